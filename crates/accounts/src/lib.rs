@@ -1,0 +1,23 @@
+//! Accounts: who somebody is, and how they prove it.
+//!
+//! A person registers with a username, an address and a password, and is signed in by it.
+//! Signing in opens a session, one per device. A session hands out short access tokens and one refresh token at
+//! a time; using a refresh token gives its successor. A client that lost the answer may ask again within a short
+//! grace and gets the same successor; anybody who comes later with a used token ends the session, because two
+//! parties hold what only one should. An ended session is refused at once, everywhere.
+//!
+//! The rules are in [`policy`] and in one file per family of use cases; what they refuse is in [`refusals`];
+//! what an implementation must keep is written on [`Accounts`].
+
+pub mod change;
+pub mod model;
+pub mod policy;
+pub mod port;
+pub mod refresh;
+pub mod refusals;
+
+pub use change::Change;
+pub use model::{
+    Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Username,
+};
+pub use port::{Accounts, Identity};

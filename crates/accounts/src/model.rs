@@ -1,0 +1,71 @@
+//! The nouns of accounts: stored, sent and answered in one shape each.
+
+mod input;
+mod values;
+
+pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
+pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
+
+use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
+use serde::{Deserialize, Serialize};
+
+/// A user as they see themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Own {
+    pub id: UserId,
+    #[schema(example = "ada")]
+    pub username: String,
+    #[schema(example = "Ada Lovelace")]
+    pub display_name: String,
+    pub bio: Option<String>,
+    pub status_text: Option<String>,
+    #[schema(example = "ada@example.org")]
+    pub email: String,
+    pub email_verified: bool,
+    pub role: Role,
+    pub visibility: Visibility,
+    pub created_at: Timestamp,
+    /// Counts the edits; also the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+impl Own {
+    pub fn card(&self) -> Card {
+        Card { id: self.id, username: self.username.clone(), display_name: self.display_name.clone() }
+    }
+}
+
+/// The answer to signing in.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SignedIn {
+    /// A JWT (RFC 7519), sent back as `Authorization: Bearer …`.
+    pub access: String,
+    /// Opaque, good for one use.
+    pub refresh: String,
+    #[schema(example = "Bearer")]
+    pub token_type: String,
+    /// Seconds until the access token expires.
+    #[schema(example = 600)]
+    pub expires_in: u64,
+    pub user: Own,
+}
+
+/// One device of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Session {
+    pub id: SessionId,
+    /// What the user calls the device.
+    #[schema(example = "kitchen tablet")]
+    pub name: Option<String>,
+    /// The `User-Agent` it signed in with.
+    pub agent: Option<String>,
+    /// The address it last came from.
+    #[schema(example = "192.0.2.7")]
+    pub address: Option<String>,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}

@@ -1,0 +1,167 @@
+//! What clients send to accounts.
+
+use clowder_core::{
+    Field, Fields, Input, Visibility,
+    input::string,
+    text::{self, Flaw},
+};
+use serde_json::Value;
+
+use super::{Email, Password, RefreshToken, Username};
+use crate::policy;
+
+/// `{username, email, password, display_name?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}))]
+pub struct NewAccount {
+    /// Letters, digits, `_`, `.` and `-`; unique without case and look-alikes.
+    #[schema(value_type = String, min_length = 3, max_length = 30)]
+    pub username: Username,
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: Email,
+    /// Not a common one and not the username; any characters.
+    #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
+    pub password: Password,
+    /// What others see; the username when absent.
+    #[schema(value_type = Option<String>, max_length = 80)]
+    pub display_name: Option<DisplayName>,
+}
+
+impl Input for NewAccount {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let username = fields.required::<Username>("username");
+        let email = fields.required("email");
+        let password = fields.required::<Password>("password");
+        let display_name = fields.optional("display_name");
+        if let Some(password) = &password
+            && let Err(flaw) = policy::may_use_password(password, username.as_ref())
+        {
+            fields.flaw("password", flaw);
+        }
+        Some(Self { username: username?, email: email?, password: password?, display_name: display_name? })
+    }
+}
+
+/// `{username or email, password, device_name?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"username": "ada", "password": "correct horse battery"}))]
+pub struct Login {
+    /// A username or an address; `email` is accepted as its name too.
+    #[schema(value_type = String, max_length = 254)]
+    pub username: LoginName,
+    #[schema(value_type = String, format = "password", max_length = 256)]
+    pub password: Password,
+    /// How the device shall be listed among the sessions.
+    #[schema(value_type = Option<String>, max_length = 80)]
+    pub device_name: Option<DisplayName>,
+}
+
+impl Input for Login {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let username = fields.either::<LoginName>(["username", "email"]);
+        if let Some(None) = username {
+            fields.flaw("username", Flaw::new("required", "is required"));
+        }
+        let password = fields.required("password");
+        let device_name = fields.optional("device_name");
+        Some(Self { username: username??, password: password?, device_name: device_name? })
+    }
+}
+
+/// `{refresh}`
+impl Input for RefreshToken {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("refresh")
+    }
+}
+
+/// What a user may change of themselves; absent fields stay.
+#[derive(Debug, Clone, Default, utoipa::ToSchema)]
+#[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
+pub struct ProfilePatch {
+    #[schema(value_type = Option<String>, max_length = 80)]
+    pub display_name: Option<DisplayName>,
+    /// `null` or empty clears it.
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    pub bio: Option<Note<1000>>,
+    /// `null` or empty clears it.
+    #[schema(value_type = Option<String>, max_length = 140)]
+    pub status_text: Option<Note<140>>,
+    pub visibility: Option<Visibility>,
+}
+
+impl Input for ProfilePatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let display_name = fields.optional("display_name");
+        let bio = fields.patch("bio");
+        let status_text = fields.patch("status_text");
+        let visibility = fields.optional("visibility");
+        Some(Self { display_name: display_name?, bio: bio?, status_text: status_text?, visibility: visibility? })
+    }
+}
+
+/// `{name}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"name": "kitchen tablet"}))]
+pub struct SessionPatch {
+    #[schema(value_type = String, max_length = 80)]
+    pub name: DisplayName,
+}
+
+impl Input for SessionPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("name").map(|name| Self { name })
+    }
+}
+
+/// What somebody types to say who they are: at most 254 characters on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginName(String);
+
+impl LoginName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Field for LoginName {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        text::line(&string(value)?, 1, 254).map(Self)
+    }
+}
+
+/// A name as others see it: 1 to 80 characters on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisplayName(String);
+
+impl DisplayName {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl Field for DisplayName {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        text::line(&string(value)?, 1, 80).map(Self)
+    }
+}
+
+/// Free text of at most `MAX` characters; empty says that there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note<const MAX: usize>(Option<String>);
+
+impl<const MAX: usize> Note<MAX> {
+    pub fn into_option(self) -> Option<String> {
+        self.0
+    }
+}
+
+impl<const MAX: usize> Field for Note<MAX> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        if value.is_null() {
+            return Ok(Self(None));
+        }
+        let note = text::prose(&string(value)?, 0, MAX)?;
+        Ok(Self(Some(note).filter(|note| !note.trim().is_empty())))
+    }
+}

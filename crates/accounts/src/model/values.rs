@@ -1,0 +1,184 @@
+//! Values that are right by construction: a `Username` that exists is a valid one.
+
+use std::fmt;
+
+use clowder_core::{
+    Field,
+    input::string,
+    text::{self, Flaw},
+};
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+
+/// 3 to 30 letters, digits, `_`, `.` or `-`, beginning and ending with a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What must be unique: the name without case and without look-alikes.
+    pub fn key(&self) -> String {
+        key_of(&self.0)
+    }
+}
+
+/// The skeleton of Unicode UTS 39 §4 over the case-folded compatibility form, so that `Ada`, `ada` and `аdа` with
+/// Cyrillic letters are one name.
+pub fn key_of(username: &str) -> String {
+    let folded: String = username.nfkc().flat_map(char::to_lowercase).collect();
+    unicode_security::skeleton(&folded).flat_map(char::to_lowercase).collect()
+}
+
+impl Field for Username {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let name = text::line(&string(value)?, 3, 30)?;
+        let plain = |c: char| c.is_alphanumeric();
+        if !name.chars().all(|c| plain(c) || matches!(c, '_' | '.' | '-')) {
+            return Err(Flaw::new("characters", "may contain letters, digits, '_', '.' and '-' only"));
+        }
+        if !name.starts_with(plain) || !name.ends_with(plain) {
+            return Err(Flaw::new("characters", "must begin and end with a letter or a digit"));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// An address of RFC 5321 in its everyday form: at most 254 octets, the local part at most 64. IDN domains are
+/// welcome; that mail arrives is shown by verifying, not by a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What must be unique. Plus-addresses stay apart: only the case is folded.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl Field for Email {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let address = text::line(&string(value)?, 3, 254)?;
+        let wrong = || Flaw::new("email", "must be an e-mail address");
+        let (local, domain) = address.rsplit_once('@').ok_or_else(wrong)?;
+        let local_is_right = !local.is_empty()
+            && local.len() <= 64
+            && !local.starts_with('.')
+            && !local.ends_with('.')
+            && !local.contains("..")
+            && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+        let domain_is_right = domain.contains('.')
+            && domain.split('.').all(|label| {
+                (1..=63).contains(&label.len())
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            });
+        if !local_is_right || !domain_is_right || address.len() > 254 {
+            return Err(wrong());
+        }
+        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+    }
+}
+
+/// A secret as a person typed it. Never shown, never stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// Attempts are measured only from above, so that nobody can make us hash a book.
+    pub const MAX: usize = 256;
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Field for Password {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let typed: String = string(value)?.nfc().collect();
+        match typed.chars().count() {
+            0 => Err(Flaw::new("required", "must not be empty")),
+            n if n > Self::MAX => Err(Flaw::new("too_long", "must have at most 256 characters")),
+            _ => Ok(Self(typed)),
+        }
+    }
+}
+
+/// A refresh token as a client presents it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefreshToken(String);
+
+impl RefreshToken {
+    pub fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken(…)")
+    }
+}
+
+impl Field for RefreshToken {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        string(value).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn usernames() {
+        for good in ["ada", "a.d-a_1", "Ådä", "яна", "x".repeat(30).as_str()] {
+            assert!(Username::parse(json!(good)).is_ok(), "{good}");
+        }
+        for bad in ["ab", "x".repeat(31).as_str(), "a b c", ".ada", "ada-", "ada@home", "ad\0a", "a/b", "<b>", "   "] {
+            assert!(Username::parse(json!(bad)).is_err(), "{bad}");
+        }
+        assert!(Username::parse(json!(17)).is_err());
+    }
+
+    #[test]
+    fn look_alikes_share_a_key() {
+        let latin = key_of("paypal");
+        for other in ["PayPal", "раураl", "paypa1", "ｐａｙｐａｌ"] {
+            assert_eq!(key_of(other), latin, "{other}");
+        }
+        assert_ne!(key_of("paypals"), latin);
+    }
+
+    #[test]
+    fn addresses() {
+        for good in ["a@b.co", "Ada+chat@Example.ORG", "jörg@bücher.example", "o'neil@x-y.org"] {
+            assert!(Email::parse(json!(good)).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "@b.co", "a@", "a@b", "a b@c.de", "a@b..c", "a@-b.de", ".a@b.de", "a..b@c.de", "<a@b.de>"]
+        {
+            assert!(Email::parse(json!(bad)).is_err(), "{bad}");
+        }
+        let mixed = Email::parse(json!("Ada@Example.ORG")).unwrap();
+        assert_eq!((mixed.as_str(), mixed.key().as_str()), ("Ada@example.org", "ada@example.org"));
+    }
+}

@@ -1,0 +1,51 @@
+//! What an implementation of accounts must keep.
+
+use async_trait::async_trait;
+use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
+
+use crate::{Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn};
+
+/// Each method is one use case and at most one transaction; its change is committed with it.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Makes the account and signs it in. Of several that race for one name exactly one wins; the others get
+    /// `username.taken` or `email.taken`. Honours `ctx.once`.
+    async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<SignedIn>;
+
+    /// Opens a session. An unknown name costs as much time as a wrong password, and both are `credentials.invalid`.
+    async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn>;
+
+    /// Gives the successor of a refresh token, as [`crate::refresh::decide`] says. Two calls with one token within
+    /// the grace get the same successor, also at the same time, also on two nodes.
+    async fn refresh(&self, ctx: &Ctx, token: RefreshToken) -> Result<SignedIn>;
+
+    /// Who holds an access token. Waits for nothing and asks no database; a session that was ended through this
+    /// process is refused from that moment, one ended elsewhere as soon as the journal tells.
+    fn identify(&self, access: &str, now: Timestamp) -> Result<Identity>;
+
+    /// Ends the session that asks.
+    async fn logout(&self, ctx: &Ctx) -> Result<()>;
+
+    /// Ends every session of the user who asks.
+    async fn logout_all(&self, ctx: &Ctx) -> Result<()>;
+
+    async fn me(&self, ctx: &Ctx) -> Result<Own>;
+
+    /// Edits the own profile; `user.stale` unless `version` is absent or the present one.
+    async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own>;
+
+    /// The open sessions of the user who asks, the last used first.
+    async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>>;
+
+    async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session>;
+
+    /// Ends one session of the user who asks; `session.unknown` for any other.
+    async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()>;
+}
+
+/// What an access token proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub actor: Actor,
+    pub expires_at: Timestamp,
+}

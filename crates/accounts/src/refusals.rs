@@ -1,0 +1,30 @@
+//! Everything accounts say no to.
+
+use clowder_core::{Refusal, error::Kind::*};
+
+pub const USERNAME_TAKEN: Refusal =
+    Refusal::new(Conflict, "username.taken", "This username, or one that looks like it, is taken");
+pub const EMAIL_TAKEN: Refusal = Refusal::new(Conflict, "email.taken", "This address has an account already");
+pub const CREDENTIALS_INVALID: Refusal =
+    Refusal::new(Unauthenticated, "credentials.invalid", "Username or password is wrong");
+pub const TOKEN_INVALID: Refusal = Refusal::new(Unauthenticated, "token.invalid", "The token is not one of ours");
+pub const TOKEN_EXPIRED: Refusal = Refusal::new(Unauthenticated, "token.expired", "The token has expired");
+pub const TOKEN_REUSED: Refusal =
+    Refusal::new(Unauthenticated, "token.reused", "The refresh token was used before; its session has been ended");
+pub const SESSION_ENDED: Refusal = Refusal::new(Unauthenticated, "session.ended", "The session has been ended");
+pub const SESSION_UNKNOWN: Refusal = Refusal::new(Unknown, "session.unknown", "There is no such session of yours");
+pub const USER_STALE: Refusal = Refusal::new(Stale, "user.stale", "The profile has changed since you read it");
+
+/// The table, for the page of problems and for the documents.
+pub const ALL: &[Refusal] = &[
+    clowder_core::ctx::TOKEN_MISSING,
+    USERNAME_TAKEN,
+    EMAIL_TAKEN,
+    CREDENTIALS_INVALID,
+    TOKEN_INVALID,
+    TOKEN_EXPIRED,
+    TOKEN_REUSED,
+    SESSION_ENDED,
+    SESSION_UNKNOWN,
+    USER_STALE,
+];

@@ -1,0 +1,77 @@
+//! Who asks, when, and from where: the first argument of every port method.
+
+use std::{net::IpAddr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Once, Refusal, Result, SessionId, Timestamp, UserId, error::Kind, word::Word};
+
+/// The circumstances of one call. The gateway (or a job) reads the clock once, here, and nobody reads it again.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    pub actor: Actor,
+    pub now: Timestamp,
+    /// The `X-Request-Id` of the request, repeated in every log line and problem.
+    pub request_id: Arc<str>,
+    pub origin: Origin,
+    /// Set when the caller sent an `Idempotency-Key`.
+    pub once: Option<Once>,
+}
+
+impl Ctx {
+    pub fn new(actor: Actor, now: Timestamp, request_id: impl Into<Arc<str>>) -> Self {
+        Self { actor, now, request_id: request_id.into(), origin: Origin::default(), once: None }
+    }
+
+    /// The user who asks, or `token.missing` for nobody.
+    pub fn user(&self) -> Result<UserId> {
+        match self.actor {
+            Actor::User { id, .. } => Ok(id),
+            Actor::Nobody | Actor::System => Err(TOKEN_MISSING.into()),
+        }
+    }
+
+    /// The session the user asks through, or `token.missing` for nobody.
+    pub fn session(&self) -> Result<SessionId> {
+        match self.actor {
+            Actor::User { session, .. } => Ok(session),
+            Actor::Nobody | Actor::System => Err(TOKEN_MISSING.into()),
+        }
+    }
+}
+
+/// No credentials came with a request that needs some.
+pub const TOKEN_MISSING: Refusal = Refusal::new(Kind::Unauthenticated, "token.missing", "This needs an access token");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    Nobody,
+    User {
+        id: UserId,
+        session: SessionId,
+        role: Role,
+    },
+    /// Clowder itself: jobs, migrations, the command line.
+    System,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    User,
+    Moderator,
+    Admin,
+}
+
+impl Word for Role {
+    const WHAT: &'static str = "role";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("user", Self::User), ("moderator", Self::Moderator), ("admin", Self::Admin)];
+}
+
+/// Where a request came from, as far as it told.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    pub address: Option<IpAddr>,
+    pub agent: Option<Arc<str>>,
+}

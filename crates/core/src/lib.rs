@@ -1,0 +1,35 @@
+//! The words that every floor of Clowder shares.
+//!
+//! Domain crates speak only in these terms: who acts and when ([`Ctx`]), what a thing is called ([`Id`]),
+//! why it was refused ([`Refusal`]), what happened ([`Change`], [`Recorded`]) and how a long list is
+//! read ([`Page`]). Nothing here waits, reads a clock or knows a database; the SQL mapping of the value
+//! types sits behind the feature `diesel`, which `clowder-infra` alone turns on.
+
+pub mod card;
+pub mod change;
+pub mod ctx;
+pub mod error;
+pub mod id;
+pub mod input;
+pub mod journal;
+pub mod once;
+pub mod page;
+#[cfg(feature = "diesel")]
+pub mod sql;
+pub mod text;
+pub mod time;
+pub mod visibility;
+pub mod word;
+
+pub use card::Card;
+pub use change::{Change, Passing, Recorded, Topic};
+pub use ctx::{Actor, Ctx, Origin, Role};
+pub use error::{Error, FieldError, Kind, Refusal, Result};
+pub use id::{ChatId, Id, MessageId, SessionId, UserId};
+pub use input::{Field, Fields, Input};
+pub use journal::{Journal, Positions};
+pub use once::Once;
+pub use page::{Page, PageRequest};
+pub use time::Timestamp;
+pub use visibility::Visibility;
+pub use word::Word;

@@ -1,0 +1,71 @@
+//! Text as people write it: normalised to NFC (Unicode UAX #15), measured in characters, free of control characters.
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use crate::FieldError;
+
+/// What is wrong with a text; the pointer is added where the field is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl Flaw {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub fn at(self, pointer: impl Into<String>) -> FieldError {
+        FieldError { pointer: pointer.into(), code: self.code.into(), message: self.message }
+    }
+}
+
+/// A line of text, such as a name: trimmed, without line breaks, `min` to `max` characters.
+pub fn line(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
+    measured(normal(text.trim(), |c| !c.is_control())?, min, max)
+}
+
+/// Prose: kept as written but for normalisation; line breaks and tabs are welcome, `min` to `max` characters.
+pub fn prose(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
+    let text = normal(text, |c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))?;
+    if min > 0 && text.trim().is_empty() {
+        return Err(Flaw::new("required", "must not be blank"));
+    }
+    measured(text, min, max)
+}
+
+fn normal(text: &str, allowed: impl Fn(char) -> bool) -> Result<String, Flaw> {
+    if !text.chars().all(allowed) {
+        return Err(Flaw::new("control_character", "must not contain NUL or control characters"));
+    }
+    Ok(if is_nfc(text) { text.to_owned() } else { text.nfc().collect() })
+}
+
+fn measured(text: String, min: usize, max: usize) -> Result<String, Flaw> {
+    match text.chars().count() {
+        0 if min > 0 => Err(Flaw::new("required", "must not be empty")),
+        n if n < min => Err(Flaw::new("too_short", format!("must have at least {min} characters"))),
+        n if n > max => Err(Flaw::new("too_long", format!("must have at most {max} characters"))),
+        _ => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_normalised_measured_and_clean() {
+        let code = |r: Result<String, Flaw>| r.map_err(|f| f.code);
+        assert_eq!(code(line("  Caf\u{65}\u{301} ", 1, 5)), Ok("Caf\u{e9}".into()), "NFC and trimmed");
+        assert_eq!(code(line("äöü", 1, 3)), Ok("äöü".into()), "counted in characters");
+        assert_eq!(code(line("a\nb", 1, 9)), Err("control_character"));
+        assert_eq!(code(prose("a\nb\t", 1, 9)), Ok("a\nb\t".into()), "prose keeps its breaks and its ends");
+        assert_eq!(code(prose("a\0b", 1, 9)), Err("control_character"));
+        assert_eq!(code(prose(" \n", 1, 9)), Err("required"));
+        assert_eq!(code(line("ab", 3, 9)), Err("too_short"));
+        assert_eq!(code(line("abcd", 1, 3)), Err("too_long"));
+        assert_eq!(code(line("", 0, 3)), Ok(String::new()));
+    }
+}

@@ -1,0 +1,21 @@
+//! Everything that touches the outside: databases, the journal, hashing, tokens.
+//!
+//! [`Store::open`] takes a URL and gives the ports of all domains. PostgreSQL and SQLite are always both compiled:
+//! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per
+//! database, by [`pg`] and by [`lite`]. What differs between the two is a function of the same name in both dialects.
+
+pub mod feed;
+pub mod hasher;
+pub mod keys;
+pub mod lanes;
+mod lite;
+mod pg;
+mod rows;
+mod schema;
+pub mod store;
+pub mod tokens;
+pub mod url;
+
+pub use feed::Follower;
+pub use store::{Check, Options, Store, Upkeep};
+pub use url::DatabaseUrl;

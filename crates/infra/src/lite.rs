@@ -1,0 +1,6 @@
+//! The shared queries, compiled for SQLite.
+
+mod batch;
+mod dialect;
+#[path = "repo/mod.rs"]
+pub mod repo;

@@ -1,0 +1,7 @@
+//! The shared queries, compiled for PostgreSQL.
+
+mod batch;
+mod dialect;
+#[path = "repo/mod.rs"]
+#[expect(clippy::duplicate_mod, reason = "one set of queries, compiled once per database")]
+pub mod repo;

@@ -1,0 +1,87 @@
+//! What is PostgreSQL's own: many writers, row locks, advisory locks.
+
+use std::time::Duration;
+
+use clowder_core::{ChatId, Error, Result, SessionId, Topic};
+use diesel::{
+    define_sql_function,
+    pg::{Pg, PgConnection},
+    prelude::*,
+    r2d2::{ConnectionManager, Pool, PooledConnection},
+    sql_query,
+    sql_types::BigInt,
+};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use crate::{
+    DatabaseUrl,
+    lanes::Lanes,
+    schema::{chats, sessions},
+    store::Options,
+};
+
+pub type Conn = PgConnection;
+pub type Backend = Pg;
+pub type Seat = PooledConnection<ConnectionManager<Conn>>;
+
+pub const NAME: &str = "postgres";
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+/// Enough that writers of different chats seldom wait for one another's place in the journal.
+pub const STREAMS: usize = 16;
+
+/// A topic keeps to one stream for ever.
+pub fn stream_of(anchor: Topic) -> i16 {
+    // The last octets of a UUIDv7 are random.
+    let [.., random] = anchor.uuid().into_bytes();
+    i16::from(random) % STREAMS as i16
+}
+
+define_sql_function! {
+    /// The larger of two numbers.
+    fn greatest(a: BigInt, b: BigInt) -> BigInt;
+}
+
+/// The lanes that write and the lanes that read: here they are the same.
+pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
+    let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
+    let pool = Pool::builder()
+        .max_size(u32::try_from(options.lanes).unwrap_or(u32::MAX))
+        .min_idle(Some(1))
+        .connection_timeout(Duration::from_secs(2))
+        .build(ConnectionManager::<Conn>::new(url))
+        .map_err(|error| Error::unavailable(format!("cannot reach the database: {error}")))?;
+    let lanes = Lanes::start("postgres", options.lanes, options.queue, move || {
+        pool.get().map_err(|error| Error::unavailable(format!("database: {error}")))
+    })?;
+    Ok((lanes.clone(), lanes))
+}
+
+pub fn write_tx<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    conn.transaction(f)
+}
+
+/// Whoever changes a chat or a message of it holds this.
+pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
+    chats::table.find(chat).select(chats::id).for_update().first::<ChatId>(conn).optional()?;
+    Ok(())
+}
+
+/// Whoever changes a session or a token of it holds this.
+pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
+    sessions::table.find(session).select(sessions::id).for_update().first::<SessionId>(conn).optional()?;
+    Ok(())
+}
+
+/// Any number that nobody else uses as an advisory lock.
+const MIGRATION_LOCK: i64 = 0x0043_4c4f_5744_4552;
+
+/// One node migrates, the others wait for it.
+pub fn lock_migrations(conn: &mut Conn) -> Result<()> {
+    sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
+    Ok(())
+}
+
+pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
+    sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Accounts over the database: each method is one transaction, and what is slow happens outside of it.
+
+mod profile;
+mod refresh;
+mod register;
+mod sessions;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn,
+    refusals::CREDENTIALS_INVALID,
+};
+use clowder_core::{Ctx, Result, SessionId, Timestamp};
+
+use super::Repo;
+
+#[async_trait]
+impl Accounts for Repo {
+    async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<SignedIn> {
+        let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
+        let (mint, caller) = (self.mint(), ctx.clone());
+        self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, new, password)).await
+    }
+
+    async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn> {
+        let name = login.username.clone();
+        let found = self.db.read(move |conn| sessions::credentials(conn, name.as_str())).await?;
+        let (user, stored) = found.unzip();
+        let right = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
+        let user = user.filter(|_| right).ok_or(CREDENTIALS_INVALID)?;
+        let (mint, ctx) = (self.mint(), ctx.clone());
+        self.db.write(move |tx| sessions::open(tx, &ctx, &mint, user, login.device_name)).await
+    }
+
+    async fn refresh(&self, ctx: &Ctx, token: RefreshToken) -> Result<SignedIn> {
+        let (mint, caller) = (self.mint(), ctx.clone());
+        match self.db.write(move |tx| refresh::refresh(tx, &caller, &mint, &token)).await? {
+            refresh::Outcome::SignedIn(signed_in) => Ok(*signed_in),
+            refresh::Outcome::Refused { refusal, ended } => {
+                if let Some(session) = ended {
+                    self.parts.tokens.end(session, ctx.now);
+                }
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn identify(&self, access: &str, now: Timestamp) -> Result<Identity> {
+        self.parts.tokens.identify(access, now)
+    }
+
+    async fn logout(&self, ctx: &Ctx) -> Result<()> {
+        self.end_session(ctx, ctx.session()?).await
+    }
+
+    async fn logout_all(&self, ctx: &Ctx) -> Result<()> {
+        self.end(ctx, None).await
+    }
+
+    async fn me(&self, ctx: &Ctx) -> Result<Own> {
+        let user = ctx.user()?;
+        self.db.read(move |conn| profile::own(conn, user)).await
+    }
+
+    async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| profile::edit(tx, &ctx, version, patch)).await
+    }
+
+    async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>> {
+        let ctx = ctx.clone();
+        self.db.read(move |conn| sessions::list(conn, &ctx)).await
+    }
+
+    async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| sessions::name(tx, &ctx, session, patch)).await
+    }
+
+    async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()> {
+        self.end(ctx, Some(session)).await
+    }
+}
+
+impl Repo {
+    /// Ends one session of the caller or all of them. This process refuses their tokens before it answers; other
+    /// nodes learn of it from the journal.
+    async fn end(&self, ctx: &Ctx, only: Option<SessionId>) -> Result<()> {
+        let caller = ctx.clone();
+        for session in self.db.write(move |tx| sessions::end(tx, &caller, only)).await? {
+            self.parts.tokens.end(session, ctx.now);
+        }
+        Ok(())
+    }
+
+    /// Refuses the sessions that were ended before this process started.
+    pub(super) async fn remember_ended(&self, now: Timestamp) -> Result<()> {
+        let since = now.minus(self.parts.tokens.access_for());
+        for (session, ended_at) in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {
+            self.parts.tokens.end(session, ended_at);
+        }
+        Ok(())
+    }
+
+    fn mint(&self) -> sessions::Mint {
+        sessions::Mint {
+            tokens: std::sync::Arc::clone(&self.parts.tokens),
+            refresh_for: self.parts.options.refresh_for,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The own profile.
+
+use clowder_accounts::{
+    Change, Own, ProfilePatch,
+    model::{DisplayName, Note},
+    refusals::{SESSION_ENDED, USER_STALE},
+};
+use clowder_core::{Ctx, Result, UserId, Word};
+use diesel::{prelude::*, sql_types::Bool};
+
+use super::super::{db::Tx, dialect::Conn, journal};
+use crate::{rows::UserRow, schema::users};
+
+/// The profile; a token that outlived its user is as good as ended.
+pub fn own(conn: &mut Conn, user: UserId) -> Result<Own> {
+    let row = users::table.find(user).select(UserRow::as_select()).first(conn).optional()?;
+    row.ok_or(SESSION_ENDED)?.own()
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Edited {
+    display_name: Option<String>,
+    bio: Option<Option<String>>,
+    status_text: Option<Option<String>>,
+    visibility: Option<&'static str>,
+}
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own> {
+    let edited = Edited {
+        display_name: patch.display_name.map(DisplayName::into_string),
+        bio: patch.bio.map(Note::into_option),
+        status_text: patch.status_text.map(Note::into_option),
+        visibility: patch.visibility.map(Word::as_str),
+    };
+    // The version in the condition is the lock: of two edits that saw one version, one finds nothing to update.
+    let fresh = users::version.eq(version.unwrap_or(0)).or(version.is_none().into_sql::<Bool>());
+    let row: Option<UserRow> = diesel::update(users::table.find(ctx.user()?).filter(fresh))
+        .set((&edited, users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)
+        .optional()?;
+    let after = row.ok_or(USER_STALE)?.own()?;
+    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    Ok(after)
+}

@@ -1,0 +1,111 @@
+//! Using a refresh token.
+
+use clowder_accounts::{
+    RefreshToken, SignedIn,
+    refresh::{RefreshFacts, Verdict, decide},
+    refusals::TOKEN_INVALID,
+};
+use clowder_core::{Ctx, Refusal, Result, SessionId, Timestamp, UserId};
+use diesel::prelude::*;
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+    },
+    profile,
+    sessions::{self, Mint},
+};
+use crate::{
+    keys,
+    schema::{refresh_tokens, sessions as table},
+    tokens::Tokens,
+};
+
+/// A refusal may come with a write (the session is ended), so it is an outcome and not an error.
+pub enum Outcome {
+    SignedIn(Box<SignedIn>),
+    Refused { refusal: Refusal, ended: Option<SessionId> },
+}
+
+struct Held {
+    session: SessionId,
+    user: UserId,
+    session_ended: bool,
+    expires_at: Timestamp,
+    used_at: Option<Timestamp>,
+    salt: Option<Vec<u8>>,
+}
+
+pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) -> Result<Outcome> {
+    let hash = Tokens::stored(token.expose());
+    let session = refresh_tokens::table.find(&hash).select(refresh_tokens::session_id).first(tx.conn).optional()?;
+    let session: SessionId = session.ok_or(TOKEN_INVALID)?;
+    // Two tabs may come at once: one rotates, the other then finds the successor.
+    dialect::lock_session(tx.conn, session)?;
+    let held = held(tx.conn, &hash)?;
+    let successor = held.salt.as_deref().map(|salt| mint.tokens.successor(token.expose(), salt));
+    let facts = RefreshFacts {
+        session_ended: held.session_ended,
+        expires_at: held.expires_at,
+        used_at: held.used_at,
+        successor_used: match &successor {
+            Some(successor) => was_used(tx.conn, successor)?,
+            None => false,
+        },
+    };
+    let refresh = match (decide(ctx, &facts), successor) {
+        (Verdict::Repeat, Some(successor)) => successor,
+        (Verdict::Rotate | Verdict::Repeat, _) => rotate(tx, ctx, mint, &held, token, &hash)?,
+        (Verdict::EndSession(refusal), _) => {
+            sessions::end_these(tx, ctx, held.user, &[held.session])?;
+            return Ok(Outcome::Refused { refusal, ended: Some(held.session) });
+        }
+        (Verdict::Refuse(refusal), _) => return Ok(Outcome::Refused { refusal, ended: None }),
+    };
+    let own = profile::own(tx.conn, held.user)?;
+    Ok(Outcome::SignedIn(Box::new(mint.signed_in(ctx, held.session, refresh, own)?)))
+}
+
+fn held(conn: &mut Conn, hash: &[u8]) -> Result<Held> {
+    type Row = (SessionId, UserId, Option<Timestamp>, Timestamp, Option<Timestamp>, Option<Vec<u8>>);
+    let (session, user, ended_at, expires_at, used_at, salt): Row = refresh_tokens::table
+        .find(hash)
+        .inner_join(table::table)
+        .select((
+            table::id,
+            table::user_id,
+            table::ended_at,
+            refresh_tokens::expires_at,
+            refresh_tokens::used_at,
+            refresh_tokens::salt,
+        ))
+        .first(conn)?;
+    Ok(Held { session, user, session_ended: ended_at.is_some(), expires_at, used_at, salt })
+}
+
+fn was_used(conn: &mut Conn, token: &str) -> Result<bool> {
+    let used_at: Option<Option<Timestamp>> =
+        refresh_tokens::table.find(Tokens::stored(token)).select(refresh_tokens::used_at).first(conn).optional()?;
+    Ok(used_at.flatten().is_some())
+}
+
+/// Marks the token as used and makes its successor, which lives as long as a fresh sign-in would.
+fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, held: &Held, token: &RefreshToken, hash: &[u8]) -> Result<String> {
+    let mut salt = vec![0; 16];
+    keys::random(&mut salt)?;
+    let successor = mint.tokens.successor(token.expose(), &salt);
+    let expires_at = ctx.now.plus(mint.refresh_for);
+    sessions::keep_refresh(tx.conn, held.session, &successor, expires_at)?;
+    diesel::update(refresh_tokens::table.find(hash))
+        .set((refresh_tokens::used_at.eq(ctx.now), refresh_tokens::salt.eq(salt)))
+        .execute(tx.conn)?;
+    diesel::update(table::table.find(held.session))
+        .set((
+            table::last_used_at.eq(ctx.now),
+            table::expires_at.eq(expires_at),
+            table::address.eq(ctx.origin.address.map(|address| address.to_string())),
+        ))
+        .execute(tx.conn)?;
+    Ok(successor)
+}

@@ -1,0 +1,165 @@
+//! The journal: appending to it as the last statement of a write, and reading it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use clowder_core::{
+    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Timestamp, Topic, journal::Extent,
+};
+use diesel::prelude::*;
+
+use super::{
+    Repo, batch,
+    db::Tx,
+    dialect::{Conn, STREAMS, stream_of},
+};
+use crate::{
+    rows::JournalRow,
+    schema::{epoch, journal, streams},
+};
+
+/// Writes down what a transaction did. It is the last statement of the write: it takes the places in the streams, and
+/// holds them until the commit, so that within a stream commit order is position order and nothing is missing.
+pub fn append(tx: &mut Tx<'_>, ctx: &Ctx, change: &impl Change) -> Result<()> {
+    append_all(tx, &[(ctx, change)])
+}
+
+/// Like [`append`], for several changes, kept in this order within each stream.
+pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<()> {
+    let mut wanted = BTreeMap::<i16, i64>::new();
+    for (_, change) in changes {
+        *wanted.entry(stream_of(change.anchor())).or_default() += 1;
+    }
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let heads = batch::advance_streams(tx.conn, &wanted)?;
+    let mut next: BTreeMap<i16, i64> = BTreeMap::new();
+    for (stream, count) in wanted {
+        let head = heads.iter().find(|(advanced, _)| *advanced == stream);
+        let (_, head) = head.ok_or_else(|| Error::internal("a stream is missing"))?;
+        next.insert(stream, head - count + 1);
+    }
+    let mut rows = Vec::with_capacity(changes.len());
+    for (ctx, change) in changes {
+        let stream = stream_of(change.anchor());
+        let place = next.entry(stream).or_default();
+        let recorded = Recorded {
+            stream: stream.unsigned_abs().into(),
+            position: *place,
+            topic: change.topic(),
+            name: change.name().into(),
+            actor: match ctx.actor {
+                Actor::User { id, .. } => Some(id),
+                Actor::Nobody | Actor::System => None,
+            },
+            subject: change.subject(),
+            at: ctx.now,
+            data: Arc::from(change.data()?),
+        };
+        *place += 1;
+        rows.push(JournalRow {
+            stream,
+            position: recorded.position,
+            topic: recorded.topic.to_string(),
+            name: recorded.name.to_string(),
+            actor_id: recorded.actor,
+            subject_id: recorded.subject.map(Id::from_uuid),
+            at: recorded.at,
+            data: recorded.data.get().to_owned(),
+        });
+        tx.recorded.push(recorded);
+    }
+    diesel::insert_into(journal::table).values(&rows).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Replaces what the journal says about a thing, where what it said must not be known any more.
+pub fn rewrite(tx: &mut Tx<'_>, change: &impl Change) -> Result<()> {
+    let Some(subject) = change.subject() else { return Ok(()) };
+    diesel::update(journal::table.filter(journal::subject_id.eq(Id::<()>::from_uuid(subject))))
+        .set(journal::data.eq(change.data()?.get()))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+#[async_trait]
+impl Journal for Repo {
+    async fn extent(&self) -> Result<Extent> {
+        self.db.read(extent).await
+    }
+
+    async fn after(&self, stream: usize, position: i64, limit: usize) -> Result<Vec<Recorded>> {
+        self.db
+            .read(move |conn| {
+                let rows = journal::table
+                    .filter(journal::stream.eq(stream as i16).and(journal::position.gt(position)))
+                    .order(journal::position)
+                    .limit(limit as i64)
+                    .select(JournalRow::as_select())
+                    .load(conn)?;
+                rows.into_iter().map(JournalRow::recorded).collect()
+            })
+            .await
+    }
+
+    async fn replay(&self, topics: Vec<Topic>, from: Positions, to: Positions, limit: usize) -> Result<Vec<Recorded>> {
+        self.db.read(move |conn| replay(conn, &topics, &from, &to, limit)).await
+    }
+
+    async fn sweep(&self, _ctx: &Ctx, until: Timestamp) -> Result<usize> {
+        self.db.write(move |tx| sweep(tx, until)).await
+    }
+}
+
+fn extent(conn: &mut Conn) -> Result<Extent> {
+    let epoch: Id<()> = epoch::table.select(epoch::id).first(conn)?;
+    let rows: Vec<(i64, i64)> =
+        streams::table.order(streams::stream).select((streams::head, streams::floor)).load(conn)?;
+    let (heads, floors) = rows.into_iter().unzip();
+    Ok(Extent { epoch: epoch.uuid(), heads: Positions::new(heads), floors: Positions::new(floors) })
+}
+
+fn replay(conn: &mut Conn, topics: &[Topic], from: &Positions, to: &Positions, limit: usize) -> Result<Vec<Recorded>> {
+    let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
+    let mut found = Vec::new();
+    for stream in 0..STREAMS {
+        let (after, until) = (from.get(stream), to.get(stream));
+        if after >= until || found.len() >= limit {
+            continue;
+        }
+        let rows = journal::table
+            .filter(journal::stream.eq(stream as i16))
+            .filter(journal::position.gt(after).and(journal::position.le(until)))
+            .filter(journal::topic.eq_any(&topics))
+            .order(journal::position)
+            .limit((limit - found.len()) as i64)
+            .select(JournalRow::as_select())
+            .load(conn)?;
+        for row in rows {
+            found.push(row.recorded()?);
+        }
+    }
+    Ok(found)
+}
+
+/// How many changes of a stream go at a time.
+const SWEPT_AT_ONCE: i64 = 2_000;
+
+fn sweep(tx: &mut Tx<'_>, until: Timestamp) -> Result<usize> {
+    let mut gone = 0;
+    for stream in 0..STREAMS as i16 {
+        let oldest: Vec<(i64, Timestamp)> = journal::table
+            .filter(journal::stream.eq(stream))
+            .order(journal::position)
+            .limit(SWEPT_AT_ONCE)
+            .select((journal::position, journal::at))
+            .load(tx.conn)?;
+        let Some((floor, _)) = oldest.into_iter().take_while(|(_, at)| *at < until).last() else { continue };
+        diesel::update(streams::table.find(stream)).set(streams::floor.eq(floor)).execute(tx.conn)?;
+        gone += diesel::delete(journal::table.filter(journal::stream.eq(stream).and(journal::position.le(floor))))
+            .execute(tx.conn)?;
+    }
+    Ok(gone)
+}

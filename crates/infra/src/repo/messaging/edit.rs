@@ -1,0 +1,78 @@
+//! Changing a message and taking it back.
+
+use clowder_core::{Ctx, Error, MessageId, Result};
+use clowder_messaging::{
+    Change, Deleted, Message, MessagePatch,
+    edit::{decide, decide_delete},
+};
+use diesel::prelude::*;
+
+use super::{
+    super::{db::Tx, dialect, journal},
+    messages,
+};
+use crate::schema::{message_edits, messages as table};
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>, patch: MessagePatch) -> Result<Message> {
+    let (before, facts) = locked(tx, ctx, id)?;
+    let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
+    diesel::insert_into(message_edits::table)
+        .values((
+            message_edits::message_id.eq(id),
+            message_edits::version.eq(before.version),
+            message_edits::content.eq(before.content.unwrap_or_default()),
+            message_edits::written_at.eq(before.edited_at.unwrap_or(before.created_at)),
+        ))
+        .execute(tx.conn)?;
+    diesel::update(table::table.filter(table::id.eq(id)))
+        .set((
+            table::content.eq(&after.content),
+            table::edited_at.eq(after.edited_at),
+            table::version.eq(after.version),
+        ))
+        .execute(tx.conn)?;
+    journal::append(tx, ctx, &Change::MessageUpdated(Box::new(after.clone())))?;
+    Ok(after)
+}
+
+pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>) -> Result<Deleted> {
+    let (before, facts) = locked(tx, ctx, id)?;
+    let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
+    let deleted = Deleted {
+        chat_id: after.chat_id,
+        message_id: id,
+        seq: after.seq,
+        deleted_by: ctx.user()?,
+        deleted_at: ctx.now,
+    };
+    diesel::update(table::table.filter(table::id.eq(id)))
+        .set((
+            table::content.eq(None::<String>),
+            table::deleted_at.eq(ctx.now),
+            table::deleted_by.eq(deleted.deleted_by),
+            table::version.eq(after.version),
+        ))
+        .execute(tx.conn)?;
+    diesel::delete(message_edits::table.filter(message_edits::message_id.eq(id))).execute(tx.conn)?;
+    // What a resuming client would be told is the message without its text.
+    journal::rewrite(tx, &Change::MessageUpdated(Box::new(after)))?;
+    journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
+    Ok(deleted)
+}
+
+/// The message, held until the commit by way of its chat.
+fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, clowder_messaging::edit::EditFacts)> {
+    let viewer = ctx.user()?;
+    let chat = messages::facts(tx.conn, viewer, id)?.message.chat_id;
+    dialect::lock_chat(tx.conn, chat)?;
+    let facts = messages::facts(tx.conn, viewer, id)?;
+    Ok((facts.message.clone(), facts))
+}
+
+fn already(tx: &mut Tx<'_>, message: &Message) -> Result<Deleted> {
+    let by = table::table.filter(table::id.eq(message.id)).select(table::deleted_by).first(tx.conn)?;
+    let (Some(deleted_by), Some(deleted_at)) = (by, message.deleted_at) else {
+        return Err(Error::internal("a deleted message without its end"));
+    };
+    Ok(Deleted { chat_id: message.chat_id, message_id: message.id, seq: message.seq, deleted_by, deleted_at })
+}

@@ -1,0 +1,35 @@
+//! The queries, written once. This folder is compiled for each database, with that database's `dialect` and `batch`.
+//!
+//! One file or folder per domain, plus [`db`] (lanes and transactions), [`journal`] and [`once`].
+
+mod accounts;
+mod db;
+mod journal;
+mod messaging;
+mod migrations;
+mod once;
+mod upkeep;
+
+use clowder_core::{Result, Timestamp};
+
+use super::{batch, dialect};
+pub use db::Db;
+pub use migrations::{migrate, pending};
+
+use crate::store::Parts;
+
+/// All ports over this database.
+pub struct Repo {
+    db: Db,
+    parts: Parts,
+    outbox: messaging::send::Outbox,
+}
+
+impl Repo {
+    pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
+        let db = Db::open(&parts)?;
+        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts };
+        repo.remember_ended(now).await?;
+        Ok(repo)
+    }
+}

@@ -1,0 +1,61 @@
+//! Stored answers: what makes a repeated call with an `Idempotency-Key` answer like the first one.
+
+use clowder_core::{
+    Actor, Ctx, Id, Once, Result,
+    once::{KEPT_FOR, MISMATCH, RUNNING},
+};
+use diesel::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::db::Tx;
+use crate::{keys::Keys, schema::answers};
+
+/// Answers what was answered before, or writes and stores the answer. Answers may hold tokens, so they are sealed.
+pub fn guard<T: Serialize + DeserializeOwned>(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    once: &Once,
+    keys: &Keys,
+    f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+) -> Result<T> {
+    let (caller, key) = owner(ctx, once);
+    let stored: Option<(Vec<u8>, Vec<u8>)> = answers::table
+        .find((caller, &key))
+        .filter(answers::created_at.gt(ctx.now.minus(KEPT_FOR)))
+        .select((answers::fingerprint, answers::answer))
+        .first(tx.conn)
+        .optional()?;
+    if let Some((fingerprint, answer)) = stored {
+        if fingerprint != once.fingerprint {
+            return Err(MISMATCH.into());
+        }
+        once.mark_replayed();
+        return Ok(serde_json::from_slice(&keys.unseal(&answer)?)?);
+    }
+    let value = f(tx)?;
+    let sealed = keys.seal(&serde_json::to_vec(&value)?)?;
+    diesel::delete(answers::table.find((caller, &key)).filter(answers::created_at.le(ctx.now.minus(KEPT_FOR))))
+        .execute(tx.conn)?;
+    let stored = diesel::insert_into(answers::table)
+        .values((
+            answers::caller_id.eq(caller),
+            answers::key.eq(&key),
+            answers::fingerprint.eq(once.fingerprint.as_slice()),
+            answers::answer.eq(sealed),
+            answers::created_at.eq(ctx.now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(tx.conn)?;
+    // The same call committed on another connection while this one worked: undo ours.
+    if stored == 0 { Err(RUNNING.into()) } else { Ok(value) }
+}
+
+/// Keys belong to the caller; of callers without a name, to their address.
+fn owner(ctx: &Ctx, once: &Once) -> (Id<()>, String) {
+    match (ctx.actor, ctx.origin.address) {
+        (Actor::User { id, .. }, _) => (Id::from_uuid(id.uuid()), once.key.to_string()),
+        (_, Some(address)) => (Id::from_uuid(Uuid::nil()), format!("{address} {}", once.key)),
+        (_, None) => (Id::from_uuid(Uuid::nil()), once.key.to_string()),
+    }
+}

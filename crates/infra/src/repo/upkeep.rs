@@ -1,0 +1,54 @@
+//! Looking after the store: is it well, and what may be forgotten.
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, Journal, Result, Timestamp, once::KEPT_FOR};
+use diesel::prelude::*;
+
+use super::{Repo, dialect, migrations::pending_on};
+use crate::{
+    schema::{answers, sessions},
+    store::{Check, Upkeep},
+};
+
+#[async_trait]
+impl Upkeep for Repo {
+    async fn check(&self) -> Vec<Check> {
+        let schema = self.db.read(pending_on).await;
+        let (write, read) = self.db.waiting();
+        let room = self.parts.options.queue / 2;
+        vec![
+            Check {
+                name: "database",
+                ok: schema.is_ok(),
+                detail: schema.as_ref().map_or_else(ToString::to_string, |_| dialect::NAME.to_owned()),
+            },
+            Check {
+                name: "migrations",
+                ok: schema.as_ref().is_ok_and(Vec::is_empty),
+                detail: match &schema {
+                    Ok(pending) if pending.is_empty() => "up to date".to_owned(),
+                    Ok(pending) => format!("pending: {}", pending.join(", ")),
+                    Err(_) => "unknown".to_owned(),
+                },
+            },
+            Check {
+                name: "lanes",
+                ok: write < room && read < room,
+                detail: format!("{write} writes and {read} reads wait"),
+            },
+        ]
+    }
+
+    async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize> {
+        let now = ctx.now;
+        let rest = self.db.write(move |tx| {
+            let answers =
+                diesel::delete(answers::table.filter(answers::created_at.le(now.minus(KEPT_FOR)))).execute(tx.conn)?;
+            // Their refresh tokens go with them.
+            let sessions = diesel::delete(sessions::table.filter(sessions::expires_at.le(now.minus(KEPT_FOR))))
+                .execute(tx.conn)?;
+            Ok(answers + sessions)
+        });
+        Ok(rest.await? + Journal::sweep(self, ctx, journal_until).await?)
+    }
+}

@@ -1,0 +1,198 @@
+//! What a row looks like, once for both databases, and how it becomes a thing of the domain.
+
+use std::sync::Arc;
+
+use clowder_accounts::{Own, Session};
+use clowder_core::{
+    Card, ChatId, Ctx, Error, Id, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId, Visibility, Word,
+    sql::Uid,
+};
+use clowder_messaging::{Message, MessageType, Status};
+use diesel::{
+    prelude::*,
+    sql_types::{Binary, Text},
+};
+use serde_json::value::RawValue;
+
+use crate::schema::{journal, messages, sessions, users};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = journal)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct JournalRow {
+    pub stream: i16,
+    pub position: i64,
+    pub topic: String,
+    pub name: String,
+    pub actor_id: Option<UserId>,
+    pub subject_id: Option<Id<()>>,
+    pub at: Timestamp,
+    pub data: String,
+}
+
+impl JournalRow {
+    pub fn recorded(self) -> Result<Recorded> {
+        Ok(Recorded {
+            stream: usize::try_from(self.stream).map_err(|_| Error::internal("a stream below zero"))?,
+            position: self.position,
+            topic: self.topic.parse()?,
+            name: Arc::from(self.name),
+            actor: self.actor_id,
+            subject: self.subject_id.map(|id| id.uuid()),
+            at: self.at,
+            data: Arc::from(RawValue::from_string(self.data)?),
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = users)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct UserRow {
+    pub id: UserId,
+    pub username: String,
+    pub username_key: String,
+    pub email: String,
+    pub email_key: String,
+    pub email_verified_at: Option<Timestamp>,
+    pub password: String,
+    pub display_name: String,
+    pub bio: Option<String>,
+    pub status_text: Option<String>,
+    pub visibility: String,
+    pub role: String,
+    pub created_at: Timestamp,
+    pub version: i64,
+}
+
+impl UserRow {
+    pub fn own(self) -> Result<Own> {
+        Ok(Own {
+            id: self.id,
+            username: self.username,
+            display_name: self.display_name,
+            bio: self.bio,
+            status_text: self.status_text,
+            email: self.email,
+            email_verified: self.email_verified_at.is_some(),
+            role: Role::parse_word(&self.role)?,
+            visibility: Visibility::parse_word(&self.visibility)?,
+            created_at: self.created_at,
+            version: self.version,
+        })
+    }
+}
+
+/// The columns of [`Card`].
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub struct CardRow {
+    pub id: UserId,
+    pub username: String,
+    pub display_name: String,
+}
+
+impl From<CardRow> for Card {
+    fn from(row: CardRow) -> Self {
+        Self { id: row.id, username: row.username, display_name: row.display_name }
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub name: Option<String>,
+    pub agent: Option<String>,
+    pub address: Option<String>,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl SessionRow {
+    pub fn session(self, ctx: &Ctx) -> Session {
+        Session {
+            current: ctx.session().is_ok_and(|current| current == self.id),
+            id: self.id,
+            name: self.name,
+            agent: self.agent,
+            address: self.address,
+            created_at: self.created_at,
+            last_used_at: self.last_used_at,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = messages)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct MessageRow {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub kind: String,
+    pub sender_id: UserId,
+    pub content: Option<String>,
+    pub client_id: Option<String>,
+    pub fingerprint: Option<Vec<u8>>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+    pub deleted_by: Option<UserId>,
+    pub version: i64,
+}
+
+impl MessageRow {
+    pub fn new(message: &Message, fingerprint: Option<Vec<u8>>) -> Self {
+        Self {
+            id: message.id,
+            chat_id: message.chat_id,
+            seq: message.seq,
+            kind: message.kind.as_str().to_owned(),
+            sender_id: message.sender.id,
+            content: message.content.clone(),
+            client_id: message.client_id.clone(),
+            fingerprint,
+            created_at: message.created_at,
+            edited_at: message.edited_at,
+            deleted_at: message.deleted_at,
+            deleted_by: None,
+            version: message.version,
+        }
+    }
+
+    pub fn message(self, sender: CardRow, status: Status) -> Result<Message> {
+        Ok(Message {
+            id: self.id,
+            chat_id: self.chat_id,
+            seq: self.seq,
+            kind: MessageType::parse_word(&self.kind)?,
+            sender: sender.into(),
+            content: self.content,
+            status,
+            client_id: self.client_id,
+            created_at: self.created_at,
+            edited_at: self.edited_at,
+            deleted_at: self.deleted_at,
+            version: self.version,
+        })
+    }
+}
+
+/// A message that carries a client id already.
+#[derive(Debug, QueryableByName)]
+pub struct EarlierRow {
+    #[diesel(sql_type = Uid)]
+    pub sender_id: UserId,
+    #[diesel(sql_type = Text)]
+    pub client_id: String,
+    #[diesel(sql_type = Uid)]
+    pub id: MessageId,
+    #[diesel(sql_type = Binary)]
+    pub fingerprint: Vec<u8>,
+}

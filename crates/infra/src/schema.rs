@@ -1,0 +1,171 @@
+//! The tables of both databases, over SQL types that map to both. A test holds this against what the migrations make.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    epoch (single) { single -> SmallInt, id -> Uid, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    streams (stream) { stream -> SmallInt, head -> BigInt, floor -> BigInt, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    journal (stream, position) {
+        stream -> SmallInt,
+        position -> BigInt,
+        topic -> Text,
+        name -> Text,
+        actor_id -> Nullable<Uid>,
+        subject_id -> Nullable<Uid>,
+        at -> Ts,
+        data -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    answers (caller_id, key) {
+        caller_id -> Uid,
+        key -> Text,
+        fingerprint -> Binary,
+        answer -> Binary,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    users (id) {
+        id -> Uid,
+        username -> Text,
+        username_key -> Text,
+        email -> Text,
+        email_key -> Text,
+        email_verified_at -> Nullable<Ts>,
+        password -> Text,
+        display_name -> Text,
+        bio -> Nullable<Text>,
+        status_text -> Nullable<Text>,
+        visibility -> Text,
+        role -> Text,
+        created_at -> Ts,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    sessions (id) {
+        id -> Uid,
+        user_id -> Uid,
+        name -> Nullable<Text>,
+        agent -> Nullable<Text>,
+        address -> Nullable<Text>,
+        created_at -> Ts,
+        last_used_at -> Ts,
+        expires_at -> Ts,
+        ended_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    refresh_tokens (hash) {
+        hash -> Binary,
+        session_id -> Uid,
+        expires_at -> Ts,
+        used_at -> Nullable<Ts>,
+        salt -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chats (id) {
+        id -> Uid,
+        #[sql_name = "type"]
+        kind -> Text,
+        title -> Nullable<Text>,
+        description -> Nullable<Text>,
+        pair -> Nullable<Binary>,
+        participant_count -> BigInt,
+        last_seq -> BigInt,
+        created_at -> Ts,
+        active_at -> Ts,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    participants (chat_id, user_id) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        role -> Text,
+        joined_at -> Ts,
+        read_seq -> BigInt,
+        own_after_read -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    messages (id) {
+        id -> Uid,
+        chat_id -> Uid,
+        seq -> BigInt,
+        #[sql_name = "type"]
+        kind -> Text,
+        sender_id -> Uid,
+        content -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        fingerprint -> Nullable<Binary>,
+        created_at -> Ts,
+        edited_at -> Nullable<Ts>,
+        deleted_at -> Nullable<Ts>,
+        deleted_by -> Nullable<Uid>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_edits (message_id, version) {
+        message_id -> Uid,
+        version -> BigInt,
+        content -> Text,
+        written_at -> Ts,
+    }
+}
+
+diesel::joinable!(messages -> users (sender_id));
+diesel::joinable!(messages -> chats (chat_id));
+diesel::joinable!(participants -> chats (chat_id));
+diesel::joinable!(participants -> users (user_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    answers,
+    chats,
+    epoch,
+    journal,
+    message_edits,
+    messages,
+    participants,
+    refresh_tokens,
+    sessions,
+    streams,
+    users,
+);

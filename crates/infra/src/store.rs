@@ -1,0 +1,141 @@
+//! The store: all ports over one database, chosen by its URL.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use clowder_accounts::Accounts;
+use clowder_core::{Ctx, Journal, Result, Timestamp};
+use clowder_messaging::Messaging;
+
+use crate::{DatabaseUrl, Follower, feed::Feed, hasher::Hasher, keys::Keys, lite, pg, tokens::Tokens};
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub url: DatabaseUrl,
+    /// From which all keys are derived.
+    pub secret: String,
+    pub access_for: Duration,
+    pub refresh_for: Duration,
+    /// bcrypt's cost, 4 to 31.
+    pub bcrypt_cost: u32,
+    /// Threads that hash passwords.
+    pub hashers: usize,
+    /// Connections to PostgreSQL.
+    pub lanes: usize,
+    /// Reading connections to SQLite.
+    pub read_lanes: usize,
+    /// Jobs that may wait for a lane before callers are refused.
+    pub queue: usize,
+    /// The most messages that share one commit; 1 switches group commit off.
+    pub batch: usize,
+}
+
+impl Options {
+    pub fn new(url: DatabaseUrl, secret: impl Into<String>) -> Self {
+        Self {
+            url,
+            secret: secret.into(),
+            access_for: Duration::from_secs(600),
+            refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
+            bcrypt_cost: 12,
+            hashers: std::thread::available_parallelism().map_or(2, usize::from),
+            lanes: 16,
+            read_lanes: 4,
+            queue: 4096,
+            batch: 256,
+        }
+    }
+}
+
+/// What is behind one part of the house.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Check {
+    pub name: &'static str,
+    pub ok: bool,
+    pub detail: String,
+}
+
+/// What keeps a store in shape.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Looks whether the database answers, has the schema this build needs, and keeps up.
+    async fn check(&self) -> Vec<Check>;
+
+    /// Forgets what has had its time: changes before `journal_until`, stored answers, expired sessions. Bounded per
+    /// call; answers how many rows went, 0 when all is done.
+    async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize>;
+}
+
+/// All ports over one database.
+#[derive(Clone)]
+pub struct Store {
+    pub accounts: Arc<dyn Accounts>,
+    pub messaging: Arc<dyn Messaging>,
+    pub journal: Arc<dyn Journal>,
+    pub upkeep: Arc<dyn Upkeep>,
+    pub keys: Arc<Keys>,
+    feed: Feed,
+    tokens: Arc<Tokens>,
+    poll: Duration,
+}
+
+/// What both databases' stores are built from.
+pub(crate) struct Parts {
+    pub options: Options,
+    pub keys: Arc<Keys>,
+    pub tokens: Arc<Tokens>,
+    pub hasher: Hasher,
+    pub feed: Feed,
+}
+
+impl Store {
+    /// Opens the database. It must have been migrated by this version or a later one; `now` tells which sessions
+    /// were ended so recently that their access tokens may still be about.
+    pub async fn open(options: Options, now: Timestamp) -> Result<Self> {
+        let keys = Arc::new(Keys::new(&options.secret));
+        let tokens = Arc::new(Tokens::new(&keys, options.access_for));
+        let feed = Feed::default();
+        let embedded = options.url.is_embedded();
+        let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
+        let parts = Parts { options, keys: Arc::clone(&keys), tokens: Arc::clone(&tokens), hasher, feed: feed.clone() };
+        // Another process may write too: a second gateway, the command line.
+        let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
+        macro_rules! ports {
+            ($store:expr) => {{
+                let store = Arc::new($store);
+                Self {
+                    accounts: store.clone(),
+                    messaging: store.clone(),
+                    journal: store.clone(),
+                    upkeep: store,
+                    keys,
+                    feed,
+                    tokens,
+                    poll,
+                }
+            }};
+        }
+        Ok(if embedded {
+            ports!(lite::repo::Repo::open(parts, now).await?)
+        } else {
+            ports!(pg::repo::Repo::open(parts, now).await?)
+        })
+    }
+
+    /// Brings the schema of a database up to date; of several processes that try at once, one does. Answers the names
+    /// of the migrations that ran.
+    pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
+        if url.is_embedded() { lite::repo::migrate(url) } else { pg::repo::migrate(url) }
+    }
+
+    /// The migrations that this build knows and the database has not had.
+    pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
+        if url.is_embedded() { lite::repo::pending(url) } else { pg::repo::pending(url) }
+    }
+
+    /// Every change from now on, once and in order, whoever commits it.
+    pub async fn follow(&self) -> Result<Follower> {
+        Follower::start(Arc::clone(&self.journal), &self.feed, Arc::clone(&self.tokens), self.poll).await
+    }
+}

@@ -1,0 +1,16 @@
+//! What the ports promise, once, on both databases.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
+
+#[path = "contract/accounts.rs"]
+mod accounts;
+#[path = "contract/journal.rs"]
+mod journal;
+#[path = "contract/messaging.rs"]
+mod messaging;
+#[path = "contract/schema.rs"]
+mod schema;
+#[path = "contract/send.rs"]
+mod send;
+#[path = "contract/world.rs"]
+mod world;

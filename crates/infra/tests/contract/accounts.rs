@@ -1,0 +1,163 @@
+//! The promises of `Accounts`.
+
+use std::time::Duration;
+
+use clowder_accounts::{Login, ProfilePatch, RefreshToken, SessionPatch};
+use clowder_core::{Ctx, Input, Once};
+use serde_json::json;
+
+use crate::world::{World, account, code, on_both};
+
+fn login(name: &str, password: &str) -> Login {
+    Login::from_json(json!({"username": name, "password": password, "device_name": "phone"})).unwrap()
+}
+
+fn token(refresh: &str) -> RefreshToken {
+    RefreshToken::new(refresh.to_owned())
+}
+
+on_both! {
+    async fn registering_makes_one_account_per_name_and_address(world: World) {
+        let ada = world.register("ada").await;
+        assert_eq!((ada.user.username.as_str(), ada.user.version), ("ada", 1));
+        assert_eq!(world.names().await, ["user.registered"]);
+        let accounts = &world.store.accounts;
+        assert_eq!(code(accounts.register(&world.nobody(), account("ADA")).await), "username.taken");
+        assert_eq!(code(accounts.register(&world.nobody(), account("аdа")).await), "username.taken");
+        let mut same_address = account("bob");
+        same_address.email = account("Ada").email;
+        assert_eq!(code(accounts.register(&world.nobody(), same_address).await), "email.taken");
+        assert!(world.names().await.is_empty(), "a refusal writes nothing");
+    }
+
+    async fn of_many_that_race_for_a_name_one_wins(world: World) {
+        let tries = (0..8).map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { world.store.accounts.register(&world.nobody(), account("ada")).await })
+        });
+        let mut won = 0;
+        for result in tries.collect::<Vec<_>>() {
+            match result.await.unwrap() {
+                Ok(_) => won += 1,
+                refused => assert_eq!(code(refused), "username.taken"),
+            }
+        }
+        assert_eq!(won, 1);
+    }
+
+    async fn a_repeated_registration_with_a_key_answers_the_same(world: World) {
+        let call = |key: &str, print: u8| Ctx { once: Some(Once::new(key, [print; 32])), ..world.nobody() };
+        let accounts = &world.store.accounts;
+        let first = accounts.register(&call("k", 1), account("ada")).await.unwrap();
+        let again = call("k", 1);
+        let second = accounts.register(&again, account("ada")).await.unwrap();
+        assert!(again.once.unwrap().was_replayed());
+        assert_eq!((first.refresh, first.user), (second.refresh, second.user));
+        assert_eq!(code(accounts.register(&call("k", 2), account("bob")).await), "idempotency.mismatch");
+        assert_eq!(code(accounts.register(&call("l", 1), account("ada")).await), "username.taken");
+        assert!(accounts.register(&call("l", 2), account("bob")).await.is_ok(), "a refused attempt frees its key");
+        world.wait(Duration::from_secs(24 * 3600));
+        assert!(accounts.register(&call("k", 3), account("eve")).await.is_ok(), "a day later the key is free");
+    }
+
+    async fn logging_in_by_name_or_address(world: World) {
+        world.register("ada").await;
+        let accounts = &world.store.accounts;
+        for name in ["ada", "ADA", " ada ", "ada@example.org", "Ada@Example.org"] {
+            let signed_in = accounts.login(&world.nobody(), login(name, "correct horse")).await.unwrap();
+            assert_eq!(accounts.me(&world.by(&signed_in.access)).await.unwrap().username, "ada");
+        }
+        for (name, password) in [("ada", "wrong horse"), ("bob", "correct horse"), ("@", "x")] {
+            assert_eq!(code(accounts.login(&world.nobody(), login(name, password)).await), "credentials.invalid");
+        }
+    }
+
+    async fn a_refresh_token_has_one_successor_and_a_grace(world: World) {
+        let first = world.register("ada").await;
+        let accounts = &world.store.accounts;
+        let both = {
+            let call = || {
+                let (world, refresh) = (world.clone(), first.refresh.clone());
+                tokio::spawn(async move { world.store.accounts.refresh(&world.nobody(), token(&refresh)).await })
+            };
+            let (a, b) = (call(), call());
+            (a.await.unwrap().unwrap(), b.await.unwrap().unwrap())
+        };
+        assert_eq!(both.0.refresh, both.1.refresh, "two tabs at once get the same successor");
+        world.wait(Duration::from_secs(19));
+        assert_eq!(accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap().refresh, both.0.refresh);
+        world.wait(Duration::from_secs(2));
+        world.names().await;
+        assert_eq!(code(accounts.refresh(&world.nobody(), token(&first.refresh)).await), "token.reused");
+        assert_eq!(world.names().await, ["session.ended"]);
+        assert_eq!(code(accounts.refresh(&world.nobody(), token(&both.0.refresh)).await), "session.ended");
+        assert_eq!(code(accounts.identify(&both.0.access, world.now())), "session.ended");
+        assert_eq!(code(accounts.refresh(&world.nobody(), token("unheard of")).await), "token.invalid");
+    }
+
+    async fn a_successor_that_was_used_ends_the_grace(world: World) {
+        let first = world.register("ada").await;
+        let accounts = &world.store.accounts;
+        let second = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
+        accounts.refresh(&world.nobody(), token(&second.refresh)).await.unwrap();
+        assert_eq!(code(accounts.refresh(&world.nobody(), token(&first.refresh)).await), "token.reused");
+    }
+
+    async fn sessions_are_listed_named_and_ended(world: World) {
+        let first = world.register("ada").await;
+        let accounts = &world.store.accounts;
+        let second = accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
+        let stranger = world.register("bob").await;
+        let listed = accounts.sessions(&world.by(&first.access)).await.unwrap();
+        assert_eq!(listed.iter().map(|s| (s.name.as_deref(), s.current)).collect::<Vec<_>>(),
+            [(Some("phone"), false), (None, true)]);
+        let (phone, own) = (listed[0].id, listed[1].id);
+        let patch = || SessionPatch::from_json(json!({"name": "tablet"})).unwrap();
+        let named = accounts.name_session(&world.by(&first.access), phone, patch()).await.unwrap();
+        assert_eq!(named.name.as_deref(), Some("tablet"));
+        let bob = world.by(&stranger.access);
+        assert_eq!(code(accounts.name_session(&bob, phone, patch()).await), "session.unknown");
+        assert_eq!(code(accounts.end_session(&bob, phone).await), "session.unknown");
+        world.names().await;
+        accounts.end_session(&world.by(&first.access), phone).await.unwrap();
+        assert_eq!(world.names().await, ["session.ended"]);
+        assert_eq!(code(accounts.identify(&second.access, world.now())), "session.ended");
+        assert_eq!(code(accounts.end_session(&world.by(&first.access), phone).await), "session.unknown");
+        assert_eq!(accounts.sessions(&world.by(&first.access)).await.unwrap().len(), 1);
+        let third = accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
+        accounts.logout(&world.by(&first.access)).await.unwrap();
+        assert_eq!(code(accounts.identify(&first.access, world.now())), "session.ended");
+        assert_ne!(own, phone);
+        accounts.logout_all(&world.by(&third.access)).await.unwrap();
+        assert_eq!(code(accounts.identify(&third.access, world.now())), "session.ended");
+        assert!(accounts.identify(&stranger.access, world.now()).is_ok());
+    }
+
+    async fn an_ended_session_is_refused_by_other_nodes_and_after_a_restart(world: World) {
+        let ada = world.register("ada").await;
+        let other = world.another_node().await;
+        let mut followed = other.follow().await.unwrap();
+        world.store.accounts.logout(&world.by(&ada.access)).await.unwrap();
+        assert_eq!(&*followed.next().await.unwrap().name, "session.ended");
+        assert_eq!(code(other.accounts.identify(&ada.access, world.now())), "session.ended");
+        let restarted = world.another_node().await;
+        assert_eq!(code(restarted.accounts.identify(&ada.access, world.now())), "session.ended");
+    }
+
+    async fn editing_oneself(world: World) {
+        let ada = world.register("ada").await;
+        world.names().await;
+        let accounts = &world.store.accounts;
+        let patch = |value| ProfilePatch::from_json(value).unwrap();
+        let edited = accounts
+            .edit_me(&world.by(&ada.access), Some(1), patch(json!({"display_name": "Ada L.", "bio": "counts"})))
+            .await
+            .unwrap();
+        assert_eq!((edited.version, edited.display_name.as_str(), edited.bio.as_deref()), (2, "Ada L.", Some("counts")));
+        assert_eq!(world.names().await, ["user.updated"]);
+        let stale = accounts.edit_me(&world.by(&ada.access), Some(1), patch(json!({"bio": null}))).await;
+        assert_eq!(code(stale), "user.stale");
+        let cleared = accounts.edit_me(&world.by(&ada.access), None, patch(json!({"bio": null}))).await.unwrap();
+        assert_eq!((cleared.version, cleared.bio, cleared.display_name.as_str()), (3, None, "Ada L."));
+    }
+}

@@ -1,0 +1,90 @@
+//! The promises of the journal: gap-free, followed across nodes, replayed exactly, swept.
+
+use std::{sync::Arc, time::Duration};
+
+use clowder_core::{Positions, Topic};
+
+use crate::world::{World, on_both};
+
+on_both! {
+    async fn replay_is_what_came_after_for_these_topics(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let before = world.store.journal.extent().await.unwrap().heads;
+        let (one, two) = (world.group(&ada, &[&bob]).await.id, world.group(&ada, &[]).await.id);
+        for n in 0..5 {
+            world.say(&ada, one, &format!("{n}")).await;
+            world.say(&ada, two, &format!("{n}")).await;
+        }
+        let heads = world.store.journal.extent().await.unwrap().heads;
+        let replay = async |topics: Vec<Topic>, limit| {
+            let found = world.store.journal.replay(topics, before.clone(), heads.clone(), limit).await.unwrap();
+            found.iter().map(|recorded| recorded.name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(replay(vec![Topic::Chat(one)], 99).await, ["message.sent"; 5]);
+        assert_eq!(replay(vec![Topic::Chat(one)], 2).await.len(), 2);
+        assert_eq!(replay(vec![Topic::User(bob.id)], 99).await, ["chat.created"]);
+        assert_eq!(replay(vec![Topic::User(ada.id), Topic::Chat(one), Topic::Chat(two)], 99).await.len(), 12);
+        assert!(world.store.journal.replay(vec![Topic::Chat(one)], heads.clone(), heads, 9).await.unwrap().is_empty());
+    }
+
+    async fn two_followers_see_everything_once_and_in_order(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let ada = Arc::new(ada);
+        let chat = world.group(&ada, &[]).await.id;
+        let other = Arc::new(world.another_node().await);
+        let mut here = world.store.follow().await.unwrap();
+        let mut there = other.follow().await.unwrap();
+        let sends: Vec<_> = (0..100)
+            .map(|n| {
+                let (world, other, ada) = (world.clone(), other.clone(), ada.clone());
+                tokio::spawn(async move {
+                    let node = if n % 2 == 0 { &world.store } else { &*other };
+                    let new = clowder_core::Input::from_json(serde_json::json!({"content": "x"})).unwrap();
+                    node.messaging.send(&world.ctx(&ada), chat, new).await.unwrap();
+                })
+            })
+            .collect();
+        for send in sends {
+            send.await.unwrap();
+        }
+        for follower in [&mut here, &mut there] {
+            let mut last = 0;
+            for seq in 1..=100 {
+                let recorded = follower.next().await.unwrap();
+                assert!(last == 0 || recorded.position == last + 1);
+                last = recorded.position;
+                let message: clowder_messaging::Message = serde_json::from_str(recorded.data.get()).unwrap();
+                assert_eq!(message.seq, seq);
+            }
+        }
+    }
+
+    async fn sweeping_raises_the_floor(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        world.say(&ada, chat, "old").await;
+        let old = world.store.journal.extent().await.unwrap();
+        assert!(old.can_replay(&old.heads));
+        world.wait(Duration::from_secs(60));
+        world.say(&ada, chat, "new").await;
+        let until = world.now().minus(Duration::from_secs(30));
+        let ctx = world.ctx(&ada);
+        while world.store.upkeep.sweep(&ctx, until).await.unwrap() > 0 {}
+        let extent = world.store.journal.extent().await.unwrap();
+        assert_eq!(extent.epoch, old.epoch);
+        assert!(extent.can_replay(&extent.heads));
+        assert!(extent.can_replay(&old.heads), "what came after is still there");
+        assert!(!extent.can_replay(&Positions::new(vec![0; extent.heads.as_slice().len()])), "what came before is not");
+        assert!(!extent.can_replay(&Positions::new(vec![])), "a vector of another database");
+        let future = extent.heads.as_slice().iter().map(|head| head + 1).collect();
+        assert!(!extent.can_replay(&Positions::new(future)));
+        let left: usize = {
+            let mut left = 0;
+            for stream in 0..extent.heads.as_slice().len() {
+                left += world.store.journal.after(stream, 0, 99).await.unwrap().len();
+            }
+            left
+        };
+        assert_eq!(left, 1);
+    }
+}

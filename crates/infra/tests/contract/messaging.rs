@@ -1,0 +1,201 @@
+//! The promises of `Messaging`, but for sending under load.
+
+use clowder_core::{Ctx, Input, Once, PageRequest};
+use clowder_messaging::{ChatFilter, Made, MessagePatch, NewChat, NewRead, Status, Window};
+use serde_json::json;
+
+use crate::world::{World, code, on_both};
+
+fn private(with: clowder_core::UserId) -> NewChat {
+    NewChat::from_json(json!({"type": "private", "participant_ids": [with]})).unwrap()
+}
+
+fn page(limit: u32, cursor: Option<String>) -> PageRequest {
+    PageRequest { limit, cursor }
+}
+
+on_both! {
+    async fn a_pair_has_one_private_chat(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let messaging = &world.store.messaging;
+        let Made::New(chat) = messaging.create_chat(&world.ctx(&ada), private(bob.id)).await.unwrap() else {
+            panic!("must be new")
+        };
+        assert_eq!(chat.peer.as_ref().map(|peer| peer.id), Some(bob.id));
+        let told = world.changes().await;
+        assert_eq!(told.iter().map(|c| (&*c.name, c.topic)).collect::<Vec<_>>(), [
+            ("chat.created", clowder_core::Topic::User(ada.id)),
+            ("chat.created", clowder_core::Topic::User(bob.id)),
+        ]);
+        let Made::Found(same) = messaging.create_chat(&world.ctx(&bob), private(ada.id)).await.unwrap() else {
+            panic!("must be found")
+        };
+        assert_eq!((same.id, same.peer.map(|peer| peer.id)), (chat.id, Some(ada.id)));
+        assert!(world.names().await.is_empty());
+    }
+
+    async fn a_pair_that_starts_at_once_has_one_chat(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (ada, bob) = (std::sync::Arc::new(ada), std::sync::Arc::new(bob));
+        let tries: Vec<_> = (0..10)
+            .map(|n| {
+                let (world, ada, bob) = (world.clone(), ada.clone(), bob.clone());
+                tokio::spawn(async move {
+                    let (who, with) = if n % 2 == 0 { (&ada, &bob) } else { (&bob, &ada) };
+                    world.store.messaging.create_chat(&world.ctx(who), private(with.id)).await.unwrap()
+                })
+            })
+            .collect();
+        let mut ids = std::collections::HashSet::new();
+        let mut new = 0;
+        for made in tries {
+            let made = made.await.unwrap();
+            new += usize::from(matches!(made, Made::New(_)));
+            ids.insert(made.into_inner().id);
+        }
+        assert_eq!((ids.len(), new), (1, 1));
+    }
+
+    async fn what_one_does_not_take_part_in_does_not_exist(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob]).await;
+        let message = world.say(&ada, chat.id, "hello").await;
+        let messaging = &world.store.messaging;
+        let eve_ctx = world.ctx(&eve);
+        assert_eq!(code(messaging.chat(&eve_ctx, chat.id).await), "chat.unknown");
+        assert_eq!(code(messaging.messages(&eve_ctx, chat.id, Window::NEWEST, 5).await), "chat.unknown");
+        assert_eq!(code(world.try_say(&eve, chat.id, "hi", None).await), "chat.unknown");
+        assert_eq!(code(messaging.read(&eve_ctx, chat.id, NewRead { seq: 1 }).await), "chat.unknown");
+        assert_eq!(code(messaging.message(&eve_ctx, message.id).await), "message.unknown");
+        assert_eq!(code(messaging.history(&eve_ctx, message.id).await), "message.unknown");
+        let patch = MessagePatch::from_json(json!({"content": "x"})).unwrap();
+        assert_eq!(code(messaging.edit(&eve_ctx, message.id, None, patch).await), "message.unknown");
+        assert_eq!(code(messaging.delete(&eve_ctx, message.id, None).await), "message.unknown");
+        assert!(messaging.chats(&eve_ctx, ChatFilter::default(), page(9, None)).await.unwrap().items.is_empty());
+        assert!(messaging.followed(eve.id).await.unwrap().is_empty());
+        assert_eq!(messaging.followed(bob.id).await.unwrap(), [chat.id]);
+    }
+
+    async fn pages_go_back_and_forth_and_around(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        for n in 1..=10 {
+            assert_eq!(world.say(&ada, chat, &format!("message {n}")).await.seq, n);
+        }
+        let ctx = world.ctx(&bob);
+        let seqs = async |window, limit| {
+            let page = world.store.messaging.messages(&ctx, chat, window, limit).await.unwrap();
+            (page.items.iter().map(|m| m.seq).collect::<Vec<_>>(), page.next_cursor)
+        };
+        assert_eq!(seqs(Window::NEWEST, 3).await, (vec![10, 9, 8], Some("before.8".into())));
+        assert_eq!(seqs(Window::Before(3), 3).await, (vec![2, 1], None));
+        assert_eq!(seqs(Window::After(0), 3).await, (vec![1, 2, 3], Some("after.3".into())));
+        assert_eq!(seqs(Window::After(8), 3).await, (vec![9, 10], None));
+        assert_eq!(seqs(Window::Around(5), 4).await, (vec![3, 4, 5, 6], Some("after.6".into())));
+        assert_eq!(seqs(Window::Around(1), 4).await, (vec![1, 2, 3, 4], Some("after.4".into())));
+        assert_eq!(seqs(Window::After(10), 3).await, (vec![], None));
+    }
+
+    async fn editing_keeps_history_and_deleting_leaves_no_text(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let message = world.say(&bob, chat, "first-secret").await;
+        world.names().await;
+        let messaging = &world.store.messaging;
+        let patch = |text: &str| MessagePatch::from_json(json!({"content": text})).unwrap();
+        let edited = messaging.edit(&world.ctx(&bob), message.id, Some(1), patch("second-secret")).await.unwrap();
+        assert_eq!((edited.version, edited.content.as_deref(), edited.seq), (2, Some("second-secret"), 1));
+        assert_eq!(world.names().await, ["message.updated"]);
+        assert_eq!(messaging.message(&world.ctx(&ada), message.id).await.unwrap(), edited);
+        let same = messaging.edit(&world.ctx(&bob), message.id, None, patch("second-secret")).await.unwrap();
+        assert_eq!(same.version, 2, "an edit that changes nothing is none");
+        assert!(world.names().await.is_empty());
+        let stale = messaging.edit(&world.ctx(&bob), message.id, Some(1), patch("x")).await;
+        assert_eq!(code(stale), "message.stale");
+        assert_eq!(code(messaging.edit(&world.ctx(&ada), message.id, None, patch("x")).await), "message.forbidden");
+        let history = messaging.history(&world.ctx(&ada), message.id).await.unwrap();
+        assert_eq!(history.iter().map(|e| (e.version, e.content.as_str())).collect::<Vec<_>>(),
+            [(1, "first-secret"), (2, "second-secret")]);
+
+        let gone = messaging.delete(&world.ctx(&ada), message.id, None).await.unwrap();
+        assert_eq!((gone.deleted_by, gone.seq), (ada.id, 1));
+        assert_eq!(world.names().await, ["message.deleted"]);
+        assert_eq!(messaging.delete(&world.ctx(&bob), message.id, None).await.unwrap(), gone, "twice is fine");
+        let shown = messaging.message(&world.ctx(&bob), message.id).await.unwrap();
+        assert_eq!((shown.content, shown.deleted_at), (None, Some(gone.deleted_at)));
+        assert!(messaging.history(&world.ctx(&bob), message.id).await.unwrap().is_empty());
+        assert_eq!(code(messaging.edit(&world.ctx(&bob), message.id, None, patch("x")).await), "message.deleted");
+        for stream in 0..world.seen.lock().await.as_slice().len() {
+            for recorded in world.store.journal.after(stream, 0, 1_000).await.unwrap() {
+                assert!(!recorded.data.get().contains("secret"), "{} still knows", recorded.name);
+            }
+        }
+    }
+
+    async fn unread_counts_are_exact_and_marks_never_go_back(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let messaging = &world.store.messaging;
+        let unread = async |who| messaging.chat(&world.ctx(who), chat).await.unwrap().unread_count;
+        let mark = async |who, seq| messaging.read(&world.ctx(who), chat, NewRead { seq }).await.unwrap().seq;
+        world.say(&ada, chat, "1").await;
+        world.say(&bob, chat, "2").await;
+        world.say(&ada, chat, "3").await;
+        let fourth = world.say(&ada, chat, "4").await;
+        assert_eq!((unread(&ada).await, unread(&bob).await), (1, 3));
+        world.names().await;
+        assert_eq!(mark(&bob, 1).await, 1);
+        assert_eq!(world.names().await, ["message.read"]);
+        assert_eq!(unread(&bob).await, 2, "the own second message does not count");
+        assert_eq!(mark(&bob, 0).await, 1, "never back");
+        assert!(world.names().await.is_empty());
+        messaging.delete(&world.ctx(&ada), fourth.id, None).await.unwrap();
+        assert_eq!(unread(&bob).await, 1, "what is deleted does not count");
+        let first = || async { messaging.messages(&world.ctx(&ada), chat, Window::After(0), 1).await.unwrap().items };
+        assert_eq!(first().await[0].status, Status::Read);
+        assert_eq!(messaging.message(&world.ctx(&ada), fourth.id).await.unwrap().status, Status::Sent);
+        assert_eq!(mark(&bob, 99).await, 4, "past the end is the end");
+        assert_eq!((unread(&bob).await, unread(&ada).await), (0, 1));
+        world.say(&bob, chat, "5").await;
+        assert_eq!((unread(&bob).await, unread(&ada).await), (0, 2));
+    }
+
+    async fn the_list_is_ordered_by_activity_and_paged(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let mut chats = Vec::new();
+        for _ in 0..5 {
+            chats.push(world.group(&ada, &[&bob]).await.id);
+        }
+        world.say(&bob, chats[1], "newest").await;
+        let list = async |filter: ChatFilter, limit, cursor| {
+            world.store.messaging.chats(&world.ctx(&ada), filter, page(limit, cursor)).await.unwrap()
+        };
+        let first = list(ChatFilter::default(), 2, None).await;
+        assert_eq!(first.items.iter().map(|c| c.id).collect::<Vec<_>>(), [chats[1], chats[4]]);
+        assert_eq!(first.items[0].last_message.as_ref().and_then(|m| m.content.as_deref()), Some("newest"));
+        assert_eq!((first.items[0].unread_count, first.items[1].unread_count), (1, 0));
+        let second = list(ChatFilter::default(), 2, first.next_cursor).await;
+        assert_eq!(second.items.iter().map(|c| c.id).collect::<Vec<_>>(), [chats[3], chats[2]]);
+        let third = list(ChatFilter::default(), 2, second.next_cursor).await;
+        assert_eq!((third.items.len(), third.next_cursor), (1, None));
+        let unread = list(ChatFilter { unread: Some(true), kind: None }, 9, None).await;
+        assert_eq!(unread.items.iter().map(|c| c.id).collect::<Vec<_>>(), [chats[1]]);
+        let private = ChatFilter { kind: Some(clowder_messaging::ChatType::Private), unread: None };
+        assert!(list(private, 9, None).await.items.is_empty());
+        let wrong = world.store.messaging.chats(&world.ctx(&ada), ChatFilter::default(), page(2, Some("x".into()))).await;
+        assert!(matches!(wrong, Err(clowder_core::Error::Invalid(_))));
+    }
+
+    async fn a_repeated_creation_with_a_key_makes_one_chat(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let new = || NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [bob.id]})).unwrap();
+        let call = |print: u8| Ctx { once: Some(Once::new("k", [print; 32])), ..world.ctx(&ada) };
+        let messaging = &world.store.messaging;
+        let first = messaging.create_chat(&call(1), new()).await.unwrap();
+        assert_eq!(messaging.create_chat(&call(1), new()).await.unwrap(), first);
+        assert_eq!(code(messaging.create_chat(&call(2), new()).await), "idempotency.mismatch");
+        let bob_call = Ctx { once: Some(Once::new("k", [1; 32])), ..world.ctx(&bob) };
+        let other = messaging.create_chat(&bob_call, new()).await.unwrap();
+        assert_ne!(other, first, "keys belong to the caller");
+    }
+}

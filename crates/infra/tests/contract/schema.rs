@@ -1,0 +1,136 @@
+//! Both migrated databases have the same tables and columns, and `schema.rs` says the same.
+
+use std::collections::BTreeMap;
+
+use clowder_infra::{DatabaseUrl, Store};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
+
+use crate::world::World;
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+}
+
+/// Table → column → type, as `schema.rs` would spell it.
+type Tables = BTreeMap<String, BTreeMap<String, String>>;
+
+fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tables {
+    let mut tables = Tables::new();
+    for column in columns {
+        if column.table_name.starts_with("__") {
+            continue;
+        }
+        let (kind, null) = column.kind.split_once('|').unwrap();
+        let spelled = spell(kind, &column);
+        let spelled = if null == "YES" { format!("Nullable<{spelled}>") } else { spelled };
+        tables.entry(column.table_name.clone()).or_default().insert(column.column_name.clone(), spelled);
+    }
+    tables
+}
+
+/// What the macro calls say, read from the source.
+fn schema_rs() -> Tables {
+    let source = include_str!("../../src/schema.rs");
+    let mut tables = Tables::new();
+    for part in source.split("diesel::table! {").skip(1) {
+        let mut table: Option<String> = None;
+        let mut sql_name = None;
+        for word in part.replace('{', "{\n").replace(',', ",\n").lines() {
+            let word = word.trim().trim_end_matches(',');
+            if let Some(name) = word.strip_prefix("#[sql_name = \"") {
+                sql_name = name.strip_suffix("\"]").map(str::to_owned);
+            } else if let Some((column, kind)) = word.split_once(" -> ") {
+                let column = sql_name.take().unwrap_or_else(|| column.to_owned());
+                tables
+                    .entry(table.clone().unwrap())
+                    .or_default()
+                    .insert(column, kind.trim_end_matches(" }").to_owned());
+            } else if let Some((name, rest)) = word.split_once(" (")
+                && table.is_none()
+                && !rest.is_empty()
+            {
+                table = Some(name.to_owned());
+            } else if word == "}" && table.is_some() {
+                break;
+            }
+        }
+    }
+    tables
+}
+
+#[tokio::test]
+async fn the_schema_is_what_sqlite_has() {
+    let world = World::sqlite().await;
+    let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("sqlite") };
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+    let columns = sql_query(
+        "SELECT m.name AS table_name, c.name AS column_name, c.type || '|' || iif(c.\"notnull\", 'NO', 'YES') AS kind \
+         FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'",
+    )
+    .load(&mut conn)
+    .unwrap();
+    // SQLite has fewer types than we have meanings.
+    let rough = |tables: Tables| -> Tables {
+        let mut rough = tables;
+        for kind in rough.values_mut().flat_map(BTreeMap::values_mut) {
+            *kind = kind
+                .replace("Uid", "BLOB")
+                .replace("Binary", "BLOB")
+                .replace("BigInt", "INTEGER")
+                .replace("SmallInt", "INTEGER")
+                .replace("Ts", "INTEGER")
+                .replace("Text", "TEXT");
+        }
+        rough
+    };
+    assert_eq!(collect(columns, |kind, _| kind.to_owned()), rough(schema_rs()));
+}
+
+#[tokio::test]
+async fn the_schema_is_what_postgres_has() {
+    let world = World::postgres().await;
+    let DatabaseUrl::Postgres(url) = &world.options.url else { panic!("postgres") };
+    let mut conn = PgConnection::establish(url).unwrap();
+    let columns = sql_query(
+        "SELECT table_name::text, column_name::text, data_type || '|' || is_nullable AS kind \
+         FROM information_schema.columns WHERE table_schema = 'public'",
+    )
+    .load(&mut conn)
+    .unwrap();
+    let spell = |kind: &str, column: &Column| match kind {
+        "uuid" => "Uid".to_owned(),
+        "bytea" => "Binary".to_owned(),
+        "bigint" => "BigInt".to_owned(),
+        "smallint" => "SmallInt".to_owned(),
+        "timestamp with time zone" => "Ts".to_owned(),
+        "text" => "Text".to_owned(),
+        other => panic!("{}.{} is {other}", column.table_name, column.column_name),
+    };
+    assert_eq!(collect(columns, spell), schema_rs());
+}
+
+#[tokio::test]
+async fn migrating_at_once_and_again_is_fine() {
+    for world in [World::sqlite().await, World::postgres().await] {
+        let url = world.options.url.clone();
+        assert!(Store::pending(&url).unwrap().is_empty());
+        let again: Vec<_> = (0..4)
+            .map(|_| {
+                let url = url.clone();
+                tokio::task::spawn_blocking(move || Store::migrate(&url))
+            })
+            .collect();
+        for migrated in again {
+            assert!(migrated.await.unwrap().unwrap().is_empty());
+        }
+        for check in world.store.upkeep.check().await {
+            assert!(check.ok, "{}: {}", check.name, check.detail);
+        }
+    }
+}

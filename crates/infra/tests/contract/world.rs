@@ -1,0 +1,191 @@
+//! A store on a database of its own, people, a clock that the test moves, and what the journal got to know.
+
+use std::{
+    sync::atomic::{AtomicI64, AtomicU32, Ordering},
+    time::Duration,
+};
+
+use clowder_accounts::{NewAccount, SignedIn};
+use clowder_core::{Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId};
+use clowder_infra::{DatabaseUrl, Options, Store};
+use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+/// Runs each test on both databases.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block)*) => {
+        $($(#[$meta])* async fn $name($world: std::sync::Arc<World>) $body)*
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(super::World::sqlite().await).await })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(super::World::postgres().await).await })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+pub struct World {
+    pub store: Store,
+    pub options: Options,
+    pub seen: Mutex<Positions>,
+    now: AtomicI64,
+    _place: Place,
+}
+
+/// Ends with the test.
+enum Place {
+    Folder(#[expect(dead_code, reason = "held until the test ends")] tempfile::TempDir),
+    Database(String),
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Database(name) = self {
+            admin(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the test database is comes from the environment")]
+fn admin_url() -> String {
+    std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run `make test`")
+}
+
+fn admin(statement: &str) {
+    let mut conn = PgConnection::establish(&admin_url()).unwrap();
+    sql_query(statement).execute(&mut conn).unwrap();
+}
+
+impl World {
+    pub async fn sqlite() -> std::sync::Arc<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("clowder.db"));
+        Self::open(url, Place::Folder(folder)).await
+    }
+
+    pub async fn postgres() -> std::sync::Arc<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        admin(&format!("CREATE DATABASE {name}"));
+        let admin_url = admin_url();
+        let (server, _) = admin_url.rsplit_once('/').unwrap();
+        Self::open(DatabaseUrl::Postgres(format!("{server}/{name}")), Place::Database(name)).await
+    }
+
+    async fn open(url: DatabaseUrl, place: Place) -> std::sync::Arc<Self> {
+        Store::migrate(&url).unwrap();
+        let mut options = Options::new(url, "a secret for tests, thirty-two characters");
+        options.bcrypt_cost = 4;
+        options.lanes = 8;
+        let start = Timestamp::from_micros(1_790_000_000_000_000);
+        let store = Store::open(options.clone(), start).await.unwrap();
+        let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
+        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), _place: place })
+    }
+
+    /// Another node over the same database.
+    pub async fn another_node(&self) -> Store {
+        Store::open(self.options.clone(), self.now()).await.unwrap()
+    }
+
+    /// A millisecond later than the last time somebody asked.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.now.fetch_add(1_000, Ordering::SeqCst) + 1_000)
+    }
+
+    pub fn wait(&self, duration: Duration) {
+        self.now.fetch_add(i64::try_from(duration.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub fn nobody(&self) -> Ctx {
+        Ctx::new(Actor::Nobody, self.now(), "test")
+    }
+
+    /// The circumstances of a call by whoever holds this token.
+    pub fn by(&self, access: &str) -> Ctx {
+        let now = self.now();
+        Ctx::new(self.store.accounts.identify(access, now).unwrap().actor, now, "test")
+    }
+
+    pub async fn register(&self, name: &str) -> SignedIn {
+        self.store.accounts.register(&self.nobody(), account(name)).await.unwrap()
+    }
+
+    pub async fn person(&self, name: &str) -> Person {
+        let signed_in = self.register(name).await;
+        Person { id: signed_in.user.id, actor: self.by(&signed_in.access).actor }
+    }
+
+    pub async fn people<const N: usize>(&self, names: [&str; N]) -> [Person; N] {
+        let mut people = Vec::new();
+        for name in names {
+            people.push(self.person(name).await);
+        }
+        self.changes().await;
+        people.try_into().ok().unwrap()
+    }
+
+    pub fn ctx(&self, person: &Person) -> Ctx {
+        Ctx::new(person.actor, self.now(), "test")
+    }
+
+    pub async fn group(&self, owner: &Person, others: &[&Person]) -> Chat {
+        let ids: Vec<UserId> = others.iter().map(|person| person.id).collect();
+        let new = NewChat::from_json(json!({"type": "group", "title": "Lunch", "participant_ids": ids})).unwrap();
+        let chat = self.store.messaging.create_chat(&self.ctx(owner), new).await.unwrap().into_inner();
+        self.changes().await;
+        chat
+    }
+
+    pub async fn say(&self, person: &Person, chat: ChatId, text: &str) -> Message {
+        self.try_say(person, chat, text, None).await.unwrap().into_inner()
+    }
+
+    pub async fn try_say(&self, who: &Person, chat: ChatId, text: &str, client: Option<&str>) -> Result<Made<Message>> {
+        let new = NewMessage::from_json(json!({"content": text, "client_id": client})).unwrap();
+        self.store.messaging.send(&self.ctx(who), chat, new).await
+    }
+
+    /// What the journal has got to know since this was last asked, stream by stream.
+    pub async fn changes(&self) -> Vec<Recorded> {
+        let mut seen = self.seen.lock().await;
+        let heads = self.store.journal.extent().await.unwrap().heads;
+        let mut changes = Vec::new();
+        for stream in 0..heads.as_slice().len() {
+            let got = self.store.journal.after(stream, seen.get(stream), 100_000).await.unwrap();
+            let positions: Vec<_> = got.iter().map(|recorded| recorded.position).collect();
+            let expected: Vec<_> = (seen.get(stream) + 1..=heads.get(stream)).collect();
+            assert_eq!(positions, expected, "no gap, nothing twice");
+            changes.extend(got);
+        }
+        *seen = heads;
+        changes
+    }
+
+    pub async fn names(&self) -> Vec<String> {
+        self.changes().await.iter().map(|recorded| recorded.name.to_string()).collect()
+    }
+}
+
+pub struct Person {
+    pub id: UserId,
+    pub actor: Actor,
+}
+
+pub fn account(name: &str) -> NewAccount {
+    let email = format!("{name}@example.org");
+    NewAccount::from_json(json!({"username": name, "email": email, "password": "correct horse"})).unwrap()
+}
+
+/// The code of a refusal.
+pub fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+    match result {
+        Err(Error::Refused(Refusal { code, .. })) => code,
+        other => panic!("not refused: {other:?}"),
+    }
+}

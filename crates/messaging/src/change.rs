@@ -1,0 +1,93 @@
+//! What happens in chats.
+
+use clowder_core::{ChatId, MessageId, Timestamp, Topic, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
+
+use crate::{Chat, Message};
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Told to each participant in person, for each sees a chat of their own.
+    ChatCreated(UserId, Box<Chat>),
+    MessageSent(Box<Message>),
+    MessageUpdated(Box<Message>),
+    MessageDeleted(Deleted),
+    MessageRead(Read),
+}
+
+/// By this name a user's sockets learn that they now follow a chat.
+pub const CHAT_CREATED: &str = "chat.created";
+
+/// The payload of `message.deleted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Deleted {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    pub seq: i64,
+    pub deleted_by: UserId,
+    pub deleted_at: Timestamp,
+}
+
+/// The payload of `message.read`: somebody has read a chat up to here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Read {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub seq: i64,
+    pub at: Timestamp,
+}
+
+/// The payload of the passing events `typing.start` and `typing.stop`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Typing {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+}
+
+impl clowder_core::Change for Change {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::ChatCreated(..) => CHAT_CREATED,
+            Self::MessageSent(_) => "message.sent",
+            Self::MessageUpdated(_) => "message.updated",
+            Self::MessageDeleted(_) => "message.deleted",
+            Self::MessageRead(_) => "message.read",
+        }
+    }
+
+    fn topic(&self) -> Topic {
+        match self {
+            Self::ChatCreated(user, _) => Topic::User(*user),
+            other => other.anchor(),
+        }
+    }
+
+    fn anchor(&self) -> Topic {
+        Topic::Chat(match self {
+            Self::ChatCreated(_, chat) => chat.id,
+            Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
+            Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::MessageRead(read) => read.chat_id,
+        })
+    }
+
+    fn subject(&self) -> Option<Uuid> {
+        match self {
+            Self::ChatCreated(_, chat) => Some(chat.id.uuid()),
+            Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
+            Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::MessageRead(_) => None,
+        }
+    }
+
+    fn data(&self) -> serde_json::Result<Box<RawValue>> {
+        match self {
+            Self::ChatCreated(_, chat) => to_raw_value(chat),
+            Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
+            Self::MessageDeleted(deleted) => to_raw_value(deleted),
+            Self::MessageRead(read) => to_raw_value(read),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The rules of making a chat.
+
+use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, text::Flaw};
+
+use crate::{ChatRole, ChatType, NewChat};
+
+/// What is known when somebody makes a chat.
+#[derive(Debug, Clone)]
+pub struct MakeFacts {
+    /// Those of the named people who exist.
+    pub existing: Vec<UserId>,
+}
+
+/// A chat that may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founding {
+    pub id: ChatId,
+    pub kind: ChatType,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    /// Everybody with their role, the founder first, nobody twice.
+    pub seats: Vec<(UserId, ChatRole)>,
+    /// What makes a private chat the only one of its pair.
+    pub pair: Option<Pair>,
+    pub at: Timestamp,
+}
+
+/// Two people, in one order whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair(UserId, UserId);
+
+impl Pair {
+    pub fn of(a: UserId, b: UserId) -> Self {
+        if a < b { Self(a, b) } else { Self(b, a) }
+    }
+
+    /// 32 octets: both ids.
+    pub fn to_bytes(self) -> Vec<u8> {
+        [self.0.uuid().as_bytes().as_slice(), self.1.uuid().as_bytes().as_slice()].concat()
+    }
+}
+
+/// Everybody named must exist; one does not chat with oneself in private.
+pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
+    let founder = ctx.user()?;
+    let mut errors = Vec::new();
+    for (index, id) in new.participant_ids.iter().enumerate() {
+        let at = || format!("/participant_ids/{index}");
+        if !facts.existing.contains(id) {
+            errors.push(Flaw::new("user.unknown", "there is no such user").at(at()));
+        } else if *id == founder && new.kind == ChatType::Private {
+            errors.push(Flaw::new("self", "must be somebody else").at(at()));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let mut seats = vec![(founder, ChatRole::Owner)];
+    for id in new.participant_ids {
+        if !seats.iter().any(|(seated, _)| *seated == id) {
+            seats.push((id, ChatRole::Member));
+        }
+    }
+    let pair = match (new.kind, seats.as_mut_slice()) {
+        // Nobody owns a private chat more than the other.
+        (ChatType::Private, [(a, role), (b, _)]) => {
+            *role = ChatRole::Member;
+            Some(Pair::of(*a, *b))
+        }
+        _ => None,
+    };
+    Ok(Founding {
+        id: ChatId::new(ctx.now),
+        kind: new.kind,
+        title: new.title.map(crate::model::Title::into_string),
+        description: new.description.map(crate::model::Title::into_string),
+        seats,
+        pair,
+        at: ctx.now,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Actor, Id, Input, Role, SessionId};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn decide_table() {
+        let now = Timestamp::from_micros(1);
+        let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
+        let ctx = Ctx::new(Actor::User { id: ada, session: SessionId::new(now), role: Role::User }, now, "test");
+        let facts = MakeFacts { existing: vec![ada, bob] };
+        let decided = |kind: &str, ids: &[UserId]| {
+            let title = (kind == "group").then_some("x");
+            let new = NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))?;
+            decide(&ctx, new, &facts)
+        };
+        let pointers = |r: Result<Founding>| match r {
+            Err(Error::Invalid(errors)) => errors.into_iter().map(|e| e.pointer).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pointers(decided("private", &[])), ["/participant_ids"]);
+        assert_eq!(pointers(decided("private", &[ada])), ["/participant_ids/0"]);
+        assert_eq!(pointers(decided("group", &[bob, eve])), ["/participant_ids/1"]);
+        let private = decided("private", &[bob]).unwrap();
+        assert_eq!(private.seats, [(ada, ChatRole::Member), (bob, ChatRole::Member)]);
+        assert_eq!(private.pair, Some(Pair::of(bob, ada)));
+        let group = decided("group", &[bob, bob, ada]).unwrap();
+        assert_eq!(group.seats, [(ada, ChatRole::Owner), (bob, ChatRole::Member)]);
+        assert_eq!(group.pair, None);
+    }
+}

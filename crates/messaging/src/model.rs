@@ -1,0 +1,94 @@
+//! The nouns of messaging: stored, sent and answered in one shape each.
+
+mod input;
+mod values;
+
+pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
+pub use values::{ChatRole, ChatType, ClientId, Content, MessageType, Status, Title};
+
+use clowder_core::{Card, ChatId, MessageId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A chat as one participant sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Chat {
+    pub id: ChatId,
+    #[serde(rename = "type")]
+    pub kind: ChatType,
+    /// A private chat has none: it is called like the other person.
+    #[schema(example = "Lunch")]
+    pub title: Option<String>,
+    pub description: Option<String>,
+    /// The other person of a private chat.
+    pub peer: Option<Card>,
+    #[schema(minimum = 1)]
+    pub participant_count: i64,
+    pub my_role: ChatRole,
+    /// Up to which `seq` the viewer has read.
+    #[schema(minimum = 0)]
+    pub read_seq: i64,
+    /// Messages of others after the read mark; deleted ones do not count.
+    #[schema(minimum = 0)]
+    pub unread_count: i64,
+    /// The `seq` of the newest message, 0 when there is none.
+    #[schema(minimum = 0)]
+    pub last_seq: i64,
+    pub last_message: Option<Message>,
+    pub created_at: Timestamp,
+    /// When something was last said; the list of chats is ordered by it.
+    pub active_at: Timestamp,
+    /// Counts the edits of what can be edited; also the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+/// A message. The same shape is stored, answered, written to the journal and sent to sockets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Message {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    /// Counts 1, 2, 3 … in its chat, without gaps.
+    #[schema(minimum = 1)]
+    pub seq: i64,
+    #[serde(rename = "type")]
+    pub kind: MessageType,
+    pub sender: Card,
+    /// `null` when the message has been deleted.
+    #[schema(max_length = 8000, example = "Shall we have lunch?")]
+    pub content: Option<String>,
+    /// `read` when all other participants have read it.
+    pub status: Status,
+    /// What the sender called it when sending.
+    pub client_id: Option<String>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+    /// Counts the edits; also the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+/// What a message said before an edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Edit {
+    #[schema(minimum = 1)]
+    pub version: i64,
+    pub content: String,
+    /// When this version was written.
+    pub written_at: Timestamp,
+}
+
+/// What a creation found: made just now, or there already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Made<T> {
+    New(T),
+    Found(T),
+}
+
+impl<T> Made<T> {
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::New(thing) | Self::Found(thing) => thing,
+        }
+    }
+}

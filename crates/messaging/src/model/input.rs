@@ -1,0 +1,130 @@
+//! What clients send to messaging.
+
+use clowder_core::{Fields, Input, UserId, text::Flaw};
+
+use super::{ChatType, ClientId, Content, Title};
+
+/// The most people a chat can be made with; more can join later.
+pub const MAX_INVITED: usize = 500;
+
+/// `{type, title?, description?, participant_ids?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"type": "group", "title": "Lunch", "participant_ids": ["01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"]}))]
+pub struct NewChat {
+    #[schema(rename = "type")]
+    pub kind: ChatType,
+    /// Needed by a group; `name` is accepted for it.
+    #[schema(value_type = Option<String>, max_length = 120)]
+    pub title: Option<Title<120>>,
+    #[schema(value_type = Option<String>, max_length = 500)]
+    pub description: Option<Title<500>>,
+    /// The others; exactly one for a private chat.
+    #[schema(max_items = 500)]
+    pub participant_ids: Vec<UserId>,
+}
+
+impl Input for NewChat {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let kind = fields.required("type");
+        let title = fields.either(["title", "name"]);
+        let description = fields.optional("description");
+        let participant_ids = fields.optional::<Vec<UserId>>("participant_ids");
+        if participant_ids.iter().flatten().any(|ids| ids.len() > MAX_INVITED) {
+            fields.flaw("participant_ids", Flaw::new("too_many", format!("must be at most {MAX_INVITED}")));
+        }
+        let new = Self {
+            kind: kind?,
+            title: title?,
+            description: description?,
+            participant_ids: participant_ids?.unwrap_or_default(),
+        };
+        match new.kind {
+            ChatType::Private if new.participant_ids.len() != 1 => {
+                fields.flaw("participant_ids", Flaw::new("one", "must name exactly one person for a private chat"));
+            }
+            ChatType::Private if new.title.is_some() => {
+                fields.flaw("title", Flaw::new("unwanted", "a private chat has no title"));
+            }
+            ChatType::Group if new.title.is_none() => {
+                fields.flaw("title", Flaw::new("required", "a group needs a title"));
+            }
+            _ => {}
+        }
+        Some(new)
+    }
+}
+
+/// `{content, client_id?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
+pub struct NewMessage {
+    #[schema(value_type = String, min_length = 1, max_length = 8000)]
+    pub content: Content,
+    /// Chosen by the sender; the same one again answers with the first message.
+    #[schema(value_type = Option<String>, max_length = 128)]
+    pub client_id: Option<ClientId>,
+}
+
+impl Input for NewMessage {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let content = fields.required("content");
+        let client_id = fields.optional("client_id");
+        Some(Self { content: content?, client_id: client_id? })
+    }
+}
+
+/// `{content}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"content": "Shall we have dinner?"}))]
+pub struct MessagePatch {
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 8000)]
+    pub content: Option<Content>,
+}
+
+impl Input for MessagePatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.optional("content").map(|content| Self { content })
+    }
+}
+
+/// `{seq}`
+#[derive(Debug, Clone, Copy, utoipa::ToSchema)]
+#[schema(example = json!({"seq": 17}))]
+pub struct NewRead {
+    /// Past the end counts as the end.
+    #[schema(minimum = 0)]
+    pub seq: i64,
+}
+
+impl Input for NewRead {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let seq = fields.required("seq")?;
+        if seq < 0 {
+            fields.flaw("seq", Flaw::new("minimum", "must be 0 or more"));
+        }
+        Some(Self { seq })
+    }
+}
+
+/// Which chats are listed.
+#[derive(Debug, Clone, Default)]
+pub struct ChatFilter {
+    pub kind: Option<ChatType>,
+    pub unread: Option<bool>,
+}
+
+/// Which part of a chat's messages is read, by `seq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Older than this, the newest of them first.
+    Before(i64),
+    /// Newer than this, the oldest of them first.
+    After(i64),
+    /// This one with what surrounds it, oldest first.
+    Around(i64),
+}
+
+impl Window {
+    /// From the newest message backwards.
+    pub const NEWEST: Self = Self::Before(i64::MAX);
+}

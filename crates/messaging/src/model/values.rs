@@ -1,0 +1,110 @@
+//! Values that are right by construction, and the closed sets of messaging.
+
+use clowder_core::{
+    Field, Word,
+    input::string,
+    text::{self, Flaw},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatType {
+    /// Two people, one chat per pair.
+    Private,
+    Group,
+}
+
+impl Word for ChatType {
+    const WHAT: &'static str = "chat type";
+    const WORDS: &'static [(&'static str, Self)] = &[("private", Self::Private), ("group", Self::Group)];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatRole {
+    Owner,
+    Admin,
+    Member,
+}
+
+impl Word for ChatRole {
+    const WHAT: &'static str = "chat role";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("owner", Self::Owner), ("admin", Self::Admin), ("member", Self::Member)];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageType {
+    Text,
+}
+
+impl Word for MessageType {
+    const WHAT: &'static str = "message type";
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text)];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Sent,
+    Read,
+}
+
+/// What a message says: 1 to 8,000 characters, not only blanks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content(String);
+
+impl Content {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl Field for Content {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        text::prose(&string(value)?, 1, 8_000).map(Self)
+    }
+}
+
+/// The sender's own name for a message: 1 to 128 characters on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientId(String);
+
+impl ClientId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl Field for ClientId {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        text::line(&string(value)?, 1, 128).map(Self)
+    }
+}
+
+/// What a chat is called: 1 to `MAX` characters on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Title<const MAX: usize>(String);
+
+impl<const MAX: usize> Title<MAX> {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<const MAX: usize> Field for Title<MAX> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        text::line(&string(value)?, 1, MAX).map(Self)
+    }
+}

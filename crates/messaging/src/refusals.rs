@@ -1,0 +1,20 @@
+//! Everything messaging says no to.
+
+use clowder_core::{Refusal, error::Kind::*};
+
+pub const CHAT_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.unknown", "There is no such chat, or not for you");
+pub const MESSAGE_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "message.unknown", "There is no such message, or not for you");
+pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
+pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
+    Forbidden,
+    "message.forbidden",
+    "Only its author may edit a message; only author and admins may delete it",
+);
+pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
+pub const CLIENT_ID_MISMATCH: Refusal =
+    Refusal::new(Invalid, "client_id.mismatch", "This client_id was used for another message");
+
+/// The table, for the page of problems and for the documents.
+pub const ALL: &[Refusal] =
+    &[CHAT_UNKNOWN, MESSAGE_UNKNOWN, MESSAGE_GONE, MESSAGE_FORBIDDEN, MESSAGE_STALE, CLIENT_ID_MISMATCH];

@@ -1,0 +1,11 @@
+DROP TABLE message_edits;
+DROP TABLE messages;
+DROP TABLE participants;
+DROP TABLE chats;
+DROP TABLE refresh_tokens;
+DROP TABLE sessions;
+DROP TABLE users;
+DROP TABLE answers;
+DROP TABLE journal;
+DROP TABLE streams;
+DROP TABLE epoch;
