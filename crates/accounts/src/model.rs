@@ -51,6 +51,16 @@ pub struct SignedIn {
     pub user: Own,
 }
 
+/// A way into a socket for clients that cannot set headers.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Ticket {
+    /// Good for one socket, as `?ticket=`.
+    pub ticket: String,
+    /// Seconds until it expires.
+    #[schema(example = 30)]
+    pub expires_in: u64,
+}
+
 /// One device of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Session {

@@ -1,8 +1,13 @@
 //! Data in, verdict out.
 
+use std::time::Duration;
+
 use clowder_core::text::Flaw;
 
 use crate::model::{Password, Username};
+
+/// How long a ticket for a socket is good.
+pub const TICKET_FOR: Duration = Duration::from_secs(30);
 
 /// Passwords of ten characters and more that everybody tries first.
 const COMMON: &str = include_str!("common_passwords.txt");

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
 
-use crate::{Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn};
+use crate::{Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket};
 
 /// Each method is one use case and at most one transaction; its change is committed with it.
 #[async_trait]
@@ -22,6 +22,12 @@ pub trait Accounts: Send + Sync {
     /// Who holds an access token. Waits for nothing and asks no database; a session that was ended through this
     /// process is refused from that moment, one ended elsewhere as soon as the journal tells.
     fn identify(&self, access: &str, now: Timestamp) -> Result<Identity>;
+
+    /// A ticket for one socket of the session that asks, good for [`crate::policy::TICKET_FOR`].
+    async fn ticket(&self, ctx: &Ctx) -> Result<Ticket>;
+
+    /// Takes a ticket in, once, on whichever node; `token.invalid` for any that is not good.
+    async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity>;
 
     /// Ends the session that asks.
     async fn logout(&self, ctx: &Ctx) -> Result<()>;

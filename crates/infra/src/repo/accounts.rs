@@ -4,10 +4,11 @@ mod profile;
 mod refresh;
 mod register;
 mod sessions;
+mod tickets;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn,
+    Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket,
     refusals::CREDENTIALS_INVALID,
 };
 use clowder_core::{Ctx, Result, SessionId, Timestamp};
@@ -47,6 +48,18 @@ impl Accounts for Repo {
 
     fn identify(&self, access: &str, now: Timestamp) -> Result<Identity> {
         self.parts.tokens.identify(access, now)
+    }
+
+    async fn ticket(&self, ctx: &Ctx) -> Result<Ticket> {
+        tickets::issue(ctx, &self.parts.keys, &self.parts.tokens)
+    }
+
+    async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
+        let ticket = tickets::read(ctx, &self.parts.keys, ticket)?;
+        let identity = self.identify(&ticket.access, ctx.now)?;
+        let ctx = ctx.clone();
+        self.db.write(move |tx| tickets::take_in(tx, &ctx, &ticket)).await?;
+        Ok(identity)
     }
 
     async fn logout(&self, ctx: &Ctx) -> Result<()> {

@@ -144,6 +144,23 @@ on_both! {
         assert_eq!(code(restarted.accounts.identify(&ada.access, world.now())), "session.ended");
     }
 
+    async fn a_ticket_opens_one_socket(world: World) {
+        let ada = world.register("ada").await;
+        let accounts = &world.store.accounts;
+        let ticket = accounts.ticket(&world.by(&ada.access)).await.unwrap().ticket;
+        let other = world.another_node().await;
+        let identity = other.accounts.redeem(&world.nobody(), &ticket).await.unwrap();
+        assert_eq!(identity.actor, world.by(&ada.access).actor);
+        assert_eq!(code(accounts.redeem(&world.nobody(), &ticket).await), "token.invalid");
+        let late = accounts.ticket(&world.by(&ada.access)).await.unwrap().ticket;
+        world.wait(Duration::from_secs(31));
+        assert_eq!(code(accounts.redeem(&world.nobody(), &late).await), "token.invalid");
+        assert_eq!(code(accounts.redeem(&world.nobody(), "x").await), "token.invalid");
+        let ended = accounts.ticket(&world.by(&ada.access)).await.unwrap().ticket;
+        accounts.logout(&world.by(&ada.access)).await.unwrap();
+        assert_eq!(code(accounts.redeem(&world.nobody(), &ended).await), "session.ended");
+    }
+
     async fn editing_oneself(world: World) {
         let ada = world.register("ada").await;
         world.names().await;

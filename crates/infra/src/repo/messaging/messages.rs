@@ -64,10 +64,8 @@ pub fn page(conn: &mut Conn, viewer: UserId, chat: ChatId, window: Window, limit
         }
     };
     let items = rows.into_iter().map(|row| laggards.message(row)).collect::<Result<Vec<_>>>()?;
-    let next_cursor = items.last().filter(|_| more).map(|last| match window {
-        Window::Before(_) => format!("before.{}", last.seq),
-        Window::After(_) | Window::Around(_) => format!("after.{}", last.seq),
-    });
+    // The next page goes on from here, in the same direction.
+    let next_cursor = items.last().filter(|_| more).map(|last| last.seq.to_string());
     Ok(Page { items, next_cursor })
 }
 

@@ -1,0 +1,28 @@
+# Clowder. `make help` lists what can be done.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench fmt docs services
+SHELL := /bin/bash
+
+help: ## List what can be done.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build and serve on http://127.0.0.1:8080, with no other service needed.
+	cargo run --package clowder-gateway --bin clowder -- serve
+
+test: ## Run every test; starts (and if need be installs) its own PostgreSQL and Redis.
+	scripts/with-services scripts/test
+
+check: ## Check form, lints, licences, documentation and the laws of the house.
+	scripts/check
+
+bench: ## Measure against a Django peer and bare parts, all in one run; prints ratios.
+	FSYNC=on scripts/with-services bench/run.sh
+
+fmt: ## Format the code.
+	cargo fmt --all
+
+docs: ## Build the documentation of all crates, without a warning.
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+services: ## Start a throw-away PostgreSQL and Redis and a shell that knows them; both end with the shell.
+	scripts/with-services $${SHELL:-bash}

@@ -1,0 +1,124 @@
+//! The few ways in which handlers answer.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
+    body::BoxBody,
+    http::{StatusCode, header},
+};
+use clowder_core::Page;
+use clowder_messaging::Made;
+use serde::Serialize;
+
+use crate::etag;
+
+/// 200 with a thing.
+pub struct Shown<T>(pub T);
+
+/// 201 with a thing that is new, 200 with one that was there.
+pub enum Created<T> {
+    New(T),
+    Found(T),
+}
+
+/// Something with a version: 200 with its `ETag`, or 304 when the caller has it already.
+pub struct Versioned<T>(pub i64, pub T);
+
+/// 204.
+pub struct Done;
+
+/// One page of a list, with a link to the next one (RFC 8288).
+pub struct Listed<T>(pub Page<T>);
+
+impl<T: Serialize> Responder for Shown<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        json(StatusCode::OK, &self.0)
+    }
+}
+
+impl<T: Serialize> Responder for Created<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        match self {
+            Self::New(thing) => json(StatusCode::CREATED, &thing),
+            Self::Found(thing) => json(StatusCode::OK, &thing),
+        }
+    }
+}
+
+impl<T> From<Made<T>> for Created<T> {
+    fn from(made: Made<T>) -> Self {
+        match made {
+            Made::New(thing) => Self::New(thing),
+            Made::Found(thing) => Self::Found(thing),
+        }
+    }
+}
+
+impl<T: Serialize> Responder for Versioned<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let Self(version, thing) = self;
+        let mut answer = if request.method().is_safe() && etag::is_known(request.headers(), version) {
+            HttpResponse::NotModified().finish()
+        } else {
+            json(StatusCode::OK, &thing)
+        };
+        answer.headers_mut().insert(header::ETAG, etag::of(version));
+        answer
+    }
+}
+
+impl Responder for Done {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::NoContent().finish()
+    }
+}
+
+impl<T: Serialize> Responder for Listed<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let mut answer = json(StatusCode::OK, &self.0);
+        if let Some(cursor) = &self.0.next_cursor {
+            let link = next_link(request.path(), request.query_string(), cursor);
+            if let Ok(link) = header::HeaderValue::try_from(link) {
+                answer.headers_mut().insert(header::LINK, link);
+            }
+        }
+        answer
+    }
+}
+
+/// The same question, about the page after.
+fn next_link(path: &str, query: &str, cursor: &str) -> String {
+    let mut next = form_urlencoded::Serializer::new(String::new());
+    next.extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor"));
+    next.append_pair("cursor", cursor);
+    format!("<{path}?{}>; rel=\"next\"", next.finish())
+}
+
+fn json(status: StatusCode, thing: &impl Serialize) -> HttpResponse {
+    match serde_json::to_vec(thing) {
+        Ok(body) => HttpResponseBuilder::new(status).content_type("application/json").body(body),
+        Err(error) => HttpResponse::from_error(crate::problem::Problem::from(clowder_core::Error::from(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_asks_the_same() {
+        assert_eq!(
+            next_link("/api/chats", "type=group&cursor=old&limit=2", "a+b/c"),
+            "</api/chats?type=group&limit=2&cursor=a%2Bb%2Fc>; rel=\"next\""
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! Finds the access token of a request, and gives handlers the circumstances of their call.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+use clowder_core::Ctx;
+
+use crate::{call::Call, problem::Problem};
+
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Who calls, and when. On a route for users it is one; on a public route it may be nobody.
+pub struct Caller(pub Ctx);
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Call::of(request, |call| Ok(Self(call.ctx.clone()))))
+    }
+}

@@ -1,0 +1,157 @@
+//! What the front found out about a request, and the extractors by which handlers get at it.
+
+use std::{
+    future::{Ready, ready},
+    str::FromStr,
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Bytes};
+use clowder_accounts::Identity;
+use clowder_core::{Ctx, Error, Id, Input};
+
+use crate::{
+    etag,
+    problem::{Answer, Problem},
+    refusals,
+};
+
+/// A request that may be answered.
+pub struct Call {
+    pub ctx: Ctx,
+    /// What the bearer token proved; on a public route a bad one is nobody's error yet.
+    pub identity: Result<Option<Identity>, Error>,
+    /// The variable segments of the path, in order.
+    pub params: Vec<String>,
+    pub body: Bytes,
+}
+
+impl Call {
+    /// Reads from the call of a request.
+    pub fn of<T>(request: &HttpRequest, read: impl FnOnce(&Self) -> Answer<T>) -> Answer<T> {
+        match request.extensions().get::<Self>() {
+            Some(call) => read(call),
+            None => Err(Problem::new(refusals::INTERNAL).fault("the request did not pass the front")),
+        }
+    }
+}
+
+/// The variable segments of the path. An id that can be none is 404: nothing has it.
+pub struct Path<T>(pub T);
+
+/// What can be read from the segments of a path.
+pub trait FromPath: Sized {
+    fn from_path(params: &[String]) -> Option<Self>;
+}
+
+/// A segment that is taken as it stands.
+impl FromPath for String {
+    fn from_path(params: &[String]) -> Option<Self> {
+        match params {
+            [text] => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl<T> FromPath for Id<T> {
+    fn from_path(params: &[String]) -> Option<Self> {
+        match params {
+            [id] => id.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl<A: FromStr, B: FromStr> FromPath for (A, B) {
+    fn from_path(params: &[String]) -> Option<Self> {
+        match params {
+            [a, b] => Some((a.parse().ok()?, b.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromPath> FromRequest for Path<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Call::of(request, |call| T::from_path(&call.params).map(Self).ok_or_else(|| refusals::ID_INVALID.into())))
+    }
+}
+
+/// An input, read from the JSON body that the front has fetched.
+pub struct Json<T>(pub T);
+
+impl<T: Input> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Call::of(request, |call| parse(&call.body).map(Self)))
+    }
+}
+
+/// Nesting is bounded by the parser (128 levels).
+fn parse<T: Input>(body: &[u8]) -> Answer<T> {
+    let value = serde_json::from_slice(body)
+        .map_err(|error| Problem::new(refusals::BODY_UNPARSABLE).because(error.to_string()))?;
+    Ok(T::from_json(value)?)
+}
+
+/// The version that the caller has seen, from `If-Match`; `None` when any will do.
+pub struct IfMatch(pub Option<i64>);
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(etag::if_match(request.headers()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{ChatId, Fields};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Named(String);
+
+    impl Input for Named {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            fields.required("name").map(Self)
+        }
+    }
+
+    #[test]
+    fn bodies_are_parsed_or_refused() {
+        assert_eq!(parse::<Named>(br#"{"name": "a"}"#).unwrap().0, "a");
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for (body, status) in [
+            ("", 400),
+            ("{", 400),
+            ("{\"name\": \"a\0\"}", 400),
+            (deep.as_str(), 400),
+            ("[]", 422),
+            ("17", 422),
+            ("{}", 422),
+            (r#"{"name": 1}"#, 422),
+        ] {
+            assert_eq!(parse::<Named>(body.as_bytes()).unwrap_err().status.as_u16(), status, "{body}");
+        }
+        assert_eq!(parse::<Named>(b"{\"name\": \"\xff\"}").unwrap_err().status.as_u16(), 400, "not UTF-8");
+    }
+
+    #[test]
+    fn segments_become_ids_or_nothing() {
+        let id = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+        let params = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        assert!(ChatId::from_path(&params(&[id])).is_some());
+        assert!(ChatId::from_path(&params(&["x\0"])).is_none());
+        assert!(<(ChatId, String)>::from_path(&params(&[id, "🐈"])).is_some());
+        assert!(<(ChatId, ChatId)>::from_path(&params(&[id, "1"])).is_none());
+    }
+}

@@ -1,0 +1,207 @@
+//! Settings: one typed value, read once at the start and passed down.
+//!
+//! Each layer replaces single settings of those before it: what is built in, `config/default.toml`, the file named
+//! by `--config` or `CLOWDER_CONFIG`, `.env`, the environment, arguments. Everything that is wrong with any of them
+//! is told at once.
+
+mod layers;
+mod secret;
+mod settings;
+mod value;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use clowder_infra::DatabaseUrl;
+use tracing_subscriber::EnvFilter;
+
+pub use layers::{Faults, Layers};
+pub use secret::Secret;
+
+use crate::front::Network;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub debug: bool,
+    /// Database, media and secret of the embedded default.
+    pub data_dir: PathBuf,
+    pub server: Server,
+    pub database: Database,
+    pub auth: Auth,
+    pub journal: Journal,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    pub bind: SocketAddr,
+    /// Replaces the port of `bind`.
+    pub port: Option<u16>,
+    /// What clients see as the beginning of every address.
+    pub public_url: String,
+    pub allowed_hosts: Vec<String>,
+    pub cors_allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
+    pub metrics_bind: Option<SocketAddr>,
+    /// Threads that serve requests; 0 is one per core.
+    pub workers: usize,
+    pub rate_limit_factor: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    /// `postgres://…` or `sqlite:…`; empty is a SQLite file in the data directory.
+    pub url: Option<Secret>,
+    /// Reading connections of SQLite.
+    pub read_lanes: usize,
+    /// Connections to PostgreSQL.
+    pub lanes: usize,
+    /// How many calls may wait for a lane before more are refused.
+    pub queue: usize,
+    /// The most messages that are committed together.
+    pub batch: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Auth {
+    pub secret_key: Option<Secret>,
+    pub access_token_seconds: u64,
+    pub refresh_token_seconds: u64,
+    pub bcrypt_cost: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Journal {
+    pub retention_days: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    pub filter: String,
+    pub format: Format,
+    /// Into this file instead of the standard output.
+    pub file: Option<PathBuf>,
+    pub rotation: Rotation,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Pretty,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    Never,
+    Hourly,
+    Daily,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            debug: false,
+            data_dir: PathBuf::from("./data"),
+            server: Server {
+                bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+                port: None,
+                public_url: String::new(),
+                allowed_hosts: Vec::new(),
+                cors_allowed_origins: Vec::new(),
+                trusted_proxies: Vec::new(),
+                metrics_bind: None,
+                workers: 0,
+                rate_limit_factor: 1.0,
+            },
+            database: Database { url: None, read_lanes: 4, lanes: 16, queue: 4096, batch: 256 },
+            auth: Auth {
+                secret_key: None,
+                access_token_seconds: 600,
+                refresh_token_seconds: 30 * 24 * 3600,
+                bcrypt_cost: 12,
+            },
+            journal: Journal { retention_days: 7 },
+            log: Log {
+                filter: "info,actix_server=warn".to_owned(),
+                format: Format::Pretty,
+                file: None,
+                rotation: Rotation::Daily,
+            },
+        }
+    }
+}
+
+impl Config {
+    /// Where to listen.
+    pub fn address(&self) -> SocketAddr {
+        let mut address = self.server.bind;
+        if let Some(port) = self.server.port {
+            address.set_port(port);
+        }
+        address
+    }
+
+    /// The URL of the database: that of the embedded default when none is set.
+    pub fn database_url(&self) -> String {
+        match &self.database.url {
+            Some(url) => url.expose().to_owned(),
+            None => format!("sqlite:{}", self.data_dir.join("clowder.db").display()),
+        }
+    }
+
+    /// Whether the data lies in a file of our own, so that one process can look after everything itself.
+    pub fn is_embedded(&self) -> bool {
+        self.database_url().starts_with("sqlite:")
+    }
+
+    /// The settings as a TOML document that explains itself; secrets are not shown.
+    pub fn print(&self) -> String {
+        settings::document(self)
+    }
+
+    /// What cannot work, and what must not be served to the world; debugging allows the latter.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !(4..=15).contains(&self.auth.bcrypt_cost) {
+            faults.push(format!("BCRYPT_COST: `{}` must be a whole number from 4 to 15", self.auth.bcrypt_cost));
+        }
+        let Database { read_lanes, lanes, queue, batch, .. } = self.database;
+        for (name, count) in [("read_lanes", read_lanes), ("lanes", lanes), ("queue", queue), ("batch", batch)] {
+            if count == 0 {
+                faults.push(format!("database.{name}: must be at least 1"));
+            }
+        }
+        if let Err(error) = DatabaseUrl::parse(&self.database_url()) {
+            faults.push(error.to_string());
+        }
+        if let Err(error) = EnvFilter::try_new(&self.log.filter) {
+            faults.push(format!("LOG: `{}` is no filter: {error}", self.log.filter));
+        }
+        let url = &self.server.public_url;
+        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+            faults.push(format!("PUBLIC_URL: `{url}` must begin with https:// or http://"));
+        }
+        if self.debug {
+            return faults;
+        }
+        match &self.auth.secret_key {
+            Some(secret) if secret.is_weak() => faults.push(
+                "SECRET_KEY: is weak; with DEBUG=false it needs at least 32 characters that nobody can guess"
+                    .to_owned(),
+            ),
+            None if !self.is_embedded() => faults.push(
+                "SECRET_KEY: is missing; every node that shares a database must be given the same one".to_owned(),
+            ),
+            _ => {}
+        }
+        if self.server.cors_allowed_origins.iter().any(|origin| origin == "*") {
+            faults.push("CORS_ALLOWED_ORIGINS: `*` is for debugging; name the origins".to_owned());
+        }
+        if self.server.allowed_hosts.iter().any(|host| host == "*") {
+            faults.push("ALLOWED_HOSTS: `*` is for debugging; name the hosts".to_owned());
+        }
+        faults
+    }
+}

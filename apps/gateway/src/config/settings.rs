@@ -1,0 +1,118 @@
+//! The table of settings: where each lives, what it is called, what it means.
+
+use super::{Config, value::Value};
+
+pub struct Setting {
+    /// The section of the file; empty for the top.
+    pub section: &'static str,
+    pub key: &'static str,
+    /// The name that users know; empty where only `CLOWDER__SECTION__KEY` does, which every setting has.
+    pub name: &'static str,
+    /// May come from the file named by `NAME_FILE`, and is never shown.
+    pub secret: bool,
+    pub about: &'static str,
+    pub of: fn(&mut Config) -> &mut dyn Value,
+}
+
+const fn setting(
+    section: &'static str,
+    key: &'static str,
+    name: &'static str,
+    of: fn(&mut Config) -> &mut dyn Value,
+    about: &'static str,
+) -> Setting {
+    Setting { section, key, name, secret: false, about, of }
+}
+
+const fn secret(mut setting: Setting) -> Setting {
+    setting.secret = true;
+    setting
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("", "debug", "DEBUG", |c| &mut c.debug,
+        "For development only: allows weak secrets, `*` and pages of localhost."),
+    setting("", "data_dir", "DATA_DIR", |c| &mut c.data_dir,
+        "Folder of the embedded default: database and secret."),
+    setting("server", "bind", "BIND", |c| &mut c.server.bind,
+        "Address and port to listen on."),
+    setting("server", "port", "PORT", |c| &mut c.server.port,
+        "Replaces the port of `bind`. Empty: it stays."),
+    setting("server", "public_url", "PUBLIC_URL", |c| &mut c.server.public_url,
+        "How clients reach this server, `https://chat.example`. Empty: answers use relative addresses."),
+    setting("server", "allowed_hosts", "ALLOWED_HOSTS", |c| &mut c.server.allowed_hosts,
+        "Names this server answers to; `.chat.example` includes all below. Empty: localhost, the address of `bind`, the host of `public_url`."),
+    setting("server", "cors_allowed_origins", "CORS_ALLOWED_ORIGINS", |c| &mut c.server.cors_allowed_origins,
+        "Origins whose pages may use the API, exactly as browsers spell them. Empty: none; with `debug`, the usual ones of localhost."),
+    setting("server", "trusted_proxies", "TRUSTED_PROXIES", |c| &mut c.server.trusted_proxies,
+        "Networks (CIDR) of proxies whose `X-Forwarded-For` is believed."),
+    setting("server", "metrics_bind", "METRICS_BIND", |c| &mut c.server.metrics_bind,
+        "Moves `/metrics` from the main port to this address and port. Empty: it stays."),
+    setting("server", "workers", "", |c| &mut c.server.workers,
+        "Threads that serve requests. 0: one per core."),
+    setting("server", "rate_limit_factor", "RATE_LIMIT_FACTOR", |c| &mut c.server.rate_limit_factor,
+        "Multiplies every rate limit of the API; larger is laxer."),
+    secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,
+        "`postgres://…` or `sqlite:…`. Empty: the file clowder.db in `data_dir`.")),
+    setting("database", "read_lanes", "DATABASE_READ_LANES", |c| &mut c.database.read_lanes,
+        "Connections that read, for SQLite."),
+    setting("database", "lanes", "DATABASE_LANES", |c| &mut c.database.lanes,
+        "Connections, for PostgreSQL."),
+    setting("database", "queue", "DATABASE_QUEUE", |c| &mut c.database.queue,
+        "Calls that may wait for a connection; more are answered 503."),
+    setting("database", "batch", "DATABASE_BATCH", |c| &mut c.database.batch,
+        "The most messages that are committed together. 1: each by itself."),
+    secret(setting("auth", "secret_key", "SECRET_KEY", |c| &mut c.auth.secret_key,
+        "Signs tokens and cursors; at least 32 characters. Empty: made once and kept in `data_dir`, for SQLite only.")),
+    setting("auth", "access_token_seconds", "ACCESS_TOKEN_SECONDS", |c| &mut c.auth.access_token_seconds,
+        "How long an access token is good, in seconds."),
+    setting("auth", "refresh_token_seconds", "REFRESH_TOKEN_SECONDS", |c| &mut c.auth.refresh_token_seconds,
+        "How long a session lasts without being used, in seconds."),
+    setting("auth", "bcrypt_cost", "BCRYPT_COST", |c| &mut c.auth.bcrypt_cost,
+        "Work per password, 4 to 15; each step doubles it."),
+    setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
+        "How long clients can resume after being away, in days."),
+    setting("log", "filter", "LOG", |c| &mut c.log.filter,
+        "What is logged: a level, or directives such as `warn,clowder_gateway=debug`."),
+    setting("log", "format", "LOG_FORMAT", |c| &mut c.log.format,
+        "`pretty` for people, `json` for machines."),
+    setting("log", "file", "", |c| &mut c.log.file,
+        "Log into this file. Empty: into the standard output."),
+    setting("log", "rotation", "", |c| &mut c.log.rotation,
+        "When a new log file begins: `never`, `hourly` or `daily`."),
+];
+
+impl Setting {
+    /// `CLOWDER__SERVER__BIND`.
+    pub fn long_name(&self) -> String {
+        let section = if self.section.is_empty() { String::new() } else { format!("{}__", self.section) };
+        format!("CLOWDER__{section}{}", self.key).to_uppercase()
+    }
+
+    /// `server.bind`.
+    pub fn path(&self) -> String {
+        if self.section.is_empty() { self.key.to_owned() } else { format!("{}.{}", self.section, self.key) }
+    }
+}
+
+/// A TOML document of all settings, each with its name and meaning.
+pub fn document(config: &Config) -> String {
+    let mut config = config.clone();
+    let mut text = String::from(
+        "# Every setting of Clowder. Each can also be set in the environment, by the name in brackets or as\n\
+         # CLOWDER__SECTION__KEY; secrets also by a file that NAME_FILE names. Later wins: built in, config/default.toml,\n\
+         # the file of --config or CLOWDER_CONFIG, .env, the environment, arguments.\n",
+    );
+    let mut section = "";
+    for setting in SETTINGS {
+        if setting.section != section {
+            section = setting.section;
+            text += &format!("\n[{section}]\n");
+        }
+        let value = (setting.of)(&mut config).show();
+        let name = if setting.name.is_empty() { setting.long_name() } else { setting.name.to_owned() };
+        text += &format!("\n# {} [{name}]\n{} = {value}\n", setting.about, setting.key);
+    }
+    text
+}

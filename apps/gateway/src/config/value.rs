@@ -1,0 +1,251 @@
+//! How the value of a setting is read from text and shown again.
+
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+
+use super::{Format, Rotation, Secret};
+use crate::front::Network;
+
+/// The value of one setting, whatever its type.
+pub trait Value {
+    /// Takes the text or says what it should have been. Lists are separated by commas.
+    fn set(&mut self, text: &str) -> Result<(), String>;
+
+    /// As a TOML value.
+    fn show(&self) -> String;
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+impl Value for bool {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => true,
+            "false" | "0" | "no" | "off" => false,
+            _ => return Err("must be true or false".to_owned()),
+        };
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+fn whole<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<T, String> {
+    let number = text.replace('_', "").parse::<u64>().ok().filter(|number| range.contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+}
+
+impl Value for usize {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        // No setting that counts threads, connections or calls makes sense beyond this.
+        whole(text, 0..=100_000).map(|number| *self = number)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for u64 {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        whole(text, 1..=10 * 365 * 24 * 3600).map(|seconds| *self = seconds)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for u32 {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        whole(text, 1..=3650).map(|number| *self = number)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for f64 {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+        number.map(|number| *self = number).ok_or_else(|| "must be a number above 0".to_owned())
+    }
+
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Value for String {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        text.clone_into(self);
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl Value for PathBuf {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        if text.is_empty() {
+            return Err("must be a path".to_owned());
+        }
+        *self = text.into();
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.display().to_string())
+    }
+}
+
+impl Value for SocketAddr {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = text.parse().map_err(|_| "must be an address and a port like 127.0.0.1:8080".to_owned())?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// Empty is none.
+impl<T: Value + Empty> Value for Option<T> {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = None;
+        if !text.is_empty() {
+            let mut value = T::empty();
+            value.set(text)?;
+            *self = Some(value);
+        }
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), Value::show)
+    }
+}
+
+/// What an optional setting is before it is read.
+pub trait Empty {
+    fn empty() -> Self;
+}
+
+impl Empty for u16 {
+    fn empty() -> Self {
+        0
+    }
+}
+
+impl Empty for PathBuf {
+    fn empty() -> Self {
+        Self::new()
+    }
+}
+
+impl Empty for SocketAddr {
+    fn empty() -> Self {
+        Self::from(([0, 0, 0, 0], 0))
+    }
+}
+
+impl Empty for Secret {
+    fn empty() -> Self {
+        Self::new("")
+    }
+}
+
+impl Value for u16 {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = text.parse().map_err(|_| "must be a port, 0 to 65535".to_owned())?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for Secret {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = Self::new(text);
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        quoted("(secret)")
+    }
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.map(|item| quoted(&item)).collect::<Vec<_>>().join(", "))
+}
+
+impl Value for Vec<String> {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = items(text).map(str::to_owned).collect();
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        list(self.iter().cloned())
+    }
+}
+
+impl Value for Vec<Network> {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        *self = items(text).map(str::parse).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        list(self.iter().map(Network::to_string))
+    }
+}
+
+fn choose<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let words = || choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    let choice = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+    choice.map(|(_, choice)| *choice).ok_or_else(|| format!("must be one of: {}", words()))
+}
+
+fn word<T: PartialEq>(value: &T, choices: &[(&str, T)]) -> String {
+    quoted(choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word))
+}
+
+const FORMATS: &[(&str, Format)] = &[("pretty", Format::Pretty), ("json", Format::Json)];
+const ROTATIONS: &[(&str, Rotation)] =
+    &[("never", Rotation::Never), ("hourly", Rotation::Hourly), ("daily", Rotation::Daily)];
+
+impl Value for Format {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        choose(text, FORMATS).map(|format| *self = format)
+    }
+
+    fn show(&self) -> String {
+        word(self, FORMATS)
+    }
+}
+
+impl Value for Rotation {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        choose(text, ROTATIONS).map(|rotation| *self = rotation)
+    }
+
+    fn show(&self) -> String {
+        word(self, ROTATIONS)
+    }
+}

@@ -1,0 +1,261 @@
+//! The OpenAPI 3.1 document of the table of routes.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use clowder_core::ctx::TOKEN_MISSING;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    problem::{Body, failure_of},
+    refusals::{self, Failure},
+    routes::{Access, Components, Endpoint, Shape},
+};
+
+pub fn openapi(table: &[Endpoint], public_url: &str) -> Value {
+    let (mut paths, mut problems, mut components) = (Map::new(), Map::new(), Components::default());
+    Shape::of::<Body<'static>>().collect_into(&mut components);
+    for line in table {
+        for (number, path) in line.paths().enumerate() {
+            for method in &line.methods {
+                let key = method.as_str().to_lowercase();
+                let operation =
+                    operation(line, path, operation_id(line, method, number), &mut components, &mut problems);
+                paths.entry(path).or_insert_with(|| json!({}))[key] = operation;
+            }
+        }
+    }
+    let server = if public_url.is_empty() { "/" } else { public_url };
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Clowder",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Social and messaging backend. Errors are `application/problem+json`; \
+                            what a WebSocket says is in `/api/asyncapi.json`.",
+            "license": { "name": "MIT", "identifier": "MIT" }
+        },
+        "servers": [{ "url": server }],
+        "paths": paths,
+        "components": {
+            "schemas": components.into_value(),
+            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+            "responses": problems,
+            "headers": headers()
+        }
+    })
+}
+
+fn operation(
+    line: &Endpoint,
+    path: &str,
+    id: String,
+    components: &mut Components,
+    problems: &mut Map<String, Value>,
+) -> Value {
+    let mut operation = json!({
+        "operationId": id,
+        "summary": line.summary,
+        "tags": [line.name.split('.').next().unwrap_or_default()],
+        "parameters": parameters(line, path),
+        "responses": responses(line, components, problems),
+        "security": match line.access { Access::Public => json!([]), _ => json!([{ "bearer": [] }]) },
+    });
+    if let Some(shape) = &line.takes {
+        shape.collect_into(components);
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": shape.schema() } } });
+    }
+    operation
+}
+
+/// Unique in the document, also for further methods and paths of one line.
+fn operation_id(line: &Endpoint, method: &Method, number: usize) -> String {
+    let mut id = line.name.clone();
+    if *method != line.methods[0] {
+        id = format!("{id}.{}", method.as_str().to_lowercase());
+    }
+    if number > 0 { format!("{id}.alias{number}") } else { id }
+}
+
+fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
+    let segments = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<_> = segments
+        .map(|name| {
+            let schema = if name.ends_with("id") {
+                json!({ "type": "string", "format": "uuid" })
+            } else {
+                json!({ "type": "string" })
+            };
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
+        .collect();
+    parameters.extend(line.asks.iter().map(|asked| {
+        json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": asked.schema.schema() })
+    }));
+    let header = |name: &str, says: &str| json!({ "name": name, "in": "header", "description": says, "schema": { "type": "string" } });
+    if line.creates {
+        parameters.push(header("Idempotency-Key", "Of the client's choice: a repeated call gets the first answer"));
+    }
+    if line.edits {
+        parameters.push(header("If-Match", "The `ETag` that was read; 412 when it is no longer the present one"));
+    }
+    if line.tagged {
+        parameters
+            .push(header("If-None-Match", "The `ETag` that the caller has; 304 when it is still the present one"));
+    }
+    parameters
+}
+
+fn responses(line: &Endpoint, components: &mut Components, problems: &mut Map<String, Value>) -> Value {
+    let mut responses = Map::new();
+    for given in &line.gives {
+        let mut response = json!({ "description": given.says, "headers": all_headers() });
+        if let Some(shape) = &given.shape {
+            shape.collect_into(components);
+            response["content"] = json!({ given.content_type: { "schema": shape.schema() } });
+        } else if !given.content_type.is_empty() {
+            response["content"] = json!({ given.content_type: {} });
+        }
+        responses.insert(given.status.to_string(), response);
+    }
+    let mut by_status = BTreeMap::<u16, Vec<Failure>>::new();
+    for failure in failures(line) {
+        by_status.entry(failure.status).or_default().push(failure);
+    }
+    for (status, failures) in by_status {
+        // The same problems are described once, however many routes have them.
+        let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
+        let name = format!("{status}-{}", codes.join("-"));
+        let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+        problems.entry(name).or_insert_with(|| problem(&failures));
+        responses.entry(status.to_string()).or_insert(reference);
+    }
+    responses.into()
+}
+
+/// What the line refuses, and what follows from what it is.
+fn failures(line: &Endpoint) -> Vec<Failure> {
+    let mut failures = line.refusals.clone();
+    if line.access != Access::Public {
+        failures.push(failure_of(TOKEN_MISSING));
+        let tokens = [clowder_accounts::refusals::TOKEN_INVALID, clowder_accounts::refusals::TOKEN_EXPIRED];
+        failures.extend(tokens.into_iter().chain([clowder_accounts::refusals::SESSION_ENDED]).map(failure_of));
+    }
+    if line.access == Access::Admin {
+        failures.push(refusals::PERMISSION_DENIED);
+    }
+    if line.takes.is_some() {
+        failures.extend([
+            refusals::BODY_UNPARSABLE,
+            refusals::BODY_CUT,
+            refusals::BODY_TOO_LARGE,
+            refusals::MEDIA_TYPE,
+        ]);
+    }
+    if line.takes.is_some() || !line.asks.is_empty() {
+        failures.push(refusals::INPUT_INVALID);
+    }
+    if line.path.contains("id}") {
+        failures.push(refusals::ID_INVALID);
+    }
+    if !line.any_host {
+        failures.push(refusals::HOST_UNKNOWN);
+    }
+    failures.extend([refusals::TOO_MANY, refusals::INTERNAL, refusals::UNAVAILABLE]);
+    failures.sort_by_key(|failure| (failure.status, failure.code));
+    failures.dedup();
+    failures
+}
+
+fn problem(failures: &[Failure]) -> Value {
+    let says: Vec<_> = failures.iter().map(|f| format!("`{}`: {}", f.code, f.title)).collect();
+    let examples: Map<_, _> = failures
+        .iter()
+        .map(|Failure { status, code, title }| {
+            let value = json!({
+                "type": format!("/api/problems#{code}"), "title": title, "status": status, "detail": null,
+                "instance": "/api/…", "code": code, "request_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10", "errors": []
+            });
+            ((*code).to_owned(), json!({ "value": value }))
+        })
+        .collect();
+    json!({
+        "description": says.join("\n\n"),
+        "headers": all_headers(),
+        "content": {
+            "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples }
+        }
+    })
+}
+
+const HEADERS: &[(&str, &str, &str)] = &[
+    (
+        "X-Request-Id",
+        "string",
+        "What this request is called in logs and problems; taken from the request when it has one",
+    ),
+    ("RateLimit", "string", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)"),
+    ("RateLimit-Policy", "string", "The limit: `q` requests in `w` seconds"),
+    ("X-RateLimit-Limit", "integer", "Requests in a window"),
+    ("X-RateLimit-Remaining", "integer", "Requests that are left"),
+    ("X-RateLimit-Reset", "integer", "Seconds until all of them are there again"),
+];
+
+fn headers() -> Value {
+    let header = |(name, kind, says): &(&str, &str, &str)| {
+        ((*name).to_owned(), json!({ "description": says, "schema": { "type": kind } }))
+    };
+    HEADERS.iter().map(header).collect::<Map<_, _>>().into()
+}
+
+fn all_headers() -> Value {
+    let reference = |(name, ..): &(&str, &str, &str)| {
+        ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))
+    };
+    HEADERS.iter().map(reference).collect::<Map<_, _>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::routes;
+
+    fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_document_is_whole() {
+        let document = openapi(&routes::table(true), "");
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+        let operations: Vec<_> = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values())
+            .collect();
+        let ids: HashSet<_> = operations.iter().map(|o| o["operationId"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), operations.len(), "operation ids are unique");
+        for operation in operations {
+            let Some(body) = operation.pointer("/requestBody/content/application~1json/schema/$ref") else { continue };
+            let schema = document.pointer(&body.as_str().unwrap()[1..]).unwrap();
+            let has_example = schema.get("example").is_some() || schema.get("examples").is_some();
+            assert!(has_example, "{} has no example", body);
+        }
+    }
+}

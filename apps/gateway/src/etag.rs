@@ -1,0 +1,88 @@
+//! Entity tags (RFC 9110 §8.8.3). What can be edited counts its edits, and the count is its tag.
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// The tag of a version.
+pub fn of(version: i64) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// No thing has this version, so a tag that is none of ours matches nothing.
+const NEVER: i64 = -1;
+
+/// The version that `If-Match` demands; `None` without the header and for `*`. Of several tags the newest counts:
+/// who has seen that one may edit.
+pub fn if_match(headers: &HeaderMap) -> Option<i64> {
+    let tags = tags(headers, header::IF_MATCH)?;
+    (!tags.any).then(|| tags.versions.into_iter().max().unwrap_or(NEVER))
+}
+
+/// Whether the caller of a GET has this version already.
+pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
+    tags(headers, header::IF_NONE_MATCH).is_some_and(|tags| tags.any || tags.versions.contains(&version))
+}
+
+#[derive(Default)]
+struct Tags {
+    any: bool,
+    versions: Vec<i64>,
+}
+
+/// Proxies that compress make a tag weak on its way (`W/"3"`); it still names the same version.
+fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
+    let mut tags = None::<Tags>;
+    for value in headers.get_all(name) {
+        let tags = tags.get_or_insert_default();
+        for tag in value.to_str().unwrap_or_default().split(',').map(str::trim) {
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            tags.any |= tag == "*";
+            tags.versions.extend(opaque.and_then(|version| version.parse::<i64>().ok()));
+        }
+    }
+    tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn if_match_names_a_version() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&["*"], None),
+            (&["\"3\""], Some(3)),
+            (&["W/\"3\""], Some(3)),
+            (&["\"3\", \"4\""], Some(4)),
+            (&["\"3\"", "\"5\""], Some(5)),
+            (&["3"], Some(NEVER)),
+            (&["\"abc\""], Some(NEVER)),
+            (&[""], Some(NEVER)),
+        ] {
+            assert_eq!(if_match(&headers(header::IF_MATCH, values)), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn if_none_match_knows_a_version() {
+        assert_eq!(of(3), "\"3\"");
+        for (values, expected) in [
+            (&[][..], false),
+            (&["\"3\""], true),
+            (&["W/\"3\""], true),
+            (&["\"2\", \"3\""], true),
+            (&["\"2\""], false),
+            (&["*"], true),
+        ] {
+            assert_eq!(is_known(&headers(header::IF_NONE_MATCH, values), 3), expected, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Reads `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and holds off a call whose twin still runs.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use actix_web::{
+    HttpRequest,
+    http::header::{HeaderName, HeaderValue},
+};
+use clowder_core::{Error, Once, UserId, once::RUNNING};
+use clowder_infra::keys::Keys;
+
+use crate::problem::{Answer, Problem};
+
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub const TRUE: HeaderValue = HeaderValue::from_static("true");
+
+/// A key belongs to its caller.
+type Running = Arc<Mutex<HashSet<(Option<UserId>, Arc<str>)>>>;
+
+/// Makes a [`Once`] of each key. What is kept under a key lives in the database; here is only what runs right now.
+#[derive(Clone)]
+pub struct Onces {
+    keys: Arc<Keys>,
+    running: Running,
+}
+
+/// Held while a call runs; its key is free again when this goes.
+pub struct Guard {
+    running: Running,
+    held: (Option<UserId>, Arc<str>),
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.held);
+    }
+}
+
+impl Onces {
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self { keys, running: Running::default() }
+    }
+
+    /// `None` when the request has no key.
+    pub fn take(&self, request: &HttpRequest, caller: Option<UserId>, body: &[u8]) -> Answer<Option<(Once, Guard)>> {
+        let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        let key = value
+            .to_str()
+            .ok()
+            .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+        let Some(key) = key else {
+            return Err(Error::field(
+                "Idempotency-Key",
+                "characters",
+                "the header must have 1 to 255 visible ASCII characters",
+            )
+            .into());
+        };
+        let held: (_, Arc<str>) = (caller, key.into());
+        if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(held.clone()) {
+            return Err(Problem::from(RUNNING).retry_after(1));
+        }
+        let once = Once::new(held.1.clone(), self.fingerprint(request, body));
+        Ok(Some((once, Guard { running: self.running.clone(), held })))
+    }
+
+    fn fingerprint(&self, request: &HttpRequest, body: &[u8]) -> [u8; 32] {
+        let path = request.path().trim_end_matches('/').as_bytes();
+        self.keys.fingerprint(&[request.method().as_str().as_bytes(), path, request.query_string().as_bytes(), body])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn onces(secret: &str) -> Onces {
+        Onces::new(Arc::new(Keys::new(secret)))
+    }
+
+    fn request(path: &str, key: &str) -> HttpRequest {
+        let value = HeaderValue::from_bytes(key.as_bytes()).unwrap();
+        TestRequest::post().uri(path).insert_header((IDEMPOTENCY_KEY, value)).to_http_request()
+    }
+
+    #[test]
+    fn one_key_runs_once_at_a_time() {
+        let onces = onces("secret");
+        let user = Some(UserId::from_uuid(uuid::Uuid::from_u128(1)));
+        let (once, guard) = onces.take(&request("/a", "k"), user, b"{}").unwrap().unwrap();
+        assert_eq!(onces.take(&request("/a", "k"), user, b"{}").err().map(|p| p.code), Some("idempotency.running"));
+        assert!(onces.take(&request("/a", "k"), None, b"{}").unwrap().is_some(), "another caller");
+        drop(guard);
+        let (again, _guard) = onces.take(&request("/a/", "k"), user, b"{}").unwrap().unwrap();
+        assert_eq!(again.fingerprint, once.fingerprint, "a trailing slash is no difference");
+    }
+
+    #[test]
+    fn fingerprints_tell_calls_apart() {
+        let onces = onces("secret");
+        let print = |path: &str, body: &[u8]| onces.fingerprint(&request(path, "k"), body);
+        assert_eq!(print("/a", b"{}"), print("/a", b"{}"));
+        assert_ne!(print("/a", b"{}"), print("/b", b"{}"));
+        assert_ne!(print("/a", b"{}"), print("/a", b"{ }"));
+        assert_ne!(print("/a", b"b"), print("/ab", b""));
+        assert_ne!(print("/a", b"{}"), self::onces("other").fingerprint(&request("/a", "k"), b"{}"));
+    }
+
+    #[test]
+    fn keys_are_visible_ascii() {
+        let onces = onces("secret");
+        for wrong in ["", "a b", "ä", "x".repeat(256).as_str()] {
+            let problem = onces.take(&request("/a", wrong), None, b"").err().unwrap();
+            assert_eq!(problem.status.as_u16(), 422, "{wrong}");
+        }
+        assert!(onces.take(&request("/a", &"x".repeat(255)), None, b"").is_ok());
+    }
+}

@@ -1,0 +1,9 @@
+//! The handlers: each reads its arguments, calls one port method and says how to answer.
+
+pub mod accounts;
+pub mod docs;
+pub mod health;
+pub mod messaging;
+pub mod metrics;
+pub mod problems;
+pub mod token;

@@ -1,0 +1,70 @@
+//! Accounts over HTTP.
+
+use actix_web::web::Data;
+use clowder_accounts::{Accounts, Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn};
+use clowder_core::{Page, SessionId};
+
+use crate::{
+    answer::{Created, Done, Listed, Shown, Versioned},
+    auth::Caller,
+    call::{IfMatch, Json, Path},
+    http::token::Refresh,
+    problem::Answer,
+};
+
+type Port = Data<dyn Accounts>;
+
+pub async fn register(accounts: Port, Caller(ctx): Caller, Json(new): Json<NewAccount>) -> Answer<Created<SignedIn>> {
+    Ok(Created::New(accounts.register(&ctx, new).await?))
+}
+
+pub async fn login(accounts: Port, Caller(ctx): Caller, Json(login): Json<Login>) -> Answer<Shown<SignedIn>> {
+    Ok(Shown(accounts.login(&ctx, login).await?))
+}
+
+pub async fn refresh(accounts: Port, Caller(ctx): Caller, Json(token): Json<Refresh>) -> Answer<Shown<SignedIn>> {
+    Ok(Shown(accounts.refresh(&ctx, token.refresh).await?))
+}
+
+pub async fn logout(accounts: Port, Caller(ctx): Caller) -> Answer<Done> {
+    accounts.logout(&ctx).await?;
+    Ok(Done)
+}
+
+pub async fn logout_all(accounts: Port, Caller(ctx): Caller) -> Answer<Done> {
+    accounts.logout_all(&ctx).await?;
+    Ok(Done)
+}
+
+pub async fn me(accounts: Port, Caller(ctx): Caller) -> Answer<Versioned<Own>> {
+    let own = accounts.me(&ctx).await?;
+    Ok(Versioned(own.version, own))
+}
+
+pub async fn edit_me(
+    accounts: Port,
+    Caller(ctx): Caller,
+    IfMatch(version): IfMatch,
+    Json(patch): Json<ProfilePatch>,
+) -> Answer<Versioned<Own>> {
+    let own = accounts.edit_me(&ctx, version, patch).await?;
+    Ok(Versioned(own.version, own))
+}
+
+pub async fn sessions(accounts: Port, Caller(ctx): Caller) -> Answer<Listed<Session>> {
+    Ok(Listed(Page { items: accounts.sessions(&ctx).await?, next_cursor: None }))
+}
+
+pub async fn name_session(
+    accounts: Port,
+    Caller(ctx): Caller,
+    Path(session): Path<SessionId>,
+    Json(patch): Json<SessionPatch>,
+) -> Answer<Shown<Session>> {
+    Ok(Shown(accounts.name_session(&ctx, session, patch).await?))
+}
+
+pub async fn end_session(accounts: Port, Caller(ctx): Caller, Path(session): Path<SessionId>) -> Answer<Done> {
+    accounts.end_session(&ctx, session).await?;
+    Ok(Done)
+}

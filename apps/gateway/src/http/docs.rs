@@ -1,0 +1,98 @@
+//! The documents and the pages that show them. No page asks an outside host.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType},
+    web::{Bytes, Data},
+};
+use serde_json::Value;
+
+use crate::{
+    call::Path,
+    problem::{Answer, Problem},
+    refusals,
+};
+
+/// Both documents, made once at the start.
+pub struct Documents {
+    openapi: Bytes,
+    asyncapi: Bytes,
+    swagger: Arc<utoipa_swagger_ui::Config<'static>>,
+}
+
+impl Documents {
+    pub fn new(openapi: &Value, asyncapi: &Value) -> Self {
+        let swagger =
+            utoipa_swagger_ui::Config::from("/api/openapi.json").persist_authorization(true).validator_url("none");
+        Self { openapi: openapi.to_string().into(), asyncapi: asyncapi.to_string().into(), swagger: Arc::new(swagger) }
+    }
+
+    fn swagger_part(&self, file: &str) -> Answer<(String, Vec<u8>)> {
+        match utoipa_swagger_ui::serve(file, Arc::clone(&self.swagger)) {
+            Ok(Some(found)) => Ok((found.content_type, found.bytes.into_owned())),
+            Ok(None) => Err(refusals::ROUTE_UNKNOWN.into()),
+            Err(error) => Err(Problem::new(refusals::INTERNAL).fault(error.to_string())),
+        }
+    }
+}
+
+pub async fn openapi(documents: Data<Documents>) -> Answer<HttpResponse> {
+    Ok(document(&documents.openapi))
+}
+
+pub async fn asyncapi(documents: Data<Documents>) -> Answer<HttpResponse> {
+    Ok(document(&documents.asyncapi))
+}
+
+fn document(json: &Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-cache")).body(json.clone())
+}
+
+/// Its parts are asked for by their full path, so that a slash at the end of the page's own is no difference.
+pub async fn swagger(documents: Data<Documents>) -> Answer<HttpResponse> {
+    let (_, html) = documents.swagger_part("index.html")?;
+    let html = String::from_utf8_lossy(&html).replace("=\"./", "=\"").replace("src=\"", "src=\"/api/swagger/");
+    Ok(page(html.replace("href=\"", "href=\"/api/swagger/").into_bytes()))
+}
+
+pub async fn swagger_file(documents: Data<Documents>, Path(file): Path<String>) -> Answer<HttpResponse> {
+    let (content_type, bytes) = documents.swagger_part(&file)?;
+    let mut answer = HttpResponse::Ok();
+    Ok(answer.content_type(content_type).insert_header((CACHE_CONTROL, "public, max-age=86400")).body(bytes))
+}
+
+const REDOC_PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Clowder API</title>
+<style>body { margin: 0 }</style>
+<redoc spec-url="/api/openapi.json" disable-search="false"></redoc>
+<script src="/api/redoc/redoc.standalone.js"></script>
+</html>
+"#;
+const REDOC_SCRIPT: &[u8] = include_bytes!("../../assets/redoc/redoc.standalone.js");
+
+pub async fn redoc() -> Answer<HttpResponse> {
+    Ok(page(REDOC_PAGE.as_bytes().to_vec()))
+}
+
+pub async fn redoc_script() -> Answer<HttpResponse> {
+    Ok(HttpResponse::Ok()
+        .content_type("text/javascript; charset=utf-8")
+        .insert_header((CACHE_CONTROL, "public, max-age=86400"))
+        .body(Bytes::from_static(REDOC_SCRIPT)))
+}
+
+/// Scripts and data come from here alone; both pages set styles from their scripts, and ReDoc searches in a worker.
+fn page(html: Vec<u8>) -> HttpResponse {
+    let policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; \
+                  style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'";
+    HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(html)
+}

@@ -1,0 +1,58 @@
+//! Whether this process lives, and whether it should be given work.
+
+use actix_web::{HttpResponse, web::Data};
+use clowder_infra::{Check, Upkeep};
+use serde::Serialize;
+
+use crate::{problem::Answer, stop::Stop};
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Health {
+    #[schema(example = "ok")]
+    pub status: &'static str,
+    pub version: &'static str,
+    /// What it stands on, one by one.
+    #[schema(value_type = Vec<CheckShape>)]
+    pub checks: Vec<Check>,
+}
+
+/// One thing that the server stands on.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Check)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct CheckShape {
+    #[schema(example = "database")]
+    name: String,
+    ok: bool,
+    detail: String,
+}
+
+impl Health {
+    fn of(checks: Vec<Check>) -> Self {
+        let ok = checks.iter().all(|check| check.ok);
+        Self { status: if ok { "ok" } else { "failing" }, version: env!("CARGO_PKG_VERSION"), checks }
+    }
+}
+
+/// Touches nothing: it answers as long as there is somebody to answer.
+pub async fn live() -> Answer<HttpResponse> {
+    Ok(HttpResponse::Ok().json(Health::of(Vec::new())))
+}
+
+/// A load balancer sends no work while this is 503.
+pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<HttpResponse> {
+    let mut checks = upkeep.check().await;
+    if stop.is_stopping() {
+        checks.push(Check { name: "process", ok: false, detail: "is stopping".to_owned() });
+    }
+    let health = Health::of(checks);
+    Ok(match health.status {
+        "ok" => HttpResponse::Ok().json(health),
+        _ => HttpResponse::ServiceUnavailable().insert_header(("Retry-After", 1)).json(health),
+    })
+}
+
+/// The same for people: always 200, whatever it says.
+pub async fn report(upkeep: Data<dyn Upkeep>) -> Answer<HttpResponse> {
+    Ok(HttpResponse::Ok().json(Health::of(upkeep.check().await)))
+}

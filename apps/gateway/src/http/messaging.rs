@@ -1,0 +1,148 @@
+//! Messaging over HTTP.
+
+use actix_web::web::Data;
+use clowder_core::{ChatId, MessageId, Page, text::Flaw};
+use clowder_messaging::{
+    Chat, ChatFilter, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
+};
+
+use crate::{
+    answer::{Created, Done, Listed, Shown, Versioned},
+    auth::Caller,
+    call::{IfMatch, Json, Path},
+    problem::Answer,
+    query::Query,
+};
+
+type Port = Data<dyn Messaging>;
+
+pub async fn create_chat(messaging: Port, Caller(ctx): Caller, Json(new): Json<NewChat>) -> Answer<Created<Chat>> {
+    Ok(messaging.create_chat(&ctx, new).await?.into())
+}
+
+pub async fn chats(messaging: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Chat>> {
+    let filter = ChatFilter { kind: query.word("type"), unread: query.flag("unread") };
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(messaging.chats(&ctx, filter, page).await?))
+}
+
+pub async fn chat(messaging: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>) -> Answer<Versioned<Chat>> {
+    let chat = messaging.chat(&ctx, chat).await?;
+    Ok(Versioned(chat.version, chat))
+}
+
+pub async fn send(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    Json(new): Json<NewMessage>,
+) -> Answer<Created<Message>> {
+    Ok(messaging.send(&ctx, chat, new).await?.into())
+}
+
+pub async fn messages(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    mut query: Query,
+) -> Answer<Listed<Message>> {
+    let (window, limit) = (window(&mut query), query.limit());
+    query.check()?;
+    Ok(Listed(messaging.messages(&ctx, chat, window, limit).await?))
+}
+
+/// At most one of `before`, `after` and `around` says where to begin. A cursor says where to go on, and which way.
+fn window(query: &mut Query) -> Window {
+    let [before, after, around] = ["before", "after", "around"].map(|name| query.number(name, 0));
+    if [before, after, around].iter().flatten().count() > 1 {
+        query.flaw("before", Flaw::new("unwanted", "only one of before, after and around can be given"));
+    }
+    let begin = [before.map(Window::Before), after.map(Window::After), around.map(Window::Around)];
+    let resumed = query.value("cursor", Flaw::new("cursor", "is not one of ours"), |cursor| {
+        let (way, seq) = cursor.split_once('.')?;
+        let seq = seq.parse().ok()?;
+        match way {
+            "before" => Some(Window::Before(seq)),
+            "after" => Some(Window::After(seq)),
+            _ => None,
+        }
+    });
+    resumed.or(begin.into_iter().flatten().next()).unwrap_or(Window::NEWEST)
+}
+
+pub async fn message(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+) -> Answer<Versioned<Message>> {
+    let message = messaging.message(&ctx, message).await?;
+    Ok(Versioned(message.version, message))
+}
+
+pub async fn edit(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+    IfMatch(version): IfMatch,
+    Json(patch): Json<MessagePatch>,
+) -> Answer<Versioned<Message>> {
+    let message = messaging.edit(&ctx, message, version, patch).await?;
+    Ok(Versioned(message.version, message))
+}
+
+pub async fn delete(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+    IfMatch(version): IfMatch,
+) -> Answer<Done> {
+    messaging.delete(&ctx, message, version).await?;
+    Ok(Done)
+}
+
+pub async fn history(messaging: Port, Caller(ctx): Caller, Path(message): Path<MessageId>) -> Answer<Listed<Edit>> {
+    Ok(Listed(Page { items: messaging.history(&ctx, message).await?, next_cursor: None }))
+}
+
+pub async fn read(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    Json(new): Json<NewRead>,
+) -> Answer<Shown<Read>> {
+    Ok(Shown(messaging.read(&ctx, chat, new).await?))
+}
+
+/// Up to and including this message.
+pub async fn read_message(messaging: Port, Caller(ctx): Caller, Path(message): Path<MessageId>) -> Answer<Shown<Read>> {
+    let message = messaging.message(&ctx, message).await?;
+    Ok(Shown(messaging.read(&ctx, message.chat_id, NewRead { seq: message.seq }).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows() {
+        for (text, expected) in [
+            ("", Window::NEWEST),
+            ("before=9", Window::Before(9)),
+            ("after=0", Window::After(0)),
+            ("around=7", Window::Around(7)),
+            ("cursor=before.4", Window::Before(4)),
+            ("after=0&cursor=after.50", Window::After(50)),
+            ("around=7&cursor=after.50", Window::After(50)),
+        ] {
+            let mut query = Query::parse(text);
+            assert_eq!(window(&mut query), expected, "{text}");
+            assert!(query.check().is_ok(), "{text}");
+        }
+        for wrong in ["before=x", "before=1&after=2", "after=-1", "cursor=abc", "cursor=4", "cursor=around.4"] {
+            let mut query = Query::parse(wrong);
+            window(&mut query);
+            assert!(query.check().is_err(), "{wrong}");
+        }
+    }
+}

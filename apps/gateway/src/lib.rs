@@ -1,0 +1,23 @@
+//! Clowder over HTTP and WebSocket, and nothing else: every rule is in a domain crate, every query in infra.
+//!
+//! A request enters at [`front`], which finds its line in the table of [`routes`], knows the caller, counts it and reads
+//! its body. A handler of [`http`] calls one port method. A refusal becomes a [`problem`]. [`app`] puts everything
+//! together; [`config`] says how.
+
+pub mod answer;
+pub mod app;
+pub mod auth;
+pub mod call;
+pub mod clock;
+pub mod config;
+pub mod docs;
+pub mod etag;
+pub mod front;
+pub mod http;
+pub mod problem;
+pub mod query;
+pub mod refusals;
+pub mod routes;
+pub mod stop;
+pub mod telemetry;
+pub mod ws;

@@ -1,0 +1,157 @@
+//! The one binary: `clowder serve`, and what surrounds it.
+
+mod doctor;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use clowder_core::{Error, Result};
+use clowder_gateway::{
+    app,
+    config::{Config, Faults, Layers},
+    docs, routes, telemetry, ws,
+};
+use clowder_infra::{DatabaseUrl, Store};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Social and messaging backend.
+#[derive(Debug, Parser)]
+#[command(name = "clowder", version)]
+struct Cli {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Sources {
+    /// A TOML file laid over config/default.toml; also CLOWDER_CONFIG.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, such as `server.workers=2`; may be repeated.
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve HTTP and WebSocket until SIGTERM or SIGINT.
+    Serve {
+        /// Address and port to listen on.
+        #[arg(long)]
+        bind: Option<String>,
+        /// Replaces the port of the address.
+        #[arg(long)]
+        port: Option<String>,
+    },
+    /// Bring the schema of the database up to date.
+    Migrate,
+    /// Show settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look whether this server could do its work.
+    Doctor,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print the AsyncAPI document.
+    Asyncapi,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum ConfigCommand {
+    /// Print the settings in force, without secrets.
+    Print,
+    /// Print the built-in settings: what config/default.toml holds.
+    Default,
+}
+
+fn pair(text: &str) -> std::result::Result<(String, String), String> {
+    let (path, value) = text.split_once('=').ok_or("must be SECTION.KEY=VALUE")?;
+    Ok((path.to_owned(), value.to_owned()))
+}
+
+fn main() -> ExitCode {
+    let Cli { sources, command } = Cli::parse();
+    match run(sources, command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("clowder: {}", error.to_string().trim_start_matches("internal: "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(sources: Sources, command: Command) -> Result<ExitCode> {
+    let mut arguments = sources.set;
+    if let Command::Serve { bind, port } = &command {
+        let given = [("server.bind", bind), ("server.port", port)];
+        arguments.extend(given.into_iter().filter_map(|(path, value)| Some((path.to_owned(), value.clone()?))));
+    }
+    let config = || {
+        Layers::load(sources.config.clone(), &arguments)
+            .map_err(|Faults(faults)| Error::internal(format!("the settings are wrong:\n  {}", faults.join("\n  "))))
+    };
+    match command {
+        Command::Serve { .. } => {
+            let config = config()?;
+            let _logging = telemetry::log(&config.log)?;
+            actix_web::rt::System::new().block_on(serve(config))?;
+        }
+        Command::Migrate => migrate(&config()?)?,
+        Command::Config(ConfigCommand::Print) => print!("{}", config()?.print()),
+        Command::Config(ConfigCommand::Default) => print!("{}", Config::default().print()),
+        Command::Doctor => return Ok(actix_web::rt::System::new().block_on(doctor::examine(&config()?))),
+        Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), "")),
+        Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), "")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn migrate(config: &Config) -> Result<()> {
+    let url = DatabaseUrl::parse(&config.database_url())?;
+    let ran = Store::migrate(&url)?;
+    ran.iter().for_each(|name| println!("{name}"));
+    println!("{} migrations ran; the schema is up to date", ran.len());
+    Ok(())
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let internal = |error: std::io::Error| Error::internal(error.to_string());
+    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
+    let running = app::start(config).await?;
+    greet(&format!("http://{}", reachable(running.addr)));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Who listens everywhere is also here.
+fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+/// Two lines that work as pasted into a shell: somebody new, and their socket.
+fn greet(url: &str) {
+    println!(
+        r#"Clowder {version} listens on {url} (API: {url}/api/swagger). Paste these into a shell:
+
+TOKEN=$(curl -s {url}/api/auth/register -H 'Content-Type: application/json' -d "{{\"username\":\"ada$RANDOM\",\"email\":\"ada$RANDOM@example.org\",\"password\":\"correct horse battery\"}}" | tee /dev/stderr | sed -E 's/.*"access":"([^"]+)".*/\1/')
+curl -sN --http1.1 --output - {url}/api/ws -H "Authorization: Bearer $TOKEN" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: Y2xvd2RlciBpcyBjYXRzIQ=='
+"#,
+        version = env!("CARGO_PKG_VERSION"),
+    );
+}

@@ -1,0 +1,295 @@
+//! Errors as clients see them (RFC 9457): the only place that knows which status a refusal has.
+
+use std::{fmt, ops::Deref};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{StatusCode, header},
+};
+use clowder_core::{Error, FieldError, Kind, Refusal};
+use serde::Serialize;
+
+use crate::refusals::{self, Failure};
+
+/// What a handler answers with: something, or a problem.
+pub type Answer<T> = Result<T, Problem>;
+
+/// An error on its way to the client. Where it happened is added by [`Problem::render`].
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Details>);
+
+#[derive(Debug, Clone)]
+pub struct Details {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub title: &'static str,
+    /// What is special about this occurrence, when there is something to say.
+    pub detail: Option<String>,
+    pub errors: Vec<FieldError>,
+    /// Seconds, in `Retry-After`.
+    pub retry_after: Option<u64>,
+    /// The methods that would do, in `Allow`.
+    pub allow: Option<String>,
+    /// What went wrong inside, for the log and never for the client.
+    pub fault: Option<String>,
+}
+
+/// The members of `application/problem+json`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct Body<'a> {
+    /// Leads to the entry of the code in the list of problems.
+    #[serde(rename = "type")]
+    #[schema(rename = "type", example = "/api/problems#chat.unknown")]
+    pub kind: String,
+    #[schema(example = "There is no such chat, or not for you")]
+    pub title: &'a str,
+    #[schema(example = 404)]
+    pub status: u16,
+    pub detail: Option<&'a str>,
+    /// The path that was asked for.
+    #[schema(example = "/api/chats/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10")]
+    pub instance: &'a str,
+    /// Stable; what a program decides by.
+    #[schema(example = "chat.unknown")]
+    pub code: &'a str,
+    pub request_id: &'a str,
+    /// Every wrong field of the input; empty for other problems.
+    pub errors: &'a [FieldError],
+}
+
+/// Where a problem happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// The public address of this server, without a slash at the end; empty for relative references.
+    pub base: &'a str,
+    pub path: &'a str,
+    pub request_id: &'a str,
+}
+
+impl Problem {
+    pub fn new(failure: Failure) -> Self {
+        Self(Box::new(Details {
+            status: StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code: failure.code,
+            title: failure.title,
+            detail: None,
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+            fault: None,
+        }))
+    }
+
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    pub fn allow(mut self, methods: impl Into<String>) -> Self {
+        self.0.allow = Some(methods.into());
+        self
+    }
+
+    /// What the log shall know.
+    pub fn fault(mut self, fault: impl Into<String>) -> Self {
+        self.0.fault = Some(fault.into());
+        self
+    }
+
+    fn errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    pub fn body<'a>(&'a self, occasion: Occasion<'a>) -> Body<'a> {
+        Body {
+            kind: format!("{}/api/problems#{}", occasion.base, self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail.as_deref(),
+            instance: occasion.path,
+            code: self.code,
+            request_id: occasion.request_id,
+            errors: &self.errors,
+        }
+    }
+
+    pub fn render(&self, occasion: Occasion<'_>) -> HttpResponse {
+        let mut answer = HttpResponseBuilder::new(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((header::WWW_AUTHENTICATE, challenge(self.code, self.title)));
+        }
+        if let Some(seconds) = self.retry_after {
+            answer.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = &self.allow {
+            answer.insert_header((header::ALLOW, methods.as_str()));
+        }
+        answer.content_type("application/problem+json");
+        answer.body(serde_json::to_vec(&self.body(occasion)).unwrap_or_default())
+    }
+}
+
+/// RFC 6750 §3.1: only a token that was presented and refused has an error; a missing one has not.
+fn challenge(code: &str, title: &str) -> String {
+    match code {
+        "token.missing" => r#"Bearer realm="clowder", error="token_missing""#.to_owned(),
+        code if code.starts_with("token.") || code.starts_with("session.") => {
+            format!(r#"Bearer realm="clowder", error="invalid_token", error_description="{title}""#)
+        }
+        code => format!(r#"Bearer realm="clowder", error="{code}", error_description="{title}""#),
+    }
+}
+
+/// The status of a refusal.
+pub const fn status_of(kind: Kind) -> u16 {
+    match kind {
+        Kind::Unauthenticated => 401,
+        Kind::Forbidden => 403,
+        Kind::Unknown => 404,
+        Kind::Conflict => 409,
+        Kind::Gone => 410,
+        Kind::Stale => 412,
+        Kind::Invalid => 422,
+    }
+}
+
+/// A refusal among the failures of the gateway, for the list of problems and for the documents.
+pub const fn failure_of(refusal: Refusal) -> Failure {
+    Failure { status: status_of(refusal.kind), code: refusal.code, title: refusal.title }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(failure_of(refusal))
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
+            Error::TooMany { retry_after } => Self::new(refusals::TOO_MANY).retry_after(retry_after.as_secs()),
+            Error::Unavailable(why) => Self::new(refusals::UNAVAILABLE).retry_after(1).fault(why),
+            Error::Internal(why) => Self::new(refusals::INTERNAL).fault(why),
+        }
+    }
+}
+
+impl From<actix_web::Error> for Problem {
+    /// Extractors of actix have errors of their own; ours arrive wrapped in them.
+    fn from(error: actix_web::Error) -> Self {
+        match error.as_error::<Self>() {
+            Some(ours) => ours.clone(),
+            None if error.as_response_error().status_code().is_client_error() => {
+                Self::new(refusals::BODY_UNPARSABLE).because(error.to_string())
+            }
+            None => Self::new(refusals::INTERNAL).fault(error.to_string()),
+        }
+    }
+}
+
+impl Deref for Problem {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// For code that hands the problem to actix instead of the front; it lacks the occasion.
+    fn error_response(&self) -> HttpResponse {
+        self.render(Occasion { base: "", path: "", request_id: "" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const OCCASION: Occasion<'_> = Occasion { base: "https://chat.example", path: "/api/x", request_id: "r-1" };
+
+    #[test]
+    fn every_error_has_its_status() {
+        let refused = |kind| Error::Refused(Refusal::new(kind, "thing.code", "No"));
+        for (error, status, retry) in [
+            (refused(Kind::Unauthenticated), 401, None),
+            (refused(Kind::Forbidden), 403, None),
+            (refused(Kind::Unknown), 404, None),
+            (refused(Kind::Conflict), 409, None),
+            (refused(Kind::Gone), 410, None),
+            (refused(Kind::Stale), 412, None),
+            (refused(Kind::Invalid), 422, None),
+            (Error::field("/name", "required", "is required"), 422, None),
+            (Error::TooMany { retry_after: Duration::from_secs(7) }, 429, Some("7")),
+            (Error::TooMany { retry_after: Duration::from_millis(7) }, 429, Some("1")),
+            (Error::unavailable("queue full"), 503, Some("1")),
+            (Error::internal("secret"), 500, None),
+        ] {
+            let answer = Problem::from(error).render(OCCASION);
+            assert_eq!(answer.status().as_u16(), status);
+            let header = answer.headers().get(header::RETRY_AFTER).map(|v| v.to_str().unwrap().to_owned());
+            assert_eq!(header.as_deref(), retry, "{status}");
+            assert_eq!(answer.headers().contains_key(header::WWW_AUTHENTICATE), status == 401);
+            assert_eq!(answer.headers().get(header::CONTENT_TYPE).unwrap(), "application/problem+json");
+        }
+    }
+
+    #[test]
+    fn the_body_is_that_of_the_contract() {
+        let problem = Problem::from(Error::field("/name", "required", "is required"));
+        assert_eq!(
+            serde_json::to_value(problem.body(OCCASION)).unwrap(),
+            json!({
+                "type": "https://chat.example/api/problems#input.invalid",
+                "title": "Some of the input is wrong; `errors` names all of it",
+                "status": 422,
+                "detail": null,
+                "instance": "/api/x",
+                "code": "input.invalid",
+                "request_id": "r-1",
+                "errors": [{"pointer": "/name", "code": "required", "message": "is required"}],
+            })
+        );
+    }
+
+    #[test]
+    fn a_fault_of_ours_stays_inside() {
+        let problem = Problem::from(Error::internal("password of the database"));
+        assert!(!serde_json::to_string(&problem.body(OCCASION)).unwrap().contains("database"));
+    }
+
+    #[test]
+    fn a_refused_token_says_so() {
+        assert!(challenge("token.expired", "x").contains(r#"error="invalid_token""#));
+        assert!(challenge("token.missing", "x").contains("error="));
+    }
+}

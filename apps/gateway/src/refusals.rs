@@ -1,0 +1,58 @@
+//! What the gateway itself says no to, before a domain is asked. Unlike a domain's refusal, each names its status.
+
+/// A "no" that only makes sense over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    pub status: u16,
+    /// Stable and machine-readable: `route.unknown`.
+    pub code: &'static str,
+    /// One sentence for a developer.
+    pub title: &'static str,
+}
+
+const fn failure(status: u16, code: &'static str, title: &'static str) -> Failure {
+    Failure { status, code, title }
+}
+
+pub const HOST_UNKNOWN: Failure = failure(400, "host.unknown", "The Host of the request is not one of ours");
+pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
+pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
+pub const PERMISSION_DENIED: Failure = failure(403, "permission.denied", "This needs an administrator");
+pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
+pub const ID_INVALID: Failure = failure(404, "id.invalid", "Nothing can have such an id");
+pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not answer to this method");
+pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is larger than 1 MiB");
+pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
+pub const INPUT_INVALID: Failure =
+    failure(422, "input.invalid", "Some of the input is wrong; `errors` names all of it");
+pub const UPGRADE_REQUIRED: Failure = failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
+pub const FRAME_UNPARSABLE: Failure =
+    failure(400, "frame.unparsable", "The frame is not a JSON object with a type, an id and data");
+pub const FRAME_UNKNOWN: Failure = failure(422, "frame.unknown", "There is no such command");
+pub const FRAME_UNEXPECTED: Failure = failure(409, "frame.unexpected", "This socket is authenticated already");
+pub const TOO_MANY: Failure = failure(429, "rate.limited", "Too many requests; wait for Retry-After seconds");
+pub const INTERNAL: Failure =
+    failure(500, "internal", "Something went wrong on our side; the request id helps to find it");
+pub const UNAVAILABLE: Failure =
+    failure(503, "unavailable", "Not available just now; try again after Retry-After seconds");
+
+/// The table, for the page of problems and for the documents.
+pub const ALL: &[Failure] = &[
+    HOST_UNKNOWN,
+    BODY_UNPARSABLE,
+    BODY_CUT,
+    PERMISSION_DENIED,
+    ROUTE_UNKNOWN,
+    ID_INVALID,
+    METHOD_NOT_ALLOWED,
+    BODY_TOO_LARGE,
+    MEDIA_TYPE,
+    INPUT_INVALID,
+    UPGRADE_REQUIRED,
+    FRAME_UNPARSABLE,
+    FRAME_UNKNOWN,
+    FRAME_UNEXPECTED,
+    TOO_MANY,
+    INTERNAL,
+    UNAVAILABLE,
+];

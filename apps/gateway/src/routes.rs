@@ -1,0 +1,279 @@
+//! Every route, in one table. A line says what is asked, what answers it, and everything that the documents, the front
+//! and the tests need to know about it.
+
+mod endpoint;
+mod router;
+mod shape;
+
+pub use endpoint::{Access, Asked, Endpoint, Given, delete, get, patch, post};
+pub use router::{Found, Router};
+pub use shape::{Components, Shape};
+
+use clowder_accounts::{Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn, refusals::*};
+use clowder_core::once;
+use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
+
+use crate::{
+    http::{
+        accounts, docs,
+        health::{self, Health},
+        messaging, metrics,
+        problems::{self, Problems},
+        token::{self, Refresh, Registered, Token, TokenPair, Verified},
+    },
+    refusals::UPGRADE_REQUIRED,
+    ws,
+};
+
+/// `metrics_here` is false when they are served on a port of their own.
+pub fn table(metrics_here: bool) -> Vec<Endpoint> {
+    let mut table = [accounts(), messaging(), realtime(), operation()].into_iter().flatten().collect::<Vec<_>>();
+    if metrics_here {
+        table.push(self::metrics());
+    }
+    table
+}
+
+fn realtime() -> Vec<Endpoint> {
+    vec![
+        get("/api/ws", ws::connect)
+            .also("/ws")
+            .says("Open a WebSocket; what goes over it is in /api/asyncapi.json")
+            .public()
+            .asks::<String>("ticket", "One way to authenticate: from POST /api/ws/ticket")
+            .asks::<String>("cursor", "Resume after this event")
+            .gives_nothing(101, "Speaks the subprotocol clowder.v1 from now on")
+            .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED])
+            .fails(&[UPGRADE_REQUIRED]),
+        post("/api/ws/ticket", ws::ticket)
+            .says("Get a ticket for one WebSocket")
+            .gives::<clowder_accounts::Ticket>(201, "Good for 30 seconds"),
+    ]
+}
+
+fn accounts() -> Vec<Endpoint> {
+    const SIGNING_UP: &[clowder_core::Refusal] = &[USERNAME_TAKEN, EMAIL_TAKEN, once::MISMATCH, once::RUNNING];
+    const REFRESHING: &[clowder_core::Refusal] = &[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REUSED, SESSION_ENDED];
+    vec![
+        post("/api/auth/register", accounts::register)
+            .says("Make an account and sign in")
+            .public()
+            .guarded()
+            .creates()
+            .takes::<NewAccount>()
+            .gives::<SignedIn>(201, "The account and its first tokens")
+            .refuses(SIGNING_UP),
+        post("/api/auth/login", accounts::login)
+            .says("Sign in by username or email")
+            .public()
+            .guarded()
+            .takes::<Login>()
+            .gives::<SignedIn>(200, "Tokens of a new session")
+            .refuses(&[CREDENTIALS_INVALID]),
+        post("/api/auth/refresh", accounts::refresh)
+            .says("Exchange a refresh token for a new pair")
+            .public()
+            .guarded()
+            .takes::<Refresh>()
+            .gives::<SignedIn>(200, "The successor")
+            .refuses(REFRESHING),
+        post("/api/auth/logout", accounts::logout)
+            .says("End the session that asks")
+            .gives_nothing(204, "Its tokens are worth nothing from now on"),
+        post("/api/auth/logout-all", accounts::logout_all)
+            .says("End all own sessions")
+            .gives_nothing(204, "Their tokens are worth nothing from now on"),
+        get("/api/auth/me", accounts::me)
+            .also("/api/users/me")
+            .says("Read the own account")
+            .tagged()
+            .gives::<Own>(200, "With private fields"),
+        patch("/api/auth/me", accounts::edit_me)
+            .or_put()
+            .also("/api/users/me")
+            .says("Edit the own profile")
+            .edits()
+            .takes::<ProfilePatch>()
+            .gives::<Own>(200, "As it is now")
+            .refuses(&[USER_STALE]),
+        get("/api/auth/sessions", accounts::sessions).says("List the own open sessions").lists_all::<Session>(),
+        patch("/api/auth/sessions/{session_id}", accounts::name_session)
+            .says("Name a session")
+            .takes::<SessionPatch>()
+            .gives::<Session>(200, "As it is now")
+            .refuses(&[SESSION_UNKNOWN]),
+        delete("/api/auth/sessions/{session_id}", accounts::end_session)
+            .says("End a session")
+            .gives_nothing(204, "Its tokens are worth nothing from now on")
+            .refuses(&[SESSION_UNKNOWN]),
+        post("/api/token", token::obtain)
+            .says("Sign in, answered as simplejwt does")
+            .public()
+            .guarded()
+            .takes::<Login>()
+            .gives::<TokenPair>(200, "Tokens of a new session")
+            .refuses(&[CREDENTIALS_INVALID]),
+        post("/api/token/refresh", token::refresh)
+            .says("Exchange a refresh token, answered as simplejwt does")
+            .public()
+            .guarded()
+            .takes::<Refresh>()
+            .gives::<TokenPair>(200, "The successor")
+            .refuses(REFRESHING),
+        post("/api/token/verify", token::verify)
+            .says("Ask whether an access token is good")
+            .public()
+            .takes::<Token>()
+            .gives::<Verified>(200, "It is")
+            .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED]),
+        post("/api/register", token::register)
+            .says("Make an account, answered flat")
+            .public()
+            .guarded()
+            .creates()
+            .takes::<NewAccount>()
+            .gives::<Registered>(201, "The account and its first tokens")
+            .refuses(SIGNING_UP),
+    ]
+}
+
+fn messaging() -> Vec<Endpoint> {
+    vec![
+        get("/api/chats", messaging::chats)
+            .says("List the own chats, the most recently active first")
+            .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
+            .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
+            .lists::<Chat>(),
+        post("/api/chats", messaging::create_chat)
+            .says("Make a chat")
+            .creates()
+            .takes::<NewChat>()
+            .gives::<Chat>(201, "A new chat")
+            .gives::<Chat>(200, "The private chat that these two had already")
+            .refuses(&[once::MISMATCH, once::RUNNING]),
+        get("/api/chats/{chat_id}", messaging::chat)
+            .says("Read a chat")
+            .tagged()
+            .gives::<Chat>(200, "The chat as the caller sees it")
+            .refuses(&[CHAT_UNKNOWN]),
+        get("/api/chats/{chat_id}/messages", messaging::messages)
+            .says("Read messages: newest first, or from `after` oldest first")
+            .asks::<i64>("before", "Those with a smaller `seq`, newest first")
+            .asks::<i64>("after", "Those with a larger `seq`, oldest first")
+            .asks::<i64>("around", "This `seq` and what surrounds it, oldest first")
+            .lists::<Message>()
+            .refuses(&[CHAT_UNKNOWN]),
+        post("/api/chats/{chat_id}/messages", messaging::send)
+            .says("Send a message")
+            .creates()
+            .takes::<NewMessage>()
+            .gives::<Message>(201, "The message, durable and in its place")
+            .gives::<Message>(200, "What was sent before under this `client_id`")
+            .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, once::MISMATCH, once::RUNNING]),
+        post("/api/chats/{chat_id}/read", messaging::read)
+            .says("Move the own read mark forward")
+            .takes::<NewRead>()
+            .gives::<Read>(200, "Where the mark is now")
+            .refuses(&[CHAT_UNKNOWN]),
+        get("/api/messages/{message_id}", messaging::message)
+            .says("Read a message")
+            .tagged()
+            .gives::<Message>(200, "The message")
+            .refuses(&[MESSAGE_UNKNOWN]),
+        patch("/api/messages/{message_id}", messaging::edit)
+            .or_put()
+            .says("Edit an own message")
+            .edits()
+            .takes::<MessagePatch>()
+            .gives::<Message>(200, "As it is now")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE]),
+        delete("/api/messages/{message_id}", messaging::delete)
+            .says("Take a message back")
+            .edits()
+            .gives_nothing(204, "Its text is nowhere any more")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
+        get("/api/messages/{message_id}/history", messaging::history)
+            .says("Read what a message said before its edits, oldest first")
+            .lists_all::<Edit>()
+            .refuses(&[MESSAGE_UNKNOWN]),
+        post("/api/messages/{message_id}/read", messaging::read_message)
+            .says("Mark everything up to a message as read")
+            .gives::<Read>(200, "Where the mark is now")
+            .refuses(&[MESSAGE_UNKNOWN]),
+    ]
+}
+
+fn operation() -> Vec<Endpoint> {
+    const HTML: &str = "text/html";
+    vec![
+        get("/api/health/live", health::live)
+            .says("Ask whether the process lives")
+            .public()
+            .any_host()
+            .gives::<Health>(200, "It does"),
+        get("/api/health/ready", health::ready)
+            .says("Ask whether it should be given work")
+            .public()
+            .any_host()
+            .gives::<Health>(200, "It should")
+            .gives::<Health>(503, "It should not: something it stands on fails, or it is stopping"),
+        get("/api/health", health::report)
+            .says("Ask how it is, for people")
+            .public()
+            .any_host()
+            .gives::<Health>(200, "What it stands on, one by one"),
+        get("/api/problems", problems::list)
+            .says("List every code that an error can have")
+            .public()
+            .gives::<Problems>(200, "Also as a page, for browsers"),
+        get("/api/openapi.json", docs::openapi)
+            .also("/api/schema")
+            .says("This document")
+            .public()
+            .gives_text("application/json", "OpenAPI 3.1"),
+        get("/api/asyncapi.json", docs::asyncapi)
+            .says("What goes over the WebSocket")
+            .public()
+            .gives_text("application/json", "AsyncAPI 3.0"),
+        get("/api/swagger", docs::swagger).says("Try the API").public().gives_text(HTML, "Swagger UI"),
+        get("/api/swagger/{file}", docs::swagger_file)
+            .says("A part of Swagger UI")
+            .public()
+            .gives_text("*/*", "A script or a style sheet")
+            .fails(&[crate::refusals::ROUTE_UNKNOWN]),
+        get("/api/redoc", docs::redoc).says("Read about the API").public().gives_text(HTML, "ReDoc"),
+        get("/api/redoc/redoc.standalone.js", docs::redoc_script)
+            .says("A part of ReDoc")
+            .public()
+            .gives_text("text/javascript", "Its script"),
+    ]
+}
+
+/// What `/metrics` is, wherever it is served.
+pub fn metrics() -> Endpoint {
+    get("/metrics", metrics::all)
+        .says("Measurements for Prometheus")
+        .public()
+        .any_host()
+        .gives_text("text/plain", "The text format of Prometheus")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::front::Policy;
+
+    #[test]
+    fn every_line_is_complete() {
+        let table = table(true);
+        assert!(Router::new(self::table(true)).is_ok());
+        for line in &table {
+            let (method, path) = (&line.methods[0], line.path);
+            assert!(!line.summary.is_empty() && !line.gives.is_empty(), "{method} {path} says too little");
+            assert!(!line.name.contains('{') && line.name.contains('.'), "{method} {path} is called {}", line.name);
+            // A signature is not guessed, so asking about one needs no guard.
+            let guesses = line.access == Access::Public && line.takes.is_some() && line.name != "token.verify";
+            assert_eq!(line.policy == Policy::Auth, guesses, "{method} {path}");
+        }
+    }
+}

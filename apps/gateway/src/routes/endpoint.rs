@@ -1,0 +1,256 @@
+//! One line of the table of routes: what is asked, what answers, and all that the documents and the front need to
+//! know about it.
+
+use std::sync::Arc;
+
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::Method};
+use clowder_core::Refusal;
+use futures_util::future::LocalBoxFuture;
+use utoipa::ToSchema;
+
+use super::shape::Shape;
+use crate::{
+    front::Policy,
+    problem::{Answer, Problem, failure_of},
+    refusals::Failure,
+};
+
+/// A handler without its type. The front has checked access and read the body before it runs.
+pub type Run = Arc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, Answer<HttpResponse>> + Send + Sync>;
+
+/// Who may ask. The front enforces it, so that a handler cannot forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; who presents a good token is known nevertheless.
+    Public,
+    /// Whoever presents a good token.
+    User,
+    /// A user with the role of an administrator.
+    Admin,
+}
+
+/// One way in which an endpoint answers when all goes well.
+pub struct Given {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub shape: Option<Shape>,
+    pub says: &'static str,
+}
+
+/// A parameter of the query string.
+pub struct Asked {
+    pub name: &'static str,
+    pub says: &'static str,
+    pub schema: Shape,
+}
+
+pub struct Endpoint {
+    /// The first is the one it is known by.
+    pub methods: Vec<Method>,
+    pub path: &'static str,
+    /// Other paths that answer the same.
+    pub aliases: Vec<&'static str>,
+    /// The handler's module and name, `messaging.send`: what the operation is called everywhere.
+    pub name: String,
+    pub summary: &'static str,
+    pub access: Access,
+    pub policy: Policy,
+    /// Whether a foreign `Host` is no objection: probes ask by address.
+    pub any_host: bool,
+    pub takes: Option<Shape>,
+    pub gives: Vec<Given>,
+    pub asks: Vec<Asked>,
+    pub refusals: Vec<Failure>,
+    /// Whether it creates something and so honours `Idempotency-Key`.
+    pub creates: bool,
+    /// Whether it edits something that has an `ETag`.
+    pub edits: bool,
+    /// Whether it shows something that has an `ETag`.
+    pub tagged: bool,
+    pub run: Run,
+}
+
+/// What can answer a route: an async function over extractors that gives an [`Answer`].
+pub trait Verb<Args> {
+    fn run(self) -> Run;
+    /// Its module and name: `clowder_gateway::http::messaging::send` is called `messaging.send`.
+    fn name() -> String;
+}
+
+impl<F, Args, R> Verb<Args> for F
+where
+    F: Handler<Args, Output = Answer<R>> + Send + Sync,
+    Args: FromRequest + 'static,
+    R: Responder + 'static,
+{
+    fn run(self) -> Run {
+        Arc::new(move |request, mut payload| {
+            let handler = self.clone();
+            Box::pin(async move {
+                let read = Args::from_request(&request, &mut payload).await;
+                let answer = handler.call(read.map_err(|error| Problem::from(error.into()))?).await?;
+                Ok(answer.respond_to(&request).map_into_boxed_body())
+            })
+        })
+    }
+
+    fn name() -> String {
+        let mut words = std::any::type_name::<F>().rsplit("::");
+        let (verb, noun) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        format!("{noun}.{verb}")
+    }
+}
+
+pub fn get<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::GET, path, verb)
+}
+
+pub fn post<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::POST, path, verb)
+}
+
+pub fn patch<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::PATCH, path, verb)
+}
+
+pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::DELETE, path, verb)
+}
+
+impl Endpoint {
+    fn new<Args, V: Verb<Args>>(method: Method, path: &'static str, verb: V) -> Self {
+        Self {
+            methods: vec![method],
+            path,
+            aliases: Vec::new(),
+            name: V::name(),
+            summary: "",
+            access: Access::User,
+            policy: Policy::Default,
+            any_host: false,
+            takes: None,
+            gives: Vec::new(),
+            asks: Vec::new(),
+            refusals: Vec::new(),
+            creates: false,
+            edits: false,
+            tagged: false,
+            run: verb.run(),
+        }
+    }
+
+    /// What it does, in a few words.
+    pub fn says(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    pub fn public(mut self) -> Self {
+        self.access = Access::Public;
+        self
+    }
+
+    pub fn admin(mut self) -> Self {
+        self.access = Access::Admin;
+        self
+    }
+
+    /// PUT does what PATCH does: absent fields stay.
+    pub fn or_put(mut self) -> Self {
+        self.methods.push(Method::PUT);
+        self
+    }
+
+    /// The same under another path.
+    pub fn also(mut self, path: &'static str) -> Self {
+        self.aliases.push(path);
+        self
+    }
+
+    /// Guarded more strictly, because it can be used to guess secrets.
+    pub fn guarded(mut self) -> Self {
+        self.policy = Policy::Auth;
+        self
+    }
+
+    pub fn any_host(mut self) -> Self {
+        self.any_host = true;
+        self
+    }
+
+    /// A JSON body.
+    pub fn takes<T: ToSchema>(mut self) -> Self {
+        self.takes = Some(Shape::of::<T>());
+        self
+    }
+
+    pub fn gives<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {
+        self.gives.push(Given { status, content_type: "application/json", shape: Some(Shape::of::<T>()), says });
+        self
+    }
+
+    /// A list that is short enough to be given whole.
+    pub fn lists_all<T: ToSchema>(mut self) -> Self {
+        let shape = Some(Shape::page_of::<T>());
+        self.gives.push(Given { status: 200, content_type: "application/json", shape, says: "All of it" });
+        self
+    }
+
+    /// One page of a list.
+    pub fn lists<T: ToSchema>(mut self) -> Self {
+        let shape = Some(Shape::page_of::<T>());
+        self.gives.push(Given { status: 200, content_type: "application/json", shape, says: "One page" });
+        self.asks::<i64>("limit", "How many at most: 50 when absent, never more than 200")
+            .asks::<String>("cursor", "The `next_cursor` of the page before")
+    }
+
+    /// Nothing but a status.
+    pub fn gives_nothing(mut self, status: u16, says: &'static str) -> Self {
+        self.gives.push(Given { status, content_type: "", shape: None, says });
+        self
+    }
+
+    /// A page for people, or another text that has no shape.
+    pub fn gives_text(mut self, content_type: &'static str, says: &'static str) -> Self {
+        self.gives.push(Given { status: 200, content_type, shape: None, says });
+        self
+    }
+
+    /// A parameter of the query string.
+    pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
+        self.asks.push(Asked { name, says, schema: Shape::of::<T>() });
+        self
+    }
+
+    pub fn refuses(mut self, refusals: &[Refusal]) -> Self {
+        self.refusals.extend(refusals.iter().copied().map(failure_of));
+        self
+    }
+
+    pub fn fails(mut self, failures: &[Failure]) -> Self {
+        self.refusals.extend(failures);
+        self
+    }
+
+    /// It makes something, once per `Idempotency-Key`.
+    pub fn creates(mut self) -> Self {
+        self.creates = true;
+        self
+    }
+
+    /// It changes something, if that is still what `If-Match` says.
+    pub fn edits(mut self) -> Self {
+        self.edits = true;
+        self
+    }
+
+    /// It shows something with an `ETag`, so it may answer that the caller has it already.
+    pub fn tagged(mut self) -> Self {
+        self.tagged = true;
+        self.gives_nothing(304, "It is still as `If-None-Match` says")
+    }
+
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.path).chain(self.aliases.iter().copied())
+    }
+}

@@ -1,0 +1,109 @@
+//! Schemas of the wire, collected for the documents.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// A schema together with those it refers to.
+pub struct Shape {
+    schema: Value,
+    collect: fn(&mut Schemas),
+}
+
+impl Shape {
+    /// Objects and enums go among the components and are referred to; plain values stand where they are used.
+    pub fn of<T: ToSchema>() -> Self {
+        let plain = plain_schema::<T>();
+        match plain {
+            Some(schema) => Self { schema, collect: |_| {} },
+            None => Self { schema: reference::<T>(), collect: collect::<T> },
+        }
+    }
+
+    /// What [`clowder_core::Page`] of these looks like.
+    pub fn page_of<T: ToSchema>() -> Self {
+        let schema = json!({
+            "type": "object",
+            "required": ["items", "next_cursor"],
+            "properties": {
+                "items": { "type": "array", "items": reference::<T>() },
+                "next_cursor": {
+                    "type": ["string", "null"],
+                    "description": "Give it back as `?cursor=` for the next page; `null` on the last one."
+                }
+            }
+        });
+        Self { schema, collect: collect::<T> }
+    }
+
+    /// Any object.
+    pub fn any() -> Self {
+        Self { schema: json!({ "type": "object" }), collect: |_| {} }
+    }
+
+    /// The members of both in one object.
+    pub fn both<A: ToSchema, B: ToSchema>() -> Self {
+        let collect = |schemas: &mut Schemas| {
+            self::collect::<A>(schemas);
+            self::collect::<B>(schemas);
+        };
+        Self { schema: json!({ "allOf": [reference::<A>(), reference::<B>()] }), collect }
+    }
+
+    /// A frame of the WebSocket that carries this as its `data`, beside some of the other members a frame can have.
+    pub fn framed(self, name: &str, members: &[&str]) -> Self {
+        let id = json!({ "type": ["string", "number", "null"], "maxLength": 128 });
+        let mut properties = serde_json::Map::new();
+        properties.insert("type".into(), json!({ "const": name }));
+        properties.insert("id".into(), id);
+        properties.insert("at".into(), json!({ "type": "string", "format": "date-time" }));
+        properties.insert("cursor".into(), json!({ "type": "string", "description": "Resume after this event" }));
+        properties.retain(|member, _| member == "type" || members.contains(&member.as_str()));
+        properties.insert("data".into(), self.schema);
+        let required: Vec<_> = properties.keys().cloned().collect();
+        Self { schema: json!({ "type": "object", "required": required, "properties": properties }), ..self }
+    }
+
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    pub fn collect_into(&self, components: &mut Components) {
+        let mut schemas = Vec::new();
+        (self.collect)(&mut schemas);
+        for (name, schema) in schemas {
+            components.0.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
+        }
+    }
+}
+
+/// The schemas that a document refers to, by name.
+#[derive(Default)]
+pub struct Components(BTreeMap<String, Value>);
+
+impl Components {
+    pub fn into_value(self) -> Value {
+        self.0.into_iter().collect::<serde_json::Map<_, _>>().into()
+    }
+}
+
+fn reference<T: ToSchema>() -> Value {
+    json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
+}
+
+fn collect<T: ToSchema>(schemas: &mut Schemas) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+fn plain_schema<T: PartialSchema>() -> Option<Value> {
+    let schema = serde_json::to_value(T::schema()).ok()?;
+    let is_plain = schema.get("properties").is_none() && schema.get("oneOf").is_none() && schema.get("enum").is_none();
+    is_plain.then_some(schema)
+}

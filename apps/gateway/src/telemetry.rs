@@ -1,0 +1,64 @@
+//! What the process tells about itself: log lines and measurements.
+
+use std::{io, path::Path, sync::OnceLock};
+
+use clowder_core::{Error, Result};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_appender::{
+    non_blocking::{NonBlocking, WorkerGuard},
+    rolling,
+};
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+use crate::config::{Format, Log, Rotation};
+
+/// Writes what is still waiting when it is dropped.
+pub struct Logging(#[expect(dead_code, reason = "held for its drop")] WorkerGuard);
+
+/// Starts logging. Lines are written by a thread of their own, so that a slow disk stalls no request.
+pub fn log(settings: &Log) -> Result<Logging> {
+    let (writer, guard) = writer(settings).map_err(|error| Error::internal(format!("log: {error}")))?;
+    let filter = EnvFilter::try_new(&settings.filter).map_err(|error| Error::internal(format!("log: {error}")))?;
+    let to_terminal = settings.file.is_none();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::NONE);
+    let started = match settings.format {
+        Format::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
+        Format::Pretty => lines.with_ansi(to_terminal && is_terminal()).try_init(),
+    };
+    started.map_err(|error| Error::internal(format!("log: {error}")))?;
+    Ok(Logging(guard))
+}
+
+fn is_terminal() -> bool {
+    io::IsTerminal::is_terminal(&io::stdout())
+}
+
+fn writer(settings: &Log) -> io::Result<(NonBlocking, WorkerGuard)> {
+    let Some(path) = &settings.file else { return Ok(tracing_appender::non_blocking(io::stdout())) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| io::Error::other("LOG_FILE names no file"))?.to_string_lossy();
+    std::fs::create_dir_all(folder)?;
+    let rotation = match settings.rotation {
+        Rotation::Never => rolling::Rotation::NEVER,
+        Rotation::Hourly => rolling::Rotation::HOURLY,
+        Rotation::Daily => rolling::Rotation::DAILY,
+    };
+    let file =
+        rolling::Builder::new().rotation(rotation).filename_prefix(name).build(folder).map_err(io::Error::other)?;
+    Ok(tracing_appender::non_blocking(file))
+}
+
+/// Seconds; from a cached read to a password on a busy machine.
+const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The recorder of this process; there can be one only, however many servers a test starts.
+pub fn recorder() -> Result<PrometheusHandle> {
+    static RECORDER: OnceLock<Result<PrometheusHandle>> = OnceLock::new();
+    let install = || {
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|error| Error::internal(format!("metrics: {error}")))
+    };
+    RECORDER.get_or_init(install).clone()
+}

@@ -1,0 +1,281 @@
+//! One socket, from its first frame to its last: a single task that reads commands one after the other, and sends what
+//! its outlet holds. A command at work never holds up what is to be delivered.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
+use bytestring::ByteString;
+use clowder_accounts::{Accounts, Identity};
+use clowder_core::{Actor, Ctx, Error, Origin, SessionId, UserId};
+use clowder_messaging::Messaging;
+use futures_util::StreamExt;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde_json::{Value, value::RawValue};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::{
+    Hub,
+    close::Close,
+    command::{Command, Request},
+    frame,
+    outlet::{Next, Outlet},
+};
+use crate::{
+    clock,
+    problem::{Occasion, Problem},
+    refusals,
+};
+
+mod greet;
+mod perform;
+
+/// How often the server pings; who is silent for twice as long is gone.
+pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How long a socket may stay without having said who it is.
+const AUTH_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take to hear that it is being closed.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
+/// Frames that make no sense before the socket is closed.
+const MAX_BAD: u32 = 10;
+/// Frames per second that a client may send, and how many at once.
+const FRAMES: (u32, u32) = (300, 600);
+
+/// What a socket works with.
+pub struct Parts {
+    pub accounts: Arc<dyn Accounts>,
+    pub messaging: Arc<dyn Messaging>,
+    pub hub: Arc<Hub>,
+    pub request_id: Arc<str>,
+    pub origin: Origin,
+}
+
+pub struct Connection {
+    parts: Parts,
+    session: Session,
+    stream: AggregatedMessageStream,
+    flood: DefaultDirectRateLimiter,
+    bad: u32,
+    heard: Instant,
+}
+
+/// A socket that knows who it is.
+struct Bound {
+    outlet: Arc<Outlet>,
+    _left: Left,
+    user: UserId,
+    session: SessionId,
+    identity: Identity,
+    expires: Instant,
+}
+
+/// A command at work, which ends in a frame and perhaps in a new identity.
+type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
+
+impl Connection {
+    pub fn new(parts: Parts, session: Session, stream: AggregatedMessageStream) -> Self {
+        let [rate, burst] = [FRAMES.0, FRAMES.1].map(|n| n.try_into().unwrap_or(std::num::NonZeroU32::MIN));
+        let flood = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
+        Self { parts, session, stream, flood, bad: 0, heard: Instant::now() }
+    }
+
+    pub async fn run(mut self, identity: Option<Identity>, cursor: Option<String>) {
+        metrics::gauge!("clowder_sockets").increment(1);
+        let close = match self.serve(identity, cursor).await {
+            Ok(never) => match never {},
+            Err(close) => close,
+        };
+        metrics::gauge!("clowder_sockets").decrement(1);
+        metrics::counter!("clowder_sockets_closed_total", "code" => close.code().to_string()).increment(1);
+        // A client that does not read cannot be told; it is let go all the same.
+        let _ = timeout(GOODBYE_WITHIN, self.session.close(Some(close.into()))).await;
+    }
+
+    async fn serve(
+        &mut self,
+        identity: Option<Identity>,
+        cursor: Option<String>,
+    ) -> Result<std::convert::Infallible, Close> {
+        let (identity, cursor) = match identity {
+            Some(identity) => (identity, cursor),
+            None => {
+                let (identity, own) = timeout(AUTH_WITHIN, self.auth()).await.unwrap_or(Err(Close::NoAuthInTime))?;
+                (identity, own.or(cursor))
+            }
+        };
+        let mut bound = self.greet(identity, cursor).await?;
+        let outlet = Arc::clone(&bound.outlet);
+        let mut work: Option<Work> = None;
+        let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
+        loop {
+            self.flush(&outlet).await?;
+            tokio::select! {
+                biased;
+                () = outlet.ready() => {}
+                (answer, renewed) = finished(&mut work) => {
+                    work = None;
+                    if let Some(identity) = renewed {
+                        bound.renew(identity);
+                        timer.as_mut().reset(self.next_alarm(&bound));
+                    }
+                    self.write(&outlet, answer).await?;
+                }
+                message = self.stream.next(), if work.is_none() => {
+                    if let Some(request) = self.hear(message).await? {
+                        work = self.begin(&bound, request);
+                    }
+                }
+                () = timer.as_mut() => {
+                    self.alarm(&bound).await?;
+                    timer.as_mut().reset(self.next_alarm(&bound));
+                }
+            }
+        }
+    }
+
+    /// The first frame of a client that could not authenticate in the handshake.
+    async fn auth(&mut self) -> Result<(Identity, Option<String>), Close> {
+        loop {
+            let message = self.stream.next().await;
+            let text = match self.control(message).await? {
+                Some(text) => text,
+                None => continue,
+            };
+            let Some(Request { command: Ok(Command::Auth(auth)), .. }) = Request::parse(&text) else {
+                return Err(Close::NotAuthenticated);
+            };
+            let identity = self.parts.accounts.identify(&auth.access, clock::now());
+            return Ok((identity.map_err(|_| Close::NotAuthenticated)?, auth.cursor));
+        }
+    }
+
+    /// A frame from the client; `None` when there is nothing to do about it.
+    async fn hear(
+        &mut self,
+        message: Option<Result<AggregatedMessage, ProtocolError>>,
+    ) -> Result<Option<Request>, Close> {
+        let Some(text) = self.control(message).await? else { return Ok(None) };
+        if self.flood.check().is_err() {
+            return Err(Close::TooManyFrames);
+        }
+        let request = Request::parse(&text);
+        if request.is_none() {
+            self.bad += 1;
+            if self.bad >= MAX_BAD {
+                return Err(Close::BadFrames);
+            }
+            let refused = self.refused(&Value::Null, &Problem::new(refusals::FRAME_UNPARSABLE));
+            self.session.text(refused).await.map_err(|_| Close::Goodbye)?;
+        }
+        Ok(request)
+    }
+
+    /// Everything that is not text is dealt with here.
+    async fn control(
+        &mut self,
+        message: Option<Result<AggregatedMessage, ProtocolError>>,
+    ) -> Result<Option<ByteString>, Close> {
+        self.heard = Instant::now();
+        match message {
+            Some(Ok(AggregatedMessage::Text(text))) => Ok(Some(text)),
+            Some(Ok(AggregatedMessage::Ping(octets))) => {
+                self.session.pong(&octets).await.map_err(|_| Close::Goodbye)?;
+                Ok(None)
+            }
+            Some(Ok(AggregatedMessage::Pong(_))) => Ok(None),
+            Some(Ok(AggregatedMessage::Binary(_))) => Err(Close::Binary),
+            Some(Ok(AggregatedMessage::Close(_))) | None => Err(Close::Goodbye),
+            Some(Err(ProtocolError::Overflow)) => Err(Close::TooBig),
+            Some(Err(ProtocolError::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
+                Err(Close::NotText)
+            }
+            Some(Err(_)) => Err(Close::Protocol),
+        }
+    }
+
+    /// Sends all that waits.
+    async fn flush(&mut self, outlet: &Outlet) -> Result<(), Close> {
+        loop {
+            match outlet.next() {
+                Next::Send(frame) => self.write(outlet, frame).await?,
+                Next::Close(close) => return Err(close),
+                Next::Nothing => return Ok(()),
+            }
+        }
+    }
+
+    /// Sends one frame. While the client does not read, the outlet may decide that it is too slow.
+    async fn write(&mut self, outlet: &Outlet, frame: ByteString) -> Result<(), Close> {
+        let mut written = std::pin::pin!(self.session.text(frame));
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut written => return written.map_err(|_| Close::Goodbye),
+                () = outlet.ready() => match outlet.closing() {
+                    Some(close) => return Err(close),
+                    None => continue,
+                },
+            }
+        }
+    }
+
+    fn next_alarm(&self, bound: &Bound) -> Instant {
+        bound.expires.min(Instant::now() + HEARTBEAT)
+    }
+
+    async fn alarm(&mut self, bound: &Bound) -> Result<(), Close> {
+        let now = Instant::now();
+        if now >= bound.expires {
+            return Err(Close::TokenExpired);
+        }
+        if now.duration_since(self.heard) >= 2 * HEARTBEAT {
+            return Err(Close::Goodbye);
+        }
+        self.session.ping(b"").await.map_err(|_| Close::Goodbye)
+    }
+
+    fn refused(&self, id: &Value, problem: &Problem) -> ByteString {
+        refused(id, problem, &self.parts.request_id)
+    }
+}
+
+/// The same problem as over REST.
+fn refused(id: &Value, problem: &Problem, request_id: &str) -> ByteString {
+    if let Some(fault) = &problem.fault {
+        tracing::error!(request_id, code = problem.code, fault, "a command failed");
+    }
+    frame::error(id, &problem.body(Occasion { base: "", path: "/api/ws", request_id }))
+}
+
+async fn finished(work: &mut Option<Work>) -> (ByteString, Option<Identity>) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Bound {
+    fn new(left: Left, identity: Identity) -> Self {
+        let outlet = Arc::clone(&left.outlet);
+        let (user, session) = (outlet.user, outlet.session);
+        let mut bound = Self { outlet, _left: left, user, session, identity, expires: Instant::now() };
+        bound.renew(identity);
+        bound
+    }
+
+    fn renew(&mut self, identity: Identity) {
+        self.identity = identity;
+        self.expires = Instant::now() + identity.expires_at.since(clock::now());
+    }
+}
+
+/// Takes the socket out of the hub, however it ends.
+struct Left {
+    hub: Arc<Hub>,
+    outlet: Arc<Outlet>,
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.hub.detach(&self.outlet);
+    }
+}

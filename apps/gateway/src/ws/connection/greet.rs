@@ -1,0 +1,86 @@
+//! The start of a bound socket: hello, what was missed, and from where on events are live.
+
+use clowder_core::{Actor, Positions};
+
+use super::{
+    super::{
+        cursor::Sealer,
+        frame::{self, Durable, Hello, Reset, Resumed},
+        hub::Attached,
+    },
+    Bound, Close, Connection, HEARTBEAT, Identity, Left,
+};
+use crate::clock;
+
+/// How many events are read from the journal at a time.
+const CHUNK: usize = 256;
+
+impl Connection {
+    /// Attaches the socket first, so that nothing falls between what is replayed and what is live.
+    pub(super) async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
+        let Actor::User { id: user, session, .. } = identity.actor else { return Err(Close::NotAuthenticated) };
+        let hub = std::sync::Arc::clone(&self.parts.hub);
+        let since = match &cursor {
+            Some(cursor) => Some(self.judge(user, cursor).await?),
+            None => None,
+        };
+        let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
+        let attached = hub.attach(user, session, from).await.map_err(|_| Close::Fault)?;
+        let left = Left { hub: hub.clone(), outlet: attached.outlet.clone() };
+        let seal = |positions: &Positions| hub.sealer.seal(user, &Sealer::pack(positions));
+        let hello = Hello {
+            session_id: session,
+            user_id: user,
+            heartbeat_ms: HEARTBEAT.as_millis() as u64,
+            cursor: seal(from.unwrap_or(&attached.live_from)),
+            resumed: from.is_some(),
+        };
+        let outlet = attached.outlet.clone();
+        self.write(&outlet, frame::said("hello", clock::now(), hello)).await?;
+        match since {
+            Some(Ok(from)) => {
+                let count = self.replay(&attached, from).await?;
+                self.write(&outlet, frame::said("resumed", clock::now(), Resumed { count })).await?;
+            }
+            Some(Err(reason)) => {
+                self.write(&outlet, frame::said("reset", clock::now(), Reset { reason })).await?;
+            }
+            None => {}
+        }
+        Ok(Bound::new(left, identity))
+    }
+
+    /// What a cursor is worth: where to go on, or why that cannot be.
+    async fn judge(
+        &self,
+        user: clowder_core::UserId,
+        cursor: &str,
+    ) -> Result<Result<Positions, &'static str>, Close> {
+        let Some(positions) = self.parts.hub.sealer.open(user, cursor) else { return Ok(Err("unknown")) };
+        let extent = self.parts.hub.journal.extent().await.map_err(|_| Close::Fault)?;
+        Ok(if extent.can_replay(&positions) { Ok(positions) } else { Err("expired") })
+    }
+
+    /// Sends what happened after `from` up to where live events begin, and says how many that were.
+    async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
+        let hub = std::sync::Arc::clone(&self.parts.hub);
+        let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
+        let mut count = 0;
+        loop {
+            let missed = hub
+                .journal
+                .replay(attached.topics.clone(), from.clone(), attached.live_from.clone(), CHUNK)
+                .await
+                .map_err(|_| Close::Fault)?;
+            for recorded in &missed {
+                from.advance(recorded.stream, recorded.position);
+                let cursor = hub.sealer.seal(attached.outlet.user, &Sealer::pack(&from));
+                self.write(&attached.outlet, Durable::new(recorded).with(&cursor)).await?;
+            }
+            count += missed.len();
+            if missed.len() < CHUNK {
+                return Ok(count);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What waits to be sent to one socket, bounded in octets.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytestring::ByteString;
+use clowder_core::{SessionId, UserId};
+use tokio::sync::Notify;
+
+use super::close::Close;
+
+/// A socket that reads more slowly than this much piles up is let go; it can resume.
+const ROOM: usize = 1024 * 1024;
+
+pub struct Outlet {
+    pub user: UserId,
+    pub session: SessionId,
+    queue: Mutex<Queue>,
+    ready: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<ByteString>,
+    octets: usize,
+    close: Option<Close>,
+}
+
+/// What a socket has to do next.
+pub enum Next {
+    Send(ByteString),
+    Close(Close),
+    Nothing,
+}
+
+impl Outlet {
+    pub fn new(user: UserId, session: SessionId) -> Self {
+        Self { user, session, queue: Mutex::default(), ready: Notify::new() }
+    }
+
+    /// Never waits: who cannot keep up is closed with 4009.
+    pub fn push(&self, frame: ByteString) {
+        let mut queue = self.lock();
+        if queue.close.is_some() {
+            return;
+        }
+        queue.octets += frame.len();
+        if queue.octets > ROOM {
+            queue.frames = VecDeque::new();
+            queue.close = Some(Close::TooSlow);
+            metrics::counter!("clowder_sockets_too_slow_total").increment(1);
+        } else {
+            queue.frames.push_back(frame);
+        }
+        drop(queue);
+        self.ready.notify_one();
+    }
+
+    /// Ends the socket; what waits is not sent any more. The first reason stands.
+    pub fn close(&self, close: Close) {
+        let mut queue = self.lock();
+        queue.frames = VecDeque::new();
+        queue.close.get_or_insert(close);
+        drop(queue);
+        self.ready.notify_one();
+    }
+
+    pub fn next(&self) -> Next {
+        let mut queue = self.lock();
+        if let Some(close) = queue.close {
+            return Next::Close(close);
+        }
+        match queue.frames.pop_front() {
+            Some(frame) => {
+                queue.octets -= frame.len();
+                if queue.frames.is_empty() {
+                    // An idle socket keeps no buffer.
+                    queue.frames = VecDeque::new();
+                }
+                Next::Send(frame)
+            }
+            None => Next::Nothing,
+        }
+    }
+
+    pub fn closing(&self) -> Option<Close> {
+        self.lock().close
+    }
+
+    /// Returns when there may be something to do.
+    pub async fn ready(&self) {
+        self.ready.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn who_does_not_read_is_let_go_and_costs_no_memory() {
+        let now = Timestamp::from_micros(1);
+        let outlet = Outlet::new(Id::new(now), Id::new(now));
+        let frame = ByteString::from("x".repeat(1000));
+        for _ in 0..1048 {
+            outlet.push(frame.clone());
+        }
+        assert!(matches!(outlet.next(), Next::Send(_)));
+        outlet.push(frame.clone());
+        assert!(outlet.closing().is_none());
+        outlet.push(frame.clone());
+        assert!(matches!(outlet.next(), Next::Close(Close::TooSlow)));
+        outlet.push(frame);
+        outlet.close(Close::Restart);
+        assert!(matches!(outlet.next(), Next::Close(Close::TooSlow)), "the first reason stands");
+        assert_eq!(outlet.lock().frames.capacity(), 0);
+    }
+}

@@ -1,0 +1,71 @@
+"""Prints a results file as a markdown table: medians, and ours against the others of the same run."""
+import json
+import statistics
+import sys
+from collections import defaultdict
+
+# workload -> what is measured, the field of the row, its unit, whether more is better
+CELLS = {
+    "me": ("own profile", "ok_per_s", "/s", True),
+    "w2": ("chat list", "ok_per_s", "/s", True),
+    "w3": ("page of 50 of a long history", "ok_per_s", "/s", True),
+    "w3-after-sends": ("the same right after many sends", "ok_per_s", "/s", True),
+    "w4": ("durable REST send, 64 connections", "ok_per_s", "/s", True),
+    "w4-unbatched": ("the same, group commit off", "ok_per_s", "/s", True),
+    "w5": ("durable socket send, 64 online", "ok_per_s", "/s", True),
+    "w5-delivery": ("its delivery, p99", "delivery_p99", "ms", False),
+    "w7": ("memory of an idle socket", "rss_kb_per_conn", "KiB", False),
+    "w8": ("REST send at a fixed rate, p50", "p50", "ms", False),
+    "w8-p99": ("the same, p99", "p99", "ms", False),
+}
+SERVERS = {"postgres": "ours, PostgreSQL", "sqlite": "ours, SQLite", "asgi": "Django asgi", "split": "Django split", "bare": "bare"}
+
+
+def read(path):
+    rows = defaultdict(list)
+    for line in open(path):
+        row = json.loads(line)
+        row["p50"], row["p99"] = row["latency_ms"]["p50"], row["latency_ms"]["p99"]
+        if "delivery_ms" in row:
+            row["delivery_p99"] = row["delivery_ms"]["p99"]
+        rows[row["peer"], row["workload"]].append(row)
+        if row["err"]:
+            print(f"{row['peer']} {row['workload']}: {row['err']} errors: {row.get('first_error')}", file=sys.stderr)
+    return rows
+
+
+def medians(rows, workload, field):
+    found = {}
+    for server in SERVERS:
+        values = [row[field] for row in rows[server, workload.split("-")[0] if field != "ok_per_s" else workload] if field in row]
+        if values:
+            found[server] = statistics.median(values)
+    return found
+
+
+def ratio(ours, theirs, more):
+    if not ours or not theirs:
+        return "–"
+    return f"**{ours / theirs if more else theirs / ours:.2f}×**"
+
+
+def main():
+    rows = read(sys.argv[1])
+    print(f"| workload | {' | '.join(SERVERS.values())} | PostgreSQL : Django | SQLite : Django | PostgreSQL : bare |")
+    print("|---" * (len(SERVERS) + 4) + "|")
+    for workload, (what, field, unit, more) in CELLS.items():
+        found = medians(rows, workload, field)
+        peers = [found[mode] for mode in ("asgi", "split") if mode in found]
+        peer = (max if more else min)(peers) if peers else None
+        cells = [f"{found[server]:,.1f} {unit}" if server in found else "–" for server in SERVERS]
+        cells += [ratio(found.get(server), peer, more) for server in ("postgres", "sqlite")]
+        cells.append(ratio(found.get("postgres"), found.get("bare"), more))
+        print(f"| {workload} {what} | {' | '.join(cells)} |")
+    for server in ("postgres", "sqlite"):
+        on, off = (medians(rows, workload, "ok_per_s").get(server) for workload in ("w4", "w4-unbatched"))
+        if on and off:
+            print(f"\nGroup commit on {SERVERS[server].split()[-1]}: **{on / off:.1f}×** of the same server without it.")
+    print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
+
+
+main()

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Measures the server against a Django peer on one PostgreSQL, turn by turn in one run, and prints the ratios.
+#
+# `make bench` starts the services (durable ones: FSYNC=on). What can be changed by environment:
+# SECS (8) per cell, ROUNDS (2), IDLE (10000) sockets, RATE (100) sends per second of w8,
+# BIG (100000) messages of history, SERVERS ("postgres sqlite asgi split bare"): ours on either database, the peer in either
+# mode, and a server that checks and keeps nothing. After each turn of ours the durable sends are measured once more with group commit off (DATABASE_BATCH=1).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+: "${TEST_POSTGRES_URL:?run me as: FSYNC=on scripts/with-services bench/run.sh}" "${TEST_REDIS_URL:?}"
+: "${SECS:=8}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
+say() { printf '\n== %s\n' "$*" >&2; }
+
+[ "$(ulimit -n)" -ge 32768 ] || ulimit -n 32768 2>/dev/null || { IDLE=400; echo "few open files allowed: w7 with $IDLE sockets" >&2; }
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-bench.XXXXXX")
+results=bench/results/$(date -u +%Y-%m-%dT%H%M%S).jsonl
+mkdir -p bench/results
+server=
+cleanup() { [ -z "$server" ] || stop; rm -rf "$work"; }
+stop() { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; server=; }
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+
+say "build"
+cargo build --release --quiet --package clowder-gateway --bin clowder
+cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
+cargo build --release --quiet --manifest-path bench/bare/Cargo.toml
+clowder=${CARGO_TARGET_DIR:-target}/release/clowder
+loadgen=${CARGO_TARGET_DIR:-bench/loadgen/target}/release/loadgen
+bare=${CARGO_TARGET_DIR:-bench/bare/target}/release/bare
+
+port=$((20000 + RANDOM % 12000))
+sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/ours.toml >"$work/ours.toml"
+sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/django.toml >"$work/asgi.toml"
+sed "s|^kind = \"ws\"|&\naddr = \"127.0.0.1:$((port + 1))\"|" "$work/asgi.toml" >"$work/split.toml"
+
+until_up() { # path
+    for _ in $(seq 600); do
+        curl -s -o /dev/null "http://127.0.0.1:$port$1" && return
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "the server did not start" >&2
+    cat "$work/server.log" >&2
+    exit 1
+}
+
+# Ours: one database of its own on the same PostgreSQL, or one file.
+psql -Xq "$TEST_POSTGRES_URL" -c 'DROP DATABASE IF EXISTS bench_ours' -c 'CREATE DATABASE bench_ours'
+declare -A url=([postgres]="${TEST_POSTGRES_URL%/*}/bench_ours" [sqlite]="sqlite:$work/sqlite.db")
+start_ours() { # postgres | sqlite, more settings
+    env "${@:2}" DATABASE_URL="${url[$1]}" DATA_DIR="$work/data-$1" BIND="127.0.0.1:$port" LOG=warn BCRYPT_COST=4 \
+        SECRET_KEY=for-the-benchmark-only-0123456789abcdef ACCESS_TOKEN_SECONDS=86400 RATE_LIMIT_FACTOR=1000000 \
+        "$clowder" serve >"$work/server.log" 2>&1 &
+    server=$!
+    until_up /api/health/ready
+}
+
+# The peer, if its packages can be had.
+PGHOST=$(sed 's|.*@\([^:/]*\).*|\1|' <<<"$TEST_POSTGRES_URL") PGPORT=$(sed 's|.*:\([0-9]*\)/.*|\1|' <<<"$TEST_POSTGRES_URL")
+PGUSER=$(sed 's|.*//\([^:@]*\).*|\1|' <<<"$TEST_POSTGRES_URL") PGPASSWORD=$(sed 's|.*//[^:]*:\([^@]*\)@.*|\1|' <<<"$TEST_POSTGRES_URL")
+export REDIS_URL=$TEST_REDIS_URL VENV=$PWD/${CARGO_TARGET_DIR:-target}/bench-venv
+peer=(env "PGHOST=$PGHOST" "PGPORT=$PGPORT" "PGUSER=$PGUSER" "PGPASSWORD=$PGPASSWORD" USERS=1000 "BIG=$BIG" "PORT=$port" "WSPORT=$((port + 1))")
+prepare_peer() {
+    if [ ! -x "$VENV/bin/gunicorn" ]; then
+        rm -rf "$VENV"
+        python3 -m venv "$VENV" && "$VENV/bin/pip" -q install -r bench/peer-django/requirements.txt || { rm -rf "$VENV"; return 1; }
+    fi
+    "${peer[@]}" bench/peer-django/run.sh prepare "$work/peer.json"
+}
+
+say "fill"
+for database in postgres sqlite; do
+    [[ " $SERVERS " == *" $database "* ]] || continue
+    mkdir -p "$work/data-$database"
+    env DATABASE_URL="${url[$database]}" DATA_DIR="$work/data-$database" SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$clowder" migrate >/dev/null
+    start_ours "$database"
+    "$loadgen" --adapter "$work/ours.toml" --workload seed --big "$BIG" --world "$work/$database.json"
+    stop
+done
+if [[ " $SERVERS " == *" asgi "* || " $SERVERS " == *" split "* ]] && ! prepare_peer >"$work/peer.log" 2>&1; then
+    tail -n 5 "$work/peer.log" >&2
+    echo "NOT RUN: the Django peer could not be installed or filled; measuring ours alone" >&2
+    SERVERS=${SERVERS//asgi/} SERVERS=${SERVERS//split/}
+fi
+psql -Xq "${url[postgres]}" -c 'ANALYZE'
+
+start() {
+    case $1 in
+    postgres | sqlite) start_ours "$1" ;;
+    bare) "$bare" "127.0.0.1:$port" "$work/$first.json" >"$work/server.log" 2>&1 & server=$!; until_up /api/auth/me ;;
+    *) "${peer[@]}" "PEER_MODE=$1" bench/peer-django/run.sh serve >"$work/server.log" 2>&1 & server=$!; until_up /api/chats/ ;;
+    esac
+}
+measure() { # server, workload, more options
+    local name=$1 workload=$2 adapter world
+    shift 2
+    case $name in
+    postgres | sqlite) adapter=ours world=$name ;;
+    bare) adapter=ours world=$first ;;
+    *) adapter=$name world=peer ;;
+    esac
+    "$loadgen" --adapter "$work/$adapter.toml" --world "$work/$world.json" --name "$name" --workload "$workload" \
+        --secs "$SECS" --pid "$server" --dbpid "${CLOWDER_SERVICE_PIDS:-}" --out "$results" "$@" >/dev/null ||
+        echo "$name $workload failed" >&2
+}
+
+# The bare server speaks of the people of the first of ours.
+first=postgres
+[[ " $SERVERS " == *" postgres "* ]] || first=sqlite
+
+for round in $(seq "$ROUNDS"); do
+    for name in $SERVERS; do
+        say "round $round: $name"
+        start "$name"
+        case $name in postgres | sqlite | bare) measure "$name" me --conns 16 ;; esac
+        if [ "$name" != bare ]; then
+            measure "$name" w2 --conns 16
+            measure "$name" w3 --conns 16
+            measure "$name" w4 --conns 64
+            # Right after many sends, without new statistics: the page must cost what it did.
+            measure "$name" w3 --conns 16 --label w3-after-sends
+            measure "$name" w8 --rate "$RATE"
+        fi
+        measure "$name" w5
+        stop
+        # What a socket costs is only seen on a fresh server.
+        start "$name"
+        measure "$name" w7 --n "$IDLE"
+        stop
+        case $name in postgres | sqlite)
+            start_ours "$name" DATABASE_BATCH=1
+            measure "$name" w4 --conns 64 --label w4-unbatched
+            stop
+            ;;
+        esac
+    done
+done
+python3 bench/ratios.py "$results"
+echo "rows: $results" >&2

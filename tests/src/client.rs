@@ -1,0 +1,125 @@
+//! A client that says what it saw: every answer is checked for what holds everywhere.
+
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
+use serde_json::Value;
+
+/// Somebody who calls the API: a user, or nobody.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    pub access: Option<String>,
+}
+
+impl Client {
+    pub fn new(address: &str) -> Self {
+        // No redirects and no proxies: a story sees what the server said.
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { http, base: format!("http://{address}"), access: None }
+    }
+
+    /// The same connection pool, in somebody's name.
+    pub fn with(&self, access: impl Into<String>) -> Self {
+        Self { access: Some(access.into()), ..self.clone() }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let request = self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.base));
+        match &self.access {
+            Some(access) => request.bearer_auth(access),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::to(self.request("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request("POST", path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request("PATCH", path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::to(self.request("DELETE", path)).await
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// The JSON body, `null` when there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    pub async fn to(request: RequestBuilder) -> Self {
+        Self::try_to(request).await.expect("no answer")
+    }
+
+    /// For stories in which the server dies.
+    pub async fn try_to(request: RequestBuilder) -> Result<Self, reqwest::Error> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let answer = Self { status, headers, text, body };
+        answer.holds_everywhere();
+        Ok(answer)
+    }
+
+    /// Contract §1: what is true of every answer of every route.
+    fn holds_everywhere(&self) {
+        assert!(!self.header("x-request-id").is_empty(), "no X-Request-Id: {self:?}");
+        assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
+        // A server that is not ready says what is missing, to those who watch it.
+        let report = self.status == 503 && self.body["checks"].is_array();
+        if self.status >= 400 && !report {
+            let media = self.header("content-type");
+            assert!(media.starts_with("application/problem+json"), "an error that is no problem: {self:?}");
+            for field in ["type", "title", "code", "request_id"] {
+                assert!(self.body[field].is_string(), "a problem without {field}: {self:?}");
+            }
+            assert_eq!(self.body["status"], self.status, "{self:?}");
+            assert_eq!(self.body["request_id"], self.header("x-request-id"), "{self:?}");
+        }
+        match self.status {
+            401 => assert!(self.header("www-authenticate").starts_with("Bearer"), "{self:?}"),
+            405 => assert!(!self.header("allow").is_empty(), "{self:?}"),
+            429 | 503 => assert!(self.header("retry-after").parse::<u32>().is_ok(), "{self:?}"),
+            _ => {}
+        }
+    }
+
+    /// The header's text, empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body, when the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// The problem, when it is this one.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
+        self.body
+    }
+
+    /// The pointers of the fields that a 422 names.
+    #[track_caller]
+    pub fn wrong_fields(self) -> Vec<String> {
+        assert_eq!(self.status, 422, "{}", self.text);
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+    }
+}

@@ -1,0 +1,120 @@
+//! A database per test: a new SQLite file, or a copy of a migrated PostgreSQL template.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    process::Command,
+    sync::OnceLock,
+};
+
+use tempfile::TempDir;
+
+use crate::{root, server, setting, unique};
+
+/// Ends with the test: the folder is removed, the PostgreSQL database dropped.
+pub struct Database {
+    pub url: String,
+    /// The server's `DATA_DIR` and working folder.
+    pub folder: TempDir,
+    /// Of the PostgreSQL database that is ours to drop.
+    name: Option<String>,
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { url: format!("sqlite:{}", folder.path().join("clowder.db").display()), folder, name: None }
+    }
+
+    pub fn postgres() -> Self {
+        let name = format!("test_{}", unique());
+        psql(&format!("CREATE DATABASE {name} TEMPLATE {}", template())).unwrap();
+        Self { url: url_of(&name), folder: tempfile::tempdir().unwrap(), name: Some(name) }
+    }
+
+    /// An empty database somewhere else, migrated now.
+    pub fn at(url: String) -> Self {
+        let database = Self { url, folder: tempfile::tempdir().unwrap(), name: None };
+        server::migrate(&database.url);
+        database
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let _ = psql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}
+
+fn admin_url() -> String {
+    setting("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run `make test`, or `make services` for a shell")
+}
+
+/// The same server, another database.
+fn url_of(name: &str) -> String {
+    let admin = admin_url();
+    let (head, query) = admin.split_once('?').map_or((admin.as_str(), String::new()), |(h, q)| (h, format!("?{q}")));
+    let (server, _) = head.rsplit_once('/').unwrap();
+    format!("{server}/{name}{query}")
+}
+
+/// Runs one statement as the administrator.
+fn psql(statement: &str) -> Result<String, String> {
+    let out = Command::new("psql")
+        .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statement, &admin_url()])
+        .output()
+        .expect("psql is not installed");
+    if out.status.success() {
+        Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    } else {
+        Err(String::from_utf8_lossy(&out.stderr).into_owned())
+    }
+}
+
+/// The database that all others are copied from, made once per state of the migrations. It gets its name when it
+/// is complete, so that of several test processes that make it at once one wins and none sees half of it.
+fn template() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let name = format!("template_{:016x}", migrations());
+        let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
+        if psql(&there).unwrap() != "1" {
+            let building = format!("building_{}", unique());
+            psql(&format!("CREATE DATABASE {building}")).unwrap();
+            server::migrate(&url_of(&building));
+            if psql(&format!("ALTER DATABASE {building} RENAME TO {name}")).is_err() {
+                psql(&format!("DROP DATABASE {building}")).unwrap();
+                assert_eq!(psql(&there).unwrap(), "1", "the template could not be made");
+            }
+        }
+        name
+    })
+}
+
+/// Tells one state of the migrations from another.
+fn migrations() -> u64 {
+    let mut files: Vec<_> = walk(root().join("migrations/postgres"));
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.hash(&mut hasher);
+        fs::read(&file).unwrap().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// All files below a folder.
+pub fn walk(folder: impl Into<std::path::PathBuf>) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.into()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
+}

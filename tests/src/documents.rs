@@ -1,0 +1,147 @@
+//! The generated documents, as something that real answers and frames can be held against.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::Answer;
+
+/// The references of a document that lead nowhere, or outside.
+pub fn dangling(document: &Value) -> Vec<String> {
+    let mut dangling = Vec::new();
+    let mut open = vec![document];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(map) => {
+                if let Some(target) = map.get("$ref").and_then(Value::as_str)
+                    && target.strip_prefix('#').is_none_or(|pointer| document.pointer(pointer).is_none())
+                {
+                    dangling.push(target.to_owned());
+                }
+                open.extend(map.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    dangling
+}
+
+/// Follows a `$ref`, if it is one.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str().and_then(|target| document.pointer(target.strip_prefix('#')?)) {
+        Some(target) => resolved(document, target),
+        None => value,
+    }
+}
+
+/// A validator for one schema of a document, whose references stay valid.
+fn validator(document: &Value, schema: &Value) -> Validator {
+    let whole = json!({"allOf": [schema], "components": document["components"]});
+    jsonschema::draft202012::options().should_validate_formats(true).build(&whole).expect("a schema that is none")
+}
+
+fn complaints(document: &Value, schema: &Value, instance: &Value) -> Vec<String> {
+    let errors = validator(document, schema);
+    errors.iter_errors(instance).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+pub struct OpenApi(pub Value);
+
+impl OpenApi {
+    /// Method, path template and operation of every route.
+    pub fn operations(&self) -> Vec<(String, &str, &Value)> {
+        let mut all = Vec::new();
+        for (path, methods) in self.0["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                if matches!(method.as_str(), "get" | "put" | "post" | "patch" | "delete" | "head" | "options") {
+                    all.push((method.to_uppercase(), path.as_str(), operation));
+                }
+            }
+        }
+        all
+    }
+
+    /// The operation that a request went to; fixed segments win.
+    fn operation(&self, method: &str, path: &str) -> Option<&Value> {
+        let path = path.split('?').next()?.trim_end_matches('/');
+        let fits = |template: &str| {
+            let (a, b): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.starts_with('{') || a == b)
+        };
+        let mut found: Vec<_> = self.operations();
+        found.retain(|(verb, template, _)| verb == method && fits(template));
+        found.into_iter().min_by_key(|(_, template, _)| template.matches('{').count()).map(|(.., operation)| operation)
+    }
+
+    /// What in an answer is not as the document says.
+    pub fn complaints(&self, method: &str, path: &str, answer: &Answer) -> Vec<String> {
+        let Some(operation) = self.operation(method, path) else {
+            return vec![format!("{method} {path} is not documented")];
+        };
+        let responses = &operation["responses"];
+        let status = answer.status.to_string();
+        let family = format!("{}XX", &status[..1]);
+        let described = [status.as_str(), family.as_str(), "default"].into_iter().map(|key| &responses[key]);
+        let Some(response) = described.into_iter().find(|response| response.is_object()) else {
+            return vec![format!("{method} {path}: {status} is not documented")];
+        };
+        let content = &resolved(&self.0, response)["content"];
+        let media = answer.header("content-type").split(';').next().unwrap_or_default().trim();
+        let wrong = match content.as_object() {
+            None if answer.text.is_empty() => Vec::new(),
+            None => vec!["a body, where none is documented".to_owned()],
+            Some(_) if content[media].is_null() => vec![format!("'{media}' is not documented")],
+            Some(_) => complaints(&self.0, &content[media]["schema"], &answer.body),
+        };
+        wrong.into_iter().map(|what| format!("{method} {path} {status}: {what}\n    {}", answer.text)).collect()
+    }
+
+    /// The example of a request body, `{}` when it has none.
+    pub fn example(&self, operation: &Value) -> Value {
+        let media = &resolved(&self.0, &operation["requestBody"])["content"]["application/json"];
+        let schema = resolved(&self.0, &media["schema"]);
+        let named = media["examples"].as_object().and_then(|examples| examples.values().next());
+        [
+            Some(&media["example"]),
+            named.map(|example| &example["value"]),
+            Some(&schema["example"]),
+            schema["examples"].as_array().and_then(|examples| examples.first()),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|example| !example.is_null())
+        .cloned()
+        .unwrap_or_else(|| json!({}))
+    }
+
+    /// Schemas that are not JSON Schema.
+    pub fn broken_schemas(&self) -> Vec<String> {
+        let schemas = self.0["components"]["schemas"].as_object().unwrap();
+        schemas.iter().filter(|(_, schema)| !jsonschema::meta::is_valid(schema)).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+pub struct AsyncApi(pub Value);
+
+impl AsyncApi {
+    /// Name and payload schema of every message.
+    pub fn messages(&self) -> Vec<(&str, &Value)> {
+        let messages = self.0["components"]["messages"].as_object().unwrap();
+        messages
+            .iter()
+            .map(|(key, message)| (message["name"].as_str().unwrap_or(key), resolved(&self.0, &message["payload"])))
+            .collect()
+    }
+
+    /// What in a frame is not as the document says. Acks and errors go by their type, as events do.
+    pub fn complaints(&self, frame: &Value) -> Vec<String> {
+        let kind = frame["type"].as_str().unwrap_or_default();
+        let of_kind: Vec<_> = self.messages().into_iter().filter(|(name, _)| *name == kind).collect();
+        if of_kind.is_empty() {
+            return vec![format!("'{kind}' is not documented: {frame}")];
+        }
+        // A command and the event it causes may share a name: the frame is one of them.
+        let each: Vec<_> = of_kind.iter().map(|(_, schema)| complaints(&self.0, schema, frame)).collect();
+        if each.iter().any(Vec::is_empty) { Vec::new() } else { each.concat() }
+    }
+}

@@ -1,0 +1,61 @@
+//! A kit for telling stories through the real server.
+//!
+//! A story is an `async fn(World)`. [`on_both!`] plays it twice, on SQLite and on PostgreSQL, each time against a
+//! server binary of its own on a free port, with a database of its own. Nothing here sleeps: a story waits for
+//! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
+
+pub mod client;
+pub mod database;
+pub mod documents;
+pub mod server;
+pub mod socket;
+pub mod world;
+
+pub use client::{Answer, Client};
+pub use database::Database;
+pub use server::Server;
+pub use socket::{Auth, Heard, Socket};
+pub use world::{User, World};
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// How long a story waits for something that should come at once.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Plays each story on both databases.
+#[macro_export]
+macro_rules! on_both {
+    ($($story:ident),+ $(,)?) => {$(
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$story($crate::World::new($crate::Database::sqlite()).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$story($crate::World::new($crate::Database::postgres()).await).await;
+            }
+        }
+    )+};
+}
+
+/// The top of the repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// A setting of the test run itself.
+pub fn setting(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "tests are told where things are by whoever runs them")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A name that nobody else has: for databases, and for keys that only have to differ.
+pub fn unique() -> String {
+    format!("{:016x}", RandomState::new().hash_one(0))
+}

@@ -1,0 +1,165 @@
+//! The real binary, started on a free port and ended with the test.
+
+use std::{
+    path::PathBuf,
+    process::{Command as Blocking, ExitStatus, Stdio},
+    sync::{Arc, Mutex, OnceLock},
+    thread,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    time::timeout,
+};
+
+use crate::{Database, PATIENCE, root, setting};
+
+/// What the server of a test runs with, unless the test says otherwise.
+const SETTINGS: &[(&str, &str)] = &[
+    ("BIND", "127.0.0.1:0"),
+    ("SECRET_KEY", "a-secret-for-tests-only-0123456789abcdef"),
+    ("BCRYPT_COST", "4"),
+    ("RATE_LIMIT_FACTOR", "100000"),
+    ("CORS_ALLOWED_ORIGINS", "https://app.example"),
+    ("LOG", "info"),
+];
+
+pub struct Server {
+    /// `127.0.0.1:port`
+    pub address: String,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Starts the server and waits until it says where it listens and is ready.
+    pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(binary())
+            .arg("serve")
+            .current_dir(database.folder.path())
+            .env_clear()
+            .envs(SETTINGS.iter().copied())
+            .env("DATABASE_URL", &database.url)
+            .env("DATA_DIR", database.folder.path())
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (found, mut address) = watch::channel(None);
+        tokio::spawn(listen(child.stdout.take().unwrap(), Arc::clone(&log), found.clone()));
+        tokio::spawn(listen(child.stderr.take().unwrap(), Arc::clone(&log), found));
+        let said = timeout(PATIENCE, address.wait_for(Option::is_some)).await;
+        let address = match said {
+            Ok(Ok(address)) => address.clone().unwrap(),
+            _ => panic!("the server did not say where it listens:\n{}", log.lock().unwrap().join("\n")),
+        };
+        let server = Self { address, child, log };
+        server.wait_until_ready().await;
+        server
+    }
+
+    async fn wait_until_ready(&self) {
+        let ready = format!("http://{}/api/health/ready", self.address);
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
+        let became = timeout(PATIENCE, async {
+            while !reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) {
+                tick.tick().await;
+            }
+        });
+        assert!(became.await.is_ok(), "the server never became ready:\n{}", self.log());
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// SIGTERM, without waiting.
+    pub fn ask_to_stop(&self) {
+        let pid = self.child.id().expect("the server has ended already").to_string();
+        assert!(Blocking::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// SIGTERM; how it ended.
+    pub async fn stop(self) -> ExitStatus {
+        self.ask_to_stop();
+        self.ended().await
+    }
+
+    /// Waits for the end of a server that was asked to stop.
+    pub async fn ended(mut self) -> ExitStatus {
+        timeout(PATIENCE * 2, self.child.wait()).await.expect("the server does not stop").unwrap()
+    }
+
+    /// SIGKILL: no destructor runs, nothing is flushed.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the server said:\n{}\n---", self.log());
+        }
+    }
+}
+
+/// Keeps what the server says and looks for the address in it.
+async fn listen(from: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<String>>>, found: watch::Sender<Option<String>>) {
+    let mut lines = BufReader::new(from).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if found.borrow().is_none()
+            && let Some((_, rest)) = line.split_once("http://127.0.0.1:")
+        {
+            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            if !port.is_empty() && port != "0" {
+                found.send_replace(Some(format!("127.0.0.1:{port}")));
+            }
+        }
+        log.lock().unwrap().push(line);
+    }
+}
+
+/// Brings a database to the present schema, as an operator would.
+pub fn migrate(url: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = Blocking::new(binary())
+        .arg("migrate")
+        .current_dir(folder.path())
+        .env_clear()
+        .envs(SETTINGS.iter().copied())
+        .env("DATABASE_URL", url)
+        .env("DATA_DIR", folder.path())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "migrate failed:\n{}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// `CLOWDER_BIN`, or else the binary built now, so that a plain `cargo test` never meets an old one.
+pub fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(given) = setting("CLOWDER_BIN") {
+            return given.into();
+        }
+        let built = Blocking::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "clowder-gateway", "--bin", "clowder"])
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(built.success(), "the server does not build");
+        // This test lies in target/debug/deps.
+        let here = std::env::current_exe().unwrap();
+        here.ancestors().nth(2).unwrap().join("clowder")
+    })
+}

@@ -1,0 +1,168 @@
+//! One WebSocket, as a client holds it: commands wait for their answer, what else arrives is kept in order.
+
+use std::collections::VecDeque;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
+};
+
+use crate::PATIENCE;
+
+/// The ways to say who one is.
+pub enum Auth<'a> {
+    Header(&'a str),
+    Subprotocol(&'a str),
+    Ticket(&'a str),
+    /// In the first frame, when the socket is open.
+    Later,
+}
+
+/// What comes out of a socket.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    Frame(Value),
+    Closed(u16),
+}
+
+pub struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    kept: VecDeque<Value>,
+    commands: u64,
+    /// Of the last frame that carried one: from here the client can resume.
+    pub cursor: Option<String>,
+}
+
+impl Socket {
+    /// Opens a socket. A refused handshake is its status and problem.
+    pub async fn open(address: &str, auth: Auth<'_>, cursor: Option<&str>) -> Result<Self, (u16, Value)> {
+        let mut query = Vec::new();
+        if let Auth::Ticket(ticket) = auth {
+            query.push(format!("ticket={ticket}"));
+        }
+        if let Some(cursor) = cursor {
+            query.push(format!("cursor={cursor}"));
+        }
+        let mut request = format!("ws://{address}/api/ws?{}", query.join("&")).into_client_request().unwrap();
+        match auth {
+            Auth::Header(access) => {
+                request.headers_mut().insert("authorization", format!("Bearer {access}").parse().unwrap());
+            }
+            Auth::Subprotocol(access) => {
+                let offer = format!("clowder.v1, bearer.{access}").parse().unwrap();
+                request.headers_mut().insert("sec-websocket-protocol", offer);
+            }
+            Auth::Ticket(_) | Auth::Later => {}
+        }
+        match timeout(PATIENCE, connect_async(request)).await.expect("no handshake") {
+            Ok((stream, _)) => Ok(Self { stream, kept: VecDeque::new(), commands: 0, cursor: None }),
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or(Value::Null)))
+            }
+            Err(error) => panic!("no handshake: {error}"),
+        }
+    }
+
+    /// The next frame or the end, kept ones first.
+    pub async fn next(&mut self) -> Heard {
+        match self.kept.pop_front() {
+            Some(frame) => Heard::Frame(frame),
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Heard {
+        loop {
+            match timeout(PATIENCE, self.stream.next()).await.expect("nothing came") {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).expect("a frame that is no JSON");
+                    if let Some(cursor) = frame["cursor"].as_str().or(frame["data"]["cursor"].as_str()) {
+                        self.cursor = Some(cursor.to_owned());
+                    }
+                    return Heard::Frame(frame);
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    return Heard::Closed(frame.map_or(CloseCode::Status, |frame| frame.code).into());
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => panic!("the socket broke: {error}"),
+                None => panic!("the socket ended without a close frame"),
+            }
+        }
+    }
+
+    /// The next frame, which must be there.
+    pub async fn frame(&mut self) -> Value {
+        match self.next().await {
+            Heard::Frame(frame) => frame,
+            Heard::Closed(code) => panic!("closed with {code} instead of a frame"),
+        }
+    }
+
+    /// The next frame of this type; what comes before it is passed over.
+    pub async fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == kind {
+                return frame;
+            }
+        }
+    }
+
+    /// The code the socket closes with; what comes before it is passed over.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            if let Heard::Closed(code) = self.next().await {
+                return code;
+            }
+        }
+    }
+
+    /// The very next thing must be `hello`.
+    pub async fn hello(&mut self) -> Value {
+        let hello = self.frame().await;
+        assert_eq!(hello["type"], "hello", "{hello}");
+        hello["data"].clone()
+    }
+
+    pub async fn send(&mut self, message: Message) {
+        self.stream.send(message).await.unwrap();
+    }
+
+    pub async fn say(&mut self, frame: Value) {
+        self.send(Message::text(frame.to_string())).await;
+    }
+
+    /// Sends a command and waits for its answer: the data of the ack, or the problem. Events that arrive in
+    /// between are kept.
+    pub async fn command(&mut self, kind: &str, data: Value) -> Result<Value, Value> {
+        self.commands += 1;
+        let id = format!("c{}", self.commands);
+        self.say(json!({"id": id, "type": kind, "data": data})).await;
+        loop {
+            match self.read().await {
+                Heard::Frame(frame) if frame["id"] == *id => {
+                    let data = frame["data"].clone();
+                    return if frame["type"] == "ack" { Ok(data) } else { Err(data) };
+                }
+                Heard::Frame(frame) => self.kept.push_back(frame),
+                Heard::Closed(code) => panic!("closed with {code} instead of an answer"),
+            }
+        }
+    }
+
+    /// How many frames arrived while commands waited for their answers.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Everything that has arrived when a `ping` is answered.
+    pub async fn drain(&mut self) -> Vec<Value> {
+        self.command("ping", json!({})).await.unwrap();
+        self.kept.drain(..).collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! A server with people in it.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+
+use crate::{Auth, Client, Database, Server, Socket};
+
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct World {
+    pub server: Server,
+    pub database: Database,
+    nobody: Client,
+}
+
+impl World {
+    pub async fn new(database: Database) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    /// With settings of its own.
+    pub async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
+        let server = Server::start(&database, settings).await;
+        let nobody = Client::new(&server.address);
+        Self { server, database, nobody }
+    }
+
+    /// The same database under another server, after the first has ended as `end` says.
+    pub async fn restart(self, end: impl AsyncFnOnce(Server)) -> Self {
+        end(self.server).await;
+        Self::new(self.database).await
+    }
+
+    /// Somebody without a token.
+    pub fn nobody(&self) -> &Client {
+        &self.nobody
+    }
+
+    /// Registers somebody.
+    pub async fn user(&self, name: &str) -> User {
+        let new = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        self.signed_in(name, self.nobody.post("/api/auth/register", new).await.expect(201))
+    }
+
+    /// Signs in once more: a second device.
+    pub async fn login(&self, name: &str) -> User {
+        let login = json!({"username": name, "password": PASSWORD});
+        self.signed_in(name, self.nobody.post("/api/auth/login", login).await.expect(200))
+    }
+
+    fn signed_in(&self, name: &str, answer: Value) -> User {
+        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        User {
+            id: text("/user/id"),
+            name: name.to_owned(),
+            refresh: text("/refresh"),
+            client: self.nobody.with(text("/access")),
+            address: self.server.address.clone(),
+        }
+    }
+}
+
+/// Somebody with an account and one session; calls the API in their own name.
+#[derive(Clone)]
+pub struct User {
+    pub id: String,
+    pub name: String,
+    pub refresh: String,
+    client: Client,
+    address: String,
+}
+
+impl Deref for User {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl User {
+    pub fn token(&self) -> &str {
+        self.client.access.as_deref().unwrap()
+    }
+
+    /// The id of the one private chat with somebody.
+    pub async fn private_chat(&self, with: &User) -> String {
+        let answer = self.post("/api/chats", json!({"type": "private", "participant_ids": [with.id]})).await;
+        assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a new group with these people.
+    pub async fn group(&self, title: &str, with: &[&User]) -> String {
+        let ids: Vec<_> = with.iter().map(|user| &user.id).collect();
+        let new = json!({"type": "group", "title": title, "participant_ids": ids});
+        self.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Says something; the message.
+    pub async fn says(&self, chat: &str, content: &str) -> Value {
+        self.post(&format!("/api/chats/{chat}/messages"), json!({"content": content})).await.expect(201)
+    }
+
+    /// A chat as this user sees it.
+    pub async fn chat(&self, chat: &str) -> Value {
+        self.get(&format!("/api/chats/{chat}")).await.expect(200)
+    }
+
+    /// Every message of a chat, oldest first.
+    pub async fn messages(&self, chat: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |message: &Value| message["seq"].as_i64().unwrap());
+            let page = self.get(&format!("/api/chats/{chat}/messages?after={after}&limit=200")).await.expect(200);
+            match page["items"].as_array().unwrap().as_slice() {
+                [] => return all,
+                items => all.extend_from_slice(items),
+            }
+        }
+    }
+
+    /// An open socket that has been greeted.
+    pub async fn socket(&self) -> Socket {
+        let mut socket = self.knock(None).await;
+        socket.hello().await;
+        socket
+    }
+
+    /// A socket that goes on from a cursor; `hello` is the next frame.
+    pub async fn knock(&self, cursor: Option<&str>) -> Socket {
+        Socket::open(&self.address, Auth::Header(self.token()), cursor).await.unwrap()
+    }
+}
+
+/// The field of each, in their order.
+pub fn each<'a>(things: impl IntoIterator<Item = &'a Value>, field: &str) -> Vec<Value> {
+    things.into_iter().map(|thing| thing[field].clone()).collect()
+}

@@ -1,0 +1,136 @@
+//! Every route of the OpenAPI document, walked as nobody and as a stranger. What lets them in stands in a list that
+//! is read when it changes, and may not name what does not exist any more.
+
+use std::collections::BTreeSet;
+
+use clowder_tests::{Answer, Database, World, documents::OpenApi, root};
+use serde_json::{Value, json};
+
+/// `METHOD /path` of each line of a checked-in list; what follows is the reason.
+fn list(name: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join("tests/tests/access").join(name)).unwrap();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let route = format!("{} {}", words.next().unwrap(), words.next().unwrap());
+            assert!(words.next().is_some(), "no reason given: {line}");
+            route
+        })
+        .collect()
+}
+
+struct Walk {
+    world: World,
+    api: OpenApi,
+    /// Of things that exist and that strangers may not see.
+    chat: String,
+    message: String,
+    session: String,
+}
+
+impl Walk {
+    async fn new() -> Self {
+        let world = World::new(Database::sqlite()).await;
+        let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
+        let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+        let chat = ada.private_chat(&bob).await;
+        let message = ada.says(&chat, "between us").await["id"].as_str().unwrap().to_owned();
+        let sessions = ada.get("/api/auth/sessions").await.expect(200);
+        let session = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+        Self { world, api, chat, message, session }
+    }
+
+    /// The template with ids of things that exist.
+    fn fill(&self, template: &str) -> String {
+        let mut segments: Vec<String> = Vec::new();
+        for segment in template.split('/') {
+            let filled = match (segment.starts_with('{'), segments.last().map(String::as_str)) {
+                (false, _) => segment,
+                (true, Some("chats")) => &self.chat,
+                (true, Some("messages")) => &self.message,
+                (true, Some("sessions")) => &self.session,
+                (true, Some("swagger")) => "swagger-ui.css",
+                (true, parent) => panic!("which {parent:?}? Teach the walk what {template} needs"),
+            };
+            segments.push(filled.to_owned());
+        }
+        segments.join("/")
+    }
+
+    async fn call(&self, access: Option<&str>, method: &str, template: &str, operation: &Value) -> Answer {
+        let client = match access {
+            Some(access) => self.world.nobody().with(access),
+            None => self.world.nobody().clone(),
+        };
+        let mut request = client.request(method, &self.fill(template));
+        if operation["requestBody"].is_object() {
+            request = request.json(&self.api.example(operation));
+        }
+        Answer::to(request).await
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_in() {
+    let walk = Walk::new().await;
+    let mut open = list("open.txt");
+    let mut wrong = Vec::new();
+    for (method, template, operation) in walk.api.operations() {
+        let route = format!("{method} {template}");
+        if open.remove(&route) {
+            continue;
+        }
+        let answer = walk.call(None, &method, template, operation).await;
+        if answer.status != 401 {
+            wrong.push(format!("{route}: {}", answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "open to everybody: {wrong:#?}");
+    assert!(open.is_empty(), "listed as open, but there is no such route: {open:#?}");
+}
+
+#[tokio::test]
+async fn a_stranger_sees_nothing() {
+    let walk = Walk::new().await;
+    let eve = walk.world.user("eve").await;
+    let mut shared = list("shared.txt");
+    let mut wrong = Vec::new();
+    for (method, template, operation) in
+        walk.api.operations().into_iter().filter(|(_, template, _)| template.contains('{'))
+    {
+        let route = format!("{method} {template}");
+        if shared.remove(&route) {
+            continue;
+        }
+        let answer = walk.call(Some(eve.token()), &method, template, operation).await;
+        if answer.status != 404 {
+            wrong.push(format!("{route}: {} {}", answer.status, answer.text));
+        }
+    }
+    assert!(wrong.is_empty(), "seen by strangers: {wrong:#?}");
+    assert!(shared.is_empty(), "listed as shared, but there is no such route: {shared:#?}");
+}
+
+/// The document is complete: what the stories call is in it.
+#[tokio::test]
+async fn the_walk_covers_what_is_there() {
+    let walk = Walk::new().await;
+    let routes: BTreeSet<_> =
+        walk.api.operations().iter().map(|(method, template, _)| format!("{method} {template}")).collect();
+    for route in [
+        "POST /api/auth/register",
+        "POST /api/auth/login",
+        "POST /api/auth/refresh",
+        "POST /api/auth/logout",
+        "GET /api/auth/me",
+        "GET /api/auth/sessions",
+        "GET /api/chats",
+        "POST /api/chats",
+        "POST /api/ws/ticket",
+        "POST /api/token",
+    ] {
+        assert!(routes.contains(route), "{route} is not documented: {routes:#?}");
+    }
+    assert_ne!(walk.api.0["info"]["version"], json!(null));
+}

@@ -1,0 +1,206 @@
+//! The OpenAPI and AsyncAPI documents are sound, and real answers and frames are as they say.
+
+use clowder_tests::{
+    Answer, Client, Database, World,
+    documents::{AsyncApi, OpenApi, dangling},
+    world::PASSWORD,
+};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+async fn documents(world: &World) -> (OpenApi, AsyncApi) {
+    let openapi = world.nobody().get("/api/openapi.json").await.expect(200);
+    let asyncapi = world.nobody().get("/api/asyncapi.json").await.expect(200);
+    (OpenApi(openapi), AsyncApi(asyncapi))
+}
+
+#[tokio::test]
+async fn openapi_is_complete() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    assert!(api.0["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(dangling(&api.0), Vec::<String>::new());
+    assert_eq!(api.broken_schemas(), Vec::<String>::new());
+    let mut ids = std::collections::BTreeSet::new();
+    let mut flaws = Vec::new();
+    for (method, path, operation) in api.operations() {
+        let route = format!("{method} {path}");
+        let mut need = |there: bool, what: &str| {
+            if !there {
+                flaws.push(format!("{route}: {what}"));
+            }
+        };
+        need(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "no summary");
+        need(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "no tag");
+        need(
+            operation["operationId"].as_str().is_some_and(|id| ids.insert(id.to_owned())),
+            "no operationId of its own",
+        );
+        let responses = operation["responses"].as_object().cloned().unwrap_or_default();
+        need(responses.keys().any(|status| status.starts_with(['1', '2', '3'])), "no success");
+        need(responses.keys().any(|status| status.starts_with(['4', 'd'])), "no errors");
+        if operation["requestBody"].is_object() {
+            let example = api.example(operation);
+            need(example.as_object().is_some_and(|example| !example.is_empty()), "no example of the body");
+        }
+        for name in path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')) {
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            need(
+                parameters.iter().any(|parameter| parameter["name"] == name),
+                "a path parameter that is not described",
+            );
+        }
+    }
+    assert!(flaws.is_empty(), "{flaws:#?}");
+}
+
+#[tokio::test]
+async fn asyncapi_is_complete() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    assert!(api.0["asyncapi"].as_str().unwrap().starts_with("3."));
+    assert_eq!(dangling(&api.0), Vec::<String>::new());
+    let names: Vec<_> = api.messages().into_iter().map(|(name, _)| name).collect();
+    for name in [
+        "hello",
+        "ack",
+        "error",
+        "resumed",
+        "reset",
+        "auth",
+        "ping",
+        "token.renew",
+        "message.send",
+        "message.edit",
+        "message.delete",
+        "message.read",
+        "message.sent",
+        "message.updated",
+        "message.deleted",
+        "chat.created",
+        "typing.start",
+        "typing.stop",
+    ] {
+        assert!(names.contains(&name), "{name} is not documented: {names:?}");
+    }
+}
+
+/// Calls, and keeps what the document has against the answer.
+struct Tour {
+    api: OpenApi,
+    complaints: Vec<String>,
+}
+
+impl Tour {
+    async fn call(&mut self, client: &Client, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let mut request = client.request(method, path);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let answer = Answer::to(request).await;
+        self.complaints.extend(self.api.complaints(method, path, &answer));
+        answer
+    }
+}
+
+#[tokio::test]
+async fn answers_are_as_documented() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    let mut tour = Tour { api, complaints: Vec::new() };
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let nobody = world.nobody();
+
+    let account = json!({"username": "cem", "email": "cem@example.org", "password": PASSWORD});
+    tour.call(nobody, "POST", "/api/auth/register", Some(account.clone())).await.expect(201);
+    tour.call(nobody, "POST", "/api/auth/register", Some(account.clone())).await.expect(409);
+    tour.call(nobody, "POST", "/api/auth/register", Some(json!({}))).await.expect(422);
+    let login = json!({"username": "cem", "password": PASSWORD});
+    let pair = tour.call(nobody, "POST", "/api/auth/login", Some(login.clone())).await.expect(200);
+    tour.call(nobody, "POST", "/api/auth/login", Some(json!({"username": "cem", "password": "wrong one"})))
+        .await
+        .expect(401);
+    tour.call(nobody, "POST", "/api/auth/refresh", Some(json!({"refresh": pair["refresh"]}))).await.expect(200);
+    let pair = tour.call(nobody, "POST", "/api/token", Some(login)).await.expect(200);
+    tour.call(nobody, "POST", "/api/token/refresh", Some(json!({"refresh": pair["refresh"]}))).await.expect(200);
+    tour.call(nobody, "POST", "/api/token/verify", Some(json!({"token": pair["access"]}))).await.expect(200);
+    tour.call(nobody, "GET", "/api/chats", None).await.expect(401);
+
+    tour.call(&ada, "GET", "/api/auth/me", None).await.expect(200);
+    tour.call(&ada, "PATCH", "/api/auth/me", Some(json!({"display_name": "Ada"}))).await.expect(200);
+    tour.call(&ada, "GET", "/api/auth/sessions", None).await.expect(200);
+    tour.call(&ada, "POST", "/api/ws/ticket", None).await;
+
+    let private = json!({"type": "private", "participant_ids": [bob.id]});
+    let chat = tour.call(&ada, "POST", "/api/chats", Some(private.clone())).await.expect(201);
+    tour.call(&ada, "POST", "/api/chats", Some(private)).await.expect(200);
+    tour.call(&ada, "POST", "/api/chats", Some(json!({"type": "group", "title": "Lunch"}))).await.expect(201);
+    let chat = format!("/api/chats/{}", chat["id"].as_str().unwrap());
+    let messages = format!("{chat}/messages");
+    let new = json!({"content": "hello", "client_id": "1"});
+    let sent = tour.call(&ada, "POST", &messages, Some(new.clone())).await.expect(201);
+    tour.call(&ada, "POST", &messages, Some(new)).await.expect(200);
+    tour.call(&ada, "POST", &messages, Some(json!({"content": ""}))).await.expect(422);
+    let message = format!("/api/messages/{}", sent["id"].as_str().unwrap());
+    for path in [chat.as_str(), &messages, &message, &format!("{message}/history"), "/api/chats"] {
+        tour.call(&bob, "GET", path, None).await.expect(200);
+    }
+    tour.call(&bob, "POST", &format!("{chat}/read"), Some(json!({"seq": 1}))).await;
+    tour.call(&bob, "PATCH", &message, Some(json!({"content": "mine"}))).await.expect(403);
+    tour.call(&ada, "PATCH", &message, Some(json!({"content": "hi"}))).await.expect(200);
+    tour.call(&ada, "DELETE", &message, None).await.expect(204);
+    tour.call(&bob, "GET", &messages, None).await.expect(200);
+    let eve = world.user("eve").await;
+    tour.call(&eve, "GET", &chat, None).await.expect(404);
+    for path in ["/api/health/live", "/api/health/ready", "/api/health", "/api/problems"] {
+        tour.call(nobody, "GET", path, None).await.expect(200);
+    }
+    tour.call(&ada, "POST", "/api/auth/logout", None).await.expect(204);
+    assert!(tour.complaints.is_empty(), "{}", tour.complaints.join("\n"));
+}
+
+#[tokio::test]
+async fn frames_are_as_documented() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let cursor = bob.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned();
+    let mut socket = ada.knock(None).await;
+    let mut frames = vec![socket.frame().await];
+    let mut ears = bob.knock(Some("nonsense")).await;
+    let chat = ada.private_chat(&bob).await;
+    let sent = socket.command("message.send", json!({"chat_id": chat, "content": "hello"})).await.unwrap();
+    for (command, data) in [
+        ("message.edit", json!({"message_id": sent["id"], "content": "hi"})),
+        ("message.delete", json!({"message_id": sent["id"]})),
+        ("message.read", json!({"chat_id": chat, "seq": 1})),
+        ("typing.start", json!({"chat_id": chat})),
+        ("typing.stop", json!({"chat_id": chat})),
+        ("ping", json!({})),
+    ] {
+        socket.say(json!({"id": "raw", "type": command, "data": data})).await;
+    }
+    socket.send(Message::text("no json")).await;
+    socket.say(json!({"id": "last", "type": "message.send", "data": {}})).await;
+    for (socket, last) in [(&mut socket, "last"), (&mut ears, "")] {
+        loop {
+            let frame = socket.frame().await;
+            let done = if last.is_empty() { frame["type"] == "typing.stop" } else { frame["id"] == last };
+            frames.push(frame);
+            if done {
+                break;
+            }
+        }
+    }
+    let mut again = bob.knock(Some(&cursor)).await;
+    loop {
+        frames.push(again.frame().await);
+        if frames.last().unwrap()["type"] == "resumed" {
+            break;
+        }
+    }
+    let complaints: Vec<_> = frames.iter().flat_map(|frame| api.complaints(frame)).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    let kinds: std::collections::BTreeSet<_> = frames.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    assert!(kinds.len() >= 12, "{kinds:?}");
+}

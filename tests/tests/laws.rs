@@ -1,0 +1,9 @@
+//! The laws of the house, which no compiler knows: who may depend on what, what a file looks like, whether links lead
+//! somewhere. Runs without a server, in `make check`.
+
+#[path = "laws/floors.rs"]
+mod floors;
+#[path = "laws/links.rs"]
+mod links;
+#[path = "laws/sources.rs"]
+mod sources;

@@ -1,0 +1,140 @@
+//! Who may import whom: core nothing of ours, domains only core, the outside only through infra, HTTP only in the gateway.
+
+use std::{collections::BTreeSet, process::Command};
+
+use clowder_tests::root;
+use serde_json::Value;
+
+/// Crates that touch the outside; only infra may have them.
+const OUTSIDE: &[&str] = &[
+    "bcrypt",
+    "deadpool",
+    "deadpool-redis",
+    "diesel",
+    "diesel_migrations",
+    "image",
+    "jsonwebtoken",
+    "lettre",
+    "libsqlite3-sys",
+    "object_store",
+    "pq-sys",
+    "r2d2",
+    "redis",
+];
+
+/// What core and the domains do without: they never wait, read no clock and no chance.
+const RUNTIME: &[&str] = &["flume", "futures-util", "getrandom", "rand", "reqwest", "tokio", "tracing-subscriber"];
+
+struct Package {
+    name: String,
+    /// Below the repository's top: `crates/core`.
+    folder: String,
+    dependencies: Vec<Dependency>,
+}
+
+struct Dependency {
+    name: String,
+    dev: bool,
+    optional: bool,
+    features: Vec<String>,
+}
+
+fn packages() -> Vec<Package> {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&out.stdout).expect("cargo metadata");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let package = |package: &Value| Package {
+        name: text(&package["name"]),
+        folder: {
+            let manifest = text(&package["manifest_path"]);
+            let below = manifest.strip_prefix(&format!("{}/", root().display())).unwrap_or(&manifest).to_owned();
+            below.trim_end_matches("/Cargo.toml").to_owned()
+        },
+        dependencies: list(&package["dependencies"])
+            .iter()
+            .map(|dependency| Dependency {
+                name: text(&dependency["name"]),
+                dev: dependency["kind"] == "dev",
+                optional: dependency["optional"] == true,
+                features: list(&dependency["features"]).iter().map(text).collect(),
+            })
+            .collect(),
+    };
+    list(&metadata["packages"]).iter().map(package).collect()
+}
+
+/// Which of our packages a package may depend on.
+fn may_import(package: &Package, other: &str) -> bool {
+    match package.folder.as_str() {
+        "crates/core" => false,
+        "crates/infra" => other != "clowder-gateway" && other != "clowder-tests",
+        "apps/gateway" => other != "clowder-tests",
+        "tests" => true,
+        _ => other == "clowder-core",
+    }
+}
+
+#[test]
+fn packages_are_called_after_their_folders() {
+    for package in packages() {
+        let folder = package.folder.rsplit('/').next().unwrap();
+        assert_eq!(package.name, format!("clowder-{folder}"), "{}", package.folder);
+    }
+}
+
+#[test]
+fn ours_import_only_what_lies_below() {
+    let packages = packages();
+    let ours: BTreeSet<_> = packages.iter().map(|package| package.name.as_str()).collect();
+    for package in &packages {
+        for dependency in package.dependencies.iter().filter(|dependency| ours.contains(dependency.name.as_str())) {
+            // Examples of a domain crate may open a store; nothing but the tests may import the gateway.
+            let allowed = match dependency.dev {
+                true => dependency.name != "clowder-gateway" || package.folder == "tests",
+                false => may_import(package, &dependency.name),
+            };
+            assert!(allowed, "{} must not import {}", package.name, dependency.name);
+        }
+    }
+}
+
+#[test]
+fn the_outside_is_reached_through_infra_alone() {
+    for package in packages().iter().filter(|package| package.folder != "crates/infra") {
+        for dependency in &package.dependencies {
+            let sql_of_core = package.folder == "crates/core" && dependency.name == "diesel" && dependency.optional;
+            let outside = OUTSIDE.contains(&dependency.name.as_str()) && !sql_of_core;
+            assert!(!outside, "{} must not import {}: only infra does", package.name, dependency.name);
+            let sql =
+                dependency.name == "clowder-core" && dependency.features.iter().any(|feature| feature == "diesel");
+            assert!(!sql, "{} must not turn on the SQL mapping of core: only infra does", package.name);
+        }
+    }
+}
+
+#[test]
+fn http_is_spoken_in_the_gateway_alone() {
+    for package in packages().iter().filter(|package| package.folder != "apps/gateway") {
+        for dependency in &package.dependencies {
+            assert!(!dependency.name.starts_with("actix"), "{} must not import {}", package.name, dependency.name);
+        }
+    }
+}
+
+#[test]
+fn core_and_domains_have_no_runtime() {
+    for package in packages().iter().filter(|package| package.folder.starts_with("crates/")) {
+        if package.folder == "crates/infra" {
+            continue;
+        }
+        for dependency in package.dependencies.iter().filter(|dependency| !dependency.dev) {
+            let runtime = RUNTIME.contains(&dependency.name.as_str());
+            assert!(!runtime, "{} must not import {}: rules neither wait nor look", package.name, dependency.name);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a socket ends, and what its code tells the client to do.
+
+use clowder_tests::{Database, World, on_both};
+use serde_json::json;
+
+on_both!(logout, another_device_ends_it, a_stolen_token, restart);
+
+async fn logout(world: World) {
+    let ada = world.user("ada").await;
+    let other = world.login("ada").await;
+    let (mut mine, mut others) = (ada.socket().await, other.socket().await);
+    assert_eq!(ada.post("/api/auth/logout", json!({})).await.status, 204);
+    assert_eq!(mine.closed().await, 4003);
+    others.command("ping", json!({})).await.unwrap();
+    assert_eq!(other.post("/api/auth/logout-all", json!({})).await.status, 204);
+    assert_eq!(others.closed().await, 4003);
+}
+
+async fn another_device_ends_it(world: World) {
+    let phone = world.user("ada").await;
+    let laptop = world.login("ada").await;
+    let mut socket = phone.knock(None).await;
+    let session = socket.hello().await["session_id"].as_str().unwrap().to_owned();
+    laptop.delete(&format!("/api/auth/sessions/{session}")).await.expect(204);
+    assert_eq!(socket.closed().await, 4003);
+}
+
+async fn a_stolen_token(world: World) {
+    let ada = world.user("ada").await;
+    let mut socket = ada.socket().await;
+    let refresh = async |token: &str| world.nobody().post("/api/auth/refresh", json!({"refresh": token})).await;
+    let next = refresh(&ada.refresh).await.expect(200);
+    refresh(next["refresh"].as_str().unwrap()).await.expect(200);
+    refresh(&ada.refresh).await.refused(401, "token.reused");
+    assert_eq!(socket.closed().await, 4003);
+}
+
+async fn restart(world: World) {
+    let ada = world.user("ada").await;
+    let mut socket = ada.socket().await;
+    world.server.ask_to_stop();
+    assert_eq!(socket.closed().await, 1012);
+    assert_eq!(world.server.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
+    let world = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "3")]).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (mut expiring, mut renewed) = (ada.socket().await, bob.socket().await);
+    // The clock of the server goes on while Ada's socket lives; then Bob's first token is as old as hers.
+    let renew = async {
+        let mut refresh = json!(bob.refresh);
+        let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
+        loop {
+            tick.tick().await;
+            let pair = world.nobody().post("/api/auth/refresh", json!({"refresh": refresh})).await.expect(200);
+            renewed.command("token.renew", json!({"access": pair["access"]})).await.unwrap();
+            refresh = pair["refresh"].clone();
+        }
+    };
+    tokio::select! {
+        code = expiring.closed() => assert_eq!(code, 4004),
+        never = renew => never,
+    }
+    renewed.command("ping", json!({})).await.unwrap();
+}

@@ -1,0 +1,115 @@
+//! Commands are acknowledged, and everybody whom it concerns hears of it; nobody else does.
+
+use clowder_tests::{World, on_both};
+use serde_json::{Value, json};
+
+on_both!(a_conversation, rest_and_socket_are_one, refused_commands, typing, strangers_hear_nothing, renewed_tokens);
+
+async fn a_conversation(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (mut a, mut b) = (ada.socket().await, bob.socket().await);
+    let chat = ada.private_chat(&bob).await;
+    for socket in [&mut a, &mut b] {
+        let created = socket.until("chat.created").await;
+        assert_eq!(created["data"]["id"], *chat);
+        assert!(created["cursor"].is_string() && created["at"].is_string());
+    }
+    let new = json!({"chat_id": chat, "content": "hello", "client_id": "1"});
+    let sent = a.command("message.send", new.clone()).await.unwrap();
+    assert_eq!((&sent["seq"], &sent["content"]), (&json!(1), &json!("hello")));
+    for socket in [&mut a, &mut b] {
+        let heard = socket.until("message.sent").await;
+        assert_eq!(heard["data"], sent, "the event carries what the ack carries");
+    }
+    // Sent again it is the same message, and no second event.
+    assert_eq!(a.command("message.send", new).await.unwrap()["id"], sent["id"]);
+
+    let edit = json!({"message_id": sent["id"], "content": "hello there"});
+    let edited = a.command("message.edit", edit).await.unwrap();
+    assert_eq!(b.until("message.updated").await["data"], edited);
+    b.command("message.read", json!({"chat_id": chat, "seq": 1})).await.unwrap();
+    let read = a.until("message.read").await["data"].clone();
+    assert_eq!((&read["user_id"], &read["seq"], &read["chat_id"]), (&json!(bob.id), &json!(1), &json!(chat)));
+    a.command("message.delete", json!({"message_id": sent["id"]})).await.unwrap();
+    let gone = b.until("message.deleted").await["data"].clone();
+    assert_eq!((&gone["message_id"], &gone["seq"]), (&sent["id"], &json!(1)));
+    assert_eq!(gone["deleted_by"], *ada.id);
+    let heard = [a.drain().await, b.drain().await].concat();
+    assert!(heard.iter().all(|frame| frame["type"] != "message.sent"), "{heard:?}");
+}
+
+async fn rest_and_socket_are_one(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    // Both devices of one person hear it, too.
+    let (mut phone, mut laptop) = (bob.socket().await, world.login("bob").await.socket().await);
+    let sent = ada.says(&chat, "by REST").await;
+    for socket in [&mut phone, &mut laptop] {
+        assert_eq!(socket.until("message.sent").await["data"]["id"], sent["id"]);
+    }
+    let by_socket = phone.command("message.send", json!({"chat_id": chat, "content": "by socket"})).await.unwrap();
+    let fetched = ada.get(&format!("/api/messages/{}", by_socket["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(fetched, by_socket);
+}
+
+async fn refused_commands(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat = ada.private_chat(&bob).await;
+    let sent = ada.says(&chat, "hello").await;
+    let mut socket = eve.socket().await;
+    for (command, data, status, code) in [
+        ("message.send", json!({"chat_id": chat, "content": "hi"}), 404, "chat.unknown"),
+        ("message.edit", json!({"message_id": sent["id"], "content": "hi"}), 404, "message.unknown"),
+        ("message.delete", json!({"message_id": sent["id"]}), 404, "message.unknown"),
+        ("message.read", json!({"chat_id": chat, "seq": 1}), 404, "chat.unknown"),
+        ("typing.start", json!({"chat_id": chat}), 404, "chat.unknown"),
+        ("message.send", json!({}), 422, "input.invalid"),
+        ("token.renew", json!({"access": "nonsense"}), 401, "token.invalid"),
+    ] {
+        let problem = socket.command(command, data).await.unwrap_err();
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)), "{command}");
+    }
+    // The same refusal as by REST.
+    let data = json!({"chat_id": chat, "content": ""});
+    let problem = ada.socket().await.command("message.send", data).await.unwrap_err();
+    let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert!(pointers.iter().all(|pointer| pointer.as_str().unwrap().ends_with("/content")), "{problem}");
+}
+
+async fn typing(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let (mut a, mut b) = (ada.socket().await, bob.socket().await);
+    for kind in ["typing.start", "typing.stop"] {
+        a.command(kind, json!({"chat_id": chat})).await.unwrap();
+        let heard = b.until(kind).await;
+        assert_eq!(heard["data"], json!({"chat_id": chat, "user_id": ada.id}));
+        assert!(heard["cursor"].is_null(), "a passing event has no cursor");
+    }
+    assert!(a.drain().await.iter().all(|frame| frame["type"] != "typing.start"), "not to oneself");
+}
+
+async fn strangers_hear_nothing(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let mut ears = eve.socket().await;
+    let mut witness = bob.socket().await;
+    let chat = ada.private_chat(&bob).await;
+    let sent = ada.says(&chat, "between us").await;
+    ada.patch(&format!("/api/messages/{}", sent["id"].as_str().unwrap()), json!({"content": "us"})).await.expect(200);
+    witness.until("message.updated").await;
+    // What Eve hears next is what concerns her, though it happened later.
+    let hers = ada.private_chat(&eve).await;
+    let first = ears.frame().await;
+    assert_eq!((&first["type"], &first["data"]["id"]), (&json!("chat.created"), &json!(hers)), "{first}");
+}
+
+async fn renewed_tokens(world: World) {
+    let ada = world.user("ada").await;
+    let mut socket = ada.socket().await;
+    let next = world.nobody().post("/api/auth/refresh", json!({"refresh": ada.refresh})).await.expect(200);
+    socket.command("token.renew", json!({"access": next["access"]})).await.unwrap();
+    // A token of somebody else does not turn this socket into theirs.
+    let bob = world.user("bob").await;
+    assert!(socket.command("token.renew", json!({"access": bob.token()})).await.is_err());
+    socket.command("ping", json!({})).await.unwrap();
+}

@@ -1,0 +1,219 @@
+//! State before + events = state fetched after: for random commands of several people whose sockets drop and resume.
+
+use clowder_tests::{Database, Socket, User, World};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+
+use super::replica::Replica;
+
+const PEOPLE: usize = 3;
+
+/// One thing that somebody does. The numbers are reduced to what exists when its turn comes.
+#[derive(Debug, Clone)]
+enum Step {
+    MakeGroup { who: usize },
+    OpenPrivate { who: usize, with: usize },
+    Send { who: usize, chat: usize, by_socket: bool },
+    Edit { who: usize, chat: usize, seq: usize },
+    Delete { who: usize, chat: usize, seq: usize },
+    Read { who: usize, chat: usize, seq: usize },
+    Drop { who: usize },
+    Resume { who: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (who, chat, seq) = (0..PEOPLE, 0..6_usize, 0..30_usize);
+    prop_oneof![
+        1 => who.clone().prop_map(|who| Step::MakeGroup { who }),
+        1 => (who.clone(), who.clone()).prop_map(|(who, with)| Step::OpenPrivate { who, with }),
+        8 => (who.clone(), chat.clone(), any::<bool>()).prop_map(|(who, chat, by_socket)| Step::Send { who, chat, by_socket }),
+        3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Edit { who, chat, seq }),
+        2 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Delete { who, chat, seq }),
+        3 => (who.clone(), chat, seq).prop_map(|(who, chat, seq)| Step::Read { who, chat, seq }),
+        2 => who.clone().prop_map(|who| Step::Drop { who }),
+        2 => who.prop_map(|who| Step::Resume { who }),
+    ]
+}
+
+/// Somebody with a replica that lives on events alone.
+struct Listener {
+    user: User,
+    socket: Option<Socket>,
+    cursor: String,
+    replica: Replica,
+}
+
+impl Listener {
+    async fn new(user: User) -> Self {
+        let mut socket = user.knock(None).await;
+        let cursor = socket.hello().await["cursor"].as_str().unwrap().to_owned();
+        let replica = Replica::fetch(&user).await;
+        Self { user, socket: Some(socket), cursor, replica }
+    }
+
+    fn hear(&mut self, frame: &Value) {
+        if let Some(cursor) = frame["cursor"].as_str() {
+            self.replica.apply(frame);
+            self.cursor = cursor.to_owned();
+        }
+    }
+
+    /// The socket breaks off without a goodbye. What it had received but nobody looked at is lost with it.
+    fn drop(&mut self) {
+        self.socket = None;
+    }
+
+    async fn resume(&mut self) {
+        if self.socket.is_some() {
+            return;
+        }
+        let mut socket = self.user.knock(Some(&self.cursor)).await;
+        assert_eq!(socket.hello().await["resumed"], true);
+        let mut count = 0;
+        loop {
+            let frame = socket.frame().await;
+            if frame["type"] == "resumed" {
+                assert_eq!(frame["data"]["count"], count);
+                break;
+            }
+            count += 1;
+            self.hear(&frame);
+        }
+        self.socket = Some(socket);
+    }
+
+    /// Listens until everybody's last words have come.
+    async fn listen_until(&mut self, last_words: &[Value]) {
+        let mut awaited: Vec<_> = last_words.iter().filter(|words| self.replica_lacks(words)).cloned().collect();
+        while !awaited.is_empty() {
+            let frame = self.socket.as_mut().unwrap().frame().await;
+            self.hear(&frame);
+            awaited.retain(|words| words["id"] != frame["data"]["id"]);
+        }
+    }
+
+    fn replica_lacks(&self, message: &Value) -> bool {
+        !format!("{:?}", self.replica).contains(message["id"].as_str().unwrap())
+    }
+}
+
+async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) {
+    let mut people = Vec::new();
+    for name in names {
+        people.push(Listener::new(world.user(name).await).await);
+    }
+    // Who takes part in each chat; the first is everybody's.
+    let others: Vec<_> = people[1..].iter().map(|person| &person.user).collect();
+    let mut chats = vec![people[0].user.group("First", &others).await];
+    for step in steps {
+        take(&mut people, &mut chats, step).await;
+    }
+    // A last word in each chat comes after all that was said there.
+    let mut last_words = Vec::new();
+    for (i, chat) in chats.iter().enumerate() {
+        for person in &people {
+            let new = json!({"content": format!("last words {i}")});
+            let answer = person.user.post(&format!("/api/chats/{chat}/messages"), new).await;
+            if answer.status == 201 {
+                last_words.push((chat.clone(), answer.body));
+                break;
+            }
+        }
+    }
+    for person in &mut people {
+        person.resume().await;
+        let after = Replica::fetch(&person.user).await;
+        let own = last_words.iter().filter(|(chat, _)| after.chats.contains_key(chat));
+        let own: Vec<_> = own.map(|(_, words)| words.clone()).collect();
+        person.listen_until(&own).await;
+        assert_eq!(person.replica, after, "what {} heard is not what is there", person.user.name);
+    }
+}
+
+/// Refusals are part of life here: who is not in a chat, or did not write the message, is told so and goes on.
+async fn take(people: &mut [Listener], chats: &mut Vec<String>, step: &Step) {
+    let chat = |index: usize| chats[index % chats.len()].clone();
+    match *step {
+        Step::MakeGroup { who } => {
+            let others: Vec<_> = (0..PEOPLE).filter(|other| *other != who).map(|other| &people[other].user).collect();
+            let made = people[who].user.group("More", &others).await;
+            chats.push(made);
+        }
+        Step::OpenPrivate { who, with } if who != with => {
+            let made = people[who].user.private_chat(&people[with].user).await;
+            if !chats.contains(&made) {
+                chats.push(made);
+            }
+        }
+        Step::OpenPrivate { .. } => {}
+        Step::Send { who, chat: index, by_socket } => {
+            let (chat, person) = (chat(index), &mut people[who]);
+            match &mut person.socket {
+                Some(socket) if by_socket => {
+                    let _ = socket.command("message.send", json!({"chat_id": chat, "content": "by socket"})).await;
+                }
+                _ => {
+                    person.user.post(&format!("/api/chats/{chat}/messages"), json!({"content": "by REST"})).await;
+                }
+            }
+        }
+        Step::Edit { who, chat: index, seq } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                people[who].user.patch(&path, json!({"content": format!("edited {seq}")})).await;
+            }
+        }
+        Step::Delete { who, chat: index, seq } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                people[who].user.delete(&path).await;
+            }
+        }
+        Step::Read { who, chat: index, seq } => {
+            people[who].user.post(&format!("/api/chats/{}/read", chat(index)), json!({"seq": seq})).await;
+        }
+        Step::Drop { who } => people[who].drop(),
+        Step::Resume { who } => people[who].resume().await,
+    }
+}
+
+/// The path of one message of a chat, if there is any.
+async fn message(user: &User, chat: &str, index: usize) -> Option<String> {
+    let page = user.get(&format!("/api/chats/{chat}/messages")).await;
+    let items = page.body["items"].as_array()?;
+    let message = items.get(index % items.len().max(1))?;
+    Some(format!("/api/messages/{}", message["id"].as_str()?))
+}
+
+/// One server for all cases: new people each time keep them apart.
+fn check(database: Database, cases: u32) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let world = runtime.block_on(World::new(database));
+    let mut runner =
+        TestRunner::new(Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() });
+    let case = std::cell::Cell::new(0);
+    let outcome = runner.run(&prop::collection::vec(step(), 1..50), |steps| {
+        case.set(case.get() + 1);
+        let names = ["ada", "bob", "cem"].map(|name| format!("{name}{}", case.get()));
+        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(play(&world, &names, &steps));
+        }));
+        played.map_err(|_| TestCaseError::fail("see above"))
+    });
+    let _guard = runtime.enter();
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    drop(world);
+}
+
+#[test]
+fn property_on_sqlite() {
+    check(Database::sqlite(), 24);
+}
+
+#[test]
+fn property_on_postgres() {
+    check(Database::postgres(), 12);
+}

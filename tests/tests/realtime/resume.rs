@@ -1,0 +1,111 @@
+//! A socket drops and comes back with its cursor: everything since, in order, once.
+
+use clowder_tests::{World, on_both, world::each};
+use serde_json::json;
+
+on_both!(nothing_missed, in_the_first_frame, across_a_restart, useless_cursors, deleted_text_is_not_replayed);
+
+async fn nothing_missed(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut socket = ada.socket().await;
+    bob.says(&chat, "heard").await;
+    let cursor = socket.until("message.sent").await["cursor"].as_str().unwrap().to_owned();
+    drop(socket);
+    for i in 0..20 {
+        bob.says(&chat, &format!("missed {i}")).await;
+    }
+    bob.group("New", &[&ada]).await;
+
+    let mut socket = ada.knock(Some(&cursor)).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    let mut missed = Vec::new();
+    let resumed = loop {
+        let frame = socket.frame().await;
+        if frame["type"] == "resumed" {
+            break frame;
+        }
+        assert!(frame["cursor"].is_string(), "what is replayed can be resumed from: {frame}");
+        missed.push(frame);
+    };
+    assert_eq!(resumed["data"]["count"], missed.len());
+    let messages: Vec<_> =
+        missed.iter().filter(|frame| frame["type"] == "message.sent").map(|frame| &frame["data"]).collect();
+    assert_eq!(each(messages, "seq"), (2..=21).map(|seq| json!(seq)).collect::<Vec<_>>());
+    assert!(missed.iter().any(|frame| frame["type"] == "chat.created"));
+    // And on it goes, live.
+    bob.says(&chat, "live").await;
+    assert_eq!(socket.until("message.sent").await["data"]["content"], "live");
+
+    // The cursor of `hello` can be resumed from as well; nothing happened since.
+    let mut fresh = ada.knock(None).await;
+    let cursor = fresh.hello().await["cursor"].as_str().unwrap().to_owned();
+    let mut again = ada.knock(Some(&cursor)).await;
+    assert_eq!(again.hello().await["resumed"], true);
+    assert_eq!(again.frame().await["data"]["count"], 0);
+}
+
+async fn in_the_first_frame(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let cursor = ada.knock(None).await.hello().await["cursor"].clone();
+    bob.says(&chat, "missed").await;
+    let mut socket =
+        clowder_tests::Socket::open(&world.server.address, clowder_tests::Auth::Later, None).await.unwrap();
+    socket.say(json!({"type": "auth", "data": {"access": ada.token(), "cursor": cursor}})).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    assert_eq!(socket.frame().await["data"]["content"], "missed");
+    assert_eq!(socket.frame().await["data"]["count"], 1);
+}
+
+async fn across_a_restart(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let cursor = ada.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned();
+    bob.says(&chat, "before the crash").await;
+    let world = world.restart(clowder_tests::Server::kill).await;
+    let ada = world.login("ada").await;
+    let mut socket = ada.knock(Some(&cursor)).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    assert_eq!(socket.until("message.sent").await["data"]["content"], "before the crash");
+    socket.until("resumed").await;
+    world.login("bob").await.says(&chat, "after the crash").await;
+    assert_eq!(socket.until("message.sent").await["data"]["content"], "after the crash");
+}
+
+async fn useless_cursors(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let foreign = bob.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned();
+    let own = ada.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned();
+    let middle = own.len() / 2;
+    let other = if own.as_bytes()[middle] == b'A' { "B" } else { "A" };
+    let forged = format!("{}{other}{}", &own[..middle], &own[middle + 1..]);
+    for cursor in ["nonsense", "AAAA", &forged, &foreign] {
+        let mut socket = ada.knock(Some(cursor)).await;
+        assert_eq!(socket.hello().await["resumed"], false);
+        let reset = socket.frame().await;
+        assert_eq!(reset["type"], "reset", "{cursor}: {reset}");
+        assert!(reset["data"]["reason"].is_string());
+        bob.says(&chat, "live").await;
+        assert_eq!(socket.until("message.sent").await["data"]["content"], "live");
+    }
+}
+
+async fn deleted_text_is_not_replayed(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let cursor = ada.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned();
+    let sent = bob.says(&chat, "a secret").await;
+    let path = format!("/api/messages/{}", sent["id"].as_str().unwrap());
+    bob.patch(&path, json!({"content": "another secret"})).await.expect(200);
+    bob.delete(&path).await.expect(204);
+    let mut socket = ada.knock(Some(&cursor)).await;
+    loop {
+        let frame = socket.frame().await;
+        assert!(!frame.to_string().contains("secret"), "{frame}");
+        if frame["type"] == "resumed" {
+            break;
+        }
+    }
+}

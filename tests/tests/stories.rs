@@ -1,0 +1,14 @@
+//! What people do, told through the real server on both databases.
+
+#[path = "stories/accounts.rs"]
+mod accounts;
+#[path = "stories/contract.rs"]
+mod contract;
+#[path = "stories/durability.rs"]
+mod durability;
+#[path = "stories/limits.rs"]
+mod limits;
+#[path = "stories/messaging.rs"]
+mod messaging;
+#[path = "stories/sessions.rs"]
+mod sessions;

@@ -1,0 +1,135 @@
+//! Somebody registers, logs in, edits the own profile, and meets the refusals on the way.
+
+use clowder_tests::{World, on_both, world::PASSWORD};
+use serde_json::json;
+
+on_both!(register, names_are_taken, login, wrong_inputs, profile, simplejwt_clients);
+
+async fn register(world: World) {
+    let new = json!({"username": "Ada", "email": "ada@example.org", "password": PASSWORD, "display_name": "Ada L."});
+    let answer = world.nobody().post("/api/auth/register", new).await.expect(201);
+    assert_eq!(answer["token_type"].as_str().map(str::to_lowercase).as_deref(), Some("bearer"));
+    assert_eq!(answer["expires_in"], 600);
+    let user = &answer["user"];
+    assert_eq!((&user["username"], &user["display_name"]), (&json!("Ada"), &json!("Ada L.")));
+    assert_eq!((&user["email"], &user["email_verified"]), (&json!("ada@example.org"), &json!(false)));
+    assert_eq!(user["role"], "user");
+    assert!(!answer.to_string().contains(PASSWORD));
+
+    let ada = world.nobody().with(answer["access"].as_str().unwrap());
+    for path in ["/api/auth/me", "/api/users/me"] {
+        let me = ada.get(path).await;
+        assert_eq!(me.header("cache-control"), "no-store");
+        assert_eq!(me.expect(200)["id"], user["id"]);
+    }
+}
+
+async fn names_are_taken(world: World) {
+    world.user("ada").await;
+    let new = |username: &str, email: &str| json!({"username": username, "email": email, "password": PASSWORD});
+    for look_alike in ["ada", "ADA", "Ada"] {
+        world
+            .nobody()
+            .post("/api/auth/register", new(look_alike, "b@example.org"))
+            .await
+            .refused(409, "username.taken");
+    }
+    world.nobody().post("/api/auth/register", new("bob", "ADA@example.org")).await.refused(409, "email.taken");
+
+    // Of many who race for one name exactly one wins.
+    let race = (0..8).map(|i| {
+        let (nobody, email) = (world.nobody().clone(), format!("racer{i}@example.org"));
+        async move { nobody.post("/api/auth/register", new("racer", &email)).await.status }
+    });
+    let mut statuses = futures_util::future::join_all(race).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+async fn login(world: World) {
+    let ada = world.user("ada").await;
+    for (field, name) in [("username", "ada"), ("username", "ADA"), ("email", "ada@example.org")] {
+        let answer =
+            world.nobody().post("/api/auth/login", json!({field: name, "password": PASSWORD})).await.expect(200);
+        assert_eq!(answer["user"]["id"], *ada.id);
+    }
+
+    // Whoever guesses learns nothing from the answer.
+    let guess = |name: &str| json!({"username": name, "password": "not the password"});
+    let mut wrong = world.nobody().post("/api/auth/login", guess("ada")).await.refused(401, "credentials.invalid");
+    let mut unknown = world.nobody().post("/api/auth/login", guess("nobody")).await.refused(401, "credentials.invalid");
+    for problem in [&mut wrong, &mut unknown] {
+        problem["request_id"].take();
+    }
+    assert_eq!(wrong, unknown);
+}
+
+async fn wrong_inputs(world: World) {
+    let register = "/api/auth/register";
+    let fields = world.nobody().post(register, json!({"username": "a", "email": "nowhere", "password": "short"})).await;
+    let mut fields = fields.wrong_fields();
+    fields.sort();
+    assert_eq!(fields, ["/email", "/password", "/username"], "all wrong fields at once");
+
+    let good = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
+    for (field, wrong) in [
+        ("username", json!("a b c")),
+        ("username", json!("x".repeat(31))),
+        ("username", json!(7)),
+        ("username", json!("ada\u{0}")),
+        ("password", json!("password123")),
+        ("password", json!("x".repeat(257))),
+        ("email", json!("ada@")),
+        ("email", json!(null)),
+    ] {
+        let mut new = good.clone();
+        new[field] = wrong.clone();
+        assert_eq!(world.nobody().post(register, new).await.wrong_fields(), [format!("/{field}")], "{wrong}");
+    }
+    // A password that only differs after 72 bytes is another password.
+    let long = "Zähneputzen vor dem Schlafengehen ".repeat(3);
+    let longer = format!("{long}x");
+    let mut new = good.clone();
+    new["password"] = json!(long);
+    world.nobody().post(register, new).await.expect(201);
+    let login = |password: &str| json!({"username": "ada", "password": password});
+    world.nobody().post("/api/auth/login", login(&longer)).await.refused(401, "credentials.invalid");
+    world.nobody().post("/api/auth/login", login(&long)).await.expect(200);
+}
+
+async fn profile(world: World) {
+    let ada = world.user("ada").await;
+    let seen = ada.get("/api/auth/me").await;
+    let etag = seen.header("etag").to_owned();
+    assert!(!etag.is_empty(), "what can be edited has an ETag");
+    let same = clowder_tests::Answer::to(ada.request("GET", "/api/auth/me").header("if-none-match", &etag)).await;
+    assert_eq!((same.status, same.text.as_str()), (304, ""));
+
+    let edit = |etag: &str| ada.request("PATCH", "/api/auth/me").header("if-match", etag);
+    let edited = clowder_tests::Answer::to(edit(&etag).json(&json!({"display_name": "Countess"}))).await;
+    assert_ne!(edited.header("etag"), etag);
+    let edited = edited.expect(200);
+    assert_eq!(edited["display_name"], "Countess");
+    assert_eq!(edited["email"], "ada@example.org", "absent fields stay");
+    let stale = clowder_tests::Answer::to(edit(&etag).json(&json!({"display_name": "Lady"}))).await;
+    assert_eq!(stale.status, 412);
+}
+
+async fn simplejwt_clients(world: World) {
+    let new = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
+    let registered = world.nobody().post("/api/register/", new).await.expect(201);
+    let mut keys: Vec<_> = registered.as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    assert_eq!(keys, ["access", "email", "id", "refresh", "username"]);
+
+    let pair = world.nobody().post("/api/token/", json!({"username": "ada", "password": PASSWORD})).await.expect(200);
+    assert_eq!(pair.as_object().unwrap().len(), 2);
+    world.nobody().with(pair["access"].as_str().unwrap()).get("/api/auth/me").await.expect(200);
+    let verify = async |token: &str| world.nobody().post("/api/token/verify/", json!({"token": token})).await;
+    assert_eq!(verify(pair["access"].as_str().unwrap()).await.expect(200), json!({}));
+    assert_eq!(verify("nonsense").await.status, 401);
+    let next = world.nobody().post("/api/token/refresh/", json!({"refresh": pair["refresh"]})).await.expect(200);
+    world.nobody().with(next["access"].as_str().unwrap()).get("/api/auth/me").await.expect(200);
+    let wrong = json!({"username": "ada", "password": "not the password"});
+    world.nobody().post("/api/token/", wrong).await.refused(401, "credentials.invalid");
+}

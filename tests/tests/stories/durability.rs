@@ -1,0 +1,167 @@
+//! What was acknowledged is there, whatever happens: SIGTERM, kill -9, a database that crashes under load.
+
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use clowder_tests::{Answer, Database, Server, User, World, on_both, root};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+on_both!(killed, stopped);
+
+/// Several people who send without pause until told to stop, and remember what was acknowledged.
+struct Senders {
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
+    tasks: Vec<JoinHandle<Vec<Value>>>,
+}
+
+impl Senders {
+    /// `server_may_die`: whether a broken connection ends a sender in place of failing the story.
+    fn start(people: &[User], chat: &str, server_may_die: bool) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let mut tasks = Vec::new();
+        for person in people {
+            let (person, chat) = (person.clone(), chat.to_owned());
+            let (stop, acknowledged) = (Arc::clone(&stop), Arc::clone(&acknowledged));
+            tasks.push(tokio::spawn(async move {
+                let mut acks = Vec::new();
+                for i in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let body = json!({"content": format!("{} says {i}", person.name), "client_id": format!("{i}")});
+                    let request = person.request("POST", &format!("/api/chats/{chat}/messages")).json(&body);
+                    match Answer::try_to(request).await {
+                        Ok(answer) if answer.status == 201 => {
+                            acks.push(answer.body);
+                            acknowledged.fetch_add(1, Ordering::Relaxed);
+                        }
+                        // It was not promised, so it may be missing; but it must be said properly.
+                        Ok(answer) => assert_eq!(answer.status, 503, "{}", answer.text),
+                        Err(error) => {
+                            assert!(server_may_die, "{error}");
+                            break;
+                        }
+                    }
+                    tokio::task::yield_now().await;
+                }
+                acks
+            }));
+        }
+        Self { stop, acknowledged, tasks }
+    }
+
+    /// Waits until so many more have been acknowledged.
+    async fn more(&self, count: usize) {
+        let goal = self.acknowledged.load(Ordering::Relaxed) + count;
+        let reached = async {
+            while self.acknowledged.load(Ordering::Relaxed) < goal {
+                tokio::task::yield_now().await;
+            }
+        };
+        let reached = tokio::time::timeout(clowder_tests::PATIENCE * 2, reached).await;
+        assert!(reached.is_ok(), "sending does not go on");
+    }
+
+    async fn finish(self) -> Vec<Value> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Vec::new();
+        for task in self.tasks {
+            all.extend(task.await.unwrap());
+        }
+        all
+    }
+}
+
+/// Everything acknowledged is there as it was acknowledged, and the chat has no gap.
+async fn nothing_is_lost(reader: &User, chat: &str, acknowledged: &[Value]) {
+    let there = reader.messages(chat).await;
+    for (i, message) in there.iter().enumerate() {
+        assert_eq!(message["seq"], i as i64 + 1, "seq without gaps");
+    }
+    for ack in acknowledged {
+        let seq = ack["seq"].as_u64().unwrap() as usize;
+        let found = there.get(seq - 1).unwrap_or_else(|| panic!("lost: {ack}"));
+        assert_eq!((&found["id"], &found["content"]), (&ack["id"], &ack["content"]));
+    }
+}
+
+async fn crowd(world: &World) -> (Vec<User>, String) {
+    let mut people = Vec::new();
+    for i in 0..8 {
+        people.push(world.user(&format!("sender{i}")).await);
+    }
+    let others: Vec<_> = people[1..].iter().collect();
+    let chat = people[0].group("Crowd", &others).await;
+    (people, chat)
+}
+
+async fn killed(world: World) {
+    let (people, chat) = crowd(&world).await;
+    let senders = Senders::start(&people, &chat, true);
+    senders.more(100).await;
+    let world = world.restart(Server::kill).await;
+    let acknowledged = senders.finish().await;
+    assert!(acknowledged.len() >= 100);
+    let reader = world.login(&people[0].name).await;
+    nothing_is_lost(&reader, &chat, &acknowledged).await;
+    let next = reader.says(&chat, "we are back").await;
+    assert!(next["seq"].as_u64().unwrap() > acknowledged.len() as u64);
+}
+
+async fn stopped(world: World) {
+    let (people, chat) = crowd(&world).await;
+    let senders = Senders::start(&people, &chat, true);
+    senders.more(100).await;
+    let world = world.restart(async |server| assert_eq!(server.stop().await.code(), Some(0))).await;
+    let acknowledged = senders.finish().await;
+    let reader = world.login(&people[0].name).await;
+    nothing_is_lost(&reader, &chat, &acknowledged).await;
+}
+
+/// A PostgreSQL of our own, which others do not miss when it crashes.
+struct Private(tempfile::TempDir);
+
+impl Private {
+    fn run(&self, action: &str) -> String {
+        // Only what was written to disk counts here.
+        let mut command = Command::new(root().join("scripts/postgres"));
+        let out = command.arg(action).arg(self.0.path().join("postgres")).env("FSYNC", "on").output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        let _ = Command::new(root().join("scripts/postgres")).arg("stop").arg(self.0.path().join("postgres")).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_crashes_under_load() {
+    let postgres = Private(tempfile::tempdir().unwrap());
+    // The folder must be passable for the user that PostgreSQL runs as.
+    let mode = Command::new("chmod").arg("711").arg(postgres.0.path()).status().unwrap();
+    assert!(mode.success());
+    let world = World::new(Database::at(postgres.run("start"))).await;
+    let (people, chat) = crowd(&world).await;
+    let senders = Senders::start(&people, &chat, false);
+    senders.more(100).await;
+    postgres.run("crash");
+    let down = people[0].get(&format!("/api/chats/{chat}")).await;
+    assert_eq!(down.status, 503, "{}", down.text);
+    assert_eq!(world.nobody().get("/api/health/live").await.status, 200, "alive all the same");
+    assert_eq!(world.nobody().get("/api/health/ready").await.status, 503);
+    postgres.run("start");
+    senders.more(100).await;
+    let acknowledged = senders.finish().await;
+    nothing_is_lost(&people[0], &chat, &acknowledged).await;
+}

@@ -1,0 +1,24 @@
+//! Who asks too often is told to wait, and how long.
+
+use clowder_tests::{Database, World, world::PASSWORD};
+use serde_json::json;
+
+#[tokio::test]
+async fn guessing_passwords_is_slowed_down() {
+    let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "1")]).await;
+    world.user("ada").await;
+    let guess = json!({"username": "ada", "password": "not the password"});
+    for _ in 0..200 {
+        let answer = world.nobody().post("/api/auth/login", guess.clone()).await;
+        if answer.status == 429 {
+            assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+            assert_eq!(answer.header("x-ratelimit-remaining"), "0");
+            // Even the right password has to wait now: the answer tells nothing.
+            let right = json!({"username": "ada", "password": PASSWORD});
+            assert_eq!(world.nobody().post("/api/auth/login", right).await.status, 429);
+            return;
+        }
+        assert_eq!(answer.status, 401);
+    }
+    panic!("200 guesses and never told to wait");
+}
