@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 : "${SECS:=8}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
 say() { printf '\n== %s\n' "$*" >&2; }
 
-[ "$(ulimit -n)" -ge 32768 ] || ulimit -n 32768 2>/dev/null || { IDLE=400; echo "few open files allowed: w7 with $IDLE sockets" >&2; }
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+[ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -ge $((IDLE + 1000)) ] || { IDLE=400; echo "few open files allowed: w7 with $IDLE sockets" >&2; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-bench.XXXXXX")
 results=bench/results/$(date -u +%Y-%m-%dT%H%M%S).jsonl

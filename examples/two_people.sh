@@ -95,9 +95,10 @@ assert heard["data"]["id"] == sent["id"]
 print(f"REST         Ada said {sent['content']!r}, Bob heard it as number {heard['data']['seq']}")
 
 ears.send({"id": "1", "type": "message.send", "data": {"chat_id": chat["id"], "content": "Hello, Ada!", "client_id": "bob-1"}})
-ack = ears.until("ack")
+# The answer to the sender and the event for everybody come in either order.
+frames = {frame["type"]: frame for frame in (ears.next(), ears.next())}
+ack, cursor = frames["ack"], frames["message.sent"]["cursor"]
 print(f"WebSocket    Bob said {ack['data']['content']!r}, acknowledged as number {ack['data']['seq']}")
-cursor = ears.until("message.sent")["cursor"]
 
 ears.tcp.close()
 for text in ("Are you there?", "Bob?"):

@@ -169,6 +169,8 @@ fn main_server(listener: TcpListener, front: Arc<Front>, parts: Parts, workers: 
             async move { Ok::<_, ()>(fn_service(serve)) }
         }))
     });
+    // Answers and events are small and written whole: waiting for more would only cost a round trip.
+    let server = server.tcp_nodelay(true);
     let server = server.workers(workers).disable_signals().shutdown_timeout(FINISH_SECONDS);
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
 }

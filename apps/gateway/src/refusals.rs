@@ -25,7 +25,8 @@ pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is 
 pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
 pub const INPUT_INVALID: Failure =
     failure(422, "input.invalid", "Some of the input is wrong; `errors` names all of it");
-pub const UPGRADE_REQUIRED: Failure = failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
+pub const UPGRADE_REQUIRED: Failure =
+    failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
 pub const FRAME_UNPARSABLE: Failure =
     failure(400, "frame.unparsable", "The frame is not a JSON object with a type, an id and data");
 pub const FRAME_UNKNOWN: Failure = failure(422, "frame.unknown", "There is no such command");

@@ -23,6 +23,8 @@ pub struct SessionEnded {
     pub ended_at: Timestamp,
 }
 
+/// The name by which other parts of the house know a profile has changed.
+pub const USER_UPDATED: &str = "user.updated";
 /// The name by which other parts of the house know a session has ended.
 pub const SESSION_ENDED: &str = "session.ended";
 
@@ -30,7 +32,7 @@ impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
             Self::UserRegistered(_) => "user.registered",
-            Self::UserUpdated(_) => "user.updated",
+            Self::UserUpdated(_) => USER_UPDATED,
             Self::SessionEnded(_) => SESSION_ENDED,
         }
     }

@@ -18,6 +18,7 @@ pub mod refusals;
 
 pub use change::Change;
 pub use model::{
-    Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, Username,
+    Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket,
+    Username,
 };
 pub use port::{Accounts, Identity};

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use clowder_core::{Journal, Positions, Recorded, Result};
 use tokio::sync::broadcast;
 
-use crate::tokens::Tokens;
+use crate::store::Memory;
 
 /// How many changes are read from the journal at a time.
 const CHUNK: usize = 500;
@@ -40,7 +40,7 @@ impl Feed {
 pub struct Follower {
     journal: Arc<dyn Journal>,
     hints: broadcast::Receiver<Arc<Vec<Arc<Recorded>>>>,
-    tokens: Arc<Tokens>,
+    memory: Memory,
     known: Positions,
     ready: VecDeque<Arc<Recorded>>,
     poll: Duration,
@@ -48,15 +48,11 @@ pub struct Follower {
 
 impl Follower {
     /// Starts at the present heads. `poll` is how often other processes' changes are looked for.
-    pub(crate) async fn start(
-        journal: Arc<dyn Journal>,
-        feed: &Feed,
-        tokens: Arc<Tokens>,
-        poll: Duration,
-    ) -> Result<Self> {
+    pub(crate) async fn start(journal: Arc<dyn Journal>, feed: &Feed, memory: Memory, poll: Duration) -> Result<Self> {
         let hints = feed.hints.subscribe();
         let known = journal.extent().await?.heads;
-        Ok(Self { journal, hints, tokens, known, ready: VecDeque::new(), poll })
+        memory.profiles.followed();
+        Ok(Self { journal, hints, memory, known, ready: VecDeque::new(), poll })
     }
 
     /// Everything up to here has been given out or is about to be.
@@ -127,7 +123,13 @@ impl Follower {
 
     fn take(&mut self, recorded: Arc<Recorded>) {
         self.known.advance(recorded.stream, recorded.position);
-        self.tokens.note(&recorded);
+        self.memory.note(&recorded);
         self.ready.push_back(recorded);
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.memory.profiles.unfollowed();
     }
 }

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod lanes;
 mod lite;
 mod pg;
+mod profiles;
 mod rows;
 mod schema;
 pub mod store;

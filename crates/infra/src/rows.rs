@@ -5,13 +5,9 @@ use std::sync::Arc;
 use clowder_accounts::{Own, Session};
 use clowder_core::{
     Card, ChatId, Ctx, Error, Id, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId, Visibility, Word,
-    sql::Uid,
 };
 use clowder_messaging::{Message, MessageType, Status};
-use diesel::{
-    prelude::*,
-    sql_types::{Binary, Text},
-};
+use diesel::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::schema::{journal, messages, sessions, users};
@@ -128,9 +124,8 @@ impl SessionRow {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = messages)]
-#[diesel(treat_none_as_default_value = false)]
 pub struct MessageRow {
     pub id: MessageId,
     pub chat_id: ChatId,
@@ -139,33 +134,13 @@ pub struct MessageRow {
     pub sender_id: UserId,
     pub content: Option<String>,
     pub client_id: Option<String>,
-    pub fingerprint: Option<Vec<u8>>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
-    pub deleted_by: Option<UserId>,
     pub version: i64,
 }
 
 impl MessageRow {
-    pub fn new(message: &Message, fingerprint: Option<Vec<u8>>) -> Self {
-        Self {
-            id: message.id,
-            chat_id: message.chat_id,
-            seq: message.seq,
-            kind: message.kind.as_str().to_owned(),
-            sender_id: message.sender.id,
-            content: message.content.clone(),
-            client_id: message.client_id.clone(),
-            fingerprint,
-            created_at: message.created_at,
-            edited_at: message.edited_at,
-            deleted_at: message.deleted_at,
-            deleted_by: None,
-            version: message.version,
-        }
-    }
-
     pub fn message(self, sender: CardRow, status: Status) -> Result<Message> {
         Ok(Message {
             id: self.id,
@@ -184,15 +159,45 @@ impl MessageRow {
     }
 }
 
-/// A message that carries a client id already.
-#[derive(Debug, QueryableByName)]
-pub struct EarlierRow {
-    #[diesel(sql_type = Uid)]
-    pub sender_id: UserId,
-    #[diesel(sql_type = Text)]
-    pub client_id: String,
-    #[diesel(sql_type = Uid)]
+#[derive(Insertable)]
+#[diesel(table_name = messages)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct NewMessageRow<'m> {
     pub id: MessageId,
-    #[diesel(sql_type = Binary)]
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub kind: &'static str,
+    pub sender_id: UserId,
+    pub content: Option<&'m str>,
+    pub client_id: Option<&'m str>,
+    /// Of what was first said, for messages with a client id.
+    pub fingerprint: Option<&'m [u8]>,
+    pub created_at: Timestamp,
+    pub version: i64,
+}
+
+impl<'m> NewMessageRow<'m> {
+    pub fn new(message: &'m Message, fingerprint: &'m [u8]) -> Self {
+        Self {
+            id: message.id,
+            chat_id: message.chat_id,
+            seq: message.seq,
+            kind: message.kind.as_str(),
+            sender_id: message.sender.id,
+            content: message.content.as_deref(),
+            client_id: message.client_id.as_deref(),
+            fingerprint: message.client_id.is_some().then_some(fingerprint),
+            created_at: message.created_at,
+            version: message.version,
+        }
+    }
+}
+
+/// A message that carries a client id already.
+#[derive(Debug, Queryable)]
+pub struct EarlierRow {
+    pub sender_id: UserId,
+    pub client_id: String,
+    pub id: MessageId,
     pub fingerprint: Vec<u8>,
 }

@@ -99,6 +99,7 @@ diesel::table! {
         pair -> Nullable<Binary>,
         participant_count -> BigInt,
         last_seq -> BigInt,
+        deleted_count -> BigInt,
         created_at -> Ts,
         active_at -> Ts,
         version -> BigInt,

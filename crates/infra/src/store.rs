@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::Accounts;
-use clowder_core::{Ctx, Journal, Result, Timestamp};
+use clowder_core::{Ctx, Journal, Recorded, Result, Timestamp};
 use clowder_messaging::Messaging;
 
-use crate::{DatabaseUrl, Follower, feed::Feed, hasher::Hasher, keys::Keys, lite, pg, tokens::Tokens};
+use crate::{
+    DatabaseUrl, Follower, feed::Feed, hasher::Hasher, keys::Keys, lite, pg, profiles::Profiles, tokens::Tokens,
+};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -76,15 +78,29 @@ pub struct Store {
     pub upkeep: Arc<dyn Upkeep>,
     pub keys: Arc<Keys>,
     feed: Feed,
-    tokens: Arc<Tokens>,
+    memory: Memory,
     poll: Duration,
+}
+
+/// What this process knows without asking the database, kept up to date by the journal.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    pub tokens: Arc<Tokens>,
+    pub profiles: Arc<Profiles>,
+}
+
+impl Memory {
+    pub fn note(&self, recorded: &Recorded) {
+        self.tokens.note(recorded);
+        self.profiles.note(recorded);
+    }
 }
 
 /// What both databases' stores are built from.
 pub(crate) struct Parts {
     pub options: Options,
     pub keys: Arc<Keys>,
-    pub tokens: Arc<Tokens>,
+    pub memory: Memory,
     pub hasher: Hasher,
     pub feed: Feed,
 }
@@ -95,10 +111,11 @@ impl Store {
     pub async fn open(options: Options, now: Timestamp) -> Result<Self> {
         let keys = Arc::new(Keys::new(&options.secret));
         let tokens = Arc::new(Tokens::new(&keys, options.access_for));
+        let memory = Memory { tokens, profiles: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
-        let parts = Parts { options, keys: Arc::clone(&keys), tokens: Arc::clone(&tokens), hasher, feed: feed.clone() };
+        let parts = Parts { options, keys: Arc::clone(&keys), memory: memory.clone(), hasher, feed: feed.clone() };
         // Another process may write too: a second gateway, the command line.
         let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
         macro_rules! ports {
@@ -111,7 +128,7 @@ impl Store {
                     upkeep: store,
                     keys,
                     feed,
-                    tokens,
+                    memory,
                     poll,
                 }
             }};
@@ -136,6 +153,6 @@ impl Store {
 
     /// Every change from now on, once and in order, whoever commits it.
     pub async fn follow(&self) -> Result<Follower> {
-        Follower::start(Arc::clone(&self.journal), &self.feed, Arc::clone(&self.tokens), self.poll).await
+        Follower::start(Arc::clone(&self.journal), &self.feed, self.memory.clone(), self.poll).await
     }
 }

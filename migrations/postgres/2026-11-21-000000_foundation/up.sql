@@ -89,6 +89,7 @@ CREATE TABLE chats (
     pair BYTEA UNIQUE,
     participant_count BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
+    deleted_count BIGINT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     active_at TIMESTAMPTZ NOT NULL,
     version BIGINT NOT NULL

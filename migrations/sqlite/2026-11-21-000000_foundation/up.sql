@@ -88,6 +88,7 @@ CREATE TABLE chats (
     pair BLOB UNIQUE,
     participant_count INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
+    deleted_count INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     active_at INTEGER NOT NULL,
     version INTEGER NOT NULL

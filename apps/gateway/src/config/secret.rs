@@ -26,9 +26,7 @@ impl Secret {
         letters.dedup();
         self.0.chars().count() < 32
             || letters.len() < 8
-            || ["insecure", "changeme", "change-me", "change_me", "your-secret"]
-                .iter()
-                .any(|w| lower.contains(w))
+            || ["insecure", "changeme", "change-me", "change_me", "your-secret"].iter().any(|w| lower.contains(w))
     }
 }
 

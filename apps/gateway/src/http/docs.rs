@@ -96,3 +96,20 @@ fn page(html: Vec<u8>) -> HttpResponse {
         .insert_header((CACHE_CONTROL, "no-cache"))
         .body(html)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_ask_no_outside_host() {
+        let documents = Documents::new(&Value::Null, &Value::Null);
+        for file in ["index.html", "swagger-initializer.js", "index.css"] {
+            let (_, text) = documents.swagger_part(file).unwrap();
+            assert!(!String::from_utf8_lossy(&text).contains("//cdn") && !text.is_empty(), "{file}");
+        }
+        assert!(!REDOC_PAGE.contains("://"));
+        let script = String::from_utf8_lossy(REDOC_SCRIPT);
+        assert!(!script.contains("cdn.redoc") && !script.contains("fonts.googleapis"));
+    }
+}

@@ -192,7 +192,10 @@ mod tests {
             (r#"{"type":"message.send","id":"a"}"#, "input.invalid \"a\""),
             (r#"{"type":"message.send","id":"a","data":[]}"#, "input.invalid \"a\""),
             (&format!(r#"{{"type":"message.send","id":"a","data":{{"chat_id":"{id}","content":"hi"}}}}"#), "ok \"a\""),
-            (&format!(r#"{{"type":"message.read","id":"a","data":{{"chat_id":"{id}","seq":-1}}}}"#), "input.invalid \"a\""),
+            (
+                &format!(r#"{{"type":"message.read","id":"a","data":{{"chat_id":"{id}","seq":-1}}}}"#),
+                "input.invalid \"a\"",
+            ),
             (&format!(r#"{{"type":"message.edit","data":{{"message_id":"{id}","content":"x"}}}}"#), "ok null"),
         ] {
             assert_eq!(code(text), expected, "{text}");

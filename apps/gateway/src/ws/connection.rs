@@ -136,10 +136,7 @@ impl Connection {
     async fn auth(&mut self) -> Result<(Identity, Option<String>), Close> {
         loop {
             let message = self.stream.next().await;
-            let text = match self.control(message).await? {
-                Some(text) => text,
-                None => continue,
-            };
+            let Some(text) = self.control(message).await? else { continue };
             let Some(Request { command: Ok(Command::Auth(auth)), .. }) = Request::parse(&text) else {
                 return Err(Close::NotAuthenticated);
             };

@@ -75,12 +75,8 @@ pub struct Durable(String);
 
 impl Durable {
     pub fn new(recorded: &Recorded) -> Self {
-        let mut frame = serde_json::to_string(&Said {
-            kind: &recorded.name,
-            at: recorded.at,
-            data: &*recorded.data,
-        })
-        .unwrap_or_default();
+        let mut frame = serde_json::to_string(&Said { kind: &recorded.name, at: recorded.at, data: &*recorded.data })
+            .unwrap_or_default();
         // The closing brace comes back after the cursor.
         frame.pop();
         frame.push_str(",\"cursor\":\"");

@@ -7,43 +7,24 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_query,
-    sql_types::{Array, BigInt, SmallInt, Text},
+    sql_types::{Array, BigInt, Binary, SmallInt, Text},
 };
 
-use super::dialect::Conn;
+use super::{dialect::Conn, statement::statement};
 use crate::rows::{CardRow, EarlierRow};
-
-#[derive(QueryableByName)]
-struct SeatRow {
-    #[diesel(sql_type = Uid)]
-    chat_id: ChatId,
-    #[diesel(sql_type = Text)]
-    role: String,
-    #[diesel(sql_type = Uid)]
-    id: UserId,
-    #[diesel(sql_type = Text)]
-    username: String,
-    #[diesel(sql_type = Text)]
-    display_name: String,
-}
 
 /// The role and card of each of these people in each of these chats, as far as they take part.
 pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    let rows: Vec<SeatRow> = sql_query(
+    Ok(statement::<(Uid, Text, (Uid, Text, Text))>(
         "SELECT p.chat_id, p.role, u.id, u.username, u.display_name \
-         FROM unnest($1, $2) AS w(chat_id, user_id) \
+         FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          JOIN users u ON u.id = w.user_id",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<Uid>, _>(users)
-    .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|r| (r.chat_id, r.role, CardRow { id: r.id, username: r.username, display_name: r.display_name }))
-        .collect())
+    .load(conn)?)
 }
 
 /// The messages that these senders sent under these client ids.
@@ -51,10 +32,10 @@ pub fn earlier(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Earlier
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let (users, clients): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(sql_query(
+    let (users, clients): (Vec<_>, Vec<_>) = wanted.iter().map(|(user, client)| (*user, (*client).to_owned())).unzip();
+    Ok(statement::<(Uid, Text, Uid, Binary)>(
         "SELECT m.sender_id, m.client_id, m.id, m.fingerprint \
-         FROM unnest($1, $2) AS w(sender_id, client_id) \
+         FROM unnest(?, ?) AS w(sender_id, client_id) \
          JOIN messages m ON m.sender_id = w.sender_id AND m.client_id = w.client_id",
     )
     .bind::<Array<Uid>, _>(users)
@@ -62,28 +43,19 @@ pub fn earlier(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Earlier
     .load(conn)?)
 }
 
-#[derive(QueryableByName)]
-struct ChatSeq {
-    #[diesel(sql_type = Uid)]
-    id: ChatId,
-    #[diesel(sql_type = BigInt)]
-    last_seq: i64,
-}
-
 /// Gives each chat room for `n` more messages and answers its new last `seq`.
 pub fn bump_seqs(conn: &mut Conn, wanted: &[(ChatId, i64)], now: Timestamp) -> Result<Vec<(ChatId, i64)>> {
     let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    let rows: Vec<ChatSeq> = sql_query(
-        "WITH w AS (SELECT * FROM unnest($1, $2) AS w(id, n)), \
+    Ok(statement::<(Uid, BigInt)>(
+        "WITH w AS (SELECT * FROM unnest(?, ?) AS w(id, n)), \
          held AS (SELECT c.id FROM chats c JOIN w USING (id) ORDER BY c.id FOR UPDATE) \
-         UPDATE chats c SET last_seq = c.last_seq + w.n, active_at = greatest(c.active_at, $3) \
+         UPDATE chats c SET last_seq = c.last_seq + w.n, active_at = greatest(c.active_at, ?) \
          FROM w JOIN held USING (id) WHERE c.id = w.id RETURNING c.id, c.last_seq",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<BigInt>, _>(counts)
     .bind::<Ts, _>(now)
-    .load(conn)?;
-    Ok(rows.into_iter().map(|r| (r.id, r.last_seq)).collect())
+    .load(conn)?)
 }
 
 /// Notes `n` more messages of one's own after the read mark.
@@ -92,9 +64,9 @@ pub fn count_own(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<()
     let users: Vec<_> = wanted.iter().map(|(_, user, _)| *user).collect();
     let counts: Vec<_> = wanted.iter().map(|(.., n)| *n).collect();
     // The chats' rows are held, so nobody else moves these.
-    sql_query(
+    statement::<()>(
         "UPDATE participants p SET own_after_read = p.own_after_read + w.n \
-         FROM unnest($1, $2, $3) AS w(chat_id, user_id, n) \
+         FROM unnest(?, ?, ?) AS w(chat_id, user_id, n) \
          WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
     )
     .bind::<Array<Uid>, _>(chats)
@@ -104,25 +76,16 @@ pub fn count_own(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<()
     Ok(())
 }
 
-#[derive(QueryableByName)]
-struct StreamHead {
-    #[diesel(sql_type = SmallInt)]
-    stream: i16,
-    #[diesel(sql_type = BigInt)]
-    head: i64,
-}
-
 /// Gives each stream room for `n` more changes and answers its new head.
 pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64)>> {
     let (streams, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    let rows: Vec<StreamHead> = sql_query(
-        "WITH w AS (SELECT * FROM unnest($1, $2) AS w(stream, n)), \
+    Ok(statement::<(SmallInt, BigInt)>(
+        "WITH w AS (SELECT * FROM unnest(?, ?) AS w(stream, n)), \
          held AS (SELECT s.stream FROM streams s JOIN w USING (stream) ORDER BY s.stream FOR UPDATE) \
          UPDATE streams s SET head = s.head + w.n FROM w JOIN held USING (stream) \
          WHERE s.stream = w.stream RETURNING s.stream, s.head",
     )
     .bind::<Array<SmallInt>, _>(streams)
     .bind::<Array<BigInt>, _>(counts)
-    .load(conn)?;
-    Ok(rows.into_iter().map(|r| (r.stream, r.head)).collect())
+    .load(conn)?)
 }

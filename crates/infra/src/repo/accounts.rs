@@ -39,7 +39,7 @@ impl Accounts for Repo {
             refresh::Outcome::SignedIn(signed_in) => Ok(*signed_in),
             refresh::Outcome::Refused { refusal, ended } => {
                 if let Some(session) = ended {
-                    self.parts.tokens.end(session, ctx.now);
+                    self.parts.memory.tokens.end(session, ctx.now);
                 }
                 Err(refusal.into())
             }
@@ -47,11 +47,11 @@ impl Accounts for Repo {
     }
 
     fn identify(&self, access: &str, now: Timestamp) -> Result<Identity> {
-        self.parts.tokens.identify(access, now)
+        self.parts.memory.tokens.identify(access, now)
     }
 
     async fn ticket(&self, ctx: &Ctx) -> Result<Ticket> {
-        tickets::issue(ctx, &self.parts.keys, &self.parts.tokens)
+        tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens)
     }
 
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
@@ -71,13 +71,23 @@ impl Accounts for Repo {
     }
 
     async fn me(&self, ctx: &Ctx) -> Result<Own> {
-        let user = ctx.user()?;
-        self.db.read(move |conn| profile::own(conn, user)).await
+        let (user, profiles) = (ctx.user()?, &self.parts.memory.profiles);
+        if let Some(own) = profiles.get(user) {
+            return Ok(own);
+        }
+        let may_keep = profiles.is_followed();
+        let own = self.db.read(move |conn| profile::own(conn, user)).await?;
+        if may_keep {
+            profiles.keep(&own);
+        }
+        Ok(own)
     }
 
     async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| profile::edit(tx, &ctx, version, patch)).await
+        let own = self.db.write(move |tx| profile::edit(tx, &ctx, version, patch)).await?;
+        self.parts.memory.profiles.keep(&own);
+        Ok(own)
     }
 
     async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>> {
@@ -101,23 +111,23 @@ impl Repo {
     async fn end(&self, ctx: &Ctx, only: Option<SessionId>) -> Result<()> {
         let caller = ctx.clone();
         for session in self.db.write(move |tx| sessions::end(tx, &caller, only)).await? {
-            self.parts.tokens.end(session, ctx.now);
+            self.parts.memory.tokens.end(session, ctx.now);
         }
         Ok(())
     }
 
     /// Refuses the sessions that were ended before this process started.
     pub(super) async fn remember_ended(&self, now: Timestamp) -> Result<()> {
-        let since = now.minus(self.parts.tokens.access_for());
+        let since = now.minus(self.parts.memory.tokens.access_for());
         for (session, ended_at) in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {
-            self.parts.tokens.end(session, ended_at);
+            self.parts.memory.tokens.end(session, ended_at);
         }
         Ok(())
     }
 
     fn mint(&self) -> sessions::Mint {
         sessions::Mint {
-            tokens: std::sync::Arc::clone(&self.parts.tokens),
+            tokens: std::sync::Arc::clone(&self.parts.memory.tokens),
             refresh_for: self.parts.options.refresh_for,
         }
     }

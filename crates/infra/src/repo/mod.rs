@@ -4,6 +4,7 @@
 
 mod accounts;
 mod db;
+mod fragment;
 mod journal;
 mod messaging;
 mod migrations;

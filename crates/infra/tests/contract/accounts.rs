@@ -177,4 +177,30 @@ on_both! {
         let cleared = accounts.edit_me(&world.by(&ada.access), None, patch(json!({"bio": null}))).await.unwrap();
         assert_eq!((cleared.version, cleared.bio, cleared.display_name.as_str()), (3, None, "Ada L."));
     }
+
+    async fn the_own_profile_is_fresh_on_every_node(world: World) {
+        let ada = world.register("ada").await;
+        let other = world.another_node().await;
+        let (mut here, mut there) = (world.store.follow().await.unwrap(), other.follow().await.unwrap());
+        let me = async |store: &clowder_infra::Store| {
+            let own = store.accounts.me(&world.by(&ada.access)).await.unwrap();
+            (own.version, own.display_name)
+        };
+        let edit = async |store: &clowder_infra::Store, name: &str| {
+            let patch = ProfilePatch::from_json(json!({"display_name": name})).unwrap();
+            store.accounts.edit_me(&world.by(&ada.access), None, patch).await.unwrap();
+        };
+        assert_eq!((me(&world.store).await, me(&other).await), ((1, "ada".into()), (1, "ada".into())));
+        edit(&world.store, "two").await;
+        assert_eq!(me(&world.store).await, (2, "two".into()), "the own edit at once");
+        assert_eq!(&*there.next().await.unwrap().name, "user.updated");
+        assert_eq!(me(&other).await, (2, "two".into()), "another's when the journal tells");
+        edit(&other, "three").await;
+        assert_eq!(&*here.next().await.unwrap().name, "user.updated");
+        assert_eq!(&*here.next().await.unwrap().name, "user.updated");
+        assert_eq!(me(&world.store).await, (3, "three".into()));
+        drop((here, there));
+        edit(&other, "four").await;
+        assert_eq!(me(&world.store).await, (4, "four".into()), "nothing is kept while nobody follows");
+    }
 }

@@ -51,11 +51,7 @@ impl Connection {
     }
 
     /// What a cursor is worth: where to go on, or why that cannot be.
-    async fn judge(
-        &self,
-        user: clowder_core::UserId,
-        cursor: &str,
-    ) -> Result<Result<Positions, &'static str>, Close> {
+    async fn judge(&self, user: clowder_core::UserId, cursor: &str) -> Result<Result<Positions, &'static str>, Close> {
         let Some(positions) = self.parts.hub.sealer.open(user, cursor) else { return Ok(Err("unknown")) };
         let extent = self.parts.hub.journal.extent().await.map_err(|_| Close::Fault)?;
         Ok(if extent.can_replay(&positions) { Ok(positions) } else { Err("expired") })

@@ -3,28 +3,27 @@
 use std::collections::HashMap;
 
 use clowder_core::{Card, ChatId, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Message, Status, refusals::CHAT_UNKNOWN};
-use diesel::{
-    dsl::{count_star, sql},
-    prelude::*,
-    sql_types::Bool,
-};
+use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Status, refusals::CHAT_UNKNOWN};
+use diesel::{dsl::count_star, prelude::*};
 
-use super::super::dialect::Conn;
+use super::super::{dialect::Conn, fragment::Condition};
 use crate::{
     rows::{CardRow, MessageRow},
     schema::{chats, messages, participants, users},
 };
 
 /// Whether everybody but its sender has read a message. The index over read marks answers it in one step.
-const READ_BY_ALL: &str = "(EXISTS (SELECT 1 FROM participants p WHERE p.chat_id = messages.chat_id \
-     AND p.user_id <> messages.sender_id) AND NOT EXISTS (SELECT 1 FROM participants p \
-     WHERE p.chat_id = messages.chat_id AND p.read_seq < messages.seq AND p.user_id <> messages.sender_id))";
+const READ_BY_ALL: Condition = Condition(
+    "(chats.participant_count > 1 AND NOT EXISTS (SELECT 1 FROM participants p \
+     WHERE p.chat_id = messages.chat_id AND p.read_seq < messages.seq AND p.user_id <> messages.sender_id))",
+);
 
 /// Whether a chat has messages of others after the read mark that are not deleted.
-const UNREAD: &str = "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
+const UNREAD: Condition = Condition(
+    "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
      FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
-     AND m.sender_id <> participants.user_id))";
+     AND m.sender_id <> participants.user_id))",
+);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = chats)]
@@ -35,6 +34,7 @@ struct ChatRow {
     description: Option<String>,
     participant_count: i64,
     last_seq: i64,
+    deleted_count: i64,
     created_at: Timestamp,
     active_at: Timestamp,
     version: i64,
@@ -48,22 +48,35 @@ struct SeatRow {
     own_after_read: i64,
 }
 
-type Seated = (ChatRow, SeatRow);
+/// A chat, the viewer's seat in it, and its last message with sender and whether all have read it.
+type Seated = (ChatRow, SeatRow, Option<MessageRow>, Option<CardRow>, bool);
+
+/// The chats of a viewer with all that one query can tell of them.
+macro_rules! seated {
+    ($viewer:expr) => {
+        participants::table
+            .inner_join(chats::table)
+            .left_join(messages::table.on(messages::chat_id.eq(chats::id).and(messages::seq.eq(chats::last_seq))))
+            .left_join(users::table.on(users::id.eq(messages::sender_id)))
+            .filter(participants::user_id.eq($viewer))
+            .select((
+                ChatRow::as_select(),
+                SeatRow::as_select(),
+                Option::<MessageRow>::as_select(),
+                Option::<CardRow>::as_select(),
+                READ_BY_ALL,
+            ))
+    };
+}
 
 pub fn list(conn: &mut Conn, viewer: UserId, filter: &ChatFilter, page: &PageRequest) -> Result<Page<Chat>> {
-    let mut query = participants::table
-        .inner_join(chats::table)
-        .filter(participants::user_id.eq(viewer))
-        .order((chats::active_at.desc(), chats::id.desc()))
-        .limit(page.fetch())
-        .select((ChatRow::as_select(), SeatRow::as_select()))
-        .into_boxed();
+    let mut query = seated!(viewer).order((chats::active_at.desc(), chats::id.desc())).limit(page.fetch()).into_boxed();
     if let Some(kind) = filter.kind {
         query = query.filter(chats::kind.eq(kind.as_str()));
     }
     match filter.unread {
-        Some(true) => query = query.filter(sql::<Bool>(UNREAD)),
-        Some(false) => query = query.filter(diesel::dsl::not(sql::<Bool>(UNREAD))),
+        Some(true) => query = query.filter(UNREAD),
+        Some(false) => query = query.filter(diesel::dsl::not(UNREAD)),
         None => {}
     }
     if let Some(cursor) = &page.cursor {
@@ -71,7 +84,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &ChatFilter, page: &PageReq
         query = query.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
     }
     let rows: Vec<Seated> = query.load(conn)?;
-    let page = Page::cut(rows, page, |(chat, _)| format!("{}.{}", chat.active_at.as_micros(), chat.id));
+    let page = Page::cut(rows, page, |(chat, ..)| format!("{}.{}", chat.active_at.as_micros(), chat.id));
     Ok(Page { items: views(conn, viewer, page.items)?, next_cursor: page.next_cursor })
 }
 
@@ -81,12 +94,7 @@ fn key(cursor: &str) -> Option<(Timestamp, ChatId)> {
 }
 
 pub fn one(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Chat> {
-    let seated: Option<Seated> = participants::table
-        .inner_join(chats::table)
-        .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
-        .select((ChatRow::as_select(), SeatRow::as_select()))
-        .first(conn)
-        .optional()?;
+    let seated: Option<Seated> = seated!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
     views(conn, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.pop().ok_or_else(|| CHAT_UNKNOWN.into())
 }
 
@@ -94,17 +102,20 @@ pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<ChatId>> {
     Ok(participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id).load(conn)?)
 }
 
-/// Adds to each chat what stands in other tables: three queries for any number of chats.
+/// Adds to each chat what only some need: the other person of a private chat, and how many unread ones are deleted.
 fn views(conn: &mut Conn, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>> {
-    let ids: Vec<ChatId> = rows.iter().map(|(chat, _)| chat.id).collect();
-    let private: Vec<ChatId> =
-        rows.iter().filter(|(chat, _)| chat.kind == ChatType::Private.as_str()).map(|(chat, _)| chat.id).collect();
-    let mut last = last_messages(conn, &ids)?;
+    let some = |wanted: fn(&ChatRow, &SeatRow) -> bool| -> Vec<ChatId> {
+        rows.iter().filter(|(chat, seat, ..)| wanted(chat, seat)).map(|(chat, ..)| chat.id).collect()
+    };
+    let private = some(|chat, _| chat.kind == ChatType::Private.as_str());
+    let maybe_deleted = some(|chat, seat| chat.deleted_count > 0 && chat.last_seq > seat.read_seq);
     let mut peers = peers(conn, viewer, &private)?;
-    let deleted = deleted_unread(conn, viewer, &ids)?;
+    let deleted = deleted_unread(conn, viewer, &maybe_deleted)?;
     rows.into_iter()
-        .map(|(chat, seat)| {
+        .map(|(chat, seat, last, sender, read)| {
             let gone = deleted.get(&chat.id).copied().unwrap_or(0);
+            let status = if read { Status::Read } else { Status::Sent };
+            let last = last.zip(sender).map(|(row, sender)| row.message(sender, status));
             Ok(Chat {
                 id: chat.id,
                 kind: ChatType::parse_word(&chat.kind)?,
@@ -116,26 +127,11 @@ fn views(conn: &mut Conn, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>
                 read_seq: seat.read_seq,
                 unread_count: chat.last_seq - seat.read_seq - seat.own_after_read - gone,
                 last_seq: chat.last_seq,
-                last_message: last.remove(&chat.id),
+                last_message: last.transpose()?,
                 created_at: chat.created_at,
                 active_at: chat.active_at,
                 version: chat.version,
             })
-        })
-        .collect()
-}
-
-fn last_messages(conn: &mut Conn, ids: &[ChatId]) -> Result<HashMap<ChatId, Message>> {
-    let rows: Vec<(MessageRow, CardRow, bool)> = messages::table
-        .inner_join(chats::table)
-        .inner_join(users::table)
-        .filter(chats::id.eq_any(ids).and(messages::seq.eq(chats::last_seq)))
-        .select((MessageRow::as_select(), CardRow::as_select(), sql::<Bool>(READ_BY_ALL)))
-        .load(conn)?;
-    rows.into_iter()
-        .map(|(row, sender, read)| {
-            let status = if read { Status::Read } else { Status::Sent };
-            Ok((row.chat_id, row.message(sender, status)?))
         })
         .collect()
 }
@@ -154,6 +150,9 @@ fn peers(conn: &mut Conn, viewer: UserId, private: &[ChatId]) -> Result<HashMap<
 
 /// How many messages of others after the read mark are deleted: they do not count as unread.
 fn deleted_unread(conn: &mut Conn, viewer: UserId, ids: &[ChatId]) -> Result<HashMap<ChatId, i64>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let unread = messages::chat_id
         .eq(participants::chat_id)
         .and(messages::seq.gt(participants::read_seq))

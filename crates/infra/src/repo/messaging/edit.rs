@@ -11,7 +11,7 @@ use super::{
     super::{db::Tx, dialect, journal},
     messages,
 };
-use crate::schema::{message_edits, messages as table};
+use crate::schema::{chats, message_edits, messages as table};
 
 pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>, patch: MessagePatch) -> Result<Message> {
     let (before, facts) = locked(tx, ctx, id)?;
@@ -52,6 +52,9 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>) -
             table::deleted_by.eq(deleted.deleted_by),
             table::version.eq(after.version),
         ))
+        .execute(tx.conn)?;
+    diesel::update(chats::table.find(deleted.chat_id))
+        .set(chats::deleted_count.eq(chats::deleted_count + 1))
         .execute(tx.conn)?;
     diesel::delete(message_edits::table.filter(message_edits::message_id.eq(id))).execute(tx.conn)?;
     // What a resuming client would be told is the message without its text.

@@ -55,6 +55,7 @@ fn insert(conn: &mut Conn, founding: &Founding) -> Result<bool> {
             table::pair.eq(founding.pair.map(Pair::to_bytes)),
             table::participant_count.eq(founding.seats.len() as i64),
             table::last_seq.eq(0),
+            table::deleted_count.eq(0),
             table::created_at.eq(founding.at),
             table::active_at.eq(founding.at),
             table::version.eq(1),

@@ -26,7 +26,7 @@ use super::{
     },
     messages,
 };
-use crate::{feed::Feed, keys::Keys, rows::MessageRow, schema::messages as table};
+use crate::{feed::Feed, keys::Keys, rows::NewMessageRow, schema::messages as table};
 
 /// One message on its way.
 pub struct Line {
@@ -201,13 +201,8 @@ fn say(tx: &mut Tx<'_>, lines: &[Line]) -> Result<Vec<Said>> {
         return Ok(said);
     }
     number(tx.conn, lines, &mut accepted)?;
-    let rows: Vec<_> = accepted
-        .iter()
-        .map(|(index, message)| {
-            let print = message.client_id.is_some().then(|| lines[*index].fingerprint.to_vec());
-            MessageRow::new(message, print)
-        })
-        .collect();
+    let rows: Vec<_> =
+        accepted.iter().map(|(index, message)| NewMessageRow::new(message, &lines[*index].fingerprint)).collect();
     diesel::insert_into(table::table).values(&rows).execute(tx.conn)?;
     let changes: Vec<_> = accepted
         .into_iter()
