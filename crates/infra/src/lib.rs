@@ -2,7 +2,7 @@
 //!
 //! [`Store::open`] takes a URL and gives the ports of all domains. PostgreSQL and SQLite are always both compiled:
 //! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per
-//! database, by [`pg`] and by [`lite`]. What differs between the two is a function of the same name in both dialects.
+//! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
 
 pub mod feed;
 pub mod hasher;

@@ -98,11 +98,13 @@ impl Connection {
         let (identity, cursor) = match identity {
             Some(identity) => (identity, cursor),
             None => {
-                let (identity, own) = timeout(AUTH_WITHIN, self.auth()).await.unwrap_or(Err(Close::NoAuthInTime))?;
+                let authenticated = Box::pin(timeout(AUTH_WITHIN, self.auth()));
+                let (identity, own) = authenticated.await.unwrap_or(Err(Close::NoAuthInTime))?;
                 (identity, own.or(cursor))
             }
         };
-        let mut bound = self.greet(identity, cursor).await?;
+        // What is over after a moment is boxed: thousands of idle sockets need not keep room for it.
+        let mut bound = Box::pin(self.greet(identity, cursor)).await?;
         let outlet = Arc::clone(&bound.outlet);
         let mut work: Option<Work> = None;
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
