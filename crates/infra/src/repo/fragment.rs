@@ -1,35 +1,43 @@
-//! A condition in plain SQL that is the same on both databases. Unlike diesel's `sql`, its text is a constant, so the
+//! An expression in plain SQL that is the same on both databases. Unlike diesel's `sql`, its text is a constant, so the
 //! statement around it is prepared once.
+
+use std::marker::PhantomData;
 
 use diesel::{
     AppearsOnTable, Expression, QueryResult, SelectableExpression,
     backend::Backend,
-    expression::{ValidGrouping, is_aggregate},
+    expression::{TypedExpressionType, ValidGrouping, is_aggregate},
     query_builder::{AstPass, QueryFragment, QueryId},
-    sql_types::Bool,
+    sql_types::SingleValue,
 };
 
 #[derive(Debug, Clone, Copy)]
-pub struct Condition(pub &'static str);
+pub struct Fragment<ST>(&'static str, PhantomData<ST>);
 
-impl Expression for Condition {
-    type SqlType = Bool;
+impl<ST> Fragment<ST> {
+    pub const fn new(sql: &'static str) -> Self {
+        Self(sql, PhantomData)
+    }
 }
 
-impl<T> AppearsOnTable<T> for Condition {}
-impl<T> SelectableExpression<T> for Condition {}
+impl<ST: SingleValue + TypedExpressionType> Expression for Fragment<ST> {
+    type SqlType = ST;
+}
 
-impl ValidGrouping<()> for Condition {
+impl<ST, T> AppearsOnTable<T> for Fragment<ST> where Self: Expression {}
+impl<ST, T> SelectableExpression<T> for Fragment<ST> where Self: Expression {}
+
+impl<ST> ValidGrouping<()> for Fragment<ST> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl QueryId for Condition {
+impl<ST> QueryId for Fragment<ST> {
     type QueryId = ();
     /// The text is the key of the cache.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<DB: Backend> QueryFragment<DB> for Condition {
+impl<ST, DB: Backend> QueryFragment<DB> for Fragment<ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(self.0);
         Ok(())

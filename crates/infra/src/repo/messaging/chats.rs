@@ -2,24 +2,24 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{Card, ChatId, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Status, refusals::CHAT_UNKNOWN};
-use diesel::{dsl::count_star, prelude::*};
+use clowder_core::{Card, ChatId, Error, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Message, MessageType, Status, refusals::CHAT_UNKNOWN};
+use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
-use super::super::{dialect::Conn, fragment::Condition};
+use super::super::{dialect::Conn, fragment::Fragment};
 use crate::{
-    rows::{CardRow, MessageRow},
+    rows::CardRow,
     schema::{chats, messages, participants, users},
 };
 
 /// Whether everybody but its sender has read a message. The index over read marks answers it in one step.
-const READ_BY_ALL: Condition = Condition(
+const READ_BY_ALL: Fragment<Bool> = Fragment::new(
     "(chats.participant_count > 1 AND NOT EXISTS (SELECT 1 FROM participants p \
      WHERE p.chat_id = messages.chat_id AND p.read_seq < messages.seq AND p.user_id <> messages.sender_id))",
 );
 
 /// Whether a chat has messages of others after the read mark that are not deleted.
-const UNREAD: Condition = Condition(
+const UNREAD: Fragment<Bool> = Fragment::new(
     "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
      FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
      AND m.sender_id <> participants.user_id))",
@@ -48,8 +48,41 @@ struct SeatRow {
     own_after_read: i64,
 }
 
+/// The last message of a chat, without what is known already: the chat, its `seq` and its sender.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = messages)]
+struct LastRow {
+    id: MessageId,
+    kind: String,
+    content: Option<String>,
+    client_id: Option<String>,
+    created_at: Timestamp,
+    edited_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    version: i64,
+}
+
+impl LastRow {
+    fn message(self, chat: &ChatRow, sender: CardRow, status: Status) -> Result<Message> {
+        Ok(Message {
+            id: self.id,
+            chat_id: chat.id,
+            seq: chat.last_seq,
+            kind: MessageType::parse_word(&self.kind)?,
+            sender: sender.into(),
+            content: self.content,
+            status,
+            client_id: self.client_id,
+            created_at: self.created_at,
+            edited_at: self.edited_at,
+            deleted_at: self.deleted_at,
+            version: self.version,
+        })
+    }
+}
+
 /// A chat, the viewer's seat in it, and its last message with sender and whether all have read it.
-type Seated = (ChatRow, SeatRow, Option<MessageRow>, Option<CardRow>, bool);
+type Seated = (ChatRow, SeatRow, Option<LastRow>, Option<CardRow>, bool);
 
 /// The chats of a viewer with all that one query can tell of them.
 macro_rules! seated {
@@ -62,7 +95,7 @@ macro_rules! seated {
             .select((
                 ChatRow::as_select(),
                 SeatRow::as_select(),
-                Option::<MessageRow>::as_select(),
+                Option::<LastRow>::as_select(),
                 Option::<CardRow>::as_select(),
                 READ_BY_ALL,
             ))
@@ -115,7 +148,7 @@ fn views(conn: &mut Conn, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>
         .map(|(chat, seat, last, sender, read)| {
             let gone = deleted.get(&chat.id).copied().unwrap_or(0);
             let status = if read { Status::Read } else { Status::Sent };
-            let last = last.zip(sender).map(|(row, sender)| row.message(sender, status));
+            let last = last.zip(sender).map(|(row, sender)| row.message(&chat, sender, status));
             Ok(Chat {
                 id: chat.id,
                 kind: ChatType::parse_word(&chat.kind)?,

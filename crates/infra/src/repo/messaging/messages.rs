@@ -1,39 +1,59 @@
 //! Reading messages.
 
-use clowder_core::{ChatId, MessageId, Page, Result, UserId, Word};
+use clowder_core::{ChatId, MessageId, Page, Result, UserId, Word, sql::Uid};
 use clowder_messaging::{
     ChatRole, Edit, Message, Status, Window,
     edit::EditFacts,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Nullable},
+};
 
-use super::super::dialect::Conn;
+use super::super::{dialect::Conn, fragment::Fragment};
 use crate::{
     rows::{CardRow, MessageRow},
     schema::{message_edits, messages, participants, users},
 };
 
-/// The two lowest read marks of a chat: enough to say of any message whether all but its sender have read it.
-pub struct Laggards(Vec<(UserId, i64)>);
+/// The lowest two read marks of a chat: enough to say of any message whether all but its sender have read it.
+const SLOWEST: Fragment<Nullable<Uid>> = Fragment::new(
+    "(SELECT p.user_id FROM participants p WHERE p.chat_id = participants.chat_id ORDER BY p.read_seq, p.user_id LIMIT 1)",
+);
+const SLOWEST_SEQ: Fragment<Nullable<BigInt>> = Fragment::new(
+    "(SELECT p.read_seq FROM participants p WHERE p.chat_id = participants.chat_id ORDER BY p.read_seq LIMIT 1)",
+);
+const SECOND_SEQ: Fragment<Nullable<BigInt>> = Fragment::new(
+    "(SELECT p.read_seq FROM participants p WHERE p.chat_id = participants.chat_id ORDER BY p.read_seq LIMIT 1 OFFSET 1)",
+);
 
-impl Laggards {
-    pub fn of(conn: &mut Conn, chat: ChatId) -> Result<Self> {
-        Ok(Self(
-            participants::table
-                .filter(participants::chat_id.eq(chat))
-                .order(participants::read_seq)
-                .limit(2)
-                .select((participants::user_id, participants::read_seq))
-                .load(conn)?,
-        ))
+/// A viewer's part in a chat, and how far those have read who have read least.
+pub struct Seat {
+    pub role: ChatRole,
+    slowest: Option<UserId>,
+    slowest_seq: Option<i64>,
+    second_seq: Option<i64>,
+}
+
+impl Seat {
+    /// `None` for strangers and for chats that do not exist.
+    pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
+        type Row = (String, Option<UserId>, Option<i64>, Option<i64>);
+        let row: Option<Row> = participants::table
+            .find((chat, viewer))
+            .select((participants::role, SLOWEST, SLOWEST_SEQ, SECOND_SEQ))
+            .first(conn)
+            .optional()?;
+        row.map(|(role, slowest, slowest_seq, second_seq)| {
+            Ok(Self { role: ChatRole::parse_word(&role)?, slowest, slowest_seq, second_seq })
+        })
+        .transpose()
     }
 
     fn status(&self, sender: UserId, seq: i64) -> Status {
-        match self.0.iter().find(|(user, _)| *user != sender) {
-            Some((_, read_seq)) if *read_seq >= seq => Status::Read,
-            _ => Status::Sent,
-        }
+        let others = if self.slowest == Some(sender) { self.second_seq } else { self.slowest_seq };
+        if others.is_some_and(|read| read >= seq) { Status::Read } else { Status::Sent }
     }
 
     fn message(&self, (row, sender): (MessageRow, CardRow)) -> Result<Message> {
@@ -42,15 +62,8 @@ impl Laggards {
     }
 }
 
-pub fn role(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<Option<ChatRole>> {
-    let role: Option<String> =
-        participants::table.find((chat, user)).select(participants::role).first(conn).optional()?;
-    role.map(|role| ChatRole::parse_word(&role)).transpose()
-}
-
 pub fn page(conn: &mut Conn, viewer: UserId, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
-    role(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
-    let laggards = Laggards::of(conn, chat)?;
+    let seat = Seat::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     let limit = i64::from(limit);
     let (rows, more) = match window {
         Window::Before(seq) => older(conn, chat, seq, limit)?,
@@ -63,7 +76,7 @@ pub fn page(conn: &mut Conn, viewer: UserId, chat: ChatId, window: Window, limit
             (rows, more)
         }
     };
-    let items = rows.into_iter().map(|row| laggards.message(row)).collect::<Result<Vec<_>>>()?;
+    let items = rows.into_iter().map(|row| seat.message(row)).collect::<Result<Vec<_>>>()?;
     // The next page goes on from here, in the same direction.
     let next_cursor = items.last().filter(|_| more).map(|last| last.seq.to_string());
     Ok(Page { items, next_cursor })
@@ -99,7 +112,7 @@ fn cut(mut rows: Vec<(MessageRow, CardRow)>, limit: i64) -> Rows {
     (rows, more)
 }
 
-/// A message with the viewer's part in its chat; `message.unknown` when there is none.
+/// A message with the viewer's part in its chat.
 pub fn facts(conn: &mut Conn, viewer: UserId, id: MessageId) -> Result<EditFacts> {
     let found: Option<(MessageRow, CardRow)> = messages::table
         .inner_join(users::table)
@@ -108,9 +121,10 @@ pub fn facts(conn: &mut Conn, viewer: UserId, id: MessageId) -> Result<EditFacts
         .first(conn)
         .optional()?;
     let (row, sender) = found.ok_or(MESSAGE_UNKNOWN)?;
-    let role = role(conn, row.chat_id, viewer)?;
-    let laggards = Laggards::of(conn, row.chat_id)?;
-    Ok(EditFacts { message: laggards.message((row, sender))?, role })
+    Ok(match Seat::of(conn, row.chat_id, viewer)? {
+        Some(seat) => EditFacts { message: seat.message((row, sender))?, role: Some(seat.role) },
+        None => EditFacts { message: row.message(sender, Status::Sent)?, role: None },
+    })
 }
 
 pub fn one(conn: &mut Conn, viewer: UserId, id: MessageId) -> Result<Message> {

@@ -1,0 +1,131 @@
+//! What the store does without HTTP: durable sends with and without group commit, and pages of 50, on one database.
+//!
+//!     cargo bench -p clowder-infra --bench store -- URL [SECONDS]
+//!
+//! Prints one JSON line per figure, of the form that `bench/ratios.py` reads.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark may be blunt, and measures time")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clowder_accounts::{NewAccount, SignedIn};
+use clowder_core::{Actor, ChatId, Ctx, Input, Timestamp};
+use clowder_infra::{DatabaseUrl, Options, Store};
+use clowder_messaging::{NewChat, NewMessage, Window};
+use serde_json::json;
+
+const SENDERS: usize = 64;
+const READERS: usize = 16;
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let Some(url) = arguments.next() else { return println!("give me a database URL") };
+    let seconds = arguments.next().map_or(4, |seconds| seconds.parse().unwrap());
+    let url = DatabaseUrl::parse(&url).unwrap();
+    Store::migrate(&url).unwrap();
+    for (workload, batch) in [("w4", 256), ("w4-unbatched", 1)] {
+        let options =
+            Options { bcrypt_cost: 4, batch, ..Options::new(url.clone(), "a secret of thirty-two characters") };
+        let bench = Bench::new(Store::open(options, now()).await.unwrap(), &url).await;
+        bench.measure(workload, SENDERS, seconds, Bench::send).await;
+        if batch > 1 {
+            bench.fill().await;
+            bench.measure("w3", READERS, seconds, Bench::page).await;
+        }
+    }
+}
+
+struct Bench {
+    store: Store,
+    name: &'static str,
+    seats: Vec<(SignedIn, ChatId)>,
+}
+
+impl Bench {
+    /// 64 people, each in a chat of their own with one other, as the load generator has them.
+    async fn new(store: Store, url: &DatabaseUrl) -> Arc<Self> {
+        let mut people: Vec<SignedIn> = Vec::new();
+        for n in 0..=SENDERS {
+            let name = format!("p{}x{n}", now().as_micros());
+            let new = json!({"username": name, "email": format!("{name}@x.org"), "password": "correct horse"});
+            let ctx = Ctx::new(Actor::Nobody, now(), "bench");
+            people.push(store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await.unwrap());
+        }
+        let last = people.pop().unwrap();
+        let mut seats = Vec::new();
+        for person in people {
+            let new = json!({"type": "private", "participant_ids": [last.user.id]});
+            let ctx = by(&store, &person);
+            let chat = store.messaging.create_chat(&ctx, NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
+            seats.push((person, chat.id));
+        }
+        let name = if url.is_embedded() { "store-sqlite" } else { "store-postgres" };
+        Arc::new(Self { store, name, seats })
+    }
+
+    async fn send(self: Arc<Self>, who: usize) {
+        let (person, chat) = &self.seats[who % self.seats.len()];
+        let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
+        let new = NewMessage::from_json(json!({"content": text})).unwrap();
+        self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
+    }
+
+    async fn page(self: Arc<Self>, who: usize) {
+        let (person, chat) = &self.seats[who % self.seats.len()];
+        let page = self.store.messaging.messages(&by(&self.store, person), *chat, Window::NEWEST, 50).await.unwrap();
+        assert_eq!(page.items.len(), 50);
+    }
+
+    /// At least a page in every chat.
+    async fn fill(self: &Arc<Self>) {
+        for _ in 0..60 {
+            let sends: Vec<_> = (0..SENDERS).map(|who| tokio::spawn(Arc::clone(self).send(who))).collect();
+            for send in sends {
+                send.await.unwrap();
+            }
+        }
+    }
+
+    async fn measure<F>(self: &Arc<Self>, workload: &str, clients: usize, seconds: u64, call: fn(Arc<Self>, usize) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..clients)
+            .map(|who| {
+                let (bench, done, stop) = (Arc::clone(self), Arc::clone(&done), Arc::clone(&stop));
+                tokio::spawn(async move {
+                    while !stop.load(Ordering::Relaxed) {
+                        call(Arc::clone(&bench), who).await;
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (before, start) = (done.load(Ordering::Relaxed), Instant::now());
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let rate = (done.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64();
+        stop.store(true, Ordering::Relaxed);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        println!("{}", json!({"peer": self.name, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0}));
+    }
+}
+
+fn by(store: &Store, who: &SignedIn) -> Ctx {
+    let now = now();
+    Ctx::new(store.accounts.identify(&who.access, now).unwrap().actor, now, "bench")
+}
+
+fn now() -> Timestamp {
+    jiff::Timestamp::now().into()
+}
