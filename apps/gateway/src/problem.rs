@@ -102,7 +102,7 @@ impl Problem {
         self
     }
 
-    fn errors(mut self, errors: Vec<FieldError>) -> Self {
+    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }

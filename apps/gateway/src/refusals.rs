@@ -36,6 +36,7 @@ pub const INTERNAL: Failure =
     failure(500, "internal", "Something went wrong on our side; the request id helps to find it");
 pub const UNAVAILABLE: Failure =
     failure(503, "unavailable", "Not available just now; try again after Retry-After seconds");
+pub const NOT_READY: Failure = failure(503, "not_ready", "This node should not be given work; `errors` says why");
 
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Failure] = &[
@@ -56,4 +57,5 @@ pub const ALL: &[Failure] = &[
     TOO_MANY,
     INTERNAL,
     UNAVAILABLE,
+    NOT_READY,
 ];

@@ -21,7 +21,7 @@ use crate::{
         problems::{self, Problems},
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
     },
-    refusals::UPGRADE_REQUIRED,
+    refusals::{NOT_READY, UPGRADE_REQUIRED},
     ws,
 };
 
@@ -214,7 +214,7 @@ fn operation() -> Vec<Endpoint> {
             .public()
             .any_host()
             .gives::<Health>(200, "It should")
-            .gives::<Health>(503, "It should not: something it stands on fails, or it is stopping"),
+            .fails(&[NOT_READY]),
         get("/api/health", health::report)
             .says("Ask how it is, for people")
             .public()

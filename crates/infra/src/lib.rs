@@ -13,6 +13,7 @@ mod pg;
 mod profiles;
 mod rows;
 mod schema;
+mod statement;
 pub mod store;
 pub mod tokens;
 pub mod url;

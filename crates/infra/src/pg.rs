@@ -5,4 +5,3 @@ mod dialect;
 #[path = "repo/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one set of queries, compiled once per database")]
 pub mod repo;
-mod statement;

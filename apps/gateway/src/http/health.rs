@@ -1,10 +1,16 @@
 //! Whether this process lives, and whether it should be given work.
 
 use actix_web::{HttpResponse, web::Data};
+use clowder_core::text::Flaw;
 use clowder_infra::{Check, Upkeep};
 use serde::Serialize;
 
-use crate::{problem::Answer, stop::Stop};
+use crate::{
+    answer::Shown,
+    problem::{Answer, Problem},
+    refusals,
+    stop::Stop,
+};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Health {
@@ -39,17 +45,18 @@ pub async fn live() -> Answer<HttpResponse> {
     Ok(HttpResponse::Ok().json(Health::of(Vec::new())))
 }
 
-/// A load balancer sends no work while this is 503.
-pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<HttpResponse> {
+/// A load balancer sends no work while this is 503; `errors` then says which checks fail.
+pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<Health>> {
     let mut checks = upkeep.check().await;
     if stop.is_stopping() {
         checks.push(Check { name: "process", ok: false, detail: "is stopping".to_owned() });
     }
-    let health = Health::of(checks);
-    Ok(match health.status {
-        "ok" => HttpResponse::Ok().json(health),
-        _ => HttpResponse::ServiceUnavailable().insert_header(("Retry-After", 1)).json(health),
-    })
+    if checks.iter().all(|check| check.ok) {
+        return Ok(Shown(Health::of(checks)));
+    }
+    let failing = checks.into_iter().filter(|check| !check.ok);
+    let errors = failing.map(|check| Flaw::new("failing", check.detail).at(check.name)).collect();
+    Err(Problem::new(refusals::NOT_READY).errors(errors).retry_after(1))
 }
 
 /// The same for people: always 200, whatever it says.

@@ -1,12 +1,20 @@
 //! The statements of the hottest path. On SQLite a statement costs no round trip: one per row, prepared once.
 
-use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId};
-use diesel::prelude::*;
+use clowder_core::{
+    ChatId, MessageId, Result, Timestamp, UserId,
+    sql::{Ts, Uid},
+};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, SmallInt},
+    sqlite::Sqlite,
+};
 
 use super::dialect::Conn;
 use crate::{
-    rows::{CardRow, EarlierRow},
-    schema::{chats, messages, participants, streams, users},
+    rows::{CardRow, EarlierRow, JournalRow, NewMessageRow},
+    schema::{journal, messages, participants, users},
+    statement::statement,
 };
 
 /// The role and card of each of these people in each of these chats, as far as they take part.
@@ -48,11 +56,14 @@ pub fn bump_seqs(conn: &mut Conn, wanted: &[(ChatId, i64)], now: Timestamp) -> R
     wanted
         .iter()
         .map(|(chat, n)| {
-            let last = diesel::update(chats::table.find(chat))
-                .set((chats::last_seq.eq(chats::last_seq + n), chats::active_at.eq(now)))
-                .returning(chats::last_seq)
-                .get_result(conn)?;
-            Ok((*chat, last))
+            let last = statement::<(BigInt,), Sqlite>(
+                "UPDATE chats SET last_seq = last_seq + ?, active_at = max(active_at, ?) WHERE id = ? RETURNING last_seq",
+            )
+            .bind::<BigInt, _>(*n)
+            .bind::<Ts, _>(now)
+            .bind::<Uid, _>(*chat)
+            .get_result::<(i64,)>(conn)?;
+            Ok((*chat, last.0))
         })
         .collect()
 }
@@ -60,9 +71,13 @@ pub fn bump_seqs(conn: &mut Conn, wanted: &[(ChatId, i64)], now: Timestamp) -> R
 /// Notes `n` more messages of one's own after the read mark.
 pub fn count_own(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<()> {
     for (chat, user, n) in wanted {
-        diesel::update(participants::table.find((chat, user)))
-            .set(participants::own_after_read.eq(participants::own_after_read + n))
-            .execute(conn)?;
+        statement::<(), Sqlite>(
+            "UPDATE participants SET own_after_read = own_after_read + ? WHERE chat_id = ? AND user_id = ?",
+        )
+        .bind::<BigInt, _>(*n)
+        .bind::<Uid, _>(*chat)
+        .bind::<Uid, _>(*user)
+        .execute(conn)?;
     }
     Ok(())
 }
@@ -72,11 +87,26 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
     wanted
         .iter()
         .map(|(stream, n)| {
-            let head = diesel::update(streams::table.find(stream))
-                .set(streams::head.eq(streams::head + n))
-                .returning(streams::head)
-                .get_result(conn)?;
-            Ok((*stream, head))
+            let head =
+                statement::<(BigInt,), Sqlite>("UPDATE streams SET head = head + ? WHERE stream = ? RETURNING head")
+                    .bind::<BigInt, _>(*n)
+                    .bind::<SmallInt, _>(*stream)
+                    .get_result::<(i64,)>(conn)?;
+            Ok((*stream, head.0))
         })
         .collect()
+}
+
+pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>]) -> Result<()> {
+    for row in rows {
+        diesel::insert_into(messages::table).values(row).execute(conn)?;
+    }
+    Ok(())
+}
+
+pub fn insert_changes(conn: &mut Conn, rows: &[JournalRow]) -> Result<()> {
+    for row in rows {
+        diesel::insert_into(journal::table).values(row).execute(conn)?;
+    }
+    Ok(())
 }

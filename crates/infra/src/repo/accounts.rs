@@ -12,17 +12,20 @@ use clowder_accounts::{
     refusals::CREDENTIALS_INVALID,
 };
 use clowder_core::{Ctx, Result, SessionId, Timestamp};
+use tracing::instrument;
 
 use super::Repo;
 
 #[async_trait]
 impl Accounts for Repo {
+    #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<SignedIn> {
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
         let (mint, caller) = (self.mint(), ctx.clone());
         self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, new, password)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn> {
         let name = login.username.clone();
         let found = self.db.read(move |conn| sessions::credentials(conn, name.as_str())).await?;
@@ -33,6 +36,7 @@ impl Accounts for Repo {
         self.db.write(move |tx| sessions::open(tx, &ctx, &mint, user, login.device_name)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn refresh(&self, ctx: &Ctx, token: RefreshToken) -> Result<SignedIn> {
         let (mint, caller) = (self.mint(), ctx.clone());
         match self.db.write(move |tx| refresh::refresh(tx, &caller, &mint, &token)).await? {
@@ -50,10 +54,12 @@ impl Accounts for Repo {
         self.parts.memory.tokens.identify(access, now)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn ticket(&self, ctx: &Ctx) -> Result<Ticket> {
         tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
         let ticket = tickets::read(ctx, &self.parts.keys, ticket)?;
         let identity = self.identify(&ticket.access, ctx.now)?;
@@ -62,14 +68,17 @@ impl Accounts for Repo {
         Ok(identity)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn logout(&self, ctx: &Ctx) -> Result<()> {
         self.end_session(ctx, ctx.session()?).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn logout_all(&self, ctx: &Ctx) -> Result<()> {
         self.end(ctx, None).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn me(&self, ctx: &Ctx) -> Result<Own> {
         let (user, profiles) = (ctx.user()?, &self.parts.memory.profiles);
         if let Some(own) = profiles.get(user) {
@@ -83,6 +92,7 @@ impl Accounts for Repo {
         Ok(own)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own> {
         let ctx = ctx.clone();
         let own = self.db.write(move |tx| profile::edit(tx, &ctx, version, patch)).await?;
@@ -90,16 +100,19 @@ impl Accounts for Repo {
         Ok(own)
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>> {
         let ctx = ctx.clone();
         self.db.read(move |conn| sessions::list(conn, &ctx)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session> {
         let ctx = ctx.clone();
         self.db.write(move |tx| sessions::name(tx, &ctx, session, patch)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()> {
         self.end(ctx, Some(session)).await
     }

@@ -71,8 +71,7 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
         });
         tx.recorded.push(recorded);
     }
-    diesel::insert_into(journal::table).values(&rows).execute(tx.conn)?;
-    Ok(())
+    batch::insert_changes(tx.conn, &rows)
 }
 
 /// Replaces what the journal says about a thing, where what it said must not be known any more.

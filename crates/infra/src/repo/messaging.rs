@@ -12,26 +12,31 @@ use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
+use tracing::instrument;
 
 use super::Repo;
 
 #[async_trait]
 impl Messaging for Repo {
+    #[instrument(level = "debug", skip_all)]
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
         let caller = ctx.clone();
         self.db.create(ctx, move |tx| found::found(tx, &caller, new)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn chats(&self, ctx: &Ctx, filter: ChatFilter, page: PageRequest) -> Result<Page<Chat>> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| chats::list(conn, viewer, &filter, &page)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| chats::one(conn, viewer, chat)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
         let line = send::Line::new(ctx, chat, new, &self.parts.keys)?;
         match ctx.once {
@@ -40,36 +45,43 @@ impl Messaging for Repo {
         }
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| messages::page(conn, viewer, chat, window, limit)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| messages::one(conn, viewer, message)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn edit(&self, ctx: &Ctx, message: MessageId, version: Option<i64>, patch: MessagePatch) -> Result<Message> {
         let ctx = ctx.clone();
         self.db.write(move |tx| edit::edit(tx, &ctx, message, version, patch)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<i64>) -> Result<Deleted> {
         let ctx = ctx.clone();
         self.db.write(move |tx| edit::delete(tx, &ctx, message, version)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn history(&self, ctx: &Ctx, message: MessageId) -> Result<Vec<Edit>> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| messages::history(conn, viewer, message)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
         let ctx = ctx.clone();
         self.db.write(move |tx| read::read(tx, &ctx, chat, new)).await
     }
 
+    #[instrument(level = "debug", skip_all)]
     async fn followed(&self, user: UserId) -> Result<Vec<ChatId>> {
         self.db.read(move |conn| chats::followed(conn, user)).await
     }

@@ -14,13 +14,16 @@ use crate::{
 impl Upkeep for Repo {
     async fn check(&self) -> Vec<Check> {
         let schema = self.db.read(pending_on).await;
+        if let Err(error) = &schema {
+            tracing::warn!(%error, "the database does not answer");
+        }
         let (write, read) = self.db.waiting();
         let room = self.parts.options.queue / 2;
         vec![
             Check {
                 name: "database",
                 ok: schema.is_ok(),
-                detail: schema.as_ref().map_or_else(ToString::to_string, |_| dialect::NAME.to_owned()),
+                detail: if schema.is_ok() { dialect::NAME } else { "does not answer" }.to_owned(),
             },
             Check {
                 name: "migrations",

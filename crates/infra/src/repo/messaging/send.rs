@@ -14,7 +14,6 @@ use clowder_messaging::{
     Change, ChatRole, Made, Message, NewMessage,
     send::{Fingerprint, SendFacts, Verdict, decide},
 };
-use diesel::prelude::*;
 use tokio::sync::oneshot;
 
 use super::{
@@ -26,7 +25,7 @@ use super::{
     },
     messages,
 };
-use crate::{feed::Feed, keys::Keys, rows::NewMessageRow, schema::messages as table};
+use crate::{feed::Feed, keys::Keys, rows::NewMessageRow};
 
 /// One message on its way.
 pub struct Line {
@@ -203,7 +202,7 @@ fn say(tx: &mut Tx<'_>, lines: &[Line]) -> Result<Vec<Said>> {
     number(tx.conn, lines, &mut accepted)?;
     let rows: Vec<_> =
         accepted.iter().map(|(index, message)| NewMessageRow::new(message, &lines[*index].fingerprint)).collect();
-    diesel::insert_into(table::table).values(&rows).execute(tx.conn)?;
+    batch::insert_messages(tx.conn, &rows)?;
     let changes: Vec<_> = accepted
         .into_iter()
         .map(|(index, message)| {
