@@ -25,11 +25,12 @@ def read(path):
     rows = defaultdict(list)
     for line in open(path):
         row = json.loads(line)
-        row["p50"], row["p99"] = row["latency_ms"]["p50"], row["latency_ms"]["p99"]
+        if "latency_ms" in row:
+            row["p50"], row["p99"] = row["latency_ms"]["p50"], row["latency_ms"]["p99"]
         if "delivery_ms" in row:
             row["delivery_p99"] = row["delivery_ms"]["p99"]
         rows[row["peer"], row["workload"]].append(row)
-        if row["err"]:
+        if row.get("err"):
             print(f"{row['peer']} {row['workload']}: {row['err']} errors: {row.get('first_error')}", file=sys.stderr)
     return rows
 
@@ -49,6 +50,21 @@ def ratio(ours, theirs, more):
     return f"**{ours / theirs if more else theirs / ours:.2f}×**"
 
 
+def beside_store(rows, server):
+    """What group commit brings, over REST and in the bare store, and what of the store's rates REST keeps."""
+    def rate(peer, workload):
+        values = [row["ok_per_s"] for row in rows[peer, workload]]
+        return statistics.median(values) if values else None
+
+    what, store = SERVERS[server].split()[-1], f"store-{server}"
+    print()
+    for peer, where in ((server, "over REST"), (store, "in the store")):
+        on, off = rate(peer, "w4"), rate(peer, "w4-unbatched")
+        print(f"- {what}: group commit {where} is {ratio(on, off, True)} of none")
+    for workload, thing in (("w4", "sends"), ("w3", "pages of 50")):
+        print(f"- {what}: REST {thing} are {ratio(rate(server, workload), rate(store, workload), True)} of the bare store's")
+
+
 def main():
     rows = read(sys.argv[1])
     print(f"| workload | {' | '.join(SERVERS.values())} | PostgreSQL : Django | SQLite : Django | PostgreSQL : bare |")
@@ -62,9 +78,7 @@ def main():
         cells.append(ratio(found.get("postgres"), found.get("bare"), more))
         print(f"| {workload} {what} | {' | '.join(cells)} |")
     for server in ("postgres", "sqlite"):
-        on, off = (medians(rows, workload, "ok_per_s").get(server) for workload in ("w4", "w4-unbatched"))
-        if on and off:
-            print(f"\nGroup commit on {SERVERS[server].split()[-1]}: **{on / off:.1f}×** of the same server without it.")
+        beside_store(rows, server)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
 
 

@@ -26,6 +26,7 @@ trap 'exit 143' TERM INT
 
 say "build"
 cargo build --release --quiet --package clowder-gateway --bin clowder
+cargo bench --quiet --package clowder-infra --bench store --no-run
 cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
 cargo build --release --quiet --manifest-path bench/bare/Cargo.toml
 clowder=${CARGO_TARGET_DIR:-target}/release/clowder
@@ -137,6 +138,14 @@ for round in $(seq "$ROUNDS"); do
             stop
             ;;
         esac
+    done
+done
+# The store itself, without HTTP, on databases of its own.
+say "the bare store"
+psql -Xq "$TEST_POSTGRES_URL" -c 'DROP DATABASE IF EXISTS bench_store' -c 'CREATE DATABASE bench_store'
+for round in $(seq "$ROUNDS"); do
+    for database in "${TEST_POSTGRES_URL%/*}/bench_store" "sqlite:$work/store.db"; do
+        cargo bench --quiet --package clowder-infra --bench store -- "$database" "$SECS" >>"$results"
     done
 done
 python3 bench/ratios.py "$results"

@@ -1,9 +1,9 @@
 //! Why a socket ends, and what its code tells the client to do.
 
-use clowder_tests::{Database, World, on_both};
+use clowder_tests::{Database, Heard, World, on_both};
 use serde_json::json;
 
-on_both!(logout, another_device_ends_it, a_stolen_token, restart);
+on_both!(logout, another_device_ends_it, a_stolen_token, restart, a_slow_reader);
 
 async fn logout(world: World) {
     let ada = world.user("ada").await;
@@ -64,4 +64,44 @@ async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
         never = renew => never,
     }
     renewed.command("ping", json!({})).await.unwrap();
+}
+
+/// Who does not read is let go, and misses nothing when coming back.
+async fn a_slow_reader(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut slow = ada.socket().await;
+    // Far more than the kernel and the outlet hold between them, in frames of about 24 kB.
+    let text = "猫".repeat(8_000);
+    let total = 1_200;
+    let said: Vec<_> = (0..8)
+        .map(|_| {
+            let (bob, chat, text) = (bob.clone(), chat.clone(), text.clone());
+            tokio::spawn(async move {
+                for _ in 0..total / 8 {
+                    bob.says(&chat, &text).await;
+                }
+            })
+        })
+        .collect();
+    for said in said {
+        said.await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut sockets = 0;
+    while seen.len() < total {
+        match slow.next().await {
+            Heard::Frame(frame) if frame["type"] == "message.sent" => seen.push(frame["data"]["seq"].clone()),
+            Heard::Frame(_) => {}
+            Heard::Closed(code) => {
+                assert_eq!(code, 4009);
+                sockets += 1;
+                let cursor = slow.cursor.clone();
+                slow = ada.knock(cursor.as_deref()).await;
+                assert_eq!(slow.hello().await["resumed"], true);
+            }
+        }
+    }
+    assert!(sockets > 0, "it was never let go");
+    assert_eq!(seen, (1..=total).map(|seq| json!(seq)).collect::<Vec<_>>(), "in order, nothing lost, nothing twice");
 }

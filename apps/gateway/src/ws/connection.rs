@@ -34,7 +34,7 @@ pub const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How long a socket may stay without having said who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to hear that it is being closed.
-const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
+const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
 /// Frames that make no sense before the socket is closed.
 const MAX_BAD: u32 = 10;
 /// Frames per second that a client may send, and how many at once.
