@@ -23,6 +23,9 @@ pub trait Accounts: Send + Sync {
     /// process is refused from that moment, one ended elsewhere as soon as the journal tells.
     fn identify(&self, access: &str, now: Timestamp) -> Result<Identity>;
 
+    /// Whether this process knows that a session has been ended.
+    fn is_ended(&self, session: SessionId) -> bool;
+
     /// A ticket for one socket of the session that asks, good for [`crate::policy::TICKET_FOR`].
     async fn ticket(&self, ctx: &Ctx) -> Result<Ticket>;
 

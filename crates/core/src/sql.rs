@@ -98,6 +98,7 @@ impl From<DieselError> for Error {
                     "database is locked",
                     "deadlock detected",
                     "terminating connection",
+                    "canceling statement due to",
                     "shutting down",
                     "starting up",
                 ]

@@ -7,7 +7,10 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use clowder_core::{Journal, Positions, Recorded, Result};
-use tokio::sync::broadcast;
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::{Interval, MissedTickBehavior},
+};
 
 use crate::store::Memory;
 
@@ -43,7 +46,8 @@ pub struct Follower {
     memory: Memory,
     known: Positions,
     ready: VecDeque<Arc<Recorded>>,
-    poll: Duration,
+    /// When other processes' changes are looked for, however busy this one is.
+    poll: Interval,
 }
 
 impl Follower {
@@ -52,6 +56,8 @@ impl Follower {
         let hints = feed.hints.subscribe();
         let known = journal.extent().await?.heads;
         memory.profiles.followed();
+        let mut poll = tokio::time::interval(poll);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self { journal, hints, memory, known, ready: VecDeque::new(), poll })
     }
 
@@ -67,18 +73,22 @@ impl Follower {
             if let Some(recorded) = self.ready.pop_front() {
                 return Ok(recorded);
             }
-            match tokio::time::timeout(self.poll, self.hints.recv()).await {
-                Ok(Ok(hint)) => {
-                    for recorded in hint.iter() {
-                        self.accept(recorded).await?;
+            tokio::select! {
+                biased;
+                _ = self.poll.tick() => self.catch_up().await?,
+                hint = self.hints.recv() => match hint {
+                    Ok(hint) => {
+                        for recorded in hint.iter() {
+                            self.accept(recorded).await?;
+                        }
+                    }
+                    // Too many to hold, or the store is gone: the journal has them.
+                    Err(RecvError::Lagged(_)) => self.catch_up().await?,
+                    Err(RecvError::Closed) => {
+                        self.poll.tick().await;
+                        self.catch_up().await?;
                     }
                 }
-                Ok(Err(broadcast::error::RecvError::Lagged(_))) => self.catch_up().await?,
-                Ok(Err(broadcast::error::RecvError::Closed)) => {
-                    tokio::time::sleep(self.poll).await;
-                    self.catch_up().await?;
-                }
-                Err(_elapsed) => self.catch_up().await?,
             }
         }
     }

@@ -8,11 +8,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clowder_core::{Error, Result};
 use tokio::sync::oneshot;
+
+/// How long a lane that found no seat does not look for one again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// What a lane does: gets its seat, or why there is none, and says whether the seat is still good.
 type Job<S> = Box<dyn FnOnce(Result<&mut S>) -> bool + Send>;
@@ -82,11 +85,21 @@ impl<S: 'static> Lanes<S> {
 fn drive<S>(name: &'static str, jobs: &flume::Receiver<(Instant, Job<S>)>, seat: &dyn Fn() -> Result<S>) {
     let waited = metrics::histogram!("clowder_lane_wait_seconds", "lane" => name);
     let mut held = None;
+    // While there is no seat to be had, the queue is told so and not made to wait for each try.
+    let mut failed: Option<(Instant, Error)> = None;
     while let Ok((queued_at, job)) = jobs.recv() {
         waited.record(queued_at.elapsed());
         let sat = match held.as_mut() {
             Some(held) => Ok(held),
-            None => seat().map(|taken| held.insert(taken)),
+            None => match failed.take().filter(|(at, _)| at.elapsed() < RETRY_AFTER) {
+                Some((at, error)) => {
+                    failed = Some((at, error.clone()));
+                    Err(error)
+                }
+                None => seat().map(|taken| held.insert(taken)).inspect_err(|error| {
+                    failed = Some((Instant::now(), error.clone()));
+                }),
+            },
         };
         let healthy = catch_unwind(AssertUnwindSafe(|| job(sat))).unwrap_or_else(|_| {
             tracing::error!(lane = name, "a job panicked");

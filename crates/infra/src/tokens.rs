@@ -91,10 +91,14 @@ impl Tokens {
         if expires_at <= now {
             return Err(TOKEN_EXPIRED.into());
         }
-        if self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&claims.sid) {
+        if self.is_ended(claims.sid) {
             return Err(SESSION_ENDED.into());
         }
         Ok(Identity { actor: Actor::User { id: claims.sub, session: claims.sid, role: claims.role }, expires_at })
+    }
+
+    pub fn is_ended(&self, session: SessionId) -> bool {
+        self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
     }
 
     /// From now on the access tokens of this session are refused. Forgets those that have expired anyway.

@@ -132,6 +132,16 @@ async fn pages(world: World) {
     let around = page("?around=10&limit=5").await;
     assert!(around.contains(&10) && around.len() == 5 && around.is_sorted(), "{around:?}");
     assert_eq!(page("?limit=5000").await.len(), 25, "more than 200 is 200");
+    for (start, whole) in [("?limit=7", (1..=25).rev().collect::<Vec<_>>()), ("?after=3&limit=7", (4..=25).collect())] {
+        let (mut seen, mut next) = (Vec::new(), start.to_owned());
+        loop {
+            let answer = ada.get(&format!("/api/chats/{chat}/messages{next}")).await.expect(200);
+            seen.extend(each(answer["items"].as_array().unwrap(), "seq").iter().map(|seq| seq.as_i64().unwrap()));
+            let Some(cursor) = answer["next_cursor"].as_str() else { break };
+            next = format!("?limit=7&cursor={cursor}");
+        }
+        assert_eq!(seen, whole, "page by page from {start}");
+    }
     for wrong in ["?before=x", "?after=-1", "?limit=0", "?limit=x", "?before=3&after=1"] {
         let answer = ada.get(&format!("/api/chats/{chat}/messages{wrong}")).await;
         assert_eq!(answer.status, 422, "{wrong}: {}", answer.text);

@@ -60,11 +60,15 @@ impl Onces {
             )
             .into());
         };
-        let held: (_, Arc<str>) = (caller, key.into());
+        // Of callers without a name, keys belong to the address.
+        let held = match (caller, request.peer_addr()) {
+            (None, Some(peer)) => (caller, format!("{} {key}", peer.ip()).into()),
+            _ => (caller, Arc::<str>::from(key)),
+        };
         if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(held.clone()) {
             return Err(Problem::from(RUNNING).retry_after(1));
         }
-        let once = Once::new(held.1.clone(), self.fingerprint(request, body));
+        let once = Once::new(key, self.fingerprint(request, body));
         Ok(Some((once, Guard { running: self.running.clone(), held })))
     }
 

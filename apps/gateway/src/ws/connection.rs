@@ -35,6 +35,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(30);
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to hear that it is being closed.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a client may take to read one frame: the socket of a client that reads nothing must not outlive its token.
+const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// Frames that make no sense before the socket is closed.
 const MAX_BAD: u32 = 10;
 /// Frames per second that a client may send, and how many at once.
@@ -163,7 +165,7 @@ impl Connection {
                 return Err(Close::BadFrames);
             }
             let refused = self.refused(&Value::Null, &Problem::new(refusals::FRAME_UNPARSABLE));
-            self.session.text(refused).await.map_err(|_| Close::Goodbye)?;
+            in_time(self.session.text(refused)).await?;
         }
         Ok(request)
     }
@@ -177,7 +179,7 @@ impl Connection {
         match message {
             Some(Ok(AggregatedMessage::Text(text))) => Ok(Some(text)),
             Some(Ok(AggregatedMessage::Ping(octets))) => {
-                self.session.pong(&octets).await.map_err(|_| Close::Goodbye)?;
+                in_time(self.session.pong(&octets)).await?;
                 Ok(None)
             }
             Some(Ok(AggregatedMessage::Pong(_))) => Ok(None),
@@ -205,16 +207,19 @@ impl Connection {
     /// Sends one frame. While the client does not read, the outlet may decide that it is too slow.
     async fn write(&mut self, outlet: &Outlet, frame: ByteString) -> Result<(), Close> {
         let mut written = std::pin::pin!(self.session.text(frame));
-        loop {
-            tokio::select! {
-                biased;
-                written = &mut written => return written.map_err(|_| Close::Goodbye),
-                () = outlet.ready() => match outlet.closing() {
-                    Some(close) => return Err(close),
-                    None => continue,
-                },
+        let written = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    written = &mut written => return written.map_err(|_| Close::Goodbye),
+                    () = outlet.ready() => match outlet.closing() {
+                        Some(close) => return Err(close),
+                        None => continue,
+                    },
+                }
             }
-        }
+        };
+        timeout(WRITE_WITHIN, written).await.unwrap_or(Err(Close::TooSlow))
     }
 
     fn next_alarm(&self, bound: &Bound) -> Instant {
@@ -229,7 +234,7 @@ impl Connection {
         if now.duration_since(self.heard) >= 2 * HEARTBEAT {
             return Err(Close::Goodbye);
         }
-        self.session.ping(b"").await.map_err(|_| Close::Goodbye)
+        in_time(self.session.ping(b"")).await
     }
 
     fn refused(&self, id: &Value, problem: &Problem) -> ByteString {
@@ -243,6 +248,14 @@ fn refused(id: &Value, problem: &Problem, request_id: &str) -> ByteString {
         tracing::error!(request_id, code = problem.code, fault, "a command failed");
     }
     frame::error(id, &problem.body(Occasion { base: "", path: "/api/ws", request_id }))
+}
+
+/// A small frame on its way, or the end of a client that does not read.
+async fn in_time(written: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), Close> {
+    match timeout(WRITE_WITHIN, written).await {
+        Ok(written) => written.map_err(|_| Close::Goodbye),
+        Err(_) => Err(Close::TooSlow),
+    }
 }
 
 async fn finished(work: &mut Option<Work>) -> (ByteString, Option<Identity>) {

@@ -66,11 +66,9 @@ impl Hub {
     /// Follows the journal until the process stops; then sends every socket elsewhere.
     pub async fn run(self: Arc<Self>, mut follower: Follower, mut stop: Stop) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            tokio::select! {
-                () = stop.wait() => break,
-                _ = second.tick() => self.stop_typing(),
-                recorded = follower.next() => match recorded {
+        let follow = async {
+            loop {
+                match follower.next().await {
                     Ok(recorded) => self.hand_out(&recorded),
                     Err(error) => {
                         tracing::warn!(%error, "the journal cannot be followed just now");
@@ -78,6 +76,18 @@ impl Hub {
                     }
                 }
             }
+        };
+        let tidy = async {
+            loop {
+                second.tick().await;
+                self.stop_typing();
+            }
+        };
+        // Neither may cut the other short: following reads the journal in between.
+        tokio::select! {
+            () = stop.wait() => {}
+            () = follow => {}
+            () = tidy => {}
         }
         let mut state = self.lock();
         state.stopping = true;
@@ -133,6 +143,10 @@ impl Hub {
             follows.detach(outlet);
         }
         state.forget_if_gone(outlet.user);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.lock().stopping
     }
 
     /// Whether a user who is here follows a chat.

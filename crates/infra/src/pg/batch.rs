@@ -101,6 +101,9 @@ pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>]) -> Result<()
 }
 
 pub fn insert_changes(conn: &mut Conn, rows: &[JournalRow]) -> Result<()> {
-    diesel::insert_into(journal::table).values(rows).execute(conn)?;
+    // PostgreSQL takes 65,535 parameters in a statement.
+    for rows in rows.chunks(8_000) {
+        diesel::insert_into(journal::table).values(rows).execute(conn)?;
+    }
     Ok(())
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clowder_core::{ChatId, Error, Result, SessionId, Topic};
 use diesel::{
+    connection::SimpleConnection,
     define_sql_function,
     pg::{Pg, PgConnection},
     prelude::*,
-    r2d2::{ConnectionManager, Pool, PooledConnection},
+    r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
     sql_query,
     sql_types::BigInt,
 };
@@ -48,12 +49,26 @@ pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes
         .max_size(u32::try_from(options.lanes).unwrap_or(u32::MAX))
         .min_idle(Some(1))
         .connection_timeout(Duration::from_secs(2))
+        .connection_customizer(Box::new(Deadlines))
         .build(ConnectionManager::<Conn>::new(url))
         .map_err(|error| Error::unavailable(format!("cannot reach the database: {error}")))?;
     let lanes = Lanes::start("postgres", options.lanes, options.queue, move || {
         pool.get().map_err(|error| Error::unavailable(format!("database: {error}")))
     })?;
     Ok((lanes.clone(), lanes))
+}
+
+/// A node that freezes in the middle of a transaction must not keep its locks from the others.
+#[derive(Debug)]
+struct Deadlines;
+
+impl CustomizeConnection<Conn, diesel::r2d2::Error> for Deadlines {
+    fn on_acquire(&self, conn: &mut Conn) -> std::result::Result<(), diesel::r2d2::Error> {
+        conn.batch_execute(
+            "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s'; SET statement_timeout = '30s'",
+        )
+        .map_err(diesel::r2d2::Error::QueryError)
+    }
 }
 
 pub fn write_tx<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {

@@ -54,6 +54,10 @@ impl Accounts for Repo {
         self.parts.memory.tokens.identify(access, now)
     }
 
+    fn is_ended(&self, session: SessionId) -> bool {
+        self.parts.memory.tokens.is_ended(session)
+    }
+
     #[instrument(level = "debug", skip_all)]
     async fn ticket(&self, ctx: &Ctx) -> Result<Ticket> {
         tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens)

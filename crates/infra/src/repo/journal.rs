@@ -98,7 +98,8 @@ impl Journal for Repo {
                     .limit(limit as i64)
                     .select(JournalRow::as_select())
                     .load(conn)?;
-                rows.into_iter().map(JournalRow::recorded).collect()
+                // What a newer version wrote and this one cannot read concerns nobody here.
+                Ok(rows.into_iter().filter_map(readable).collect())
             })
             .await
     }
@@ -108,7 +109,12 @@ impl Journal for Repo {
     }
 
     async fn sweep(&self, _ctx: &Ctx, until: Timestamp) -> Result<usize> {
-        self.db.write(move |tx| sweep(tx, until)).await
+        let mut gone = 0;
+        // One stream at a time, so that writers of the others never wait.
+        for stream in 0..STREAMS as i16 {
+            gone += self.db.write(move |tx| sweep(tx, stream, until)).await?;
+        }
+        Ok(gone)
     }
 }
 
@@ -128,37 +134,48 @@ fn replay(conn: &mut Conn, topics: &[Topic], from: &Positions, to: &Positions, l
         if after >= until || found.len() >= limit {
             continue;
         }
-        let rows = journal::table
-            .filter(journal::stream.eq(stream as i16))
-            .filter(journal::position.gt(after).and(journal::position.le(until)))
-            .filter(journal::topic.eq_any(&topics))
-            .order(journal::position)
-            .limit((limit - found.len()) as i64)
-            .select(JournalRow::as_select())
-            .load(conn)?;
-        for row in rows {
-            found.push(row.recorded()?);
+        let mut rows: Vec<JournalRow> = Vec::new();
+        for topics in topics.chunks(TOPICS_AT_ONCE) {
+            let some = journal::table
+                .filter(journal::stream.eq(stream as i16))
+                .filter(journal::position.gt(after).and(journal::position.le(until)))
+                .filter(journal::topic.eq_any(topics))
+                .order(journal::position)
+                .limit((limit - found.len()) as i64)
+                .select(JournalRow::as_select());
+            rows.extend(some.load(conn)?);
         }
+        rows.sort_unstable_by_key(|row| row.position);
+        rows.truncate(limit - found.len());
+        found.extend(rows.into_iter().filter_map(readable));
     }
     Ok(found)
 }
 
+fn readable(row: JournalRow) -> Option<Recorded> {
+    row.recorded().inspect_err(|error| tracing::warn!(%error, "a change that this version cannot read")).ok()
+}
+
+/// SQLite takes 32,766 variables in a statement.
+const TOPICS_AT_ONCE: usize = 30_000;
+
 /// How many changes of a stream go at a time.
 const SWEPT_AT_ONCE: i64 = 2_000;
 
-fn sweep(tx: &mut Tx<'_>, until: Timestamp) -> Result<usize> {
-    let mut gone = 0;
-    for stream in 0..STREAMS as i16 {
-        let oldest: Vec<(i64, Timestamp)> = journal::table
-            .filter(journal::stream.eq(stream))
-            .order(journal::position)
-            .limit(SWEPT_AT_ONCE)
-            .select((journal::position, journal::at))
-            .load(tx.conn)?;
-        let Some((floor, _)) = oldest.into_iter().take_while(|(_, at)| *at < until).last() else { continue };
-        diesel::update(streams::table.find(stream)).set(streams::floor.eq(floor)).execute(tx.conn)?;
-        gone += diesel::delete(journal::table.filter(journal::stream.eq(stream).and(journal::position.le(floor))))
-            .execute(tx.conn)?;
-    }
+fn sweep(tx: &mut Tx<'_>, stream: i16, until: Timestamp) -> Result<usize> {
+    let oldest: Vec<(i64, Timestamp)> = journal::table
+        .filter(journal::stream.eq(stream))
+        .order(journal::position)
+        .limit(SWEPT_AT_ONCE)
+        .select((journal::position, journal::at))
+        .load(tx.conn)?;
+    let Some((floor, _)) = oldest.into_iter().take_while(|(_, at)| *at < until).last() else { return Ok(0) };
+    // The rows first and the stream last, as writers lock them.
+    let gone = diesel::delete(journal::table.filter(journal::stream.eq(stream).and(journal::position.le(floor))))
+        .execute(tx.conn)?;
+    // Another node may have swept further in the meantime: a floor never goes back.
+    diesel::update(streams::table.find(stream).filter(streams::floor.lt(floor)))
+        .set(streams::floor.eq(floor))
+        .execute(tx.conn)?;
     Ok(gone)
 }

@@ -7,8 +7,10 @@ mod messages;
 mod read;
 pub mod send;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -40,7 +42,15 @@ impl Messaging for Repo {
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
         let line = send::Line::new(ctx, chat, new, &self.parts.keys)?;
         match ctx.once {
-            Some(_) => self.db.create(ctx, move |tx| send::say_alone(tx, &line)).await,
+            Some(_) => {
+                let line = Arc::new(line);
+                let (first, second) = (Arc::clone(&line), line);
+                match self.db.create(ctx, move |tx| send::say_alone(tx, &first)).await {
+                    // A client id that another node commits at the same moment is found at the second look.
+                    Err(Error::Internal(_)) => self.db.create(ctx, move |tx| send::say_alone(tx, &second)).await,
+                    said => said,
+                }
+            }
             None => self.outbox.send(&self.db, line).await,
         }
     }

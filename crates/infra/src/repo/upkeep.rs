@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::{Repo, dialect, migrations::pending_on};
 use crate::{
-    schema::{answers, sessions},
+    schema::{answers, refresh_tokens, sessions},
     store::{Check, Upkeep},
 };
 
@@ -50,7 +50,9 @@ impl Upkeep for Repo {
             // Their refresh tokens go with them.
             let sessions = diesel::delete(sessions::table.filter(sessions::expires_at.le(now.minus(KEPT_FOR))))
                 .execute(tx.conn)?;
-            Ok(answers + sessions)
+            let tokens =
+                diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(tx.conn)?;
+            Ok(answers + sessions + tokens)
         });
         Ok(rest.await? + Journal::sweep(self, ctx, journal_until).await?)
     }

@@ -87,12 +87,12 @@ on_both! {
             let page = world.store.messaging.messages(&ctx, chat, window, limit).await.unwrap();
             (page.items.iter().map(|m| m.seq).collect::<Vec<_>>(), page.next_cursor)
         };
-        assert_eq!(seqs(Window::NEWEST, 3).await, (vec![10, 9, 8], Some("8".into())));
+        assert_eq!(seqs(Window::NEWEST, 3).await, (vec![10, 9, 8], Some("before.8".into())));
         assert_eq!(seqs(Window::Before(3), 3).await, (vec![2, 1], None));
-        assert_eq!(seqs(Window::After(0), 3).await, (vec![1, 2, 3], Some("3".into())));
+        assert_eq!(seqs(Window::After(0), 3).await, (vec![1, 2, 3], Some("after.3".into())));
         assert_eq!(seqs(Window::After(8), 3).await, (vec![9, 10], None));
-        assert_eq!(seqs(Window::Around(5), 4).await, (vec![3, 4, 5, 6], Some("6".into())));
-        assert_eq!(seqs(Window::Around(1), 4).await, (vec![1, 2, 3, 4], Some("4".into())));
+        assert_eq!(seqs(Window::Around(5), 4).await, (vec![3, 4, 5, 6], Some("after.6".into())));
+        assert_eq!(seqs(Window::Around(1), 4).await, (vec![1, 2, 3, 4], Some("after.4".into())));
         assert_eq!(seqs(Window::After(10), 3).await, (vec![], None));
     }
 

@@ -25,8 +25,15 @@ impl Connection {
             None => None,
         };
         let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
-        let attached = hub.attach(user, session, from).await.map_err(|_| Close::Fault)?;
+        let attached = hub
+            .attach(user, session, from)
+            .await
+            .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
         let left = Left { hub: hub.clone(), outlet: attached.outlet.clone() };
+        // It may have been ended while we waited, when there was no outlet yet to be told.
+        if self.parts.accounts.is_ended(session) {
+            return Err(Close::SessionEnded);
+        }
         let seal = |positions: &Positions| hub.sealer.seal(user, &Sealer::pack(positions));
         let hello = Hello {
             session_id: session,
@@ -60,14 +67,18 @@ impl Connection {
     /// Sends what happened after `from` up to where live events begin, and says how many that were.
     async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
         let hub = std::sync::Arc::clone(&self.parts.hub);
-        let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
         let mut count = 0;
         loop {
-            let missed = hub
-                .journal
-                .replay(attached.topics.clone(), from.clone(), attached.live_from.clone(), CHUNK)
-                .await
-                .map_err(|_| Close::Fault)?;
+            if let Some(close) = attached.outlet.closing() {
+                return Err(close);
+            }
+            let missed = {
+                // Held while the journal is read, not while the client takes its time.
+                let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
+                let topics = attached.topics.clone();
+                let missed = hub.journal.replay(topics, from.clone(), attached.live_from.clone(), CHUNK).await;
+                missed.map_err(|_| Close::Fault)?
+            };
             for recorded in &missed {
                 from.advance(recorded.stream, recorded.position);
                 let cursor = hub.sealer.seal(attached.outlet.user, &Sealer::pack(&from));

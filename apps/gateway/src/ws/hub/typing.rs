@@ -9,6 +9,9 @@ use serde_json::value::to_raw_value;
 /// How long typing lasts when it is not renewed.
 pub const TYPING_FOR: Duration = Duration::from_secs(6);
 
+/// The others are told no more often than this that somebody goes on typing.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
 #[derive(Default)]
 pub struct TypingList(HashMap<(ChatId, UserId), Timestamp>);
 
@@ -16,8 +19,9 @@ impl TypingList {
     /// Notes that somebody types or has stopped; answers what the others are to be told.
     pub fn set(&mut self, user: UserId, chat: ChatId, on: bool, now: Timestamp) -> Option<Passing> {
         if on {
-            self.0.insert((chat, user), now.plus(TYPING_FOR));
-            return event("typing.start", user, chat, now);
+            let known = self.0.insert((chat, user), now.plus(TYPING_FOR));
+            let told_lately = known.is_some_and(|until| until > now.plus(TYPING_FOR).minus(TELL_EVERY));
+            return if told_lately { None } else { event("typing.start", user, chat, now) };
         }
         self.0.remove(&(chat, user))?;
         event("typing.stop", user, chat, now)

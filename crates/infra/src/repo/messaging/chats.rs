@@ -123,7 +123,8 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &ChatFilter, page: &PageReq
 
 fn key(cursor: &str) -> Option<(Timestamp, ChatId)> {
     let (at, id) = cursor.split_once('.')?;
-    Some((Timestamp::from_micros(at.parse().ok()?), id.parse().ok()?))
+    let at: i64 = at.parse().ok().filter(|at| (0..=4_000_000_000_000_000).contains(at))?;
+    Some((Timestamp::from_micros(at), id.parse().ok()?))
 }
 
 pub fn one(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Chat> {
@@ -158,7 +159,8 @@ fn views(conn: &mut Conn, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>
                 participant_count: chat.participant_count,
                 my_role: ChatRole::parse_word(&seat.role)?,
                 read_seq: seat.read_seq,
-                unread_count: chat.last_seq - seat.read_seq - seat.own_after_read - gone,
+                // A message may come and go between the two queries.
+                unread_count: (chat.last_seq - seat.read_seq - seat.own_after_read - gone).max(0),
                 last_seq: chat.last_seq,
                 last_message: last.transpose()?,
                 created_at: chat.created_at,

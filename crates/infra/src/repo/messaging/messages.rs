@@ -78,7 +78,8 @@ pub fn page(conn: &mut Conn, viewer: UserId, chat: ChatId, window: Window, limit
     };
     let items = rows.into_iter().map(|row| seat.message(row)).collect::<Result<Vec<_>>>()?;
     // The next page goes on from here, in the same direction.
-    let next_cursor = items.last().filter(|_| more).map(|last| last.seq.to_string());
+    let way = if matches!(window, Window::Before(_)) { "before" } else { "after" };
+    let next_cursor = items.last().filter(|_| more).map(|last| format!("{way}.{}", last.seq));
     Ok(Page { items, next_cursor })
 }
 

@@ -78,7 +78,7 @@ impl Outbox {
             waiting.lines.push_back((line, answer));
             if !std::mem::replace(&mut waiting.at_work, true) {
                 drop(waiting);
-                Turn { db: db.clone(), waiting: Arc::clone(&self.waiting), max: self.max }.queue();
+                Turn::queue(db, &self.waiting, self.max);
             }
         }
         answered.await.unwrap_or_else(|_| Err(Error::internal("a send was dropped")))
@@ -97,11 +97,14 @@ struct Turn {
 }
 
 impl Turn {
-    fn queue(self) {
-        let (waiting, writers) = (Arc::clone(&self.waiting), self.db.writers().clone());
-        let queued = writers.push(Box::new(move |seat| self.take(seat)));
-        if let Err(error) = queued {
-            refuse_all(&waiting, &error);
+    /// The turn comes to be on the lane: a job that the full queue turned away takes nothing with it.
+    fn queue(db: &Db, waiting: &Arc<Mutex<Waiting>>, max: usize) {
+        let (own_db, own_waiting) = (db.clone(), Arc::clone(waiting));
+        let job = move |seat: Result<&mut Seat>| Self { db: own_db, waiting: own_waiting, max }.take(seat);
+        if let Err(error) = db.writers().push(Box::new(job)) {
+            let mut waiting = lock(waiting);
+            waiting.at_work = false;
+            refuse_all(&mut waiting, &error);
         }
     }
 
@@ -114,10 +117,12 @@ impl Turn {
         metrics::histogram!("clowder_send_batch_messages").record(lines.len() as f64);
         match seat {
             Ok(conn) => write(conn, self.db.feed(), lines),
+            // Without a database nobody needs to wait for their turn to hear so.
             Err(error) => {
                 for (_, answer) in lines {
                     let _ = answer.send(Err(error.clone()));
                 }
+                refuse_all(&mut lock(&self.waiting), &error);
                 true
             }
         }
@@ -132,13 +137,11 @@ impl Drop for Turn {
             return;
         }
         drop(waiting);
-        Self { db: self.db.clone(), waiting: Arc::clone(&self.waiting), max: self.max }.queue();
+        Self::queue(&self.db, &self.waiting, self.max);
     }
 }
 
-fn refuse_all(waiting: &Mutex<Waiting>, error: &Error) {
-    let mut waiting = lock(waiting);
-    waiting.at_work = false;
+fn refuse_all(waiting: &mut Waiting, error: &Error) {
     for (_, answer) in waiting.lines.drain(..) {
         let _ = answer.send(Err(error.clone()));
     }
@@ -160,7 +163,10 @@ fn write(conn: &mut Conn, feed: &Feed, lines: Vec<(Line, Answer)>) -> bool {
     for ((line, answer), said) in lines.iter().zip(answers).zip(said) {
         let said = said.unwrap_or_else(|| {
             // A client id that another node commits at the same moment is found at the second look.
-            commit(conn, feed, |tx| say_alone(tx, line)).or_else(|_| commit(conn, feed, |tx| say_alone(tx, line)))
+            match commit(conn, feed, |tx| say_alone(tx, line)) {
+                Err(error) if error.is_ours() => commit(conn, feed, |tx| say_alone(tx, line)),
+                said => said,
+            }
         });
         healthy &= !matches!(&said, Err(error) if error.is_ours());
         let _ = answer.send(said);
