@@ -6,17 +6,19 @@ mod command;
 mod connection;
 mod cursor;
 mod frame;
+mod guard;
 mod hub;
 mod outlet;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    FromRequest, HttpRequest, HttpResponse, dev,
     http::header,
     web::{Data, Payload},
 };
 use clowder_accounts::{Accounts, Identity, Ticket};
 use clowder_core::Ctx;
 use clowder_messaging::Messaging;
+use futures_util::StreamExt;
 
 pub use catalogue::frames;
 pub use close::Close;
@@ -24,7 +26,10 @@ pub use command::Request;
 pub use cursor::Sealer;
 pub use hub::Hub;
 
-use self::connection::{Connection, Parts};
+use self::{
+    connection::{Connection, Parts},
+    guard::Guard,
+};
 use crate::{answer::Created, auth::Caller, call::Call, problem::Answer, query::Query, refusals};
 
 /// The subprotocol that we speak.
@@ -52,6 +57,8 @@ pub async fn connect(
         None => other_ways(&request, &ctx, &**accounts, &query).await?,
     };
     let cursor = query.text("cursor").map(str::to_owned);
+    let mut guarded = dev::Payload::Stream { payload: Guard::new(payload.into_inner()).boxed_local() };
+    let payload = Payload::from_request(&request, &mut guarded).await?;
     let (answer, session, stream) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])
         .map_err(|_| crate::problem::Problem::new(refusals::UPGRADE_REQUIRED))?;
     let stream = stream.max_frame_size(MAX_FRAME).aggregate_continuations().max_continuation_size(MAX_FRAME);

@@ -3,6 +3,7 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
+use actix_web::error::PayloadError;
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::{Accounts, Identity};
@@ -186,6 +187,7 @@ impl Connection {
             Some(Ok(AggregatedMessage::Binary(_))) => Err(Close::Binary),
             Some(Ok(AggregatedMessage::Close(_))) | None => Err(Close::Goodbye),
             Some(Err(ProtocolError::Overflow)) => Err(Close::TooBig),
+            Some(Err(ProtocolError::Io(error))) if is_overflow(&error) => Err(Close::TooBig),
             Some(Err(ProtocolError::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
                 Err(Close::NotText)
             }
@@ -248,6 +250,12 @@ fn refused(id: &Value, problem: &Problem, request_id: &str) -> ByteString {
         tracing::error!(request_id, code = problem.code, fault, "a command failed");
     }
     frame::error(id, &problem.body(Occasion { base: "", path: "/api/ws", request_id }))
+}
+
+/// Whether the guard has stopped a frame.
+fn is_overflow(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<PayloadError>());
+    matches!(inner, Some(PayloadError::Overflow))
 }
 
 /// A small frame on its way, or the end of a client that does not read.
