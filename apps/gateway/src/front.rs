@@ -10,7 +10,7 @@ mod meter;
 mod once;
 mod trace;
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -45,6 +45,9 @@ use cors::Cors;
 use host::Hosts;
 use limits::{Key, Left};
 use once::Onces;
+
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The gate to all handlers. One per process, shared by its workers.
 pub struct Front {
@@ -149,7 +152,9 @@ impl Front {
 
         let mut payload = payload;
         let body = match endpoint.takes {
-            Some(_) => body::read(request, &mut payload).await?,
+            Some(_) => tokio::time::timeout(BODY_WITHIN, body::read(request, &mut payload))
+                .await
+                .unwrap_or_else(|_| Err(refusals::BODY_CUT.into()))?,
             None => Default::default(),
         };
         let once = if endpoint.creates { self.onces.take(request, user, &body)? } else { None };

@@ -61,6 +61,9 @@ pub struct Check {
 /// What keeps a store in shape.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
+    /// Learns which sessions were ended lately, also by other processes.
+    async fn recall(&self) -> Result<()>;
+
     /// Looks whether the database answers, has the schema this build needs, and keeps up.
     async fn check(&self) -> Vec<Check>;
 
@@ -153,6 +156,9 @@ impl Store {
 
     /// Every change from now on, once and in order, whoever commits it.
     pub async fn follow(&self) -> Result<Follower> {
-        Follower::start(Arc::clone(&self.journal), &self.feed, self.memory.clone(), self.poll).await
+        let follower = Follower::start(Arc::clone(&self.journal), &self.feed, self.memory.clone(), self.poll).await?;
+        // What was ended between the opening of the store and this moment is in neither's sight otherwise.
+        self.upkeep.recall().await?;
+        Ok(follower)
     }
 }

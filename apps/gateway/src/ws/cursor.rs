@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_core::{Positions, UserId};
 use clowder_infra::keys::{Keys, mac};
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 /// Octets of the seal.
@@ -46,7 +47,7 @@ impl Sealer {
     pub fn open(&self, user: UserId, cursor: &str) -> Option<Positions> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (packed, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL)?)?;
-        if self.mark(user, packed).as_slice() != seal {
+        if !bool::from(self.mark(user, packed).ct_eq(seal)) {
             return None;
         }
         let (mut positions, mut position, mut shift) = (Vec::new(), 0_u64, 0);

@@ -23,13 +23,14 @@ use crate::store::Parts;
 pub struct Repo {
     db: Db,
     parts: Parts,
+    opened_at: Timestamp,
     outbox: messaging::send::Outbox,
 }
 
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts };
+        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
         repo.remember_ended(now).await?;
         Ok(repo)
     }

@@ -12,6 +12,10 @@ use crate::{
 
 #[async_trait]
 impl Upkeep for Repo {
+    async fn recall(&self) -> Result<()> {
+        self.remember_ended(self.opened_at).await
+    }
+
     async fn check(&self) -> Vec<Check> {
         let schema = self.db.read(pending_on).await;
         if let Err(error) = &schema {
