@@ -46,8 +46,15 @@ impl Connection {
         self.write(&outlet, frame::said("hello", clock::now(), hello)).await?;
         match since {
             Some(Ok(from)) => {
-                let count = self.replay(&attached, from).await?;
-                self.write(&outlet, frame::said("resumed", clock::now(), Resumed { count })).await?;
+                let count = self.replay(&attached, from.clone()).await?;
+                // A sweep may have come in between; then something may be missing, and the client must know.
+                let extent = hub.journal.extent().await.map_err(|_| Close::Fault)?;
+                let end = if extent.can_replay(&from) {
+                    frame::said("resumed", clock::now(), Resumed { count })
+                } else {
+                    frame::said("reset", clock::now(), Reset { reason: "expired" })
+                };
+                self.write(&outlet, end).await?;
             }
             Some(Err(reason)) => {
                 self.write(&outlet, frame::said("reset", clock::now(), Reset { reason })).await?;
