@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{Card, ChatId, Error, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Message, MessageType, Status, refusals::CHAT_UNKNOWN};
+use clowder_core::{Card, ChatId, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Status, refusals::CHAT_UNKNOWN};
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
 use super::super::{dialect::Conn, fragment::Fragment};
 use crate::{
-    rows::CardRow,
+    rows::{CardRow, MessageRow},
     schema::{chats, messages, participants, users},
 };
 
@@ -48,41 +48,8 @@ struct SeatRow {
     own_after_read: i64,
 }
 
-/// The last message of a chat, without what is known already: the chat, its `seq` and its sender.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = messages)]
-struct LastRow {
-    id: MessageId,
-    kind: String,
-    content: Option<String>,
-    client_id: Option<String>,
-    created_at: Timestamp,
-    edited_at: Option<Timestamp>,
-    deleted_at: Option<Timestamp>,
-    version: i64,
-}
-
-impl LastRow {
-    fn message(self, chat: &ChatRow, sender: CardRow, status: Status) -> Result<Message> {
-        Ok(Message {
-            id: self.id,
-            chat_id: chat.id,
-            seq: chat.last_seq,
-            kind: MessageType::parse_word(&self.kind)?,
-            sender: sender.into(),
-            content: self.content,
-            status,
-            client_id: self.client_id,
-            created_at: self.created_at,
-            edited_at: self.edited_at,
-            deleted_at: self.deleted_at,
-            version: self.version,
-        })
-    }
-}
-
 /// A chat, the viewer's seat in it, and its last message with sender and whether all have read it.
-type Seated = (ChatRow, SeatRow, Option<LastRow>, Option<CardRow>, bool);
+type Seated = (ChatRow, SeatRow, Option<MessageRow>, Option<CardRow>, bool);
 
 /// The chats of a viewer with all that one query can tell of them.
 macro_rules! seated {
@@ -95,7 +62,7 @@ macro_rules! seated {
             .select((
                 ChatRow::as_select(),
                 SeatRow::as_select(),
-                Option::<LastRow>::as_select(),
+                Option::<MessageRow>::as_select(),
                 Option::<CardRow>::as_select(),
                 READ_BY_ALL,
             ))
@@ -149,7 +116,7 @@ fn views(conn: &mut Conn, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>
         .map(|(chat, seat, last, sender, read)| {
             let gone = deleted.get(&chat.id).copied().unwrap_or(0);
             let status = if read { Status::Read } else { Status::Sent };
-            let last = last.zip(sender).map(|(row, sender)| row.message(&chat, sender, status));
+            let last = last.zip(sender).map(|(row, sender)| row.message(sender, status));
             Ok(Chat {
                 id: chat.id,
                 kind: ChatType::parse_word(&chat.kind)?,
