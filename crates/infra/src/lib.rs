@@ -4,11 +4,15 @@
 //! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per
 //! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
 
+pub mod crew;
+mod cron;
 pub mod feed;
 pub mod hasher;
 pub mod keys;
 pub mod lanes;
+pub mod letters;
 mod lite;
+pub mod mail;
 mod pg;
 mod profiles;
 mod rows;
@@ -18,6 +22,7 @@ pub mod store;
 pub mod tokens;
 pub mod url;
 
+pub use crew::Crew;
 pub use feed::Follower;
 pub use store::{Check, Options, Store, Upkeep};
 pub use url::DatabaseUrl;

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use clowder_accounts::{Own, Session};
 use clowder_core::{
-    Card, ChatId, Ctx, Error, Id, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId, Visibility, Word,
+    Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId,
+    Visibility, Word,
+    job::{JobState, Taken},
 };
 use clowder_messaging::{Message, MessageType, Status};
 use diesel::prelude::*;
 use serde_json::value::RawValue;
 
-use crate::schema::{journal, messages, sessions, users};
+use crate::{
+    keys::Keys,
+    schema::{jobs, journal, messages, sessions, users},
+};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]
@@ -200,4 +205,43 @@ pub struct EarlierRow {
     pub client_id: String,
     pub id: MessageId,
     pub fingerprint: Vec<u8>,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = jobs)]
+pub struct JobRow {
+    pub id: JobId,
+    pub kind: String,
+    pub payload: Vec<u8>,
+    pub run_at: Timestamp,
+    pub attempts: i16,
+    pub lease_until: Option<Timestamp>,
+    pub last_error: Option<String>,
+    pub created_at: Timestamp,
+    pub dead_at: Option<Timestamp>,
+}
+
+impl JobRow {
+    pub fn taken(self, lease: Id<()>, keys: &Keys) -> Result<Taken> {
+        // What cannot be opened is nobody's to do; the worker will say so and bury it.
+        let payload = keys.unseal(&self.payload).unwrap_or_default();
+        Ok(Taken { id: self.id, kind: self.kind, payload, attempts: self.attempts, lease })
+    }
+
+    pub fn job(self, now: Timestamp) -> Job {
+        let state = match (self.dead_at, self.lease_until) {
+            (Some(_), _) => JobState::Dead,
+            (None, Some(until)) if until > now => JobState::Running,
+            _ => JobState::Waiting,
+        };
+        Job {
+            id: self.id,
+            kind: self.kind,
+            state,
+            attempts: self.attempts,
+            run_at: self.run_at,
+            created_at: self.created_at,
+            last_error: self.last_error,
+        }
+    }
 }

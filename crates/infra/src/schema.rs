@@ -157,10 +157,36 @@ diesel::joinable!(participants -> chats (chat_id));
 diesel::joinable!(participants -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    jobs (id) {
+        id -> Uid,
+        kind -> Text,
+        payload -> Binary,
+        key -> Nullable<Text>,
+        run_at -> Ts,
+        attempts -> SmallInt,
+        lease_id -> Nullable<Uid>,
+        lease_until -> Nullable<Ts>,
+        last_error -> Nullable<Text>,
+        created_at -> Ts,
+        dead_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    crons (name) { name -> Text, schedule -> Text, next_at -> Ts, }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     chats,
+    crons,
     epoch,
+    jobs,
     journal,
     message_edits,
     messages,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::Accounts;
-use clowder_core::{Ctx, Journal, Recorded, Result, Timestamp};
+use clowder_core::{Ctx, Jobs, Journal, Recorded, Result, Timestamp};
 use clowder_messaging::Messaging;
 
 use crate::{
@@ -78,6 +78,7 @@ pub struct Store {
     pub accounts: Arc<dyn Accounts>,
     pub messaging: Arc<dyn Messaging>,
     pub journal: Arc<dyn Journal>,
+    pub jobs: Arc<dyn Jobs>,
     pub upkeep: Arc<dyn Upkeep>,
     pub keys: Arc<Keys>,
     feed: Feed,
@@ -128,6 +129,7 @@ impl Store {
                     accounts: store.clone(),
                     messaging: store.clone(),
                     journal: store.clone(),
+                    jobs: store.clone(),
                     upkeep: store,
                     keys,
                     feed,

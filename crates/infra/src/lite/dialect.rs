@@ -2,17 +2,18 @@
 
 use std::{path::Path, time::Duration};
 
-use clowder_core::{ChatId, Error, Result, SessionId, Topic};
+use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, job::LEASE};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
+    prelude::*,
     r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
     sql_types::BigInt,
     sqlite::{Sqlite, SqliteConnection},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use crate::{DatabaseUrl, lanes::Lanes, store::Options};
+use crate::{DatabaseUrl, lanes::Lanes, rows::JobRow, schema::jobs, store::Options};
 
 pub type Conn = SqliteConnection;
 pub type Backend = Sqlite;
@@ -102,4 +103,18 @@ pub fn lock_migrations(_: &mut Conn) -> Result<()> {
 
 pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
+}
+
+/// Takes due jobs of these kinds under a lease, the longest due first.
+pub fn take_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp, lease: Id<()>) -> Result<Vec<JobRow>> {
+    let due = jobs::table
+        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
+        .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
+        .order((jobs::run_at, jobs::id))
+        .limit(limit)
+        .select(jobs::id);
+    let due: Vec<JobId> = due.load(conn)?;
+    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(now.plus(LEASE)), jobs::attempts.eq(jobs::attempts + 1));
+    let taken = diesel::update(jobs::table.filter(jobs::id.eq_any(due))).set(held);
+    Ok(taken.returning(JobRow::as_returning()).get_results(conn)?)
 }

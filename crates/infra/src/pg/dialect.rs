@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, Error, Result, SessionId, Topic};
+use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, job::LEASE};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -17,7 +17,8 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::{
     DatabaseUrl,
     lanes::Lanes,
-    schema::{chats, sessions},
+    rows::JobRow,
+    schema::{chats, jobs, sessions},
     store::Options,
 };
 
@@ -99,4 +100,20 @@ pub fn lock_migrations(conn: &mut Conn) -> Result<()> {
 pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
     sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
     Ok(())
+}
+
+/// Takes due jobs of these kinds under a lease, the longest due first; what another worker is just taking is left to it.
+pub fn take_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp, lease: Id<()>) -> Result<Vec<JobRow>> {
+    let due = jobs::table
+        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
+        .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
+        .order((jobs::run_at, jobs::id))
+        .limit(limit)
+        .select(jobs::id)
+        .for_update()
+        .skip_locked();
+    let due: Vec<JobId> = due.load(conn)?;
+    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(now.plus(LEASE)), jobs::attempts.eq(jobs::attempts + 1));
+    let taken = diesel::update(jobs::table.filter(jobs::id.eq_any(due))).set(held);
+    Ok(taken.returning(JobRow::as_returning()).get_results(conn)?)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clowder_core::{Ctx, Recorded, Result};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Notify;
 
 use super::{
     dialect::{self, Conn, Seat},
@@ -15,20 +16,32 @@ use crate::{feed::Feed, keys::Keys, lanes::Lanes, store::Parts};
 pub struct Db {
     writers: Lanes<Seat>,
     readers: Lanes<Seat>,
-    feed: Feed,
-    keys: Arc<Keys>,
+    house: Arc<House>,
 }
 
-/// A transaction: its connection, and what has been written into the journal so far.
+/// What every transaction may need, and who hears of it when it has been committed.
+pub struct House {
+    pub keys: Arc<Keys>,
+    feed: Feed,
+    /// Told when a job has been ordered.
+    pub ordered: Notify,
+}
+
+/// A transaction: its connection, and what it has done so far that others must hear of.
 pub struct Tx<'c> {
     pub conn: &'c mut Conn,
+    pub house: &'c House,
+    /// What has been written into the journal.
     pub recorded: Vec<Recorded>,
+    /// Whether a job has been ordered.
+    pub ordered: bool,
 }
 
 impl Db {
     pub fn open(parts: &Parts) -> Result<Self> {
         let (writers, readers) = dialect::lanes(&parts.options.url, &parts.options)?;
-        Ok(Self { writers, readers, feed: parts.feed.clone(), keys: Arc::clone(&parts.keys) })
+        let house = House { keys: Arc::clone(&parts.keys), feed: parts.feed.clone(), ordered: Notify::new() };
+        Ok(Self { writers, readers, house: Arc::new(house) })
     }
 
     /// Reads.
@@ -41,8 +54,8 @@ impl Db {
         &self,
         f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let feed = self.feed.clone();
-        self.writers.run(move |seat| commit(seat, &feed, f)).await
+        let house = Arc::clone(&self.house);
+        self.writers.run(move |seat| commit(seat, &house, f)).await
     }
 
     /// Like [`Db::write`], and once only for callers that sent an `Idempotency-Key`: a repeated call gets the answer
@@ -53,8 +66,8 @@ impl Db {
         f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let Some(once) = ctx.once.clone() else { return self.write(f).await };
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.keys));
-        self.write(move |tx| once::guard(tx, &ctx, &once, &keys, f)).await
+        let ctx = ctx.clone();
+        self.write(move |tx| once::guard(tx, &ctx, &once, f)).await
     }
 
     /// The lane that writes, for a job that answers its callers by itself.
@@ -62,8 +75,8 @@ impl Db {
         &self.writers
     }
 
-    pub fn feed(&self) -> &Feed {
-        &self.feed
+    pub fn house(&self) -> &House {
+        &self.house
     }
 
     /// How many jobs wait to write and to read.
@@ -73,12 +86,15 @@ impl Db {
 }
 
 /// One transaction on a connection one holds already.
-pub fn commit<T>(conn: &mut Conn, feed: &Feed, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-    let (value, recorded) = dialect::write_tx(conn, |conn| {
-        let mut tx = Tx { conn, recorded: Vec::new() };
+pub fn commit<T>(conn: &mut Conn, house: &House, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    let (value, recorded, ordered) = dialect::write_tx(conn, |conn| {
+        let mut tx = Tx { conn, house, recorded: Vec::new(), ordered: false };
         let value = f(&mut tx)?;
-        Ok((value, tx.recorded))
+        Ok((value, tx.recorded, tx.ordered))
     })?;
-    feed.hand(recorded);
+    house.feed.hand(recorded);
+    if ordered {
+        house.ordered.notify_one();
+    }
     Ok(value)
 }

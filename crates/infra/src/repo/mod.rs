@@ -5,6 +5,7 @@
 mod accounts;
 mod db;
 mod fragment;
+mod jobs;
 mod journal;
 mod messaging;
 mod migrations;

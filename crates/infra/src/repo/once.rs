@@ -9,14 +9,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::db::Tx;
-use crate::{keys::Keys, schema::answers};
+use crate::schema::answers;
 
 /// Answers what was answered before, or writes and stores the answer. Answers may hold tokens, so they are sealed.
 pub fn guard<T: Serialize + DeserializeOwned>(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     once: &Once,
-    keys: &Keys,
     f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
 ) -> Result<T> {
     let (caller, key) = owner(ctx, once);
@@ -31,10 +30,10 @@ pub fn guard<T: Serialize + DeserializeOwned>(
             return Err(MISMATCH.into());
         }
         once.mark_replayed();
-        return Ok(serde_json::from_slice(&keys.unseal(&answer)?)?);
+        return Ok(serde_json::from_slice(&tx.house.keys.unseal(&answer)?)?);
     }
     let value = f(tx)?;
-    let sealed = keys.seal(&serde_json::to_vec(&value)?)?;
+    let sealed = tx.house.keys.seal(&serde_json::to_vec(&value)?)?;
     diesel::delete(answers::table.find((caller, &key)).filter(answers::created_at.le(ctx.now.minus(KEPT_FOR))))
         .execute(tx.conn)?;
     let stored = diesel::insert_into(answers::table)

@@ -19,13 +19,13 @@ use tokio::sync::oneshot;
 use super::{
     super::{
         batch,
-        db::{Db, Tx, commit},
+        db::{Db, House, Tx, commit},
         dialect::{Conn, Seat},
         journal,
     },
     messages,
 };
-use crate::{feed::Feed, keys::Keys, rows::NewMessageRow};
+use crate::{keys::Keys, rows::NewMessageRow};
 
 /// One message on its way.
 pub struct Line {
@@ -116,7 +116,7 @@ impl Turn {
         };
         metrics::histogram!("clowder_send_batch_messages").record(lines.len() as f64);
         match seat {
-            Ok(conn) => write(conn, self.db.feed(), lines),
+            Ok(conn) => write(conn, self.db.house(), lines),
             // Without a database nobody needs to wait for their turn to hear so.
             Err(error) => {
                 for (_, answer) in lines {
@@ -148,10 +148,10 @@ fn refuse_all(waiting: &mut Waiting, error: &Error) {
 }
 
 /// Writes a batch, answers everybody, and says whether the connection is still good.
-fn write(conn: &mut Conn, feed: &Feed, lines: Vec<(Line, Answer)>) -> bool {
+fn write(conn: &mut Conn, house: &House, lines: Vec<(Line, Answer)>) -> bool {
     let (lines, answers): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
     let mut healthy = true;
-    let said = match commit(conn, feed, |tx| say(tx, &lines)) {
+    let said = match commit(conn, house, |tx| say(tx, &lines)) {
         Ok(said) => said,
         // The connection is gone, and trying one by one would only take longer to say so.
         Err(error @ Error::Unavailable(_)) => {
@@ -163,8 +163,8 @@ fn write(conn: &mut Conn, feed: &Feed, lines: Vec<(Line, Answer)>) -> bool {
     for ((line, answer), said) in lines.iter().zip(answers).zip(said) {
         let said = said.unwrap_or_else(|| {
             // A client id that another node commits at the same moment is found at the second look.
-            match commit(conn, feed, |tx| say_alone(tx, line)) {
-                Err(error) if error.is_ours() => commit(conn, feed, |tx| say_alone(tx, line)),
+            match commit(conn, house, |tx| say_alone(tx, line)) {
+                Err(error) if error.is_ours() => commit(conn, house, |tx| say_alone(tx, line)),
                 said => said,
             }
         });

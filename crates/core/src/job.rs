@@ -1,0 +1,210 @@
+//! Jobs: work that is slow or may fail. It is ordered in the transaction that wants it and done later, at least once,
+//! by whichever worker takes it first.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Ctx, Error, Id, Page, PageRequest, Refusal, Result, Timestamp, error::Kind, word::Word};
+
+pub type JobId = Id<Job>;
+
+/// How long a worker may hold a job without saying that it still works on it.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What a kind of job carries. The kind is stored, so it never changes.
+pub trait Work: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// `noun.verb`: `mail.send`.
+    const KIND: &'static str;
+}
+
+/// A job to be ordered.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub kind: &'static str,
+    pub payload: Vec<u8>,
+    /// Not before this.
+    pub run_at: Timestamp,
+    /// While a job with this key waits, ordering another changes nothing.
+    pub key: Option<String>,
+}
+
+impl NewJob {
+    pub fn new<W: Work>(work: &W, run_at: Timestamp) -> Result<Self> {
+        Ok(Self { kind: W::KIND, payload: serde_json::to_vec(work)?, run_at, key: None })
+    }
+
+    pub fn keyed(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+}
+
+/// A job in the hands of a worker.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    pub id: JobId,
+    pub kind: String,
+    pub payload: Vec<u8>,
+    /// This try included.
+    pub attempts: i16,
+    /// Whoever holds another lease of the job has lost it.
+    pub lease: Id<()>,
+}
+
+/// A job as an operator sees it.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Job {
+    pub id: JobId,
+    #[schema(example = "mail.send")]
+    pub kind: String,
+    pub state: JobState,
+    pub attempts: i16,
+    pub run_at: Timestamp,
+    pub created_at: Timestamp,
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Waiting,
+    Running,
+    /// Given up; it stays until somebody retries it.
+    Dead,
+}
+
+impl Word for JobState {
+    const WHAT: &'static str = "job state";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("waiting", Self::Waiting), ("running", Self::Running), ("dead", Self::Dead)];
+}
+
+/// Something that comes back by itself, once in the whole cluster each time.
+#[derive(Debug, Clone)]
+pub struct Cron {
+    pub name: &'static str,
+    /// Five fields, minute first, and the time zone: `*/10 * * * * UTC`.
+    pub schedule: &'static str,
+    pub kind: &'static str,
+}
+
+/// What becomes of a job after a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Done,
+    Again { at: Timestamp, error: String },
+    Dead { error: String },
+}
+
+/// After how many tries a job is given up: with the pauses below, about a day after the first.
+pub const TRIES: i16 = 30;
+
+/// A fault of ours or of what we stand on may pass; what was refused once will be refused again. `jitter` is 0 to 1.
+pub fn decide(now: Timestamp, attempts: i16, jitter: f64, outcome: &Result<()>) -> Verdict {
+    match outcome {
+        Ok(()) => Verdict::Done,
+        Err(error) if error.is_ours() && attempts < TRIES => {
+            Verdict::Again { at: now.plus(pause(attempts, jitter)), error: error.to_string() }
+        }
+        Err(error) => Verdict::Dead { error: error.to_string() },
+    }
+}
+
+/// 5 seconds, doubled with every try up to an hour, a quarter more or less so that what failed together does not come
+/// back together.
+pub fn pause(attempts: i16, jitter: f64) -> Duration {
+    let doublings = u32::from(attempts.clamp(1, 20).unsigned_abs()) - 1;
+    let seconds = (5_u64 << doublings).min(3600) as f64;
+    Duration::from_secs_f64(seconds * (0.75 + jitter.clamp(0.0, 1.0) / 2.0))
+}
+
+/// The table of jobs.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Orders a job by itself; domains order theirs in the transaction that wants them.
+    async fn order(&self, ctx: &Ctx, job: NewJob) -> Result<()>;
+
+    /// Takes up to `limit` due jobs of these kinds, the longest due first. Nobody else gets them for [`LEASE`].
+    async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>>;
+
+    /// Holds a job for another [`LEASE`]; false when it has been lost to another worker.
+    async fn renew(&self, ctx: &Ctx, job: &Taken) -> Result<bool>;
+
+    /// Writes down what became of a job, unless it has been lost to another worker.
+    async fn settle(&self, ctx: &Ctx, job: &Taken, verdict: Verdict) -> Result<()>;
+
+    /// Gives a job back as if it had not been taken: the worker stops.
+    async fn give_back(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
+
+    /// Orders what is due of these, each once however many ask. A schedule that was missed while nobody looked is
+    /// made up for once.
+    async fn tick(&self, ctx: &Ctx, crons: &[Cron]) -> Result<()>;
+
+    /// The jobs in a state (all when `None`), the latest ordered first.
+    async fn list(&self, ctx: &Ctx, state: Option<JobState>, page: PageRequest) -> Result<Page<Job>>;
+
+    /// Lets a waiting or dead job run at once, with all its tries before it; `job.unknown` when there is none.
+    async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()>;
+
+    /// Does so with all dead ones; answers how many.
+    async fn retry_dead(&self, ctx: &Ctx) -> Result<usize>;
+
+    /// Returns when a job may have been ordered in this process.
+    async fn ordered(&self);
+}
+
+/// What does one kind of job. It may be called twice for one job and must have its effect once.
+#[async_trait]
+pub trait Worker: Send + Sync {
+    fn kind(&self) -> &'static str;
+
+    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
+}
+
+impl Taken {
+    /// What it carries.
+    pub fn read<W: Work>(&self) -> Result<W> {
+        serde_json::from_slice(&self.payload).map_err(|error| Error::internal(format!("job {}: {error}", self.kind)))
+    }
+}
+
+pub const JOB_UNKNOWN: Refusal = Refusal::new(Kind::Unknown, "job.unknown", "There is no such job");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: Refusal = Refusal::new(Kind::Gone, "test.gone", "Gone");
+
+    #[test]
+    fn decide_table() {
+        let now = Timestamp::from_micros(1_000_000_000);
+        let at = |seconds| now.plus(Duration::from_secs(seconds));
+        let fails = || Err(Error::unavailable("x"));
+        let again = |seconds| Verdict::Again { at: at(seconds), error: "unavailable: x".into() };
+        for (attempts, outcome, verdict) in [
+            (1, Ok(()), Verdict::Done),
+            (TRIES, Ok(()), Verdict::Done),
+            (1, fails(), again(5)),
+            (2, fails(), again(10)),
+            (10, fails(), again(2560)),
+            (11, fails(), again(3600)),
+            (TRIES - 1, fails(), again(3600)),
+            (TRIES, fails(), Verdict::Dead { error: "unavailable: x".into() }),
+            (1, Err(REFUSED.into()), Verdict::Dead { error: "test.gone".into() }),
+        ] {
+            assert_eq!(decide(now, attempts, 0.5, &outcome), verdict, "{attempts} {outcome:?}");
+        }
+        let (least, most) = (pause(1, 0.0), pause(1, 1.0));
+        assert_eq!((least, most), (Duration::from_millis(3750), Duration::from_millis(6250)));
+        assert_eq!(pause(i16::MAX, 0.5), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_job_is_tried_for_about_a_day() {
+        let all: Duration = (1..TRIES).map(|attempts| pause(attempts, 0.5)).sum();
+        assert!((20..28).contains(&(all.as_secs() / 3600)), "{all:?}");
+    }
+}

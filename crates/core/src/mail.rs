@@ -1,0 +1,32 @@
+//! Mail: what is sent, and the port that sends it.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{Ctx, Result, job::Work};
+
+/// One letter, ready to go: text, and the same as HTML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// What the recipient is called.
+    pub name: String,
+    pub address: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+impl Work for Mail {
+    const KIND: &'static str = "mail.send";
+}
+
+/// Hands letters to whoever delivers them.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Returns when the letter has been taken over. `id` makes the `Message-ID`, so that a letter which was sent
+    /// twice can be known as one. A refusal that will not change is an error that is not ours.
+    async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()>;
+
+    /// Where letters go, for people.
+    fn describe(&self) -> String;
+}

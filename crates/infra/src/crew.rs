@@ -1,0 +1,162 @@
+//! The crew: takes jobs from the table and works them off, a few at a time, until it is told to stop.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use clowder_core::{
+    Actor, Ctx, Error, Jobs, Result, Timestamp,
+    job::{Cron, LEASE, Taken, Verdict, Worker, decide},
+};
+use futures_util::FutureExt;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout_at},
+};
+use tracing::Instrument;
+
+use crate::keys;
+
+/// How often jobs are looked for that other processes ordered, or that have become due.
+const POLL: Duration = Duration::from_secs(1);
+/// How often schedules are looked at.
+const TICK: Duration = Duration::from_secs(5);
+/// How long jobs may take to finish once the end is announced; those that do not are given back.
+const FINISH: Duration = Duration::from_secs(20);
+
+#[derive(Clone)]
+pub struct Crew {
+    jobs: Arc<dyn Jobs>,
+    workers: Arc<HashMap<&'static str, Arc<dyn Worker>>>,
+    crons: Arc<[Cron]>,
+    hands: usize,
+    clock: fn() -> Timestamp,
+}
+
+impl Crew {
+    /// `hands` is how many jobs are worked on at a time.
+    pub fn new(jobs: Arc<dyn Jobs>, hands: usize, clock: fn() -> Timestamp) -> Self {
+        Self { jobs, workers: Arc::default(), crons: Arc::new([]), hands, clock }
+    }
+
+    /// Takes in who does what, and what comes back by itself.
+    pub fn with(mut self, workers: Vec<Arc<dyn Worker>>, crons: Vec<Cron>) -> Self {
+        self.workers = Arc::new(workers.into_iter().map(|worker| (worker.kind(), worker)).collect());
+        self.crons = crons.into();
+        self
+    }
+
+    /// Works until `stop` returns, then finishes what it has begun.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let (cut, _) = watch::channel(false);
+        let mut at_work = JoinSet::new();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let free = self.hands.saturating_sub(at_work.len());
+            for job in self.take(free).await {
+                at_work.spawn(self.clone().one(job, cut.subscribe()));
+            }
+            let free = self.hands > at_work.len();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                _ = tick.tick() => self.tick().await,
+                Some(_) = at_work.join_next() => {}
+                () = self.jobs.ordered(), if free => {}
+                () = sleep(POLL), if free => {}
+            }
+        }
+        let deadline = Instant::now() + FINISH;
+        while let Ok(Some(_)) = timeout_at(deadline, at_work.join_next()).await {}
+        cut.send_replace(true);
+        while at_work.join_next().await.is_some() {}
+    }
+
+    fn ctx(&self, id: String) -> Ctx {
+        Ctx::new(Actor::System, (self.clock)(), id)
+    }
+
+    async fn take(&self, free: usize) -> Vec<Taken> {
+        if free == 0 {
+            return Vec::new();
+        }
+        let kinds = self.workers.keys().copied().collect();
+        self.jobs.take(&self.ctx("take".into()), kinds, free).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "jobs cannot be taken just now");
+            Vec::new()
+        })
+    }
+
+    async fn tick(&self) {
+        if let Err(error) = self.jobs.tick(&self.ctx("tick".into()), &self.crons).await {
+            tracing::warn!(%error, "schedules cannot be looked at just now");
+        }
+    }
+
+    async fn one(self, job: Taken, cut: watch::Receiver<bool>) {
+        let span = tracing::error_span!("job", id = %job.id, kind = job.kind, attempts = job.attempts);
+        async {
+            let Some(verdict) = self.verdict(&job, cut).await else { return };
+            let outcome = match &verdict {
+                Verdict::Done => "done",
+                Verdict::Again { error, .. } => {
+                    tracing::warn!(error, "failed and will be tried again");
+                    "again"
+                }
+                Verdict::Dead { error } => {
+                    tracing::error!(error, "failed for good; `clowder jobs retry` lets it run again");
+                    "dead"
+                }
+            };
+            metrics::counter!("clowder_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
+            // When even that fails, the lease runs out and somebody does the job again.
+            if let Err(error) = self.jobs.settle(&self.ctx(format!("job-{}", job.id)), &job, verdict).await {
+                tracing::warn!(%error, "the end of a job could not be written down");
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Works a job and keeps hold of it meanwhile; `None` when it is somebody else's now.
+    async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<Verdict> {
+        let ctx = self.ctx(format!("job-{}", job.id));
+        let mut work = std::pin::pin!(AssertUnwindSafe(self.work(&ctx, job)).catch_unwind());
+        let mut hold = interval(LEASE / 3);
+        hold.tick().await;
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut work => break outcome,
+                _ = hold.tick() => {
+                    if let Ok(false) = self.jobs.renew(&self.ctx(format!("job-{}", job.id)), job).await {
+                        tracing::warn!("lost to another worker");
+                        return None;
+                    }
+                }
+                () = cut_off(&mut cut) => {
+                    if let Err(error) = self.jobs.give_back(&ctx, job).await {
+                        tracing::warn!(%error, "could not be given back; its lease will run out");
+                    }
+                    return None;
+                }
+            }
+        };
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the worker panicked")));
+        let mut random = [0_u8; 1];
+        let jitter = keys::random(&mut random).map_or(0.5, |()| f64::from(random[0]) / 255.0);
+        Some(decide((self.clock)(), job.attempts, jitter, &outcome))
+    }
+
+    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
+        match self.workers.get(job.kind.as_str()) {
+            Some(worker) => worker.work(ctx, job).await,
+            None => Err(Error::internal("nobody here does this kind of job")),
+        }
+    }
+}
+
+/// Returns when nothing may go on any longer.
+async fn cut_off(cut: &mut watch::Receiver<bool>) {
+    let _ = cut.wait_for(|cut| *cut).await;
+}

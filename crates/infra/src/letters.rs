@@ -1,0 +1,166 @@
+//! The letters that accounts send: what they say, as text and as HTML. What people typed is escaped in HTML and kept
+//! to one line in text, so that nobody can make us say what we do not.
+
+use std::time::Duration;
+
+use askama::Template;
+use clowder_core::{Error, Mail, Result};
+
+/// Where the links in letters lead, and in whose name they are written.
+#[derive(Debug, Clone)]
+pub struct Letterhead {
+    /// The page that reads what stands after `#`: `https://chat.example/account`.
+    pub account_url: String,
+    /// What this server is called.
+    pub sender: String,
+}
+
+/// Who gets a letter.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    pub name: String,
+    pub address: String,
+}
+
+struct Action {
+    label: &'static str,
+    link: String,
+}
+
+#[derive(Template)]
+#[template(path = "letter.txt", escape = "none")]
+struct Text<'l> {
+    name: &'l str,
+    paragraphs: &'l [String],
+    action: &'l Option<Action>,
+    reason: &'l str,
+    sender: &'l str,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct Html<'l> {
+    subject: &'l str,
+    name: &'l str,
+    paragraphs: &'l [String],
+    action: &'l Option<Action>,
+    reason: &'l str,
+    sender: &'l str,
+}
+
+const NOT_YOU: &str = "If this was not you, change your password and end the sessions you do not know.";
+
+impl Letterhead {
+    /// Is the address theirs? `token` proves it.
+    pub fn verify_email(&self, to: &Recipient, token: &str, good_for: Duration) -> Result<Mail> {
+        let says =
+            [format!("please confirm that {} is your address. The link is good for {}.", to.address, span(good_for))];
+        self.write(
+            to,
+            "Confirm your address",
+            &says,
+            self.action("Confirm the address", "verify", token),
+            "You get this because somebody gave this address for an account. If it was not you, do nothing.",
+        )
+    }
+
+    /// To the old address, when another is to take its place.
+    pub fn email_changing(&self, to: &Recipient, new: &str) -> Result<Mail> {
+        let says = [format!(
+            "somebody who knows your password has asked to change the address of your account to {new}. It changes as soon as that address is confirmed."
+        )];
+        self.write(to, "Your address is about to change", &says, None, NOT_YOU)
+    }
+
+    pub fn reset_password(&self, to: &Recipient, token: &str, good_for: Duration) -> Result<Mail> {
+        let says =
+            [format!("this link lets you choose a new password. It works once, and is good for {}.", span(good_for))];
+        self.write(to, "Choose a new password", &says, self.action("Choose a new password", "reset", token),
+            "You get this because somebody said they forgot the password of your account. If it was not you, do nothing: your password stays as it is.")
+    }
+
+    pub fn password_changed(&self, to: &Recipient) -> Result<Mail> {
+        let says =
+            ["the password of your account has been changed, and your other devices have been signed out.".to_owned()];
+        self.write(
+            to,
+            "Your password has been changed",
+            &says,
+            None,
+            "If this was not you, use “forgot password” to choose a new one, and tell whoever runs this server.",
+        )
+    }
+
+    /// Somebody tried to register with an address that has an account.
+    pub fn has_account(&self, to: &Recipient) -> Result<Mail> {
+        let says = ["somebody wants to make an account with this address. There is one already, so none was made. If you forgot the password, ask for a new one.".to_owned()];
+        self.write(to, "You have an account already", &says, None, "If it was not you, do nothing.")
+    }
+
+    /// A sign-up that somebody had to approve.
+    pub fn approved(&self, to: &Recipient) -> Result<Mail> {
+        let says = ["your account has been approved. You can sign in now.".to_owned()];
+        self.write(to, "Your account is ready", &says, None, "You get this because you asked for an account.")
+    }
+
+    pub fn rejected(&self, to: &Recipient, reason: Option<&str>) -> Result<Mail> {
+        let mut says = vec!["your wish for an account was not granted.".to_owned()];
+        says.extend(reason.map(|reason| format!("The reason: {reason}")));
+        self.write(to, "About your account", &says, None, "You get this because you asked for an account.")
+    }
+
+    /// After `#`, which browsers keep to themselves: the token shows up in no log and in no `Referer`.
+    pub fn link(&self, purpose: &str, token: &str) -> String {
+        format!("{}#{purpose}={token}", self.account_url)
+    }
+
+    fn action(&self, label: &'static str, purpose: &str, token: &str) -> Option<Action> {
+        Some(Action { label, link: self.link(purpose, token) })
+    }
+
+    fn write(
+        &self,
+        to: &Recipient,
+        subject: &str,
+        paragraphs: &[String],
+        action: Option<Action>,
+        reason: &str,
+    ) -> Result<Mail> {
+        let (name, action, sender) = (one_line(&to.name), &action, self.sender.as_str());
+        let paragraphs: &[_] = &paragraphs.iter().map(|text| one_line(text)).collect::<Vec<_>>();
+        let failed = |error: askama::Error| Error::internal(format!("letter: {error}"));
+        let text = Text { name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
+        let html = Html { subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
+        Ok(Mail { name, address: to.address.clone(), subject: subject.to_owned(), text, html })
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `30 minutes`, `24 hours`.
+fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds < 2 * 3600 => format!("{} minutes", seconds / 60),
+        seconds => format!("{} hours", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_typed_stays_text() {
+        let head = Letterhead { account_url: "https://chat.example/account".into(), sender: "Clowder".into() };
+        let to = Recipient { name: "<b>Ada</b>\nBuy now".into(), address: "ada@example.org".into() };
+        let mail = head.verify_email(&to, "t0ken", Duration::from_secs(24 * 3600)).unwrap();
+        assert_eq!(mail.name, "<b>Ada</b> Buy now");
+        assert!(!mail.html.contains("<b>") && mail.html.contains("Ada"));
+        assert!(mail.text.starts_with("Hello <b>Ada</b> Buy now,\n"), "{}", mail.text);
+        for body in [&mail.text, &mail.html] {
+            assert!(body.contains("https://chat.example/account#verify=t0ken") && body.contains("24 hours"), "{body}");
+        }
+    }
+}

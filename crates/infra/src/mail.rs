@@ -1,0 +1,84 @@
+//! Sending mail: over SMTP, or as files into a folder where there is no server. Both build the same message.
+
+mod folder;
+mod smtp;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use clowder_core::{
+    Ctx, Error, Kind, Mail, Mailer, Refusal, Result,
+    job::{Taken, Work, Worker},
+};
+use lettre::{
+    Address, Message,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+
+/// Where mail goes.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// `smtp://user:password@host:587?tls=required` (STARTTLS, RFC 3207) or `smtps://…` (TLS from the start, RFC 8314).
+    Smtp(String),
+    /// One `.eml` file each (RFC 5322).
+    Folder(PathBuf),
+}
+
+/// Opens the way on which mail goes out; `from` is who it comes from: `Clowder <clowder@chat.example>`.
+pub fn mailer(route: &Route, from: &str) -> Result<Arc<dyn Mailer>> {
+    let envelope = Envelope::new(from)?;
+    Ok(match route {
+        Route::Smtp(url) => Arc::new(smtp::Smtp::open(url, envelope)?),
+        Route::Folder(folder) => Arc::new(folder::Folder::open(folder, envelope)?),
+    })
+}
+
+/// Nothing that is tried again will make this address right.
+const ADDRESS_IMPOSSIBLE: Refusal = Refusal::new(Kind::Invalid, "mail.address", "Mail cannot be sent to this address");
+
+/// Builds messages.
+struct Envelope {
+    from: Mailbox,
+}
+
+impl Envelope {
+    fn new(from: &str) -> Result<Self> {
+        let from = from.parse().map_err(|error| Error::internal(format!("MAIL_FROM: `{from}`: {error}")))?;
+        Ok(Self { from })
+    }
+
+    fn message(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<Message> {
+        let (local, domain) = mail.address.rsplit_once('@').ok_or(ADDRESS_IMPOSSIBLE)?;
+        // Domains travel in ASCII (RFC 5890), so that any server on the way knows them.
+        let domain = idna::domain_to_ascii(domain).map_err(|_| ADDRESS_IMPOSSIBLE)?;
+        let address = Address::new(local, domain).map_err(|_| ADDRESS_IMPOSSIBLE)?;
+        let micros = u64::try_from(ctx.now.as_micros()).unwrap_or_default();
+        Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(Some(mail.name.clone()), address))
+            .subject(&mail.subject)
+            .date(std::time::UNIX_EPOCH + Duration::from_micros(micros))
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
+            // Nobody's holiday notice answers this (RFC 3834).
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
+            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+            .map_err(|error| Error::internal(format!("mail: {error}")))
+    }
+}
+
+/// The job that sends a letter.
+pub struct Postman(pub Arc<dyn Mailer>);
+
+#[async_trait]
+impl Worker for Postman {
+    fn kind(&self) -> &'static str {
+        Mail::KIND
+    }
+
+    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
+        self.0.send(ctx, &job.id.to_string(), &job.read()?).await
+    }
+}

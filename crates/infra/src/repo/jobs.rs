@@ -1,0 +1,225 @@
+//! The table of jobs: ordering, taking under a lease, and what becomes of them.
+
+use async_trait::async_trait;
+use clowder_core::{
+    Ctx, Error, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
+    job::{Cron, JOB_UNKNOWN, JobState, LEASE, Taken, Verdict},
+};
+use diesel::prelude::*;
+
+use super::{Repo, db::Tx, dialect};
+use crate::{
+    cron,
+    rows::JobRow,
+    schema::{crons, jobs},
+};
+
+/// The most of an error that is kept, in octets.
+const ERROR_ROOM: usize = 2_000;
+
+/// Orders a job as part of a write: it is done if, and only if, the write is committed.
+pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, job: &NewJob) -> Result<()> {
+    let id = JobId::new(ctx.now);
+    let row = (
+        jobs::id.eq(id),
+        jobs::kind.eq(job.kind),
+        jobs::payload.eq(tx.house.keys.seal(&job.payload)?),
+        jobs::key.eq(job.key.as_deref()),
+        jobs::run_at.eq(job.run_at),
+        jobs::attempts.eq(0),
+        jobs::created_at.eq(ctx.now),
+    );
+    diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
+    tx.ordered = true;
+    Ok(())
+}
+
+#[async_trait]
+impl Jobs for Repo {
+    async fn order(&self, ctx: &Ctx, job: NewJob) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| order(tx, &ctx, &job)).await
+    }
+
+    async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>> {
+        let (now, lease) = (ctx.now, Id::new(ctx.now));
+        self.db
+            .write(move |tx| {
+                let rows = dialect::take_jobs(tx.conn, &kinds, limit as i64, now, lease)?;
+                rows.into_iter().map(|row| row.taken(lease, &tx.house.keys)).collect()
+            })
+            .await
+    }
+
+    async fn renew(&self, ctx: &Ctx, job: &Taken) -> Result<bool> {
+        let (held, until) = (Held::of(job), ctx.now.plus(LEASE));
+        let renewed = self.db.write(move |tx| {
+            let held = jobs::table.filter(jobs::id.eq(held.id).and(jobs::lease_id.eq(held.lease)));
+            Ok(diesel::update(held).set(jobs::lease_until.eq(until)).execute(tx.conn)?)
+        });
+        Ok(renewed.await? == 1)
+    }
+
+    async fn settle(&self, ctx: &Ctx, job: &Taken, verdict: Verdict) -> Result<()> {
+        let (held, now) = (Held::of(job), ctx.now);
+        self.db.write(move |tx| settle(tx, now, held, verdict)).await
+    }
+
+    async fn give_back(&self, _ctx: &Ctx, job: &Taken) -> Result<()> {
+        let held = Held::of(job);
+        let given_back = self.db.write(move |tx| {
+            let held = jobs::table.filter(jobs::id.eq(held.id).and(jobs::lease_id.eq(held.lease)));
+            let free = (
+                jobs::lease_id.eq(None::<Id<()>>),
+                jobs::lease_until.eq(None::<Timestamp>),
+                jobs::attempts.eq(jobs::attempts - 1),
+            );
+            diesel::update(held).set(free).execute(tx.conn)?;
+            Ok(())
+        });
+        given_back.await
+    }
+
+    async fn tick(&self, ctx: &Ctx, crons: &[Cron]) -> Result<()> {
+        let now = ctx.now;
+        let known: Vec<(String, String, Timestamp)> = self.db.read(|conn| Ok(crons::table.load(conn)?)).await?;
+        for cron in crons {
+            let known = known.iter().find(|(name, ..)| name == cron.name);
+            if known.is_some_and(|(_, schedule, next)| schedule == cron.schedule && *next > now) {
+                continue;
+            }
+            let (ctx, cron) = (ctx.clone(), cron.clone());
+            self.db.write(move |tx| fire(tx, &ctx, &cron)).await?;
+        }
+        Ok(())
+    }
+
+    async fn list(&self, ctx: &Ctx, state: Option<JobState>, page: PageRequest) -> Result<Page<Job>> {
+        let now = ctx.now;
+        self.db.read(move |conn| list(conn, now, state, &page)).await
+    }
+
+    async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()> {
+        let now = ctx.now;
+        let freed = self.db.write(move |tx| {
+            let idle = jobs::lease_until.is_null().or(jobs::lease_until.le(now));
+            let found = jobs::table.filter(jobs::id.eq(job)).filter(idle).select(jobs::id).load(tx.conn)?;
+            revive(tx, now, found)
+        });
+        if freed.await? == 0 { Err(JOB_UNKNOWN.into()) } else { Ok(()) }
+    }
+
+    async fn retry_dead(&self, ctx: &Ctx) -> Result<usize> {
+        let now = ctx.now;
+        let dead = jobs::table.filter(jobs::dead_at.is_not_null()).select(jobs::id);
+        let revived = self.db.write(move |tx| {
+            let dead = dead.load(tx.conn)?;
+            revive(tx, now, dead)
+        });
+        revived.await
+    }
+
+    async fn ordered(&self) {
+        self.db.house().ordered.notified().await;
+    }
+}
+
+/// Who holds which job.
+#[derive(Clone, Copy)]
+struct Held {
+    id: JobId,
+    lease: Id<()>,
+}
+
+impl Held {
+    fn of(job: &Taken) -> Self {
+        Self { id: job.id, lease: job.lease }
+    }
+}
+
+fn settle(tx: &mut Tx<'_>, now: Timestamp, held: Held, verdict: Verdict) -> Result<()> {
+    let held = jobs::table.filter(jobs::id.eq(held.id).and(jobs::lease_id.eq(held.lease)));
+    let (run_at, dead_at, error) = match verdict {
+        Verdict::Done => {
+            diesel::delete(held).execute(tx.conn)?;
+            return Ok(());
+        }
+        Verdict::Again { at, error } => (at, None, error),
+        Verdict::Dead { error } => (now, Some(now), error),
+    };
+    let mut error = error;
+    error.truncate(error.floor_char_boundary(ERROR_ROOM));
+    let free = (
+        jobs::lease_id.eq(None::<Id<()>>),
+        jobs::lease_until.eq(None::<Timestamp>),
+        jobs::run_at.eq(run_at),
+        jobs::dead_at.eq(dead_at),
+        jobs::last_error.eq(error),
+    );
+    diesel::update(held).set(free).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Lets jobs run at once as if they were new. One whose key another job has taken meanwhile is dropped: that one does
+/// its work.
+fn revive(tx: &mut Tx<'_>, now: Timestamp, ids: Vec<JobId>) -> Result<usize> {
+    let mut revived = 0;
+    for id in ids {
+        let key: Option<Option<String>> = jobs::table.find(id).select(jobs::key).first(tx.conn).optional()?;
+        let waits = jobs::table.filter(jobs::key.eq(key.flatten()).and(jobs::dead_at.is_null()).and(jobs::id.ne(id)));
+        if waits.count().get_result::<i64>(tx.conn)? > 0 {
+            diesel::delete(jobs::table.find(id)).execute(tx.conn)?;
+            continue;
+        }
+        let fresh = (
+            jobs::run_at.eq(now),
+            jobs::attempts.eq(0),
+            jobs::dead_at.eq(None::<Timestamp>),
+            jobs::lease_id.eq(None::<Id<()>>),
+            jobs::lease_until.eq(None::<Timestamp>),
+        );
+        revived += diesel::update(jobs::table.find(id)).set(fresh).execute(tx.conn)?;
+    }
+    tx.ordered |= revived > 0;
+    Ok(revived)
+}
+
+/// Orders a due job and says when it is due next. The step from the old moment to the next is what only one of many
+/// that try can take.
+fn fire(tx: &mut Tx<'_>, ctx: &Ctx, cron: &Cron) -> Result<()> {
+    let next = cron::next(cron.schedule, ctx.now)?;
+    let known: Option<(String, Timestamp)> =
+        crons::table.find(cron.name).select((crons::schedule, crons::next_at)).first(tx.conn).optional()?;
+    let Some((schedule, due)) = known else {
+        let row = (crons::name.eq(cron.name), crons::schedule.eq(cron.schedule), crons::next_at.eq(next));
+        diesel::insert_into(crons::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
+        return Ok(());
+    };
+    let step = diesel::update(crons::table.find(cron.name).filter(crons::next_at.eq(due)))
+        .set((crons::next_at.eq(next), crons::schedule.eq(cron.schedule)))
+        .execute(tx.conn)?;
+    // A new schedule begins with its next moment.
+    if step == 0 || schedule != cron.schedule || due > ctx.now {
+        return Ok(());
+    }
+    let key = Some(format!("cron:{}", cron.name));
+    order(tx, ctx, &NewJob { kind: cron.kind, payload: b"null".to_vec(), run_at: ctx.now, key })
+}
+
+fn list(conn: &mut dialect::Conn, now: Timestamp, state: Option<JobState>, page: &PageRequest) -> Result<Page<Job>> {
+    let mut found = jobs::table.order(jobs::id.desc()).limit(page.fetch()).select(JobRow::as_select()).into_boxed();
+    if let Some(cursor) = &page.cursor {
+        let last: JobId = cursor.parse().map_err(|_| Error::field("?cursor", "cursor", "is not one of ours"))?;
+        found = found.filter(jobs::id.lt(last));
+    }
+    found = match state {
+        None => found,
+        Some(JobState::Dead) => found.filter(jobs::dead_at.is_not_null()),
+        Some(JobState::Running) => found.filter(jobs::lease_until.gt(now)),
+        Some(JobState::Waiting) => {
+            found.filter(jobs::dead_at.is_null()).filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
+        }
+    };
+    let rows = found.load(conn)?.into_iter().map(|row| row.job(now)).collect();
+    Ok(Page::cut(rows, page, |job: &Job| job.id.to_string()))
+}

@@ -1,0 +1,2 @@
+DROP TABLE crons;
+DROP TABLE jobs;
