@@ -50,6 +50,7 @@ impl Walk {
                 (true, Some("chats")) => &self.chat,
                 (true, Some("messages")) => &self.message,
                 (true, Some("sessions")) => &self.session,
+                (true, Some("account")) => "account.js",
                 (true, Some("swagger")) => "swagger-ui.css",
                 (true, parent) => panic!("which {parent:?}? Teach the walk what {template} needs"),
             };

@@ -20,6 +20,9 @@ pub enum Created<T> {
     Found(T),
 }
 
+/// 202 with what has to happen before there is a thing.
+pub struct Accepted<T>(pub T);
+
 /// Something with a version: 200 with its `ETag`, or 304 when the caller has it already.
 pub struct Versioned<T>(pub i64, pub T);
 
@@ -45,6 +48,14 @@ impl<T: Serialize> Responder for Created<T> {
             Self::New(thing) => json(StatusCode::CREATED, &thing),
             Self::Found(thing) => json(StatusCode::OK, &thing),
         }
+    }
+}
+
+impl<T: Serialize> Responder for Accepted<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        json(StatusCode::ACCEPTED, &self.0)
     }
 }
 

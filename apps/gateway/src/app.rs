@@ -14,8 +14,9 @@ use actix_web::{
     dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
     web::{self, Data, ServiceConfig},
 };
-use clowder_core::{Actor, Ctx, Error, Result};
-use clowder_infra::{DatabaseUrl, Options, Store, Upkeep};
+use clowder_accounts::sign_up::Rules;
+use clowder_core::{Error, Result};
+use clowder_infra::{Crew, DatabaseUrl, Options, Store, letters::Letterhead, mail, store::CRONS};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
@@ -84,6 +85,10 @@ pub async fn open(config: &Config) -> Result<Store> {
     let options = Options {
         access_for: Duration::from_secs(auth.access_token_seconds),
         refresh_for: Duration::from_secs(auth.refresh_token_seconds),
+        session_for: Duration::from_secs(auth.session_seconds),
+        sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
+        letterhead: Letterhead { account_url: config.account_url(), sender: mail::sender(&config.mail.from)? },
+        journal_for: Duration::from_secs(u64::from(config.journal.retention_days) * 24 * 3600),
         bcrypt_cost: auth.bcrypt_cost,
         lanes: database.lanes,
         read_lanes: database.read_lanes,
@@ -92,6 +97,14 @@ pub async fn open(config: &Config) -> Result<Store> {
         ..Options::new(url, secret.expose())
     };
     Store::open(options, clock::now()).await
+}
+
+/// Who does the jobs, `hands` at a time.
+pub fn crew(config: &Config, store: &Store, hands: usize) -> Result<Crew> {
+    let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
+    let mut workers = store.workers.clone();
+    workers.push(Arc::new(mail::Postman(mailer)));
+    Ok(Crew::new(store.jobs.clone(), hands, clock::now).with(workers, CRONS.to_vec()))
 }
 
 /// Starts serving and returns as soon as it listens.
@@ -121,8 +134,11 @@ pub async fn start(config: Config) -> Result<Running> {
         servers.push(spawn(metrics_server(listener, recorder.clone())?));
     }
 
-    let chores = tokio::spawn(chores(store.upkeep.clone(), limits, recorder, config.journal.retention_days, stop));
-    Ok(Running { addr, metrics_addr, store, stopper, servers, chores: vec![following, chores] })
+    let mut chores = vec![following, tokio::spawn(self::chores(limits, recorder, stop.clone()))];
+    if config.jobs.hands > 0 {
+        chores.push(tokio::spawn(crew(&config, &store, config.jobs.hands)?.run(stop.waited())));
+    }
+    Ok(Running { addr, metrics_addr, store, stopper, servers, chores })
 }
 
 /// The hub, following the journal from now on.
@@ -148,6 +164,7 @@ struct Parts {
 impl Parts {
     fn hand_over(self, app: &mut ServiceConfig) {
         app.app_data(Data::from(self.store.accounts))
+            .app_data(Data::from(self.store.credentials))
             .app_data(Data::from(self.store.messaging))
             .app_data(Data::from(self.store.upkeep))
             .app_data(self.hub)
@@ -199,39 +216,15 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-/// What has to be done now and then.
-async fn chores(
-    upkeep: Arc<dyn Upkeep>,
-    limits: Arc<dyn Limits>,
-    recorder: PrometheusHandle,
-    retention_days: u32,
-    mut stop: Stop,
-) {
+/// What each process has to do for itself now and then.
+async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, mut stop: Stop) {
     let mut often = tokio::time::interval(Duration::from_secs(10));
-    let mut seldom = tokio::time::interval(Duration::from_secs(600));
     loop {
         tokio::select! {
             () = stop.wait() => return,
             _ = often.tick() => {
                 limits.sweep().await;
                 recorder.run_upkeep();
-            }
-            _ = seldom.tick() => sweep(&*upkeep, retention_days, &stop).await,
-        }
-    }
-}
-
-/// Bounded pieces, so that other writers get their turn in between.
-async fn sweep(upkeep: &dyn Upkeep, retention_days: u32, stop: &Stop) {
-    let ctx = Ctx::new(Actor::System, clock::now(), "sweep");
-    let until = ctx.now.minus(Duration::from_secs(u64::from(retention_days) * 24 * 3600));
-    while !stop.is_stopping() {
-        match upkeep.sweep(&ctx, until).await {
-            Ok(0) => return,
-            Ok(rows) => tracing::debug!(rows, "swept"),
-            Err(error) => {
-                tracing::warn!(%error, "the sweep failed and will be tried again");
-                return;
             }
         }
     }

@@ -14,7 +14,8 @@ use std::{
     path::PathBuf,
 };
 
-use clowder_infra::DatabaseUrl;
+use clowder_accounts::sign_up::Mode;
+use clowder_infra::{DatabaseUrl, mail};
 use tracing_subscriber::EnvFilter;
 
 pub use layers::{Faults, Layers};
@@ -30,6 +31,9 @@ pub struct Config {
     pub server: Server,
     pub database: Database,
     pub auth: Auth,
+    pub accounts: Accounts,
+    pub mail: Mail,
+    pub jobs: Jobs,
     pub journal: Journal,
     pub log: Log,
 }
@@ -69,7 +73,29 @@ pub struct Auth {
     pub secret_key: Option<Secret>,
     pub access_token_seconds: u64,
     pub refresh_token_seconds: u64,
+    pub session_seconds: u64,
     pub bcrypt_cost: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accounts {
+    pub sign_up: Mode,
+    pub reveal_taken: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mail {
+    /// None: letters are written into a folder.
+    pub smtp_url: Option<Secret>,
+    pub from: String,
+    /// The page that letters link to; empty is the one of this server.
+    pub account_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Jobs {
+    /// How many are worked on at a time; 0 leaves them to others.
+    pub hands: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -120,8 +146,12 @@ impl Default for Config {
                 secret_key: None,
                 access_token_seconds: 600,
                 refresh_token_seconds: 30 * 24 * 3600,
+                session_seconds: 180 * 24 * 3600,
                 bcrypt_cost: 12,
             },
+            accounts: Accounts { sign_up: Mode::Open, reveal_taken: true },
+            mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
+            jobs: Jobs { hands: 4 },
             journal: Journal { retention_days: 7 },
             log: Log {
                 filter: "info,actix_server=warn".to_owned(),
@@ -148,6 +178,23 @@ impl Config {
         match &self.database.url {
             Some(url) => url.expose().to_owned(),
             None => format!("sqlite:{}", self.data_dir.join("clowder.db").display()),
+        }
+    }
+
+    /// How letters go out.
+    pub fn mail_route(&self) -> mail::Route {
+        match &self.mail.smtp_url {
+            Some(url) => mail::Route::Smtp(url.expose().to_owned()),
+            None => mail::Route::Folder(self.data_dir.join("mail")),
+        }
+    }
+
+    /// The page that letters link to.
+    pub fn account_url(&self) -> String {
+        match (self.mail.account_url.as_str(), self.server.public_url.trim_end_matches('/')) {
+            ("", "") => format!("http://{}/account", self.address()),
+            ("", public) => format!("{public}/account"),
+            (own, _) => own.to_owned(),
         }
     }
 
@@ -182,6 +229,13 @@ impl Config {
         let url = &self.server.public_url;
         if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
             faults.push(format!("PUBLIC_URL: `{url}` must begin with https:// or http://"));
+        }
+        if let Err(error) = mail::check(&self.mail_route(), &self.mail.from) {
+            faults.push(error.to_string().trim_start_matches("internal: ").to_owned());
+        }
+        let page = &self.mail.account_url;
+        if !page.is_empty() && !page.starts_with("http://") && !page.starts_with("https://") {
+            faults.push(format!("ACCOUNT_URL: `{page}` must begin with https:// or http://"));
         }
         if self.debug {
             return faults;

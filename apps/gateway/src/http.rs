@@ -1,6 +1,8 @@
 //! The handlers: each reads its arguments, calls one port method and says how to answer.
 
+pub mod account_page;
 pub mod accounts;
+pub mod credentials;
 pub mod docs;
 pub mod health;
 pub mod messaging;

@@ -1,6 +1,7 @@
 //! The one binary: `clowder serve`, and what surrounds it.
 
 mod doctor;
+mod jobs;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -53,6 +54,9 @@ enum Command {
     /// Show settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look after jobs: work that was put off until later.
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
     /// Look whether this server could do its work.
     Doctor,
     /// Print the OpenAPI document.
@@ -104,6 +108,11 @@ fn run(sources: Sources, command: Command) -> Result<ExitCode> {
         Command::Migrate => migrate(&config()?)?,
         Command::Config(ConfigCommand::Print) => print!("{}", config()?.print()),
         Command::Config(ConfigCommand::Default) => print!("{}", Config::default().print()),
+        Command::Jobs(command) => {
+            let config = config()?;
+            let _logging = telemetry::log(&config.log)?;
+            actix_web::rt::System::new().block_on(jobs::run(&config, command))?;
+        }
         Command::Doctor => return Ok(actix_web::rt::System::new().block_on(doctor::examine(&config()?))),
         Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), "")),
         Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), "")),

@@ -9,13 +9,17 @@ pub use endpoint::{Access, Asked, Endpoint, Given, delete, get, patch, post};
 pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 
-use clowder_accounts::{Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn, refusals::*};
+use clowder_accounts::{
+    Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn,
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword, Waiting},
+    refusals::*,
+};
 use clowder_core::once;
 use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
 
 use crate::{
     http::{
-        accounts, docs,
+        account_page, accounts, credentials, docs,
         health::{self, Health},
         messaging, metrics,
         problems::{self, Problems},
@@ -27,7 +31,8 @@ use crate::{
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
-    let mut table = [accounts(), messaging(), realtime(), operation()].into_iter().flatten().collect::<Vec<_>>();
+    let mut table =
+        [accounts(), credentials(), messaging(), realtime(), operation()].into_iter().flatten().collect::<Vec<_>>();
     if metrics_here {
         table.push(self::metrics());
     }
@@ -52,7 +57,9 @@ fn realtime() -> Vec<Endpoint> {
 }
 
 fn accounts() -> Vec<Endpoint> {
-    const SIGNING_UP: &[clowder_core::Refusal] = &[USERNAME_TAKEN, EMAIL_TAKEN, once::MISMATCH, once::RUNNING];
+    const SIGNING_UP: &[clowder_core::Refusal] =
+        &[USERNAME_TAKEN, EMAIL_TAKEN, SIGN_UP_CLOSED, INVITE_REQUIRED, INVITE_GONE, once::MISMATCH, once::RUNNING];
+    const LATER: &str = "Something has to happen first: what `next` says";
     const REFRESHING: &[clowder_core::Refusal] = &[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REUSED, SESSION_ENDED];
     vec![
         post("/api/auth/register", accounts::register)
@@ -62,6 +69,7 @@ fn accounts() -> Vec<Endpoint> {
             .creates()
             .takes::<NewAccount>()
             .gives::<SignedIn>(201, "The account and its first tokens")
+            .gives::<Waiting>(202, LATER)
             .refuses(SIGNING_UP),
         post("/api/auth/login", accounts::login)
             .says("Sign in by username or email")
@@ -101,6 +109,9 @@ fn accounts() -> Vec<Endpoint> {
             .takes::<SessionPatch>()
             .gives::<Session>(200, "As it is now")
             .refuses(&[SESSION_UNKNOWN]),
+        delete("/api/auth/sessions", accounts::end_other_sessions)
+            .says("End all own sessions but the one that asks")
+            .gives_nothing(204, "Their tokens are worth nothing from now on"),
         delete("/api/auth/sessions/{session_id}", accounts::end_session)
             .says("End a session")
             .gives_nothing(204, "Its tokens are worth nothing from now on")
@@ -131,7 +142,59 @@ fn accounts() -> Vec<Endpoint> {
             .creates()
             .takes::<NewAccount>()
             .gives::<Registered>(201, "The account and its first tokens")
+            .gives::<Waiting>(202, LATER)
             .refuses(SIGNING_UP),
+    ]
+}
+
+fn credentials() -> Vec<Endpoint> {
+    vec![
+        post("/api/auth/verify-email", credentials::verify_email)
+            .says("Confirm an address with what the letter held")
+            .public()
+            .guarded()
+            .takes::<Proof>()
+            .gives_nothing(204, "It is confirmed")
+            .refuses(&[LINK_GONE, EMAIL_TAKEN, USERNAME_TAKEN]),
+        post("/api/auth/verify-email/resend", credentials::resend)
+            .says("Get another letter; one a minute, five an hour")
+            .guarded()
+            .gives_nothing(204, "It is on its way")
+            .refuses(&[EMAIL_VERIFIED]),
+        post("/api/auth/email/change", credentials::change_email)
+            .says("Ask for another address; it becomes yours when its letter is answered")
+            .guarded()
+            .takes::<ChangeEmail>()
+            .gives_nothing(204, "A letter is on its way, and a notice to the present address")
+            .refuses(&[PASSWORD_WRONG, EMAIL_TAKEN, EMAIL_VERIFIED]),
+        post("/api/auth/password/forgot", credentials::forgot)
+            .says("Get a letter that lets you choose a new password")
+            .public()
+            .guarded()
+            .takes::<Forgot>()
+            .gives_nothing(204, "If there is an account, a letter is on its way"),
+        post("/api/auth/password/reset", credentials::reset)
+            .says("Choose a new password with what the letter held")
+            .public()
+            .guarded()
+            .takes::<ResetPassword>()
+            .gives_nothing(204, "It is changed, and all sessions are ended")
+            .refuses(&[LINK_GONE]),
+        post("/api/auth/password/change", credentials::change_password)
+            .says("Choose a new password with the present one")
+            .guarded()
+            .takes::<ChangePassword>()
+            .gives_nothing(204, "It is changed, and all other sessions are ended")
+            .refuses(&[PASSWORD_WRONG]),
+        get("/account", account_page::page)
+            .says("The page that letters link to")
+            .public()
+            .gives_text("text/html", "Confirms an address or takes a new password"),
+        get("/account/{file}", account_page::part)
+            .says("A part of that page")
+            .public()
+            .gives_text("*/*", "A script or a style sheet")
+            .fails(&[crate::refusals::ROUTE_UNKNOWN]),
     ]
 }
 
@@ -272,7 +335,9 @@ mod tests {
             // Random tokens and signatures are not guessed, so whoever presents one needs no guard.
             let presents = line.name == "token.verify" || line.name.ends_with(".refresh");
             let guesses = line.access == Access::Public && line.takes.is_some() && !presents;
-            assert_eq!(line.policy == Policy::Auth, guesses, "{method} {path}");
+            // Those who are signed in could guess a password, or make us send mail.
+            let asks = line.name.starts_with("credentials.");
+            assert_eq!(line.policy == Policy::Auth, guesses || asks, "{method} {path}");
         }
     }
 }

@@ -30,4 +30,9 @@ impl Stop {
     pub async fn wait(&mut self) {
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
+
+    /// The same, for whoever keeps no hold of it.
+    pub async fn waited(mut self) {
+        self.wait().await;
+    }
 }

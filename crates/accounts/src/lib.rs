@@ -15,10 +15,12 @@ pub mod policy;
 pub mod port;
 pub mod refresh;
 pub mod refusals;
+pub mod sign_up;
+pub mod throttle;
 
 pub use change::Change;
 pub use model::{
-    Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket,
-    Username,
+    Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn,
+    Ticket, Username,
 };
-pub use port::{Accounts, Identity};
+pub use port::{Accounts, Credentials, Identity};

@@ -1,8 +1,10 @@
 //! The nouns of accounts: stored, sent and answered in one shape each.
 
+mod credentials;
 mod input;
 mod values;
 
+pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
 pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
 
@@ -49,6 +51,39 @@ pub struct SignedIn {
     #[schema(example = 600)]
     pub expires_in: u64,
     pub user: Own,
+}
+
+/// What became of a wish to register.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Registration {
+    SignedIn(Box<SignedIn>),
+    /// The account is made when `next` has been done.
+    Waiting(Waiting),
+}
+
+impl Registration {
+    /// The tokens, unless something has to happen first.
+    pub fn signed_in(self) -> Option<SignedIn> {
+        match self {
+            Self::SignedIn(signed_in) => Some(*signed_in),
+            Self::Waiting(_) => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Waiting {
+    pub next: NextStep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NextStep {
+    /// A letter is on its way: follow its link, then sign in.
+    ConfirmEmail,
+    /// Somebody has to let you in; a letter will tell.
+    AwaitApproval,
 }
 
 /// A way into a socket for clients that cannot set headers.

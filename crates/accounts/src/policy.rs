@@ -2,15 +2,23 @@
 
 use std::time::Duration;
 
-use clowder_core::text::Flaw;
+use clowder_core::{Error, Result, Timestamp, text::Flaw};
 
 use crate::model::{Password, Username};
 
 /// How long a ticket for a socket is good.
 pub const TICKET_FOR: Duration = Duration::from_secs(30);
 
-/// Passwords of ten characters and more that everybody tries first.
+/// How long a letter that confirms an address is good.
+pub const VERIFY_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long a letter that lets one choose a new password is good.
+pub const RESET_FOR: Duration = Duration::from_secs(30 * 60);
+
+/// Passwords of ten characters and more that everybody tries first, beside those that zxcvbn knows.
 const COMMON: &str = include_str!("common_passwords.txt");
+
+/// How much of a password is looked at for its strength: what is longer is strong enough.
+const LOOKED_AT: usize = 64;
 
 /// A password is at least ten characters, none that everybody tries, and not the username. There are no rules about
 /// its composition (NIST SP 800-63B §3.1.1.2).
@@ -18,16 +26,48 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
     let typed = password.expose();
     let folded = typed.to_lowercase();
     if typed.chars().count() < 10 {
-        return Err(Flaw::new("too_short", "must have at least 10 characters"));
+        return Err(flaw("too_short", "must have at least 10 characters", typed));
     }
     if username.is_some_and(|name| name.as_str().to_lowercase() == folded) {
-        return Err(Flaw::new("username", "must not be the username"));
+        return Err(flaw("username", "must not be the username", typed));
     }
     let first = folded.chars().next();
-    if COMMON.lines().any(|common| common == folded) || folded.chars().all(|c| Some(c) == first) {
-        return Err(Flaw::new("common", "is one of the passwords that everybody tries first"));
+    let common = || {
+        use zxcvbn::feedback::Warning::*;
+        let looked = zxcvbn::zxcvbn(&head(&folded), &[]);
+        let warning = looked.feedback().and_then(|feedback| feedback.warning());
+        matches!(warning, Some(ThisIsATop10Password | ThisIsATop100Password | ThisIsACommonPassword))
+    };
+    if COMMON.lines().any(|common| common == folded) || folded.chars().all(|c| Some(c) == first) || common() {
+        return Err(flaw("common", "is one of the passwords that everybody tries first", typed));
     }
     Ok(())
+}
+
+/// Says also how strong the password is (zxcvbn, 0 to 4), and what would make it stronger.
+fn flaw(code: &'static str, message: &str, typed: &str) -> Flaw {
+    let looked = zxcvbn::zxcvbn(&head(typed), &[]);
+    let mut message = format!("{message}; strength {} of 4", u8::from(looked.score()));
+    for advice in looked.feedback().into_iter().flat_map(|feedback| feedback.suggestions()) {
+        message += &format!("; {}", advice.to_string().trim_end_matches('.'));
+    }
+    Flaw::new(code, message)
+}
+
+fn head(typed: &str) -> String {
+    typed.chars().take(LOOKED_AT).collect()
+}
+
+/// Whether another letter may be sent to an address that got some at these times: one a minute, five an hour, so that
+/// nobody can make us flood a stranger.
+pub fn may_mail(now: Timestamp, sent: &[Timestamp]) -> Result<()> {
+    let within = |seconds| sent.iter().filter(move |at| now.since(**at) < Duration::from_secs(seconds));
+    let wait = |seconds, free| match within(seconds).min() {
+        Some(first) if within(seconds).count() >= free => first.plus(Duration::from_secs(seconds)).since(now),
+        _ => Duration::ZERO,
+    };
+    let wait = wait(60, 1).max(wait(3600, 5));
+    if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: wait }) }
 }
 
 #[cfg(test)]
@@ -47,10 +87,42 @@ mod tests {
             ("password123", Err("common")),
             ("PassWord123", Err("common")),
             ("aaaaaaaaaaaa", Err("common")),
+            ("1234567890", Err("common")),
+            ("qwertyuiop", Err("common")),
             ("adaLovelace", Err("username")),
         ] {
             let password = Password::parse(json!(typed)).unwrap();
             assert_eq!(may_use_password(&password, Some(&name)).map_err(|flaw| flaw.code), verdict, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_refused_password_is_told_its_strength() {
+        let short = Password::parse(json!("qwerty")).unwrap();
+        let flaw = may_use_password(&short, None).unwrap_err();
+        assert!(flaw.message.contains("strength 0 of 4; "), "{}", flaw.message);
+        let longest = Password::parse(json!("Tr0ub4dor&3 ".repeat(21))).unwrap();
+        assert!(may_use_password(&longest, None).is_ok());
+    }
+
+    #[test]
+    fn may_mail_table() {
+        let now = Timestamp::from_micros(100_000_000_000);
+        for (sent, wait) in [
+            (vec![], 0),
+            (vec![0], 60),
+            (vec![59], 1),
+            (vec![60], 0),
+            (vec![60, 120, 180, 240], 0),
+            (vec![60, 120, 180, 240, 3000], 600),
+            (vec![60, 120, 180, 240, 3600], 0),
+        ] {
+            let times: Vec<_> = sent.iter().map(|ago| now.minus(Duration::from_secs(*ago))).collect();
+            let waits = match may_mail(now, &times) {
+                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                _ => 0,
+            };
+            assert_eq!(waits, wait, "{sent:?}");
         }
     }
 }

@@ -1,18 +1,25 @@
 //! What an implementation of accounts must keep.
 
+mod credentials;
+
 use async_trait::async_trait;
 use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
 
-use crate::{Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket};
+use crate::{
+    Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, model::Registration,
+};
+pub use credentials::Credentials;
 
 /// Each method is one use case and at most one transaction; its change is committed with it.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Makes the account and signs it in. Of several that race for one name exactly one wins; the others get
-    /// `username.taken` or `email.taken`. Honours `ctx.once`.
-    async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<SignedIn>;
+    /// Makes the account and signs it in, or says what has to happen first, as [`crate::sign_up::decide`] says. Of
+    /// several that race for one name exactly one wins; the others get `username.taken` or `email.taken`. A letter
+    /// asks whether the address is theirs. Honours `ctx.once`.
+    async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration>;
 
     /// Opens a session. An unknown name costs as much time as a wrong password, and both are `credentials.invalid`.
+    /// Failures make further attempts wait, as [`crate::throttle::may_try`] says.
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn>;
 
     /// Gives the successor of a refresh token, as [`crate::refresh::decide`] says. Two calls with one token within
@@ -47,6 +54,9 @@ pub trait Accounts: Send + Sync {
     async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>>;
 
     async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session>;
+
+    /// Ends all sessions of the user who asks but the one that asks.
+    async fn end_other_sessions(&self, ctx: &Ctx) -> Result<()>;
 
     /// Ends one session of the user who asks; `session.unknown` for any other.
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()>;

@@ -15,6 +15,18 @@ pub const SESSION_ENDED: Refusal = Refusal::new(Unauthenticated, "session.ended"
 pub const SESSION_UNKNOWN: Refusal = Refusal::new(Unknown, "session.unknown", "There is no such session of yours");
 pub const USER_STALE: Refusal = Refusal::new(Stale, "user.stale", "The profile has changed since you read it");
 
+pub const LINK_GONE: Refusal =
+    Refusal::new(Gone, "link.gone", "What the letter held has been used, has expired, or is none of ours");
+pub const PASSWORD_WRONG: Refusal = Refusal::new(Forbidden, "password.wrong", "The present password is another one");
+pub const EMAIL_VERIFIED: Refusal = Refusal::new(Conflict, "email.verified", "The address is confirmed already");
+pub const SIGN_UP_CLOSED: Refusal = Refusal::new(Forbidden, "sign_up.closed", "This server takes nobody in");
+pub const INVITE_REQUIRED: Refusal =
+    Refusal::new(Forbidden, "invite.required", "This server takes in whoever has an invitation");
+pub const INVITE_GONE: Refusal =
+    Refusal::new(Gone, "invite.gone", "The invitation is used up, revoked, past, or none of ours");
+pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "invite.unknown", "There is no such invitation");
+pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "Nobody waits under this id");
+
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     clowder_core::ctx::TOKEN_MISSING,
@@ -27,4 +39,12 @@ pub const ALL: &[Refusal] = &[
     SESSION_ENDED,
     SESSION_UNKNOWN,
     USER_STALE,
+    LINK_GONE,
+    PASSWORD_WRONG,
+    EMAIL_VERIFIED,
+    SIGN_UP_CLOSED,
+    INVITE_REQUIRED,
+    INVITE_GONE,
+    INVITE_UNKNOWN,
+    SIGN_UP_UNKNOWN,
 ];

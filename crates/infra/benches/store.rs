@@ -56,7 +56,8 @@ impl Bench {
             let name = format!("p{}x{n}", now().as_micros());
             let new = json!({"username": name, "email": format!("{name}@x.org"), "password": "correct horse"});
             let ctx = Ctx::new(Actor::Nobody, now(), "bench");
-            people.push(store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await.unwrap());
+            let registered = store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await.unwrap();
+            people.push(registered.signed_in().unwrap());
         }
         let last = people.pop().unwrap();
         let mut seats = Vec::new();

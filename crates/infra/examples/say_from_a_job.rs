@@ -43,7 +43,8 @@ async fn register(accounts: &dyn Accounts, name: &str) -> Result<SignedIn, Box<d
     // Names are unique: run against a shared database, this makes people of its own.
     let name = format!("{name}-{}", now().as_micros());
     let new = json!({"username": name, "email": format!("{name}@example.org"), "password": "correct horse battery"});
-    Ok(accounts.register(&Ctx::new(Actor::Nobody, now(), "job"), NewAccount::from_json(new)?).await?)
+    let registered = accounts.register(&Ctx::new(Actor::Nobody, now(), "job"), NewAccount::from_json(new)?).await?;
+    Ok(registered.signed_in().ok_or("the account has to wait")?)
 }
 
 /// The circumstances of a call on behalf of somebody who signed in.

@@ -1,5 +1,7 @@
 //! Password hashing on threads of its own, so that a storm of logins cannot starve the rest.
 
+mod foreign;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_core::{Error, Result};
 use hmac::Hmac;
@@ -29,20 +31,46 @@ impl Hasher {
     }
 
     /// Whether the password is the one behind `stored`. Without `stored` it works as long, and says no.
-    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<bool> {
+    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
         let exists = stored.is_some();
-        let stored = stored.unwrap_or_else(|| self.decoy.clone());
-        let right = self.lanes.run(move |()| verify(&password, &stored)).await?;
-        Ok(right && exists)
+        let (stored, cost) = (stored.unwrap_or_else(|| self.decoy.clone()), self.cost);
+        let verdict = self.lanes.run(move |()| verify(&password, &stored, cost)).await?;
+        Ok(if exists { verdict } else { Verdict::Wrong })
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, but another system or another cost made the hash: it should be made anew.
+    RightButOld,
+}
+
+/// Whether a hash from elsewhere is one that can be verified here.
+pub fn is_known(stored: &str) -> bool {
+    foreign::Foreign::parse(stored).is_some()
 }
 
 fn hash(password: &str, cost: u32) -> Result<String> {
     bcrypt::non_truncating_hash(folded(password), cost).map_err(|error| Error::internal(format!("bcrypt: {error}")))
 }
 
-fn verify(password: &str, stored: &str) -> Result<bool> {
-    bcrypt::non_truncating_verify(folded(password), stored).map_err(|error| Error::internal(format!("bcrypt: {error}")))
+fn verify(password: &str, stored: &str, cost: u32) -> Result<Verdict> {
+    let (right, fresh) = match foreign::Foreign::parse(stored) {
+        Some(foreign) => (foreign.verify(password), false),
+        None => {
+            let failed = |error| Error::internal(format!("bcrypt: {error}"));
+            let parts: bcrypt::HashParts = stored.parse().map_err(failed)?;
+            let right = bcrypt::non_truncating_verify(folded(password), stored).map_err(failed)?;
+            (right, parts.get_cost() == cost)
+        }
+    };
+    Ok(match (right, fresh) {
+        (false, _) => Verdict::Wrong,
+        (true, true) => Verdict::Right,
+        (true, false) => Verdict::RightButOld,
+    })
 }
 
 /// 64 characters of ASCII, whatever the password.
@@ -59,9 +87,13 @@ mod tests {
         let hasher = Hasher::start(4, 1).unwrap();
         let long = "x".repeat(200);
         let stored = hasher.hash(long.clone()).await.unwrap();
-        assert!(hasher.verify(long.clone(), Some(stored.clone())).await.unwrap());
-        assert!(!hasher.verify(format!("{long}y"), Some(stored.clone())).await.unwrap(), "beyond 72 octets");
-        assert!(!hasher.verify("x".repeat(72), Some(stored)).await.unwrap());
-        assert!(!hasher.verify("no account has this password".into(), None).await.unwrap());
+        let verify =
+            async |password: String, stored: Option<&String>| hasher.verify(password, stored.cloned()).await.unwrap();
+        assert_eq!(verify(long.clone(), Some(&stored)).await, Verdict::Right);
+        assert_eq!(verify(format!("{long}y"), Some(&stored)).await, Verdict::Wrong, "beyond 72 octets");
+        assert_eq!(verify("x".repeat(72), Some(&stored)).await, Verdict::Wrong);
+        assert_eq!(verify("no account has this password".into(), None).await, Verdict::Wrong);
+        let dearer = Hasher::start(5, 1).unwrap();
+        assert_eq!(dearer.verify(long, Some(stored)).await.unwrap(), Verdict::RightButOld);
     }
 }

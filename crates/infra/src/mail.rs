@@ -36,6 +36,21 @@ pub fn mailer(route: &Route, from: &str) -> Result<Arc<dyn Mailer>> {
     })
 }
 
+/// Whether mail can be sent on this way at all, as far as that shows without sending any.
+pub fn check(route: &Route, from: &str) -> Result<()> {
+    let envelope = Envelope::new(from)?;
+    match route {
+        Route::Smtp(url) => smtp::Smtp::open(url, envelope).map(|_| ()),
+        Route::Folder(_) => Ok(()),
+    }
+}
+
+/// What letters are signed with: the name in `from`, or else its domain.
+pub fn sender(from: &str) -> Result<String> {
+    let Envelope { from } = Envelope::new(from)?;
+    Ok(from.name.unwrap_or_else(|| from.email.domain().to_owned()))
+}
+
 /// Nothing that is tried again will make this address right.
 const ADDRESS_IMPOSSIBLE: Refusal = Refusal::new(Kind::Invalid, "mail.address", "Mail cannot be sent to this address");
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     keys::Keys,
-    schema::{jobs, journal, messages, sessions, users},
+    schema::{jobs, journal, messages, sessions, sign_ups, users},
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -67,6 +67,26 @@ pub struct UserRow {
 }
 
 impl UserRow {
+    /// A new account of which nothing but this is known.
+    pub fn new(id: UserId, name: (String, String), email: (String, String), password: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            display_name: name.0.clone(),
+            username: name.0,
+            username_key: name.1,
+            email: email.0,
+            email_key: email.1,
+            email_verified_at: None,
+            password,
+            bio: None,
+            status_text: None,
+            visibility: Visibility::Public.as_str().to_owned(),
+            role: Role::User.as_str().to_owned(),
+            created_at: now,
+            version: 1,
+        }
+    }
+
     pub fn own(self) -> Result<Own> {
         Ok(Own {
             id: self.id,
@@ -244,4 +264,22 @@ impl JobRow {
             last_error: self.last_error,
         }
     }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sign_ups)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct SignUpRow {
+    pub id: Id<()>,
+    pub username: String,
+    pub username_key: String,
+    pub email: String,
+    pub email_key: String,
+    pub password: String,
+    pub display_name: String,
+    pub pretended: bool,
+    pub needs_approval: bool,
+    pub confirmed_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
 }

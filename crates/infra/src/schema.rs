@@ -181,18 +181,83 @@ diesel::table! {
     crons (name) { name -> Text, schedule -> Text, next_at -> Ts, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    invites (id) {
+        id -> Uid,
+        code_hash -> Binary,
+        note -> Nullable<Text>,
+        created_by -> Uid,
+        max_uses -> Nullable<Integer>,
+        uses -> Integer,
+        created_at -> Ts,
+        expires_at -> Nullable<Ts>,
+        revoked_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    sign_ups (id) {
+        id -> Uid,
+        username -> Text,
+        username_key -> Text,
+        email -> Text,
+        email_key -> Text,
+        password -> Text,
+        display_name -> Text,
+        pretended -> Bool,
+        needs_approval -> Bool,
+        confirmed_at -> Nullable<Ts>,
+        created_at -> Ts,
+        expires_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    mailed_tokens (hash) {
+        hash -> Binary,
+        purpose -> Text,
+        user_id -> Nullable<Uid>,
+        sign_up_id -> Nullable<Uid>,
+        email -> Text,
+        email_key -> Text,
+        created_at -> Ts,
+        expires_at -> Ts,
+        used_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    throttles (key) {
+        key -> Binary,
+        failures -> Integer,
+        last_at -> Ts,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     chats,
     crons,
     epoch,
+    invites,
     jobs,
     journal,
+    mailed_tokens,
     message_edits,
     messages,
     participants,
     refresh_tokens,
     sessions,
+    sign_ups,
     streams,
+    throttles,
     users,
 );

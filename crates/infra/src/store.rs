@@ -3,12 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use clowder_accounts::Accounts;
-use clowder_core::{Ctx, Jobs, Journal, Recorded, Result, Timestamp};
+use clowder_accounts::{
+    Accounts, Credentials,
+    sign_up::{Mode, Rules},
+};
+use clowder_core::{
+    Ctx, Jobs, Journal, Recorded, Result, Timestamp,
+    job::{Cron, Worker},
+};
 use clowder_messaging::Messaging;
 
 use crate::{
-    DatabaseUrl, Follower, feed::Feed, hasher::Hasher, keys::Keys, lite, pg, profiles::Profiles, tokens::Tokens,
+    DatabaseUrl, Follower, feed::Feed, hasher::Hasher, keys::Keys, letters::Letterhead, lite, pg, profiles::Profiles,
+    tokens::Tokens,
 };
 
 /// How a store is opened.
@@ -19,6 +26,14 @@ pub struct Options {
     pub secret: String,
     pub access_for: Duration,
     pub refresh_for: Duration,
+    /// The longest that a session lasts, however often it is used.
+    pub session_for: Duration,
+    /// Who may make an account.
+    pub sign_up: Rules,
+    /// In whose name letters are written.
+    pub letterhead: Letterhead,
+    /// How long the journal is kept.
+    pub journal_for: Duration,
     /// bcrypt's cost, 4 to 31.
     pub bcrypt_cost: u32,
     /// Threads that hash passwords.
@@ -40,6 +55,13 @@ impl Options {
             secret: secret.into(),
             access_for: Duration::from_secs(600),
             refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
+            session_for: Duration::from_secs(180 * 24 * 60 * 60),
+            sign_up: Rules { mode: Mode::Open, reveal_taken: true },
+            letterhead: Letterhead {
+                account_url: "http://127.0.0.1:8080/account".to_owned(),
+                sender: "Clowder".to_owned(),
+            },
+            journal_for: Duration::from_secs(7 * 24 * 60 * 60),
             bcrypt_cost: 12,
             hashers: std::thread::available_parallelism().map_or(2, usize::from),
             lanes: 16,
@@ -72,14 +94,23 @@ pub trait Upkeep: Send + Sync {
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize>;
 }
 
+/// The kind of the job that forgets what has had its time.
+pub const SWEEP: &str = "store.sweep";
+
+/// What comes back by itself.
+pub const CRONS: &[Cron] = &[Cron { name: SWEEP, schedule: "*/10 * * * * UTC", kind: SWEEP }];
+
 /// All ports over one database.
 #[derive(Clone)]
 pub struct Store {
     pub accounts: Arc<dyn Accounts>,
+    pub credentials: Arc<dyn Credentials>,
     pub messaging: Arc<dyn Messaging>,
     pub journal: Arc<dyn Journal>,
     pub jobs: Arc<dyn Jobs>,
     pub upkeep: Arc<dyn Upkeep>,
+    /// What does the jobs of the domains; mail is for whoever composes to add.
+    pub workers: Vec<Arc<dyn Worker>>,
     pub keys: Arc<Keys>,
     feed: Feed,
     memory: Memory,
@@ -127,9 +158,11 @@ impl Store {
                 let store = Arc::new($store);
                 Self {
                     accounts: store.clone(),
+                    credentials: store.clone(),
                     messaging: store.clone(),
                     journal: store.clone(),
                     jobs: store.clone(),
+                    workers: store.workers(),
                     upkeep: store,
                     keys,
                     feed,

@@ -2,6 +2,9 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
+use clowder_accounts::sign_up::Mode;
+use clowder_core::Word;
+
 use super::{Format, Rotation, Secret};
 use crate::front::Network;
 
@@ -247,5 +250,15 @@ impl Value for Rotation {
 
     fn show(&self) -> String {
         word(self, ROTATIONS)
+    }
+}
+
+impl Value for Mode {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        choose(text, Mode::WORDS).map(|mode| *self = mode)
+    }
+
+    fn show(&self) -> String {
+        quoted(self.as_str())
     }
 }

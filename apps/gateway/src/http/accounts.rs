@@ -1,11 +1,13 @@
 //! Accounts over HTTP.
 
-use actix_web::web::Data;
-use clowder_accounts::{Accounts, Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn};
+use actix_web::{Either, web::Data};
+use clowder_accounts::{
+    Accounts, Login, NewAccount, Own, ProfilePatch, Registration, Session, SessionPatch, SignedIn, model::Waiting,
+};
 use clowder_core::{Page, SessionId};
 
 use crate::{
-    answer::{Created, Done, Listed, Shown, Versioned},
+    answer::{Accepted, Created, Done, Listed, Shown, Versioned},
     auth::Caller,
     call::{IfMatch, Json, Path},
     http::token::Refresh,
@@ -14,8 +16,15 @@ use crate::{
 
 type Port = Data<dyn Accounts>;
 
-pub async fn register(accounts: Port, Caller(ctx): Caller, Json(new): Json<NewAccount>) -> Answer<Created<SignedIn>> {
-    Ok(Created::New(accounts.register(&ctx, new).await?))
+pub async fn register(
+    accounts: Port,
+    Caller(ctx): Caller,
+    Json(new): Json<NewAccount>,
+) -> Answer<Either<Created<SignedIn>, Accepted<Waiting>>> {
+    Ok(match accounts.register(&ctx, new).await? {
+        Registration::SignedIn(signed_in) => Either::Left(Created::New(*signed_in)),
+        Registration::Waiting(waiting) => Either::Right(Accepted(waiting)),
+    })
 }
 
 pub async fn login(accounts: Port, Caller(ctx): Caller, Json(login): Json<Login>) -> Answer<Shown<SignedIn>> {
@@ -62,6 +71,11 @@ pub async fn name_session(
     Json(patch): Json<SessionPatch>,
 ) -> Answer<Shown<Session>> {
     Ok(Shown(accounts.name_session(&ctx, session, patch).await?))
+}
+
+pub async fn end_other_sessions(accounts: Port, Caller(ctx): Caller) -> Answer<Done> {
+    accounts.end_other_sessions(&ctx).await?;
+    Ok(Done)
 }
 
 pub async fn end_session(accounts: Port, Caller(ctx): Caller, Path(session): Path<SessionId>) -> Answer<Done> {

@@ -1,12 +1,12 @@
 //! The same accounts for clients of Django's simplejwt, who know these paths and shapes.
 
-use actix_web::web::Data;
-use clowder_accounts::{Accounts, Login, NewAccount, RefreshToken, SignedIn};
+use actix_web::{Either, web::Data};
+use clowder_accounts::{Accounts, Login, NewAccount, RefreshToken, Registration, SignedIn, model::Waiting};
 use clowder_core::{Fields, Input, UserId};
 use serde::Serialize;
 
 use crate::{
-    answer::{Created, Shown},
+    answer::{Accepted, Created, Shown},
     auth::Caller,
     call::Json,
     problem::Answer,
@@ -85,6 +85,13 @@ pub async fn verify(accounts: Port, Caller(ctx): Caller, Json(token): Json<Token
     Ok(Shown(Verified {}))
 }
 
-pub async fn register(accounts: Port, Caller(ctx): Caller, Json(new): Json<NewAccount>) -> Answer<Created<Registered>> {
-    Ok(Created::New(accounts.register(&ctx, new).await?.into()))
+pub async fn register(
+    accounts: Port,
+    Caller(ctx): Caller,
+    Json(new): Json<NewAccount>,
+) -> Answer<Either<Created<Registered>, Accepted<Waiting>>> {
+    Ok(match accounts.register(&ctx, new).await? {
+        Registration::SignedIn(signed_in) => Either::Left(Created::New((*signed_in).into())),
+        Registration::Waiting(waiting) => Either::Right(Accepted(waiting)),
+    })
 }

@@ -7,10 +7,10 @@ use clowder_core::{
 };
 use serde_json::Value;
 
-use super::{Email, Password, RefreshToken, Username};
+use super::{Email, MailedToken, Password, RefreshToken, Username};
 use crate::policy;
 
-/// `{username, email, password, display_name?}`
+/// `{username, email, password, display_name?, invite?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}))]
 pub struct NewAccount {
@@ -25,6 +25,9 @@ pub struct NewAccount {
     /// What others see; the username when absent.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub display_name: Option<DisplayName>,
+    /// The code of an invitation, where one is needed.
+    #[schema(value_type = Option<String>, max_length = 200)]
+    pub invite: Option<MailedToken>,
 }
 
 impl Input for NewAccount {
@@ -33,12 +36,19 @@ impl Input for NewAccount {
         let email = fields.required("email");
         let password = fields.required::<Password>("password");
         let display_name = fields.optional("display_name");
+        let invite = fields.optional("invite");
         if let Some(password) = &password
             && let Err(flaw) = policy::may_use_password(password, username.as_ref())
         {
             fields.flaw("password", flaw);
         }
-        Some(Self { username: username?, email: email?, password: password?, display_name: display_name? })
+        Some(Self {
+            username: username?,
+            email: email?,
+            password: password?,
+            display_name: display_name?,
+            invite: invite?,
+        })
     }
 }
 

@@ -1,39 +1,67 @@
 //! Accounts over the database: each method is one transaction, and what is slow happens outside of it.
 
-mod profile;
+pub mod profile;
 mod refresh;
-mod register;
-mod sessions;
+pub mod register;
+pub mod sessions;
+pub mod throttle;
 mod tickets;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket,
-    refusals::CREDENTIALS_INVALID,
+    Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Registration, Session, SessionPatch,
+    SignedIn, Ticket, refusals::CREDENTIALS_INVALID,
 };
 use clowder_core::{Ctx, Result, SessionId, Timestamp};
 use tracing::instrument;
 
 use super::Repo;
+use crate::hasher;
+use sessions::Which;
+use throttle::Attempt;
 
 #[async_trait]
 impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
-    async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<SignedIn> {
+    async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
-        let (mint, caller) = (self.mint(), ctx.clone());
-        self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, new, password)).await
+        let (mint, rules, caller) = (self.mint(), self.parts.options.sign_up, ctx.clone());
+        self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, rules, new, password)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn> {
-        let name = login.username.clone();
-        let found = self.db.read(move |conn| sessions::credentials(conn, name.as_str())).await?;
+        let (typed, caller, keys) = (login.username.clone(), ctx.clone(), Arc::clone(&self.parts.keys));
+        let (attempt, found) = self
+            .db
+            .read(move |conn| {
+                let found = sessions::credentials(conn, typed.as_str())?;
+                let attempt = Attempt::new(&caller, &keys, found.as_ref().map(|(user, _)| *user), typed.as_str());
+                attempt.may_be_made(conn)?;
+                Ok((attempt, found))
+            })
+            .await?;
         let (user, stored) = found.unzip();
-        let right = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
-        let user = user.filter(|_| right).ok_or(CREDENTIALS_INVALID)?;
+        let verdict = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
+        let Some(user) = user.filter(|_| verdict != hasher::Verdict::Wrong) else {
+            self.db.write(move |tx| attempt.failed(tx)).await?;
+            return Err(CREDENTIALS_INVALID.into());
+        };
+        let anew = match verdict {
+            hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
+            _ => None,
+        };
         let (mint, ctx) = (self.mint(), ctx.clone());
-        self.db.write(move |tx| sessions::open(tx, &ctx, &mint, user, login.device_name)).await
+        self.db
+            .write(move |tx| {
+                // Guesses that came at once were all let in; those that went wrong count for the one that did not.
+                attempt.may_be_made(tx.conn)?;
+                attempt.succeeded(tx)?;
+                sessions::open(tx, &ctx, &mint, user, login.device_name, anew)
+            })
+            .await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -79,7 +107,7 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn logout_all(&self, ctx: &Ctx) -> Result<()> {
-        self.end(ctx, None).await
+        self.end(ctx, Which::All).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -117,19 +145,23 @@ impl Accounts for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn end_other_sessions(&self, ctx: &Ctx) -> Result<()> {
+        self.end(ctx, Which::AllBut(ctx.session()?)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()> {
-        self.end(ctx, Some(session)).await
+        self.end(ctx, Which::One(session)).await
     }
 }
 
 impl Repo {
-    /// Ends one session of the caller or all of them. This process refuses their tokens before it answers; other
+    /// Ends sessions of the caller. This process refuses their tokens before it answers; other
     /// nodes learn of it from the journal.
-    async fn end(&self, ctx: &Ctx, only: Option<SessionId>) -> Result<()> {
+    async fn end(&self, ctx: &Ctx, which: Which) -> Result<()> {
         let caller = ctx.clone();
-        for session in self.db.write(move |tx| sessions::end(tx, &caller, only)).await? {
-            self.parts.memory.tokens.end(session, ctx.now);
-        }
+        let ended = self.db.write(move |tx| sessions::end(tx, &caller, which)).await?;
+        self.have_ended(ctx, &ended);
         Ok(())
     }
 
@@ -144,8 +176,9 @@ impl Repo {
 
     fn mint(&self) -> sessions::Mint {
         sessions::Mint {
-            tokens: std::sync::Arc::clone(&self.parts.memory.tokens),
+            tokens: Arc::clone(&self.parts.memory.tokens),
             refresh_for: self.parts.options.refresh_for,
+            session_for: self.parts.options.session_for,
         }
     }
 }

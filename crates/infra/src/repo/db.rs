@@ -10,7 +10,7 @@ use super::{
     dialect::{self, Conn, Seat},
     once,
 };
-use crate::{feed::Feed, keys::Keys, lanes::Lanes, store::Parts};
+use crate::{feed::Feed, keys::Keys, lanes::Lanes, letters::Letterhead, store::Parts};
 
 #[derive(Clone)]
 pub struct Db {
@@ -22,6 +22,7 @@ pub struct Db {
 /// What every transaction may need, and who hears of it when it has been committed.
 pub struct House {
     pub keys: Arc<Keys>,
+    pub letterhead: Letterhead,
     feed: Feed,
     /// Told when a job has been ordered.
     pub ordered: Notify,
@@ -40,7 +41,12 @@ pub struct Tx<'c> {
 impl Db {
     pub fn open(parts: &Parts) -> Result<Self> {
         let (writers, readers) = dialect::lanes(&parts.options.url, &parts.options)?;
-        let house = House { keys: Arc::clone(&parts.keys), feed: parts.feed.clone(), ordered: Notify::new() };
+        let house = House {
+            keys: Arc::clone(&parts.keys),
+            letterhead: parts.options.letterhead.clone(),
+            feed: parts.feed.clone(),
+            ordered: Notify::new(),
+        };
         Ok(Self { writers, readers, house: Arc::new(house) })
     }
 

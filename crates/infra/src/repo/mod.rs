@@ -3,8 +3,10 @@
 //! One file or folder per domain, plus [`db`] (lanes and transactions), [`journal`] and [`once`].
 
 mod accounts;
+mod credentials;
 mod db;
 mod fragment;
+mod invites;
 mod jobs;
 mod journal;
 mod messaging;
@@ -12,7 +14,9 @@ mod migrations;
 mod once;
 mod upkeep;
 
-use clowder_core::{Result, Timestamp};
+use std::sync::Arc;
+
+use clowder_core::{Result, Timestamp, job::Worker};
 
 use super::{batch, dialect};
 pub use db::Db;
@@ -34,5 +38,10 @@ impl Repo {
         let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
         repo.remember_ended(now).await?;
         Ok(repo)
+    }
+
+    /// Who does the jobs that the domains order.
+    pub(crate) fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
+        vec![Arc::new(credentials::ResetMailer(Arc::clone(self))), Arc::new(upkeep::Sweeper(Arc::clone(self)))]
     }
 }

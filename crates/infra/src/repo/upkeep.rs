@@ -1,13 +1,19 @@
 //! Looking after the store: is it well, and what may be forgotten.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use clowder_core::{Ctx, Journal, Result, Timestamp, once::KEPT_FOR};
+use clowder_core::{
+    Ctx, Journal, Result, Timestamp,
+    job::{Taken, Worker},
+    once::KEPT_FOR,
+};
 use diesel::prelude::*;
 
-use super::{Repo, dialect, migrations::pending_on};
+use super::{Repo, accounts::throttle, dialect, migrations::pending_on};
 use crate::{
-    schema::{answers, refresh_tokens, sessions},
-    store::{Check, Upkeep},
+    schema::{answers, mailed_tokens, refresh_tokens, sessions, sign_ups},
+    store::{Check, SWEEP, Upkeep},
 };
 
 #[async_trait]
@@ -56,8 +62,28 @@ impl Upkeep for Repo {
                 .execute(tx.conn)?;
             let tokens =
                 diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(tx.conn)?;
-            Ok(answers + sessions + tokens)
+            let mailed = diesel::delete(mailed_tokens::table.filter(mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
+                .execute(tx.conn)?;
+            let waiting = diesel::delete(sign_ups::table.filter(sign_ups::expires_at.le(now))).execute(tx.conn)?;
+            Ok(answers + sessions + tokens + mailed + waiting + throttle::sweep(tx, now)?)
         });
         Ok(rest.await? + Journal::sweep(self, ctx, journal_until).await?)
+    }
+}
+
+/// Forgets what has had its time, now and then, on one node.
+pub struct Sweeper(pub Arc<Repo>);
+
+#[async_trait]
+impl Worker for Sweeper {
+    fn kind(&self) -> &'static str {
+        SWEEP
+    }
+
+    /// In bounded pieces, so that other writers get their turn in between.
+    async fn work(&self, ctx: &Ctx, _job: &Taken) -> Result<()> {
+        let until = ctx.now.minus(self.0.parts.options.journal_for);
+        while Upkeep::sweep(&*self.0, ctx, until).await? > 0 {}
+        Ok(())
     }
 }

@@ -48,9 +48,9 @@ on_both! {
     async fn a_repeated_registration_with_a_key_answers_the_same(world: World) {
         let call = |key: &str, print: u8| Ctx { once: Some(Once::new(key, [print; 32])), ..world.nobody() };
         let accounts = &world.store.accounts;
-        let first = accounts.register(&call("k", 1), account("ada")).await.unwrap();
+        let first = accounts.register(&call("k", 1), account("ada")).await.unwrap().signed_in().unwrap();
         let again = call("k", 1);
-        let second = accounts.register(&again, account("ada")).await.unwrap();
+        let second = accounts.register(&again, account("ada")).await.unwrap().signed_in().unwrap();
         assert!(again.once.unwrap().was_replayed());
         assert_eq!((first.refresh, first.user), (second.refresh, second.user));
         assert_eq!(code(accounts.register(&call("k", 2), account("bob")).await), "idempotency.mismatch");

@@ -84,6 +84,8 @@ async fn the_schema_is_what_sqlite_has() {
                 .replace("Binary", "BLOB")
                 .replace("BigInt", "INTEGER")
                 .replace("SmallInt", "INTEGER")
+                .replace("Integer", "INTEGER")
+                .replace("Bool", "INTEGER")
                 .replace("Ts", "INTEGER")
                 .replace("Text", "TEXT");
         }
@@ -108,6 +110,8 @@ async fn the_schema_is_what_postgres_has() {
         "bytea" => "Binary".to_owned(),
         "bigint" => "BigInt".to_owned(),
         "smallint" => "SmallInt".to_owned(),
+        "integer" => "Integer".to_owned(),
+        "boolean" => "Bool".to_owned(),
         "timestamp with time zone" => "Ts".to_owned(),
         "text" => "Text".to_owned(),
         other => panic!("{}.{} is {other}", column.table_name, column.column_name),

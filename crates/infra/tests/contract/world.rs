@@ -113,7 +113,7 @@ impl World {
     }
 
     pub async fn register(&self, name: &str) -> SignedIn {
-        self.store.accounts.register(&self.nobody(), account(name)).await.unwrap()
+        self.store.accounts.register(&self.nobody(), account(name)).await.unwrap().signed_in().unwrap()
     }
 
     pub async fn person(&self, name: &str) -> Person {

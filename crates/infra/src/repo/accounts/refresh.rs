@@ -30,6 +30,7 @@ pub enum Outcome {
 
 struct Held {
     session: SessionId,
+    created_at: Timestamp,
     user: UserId,
     session_ended: bool,
     expires_at: Timestamp,
@@ -68,12 +69,13 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
 }
 
 fn held(conn: &mut Conn, hash: &[u8]) -> Result<Held> {
-    type Row = (SessionId, UserId, Option<Timestamp>, Timestamp, Option<Timestamp>, Option<Vec<u8>>);
-    let (session, user, ended_at, expires_at, used_at, salt): Row = refresh_tokens::table
+    type Row = (SessionId, Timestamp, UserId, Option<Timestamp>, Timestamp, Option<Timestamp>, Option<Vec<u8>>);
+    let (session, created_at, user, ended_at, expires_at, used_at, salt): Row = refresh_tokens::table
         .find(hash)
         .inner_join(table::table)
         .select((
             table::id,
+            table::created_at,
             table::user_id,
             table::ended_at,
             refresh_tokens::expires_at,
@@ -81,7 +83,7 @@ fn held(conn: &mut Conn, hash: &[u8]) -> Result<Held> {
             refresh_tokens::salt,
         ))
         .first(conn)?;
-    Ok(Held { session, user, session_ended: ended_at.is_some(), expires_at, used_at, salt })
+    Ok(Held { session, created_at, user, session_ended: ended_at.is_some(), expires_at, used_at, salt })
 }
 
 fn was_used(conn: &mut Conn, token: &str) -> Result<bool> {
@@ -90,12 +92,12 @@ fn was_used(conn: &mut Conn, token: &str) -> Result<bool> {
     Ok(used_at.flatten().is_some())
 }
 
-/// Marks the token as used and makes its successor, which lives as long as a fresh sign-in would.
+/// Marks the token as used and makes its successor, which lives as long as a fresh sign-in would, within the life of the session.
 fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, held: &Held, token: &RefreshToken, hash: &[u8]) -> Result<String> {
     let mut salt = vec![0; 16];
     keys::random(&mut salt)?;
     let successor = mint.tokens.successor(token.expose(), &salt);
-    let expires_at = ctx.now.plus(mint.refresh_for);
+    let expires_at = mint.expiry(ctx.now, held.created_at);
     sessions::keep_refresh(tx.conn, held.session, &successor, expires_at)?;
     diesel::update(refresh_tokens::table.find(hash))
         .set((refresh_tokens::used_at.eq(ctx.now), refresh_tokens::salt.eq(salt)))

@@ -1,20 +1,48 @@
 //! Making an account.
 
 use clowder_accounts::{
-    Change, NewAccount, SignedIn,
+    Change, NewAccount, Registration,
     model::DisplayName,
     refusals::{EMAIL_TAKEN, USERNAME_TAKEN},
+    sign_up::{Rules, SignUpFacts, Verdict, decide},
 };
-use clowder_core::{Ctx, Error, Refusal, Result, Role, UserId, Visibility, Word};
+use clowder_core::{Ctx, Error, Refusal, Result, UserId};
 use diesel::{dsl::exists, prelude::*, select};
 
 use super::{
-    super::{db::Tx, dialect::Conn, journal},
+    super::{
+        credentials::{mailed, sign_ups, verify},
+        db::Tx,
+        dialect::Conn,
+        invites, journal,
+    },
     sessions::{self, Mint},
 };
 use crate::{rows::UserRow, schema::users};
 
-pub fn register(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: NewAccount, password: String) -> Result<SignedIn> {
+pub fn register(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    mint: &Mint,
+    rules: Rules,
+    new: NewAccount,
+    password: String,
+) -> Result<Registration> {
+    // The address first: whoever commits the same name and address in between is then found by the name.
+    let email_taken = has_email(tx.conn, &new.email.key())?;
+    let facts = SignUpFacts {
+        username_taken: has_name(tx.conn, &new)? || sign_ups::has_name(tx.conn, ctx.now, &new.username.key())?,
+        email_taken,
+        invite: invites::take(tx, ctx, new.invite.as_ref())?,
+    };
+    match decide(rules, &facts)? {
+        Verdict::Welcome => welcome(tx, ctx, mint, &new, password),
+        Verdict::Wait(steps) => Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, false)?)),
+        Verdict::Pretend(steps) => Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, true)?)),
+    }
+}
+
+fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: String) -> Result<Registration> {
     let row = row(ctx, new, password);
     let made = diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)?;
     if made == 0 {
@@ -22,36 +50,39 @@ pub fn register(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: NewAccount, passwo
     }
     let own = row.own()?;
     let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;
+    // An address that got too many letters lately is asked when its owner wants to be.
+    if mailed::may_send(tx.conn, ctx.now, &new.email.key()).is_ok() {
+        verify::ask(tx, ctx, own.id, &own.display_name, &new.email)?;
+    }
     journal::append(tx, ctx, &Change::UserRegistered(own.card()))?;
-    Ok(signed_in)
+    Ok(Registration::SignedIn(Box::new(signed_in)))
 }
 
-fn row(ctx: &Ctx, new: NewAccount, password: String) -> UserRow {
-    let username = new.username.as_str().to_owned();
-    UserRow {
-        id: UserId::new(ctx.now),
-        username_key: new.username.key(),
-        email: new.email.as_str().to_owned(),
-        email_key: new.email.key(),
-        email_verified_at: None,
-        password,
-        display_name: new.display_name.map_or_else(|| username.clone(), DisplayName::into_string),
-        username,
-        bio: None,
-        status_text: None,
-        visibility: Visibility::Public.as_str().to_owned(),
-        role: Role::User.as_str().to_owned(),
-        created_at: ctx.now,
-        version: 1,
-    }
+/// What others see; the username when nothing was said.
+pub fn display_name(new: &NewAccount) -> String {
+    new.display_name.clone().map_or_else(|| new.username.as_str().to_owned(), DisplayName::into_string)
+}
+
+fn row(ctx: &Ctx, new: &NewAccount, password: String) -> UserRow {
+    let name = (new.username.as_str().to_owned(), new.username.key());
+    let email = (new.email.as_str().to_owned(), new.email.key());
+    UserRow { display_name: display_name(new), ..UserRow::new(UserId::new(ctx.now), name, email, password, ctx.now) }
+}
+
+fn has_name(conn: &mut Conn, new: &NewAccount) -> Result<bool> {
+    Ok(select(exists(users::table.filter(users::username_key.eq(new.username.key())))).get_result(conn)?)
+}
+
+pub fn has_email(conn: &mut Conn, email_key: &str) -> Result<bool> {
+    Ok(select(exists(users::table.filter(users::email_key.eq(email_key)))).get_result(conn)?)
 }
 
 /// Which of the two unique things was in the way.
-fn taken(conn: &mut Conn, row: &UserRow) -> Result<Refusal> {
+pub fn taken(conn: &mut Conn, row: &UserRow) -> Result<Refusal> {
     if select(exists(users::table.filter(users::username_key.eq(&row.username_key)))).get_result(conn)? {
         return Ok(USERNAME_TAKEN);
     }
-    if select(exists(users::table.filter(users::email_key.eq(&row.email_key)))).get_result(conn)? {
+    if has_email(conn, &row.email_key)? {
         return Ok(EMAIL_TAKEN);
     }
     Err(Error::internal("a user could not be inserted, and nothing is in the way"))

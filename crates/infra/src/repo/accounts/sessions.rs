@@ -26,9 +26,15 @@ use crate::{
 pub struct Mint {
     pub tokens: Arc<Tokens>,
     pub refresh_for: Duration,
+    pub session_for: Duration,
 }
 
 impl Mint {
+    /// Until when a session lasts that is used now: a while without use, and not for ever.
+    pub fn expiry(&self, now: Timestamp, created_at: Timestamp) -> Timestamp {
+        now.plus(self.refresh_for).min(created_at.plus(self.session_for))
+    }
+
     pub fn signed_in(&self, ctx: &Ctx, session: SessionId, refresh: String, user: Own) -> Result<SignedIn> {
         Ok(SignedIn {
             access: self.tokens.access(user.id, session, user.role, ctx.now)?,
@@ -50,8 +56,18 @@ pub fn credentials(conn: &mut Conn, name: &str) -> Result<Option<(UserId, String
     })
 }
 
-/// Signs a user in whose password was right.
-pub fn open(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: UserId, device: Option<DisplayName>) -> Result<SignedIn> {
+/// Signs a user in whose password was right. `anew` is a better hash of it, when the stored one is outdated.
+pub fn open(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    mint: &Mint,
+    user: UserId,
+    device: Option<DisplayName>,
+    anew: Option<String>,
+) -> Result<SignedIn> {
+    if let Some(anew) = anew {
+        diesel::update(users::table.find(user)).set(users::password.eq(anew)).execute(tx.conn)?;
+    }
     let own = users::table.find(user).select(UserRow::as_select()).first(tx.conn)?.own()?;
     sign_in(tx, ctx, mint, own, device)
 }
@@ -66,7 +82,7 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
         address: ctx.origin.address.map(|address| address.to_string()),
         created_at: ctx.now,
         last_used_at: ctx.now,
-        expires_at: ctx.now.plus(mint.refresh_for),
+        expires_at: mint.expiry(ctx.now, ctx.now),
         ended_at: None,
     };
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
@@ -107,18 +123,27 @@ pub fn name(tx: &mut Tx<'_>, ctx: &Ctx, session: SessionId, patch: SessionPatch)
     Ok(row.ok_or(SESSION_UNKNOWN)?.session(ctx))
 }
 
-/// Ends the open sessions of the caller, or only one of them.
-pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, only: Option<SessionId>) -> Result<Vec<SessionId>> {
-    let mut open = sessions::table
+/// Which of the caller's sessions are meant.
+#[derive(Clone, Copy)]
+pub enum Which {
+    One(SessionId),
+    AllBut(SessionId),
+    All,
+}
+
+/// Ends open sessions of the caller.
+pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which) -> Result<Vec<SessionId>> {
+    let open = sessions::table
         .filter(sessions::user_id.eq(ctx.user()?).and(sessions::ended_at.is_null()))
         .select(sessions::id)
         .order(sessions::id)
         .into_boxed();
-    if let Some(only) = only {
-        open = open.filter(sessions::id.eq(only));
-    }
-    let open: Vec<SessionId> = open.load(tx.conn)?;
-    if only.is_some() && open.is_empty() {
+    let open: Vec<SessionId> = match which {
+        Which::One(one) => open.filter(sessions::id.eq(one)).load(tx.conn)?,
+        Which::AllBut(one) => open.filter(sessions::id.ne(one)).load(tx.conn)?,
+        Which::All => open.load(tx.conn)?,
+    };
+    if matches!(which, Which::One(_)) && open.is_empty() {
         return Err(SESSION_UNKNOWN.into());
     }
     end_these(tx, ctx, ctx.user()?, &open)?;

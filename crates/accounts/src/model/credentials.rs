@@ -1,0 +1,128 @@
+//! What clients send about addresses and passwords.
+
+use clowder_core::{Field, Fields, Input, input::string, text::Flaw};
+use serde_json::Value;
+
+use super::{Email, Password};
+use crate::policy;
+
+/// What a letter held: it proves that whoever presents it can read the mail of an address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailedToken(String);
+
+impl MailedToken {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for MailedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MailedToken(…)")
+    }
+}
+
+impl Field for MailedToken {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let token = string(value)?.trim().to_owned();
+        if (1..=200).contains(&token.len()) {
+            Ok(Self(token))
+        } else {
+            Err(Flaw::new("length", "must have 1 to 200 characters"))
+        }
+    }
+}
+
+/// `{token}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"token": "q0Jm3vXk2cYwzN1sT5bq7g"}))]
+pub struct Proof {
+    #[schema(value_type = String, max_length = 200)]
+    pub token: MailedToken,
+}
+
+impl Input for Proof {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("token").map(|token| Self { token })
+    }
+}
+
+/// `{email, password}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"email": "ada@new.example", "password": "correct horse battery"}))]
+pub struct ChangeEmail {
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: Email,
+    /// The present one.
+    #[schema(value_type = String, format = "password", max_length = 256)]
+    pub password: Password,
+}
+
+impl Input for ChangeEmail {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (email, password) = (fields.required("email"), fields.required("password"));
+        Some(Self { email: email?, password: password? })
+    }
+}
+
+/// `{email}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"email": "ada@example.org"}))]
+pub struct Forgot {
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: Email,
+}
+
+impl Input for Forgot {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("email").map(|email| Self { email })
+    }
+}
+
+/// `{token, new_password}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"token": "q0Jm3vXk2cYwzN1sT5bq7g", "new_password": "staple battery horse"}))]
+pub struct ResetPassword {
+    #[schema(value_type = String, max_length = 200)]
+    pub token: MailedToken,
+    /// As for registering.
+    #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
+    pub new_password: Password,
+}
+
+impl Input for ResetPassword {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (token, new_password) = (fields.required("token"), new_password(fields));
+        Some(Self { token: token?, new_password: new_password? })
+    }
+}
+
+/// `{current_password, new_password}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"current_password": "correct horse battery", "new_password": "staple battery horse"}))]
+pub struct ChangePassword {
+    #[schema(value_type = String, format = "password", max_length = 256)]
+    pub current_password: Password,
+    /// As for registering.
+    #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
+    pub new_password: Password,
+}
+
+impl Input for ChangePassword {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (current, new) = (fields.required("current_password"), new_password(fields));
+        Some(Self { current_password: current?, new_password: new? })
+    }
+}
+
+/// What can be said of a password before it is known whose it is.
+fn new_password(fields: &mut Fields) -> Option<Password> {
+    let password = fields.required::<Password>("new_password")?;
+    match policy::may_use_password(&password, None) {
+        Ok(()) => Some(password),
+        Err(flaw) => {
+            fields.flaw("new_password", flaw);
+            None
+        }
+    }
+}

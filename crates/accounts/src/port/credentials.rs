@@ -1,0 +1,31 @@
+//! Addresses and passwords: proving them, changing them, getting back in without them.
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, Result};
+
+use crate::model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword};
+
+/// What goes by mail works once and for a limited time; using it again, or too late, is `link.gone`. Nothing here
+/// tells who has an account.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Confirms an address: that of a sign-up, of the account, or the one that takes its place. What it makes of the
+    /// account is done when this returns.
+    async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()>;
+
+    /// Sends another letter to the unconfirmed address of the caller; at most one a minute and five an hour.
+    async fn resend(&self, ctx: &Ctx) -> Result<()>;
+
+    /// Asks for another address: it is sent a letter, the present one a notice. The address changes when the letter
+    /// is answered.
+    async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()>;
+
+    /// Sends a letter by which the password can be chosen anew, if there is an account; takes the same time if not.
+    async fn forgot(&self, ctx: &Ctx, forgot: Forgot) -> Result<()>;
+
+    /// Chooses a new password with what the letter held. Ends all sessions.
+    async fn reset(&self, ctx: &Ctx, reset: ResetPassword) -> Result<()>;
+
+    /// Chooses a new password with the present one, `password.wrong` if it is not. Ends all other sessions.
+    async fn change_password(&self, ctx: &Ctx, change: ChangePassword) -> Result<()>;
+}

@@ -1,0 +1,141 @@
+//! Addresses and passwords over the database. What is slow (hashing) happens outside of transactions; what goes by
+//! mail is ordered in them.
+
+pub mod mailed;
+mod passwords;
+pub mod sign_ups;
+pub mod verify;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Credentials, Email, Password,
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword},
+    refusals::PASSWORD_WRONG,
+};
+use clowder_core::{
+    Ctx, Field, NewJob, Result, SessionId,
+    job::{Taken, Work, Worker},
+};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+use super::{Repo, accounts::throttle::Attempt, jobs};
+use crate::{hasher, schema::users};
+
+#[async_trait]
+impl Credentials for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
+        let ctx = ctx.clone();
+        let own = self.db.write(move |tx| verify::answer(tx, &ctx, proof.token.expose())).await?;
+        own.iter().for_each(|own| self.parts.memory.profiles.keep(own));
+        Ok(())
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn resend(&self, ctx: &Ctx) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| verify::resend(tx, &ctx)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()> {
+        self.prove_password(ctx, &change.password).await?;
+        let (ctx, reveal) = (ctx.clone(), self.parts.options.sign_up.reveal_taken);
+        self.db.write(move |tx| verify::change(tx, &ctx, &change, reveal)).await
+    }
+
+    /// Whether there is such an account is found out by a job, so that it shows neither in the answer nor in the
+    /// time it takes.
+    #[instrument(level = "debug", skip_all)]
+    async fn forgot(&self, ctx: &Ctx, forgot: Forgot) -> Result<()> {
+        let work = Forgotten { email: forgot.email.as_str().to_owned() };
+        let (ctx, job) = (ctx.clone(), NewJob::new(&work, ctx.now)?);
+        self.db.write(move |tx| jobs::order(tx, &ctx, &job)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reset(&self, ctx: &Ctx, reset: ResetPassword) -> Result<()> {
+        let (asked, caller) = (reset.clone(), ctx.clone());
+        self.db.read(move |conn| passwords::look(conn, &caller, &asked)).await?;
+        let hash = self.parts.hasher.hash(reset.new_password.expose().to_owned()).await?;
+        let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let ended = self.db.write(move |tx| {
+            let attempt = |user| Attempt::new(&caller, &keys, Some(user), "");
+            passwords::reset(tx, &caller, attempt, reset.token.expose(), &hash)
+        });
+        self.have_ended(ctx, &ended.await?);
+        Ok(())
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn change_password(&self, ctx: &Ctx, change: ChangePassword) -> Result<()> {
+        let (user, session) = (ctx.user()?, ctx.session()?);
+        self.prove_password(ctx, &change.current_password).await?;
+        let new = change.new_password.clone();
+        self.db.read(move |conn| passwords::may_use(conn, user, &new)).await?;
+        let hash = self.parts.hasher.hash(change.new_password.expose().to_owned()).await?;
+        let caller = ctx.clone();
+        let ended = self.db.write(move |tx| passwords::set(tx, &caller, user, &hash, Some(session)));
+        self.have_ended(ctx, &ended.await?);
+        Ok(())
+    }
+}
+
+impl Repo {
+    /// Whether the caller knows their own password; failures make further attempts wait.
+    pub(super) async fn prove_password(&self, ctx: &Ctx, password: &Password) -> Result<()> {
+        let user = ctx.user()?;
+        let attempt = Attempt::new(ctx, &self.parts.keys, Some(user), "");
+        let tried = attempt.clone();
+        let stored: String = self
+            .db
+            .read(move |conn| {
+                tried.may_be_made(conn)?;
+                Ok(users::table.find(user).select(users::password).first(conn)?)
+            })
+            .await?;
+        if self.parts.hasher.verify(password.expose().to_owned(), Some(stored)).await? == hasher::Verdict::Wrong {
+            self.db.write(move |tx| attempt.failed(tx)).await?;
+            return Err(PASSWORD_WRONG.into());
+        }
+        Ok(())
+    }
+
+    /// This process refuses the tokens of these sessions from now on; other nodes learn of it from the journal.
+    pub(super) fn have_ended(&self, ctx: &Ctx, sessions: &[SessionId]) {
+        for session in sessions {
+            self.parts.memory.tokens.end(*session, ctx.now);
+        }
+    }
+}
+
+/// Somebody said that they forgot the password of the account with this address.
+#[derive(Debug, Serialize, Deserialize)]
+struct Forgotten {
+    email: String,
+}
+
+impl Work for Forgotten {
+    const KIND: &'static str = "password.forgot";
+}
+
+/// Sends a letter to whoever forgot their password.
+pub struct ResetMailer(pub Arc<Repo>);
+
+#[async_trait]
+impl Worker for ResetMailer {
+    fn kind(&self) -> &'static str {
+        Forgotten::KIND
+    }
+
+    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
+        let Forgotten { email } = job.read()?;
+        let Ok(email) = Email::parse(email.into()) else { return Ok(()) };
+        let ctx = ctx.clone();
+        self.0.db.write(move |tx| passwords::mail_reset(tx, &ctx, &email)).await
+    }
+}

@@ -1,0 +1,132 @@
+//! What letters hold: random, stored as a hash, good for one use and for a limited time.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clowder_accounts::{Email, policy, refusals::LINK_GONE};
+use clowder_core::{Ctx, Id, Mail, NewJob, Result, Timestamp, UserId};
+use diesel::prelude::*;
+
+use super::super::{db::Tx, dialect::Conn, jobs};
+use crate::{
+    keys::{random, sha256},
+    schema::mailed_tokens as table,
+};
+
+/// Whose letter it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    User(UserId),
+    SignUp(Id<()>),
+    /// Somebody is told something; the letter holds no token.
+    Nobody,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Verify,
+    Reset,
+    Notice,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Reset => "reset",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+/// A token that has been presented.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = table)]
+pub struct Presented {
+    pub user_id: Option<UserId>,
+    pub sign_up_id: Option<Id<()>>,
+    pub email: String,
+    pub email_key: String,
+}
+
+/// Puts a letter on its way with the rest of the transaction.
+pub fn post(tx: &mut Tx<'_>, ctx: &Ctx, mail: &Mail) -> Result<()> {
+    jobs::order(tx, ctx, &NewJob::new(mail, ctx.now)?)
+}
+
+/// Whether another letter may go to this address now.
+pub fn may_send(conn: &mut Conn, now: Timestamp, email_key: &str) -> Result<()> {
+    let sent: Vec<Timestamp> = table::table
+        .filter(table::email_key.eq(email_key))
+        .filter(table::created_at.gt(now.minus(Duration::from_secs(3600))))
+        .select(table::created_at)
+        .load(conn)?;
+    policy::may_mail(now, &sent)
+}
+
+/// Makes a token; what is kept of it does not tell what it is.
+pub fn issue(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    purpose: Purpose,
+    whose: Whose,
+    email: &Email,
+    good_for: Duration,
+) -> Result<String> {
+    let mut octets = [0; 32];
+    random(&mut octets)?;
+    let token = URL_SAFE_NO_PAD.encode(octets);
+    let (user, sign_up) = match whose {
+        Whose::User(user) => (Some(user), None),
+        Whose::SignUp(sign_up) => (None, Some(sign_up)),
+        Whose::Nobody => (None, None),
+    };
+    let row = (
+        table::hash.eq(hash(&token)),
+        table::purpose.eq(purpose.as_str()),
+        table::user_id.eq(user),
+        table::sign_up_id.eq(sign_up),
+        table::email.eq(email.as_str()),
+        table::email_key.eq(email.key()),
+        table::created_at.eq(ctx.now),
+        table::expires_at.eq(ctx.now.plus(good_for)),
+    );
+    diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    Ok(token)
+}
+
+/// Looks at a token without using it.
+pub fn look(conn: &mut Conn, now: Timestamp, purpose: Purpose, token: &str) -> Result<Presented> {
+    let good = table::table
+        .find(hash(token))
+        .filter(table::purpose.eq(purpose.as_str()))
+        .filter(table::used_at.is_null().and(table::expires_at.gt(now)));
+    good.select(Presented::as_select()).first(conn).optional()?.ok_or_else(|| LINK_GONE.into())
+}
+
+/// Uses a token: of several that try at once, one does.
+pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, token: &str) -> Result<Presented> {
+    let good = table::table
+        .find(hash(token))
+        .filter(table::purpose.eq(purpose.as_str()))
+        .filter(table::used_at.is_null().and(table::expires_at.gt(ctx.now)));
+    let taken: Option<Presented> = diesel::update(good)
+        .set(table::used_at.eq(ctx.now))
+        .returning(Presented::as_returning())
+        .get_result(tx.conn)
+        .optional()?;
+    taken.ok_or_else(|| LINK_GONE.into())
+}
+
+/// Makes the tokens of a user that are still good worthless.
+pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, user: UserId) -> Result<()> {
+    let open = table::table
+        .filter(table::user_id.eq(user).and(table::purpose.eq(purpose.as_str())))
+        .filter(table::used_at.is_null());
+    diesel::update(open).set(table::used_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    sha256(token.as_bytes()).to_vec()
+}

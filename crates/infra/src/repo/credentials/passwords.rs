@@ -1,0 +1,91 @@
+//! Choosing a new password, with the present one or with a letter.
+
+use clowder_accounts::{
+    Email, Password, Username,
+    model::ResetPassword,
+    policy::{RESET_FOR, may_use_password},
+    refusals::LINK_GONE,
+};
+use clowder_core::{Ctx, Error, Field, Result, SessionId, UserId};
+use diesel::prelude::*;
+
+use super::{
+    super::{
+        accounts::{profile, sessions, throttle::Attempt},
+        db::Tx,
+        dialect::Conn,
+    },
+    mailed::{self, Purpose, Whose},
+};
+use crate::{
+    letters::Recipient,
+    schema::{sessions as open, users},
+};
+
+/// The slow half of "forgot": a letter, if there is an account and it did not get too many already.
+pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
+    let user: Option<(UserId, String)> = users::table
+        .filter(users::email_key.eq(email.key()))
+        .select((users::id, users::display_name))
+        .first(tx.conn)
+        .optional()?;
+    let Some((user, name)) = user else { return Ok(()) };
+    if mailed::may_send(tx.conn, ctx.now, &email.key()).is_err() {
+        return Ok(());
+    }
+    let token = mailed::issue(tx, ctx, Purpose::Reset, Whose::User(user), email, RESET_FOR)?;
+    let to = Recipient { name, address: email.as_str().to_owned() };
+    let mail = tx.house.letterhead.reset_password(&to, &token, RESET_FOR)?;
+    mailed::post(tx, ctx, &mail)
+}
+
+/// What can be said before the slow work: the token is good, and the password may be used by whose it is.
+pub fn look(conn: &mut Conn, ctx: &Ctx, reset: &ResetPassword) -> Result<()> {
+    let presented = mailed::look(conn, ctx.now, Purpose::Reset, reset.token.expose())?;
+    may_use(conn, presented.user_id.ok_or(LINK_GONE)?, &reset.new_password)
+}
+
+/// Holds a new password against the username it is for.
+pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()> {
+    let name: String = users::table.find(user).select(users::username).first(conn)?;
+    let name = Username::parse(name.into()).ok();
+    may_use_password(password, name.as_ref()).map_err(|flaw| Error::Invalid(vec![flaw.at("/new_password")]))
+}
+
+/// Uses the token. Whoever reads the mail of the address has proved it, too.
+pub fn reset(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    attempt: impl Fn(UserId) -> Attempt,
+    token: &str,
+    hash: &str,
+) -> Result<Vec<SessionId>> {
+    let presented = mailed::take(tx, ctx, Purpose::Reset, token)?;
+    let user = presented.user_id.ok_or(LINK_GONE)?;
+    let own = users::table.find(user).filter(users::email_key.eq(&presented.email_key));
+    diesel::update(own.filter(users::email_verified_at.is_null()))
+        .set((users::email_verified_at.eq(ctx.now), users::version.eq(users::version + 1)))
+        .execute(tx.conn)?;
+    attempt(user).succeeded(tx)?;
+    set(tx, ctx, user, hash, None)
+}
+
+/// Sets a password, ends the sessions of the user but one, and tells them by mail.
+pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, keep: Option<SessionId>) -> Result<Vec<SessionId>> {
+    diesel::update(users::table.find(user)).set(users::password.eq(hash)).execute(tx.conn)?;
+    mailed::revoke(tx, ctx, Purpose::Reset, user)?;
+    let own = profile::own(tx.conn, user)?;
+    let to = Recipient { name: own.display_name, address: own.email };
+    let mail = tx.house.letterhead.password_changed(&to)?;
+    mailed::post(tx, ctx, &mail)?;
+    let others: Vec<SessionId> = open::table
+        .filter(open::user_id.eq(user).and(open::ended_at.is_null()))
+        .select(open::id)
+        .order(open::id)
+        .load::<SessionId>(tx.conn)?
+        .into_iter()
+        .filter(|session| Some(*session) != keep)
+        .collect();
+    sessions::end_these(tx, ctx, user, &others)?;
+    Ok(others)
+}

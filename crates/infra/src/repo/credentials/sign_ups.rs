@@ -1,0 +1,100 @@
+//! People whose account has to wait: until they confirm their address, or until somebody lets them in.
+
+use clowder_accounts::{
+    Change, NewAccount,
+    model::{NextStep, Waiting},
+    refusals::{LINK_GONE, USERNAME_TAKEN},
+    sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
+};
+use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
+use diesel::prelude::*;
+
+use super::{
+    super::{accounts::register, db::Tx, dialect::Conn, journal},
+    mailed::{self, Purpose, Whose},
+};
+use crate::{
+    letters::Recipient,
+    rows::{SignUpRow, UserRow},
+    schema::{sign_ups as table, users},
+};
+
+/// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the letter.
+pub fn wait(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    new: &NewAccount,
+    password: String,
+    steps: Steps,
+    pretended: bool,
+) -> Result<Waiting> {
+    let row = SignUpRow {
+        id: Id::new(ctx.now),
+        username: new.username.as_str().to_owned(),
+        username_key: new.username.key(),
+        email: new.email.as_str().to_owned(),
+        email_key: new.email.key(),
+        password,
+        display_name: register::display_name(new),
+        pretended,
+        needs_approval: steps.approve,
+        confirmed_at: (!steps.confirm).then_some(ctx.now),
+        created_at: ctx.now,
+        expires_at: steps.until(ctx.now),
+    };
+    let past = table::table.filter(table::username_key.eq(&row.username_key).and(table::expires_at.le(ctx.now)));
+    diesel::delete(past).execute(tx.conn)?;
+    let noted = diesel::insert_into(table::table).values(&row).on_conflict_do_nothing().execute(tx.conn)?;
+    if noted == 0 {
+        return Err(USERNAME_TAKEN.into());
+    }
+    if !steps.confirm {
+        return Ok(Waiting { next: NextStep::AwaitApproval });
+    }
+    let to = Recipient { name: row.display_name, address: row.email };
+    // An address that gets too many letters gets no more; the answer is the same.
+    if mailed::may_send(tx.conn, ctx.now, &row.email_key).is_ok() {
+        let (purpose, whose) =
+            if pretended { (Purpose::Notice, Whose::Nobody) } else { (Purpose::Verify, Whose::SignUp(row.id)) };
+        let token = mailed::issue(tx, ctx, purpose, whose, &new.email, CONFIRM_FOR)?;
+        let head = &tx.house.letterhead;
+        let mail = if pretended { head.has_account(&to)? } else { head.verify_email(&to, &token, CONFIRM_FOR)? };
+        mailed::post(tx, ctx, &mail)?;
+    }
+    Ok(Waiting { next: NextStep::ConfirmEmail })
+}
+
+/// Whether a name is spoken for by somebody who waits.
+pub fn has_name(conn: &mut Conn, now: Timestamp, username_key: &str) -> Result<bool> {
+    let waiting = table::table.filter(table::username_key.eq(username_key).and(table::expires_at.gt(now)));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
+}
+
+/// Somebody who waits has confirmed their address.
+pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: Id<()>) -> Result<()> {
+    let row: Option<SignUpRow> =
+        table::table.find(sign_up).filter(table::expires_at.gt(ctx.now)).first(tx.conn).optional()?;
+    let row = row.ok_or(LINK_GONE)?;
+    if row.needs_approval {
+        let confirmed = (table::confirmed_at.eq(ctx.now), table::expires_at.eq(ctx.now.plus(APPROVE_FOR)));
+        diesel::update(table::table.find(sign_up)).set(confirmed).execute(tx.conn)?;
+        return Ok(());
+    }
+    welcome(tx, ctx, row, Some(ctx.now))
+}
+
+/// Makes the account somebody has waited for.
+pub fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, row: SignUpRow, verified_at: Option<Timestamp>) -> Result<()> {
+    diesel::delete(table::table.find(row.id)).execute(tx.conn)?;
+    let (name, email) = ((row.username, row.username_key), (row.email, row.email_key));
+    let user = UserRow {
+        display_name: row.display_name,
+        email_verified_at: verified_at,
+        ..UserRow::new(UserId::new(ctx.now), name, email, row.password, ctx.now)
+    };
+    if diesel::insert_into(users::table).values(&user).on_conflict_do_nothing().execute(tx.conn)? == 0 {
+        return Err(register::taken(tx.conn, &user)?.into());
+    }
+    let own = user.own()?;
+    journal::append(tx, ctx, &Change::UserRegistered(own.card()))
+}

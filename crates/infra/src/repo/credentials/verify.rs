@@ -1,0 +1,101 @@
+//! Proving an address.
+
+use clowder_accounts::{
+    Change, Email, Own,
+    model::ChangeEmail,
+    policy::VERIFY_FOR,
+    refusals::{EMAIL_TAKEN, EMAIL_VERIFIED, LINK_GONE},
+};
+use clowder_core::{Ctx, Error, Result, UserId};
+use diesel::{
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+};
+
+use super::{
+    super::{accounts::profile, db::Tx, dialect::Conn, journal},
+    mailed::{self, Purpose, Whose},
+    sign_ups,
+};
+use crate::{letters::Recipient, rows::UserRow, schema::users};
+
+/// Asks whether an address belongs to a user; it becomes theirs, or is known to be, when the letter is answered.
+pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, name: &str, email: &Email) -> Result<()> {
+    let to = Recipient { name: name.to_owned(), address: email.as_str().to_owned() };
+    let token = mailed::issue(tx, ctx, Purpose::Verify, Whose::User(user), email, VERIFY_FOR)?;
+    let mail = tx.house.letterhead.verify_email(&to, &token, VERIFY_FOR)?;
+    mailed::post(tx, ctx, &mail)
+}
+
+/// The letter has been answered. Gives the profile when there is one already.
+pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
+    let presented = mailed::take(tx, ctx, Purpose::Verify, token)?;
+    if let Some(sign_up) = presented.sign_up_id {
+        sign_ups::confirm(tx, ctx, sign_up)?;
+        return Ok(None);
+    }
+    let user = presented.user_id.ok_or(LINK_GONE)?;
+    let proved = (
+        users::email.eq(&presented.email),
+        users::email_key.eq(&presented.email_key),
+        users::email_verified_at.eq(ctx.now),
+        users::version.eq(users::version + 1),
+    );
+    let updated = diesel::update(users::table.find(user)).set(proved).returning(UserRow::as_returning());
+    let row: UserRow = updated.get_result(tx.conn).map_err(|error| match error {
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => EMAIL_TAKEN.into(),
+        DieselError::NotFound => LINK_GONE.into(),
+        other => Error::from(other),
+    })?;
+    mailed::revoke(tx, ctx, Purpose::Verify, user)?;
+    let own = row.own()?;
+    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    Ok(Some(own))
+}
+
+pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+    let own = profile::own(tx.conn, ctx.user()?)?;
+    if own.email_verified {
+        return Err(EMAIL_VERIFIED.into());
+    }
+    let email = email_of(&own)?;
+    mailed::may_send(tx.conn, ctx.now, &email.key())?;
+    ask(tx, ctx, own.id, &own.display_name, &email)
+}
+
+/// The password has been proved. The address gets a letter even if it has an account, and then only its owner learns
+/// so, unless this server tells anyway.
+pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bool) -> Result<()> {
+    let own = profile::own(tx.conn, ctx.user()?)?;
+    let old = email_of(&own)?;
+    if own.email_verified && old == change.email {
+        return Err(EMAIL_VERIFIED.into());
+    }
+    let holder = holder(tx.conn, &change.email)?.filter(|(holder, _)| *holder != own.id);
+    if holder.is_some() && reveal_taken {
+        return Err(EMAIL_TAKEN.into());
+    }
+    mailed::may_send(tx.conn, ctx.now, &change.email.key())?;
+    match holder {
+        Some((_, name)) => {
+            mailed::issue(tx, ctx, Purpose::Notice, Whose::Nobody, &change.email, VERIFY_FOR)?;
+            let to = Recipient { name, address: change.email.as_str().to_owned() };
+            let mail = tx.house.letterhead.has_account(&to)?;
+            mailed::post(tx, ctx, &mail)?;
+        }
+        None => ask(tx, ctx, own.id, &own.display_name, &change.email)?,
+    }
+    let to = Recipient { name: own.display_name, address: own.email };
+    let notice = tx.house.letterhead.email_changing(&to, change.email.as_str())?;
+    mailed::post(tx, ctx, &notice)
+}
+
+fn holder(conn: &mut Conn, email: &Email) -> Result<Option<(UserId, String)>> {
+    let holder = users::table.filter(users::email_key.eq(email.key())).select((users::id, users::display_name));
+    Ok(holder.first(conn).optional()?)
+}
+
+/// The stored address: it was right when it was stored.
+pub fn email_of(own: &Own) -> Result<Email> {
+    clowder_core::Field::parse(own.email.clone().into()).map_err(|_| Error::internal("a stored address is none"))
+}
