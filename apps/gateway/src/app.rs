@@ -165,6 +165,7 @@ impl Parts {
     fn hand_over(self, app: &mut ServiceConfig) {
         app.app_data(Data::from(self.store.accounts))
             .app_data(Data::from(self.store.credentials))
+            .app_data(Data::from(self.store.sign_ups))
             .app_data(Data::from(self.store.messaging))
             .app_data(Data::from(self.store.upkeep))
             .app_data(self.hub)

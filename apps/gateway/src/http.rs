@@ -8,4 +8,5 @@ pub mod health;
 pub mod messaging;
 pub mod metrics;
 pub mod problems;
+pub mod sign_ups;
 pub mod token;

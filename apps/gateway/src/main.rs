@@ -2,6 +2,7 @@
 
 mod doctor;
 mod jobs;
+mod users;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -57,6 +58,9 @@ enum Command {
     /// Look after jobs: work that was put off until later.
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Look after accounts.
+    #[command(subcommand)]
+    Users(users::UsersCommand),
     /// Look whether this server could do its work.
     Doctor,
     /// Print the OpenAPI document.
@@ -112,6 +116,12 @@ fn run(sources: Sources, command: Command) -> Result<ExitCode> {
             let config = config()?;
             let _logging = telemetry::log(&config.log)?;
             actix_web::rt::System::new().block_on(jobs::run(&config, command))?;
+        }
+        Command::Users(command) => {
+            let config = config()?;
+            let _logging = telemetry::log(&config.log)?;
+            let all = actix_web::rt::System::new().block_on(users::run(&config, command))?;
+            return Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Doctor => return Ok(actix_web::rt::System::new().block_on(doctor::examine(&config()?))),
         Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), "")),

@@ -11,7 +11,10 @@ pub use shape::{Components, Shape};
 
 use clowder_accounts::{
     Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword, Waiting},
+    model::{
+        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, SignUp,
+        Waiting,
+    },
     refusals::*,
 };
 use clowder_core::once;
@@ -23,6 +26,7 @@ use crate::{
         health::{self, Health},
         messaging, metrics,
         problems::{self, Problems},
+        sign_ups,
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
     },
     refusals::{NOT_READY, UPGRADE_REQUIRED},
@@ -31,8 +35,10 @@ use crate::{
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
-    let mut table =
-        [accounts(), credentials(), messaging(), realtime(), operation()].into_iter().flatten().collect::<Vec<_>>();
+    let mut table = [accounts(), credentials(), sign_ups(), messaging(), realtime(), operation()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
     if metrics_here {
         table.push(self::metrics());
     }
@@ -195,6 +201,42 @@ fn credentials() -> Vec<Endpoint> {
             .public()
             .gives_text("*/*", "A script or a style sheet")
             .fails(&[crate::refusals::ROUTE_UNKNOWN]),
+    ]
+}
+
+fn sign_ups() -> Vec<Endpoint> {
+    vec![
+        get("/api/admin/sign-ups", sign_ups::waiting)
+            .says("List who waits to be let in, the longest waiting first")
+            .admin()
+            .lists::<SignUp>(),
+        post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
+            .says("Let somebody in")
+            .admin()
+            .gives_nothing(204, "The account is made, and a letter tells")
+            .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
+        post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
+            .says("Do not let somebody in")
+            .admin()
+            .takes::<Rejection>()
+            .gives_nothing(204, "The wish is forgotten, and a letter tells")
+            .refuses(&[SIGN_UP_UNKNOWN]),
+        get("/api/admin/invites", sign_ups::invites)
+            .says("List invitations, the latest first")
+            .admin()
+            .lists::<Invite>(),
+        post("/api/admin/invites", sign_ups::invite)
+            .says("Make an invitation")
+            .admin()
+            .creates()
+            .takes::<NewInvite>()
+            .gives::<NewInvited>(201, "With its code, which is shown only here")
+            .refuses(&[once::MISMATCH, once::RUNNING]),
+        delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
+            .says("Revoke an invitation")
+            .admin()
+            .gives_nothing(204, "It is worth nothing from now on")
+            .refuses(&[INVITE_UNKNOWN]),
     ]
 }
 

@@ -2,10 +2,12 @@
 
 mod credentials;
 mod input;
+mod sign_ups;
 mod values;
 
 pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
+pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
 pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::{Error, Id, Result};
+
 /// What a list answers with when nothing is asked for.
 pub const DEFAULT_LIMIT: u32 = 50;
 /// More than this is not an error, it is this.
@@ -32,6 +34,12 @@ impl PageRequest {
     /// One row more than is wanted: its presence says that another page follows.
     pub const fn fetch(&self) -> i64 {
         self.limit as i64 + 1
+    }
+
+    /// The id that the page before ended with, for lists whose key is the id.
+    pub fn id<T>(&self) -> Result<Option<Id<T>>> {
+        let wrong = || Error::field("?cursor", "cursor", "is not one of ours");
+        self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong())).transpose()
     }
 }
 

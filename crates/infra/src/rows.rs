@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use clowder_accounts::{Own, Session};
+use clowder_accounts::{
+    Own, Session,
+    model::{Invite, InviteId, SignUp, SignUpId},
+};
 use clowder_core::{
     Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId,
     Visibility, Word,
@@ -14,7 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     keys::Keys,
-    schema::{jobs, journal, messages, sessions, sign_ups, users},
+    schema::{invites, jobs, journal, messages, sessions, sign_ups, users},
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -270,7 +273,7 @@ impl JobRow {
 #[diesel(table_name = sign_ups)]
 #[diesel(treat_none_as_default_value = false)]
 pub struct SignUpRow {
-    pub id: Id<()>,
+    pub id: SignUpId,
     pub username: String,
     pub username_key: String,
     pub email: String,
@@ -282,4 +285,45 @@ pub struct SignUpRow {
     pub confirmed_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+}
+
+impl SignUpRow {
+    pub fn sign_up(self) -> SignUp {
+        SignUp {
+            id: self.id,
+            username: self.username,
+            display_name: self.display_name,
+            email: self.email,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = invites)]
+pub struct InviteRow {
+    pub id: InviteId,
+    pub note: Option<String>,
+    pub created_by: UserId,
+    pub max_uses: Option<i32>,
+    pub uses: i32,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl From<InviteRow> for Invite {
+    fn from(row: InviteRow) -> Self {
+        Self {
+            id: row.id,
+            note: row.note,
+            created_by: row.created_by,
+            max_uses: row.max_uses,
+            uses: row.uses,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Credentials,
+    Accounts, Credentials, SignUps,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -105,6 +105,7 @@ pub const CRONS: &[Cron] = &[Cron { name: SWEEP, schedule: "*/10 * * * * UTC", k
 pub struct Store {
     pub accounts: Arc<dyn Accounts>,
     pub credentials: Arc<dyn Credentials>,
+    pub sign_ups: Arc<dyn SignUps>,
     pub messaging: Arc<dyn Messaging>,
     pub journal: Arc<dyn Journal>,
     pub jobs: Arc<dyn Jobs>,
@@ -159,6 +160,7 @@ impl Store {
                 Self {
                     accounts: store.clone(),
                     credentials: store.clone(),
+                    sign_ups: store.clone(),
                     messaging: store.clone(),
                     journal: store.clone(),
                     jobs: store.clone(),

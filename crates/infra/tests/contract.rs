@@ -12,5 +12,7 @@ mod messaging;
 mod schema;
 #[path = "contract/send.rs"]
 mod send;
+#[path = "contract/sign_ups.rs"]
+mod sign_ups;
 #[path = "contract/world.rs"]
 mod world;

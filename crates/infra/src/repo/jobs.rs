@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Error, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
+    Ctx, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
     job::{Cron, JOB_UNKNOWN, JobState, LEASE, Taken, Verdict},
 };
 use diesel::prelude::*;
@@ -208,8 +208,7 @@ fn fire(tx: &mut Tx<'_>, ctx: &Ctx, cron: &Cron) -> Result<()> {
 
 fn list(conn: &mut dialect::Conn, now: Timestamp, state: Option<JobState>, page: &PageRequest) -> Result<Page<Job>> {
     let mut found = jobs::table.order(jobs::id.desc()).limit(page.fetch()).select(JobRow::as_select()).into_boxed();
-    if let Some(cursor) = &page.cursor {
-        let last: JobId = cursor.parse().map_err(|_| Error::field("?cursor", "cursor", "is not one of ours"))?;
+    if let Some(last) = page.id::<Job>()? {
         found = found.filter(jobs::id.lt(last));
     }
     found = match state {

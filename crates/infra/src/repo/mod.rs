@@ -6,12 +6,12 @@ mod accounts;
 mod credentials;
 mod db;
 mod fragment;
-mod invites;
 mod jobs;
 mod journal;
 mod messaging;
 mod migrations;
 mod once;
+mod sign_ups;
 mod upkeep;
 
 use std::sync::Arc;

@@ -14,7 +14,8 @@ use super::{
         credentials::{mailed, sign_ups, verify},
         db::Tx,
         dialect::Conn,
-        invites, journal,
+        journal,
+        sign_ups::invites,
     },
     sessions::{self, Mint},
 };

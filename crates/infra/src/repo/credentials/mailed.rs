@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clowder_accounts::{Email, policy, refusals::LINK_GONE};
-use clowder_core::{Ctx, Id, Mail, NewJob, Result, Timestamp, UserId};
+use clowder_accounts::{Email, model::SignUpId, policy, refusals::LINK_GONE};
+use clowder_core::{Ctx, Mail, NewJob, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
 use super::super::{db::Tx, dialect::Conn, jobs};
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub enum Whose {
     User(UserId),
-    SignUp(Id<()>),
+    SignUp(SignUpId),
     /// Somebody is told something; the letter holds no token.
     Nobody,
 }
@@ -44,7 +44,7 @@ impl Purpose {
 #[diesel(table_name = table)]
 pub struct Presented {
     pub user_id: Option<UserId>,
-    pub sign_up_id: Option<Id<()>>,
+    pub sign_up_id: Option<SignUpId>,
     pub email: String,
     pub email_key: String,
 }

@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Change, NewAccount,
-    model::{NextStep, Waiting},
+    model::{NextStep, SignUpId, Waiting},
     refusals::{LINK_GONE, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
 };
@@ -71,7 +71,7 @@ pub fn has_name(conn: &mut Conn, now: Timestamp, username_key: &str) -> Result<b
 }
 
 /// Somebody who waits has confirmed their address.
-pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: Id<()>) -> Result<()> {
+pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
     let row: Option<SignUpRow> =
         table::table.find(sign_up).filter(table::expires_at.gt(ctx.now)).first(tx.conn).optional()?;
     let row = row.ok_or(LINK_GONE)?;

@@ -1,0 +1,111 @@
+//! Letting people in, over the database.
+
+mod imports;
+pub mod invites;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    SignUps,
+    model::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Note, Rejection, SignUp, SignUpId},
+    refusals::SIGN_UP_UNKNOWN,
+};
+use clowder_core::{Ctx, Page, PageRequest, Result};
+use diesel::prelude::*;
+use tracing::instrument;
+
+use super::{
+    Repo,
+    credentials::{mailed, sign_ups},
+    db::Tx,
+    dialect::Conn,
+};
+use crate::{letters::Recipient, rows::SignUpRow, schema::sign_ups as table};
+
+#[async_trait]
+impl SignUps for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn waiting(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<SignUp>> {
+        let ctx = ctx.clone();
+        self.db.read(move |conn| waiting(conn, &ctx, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn approve(&self, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
+        let ctx = ctx.clone();
+        let approved = self.db.write(move |tx| {
+            let row = take(tx, &ctx, sign_up)?;
+            let mail = tx.house.letterhead.approved(&recipient(&row))?;
+            mailed::post(tx, &ctx, &mail)?;
+            // Confirmed before, if this server asks for that; otherwise the letter that asks goes out at sign-in.
+            let verified = row.confirmed_at.filter(|at| *at > row.created_at);
+            sign_ups::welcome(tx, &ctx, row, verified)
+        });
+        approved.await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reject(&self, ctx: &Ctx, sign_up: SignUpId, rejection: Rejection) -> Result<()> {
+        let ctx = ctx.clone();
+        let rejected = self.db.write(move |tx| {
+            let row = take(tx, &ctx, sign_up)?;
+            let reason = rejection.reason.and_then(Note::into_option);
+            let mail = tx.house.letterhead.rejected(&recipient(&row), reason.as_deref())?;
+            mailed::post(tx, &ctx, &mail)
+        });
+        rejected.await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn invite(&self, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
+        let caller = ctx.clone();
+        self.db.create(ctx, move |tx| invites::make(tx, &caller, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn invites(&self, _ctx: &Ctx, page: PageRequest) -> Result<Page<Invite>> {
+        self.db.read(move |conn| invites::list(conn, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn revoke_invite(&self, ctx: &Ctx, invite: InviteId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| invites::revoke(tx, &ctx, invite)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn import(&self, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {
+        let ctx = ctx.clone();
+        let imported = self.db.write(move |tx| people.into_iter().map(|new| imports::import(tx, &ctx, new)).collect());
+        imported.await
+    }
+}
+
+/// Those who did what was theirs to do.
+fn waiting(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<SignUp>> {
+    let mut found = table::table
+        .filter(table::needs_approval.eq(true).and(table::pretended.eq(false)))
+        .filter(table::confirmed_at.is_not_null().and(table::expires_at.gt(ctx.now)))
+        .order(table::id)
+        .limit(page.fetch())
+        .select(SignUpRow::as_select())
+        .into_boxed();
+    if let Some(last) = page.id::<SignUp>()? {
+        found = found.filter(table::id.gt(last));
+    }
+    let rows = found.load(conn)?.into_iter().map(SignUpRow::sign_up).collect();
+    Ok(Page::cut(rows, page, |sign_up: &SignUp| sign_up.id.to_string()))
+}
+
+/// Takes somebody from the list: of two that decide at once, one does.
+fn take(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<SignUpRow> {
+    let listed = table::table
+        .find(sign_up)
+        .filter(table::needs_approval.eq(true).and(table::pretended.eq(false)))
+        .filter(table::confirmed_at.is_not_null().and(table::expires_at.gt(ctx.now)));
+    let row = diesel::delete(listed).returning(SignUpRow::as_returning()).get_result(tx.conn).optional()?;
+    row.ok_or_else(|| SIGN_UP_UNKNOWN.into())
+}
+
+fn recipient(row: &SignUpRow) -> Recipient {
+    Recipient { name: row.display_name.clone(), address: row.email.clone() }
+}

@@ -1,0 +1,42 @@
+//! Bringing people over from another system, with the hashes of their passwords.
+
+use clowder_accounts::{
+    Change,
+    model::{DisplayName, Imported, NewImport},
+};
+use clowder_core::{Ctx, Result, UserId};
+use diesel::prelude::*;
+
+use super::super::{accounts::register, db::Tx, dialect::Conn, journal};
+use crate::{hasher, rows::UserRow, schema::users};
+
+pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport) -> Result<Imported> {
+    // A plain bcrypt hash is told apart from ours as Django writes it.
+    let hash = new.password_hash;
+    let hash = if hash.starts_with("$2") { format!("bcrypt${hash}") } else { hash };
+    if !hasher::is_known(&hash) {
+        return Ok(Imported::Refused("the format of the hash is not known, or it costs too much to verify"));
+    }
+    let (username_key, email_key) = (new.username.key(), new.email.key());
+    if is_here(tx.conn, &username_key, &email_key)? {
+        return Ok(Imported::WasHere);
+    }
+    let name = (new.username.as_str().to_owned(), username_key);
+    let row = UserRow {
+        display_name: new.display_name.map_or_else(|| name.0.clone(), DisplayName::into_string),
+        email_verified_at: new.email_verified.then_some(ctx.now),
+        created_at: new.created_at.filter(|at| *at < ctx.now).unwrap_or(ctx.now),
+        ..UserRow::new(UserId::new(ctx.now), name, (new.email.as_str().to_owned(), email_key), hash, ctx.now)
+    };
+    if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)? == 0 {
+        return Ok(Imported::Refused(register::taken(tx.conn, &row)?.title));
+    }
+    journal::append(tx, ctx, &Change::UserRegistered(row.own()?.card()))?;
+    Ok(Imported::Made)
+}
+
+/// Whether this person was brought over before.
+fn is_here(conn: &mut Conn, username_key: &str, email_key: &str) -> Result<bool> {
+    let same = users::table.filter(users::username_key.eq(username_key).and(users::email_key.eq(email_key)));
+    Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn)?)
+}

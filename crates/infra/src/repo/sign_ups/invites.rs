@@ -1,0 +1,73 @@
+//! Invitations to make an account.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clowder_accounts::{
+    model::{DisplayName, Invite, InviteId, MailedToken, NewInvite, NewInvited},
+    refusals::INVITE_UNKNOWN,
+    sign_up::Invitation,
+};
+use clowder_core::{Ctx, Page, PageRequest, Result};
+use diesel::prelude::*;
+
+use super::super::{db::Tx, dialect::Conn};
+use crate::{
+    keys::{random, sha256},
+    rows::InviteRow,
+    schema::invites as table,
+};
+
+/// Uses an invitation, if there is one to use. A refused registration undoes that with the rest of it.
+pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, code: Option<&MailedToken>) -> Result<Invitation> {
+    let Some(code) = code else { return Ok(Invitation::None) };
+    let good = table::table
+        .filter(table::code_hash.eq(sha256(code.expose().as_bytes()).to_vec()))
+        .filter(table::revoked_at.is_null())
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))
+        .filter(table::max_uses.is_null().or(table::max_uses.gt(table::uses.nullable())));
+    let used = diesel::update(good).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
+    Ok(if used == 1 { Invitation::Good } else { Invitation::Gone })
+}
+
+pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
+    let mut octets = [0; 16];
+    random(&mut octets)?;
+    let code = URL_SAFE_NO_PAD.encode(octets);
+    let invite = Invite {
+        id: InviteId::new(ctx.now),
+        note: new.note.map(DisplayName::into_string),
+        created_by: ctx.user()?,
+        max_uses: new.max_uses.map(|uses| uses.0),
+        uses: 0,
+        created_at: ctx.now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+    };
+    let row = (
+        table::id.eq(invite.id),
+        table::code_hash.eq(sha256(code.as_bytes()).to_vec()),
+        table::note.eq(&invite.note),
+        table::created_by.eq(invite.created_by),
+        table::max_uses.eq(invite.max_uses),
+        table::uses.eq(0),
+        table::created_at.eq(invite.created_at),
+        table::expires_at.eq(invite.expires_at),
+    );
+    diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    Ok(NewInvited { invite, code })
+}
+
+pub fn list(conn: &mut Conn, page: &PageRequest) -> Result<Page<Invite>> {
+    let mut found =
+        table::table.order(table::id.desc()).limit(page.fetch()).select(InviteRow::as_select()).into_boxed();
+    if let Some(last) = page.id::<Invite>()? {
+        found = found.filter(table::id.lt(last));
+    }
+    let invites = found.load(conn)?.into_iter().map(Invite::from).collect();
+    Ok(Page::cut(invites, page, |invite: &Invite| invite.id.to_string()))
+}
+
+pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, invite: InviteId) -> Result<()> {
+    let open = table::table.find(invite).filter(table::revoked_at.is_null());
+    let revoked = diesel::update(open).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    if revoked == 1 { Ok(()) } else { Err(INVITE_UNKNOWN.into()) }
+}

@@ -1,0 +1,238 @@
+//! The promises of `SignUps`, and of registering where accounts have to wait.
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    Login, NewAccount, Registration,
+    model::{Imported, NewImport, NewInvite, NextStep, Proof, Rejection},
+    sign_up::{Mode, Rules},
+};
+use clowder_core::{
+    Input, Mail, PageRequest, Result,
+    job::{Verdict, Work},
+};
+use clowder_infra::{Options, Store};
+use serde_json::{Value, json};
+
+use crate::world::{World, code, on_both};
+
+/// A node over the same database that takes people in by other rules.
+async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
+    let options = Options { sign_up: Rules { mode, reveal_taken }, ..world.options.clone() };
+    Store::open(options, world.now()).await.unwrap()
+}
+
+fn new(name: &str, invite: Option<&str>) -> NewAccount {
+    let email = format!("{name}@example.org");
+    let new = json!({"username": name, "email": email, "password": "correct horse", "invite": invite});
+    NewAccount::from_json(new).unwrap()
+}
+
+async fn register(world: &World, store: &Store, name: &str, invite: Option<&str>) -> Result<Registration> {
+    store.accounts.register(&world.nobody(), new(name, invite)).await
+}
+
+async fn login(world: &World, store: &Store, name: &str) -> Result<()> {
+    let login = Login::from_json(json!({"username": name, "password": "correct horse"})).unwrap();
+    store.accounts.login(&world.nobody(), login).await.map(|_| ())
+}
+
+/// The letters that wait to be sent, which are sent by this.
+async fn letters(world: &World) -> Vec<Mail> {
+    let ctx = world.nobody();
+    let mut letters = Vec::new();
+    for job in world.store.jobs.take(&ctx, vec![Mail::KIND], 100).await.unwrap() {
+        letters.push(job.read().unwrap());
+        world.store.jobs.settle(&ctx, &job, Verdict::Done).await.unwrap();
+    }
+    letters
+}
+
+fn token(mail: &Mail) -> Proof {
+    let (_, token) = mail.text.split_once("#verify=").unwrap();
+    Proof::from_json(json!({"token": token.split_whitespace().next().unwrap()})).unwrap()
+}
+
+fn next(registered: Result<Registration>) -> NextStep {
+    match registered.unwrap() {
+        Registration::Waiting(waiting) => waiting.next,
+        Registration::SignedIn(_) => panic!("signed in"),
+    }
+}
+
+fn everything() -> PageRequest {
+    PageRequest::default()
+}
+
+on_both! {
+    async fn where_nothing_is_told_an_account_begins_with_its_address(world: World) {
+        world.register("ada").await;
+        letters(&world).await;
+        // Nobody gets two letters a minute.
+        world.wait(Duration::from_secs(61));
+        let store = node(&world, Mode::Open, false).await;
+        let mut again = new("ada2", None);
+        again.email = new("ada", None).email;
+        // Nobody can tell the two apart but by the mail.
+        assert_eq!(next(store.accounts.register(&world.nobody(), again).await), NextStep::ConfirmEmail);
+        assert_eq!(next(register(&world, &store, "bob", None).await), NextStep::ConfirmEmail);
+        let mail = letters(&world).await;
+        assert_eq!(mail.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect::<Vec<_>>(), [
+            ("ada@example.org", "You have an account already"),
+            ("bob@example.org", "Confirm your address"),
+        ]);
+        for name in ["ada2", "bob"] {
+            assert_eq!(code(login(&world, &store, name).await), "credentials.invalid", "{name}");
+            assert_eq!(code(register(&world, &store, name, None).await), "username.taken", "{name}");
+        }
+        world.names().await;
+        store.credentials.verify_email(&world.nobody(), token(&mail[1])).await.unwrap();
+        assert_eq!(world.names().await, ["user.registered"]);
+        login(&world, &store, "bob").await.unwrap();
+        assert_eq!(code(store.credentials.verify_email(&world.nobody(), token(&mail[1])).await), "link.gone");
+        // What was not confirmed in a day is forgotten, and the name free again.
+        world.wait(Duration::from_secs(24 * 3600 + 60));
+        assert_eq!(next(register(&world, &store, "ada2", None).await), NextStep::ConfirmEmail);
+    }
+
+    async fn of_two_who_wait_for_one_address_the_first_to_confirm_gets_it(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        let mut other = new("eve", None);
+        other.email = new("ada", None).email;
+        register(&world, &store, "ada", None).await.unwrap();
+        world.wait(Duration::from_secs(61));
+        store.accounts.register(&world.nobody(), other).await.unwrap();
+        let mail = letters(&world).await;
+        store.credentials.verify_email(&world.nobody(), token(&mail[1])).await.unwrap();
+        assert_eq!(code(store.credentials.verify_email(&world.nobody(), token(&mail[0])).await), "email.taken");
+        assert!(login(&world, &store, "eve").await.is_ok());
+    }
+
+    async fn whoever_needs_approval_waits_for_it(world: World) {
+        let [admin] = world.people(["root"]).await;
+        letters(&world).await;
+        let store = node(&world, Mode::Approval, true).await;
+        for name in ["ada", "bob", "eve"] {
+            assert_eq!(next(register(&world, &store, name, None).await), NextStep::AwaitApproval);
+        }
+        let ctx = world.ctx(&admin);
+        let first = store.sign_ups.waiting(&ctx, PageRequest { limit: 2, cursor: None }).await.unwrap();
+        let rest = PageRequest { limit: 2, cursor: first.next_cursor.clone() };
+        let rest = store.sign_ups.waiting(&ctx, rest).await.unwrap();
+        let waiting: Vec<_> = first.items.iter().chain(&rest.items).collect();
+        assert_eq!(waiting.iter().map(|sign_up| sign_up.username.as_str()).collect::<Vec<_>>(), ["ada", "bob", "eve"]);
+        assert!(rest.next_cursor.is_none());
+
+        store.sign_ups.approve(&ctx, waiting[0].id).await.unwrap();
+        let reason = Rejection::from_json(json!({"reason": "Not in the choir."})).unwrap();
+        store.sign_ups.reject(&ctx, waiting[1].id, reason).await.unwrap();
+        assert!(login(&world, &store, "ada").await.is_ok());
+        assert_eq!(code(login(&world, &store, "bob").await), "credentials.invalid");
+        let mail = letters(&world).await;
+        assert_eq!(mail.iter().map(|mail| mail.subject.as_str()).collect::<Vec<_>>(), ["Your account is ready", "About your account"]);
+        assert!(mail[1].text.contains("Not in the choir."));
+        for decided in &waiting[..2] {
+            assert_eq!(code(store.sign_ups.approve(&ctx, decided.id).await), "sign_up.unknown");
+            assert_eq!(code(store.sign_ups.reject(&ctx, decided.id, Rejection::default()).await), "sign_up.unknown");
+        }
+        // Bob may ask again; Eve's wish is forgotten after a month.
+        assert!(register(&world, &store, "bob", None).await.is_ok());
+        world.wait(Duration::from_secs(30 * 24 * 3600 + 60));
+        assert_eq!(code(store.sign_ups.approve(&world.ctx(&admin), waiting[2].id).await), "sign_up.unknown");
+        assert!(store.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items.is_empty());
+    }
+
+    async fn approval_comes_after_the_address_where_both_are_asked_for(world: World) {
+        let [admin] = world.people(["root"]).await;
+        letters(&world).await;
+        let store = node(&world, Mode::Approval, false).await;
+        assert_eq!(next(register(&world, &store, "ada", None).await), NextStep::ConfirmEmail);
+        assert!(store.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items.is_empty());
+        let mail = letters(&world).await;
+        store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
+        assert_eq!(code(login(&world, &store, "ada").await), "credentials.invalid");
+        let waiting = store.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items;
+        // Of several who decide at once, one does.
+        let decide = |approve: bool| {
+            let (store, ctx, id) = (store.clone(), world.ctx(&admin), waiting[0].id);
+            tokio::spawn(async move {
+                if approve { store.sign_ups.approve(&ctx, id).await } else { store.sign_ups.reject(&ctx, id, Rejection::default()).await }
+            })
+        };
+        let decided = [decide(true), decide(false), decide(true), decide(false)];
+        let mut done = 0;
+        for decided in decided {
+            done += usize::from(decided.await.unwrap().is_ok());
+        }
+        assert_eq!((done, letters(&world).await.len()), (1, 1));
+    }
+
+    async fn invitations_are_used_up_revoked_and_past(world: World) {
+        let [admin] = world.people(["root"]).await;
+        let store = node(&world, Mode::Invite, true).await;
+        let invite = async |new: Value| {
+            store.sign_ups.invite(&world.ctx(&admin), NewInvite::from_json(new).unwrap()).await.unwrap()
+        };
+        let until = world.now().plus(Duration::from_secs(3600)).to_string();
+        let (once, open) = (invite(json!({"max_uses": 1, "note": "one"})).await, invite(json!({"expires_at": until})).await);
+        assert_eq!(code(register(&world, &store, "ada", None).await), "invite.required");
+        assert_eq!(code(register(&world, &store, "ada", Some("made up")).await), "invite.gone");
+        // Of many who come with an invitation for one, one gets in; a refused attempt uses nothing up.
+        assert_eq!(code(register(&world, &store, "root", Some(&once.code)).await), "username.taken");
+        let tries: Vec<_> = (0..6).map(|index| {
+            let (store, world, code) = (store.clone(), world.clone(), once.code.clone());
+            tokio::spawn(async move { register(&world, &store, &format!("guest{index}"), Some(&code)).await })
+        }).collect();
+        let mut let_in = 0;
+        for tried in tries {
+            match tried.await.unwrap() {
+                Ok(_) => let_in += 1,
+                refused => assert_eq!(code(refused), "invite.gone"),
+            }
+        }
+        assert_eq!(let_in, 1);
+        assert!(register(&world, &store, "bob", Some(&open.code)).await.is_ok());
+        let listed = store.sign_ups.invites(&world.ctx(&admin), everything()).await.unwrap().items;
+        assert_eq!(listed.iter().map(|i| (i.note.as_deref(), i.uses)).collect::<Vec<_>>(), [(None, 1), (Some("one"), 1)]);
+        store.sign_ups.revoke_invite(&world.ctx(&admin), open.invite.id).await.unwrap();
+        assert_eq!(code(store.sign_ups.revoke_invite(&world.ctx(&admin), open.invite.id).await), "invite.unknown");
+        assert_eq!(code(register(&world, &store, "eve", Some(&open.code)).await), "invite.gone");
+        let short = invite(json!({"expires_at": world.now().plus(Duration::from_secs(60)).to_string()})).await;
+        world.wait(Duration::from_secs(61));
+        assert_eq!(code(register(&world, &store, "eve", Some(&short.code)).await), "invite.gone");
+        let closed = node(&world, Mode::Closed, true).await;
+        assert_eq!(code(register(&world, &closed, "eve", None).await), "sign_up.closed");
+    }
+
+    async fn people_are_brought_over_with_their_passwords(world: World) {
+        world.register("ada").await;
+        let import = |name: &str, email: &str, hash: &str| {
+            let new = json!({"username": name, "email": email, "password_hash": hash, "email_verified": true});
+            NewImport::from_json(new).unwrap()
+        };
+        let django = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
+        let people = || vec![
+            import("bob", "bob@example.org", django),
+            import("ada", "ada@example.org", django),
+            import("ADA", "ada@elsewhere.example", django),
+            import("eve", "ada@example.org", django),
+            import("eve", "eve@example.org", "plain text"),
+            import("bob", "bob@example.org", django),
+        ];
+        world.names().await;
+        let imported = world.store.sign_ups.import(&world.nobody(), people()).await.unwrap();
+        use Imported::*;
+        assert!(matches!(imported[..], [Made, WasHere, Refused(_), Refused(_), Refused(_), WasHere]), "{imported:?}");
+        assert_eq!(world.names().await, ["user.registered"]);
+        let again = world.store.sign_ups.import(&world.nobody(), people()).await.unwrap();
+        assert!(matches!(again[..], [WasHere, WasHere, Refused(_), Refused(_), Refused(_), WasHere]), "{again:?}");
+        let login = |password: &str| Login::from_json(json!({"username": "bob", "password": password})).unwrap();
+        // The second time it is a hash of our own that is verified.
+        for _ in 0..2 {
+            let accounts = &world.store.accounts;
+            let bob = accounts.login(&world.nobody(), login("correct horse béttery")).await.unwrap().user;
+            assert!(bob.email_verified);
+            assert_eq!(code(accounts.login(&world.nobody(), login("correct horse bettery")).await), "credentials.invalid");
+        }
+    }
+}
