@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clowder_core::{Error, Result, Timestamp, text::Flaw};
 
+use zxcvbn::feedback::Feedback;
+
 use crate::model::{Password, Username};
 
 /// How long a ticket for a socket is good.
@@ -33,9 +35,9 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
     }
     let first = folded.chars().next();
     let common = || {
-        use zxcvbn::feedback::Warning::*;
+        use zxcvbn::feedback::Warning::{ThisIsACommonPassword, ThisIsATop10Password, ThisIsATop100Password};
         let looked = zxcvbn::zxcvbn(&head(&folded), &[]);
-        let warning = looked.feedback().and_then(|feedback| feedback.warning());
+        let warning = looked.feedback().and_then(Feedback::warning);
         matches!(warning, Some(ThisIsATop10Password | ThisIsATop100Password | ThisIsACommonPassword))
     };
     if COMMON.lines().any(|common| common == folded) || folded.chars().all(|c| Some(c) == first) || common() {
@@ -48,7 +50,7 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
 fn flaw(code: &'static str, message: &str, typed: &str) -> Flaw {
     let looked = zxcvbn::zxcvbn(&head(typed), &[]);
     let mut message = format!("{message}; strength {} of 4", u8::from(looked.score()));
-    for advice in looked.feedback().into_iter().flat_map(|feedback| feedback.suggestions()) {
+    for advice in looked.feedback().into_iter().flat_map(Feedback::suggestions) {
         message += &format!("; {}", advice.to_string().trim_end_matches('.'));
     }
     Flaw::new(code, message)
