@@ -12,3 +12,5 @@ mod limits;
 mod messaging;
 #[path = "stories/sessions.rs"]
 mod sessions;
+#[path = "stories/settings.rs"]
+mod settings;

@@ -166,6 +166,7 @@ impl Parts {
         app.app_data(Data::from(self.store.accounts))
             .app_data(Data::from(self.store.credentials))
             .app_data(Data::from(self.store.sign_ups))
+            .app_data(Data::from(self.store.preferences))
             .app_data(Data::from(self.store.messaging))
             .app_data(Data::from(self.store.upkeep))
             .app_data(self.hub)

@@ -7,6 +7,7 @@ pub mod docs;
 pub mod health;
 pub mod messaging;
 pub mod metrics;
+pub mod preferences;
 pub mod problems;
 pub mod sign_ups;
 pub mod token;

@@ -12,8 +12,8 @@ pub use shape::{Components, Shape};
 use clowder_accounts::{
     Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn,
     model::{
-        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, SignUp,
-        Waiting,
+        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, Settings,
+        SettingsPatch, SignUp, Waiting,
     },
     refusals::*,
 };
@@ -24,7 +24,7 @@ use crate::{
     http::{
         account_page, accounts, credentials, docs,
         health::{self, Health},
-        messaging, metrics,
+        messaging, metrics, preferences,
         problems::{self, Problems},
         sign_ups,
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
@@ -122,6 +122,17 @@ fn accounts() -> Vec<Endpoint> {
             .says("End a session")
             .gives_nothing(204, "Its tokens are worth nothing from now on")
             .refuses(&[SESSION_UNKNOWN]),
+        get("/api/users/me/settings", preferences::settings)
+            .says("Read the own settings")
+            .tagged()
+            .gives::<Settings>(200, "All of them"),
+        patch("/api/users/me/settings", preferences::edit_settings)
+            .or_put()
+            .says("Change some of the own settings")
+            .edits()
+            .takes::<SettingsPatch>()
+            .gives::<Settings>(200, "As they are now")
+            .refuses(&[SETTINGS_STALE]),
         post("/api/token", token::obtain)
             .says("Sign in, answered as simplejwt does")
             .public()

@@ -5,13 +5,14 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::Own;
+use crate::{Own, model::Settings};
 
 #[derive(Debug, Clone)]
 pub enum Change {
     UserRegistered(Card),
     UserUpdated(Own),
     SessionEnded(SessionEnded),
+    SettingsUpdated(UserId, Settings),
 }
 
 /// The payload of `session.ended`: a device of the user has been signed out.
@@ -34,6 +35,7 @@ impl clowder_core::Change for Change {
             Self::UserRegistered(_) => "user.registered",
             Self::UserUpdated(_) => USER_UPDATED,
             Self::SessionEnded(_) => SESSION_ENDED,
+            Self::SettingsUpdated(..) => "settings.updated",
         }
     }
 
@@ -42,6 +44,7 @@ impl clowder_core::Change for Change {
             Self::UserRegistered(card) => card.id,
             Self::UserUpdated(own) => own.id,
             Self::SessionEnded(ended) => ended.user,
+            Self::SettingsUpdated(user, _) => *user,
         })
     }
 
@@ -57,6 +60,7 @@ impl clowder_core::Change for Change {
             Self::UserRegistered(card) => to_raw_value(card),
             Self::UserUpdated(own) => to_raw_value(own),
             Self::SessionEnded(ended) => to_raw_value(ended),
+            Self::SettingsUpdated(_, settings) => to_raw_value(settings),
         }
     }
 }

@@ -23,4 +23,4 @@ pub use model::{
     Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn,
     Ticket, Username,
 };
-pub use port::{Accounts, Credentials, Identity, SignUps};
+pub use port::{Accounts, Credentials, Identity, Preferences, SignUps};

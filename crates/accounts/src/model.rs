@@ -2,11 +2,16 @@
 
 mod credentials;
 mod input;
+mod settings;
 mod sign_ups;
 mod values;
 
 pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
+pub use settings::{
+    About, Audience, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings, SettingsPatch,
+    Theme, TimeZone,
+};
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
 pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
 

@@ -1,6 +1,7 @@
 //! What an implementation of accounts must keep.
 
 mod credentials;
+mod preferences;
 mod sign_ups;
 
 use async_trait::async_trait;
@@ -10,6 +11,7 @@ use crate::{
     Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, model::Registration,
 };
 pub use credentials::Credentials;
+pub use preferences::Preferences;
 pub use sign_ups::SignUps;
 
 /// Each method is one use case and at most one transaction; its change is committed with it.

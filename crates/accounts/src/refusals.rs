@@ -27,6 +27,9 @@ pub const INVITE_GONE: Refusal =
 pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "invite.unknown", "There is no such invitation");
 pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "Nobody waits under this id");
 
+pub const SETTINGS_STALE: Refusal =
+    Refusal::new(Stale, "settings.stale", "The settings have changed since you read them");
+
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     clowder_core::ctx::TOKEN_MISSING,
@@ -47,4 +50,5 @@ pub const ALL: &[Refusal] = &[
     INVITE_GONE,
     INVITE_UNKNOWN,
     SIGN_UP_UNKNOWN,
+    SETTINGS_STALE,
 ];

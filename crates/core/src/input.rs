@@ -62,6 +62,13 @@ impl Fields {
         self.optional(name)
     }
 
+    /// Refuses members that nobody asked for.
+    pub fn nothing_else(&mut self) {
+        for (name, _) in std::mem::take(&mut self.members) {
+            self.flaw(&name, Flaw::new("unknown", "is not known here"));
+        }
+    }
+
     /// Notes a fault that concerns several fields together.
     pub fn flaw(&mut self, name: &str, flaw: Flaw) {
         self.errors.push(flaw.at(format!("/{name}")));
@@ -75,6 +82,10 @@ impl Fields {
         T::read(value, &format!("/{name}"), &mut self.errors)
     }
 }
+
+/// An input that is a member of another.
+#[derive(Debug)]
+pub struct Nested<T>(pub T);
 
 /// A value type that knows what is wrong with a JSON value.
 pub trait Field: Sized {
@@ -90,6 +101,27 @@ pub fn string(value: Value) -> Result<String, Flaw> {
     match value {
         Value::String(text) => Ok(text),
         _ => Err(Flaw::new("type", "must be a string")),
+    }
+}
+
+/// An object within an object.
+impl<T: Input> Field for Nested<T> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let mut errors = Vec::new();
+        Self::read(value, "", &mut errors)
+            .ok_or_else(|| Flaw::new("members", errors.pop().map(|e| e.message).unwrap_or_default()))
+    }
+
+    fn read(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Self> {
+        match T::from_json(value) {
+            Ok(input) => return Some(Self(input)),
+            Err(Error::Invalid(faults)) => {
+                errors
+                    .extend(faults.into_iter().map(|e| FieldError { pointer: format!("{pointer}{}", e.pointer), ..e }));
+            }
+            Err(error) => errors.push(Flaw::new("type", error.to_string()).at(pointer)),
+        }
+        None
     }
 }
 

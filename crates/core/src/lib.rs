@@ -28,7 +28,7 @@ pub use change::{Change, Passing, Recorded, Topic};
 pub use ctx::{Actor, Ctx, Origin, Role};
 pub use error::{Error, FieldError, Kind, Refusal, Result};
 pub use id::{ChatId, Id, MessageId, SessionId, UserId};
-pub use input::{Field, Fields, Input};
+pub use input::{Field, Fields, Input, Nested};
 pub use job::{Job, JobId, Jobs, NewJob};
 pub use journal::{Journal, Positions};
 pub use mail::{Mail, Mailer};

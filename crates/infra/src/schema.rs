@@ -242,6 +242,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    preferences (user_id) {
+        user_id -> Uid,
+        language -> Text,
+        time_zone -> Text,
+        theme -> Text,
+        last_seen -> Text,
+        messages_from -> Text,
+        read_receipts -> Bool,
+        notify_about -> Text,
+        notify_by_push -> Bool,
+        notify_by_mail -> Bool,
+        updated_at -> Ts,
+        version -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     chats,
@@ -254,6 +273,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     message_edits,
     messages,
     participants,
+    preferences,
     refresh_tokens,
     sessions,
     sign_ups,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Credentials, SignUps,
+    Accounts, Credentials, Preferences, SignUps,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -106,6 +106,7 @@ pub struct Store {
     pub accounts: Arc<dyn Accounts>,
     pub credentials: Arc<dyn Credentials>,
     pub sign_ups: Arc<dyn SignUps>,
+    pub preferences: Arc<dyn Preferences>,
     pub messaging: Arc<dyn Messaging>,
     pub journal: Arc<dyn Journal>,
     pub jobs: Arc<dyn Jobs>,
@@ -161,6 +162,7 @@ impl Store {
                     accounts: store.clone(),
                     credentials: store.clone(),
                     sign_ups: store.clone(),
+                    preferences: store.clone(),
                     messaging: store.clone(),
                     journal: store.clone(),
                     jobs: store.clone(),

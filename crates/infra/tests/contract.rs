@@ -8,6 +8,8 @@ mod accounts;
 mod journal;
 #[path = "contract/messaging.rs"]
 mod messaging;
+#[path = "contract/preferences.rs"]
+mod preferences;
 #[path = "contract/schema.rs"]
 mod schema;
 #[path = "contract/send.rs"]

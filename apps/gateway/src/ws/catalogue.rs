@@ -1,6 +1,6 @@
 //! Everything that goes over a socket, for the AsyncAPI document.
 
-use clowder_accounts::{Own, change::SessionEnded};
+use clowder_accounts::{Own, change::SessionEnded, model::Settings};
 use clowder_messaging::{Chat, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Typing};
 use utoipa::ToSchema;
 
@@ -29,6 +29,7 @@ pub fn frames() -> Vec<Frame> {
         durable::<clowder_core::Card>("user.registered", "The account was made"),
         durable::<Own>("user.updated", "The own profile was edited"),
         durable::<SessionEnded>("session.ended", "A device of the user was signed out"),
+        durable::<Settings>("settings.updated", "The user changed their settings, on whichever device"),
         said::<Typing>("typing.start", "Somebody types; ends by itself after 6 seconds"),
         said::<Typing>("typing.stop", "Somebody has stopped typing"),
         command(Shape::of::<Auth>(), "auth", "Says who it is; the first frame when the handshake did not"),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, job::LEASE};
+use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId, job::LEASE};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -102,6 +102,11 @@ pub fn lock_migrations(_: &mut Conn) -> Result<()> {
 }
 
 pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 

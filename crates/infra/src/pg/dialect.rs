@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, job::LEASE};
+use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId, job::LEASE};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -18,7 +18,7 @@ use crate::{
     DatabaseUrl,
     lanes::Lanes,
     rows::JobRow,
-    schema::{chats, jobs, sessions},
+    schema::{chats, jobs, sessions, users},
     store::Options,
 };
 
@@ -99,6 +99,12 @@ pub fn lock_migrations(conn: &mut Conn) -> Result<()> {
 
 pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
     sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
+    Ok(())
+}
+
+/// Whoever changes what belongs to a user as a whole holds this.
+pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
+    users::table.find(user).select(users::id).for_update().first::<UserId>(conn).optional()?;
     Ok(())
 }
 

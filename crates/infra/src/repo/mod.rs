@@ -11,6 +11,7 @@ mod journal;
 mod messaging;
 mod migrations;
 mod once;
+mod preferences;
 mod sign_ups;
 mod upkeep;
 

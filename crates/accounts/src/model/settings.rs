@@ -1,0 +1,257 @@
+//! What people want: a language, a time zone, what others may see, what they are told.
+
+use clowder_core::{
+    Field, Fields, Input, Nested, Word,
+    input::string,
+    text::{self, Flaw},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// All settings of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Settings {
+    /// A language tag (BCP 47).
+    #[schema(example = "en")]
+    pub language: String,
+    /// A name of the IANA time zone database.
+    #[schema(example = "Europe/Berlin")]
+    pub time_zone: String,
+    pub theme: Theme,
+    pub privacy: Privacy,
+    pub notifications: Notifications,
+    /// Counts the edits; also the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Privacy {
+    /// Who may see when the user was last there.
+    pub last_seen: Audience,
+    /// Who may begin a private chat with the user.
+    pub messages_from: Audience,
+    /// Whether others learn what the user has read; who does not tell is not told.
+    pub read_receipts: bool,
+}
+
+/// What chats that say nothing else do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Notifications {
+    pub about: About,
+    pub push: bool,
+    pub mail: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            language: "en".to_owned(),
+            time_zone: "UTC".to_owned(),
+            theme: Theme::System,
+            privacy: Privacy { last_seen: Audience::Everyone, messages_from: Audience::Everyone, read_receipts: true },
+            notifications: Notifications { about: About::All, push: true, mail: false },
+            version: 1,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    System,
+    Light,
+    Dark,
+}
+
+impl Word for Theme {
+    const WHAT: &'static str = "theme";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("system", Self::System), ("light", Self::Light), ("dark", Self::Dark)];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    Everyone,
+    Friends,
+    Nobody,
+}
+
+impl Word for Audience {
+    const WHAT: &'static str = "audience";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("everyone", Self::Everyone), ("friends", Self::Friends), ("nobody", Self::Nobody)];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    All,
+    Mentions,
+    None,
+}
+
+impl Word for About {
+    const WHAT: &'static str = "kind of notification";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("all", Self::All), ("mentions", Self::Mentions), ("none", Self::None)];
+}
+
+/// What a user changes; absent fields stay, unknown ones are refused, so that a misspelt wish is not taken for granted.
+#[derive(Debug, Clone, Default, utoipa::ToSchema)]
+#[schema(example = json!({"language": "de", "privacy": {"last_seen": "friends"}}))]
+pub struct SettingsPatch {
+    #[schema(value_type = Option<String>, max_length = 35)]
+    pub language: Option<Language>,
+    #[schema(value_type = Option<String>, max_length = 64)]
+    pub time_zone: Option<TimeZone>,
+    pub theme: Option<Theme>,
+    pub privacy: Option<PrivacyPatch>,
+    pub notifications: Option<NotificationsPatch>,
+}
+
+#[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
+pub struct PrivacyPatch {
+    pub last_seen: Option<Audience>,
+    pub messages_from: Option<Audience>,
+    pub read_receipts: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
+pub struct NotificationsPatch {
+    pub about: Option<About>,
+    pub push: Option<bool>,
+    pub mail: Option<bool>,
+}
+
+impl Input for SettingsPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        // What was read may come back whole.
+        let _version: Option<i64> = fields.optional("version")?;
+        let (language, time_zone) = (fields.optional("language"), fields.optional("time_zone"));
+        let theme = fields.optional("theme");
+        let privacy = fields.optional::<Nested<_>>("privacy");
+        let notifications = fields.optional::<Nested<_>>("notifications");
+        fields.nothing_else();
+        Some(Self {
+            language: language?,
+            time_zone: time_zone?,
+            theme: theme?,
+            privacy: privacy?.map(|Nested(privacy)| privacy),
+            notifications: notifications?.map(|Nested(notifications)| notifications),
+        })
+    }
+}
+
+impl Input for PrivacyPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (last_seen, messages_from) = (fields.optional("last_seen"), fields.optional("messages_from"));
+        let read_receipts = fields.optional("read_receipts");
+        fields.nothing_else();
+        Some(Self { last_seen: last_seen?, messages_from: messages_from?, read_receipts: read_receipts? })
+    }
+}
+
+impl Input for NotificationsPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (about, push, mail) = (fields.optional("about"), fields.optional("push"), fields.optional("mail"));
+        fields.nothing_else();
+        Some(Self { about: about?, push: push?, mail: mail? })
+    }
+}
+
+impl SettingsPatch {
+    /// The settings as they are after this.
+    pub fn applied_to(self, old: Settings) -> Settings {
+        let (privacy, notifications) = (self.privacy.unwrap_or_default(), self.notifications.unwrap_or_default());
+        Settings {
+            language: self.language.map_or(old.language, |language| language.0),
+            time_zone: self.time_zone.map_or(old.time_zone, |zone| zone.0),
+            theme: self.theme.unwrap_or(old.theme),
+            privacy: Privacy {
+                last_seen: privacy.last_seen.unwrap_or(old.privacy.last_seen),
+                messages_from: privacy.messages_from.unwrap_or(old.privacy.messages_from),
+                read_receipts: privacy.read_receipts.unwrap_or(old.privacy.read_receipts),
+            },
+            notifications: Notifications {
+                about: notifications.about.unwrap_or(old.notifications.about),
+                push: notifications.push.unwrap_or(old.notifications.push),
+                mail: notifications.mail.unwrap_or(old.notifications.mail),
+            },
+            version: old.version + 1,
+        }
+    }
+}
+
+/// A well-formed language tag: 2 to 8 letters, then subtags of 1 to 8 letters and digits (RFC 5646 §2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Language(String);
+
+impl Field for Language {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let tag = text::line(&string(value)?, 2, 35)?;
+        let mut subtags = tag.split('-');
+        let first = subtags.next().unwrap_or_default();
+        let sized = |subtag: &str, least| (least..=8).contains(&subtag.len());
+        let right = sized(first, 2)
+            && first.chars().all(|c| c.is_ascii_alphabetic())
+            && subtags.all(|subtag| sized(subtag, 1) && subtag.chars().all(|c| c.is_ascii_alphanumeric()));
+        if right { Ok(Self(tag)) } else { Err(Flaw::new("language", "must be a language tag like de or pt-BR")) }
+    }
+}
+
+/// A time zone that is known: `Europe/Berlin`, `UTC`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeZone(String);
+
+impl Field for TimeZone {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let name = text::line(&string(value)?, 1, 64)?;
+        match jiff::tz::db().get(&name) {
+            Ok(zone) => Ok(Self(zone.iana_name().unwrap_or(&name).to_owned())),
+            Err(_) => Err(Flaw::new("time_zone", "must be a name of the IANA database like Europe/Berlin")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Error;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_absent_stays() {
+        let patch = json!({"language": "pt-BR", "time_zone": "europe/berlin", "privacy": {"last_seen": "nobody"}});
+        let after = SettingsPatch::from_json(patch).unwrap().applied_to(Settings::default());
+        assert_eq!((after.language.as_str(), after.time_zone.as_str(), after.version), ("pt-BR", "Europe/Berlin", 2));
+        assert_eq!((after.privacy.last_seen, after.privacy.messages_from), (Audience::Nobody, Audience::Everyone));
+        let whole = serde_json::to_value(&after).unwrap();
+        let again = SettingsPatch::from_json(whole).unwrap().applied_to(after.clone());
+        assert_eq!(Settings { version: 2, ..again }, after, "what was read can be sent back");
+    }
+
+    #[test]
+    fn every_fault_is_told() {
+        let patch = json!({
+            "language": "d", "time_zone": "Mars/Olympus", "theme": 1, "colour": "red",
+            "privacy": {"last_seen": "cats", "lastseen": "nobody"}, "notifications": [],
+        });
+        let Err(Error::Invalid(errors)) = SettingsPatch::from_json(patch) else { panic!("must be invalid") };
+        let seen: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code.as_ref())).collect();
+        assert_eq!(
+            seen,
+            [
+                ("/language", "too_short"),
+                ("/time_zone", "time_zone"),
+                ("/theme", "type"),
+                ("/privacy/last_seen", "choice"),
+                ("/privacy/lastseen", "unknown"),
+                ("/notifications", "type"),
+                ("/colour", "unknown"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Settings over the database.
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Change, Preferences,
+    model::{Settings, SettingsPatch},
+    refusals::{SESSION_ENDED, SETTINGS_STALE},
+};
+use clowder_core::{Ctx, Result, UserId};
+use diesel::prelude::*;
+use tracing::instrument;
+
+use super::{
+    Repo,
+    db::Tx,
+    dialect::{self, Conn},
+    journal,
+};
+use crate::{
+    rows::PreferencesRow,
+    schema::{preferences as table, users},
+};
+
+#[async_trait]
+impl Preferences for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn settings(&self, ctx: &Ctx) -> Result<Settings> {
+        let user = ctx.user()?;
+        self.db.read(move |conn| settings(conn, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn edit_settings(&self, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) -> Result<Settings> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| edit(tx, &ctx, version, patch)).await
+    }
+}
+
+fn settings(conn: &mut Conn, user: UserId) -> Result<Settings> {
+    let row = table::table.find(user).select(PreferencesRow::as_select()).first(conn).optional()?;
+    row.map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)
+}
+
+fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) -> Result<Settings> {
+    let user = ctx.user()?;
+    // There may be no row to lock yet, so the user's own stands for it.
+    dialect::lock_user(tx.conn, user)?;
+    if !diesel::select(diesel::dsl::exists(users::table.find(user))).get_result::<bool>(tx.conn)? {
+        return Err(SESSION_ENDED.into());
+    }
+    let before = settings(tx.conn, user)?;
+    if version.is_some_and(|version| version != before.version) {
+        return Err(SETTINGS_STALE.into());
+    }
+    let after = patch.applied_to(before);
+    let row = PreferencesRow::new(user, &after, ctx.now);
+    diesel::insert_into(table::table)
+        .values(&row)
+        .on_conflict(table::user_id)
+        .do_update()
+        .set(&row)
+        .execute(tx.conn)?;
+    journal::append(tx, ctx, &Change::SettingsUpdated(user, after.clone()))?;
+    Ok(after)
+}
