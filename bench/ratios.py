@@ -7,6 +7,7 @@ from collections import defaultdict
 # workload -> what is measured, the field of the row, its unit, whether more is better
 CELLS = {
     "me": ("own profile", "ok_per_s", "/s", True),
+    "w1": ("sign-in, bcrypt at cost 12, 100 in flight", "ok_per_s", "/s", True),
     "w2": ("chat list", "ok_per_s", "/s", True),
     "w3": ("page of 50 of a long history", "ok_per_s", "/s", True),
     "w3-after-sends": ("the same right after many sends", "ok_per_s", "/s", True),
@@ -65,6 +66,21 @@ def beside_store(rows, server):
         print(f"- {what}: REST {thing} are {ratio(rate(server, workload), rate(store, workload), True)} of the bare store's")
 
 
+def beside_hashing(rows, server):
+    """What of the bare rate of hashing is left to sign in, and what signing in does to others."""
+    what = SERVERS[server].split()[-1]
+
+    def median(peer, workload, field):
+        values = [row[field] for row in rows[peer, workload] if field in row]
+        return statistics.median(values) if values else None
+
+    signed_in, hashed = median(server, "w1", "ok_per_s"), median(f"store-{server}", "hash", "ok_per_s")
+    print(f"- {what}: sign-ins are {ratio(signed_in, hashed, True)} of bare hashes")
+    quiet, busy = median(server, "me-quiet", "p99"), median(server, "me-while-signing-in", "p99")
+    if quiet and busy:
+        print(f"- {what}: p99 of the own profile with 100 sign-ins in flight is {busy:.1f} ms, **{busy / quiet:.1f}** times the quiet {quiet:.1f} ms")
+
+
 def main():
     rows = read(sys.argv[1])
     print(f"| workload | {' | '.join(SERVERS.values())} | PostgreSQL : Django | SQLite : Django | PostgreSQL : bare |")
@@ -79,6 +95,7 @@ def main():
         print(f"| {workload} {what} | {' | '.join(cells)} |")
     for server in ("postgres", "sqlite"):
         beside_store(rows, server)
+        beside_hashing(rows, server)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
 
 

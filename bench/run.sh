@@ -53,7 +53,7 @@ until_up() { # path
 psql -Xq "$TEST_POSTGRES_URL" -c 'DROP DATABASE IF EXISTS bench_ours' -c 'CREATE DATABASE bench_ours'
 declare -A url=([postgres]="${TEST_POSTGRES_URL%/*}/bench_ours" [sqlite]="sqlite:$work/sqlite.db")
 start_ours() { # postgres | sqlite, more settings
-    env "${@:2}" DATABASE_URL="${url[$1]}" DATA_DIR="$work/data-$1" BIND="127.0.0.1:$port" LOG=warn BCRYPT_COST=4 \
+    env BCRYPT_COST=4 "${@:2}" DATABASE_URL="${url[$1]}" DATA_DIR="$work/data-$1" BIND="127.0.0.1:$port" LOG=warn \
         SECRET_KEY=for-the-benchmark-only-0123456789abcdef ACCESS_TOKEN_SECONDS=86400 RATE_LIMIT_FACTOR=1000000 \
         "$clowder" serve >"$work/server.log" 2>&1 &
     server=$!
@@ -109,6 +109,10 @@ measure() { # server, workload, more options
         echo "$name $workload failed" >&2
 }
 
+sign_in() { # server, seconds
+    "$loadgen" --adapter "$work/ours.toml" --world "$work/$1.json" --name "$1" --workload w1 --conns 100 --secs "$2" >/dev/null
+}
+
 # The bare server speaks of the people of the first of ours.
 first=postgres
 [[ " $SERVERS " == *" postgres "* ]] || first=sqlite
@@ -135,6 +139,18 @@ for round in $(seq "$ROUNDS"); do
         case $name in postgres | sqlite)
             start_ours "$name" DATABASE_BATCH=1
             measure "$name" w4 --conns 64 --label w4-unbatched
+            stop
+            # Signing in at the usual cost, first to have all passwords hashed at it; then the own profile, quiet and with
+            # a hundred sign-ins in flight.
+            start_ours "$name" BCRYPT_COST=12
+            sign_in "$name" 15
+            measure "$name" w1 --conns 100
+            measure "$name" me --conns 4 --label me-quiet
+            sign_in "$name" $((SECS + 6)) &
+            signing_in=$!
+            sleep 2
+            measure "$name" me --conns 4 --label me-while-signing-in
+            wait "$signing_in"
             stop
             ;;
         esac

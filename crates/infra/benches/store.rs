@@ -30,6 +30,7 @@ async fn main() {
     let seconds = arguments.next().map_or(4, |seconds| seconds.parse().unwrap());
     let url = DatabaseUrl::parse(&url).unwrap();
     Store::migrate(&url).unwrap();
+    hash(&url, seconds);
     for (workload, batch) in [("w4", 256), ("w4-unbatched", 1)] {
         let options =
             Options { bcrypt_cost: 4, batch, ..Options::new(url.clone(), "a secret of thirty-two characters") };
@@ -40,6 +41,33 @@ async fn main() {
             bench.measure("w3", READERS, seconds, Bench::page).await;
         }
     }
+}
+
+/// bcrypt and nothing else, at the usual cost, on all cores.
+fn hash(url: &DatabaseUrl, seconds: u64) {
+    let (threads, start) = (std::thread::available_parallelism().unwrap().get(), Instant::now());
+    let hashing: Vec<_> = (0..threads)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let mut done = 0_u32;
+                while start.elapsed() < Duration::from_secs(seconds) {
+                    bcrypt::non_truncating_hash("correct horse battery", 12).unwrap();
+                    done += 1;
+                }
+                f64::from(done) / start.elapsed().as_secs_f64()
+            })
+        })
+        .collect();
+    let rate: f64 = hashing.into_iter().map(|hashing| hashing.join().unwrap()).sum();
+    print("hash", name(url), rate);
+}
+
+fn name(url: &DatabaseUrl) -> &'static str {
+    if url.is_embedded() { "store-sqlite" } else { "store-postgres" }
+}
+
+fn print(workload: &str, peer: &str, rate: f64) {
+    println!("{}", json!({"peer": peer, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0}));
 }
 
 struct Bench {
@@ -67,8 +95,7 @@ impl Bench {
             let chat = store.messaging.create_chat(&ctx, NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
             seats.push((person, chat.id));
         }
-        let name = if url.is_embedded() { "store-sqlite" } else { "store-postgres" };
-        Arc::new(Self { store, name, seats })
+        Arc::new(Self { store, name: name(url), seats })
     }
 
     async fn send(self: Arc<Self>, who: usize) {
@@ -118,7 +145,7 @@ impl Bench {
         for task in tasks {
             task.await.unwrap();
         }
-        println!("{}", json!({"peer": self.name, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0}));
+        print(workload, self.name, rate);
     }
 }
 
