@@ -28,8 +28,11 @@ pub struct Config {
     pub debug: bool,
     /// Database, media and secret of the embedded default.
     pub data_dir: PathBuf,
+    /// Where uploaded files are kept; none is a folder in the data directory.
+    pub media_root: Option<PathBuf>,
     pub server: Server,
     pub database: Database,
+    pub redis: Redis,
     pub auth: Auth,
     pub accounts: Accounts,
     pub mail: Mail,
@@ -66,6 +69,12 @@ pub struct Database {
     pub queue: usize,
     /// The most messages that are committed together.
     pub batch: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redis {
+    /// By which the nodes of a cluster hear of each other sooner.
+    pub url: Option<Secret>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +139,7 @@ impl Default for Config {
         Self {
             debug: false,
             data_dir: PathBuf::from("./data"),
+            media_root: None,
             server: Server {
                 bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
                 port: None,
@@ -142,6 +152,7 @@ impl Default for Config {
                 rate_limit_factor: 1.0,
             },
             database: Database { url: None, read_lanes: 4, lanes: 16, queue: 4096, batch: 256 },
+            redis: Redis { url: None },
             auth: Auth {
                 secret_key: None,
                 access_token_seconds: 600,
@@ -179,6 +190,11 @@ impl Config {
             Some(url) => url.expose().to_owned(),
             None => format!("sqlite:{}", self.data_dir.join("clowder.db").display()),
         }
+    }
+
+    /// Where uploaded files are kept.
+    pub fn media_root(&self) -> PathBuf {
+        self.media_root.clone().unwrap_or_else(|| self.data_dir.join("media"))
     }
 
     /// How letters go out.
@@ -222,6 +238,10 @@ impl Config {
         }
         if let Err(error) = DatabaseUrl::parse(&self.database_url()) {
             faults.push(error.to_string());
+        }
+        let redis = self.redis.url.as_ref().map_or("redis://", Secret::expose);
+        if !redis.starts_with("redis://") && !redis.starts_with("rediss://") {
+            faults.push("REDIS_URL: must begin with redis:// or rediss://".to_owned());
         }
         if let Err(error) = EnvFilter::try_new(&self.log.filter) {
             faults.push(format!("LOG: `{}` is no filter: {error}", self.log.filter));

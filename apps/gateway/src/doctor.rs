@@ -3,7 +3,7 @@
 use std::{net::TcpListener, path::Path, process::ExitCode};
 
 use clowder_gateway::{app, config::Config};
-use clowder_infra::{DatabaseUrl, Store};
+use clowder_infra::{DatabaseUrl, Store, mail};
 
 /// Prints one line per finding; fails when any is bad.
 pub async fn examine(config: &Config) -> ExitCode {
@@ -18,6 +18,14 @@ pub async fn examine(config: &Config) -> ExitCode {
     };
     find("settings", Ok("all are known and make sense".to_owned()));
     find("data folder", writable(&config.data_dir));
+    find("media folder", writable(&config.media_root()));
+    find(
+        "mail",
+        mail::mailer(&config.mail_route(), &config.mail.from).map(|m| m.describe()).map_err(|e| e.to_string()),
+    );
+    if config.redis.url.is_some() {
+        find("Redis", Ok("is set, and not asked by this version: the journal tells".to_owned()));
+    }
     find("port", free(config));
     let schema = schema(config);
     let behind = schema.is_err();
