@@ -14,3 +14,5 @@ mod messaging;
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
+#[path = "stories/wire.rs"]
+mod wire;
