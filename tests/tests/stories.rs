@@ -10,6 +10,8 @@ mod durability;
 mod limits;
 #[path = "stories/messaging.rs"]
 mod messaging;
+#[path = "stories/operation.rs"]
+mod operation;
 #[path = "stories/sessions.rs"]
 mod sessions;
 #[path = "stories/settings.rs"]
