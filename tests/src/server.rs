@@ -85,8 +85,18 @@ impl Server {
 
     /// SIGTERM, without waiting.
     pub fn ask_to_stop(&self) {
-        let pid = self.child.id().expect("the server has ended already").to_string();
-        assert!(Blocking::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Blocking::new("kill").args(["-TERM", &self.pid()]).status().unwrap().success());
+    }
+
+    /// How many sockets its process holds, listening ones included.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
+        let targets = open.flatten().filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
+    fn pid(&self) -> String {
+        self.child.id().expect("the server has ended already").to_string()
     }
 
     /// SIGTERM; how it ended.

@@ -10,7 +10,11 @@ mod durability;
 mod limits;
 #[path = "stories/messaging.rs"]
 mod messaging;
+#[path = "stories/operation.rs"]
+mod operation;
 #[path = "stories/sessions.rs"]
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
+#[path = "stories/wire.rs"]
+mod wire;

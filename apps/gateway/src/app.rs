@@ -122,14 +122,15 @@ pub async fn start(config: Config) -> Result<Running> {
     let router = Router::new(table).map_err(Error::internal)?;
     let front = Front::new(&config, router, store.accounts.clone(), limits.clone(), store.keys.clone(), stop.clone());
 
-    let listener = listen(config.address())?;
+    let unread = Duration::from_secs(config.server.unread_seconds);
+    let listener = listen(config.address(), unread)?;
     let addr = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
     let (hub, following) = hub(&store, stop.clone()).await?;
     let parts = Parts { store: store.clone(), hub, recorder: recorder.clone(), documents, stop: stop.clone() };
     let mut servers = vec![spawn(main_server(listener, Arc::new(front), parts, workers(&config))?)];
     let mut metrics_addr = None;
     if let Some(address) = config.server.metrics_bind {
-        let listener = listen(address)?;
+        let listener = listen(address, unread)?;
         metrics_addr = listener.local_addr().ok();
         servers.push(spawn(metrics_server(listener, recorder.clone())?));
     }
@@ -203,8 +204,17 @@ fn metrics_server(listener: TcpListener, recorder: PrometheusHandle) -> Result<S
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| Error::internal(format!("cannot listen on {address}: {error}")))
+/// A client that has stopped reading would keep its connection for ever, for it still says that it is there. What is
+/// set here is inherited by every connection (tcp(7), TCP_USER_TIMEOUT).
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has it"))]
+fn listen(address: SocketAddr, unread: Duration) -> Result<TcpListener> {
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(&listener).set_tcp_user_timeout(Some(unread))?;
+        Ok(listener)
+    };
+    listen().map_err(|error: std::io::Error| Error::internal(format!("cannot listen on {address}: {error}")))
 }
 
 fn spawn(server: Server) -> (ServerHandle, JoinHandle<std::io::Result<()>>) {

@@ -55,6 +55,7 @@ pub struct Server {
     /// Threads that serve requests; 0 is one per core.
     pub workers: usize,
     pub rate_limit_factor: f64,
+    pub unread_seconds: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +151,7 @@ impl Default for Config {
                 metrics_bind: None,
                 workers: 0,
                 rate_limit_factor: 1.0,
+                unread_seconds: 60,
             },
             database: Database { url: None, read_lanes: 4, lanes: 16, queue: 4096, batch: 256 },
             redis: Redis { url: None },

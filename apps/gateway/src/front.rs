@@ -8,9 +8,10 @@ mod host;
 mod limits;
 mod meter;
 mod once;
+mod run;
 mod trace;
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -23,7 +24,6 @@ use actix_web::{
 use clowder_accounts::{Accounts, Identity};
 use clowder_core::{Actor, Ctx, Error, Origin, Role, Timestamp, UserId, ctx::TOKEN_MISSING};
 use clowder_infra::keys::Keys;
-use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
 pub use client::Network;
@@ -165,10 +165,7 @@ impl Front {
         ctx.once = once.clone();
         request.extensions_mut().insert(Call { ctx, identity, params, body });
 
-        let mut answer = AssertUnwindSafe((endpoint.run)(request.clone(), payload))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|panic| Err(Problem::new(refusals::INTERNAL).fault(told(&*panic))))?;
+        let mut answer = run::run(endpoint, request, payload).await?;
         if once.is_some_and(|once| once.was_replayed()) {
             answer.headers_mut().insert(once::REPLAYED, once::TRUE);
         }
@@ -217,12 +214,6 @@ fn log_fault(span: &Span, problem: &Problem) {
     } else {
         tracing::debug!(parent: span, code = problem.code, "refused");
     }
-}
-
-/// What a handler said when it panicked.
-fn told(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", text.unwrap_or("without a word"))
 }
 
 fn user_of(actor: Actor) -> Option<UserId> {

@@ -143,7 +143,7 @@ async fn serve(config: Config) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let running = app::start(config).await?;
-    greet(&format!("http://{}", reachable(running.addr)));
+    greet(&format!("http://{}", reachable(running.addr)), running.metrics_addr);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -164,9 +164,10 @@ fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
 }
 
 /// Two lines that work as pasted into a shell: somebody new, and their socket.
-fn greet(url: &str) {
+fn greet(url: &str, metrics: Option<std::net::SocketAddr>) {
+    let metrics = metrics.map_or_else(String::new, |address| format!("; metrics: http://{address}/metrics"));
     println!(
-        r#"Clowder {version} listens on {url} (API: {url}/api/swagger). Paste these into a shell:
+        r#"Clowder {version} listens on {url} (API: {url}/api/swagger{metrics}). Paste these into a shell:
 
 TOKEN=$(curl -s {url}/api/auth/register -H 'Content-Type: application/json' -d "{{\"username\":\"ada$RANDOM\",\"email\":\"ada$RANDOM@example.org\",\"password\":\"correct horse battery\"}}" | tee /dev/stderr | sed -E 's/.*"access":"([^"]+)".*/\1/')
 curl -sN --http1.1 --output - {url}/api/ws -H "Authorization: Bearer $TOKEN" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: Y2xvd2RlciBpcyBjYXRzIQ=='

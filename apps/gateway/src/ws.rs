@@ -16,7 +16,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use clowder_accounts::{Accounts, Identity, Ticket};
-use clowder_core::Ctx;
+use clowder_core::{Ctx, ctx::TOKEN_MISSING};
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
 
@@ -30,7 +30,14 @@ use self::{
     connection::{Connection, Parts},
     guard::Guard,
 };
-use crate::{answer::Created, auth::Caller, call::Call, problem::Answer, query::Query, refusals};
+use crate::{
+    answer::Created,
+    auth::{self, Caller},
+    call::Call,
+    problem::Answer,
+    query::Query,
+    refusals,
+};
 
 /// The subprotocol that we speak.
 const PROTOCOL: &str = "clowder.v1";
@@ -38,8 +45,13 @@ const PROTOCOL: &str = "clowder.v1";
 pub const MAX_FRAME: usize = 64 * 1024;
 
 /// A ticket for a socket, for clients that can set neither headers nor subprotocols.
-pub async fn ticket(accounts: Data<dyn Accounts>, Caller(ctx): Caller) -> Answer<Created<Ticket>> {
-    Ok(Created::New(accounts.ticket(&ctx).await?))
+pub async fn ticket(
+    accounts: Data<dyn Accounts>,
+    Caller(ctx): Caller,
+    request: HttpRequest,
+) -> Answer<Created<Ticket>> {
+    let access = auth::bearer(&request).ok_or(TOKEN_MISSING)?;
+    Ok(Created::New(accounts.ticket(&ctx, access).await?))
 }
 
 /// Opens a socket. A token that is presented and refused is an HTTP 401; without any, the first frame must bring one.

@@ -37,10 +37,12 @@ pub trait Accounts: Send + Sync {
     /// Whether this process knows that a session has been ended.
     fn is_ended(&self, session: SessionId) -> bool;
 
-    /// A ticket for one socket of the session that asks, good for [`crate::policy::TICKET_FOR`].
-    async fn ticket(&self, ctx: &Ctx) -> Result<Ticket>;
+    /// A ticket for one socket of whoever holds this access token, good for [`crate::policy::TICKET_FOR`] and never
+    /// longer than the token.
+    async fn ticket(&self, ctx: &Ctx, access: &str) -> Result<Ticket>;
 
-    /// Takes a ticket in, once, on whichever node; `token.invalid` for any that is not good.
+    /// Takes a ticket in, once, on whichever node; `token.invalid` for any that is not good. What it proves ends when
+    /// the access token does that it was asked with.
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity>;
 
     /// Ends the session that asks.

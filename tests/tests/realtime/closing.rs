@@ -1,6 +1,6 @@
 //! Why a socket ends, and what its code tells the client to do.
 
-use clowder_tests::{Database, Heard, World, on_both};
+use clowder_tests::{Auth, Database, Heard, PATIENCE, Socket, World, on_both};
 use serde_json::json;
 
 on_both!(logout, another_device_ends_it, a_stolen_token, restart, a_slow_reader);
@@ -66,6 +66,29 @@ async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
     renewed.command("ping", json!({})).await.unwrap();
 }
 
+/// Otherwise whoever holds a token could stay for ever, from ticket to ticket.
+#[tokio::test]
+async fn a_socket_by_ticket_ends_with_the_token_it_was_asked_with() {
+    let world = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "4")]).await;
+    let ada = world.user("ada").await;
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(2));
+    tick.tick().await;
+    tick.tick().await;
+    let later = world.login("ada").await;
+    let mut by_header = later.socket().await;
+    let ticket = ada.post("/api/ws/ticket", json!({})).await.expect(201);
+    assert!(ticket["expires_in"].as_u64().unwrap() <= 4, "{ticket}");
+    let ticket = Auth::Ticket(ticket["ticket"].as_str().unwrap());
+    let mut by_ticket = Socket::open(&world.server.address, ticket, None).await.unwrap();
+    by_ticket.hello().await;
+    tokio::select! {
+        biased;
+        code = by_header.closed() => panic!("{code}: the ticket has made the time longer"),
+        code = by_ticket.closed() => assert_eq!(code, 4004),
+    }
+    assert_eq!(by_header.closed().await, 4004);
+}
+
 /// Who does not read is let go, and misses nothing when coming back.
 async fn a_slow_reader(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -104,4 +127,27 @@ async fn a_slow_reader(world: World) {
     }
     assert!(sockets > 0, "it was never let go");
     assert_eq!(seen, (1..=total).map(|seq| json!(seq)).collect::<Vec<_>>(), "in order, nothing lost, nothing twice");
+}
+
+/// Its close frame cannot be delivered either; the connection must not stay for that.
+#[tokio::test]
+async fn who_never_reads_again_leaves_nothing_behind() {
+    let world = World::with(Database::sqlite(), &[("CLOWDER__SERVER__UNREAD_SECONDS", "2")]).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let before = world.server.sockets();
+    let gone = async || {
+        let metrics = world.nobody().get("/metrics").await.text;
+        assert!(metrics.contains("\nclowder_sockets "), "{metrics}");
+        metrics.contains("\nclowder_sockets 0\n") && world.server.sockets() <= before
+    };
+    let _stalled = ada.socket().await;
+    assert!(!gone().await);
+    let text = "猫".repeat(8_000);
+    let say_on = async {
+        while !gone().await {
+            bob.says(&chat, &text).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE * 2, say_on).await.expect("something of it stays");
 }

@@ -1,9 +1,20 @@
 //! A socket drops and comes back with its cursor: everything since, in order, once.
 
+use std::time::Duration;
+
+use clowder_core::{Actor, Ctx, Timestamp};
+use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_tests::{World, on_both, world::each};
 use serde_json::json;
 
-on_both!(nothing_missed, in_the_first_frame, across_a_restart, useless_cursors, deleted_text_is_not_replayed);
+on_both!(
+    nothing_missed,
+    in_the_first_frame,
+    across_a_restart,
+    useless_cursors,
+    away_for_too_long,
+    deleted_text_is_not_replayed
+);
 
 async fn nothing_missed(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -90,6 +101,46 @@ async fn useless_cursors(world: World) {
         bob.says(&chat, "live").await;
         assert_eq!(socket.until("message.sent").await["data"]["content"], "live");
     }
+}
+
+/// What the journal no longer has cannot be replayed; the client is told, and finds everything by REST.
+async fn away_for_too_long(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut socket = ada.socket().await;
+    bob.says(&chat, "heard").await;
+    let cursor = socket.until("message.sent").await["cursor"].as_str().unwrap().to_owned();
+    drop(socket);
+    let missed = bob.says(&chat, "missed").await;
+    sweep(&world, &missed["created_at"]).await;
+
+    let mut socket = ada.knock(Some(&cursor)).await;
+    assert_eq!(socket.hello().await["resumed"], false);
+    let reset = socket.frame().await;
+    assert_eq!((&reset["type"], &reset["data"]["reason"]), (&json!("reset"), &json!("expired")));
+    assert_eq!(each(&ada.messages(&chat).await, "content"), [json!("heard"), json!("missed")]);
+    bob.says(&chat, "live").await;
+    let live = socket.frame().await;
+    assert_eq!((&live["type"], &live["data"]["content"]), (&json!("message.sent"), &json!("live")));
+
+    // From here on it can be resumed again.
+    let cursor = live["cursor"].as_str().unwrap().to_owned();
+    drop(socket);
+    bob.says(&chat, "missed again").await;
+    let mut socket = ada.knock(Some(&cursor)).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    assert_eq!(socket.frame().await["data"]["content"], "missed again");
+    assert_eq!(socket.frame().await["data"]["count"], 1);
+}
+
+/// Makes the journal forget everything up to this moment, as the server's own sweep does after some days.
+async fn sweep(world: &World, until: &serde_json::Value) {
+    // A moment is written in milliseconds and kept in microseconds.
+    let until = until.as_str().unwrap().parse::<Timestamp>().unwrap().plus(Duration::from_millis(1));
+    let url = DatabaseUrl::parse(&world.database.url).unwrap();
+    let store = Store::open(Options::new(url, "not needed to forget"), until).await.unwrap();
+    let swept = store.journal.sweep(&Ctx::new(Actor::System, until, "sweep"), until).await.unwrap();
+    assert!(swept > 0);
 }
 
 async fn deleted_text_is_not_replayed(world: World) {

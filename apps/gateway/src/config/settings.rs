@@ -55,6 +55,8 @@ pub const SETTINGS: &[Setting] = &[
         "Threads that serve requests. 0: one per core."),
     setting("server", "rate_limit_factor", "RATE_LIMIT_FACTOR", |c| &mut c.server.rate_limit_factor,
         "Multiplies every rate limit of the API; larger is laxer."),
+    setting("server", "unread_seconds", "", |c| &mut c.server.unread_seconds,
+        "How long a client may leave unread what it was sent before its connection is cut, in seconds. On Linux only."),
     secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,
         "`postgres://…` or `sqlite:…`. Empty: the file clowder.db in `data_dir`.")),
     setting("database", "read_lanes", "DATABASE_READ_LANES", |c| &mut c.database.read_lanes,

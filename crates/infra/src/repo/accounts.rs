@@ -87,8 +87,8 @@ impl Accounts for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn ticket(&self, ctx: &Ctx) -> Result<Ticket> {
-        tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens)
+    async fn ticket(&self, ctx: &Ctx, access: &str) -> Result<Ticket> {
+        tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens, access)
     }
 
     #[instrument(level = "debug", skip_all)]

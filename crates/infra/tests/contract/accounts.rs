@@ -147,16 +147,24 @@ on_both! {
     async fn a_ticket_opens_one_socket(world: World) {
         let ada = world.register("ada").await;
         let accounts = &world.store.accounts;
-        let ticket = accounts.ticket(&world.by(&ada.access)).await.unwrap().ticket;
+        let ticket = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         let other = world.another_node().await;
         let identity = other.accounts.redeem(&world.nobody(), &ticket).await.unwrap();
-        assert_eq!(identity.actor, world.by(&ada.access).actor);
+        // It proves what the token does, and for as long: asking for tickets makes nobody's time longer.
+        assert_eq!(identity, accounts.identify(&ada.access, world.now()).unwrap());
         assert_eq!(code(accounts.redeem(&world.nobody(), &ticket).await), "token.invalid");
-        let late = accounts.ticket(&world.by(&ada.access)).await.unwrap().ticket;
+        let late = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         world.wait(Duration::from_secs(31));
         assert_eq!(code(accounts.redeem(&world.nobody(), &late).await), "token.invalid");
         assert_eq!(code(accounts.redeem(&world.nobody(), "x").await), "token.invalid");
-        let ended = accounts.ticket(&world.by(&ada.access)).await.unwrap().ticket;
+        world.wait(identity.expires_at.since(world.now()) - Duration::from_secs(5));
+        let last = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap();
+        assert!(last.expires_in <= 5, "not longer than the token: {last:?}");
+        world.wait(Duration::from_secs(6));
+        assert_eq!(code(accounts.redeem(&world.nobody(), &last.ticket).await), "token.invalid");
+        assert_eq!(code(accounts.ticket(&world.nobody(), &ada.access).await), "token.expired");
+        let ada = world.register("bob").await;
+        let ended = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         accounts.logout(&world.by(&ada.access)).await.unwrap();
         assert_eq!(code(accounts.redeem(&world.nobody(), &ended).await), "session.ended");
     }

@@ -160,6 +160,28 @@ on_both! {
         assert_eq!((unread(&bob).await, unread(&ada).await), (0, 2));
     }
 
+    async fn the_last_message_is_read_when_all_others_have_read_it(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let chat = world.group(&ada, &[&bob, &cem]).await.id;
+        let messaging = &world.store.messaging;
+        let all_see = async |status| {
+            for who in [&ada, &bob, &cem] {
+                let last = messaging.chat(&world.ctx(who), chat).await.unwrap().last_message;
+                assert_eq!(last.map(|last| last.status), status);
+            }
+        };
+        let read = async |who| messaging.read(&world.ctx(who), chat, NewRead { seq: 99 }).await.unwrap();
+        all_see(None).await;
+        world.say(&ada, chat, "1").await;
+        all_see(Some(Status::Sent)).await;
+        read(&bob).await;
+        all_see(Some(Status::Sent)).await;
+        read(&cem).await;
+        all_see(Some(Status::Read)).await;
+        world.say(&bob, chat, "2").await;
+        all_see(Some(Status::Sent)).await;
+    }
+
     async fn the_list_is_ordered_by_activity_and_paged(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let mut chats = Vec::new();

@@ -2,14 +2,14 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{Ticket, policy::TICKET_FOR, refusals::TOKEN_INVALID};
-use clowder_core::{Actor, Ctx, Id, Result, Timestamp, ctx::TOKEN_MISSING};
+use clowder_core::{Ctx, Id, Result, Timestamp};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::db::Tx;
 use crate::{keys::Keys, schema::answers, tokens::Tokens};
 
-/// What a ticket holds: an access token of the session that asked.
+/// What a ticket holds: the access token it was asked with, so that its socket ends when that token does.
 #[derive(Serialize, Deserialize)]
 pub struct Stub {
     id: Id<()>,
@@ -17,12 +17,11 @@ pub struct Stub {
     until: Timestamp,
 }
 
-pub fn issue(ctx: &Ctx, keys: &Keys, tokens: &Tokens) -> Result<Ticket> {
-    let Actor::User { id, session, role } = ctx.actor else { return Err(TOKEN_MISSING.into()) };
-    let access = tokens.access(id, session, role, ctx.now)?;
-    let stub = Stub { id: Id::new(ctx.now), access, until: ctx.now.plus(TICKET_FOR) };
+pub fn issue(ctx: &Ctx, keys: &Keys, tokens: &Tokens, access: &str) -> Result<Ticket> {
+    let until = tokens.identify(access, ctx.now)?.expires_at.min(ctx.now.plus(TICKET_FOR));
+    let stub = Stub { id: Id::new(ctx.now), access: access.to_owned(), until };
     let ticket = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&stub)?)?);
-    Ok(Ticket { ticket, expires_in: TICKET_FOR.as_secs() })
+    Ok(Ticket { ticket, expires_in: until.since(ctx.now).as_secs() })
 }
 
 pub fn read(ctx: &Ctx, keys: &Keys, ticket: &str) -> Result<Stub> {

@@ -1,0 +1,16 @@
+//! Whatever stands behind the question mark, its readers give a value or note a fault.
+#![no_main]
+
+use clowder_core::Role;
+use clowder_gateway::query::Query;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let mut query = Query::parse(text);
+    let page = query.page();
+    assert!((1..=200).contains(&page.limit));
+    assert_eq!(page.cursor.as_deref(), query.text("cursor"));
+    assert!(query.number("n", 3).is_none_or(|number| number >= 3));
+    let _ = (query.flag("f"), query.word::<Role>("w"));
+    let _ = query.check();
+});
