@@ -5,6 +5,7 @@
 //! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
 
 pub mod client;
+pub mod command;
 pub mod database;
 pub mod documents;
 pub mod server;

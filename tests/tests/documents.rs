@@ -130,6 +130,8 @@ async fn answers_are_as_documented() {
     tour.call(&ada, "PATCH", "/api/auth/me", Some(json!({"display_name": "Ada"}))).await.expect(200);
     tour.call(&ada, "GET", "/api/auth/sessions", None).await.expect(200);
     tour.call(&ada, "POST", "/api/ws/ticket", None).await;
+    tour.call(&ada, "GET", "/api/users/me/security", None).await.expect(200);
+    tour.call(&ada, "GET", "/api/admin/audit", None).await.expect(403);
 
     let private = json!({"type": "private", "participant_ids": [bob.id]});
     let chat = tour.call(&ada, "POST", "/api/chats", Some(private.clone())).await.expect(201);

@@ -10,6 +10,8 @@ mod durability;
 mod limits;
 #[path = "stories/messaging.rs"]
 mod messaging;
+#[path = "stories/security.rs"]
+mod security;
 #[path = "stories/sessions.rs"]
 mod sessions;
 #[path = "stories/settings.rs"]

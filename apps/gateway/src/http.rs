@@ -2,6 +2,7 @@
 
 pub mod account_page;
 pub mod accounts;
+pub mod audit;
 pub mod credentials;
 pub mod docs;
 pub mod health;

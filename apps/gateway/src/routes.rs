@@ -10,7 +10,7 @@ pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 
 use clowder_accounts::{
-    Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn,
+    AuditRecord, Login, NewAccount, Own, ProfilePatch, SecurityEvent, Session, SessionPatch, SignedIn,
     model::{
         ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, Settings,
         SettingsPatch, SignUp, Waiting,
@@ -22,7 +22,7 @@ use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, 
 
 use crate::{
     http::{
-        account_page, accounts, credentials, docs,
+        account_page, accounts, audit, credentials, docs,
         health::{self, Health},
         messaging, metrics, preferences,
         problems::{self, Problems},
@@ -35,7 +35,7 @@ use crate::{
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
-    let mut table = [accounts(), credentials(), sign_ups(), messaging(), realtime(), operation()]
+    let mut table = [accounts(), credentials(), sign_ups(), security(), messaging(), realtime(), operation()]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>();
@@ -249,6 +249,35 @@ fn sign_ups() -> Vec<Endpoint> {
             .gives_nothing(204, "It is worth nothing from now on")
             .refuses(&[INVITE_UNKNOWN]),
     ]
+}
+
+fn security() -> Vec<Endpoint> {
+    vec![
+        get("/api/users/me/security", audit::security)
+            .says("Read what concerned the security of the own account, newest first")
+            .lists::<SecurityEvent>(),
+        audit_filter(get("/api/admin/audit", audit::list))
+            .admin()
+            .says("Search the audit log, newest first")
+            .lists::<AuditRecord>(),
+        audit_filter(get("/api/admin/audit/export", audit::export))
+            .admin()
+            .says("Export the audit log, oldest first, at any size")
+            .asks::<String>(
+                "format",
+                "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
+            )
+            .gives::<Vec<AuditRecord>>(200, "All of it; an answer that is cut off is not whole")
+            .gives_text("text/csv", "All of it; an answer that is cut off is not whole"),
+    ]
+}
+
+fn audit_filter(line: Endpoint) -> Endpoint {
+    line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
+        .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
+        .asks::<String>("target", "On this target: an id, or `type:id`")
+        .asks::<clowder_core::Timestamp>("from", "Not before this time")
+        .asks::<clowder_core::Timestamp>("to", "Before this time")
 }
 
 fn messaging() -> Vec<Endpoint> {

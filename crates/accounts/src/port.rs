@@ -1,5 +1,6 @@
 //! What an implementation of accounts must keep.
 
+mod audit;
 mod credentials;
 mod preferences;
 mod sign_ups;
@@ -10,6 +11,7 @@ use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
 use crate::{
     Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, model::Registration,
 };
+pub use audit::AuditLog;
 pub use credentials::Credentials;
 pub use preferences::Preferences;
 pub use sign_ups::SignUps;

@@ -17,6 +17,7 @@ mod pg;
 mod profiles;
 mod rows;
 mod schema;
+pub mod seal;
 mod statement;
 pub mod store;
 pub mod tokens;

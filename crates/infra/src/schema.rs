@@ -151,6 +151,45 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    user_keys (user_id) {
+        user_id -> Uid,
+        id -> Uid,
+        key -> Seal,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    audit (position) {
+        position -> BigInt,
+        id -> Uid,
+        at -> Ts,
+        actor_type -> Text,
+        actor_id -> Nullable<Uid>,
+        session_id -> Nullable<Uid>,
+        subject_id -> Nullable<Uid>,
+        action -> Text,
+        target_type -> Nullable<Text>,
+        target_id -> Nullable<Uid>,
+        address -> Nullable<Seal>,
+        agent -> Nullable<Seal>,
+        request_id -> Text,
+        detail -> Nullable<Seal>,
+        previous -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    audit_head (single) { single -> SmallInt, position -> BigInt, hash -> Binary, }
+}
+
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(participants -> chats (chat_id));
@@ -263,6 +302,8 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
+    audit,
+    audit_head,
     chats,
     crons,
     epoch,
@@ -279,5 +320,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_ups,
     streams,
     throttles,
+    user_keys,
     users,
 );
