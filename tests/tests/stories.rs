@@ -16,3 +16,5 @@ mod security;
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
+#[path = "stories/two_factor.rs"]
+mod two_factor;

@@ -170,6 +170,7 @@ impl Parts {
             .app_data(Data::from(self.store.preferences))
             .app_data(Data::from(self.store.messaging))
             .app_data(Data::from(self.store.audit))
+            .app_data(Data::from(self.store.two_factor))
             .app_data(Data::from(self.store.upkeep))
             .app_data(self.hub)
             .app_data(Data::new(self.recorder))

@@ -12,3 +12,4 @@ pub mod preferences;
 pub mod problems;
 pub mod sign_ups;
 pub mod token;
+pub mod two_factor;

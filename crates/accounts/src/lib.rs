@@ -18,6 +18,7 @@ pub mod refresh;
 pub mod refusals;
 pub mod sign_up;
 pub mod throttle;
+pub mod two_factor;
 
 pub use audit::{AuditFilter, AuditRecord, SecurityEvent};
 pub use change::Change;
@@ -25,4 +26,4 @@ pub use model::{
     Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn,
     Ticket, Username,
 };
-pub use port::{Accounts, AuditLog, Credentials, Identity, Preferences, SignUps};
+pub use port::{Accounts, AuditLog, Credentials, Identity, Preferences, SignUps, TwoFactor};

@@ -32,6 +32,8 @@ pub struct Own {
     pub email: String,
     pub email_verified: bool,
     pub role: Role,
+    /// Whether signing in needs a code besides the password.
+    pub two_factor: bool,
     pub visibility: Visibility,
     pub created_at: Timestamp,
     /// Counts the edits; also the `ETag`.

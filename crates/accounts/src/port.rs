@@ -4,6 +4,7 @@ mod audit;
 mod credentials;
 mod preferences;
 mod sign_ups;
+mod two_factor;
 
 use async_trait::async_trait;
 use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
@@ -15,6 +16,7 @@ pub use audit::AuditLog;
 pub use credentials::Credentials;
 pub use preferences::Preferences;
 pub use sign_ups::SignUps;
+pub use two_factor::TwoFactor;
 
 /// Each method is one use case and at most one transaction; its change is committed with it.
 #[async_trait]

@@ -21,6 +21,7 @@ pub mod seal;
 mod statement;
 pub mod store;
 pub mod tokens;
+pub mod totp;
 pub mod url;
 
 pub use crew::Crew;

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     keys::Keys,
-    schema::{audit, invites, jobs, journal, messages, preferences, sessions, sign_ups, users},
+    schema::{audit, invites, jobs, journal, messages, preferences, sessions, sign_ups, two_factor, users},
     seal::Sealed,
 };
 
@@ -69,6 +69,7 @@ pub struct UserRow {
     pub role: String,
     pub created_at: Timestamp,
     pub version: i64,
+    pub two_factor_at: Option<Timestamp>,
 }
 
 impl UserRow {
@@ -89,6 +90,7 @@ impl UserRow {
             role: Role::User.as_str().to_owned(),
             created_at: now,
             version: 1,
+            two_factor_at: None,
         }
     }
 
@@ -102,6 +104,7 @@ impl UserRow {
             email: self.email,
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,
+            two_factor: self.two_factor_at.is_some(),
             visibility: Visibility::parse_word(&self.visibility)?,
             created_at: self.created_at,
             version: self.version,
@@ -137,6 +140,7 @@ pub struct SessionRow {
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    pub authenticated_at: Timestamp,
 }
 
 impl SessionRow {
@@ -175,6 +179,19 @@ pub struct AuditRow {
     pub detail: Option<Sealed>,
     pub previous: Vec<u8>,
     pub hash: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = two_factor)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct TwoFactorRow {
+    pub user_id: UserId,
+    pub secret: Sealed,
+    pub created_at: Timestamp,
+    pub enabled_at: Option<Timestamp>,
+    pub last_step: i64,
+    pub failures: i64,
+    pub failed_at: Option<Timestamp>,
 }
 
 /// Who acts, as the audit log tells it.

@@ -56,6 +56,7 @@ diesel::table! {
         role -> Text,
         created_at -> Ts,
         version -> BigInt,
+        two_factor_at -> Nullable<Ts>,
     }
 }
 
@@ -72,6 +73,7 @@ diesel::table! {
         last_used_at -> Ts,
         expires_at -> Ts,
         ended_at -> Nullable<Ts>,
+        authenticated_at -> Ts,
     }
 }
 
@@ -182,6 +184,30 @@ diesel::table! {
         detail -> Nullable<Seal>,
         previous -> Binary,
         hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    two_factor (user_id) {
+        user_id -> Uid,
+        secret -> Seal,
+        created_at -> Ts,
+        enabled_at -> Nullable<Ts>,
+        last_step -> BigInt,
+        failures -> BigInt,
+        failed_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    recovery_codes (user_id, hash) {
+        user_id -> Uid,
+        hash -> Binary,
+        used_at -> Nullable<Ts>,
     }
 }
 
@@ -315,11 +341,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     messages,
     participants,
     preferences,
+    recovery_codes,
     refresh_tokens,
     sessions,
     sign_ups,
     streams,
     throttles,
+    two_factor,
     user_keys,
     users,
 );

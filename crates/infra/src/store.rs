@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, AuditLog, Credentials, Preferences, SignUps,
+    Accounts, AuditLog, Credentials, Preferences, SignUps, TwoFactor,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -123,6 +123,7 @@ pub struct Store {
     pub upkeep: Arc<dyn Upkeep>,
     /// What does the jobs of the domains; mail is for whoever composes to add.
     pub workers: Vec<Arc<dyn Worker>>,
+    pub two_factor: Arc<dyn TwoFactor>,
     pub audit: Arc<dyn AuditLog>,
     pub sealing: Arc<dyn Sealing>,
     pub keys: Arc<Keys>,
@@ -182,6 +183,7 @@ impl Store {
                     journal: store.clone(),
                     jobs: store.clone(),
                     workers: store.workers(),
+                    two_factor: store.clone(),
                     audit: store.clone(),
                     sealing: store.clone(),
                     upkeep: store,

@@ -20,5 +20,7 @@ mod sealing;
 mod send;
 #[path = "contract/sign_ups.rs"]
 mod sign_ups;
+#[path = "contract/two_factor.rs"]
+mod two_factor;
 #[path = "contract/world.rs"]
 mod world;

@@ -21,7 +21,7 @@ use clowder_core::{
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit};
+use super::{Repo, audit, two_factor};
 use crate::hasher;
 use sessions::Which;
 use throttle::Attempt;
@@ -63,15 +63,21 @@ impl Accounts for Repo {
             hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
             _ => None,
         };
-        let (mint, ctx) = (self.mint(), ctx.clone());
-        self.db
+        let (mint, keys, ctx) = (self.mint(), Arc::clone(&self.parts.keys), ctx.clone());
+        let signed_in = self
+            .db
             .write(move |tx| {
                 // Guesses that came at once were all let in; those that went wrong count for the one that did not.
                 attempt.may_be_made(tx.conn)?;
+                let otp = login.otp.as_ref();
+                if let two_factor::Checked::Refused(refusal) = two_factor::sign_in(tx, &ctx, &keys, user, otp)? {
+                    return Ok(Err(refusal));
+                }
                 attempt.succeeded(tx)?;
-                sessions::open(tx, &ctx, &mint, user, login.device_name, anew)
+                sessions::open(tx, &ctx, &mint, user, login.device_name, anew).map(Ok)
             })
-            .await
+            .await?;
+        Ok(signed_in?)
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -15,6 +15,7 @@ mod once;
 mod preferences;
 mod sealing;
 mod sign_ups;
+mod two_factor;
 mod upkeep;
 mod user_keys;
 

@@ -26,9 +26,10 @@ pub const USER_KEY: Column = column("user_keys", "key", "user_id", Under::Ring);
 pub const AUDIT_ADDRESS: Column = column("audit", "address", "id", Under::UserKey);
 pub const AUDIT_AGENT: Column = column("audit", "agent", "id", Under::UserKey);
 pub const AUDIT_DETAIL: Column = column("audit", "detail", "id", Under::UserKey);
+pub const TOTP_SECRET: Column = column("two_factor", "secret", "user_id", Under::UserKey);
 
 /// All of them.
-pub static COLUMNS: &[Column] = &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL];
+pub static COLUMNS: &[Column] = &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, TOTP_SECRET];
 
 #[cfg(test)]
 mod tests {

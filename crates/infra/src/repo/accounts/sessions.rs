@@ -88,6 +88,7 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
         last_used_at: ctx.now,
         expires_at: mint.expiry(ctx.now, ctx.now),
         ended_at: None,
+        authenticated_at: ctx.now,
     };
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
     let refresh = mint.tokens.first_refresh()?;
