@@ -1,6 +1,6 @@
 //! `clowder keys`: moving what is sealed under the active key, and telling what stands under which.
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::process::ExitCode;
 
 use clowder_core::Result;
 use clowder_gateway::{app, config::Config};
@@ -43,41 +43,47 @@ pub async fn rotate(config: &Config) -> Result<ExitCode> {
 /// One line per column and key.
 pub async fn status(config: &Config) -> Result<ExitCode> {
     let store = app::open(config).await?;
-    let keys = store.sealing.keys();
-    println!("keys: {} (the first is active)", keys.join(", "));
-    let held = store.sealing.held().await?;
-    for held in &held {
-        let key = held.key.as_deref().map_or("the keys of users".to_owned(), |key| format!("`{key}`"));
-        let lost = if held.lost == 0 { String::new() } else { format!(", {} of them do not open", held.lost) };
-        println!("{}: {} under {key}{lost}", name(held.column), held.count);
+    println!("keys: {} (the first is active)", store.sealing.keys().join(", "));
+    let mut well = true;
+    for column in COLUMNS {
+        for Held { key, count, lost } in store.sealing.held(column).await? {
+            let key = key.map_or("the keys of users".to_owned(), |key| format!("`{key}`"));
+            let fault = if lost == 0 { String::new() } else { format!(", {lost} of them do not open") };
+            println!("{}: {count} under {key}{fault}", name(column));
+            well &= lost == 0;
+        }
     }
-    Ok(if held.iter().all(|held| held.lost == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the doctor says of the keys.
+/// What the doctor says of the keys of the ring: the keys of users are among what they seal.
 pub async fn finding(store: &Store) -> Result<String, String> {
     let keys = store.sealing.keys();
-    let held = store.sealing.held().await.map_err(|error| error.to_string())?;
-    let total: u64 = held.iter().map(|held| held.count).sum();
-    let lost: BTreeSet<String> = held.iter().filter(|held| held.lost > 0).map(|held| fault(held, &keys)).collect();
-    if lost.is_empty() {
-        let active = keys.first().map_or("", String::as_str);
-        return Ok(format!("`{active}` is active; all {total} sealed values can be opened"));
+    let (mut total, mut faults) = (0, Vec::new());
+    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+        for held in store.sealing.held(column).await.map_err(|error| error.to_string())? {
+            total += held.count;
+            faults.extend(fault(column, &held, &keys));
+        }
     }
-    Err(lost.into_iter().collect::<Vec<_>>().join("; "))
+    if faults.is_empty() {
+        let active = keys.first().map_or("", String::as_str);
+        return Ok(format!("`{active}` is active; all {total} values under the ring can be opened"));
+    }
+    Err(faults.join("; "))
 }
 
-fn fault(held: &Held, keys: &[String]) -> String {
-    let Held { column, key, lost, .. } = held;
+fn fault(column: &Column, Held { key, lost, .. }: &Held, keys: &[String]) -> Option<String> {
     let column = name(column);
     match key {
-        Some(key) if keys.contains(key) => {
-            format!(
-                "{lost} values of {column} name the key `{key}` and do not open: it is not the one that sealed them"
-            )
+        _ if *lost == 0 => None,
+        Some(key) if !keys.contains(key) => {
+            Some(format!("{lost} values of {column} need the key `{key}`, which is not in ENCRYPTION_KEYS"))
         }
-        Some(key) => format!("{lost} values of {column} need the key `{key}`, which is not in ENCRYPTION_KEYS"),
-        None => format!("{lost} values of {column} do not open with the key of their user"),
+        _ => Some(format!(
+            "{lost} values of {column} name the key `{}` and do not open: it is not the one that sealed them",
+            key.as_deref().unwrap_or_default()
+        )),
     }
 }
 

@@ -33,6 +33,7 @@ pub struct Own {
     pub email_verified: bool,
     pub role: Role,
     /// Whether signing in needs a code besides the password.
+    #[serde(default)]
     pub two_factor: bool,
     pub visibility: Visibility,
     pub created_at: Timestamp,

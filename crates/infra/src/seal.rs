@@ -18,7 +18,6 @@ use uuid::Uuid;
 /// How many values of a column stand under one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    pub column: &'static Column,
     /// The id of a key of the ring; `None` for what is sealed with the keys of users.
     pub key: Option<String>,
     pub count: u64,
@@ -45,8 +44,9 @@ pub trait Sealing: Send + Sync {
     /// else has changed meanwhile is left alone.
     async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<Piece>;
 
-    /// Counts the sealed values by column and key, and tries whether they open.
-    async fn held(&self) -> Result<Vec<Held>>;
+    /// Counts the sealed values of a column by key, and tries whether they open. It reads the whole column, piece by
+    /// piece.
+    async fn held(&self, column: &'static Column) -> Result<Vec<Held>>;
 
     /// Makes unreadable, for ever and also in backups, what is sealed with the key of a user. Answers whether there was
     /// such a key. An erasure calls `user_keys::shred` in its own transaction; this is the same by itself.

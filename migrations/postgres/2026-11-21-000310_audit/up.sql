@@ -1,7 +1,7 @@
 -- The audit log: a chain of entries, each of which holds the hash of the one before.
 CREATE TABLE audit (
     position BIGINT NOT NULL PRIMARY KEY,
-    id UUID NOT NULL,
+    id UUID NOT NULL UNIQUE,
     at TIMESTAMPTZ NOT NULL,
     actor_type TEXT NOT NULL CHECK (actor_type IN ('user', 'api_key', 'system', 'nobody')),
     actor_id UUID,

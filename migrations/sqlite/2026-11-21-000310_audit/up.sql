@@ -1,7 +1,7 @@
 -- The audit log: a chain of entries, each of which holds the hash of the one before.
 CREATE TABLE audit (
     position INTEGER NOT NULL PRIMARY KEY,
-    id BLOB NOT NULL,
+    id BLOB NOT NULL UNIQUE,
     at INTEGER NOT NULL,
     actor_type TEXT NOT NULL CHECK (actor_type IN ('user', 'api_key', 'system', 'nobody')),
     actor_id BLOB,

@@ -15,7 +15,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::{Repo, dialect::Conn, user_keys};
-use crate::seal::{COLUMNS, Column, Held, KeyRing, Piece, Place, Sealed, SealedBy, Sealing, Under};
+use crate::seal::{Column, Held, KeyRing, Piece, Place, Sealed, SealedBy, Sealing, Under};
 
 /// How many values are looked at in one transaction: a few milliseconds' work, so that others get their turn.
 const PIECE: i64 = 200;
@@ -54,27 +54,22 @@ impl Sealing for Repo {
         Ok(Piece { seen, resealed, faults, next })
     }
 
-    async fn held(&self) -> Result<Vec<Held>> {
-        let mut held = Vec::new();
-        for column in COLUMNS {
-            let mut counted = BTreeMap::<Option<String>, (u64, u64)>::new();
-            let mut after = None;
-            loop {
-                let ring = self.db.ring();
-                let piece = self.db.read(move |conn| count(conn, &ring, column, after)).await?;
-                for (key, lost) in piece.found {
-                    let (all, bad) = counted.entry(key).or_default();
-                    *all += 1;
-                    *bad += u64::from(lost);
-                }
-                after = piece.next;
-                if after.is_none() {
-                    break;
-                }
+    async fn held(&self, column: &'static Column) -> Result<Vec<Held>> {
+        let mut counted = BTreeMap::<Option<String>, (u64, u64)>::new();
+        let mut after = None;
+        loop {
+            let ring = self.db.ring();
+            let piece = self.db.read(move |conn| count(conn, &ring, column, after)).await?;
+            for (key, lost) in piece.found {
+                let (all, bad) = counted.entry(key).or_default();
+                *all += 1;
+                *bad += u64::from(lost);
             }
-            held.extend(counted.into_iter().map(|(key, (count, lost))| Held { column, key, count, lost }));
+            after = piece.next;
+            if after.is_none() {
+                return Ok(counted.into_iter().map(|(key, (count, lost))| Held { key, count, lost }).collect());
+            }
         }
-        Ok(held)
     }
 
     async fn shred(&self, user: UserId) -> Result<bool> {
