@@ -32,6 +32,12 @@ impl Database {
         Self { url: url_of(&name), folder: tempfile::tempdir().unwrap(), name: Some(name) }
     }
 
+    /// Runs a statement behind the server's back, on PostgreSQL.
+    pub fn psql(&self, statement: &str) {
+        let out = Command::new("psql").args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statement, &self.url]).output();
+        assert!(out.expect("psql is not installed").status.success(), "{statement}");
+    }
+
     /// An empty database somewhere else, migrated now.
     pub fn at(url: String) -> Self {
         let database = Self { url, folder: tempfile::tempdir().unwrap(), name: None };

@@ -4,7 +4,9 @@
 //! server binary of its own on a free port, with a database of its own. Nothing here sleeps: a story waits for
 //! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
 
+pub mod authenticator;
 pub mod client;
+pub mod command;
 pub mod database;
 pub mod documents;
 pub mod server;

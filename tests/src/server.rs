@@ -17,7 +17,7 @@ use tokio::{
 use crate::{Database, PATIENCE, root, setting};
 
 /// What the server of a test runs with, unless the test says otherwise.
-const SETTINGS: &[(&str, &str)] = &[
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("BIND", "127.0.0.1:0"),
     ("SECRET_KEY", "a-secret-for-tests-only-0123456789abcdef"),
     ("BCRYPT_COST", "4"),

@@ -130,6 +130,12 @@ async fn answers_are_as_documented() {
     tour.call(&ada, "PATCH", "/api/auth/me", Some(json!({"display_name": "Ada"}))).await.expect(200);
     tour.call(&ada, "GET", "/api/auth/sessions", None).await.expect(200);
     tour.call(&ada, "POST", "/api/ws/ticket", None).await;
+    tour.call(&ada, "GET", "/api/users/me/security", None).await.expect(200);
+    tour.call(&ada, "POST", "/api/auth/2fa/setup", None).await.expect(200);
+    tour.call(&ada, "POST", "/api/auth/2fa/enable", Some(json!({"otp": "wrong"}))).await.expect(403);
+    tour.call(&ada, "POST", "/api/auth/2fa/recovery-codes", None).await.expect(409);
+    tour.call(&ada, "POST", "/api/auth/reauthenticate", Some(json!({"password": PASSWORD}))).await.expect(204);
+    tour.call(&ada, "GET", "/api/admin/audit", None).await.expect(403);
 
     let private = json!({"type": "private", "participant_ids": [bob.id]});
     let chat = tour.call(&ada, "POST", "/api/chats", Some(private.clone())).await.expect(201);

@@ -12,9 +12,13 @@ mod limits;
 mod messaging;
 #[path = "stories/operation.rs"]
 mod operation;
+#[path = "stories/security.rs"]
+mod security;
 #[path = "stories/sessions.rs"]
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
 #[path = "stories/wire.rs"]
 mod wire;
+#[path = "stories/two_factor.rs"]
+mod two_factor;

@@ -83,6 +83,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     let secret = config.secret_key().map_err(|error| Error::internal(format!("SECRET_KEY: {error}")))?;
     let (auth, database) = (&config.auth, &config.database);
     let options = Options {
+        encryption_keys: config.encryption_keys().to_owned(),
         access_for: Duration::from_secs(auth.access_token_seconds),
         refresh_for: Duration::from_secs(auth.refresh_token_seconds),
         session_for: Duration::from_secs(auth.session_seconds),
@@ -169,6 +170,8 @@ impl Parts {
             .app_data(Data::from(self.store.sign_ups))
             .app_data(Data::from(self.store.preferences))
             .app_data(Data::from(self.store.messaging))
+            .app_data(Data::from(self.store.audit))
+            .app_data(Data::from(self.store.two_factor))
             .app_data(Data::from(self.store.upkeep))
             .app_data(self.hub)
             .app_data(Data::new(self.recorder))

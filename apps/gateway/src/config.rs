@@ -15,7 +15,7 @@ use std::{
 };
 
 use clowder_accounts::sign_up::Mode;
-use clowder_infra::{DatabaseUrl, mail};
+use clowder_infra::{DatabaseUrl, mail, seal::KeyRing};
 use tracing_subscriber::EnvFilter;
 
 pub use layers::{Faults, Layers};
@@ -37,6 +37,7 @@ pub struct Config {
     pub accounts: Accounts,
     pub mail: Mail,
     pub jobs: Jobs,
+    pub security: Security,
     pub journal: Journal,
     pub log: Log,
 }
@@ -109,6 +110,12 @@ pub struct Jobs {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+pub struct Security {
+    /// `id/base64,…`; the first seals, all open.
+    pub keys: Option<Secret>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct Journal {
     pub retention_days: u32,
 }
@@ -165,6 +172,7 @@ impl Default for Config {
             accounts: Accounts { sign_up: Mode::Open, reveal_taken: true },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
             jobs: Jobs { hands: 4 },
+            security: Security { keys: None },
             journal: Journal { retention_days: 7 },
             log: Log {
                 filter: "info,actix_server=warn".to_owned(),
@@ -216,6 +224,11 @@ impl Config {
         }
     }
 
+    /// The keys that seal fields at rest; empty when none are set.
+    pub fn encryption_keys(&self) -> &str {
+        self.security.keys.as_ref().map_or("", Secret::expose)
+    }
+
     /// Whether the data lies in a file of our own, so that one process can look after everything itself.
     pub fn is_embedded(&self) -> bool {
         self.database_url().starts_with("sqlite:")
@@ -237,6 +250,9 @@ impl Config {
             if count == 0 {
                 faults.push(format!("database.{name}: must be at least 1"));
             }
+        }
+        if let Err(fault) = KeyRing::parse(self.encryption_keys()) {
+            faults.push(format!("ENCRYPTION_KEYS: {fault}"));
         }
         if let Err(error) = DatabaseUrl::parse(&self.database_url()) {
             faults.push(error.to_string());

@@ -5,6 +5,8 @@ use std::{net::TcpListener, path::Path, process::ExitCode};
 use clowder_gateway::{app, config::Config};
 use clowder_infra::{DatabaseUrl, Store, mail};
 
+use crate::keyring;
+
 /// Prints one line per finding; fails when any is bad.
 pub async fn examine(config: &Config) -> ExitCode {
     let mut well = true;
@@ -36,6 +38,7 @@ pub async fn examine(config: &Config) -> ExitCode {
                 for check in store.upkeep.check().await {
                     find(check.name, if check.ok { Ok(check.detail) } else { Err(check.detail) });
                 }
+                find("encryption keys", keyring::finding(&store).await);
             }
             Err(error) => find("store", Err(error.to_string())),
         }

@@ -2,6 +2,7 @@
 
 pub mod account_page;
 pub mod accounts;
+pub mod audit;
 pub mod credentials;
 pub mod docs;
 pub mod health;
@@ -11,3 +12,4 @@ pub mod preferences;
 pub mod problems;
 pub mod sign_ups;
 pub mod token;
+pub mod two_factor;

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod csv;
 pub mod docs;
 pub mod etag;
 pub mod front;

@@ -1,7 +1,9 @@
 //! The one binary: `clowder serve`, and what surrounds it.
 
+mod auditing;
 mod doctor;
 mod jobs;
+mod keyring;
 mod users;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -61,6 +63,12 @@ enum Command {
     /// Look after accounts.
     #[command(subcommand)]
     Users(users::UsersCommand),
+    /// Look after the keys that seal fields at rest.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Look into the audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look whether this server could do its work.
     Doctor,
     /// Print the OpenAPI document.
@@ -75,6 +83,24 @@ enum ConfigCommand {
     Print,
     /// Print the built-in settings: what config/default.toml holds.
     Default,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum KeysCommand {
+    /// Seal everything anew that is not under the active key. Safe while the server runs; may be stopped and repeated.
+    Rotate,
+    /// Tell how many values stand under which key.
+    Status,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum AuditCommand {
+    /// Walk the chain and tell the first entry that is broken; fails when there is one.
+    Verify {
+        /// An end of the chain that was noted earlier, as this command prints it: the log must still contain it.
+        #[arg(long, value_name = "POSITION:HASH")]
+        noted: Option<String>,
+    },
 }
 
 fn pair(text: &str) -> std::result::Result<(String, String), String> {
@@ -123,11 +149,18 @@ fn run(sources: Sources, command: Command) -> Result<ExitCode> {
             let all = actix_web::rt::System::new().block_on(users::run(&config, command))?;
             return Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Doctor => return Ok(actix_web::rt::System::new().block_on(doctor::examine(&config()?))),
+        Command::Keys(KeysCommand::Rotate) => return wait(keyring::rotate(&config()?)),
+        Command::Keys(KeysCommand::Status) => return wait(keyring::status(&config()?)),
+        Command::Audit(AuditCommand::Verify { noted }) => return wait(auditing::verify(&config()?, noted.as_deref())),
+        Command::Doctor => return wait(async { Ok(doctor::examine(&config()?).await) }),
         Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), "")),
         Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), "")),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn wait(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    actix_web::rt::System::new().block_on(command)
 }
 
 fn migrate(config: &Config) -> Result<()> {

@@ -10,24 +10,26 @@ pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 
 use clowder_accounts::{
-    Login, NewAccount, Own, ProfilePatch, Session, SessionPatch, SignedIn,
+    AuditRecord, Login, NewAccount, Own, ProfilePatch, SecurityEvent, Session, SessionPatch, SignedIn,
     model::{
         ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, Settings,
         SettingsPatch, SignUp, Waiting,
     },
     refusals::*,
+    two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
 use clowder_core::once;
 use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
 
 use crate::{
     http::{
-        account_page, accounts, credentials, docs,
+        account_page, accounts, audit, credentials, docs,
         health::{self, Health},
         messaging, metrics, preferences,
         problems::{self, Problems},
         sign_ups,
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
+        two_factor,
     },
     refusals::{NOT_READY, UPGRADE_REQUIRED},
     ws,
@@ -35,10 +37,11 @@ use crate::{
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
-    let mut table = [accounts(), credentials(), sign_ups(), messaging(), realtime(), operation()]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>();
+    let mut table =
+        [accounts(), credentials(), two_factor(), sign_ups(), security(), messaging(), realtime(), operation()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>();
     if metrics_here {
         table.push(self::metrics());
     }
@@ -83,7 +86,7 @@ fn accounts() -> Vec<Endpoint> {
             .guarded()
             .takes::<Login>()
             .gives::<SignedIn>(200, "Tokens of a new session")
-            .refuses(&[CREDENTIALS_INVALID]),
+            .refuses(&[CREDENTIALS_INVALID, OTP_REQUIRED, OTP_INVALID]),
         post("/api/auth/refresh", accounts::refresh)
             .says("Exchange a refresh token for a new pair")
             .public()
@@ -139,7 +142,7 @@ fn accounts() -> Vec<Endpoint> {
             .guarded()
             .takes::<Login>()
             .gives::<TokenPair>(200, "Tokens of a new session")
-            .refuses(&[CREDENTIALS_INVALID]),
+            .refuses(&[CREDENTIALS_INVALID, OTP_REQUIRED, OTP_INVALID]),
         post("/api/token/refresh", token::refresh)
             .says("Exchange a refresh token, answered as simplejwt does")
             .public()
@@ -249,6 +252,69 @@ fn sign_ups() -> Vec<Endpoint> {
             .gives_nothing(204, "It is worth nothing from now on")
             .refuses(&[INVITE_UNKNOWN]),
     ]
+}
+
+fn two_factor() -> Vec<Endpoint> {
+    const CODES: &str = "Ten codes, each good once; they are never shown again";
+    vec![
+        post("/api/auth/2fa/setup", two_factor::setup)
+            .says("Begin to set up a second factor")
+            .guarded()
+            .gives::<Enrolment>(200, "What the authenticator needs; it counts once it is enabled")
+            .refuses(&[TWO_FACTOR_ON, AUTHENTICATION_STALE]),
+        post("/api/auth/2fa/enable", two_factor::enable)
+            .says("Ask for a second factor from now on")
+            .guarded()
+            .takes::<Enabling>()
+            .gives::<RecoveryCodes>(200, CODES)
+            .refuses(&[TWO_FACTOR_ON, TWO_FACTOR_OFF, OTP_WRONG]),
+        post("/api/auth/2fa/disable", two_factor::disable)
+            .says("Let the password be enough again")
+            .guarded()
+            .takes::<Disabling>()
+            .gives_nothing(204, "It is")
+            .refuses(&[TWO_FACTOR_OFF, PASSWORD_WRONG, OTP_WRONG]),
+        post("/api/auth/2fa/recovery-codes", two_factor::renew_codes)
+            .says("Get new recovery codes in the place of the old ones")
+            .guarded()
+            .gives::<RecoveryCodes>(200, CODES)
+            .refuses(&[TWO_FACTOR_OFF, AUTHENTICATION_STALE]),
+        post("/api/auth/reauthenticate", two_factor::reauthenticate)
+            .says("Show again who you are, so that this session may do what is sensitive for 10 minutes")
+            .guarded()
+            .takes::<Reauthentication>()
+            .gives_nothing(204, "It may")
+            .refuses(&[PASSWORD_WRONG, OTP_WRONG]),
+    ]
+}
+
+fn security() -> Vec<Endpoint> {
+    vec![
+        get("/api/users/me/security", audit::security)
+            .says("Read what concerned the security of the own account, newest first")
+            .lists::<SecurityEvent>(),
+        audit_filter(get("/api/admin/audit", audit::list))
+            .admin()
+            .says("Search the audit log, newest first")
+            .lists::<AuditRecord>(),
+        audit_filter(get("/api/admin/audit/export", audit::export))
+            .admin()
+            .says("Export the audit log, oldest first, at any size")
+            .asks::<String>(
+                "format",
+                "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
+            )
+            .gives::<Vec<AuditRecord>>(200, "All of it; an answer that is cut off is not whole")
+            .gives_text("text/csv", "All of it; an answer that is cut off is not whole"),
+    ]
+}
+
+fn audit_filter(line: Endpoint) -> Endpoint {
+    line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
+        .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
+        .asks::<String>("target", "On this target: an id, or `type:id`")
+        .asks::<clowder_core::Timestamp>("from", "Not before this time")
+        .asks::<clowder_core::Timestamp>("to", "Before this time")
 }
 
 fn messaging() -> Vec<Endpoint> {
@@ -388,8 +454,8 @@ mod tests {
             // Random tokens and signatures are not guessed, so whoever presents one needs no guard.
             let presents = line.name == "token.verify" || line.name.ends_with(".refresh");
             let guesses = line.access == Access::Public && line.takes.is_some() && !presents;
-            // Those who are signed in could guess a password, or make us send mail.
-            let asks = line.name.starts_with("credentials.");
+            // Those who are signed in could guess a password or a code, or make us send mail.
+            let asks = ["credentials.", "two_factor."].iter().any(|noun| line.name.starts_with(noun));
             assert_eq!(line.policy == Policy::Auth, guesses || asks, "{method} {path}");
         }
     }

@@ -9,6 +9,7 @@
 //! The rules are in [`policy`] and in one file per family of use cases; what they refuse is in [`refusals`];
 //! what an implementation must keep is written on [`Accounts`].
 
+pub mod audit;
 pub mod change;
 pub mod model;
 pub mod policy;
@@ -17,10 +18,12 @@ pub mod refresh;
 pub mod refusals;
 pub mod sign_up;
 pub mod throttle;
+pub mod two_factor;
 
+pub use audit::{AuditFilter, AuditRecord, SecurityEvent};
 pub use change::Change;
 pub use model::{
     Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn,
     Ticket, Username,
 };
-pub use port::{Accounts, Credentials, Identity, Preferences, SignUps};
+pub use port::{Accounts, AuditLog, Credentials, Identity, Preferences, SignUps, TwoFactor};

@@ -32,6 +32,9 @@ pub struct Own {
     pub email: String,
     pub email_verified: bool,
     pub role: Role,
+    /// Whether signing in needs a code besides the password.
+    #[serde(default)]
+    pub two_factor: bool,
     pub visibility: Visibility,
     pub created_at: Timestamp,
     /// Counts the edits; also the `ETag`.

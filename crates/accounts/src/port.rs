@@ -1,8 +1,10 @@
 //! What an implementation of accounts must keep.
 
+mod audit;
 mod credentials;
 mod preferences;
 mod sign_ups;
+mod two_factor;
 
 use async_trait::async_trait;
 use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
@@ -10,9 +12,11 @@ use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
 use crate::{
     Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, model::Registration,
 };
+pub use audit::AuditLog;
 pub use credentials::Credentials;
 pub use preferences::Preferences;
 pub use sign_ups::SignUps;
+pub use two_factor::TwoFactor;
 
 /// Each method is one use case and at most one transaction; its change is committed with it.
 #[async_trait]

@@ -14,6 +14,19 @@ pub const TOKEN_REUSED: Refusal =
 pub const SESSION_ENDED: Refusal = Refusal::new(Unauthenticated, "session.ended", "The session has been ended");
 pub const SESSION_UNKNOWN: Refusal = Refusal::new(Unknown, "session.unknown", "There is no such session of yours");
 pub const USER_STALE: Refusal = Refusal::new(Stale, "user.stale", "The profile has changed since you read it");
+pub const OTP_REQUIRED: Refusal =
+    Refusal::new(Unauthenticated, "otp.required", "The account has two factors; send a code as `otp`");
+pub const OTP_INVALID: Refusal =
+    Refusal::new(Unauthenticated, "otp.invalid", "The code is wrong, was used before, or is past");
+pub const OTP_WRONG: Refusal = Refusal::new(Forbidden, "otp.wrong", "The code is wrong, was used before, or is past");
+pub const TWO_FACTOR_ON: Refusal = Refusal::new(Conflict, "two_factor.on", "The account has two factors already");
+pub const TWO_FACTOR_OFF: Refusal =
+    Refusal::new(Conflict, "two_factor.off", "The account has no second factor, or none is set up");
+pub const AUTHENTICATION_STALE: Refusal = Refusal::new(
+    Forbidden,
+    "authentication.stale",
+    "This needs a session that has shown within 10 minutes who it is: POST /api/auth/reauthenticate",
+);
 
 pub const LINK_GONE: Refusal =
     Refusal::new(Gone, "link.gone", "What the letter held has been used, has expired, or is none of ours");
@@ -51,4 +64,10 @@ pub const ALL: &[Refusal] = &[
     INVITE_UNKNOWN,
     SIGN_UP_UNKNOWN,
     SETTINGS_STALE,
+    OTP_REQUIRED,
+    OTP_INVALID,
+    OTP_WRONG,
+    TWO_FACTOR_ON,
+    TWO_FACTOR_OFF,
+    AUTHENTICATION_STALE,
 ];

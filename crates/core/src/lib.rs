@@ -5,6 +5,7 @@
 //! read ([`Page`]). Nothing here waits, reads a clock or knows a database; the SQL mapping of the value
 //! types sits behind the feature `diesel`, which `clowder-infra` alone turns on.
 
+pub mod audit;
 pub mod card;
 pub mod change;
 pub mod ctx;

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`Uid`] | `uuid` | `BLOB` of 16 bytes |
 //! | [`Ts`] | `timestamptz` | `INTEGER`, microseconds since 1970 |
+//! | [`Seal`] | `bytea` | `BLOB`, what is encrypted at rest |
 
 use std::io::Write;
 
@@ -30,6 +31,12 @@ pub struct Uid;
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Ts;
+
+/// A value that is sealed: a type of its own, so that no such column can be forgotten when keys change.
+#[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
+#[diesel(postgres_type(oid = 17, array_oid = 1001))]
+#[diesel(sqlite_type(name = "Binary"))]
+pub struct Seal;
 
 impl SqlOrd for Uid {}
 impl SqlOrd for Ts {}

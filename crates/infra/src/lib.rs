@@ -17,9 +17,11 @@ mod pg;
 mod profiles;
 mod rows;
 mod schema;
+pub mod seal;
 mod statement;
 pub mod store;
 pub mod tokens;
+pub mod totp;
 pub mod url;
 
 pub use crew::Crew;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use clowder_accounts::{
-    Own, Session,
+    AuditRecord, Own, Session,
+    audit::ActorType,
     model::{About, Audience, Invite, InviteId, Notifications, Privacy, Settings, SignUp, SignUpId, Theme},
 };
 use clowder_core::{
-    Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId,
+    Actor, Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId,
     Visibility, Word,
     job::{JobState, Taken},
 };
@@ -17,7 +18,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     keys::Keys,
-    schema::{invites, jobs, journal, messages, preferences, sessions, sign_ups, users},
+    schema::{audit, invites, jobs, journal, messages, preferences, sessions, sign_ups, two_factor, users},
+    seal::Sealed,
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -67,6 +69,7 @@ pub struct UserRow {
     pub role: String,
     pub created_at: Timestamp,
     pub version: i64,
+    pub two_factor_at: Option<Timestamp>,
 }
 
 impl UserRow {
@@ -87,6 +90,7 @@ impl UserRow {
             role: Role::User.as_str().to_owned(),
             created_at: now,
             version: 1,
+            two_factor_at: None,
         }
     }
 
@@ -100,6 +104,7 @@ impl UserRow {
             email: self.email,
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,
+            two_factor: self.two_factor_at.is_some(),
             visibility: Visibility::parse_word(&self.visibility)?,
             created_at: self.created_at,
             version: self.version,
@@ -135,6 +140,7 @@ pub struct SessionRow {
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    pub authenticated_at: Timestamp,
 }
 
 impl SessionRow {
@@ -148,6 +154,67 @@ impl SessionRow {
             created_at: self.created_at,
             last_used_at: self.last_used_at,
             expires_at: self.expires_at,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct AuditRow {
+    pub position: i64,
+    pub id: Id<AuditRecord>,
+    pub at: Timestamp,
+    pub actor_type: String,
+    pub actor_id: Option<Id<()>>,
+    pub session_id: Option<SessionId>,
+    pub subject_id: Option<UserId>,
+    pub action: String,
+    pub target_type: Option<String>,
+    pub target_id: Option<Id<()>>,
+    pub address: Option<Sealed>,
+    pub agent: Option<Sealed>,
+    pub request_id: String,
+    /// JSON of the states before and after.
+    pub detail: Option<Sealed>,
+    pub previous: Vec<u8>,
+    pub hash: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = two_factor)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct TwoFactorRow {
+    pub user_id: UserId,
+    pub secret: Sealed,
+    pub created_at: Timestamp,
+    pub enabled_at: Option<Timestamp>,
+    pub last_step: i64,
+    pub failures: i64,
+    pub failed_at: Option<Timestamp>,
+}
+
+/// Who acts, as the audit log tells it.
+pub struct Acting {
+    pub kind: ActorType,
+    pub id: Option<Id<()>>,
+    pub session: Option<SessionId>,
+    /// On whose behalf.
+    pub user: Option<UserId>,
+}
+
+impl Acting {
+    pub fn of(actor: Actor) -> Self {
+        let nobody = Self { kind: ActorType::Nobody, id: None, session: None, user: None };
+        match actor {
+            Actor::Nobody => nobody,
+            Actor::System => Self { kind: ActorType::System, ..nobody },
+            Actor::User { id, session, .. } => Self {
+                kind: ActorType::User,
+                id: Some(Id::from_uuid(id.uuid())),
+                session: Some(session),
+                user: Some(id),
+            },
         }
     }
 }

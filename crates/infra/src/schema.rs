@@ -56,6 +56,7 @@ diesel::table! {
         role -> Text,
         created_at -> Ts,
         version -> BigInt,
+        two_factor_at -> Nullable<Ts>,
     }
 }
 
@@ -72,6 +73,7 @@ diesel::table! {
         last_used_at -> Ts,
         expires_at -> Ts,
         ended_at -> Nullable<Ts>,
+        authenticated_at -> Ts,
     }
 }
 
@@ -149,6 +151,69 @@ diesel::table! {
         content -> Text,
         written_at -> Ts,
     }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    user_keys (user_id) {
+        user_id -> Uid,
+        id -> Uid,
+        key -> Seal,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    audit (position) {
+        position -> BigInt,
+        id -> Uid,
+        at -> Ts,
+        actor_type -> Text,
+        actor_id -> Nullable<Uid>,
+        session_id -> Nullable<Uid>,
+        subject_id -> Nullable<Uid>,
+        action -> Text,
+        target_type -> Nullable<Text>,
+        target_id -> Nullable<Uid>,
+        address -> Nullable<Seal>,
+        agent -> Nullable<Seal>,
+        request_id -> Text,
+        detail -> Nullable<Seal>,
+        previous -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    two_factor (user_id) {
+        user_id -> Uid,
+        secret -> Seal,
+        created_at -> Ts,
+        enabled_at -> Nullable<Ts>,
+        last_step -> BigInt,
+        failures -> BigInt,
+        failed_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    recovery_codes (user_id, hash) {
+        user_id -> Uid,
+        hash -> Binary,
+        used_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    audit_head (single) { single -> SmallInt, position -> BigInt, hash -> Binary, }
 }
 
 diesel::joinable!(messages -> users (sender_id));
@@ -263,6 +328,8 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
+    audit,
+    audit_head,
     chats,
     crons,
     epoch,
@@ -274,10 +341,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     messages,
     participants,
     preferences,
+    recovery_codes,
     refresh_tokens,
     sessions,
     sign_ups,
     streams,
     throttles,
+    two_factor,
+    user_keys,
     users,
 );

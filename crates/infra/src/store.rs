@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Credentials, Preferences, SignUps,
+    Accounts, AuditLog, Credentials, Preferences, SignUps, TwoFactor,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -14,7 +14,14 @@ use clowder_core::{
 use clowder_messaging::Messaging;
 
 use crate::{
-    DatabaseUrl, Follower, feed::Feed, hasher::Hasher, keys::Keys, letters::Letterhead, lite, pg, profiles::Profiles,
+    DatabaseUrl, Follower,
+    feed::Feed,
+    hasher::Hasher,
+    keys::Keys,
+    letters::Letterhead,
+    lite, pg,
+    profiles::Profiles,
+    seal::{KeyRing, Sealing},
     tokens::Tokens,
 };
 
@@ -24,6 +31,8 @@ pub struct Options {
     pub url: DatabaseUrl,
     /// From which all keys are derived.
     pub secret: String,
+    /// The keys that seal fields at rest, `id/base64,…`, the active one first; one is derived when there are none.
+    pub encryption_keys: String,
     pub access_for: Duration,
     pub refresh_for: Duration,
     /// The longest that a session lasts, however often it is used.
@@ -53,6 +62,7 @@ impl Options {
         Self {
             url,
             secret: secret.into(),
+            encryption_keys: String::new(),
             access_for: Duration::from_secs(600),
             refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
             session_for: Duration::from_secs(180 * 24 * 60 * 60),
@@ -113,6 +123,9 @@ pub struct Store {
     pub upkeep: Arc<dyn Upkeep>,
     /// What does the jobs of the domains; mail is for whoever composes to add.
     pub workers: Vec<Arc<dyn Worker>>,
+    pub two_factor: Arc<dyn TwoFactor>,
+    pub audit: Arc<dyn AuditLog>,
+    pub sealing: Arc<dyn Sealing>,
     pub keys: Arc<Keys>,
     feed: Feed,
     memory: Memory,
@@ -137,6 +150,7 @@ impl Memory {
 pub(crate) struct Parts {
     pub options: Options,
     pub keys: Arc<Keys>,
+    pub ring: Arc<KeyRing>,
     pub memory: Memory,
     pub hasher: Hasher,
     pub feed: Feed,
@@ -147,12 +161,14 @@ impl Store {
     /// were ended so recently that their access tokens may still be about.
     pub async fn open(options: Options, now: Timestamp) -> Result<Self> {
         let keys = Arc::new(Keys::new(&options.secret));
+        let ring = Arc::new(KeyRing::new(&keys, &options.encryption_keys)?);
         let tokens = Arc::new(Tokens::new(&keys, options.access_for));
         let memory = Memory { tokens, profiles: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
-        let parts = Parts { options, keys: Arc::clone(&keys), memory: memory.clone(), hasher, feed: feed.clone() };
+        let parts =
+            Parts { options, keys: Arc::clone(&keys), ring, memory: memory.clone(), hasher, feed: feed.clone() };
         // Another process may write too: a second gateway, the command line.
         let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
         macro_rules! ports {
@@ -167,6 +183,9 @@ impl Store {
                     journal: store.clone(),
                     jobs: store.clone(),
                     workers: store.workers(),
+                    two_factor: store.clone(),
+                    audit: store.clone(),
+                    sealing: store.clone(),
                     upkeep: store,
                     keys,
                     feed,

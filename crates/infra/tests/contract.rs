@@ -4,6 +4,8 @@
 
 #[path = "contract/accounts.rs"]
 mod accounts;
+#[path = "contract/audit.rs"]
+mod audit;
 #[path = "contract/journal.rs"]
 mod journal;
 #[path = "contract/messaging.rs"]
@@ -12,9 +14,13 @@ mod messaging;
 mod preferences;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/sealing.rs"]
+mod sealing;
 #[path = "contract/send.rs"]
 mod send;
 #[path = "contract/sign_ups.rs"]
 mod sign_ups;
+#[path = "contract/two_factor.rs"]
+mod two_factor;
 #[path = "contract/world.rs"]
 mod world;

@@ -91,6 +91,8 @@ pub const SETTINGS: &[Setting] = &[
         "The page that letters link to, with `#verify=…` or `#reset=…`. Empty: `/account` of this server."),
     setting("jobs", "hands", "JOB_HANDS", |c| &mut c.jobs.hands,
         "How many jobs are done at a time. 0: none here; `clowder jobs run` does them."),
+    secret(setting("security", "keys", "ENCRYPTION_KEYS", |c| &mut c.security.keys,
+        "Keys that seal fields at rest: `id/base64` of 32 octets, separated by commas; the first seals, all open. Empty: one is derived from SECRET_KEY.")),
     setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
         "How long clients can resume after being away, in days."),
     setting("log", "filter", "LOG", |c| &mut c.log.filter,

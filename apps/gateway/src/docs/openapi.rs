@@ -110,14 +110,15 @@ fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
 fn responses(line: &Endpoint, components: &mut Components, problems: &mut Map<String, Value>) -> Value {
     let mut responses = Map::new();
     for given in &line.gives {
-        let mut response = json!({ "description": given.says, "headers": all_headers() });
+        let new = || json!({ "description": given.says, "headers": all_headers() });
+        // One status may come in several media types.
+        let response = responses.entry(given.status.to_string()).or_insert_with(new);
         if let Some(shape) = &given.shape {
             shape.collect_into(components);
-            response["content"] = json!({ given.content_type: { "schema": shape.schema() } });
+            response["content"][given.content_type] = json!({ "schema": shape.schema() });
         } else if !given.content_type.is_empty() {
-            response["content"] = json!({ given.content_type: {} });
+            response["content"][given.content_type] = json!({});
         }
-        responses.insert(given.status.to_string(), response);
     }
     let mut by_status = BTreeMap::<u16, Vec<Failure>>::new();
     for failure in failures(line) {

@@ -8,7 +8,7 @@ use clowder_core::{
 use serde_json::Value;
 
 use super::{Email, MailedToken, Password, RefreshToken, Username};
-use crate::policy;
+use crate::{policy, two_factor::Otp};
 
 /// `{username, email, password, display_name?, invite?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
@@ -52,7 +52,7 @@ impl Input for NewAccount {
     }
 }
 
-/// `{username or email, password, device_name?}`
+/// `{username or email, password, device_name?, otp?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"username": "ada", "password": "correct horse battery"}))]
 pub struct Login {
@@ -64,6 +64,9 @@ pub struct Login {
     /// How the device shall be listed among the sessions.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub device_name: Option<DisplayName>,
+    /// Of an account with two factors: the code of the authenticator, or a recovery code.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    pub otp: Option<Otp>,
 }
 
 impl Input for Login {
@@ -74,7 +77,8 @@ impl Input for Login {
         }
         let password = fields.required("password");
         let device_name = fields.optional("device_name");
-        Some(Self { username: username??, password: password?, device_name: device_name? })
+        let otp = fields.optional("otp");
+        Some(Self { username: username??, password: password?, device_name: device_name?, otp: otp? })
     }
 }
 

@@ -96,17 +96,17 @@ pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
     Ok(())
 }
 
+/// One writer is lock enough.
+pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
+    Ok(())
+}
+
 /// The write lock of the migration transaction keeps a second process out.
 pub fn lock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
 }
 
 pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 

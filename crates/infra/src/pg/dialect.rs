@@ -88,6 +88,13 @@ pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     Ok(())
 }
 
+/// Whoever changes what belongs to a user as a whole, or reads it and then changes what was read, holds this. Rows that
+/// only refer to the user do not wait for it.
+pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
+    users::table.find(user).select(users::id).for_no_key_update().first::<UserId>(conn).optional()?;
+    Ok(())
+}
+
 /// Any number that nobody else uses as an advisory lock.
 const MIGRATION_LOCK: i64 = 0x0043_4c4f_5744_4552;
 
@@ -99,12 +106,6 @@ pub fn lock_migrations(conn: &mut Conn) -> Result<()> {
 
 pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
     sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
-    Ok(())
-}
-
-/// Whoever changes what belongs to a user as a whole holds this.
-pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
-    users::table.find(user).select(users::id).for_update().first::<UserId>(conn).optional()?;
     Ok(())
 }
 

@@ -14,10 +14,14 @@ use clowder_accounts::{
     Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Registration, Session, SessionPatch,
     SignedIn, Ticket, refusals::CREDENTIALS_INVALID,
 };
-use clowder_core::{Ctx, Result, SessionId, Timestamp};
+use clowder_core::{
+    Ctx, Refusal, Result, SessionId, Timestamp, UserId,
+    audit::{Entry, Target},
+};
+use serde_json::json;
 use tracing::instrument;
 
-use super::Repo;
+use super::{Repo, audit, two_factor};
 use crate::hasher;
 use sessions::Which;
 use throttle::Attempt;
@@ -43,25 +47,37 @@ impl Accounts for Repo {
                 Ok((attempt, found))
             })
             .await?;
-        let (user, stored) = found.unzip();
+        let (known, stored) = found.unzip();
         let verdict = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
-        let Some(user) = user.filter(|_| verdict != hasher::Verdict::Wrong) else {
-            self.db.write(move |tx| attempt.failed(tx)).await?;
+        let Some(user) = known.filter(|_| verdict != hasher::Verdict::Wrong) else {
+            let ctx = ctx.clone();
+            self.db
+                .write(move |tx| {
+                    attempt.failed(tx)?;
+                    audit::record(tx, &ctx, &refused(known, CREDENTIALS_INVALID))
+                })
+                .await?;
             return Err(CREDENTIALS_INVALID.into());
         };
         let anew = match verdict {
             hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
             _ => None,
         };
-        let (mint, ctx) = (self.mint(), ctx.clone());
-        self.db
+        let (mint, keys, ctx) = (self.mint(), Arc::clone(&self.parts.keys), ctx.clone());
+        let signed_in = self
+            .db
             .write(move |tx| {
                 // Guesses that came at once were all let in; those that went wrong count for the one that did not.
                 attempt.may_be_made(tx.conn)?;
+                let otp = login.otp.as_ref();
+                if let two_factor::Checked::Refused(refusal) = two_factor::sign_in(tx, &ctx, &keys, user, otp)? {
+                    return Ok(Err(refusal));
+                }
                 attempt.succeeded(tx)?;
-                sessions::open(tx, &ctx, &mint, user, login.device_name, anew)
+                sessions::open(tx, &ctx, &mint, user, login.device_name, anew).map(Ok)
             })
-            .await
+            .await?;
+        Ok(signed_in?)
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -153,6 +169,12 @@ impl Accounts for Repo {
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()> {
         self.end(ctx, Which::One(session)).await
     }
+}
+
+/// An attempt to sign in that came to nothing. What was typed as the name is not kept: it may well be a password.
+fn refused(user: Option<UserId>, why: Refusal) -> Entry {
+    let entry = Entry::new("session.refused").after(json!({"code": why.code}));
+    user.map_or(entry.clone(), |user| entry.on(Target::user(user)))
 }
 
 impl Repo {

@@ -16,13 +16,14 @@ use clowder_accounts::{
 };
 use clowder_core::{
     Ctx, Field, NewJob, Result, SessionId,
+    audit::{Entry, Target},
     job::{Taken, Work, Worker},
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, accounts::throttle::Attempt, jobs};
+use super::{Repo, accounts::throttle::Attempt, audit, jobs};
 use crate::{hasher, schema::users};
 
 #[async_trait]
@@ -99,7 +100,13 @@ impl Repo {
             })
             .await?;
         if self.parts.hasher.verify(password.expose().to_owned(), Some(stored)).await? == hasher::Verdict::Wrong {
-            self.db.write(move |tx| attempt.failed(tx)).await?;
+            let (ctx, refused) = (ctx.clone(), Entry::new("password.refused").on(Target::user(user)));
+            self.db
+                .write(move |tx| {
+                    attempt.failed(tx)?;
+                    audit::record(tx, &ctx, &refused)
+                })
+                .await?;
             return Err(PASSWORD_WRONG.into());
         }
         Ok(())

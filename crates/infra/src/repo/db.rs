@@ -10,7 +10,7 @@ use super::{
     dialect::{self, Conn, Seat},
     once,
 };
-use crate::{feed::Feed, keys::Keys, lanes::Lanes, letters::Letterhead, store::Parts};
+use crate::{feed::Feed, keys::Keys, lanes::Lanes, letters::Letterhead, seal::KeyRing, store::Parts};
 
 #[derive(Clone)]
 pub struct Db {
@@ -23,6 +23,8 @@ pub struct Db {
 pub struct House {
     pub keys: Arc<Keys>,
     pub letterhead: Letterhead,
+    /// Seals the values of sealed columns.
+    pub ring: Arc<KeyRing>,
     feed: Feed,
     /// Told when a job has been ordered.
     pub ordered: Notify,
@@ -43,6 +45,7 @@ impl Db {
         let (writers, readers) = dialect::lanes(&parts.options.url, &parts.options)?;
         let house = House {
             keys: Arc::clone(&parts.keys),
+            ring: Arc::clone(&parts.ring),
             letterhead: parts.options.letterhead.clone(),
             feed: parts.feed.clone(),
             ordered: Notify::new(),
@@ -83,6 +86,10 @@ impl Db {
 
     pub fn house(&self) -> &House {
         &self.house
+    }
+
+    pub fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.house.ring)
     }
 
     /// How many jobs wait to write and to read.

@@ -3,6 +3,7 @@
 //! One file or folder per domain, plus [`db`] (lanes and transactions), [`journal`] and [`once`].
 
 mod accounts;
+mod audit;
 mod credentials;
 mod db;
 mod fragment;
@@ -12,8 +13,11 @@ mod messaging;
 mod migrations;
 mod once;
 mod preferences;
+mod sealing;
 mod sign_ups;
+mod two_factor;
 mod upkeep;
+mod user_keys;
 
 use std::sync::Arc;
 

@@ -82,6 +82,7 @@ async fn the_schema_is_what_sqlite_has() {
             *kind = kind
                 .replace("Uid", "BLOB")
                 .replace("Binary", "BLOB")
+                .replace("Seal", "BLOB")
                 .replace("BigInt", "INTEGER")
                 .replace("SmallInt", "INTEGER")
                 .replace("Integer", "INTEGER")
@@ -116,7 +117,12 @@ async fn the_schema_is_what_postgres_has() {
         "text" => "Text".to_owned(),
         other => panic!("{}.{} is {other}", column.table_name, column.column_name),
     };
-    assert_eq!(collect(columns, spell), schema_rs());
+    // What is sealed has a type of its own with us, and none with the database.
+    let mut ours = schema_rs();
+    for kind in ours.values_mut().flat_map(BTreeMap::values_mut) {
+        *kind = kind.replace("Seal", "Binary");
+    }
+    assert_eq!(collect(columns, spell), ours);
 }
 
 #[tokio::test]

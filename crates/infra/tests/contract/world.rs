@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_accounts::{NewAccount, SignedIn};
 use clowder_core::{Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
-use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -91,6 +92,56 @@ impl World {
     /// Another node over the same database.
     pub async fn another_node(&self) -> Store {
         Store::open(self.options.clone(), self.now()).await.unwrap()
+    }
+
+    /// Another node with keys of its own.
+    pub async fn node_with_keys(&self, encryption_keys: &str) -> Store {
+        let options = Options { encryption_keys: encryption_keys.to_owned(), ..self.options.clone() };
+        Store::open(options, self.now()).await.unwrap()
+    }
+
+    /// Runs a statement behind the back of the store.
+    pub fn meddle(&self, statement: &str) -> Result<usize, diesel::result::Error> {
+        match &self.options.url {
+            DatabaseUrl::Postgres(url) => sql_query(statement).execute(&mut PgConnection::establish(url).unwrap()),
+            DatabaseUrl::Sqlite(path) => {
+                sql_query(statement).execute(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap())
+            }
+        }
+    }
+
+    /// Everything that the database holds: the octets of the files, or every row of every table.
+    pub fn dump(&self) -> Vec<u8> {
+        #[derive(diesel::QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            line: String,
+        }
+        let url = match &self.options.url {
+            DatabaseUrl::Sqlite(path) => {
+                let wal = path.with_extension("db-wal");
+                return [path, &wal].into_iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
+            }
+            DatabaseUrl::Postgres(url) => url,
+        };
+        let mut conn = PgConnection::establish(url).unwrap();
+        let mut lines = |query: &str| -> Vec<String> {
+            let lines: Vec<Line> = sql_query(query).load(&mut conn).unwrap();
+            lines.into_iter().map(|line| line.line).collect()
+        };
+        let tables =
+            lines("SELECT table_name::text AS line FROM information_schema.tables WHERE table_schema = 'public'");
+        let rows = tables.iter().flat_map(|table| lines(&format!("SELECT t::text AS line FROM {table} t")));
+        rows.collect::<Vec<_>>().join("\n").into_bytes()
+    }
+
+    /// Whether a text stands anywhere in the database, in any of the spellings that octets have.
+    pub fn holds(&self, text: &[u8]) -> bool {
+        let dump = self.dump();
+        let hex: String = text.iter().map(|octet| format!("{octet:02x}")).collect();
+        let spellings =
+            [text.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes(), STANDARD.encode(text).into_bytes()];
+        spellings.iter().any(|spelling| dump.windows(spelling.len()).any(|window| window == spelling))
     }
 
     /// A millisecond later than the last time somebody asked.

@@ -5,10 +5,18 @@ use clowder_accounts::{
     model::{DisplayName, Note},
     refusals::{SESSION_ENDED, USER_STALE},
 };
-use clowder_core::{Ctx, Result, UserId, Word};
+use clowder_core::{
+    Ctx, Result, UserId, Word,
+    audit::{Entry, Target},
+};
 use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{db::Tx, dialect::Conn, journal};
+use super::super::{
+    audit,
+    db::Tx,
+    dialect::{self, Conn},
+    journal,
+};
 use crate::{rows::UserRow, schema::users};
 
 /// The profile; a token that outlived its user is as good as ended.
@@ -33,14 +41,18 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: ProfilePatc
         status_text: patch.status_text.map(Note::into_option),
         visibility: patch.visibility.map(Word::as_str),
     };
-    // The version in the condition is the lock: of two edits that saw one version, one finds nothing to update.
+    let user = ctx.user()?;
+    dialect::lock_user(tx.conn, user)?;
+    let before = own(tx.conn, user)?;
     let fresh = users::version.eq(version.unwrap_or(0)).or(version.is_none().into_sql::<Bool>());
-    let row: Option<UserRow> = diesel::update(users::table.find(ctx.user()?).filter(fresh))
+    let row: Option<UserRow> = diesel::update(users::table.find(user).filter(fresh))
         .set((&edited, users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())
         .get_result(tx.conn)
         .optional()?;
     let after = row.ok_or(USER_STALE)?.own()?;
+    let entry = Entry::new("profile.changed").on(Target::user(user));
+    audit::record(tx, ctx, &entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?))?;
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
     Ok(after)
 }

@@ -5,11 +5,15 @@ use clowder_accounts::{
     refresh::{RefreshFacts, Verdict, decide},
     refusals::TOKEN_INVALID,
 };
-use clowder_core::{Ctx, Refusal, Result, SessionId, Timestamp, UserId};
+use clowder_core::{
+    Actor, Ctx, Refusal, Result, SessionId, Timestamp, UserId,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 
 use super::{
     super::{
+        audit,
         db::Tx,
         dialect::{self, Conn},
     },
@@ -59,6 +63,10 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
         (Verdict::Repeat, Some(successor)) => successor,
         (Verdict::Rotate | Verdict::Repeat, _) => rotate(tx, ctx, mint, &held, token, &hash)?,
         (Verdict::EndSession(refusal), _) => {
+            let reused = Entry::new("token.reused").on(Target::session(held.session)).about(held.user);
+            audit::record(tx, ctx, &reused)?;
+            // Whoever came with the token does not end the session: we do.
+            let ctx = &Ctx { actor: Actor::System, ..ctx.clone() };
             sessions::end_these(tx, ctx, held.user, &[held.session])?;
             return Ok(Outcome::Refused { refusal, ended: Some(held.session) });
         }

@@ -6,11 +6,15 @@ use clowder_accounts::{
     refusals::{EMAIL_TAKEN, USERNAME_TAKEN},
     sign_up::{Rules, SignUpFacts, Verdict, decide},
 };
-use clowder_core::{Ctx, Error, Refusal, Result, UserId};
+use clowder_core::{
+    Ctx, Error, Refusal, Result, UserId,
+    audit::{Entry, Target},
+};
 use diesel::{dsl::exists, prelude::*, select};
 
 use super::{
     super::{
+        audit,
         credentials::{mailed, sign_ups, verify},
         db::Tx,
         dialect::Conn,
@@ -50,6 +54,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
         return Err(taken(tx.conn, &row)?.into());
     }
     let own = row.own()?;
+    audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
     let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;
     // An address that got too many letters lately is asked when its owner wants to be.
     if mailed::may_send(tx.conn, ctx.now, &new.email.key()).is_ok() {

@@ -8,10 +8,14 @@ use clowder_accounts::{
     model::{DisplayName, username_key},
     refusals::SESSION_UNKNOWN,
 };
-use clowder_core::{Ctx, Error, Result, SessionId, Timestamp, UserId};
+use clowder_core::{
+    Actor, Ctx, Error, Result, SessionId, Timestamp, UserId,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 
 use super::super::{
+    audit,
     db::Tx,
     dialect::{self, Conn},
     journal,
@@ -84,10 +88,13 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
         last_used_at: ctx.now,
         expires_at: mint.expiry(ctx.now, ctx.now),
         ended_at: None,
+        authenticated_at: ctx.now,
     };
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
     let refresh = mint.tokens.first_refresh()?;
     keep_refresh(tx.conn, row.id, &refresh, row.expires_at)?;
+    let actor = Actor::User { id: user.id, session: row.id, role: user.role };
+    audit::record(tx, ctx, &Entry::new("session.opened").by(actor).on(Target::session(row.id)))?;
     mint.signed_in(ctx, row.id, refresh, user)
 }
 
@@ -150,7 +157,7 @@ pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which) -> Result<Vec<SessionId>> {
     Ok(open)
 }
 
-/// Ends sessions of a user and tells whom it concerns.
+/// Ends sessions of a user and tells whom it concerns. It writes to the audit log, and so comes before other changes.
 pub fn end_these(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, open: &[SessionId]) -> Result<()> {
     for session in open {
         dialect::lock_session(tx.conn, *session)?;
@@ -158,6 +165,8 @@ pub fn end_these(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, open: &[SessionId]) -
     diesel::update(sessions::table.filter(sessions::id.eq_any(open)))
         .set(sessions::ended_at.eq(ctx.now))
         .execute(tx.conn)?;
+    let entry = |session: &SessionId| Entry::new("session.ended").on(Target::session(*session)).about(user);
+    audit::record_all(tx, ctx, &open.iter().map(entry).collect::<Vec<_>>())?;
     let ended: Vec<_> = open
         .iter()
         .map(|session_id| Change::SessionEnded(SessionEnded { user, session_id: *session_id, ended_at: ctx.now }))

@@ -6,11 +6,14 @@ use clowder_accounts::{
     refusals::{LINK_GONE, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
 };
-use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
+use clowder_core::{
+    Ctx, Id, Result, Timestamp, UserId,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 
 use super::{
-    super::{accounts::register, db::Tx, dialect::Conn, journal},
+    super::{accounts::register, audit, db::Tx, dialect::Conn, journal},
     mailed::{self, Purpose, Whose},
 };
 use crate::{
@@ -96,5 +99,6 @@ pub fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, row: SignUpRow, verified_at: Option<T
         return Err(register::taken(tx.conn, &user)?.into());
     }
     let own = user.own()?;
+    audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
     journal::append(tx, ctx, &Change::UserRegistered(own.card()))
 }

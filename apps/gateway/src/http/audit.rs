@@ -1,0 +1,191 @@
+//! The audit log over HTTP: pages, exports, and everybody's own timeline.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CONTENT_DISPOSITION, CONTENT_TYPE},
+    web::{Bytes, Data},
+};
+use clowder_accounts::{
+    AuditFilter, AuditLog, AuditRecord, SecurityEvent,
+    audit::{ActorFilter, TargetFilter},
+};
+use clowder_core::{Result, text::Flaw};
+use futures_util::{Stream, stream};
+
+use crate::{answer::Listed, auth::Caller, csv, problem::Answer, query::Query};
+
+type Port = Data<dyn AuditLog>;
+
+/// How many entries an export holds in memory at a time.
+const PIECE: u32 = 500;
+
+pub async fn list(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<AuditRecord>> {
+    let (filter, page) = (filter(&mut query), query.page());
+    query.check()?;
+    Ok(Listed(audit.records(&ctx, filter, page).await?))
+}
+
+pub async fn security(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<SecurityEvent>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(audit.security(&ctx, page).await?))
+}
+
+pub async fn export(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answer<HttpResponse> {
+    let filter = filter(&mut query);
+    let format = query.value("format", Flaw::new("choice", "must be one of: csv, json"), Format::find);
+    query.check()?;
+    let format = format.unwrap_or(Format::Json);
+    let until = audit.begin_export(&ctx, &filter).await?;
+    let (media, file) = format.names();
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, media))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")))
+        .streaming(Export { audit, filter, until, format, after: 0, stage: Stage::Head }.stream()))
+}
+
+fn filter(query: &mut Query) -> AuditFilter {
+    let time = || Flaw::new("time", "must be a time as of RFC 3339");
+    let actor = Flaw::new("choice", "must be an id or one of: user, api_key, system, nobody");
+    AuditFilter {
+        actor: query.value("actor", actor, ActorFilter::parse),
+        action: query.value("action", Flaw::new("action", "must be like session.opened or session.*"), |text| {
+            AuditFilter::parse_action(text)
+        }),
+        target: query.value("target", Flaw::new("uuid", "must be an id or type:id"), TargetFilter::parse),
+        from: query.value("from", time(), |text| text.parse().ok()),
+        to: query.value("to", time(), |text| text.parse().ok()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// RFC 4180, with a header line.
+    Csv,
+    /// One array, one entry per line.
+    Json,
+}
+
+impl Format {
+    fn find(text: &str) -> Option<Self> {
+        [("csv", Self::Csv), ("json", Self::Json)].into_iter().find(|(name, _)| *name == text).map(|(_, format)| format)
+    }
+
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Csv => ("text/csv; charset=utf-8", "audit.csv"),
+            Self::Json => ("application/json", "audit.json"),
+        }
+    }
+}
+
+/// An export under way. A piece is read when the one before has been sent; when reading fails the answer is cut off, so
+/// that nobody takes a part for the whole.
+struct Export {
+    audit: Port,
+    filter: AuditFilter,
+    until: i64,
+    format: Format,
+    after: i64,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Entries,
+    Done,
+}
+
+impl Export {
+    fn stream(self) -> impl Stream<Item = Result<Bytes>> {
+        stream::unfold(self, |mut export| async move {
+            if export.stage == Stage::Done {
+                return None;
+            }
+            let piece = export.piece().await.map(Bytes::from).inspect_err(|error| {
+                tracing::error!(%error, "an export of the audit log was cut off");
+            });
+            if piece.is_err() {
+                export.stage = Stage::Done;
+            }
+            Some((piece, export))
+        })
+    }
+
+    async fn piece(&mut self) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let first = self.stage == Stage::Head;
+        if first {
+            self.stage = Stage::Entries;
+            text.extend_from_slice(
+                match self.format {
+                    Format::Csv => csv::line(COLUMNS.iter().copied()).into_bytes(),
+                    Format::Json => b"[".to_vec(),
+                }
+                .as_slice(),
+            );
+        }
+        let records = self.audit.export(&self.filter, self.after, self.until, PIECE).await?;
+        for (number, record) in records.iter().enumerate() {
+            match self.format {
+                Format::Csv => text.extend_from_slice(row(record).as_bytes()),
+                Format::Json => {
+                    text.extend_from_slice(if first && number == 0 { b"\n" } else { b",\n" });
+                    serde_json::to_writer(&mut text, record)?;
+                }
+            }
+        }
+        self.after = records.last().map_or(self.until, |record| record.position);
+        if records.len() < PIECE as usize {
+            self.stage = Stage::Done;
+            if self.format == Format::Json {
+                text.extend_from_slice(b"\n]\n");
+            }
+        }
+        Ok(text)
+    }
+}
+
+const COLUMNS: [&str; 16] = [
+    "position",
+    "id",
+    "at",
+    "actor_type",
+    "actor_id",
+    "session_id",
+    "subject_id",
+    "action",
+    "target_type",
+    "target_id",
+    "address",
+    "agent",
+    "request_id",
+    "before",
+    "after",
+    "hash",
+];
+
+fn row(record: &AuditRecord) -> String {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let json = |value: &Option<serde_json::Value>| text(value.as_ref().map(ToString::to_string));
+    let cells: [String; COLUMNS.len()] = [
+        record.position.to_string(),
+        record.id.to_string(),
+        record.at.to_string(),
+        clowder_core::Word::as_str(record.actor.kind).to_owned(),
+        text(record.actor.id.map(|id| id.to_string())),
+        text(record.session_id.map(|id| id.to_string())),
+        text(record.subject_id.map(|id| id.to_string())),
+        record.action.clone(),
+        text(record.target.as_ref().map(|target| target.kind.clone())),
+        text(record.target.as_ref().map(|target| target.id.to_string())),
+        text(record.address.clone()),
+        text(record.agent.clone()),
+        record.request_id.clone(),
+        json(&record.before),
+        json(&record.after),
+        record.hash.clone(),
+    ];
+    csv::line(cells.iter().map(String::as_str))
+}

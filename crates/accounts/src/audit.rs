@@ -1,0 +1,275 @@
+//! The audit log as it is asked for and told: to administrators in full, to users as far as it is their own account.
+
+use clowder_core::{Id, SessionId, Timestamp, UserId, Word};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+pub type AuditId = Id<AuditRecord>;
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct AuditRecord {
+    /// Counts 1, 2, 3 … without gaps.
+    #[schema(minimum = 1)]
+    pub position: i64,
+    pub id: AuditId,
+    pub at: Timestamp,
+    pub actor: AuditActor,
+    /// The session that the actor acted through.
+    pub session_id: Option<SessionId>,
+    /// Whose account it concerns.
+    pub subject_id: Option<UserId>,
+    #[schema(example = "session.opened")]
+    pub action: String,
+    pub target: Option<AuditTarget>,
+    /// `null` also when the person's data have been erased; so with `agent`, `before` and `after`.
+    #[schema(example = "192.0.2.7")]
+    pub address: Option<String>,
+    pub agent: Option<String>,
+    pub request_id: String,
+    /// What was changed, as it was; never a secret.
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    /// What was changed, as it is; or the circumstances.
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+    /// SHA-256 in hexadecimal over this entry and the hash of the one before.
+    pub hash: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct AuditActor {
+    #[serde(rename = "type")]
+    #[schema(rename = "type")]
+    pub kind: ActorType,
+    pub id: Option<Uuid>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorType {
+    User,
+    ApiKey,
+    /// Clowder itself, or whoever runs its commands.
+    System,
+    /// Somebody who has not signed in.
+    Nobody,
+}
+
+impl Word for ActorType {
+    const WHAT: &'static str = "type of actor";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("user", Self::User), ("api_key", Self::ApiKey), ("system", Self::System), ("nobody", Self::Nobody)];
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct AuditTarget {
+    #[serde(rename = "type")]
+    #[schema(rename = "type", example = "session")]
+    pub kind: String,
+    pub id: Uuid,
+}
+
+/// Which entries are wanted: those that all of it holds for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AuditFilter {
+    pub actor: Option<ActorFilter>,
+    /// An action, or a family of them: `session.*`.
+    pub action: Option<String>,
+    pub target: Option<TargetFilter>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ActorFilter {
+    Type(ActorType),
+    Id(Uuid),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TargetFilter {
+    pub kind: Option<String>,
+    pub id: Uuid,
+}
+
+impl ActorFilter {
+    /// An id, or a type of actor.
+    pub fn parse(text: &str) -> Option<Self> {
+        uuid(text).map(Self::Id).or_else(|| ActorType::find(text).map(Self::Type))
+    }
+}
+
+impl TargetFilter {
+    /// An id, or `type:id`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once(':').map_or((None, text), |(kind, id)| (Some(kind), id));
+        Some(Self { kind: kind.map(str::to_owned), id: uuid(id)? })
+    }
+}
+
+impl AuditFilter {
+    /// Words of small letters, joined by dots; the last may be `*`.
+    pub fn parse_action(text: &str) -> Option<String> {
+        let name = text.strip_suffix(".*").unwrap_or(text);
+        let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        (text.len() <= 64 && name.split('.').all(word)).then(|| text.to_owned())
+    }
+}
+
+fn uuid(text: &str) -> Option<Uuid> {
+    text.parse::<Id<()>>().ok().map(|id| id.uuid())
+}
+
+/// Who acted on somebody's account, as its owner is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// You.
+    You,
+    /// One of your API keys.
+    ApiKey,
+    /// Somebody with more rights.
+    Staff,
+    /// Clowder itself.
+    System,
+    /// Somebody who has not signed in, such as one who tries passwords.
+    Nobody,
+}
+
+/// Something that happened to one's own account.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct SecurityEvent {
+    pub id: AuditId,
+    pub at: Timestamp,
+    #[schema(example = "session.opened")]
+    pub action: String,
+    pub by: By,
+    /// The session it was done through, when it was you.
+    pub session_id: Option<SessionId>,
+    pub target: Option<AuditTarget>,
+    /// Where it came from, unless others did it whose address is not yours to know.
+    #[schema(example = "192.0.2.7")]
+    pub address: Option<String>,
+    pub agent: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+impl SecurityEvent {
+    /// What the owner of an account may know of an entry that concerns it.
+    pub fn new(owner: UserId, record: AuditRecord) -> Self {
+        let by = match record.actor.kind {
+            ActorType::User if record.actor.id == Some(owner.uuid()) => By::You,
+            ActorType::User => By::Staff,
+            ActorType::ApiKey => By::ApiKey,
+            ActorType::System => By::System,
+            ActorType::Nobody => By::Nobody,
+        };
+        let theirs = by == By::Staff;
+        Self {
+            id: record.id,
+            at: record.at,
+            action: record.action,
+            by,
+            session_id: record.session_id.filter(|_| !theirs),
+            target: record.target,
+            address: record.address.filter(|_| !theirs),
+            agent: record.agent.filter(|_| !theirs),
+            before: record.before,
+            after: record.after,
+        }
+    }
+}
+
+/// A place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chained {
+    pub position: i64,
+    pub hash: Vec<u8>,
+}
+
+impl Chained {
+    /// Before the first entry.
+    pub fn start() -> Self {
+        Self { position: 0, hash: vec![0; 32] }
+    }
+}
+
+/// What came of walking a piece of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Walked {
+    /// So far all is well; it goes on from here.
+    Further(Chained),
+    /// All is well up to the end.
+    Whole,
+    /// The first entry that is missing, was changed, or does not follow from the one before.
+    Broken { position: i64 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+
+    #[test]
+    fn filters_are_read_or_refused() {
+        assert_eq!(ActorFilter::parse("system"), Some(ActorFilter::Type(ActorType::System)));
+        assert!(matches!(ActorFilter::parse(ID), Some(ActorFilter::Id(_))));
+        assert_eq!(ActorFilter::parse("root"), None);
+        assert_eq!(TargetFilter::parse(&format!("session:{ID}")).unwrap().kind.as_deref(), Some("session"));
+        assert_eq!(TargetFilter::parse(ID).unwrap().kind, None);
+        assert_eq!(TargetFilter::parse("session:1"), None);
+        for (text, good) in [
+            ("session.opened", true),
+            ("session.*", true),
+            ("two_factor.enabled", true),
+            ("*", false),
+            ("%", false),
+            ("a..b", false),
+            ("", false),
+        ] {
+            assert_eq!(AuditFilter::parse_action(text).is_some(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_others_did_does_not_tell_where_they_were() {
+        let id: AuditId = ID.parse().unwrap();
+        let owner = UserId::from_uuid(Uuid::from_u128(1));
+        let record = |kind, actor: Option<u128>| AuditRecord {
+            position: 1,
+            id,
+            at: Timestamp::from_micros(0),
+            actor: AuditActor { kind, id: actor.map(Uuid::from_u128) },
+            session_id: Some(Id::from_uuid(Uuid::from_u128(9))),
+            subject_id: Some(owner),
+            action: "user.suspended".to_owned(),
+            target: None,
+            address: Some("192.0.2.7".to_owned()),
+            agent: Some("curl".to_owned()),
+            request_id: String::new(),
+            before: None,
+            after: None,
+            hash: String::new(),
+        };
+        for (kind, actor, by, shown) in [
+            (ActorType::User, Some(1), By::You, true),
+            (ActorType::User, Some(2), By::Staff, false),
+            (ActorType::ApiKey, Some(3), By::ApiKey, true),
+            (ActorType::System, None, By::System, true),
+            (ActorType::Nobody, None, By::Nobody, true),
+        ] {
+            let event = SecurityEvent::new(owner, record(kind, actor));
+            let told = [event.address.is_some(), event.agent.is_some(), event.session_id.is_some()];
+            assert_eq!((event.by, told), (by, [shown; 3]), "{kind:?}");
+        }
+    }
+}

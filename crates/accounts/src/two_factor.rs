@@ -1,0 +1,247 @@
+//! The rules of the second factor: which codes are good (TOTP, RFC 6238), how fast they may be guessed, and how recently
+//! somebody must have shown who they are to do what is sensitive.
+
+use std::{fmt, time::Duration};
+
+use clowder_core::{Error, Field, Fields, Input, Refusal, Result, Timestamp, input::string, text::Flaw};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Password, refusals::AUTHENTICATION_STALE};
+
+/// How long a code is shown (RFC 6238 §4.1), in seconds.
+pub const STEP: i64 = 30;
+/// How many steps a clock may be off, either way (RFC 6238 §5.2).
+pub const DRIFT: i64 = 1;
+/// How many recovery codes there are in a set.
+pub const RECOVERY_CODES: usize = 10;
+/// How many letters and digits a recovery code has, five bits each.
+pub const RECOVERY_LENGTH: usize = 10;
+
+/// The time steps whose codes are good now, but for those up to the last that was used: no code is taken twice.
+pub fn good_steps(now: Timestamp, last_used: i64) -> impl Iterator<Item = i64> {
+    let step = now.as_seconds().div_euclid(STEP);
+    (step - DRIFT..=step + DRIFT).filter(move |step| *step > last_used)
+}
+
+/// Failures that cost nothing, and the longest pause after more.
+const FREE: i64 = 3;
+const LONGEST: u64 = 300;
+/// Failures are forgotten this long after the last one.
+const MEMORY: Duration = Duration::from_secs(24 * 3600);
+
+/// How often codes were wrong lately, and when last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Guesses {
+    pub failures: i64,
+    pub failed_at: Option<Timestamp>,
+}
+
+impl Guesses {
+    /// One second's pause after the first failure that is not free, doubled with each, up to five minutes. Whoever is
+    /// here knows the password, so this holds up nobody but its owner and its thief; in a day it leaves about 300
+    /// guesses, of which one in 3,000 days is right.
+    pub fn may_try(self, now: Timestamp) -> Result<()> {
+        let (Some(failed_at), over @ 0..) = (self.failed_at, self.failures - FREE) else { return Ok(()) };
+        if now.since(failed_at) >= MEMORY {
+            return Ok(());
+        }
+        let pause = (1_u64 << over.clamp(0, 20)).min(LONGEST);
+        let left = failed_at.plus(Duration::from_secs(pause)).since(now);
+        if left.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: left }) }
+    }
+
+    /// The count after one more failure.
+    pub fn failed(self, now: Timestamp) -> Self {
+        let forgotten = self.failed_at.is_none_or(|failed_at| now.since(failed_at) >= MEMORY);
+        let before = if forgotten { 0 } else { self.failures };
+        Self { failures: before.saturating_add(1), failed_at: Some(now) }
+    }
+}
+
+/// How long ago a session may have shown who it is, for what is sensitive.
+pub const RECENT: Duration = Duration::from_secs(600);
+
+/// Whether a session may do what is sensitive.
+pub fn may_proceed(now: Timestamp, authenticated_at: Timestamp) -> Result<(), Refusal> {
+    if now.since(authenticated_at) < RECENT { Ok(()) } else { Err(AUTHENTICATION_STALE) }
+}
+
+/// A code as it was typed: of an authenticator, or one for recovery. Blanks, hyphens and case do not count.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Otp(String);
+
+impl Otp {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Otp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Otp(…)")
+    }
+}
+
+impl Field for Otp {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let typed = string(value)?;
+        if typed.len() > 64 {
+            return Err(Flaw::new("too_long", "must have at most 64 characters"));
+        }
+        let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        if plain.is_empty() {
+            return Err(Flaw::new("required", "must not be empty"));
+        }
+        Ok(Self(plain.to_lowercase()))
+    }
+}
+
+/// `{otp}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"otp": "287082"}))]
+pub struct Enabling {
+    #[schema(value_type = String, max_length = 64)]
+    pub otp: Otp,
+}
+
+impl Input for Enabling {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("otp").map(|otp| Self { otp })
+    }
+}
+
+/// `{password, otp}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"password": "correct horse battery", "otp": "287082"}))]
+pub struct Disabling {
+    #[schema(value_type = String, format = "password", max_length = 256)]
+    pub password: Password,
+    /// Of the authenticator, or a recovery code.
+    #[schema(value_type = String, max_length = 64)]
+    pub otp: Otp,
+}
+
+impl Input for Disabling {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (password, otp) = (fields.required("password"), fields.required("otp"));
+        Some(Self { password: password?, otp: otp? })
+    }
+}
+
+/// `{password, otp?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"password": "correct horse battery", "otp": "287082"}))]
+pub struct Reauthentication {
+    #[schema(value_type = String, format = "password", max_length = 256)]
+    pub password: Password,
+    /// Needed by accounts with two factors.
+    #[schema(value_type = Option<String>, max_length = 64)]
+    pub otp: Option<Otp>,
+}
+
+impl Input for Reauthentication {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (password, otp) = (fields.required("password"), fields.optional("otp"));
+        Some(Self { password: password?, otp: otp? })
+    }
+}
+
+/// What an authenticator needs to know.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Enrolment {
+    /// Base32 (RFC 4648), to be typed in by hand.
+    #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
+    pub secret: String,
+    #[schema(example = "otpauth://totp/Clowder:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Clowder")]
+    pub otpauth_url: String,
+    /// The same as a picture, to be scanned: an SVG document.
+    pub qr_svg: String,
+}
+
+/// Codes that each stand in for the authenticator once. They are shown here and never again.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RecoveryCodes {
+    #[schema(example = json!(["k3v9d-2m7qx"]))]
+    pub recovery_codes: Vec<String>,
+}
+
+impl fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Enrolment(…)")
+    }
+}
+
+impl fmt::Debug for RecoveryCodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoveryCodes(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn good_steps_table() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        for (now, last_used, good) in [
+            (3000, 0, &[99, 100, 101][..]),
+            (3029, 0, &[99, 100, 101]),
+            (3030, 0, &[100, 101, 102]),
+            (3000, 98, &[99, 100, 101]),
+            (3000, 100, &[101]),
+            (3000, 101, &[]),
+        ] {
+            assert_eq!(good_steps(at(now), last_used).collect::<Vec<_>>(), good, "{now} {last_used}");
+        }
+    }
+
+    #[test]
+    fn may_try_table() {
+        let now = Timestamp::from_micros(1_000_000_000_000);
+        for (failures, ago, wait) in [
+            (0, 0, 0),
+            (2, 0, 0),
+            (3, 0, 1),
+            (3, 1, 0),
+            (6, 0, 8),
+            (6, 5, 3),
+            (11, 0, 256),
+            (12, 0, 300),
+            (i64::MAX, 0, 300),
+            (i64::MAX, 300, 0),
+            (100, 24 * 3600, 0),
+        ] {
+            let guesses = Guesses { failures, failed_at: Some(now.minus(Duration::from_secs(ago))) };
+            let waits = match guesses.may_try(now) {
+                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                verdict => verdict.map(|()| 0).unwrap(),
+            };
+            assert_eq!(waits, wait, "{failures} failures, the last {ago} s ago");
+        }
+        let old = Guesses { failures: 9, failed_at: Some(now.minus(MEMORY)) };
+        assert_eq!((old.failed(now).failures, old.failed(now).failed(now).failures), (1, 2));
+    }
+
+    #[test]
+    fn may_proceed_table() {
+        let now = Timestamp::from_micros(1_000_000_000_000);
+        for (ago, verdict) in [(0, Ok(())), (599, Ok(())), (600, Err(AUTHENTICATION_STALE))] {
+            assert_eq!(may_proceed(now, now.minus(Duration::from_secs(ago))), verdict, "{ago}");
+        }
+    }
+
+    #[test]
+    fn codes_are_read_as_people_type_them() {
+        let read = |typed: &str| Otp::parse(json!(typed)).map(|otp| otp.0).map_err(|flaw| flaw.code);
+        assert_eq!(read("123 456"), Ok("123456".to_owned()));
+        assert_eq!(read(" K3V9D-2M7QX "), Ok("k3v9d2m7qx".to_owned()));
+        assert_eq!(read(" - "), Err("required"));
+        assert_eq!(read(&"1".repeat(65)), Err("too_long"));
+        assert!(Otp::parse(json!(123_456)).is_err());
+        assert_eq!(format!("{:?}", Otp::parse(json!("123456"))), "Ok(Otp(…))");
+    }
+}

@@ -1,0 +1,167 @@
+//! The audit log: a chain of sealed entries. [`record`] belongs into every write that somebody may have to answer for.
+
+mod chain;
+mod read;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    AuditFilter, AuditLog, AuditRecord, SecurityEvent,
+    audit::{Chained, Walked},
+};
+use clowder_core::{Ctx, Error, Id, Page, PageRequest, Result, UserId, Word, audit::Entry};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Binary},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing::instrument;
+
+use super::{
+    Repo,
+    db::{Db, Tx},
+    dialect::Backend,
+    user_keys,
+};
+use crate::{
+    rows::{Acting, AuditRow},
+    schema::audit,
+    seal::{self, Place, Sealed, UserKey},
+    statement::statement,
+};
+
+/// Writes down who does what in this transaction. It takes the end of the chain and holds it until the commit, so it
+/// comes late in a write, and always before `journal::append`: two writes that took these in different orders would
+/// wait for each other for ever.
+pub fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<()> {
+    record_all(tx, ctx, std::slice::from_ref(entry))
+}
+
+/// Like [`record`], for several entries in this order.
+pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    if !tx.recorded.is_empty() {
+        return Err(Error::internal("audit::record must come before journal::append"));
+    }
+    let mut rows = entries.iter().map(|entry| sealed(tx, ctx, entry)).collect::<Result<Vec<_>>>()?;
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let (end, mut previous): (i64, Vec<u8>) = statement::<(BigInt, Binary), Backend>(
+        "UPDATE audit_head SET position = position + ? WHERE single = 1 RETURNING position, hash",
+    )
+    .bind::<BigInt, _>(count)
+    .get_result(tx.conn)?;
+    for (position, row) in (end - count + 1..).zip(&mut rows) {
+        row.position = position;
+        row.previous = previous;
+        row.hash = chain::hash(row);
+        diesel::insert_into(audit::table).values(&*row).execute(tx.conn)?;
+        previous = row.hash.clone();
+    }
+    statement::<(), Backend>("UPDATE audit_head SET hash = ? WHERE single = 1")
+        .bind::<Binary, _>(previous)
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Writes down what has no other write, such as an attempt that was refused.
+pub async fn refused(db: &Db, ctx: &Ctx, entry: Entry) -> Result<()> {
+    let ctx = ctx.clone();
+    db.write(move |tx| record(tx, &ctx, &entry)).await
+}
+
+/// What an action changed, as it is sealed.
+#[derive(Default, Serialize, Deserialize)]
+struct Detail {
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// The row of an entry but for its place in the chain. Where it came from is sealed with the key of whoever acted, what
+/// it changed with the key of whom it concerns.
+fn sealed(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
+    let id = Id::new(ctx.now);
+    let subject = entry.subject(ctx);
+    let acting = Acting::of(entry.by.unwrap_or(ctx.actor));
+    let address = ctx.origin.address.map(|address| address.to_string());
+    let (mut origin, mut detail) = (None, None);
+    if address.is_some() || ctx.origin.agent.is_some() {
+        origin = Some(user_keys::of(tx, ctx, acting.user.or(subject).unwrap_or(user_keys::NOBODY))?);
+    }
+    if entry.before.is_some() || entry.after.is_some() {
+        detail = Some(user_keys::of(tx, ctx, subject.unwrap_or(user_keys::NOBODY))?);
+    }
+    let seal = |key: &Option<UserKey>, column, text: Option<&[u8]>| -> Result<Option<Sealed>> {
+        let Some((key, text)) = key.as_ref().zip(text) else { return Ok(None) };
+        key.seal(Place::new(column, id), text).map(Some)
+    };
+    let text = serde_json::to_vec(&Detail { before: entry.before.clone(), after: entry.after.clone() })?;
+    Ok(AuditRow {
+        position: 0,
+        id,
+        at: ctx.now,
+        actor_type: acting.kind.as_str().to_owned(),
+        actor_id: acting.id,
+        session_id: acting.session,
+        subject_id: subject,
+        action: entry.action.to_owned(),
+        target_type: entry.target.map(|target| target.kind.to_owned()),
+        target_id: entry.target.map(|target| Id::from_uuid(target.id)),
+        address: seal(&origin, seal::AUDIT_ADDRESS, address.as_deref().map(str::as_bytes))?,
+        agent: seal(&origin, seal::AUDIT_AGENT, ctx.origin.agent.as_deref().map(str::as_bytes))?,
+        request_id: ctx.request_id.to_string(),
+        detail: seal(&detail, seal::AUDIT_DETAIL, Some(&text))?,
+        previous: Vec::new(),
+        hash: Vec::new(),
+    })
+}
+
+#[async_trait]
+impl AuditLog for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn record(&self, ctx: &Ctx, entry: Entry) -> Result<()> {
+        refused(&self.db, ctx, entry).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn records(&self, _ctx: &Ctx, filter: AuditFilter, page: PageRequest) -> Result<Page<AuditRecord>> {
+        let ring = self.db.ring();
+        self.db.read(move |conn| read::page(conn, &ring, &filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn begin_export(&self, ctx: &Ctx, filter: &AuditFilter) -> Result<i64> {
+        let entry = Entry::new("audit.exported").after(serde_json::to_value(filter)?);
+        let ctx = ctx.clone();
+        self.db
+            .write(move |tx| {
+                record(tx, &ctx, &entry)?;
+                read::end(tx.conn)
+            })
+            .await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn export(&self, filter: &AuditFilter, after: i64, until: i64, limit: u32) -> Result<Vec<AuditRecord>> {
+        let (ring, filter) = (self.db.ring(), filter.clone());
+        self.db.read(move |conn| read::piece(conn, &ring, &filter, after, until, limit)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn security(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<SecurityEvent>> {
+        let (ring, user): (_, UserId) = (self.db.ring(), ctx.user()?);
+        self.db.read(move |conn| read::timeline(conn, &ring, user, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn head(&self) -> Result<Chained> {
+        self.db.read(chain::head).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn verify(&self, from: Chained, until: &Chained) -> Result<Walked> {
+        let until = until.clone();
+        self.db.read(move |conn| chain::walk(conn, from, &until)).await
+    }
+}

@@ -1,0 +1,81 @@
+//! The chain: each entry holds the hash of the one before, so that none can be changed, removed or put in between.
+
+use clowder_accounts::audit::{Chained, Walked};
+use clowder_core::Result;
+use diesel::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::super::dialect::Conn;
+use crate::{
+    rows::AuditRow,
+    schema::{audit, audit_head},
+};
+
+/// How many entries are checked at a time.
+const PIECE: i64 = 1_000;
+
+/// SHA-256 over the stored columns in their order, ciphertexts as they are. Each is preceded by its length in 8 octets
+/// (big endian); one that is absent has the length 2^64 - 1. Numbers are 8 octets (big endian), times microseconds
+/// since 1970, ids their 16 octets.
+pub fn hash(row: &AuditRow) -> Vec<u8> {
+    let uuid = |id: Option<uuid::Uuid>| id.map(|id| id.as_bytes().to_vec());
+    let sealed = |value: &Option<crate::seal::Sealed>| value.as_ref().map(|value| value.as_bytes().to_vec());
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    let parts = [
+        text("clowder audit 1"),
+        Some(row.previous.clone()),
+        Some(row.position.to_be_bytes().to_vec()),
+        uuid(Some(row.id.uuid())),
+        Some(row.at.as_micros().to_be_bytes().to_vec()),
+        text(&row.actor_type),
+        uuid(row.actor_id.map(|id| id.uuid())),
+        uuid(row.session_id.map(|id| id.uuid())),
+        uuid(row.subject_id.map(|id| id.uuid())),
+        text(&row.action),
+        row.target_type.as_deref().and_then(text),
+        uuid(row.target_id.map(|id| id.uuid())),
+        sealed(&row.address),
+        sealed(&row.agent),
+        text(&row.request_id),
+        sealed(&row.detail),
+    ];
+    let mut sha = Sha256::new();
+    for part in &parts {
+        let length = part.as_ref().map_or(u64::MAX, |part| part.len() as u64);
+        sha.update(length.to_be_bytes());
+        sha.update(part.as_deref().unwrap_or_default());
+    }
+    sha.finalize().to_vec()
+}
+
+/// Where the chain ends.
+pub fn head(conn: &mut Conn) -> Result<Chained> {
+    let (position, hash) = audit_head::table.select((audit_head::position, audit_head::hash)).first(conn)?;
+    Ok(Chained { position, hash })
+}
+
+/// Checks the entries after `from`, a piece at a time, as far as `until`.
+pub fn walk(conn: &mut Conn, from: Chained, until: &Chained) -> Result<Walked> {
+    let rows: Vec<AuditRow> = audit::table
+        .filter(audit::position.gt(from.position).and(audit::position.le(until.position)))
+        .order(audit::position)
+        .limit(PIECE)
+        .select(AuditRow::as_select())
+        .load(conn)?;
+    let mut link = from;
+    for row in &rows {
+        // What follows a gap is not what is broken: the entry that is missing is.
+        let position = link.position + 1;
+        if row.position != position || row.previous != link.hash || row.hash != hash(row) {
+            return Ok(Walked::Broken { position });
+        }
+        link = Chained { position, hash: row.hash.clone() };
+    }
+    Ok(match (rows.is_empty(), link.position == until.position) {
+        (_, true) if link.hash == until.hash => Walked::Whole,
+        // The head says that there was another entry here.
+        (_, true) => Walked::Broken { position: link.position.max(1) },
+        (true, false) => Walked::Broken { position: link.position + 1 },
+        (false, false) => Walked::Further(link),
+    })
+}

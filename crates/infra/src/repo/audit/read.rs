@@ -1,0 +1,136 @@
+//! Reading the audit log: pages for administrators, pieces for an export, the timeline of one user.
+
+use std::collections::HashMap;
+
+use clowder_accounts::{
+    AuditFilter, AuditRecord, SecurityEvent,
+    audit::{ActorFilter, ActorType, AuditActor, AuditTarget},
+};
+use clowder_core::{Error, Id, Page, PageRequest, Result, UserId, Word};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        dialect::{Backend, Conn},
+        user_keys,
+    },
+    Detail,
+};
+use crate::{
+    keys::hex,
+    rows::AuditRow,
+    schema::{audit, audit_head},
+    seal::{self, Column, KeyRing, Place, Sealed, SealedBy, UserKey},
+};
+
+type Query = audit::BoxedQuery<'static, Backend>;
+
+/// The newest first.
+pub fn page(conn: &mut Conn, ring: &KeyRing, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditRecord>> {
+    let query = before(filtered(filter), page)?;
+    let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
+    let rows = Page::cut(rows, page, |row| row.position.to_string());
+    Ok(Page { items: opened(conn, ring, rows.items)?, next_cursor: rows.next_cursor })
+}
+
+/// The oldest first.
+pub fn piece(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    filter: &AuditFilter,
+    after: i64,
+    until: i64,
+    limit: u32,
+) -> Result<Vec<AuditRecord>> {
+    let query = filtered(filter).filter(audit::position.gt(after).and(audit::position.le(until)));
+    let rows: Vec<AuditRow> =
+        query.order(audit::position).limit(limit.into()).select(AuditRow::as_select()).load(conn)?;
+    opened(conn, ring, rows)
+}
+
+pub fn end(conn: &mut Conn) -> Result<i64> {
+    Ok(audit_head::table.select(audit_head::position).first(conn)?)
+}
+
+/// What concerns one account, as its owner sees it: where others acted from is not theirs to know.
+pub fn timeline(conn: &mut Conn, ring: &KeyRing, user: UserId, page: &PageRequest) -> Result<Page<SecurityEvent>> {
+    let query = before(audit::table.filter(audit::subject_id.eq(user)).into_boxed(), page)?;
+    let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
+    let rows = Page::cut(rows, page, |row| row.position.to_string());
+    let records = opened(conn, ring, rows.items)?;
+    let items = records.into_iter().map(|record| SecurityEvent::new(user, record)).collect();
+    Ok(Page { items, next_cursor: rows.next_cursor })
+}
+
+fn before(query: Query, page: &PageRequest) -> Result<Query> {
+    let query = query.order(audit::position.desc()).limit(page.fetch());
+    let Some(cursor) = &page.cursor else { return Ok(query) };
+    let position: i64 = cursor.parse().map_err(|_| Error::field("?cursor", "cursor", "is not one of ours"))?;
+    Ok(query.filter(audit::position.lt(position)))
+}
+
+fn filtered(filter: &AuditFilter) -> Query {
+    let mut query = audit::table.into_boxed();
+    match filter.actor {
+        Some(ActorFilter::Type(kind)) => query = query.filter(audit::actor_type.eq(kind.as_str())),
+        Some(ActorFilter::Id(id)) => query = query.filter(audit::actor_id.eq(Id::<()>::from_uuid(id))),
+        None => {}
+    }
+    if let Some(action) = &filter.action {
+        query = match action.strip_suffix('*') {
+            // Actions are letters, dots and underscores; the last means something to LIKE.
+            Some(family) => query.filter(audit::action.like(format!("{}%", family.replace('_', "\\_"))).escape('\\')),
+            None => query.filter(audit::action.eq(action.clone())),
+        };
+    }
+    if let Some(target) = &filter.target {
+        query = query.filter(audit::target_id.eq(Id::<()>::from_uuid(target.id)));
+        if let Some(kind) = &target.kind {
+            query = query.filter(audit::target_type.eq(kind.clone()));
+        }
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(audit::at.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(audit::at.lt(to));
+    }
+    query
+}
+
+/// The rows as records, as far as the keys that sealed them are still there.
+fn opened(conn: &mut Conn, ring: &KeyRing, rows: Vec<AuditRow>) -> Result<Vec<AuditRecord>> {
+    let values = rows.iter().flat_map(|row| [&row.address, &row.agent, &row.detail]).flatten();
+    let keys = user_keys::for_values(conn, ring, values)?;
+    rows.into_iter().map(|row| record(row, &keys)).collect()
+}
+
+fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
+    let open = |column: Column, value: &Option<Sealed>| -> Result<Option<String>> {
+        let Some(value) = value else { return Ok(None) };
+        let SealedBy::User(id) = value.by()? else { return Err(Error::internal("an audit entry under the key ring")) };
+        // The key was shredded, and with it what it sealed.
+        let Some(key) = keys.get(&id) else { return Ok(None) };
+        let text = key.open(Place::new(column, row.id), value)?;
+        String::from_utf8(text).map(Some).map_err(|_| Error::internal("an audit entry that is no text"))
+    };
+    let detail = open(seal::AUDIT_DETAIL, &row.detail)?.map(|text| serde_json::from_str(&text)).transpose()?;
+    let Detail { before, after } = detail.unwrap_or_default();
+    Ok(AuditRecord {
+        address: open(seal::AUDIT_ADDRESS, &row.address)?,
+        agent: open(seal::AUDIT_AGENT, &row.agent)?,
+        before,
+        after,
+        position: row.position,
+        id: row.id,
+        at: row.at,
+        actor: AuditActor { kind: ActorType::parse_word(&row.actor_type)?, id: row.actor_id.map(|id| id.uuid()) },
+        session_id: row.session_id,
+        subject_id: row.subject_id,
+        action: row.action,
+        target: row.target_type.zip(row.target_id).map(|(kind, id)| AuditTarget { kind, id: id.uuid() }),
+        request_id: row.request_id,
+        hash: hex(&row.hash),
+    })
+}

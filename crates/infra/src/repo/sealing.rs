@@ -1,0 +1,130 @@
+//! Sealing anew under the active key, and counting what stands under which. Both know columns by the registry alone.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use clowder_core::{
+    Id, Result, UserId,
+    sql::{Seal, Uid},
+};
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Nullable},
+};
+use uuid::Uuid;
+
+use super::{Repo, dialect::Conn, user_keys};
+use crate::seal::{Column, Held, KeyRing, Piece, Place, Sealed, SealedBy, Sealing, Under};
+
+/// How many values are looked at in one transaction: a few milliseconds' work, so that others get their turn.
+const PIECE: i64 = 200;
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = Uid)]
+    id: Id<()>,
+    #[diesel(sql_type = Nullable<Seal>)]
+    value: Option<Sealed>,
+}
+
+#[async_trait]
+impl Sealing for Repo {
+    async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<Piece> {
+        if column.under == Under::UserKey {
+            return Ok(Piece::default());
+        }
+        // Looking takes no lock; most pieces of a second run have nothing to write.
+        let values = self.db.read(move |conn| values(conn, column, after)).await?;
+        let (seen, last) = (values.len(), values.last().map(|value| value.id.uuid()));
+        let next = last.filter(|_| seen as i64 == PIECE);
+        let (mut anew, mut faults) = (Vec::new(), Vec::new());
+        for Value { id: row, value } in values {
+            let Some(old) = value else { continue };
+            match self.parts.ring.reseal(Place::new(*column, row), &old) {
+                Ok(Some(new)) => anew.push((row, old, new)),
+                Ok(None) => {}
+                Err(error) => faults.push(error.to_string()),
+            }
+        }
+        let resealed = match anew.is_empty() {
+            true => 0,
+            false => self.db.write(move |tx| replace(tx.conn, column, anew)).await?,
+        };
+        Ok(Piece { seen, resealed, faults, next })
+    }
+
+    async fn held(&self, column: &'static Column) -> Result<Vec<Held>> {
+        let mut counted = BTreeMap::<Option<String>, (u64, u64)>::new();
+        let mut after = None;
+        loop {
+            let ring = self.db.ring();
+            let piece = self.db.read(move |conn| count(conn, &ring, column, after)).await?;
+            for (key, lost) in piece.found {
+                let (all, bad) = counted.entry(key).or_default();
+                *all += 1;
+                *bad += u64::from(lost);
+            }
+            after = piece.next;
+            if after.is_none() {
+                return Ok(counted.into_iter().map(|(key, (count, lost))| Held { key, count, lost }).collect());
+            }
+        }
+    }
+
+    async fn shred(&self, user: UserId) -> Result<bool> {
+        self.db.write(move |tx| user_keys::shred(tx, user)).await
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.parts.ring.ids().map(str::to_owned).collect()
+    }
+}
+
+/// The next values of a column in the order of their rows.
+fn values(conn: &mut Conn, Column { table, column, row, .. }: &Column, after: Option<Uuid>) -> Result<Vec<Value>> {
+    let select = format!("SELECT {row} AS id, {column} AS value FROM {table}");
+    Ok(match after {
+        Some(after) => sql_query(format!("{select} WHERE {row} > $1 ORDER BY {row} LIMIT $2"))
+            .bind::<Uid, _>(Id::<()>::from_uuid(after))
+            .bind::<BigInt, _>(PIECE)
+            .load(conn)?,
+        None => sql_query(format!("{select} ORDER BY {row} LIMIT $1")).bind::<BigInt, _>(PIECE).load(conn)?,
+    })
+}
+
+/// Puts new values in the place of those that were seen, where they still stand.
+fn replace(conn: &mut Conn, c: &Column, anew: Vec<(Id<()>, Sealed, Sealed)>) -> Result<usize> {
+    let update = format!("UPDATE {} SET {} = $1 WHERE {} = $2 AND {} = $3", c.table, c.column, c.row, c.column);
+    let mut replaced = 0;
+    for (row, old, new) in anew {
+        replaced += sql_query(&update).bind::<Seal, _>(new).bind::<Uid, _>(row).bind::<Seal, _>(old).execute(conn)?;
+    }
+    Ok(replaced)
+}
+
+struct Counted {
+    /// The key that each value names, and whether it does not open.
+    found: Vec<(Option<String>, bool)>,
+    next: Option<Uuid>,
+}
+
+fn count(conn: &mut Conn, ring: &KeyRing, column: &Column, after: Option<Uuid>) -> Result<Counted> {
+    let values = values(conn, column, after)?;
+    let next = values.last().map(|value| value.id.uuid()).filter(|_| values.len() as i64 == PIECE);
+    let sealed: Vec<_> = values.iter().filter_map(|value| Some((value.id, value.value.as_ref()?))).collect();
+    // A key that does not open is told of where it lies itself.
+    let users = user_keys::for_values(conn, ring, sealed.iter().map(|(_, value)| *value)).unwrap_or_default();
+    let found = sealed
+        .into_iter()
+        .map(|(row, value)| {
+            let place = Place::new(*column, row);
+            Ok(match value.by()? {
+                SealedBy::Ring(id) => (Some(id.to_owned()), ring.open(place, value).is_err()),
+                // Without its key it was shredded, which is as it should be.
+                SealedBy::User(id) => (None, users.get(&id).is_some_and(|key| key.open(place, value).is_err())),
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Counted { found, next })
+}

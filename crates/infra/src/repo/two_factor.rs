@@ -1,0 +1,260 @@
+//! The second factor over the database. Whoever checks a code holds the user's row, so that no code is taken twice.
+
+mod codes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Change, TwoFactor,
+    refusals::{OTP_INVALID, OTP_REQUIRED, OTP_WRONG, TWO_FACTOR_OFF, TWO_FACTOR_ON},
+    two_factor::{
+        Disabling, Enabling, Enrolment, Guesses, Otp, Reauthentication, RecoveryCodes, good_steps, may_proceed,
+    },
+};
+use clowder_core::{
+    Ctx, Error, Refusal, Result, Timestamp, UserId,
+    audit::{Entry, Target},
+};
+use diesel::prelude::*;
+use serde_json::json;
+use tracing::instrument;
+
+use super::{
+    Repo, audit,
+    db::Tx,
+    dialect::{self, Conn},
+    journal, user_keys,
+};
+use crate::{
+    keys::Keys,
+    rows::{TwoFactorRow, UserRow},
+    schema::{recovery_codes, sessions, two_factor, users},
+    seal::{self, Place},
+    totp,
+};
+
+/// What came of a code. A refusal comes with a write, so it is an outcome and not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    Right,
+    Refused(Refusal),
+}
+
+/// The second step of signing in, after the password was right: nothing for those who have one factor only. What it
+/// refuses is written down in this transaction, which must be committed nevertheless.
+pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Option<&Otp>) -> Result<Checked> {
+    let enabled = |factor: &TwoFactorRow| factor.enabled_at.is_some();
+    if find(tx.conn, user)?.filter(enabled).is_none() {
+        return Ok(Checked::Right);
+    }
+    let Some(otp) = otp else { return Ok(Checked::Refused(OTP_REQUIRED)) };
+    dialect::lock_user(tx.conn, user)?;
+    let Some(factor) = find(tx.conn, user)?.filter(enabled) else { return Ok(Checked::Right) };
+    check(tx, ctx, keys, &factor, otp, OTP_INVALID)
+}
+
+/// Refuses sessions that have not shown lately who they are. For everything that a stolen token must not do; to be
+/// called in the transaction that does it, or before.
+pub fn require_recent(conn: &mut Conn, ctx: &Ctx) -> Result<()> {
+    let session = sessions::table.find(ctx.session()?).select(sessions::authenticated_at);
+    let authenticated_at: Option<Timestamp> = session.first(conn).optional()?;
+    Ok(may_proceed(ctx.now, authenticated_at.unwrap_or(Timestamp::from_micros(0)))?)
+}
+
+fn find(conn: &mut Conn, user: UserId) -> Result<Option<TwoFactorRow>> {
+    Ok(two_factor::table.find(user).select(TwoFactorRow::as_select()).first(conn).optional()?)
+}
+
+/// Takes a code of the authenticator or one for recovery, once.
+fn check(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    keys: &Keys,
+    factor: &TwoFactorRow,
+    otp: &Otp,
+    refusal: Refusal,
+) -> Result<Checked> {
+    let guesses = Guesses { failures: factor.failures, failed_at: factor.failed_at };
+    guesses.may_try(ctx.now)?;
+    let user = factor.user_id;
+    let own = two_factor::table.find(user);
+    let secret = user_keys::find(tx.conn, &tx.house.ring, user)?
+        .ok_or_else(|| Error::internal("a second factor without its user's key"))?
+        .open(Place::new(seal::TOTP_SECRET, user), &factor.secret)?;
+    if let Some(step) = good_steps(ctx.now, factor.last_step).find(|step| totp::code(&secret, *step) == otp.expose()) {
+        let right = (
+            two_factor::last_step.eq(step),
+            two_factor::failures.eq(0_i64),
+            two_factor::failed_at.eq(None::<Timestamp>),
+        );
+        diesel::update(own).set(right).execute(tx.conn)?;
+        return Ok(Checked::Right);
+    }
+    if factor.enabled_at.is_some() && codes::take(tx.conn, ctx, keys, user, otp)? {
+        diesel::update(own)
+            .set((two_factor::failures.eq(0_i64), two_factor::failed_at.eq(None::<Timestamp>)))
+            .execute(tx.conn)?;
+        let used = Entry::new("recovery_code.used").on(Target::user(user));
+        let left = codes::left(tx.conn, user)?;
+        audit::record(tx, ctx, &used.after(json!({"left": left})))?;
+        return Ok(Checked::Right);
+    }
+    let Guesses { failures, failed_at } = guesses.failed(ctx.now);
+    diesel::update(own)
+        .set((two_factor::failures.eq(failures), two_factor::failed_at.eq(failed_at)))
+        .execute(tx.conn)?;
+    let refused = Entry::new("otp.refused").on(Target::user(user)).after(json!({"code": refusal.code}));
+    audit::record(tx, ctx, &refused)?;
+    Ok(Checked::Refused(refusal))
+}
+
+#[async_trait]
+impl TwoFactor for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn setup(&self, ctx: &Ctx) -> Result<Enrolment> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| setup(tx, &ctx)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn enable(&self, ctx: &Ctx, enabling: Enabling) -> Result<RecoveryCodes> {
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (own, codes) = settled(self.db.write(move |tx| enable(tx, &ctx, &keys, &enabling.otp)).await?)?;
+        self.parts.memory.profiles.keep(&own);
+        Ok(codes)
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn disable(&self, ctx: &Ctx, disabling: Disabling) -> Result<()> {
+        self.prove_password(ctx, &disabling.password).await?;
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let own = settled(self.db.write(move |tx| disable(tx, &ctx, &keys, &disabling.otp)).await?)?;
+        self.parts.memory.profiles.keep(&own);
+        Ok(())
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn renew_codes(&self, ctx: &Ctx) -> Result<RecoveryCodes> {
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        self.db
+            .write(move |tx| {
+                let user = ctx.user()?;
+                require_recent(tx.conn, &ctx)?;
+                dialect::lock_user(tx.conn, user)?;
+                let factor = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some());
+                factor.ok_or(TWO_FACTOR_OFF)?;
+                let codes = codes::renew(tx.conn, &keys, user)?;
+                audit::record(tx, &ctx, &Entry::new("recovery_codes.renewed").on(Target::user(user)))?;
+                Ok(codes)
+            })
+            .await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reauthenticate(&self, ctx: &Ctx, again: Reauthentication) -> Result<()> {
+        ctx.session()?;
+        self.prove_password(ctx, &again.password).await?;
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        settled(self.db.write(move |tx| reauthenticate(tx, &ctx, &keys, again.otp.as_ref())).await?)
+    }
+}
+
+/// What a transaction came to that may refuse and yet has something to commit.
+type Settled<T> = std::result::Result<T, Refusal>;
+
+fn settled<T>(settled: Settled<T>) -> Result<T> {
+    Ok(settled?)
+}
+
+fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Enrolment> {
+    let user = ctx.user()?;
+    require_recent(tx.conn, ctx)?;
+    dialect::lock_user(tx.conn, user)?;
+    let earlier = find(tx.conn, user)?;
+    if earlier.as_ref().is_some_and(|factor| factor.enabled_at.is_some()) {
+        return Err(TWO_FACTOR_ON.into());
+    }
+    let username: String = users::table.find(user).select(users::username).first(tx.conn)?;
+    let secret = totp::fresh_secret()?;
+    let sealed = user_keys::of(tx, ctx, user)?.seal(Place::new(seal::TOTP_SECRET, user), &secret)?;
+    // The failures stay: a new secret must not be a way to more guesses.
+    let guesses = earlier.map_or(Guesses::default(), |f| Guesses { failures: f.failures, failed_at: f.failed_at });
+    let row = TwoFactorRow {
+        user_id: user,
+        secret: sealed,
+        created_at: ctx.now,
+        enabled_at: None,
+        last_step: 0,
+        failures: guesses.failures,
+        failed_at: guesses.failed_at,
+    };
+    diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
+    diesel::insert_into(two_factor::table).values(&row).execute(tx.conn)?;
+    audit::record(tx, ctx, &Entry::new("two_factor.prepared").on(Target::user(user)))?;
+    totp::enrolment(&secret, &tx.house.letterhead.sender, &username)
+}
+
+fn enable(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    keys: &Keys,
+    otp: &Otp,
+) -> Result<Settled<(clowder_accounts::Own, RecoveryCodes)>> {
+    let user = ctx.user()?;
+    dialect::lock_user(tx.conn, user)?;
+    let factor = find(tx.conn, user)?.ok_or(TWO_FACTOR_OFF)?;
+    if factor.enabled_at.is_some() {
+        return Err(TWO_FACTOR_ON.into());
+    }
+    if let Checked::Refused(refusal) = check(tx, ctx, keys, &factor, otp, OTP_WRONG)? {
+        return Ok(Err(refusal));
+    }
+    diesel::update(two_factor::table.find(user)).set(two_factor::enabled_at.eq(ctx.now)).execute(tx.conn)?;
+    let codes = codes::renew(tx.conn, keys, user)?;
+    Ok(Ok((switch(tx, ctx, user, Some(ctx.now), "two_factor.enabled")?, codes)))
+}
+
+fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled<clowder_accounts::Own>> {
+    let user = ctx.user()?;
+    dialect::lock_user(tx.conn, user)?;
+    let factor = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()).ok_or(TWO_FACTOR_OFF)?;
+    if let Checked::Refused(refusal) = check(tx, ctx, keys, &factor, otp, OTP_WRONG)? {
+        return Ok(Err(refusal));
+    }
+    diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
+    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
+    Ok(Ok(switch(tx, ctx, user, None, "two_factor.disabled")?))
+}
+
+/// Notes in the profile whether there is a second factor, and tells whom it concerns.
+fn switch(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    user: UserId,
+    at: Option<Timestamp>,
+    action: &'static str,
+) -> Result<clowder_accounts::Own> {
+    let row: UserRow = diesel::update(users::table.find(user))
+        .set((users::two_factor_at.eq(at), users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)?;
+    let own = row.own()?;
+    audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
+    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    Ok(own)
+}
+
+fn reauthenticate(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: Option<&Otp>) -> Result<Settled<()>> {
+    let (user, session) = (ctx.user()?, ctx.session()?);
+    dialect::lock_user(tx.conn, user)?;
+    if let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) {
+        let otp = otp.ok_or_else(|| Error::field("/otp", "required", "is required: the account has two factors"))?;
+        if let Checked::Refused(refusal) = check(tx, ctx, keys, &factor, otp, OTP_WRONG)? {
+            return Ok(Err(refusal));
+        }
+    }
+    diesel::update(sessions::table.find(session)).set(sessions::authenticated_at.eq(ctx.now)).execute(tx.conn)?;
+    audit::record(tx, ctx, &Entry::new("session.reauthenticated").on(Target::session(session)))?;
+    Ok(Ok(()))
+}

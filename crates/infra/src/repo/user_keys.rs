@@ -1,0 +1,74 @@
+//! The data keys of users: made when first needed, looked up to read, thrown away to shred.
+
+use std::collections::HashMap;
+
+use clowder_core::{Ctx, Error, Id, Result, UserId};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::{db::Tx, dialect::Conn};
+use crate::{
+    schema::user_keys,
+    seal::{KeyRing, Sealed, SealedBy, UserKey},
+};
+
+type Row = (UserId, Id<UserKey>, Sealed);
+
+/// Whose key seals what concerns nobody that we know.
+pub const NOBODY: UserId = Id::from_uuid(Uuid::nil());
+
+/// The key of a user, made if there is none.
+pub fn of(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId) -> Result<UserKey> {
+    if let Some(key) = find(tx.conn, &tx.house.ring, owner)? {
+        return Ok(key);
+    }
+    let id = Id::<UserKey>::new(ctx.now);
+    let (key, sealed) = tx.house.ring.user_key(owner, id.uuid())?;
+    let row = (
+        user_keys::user_id.eq(owner),
+        user_keys::id.eq(id),
+        user_keys::key.eq(sealed),
+        user_keys::created_at.eq(ctx.now),
+    );
+    if diesel::insert_into(user_keys::table).values(row).on_conflict_do_nothing().execute(tx.conn)? == 1 {
+        return Ok(key);
+    }
+    // Somebody else made it at the same time.
+    find(tx.conn, &tx.house.ring, owner)?.ok_or_else(|| Error::internal("a user key came and went"))
+}
+
+/// The key of a user, if there is one (still).
+pub fn find(conn: &mut Conn, ring: &KeyRing, owner: UserId) -> Result<Option<UserKey>> {
+    let row: Option<(Id<UserKey>, Sealed)> =
+        user_keys::table.find(owner).select((user_keys::id, user_keys::key)).first(conn).optional()?;
+    row.map(|(id, sealed)| ring.open_user_key(owner, id.uuid(), &sealed)).transpose()
+}
+
+/// The keys that these values name, as far as there still are such, by their ids.
+pub fn for_values<'v>(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    values: impl Iterator<Item = &'v Sealed>,
+) -> Result<HashMap<Uuid, UserKey>> {
+    let mut ids = Vec::new();
+    for value in values {
+        if let SealedBy::User(id) = value.by()? {
+            ids.push(Id::<UserKey>::from_uuid(id));
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let rows: Vec<Row> = user_keys::table
+        .filter(user_keys::id.eq_any(ids))
+        .select((user_keys::user_id, user_keys::id, user_keys::key))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(owner, id, sealed)| Ok((id.uuid(), ring.open_user_key(owner, id.uuid(), &sealed)?)))
+        .collect()
+}
+
+/// Shreds what is sealed with a user's key, wherever it lies, also in backups of the tables that hold it: without the
+/// key nobody can read it again. Answers whether there was a key. The chain of the audit log stays valid.
+pub fn shred(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
+    Ok(diesel::delete(user_keys::table.find(user)).execute(tx.conn)? > 0)
+}

@@ -1,0 +1,232 @@
+//! The promises of the audit log: gap-free, append-only, chained, and told to the right people.
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    AuditFilter, Login, ProfilePatch, RefreshToken,
+    audit::{ActorFilter, ActorType, AuditRecord, Chained, TargetFilter, Walked},
+};
+use clowder_core::{Actor, Ctx, Id, Input, PageRequest, UserId, audit::Entry};
+use clowder_infra::Store;
+use serde_json::json;
+
+use crate::world::{World, code, on_both};
+
+/// Walks the chain; the first broken position.
+pub async fn broken(store: &Store) -> Option<i64> {
+    let (mut from, until) = (Chained::start(), store.audit.head().await.unwrap());
+    loop {
+        match store.audit.verify(from, &until).await.unwrap() {
+            Walked::Further(link) => from = link,
+            Walked::Whole => return None,
+            Walked::Broken { position } => return Some(position),
+        }
+    }
+}
+
+pub async fn whole(store: &Store) {
+    assert_eq!(broken(store).await, None);
+}
+
+async fn all(store: &Store, filter: AuditFilter) -> Vec<AuditRecord> {
+    store.audit.export(&filter, 0, i64::MAX, 100_000).await.unwrap()
+}
+
+async fn actions(store: &Store) -> Vec<String> {
+    all(store, AuditFilter::default()).await.into_iter().map(|record| record.action).collect()
+}
+
+fn login(name: &str, password: &str) -> Login {
+    Login::from_json(json!({"username": name, "password": password})).unwrap()
+}
+
+on_both! {
+    async fn what_happens_to_accounts_is_written_down(world: World) {
+        let accounts = &world.store.accounts;
+        let ada = world.register("ada").await;
+        assert_eq!(actions(&world.store).await, ["user.registered", "session.opened"]);
+        assert_eq!(code(accounts.login(&world.nobody(), login("ada", "wrong horse")).await), "credentials.invalid");
+        assert_eq!(code(accounts.login(&world.nobody(), login("eve", "wrong horse")).await), "credentials.invalid");
+        let second = accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
+        let patch = ProfilePatch::from_json(json!({"bio": "counts"})).unwrap();
+        accounts.edit_me(&world.by(&ada.access), None, patch).await.unwrap();
+        let token = |refresh: &str| RefreshToken::new(refresh.to_owned());
+        accounts.refresh(&world.nobody(), token(&second.refresh)).await.unwrap();
+        world.wait(Duration::from_secs(60));
+        assert_eq!(code(accounts.refresh(&world.nobody(), token(&second.refresh)).await), "token.reused");
+        accounts.logout(&world.by(&ada.access)).await.unwrap();
+
+        let log = all(&world.store, AuditFilter::default()).await;
+        let told: Vec<_> = log.iter().map(|r| (r.position, r.action.as_str(), r.actor.kind, r.subject_id == Some(ada.user.id))).collect();
+        use ActorType::*;
+        assert_eq!(told, [
+            (1, "user.registered", Nobody, true),
+            (2, "session.opened", User, true),
+            (3, "session.refused", Nobody, true),
+            (4, "session.refused", Nobody, false),
+            (5, "session.opened", User, true),
+            (6, "profile.changed", User, true),
+            (7, "token.reused", Nobody, true),
+            (8, "session.ended", System, true),
+            (9, "session.ended", User, true),
+        ]);
+        assert_eq!(log[2].target.as_ref().map(|target| target.kind.as_str()), Some("user"));
+        assert_eq!(log[5].before, Some(json!({"bio": null, "version": 1})));
+        assert_eq!(log[5].after, Some(json!({"bio": "counts", "version": 2})));
+        assert_eq!(log[5].session_id, log[1].session_id);
+        assert!(log.iter().all(|record| record.request_id == "test"));
+        whole(&world.store).await;
+    }
+
+    async fn a_write_that_fails_leaves_no_trace(world: World) {
+        let ada = world.register("ada").await;
+        let patch = || ProfilePatch::from_json(json!({"bio": "counts"})).unwrap();
+        assert_eq!(code(world.store.accounts.edit_me(&world.by(&ada.access), Some(7), patch()).await), "user.stale");
+        assert_eq!(actions(&world.store).await.len(), 2);
+        let other = world.another_node().await;
+        other.accounts.edit_me(&world.by(&ada.access), Some(1), patch()).await.unwrap();
+        assert_eq!(actions(&world.store).await.len(), 3, "and positions have no gap");
+        whole(&world.store).await;
+    }
+
+    async fn writers_at_once_make_one_chain(world: World) {
+        let other = world.another_node().await;
+        let writers = (0..40).map(|number| {
+            let store = if number % 2 == 0 { world.store.clone() } else { other.clone() };
+            let ctx = Ctx::new(Actor::System, world.now(), format!("writer {number}"));
+            // Some share a user whose key all of them want to make.
+            let user = UserId::from_uuid(uuid::Uuid::from_u128(number % 4 + 1));
+            let entry = Entry::new("test.made").about(user).after(json!({"number": number}));
+            tokio::spawn(async move { store.audit.record(&ctx, entry).await })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap().unwrap();
+        }
+        let log = all(&world.store, AuditFilter::default()).await;
+        assert_eq!(log.iter().map(|record| record.position).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+        assert!(log.iter().all(|record| record.after.is_some()), "one key per user, whoever made it");
+        whole(&world.store).await;
+    }
+
+    async fn the_database_refuses_to_change_the_log(world: World) {
+        world.register("ada").await;
+        for statement in [
+            "UPDATE audit SET action = 'nothing'",
+            "DELETE FROM audit",
+            "DELETE FROM audit WHERE position = 2",
+        ] {
+            let error = world.meddle(statement).unwrap_err().to_string();
+            assert!(error.contains("append-only"), "{statement}: {error}");
+        }
+        let (replace, refusal) = match world.options.url.is_embedded() {
+            true => ("INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE position = 1", "append-only"),
+            false => ("TRUNCATE audit", "append-only"),
+        };
+        assert!(world.meddle(replace).unwrap_err().to_string().contains(refusal));
+        assert_eq!(actions(&world.store).await.len(), 2);
+        whole(&world.store).await;
+    }
+
+    async fn meddling_is_found_where_it_happened(world: World) {
+        for number in 0..6 {
+            world.store.audit.record(&world.nobody(), Entry::new("test.made").after(json!({"number": number}))).await.unwrap();
+        }
+        // Whoever owns the database can take the triggers away; the chain tells nevertheless.
+        let unguard: &[&str] = match world.options.url.is_embedded() {
+            true => &["DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete"],
+            false => &["ALTER TABLE audit DISABLE TRIGGER ALL"],
+        };
+        for statement in unguard {
+            world.meddle(statement).unwrap();
+        }
+        for (position, meddling, undoing) in [
+            (3, "UPDATE audit SET action = 'test.faked' WHERE position = 3", "UPDATE audit SET action = 'test.made' WHERE position = 3"),
+            (2, "UPDATE audit SET position = 20 WHERE position = 2", "UPDATE audit SET position = 2 WHERE position = 20"),
+            (6, "UPDATE audit SET position = 20 WHERE position = 6", "UPDATE audit SET position = 6 WHERE position = 20"),
+            (1, "UPDATE audit SET position = 20 WHERE position = 1", "UPDATE audit SET position = 1 WHERE position = 20"),
+            (4, "UPDATE audit SET detail = (SELECT detail FROM audit WHERE position = 5) WHERE position = 4", ""),
+        ] {
+            world.meddle(meddling).unwrap();
+            assert_eq!(broken(&world.store).await, Some(position), "{meddling}");
+            if !undoing.is_empty() {
+                world.meddle(undoing).unwrap();
+                whole(&world.store).await;
+            }
+        }
+    }
+
+    async fn the_log_is_searched_and_paged(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let start = world.now();
+        for number in 0..25 {
+            let who = if number % 2 == 0 { &ada } else { &bob };
+            let patch = ProfilePatch::from_json(json!({"bio": number.to_string()})).unwrap();
+            world.store.accounts.edit_me(&world.ctx(who), None, patch).await.unwrap();
+        }
+        let page = async |filter: &AuditFilter, limit, cursor| {
+            world.store.audit.records(&world.nobody(), filter.clone(), PageRequest { limit, cursor }).await
+        };
+        let count = async |filter: AuditFilter| {
+            let (mut positions, mut cursor) = (Vec::new(), None);
+            loop {
+                let page = page(&filter, 7, cursor).await.unwrap();
+                positions.extend(page.items.iter().map(|record| record.position));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert!(positions.windows(2).all(|pair| pair[0] > pair[1]), "newest first, nothing twice");
+            assert_eq!(all(&world.store, filter).await.len(), positions.len());
+            positions.len()
+        };
+        let by = |id: UserId| AuditFilter { actor: Some(ActorFilter::Id(id.uuid())), ..AuditFilter::default() };
+        let doing = |action: &str| AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
+        assert_eq!(count(AuditFilter::default()).await, 29);
+        assert_eq!(count(by(ada.id)).await, 14);
+        assert_eq!(count(by(Id::new(world.now()))).await, 0);
+        assert_eq!(count(AuditFilter { actor: Some(ActorFilter::Type(ActorType::Nobody)), ..AuditFilter::default() }).await, 2);
+        assert_eq!(count(doing("profile.changed")).await, 25);
+        assert_eq!(count(doing("session.*")).await, 2);
+        assert_eq!(count(doing("profile_changed.*")).await, 0, "an underscore is only itself");
+        let target = |kind: Option<&str>| AuditFilter {
+            target: Some(TargetFilter { kind: kind.map(str::to_owned), id: bob.id.uuid() }),
+            ..AuditFilter::default()
+        };
+        assert_eq!((count(target(None)).await, count(target(Some("user"))).await, count(target(Some("chat"))).await), (13, 13, 0));
+        assert_eq!(count(AuditFilter { from: Some(start), ..AuditFilter::default() }).await, 25);
+        assert_eq!(count(AuditFilter { to: Some(start), ..by(ada.id) }).await, 1);
+        for cursor in ["x", "1.5", "99999999999999999999"] {
+            assert!(page(&AuditFilter::default(), 5, Some(cursor.to_owned())).await.unwrap_err().to_string().contains("cursor"));
+        }
+    }
+
+    async fn everybody_sees_their_own_timeline(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let staff = Entry::new("user.suspended").on(clowder_core::audit::Target::user(ada.id));
+        world.store.audit.record(&world.ctx(&bob), staff).await.unwrap();
+        let seen = async |person| {
+            let page = world.store.audit.security(&world.ctx(person), PageRequest::default()).await.unwrap();
+            page.items.into_iter().map(|event| (event.action, event.by, event.session_id.is_some())).collect::<Vec<_>>()
+        };
+        use clowder_accounts::audit::By;
+        assert_eq!(seen(&ada).await, [
+            ("user.suspended".to_owned(), By::Staff, false),
+            ("session.opened".to_owned(), By::You, true),
+            ("user.registered".to_owned(), By::Nobody, false),
+        ]);
+        assert_eq!(seen(&bob).await.len(), 2, "what one does to others is in their timeline");
+        assert_eq!(code(world.store.audit.security(&world.nobody(), PageRequest::default()).await), "token.missing");
+    }
+
+    async fn an_export_is_written_down_and_ends_where_it_began(world: World) {
+        world.register("ada").await;
+        let until = world.store.audit.begin_export(&world.nobody(), &AuditFilter::default()).await.unwrap();
+        assert_eq!(until, 3);
+        world.register("bob").await;
+        let pieces = async |after| world.store.audit.export(&AuditFilter::default(), after, until, 2).await.unwrap();
+        assert_eq!(pieces(0).await.len(), 2);
+        assert_eq!(pieces(2).await.iter().map(|record| record.action.as_str()).collect::<Vec<_>>(), ["audit.exported"]);
+        assert!(pieces(3).await.is_empty());
+    }
+}

@@ -1,0 +1,142 @@
+//! The promises of sealing: no secret in a dump, rotation without loss, shredding for good.
+
+use std::net::IpAddr;
+
+use clowder_accounts::{Login, ProfilePatch};
+use clowder_core::{Ctx, Input, Origin, PageRequest};
+use clowder_infra::{
+    Store,
+    seal::{COLUMNS, Under},
+};
+use serde_json::json;
+
+use crate::world::{World, account, code, on_both};
+
+const OLD: &str = "2026-10/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const NEW: &str = "2026-11/IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
+
+fn from(ctx: Ctx, address: &str, agent: &str) -> Ctx {
+    let address: IpAddr = address.parse().unwrap();
+    Ctx { origin: Origin { address: Some(address), agent: Some(agent.into()) }, ..ctx }
+}
+
+/// Seals anew all there is, in as many pieces as it takes; how many values were.
+async fn rotate(store: &Store) -> usize {
+    let mut resealed = 0;
+    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+        let mut after = None;
+        loop {
+            let piece = store.sealing.rotate(column, after).await.unwrap();
+            assert_eq!(piece.faults, Vec::<String>::new());
+            resealed += piece.resealed;
+            after = piece.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    resealed
+}
+
+/// Key, count and how many do not open, of the values under the ring.
+async fn held(store: &Store) -> Vec<(String, u64, u64)> {
+    let mut all = Vec::new();
+    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+        let held = store.sealing.held(column).await.unwrap();
+        all.extend(held.into_iter().map(|held| (held.key.unwrap(), held.count, held.lost)));
+    }
+    all
+}
+
+on_both! {
+    async fn a_dump_shows_no_secret(world: World) {
+        let ada = world.register("ada").await;
+        let guess = Login::from_json(json!({"username": "ada", "password": "peculiar guess"})).unwrap();
+        let nobody = from(world.nobody(), "203.0.113.77", "PeculiarAgent/1.0");
+        assert_eq!(code(world.store.accounts.login(&nobody, guess).await), "credentials.invalid");
+        let wrong = Login::from_json(json!({"username": "unheard-of", "password": "peculiar guess"})).unwrap();
+        assert_eq!(code(world.store.accounts.login(&nobody, wrong).await), "credentials.invalid");
+        let seen = world.store.audit.security(&world.by(&ada.access), PageRequest::default()).await.unwrap();
+        assert_eq!((seen.items[0].address.as_deref(), seen.items[0].agent.as_deref()),
+            (Some("203.0.113.77"), Some("PeculiarAgent/1.0")), "it is there, and can be opened");
+        assert!(world.holds(b"ada@example.org"), "the dump shows what is not sealed");
+        for secret in ["203.0.113.77", "PeculiarAgent/1.0", "peculiar guess", "credentials.invalid", "unheard-of", "correct horse"] {
+            assert!(!world.holds(secret.as_bytes()), "{secret} stands in the database");
+        }
+    }
+
+    async fn keys_rotate_beside_a_running_server(world: World) {
+        for number in 0..450 {
+            // Straight to the log: hashing that many passwords is not the subject.
+            let user = clowder_core::Id::new(world.now());
+            let entry = clowder_core::audit::Entry::new("test.made").about(user).after(json!({"number": number}));
+            world.store.audit.record(&world.nobody(), entry).await.unwrap();
+        }
+        let before = held(&world.store).await;
+        assert_eq!(before, [("secret-key".to_owned(), 450, 0)]);
+
+        let rotating = world.node_with_keys(OLD).await;
+        let (one, other) = tokio::join!(rotate(&rotating), rotate(&rotating));
+        assert_eq!(one + other, 450, "each value once, also by two at a time");
+        assert_eq!(held(&rotating).await, [("2026-10".to_owned(), 450, 0)]);
+        assert_eq!(rotate(&rotating).await, 0, "a second run finds nothing to do");
+
+        // A server that has not learnt of the newest key goes on sealing with the older one meanwhile.
+        let newest = world.node_with_keys(&format!("{NEW},{OLD}")).await;
+        let writing = async {
+            for number in 0..20 {
+                let nobody = from(world.nobody(), "203.0.113.77", "x");
+                rotating.accounts.register(&nobody, account(&format!("late{number}"))).await.unwrap();
+            }
+        };
+        tokio::join!(writing, rotate(&newest));
+        rotate(&newest).await;
+        assert_eq!(held(&newest).await, [("2026-11".to_owned(), 470, 0)]);
+        let all = newest.audit.export(&Default::default(), 0, 450, 1000).await.unwrap();
+        assert!(all.iter().enumerate().all(|(number, record)| record.after == Some(json!({"number": number}))));
+    }
+
+    async fn a_key_that_is_missing_is_told_and_nothing_is_lost(world: World) {
+        let old = world.node_with_keys(OLD).await;
+        let ada = old.accounts.register(&from(world.nobody(), "203.0.113.77", "x"), account("ada")).await.unwrap();
+        let ada = ada.signed_in().unwrap();
+        let ctx = world.by(&ada.access);
+        // The ring of this node never had the key.
+        assert_eq!(held(&world.store).await, [("2026-10".to_owned(), 1, 1)]);
+        let error = world.store.audit.security(&ctx, PageRequest::default()).await.unwrap_err().to_string();
+        assert!(error.contains("`2026-10`") && error.contains("not in ENCRYPTION_KEYS"), "{error}");
+        let patch = || ProfilePatch::from_json(json!({"bio": "hello"})).unwrap();
+        assert!(world.store.accounts.edit_me(&ctx, None, patch()).await.is_err(), "nor is anything written unsealed");
+        let piece = world.store.sealing.rotate(&COLUMNS[0], None).await.unwrap();
+        assert_eq!((piece.resealed, piece.faults.len()), (0, 1), "rotation leaves it as it is, and says so");
+        let other = world.node_with_keys(&OLD.replace("AAEC", "AAED")).await;
+        assert_eq!(held(&other).await, [("2026-10".to_owned(), 1, 1)], "another key of that name");
+        assert_eq!(old.audit.security(&ctx, PageRequest::default()).await.unwrap().items.len(), 2);
+    }
+
+    async fn a_shredded_key_takes_everything_with_it(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for person in [&ada, &bob] {
+            let ctx = from(world.ctx(person), "203.0.113.77", "PeculiarAgent/1.0");
+            let patch = ProfilePatch::from_json(json!({"bio": "hello"})).unwrap();
+            world.store.accounts.edit_me(&ctx, None, patch).await.unwrap();
+        }
+        assert!(world.store.sealing.shred(ada.id).await.unwrap());
+        assert!(!world.store.sealing.shred(ada.id).await.unwrap(), "once is enough");
+        let newest = async |person| world.store.audit.security(&world.ctx(person), PageRequest::default()).await.unwrap().items.remove(0);
+        let gone = newest(&ada).await;
+        assert_eq!((gone.action.as_str(), gone.address, gone.agent, gone.before, gone.after),
+            ("profile.changed", None, None, None, None));
+        assert!(newest(&bob).await.address.is_some(), "others keep what is theirs");
+        // Whoever comes back gets another key, which does not open the old values.
+        let patch = ProfilePatch::from_json(json!({"bio": "back"})).unwrap();
+        world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await.unwrap();
+        let events = world.store.audit.security(&world.ctx(&ada), PageRequest::default()).await.unwrap().items;
+        assert_eq!(events.iter().filter(|event| event.after.is_some()).count(), 1);
+        assert!(held(&world.store).await.iter().all(|(.., lost)| *lost == 0));
+        let head = world.store.audit.head().await.unwrap();
+        let walked = world.store.audit.verify(clowder_accounts::audit::Chained::start(), &head).await.unwrap();
+        assert_ne!(walked, clowder_accounts::audit::Walked::Broken { position: 1 });
+        crate::audit::whole(&world.store).await;
+    }
+}
