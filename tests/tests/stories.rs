@@ -18,7 +18,7 @@ mod security;
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
-#[path = "stories/wire.rs"]
-mod wire;
 #[path = "stories/two_factor.rs"]
 mod two_factor;
+#[path = "stories/wire.rs"]
+mod wire;

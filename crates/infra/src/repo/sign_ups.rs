@@ -9,12 +9,15 @@ use clowder_accounts::{
     model::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Note, Rejection, SignUp, SignUpId},
     refusals::SIGN_UP_UNKNOWN,
 };
-use clowder_core::{Ctx, Page, PageRequest, Result};
+use clowder_core::{
+    Ctx, Page, PageRequest, Result,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 use tracing::instrument;
 
 use super::{
-    Repo,
+    Repo, audit,
     credentials::{mailed, sign_ups},
     db::Tx,
     dialect::Conn,
@@ -36,6 +39,7 @@ impl SignUps for Repo {
             let row = take(tx, &ctx, sign_up)?;
             let mail = tx.house.letterhead.approved(&recipient(&row))?;
             mailed::post(tx, &ctx, &mail)?;
+            audit::record(tx, &ctx, &Entry::new("sign_up.approved").on(Target::of("sign_up", sign_up)))?;
             // Confirmed before, if this server asks for that; otherwise the letter that asks goes out at sign-in.
             let verified = row.confirmed_at.filter(|at| *at > row.created_at);
             sign_ups::welcome(tx, &ctx, row, verified)
@@ -50,7 +54,8 @@ impl SignUps for Repo {
             let row = take(tx, &ctx, sign_up)?;
             let reason = rejection.reason.and_then(Note::into_option);
             let mail = tx.house.letterhead.rejected(&recipient(&row), reason.as_deref())?;
-            mailed::post(tx, &ctx, &mail)
+            mailed::post(tx, &ctx, &mail)?;
+            audit::record(tx, &ctx, &Entry::new("sign_up.rejected").on(Target::of("sign_up", sign_up)))
         });
         rejected.await
     }
@@ -75,8 +80,7 @@ impl SignUps for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn import(&self, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {
         let ctx = ctx.clone();
-        let imported = self.db.write(move |tx| people.into_iter().map(|new| imports::import(tx, &ctx, new)).collect());
-        imported.await
+        self.db.write(move |tx| imports::import(tx, &ctx, people)).await
     }
 }
 

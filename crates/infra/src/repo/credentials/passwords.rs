@@ -6,12 +6,16 @@ use clowder_accounts::{
     policy::{RESET_FOR, may_use_password},
     refusals::LINK_GONE,
 };
-use clowder_core::{Ctx, Error, Field, Result, SessionId, UserId};
+use clowder_core::{
+    Ctx, Error, Field, Result, SessionId, UserId,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 
 use super::{
     super::{
         accounts::{profile, sessions, throttle::Attempt},
+        audit,
         db::Tx,
         dialect::Conn,
     },
@@ -33,6 +37,7 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     if mailed::may_send(tx.conn, ctx.now, &email.key()).is_err() {
         return Ok(());
     }
+    audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(user)))?;
     let token = mailed::issue(tx, ctx, Purpose::Reset, Whose::User(user), email, RESET_FOR)?;
     let to = Recipient { name, address: email.as_str().to_owned() };
     let mail = tx.house.letterhead.reset_password(&to, &token, RESET_FOR)?;
@@ -73,6 +78,8 @@ pub fn reset(
 /// Sets a password, ends the sessions of the user but one, and tells them by mail.
 pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, keep: Option<SessionId>) -> Result<Vec<SessionId>> {
     diesel::update(users::table.find(user)).set(users::password.eq(hash)).execute(tx.conn)?;
+    let action = if keep.is_some() { "password.changed" } else { "password.reset" };
+    audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
     mailed::revoke(tx, ctx, Purpose::Reset, user)?;
     let own = profile::own(tx.conn, user)?;
     let to = Recipient { name: own.display_name, address: own.email };

@@ -6,14 +6,18 @@ use clowder_accounts::{
     policy::VERIFY_FOR,
     refusals::{EMAIL_TAKEN, EMAIL_VERIFIED, LINK_GONE},
 };
-use clowder_core::{Ctx, Error, Result, UserId};
+use clowder_core::{
+    Ctx, Error, Result, UserId,
+    audit::{Entry, Target},
+};
 use diesel::{
     prelude::*,
     result::{DatabaseErrorKind, Error as DieselError},
 };
+use serde_json::json;
 
 use super::{
-    super::{accounts::profile, db::Tx, dialect::Conn, journal},
+    super::{accounts::profile, audit, db::Tx, dialect::Conn, journal},
     mailed::{self, Purpose, Whose},
     sign_ups,
 };
@@ -35,6 +39,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
         return Ok(None);
     }
     let user = presented.user_id.ok_or(LINK_GONE)?;
+    let before: Option<String> = users::table.find(user).select(users::email).first(tx.conn).optional()?;
     let proved = (
         users::email.eq(&presented.email),
         users::email_key.eq(&presented.email_key),
@@ -49,6 +54,8 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
     })?;
     mailed::revoke(tx, ctx, Purpose::Verify, user)?;
     let own = row.own()?;
+    let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
+    audit::record(tx, ctx, &proved.before(json!({"email": before})))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(Some(own))
 }
@@ -86,6 +93,8 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
         None => ask(tx, ctx, own.id, &own.display_name, &change.email)?,
     }
     let to = Recipient { name: own.display_name, address: own.email };
+    let asked = Entry::new("email.change_asked").on(Target::user(own.id));
+    audit::record(tx, ctx, &asked.after(json!({"email": change.email.as_str()})))?;
     let notice = tx.house.letterhead.email_changing(&to, change.email.as_str())?;
     mailed::post(tx, ctx, &notice)
 }

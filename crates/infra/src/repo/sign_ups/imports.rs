@@ -4,13 +4,28 @@ use clowder_accounts::{
     Change,
     model::{DisplayName, Imported, NewImport},
 };
-use clowder_core::{Ctx, Result, UserId};
+use clowder_core::{
+    Card, Ctx, Result, UserId,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 
-use super::super::{accounts::register, db::Tx, dialect::Conn, journal};
+use super::super::{accounts::register, audit, db::Tx, dialect::Conn, journal};
 use crate::{hasher, rows::UserRow, schema::users};
 
-pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport) -> Result<Imported> {
+/// One transaction: what is told of it comes last, in one order.
+pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {
+    let mut made = Vec::new();
+    let imported = people.into_iter().map(|new| one(tx, ctx, new, &mut made)).collect::<Result<Vec<_>>>()?;
+    let entries: Vec<_> =
+        made.iter().map(|card: &Card| Entry::new("user.imported").on(Target::user(card.id))).collect();
+    audit::record_all(tx, ctx, &entries)?;
+    let changes: Vec<_> = made.into_iter().map(Change::UserRegistered).collect();
+    journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())?;
+    Ok(imported)
+}
+
+fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Result<Imported> {
     // A plain bcrypt hash is told apart from ours as Django writes it.
     let hash = new.password_hash;
     let hash = if hash.starts_with("$2") { format!("bcrypt${hash}") } else { hash };
@@ -31,7 +46,7 @@ pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport) -> Result<Imported> {
     if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Ok(Imported::Refused(register::taken(tx.conn, &row)?.title));
     }
-    journal::append(tx, ctx, &Change::UserRegistered(row.own()?.card()))?;
+    made.push(row.own()?.card());
     Ok(Imported::Made)
 }
 

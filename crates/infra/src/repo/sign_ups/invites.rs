@@ -6,10 +6,14 @@ use clowder_accounts::{
     refusals::INVITE_UNKNOWN,
     sign_up::Invitation,
 };
-use clowder_core::{Ctx, Page, PageRequest, Result};
+use clowder_core::{
+    Ctx, Page, PageRequest, Result,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
+use serde_json::json;
 
-use super::super::{db::Tx, dialect::Conn};
+use super::super::{audit, db::Tx, dialect::Conn};
 use crate::{
     keys::{random, sha256},
     rows::InviteRow,
@@ -53,6 +57,8 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
         table::expires_at.eq(invite.expires_at),
     );
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    let made = Entry::new("invite.created").on(Target::of("invite", invite.id));
+    audit::record(tx, ctx, &made.after(json!({"max_uses": invite.max_uses, "expires_at": invite.expires_at})))?;
     Ok(NewInvited { invite, code })
 }
 
@@ -69,5 +75,8 @@ pub fn list(conn: &mut Conn, page: &PageRequest) -> Result<Page<Invite>> {
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, invite: InviteId) -> Result<()> {
     let open = table::table.find(invite).filter(table::revoked_at.is_null());
     let revoked = diesel::update(open).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
-    if revoked == 1 { Ok(()) } else { Err(INVITE_UNKNOWN.into()) }
+    if revoked == 0 {
+        return Err(INVITE_UNKNOWN.into());
+    }
+    audit::record(tx, ctx, &Entry::new("invite.revoked").on(Target::of("invite", invite)))
 }
