@@ -58,8 +58,10 @@ async fn nothing_missed(world: World) {
 
 async fn in_the_first_frame(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let mut socket = ada.socket().await;
     let chat = ada.private_chat(&bob).await;
-    let cursor = ada.knock(None).await.hello().await["cursor"].clone();
+    let cursor = socket.until("chat.created").await["cursor"].clone();
+    drop(socket);
     bob.says(&chat, "missed").await;
     let mut socket =
         clowder_tests::Socket::open(&world.server.address, clowder_tests::Auth::Later, None).await.unwrap();
@@ -111,7 +113,10 @@ async fn away_for_too_long(world: World) {
     bob.says(&chat, "heard").await;
     let cursor = socket.until("message.sent").await["cursor"].as_str().unwrap().to_owned();
     drop(socket);
+    let mut bobs = bob.socket().await;
     let missed = bob.says(&chat, "missed").await;
+    // What has been handed out to anybody is not live any more when Ada comes.
+    bobs.until("message.sent").await;
     sweep(&world, &missed["created_at"]).await;
 
     let mut socket = ada.knock(Some(&cursor)).await;
