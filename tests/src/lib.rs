@@ -9,12 +9,16 @@ pub mod client;
 pub mod command;
 pub mod database;
 pub mod documents;
+pub mod hands;
+pub mod mail;
 pub mod server;
 pub mod socket;
 pub mod world;
 
 pub use client::{Answer, Client};
 pub use database::Database;
+pub use hands::Hands;
+pub use mail::{Letter, Mailbox, Post};
 pub use server::Server;
 pub use socket::{Auth, Heard, Socket};
 pub use world::{User, World};
@@ -28,19 +32,22 @@ use std::{
 /// How long a story waits for something that should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Plays each story on both databases.
+/// Plays each story on both databases; after `with […];` the server has these settings.
 #[macro_export]
 macro_rules! on_both {
-    ($($story:ident),+ $(,)?) => {$(
+    ($($story:ident),+ $(,)?) => { $crate::on_both!(with []; $($story),+); };
+    (with $settings:tt; $($story:ident),+ $(,)?) => {$(
         mod $story {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::$story($crate::World::new($crate::Database::sqlite()).await).await;
+                let database = $crate::Database::sqlite();
+                super::$story($crate::World::with(database, &$settings).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::$story($crate::World::new($crate::Database::postgres()).await).await;
+                let database = $crate::Database::postgres();
+                super::$story($crate::World::with(database, &$settings).await).await;
             }
         }
     )+};

@@ -4,10 +4,14 @@
 mod accounts;
 #[path = "stories/contract.rs"]
 mod contract;
+#[path = "stories/credentials.rs"]
+mod credentials;
 #[path = "stories/durability.rs"]
 mod durability;
 #[path = "stories/limits.rs"]
 mod limits;
+#[path = "stories/mail.rs"]
+mod mail;
 #[path = "stories/messaging.rs"]
 mod messaging;
 #[path = "stories/operation.rs"]

@@ -90,6 +90,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
         letterhead: Letterhead { account_url: config.account_url(), sender: mail::sender(&config.mail.from)? },
         journal_for: Duration::from_secs(u64::from(config.journal.retention_days) * 24 * 3600),
+        lease: Duration::from_secs(config.jobs.lease_seconds),
         bcrypt_cost: auth.bcrypt_cost,
         lanes: database.lanes,
         read_lanes: database.read_lanes,

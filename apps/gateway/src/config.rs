@@ -107,6 +107,8 @@ pub struct Mail {
 pub struct Jobs {
     /// How many are worked on at a time; 0 leaves them to others.
     pub hands: usize,
+    /// How long a job stays with a worker that is not heard of.
+    pub lease_seconds: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -171,7 +173,7 @@ impl Default for Config {
             },
             accounts: Accounts { sign_up: Mode::Open, reveal_taken: true },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
-            jobs: Jobs { hands: 4 },
+            jobs: Jobs { hands: 4, lease_seconds: 60 },
             security: Security { keys: None },
             journal: Journal { retention_days: 7 },
             log: Log {
@@ -254,6 +256,9 @@ impl Config {
         if let Err(fault) = KeyRing::parse(self.encryption_keys()) {
             faults.push(format!("ENCRYPTION_KEYS: {fault}"));
         }
+        if self.jobs.lease_seconds == 0 {
+            faults.push("JOB_LEASE_SECONDS: must be at least 1".to_owned());
+        }
         if let Err(error) = DatabaseUrl::parse(&self.database_url()) {
             faults.push(error.to_string());
         }
@@ -268,8 +273,8 @@ impl Config {
         if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
             faults.push(format!("PUBLIC_URL: `{url}` must begin with https:// or http://"));
         }
-        if let Err(error) = mail::check(&self.mail_route(), &self.mail.from) {
-            faults.push(error.to_string().trim_start_matches("internal: ").to_owned());
+        for wrong in [mail::check(&self.mail_route()), mail::sender(&self.mail.from).map(drop)] {
+            faults.extend(wrong.err().map(|error| error.to_string().trim_start_matches("internal: ").to_owned()));
         }
         let page = &self.mail.account_url;
         if !page.is_empty() && !page.starts_with("http://") && !page.starts_with("https://") {

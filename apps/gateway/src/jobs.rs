@@ -48,11 +48,11 @@ pub async fn run(config: &Config, command: JobsCommand) -> Result<()> {
             Ok(())
         }
         JobsCommand::Run => {
-            let (stopper, stop) = stop::channel();
-            let crew = tokio::spawn(app::crew(config, &store, config.jobs.hands.max(1))?.run(stop.waited()));
             let internal = |error: std::io::Error| Error::internal(error.to_string());
             let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
+            let (stopper, stop) = stop::channel();
+            let crew = tokio::spawn(app::crew(config, &store, config.jobs.hands.max(1))?.run(stop.waited()));
             println!("doing jobs");
             tokio::select! {
                 _ = terminate.recv() => {}

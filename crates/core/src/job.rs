@@ -10,9 +10,6 @@ use crate::{Ctx, Error, Id, Page, PageRequest, Refusal, Result, Timestamp, error
 
 pub type JobId = Id<Job>;
 
-/// How long a worker may hold a job without saying that it still works on it.
-pub const LEASE: Duration = Duration::from_secs(60);
-
 /// What a kind of job carries. The kind is stored, so it never changes.
 pub trait Work: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// `noun.verb`: `mail.send`.
@@ -26,7 +23,7 @@ pub struct NewJob {
     pub payload: Vec<u8>,
     /// Not before this.
     pub run_at: Timestamp,
-    /// While a job with this key waits, ordering another changes nothing.
+    /// While a job with this key is there and not dead, ordering another changes nothing.
     pub key: Option<String>,
 }
 
@@ -112,6 +109,15 @@ pub fn decide(now: Timestamp, attempts: i16, jitter: f64, outcome: &Result<()>) 
     }
 }
 
+/// Whether a job may be worked on once more. One that took its worker with it on the last of its tries was never
+/// decided on; it must not take them all.
+pub fn may_work(attempts: i16) -> Result<(), Verdict> {
+    if attempts <= TRIES {
+        return Ok(());
+    }
+    Err(Verdict::Dead { error: format!("{TRIES} workers took it and were not heard of again") })
+}
+
 /// 5 seconds, doubled with every try up to an hour, a quarter more or less so that what failed together does not come
 /// back together.
 pub fn pause(attempts: i16, jitter: f64) -> Duration {
@@ -126,10 +132,13 @@ pub trait Jobs: Send + Sync {
     /// Orders a job by itself; domains order theirs in the transaction that wants them.
     async fn order(&self, ctx: &Ctx, job: NewJob) -> Result<()>;
 
-    /// Takes up to `limit` due jobs of these kinds, the longest due first. Nobody else gets them for [`LEASE`].
+    /// How long a worker may hold a job without saying that it still works on it.
+    fn lease(&self) -> Duration;
+
+    /// Takes up to `limit` due jobs of these kinds, the longest due first. Nobody else gets them for [`Jobs::lease`].
     async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>>;
 
-    /// Holds a job for another [`LEASE`]; false when it has been lost to another worker.
+    /// Holds a job for another [`Jobs::lease`]; false when it has been lost to another worker.
     async fn renew(&self, ctx: &Ctx, job: &Taken) -> Result<bool>;
 
     /// Writes down what became of a job, unless it has been lost to another worker.
@@ -145,7 +154,8 @@ pub trait Jobs: Send + Sync {
     /// The jobs in a state (all when `None`), the latest ordered first.
     async fn list(&self, ctx: &Ctx, state: Option<JobState>, page: PageRequest) -> Result<Page<Job>>;
 
-    /// Lets a waiting or dead job run at once, with all its tries before it; `job.unknown` when there is none.
+    /// Lets a waiting or dead job run at once, with all its tries before it; `job.unknown` when there is none. One that
+    /// is being worked on counts as none.
     async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()>;
 
     /// Does so with all dead ones; answers how many.
@@ -200,6 +210,13 @@ mod tests {
         let (least, most) = (pause(1, 0.0), pause(1, 1.0));
         assert_eq!((least, most), (Duration::from_millis(3750), Duration::from_millis(6250)));
         assert_eq!(pause(i16::MAX, 0.5), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_job_that_takes_its_workers_with_it_is_given_up() {
+        assert_eq!(may_work(1), Ok(()));
+        assert_eq!(may_work(TRIES), Ok(()));
+        assert!(matches!(may_work(TRIES + 1), Err(Verdict::Dead { .. })));
     }
 
     #[test]

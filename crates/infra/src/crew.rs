@@ -4,7 +4,7 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Durati
 
 use clowder_core::{
     Actor, Ctx, Error, Jobs, Result, Timestamp,
-    job::{Cron, LEASE, Taken, Verdict, Worker, decide},
+    job::{Cron, Taken, Verdict, Worker, decide, may_work},
 };
 use futures_util::FutureExt;
 use tokio::{
@@ -121,9 +121,12 @@ impl Crew {
 
     /// Works a job and keeps hold of it meanwhile; `None` when it is somebody else's now.
     async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<Verdict> {
+        if let Err(verdict) = may_work(job.attempts) {
+            return Some(verdict);
+        }
         let ctx = self.ctx(format!("job-{}", job.id));
         let mut work = std::pin::pin!(AssertUnwindSafe(self.work(&ctx, job)).catch_unwind());
-        let mut hold = interval(LEASE / 3);
+        let mut hold = interval(self.jobs.lease() / 3);
         hold.tick().await;
         let outcome = loop {
             tokio::select! {

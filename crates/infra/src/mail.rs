@@ -27,7 +27,7 @@ pub enum Route {
     Folder(PathBuf),
 }
 
-/// Opens the way on which mail goes out; `from` is who it comes from: `Clowder <clowder@chat.example>`.
+/// Opens the way on which mail goes out, inside of a runtime; `from` is who it comes from: `Clowder <clowder@chat.example>`.
 pub fn mailer(route: &Route, from: &str) -> Result<Arc<dyn Mailer>> {
     let envelope = Envelope::new(from)?;
     Ok(match route {
@@ -37,10 +37,9 @@ pub fn mailer(route: &Route, from: &str) -> Result<Arc<dyn Mailer>> {
 }
 
 /// Whether mail can be sent on this way at all, as far as that shows without sending any.
-pub fn check(route: &Route, from: &str) -> Result<()> {
-    let envelope = Envelope::new(from)?;
+pub fn check(route: &Route) -> Result<()> {
     match route {
-        Route::Smtp(url) => smtp::Smtp::open(url, envelope).map(|_| ()),
+        Route::Smtp(url) => smtp::builder(url).map(drop),
         Route::Folder(_) => Ok(()),
     }
 }
@@ -73,8 +72,8 @@ impl Envelope {
         let micros = u64::try_from(ctx.now.as_micros()).unwrap_or_default();
         Message::builder()
             .from(self.from.clone())
-            .to(Mailbox::new(Some(mail.name.clone()), address))
-            .subject(&mail.subject)
+            .to(Mailbox::new(Some(one_line(&mail.name)), address))
+            .subject(one_line(&mail.subject))
             .date(std::time::UNIX_EPOCH + Duration::from_micros(micros))
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             // Nobody's holiday notice answers this (RFC 3834).
@@ -82,6 +81,11 @@ impl Envelope {
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
             .map_err(|error| Error::internal(format!("mail: {error}")))
     }
+}
+
+/// Headers are lines: what would begin another one becomes a blank.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The job that sends a letter.

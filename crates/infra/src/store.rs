@@ -43,6 +43,8 @@ pub struct Options {
     pub letterhead: Letterhead,
     /// How long the journal is kept.
     pub journal_for: Duration,
+    /// How long a worker may hold a job without saying that it still works on it.
+    pub lease: Duration,
     /// bcrypt's cost, 4 to 31.
     pub bcrypt_cost: u32,
     /// Threads that hash passwords.
@@ -72,6 +74,7 @@ impl Options {
                 sender: "Clowder".to_owned(),
             },
             journal_for: Duration::from_secs(7 * 24 * 60 * 60),
+            lease: Duration::from_secs(60),
             bcrypt_cost: 12,
             hashers: std::thread::available_parallelism().map_or(2, usize::from),
             lanes: 16,

@@ -6,8 +6,14 @@
 mod accounts;
 #[path = "contract/audit.rs"]
 mod audit;
+#[path = "contract/credentials.rs"]
+mod credentials;
+#[path = "contract/jobs.rs"]
+mod jobs;
 #[path = "contract/journal.rs"]
 mod journal;
+#[path = "contract/mail.rs"]
+mod mail;
 #[path = "contract/messaging.rs"]
 mod messaging;
 #[path = "contract/preferences.rs"]

@@ -2,13 +2,12 @@
 // so programs that look at links before people do cannot use them up.
 "use strict";
 
-const [purpose, token] = location.hash.slice(1).split("=");
 const paths = { verify: "/api/auth/verify-email", reset: "/api/auth/password/reset" };
 const thanks = {
   verify: "Thank you: the address is confirmed.",
   reset: "Your password has been changed. You can sign in with it now.",
 };
-const form = document.getElementById(purpose in paths ? purpose : "nothing");
+const gone = "This link has been used, or is too old. Ask for a new letter where you sign in.";
 const told = document.getElementById("told");
 
 function tell(text, wrong) {
@@ -17,10 +16,18 @@ function tell(text, wrong) {
   told.hidden = false;
 }
 
-document.getElementById("nothing").hidden = form.id !== "nothing";
-form.hidden = false;
-form.addEventListener("submit", async (event) => {
+// Shows what the address asks for; also when another link is opened while this page is.
+function show() {
+  const [purpose] = location.hash.slice(1).split("=");
+  const shown = Object.hasOwn(paths, purpose) ? purpose : "nothing";
+  for (const id of ["nothing", "verify", "reset"]) document.getElementById(id).hidden = id !== shown;
+  told.hidden = true;
+}
+
+async function send(event) {
   event.preventDefault();
+  const form = event.target;
+  const [purpose, token] = location.hash.slice(1).split("=");
   const button = form.querySelector("button");
   button.disabled = true;
   try {
@@ -32,15 +39,22 @@ form.addEventListener("submit", async (event) => {
     });
     if (answer.ok) {
       form.hidden = true;
+      form.reset();
+      // Used up: it need not stay in the history.
       history.replaceState(null, "", location.pathname);
       tell(thanks[purpose], false);
-      return;
+    } else {
+      const problem = await answer.json();
+      const faults = (problem.errors || []).filter((error) => error.pointer === "/new_password");
+      const flaw = faults.map((error) => `The password ${error.message}.`).join(" ");
+      tell(flaw || (problem.code === "link.gone" || problem.status === 422 ? gone : `${problem.title}.`), true);
     }
-    const problem = await answer.json();
-    const faults = (problem.errors || []).map((error) => `The password ${error.message}.`);
-    tell(faults.join(" ") || `${problem.title}.`, true);
   } catch {
     tell("The server could not be reached. Try again.", true);
   }
   button.disabled = false;
-});
+}
+
+for (const form of document.querySelectorAll("form")) form.addEventListener("submit", send);
+addEventListener("hashchange", show);
+show();

@@ -91,6 +91,8 @@ pub const SETTINGS: &[Setting] = &[
         "The page that letters link to, with `#verify=…` or `#reset=…`. Empty: `/account` of this server."),
     setting("jobs", "hands", "JOB_HANDS", |c| &mut c.jobs.hands,
         "How many jobs are done at a time. 0: none here; `clowder jobs run` does them."),
+    setting("jobs", "lease_seconds", "JOB_LEASE_SECONDS", |c| &mut c.jobs.lease_seconds,
+        "How long a job stays with a worker that is not heard of, in seconds; then another does it."),
     secret(setting("security", "keys", "ENCRYPTION_KEYS", |c| &mut c.security.keys,
         "Keys that seal fields at rest: `id/base64` of 32 octets, separated by commas; the first seals, all open. Empty: one is derived from SECRET_KEY.")),
     setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,

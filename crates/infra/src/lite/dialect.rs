@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId, job::LEASE};
+use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -101,6 +101,11 @@ pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 
+/// One writer is lock enough.
+pub fn lock_address(_: &mut Conn, _: &str) -> Result<()> {
+    Ok(())
+}
+
 /// The write lock of the migration transaction keeps a second process out.
 pub fn lock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
@@ -111,7 +116,13 @@ pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
 }
 
 /// Takes due jobs of these kinds under a lease, the longest due first.
-pub fn take_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp, lease: Id<()>) -> Result<Vec<JobRow>> {
+pub fn take_jobs(
+    conn: &mut Conn,
+    kinds: &[&str],
+    limit: i64,
+    now: Timestamp,
+    (lease, until): (Id<()>, Timestamp),
+) -> Result<Vec<JobRow>> {
     let due = jobs::table
         .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
         .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
@@ -119,7 +130,7 @@ pub fn take_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp, le
         .limit(limit)
         .select(jobs::id);
     let due: Vec<JobId> = due.load(conn)?;
-    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(now.plus(LEASE)), jobs::attempts.eq(jobs::attempts + 1));
+    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(until), jobs::attempts.eq(jobs::attempts + 1));
     let taken = diesel::update(jobs::table.filter(jobs::id.eq_any(due))).set(held);
     Ok(taken.returning(JobRow::as_returning()).get_results(conn)?)
 }

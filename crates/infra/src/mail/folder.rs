@@ -1,6 +1,11 @@
 //! Mail as files, for a server that has no mail server: open them with any mail program.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io::{Result as Io, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Error, Mail, Mailer, Result};
@@ -14,7 +19,11 @@ pub struct Folder {
 
 impl Folder {
     pub fn open(folder: &Path, envelope: Envelope) -> Result<Self> {
-        std::fs::create_dir_all(folder)
+        // Letters hold what lets one into accounts.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
         Ok(Self { folder: folder.to_owned(), envelope })
     }
@@ -27,7 +36,7 @@ impl Mailer for Folder {
         let (draft, letter) = (self.folder.join(format!(".{id}.draft")), self.folder.join(format!("{id}.eml")));
         let failed = |error| Error::unavailable(format!("mail folder {}: {error}", self.folder.display()));
         // A letter is there as a whole or not at all.
-        tokio::task::spawn_blocking(move || std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(draft, letter)))
+        tokio::task::spawn_blocking(move || write(&draft, &bytes).and_then(|()| std::fs::rename(draft, letter)))
             .await
             .map_err(|error| Error::internal(format!("mail: {error}")))?
             .map_err(failed)
@@ -36,4 +45,9 @@ impl Mailer for Folder {
     fn describe(&self) -> String {
         format!("files in {}", self.folder.display())
     }
+}
+
+/// For the owner of the server alone to read.
+fn write(path: &Path, bytes: &[u8]) -> Io<()> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
 }

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Error, Mail, Mailer, Result};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor, transport::smtp::response::Category};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
+    transport::smtp::{AsyncSmtpTransportBuilder, response::Category},
+};
 
 use super::Envelope;
 
-/// How long one command may take.
+/// How long a server may take to answer the call.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a letter may take in all. A server that falls silent in the middle must not hold a worker for ever; it may
+/// have taken the letter over all the same, which the `Message-ID` then shows.
+const LETTER: Duration = Duration::from_secs(120);
 
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -19,10 +25,7 @@ pub struct Smtp {
 
 impl Smtp {
     pub fn open(url: &str, envelope: Envelope) -> Result<Self> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|error| Error::internal(format!("SMTP_URL: {error}")))?
-            .timeout(Some(PATIENCE))
-            .build();
+        let transport = builder(url)?.build();
         // Without the login, which may be shown to nobody.
         let server = url.rsplit_once('@').map_or(url, |(_, server)| server);
         let server = server.split_once("://").map_or(server, |(_, server)| server);
@@ -30,11 +33,20 @@ impl Smtp {
     }
 }
 
+/// How a URL says that mail goes out; nothing is asked of the server yet.
+pub fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder> {
+    let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+        .map_err(|error| Error::internal(format!("SMTP_URL: {error}")))?;
+    Ok(builder.timeout(Some(PATIENCE)))
+}
+
 #[async_trait]
 impl Mailer for Smtp {
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()> {
         let message = self.envelope.message(ctx, id, mail)?;
-        match self.transport.send(message).await {
+        let sent = tokio::time::timeout(LETTER, self.transport.send(message));
+        let sent = sent.await.map_err(|_| Error::unavailable("mail server: fell silent"))?;
+        match sent {
             Ok(_) => Ok(()),
             // Replies of x5x are about this letter (RFC 5321 §4.2.1). Others, a wrong password among them, are about
             // the way, and somebody may mend it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId, job::LEASE};
+use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -10,7 +10,7 @@ use diesel::{
     prelude::*,
     r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
     sql_query,
-    sql_types::BigInt,
+    sql_types::{BigInt, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -95,6 +95,13 @@ pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
     Ok(())
 }
 
+/// Whoever sends mail to an address holds this.
+pub fn lock_address(conn: &mut Conn, email_key: &str) -> Result<()> {
+    let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
+    lock.bind::<Text, _>(format!("mail to {email_key}")).execute(conn)?;
+    Ok(())
+}
+
 /// Any number that nobody else uses as an advisory lock.
 const MIGRATION_LOCK: i64 = 0x0043_4c4f_5744_4552;
 
@@ -110,7 +117,13 @@ pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
 }
 
 /// Takes due jobs of these kinds under a lease, the longest due first; what another worker is just taking is left to it.
-pub fn take_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp, lease: Id<()>) -> Result<Vec<JobRow>> {
+pub fn take_jobs(
+    conn: &mut Conn,
+    kinds: &[&str],
+    limit: i64,
+    now: Timestamp,
+    (lease, until): (Id<()>, Timestamp),
+) -> Result<Vec<JobRow>> {
     let due = jobs::table
         .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
         .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
@@ -120,7 +133,7 @@ pub fn take_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp, le
         .for_update()
         .skip_locked();
     let due: Vec<JobId> = due.load(conn)?;
-    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(now.plus(LEASE)), jobs::attempts.eq(jobs::attempts + 1));
+    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(until), jobs::attempts.eq(jobs::attempts + 1));
     let taken = diesel::update(jobs::table.filter(jobs::id.eq_any(due))).set(held);
     Ok(taken.returning(JobRow::as_returning()).get_results(conn)?)
 }

@@ -64,11 +64,13 @@ impl Credentials for Repo {
         self.db.read(move |conn| passwords::look(conn, &caller, &asked)).await?;
         let hash = self.parts.hasher.hash(reset.new_password.expose().to_owned()).await?;
         let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
-        let ended = self.db.write(move |tx| {
+        let done = self.db.write(move |tx| {
             let attempt = |user| Attempt::new(&caller, &keys, Some(user), "");
             passwords::reset(tx, &caller, attempt, reset.token.expose(), &hash)
         });
-        self.have_ended(ctx, &ended.await?);
+        let (ended, proved) = done.await?;
+        self.have_ended(ctx, &ended);
+        proved.iter().for_each(|own| self.parts.memory.profiles.keep(own));
         Ok(())
     }
 
@@ -99,17 +101,20 @@ impl Repo {
                 Ok(users::table.find(user).select(users::password).first(conn)?)
             })
             .await?;
-        if self.parts.hasher.verify(password.expose().to_owned(), Some(stored)).await? == hasher::Verdict::Wrong {
-            let (ctx, refused) = (ctx.clone(), Entry::new("password.refused").on(Target::user(user)));
-            self.db
-                .write(move |tx| {
-                    attempt.failed(tx)?;
-                    audit::record(tx, &ctx, &refused)
-                })
-                .await?;
-            return Err(PASSWORD_WRONG.into());
-        }
-        Ok(())
+        let right =
+            self.parts.hasher.verify(password.expose().to_owned(), Some(stored)).await? != hasher::Verdict::Wrong;
+        let (ctx, refused) = (ctx.clone(), Entry::new("password.refused").on(Target::user(user)));
+        let counted = self.db.write(move |tx| {
+            if !right {
+                attempt.failed(tx)?;
+                return audit::record(tx, &ctx, &refused);
+            }
+            // Guesses that came at once were all let in; those that went wrong count for the one that did not.
+            attempt.may_be_made(tx.conn)?;
+            attempt.succeeded(tx)
+        });
+        counted.await?;
+        if right { Ok(()) } else { Err(PASSWORD_WRONG.into()) }
     }
 
     /// This process refuses the tokens of these sessions from now on; other nodes learn of it from the journal.

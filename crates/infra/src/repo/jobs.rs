@@ -1,9 +1,11 @@
 //! The table of jobs: ordering, taking under a lease, and what becomes of them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
-    job::{Cron, JOB_UNKNOWN, JobState, LEASE, Taken, Verdict},
+    job::{Cron, JOB_UNKNOWN, JobState, Taken, Verdict},
 };
 use diesel::prelude::*;
 
@@ -41,18 +43,24 @@ impl Jobs for Repo {
         self.db.write(move |tx| order(tx, &ctx, &job)).await
     }
 
+    fn lease(&self) -> Duration {
+        self.parts.options.lease
+    }
+
     async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>> {
-        let (now, lease) = (ctx.now, Id::new(ctx.now));
+        let (now, until, lease) = (ctx.now, ctx.now.plus(self.lease()), Id::new(ctx.now));
         self.db
             .write(move |tx| {
-                let rows = dialect::take_jobs(tx.conn, &kinds, limit as i64, now, lease)?;
+                let mut rows = dialect::take_jobs(tx.conn, &kinds, limit as i64, now, (lease, until))?;
+                // What an update returns has no order.
+                rows.sort_by_key(|row| (row.run_at, row.id));
                 rows.into_iter().map(|row| row.taken(lease, &tx.house.keys)).collect()
             })
             .await
     }
 
     async fn renew(&self, ctx: &Ctx, job: &Taken) -> Result<bool> {
-        let (held, until) = (Held::of(job), ctx.now.plus(LEASE));
+        let (held, until) = (Held::of(job), ctx.now.plus(self.lease()));
         let renewed = self.db.write(move |tx| {
             let held = jobs::table.filter(jobs::id.eq(held.id).and(jobs::lease_id.eq(held.lease)));
             Ok(diesel::update(held).set(jobs::lease_until.eq(until)).execute(tx.conn)?)
@@ -102,8 +110,7 @@ impl Jobs for Repo {
     async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()> {
         let now = ctx.now;
         let freed = self.db.write(move |tx| {
-            let idle = jobs::lease_until.is_null().or(jobs::lease_until.le(now));
-            let found = jobs::table.filter(jobs::id.eq(job)).filter(idle).select(jobs::id).load(tx.conn)?;
+            let found = jobs::table.filter(jobs::id.eq(job)).filter(idle(now)).select(jobs::id).load(tx.conn)?;
             revive(tx, now, found)
         });
         if freed.await? == 0 { Err(JOB_UNKNOWN.into()) } else { Ok(()) }
@@ -160,6 +167,12 @@ fn settle(tx: &mut Tx<'_>, now: Timestamp, held: Held, verdict: Verdict) -> Resu
     Ok(())
 }
 
+/// Those that nobody works on.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn idle(now: Timestamp) -> _ {
+    jobs::lease_until.is_null().or(jobs::lease_until.le(now))
+}
+
 /// Lets jobs run at once as if they were new. One whose key another job has taken meanwhile is dropped: that one does
 /// its work.
 fn revive(tx: &mut Tx<'_>, now: Timestamp, ids: Vec<JobId>) -> Result<usize> {
@@ -178,7 +191,8 @@ fn revive(tx: &mut Tx<'_>, now: Timestamp, ids: Vec<JobId>) -> Result<usize> {
             jobs::lease_id.eq(None::<Id<()>>),
             jobs::lease_until.eq(None::<Timestamp>),
         );
-        revived += diesel::update(jobs::table.find(id)).set(fresh).execute(tx.conn)?;
+        // Somebody may have taken it since it was looked at.
+        revived += diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(idle(now))).set(fresh).execute(tx.conn)?;
     }
     tx.ordered |= revived > 0;
     Ok(revived)

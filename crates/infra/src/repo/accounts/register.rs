@@ -15,7 +15,10 @@ use diesel::{dsl::exists, prelude::*, select};
 use super::{
     super::{
         audit,
-        credentials::{mailed, sign_ups, verify},
+        credentials::{
+            mailed::{self, Purpose},
+            sign_ups, verify,
+        },
         db::Tx,
         dialect::Conn,
         journal,
@@ -54,12 +57,12 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
         return Err(taken(tx.conn, &row)?.into());
     }
     let own = row.own()?;
-    audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
-    let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;
     // An address that got too many letters lately is asked when its owner wants to be.
-    if mailed::may_send(tx.conn, ctx.now, &new.email.key()).is_ok() {
+    if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email.key()).is_ok() {
         verify::ask(tx, ctx, own.id, &own.display_name, &new.email)?;
     }
+    audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
+    let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;
     journal::append(tx, ctx, &Change::UserRegistered(own.card()))?;
     Ok(Registration::SignedIn(Box::new(signed_in)))
 }

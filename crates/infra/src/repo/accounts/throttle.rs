@@ -36,7 +36,7 @@ impl Attempt {
             now: ctx.now,
             user,
             account: key(["login", &name, ""]),
-            pair: key(["login", &name, place]),
+            pair: key(["login by", &name, place]),
             address: key(["login from", "", place]),
             from,
         }

@@ -7,7 +7,11 @@ use clowder_accounts::{Email, model::SignUpId, policy, refusals::LINK_GONE};
 use clowder_core::{Ctx, Mail, NewJob, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::super::{db::Tx, dialect::Conn, jobs};
+use super::super::{
+    db::Tx,
+    dialect::{self, Conn},
+    jobs,
+};
 use crate::{
     keys::{random, sha256},
     schema::mailed_tokens as table,
@@ -54,10 +58,13 @@ pub fn post(tx: &mut Tx<'_>, ctx: &Ctx, mail: &Mail) -> Result<()> {
     jobs::order(tx, ctx, &NewJob::new(mail, ctx.now)?)
 }
 
-/// Whether another letter may go to this address now.
-pub fn may_send(conn: &mut Conn, now: Timestamp, email_key: &str) -> Result<()> {
+/// Whether another letter of this kind may go to this address now. Letters of one kind do not use up what another may:
+/// nobody can keep a person from a new password by having them sent something else. Holds the address until the end of
+/// the transaction, so that of several that ask at once one is let through.
+pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email_key: &str) -> Result<()> {
+    dialect::lock_address(conn, email_key)?;
     let sent: Vec<Timestamp> = table::table
-        .filter(table::email_key.eq(email_key))
+        .filter(table::email_key.eq(email_key).and(table::purpose.eq(purpose.as_str())))
         .filter(table::created_at.gt(now.minus(Duration::from_secs(3600))))
         .select(table::created_at)
         .load(conn)?;
@@ -122,6 +129,15 @@ pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, token: &str) -> Result
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, user: UserId) -> Result<()> {
     let open = table::table
         .filter(table::user_id.eq(user).and(table::purpose.eq(purpose.as_str())))
+        .filter(table::used_at.is_null());
+    diesel::update(open).set(table::used_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Makes the letters worthless that went to other addresses than this one, which is that of the account.
+pub fn revoke_elsewhere(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email_key: &str) -> Result<()> {
+    let open = table::table
+        .filter(table::user_id.eq(user).and(table::email_key.ne(email_key)))
         .filter(table::used_at.is_null());
     diesel::update(open).set(table::used_at.eq(ctx.now)).execute(tx.conn)?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Choosing a new password, with the present one or with a letter.
 
 use clowder_accounts::{
-    Email, Password, Username,
+    Change, Email, Own, Password, Username,
     model::ResetPassword,
     policy::{RESET_FOR, may_use_password},
     refusals::LINK_GONE,
@@ -18,11 +18,14 @@ use super::{
         audit,
         db::Tx,
         dialect::Conn,
+        journal,
     },
     mailed::{self, Purpose, Whose},
+    verify,
 };
 use crate::{
     letters::Recipient,
+    rows::UserRow,
     schema::{sessions as open, users},
 };
 
@@ -34,7 +37,7 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
         .first(tx.conn)
         .optional()?;
     let Some((user, name)) = user else { return Ok(()) };
-    if mailed::may_send(tx.conn, ctx.now, &email.key()).is_err() {
+    if mailed::may_send(tx.conn, ctx.now, Purpose::Reset, &email.key()).is_err() {
         return Ok(());
     }
     audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(user)))?;
@@ -57,31 +60,40 @@ pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()>
     may_use_password(password, name.as_ref()).map_err(|flaw| Error::Invalid(vec![flaw.at("/new_password")]))
 }
 
-/// Uses the token. Whoever reads the mail of the address has proved it, too.
+/// Uses the token. Whoever reads the mail of the address has proved it, too; then the profile is given as it is now.
 pub fn reset(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     attempt: impl Fn(UserId) -> Attempt,
     token: &str,
     hash: &str,
-) -> Result<Vec<SessionId>> {
+) -> Result<(Vec<SessionId>, Option<Own>)> {
     let presented = mailed::take(tx, ctx, Purpose::Reset, token)?;
     let user = presented.user_id.ok_or(LINK_GONE)?;
     let own = users::table.find(user).filter(users::email_key.eq(&presented.email_key));
-    diesel::update(own.filter(users::email_verified_at.is_null()))
+    let proved: Option<UserRow> = diesel::update(own.filter(users::email_verified_at.is_null()))
         .set((users::email_verified_at.eq(ctx.now), users::version.eq(users::version + 1)))
-        .execute(tx.conn)?;
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)
+        .optional()?;
+    let proved = proved.map(UserRow::own).transpose()?;
     attempt(user).succeeded(tx)?;
-    set(tx, ctx, user, hash, None)
+    let ended = set(tx, ctx, user, hash, None)?;
+    if let Some(own) = &proved {
+        journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    }
+    Ok((ended, proved))
 }
 
-/// Sets a password, ends the sessions of the user but one, and tells them by mail.
+/// Sets a password, ends the sessions of the user but one, and tells them by mail. Other letters that are on their way
+/// lose their worth: whoever had asked for another address with the old password does not get the account by it.
 pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, keep: Option<SessionId>) -> Result<Vec<SessionId>> {
     diesel::update(users::table.find(user)).set(users::password.eq(hash)).execute(tx.conn)?;
     let action = if keep.is_some() { "password.changed" } else { "password.reset" };
     audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
     mailed::revoke(tx, ctx, Purpose::Reset, user)?;
     let own = profile::own(tx.conn, user)?;
+    mailed::revoke_elsewhere(tx, ctx, user, &verify::email_of(&own)?.key())?;
     let to = Recipient { name: own.display_name, address: own.email };
     let mail = tx.house.letterhead.password_changed(&to)?;
     mailed::post(tx, ctx, &mail)?;

@@ -15,6 +15,7 @@ use diesel::prelude::*;
 use super::{
     super::{accounts::register, audit, db::Tx, dialect::Conn, journal},
     mailed::{self, Purpose, Whose},
+    verify,
 };
 use crate::{
     letters::Recipient,
@@ -54,11 +55,13 @@ pub fn wait(
     if !steps.confirm {
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
-    let to = Recipient { name: row.display_name, address: row.email };
+    // Whoever has an account is called by its name, and not as somebody else would have us call them.
+    let name = verify::holder(tx.conn, &new.email)?.map_or(row.display_name, |(_, name)| name);
+    let to = Recipient { name, address: row.email };
     // An address that gets too many letters gets no more; the answer is the same.
-    if mailed::may_send(tx.conn, ctx.now, &row.email_key).is_ok() {
-        let (purpose, whose) =
-            if pretended { (Purpose::Notice, Whose::Nobody) } else { (Purpose::Verify, Whose::SignUp(row.id)) };
+    let (purpose, whose) =
+        if pretended { (Purpose::Notice, Whose::Nobody) } else { (Purpose::Verify, Whose::SignUp(row.id)) };
+    if mailed::may_send(tx.conn, ctx.now, purpose, &row.email_key).is_ok() {
         let token = mailed::issue(tx, ctx, purpose, whose, &new.email, CONFIRM_FOR)?;
         let head = &tx.house.letterhead;
         let mail = if pretended { head.has_account(&to)? } else { head.verify_email(&to, &token, CONFIRM_FOR)? };

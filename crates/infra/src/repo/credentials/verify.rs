@@ -53,6 +53,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
         other => Error::from(other),
     })?;
     mailed::revoke(tx, ctx, Purpose::Verify, user)?;
+    mailed::revoke_elsewhere(tx, ctx, user, &presented.email_key)?;
     let own = row.own()?;
     let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
     audit::record(tx, ctx, &proved.before(json!({"email": before})))?;
@@ -66,7 +67,7 @@ pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         return Err(EMAIL_VERIFIED.into());
     }
     let email = email_of(&own)?;
-    mailed::may_send(tx.conn, ctx.now, &email.key())?;
+    mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email.key())?;
     ask(tx, ctx, own.id, &own.display_name, &email)
 }
 
@@ -82,7 +83,8 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     if holder.is_some() && reveal_taken {
         return Err(EMAIL_TAKEN.into());
     }
-    mailed::may_send(tx.conn, ctx.now, &change.email.key())?;
+    let purpose = if holder.is_some() { Purpose::Notice } else { Purpose::Verify };
+    mailed::may_send(tx.conn, ctx.now, purpose, &change.email.key())?;
     match holder {
         Some((_, name)) => {
             mailed::issue(tx, ctx, Purpose::Notice, Whose::Nobody, &change.email, VERIFY_FOR)?;
@@ -99,7 +101,8 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     mailed::post(tx, ctx, &notice)
 }
 
-fn holder(conn: &mut Conn, email: &Email) -> Result<Option<(UserId, String)>> {
+/// Whose address it is, and what they are called.
+pub fn holder(conn: &mut Conn, email: &Email) -> Result<Option<(UserId, String)>> {
     let holder = users::table.filter(users::email_key.eq(email.key())).select((users::id, users::display_name));
     Ok(holder.first(conn).optional()?)
 }

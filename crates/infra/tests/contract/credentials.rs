@@ -1,0 +1,539 @@
+//! The promises of `Credentials`, and of signing in where somebody guesses.
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    Login, RefreshToken, SignedIn,
+    model::{ChangeEmail, ChangePassword, Forgot, NewImport, Proof, ResetPassword},
+};
+use clowder_core::{
+    Ctx, Error, Input, Mail, Result,
+    job::{Verdict, Work},
+};
+use clowder_infra::{DatabaseUrl, Options, Store};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
+use serde_json::json;
+
+use crate::world::{Person, World, account, code, on_both};
+
+const OLD: &str = "correct horse";
+const NEW: &str = "staple battery";
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Does what is due, and gives the letters that came of it.
+async fn letters(world: &World) -> Vec<Mail> {
+    let jobs = &world.store.jobs;
+    for worker in world.store.workers.iter().filter(|worker| worker.kind() != "store.sweep") {
+        for job in jobs.take(&world.nobody(), vec![worker.kind()], 100).await.unwrap() {
+            worker.work(&world.nobody(), &job).await.unwrap();
+            jobs.settle(&world.nobody(), &job, Verdict::Done).await.unwrap();
+        }
+    }
+    let mut letters = Vec::new();
+    for job in jobs.take(&world.nobody(), vec![Mail::KIND], 100).await.unwrap() {
+        letters.push(job.read().unwrap());
+        jobs.settle(&world.nobody(), &job, Verdict::Done).await.unwrap();
+    }
+    letters
+}
+
+async fn letter(world: &World) -> Mail {
+    let mut letters = letters(world).await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    letters.remove(0)
+}
+
+/// To whom and about what.
+fn heads(letters: &[Mail]) -> Vec<(&str, &str)> {
+    letters.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect()
+}
+
+/// What stands after `#verify=` or `#reset=`.
+fn token(mail: &Mail, purpose: &str) -> String {
+    let (_, rest) = mail.text.split_once(&format!("#{purpose}=")).unwrap_or_else(|| panic!("{}", mail.text));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+async fn verify(world: &World, token: &str) -> Result<()> {
+    let proof = Proof::from_json(json!({"token": token})).unwrap();
+    world.store.credentials.verify_email(&world.nobody(), proof).await
+}
+
+async fn forgot(world: &World, address: &str) {
+    let forgot = Forgot::from_json(json!({"email": address})).unwrap();
+    world.store.credentials.forgot(&world.nobody(), forgot).await.unwrap();
+}
+
+async fn reset(world: &World, token: &str, password: &str) -> Result<()> {
+    let reset = ResetPassword::from_json(json!({"token": token, "new_password": password})).unwrap();
+    world.store.credentials.reset(&world.nobody(), reset).await
+}
+
+async fn change_email(world: &World, who: &Person, address: &str, password: &str) -> Result<()> {
+    let change = ChangeEmail::from_json(json!({"email": address, "password": password})).unwrap();
+    world.store.credentials.change_email(&world.ctx(who), change).await
+}
+
+async fn change_password(world: &World, who: &Person, current: &str, new: &str) -> Result<()> {
+    let change = ChangePassword::from_json(json!({"current_password": current, "new_password": new})).unwrap();
+    world.store.credentials.change_password(&world.ctx(who), change).await
+}
+
+/// Somebody at an address.
+fn from(world: &World, address: &str) -> Ctx {
+    let mut ctx = world.nobody();
+    ctx.origin.address = Some(address.parse().unwrap());
+    ctx
+}
+
+async fn login_as(world: &World, ctx: &Ctx, name: &str, password: &str) -> Result<SignedIn> {
+    let login = Login::from_json(json!({"username": name, "password": password})).unwrap();
+    world.store.accounts.login(ctx, login).await
+}
+
+async fn login(world: &World, name: &str, password: &str) -> Result<SignedIn> {
+    login_as(world, &world.nobody(), name, password).await
+}
+
+/// How long somebody who is too quick has to wait, in whole seconds, begun ones counted.
+#[track_caller]
+fn wait_of<T: std::fmt::Debug>(result: Result<T>) -> u64 {
+    match result {
+        Err(Error::TooMany { retry_after }) => retry_after.as_millis().div_ceil(1000) as u64,
+        other => panic!("not told to wait: {other:?}"),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = Text)]
+    password: String,
+}
+
+fn stored_password(world: &World) -> String {
+    let query = sql_query("SELECT password FROM users");
+    let rows: Vec<Stored> = match &world.options.url {
+        DatabaseUrl::Postgres(url) => query.load(&mut PgConnection::establish(url).unwrap()).unwrap(),
+        DatabaseUrl::Sqlite(path) => {
+            query.load(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap()).unwrap()
+        }
+    };
+    assert_eq!(rows.len(), 1);
+    rows.into_iter().next().unwrap().password
+}
+
+on_both! {
+    async fn an_address_is_confirmed_once_and_within_a_day(world: World) {
+        let ada = world.person("ada").await;
+        let asked = letter(&world).await;
+        assert_eq!(heads(std::slice::from_ref(&asked)), [("ada@example.org", "Confirm your address")]);
+        world.names().await;
+        world.wait(DAY - MINUTE);
+        verify(&world, &token(&asked, "verify")).await.unwrap();
+        assert_eq!(world.names().await, ["user.updated"]);
+        let own = world.store.accounts.me(&world.ctx(&ada)).await.unwrap();
+        assert!(own.email_verified);
+        assert_eq!(own.version, 2);
+        assert_eq!(code(verify(&world, &token(&asked, "verify")).await), "link.gone");
+        assert_eq!(code(verify(&world, "unheard of").await), "link.gone");
+        assert_eq!(code(world.store.credentials.resend(&world.ctx(&ada)).await), "email.verified");
+
+        world.register("bob").await;
+        let late = letter(&world).await;
+        world.wait(DAY + MINUTE);
+        assert_eq!(code(verify(&world, &token(&late, "verify")).await), "link.gone");
+    }
+
+    async fn of_several_letters_one_is_answered(world: World) {
+        let ada = world.person("ada").await;
+        let first = letter(&world).await;
+        world.wait(MINUTE);
+        world.store.credentials.resend(&world.ctx(&ada)).await.unwrap();
+        let second = letter(&world).await;
+        assert_ne!(token(&first, "verify"), token(&second, "verify"));
+        verify(&world, &token(&first, "verify")).await.unwrap();
+        assert_eq!(code(verify(&world, &token(&second, "verify")).await), "link.gone");
+    }
+
+    async fn letters_come_one_a_minute_and_five_an_hour(world: World) {
+        let ada = world.person("ada").await;
+        let resend = async || world.store.credentials.resend(&world.ctx(&ada)).await;
+        assert_eq!(wait_of(resend().await), 60, "registering sent one");
+        for _ in 0..3 {
+            world.wait(MINUTE);
+            resend().await.unwrap();
+            assert_eq!(wait_of(resend().await), 60);
+        }
+        world.wait(MINUTE);
+        resend().await.unwrap();
+        let wait = wait_of(resend().await);
+        assert_eq!(wait, 56 * 60, "until the first is an hour old");
+        world.wait(Duration::from_secs(wait));
+        resend().await.unwrap();
+        assert_eq!(letters(&world).await.len(), 6);
+    }
+
+    async fn of_many_that_ask_for_a_letter_at_once_one_gets_it(world: World) {
+        let ada = world.person("ada").await;
+        letters(&world).await;
+        world.wait(MINUTE);
+        let tries: Vec<_> = (0..8)
+            .map(|_| {
+                let (world, ctx) = (world.clone(), world.ctx(&ada));
+                tokio::spawn(async move { world.store.credentials.resend(&ctx).await })
+            })
+            .collect();
+        let mut sent = 0;
+        for tried in tries {
+            sent += usize::from(tried.await.unwrap().is_ok());
+        }
+        assert_eq!((sent, letters(&world).await.len()), (1, 1));
+    }
+
+    async fn an_address_changes_when_the_new_one_answers(world: World) {
+        let ada = world.person("ada").await;
+        let first = letter(&world).await;
+        let me = async || world.store.accounts.me(&world.ctx(&ada)).await.unwrap();
+        assert_eq!(code(change_email(&world, &ada, "ada@new.example", "wrong horse").await), "password.wrong");
+        assert!(letters(&world).await.is_empty());
+        change_email(&world, &ada, "Ada@New.example", OLD).await.unwrap();
+        let mail = letters(&world).await;
+        assert_eq!(heads(&mail), [
+            ("Ada@new.example", "Confirm your address"),
+            ("ada@example.org", "Your address is about to change"),
+        ]);
+        assert!(mail[1].text.contains("Ada@new.example"));
+        assert_eq!((me().await.email, me().await.email_verified), ("ada@example.org".to_owned(), false));
+        world.names().await;
+        verify(&world, &token(&mail[0], "verify")).await.unwrap();
+        assert_eq!(world.names().await, ["user.updated"]);
+        assert_eq!((me().await.email, me().await.email_verified), ("Ada@new.example".to_owned(), true));
+        assert_eq!(code(verify(&world, &token(&first, "verify")).await), "link.gone", "the old address does not come back");
+        login(&world, "ada@new.example", OLD).await.unwrap();
+        assert_eq!(code(login(&world, "ada@example.org", OLD).await), "credentials.invalid");
+        assert_eq!(code(change_email(&world, &ada, "Ada@new.example", OLD).await), "email.verified");
+    }
+
+    async fn an_address_that_is_taken_is_not_given_twice(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        letters(&world).await;
+        assert_eq!(code(change_email(&world, &ada, "Bob@example.org", OLD).await), "email.taken");
+        // Both ask for one address; whoever answers first has it.
+        change_email(&world, &ada, "shared@example.org", OLD).await.unwrap();
+        assert_eq!(wait_of(change_email(&world, &bob, "shared@example.org", OLD).await), 60);
+        world.wait(MINUTE);
+        change_email(&world, &bob, "shared@example.org", OLD).await.unwrap();
+        let mail = letters(&world).await;
+        let asked: Vec<_> = mail.iter().filter(|mail| mail.address == "shared@example.org").collect();
+        let answers: Vec<_> = asked
+            .iter()
+            .map(|mail| {
+                let (world, token) = (world.clone(), token(mail, "verify"));
+                tokio::spawn(async move { verify(&world, &token).await })
+            })
+            .collect();
+        let mut refused = Vec::new();
+        for answer in answers {
+            refused.extend(answer.await.unwrap().err());
+        }
+        assert_eq!(refused.len(), 1);
+        assert_eq!(code(Err::<(), _>(refused.remove(0))), "email.taken");
+    }
+
+    async fn where_nothing_is_told_only_the_owner_of_an_address_learns_that_it_is_taken(world: World) {
+        let [ada, _bob] = world.people(["ada", "bob"]).await;
+        letters(&world).await;
+        let mut options = world.options.clone();
+        options.sign_up.reveal_taken = false;
+        let silent = Store::open(options, world.now()).await.unwrap();
+        let change = ChangeEmail::from_json(json!({"email": "bob@example.org", "password": OLD})).unwrap();
+        silent.credentials.change_email(&world.ctx(&ada), change).await.unwrap();
+        let mail = letters(&world).await;
+        assert_eq!(heads(&mail)[0], ("bob@example.org", "You have an account already"));
+        assert!(mail[0].text.starts_with("Hello bob,"), "by the name of the account: {}", mail[0].text);
+
+        // Somebody else's words never reach the owner.
+        let mut new = account("eve");
+        new.email = account("bob").email;
+        new.display_name = Some(clowder_core::Field::parse(json!("Win at evil.example")).unwrap());
+        world.wait(MINUTE);
+        silent.accounts.register(&world.nobody(), new).await.unwrap();
+        let mail = letter(&world).await;
+        assert!(mail.text.starts_with("Hello bob,") && !mail.text.contains("evil"), "{}", mail.text);
+    }
+
+    async fn a_forgotten_password_is_chosen_anew(world: World) {
+        let ada = world.register("ada").await;
+        let (phone, laptop) = (world.by(&ada.access), login(&world, "ada", OLD).await.unwrap());
+        letters(&world).await;
+        world.names().await;
+        forgot(&world, "nobody@example.org").await;
+        assert!(letters(&world).await.is_empty());
+        forgot(&world, "ADA@example.org").await;
+        let asked = letter(&world).await;
+        assert_eq!(heads(std::slice::from_ref(&asked)), [("ADA@example.org", "Choose a new password")]);
+        let reset_token = token(&asked, "reset");
+        assert_eq!(code(verify(&world, &reset_token).await), "link.gone", "it is good for one purpose");
+        for unfit in ["password123", "ada"] {
+            let tried = ResetPassword::from_json(json!({"token": reset_token, "new_password": unfit}));
+            assert!(matches!(tried, Err(Error::Invalid(_))), "{unfit}");
+        }
+        reset(&world, &reset_token, NEW).await.unwrap();
+        assert_eq!(world.names().await, ["session.ended", "session.ended", "user.updated"]);
+        assert_eq!(code(world.store.accounts.identify(&ada.access, world.now())), "session.ended");
+        assert_eq!(code(world.store.accounts.identify(&laptop.access, world.now())), "session.ended");
+        let notice = letter(&world).await;
+        assert_eq!(heads(&[notice]), [("ada@example.org", "Your password has been changed")]);
+        assert_eq!(code(login(&world, "ada", OLD).await), "credentials.invalid");
+        let again = login(&world, "ada", NEW).await.unwrap();
+        assert!(again.user.email_verified, "who reads the mail has proved the address");
+        assert_eq!(code(reset(&world, &reset_token, "another battery").await), "link.gone");
+        assert!(phone.user().is_ok());
+    }
+
+    async fn a_reset_is_seen_in_the_own_profile_at_once(world: World) {
+        let ada = world.register("ada").await;
+        let _followed = world.store.follow().await.unwrap();
+        letters(&world).await;
+        let me = async |access: &str| world.store.accounts.me(&world.by(access)).await.unwrap();
+        assert!(!me(&ada.access).await.email_verified, "now it is in memory");
+        forgot(&world, "ada@example.org").await;
+        reset(&world, &token(&letter(&world).await, "reset"), NEW).await.unwrap();
+        let again = login(&world, "ada", NEW).await.unwrap();
+        assert!(me(&again.access).await.email_verified);
+    }
+
+    async fn a_letter_for_a_new_password_is_good_for_half_an_hour(world: World) {
+        world.register("ada").await;
+        letters(&world).await;
+        forgot(&world, "ada@example.org").await;
+        let first = letter(&world).await;
+        forgot(&world, "ada@example.org").await;
+        assert!(letters(&world).await.is_empty(), "one a minute");
+        world.wait(Duration::from_secs(30 * 60));
+        assert_eq!(code(reset(&world, &token(&first, "reset"), NEW).await), "link.gone");
+        for _ in 0..2 {
+            forgot(&world, "ada@example.org").await;
+            world.wait(MINUTE);
+        }
+        let mail = letters(&world).await;
+        // Both waited, and the job that came second found that one had just been sent.
+        assert_eq!(mail.len(), 1);
+        reset(&world, &token(&mail[0], "reset"), NEW).await.unwrap();
+    }
+
+    async fn a_new_password_makes_all_other_letters_worthless(world: World) {
+        let ada = world.person("ada").await;
+        letters(&world).await;
+        // Whoever knows the old password asks for an address of their own, and waits.
+        change_email(&world, &ada, "thief@evil.example", OLD).await.unwrap();
+        let thief = letters(&world).await.remove(0);
+        assert_eq!(thief.address, "thief@evil.example");
+        forgot(&world, "ada@example.org").await;
+        let first = letter(&world).await;
+        world.wait(MINUTE);
+        forgot(&world, "ada@example.org").await;
+        let second = letter(&world).await;
+        reset(&world, &token(&second, "reset"), NEW).await.unwrap();
+        assert_eq!(code(reset(&world, &token(&first, "reset"), "another battery").await), "link.gone");
+        assert_eq!(code(verify(&world, &token(&thief, "verify")).await), "link.gone", "the account stays with its owner");
+        assert_eq!(login(&world, "ada", NEW).await.unwrap().user.email, "ada@example.org");
+    }
+
+    async fn an_address_that_was_left_opens_nothing(world: World) {
+        let ada = world.person("ada").await;
+        letters(&world).await;
+        forgot(&world, "ada@example.org").await;
+        let old = letter(&world).await;
+        change_email(&world, &ada, "ada@new.example", OLD).await.unwrap();
+        let asked = letters(&world).await.remove(0);
+        verify(&world, &token(&asked, "verify")).await.unwrap();
+        assert_eq!(code(reset(&world, &token(&old, "reset"), NEW).await), "link.gone");
+    }
+
+    async fn of_many_that_use_one_letter_one_does(world: World) {
+        world.register("ada").await;
+        letters(&world).await;
+        forgot(&world, "ada@example.org").await;
+        let token = token(&letter(&world).await, "reset");
+        let tries: Vec<_> = (0..8)
+            .map(|i| {
+                let (world, token) = (world.clone(), token.clone());
+                tokio::spawn(async move { (i, reset(&world, &token, &format!("staple battery {i}")).await) })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for tried in tries {
+            let (i, result) = tried.await.unwrap();
+            match result {
+                Ok(()) => won.push(i),
+                refused => assert_eq!(code(refused), "link.gone"),
+            }
+        }
+        assert_eq!(won.len(), 1);
+        login(&world, "ada", &format!("staple battery {}", won[0])).await.unwrap();
+    }
+
+    async fn changing_the_password_ends_the_other_sessions(world: World) {
+        let here = world.register("ada").await;
+        let ada = Person { id: here.user.id, actor: world.by(&here.access).actor };
+        let there = login(&world, "ada", OLD).await.unwrap();
+        letters(&world).await;
+        world.names().await;
+        assert_eq!(code(change_password(&world, &ada, "wrong horse", NEW).await), "password.wrong");
+        let unfit = change_password(&world, &ada, OLD, "Adalovelace").await;
+        assert!(unfit.is_ok(), "it is not the username");
+        world.wait(Duration::from_secs(1));
+        assert_eq!(world.names().await, ["session.ended"]);
+        assert!(world.store.accounts.identify(&here.access, world.now()).is_ok(), "the own one stays");
+        assert_eq!(code(world.store.accounts.identify(&there.access, world.now())), "session.ended");
+        let refreshed = world.store.accounts.refresh(&world.nobody(), RefreshToken::new(there.refresh)).await;
+        assert_eq!(code(refreshed), "session.ended");
+        world.store.accounts.refresh(&world.nobody(), RefreshToken::new(here.refresh)).await.unwrap();
+        assert_eq!(heads(&[letter(&world).await]), [("ada@example.org", "Your password has been changed")]);
+        login(&world, "ada", "Adalovelace").await.unwrap();
+    }
+
+    async fn a_new_password_is_not_the_username(world: World) {
+        let long = world.person("ada.lovelace").await;
+        letters(&world).await;
+        let Err(Error::Invalid(errors)) = change_password(&world, &long, OLD, "Ada.Lovelace").await else { panic!() };
+        assert_eq!((errors[0].pointer.as_str(), &*errors[0].code), ("/new_password", "username"));
+        forgot(&world, "ada.lovelace@example.org").await;
+        let token = token(&letter(&world).await, "reset");
+        assert!(matches!(reset(&world, &token, "ADA.lovelace").await, Err(Error::Invalid(_))));
+        reset(&world, &token, NEW).await.unwrap();
+    }
+
+    async fn guessing_gets_slower_and_is_forgotten(world: World) {
+        world.register("ada").await;
+        let guess = async |from_: &str| login_as(&world, &from(&world, from_), "ada", "wrong horse").await;
+        let right = async |from_: &str| login_as(&world, &from(&world, from_), "ada", OLD).await;
+        for _ in 0..5 {
+            assert_eq!(code(guess("192.0.2.1").await), "credentials.invalid");
+        }
+        for wait in [1, 2, 4, 8, 16] {
+            assert_eq!(wait_of(guess("192.0.2.1").await), wait);
+            assert_eq!(wait_of(right("192.0.2.1").await), wait, "the right one has to wait as well");
+            world.wait(Duration::from_secs(wait));
+            assert_eq!(code(guess("192.0.2.1").await), "credentials.invalid");
+        }
+        right("192.0.2.2").await.unwrap();
+        world.wait(Duration::from_secs(3600));
+        assert_eq!(code(guess("192.0.2.1").await), "credentials.invalid", "an hour later it begins anew");
+        right("192.0.2.1").await.unwrap();
+    }
+
+    async fn a_success_clears_the_failures_of_the_account(world: World) {
+        world.register("ada").await;
+        for _ in 0..3 {
+            for _ in 0..5 {
+                assert_eq!(code(login(&world, "ada", "wrong horse").await), "credentials.invalid");
+            }
+            world.wait(Duration::from_secs(1));
+            login(&world, "ada", OLD).await.unwrap();
+        }
+    }
+
+    async fn strangers_do_not_lock_the_owner_out(world: World) {
+        world.register("ada").await;
+        login_as(&world, &from(&world, "192.0.2.1"), "ada", OLD).await.unwrap();
+        for guesser in 1..=25 {
+            let ctx = from(&world, &format!("198.51.100.{guesser}"));
+            let _ = login_as(&world, &ctx, "ada", "wrong horse").await;
+        }
+        assert!(wait_of(login_as(&world, &from(&world, "203.0.113.9"), "ada", OLD).await) >= 1, "a strange address waits");
+        login_as(&world, &from(&world, "192.0.2.1"), "ada", OLD).await.unwrap();
+    }
+
+    async fn guessing_at_many_accounts_from_one_address_gets_slower_too(world: World) {
+        world.register("ada").await;
+        for i in 0..50 {
+            let guess = login_as(&world, &from(&world, "192.0.2.1"), &format!("user{i}"), "wrong horse").await;
+            assert_eq!(code(guess), "credentials.invalid");
+        }
+        let own = login_as(&world, &from(&world, "192.0.2.1"), "ada", OLD).await;
+        assert_eq!(wait_of(own), 1);
+        login_as(&world, &from(&world, "192.0.2.2"), "ada", OLD).await.unwrap();
+    }
+
+    async fn the_present_password_is_not_guessed_through_the_back_door(world: World) {
+        let ada = world.person("ada").await;
+        for _ in 0..5 {
+            assert_eq!(code(change_password(&world, &ada, "wrong horse", NEW).await), "password.wrong");
+        }
+        assert_eq!(wait_of(change_password(&world, &ada, OLD, NEW).await), 1);
+        assert_eq!(wait_of(change_email(&world, &ada, "ada@new.example", OLD).await), 1);
+        world.wait(Duration::from_secs(1));
+        change_password(&world, &ada, OLD, NEW).await.unwrap();
+        assert_eq!(code(change_password(&world, &ada, OLD, NEW).await), "password.wrong", "the success cleared them");
+    }
+
+    async fn guesses_that_come_at_once_count_for_the_one_that_is_right(world: World) {
+        let ada = world.person("ada").await;
+        letters(&world).await;
+        let tries: Vec<_> = (0..40)
+            .map(|i| {
+                let (world, ctx) = (world.clone(), world.ctx(&ada));
+                let password = if i == 39 { OLD.to_owned() } else { format!("wrong horse {i}") };
+                let change = json!({"current_password": password, "new_password": NEW});
+                let change = ChangePassword::from_json(change).unwrap();
+                tokio::spawn(async move { world.store.credentials.change_password(&ctx, change).await })
+            })
+            .collect();
+        for tried in tries {
+            assert!(tried.await.unwrap().is_err());
+        }
+    }
+
+    async fn no_session_lasts_for_ever(world: World) {
+        let mut signed_in = world.register("ada").await;
+        let refresh = async |token: &str| {
+            world.store.accounts.refresh(&world.nobody(), RefreshToken::new(token.to_owned())).await
+        };
+        for _ in 0..8 {
+            world.wait(20 * DAY);
+            signed_in = refresh(&signed_in.refresh).await.unwrap();
+        }
+        world.wait(19 * DAY);
+        let last = refresh(&signed_in.refresh).await.unwrap();
+        world.wait(2 * DAY);
+        assert_eq!(code(refresh(&last.refresh).await), "token.expired", "180 days after it began");
+        let idle = login(&world, "ada", OLD).await.unwrap();
+        world.wait(31 * DAY);
+        assert_eq!(code(refresh(&idle.refresh).await), "token.expired", "30 days without use");
+    }
+
+    async fn old_hashes_are_made_anew_at_login(world: World) {
+        world.register("ada").await;
+        let before = stored_password(&world);
+        login(&world, "ada", OLD).await.unwrap();
+        assert_eq!(stored_password(&world), before, "what is fresh stays");
+        let options = Options { bcrypt_cost: 5, ..world.options.clone() };
+        let dearer = Store::open(options, world.now()).await.unwrap();
+        let login_there = async |password: &str| {
+            let login = Login::from_json(json!({"username": "ada", "password": password})).unwrap();
+            dearer.accounts.login(&world.nobody(), login).await
+        };
+        assert_eq!(code(login_there("wrong horse").await), "credentials.invalid");
+        assert_eq!(stored_password(&world), before, "who guesses changes nothing");
+        login_there(OLD).await.unwrap();
+        let after = stored_password(&world);
+        assert!(after.starts_with("$2b$05$"), "{after}");
+        login_there(OLD).await.unwrap();
+        assert_eq!(stored_password(&world), after);
+    }
+
+    async fn who_comes_from_another_system_keeps_the_password(world: World) {
+        let django = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
+        let new = json!({"username": "ada", "email": "ada@example.org", "password_hash": django});
+        world.store.sign_ups.import(&world.nobody(), vec![NewImport::from_json(new).unwrap()]).await.unwrap();
+        assert_eq!(stored_password(&world), django);
+        assert_eq!(code(login(&world, "ada", "correct horse bettery").await), "credentials.invalid");
+        login(&world, "ada", "correct horse béttery").await.unwrap();
+        assert!(stored_password(&world).starts_with("$2b$04$"));
+        login(&world, "ada", "correct horse béttery").await.unwrap();
+        assert_eq!(code(login(&world, "ada", "correct horse bettery").await), "credentials.invalid");
+    }
+}

@@ -1,0 +1,122 @@
+//! The promises of `Mailer`, kept by both of its adapters: over SMTP and into a folder.
+
+use std::{os::unix::fs::PermissionsExt, sync::Arc};
+
+use clowder_core::{Actor, Ctx, Error, Mail, Mailer, Timestamp};
+use clowder_infra::mail::{Route, mailer, sender};
+use clowder_tests::{Letter, Mailbox, Post};
+
+const FROM: &str = "Clowder <clowder@chat.example>";
+
+fn ctx() -> Ctx {
+    Ctx::new(Actor::System, Timestamp::from_micros(1_790_000_000_000_000), "test")
+}
+
+fn mail(address: &str) -> Mail {
+    Mail {
+        name: "Ada Lovelace".into(),
+        address: address.into(),
+        subject: "Grüße — and a subject that is too long for one line of seventy-eight characters, by far".into(),
+        text: "Hello.\n.\nA line with a dot alone, ünïcode, and a long one: ".to_owned() + &"x".repeat(2_000),
+        html: "<p>Hello, <b>ünïcode</b></p>".into(),
+    }
+}
+
+/// What every way of sending must keep.
+async fn keeps_its_promises(mailer: Arc<dyn Mailer>, mailbox: &Mailbox) {
+    let sent = mail("ada@example.org");
+    mailer.send(&ctx(), "0001", &sent).await.unwrap();
+    let letter: Letter = mailbox.next("ada@example.org").await;
+    assert_eq!((letter.to_name.as_str(), letter.from.as_str()), ("Ada Lovelace", "clowder@chat.example"));
+    assert_eq!(letter.subject, sent.subject);
+    assert_eq!(letter.text.replace("\r\n", "\n").trim_end(), sent.text);
+    assert_eq!(letter.html.trim_end(), sent.html);
+    assert_eq!(letter.id, "0001@chat.example");
+    assert_eq!(letter.date, "2026-09-21T14:13:20Z");
+    assert_eq!(letter.header("Auto-Submitted"), "auto-generated");
+    assert_eq!(letter.header("MIME-Version"), "1.0");
+    assert!(letter.header("Content-Type").starts_with("multipart/alternative"), "{}", letter.raw);
+    assert!(letter.raw.is_ascii(), "any server on the way can carry it");
+    assert!(letter.raw.lines().all(|line| line.len() <= 998), "RFC 5322 §2.1.1");
+
+    // Domains of all languages travel in ASCII.
+    mailer.send(&ctx(), "0002", &mail("jo@bücher.example")).await.unwrap();
+    mailbox.next("jo@xn--bcher-kva.example").await;
+
+    // Nobody writes headers but us, whatever got into a letter.
+    let mut hostile = mail("eve@example.org");
+    hostile.name = "\"Eve\" <evil@example.org>\r\nBcc: victim@example.org\r\n\r\n<script>".into();
+    hostile.subject = "Hi\r\nBcc: victim@example.org\r\n\r\nBuy".into();
+    mailer.send(&ctx(), "0003", &hostile).await.unwrap();
+    let letter = mailbox.next("eve@example.org").await;
+    assert_eq!(letter.header("Bcc"), "", "{}", letter.raw);
+    assert!(letter.text.starts_with("Hello."), "the body begins where it should: {}", letter.raw);
+
+    // What cannot be an address is refused for good, and not tried for a day.
+    for wrong in ["", "nobody", "a b@example.org", "a@b@", "x@\r\ny.example", "ada@exa mple.org", "<ada@example.org>"] {
+        let error = mailer.send(&ctx(), "0004", &mail(wrong)).await.unwrap_err();
+        assert!(!error.is_ours(), "{wrong:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn into_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("mail");
+    let way = mailer(&Route::Folder(folder.clone()), FROM).unwrap();
+    keeps_its_promises(way.clone(), &Mailbox::new(&folder)).await;
+
+    // Letters open accounts: they are for nobody but the owner of the server.
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 3, "no draft stays behind");
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+
+    // The same letter again is the same file.
+    way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let error = way.send(&ctx(), "0005", &mail("ada@example.org")).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "somebody may mend it: {error}");
+}
+
+#[tokio::test]
+async fn over_smtp() {
+    let mut post = Post::start(&["--refuse", "refused", "--defer", "deferred"]).await;
+    let way = mailer(&Route::Smtp(post.url()), FROM).unwrap();
+    keeps_its_promises(way.clone(), &post.mailbox).await;
+    let refused = way.send(&ctx(), "0005", &mail("refused@example.org")).await.unwrap_err();
+    assert!(!refused.is_ours() && refused.to_string().contains("550"), "{refused}");
+    let deferred = way.send(&ctx(), "0006", &mail("deferred@example.org")).await.unwrap_err();
+    assert!(matches!(deferred, Error::Unavailable(_)) && deferred.to_string().contains("451"), "{deferred}");
+    post.stop().await;
+    let down = way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap_err();
+    assert!(matches!(down, Error::Unavailable(_)), "{down}");
+    // The connection it kept is of no use any more, which must not cost a letter.
+    post.again(&[]).await;
+    way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap();
+    assert_eq!(post.mailbox.all().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_does_not_hold_us_for_ever() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let way = mailer(&Route::Smtp(url), FROM).unwrap();
+    let error = way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_way_is_said_at_once_and_without_the_password() {
+    for wrong in ["http://localhost", "smtp://", "localhost:25", "smtp://host?tls=maybe", ""] {
+        assert!(mailer(&Route::Smtp(wrong.into()), FROM).is_err(), "{wrong}");
+    }
+    let way = mailer(&Route::Smtp("smtps://ada:s3cret@mail.example:465?tls=required".into()), FROM).unwrap();
+    assert_eq!(way.describe(), "SMTP server mail.example:465");
+    for wrong in ["", "Clowder", "Clowder <nowhere>", "a@b.example, c@d.example"] {
+        assert!(mailer(&Route::Folder("/tmp".into()), wrong).is_err(), "{wrong}");
+    }
+    assert_eq!((sender(FROM).unwrap(), sender("x@chat.example").unwrap()), ("Clowder".into(), "chat.example".into()));
+}

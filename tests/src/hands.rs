@@ -1,0 +1,52 @@
+//! `clowder jobs run`: a process that does jobs and nothing else.
+
+use std::process::{Command as Blocking, ExitStatus, Stdio};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{
+    Database, PATIENCE,
+    server::{SETTINGS, binary},
+};
+
+pub struct Hands(Child);
+
+impl Hands {
+    /// Starts it over a database and waits until it is at work.
+    pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(binary())
+            .args(["jobs", "run"])
+            .current_dir(database.folder.path())
+            .env_clear()
+            .envs(SETTINGS.iter().copied())
+            .env("DATABASE_URL", &database.url)
+            .env("DATA_DIR", database.folder.path())
+            .env("LOG", "off")
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said = timeout(PATIENCE, lines.next_line()).await.expect("it says nothing").unwrap();
+        assert_eq!(said.as_deref(), Some("doing jobs"));
+        Self(child)
+    }
+
+    /// SIGTERM; how it ended.
+    pub async fn stop(mut self) -> ExitStatus {
+        let pid = self.0.id().expect("it has ended already").to_string();
+        assert!(Blocking::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        timeout(PATIENCE * 2, self.0.wait()).await.expect("it does not stop").unwrap()
+    }
+
+    /// SIGKILL, in the middle of whatever it does.
+    pub async fn kill(mut self) {
+        self.0.kill().await.unwrap();
+    }
+}
