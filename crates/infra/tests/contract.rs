@@ -8,6 +8,8 @@ mod accounts;
 mod audit;
 #[path = "contract/credentials.rs"]
 mod credentials;
+#[path = "contract/guessing.rs"]
+mod guessing;
 #[path = "contract/jobs.rs"]
 mod jobs;
 #[path = "contract/journal.rs"]
