@@ -88,7 +88,12 @@ pub async fn open(config: &Config) -> Result<Store> {
         refresh_for: Duration::from_secs(auth.refresh_token_seconds),
         session_for: Duration::from_secs(auth.session_seconds),
         sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
-        letterhead: Letterhead { account_url: config.account_url(), sender: mail::sender(&config.mail.from)? },
+        erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days) * 24 * 3600),
+        letterhead: Letterhead {
+            account_url: config.account_url(),
+            server_url: config.server_url(),
+            sender: mail::sender(&config.mail.from)?,
+        },
         journal_for: Duration::from_secs(u64::from(config.journal.retention_days) * 24 * 3600),
         lease: Duration::from_secs(config.jobs.lease_seconds),
         bcrypt_cost: auth.bcrypt_cost,
@@ -170,6 +175,7 @@ impl Parts {
             .app_data(Data::from(self.store.credentials))
             .app_data(Data::from(self.store.sign_ups))
             .app_data(Data::from(self.store.preferences))
+            .app_data(Data::from(self.store.privacy))
             .app_data(Data::from(self.store.messaging))
             .app_data(Data::from(self.store.audit))
             .app_data(Data::from(self.store.two_factor))

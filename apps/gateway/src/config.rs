@@ -92,6 +92,7 @@ pub struct Auth {
 pub struct Accounts {
     pub sign_up: Mode,
     pub reveal_taken: bool,
+    pub erasure_days: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -171,7 +172,7 @@ impl Default for Config {
                 session_seconds: 180 * 24 * 3600,
                 bcrypt_cost: 12,
             },
-            accounts: Accounts { sign_up: Mode::Open, reveal_taken: true },
+            accounts: Accounts { sign_up: Mode::Open, reveal_taken: true, erasure_days: 30 },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
             jobs: Jobs { hands: 4, lease_seconds: 60 },
             security: Security { keys: None },
@@ -219,10 +220,17 @@ impl Config {
 
     /// The page that letters link to.
     pub fn account_url(&self) -> String {
-        match (self.mail.account_url.as_str(), self.server.public_url.trim_end_matches('/')) {
-            ("", "") => format!("http://{}/account", self.address()),
-            ("", public) => format!("{public}/account"),
-            (own, _) => own.to_owned(),
+        match self.mail.account_url.as_str() {
+            "" => format!("{}/account", self.server_url()),
+            own => own.to_owned(),
+        }
+    }
+
+    /// How this server is reached, without a slash at the end.
+    pub fn server_url(&self) -> String {
+        match self.server.public_url.trim_end_matches('/') {
+            "" => format!("http://{}", self.address()),
+            public => public.to_owned(),
         }
     }
 
@@ -252,6 +260,10 @@ impl Config {
             if count == 0 {
                 faults.push(format!("database.{name}: must be at least 1"));
             }
+        }
+        if self.accounts.erasure_days > 365 {
+            let days = self.accounts.erasure_days;
+            faults.push(format!("ERASURE_DAYS: `{days}` must be a whole number from 0 to 365"));
         }
         if let Err(fault) = KeyRing::parse(self.encryption_keys()) {
             faults.push(format!("ENCRYPTION_KEYS: {fault}"));

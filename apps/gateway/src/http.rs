@@ -9,6 +9,7 @@ pub mod health;
 pub mod messaging;
 pub mod metrics;
 pub mod preferences;
+pub mod privacy;
 pub mod problems;
 pub mod sign_ups;
 pub mod token;

@@ -1,4 +1,4 @@
-//! `clowder users import`: brings people over from another system.
+//! `clowder users`: brings people over from another system, and checks the receipts of those who went.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -6,6 +6,7 @@ use clap::Subcommand;
 use clowder_accounts::model::{Imported, NewImport};
 use clowder_core::{Actor, Ctx, Error, Input, Result};
 use clowder_gateway::{app, clock, config::Config};
+use clowder_infra::{keys::Keys, receipts};
 use serde_json::{Map, Value};
 
 /// How many people share a transaction.
@@ -18,11 +19,35 @@ pub enum UsersCommand {
     /// (pbkdf2_sha256, argon2, bcrypt, bcrypt_sha256), argon2 in PHC format, or bcrypt. Who is here already is left as
     /// they are, so the same file can be given again.
     Import { file: PathBuf },
+    /// Check the receipt of an erasure, as its letter has it: whether this server signed it, and what it says.
+    VerifyReceipt { file: PathBuf },
+    /// Print the public key (JWK) with which anybody can check such receipts.
+    ReceiptKey,
 }
 
 /// Fails when anybody was refused, after all others were brought over.
 pub async fn run(config: &Config, command: UsersCommand) -> Result<bool> {
-    let UsersCommand::Import { file } = command;
+    match command {
+        UsersCommand::Import { file } => import(config, file).await,
+        UsersCommand::VerifyReceipt { file } => {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|error| Error::internal(format!("{}: {error}", file.display())))?;
+            println!("{}", serde_json::to_string_pretty(&receipts::verify(&keys(config)?, &text)?)?);
+            Ok(true)
+        }
+        UsersCommand::ReceiptKey => {
+            println!("{}", receipts::public_key(&keys(config)?));
+            Ok(true)
+        }
+    }
+}
+
+fn keys(config: &Config) -> Result<Keys> {
+    let secret = config.secret_key().map_err(|error| Error::internal(format!("SECRET_KEY: {error}")))?;
+    Ok(Keys::new(secret.expose()))
+}
+
+async fn import(config: &Config, file: PathBuf) -> Result<bool> {
     let wrong = |error: csv::Error| Error::internal(format!("{}: {error}", file.display()));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&file).map_err(wrong)?;
     let store = app::open(config).await?;

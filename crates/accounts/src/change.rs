@@ -13,6 +13,8 @@ pub enum Change {
     UserUpdated(Own),
     SessionEnded(SessionEnded),
     SettingsUpdated(UserId, Settings),
+    /// Told on the topic of the user, and of every chat they take part in.
+    UserDeleted(Topic, Card),
 }
 
 /// The payload of `session.ended`: a device of the user has been signed out.
@@ -28,6 +30,8 @@ pub struct SessionEnded {
 pub const USER_UPDATED: &str = "user.updated";
 /// The name by which other parts of the house know a session has ended.
 pub const SESSION_ENDED: &str = "session.ended";
+/// The name by which whoever keeps a card of somebody learns that another has taken its place for good.
+pub const USER_DELETED: &str = "user.deleted";
 
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
@@ -36,6 +40,7 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(_) => USER_UPDATED,
             Self::SessionEnded(_) => SESSION_ENDED,
             Self::SettingsUpdated(..) => "settings.updated",
+            Self::UserDeleted(..) => USER_DELETED,
         }
     }
 
@@ -45,6 +50,7 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(own) => own.id,
             Self::SessionEnded(ended) => ended.user,
             Self::SettingsUpdated(user, _) => *user,
+            Self::UserDeleted(topic, _) => return *topic,
         })
     }
 
@@ -61,6 +67,7 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(own) => to_raw_value(own),
             Self::SessionEnded(ended) => to_raw_value(ended),
             Self::SettingsUpdated(_, settings) => to_raw_value(settings),
+            Self::UserDeleted(_, card) => to_raw_value(card),
         }
     }
 }

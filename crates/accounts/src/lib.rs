@@ -14,6 +14,7 @@ pub mod change;
 pub mod model;
 pub mod policy;
 pub mod port;
+pub mod privacy;
 pub mod refresh;
 pub mod refusals;
 pub mod sign_up;
@@ -26,4 +27,4 @@ pub use model::{
     Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn,
     Ticket, Username,
 };
-pub use port::{Accounts, AuditLog, Credentials, Identity, Preferences, SignUps, TwoFactor};
+pub use port::{Accounts, AuditLog, Credentials, Identity, Preferences, Privacy, SignUps, TwoFactor};

@@ -2,12 +2,14 @@
 
 mod credentials;
 mod input;
+mod privacy;
 mod settings;
 mod sign_ups;
 mod values;
 
 pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
+pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{
     About, Audience, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings, SettingsPatch,
     Theme, TimeZone,
@@ -36,6 +38,9 @@ pub struct Own {
     #[serde(default)]
     pub two_factor: bool,
     pub visibility: Visibility,
+    /// When the account is due to be erased, at the wish of its owner, who may undo it until then.
+    #[serde(default)]
+    pub erase_at: Option<Timestamp>,
     pub created_at: Timestamp,
     /// Counts the edits; also the `ETag`.
     #[schema(minimum = 1)]

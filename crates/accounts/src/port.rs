@@ -3,6 +3,7 @@
 mod audit;
 mod credentials;
 mod preferences;
+mod privacy;
 mod sign_ups;
 mod two_factor;
 
@@ -15,6 +16,7 @@ use crate::{
 pub use audit::AuditLog;
 pub use credentials::Credentials;
 pub use preferences::Preferences;
+pub use privacy::Privacy;
 pub use sign_ups::SignUps;
 pub use two_factor::TwoFactor;
 

@@ -43,6 +43,13 @@ pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "N
 pub const SETTINGS_STALE: Refusal =
     Refusal::new(Stale, "settings.stale", "The settings have changed since you read them");
 
+pub const USER_UNKNOWN: Refusal = Refusal::new(Unknown, "user.unknown", "There is no such user");
+pub const EXPORT_UNKNOWN: Refusal = Refusal::new(Unknown, "export.unknown", "There is no such export of yours");
+pub const EXPORT_GONE: Refusal = Refusal::new(Gone, "export.gone", "The export is past its time; ask for another one");
+pub const ERASURE_NONE: Refusal = Refusal::new(Conflict, "erasure.none", "The account is not about to be erased");
+pub const ADMIN_LAST: Refusal =
+    Refusal::new(Conflict, "admin.last", "There is no other administrator; make somebody one first");
+
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     clowder_core::ctx::TOKEN_MISSING,
@@ -70,4 +77,9 @@ pub const ALL: &[Refusal] = &[
     TWO_FACTOR_ON,
     TWO_FACTOR_OFF,
     AUTHENTICATION_STALE,
+    USER_UNKNOWN,
+    EXPORT_UNKNOWN,
+    EXPORT_GONE,
+    ERASURE_NONE,
+    ADMIN_LAST,
 ];

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use askama::Template;
-use clowder_core::{Error, Mail, Result};
+use clowder_core::{Error, Mail, Result, Timestamp};
 
 /// Where the links in letters lead, and in whose name they are written.
 #[derive(Debug, Clone)]
 pub struct Letterhead {
     /// The page that reads what stands after `#`: `https://chat.example/account`.
     pub account_url: String,
+    /// How this server is reached, without a slash at the end.
+    pub server_url: String,
     /// What this server is called.
     pub sender: String,
 }
@@ -109,6 +111,39 @@ impl Letterhead {
         self.write(to, "About your account", &says, None, "You get this because you asked for an account.")
     }
 
+    /// A copy is ready; nothing of what is in it.
+    pub fn export_ready(&self, to: &Recipient, path: &str, until: Timestamp) -> Result<Mail> {
+        let says = [format!(
+            "the copy of what this server knows about you is ready. The link is good until {}; whoever has it can fetch the copy, so keep it to yourself.",
+            day(until)
+        )];
+        let action = Action { label: "Fetch the copy", link: format!("{}{path}", self.server_url) };
+        self.write(to, "Your data is ready", &says, Some(action), NOT_YOU)
+    }
+
+    pub fn erasure_requested(&self, to: &Recipient, at: Timestamp, can_undo: bool) -> Result<Mail> {
+        let (when, reason) = match can_undo {
+            true => (format!("on {}. Until then you can sign in and keep it after all", day(at)), NOT_YOU),
+            false => ("now. Another letter will tell when it is done".to_owned(), "You get this because this address belongs to the account."),
+        };
+        let says = [format!("your account will be erased {when}. All your devices have been signed out.")];
+        self.write(to, "Your account will be erased", &says, None, reason)
+    }
+
+    pub fn erasure_undone(&self, to: &Recipient) -> Result<Mail> {
+        let says = ["your account stays: it will not be erased.".to_owned()];
+        self.write(to, "Your account stays", &says, None, NOT_YOU)
+    }
+
+    /// The last letter to somebody who is nobody any more.
+    pub fn erased(&self, to: &Recipient, receipt: &str) -> Result<Mail> {
+        let says = [
+            "your account has been erased. This is the receipt, signed by this server; whoever runs it can check it:".to_owned(),
+            receipt.to_owned(),
+        ];
+        self.write(to, "Your account has been erased", &says, None, "You get this because this address belonged to the account. There will be no more letters.")
+    }
+
     /// After `#`, which browsers keep to themselves: the token shows up in no log and in no `Referer`.
     pub fn link(&self, purpose: &str, token: &str) -> String {
         format!("{}#{purpose}={token}", self.account_url)
@@ -139,6 +174,15 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// `2026-11-21 at 08:30 UTC`.
+fn day(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.split_once('T') {
+        Some((day, time)) => format!("{day} at {} UTC", time.chars().take(5).collect::<String>()),
+        None => text,
+    }
+}
+
 /// `30 minutes`, `24 hours`.
 fn span(duration: Duration) -> String {
     match duration.as_secs() {
@@ -153,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_people_typed_stays_text() {
-        let head = Letterhead { account_url: "https://chat.example/account".into(), sender: "Clowder".into() };
+        let head = Letterhead { account_url: "https://chat.example/account".into(), server_url: "https://chat.example".into(), sender: "Clowder".into() };
         let to = Recipient { name: "<b>Ada</b>\nBuy now".into(), address: "ada@example.org".into() };
         let mail = head.verify_email(&to, "t0ken", Duration::from_secs(24 * 3600)).unwrap();
         assert_eq!(mail.name, "<b>Ada</b> Buy now");

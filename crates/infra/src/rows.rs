@@ -70,6 +70,8 @@ pub struct UserRow {
     pub created_at: Timestamp,
     pub version: i64,
     pub two_factor_at: Option<Timestamp>,
+    pub erase_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl UserRow {
@@ -91,6 +93,8 @@ impl UserRow {
             created_at: now,
             version: 1,
             two_factor_at: None,
+            erase_at: None,
+            deleted_at: None,
         }
     }
 
@@ -105,6 +109,7 @@ impl UserRow {
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,
             two_factor: self.two_factor_at.is_some(),
+            erase_at: self.erase_at,
             visibility: Visibility::parse_word(&self.visibility)?,
             created_at: self.created_at,
             version: self.version,

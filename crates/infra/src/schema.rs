@@ -57,6 +57,8 @@ diesel::table! {
         created_at -> Ts,
         version -> BigInt,
         two_factor_at -> Nullable<Ts>,
+        erase_at -> Nullable<Ts>,
+        deleted_at -> Nullable<Ts>,
     }
 }
 
@@ -326,6 +328,50 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    exports (id) {
+        id -> Uid,
+        user_id -> Uid,
+        status -> Text,
+        progress -> SmallInt,
+        size -> BigInt,
+        run_id -> Nullable<Uid>,
+        created_at -> Ts,
+        expires_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    export_chunks (id) {
+        id -> Uid,
+        export_id -> Uid,
+        number -> Integer,
+        data -> Seal,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    erasures (id) {
+        id -> Uid,
+        user_id -> Uid,
+        requested_at -> Ts,
+        erase_at -> Ts,
+        delete_messages -> Bool,
+        recipient -> Nullable<Seal>,
+        state -> Text,
+        erased_at -> Nullable<Ts>,
+        receipt -> Nullable<Text>,
+    }
+}
+
+diesel::joinable!(export_chunks -> exports (export_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     audit,
@@ -333,6 +379,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     chats,
     crons,
     epoch,
+    erasures,
+    export_chunks,
+    exports,
     invites,
     jobs,
     journal,

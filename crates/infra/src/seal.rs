@@ -7,7 +7,9 @@ mod columns;
 mod ring;
 mod value;
 
-pub use columns::{AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, COLUMNS, Column, TOTP_SECRET, Under};
+pub use columns::{
+    AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK, TOTP_SECRET, Under,
+};
 pub use ring::{KeyRing, UserKey};
 pub use value::{Place, Sealed, SealedBy};
 

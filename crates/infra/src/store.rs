@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, AuditLog, Credentials, Preferences, SignUps, TwoFactor,
+    Accounts, AuditLog, Credentials, Preferences, Privacy, SignUps, TwoFactor,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -39,6 +39,8 @@ pub struct Options {
     pub session_for: Duration,
     /// Who may make an account.
     pub sign_up: Rules,
+    /// How long somebody has to think twice who had their account erased.
+    pub erasure_after: Duration,
     /// In whose name letters are written.
     pub letterhead: Letterhead,
     /// How long the journal is kept.
@@ -69,8 +71,10 @@ impl Options {
             refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
             session_for: Duration::from_secs(180 * 24 * 60 * 60),
             sign_up: Rules { mode: Mode::Open, reveal_taken: true },
+            erasure_after: Duration::from_secs(30 * 24 * 60 * 60),
             letterhead: Letterhead {
                 account_url: "http://127.0.0.1:8080/account".to_owned(),
+                server_url: "http://127.0.0.1:8080".to_owned(),
                 sender: "Clowder".to_owned(),
             },
             journal_for: Duration::from_secs(7 * 24 * 60 * 60),
@@ -120,6 +124,7 @@ pub struct Store {
     pub credentials: Arc<dyn Credentials>,
     pub sign_ups: Arc<dyn SignUps>,
     pub preferences: Arc<dyn Preferences>,
+    pub privacy: Arc<dyn Privacy>,
     pub messaging: Arc<dyn Messaging>,
     pub journal: Arc<dyn Journal>,
     pub jobs: Arc<dyn Jobs>,
@@ -182,6 +187,7 @@ impl Store {
                     credentials: store.clone(),
                     sign_ups: store.clone(),
                     preferences: store.clone(),
+                    privacy: store.clone(),
                     messaging: store.clone(),
                     journal: store.clone(),
                     jobs: store.clone(),

@@ -20,6 +20,10 @@ mod mail;
 mod messaging;
 #[path = "contract/preferences.rs"]
 mod preferences;
+#[path = "contract/privacy.rs"]
+mod privacy;
+#[path = "contract/registry.rs"]
+mod registry;
 #[path = "contract/schema.rs"]
 mod schema;
 #[path = "contract/sealing.rs"]

@@ -47,7 +47,8 @@ pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes
         path,
         1,
         Pragmas(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;",
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864; \
+             PRAGMA secure_delete=ON;",
         ),
     )?;
     let reader = pool(path, options.read_lanes, Pragmas("PRAGMA query_only=ON;"))?;
@@ -104,6 +105,17 @@ pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
 /// One writer is lock enough.
 pub fn lock_address(_: &mut Conn, _: &str) -> Result<()> {
     Ok(())
+}
+
+/// One writer is lock enough.
+pub fn lock_admins(_: &mut Conn) -> Result<()> {
+    Ok(())
+}
+
+/// What was deleted has been overwritten in the file (`secure_delete`); now also in the log of writes, as far as no
+/// reader is still looking at it. If one is, the next checkpoint does it.
+pub fn scrub(conn: &mut Conn) -> Result<()> {
+    Ok(conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?)
 }
 
 /// The write lock of the migration transaction keeps a second process out.

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
 
+pub use read::timeline;
+
 use super::{
     Repo,
     db::{Db, Tx},

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use clowder_accounts::{
     Credentials, Email, Password,
     model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword},
-    refusals::PASSWORD_WRONG,
+    refusals::{PASSWORD_WRONG, SESSION_ENDED},
 };
 use clowder_core::{
     Ctx, Field, NewJob, Result, SessionId,
@@ -98,7 +98,8 @@ impl Repo {
             .db
             .read(move |conn| {
                 tried.may_be_made(conn)?;
-                Ok(users::table.find(user).select(users::password).first(conn)?)
+                let known = users::table.find(user).filter(users::deleted_at.is_null());
+                Ok(known.select(users::password).first(conn).optional()?.ok_or(SESSION_ENDED)?)
             })
             .await?;
         let right =

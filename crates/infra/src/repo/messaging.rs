@@ -1,7 +1,7 @@
 //! Messaging over the database: each method is one transaction; `send` shares its commit with others.
 
 mod chats;
-mod edit;
+pub mod edit;
 mod found;
 mod messages;
 mod read;

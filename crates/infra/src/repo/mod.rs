@@ -13,6 +13,7 @@ mod messaging;
 mod migrations;
 mod once;
 mod preferences;
+mod privacy;
 mod sealing;
 mod sign_ups;
 mod two_factor;
@@ -26,6 +27,7 @@ use clowder_core::{Result, Timestamp, job::Worker};
 use super::{batch, dialect};
 pub use db::Db;
 pub use migrations::{migrate, pending};
+pub use privacy::registered;
 
 use crate::store::Parts;
 
@@ -47,6 +49,11 @@ impl Repo {
 
     /// Who does the jobs that the domains order.
     pub(crate) fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
-        vec![Arc::new(credentials::ResetMailer(Arc::clone(self))), Arc::new(upkeep::Sweeper(Arc::clone(self)))]
+        vec![
+            Arc::new(credentials::ResetMailer(Arc::clone(self))),
+            Arc::new(upkeep::Sweeper(Arc::clone(self))),
+            Arc::new(privacy::workers::Exporter(Arc::clone(self))),
+            Arc::new(privacy::workers::Eraser(Arc::clone(self))),
+        ]
     }
 }

@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::db::Tx;
-use crate::schema::answers;
+use crate::{keys::hex, schema::answers};
 
 /// Answers what was answered before, or writes and stores the answer. Answers may hold tokens, so they are sealed.
 pub fn guard<T: Serialize + DeserializeOwned>(
@@ -18,7 +18,7 @@ pub fn guard<T: Serialize + DeserializeOwned>(
     once: &Once,
     f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
 ) -> Result<T> {
-    let (caller, key) = owner(ctx, once);
+    let (caller, key) = owner(tx, ctx, once);
     let stored: Option<(Vec<u8>, Vec<u8>)> = answers::table
         .find((caller, &key))
         .filter(answers::created_at.gt(ctx.now.minus(KEPT_FOR)))
@@ -50,11 +50,15 @@ pub fn guard<T: Serialize + DeserializeOwned>(
     if stored == 0 { Err(RUNNING.into()) } else { Ok(value) }
 }
 
-/// Keys belong to the caller; of callers without a name, to their address.
-fn owner(ctx: &Ctx, once: &Once) -> (Id<()>, String) {
+/// Keys belong to the caller; of callers without a name, to their address, which need not be written down for that.
+fn owner(tx: &Tx<'_>, ctx: &Ctx, once: &Once) -> (Id<()>, String) {
     match (ctx.actor, ctx.origin.address) {
         (Actor::User { id, .. }, _) => (Id::from_uuid(id.uuid()), once.key.to_string()),
-        (_, Some(address)) => (Id::from_uuid(Uuid::nil()), format!("{address} {}", once.key)),
+        (_, Some(address)) => {
+            let address = address.to_string();
+            let parts = ["once", &address, &once.key].map(str::as_bytes);
+            (Id::from_uuid(Uuid::nil()), hex(&tx.house.keys.fingerprint(&parts)))
+        }
         (_, None) => (Id::from_uuid(Uuid::nil()), once.key.to_string()),
     }
 }

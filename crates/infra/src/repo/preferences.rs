@@ -36,7 +36,7 @@ impl Preferences for Repo {
     }
 }
 
-fn settings(conn: &mut Conn, user: UserId) -> Result<Settings> {
+pub fn settings(conn: &mut Conn, user: UserId) -> Result<Settings> {
     let row = table::table.find(user).select(PreferencesRow::as_select()).first(conn).optional()?;
     row.map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)
 }
@@ -45,7 +45,7 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) 
     let user = ctx.user()?;
     // There may be no row to lock yet, so the user's own stands for it.
     dialect::lock_user(tx.conn, user)?;
-    if !diesel::select(diesel::dsl::exists(users::table.find(user))).get_result::<bool>(tx.conn)? {
+    if !diesel::select(diesel::dsl::exists(users::table.find(user).filter(users::deleted_at.is_null()))).get_result::<bool>(tx.conn)? {
         return Err(SESSION_ENDED.into());
     }
     let before = settings(tx.conn, user)?;

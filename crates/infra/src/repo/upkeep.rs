@@ -10,7 +10,7 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, dialect, migrations::pending_on};
+use super::{Repo, accounts::throttle, dialect, migrations::pending_on, privacy};
 use crate::{
     schema::{answers, mailed_tokens, refresh_tokens, sessions, sign_ups},
     store::{Check, SWEEP, Upkeep},
@@ -53,7 +53,7 @@ impl Upkeep for Repo {
     }
 
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize> {
-        let now = ctx.now;
+        let (now, caller) = (ctx.now, ctx.clone());
         let rest = self.db.write(move |tx| {
             let answers =
                 diesel::delete(answers::table.filter(answers::created_at.le(now.minus(KEPT_FOR)))).execute(tx.conn)?;
@@ -65,7 +65,9 @@ impl Upkeep for Repo {
             let mailed = diesel::delete(mailed_tokens::table.filter(mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
                 .execute(tx.conn)?;
             let waiting = diesel::delete(sign_ups::table.filter(sign_ups::expires_at.le(now))).execute(tx.conn)?;
-            Ok(answers + sessions + tokens + mailed + waiting + throttle::sweep(tx, now)?)
+            let exports = privacy::sweep_exports(tx, now)?;
+            privacy::erasures::remind(tx, &caller)?;
+            Ok(exports + answers + sessions + tokens + mailed + waiting + throttle::sweep(tx, now)?)
         });
         Ok(rest.await? + Journal::sweep(self, ctx, journal_until).await?)
     }

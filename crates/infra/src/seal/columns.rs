@@ -27,9 +27,12 @@ pub const AUDIT_ADDRESS: Column = column("audit", "address", "id", Under::UserKe
 pub const AUDIT_AGENT: Column = column("audit", "agent", "id", Under::UserKey);
 pub const AUDIT_DETAIL: Column = column("audit", "detail", "id", Under::UserKey);
 pub const TOTP_SECRET: Column = column("two_factor", "secret", "user_id", Under::UserKey);
+pub const EXPORT_CHUNK: Column = column("export_chunks", "data", "id", Under::UserKey);
+pub const ERASURE_RECIPIENT: Column = column("erasures", "recipient", "id", Under::UserKey);
 
 /// All of them.
-pub static COLUMNS: &[Column] = &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, TOTP_SECRET];
+pub static COLUMNS: &[Column] =
+    &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, TOTP_SECRET, EXPORT_CHUNK, ERASURE_RECIPIENT];
 
 #[cfg(test)]
 mod tests {

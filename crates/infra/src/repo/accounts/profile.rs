@@ -21,7 +21,8 @@ use crate::{rows::UserRow, schema::users};
 
 /// The profile; a token that outlived its user is as good as ended.
 pub fn own(conn: &mut Conn, user: UserId) -> Result<Own> {
-    let row = users::table.find(user).select(UserRow::as_select()).first(conn).optional()?;
+    let row = users::table.find(user).filter(users::deleted_at.is_null()).select(UserRow::as_select());
+    let row = row.first(conn).optional()?;
     row.ok_or(SESSION_ENDED)?.own()
 }
 

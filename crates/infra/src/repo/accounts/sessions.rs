@@ -6,7 +6,7 @@ use clowder_accounts::{
     Change, Own, Session, SessionPatch, SignedIn,
     change::SessionEnded,
     model::{DisplayName, username_key},
-    refusals::SESSION_UNKNOWN,
+    refusals::{CREDENTIALS_INVALID, SESSION_UNKNOWN},
 };
 use clowder_core::{
     Actor, Ctx, Error, Result, SessionId, Timestamp, UserId,
@@ -52,7 +52,7 @@ impl Mint {
 
 /// The user behind a username or an address, with the stored hash of the password.
 pub fn credentials(conn: &mut Conn, name: &str) -> Result<Option<(UserId, String)>> {
-    let users = users::table.select((users::id, users::password));
+    let users = users::table.filter(users::deleted_at.is_null()).select((users::id, users::password));
     Ok(if name.contains('@') {
         users.filter(users::email_key.eq(name.to_lowercase())).first(conn).optional()?
     } else {
@@ -69,11 +69,14 @@ pub fn open(
     device: Option<DisplayName>,
     anew: Option<String>,
 ) -> Result<SignedIn> {
+    // Whoever has been erased since the password was looked at is nobody any more.
+    dialect::lock_user(tx.conn, user)?;
+    let known = users::table.find(user).filter(users::deleted_at.is_null()).select(UserRow::as_select());
+    let known: UserRow = known.first(tx.conn).optional()?.ok_or(CREDENTIALS_INVALID)?;
     if let Some(anew) = anew {
         diesel::update(users::table.find(user)).set(users::password.eq(anew)).execute(tx.conn)?;
     }
-    let own = users::table.find(user).select(UserRow::as_select()).first(tx.conn)?.own()?;
-    sign_in(tx, ctx, mint, own, device)
+    sign_in(tx, ctx, mint, known.own()?, device)
 }
 
 /// Opens a session with its first pair of tokens.

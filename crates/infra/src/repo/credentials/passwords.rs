@@ -32,7 +32,7 @@ use crate::{
 /// The slow half of "forgot": a letter, if there is an account and it did not get too many already.
 pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     let user: Option<(UserId, String)> = users::table
-        .filter(users::email_key.eq(email.key()))
+        .filter(users::email_key.eq(email.key()).and(users::deleted_at.is_null()))
         .select((users::id, users::display_name))
         .first(tx.conn)
         .optional()?;

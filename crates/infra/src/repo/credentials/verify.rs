@@ -46,7 +46,8 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
         users::email_verified_at.eq(ctx.now),
         users::version.eq(users::version + 1),
     );
-    let updated = diesel::update(users::table.find(user)).set(proved).returning(UserRow::as_returning());
+    let known = users::table.find(user).filter(users::deleted_at.is_null());
+    let updated = diesel::update(known).set(proved).returning(UserRow::as_returning());
     let row: UserRow = updated.get_result(tx.conn).map_err(|error| match error {
         DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => EMAIL_TAKEN.into(),
         DieselError::NotFound => LINK_GONE.into(),

@@ -1,0 +1,86 @@
+//! The rights over one's own data over HTTP: a copy of everything, and the end of everything.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
+    web::{Bytes, Data},
+};
+use clowder_accounts::{
+    Privacy,
+    model::{Download, Erasing, Erasure, Export, ExportId},
+};
+use clowder_core::{Error, Page, Result, UserId};
+use futures_util::{Stream, stream};
+
+use crate::{
+    answer::{Accepted, Done, Listed, Shown},
+    auth::Caller,
+    call::{Json, Path},
+    problem::Answer,
+    query::Query,
+};
+
+type Port = Data<dyn Privacy>;
+
+pub async fn export(privacy: Port, Caller(ctx): Caller) -> Answer<Accepted<Export>> {
+    Ok(Accepted(privacy.export(&ctx).await?))
+}
+
+pub async fn exports(privacy: Port, Caller(ctx): Caller) -> Answer<Listed<Export>> {
+    Ok(Listed(Page { items: privacy.exports(&ctx).await?, next_cursor: None }))
+}
+
+pub async fn one_export(privacy: Port, Caller(ctx): Caller, Path(export): Path<ExportId>) -> Answer<Shown<Export>> {
+    Ok(Shown(privacy.one_export(&ctx, export).await?))
+}
+
+pub async fn download(
+    privacy: Port,
+    Caller(ctx): Caller,
+    Path(export): Path<ExportId>,
+    query: Query,
+) -> Answer<HttpResponse> {
+    let file = privacy.download(&ctx, export, query.text("token").unwrap_or_default()).await?;
+    let day: String = file.created_at.to_string().chars().take(10).collect();
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/zip"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"clowder-{day}.zip\"")))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .no_chunking(file.size)
+        .streaming(chunks(privacy, file)))
+}
+
+pub async fn erase(privacy: Port, Caller(ctx): Caller, Json(erasure): Json<Erasure>) -> Answer<Accepted<Erasing>> {
+    Ok(Accepted(privacy.erase(&ctx, erasure).await?))
+}
+
+pub async fn undo_erasure(privacy: Port, Caller(ctx): Caller) -> Answer<Done> {
+    privacy.undo_erasure(&ctx).await?;
+    Ok(Done)
+}
+
+pub async fn erase_user(privacy: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Accepted<Erasing>> {
+    Ok(Accepted(privacy.erase_user(&ctx, user).await?))
+}
+
+/// One piece is read when the one before has been sent. When that fails, or the account is erased meanwhile, the answer
+/// is shorter than it said, so that nobody takes a part for the whole.
+fn chunks(privacy: Port, file: Download) -> impl Stream<Item = Result<Bytes>> {
+    stream::unfold(Some((privacy, 0, file.size)), move |state| async move {
+        let (privacy, number, left) = state?;
+        if left == 0 {
+            return None;
+        }
+        let piece = privacy.chunk(file.id, number).await;
+        match piece.and_then(|piece| piece.ok_or_else(|| Error::unavailable("a piece is gone"))) {
+            Ok(piece) => {
+                let left = left.saturating_sub(piece.len() as u64);
+                Some((Ok(Bytes::from(piece)), Some((privacy, number + 1, left))))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a download was cut off");
+                Some((Err(error), None))
+            }
+        }
+    })
+}

@@ -1,0 +1,117 @@
+//! Copies of what is known about somebody, and the end of an account.
+
+use clowder_core::{Fields, Id, Input, Timestamp, UserId, Word};
+use serde::{Deserialize, Serialize};
+
+use super::Password;
+
+pub type ExportId = Id<Export>;
+
+/// A copy of what is known about somebody, made at their wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Export {
+    pub id: ExportId,
+    pub status: ExportStatus,
+    /// In percent.
+    #[schema(minimum = 0, maximum = 100)]
+    pub progress: i16,
+    /// Octets of the zip file, once it is ready.
+    #[schema(minimum = 0)]
+    pub size: Option<i64>,
+    /// Where the zip file is, relative to this server, while it can be had. Whoever knows it needs no token.
+    #[schema(example = "/api/exports/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10/download?token=q0Jm3vXk2cYwzN1sT5bq7g")]
+    pub url: Option<String>,
+    pub created_at: Timestamp,
+    /// Until when it can be had.
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportStatus {
+    Waiting,
+    Running,
+    Ready,
+    /// Something went wrong on our side; ask for another one.
+    Failed,
+    /// It was ready, and its time is past.
+    Expired,
+}
+
+impl Word for ExportStatus {
+    const WHAT: &'static str = "status of an export";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("waiting", Self::Waiting),
+        ("running", Self::Running),
+        ("ready", Self::Ready),
+        ("failed", Self::Failed),
+        ("expired", Self::Expired),
+    ];
+}
+
+/// A zip file that is ready to be fetched, piece by piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    pub id: ExportId,
+    pub size: u64,
+    pub created_at: Timestamp,
+}
+
+/// `{password, messages?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"password": "correct horse battery"}))]
+pub struct Erasure {
+    #[schema(value_type = String, format = "password", max_length = 256)]
+    pub password: Password,
+    /// What shall become of the own messages: `keep` when absent.
+    #[schema(value_type = Option<Fate>)]
+    pub messages: Fate,
+}
+
+impl Input for Erasure {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (password, messages) = (fields.required("password"), fields.optional("messages"));
+        Some(Self { password: password?, messages: messages?.unwrap_or(Fate::Keep) })
+    }
+}
+
+/// What becomes of the messages of somebody who goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// They stay readable, said by a deleted user.
+    Keep,
+    /// They are taken back, as their author could have done one by one.
+    Delete,
+}
+
+impl Word for Fate {
+    const WHAT: &'static str = "fate of messages";
+    const WORDS: &'static [(&'static str, Self)] = &[("keep", Self::Keep), ("delete", Self::Delete)];
+}
+
+/// An account that is to be erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Erasing {
+    pub erase_at: Timestamp,
+}
+
+/// What an erasure did, as its receipt says and signs. Nothing in it is personal but the id, which stands for nobody
+/// any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The server that signs.
+    pub server: String,
+    pub user_id: UserId,
+    pub requested_at: Timestamp,
+    pub erased_at: Timestamp,
+    pub messages: Fate,
+    pub parts: Vec<Content>,
+}
+
+/// How many rows a part erased or made nameless.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    pub name: String,
+    pub rows: u64,
+}

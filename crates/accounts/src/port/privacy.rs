@@ -1,0 +1,37 @@
+//! What an implementation of the rights over one's own data must keep.
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, Result, UserId};
+
+use crate::model::{Download, Erasing, Erasure, Export, ExportId};
+
+/// Getting a copy of what is known, and having it erased (GDPR, articles 15, 17 and 20).
+#[async_trait]
+pub trait Privacy: Send + Sync {
+    /// Orders a copy of what is known about the caller, as [`crate::privacy::may_export`] says: one that is being made
+    /// or was made just now is answered again. Needs a recent authentication. A letter tells when it is ready.
+    async fn export(&self, ctx: &Ctx) -> Result<Export>;
+
+    /// The copies that the caller asked for lately, the latest first.
+    async fn exports(&self, ctx: &Ctx) -> Result<Vec<Export>>;
+
+    /// One of them; `export.unknown` for any other.
+    async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export>;
+
+    /// What a link leads to. `export.unknown` when the link is none of ours, `export.gone` once its time is past or
+    /// the account has been erased.
+    async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download>;
+
+    /// The pieces of a copy, counted from 0; `None` after the last. None is larger than [`crate::privacy::CHUNK`].
+    async fn chunk(&self, export: ExportId, number: i32) -> Result<Option<Vec<u8>>>;
+
+    /// Has the caller's account erased when the time for second thoughts is over; `password.wrong` if it is. With two
+    /// factors it needs a recent authentication besides. Ends all sessions. Asked again meanwhile, the date stays.
+    async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Erasing>;
+
+    /// Keeps the account after all; `erasure.none` when it was not about to be erased, or is being erased already.
+    async fn undo_erasure(&self, ctx: &Ctx) -> Result<()>;
+
+    /// Has anybody's account erased now: for administrators. `user.unknown` for nobody and for deleted users.
+    async fn erase_user(&self, ctx: &Ctx, user: UserId) -> Result<Erasing>;
+}

@@ -1,0 +1,165 @@
+//! The rules of copies and of erasure: how often somebody may ask, how long there is to think twice, and who somebody
+//! is that was erased.
+
+use std::time::Duration;
+
+use clowder_core::{Card, Error, Result, Timestamp, UserId};
+
+use crate::{
+    model::{ExportId, ExportStatus},
+    refusals::{ADMIN_LAST, ERASURE_NONE, USER_UNKNOWN},
+};
+
+/// How long a copy can be had.
+pub const EXPORT_FOR: Duration = Duration::from_secs(7 * DAY);
+/// How long it is remembered that there was one.
+pub const EXPORT_KNOWN_FOR: Duration = Duration::from_secs(30 * DAY);
+/// How many copies one may have made within a day.
+pub const EXPORTS_A_DAY: usize = 3;
+/// A copy of this age is as good as a new one.
+pub const FRESH: Duration = Duration::from_secs(3600);
+/// The most octets of a copy that are held in memory at a time.
+pub const CHUNK: usize = 256 * 1024;
+
+const DAY: u64 = 24 * 3600;
+
+/// What becomes of the wish for a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// This one will do.
+    Again(ExportId),
+    New,
+}
+
+/// Whether another copy is made, given those that were asked for within a day. Those that failed do not count.
+pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]) -> Result<Wish> {
+    let good = || recent.iter().filter(|(_, status, _)| *status != ExportStatus::Failed);
+    let will_do = good().find(|(_, status, at)| match status {
+        ExportStatus::Waiting | ExportStatus::Running => true,
+        ExportStatus::Ready => now.since(*at) < FRESH,
+        ExportStatus::Failed | ExportStatus::Expired => false,
+    });
+    if let Some((id, ..)) = will_do {
+        return Ok(Wish::Again(*id));
+    }
+    let within = good().map(|(.., at)| *at).filter(|at| now.since(*at) < Duration::from_secs(DAY));
+    match within.clone().min() {
+        Some(first) if within.count() >= EXPORTS_A_DAY => {
+            Err(Error::TooMany { retry_after: first.plus(Duration::from_secs(DAY)).since(now) })
+        }
+        _ => Ok(Wish::New),
+    }
+}
+
+/// What it takes to say whether, and when, an account is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErasureFacts {
+    /// Nobody can be erased twice.
+    pub deleted: bool,
+    pub admin: bool,
+    /// Whether there are administrators beside this one who stay.
+    pub other_admins: bool,
+    /// When it is due already.
+    pub pending: Option<Timestamp>,
+}
+
+/// When an account is erased: `after` is how long its owner has for second thoughts. A server keeps an administrator.
+pub fn decide_erasure(now: Timestamp, facts: ErasureFacts, after: Duration) -> Result<Timestamp> {
+    if facts.deleted {
+        return Err(USER_UNKNOWN.into());
+    }
+    if facts.admin && !facts.other_admins {
+        return Err(ADMIN_LAST.into());
+    }
+    let due = now.plus(after);
+    Ok(facts.pending.map_or(due, |pending| pending.min(due)))
+}
+
+/// Whether an erasure can be undone: it is pending and has not begun.
+pub fn may_undo(pending: Option<Timestamp>, deleted: bool) -> Result<()> {
+    if pending.is_some() && !deleted { Ok(()) } else { Err(ERASURE_NONE.into()) }
+}
+
+/// How somebody is shown who was erased. The name is none that anybody could be told apart by; it is no key either, so
+/// it can be like that of somebody else.
+pub fn tombstone(id: UserId) -> Card {
+    let id_text = id.uuid().simple().to_string();
+    let (_, random) = id_text.split_at(20);
+    Card { id, username: format!("deleted-{random}"), display_name: "Deleted user".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ExportStatus::{Expired, Failed, Ready, Running, Waiting};
+
+    fn at(hours_ago: u64) -> Timestamp {
+        Timestamp::from_micros(1_800_000_000_000_000).minus(Duration::from_secs(hours_ago * 3600))
+    }
+
+    #[test]
+    fn may_export_table() {
+        let now = at(0);
+        let id = |n: u128| ExportId::from_uuid(uuid::Uuid::from_u128(n));
+        for (recent, verdict) in [
+            (vec![], Ok(Wish::New)),
+            (vec![(Waiting, 0)], Ok(Wish::Again(id(0)))),
+            (vec![(Running, 23)], Ok(Wish::Again(id(0)))),
+            (vec![(Ready, 0)], Ok(Wish::Again(id(0)))),
+            (vec![(Ready, 1)], Ok(Wish::New)),
+            (vec![(Failed, 0), (Failed, 0), (Failed, 0), (Failed, 0)], Ok(Wish::New)),
+            (vec![(Ready, 2), (Ready, 3)], Ok(Wish::New)),
+            (vec![(Ready, 2), (Ready, 3), (Ready, 20)], Err(4 * 3600)),
+            (vec![(Ready, 2), (Ready, 3), (Ready, 24)], Ok(Wish::New)),
+            (vec![(Ready, 2), (Expired, 3), (Ready, 4)], Err(20 * 3600)),
+            (vec![(Ready, 2), (Ready, 3), (Ready, 4), (Waiting, 0)], Ok(Wish::Again(id(3)))),
+        ] {
+            let recent: Vec<_> =
+                recent.iter().enumerate().map(|(n, (status, ago))| (id(n as u128), *status, at(*ago))).collect();
+            let said = may_export(now, &recent).map_err(|error| match error {
+                Error::TooMany { retry_after } => retry_after.as_secs(),
+                other => panic!("{other}"),
+            });
+            assert_eq!(said, verdict, "{recent:?}");
+        }
+    }
+
+    #[test]
+    fn decide_erasure_table() {
+        let now = at(100);
+        let facts = ErasureFacts { deleted: false, admin: false, other_admins: false, pending: None };
+        let (hour, none) = (Duration::from_secs(3600), Duration::ZERO);
+        for (facts, after, verdict) in [
+            (facts, hour, Ok(at(99))),
+            (facts, none, Ok(now)),
+            (ErasureFacts { pending: Some(at(50)), ..facts }, hour, Ok(at(99))),
+            (ErasureFacts { pending: Some(at(100)), ..facts }, hour, Ok(at(100))),
+            (ErasureFacts { pending: Some(at(50)), ..facts }, none, Ok(now)),
+            (ErasureFacts { admin: true, ..facts }, none, Err("admin.last")),
+            (ErasureFacts { admin: true, other_admins: true, ..facts }, none, Ok(now)),
+            (ErasureFacts { deleted: true, admin: true, ..facts }, none, Err("user.unknown")),
+        ] {
+            let said = decide_erasure(now, facts, after).map_err(|error| match error {
+                Error::Refused(refusal) => refusal.code,
+                other => panic!("{other}"),
+            });
+            assert_eq!(said, verdict, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn may_undo_table() {
+        for (pending, deleted, may) in
+            [(None, false, false), (Some(at(1)), false, true), (Some(at(1)), true, false), (None, true, false)]
+        {
+            assert_eq!(may_undo(pending, deleted).is_ok(), may, "{pending:?} {deleted}");
+        }
+    }
+
+    #[test]
+    fn a_tombstone_tells_nothing() {
+        let id: UserId = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10".parse().unwrap();
+        let card = tombstone(id);
+        assert_eq!((card.username.as_str(), card.display_name.as_str()), ("deleted-3f0c8a8f2d10", "Deleted user"));
+    }
+}

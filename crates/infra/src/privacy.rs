@@ -1,0 +1,43 @@
+//! What a domain says about the references to users in its tables. The parts themselves, with the queries that copy and
+//! erase, are in `repo/privacy/parts.rs`; this is what both databases share of them, and what a test holds against the
+//! live schema.
+
+use crate::{DatabaseUrl, lite, pg};
+
+/// A column that holds ids of users.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub then: Then,
+}
+
+/// What becomes of it when the user is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Its rows go.
+    Erased,
+    /// The id stays, for this reason; it stands for nobody any more.
+    Kept(&'static str),
+}
+
+pub const fn erased(table: &'static str, column: &'static str) -> Reference {
+    Reference { table, column, then: Then::Erased }
+}
+
+pub const fn kept(table: &'static str, column: &'static str, why: &'static str) -> Reference {
+    Reference { table, column, then: Then::Kept(why) }
+}
+
+/// A part as the registry has it: its name, what it answers for, and the files it puts into a copy.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    pub name: &'static str,
+    pub references: &'static [Reference],
+    pub files: Vec<&'static str>,
+}
+
+/// All parts over a database, in the order in which they are erased.
+pub fn registered(url: &DatabaseUrl) -> Vec<Registered> {
+    if url.is_embedded() { lite::repo::registered() } else { pg::repo::registered() }
+}

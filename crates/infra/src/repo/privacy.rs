@@ -1,0 +1,119 @@
+//! The rights over one's own data, over the database: a copy of everything, and the end of everything. What is copied
+//! and erased is said in one registry, [`parts`].
+
+mod account;
+mod erase;
+pub mod erasures;
+pub mod exports;
+mod messages;
+mod packing;
+mod parts;
+mod rewrite;
+mod sheets;
+pub mod workers;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Privacy,
+    model::{Download, Erasing as Due, Erasure, Export, ExportId},
+};
+use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+use super::Repo;
+use crate::{privacy::Registered, seal::KeyRing};
+pub use erase::sweep_exports;
+
+/// Whose copy is made, and what opens what is sealed.
+#[derive(Clone)]
+pub struct Asking {
+    pub user: UserId,
+    pub ring: Arc<KeyRing>,
+}
+
+/// An erasure at work.
+#[derive(Debug, Clone)]
+pub struct Erasing {
+    pub id: Id<Erasing>,
+    pub user: UserId,
+    pub delete_messages: bool,
+    pub requested_at: Timestamp,
+    /// Who they were, for letters; known once the account is a tombstone.
+    pub recipient: Option<Recipient>,
+}
+
+/// Who somebody was that is being erased: it lies sealed with their key, and goes with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Recipient {
+    pub name: String,
+    pub address: String,
+}
+
+/// What the registry says, for the test that holds it against the schema.
+pub fn registered() -> Vec<Registered> {
+    let files = |part: &parts::Part| part.files.iter().map(|file| file.name).collect();
+    let part = |part: &parts::Part| Registered { name: part.name, references: part.references, files: files(part) };
+    parts::PARTS.iter().map(part).collect()
+}
+
+#[async_trait]
+impl Privacy for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn export(&self, ctx: &Ctx) -> Result<Export> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| exports::ask(tx, &ctx)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn exports(&self, ctx: &Ctx) -> Result<Vec<Export>> {
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        self.db.read(move |conn| exports::list(conn, &keys, &ctx)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export> {
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        self.db.read(move |conn| exports::one(conn, &keys, &ctx, export)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download> {
+        exports::may_fetch(&self.parts.keys, ctx.now, export, token)?;
+        let now = ctx.now;
+        self.db.read(move |conn| exports::download(conn, now, export)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn chunk(&self, export: ExportId, number: i32) -> Result<Option<Vec<u8>>> {
+        let ring = self.db.ring();
+        self.db.read(move |conn| exports::chunk(conn, &ring, export, number)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Due> {
+        self.prove_password(ctx, &erasure.password).await?;
+        let (caller, after) = (ctx.clone(), self.parts.options.erasure_after);
+        let (due, ended) = self.db.write(move |tx| erasures::request(tx, &caller, erasure.messages, after)).await?;
+        self.have_ended(ctx, &ended);
+        Ok(due)
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn undo_erasure(&self, ctx: &Ctx) -> Result<()> {
+        let ctx = ctx.clone();
+        let own = self.db.write(move |tx| erasures::undo(tx, &ctx)).await?;
+        self.parts.memory.profiles.keep(&own);
+        Ok(())
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn erase_user(&self, ctx: &Ctx, user: UserId) -> Result<Due> {
+        let caller = ctx.clone();
+        let (due, ended) = self.db.write(move |tx| erasures::order_now(tx, &caller, user)).await?;
+        self.have_ended(ctx, &ended);
+        Ok(due)
+    }
+}

@@ -1,0 +1,132 @@
+//! How each part goes, in bounded pieces. A piece that is done again does nothing.
+
+use clowder_core::{Ctx, Error, Id, JobId, Mail, Result, SessionId, Timestamp, job::Work};
+use diesel::prelude::*;
+
+use super::{super::db::Tx, Erasing, parts::Piece};
+use crate::schema::{
+    answers, audit as log, export_chunks, exports as copies, invites as invited, jobs, mailed_tokens, preferences,
+    recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
+};
+
+/// How many rows go in one piece.
+const ROWS: i64 = 200;
+/// How many pieces of a copy, which are large, go in one.
+const CHUNKS: i64 = 20;
+
+/// A part that is done when all of its rows are gone.
+fn all_gone(rows: usize, left: bool) -> Result<Piece> {
+    Ok(Piece { rows: rows as u64, next: left.then(String::new) })
+}
+
+pub fn nothing(_: &mut Tx<'_>, _: &Ctx, _: &Erasing, _: Option<&str>) -> Result<Piece> {
+    Ok(Piece::default())
+}
+
+/// The rows of sessions stay for a day without anything that tells about somebody: a node that starts meanwhile has to
+/// know that their tokens are worth nothing.
+pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+    let mut own = devices::table
+        .filter(devices::user_id.eq(erasing.user))
+        .select(devices::id)
+        .order(devices::id)
+        .limit(ROWS)
+        .into_boxed();
+    if let Some(mark) = mark {
+        let after: SessionId = mark.parse().map_err(|_| Error::internal("a mark that is no session"))?;
+        own = own.filter(devices::id.gt(after));
+    }
+    let ids: Vec<SessionId> = own.load(tx.conn)?;
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&ids))).execute(tx.conn)?;
+    let emptied = (
+        devices::name.eq(None::<String>),
+        devices::agent.eq(None::<String>),
+        devices::address.eq(None::<String>),
+        devices::expires_at.eq(ctx.now),
+    );
+    diesel::update(devices::table.filter(devices::id.eq_any(&ids))).set(emptied).execute(tx.conn)?;
+    let open = devices::table.filter(devices::id.eq_any(&ids)).filter(devices::ended_at.is_null());
+    diesel::update(open).set(devices::ended_at.eq(ctx.now)).execute(tx.conn)?;
+    let next = ids.last().filter(|_| ids.len() as i64 == ROWS).map(ToString::to_string);
+    Ok(Piece { rows: ids.len() as u64, next })
+}
+
+pub fn settings(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    all_gone(diesel::delete(preferences::table.find(erasing.user)).execute(tx.conn)?, false)
+}
+
+pub fn two_factor(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let codes = recovery_codes::table.filter(recovery_codes::user_id.eq(erasing.user));
+    let codes = diesel::delete(codes).execute(tx.conn)?;
+    all_gone(diesel::delete(factors::table.find(erasing.user)).execute(tx.conn)? + codes, false)
+}
+
+/// What was mailed or waits to be: also letters that could not be sent and lie among the dead jobs, whose payload holds
+/// the address, and sign-ups that were made with it.
+pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+    let address = erasing.recipient.as_ref().map(|recipient| recipient.address.to_lowercase()).unwrap_or_default();
+    let mut rows = 0;
+    if mark.is_none() {
+        let own = mailed_tokens::user_id.eq(erasing.user).or(mailed_tokens::email_key.eq(&address));
+        rows += diesel::delete(mailed_tokens::table.filter(own)).execute(tx.conn)?;
+        rows += diesel::delete(sign_ups::table.filter(sign_ups::email_key.eq(&address))).execute(tx.conn)?;
+    }
+    let mut mailing = jobs::table
+        .filter(jobs::kind.eq(Mail::KIND))
+        .select((jobs::id, jobs::payload))
+        .order(jobs::id)
+        .limit(ROWS)
+        .into_boxed();
+    if let Some(mark) = mark {
+        let after: JobId = mark.parse().map_err(|_| Error::internal("a mark that is no job"))?;
+        mailing = mailing.filter(jobs::id.gt(after));
+    }
+    let mailing: Vec<(JobId, Vec<u8>)> = mailing.load(tx.conn)?;
+    let to_them = |payload: &[u8]| {
+        let mail = tx.house.keys.unseal(payload).ok().and_then(|plain| serde_json::from_slice::<Mail>(&plain).ok());
+        mail.is_some_and(|mail| mail.address.to_lowercase() == address)
+    };
+    let theirs: Vec<JobId> = mailing.iter().filter(|(_, payload)| to_them(payload)).map(|(id, _)| *id).collect();
+    rows += diesel::delete(jobs::table.filter(jobs::id.eq_any(theirs))).execute(tx.conn)?;
+    let next = mailing.last().filter(|_| mailing.len() as i64 == ROWS).map(|(id, _)| id.to_string());
+    Ok(Piece { rows: rows as u64, next })
+}
+
+pub fn invites(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    all_gone(diesel::delete(invited::table.filter(invited::created_by.eq(erasing.user))).execute(tx.conn)?, false)
+}
+
+pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let own = export_chunks::table.inner_join(copies::table).filter(copies::user_id.eq(erasing.user));
+    let some: Vec<Id<()>> = own.select(export_chunks::id).limit(CHUNKS).load(tx.conn)?;
+    if !some.is_empty() {
+        return all_gone(diesel::delete(export_chunks::table.filter(export_chunks::id.eq_any(some))).execute(tx.conn)?, true);
+    }
+    all_gone(diesel::delete(copies::table.filter(copies::user_id.eq(erasing.user))).execute(tx.conn)?, false)
+}
+
+pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let caller = Id::<()>::from_uuid(erasing.user.uuid());
+    let some: Vec<String> =
+        answers::table.filter(answers::caller_id.eq(caller)).select(answers::key).limit(ROWS).load(tx.conn)?;
+    let left = some.len() as i64 == ROWS;
+    let gone = answers::table.filter(answers::caller_id.eq(caller).and(answers::key.eq_any(some)));
+    all_gone(diesel::delete(gone).execute(tx.conn)?, left)
+}
+
+/// Entries cannot be changed, and need not be: what they say about somebody is sealed with the key that goes. They are
+/// counted, for the receipt.
+pub fn audit(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let rows: i64 = log::table.filter(log::subject_id.eq(erasing.user)).count().get_result(tx.conn)?;
+    Ok(Piece { rows: rows.unsigned_abs(), next: None })
+}
+
+/// Forgets copies whose time is past: first what they hold, then that there were any.
+pub fn sweep_exports(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    use clowder_accounts::privacy::EXPORT_KNOWN_FOR;
+    let past = export_chunks::table.inner_join(copies::table).filter(copies::expires_at.le(now));
+    let some: Vec<Id<()>> = past.select(export_chunks::id).limit(CHUNKS).load(tx.conn)?;
+    let chunks = diesel::delete(export_chunks::table.filter(export_chunks::id.eq_any(some))).execute(tx.conn)?;
+    let old = copies::table.filter(copies::created_at.le(now.minus(EXPORT_KNOWN_FOR)));
+    Ok(chunks + diesel::delete(old).execute(tx.conn)?)
+}

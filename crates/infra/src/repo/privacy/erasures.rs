@@ -1,0 +1,266 @@
+//! Erasures: asked for, undone, done piece by piece, and signed for.
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    Change, Own,
+    model::{Content, Erasing as Due, Fate, Receipt},
+    privacy::{ErasureFacts, decide_erasure, may_undo},
+    refusals::{SESSION_ENDED, USER_UNKNOWN},
+};
+use clowder_core::{
+    Ctx, Error, Id, NewJob, Result, Role, SessionId, Timestamp, UserId, Word,
+    audit::{Entry, Target},
+    job::Work,
+};
+use diesel::{dsl::exists, prelude::*, select};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    super::{accounts::{profile, sessions}, audit, credentials::mailed, db::Tx, dialect, journal, jobs, two_factor, user_keys},
+    Erasing, Recipient,
+    parts::PARTS,
+};
+use crate::{
+    letters,
+    receipts,
+    rows::UserRow,
+    schema::{erasures as table, jobs as ordered, sessions as open, users},
+    seal::{ERASURE_RECIPIENT, Place, Sealed},
+};
+
+/// The job that erases an account.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Erase {
+    pub erasure: Id<Erasing>,
+}
+
+impl Work for Erase {
+    const KIND: &'static str = "account.erase";
+}
+
+fn key(erasure: Id<Erasing>) -> String {
+    format!("{}:{erasure}", Erase::KIND)
+}
+
+/// The wish of the user who asks; their password has been proved.
+pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> Result<(Due, Vec<SessionId>)> {
+    let user = ctx.user()?;
+    if profile::own(tx.conn, user)?.two_factor {
+        two_factor::require_recent(tx.conn, ctx)?;
+    }
+    order(tx, ctx, user, Some(messages), after)
+}
+
+/// The wish of an administrator, who does not wait. What the user chose to become of their messages, if they did,
+/// stays.
+pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<(Due, Vec<SessionId>)> {
+    order(tx, ctx, user, None, Duration::ZERO)
+}
+
+fn order(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    user: UserId,
+    messages: Option<Fate>,
+    after: Duration,
+) -> Result<(Due, Vec<SessionId>)> {
+    // Two administrators who erase each other would each be the other who stays.
+    dialect::lock_admins(tx.conn)?;
+    dialect::lock_user(tx.conn, user)?;
+    let row: UserRow =
+        users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(USER_UNKNOWN)?;
+    let (deleted, pending, to) = (row.deleted_at.is_some(), row.erase_at, recipient(&row));
+    let facts = ErasureFacts {
+        deleted,
+        admin: row.role == Role::Admin.as_str(),
+        other_admins: has_other_admins(tx, user)?,
+        pending,
+    };
+    let erase_at = decide_erasure(ctx.now, facts, after)?;
+    let earlier = pending_of(tx, user)?;
+    let delete_messages = match (messages, &earlier) {
+        (Some(fate), _) => fate == Fate::Delete,
+        (None, earlier) => earlier.as_ref().is_some_and(|(_, delete)| *delete),
+    };
+    if let Some((earlier, _)) = earlier {
+        forget(tx, earlier)?;
+    }
+    let id = Id::<Erasing>::new(ctx.now);
+    diesel::insert_into(table::table)
+        .values((
+            table::id.eq(id),
+            table::user_id.eq(user),
+            table::requested_at.eq(ctx.now),
+            table::erase_at.eq(erase_at),
+            table::delete_messages.eq(delete_messages),
+            table::state.eq("[]"),
+        ))
+        .execute(tx.conn)?;
+    jobs::order(tx, ctx, &NewJob::new(&Erase { erasure: id }, erase_at)?.keyed(key(id)))?;
+    let own = mark(tx, user, Some(erase_at))?;
+    let mail = tx.house.letterhead.erasure_requested(&to, erase_at, erase_at > ctx.now)?;
+    mailed::post(tx, ctx, &mail)?;
+    let entry = Entry::new("erasure.requested").on(Target::user(user));
+    audit::record(tx, ctx, &entry.after(json!({"erase_at": erase_at, "delete_messages": delete_messages})))?;
+    let sessions: Vec<SessionId> = open::table
+        .filter(open::user_id.eq(user).and(open::ended_at.is_null()))
+        .select(open::id)
+        .order(open::id)
+        .load(tx.conn)?;
+    sessions::end_these(tx, ctx, user, &sessions)?;
+    journal::append(tx, ctx, &Change::UserUpdated(own))?;
+    Ok((Due { erase_at }, sessions))
+}
+
+pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
+    let user = ctx.user()?;
+    dialect::lock_user(tx.conn, user)?;
+    let row: UserRow =
+        users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(SESSION_ENDED)?;
+    may_undo(row.erase_at, row.deleted_at.is_some())?;
+    if let Some((erasure, _)) = pending_of(tx, user)? {
+        forget(tx, erasure)?;
+    }
+    let own = mark(tx, user, None)?;
+    let mail = tx.house.letterhead.erasure_undone(&recipient(&row))?;
+    mailed::post(tx, ctx, &mail)?;
+    audit::record(tx, ctx, &Entry::new("erasure.undone").on(Target::user(user)))?;
+    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    Ok(own)
+}
+
+fn recipient(row: &UserRow) -> letters::Recipient {
+    letters::Recipient { name: row.display_name.clone(), address: row.email.clone() }
+}
+
+fn mark(tx: &mut Tx<'_>, user: UserId, erase_at: Option<Timestamp>) -> Result<Own> {
+    let row: UserRow = diesel::update(users::table.find(user))
+        .set((users::erase_at.eq(erase_at), users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)?;
+    row.own()
+}
+
+fn has_other_admins(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
+    let others = users::table
+        .filter(users::role.eq(Role::Admin.as_str()).and(users::id.ne(user)))
+        .filter(users::deleted_at.is_null().and(users::erase_at.is_null()));
+    Ok(select(exists(others)).get_result(tx.conn)?)
+}
+
+fn pending_of(tx: &mut Tx<'_>, user: UserId) -> Result<Option<(Id<Erasing>, bool)>> {
+    let pending = table::table.filter(table::user_id.eq(user).and(table::erased_at.is_null()));
+    Ok(pending.select((table::id, table::delete_messages)).first(tx.conn).optional()?)
+}
+
+/// An erasure that will not be, with its job.
+fn forget(tx: &mut Tx<'_>, erasure: Id<Erasing>) -> Result<()> {
+    diesel::delete(table::table.find(erasure)).execute(tx.conn)?;
+    diesel::delete(ordered::table.filter(ordered::key.eq(key(erasure)))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Orders the job again of what is due and not done, in case it was given up.
+pub fn remind(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+    let due: Vec<Id<Erasing>> = table::table
+        .filter(table::erased_at.is_null().and(table::erase_at.le(ctx.now)))
+        .select(table::id)
+        .limit(100)
+        .load(tx.conn)?;
+    for erasure in due {
+        jobs::order(tx, ctx, &NewJob::new(&Erase { erasure }, ctx.now)?.keyed(key(erasure)))?;
+    }
+    Ok(())
+}
+
+/// How far a part is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    name: String,
+    rows: u64,
+    done: bool,
+    mark: Option<String>,
+}
+
+type Row = (UserId, Timestamp, Timestamp, bool, Option<Sealed>, String, Option<Timestamp>);
+
+/// Does the next piece of an erasure and notes it in the same transaction, so that whoever comes after a worker that
+/// died goes on where it was. False when there is nothing left to do, or nothing to do yet.
+pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
+    let find = |tx: &mut Tx<'_>| -> Result<Option<Row>> {
+        let columns = (
+            table::user_id,
+            table::requested_at,
+            table::erase_at,
+            table::delete_messages,
+            table::recipient,
+            table::state,
+            table::erased_at,
+        );
+        Ok(table::table.find(id).select(columns).first(tx.conn).optional()?)
+    };
+    let Some((user, ..)) = find(tx)? else { return Ok(false) };
+    // Of several workers one goes on at a time, and nobody undoes what has begun.
+    dialect::lock_user(tx.conn, user)?;
+    let Some((user, requested_at, erase_at, delete_messages, sealed, state, None)) = find(tx)? else {
+        return Ok(false);
+    };
+    if erase_at > ctx.now {
+        return Ok(false);
+    }
+    let recipient = sealed.map(|sealed| unseal(tx, user, id, &sealed)).transpose()?;
+    let erasing = Erasing { id, user, delete_messages, requested_at, recipient };
+    let mut states: Vec<State> = serde_json::from_str(&state)?;
+    let is_done = |name: &str| states.iter().any(|state| state.name == name && state.done);
+    let Some(part) = PARTS.iter().find(|part| !is_done(part.name)) else {
+        finish(tx, ctx, &erasing, states)?;
+        return Ok(false);
+    };
+    let index = states.iter().position(|state| state.name == part.name).unwrap_or_else(|| {
+        states.push(State { name: part.name.to_owned(), rows: 0, done: false, mark: None });
+        states.len() - 1
+    });
+    let piece = (part.erase)(tx, ctx, &erasing, states[index].mark.as_deref())?;
+    let state = &mut states[index];
+    state.rows += piece.rows;
+    state.done = piece.next.is_none();
+    state.mark = piece.next;
+    diesel::update(table::table.find(id)).set(table::state.eq(serde_json::to_string(&states)?)).execute(tx.conn)?;
+    Ok(true)
+}
+
+fn unseal(tx: &mut Tx<'_>, user: UserId, id: Id<Erasing>, sealed: &Sealed) -> Result<Recipient> {
+    let key = user_keys::find(tx.conn, &tx.house.ring, user)?;
+    let key = key.ok_or_else(|| Error::internal("an erasure without its user's key"))?;
+    Ok(serde_json::from_slice(&key.open(Place::new(ERASURE_RECIPIENT, id), sealed)?)?)
+}
+
+/// Signs for what was done, and throws away the key: from here on nobody can read what it sealed, wherever it lies.
+fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> Result<()> {
+    audit::record(tx, ctx, &Entry::new("user.erased").on(Target::user(erasing.user)))?;
+    let had_key = user_keys::shred(tx, erasing.user)?;
+    let rows = |state: &State| if state.name == "key" { u64::from(had_key) } else { state.rows };
+    let receipt = Receipt {
+        server: tx.house.letterhead.server_url.clone(),
+        user_id: erasing.user,
+        requested_at: erasing.requested_at,
+        erased_at: ctx.now,
+        messages: if erasing.delete_messages { Fate::Delete } else { Fate::Keep },
+        parts: states.iter().map(|state| Content { name: state.name.clone(), rows: rows(state) }).collect(),
+    };
+    let signed = receipts::sign(&tx.house.keys, &receipt)?;
+    let done = (
+        table::erased_at.eq(ctx.now),
+        table::recipient.eq(None::<Sealed>),
+        table::state.eq("[]"),
+        table::receipt.eq(&signed),
+    );
+    diesel::update(table::table.find(erasing.id)).set(done).execute(tx.conn)?;
+    if let Some(Recipient { name, address }) = erasing.recipient.clone() {
+        let mail = tx.house.letterhead.erased(&letters::Recipient { name, address }, &signed)?;
+        mailed::post(tx, ctx, &mail)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Copies: asked for, listed, and fetched in pieces. Whoever holds a link needs no token, so the link is sealed and
+//! expires.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clowder_accounts::{
+    model::{Download, Export, ExportId, ExportStatus},
+    privacy::{EXPORT_KNOWN_FOR, Wish, may_export},
+    refusals::{EXPORT_GONE, EXPORT_UNKNOWN},
+};
+use clowder_core::{
+    Ctx, Error, Id, NewJob, Result, Timestamp, UserId, Word,
+    audit::{Entry, Target},
+    job::Work,
+};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::super::{
+    accounts::profile,
+    audit,
+    db::Tx,
+    dialect::{self, Conn},
+    jobs, two_factor, user_keys,
+};
+use crate::{
+    keys::Keys,
+    schema::{export_chunks, exports as table},
+    seal::{EXPORT_CHUNK, KeyRing, Place, Sealed},
+};
+
+/// The job that makes a copy.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pack {
+    pub export: ExportId,
+}
+
+impl Work for Pack {
+    const KIND: &'static str = "account.export";
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = table)]
+pub struct ExportRow {
+    pub id: ExportId,
+    status: String,
+    progress: i16,
+    size: i64,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+impl ExportRow {
+    /// As it is now: what was ready expires by itself.
+    pub fn status(&self, now: Timestamp) -> Result<ExportStatus> {
+        Ok(match ExportStatus::parse_word(&self.status)? {
+            ExportStatus::Ready if self.expires_at.is_none_or(|until| until <= now) => ExportStatus::Expired,
+            status => status,
+        })
+    }
+
+    fn export(self, keys: &Keys, now: Timestamp) -> Result<Export> {
+        let status = self.status(now)?;
+        let url = match (status, self.expires_at) {
+            (ExportStatus::Ready, Some(until)) => Some(link(keys, self.id, until)?),
+            _ => None,
+        };
+        let size = url.is_some().then_some(self.size);
+        let Self { id, progress, created_at, expires_at, .. } = self;
+        Ok(Export { id, status, progress, size, url, created_at, expires_at })
+    }
+}
+
+pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Export> {
+    let user = ctx.user()?;
+    two_factor::require_recent(tx.conn, ctx)?;
+    dialect::lock_user(tx.conn, user)?;
+    profile::own(tx.conn, user)?;
+    let rows = rows(tx.conn, ctx.now, user)?;
+    let recent = rows.iter().map(|row| Ok((row.id, row.status(ctx.now)?, row.created_at)));
+    let id = match may_export(ctx.now, &recent.collect::<Result<Vec<_>>>()?)? {
+        Wish::Again(id) => id,
+        Wish::New => {
+            let id = ExportId::new(ctx.now);
+            diesel::insert_into(table::table)
+                .values((
+                    table::id.eq(id),
+                    table::user_id.eq(user),
+                    table::status.eq(ExportStatus::Waiting.as_str()),
+                    table::progress.eq(0),
+                    table::size.eq(0),
+                    table::created_at.eq(ctx.now),
+                ))
+                .execute(tx.conn)?;
+            jobs::order(tx, ctx, &NewJob::new(&Pack { export: id }, ctx.now)?.keyed(format!("{}:{id}", Pack::KIND)))?;
+            audit::record(tx, ctx, &Entry::new("export.requested").on(Target::user(user)))?;
+            id
+        }
+    };
+    one(tx.conn, &tx.house.keys, ctx, id)
+}
+
+/// The latest first.
+fn rows(conn: &mut Conn, now: Timestamp, user: UserId) -> Result<Vec<ExportRow>> {
+    let own = table::table.filter(table::user_id.eq(user).and(table::created_at.gt(now.minus(EXPORT_KNOWN_FOR))));
+    Ok(own.order((table::created_at.desc(), table::id.desc())).limit(100).select(ExportRow::as_select()).load(conn)?)
+}
+
+pub fn list(conn: &mut Conn, keys: &Keys, ctx: &Ctx) -> Result<Vec<Export>> {
+    rows(conn, ctx.now, ctx.user()?)?.into_iter().map(|row| row.export(keys, ctx.now)).collect()
+}
+
+pub fn one(conn: &mut Conn, keys: &Keys, ctx: &Ctx, export: ExportId) -> Result<Export> {
+    let own = table::table.find(export).filter(table::user_id.eq(ctx.user()?));
+    let row: Option<ExportRow> = own.select(ExportRow::as_select()).first(conn).optional()?;
+    row.ok_or(EXPORT_UNKNOWN)?.export(keys, ctx.now)
+}
+
+/// What the token of a link holds.
+#[derive(Serialize, Deserialize)]
+struct Pass {
+    export: ExportId,
+    until: Timestamp,
+}
+
+pub fn link(keys: &Keys, export: ExportId, until: Timestamp) -> Result<String> {
+    let token = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&Pass { export, until })?)?);
+    Ok(format!("/api/exports/{export}/download?token={token}"))
+}
+
+pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> Result<()> {
+    let opened = URL_SAFE_NO_PAD.decode(token).ok().and_then(|sealed| keys.unseal(&sealed).ok());
+    let pass: Option<Pass> = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
+    let pass = pass.filter(|pass| pass.export == export).ok_or(EXPORT_UNKNOWN)?;
+    if pass.until > now { Ok(()) } else { Err(EXPORT_GONE.into()) }
+}
+
+/// The link was good; it may lead to nothing all the same, when the account has been erased.
+pub fn download(conn: &mut Conn, now: Timestamp, export: ExportId) -> Result<Download> {
+    let row: Option<ExportRow> = table::table.find(export).select(ExportRow::as_select()).first(conn).optional()?;
+    let row = row.ok_or(EXPORT_GONE)?;
+    if row.status(now)? != ExportStatus::Ready {
+        return Err(EXPORT_GONE.into());
+    }
+    Ok(Download { id: export, size: row.size.unsigned_abs(), created_at: row.created_at })
+}
+
+pub fn chunk(conn: &mut Conn, ring: &KeyRing, export: ExportId, number: i32) -> Result<Option<Vec<u8>>> {
+    let found: Option<(Id<()>, Sealed, UserId)> = export_chunks::table
+        .inner_join(table::table)
+        .filter(export_chunks::export_id.eq(export).and(export_chunks::number.eq(number)))
+        .select((export_chunks::id, export_chunks::data, table::user_id))
+        .first(conn)
+        .optional()?;
+    let Some((id, sealed, user)) = found else { return Ok(None) };
+    let key = user_keys::find(conn, ring, user)?.ok_or_else(|| Error::internal("an export without its user's key"))?;
+    key.open(Place::new(EXPORT_CHUNK, id), &sealed).map(Some)
+}

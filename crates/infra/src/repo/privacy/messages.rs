@@ -1,0 +1,92 @@
+//! Walking the messages of one sender, chat by chat in bounded pieces, and taking them back.
+
+use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, UserId};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{db::Tx, dialect::Conn, messaging::edit},
+    Erasing,
+    parts::Piece,
+};
+use crate::schema::{chats, messages, participants};
+
+/// How far a walk is: everything before this place has been seen.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Walk {
+    chat: ChatId,
+    pub seq: i64,
+    /// Of the message at `seq`, up to which version; for those who walk versions.
+    pub version: i64,
+}
+
+/// A stretch of one chat, `after` excluded and `until` included.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    pub chat: ChatId,
+    pub after: Walk,
+    pub until: i64,
+}
+
+impl Stretch {
+    /// The next stretch of at most `length` places in the chats of a user; `None` when all have been walked.
+    pub fn next(conn: &mut Conn, user: UserId, mark: Option<&str>, length: i64) -> Result<Option<Self>> {
+        let walk: Option<Walk> = mark.map(serde_json::from_str).transpose()?;
+        let from = walk.map_or(Id::from_uuid(uuid::Uuid::nil()), |walk| walk.chat);
+        let own = participants::table.inner_join(chats::table).filter(participants::user_id.eq(user));
+        let ahead: Vec<(ChatId, i64)> = own
+            .filter(participants::chat_id.ge(from))
+            .filter(chats::last_seq.gt(0))
+            .order(participants::chat_id)
+            .limit(2)
+            .select((participants::chat_id, chats::last_seq))
+            .load(conn)?;
+        Ok(ahead.into_iter().find_map(|(chat, last)| {
+            let start = Walk { chat, seq: 0, version: i64::MAX };
+            let after = walk.filter(|walk| walk.chat == chat).unwrap_or(start);
+            let until = last.min(after.seq + length);
+            let unfinished = after.version < i64::MAX;
+            (until > after.seq || unfinished).then_some(Self { chat, after, until: until.max(after.seq) })
+        }))
+    }
+
+    /// The mark behind this stretch.
+    pub fn done(&self) -> Result<String> {
+        self.stopped(self.until, i64::MAX)
+    }
+
+    /// The mark behind a version in the middle of it.
+    pub fn stopped(&self, seq: i64, version: i64) -> Result<String> {
+        Ok(serde_json::to_string(&Walk { chat: self.chat, seq, version })?)
+    }
+
+    /// How many places it has.
+    pub fn length(&self) -> i64 {
+        self.until - self.after.seq
+    }
+}
+
+/// How many places are looked at in one piece, and hence the most messages that one transaction takes back.
+const PLACES: i64 = 50;
+
+/// Takes back what they said, if they wished so, exactly as they could have done themselves.
+pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+    if !erasing.delete_messages {
+        return Ok(Piece::default());
+    }
+    let Some(stretch) = Stretch::next(tx.conn, erasing.user, mark, PLACES)? else { return Ok(Piece::default()) };
+    let said: Vec<MessageId> = messages::table
+        .filter(messages::chat_id.eq(stretch.chat))
+        .filter(messages::seq.gt(stretch.after.seq).and(messages::seq.le(stretch.until)))
+        .filter(messages::sender_id.eq(erasing.user).and(messages::deleted_at.is_null()))
+        .order(messages::seq)
+        .select(messages::id)
+        .load(tx.conn)?;
+    let author = Actor::User { id: erasing.user, session: Id::from_uuid(uuid::Uuid::nil()), role: Role::User };
+    let author = Ctx { actor: author, ..ctx.clone() };
+    // All are of one chat, hence of one stream: nobody can wait for us who we wait for.
+    for message in &said {
+        edit::delete(tx, &author, *message, None)?;
+    }
+    Ok(Piece { rows: said.len() as u64, next: Some(stretch.done()?) })
+}

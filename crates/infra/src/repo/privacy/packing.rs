@@ -1,0 +1,228 @@
+//! Writing a copy: a zip file that is made as a stream, so that no more than a piece of it is ever in memory, and the
+//! transactions that keep the pieces.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use clowder_accounts::{
+    model::{ExportId, ExportStatus},
+    privacy::{CHUNK, EXPORT_FOR},
+};
+use clowder_core::{Ctx, Error, Id, Result, UserId, Word};
+use diesel::prelude::*;
+use zip::{CompressionMethod, ZipWriter, write::{SimpleFileOptions, StreamWriter}};
+
+use super::{
+    super::{credentials::mailed, db::Tx, dialect, user_keys},
+    exports::link,
+    parts::{File, PARTS, Shape},
+};
+use crate::{
+    letters::Recipient,
+    schema::{chats, export_chunks, exports as table, participants, users},
+    seal::{EXPORT_CHUNK, Place},
+};
+
+/// What has been written and not been kept yet.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A zip file under way.
+pub struct Packer {
+    zip: ZipWriter<StreamWriter<Sink>>,
+    sink: Sink,
+    shape: Shape,
+    items: usize,
+}
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::internal(format!("export: {error}"))
+}
+
+impl Packer {
+    pub fn new(ctx: &Ctx) -> Result<Self> {
+        let sink = Sink::default();
+        let mut packer = Self { zip: ZipWriter::new_stream(sink.clone()), sink, shape: Shape::One, items: 0 };
+        packer.start("README.txt")?;
+        packer.zip.write_all(readme(ctx).as_bytes()).map_err(internal)?;
+        Ok(packer)
+    }
+
+    fn start(&mut self, name: &str) -> Result<()> {
+        // Whatever its size: it is not known before.
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(true);
+        self.zip.start_file(name, options).map_err(internal)
+    }
+
+    pub fn open(&mut self, file: &File) -> Result<()> {
+        self.start(file.name)?;
+        (self.shape, self.items) = (file.shape, 0);
+        Ok(())
+    }
+
+    pub fn put(&mut self, items: &[serde_json::Value]) -> Result<()> {
+        let mut text = Vec::new();
+        for item in items {
+            match self.shape {
+                Shape::List if self.items == 0 => text.extend_from_slice(b"[\n"),
+                Shape::List => text.extend_from_slice(b",\n"),
+                Shape::One | Shape::Lines => {}
+            }
+            match self.shape {
+                Shape::One => serde_json::to_writer_pretty(&mut text, item)?,
+                Shape::List | Shape::Lines => serde_json::to_writer(&mut text, item)?,
+            }
+            if self.shape != Shape::List {
+                text.push(b'\n');
+            }
+            self.items += 1;
+        }
+        self.zip.write_all(&text).map_err(internal)
+    }
+
+    pub fn close(&mut self) -> Result<()> {
+        let end: &[u8] = match (self.shape, self.items) {
+            (Shape::List, 0) => b"[]\n",
+            (Shape::List, _) => b"\n]\n",
+            (Shape::One | Shape::Lines, _) => b"",
+        };
+        self.zip.write_all(end).map_err(internal)
+    }
+
+    /// A full piece, if there is one.
+    pub fn take(&mut self) -> Option<Vec<u8>> {
+        let mut sink = self.sink.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (sink.len() >= CHUNK).then(|| sink.drain(..CHUNK).collect())
+    }
+
+    /// Ends the file; what is left of it, in pieces.
+    pub fn finish(self) -> Result<Vec<Vec<u8>>> {
+        let Self { zip, sink, .. } = self;
+        zip.finish().map_err(internal)?;
+        let rest = std::mem::take(&mut *sink.0.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(rest.chunks(CHUNK).map(<[u8]>::to_vec).collect())
+    }
+}
+
+fn readme(ctx: &Ctx) -> String {
+    let mut text = format!(
+        "A copy of what this server knows about you, made on {}.\n\n\
+         Files that end in .json hold one JSON value; those that end in .ndjson one JSON value per line.\n\
+         Times are in UTC, ids are UUIDs. What others said to you is theirs and not in here.\n\n",
+        ctx.now
+    );
+    for file in PARTS.iter().flat_map(|part| part.files) {
+        text += &format!("{:16} {}\n", file.name, file.about);
+    }
+    text
+}
+
+/// A copy that a worker makes. Of several workers that think it is theirs, the one that began last goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    pub export: ExportId,
+    pub user: UserId,
+    /// About how much there is to look at.
+    pub total: i64,
+    run: Id<Run>,
+}
+
+impl Run {
+    /// Begins, or begins anew: what an earlier worker made is thrown away. `None` when there is nothing to do.
+    pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, export: ExportId) -> Result<Option<Self>> {
+        let found: Option<(UserId, String)> =
+            table::table.find(export).select((table::user_id, table::status)).first(tx.conn).optional()?;
+        let Some((user, status)) = found else { return Ok(None) };
+        if !matches!(ExportStatus::parse_word(&status)?, ExportStatus::Waiting | ExportStatus::Running) {
+            return Ok(None);
+        }
+        dialect::lock_user(tx.conn, user)?;
+        let deleted = users::table.find(user).filter(users::deleted_at.is_not_null()).count();
+        if deleted.get_result::<i64>(tx.conn)? > 0 {
+            return Ok(None);
+        }
+        let run = Id::<Run>::new(ctx.now);
+        diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
+        diesel::update(table::table.find(export))
+            .set((
+                table::status.eq(ExportStatus::Running.as_str()),
+                table::run_id.eq(run),
+                table::progress.eq(0),
+                table::size.eq(0),
+            ))
+            .execute(tx.conn)?;
+        let own = participants::table.inner_join(chats::table).filter(participants::user_id.eq(user));
+        let places: Vec<i64> = own.select(chats::last_seq).load(tx.conn)?;
+        // Messages are walked twice: as they are, and as they were.
+        let total = places.iter().fold(0_i64, |sum, places| sum.saturating_add(places.saturating_mul(2)));
+        Ok(Some(Self { export, user, total, run }))
+    }
+
+    /// How far it is when this much has been looked at: at most 99, for the last step is another's.
+    pub fn progress(&self, seen: i64) -> i16 {
+        i16::try_from(seen.saturating_mul(99) / self.total.max(1)).unwrap_or(99).clamp(0, 99)
+    }
+
+    /// Notes how far it is.
+    fn note(&self, tx: &mut Tx<'_>, progress: i16, octets: usize) -> Result<()> {
+        let held = table::table.find(self.export).filter(table::run_id.eq(self.run));
+        let grown = table::size + i64::try_from(octets).unwrap_or(0);
+        let noted = diesel::update(held).set((table::progress.eq(progress), table::size.eq(grown))).execute(tx.conn)?;
+        if noted == 1 { Ok(()) } else { Err(Error::unavailable("the export is another worker's now, or gone")) }
+    }
+
+    pub fn told(&self, tx: &mut Tx<'_>, progress: i16) -> Result<()> {
+        self.note(tx, progress, 0)
+    }
+
+    /// Keeps a piece.
+    pub fn keep(&self, tx: &mut Tx<'_>, ctx: &Ctx, number: i32, octets: &[u8], progress: i16) -> Result<()> {
+        self.note(tx, progress, octets.len())?;
+        let id = Id::<()>::new(ctx.now);
+        let sealed = user_keys::of(tx, ctx, self.user)?.seal(Place::new(EXPORT_CHUNK, id), octets)?;
+        diesel::insert_into(export_chunks::table)
+            .values((
+                export_chunks::id.eq(id),
+                export_chunks::export_id.eq(self.export),
+                export_chunks::number.eq(number),
+                export_chunks::data.eq(sealed),
+            ))
+            .execute(tx.conn)?;
+        Ok(())
+    }
+
+    /// It is ready: a letter tells where it is, and nothing of what is in it.
+    pub fn end(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+        self.note(tx, 100, 0)?;
+        let until = ctx.now.plus(EXPORT_FOR);
+        diesel::update(table::table.find(self.export))
+            .set((table::status.eq(ExportStatus::Ready.as_str()), table::expires_at.eq(until)))
+            .execute(tx.conn)?;
+        let (name, address) =
+            users::table.find(self.user).select((users::display_name, users::email)).first(tx.conn)?;
+        let link = link(&tx.house.keys, self.export, until)?;
+        let mail = tx.house.letterhead.export_ready(&Recipient { name, address }, &link, until)?;
+        mailed::post(tx, ctx, &mail)
+    }
+}
+
+/// Gives up; another one can be asked for.
+pub fn fail(tx: &mut Tx<'_>, export: ExportId) -> Result<()> {
+    diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
+    let unfinished = table::table.find(export).filter(table::status.ne(ExportStatus::Ready.as_str()));
+    diesel::update(unfinished).set(table::status.eq(ExportStatus::Failed.as_str())).execute(tx.conn)?;
+    Ok(())
+}

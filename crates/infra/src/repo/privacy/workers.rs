@@ -1,0 +1,115 @@
+//! Who makes copies and who erases. Either may die at any moment: a copy is then begun anew, an erasure goes on where it
+//! was.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clowder_core::{
+    Ctx, Result,
+    job::{Taken, Work, Worker},
+};
+
+use super::{
+    super::{Repo, dialect},
+    Asking,
+    erasures::{self, Erase},
+    exports::Pack,
+    packing::{Packer, Run, fail},
+    parts::PARTS,
+};
+
+/// After how many tries a copy has failed: whoever waits for it should hear so on the same day.
+const TRIES: i16 = 6;
+
+pub struct Exporter(pub Arc<Repo>);
+
+#[async_trait]
+impl Worker for Exporter {
+    fn kind(&self) -> &'static str {
+        Pack::KIND
+    }
+
+    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
+        let Pack { export } = job.read()?;
+        let caller = ctx.clone();
+        let Some(run) = self.0.db.write(move |tx| Run::begin(tx, &caller, export)).await? else { return Ok(()) };
+        match self.pack(ctx, run).await {
+            Err(error) if job.attempts >= TRIES => {
+                tracing::error!(%error, "an export failed for good");
+                self.0.db.write(move |tx| fail(tx, export)).await
+            }
+            packed => packed,
+        }
+    }
+}
+
+impl Exporter {
+    async fn pack(&self, ctx: &Ctx, run: Run) -> Result<()> {
+        let db = &self.0.db;
+        let asking = Asking { user: run.user, ring: db.ring() };
+        let mut packer = Packer::new(ctx)?;
+        let (mut seen, mut number, mut told) = (0_i64, 0, 0);
+        for file in PARTS.iter().flat_map(|part| part.files) {
+            packer.open(file)?;
+            let mut mark: Option<String> = None;
+            loop {
+                let asking = asking.clone();
+                // Reading and packing are slow, so both happen on the lane.
+                let (back, next, more) = db
+                    .read(move |conn| {
+                        let leaf = (file.read)(conn, &asking, mark.as_deref())?;
+                        packer.put(&leaf.items)?;
+                        Ok((packer, leaf.next, leaf.seen))
+                    })
+                    .await?;
+                (packer, mark, seen) = (back, next, seen.saturating_add(more));
+                let progress = run.progress(seen);
+                while let Some(piece) = packer.take() {
+                    let ctx = ctx.clone();
+                    db.write(move |tx| run.keep(tx, &ctx, number, &piece, progress)).await?;
+                    (number, told) = (number + 1, progress);
+                }
+                if progress >= told + 5 {
+                    db.write(move |tx| run.told(tx, progress)).await?;
+                    told = progress;
+                }
+                if mark.is_none() {
+                    break;
+                }
+            }
+            packer.close()?;
+        }
+        for piece in packer.finish()? {
+            let ctx = ctx.clone();
+            db.write(move |tx| run.keep(tx, &ctx, number, &piece, 99)).await?;
+            number += 1;
+        }
+        let ctx = ctx.clone();
+        db.write(move |tx| run.end(tx, &ctx)).await
+    }
+}
+
+pub struct Eraser(pub Arc<Repo>);
+
+#[async_trait]
+impl Worker for Eraser {
+    fn kind(&self) -> &'static str {
+        Erase::KIND
+    }
+
+    /// In bounded pieces, so that other writers get their turn in between.
+    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
+        let Erase { erasure } = job.read()?;
+        let caller = ctx.clone();
+        while self
+            .0
+            .db
+            .write({
+                let ctx = caller.clone();
+                move |tx| erasures::step(tx, &ctx, erasure)
+            })
+            .await?
+        {}
+        self.0.db.writers().run(|conn| dialect::scrub(conn)).await
+    }
+}

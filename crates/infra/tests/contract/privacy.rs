@@ -1,0 +1,463 @@
+//! The promises of `Privacy`: a copy that is whole, and an end that leaves nothing behind.
+
+use std::{
+    collections::BTreeMap,
+    io::{Cursor, Read},
+    time::Duration,
+};
+
+use clowder_accounts::{
+    Login,
+    model::{Erasure, Export, ExportId, ExportStatus, Forgot, ProfilePatch, Receipt},
+    privacy::tombstone,
+};
+use clowder_core::{Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, job::Work};
+use clowder_infra::{Store, receipts};
+use clowder_messaging::{MessagePatch, NewChat, Window};
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, account, code, on_both};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn system(world: &World) -> Ctx {
+    Ctx::new(Actor::System, world.now(), "job")
+}
+
+fn from(ctx: Ctx) -> Ctx {
+    let origin = Origin { address: Some("203.0.113.77".parse().unwrap()), agent: Some("PeculiarAgent/1.0".into()) };
+    Ctx { origin, ..ctx }
+}
+
+/// Does what is due, but leaves letters where they are; how many jobs there were.
+async fn work(world: &World, store: &Store) -> usize {
+    let kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
+    let mut done = 0;
+    loop {
+        let taken = store.jobs.take(&system(world), kinds.clone(), 10).await.unwrap();
+        if taken.is_empty() {
+            return done;
+        }
+        for job in taken {
+            let worker = store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+            let outcome = worker.work(&system(world), &job).await;
+            outcome.as_ref().unwrap();
+            store.jobs.settle(&system(world), &job, clowder_core::job::decide(world.now(), 1, 0.5, &outcome)).await.unwrap();
+            done += 1;
+        }
+    }
+}
+
+/// The letters that wait to be sent; they are sent by this.
+async fn letters(world: &World) -> Vec<Mail> {
+    let mut mails = Vec::new();
+    for job in world.store.jobs.take(&system(world), vec![Mail::KIND], 100).await.unwrap() {
+        mails.push(job.read::<Mail>().unwrap());
+        world.store.jobs.settle(&system(world), &job, clowder_core::job::Verdict::Done).await.unwrap();
+    }
+    mails
+}
+
+fn erasure(fields: Value) -> Erasure {
+    let mut all = json!({"password": "correct horse"});
+    all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    Erasure::from_json(all).unwrap()
+}
+
+/// The zip behind a copy, as its link gives it: name → text.
+async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
+    let token = export.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
+    let nobody = world.nobody();
+    let file = world.store.privacy.download(&nobody, export.id, &token).await.unwrap();
+    let mut octets = Vec::new();
+    let mut number = 0;
+    while let Some(piece) = world.store.privacy.chunk(export.id, number).await.unwrap() {
+        assert!(piece.len() <= clowder_accounts::privacy::CHUNK);
+        octets.extend(piece);
+        number += 1;
+    }
+    assert_eq!(file.size, octets.len() as u64);
+    let mut archive = zip::ZipArchive::new(Cursor::new(octets)).unwrap();
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        files.insert(file.name().unwrap().into_owned(), text);
+    }
+    files
+}
+
+async fn export(world: &World, person: &Person) -> Export {
+    let export = world.store.privacy.export(&world.ctx(person)).await.unwrap();
+    work(world, &world.store).await;
+    world.store.privacy.one_export(&world.ctx(person), export.id).await.unwrap()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Somebody about whom much is known, as a person, and a friend who spoke with them.
+async fn known(world: &World) -> (Person, Person, ChatId) {
+    let [bob] = world.people(["bob"]).await;
+    let signed_in = world.store.accounts.register(&from(world.nobody()), account("peculiar")).await.unwrap();
+    let signed_in = signed_in.signed_in().unwrap();
+    let ada = Person { id: signed_in.user.id, actor: world.by(&signed_in.access).actor };
+    let patch = json!({"display_name": "Countess Peculiar", "bio": "a peculiar life", "status_text": "peculiar today"});
+    world.store.accounts.edit_me(&from(world.ctx(&ada)), None, ProfilePatch::from_json(patch).unwrap()).await.unwrap();
+    let new = NewChat::from_json(json!({"type": "private", "participant_ids": [ada.id]})).unwrap();
+    let chat = world.store.messaging.create_chat(&world.ctx(&bob), new).await.unwrap().into_inner();
+    let first = world.say(&ada, chat.id, "what I frist said").await;
+    world.say(&bob, chat.id, "a secret of bob").await;
+    let patch = MessagePatch::from_json(json!({"content": "what I first said"})).unwrap();
+    world.store.messaging.edit(&world.ctx(&ada), first.id, None, patch).await.unwrap();
+    world.group(&ada, &[&bob]).await;
+    world.changes().await;
+    (ada, bob, chat.id)
+}
+
+const TRACES: &[&str] =
+    &["peculiar@example.org", "peculiar", "Countess", "a peculiar life", "203.0.113.77", "PeculiarAgent"];
+
+async fn history(world: &World, chat: ChatId, reader: &Person) -> Vec<clowder_messaging::Message> {
+    world.store.messaging.messages(&world.ctx(reader), chat, Window::After(0), 100).await.unwrap().items
+}
+
+on_both! {
+    async fn a_copy_holds_what_is_known_and_no_secret(world: World) {
+        let (ada, bob, chat) = known(&world).await;
+        let privacy = &world.store.privacy;
+        letters(&world).await;
+        let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
+        assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Waiting, 0, None, None));
+        assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "one at a time");
+        assert_eq!(work(&world, &world.store).await, 1);
+        let ready = privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
+        assert_eq!((ready.status, ready.progress), (ExportStatus::Ready, 100));
+        assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "a fresh one is as good as new");
+        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap().len(), 1);
+        assert_eq!(code(privacy.one_export(&world.ctx(&bob), asked.id).await), "export.unknown");
+        assert!(privacy.exports(&world.ctx(&bob)).await.unwrap().is_empty());
+
+        let files = fetch(&world, &ready).await;
+        let names: Vec<_> = files.keys().map(String::as_str).collect();
+        assert_eq!(names, ["README.txt", "account.json", "chats.json", "edits.ndjson", "invites.json", "letters.json",
+            "messages.ndjson", "security.json", "sessions.json", "settings.json", "two_factor.json"]);
+        assert!(names[1..].iter().all(|name| files["README.txt"].contains(name)));
+        let parsed = |name: &str| serde_json::from_str::<Value>(&files[name]).unwrap();
+        assert_eq!(parsed("account.json")["email"], "peculiar@example.org");
+        assert_eq!(parsed("sessions.json")[0]["address"], "203.0.113.77");
+        assert_eq!(parsed("chats.json").as_array().unwrap().len(), 2);
+        assert_eq!(parsed("chats.json")[0]["peer"]["username"], "bob");
+        assert!(parsed("security.json").as_array().unwrap().iter().any(|event| event["action"] == "profile.changed"));
+        let said = lines(&files["messages.ndjson"]);
+        assert_eq!((said.len(), &said[0]["content"], &said[0]["chat_id"]), (1, &json!("what I first said"), &json!(chat)));
+        assert_eq!(lines(&files["edits.ndjson"])[0]["content"], "what I frist said");
+        let all: String = files.values().map(String::as_str).collect();
+        for secret in ["a secret of bob", "bob@example.org", "$2b$", "correct horse"] {
+            assert!(!all.contains(secret), "{secret}");
+        }
+        assert!(!world.holds(b"what I frist said\",") , "pieces lie sealed");
+
+        let letter = letters(&world).await.pop().unwrap();
+        assert_eq!(letter.address, "peculiar@example.org");
+        assert!(letter.text.contains(&format!("/api/exports/{}/download?token=", asked.id)), "{}", letter.text);
+        assert!(!letter.text.contains("what I"));
+    }
+
+    async fn a_link_is_good_for_one_copy_and_for_a_while(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let privacy = &world.store.privacy;
+        let ready = export(&world, &ada).await;
+        let token = ready.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
+        let other = ExportId::new(world.now());
+        for (export, token) in [(ready.id, ""), (ready.id, "AAAA"), (ready.id, &token[1..]), (other, token.as_str()), (ready.id, "\u{0}")] {
+            assert_eq!(code(privacy.download(&world.nobody(), export, token).await), "export.unknown", "{token}");
+        }
+        world.wait(7 * DAY - Duration::from_secs(60));
+        privacy.download(&world.nobody(), ready.id, &token).await.unwrap();
+        world.wait(Duration::from_secs(60));
+        assert_eq!(code(privacy.download(&world.nobody(), ready.id, &token).await), "export.gone");
+        let past = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
+        assert_eq!((past.status, past.url), (ExportStatus::Expired, None));
+        while world.store.upkeep.sweep(&system(&world), clowder_core::Timestamp::from_micros(0)).await.unwrap() > 0 {}
+        assert!(privacy.chunk(ready.id, 0).await.unwrap().is_none(), "swept");
+    }
+
+    async fn copies_are_few_and_need_a_recent_authentication(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let privacy = &world.store.privacy;
+        let again = async || {
+            let reauthentication = Input::from_json(json!({"password": "correct horse"})).unwrap();
+            world.store.two_factor.reauthenticate(&world.ctx(&ada), reauthentication).await.unwrap();
+        };
+        for number in 0..3 {
+            again().await;
+            assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
+            assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap().len(), number + 1);
+            world.wait(Duration::from_secs(2 * 3600));
+        }
+        assert_eq!(code(privacy.export(&world.ctx(&ada)).await), "authentication.stale");
+        again().await;
+        let refused = privacy.export(&world.ctx(&ada)).await.unwrap_err();
+        let clowder_core::Error::TooMany { retry_after } = refused else { panic!("{refused}") };
+        world.wait(retry_after);
+        again().await;
+        assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
+    }
+
+    async fn a_copy_is_made_while_things_are_said_and_workers_die(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        // Nothing that packs well, so that there are several pieces.
+        let noise = |number: usize| {
+            let words: Vec<_> = (0..60).map(|word| format!("{:016x}", (number * 7919 + word * 104_729 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+            format!("{number} {}", words.join(" "))
+        };
+        for start in (0..1_200).step_by(100) {
+            let said = (start..start + 100).map(|number| {
+                let (world, ada) = (world.clone(), Person { id: ada.id, actor: ada.actor });
+                let text = noise(number);
+                async move { world.say(&ada, chat, &text).await }
+            });
+            futures_util::future::join_all(said).await;
+        }
+        let asked = world.store.privacy.export(&world.ctx(&ada)).await.unwrap();
+        let kinds = vec!["account.export"];
+        let job = world.store.jobs.take(&system(&world), kinds, 1).await.unwrap().pop().unwrap();
+        let worker = world.store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+        let talking = async {
+            for number in 0..50 {
+                world.say(&bob, chat, "meanwhile").await;
+                world.say(&ada, chat, &noise(number)).await;
+            }
+        };
+        let dying = async {
+            let (mut deaths, mut patience) = (0, Duration::from_millis(20));
+            while tokio::time::timeout(patience, worker.work(&system(&world), &job)).await.map(|done| done.unwrap()).is_err() {
+                deaths += 1;
+                patience *= 2;
+            }
+            deaths
+        };
+        let ((), deaths) = tokio::join!(talking, dying);
+        assert!(deaths > 0, "a worker died on the way");
+        let ready = world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
+        assert_eq!(ready.status, ExportStatus::Ready);
+        assert!(ready.size.unwrap() > 2 * clowder_accounts::privacy::CHUNK as i64, "{ready:?}");
+        let said = lines(&fetch(&world, &ready).await["messages.ndjson"]);
+        let early: Vec<_> = said.iter().filter_map(|said| said["seq"].as_i64()).take(1_200).collect();
+        assert_eq!(early, (1..=1_200).collect::<Vec<_>>(), "each once and in order");
+        // Another worker that comes late finds nothing to do.
+        worker.work(&system(&world), &job).await.unwrap();
+        assert_eq!(world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap().size, ready.size);
+    }
+
+    async fn nothing_is_left_of_somebody_who_was_erased(world: World) {
+        let (ada, bob, chat) = known(&world).await;
+        export(&world, &ada).await;
+        let guess = Login::from_json(json!({"username": "peculiar", "password": "not the one"})).unwrap();
+        assert_eq!(code(world.store.accounts.login(&from(world.nobody()), guess).await), "credentials.invalid");
+        for trace in TRACES {
+            let sealed = ["203.0.113.77", "PeculiarAgent"].contains(trace);
+            assert!(sealed || world.holds(trace.as_bytes()), "{trace} is there before");
+        }
+        let due = world.store.privacy.erase(&from(world.ctx(&ada)), erasure(json!({}))).await.unwrap();
+        world.wait(30 * DAY);
+        assert!(due.erase_at <= world.now());
+        world.changes().await;
+        assert!(work(&world, &world.store).await >= 1);
+
+        let mails = letters(&world).await;
+        let last = mails.last().unwrap();
+        assert_eq!((mails.len(), last.address.as_str()), (1, "peculiar@example.org"), "letters on their way were taken back");
+        let receipt = last.text.split_whitespace().find(|word| word.starts_with("eyJ")).unwrap();
+        let receipt: Receipt = receipts::verify(&world.store.keys, receipt).unwrap();
+        assert_eq!((receipt.user_id, receipt.erased_at >= due.erase_at), (ada.id, true));
+        let rows = |name: &str| receipt.parts.iter().find(|part| part.name == name).unwrap().rows;
+        assert_eq!((rows("account"), rows("chats"), rows("sessions"), rows("key")), (1, 2, 1, 1));
+        assert!(rows("journal") > 4 && rows("exports") >= 2 && rows("audit") > 3, "{receipt:?}");
+
+        for trace in TRACES {
+            assert!(!world.holds(trace.as_bytes()), "{trace} still stands in the database");
+        }
+        assert!(world.holds(b"what I first said"), "what was said to others stays");
+
+        // Others see a deleted user, now and when they resume.
+        let card = tombstone(ada.id);
+        let messages = history(&world, chat, &bob).await;
+        assert_eq!((&messages[0].sender, messages[0].content.as_deref()), (&card, Some("what I first said")));
+        let seen = world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap();
+        assert_eq!(seen.peer.as_ref(), Some(&card));
+        let told = world.changes().await;
+        let told: Vec<_> = told.iter().filter(|change| &*change.name == "user.deleted").map(|change| change.topic).collect();
+        assert!(told.contains(&Topic::Chat(chat)) && told.contains(&Topic::User(ada.id)), "{told:?}");
+        let extent = world.store.journal.extent().await.unwrap();
+        let topics = vec![Topic::Chat(chat), Topic::User(bob.id), Topic::User(ada.id)];
+        let all = world.store.journal.replay(topics, Positions::new(vec![0; extent.heads.as_slice().len()]), extent.heads, 1000).await.unwrap();
+        assert!(all.iter().any(|change| &*change.name == "message.sent" && change.data.get().contains("Deleted user")));
+
+        // They are nobody: no way in, no letters, no new chats; the log stays whole.
+        let login = Login::from_json(json!({"username": "peculiar", "password": "correct horse"})).unwrap();
+        assert_eq!(code(world.store.accounts.login(&world.nobody(), login).await), "credentials.invalid");
+        let forgot = Forgot::from_json(json!({"email": "peculiar@example.org"})).unwrap();
+        world.store.credentials.forgot(&world.nobody(), forgot).await.unwrap();
+        work(&world, &world.store).await;
+        assert!(letters(&world).await.is_empty());
+        let new = NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [ada.id]})).unwrap();
+        assert!(world.store.messaging.create_chat(&world.ctx(&bob), new).await.is_err());
+        assert_eq!(code(world.store.accounts.me(&world.ctx(&ada)).await), "session.ended");
+        assert_eq!(code(world.store.privacy.export(&world.ctx(&ada)).await), "authentication.stale");
+        crate::audit::whole(&world.store).await;
+        let records = world.store.audit.records(&system(&world), Default::default(), PageRequest::default()).await.unwrap().items;
+        assert!(records.iter().any(|record| record.action == "user.erased"));
+        assert!(records.iter().filter(|record| record.subject_id == Some(ada.id)).all(|record| record.after.is_none()));
+        // The name is free again, and the next one to have it is somebody else.
+        let next = world.register("peculiar").await;
+        assert_ne!(next.user.id, ada.id);
+    }
+
+    async fn there_are_thirty_days_to_think_twice(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        letters(&world).await;
+        let privacy = &world.store.privacy;
+        assert_eq!(code(privacy.undo_erasure(&world.ctx(&ada)).await), "erasure.none");
+        let wrong = Erasure::from_json(json!({"password": "another one"})).unwrap();
+        assert_eq!(code(privacy.erase(&world.ctx(&ada), wrong).await), "password.wrong");
+        world.changes().await;
+        let due = privacy.erase(&world.ctx(&ada), erasure(json!({}))).await.unwrap();
+        assert_eq!(world.names().await, ["session.ended", "user.updated"]);
+        let Actor::User { session, .. } = ada.actor else { panic!("a user") };
+        assert!(world.store.accounts.is_ended(session));
+        assert!(letters(&world).await[0].text.contains("will be erased on "));
+
+        world.wait(29 * DAY);
+        assert_eq!(work(&world, &world.store).await, 0);
+        let login = || Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        let back = world.store.accounts.login(&world.nobody(), login()).await.unwrap();
+        assert_eq!(back.user.erase_at, Some(due.erase_at), "the own user says so");
+        let ctx = || world.by(&back.access);
+        let later = privacy.erase(&ctx(), erasure(json!({}))).await.unwrap();
+        assert_eq!(later.erase_at, due.erase_at, "asked again, the date stays");
+        let back = world.store.accounts.login(&world.nobody(), login()).await.unwrap();
+        let ctx = || world.by(&back.access);
+        privacy.undo_erasure(&ctx()).await.unwrap();
+        assert_eq!(code(privacy.undo_erasure(&ctx()).await), "erasure.none");
+        assert_eq!(world.store.accounts.me(&ctx()).await.unwrap().erase_at, None);
+        assert!(letters(&world).await.iter().any(|mail| mail.subject == "Your account stays"));
+        world.wait(2 * DAY);
+        work(&world, &world.store).await;
+        world.store.accounts.login(&world.nobody(), login()).await.unwrap();
+
+        let signed_in = world.store.accounts.login(&world.nobody(), login()).await.unwrap();
+        privacy.erase(&world.by(&signed_in.access), erasure(json!({}))).await.unwrap();
+        world.wait(30 * DAY);
+        // The job was lost: the sweep orders it again.
+        world.meddle("DELETE FROM jobs").unwrap();
+        world.store.upkeep.sweep(&system(&world), clowder_core::Timestamp::from_micros(0)).await.unwrap();
+        work(&world, &world.store).await;
+        assert_eq!(code(world.store.accounts.login(&world.nobody(), login()).await), "credentials.invalid");
+        assert!(world.store.accounts.me(&world.ctx(&bob)).await.is_ok());
+    }
+
+    async fn a_job_that_comes_too_early_does_nothing(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        world.store.privacy.erase(&world.ctx(&ada), erasure(json!({}))).await.unwrap();
+        for job in world.store.jobs.list(&system(&world), None, PageRequest::default()).await.unwrap().items {
+            world.store.jobs.retry(&system(&world), job.id).await.unwrap();
+        }
+        assert!(work(&world, &world.store).await > 0);
+        let login = Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        world.store.accounts.login(&world.nobody(), login).await.unwrap();
+        world.wait(30 * DAY);
+        world.store.upkeep.sweep(&system(&world), clowder_core::Timestamp::from_micros(0)).await.unwrap();
+        assert!(work(&world, &world.store).await > 0, "and it is not forgotten for that");
+        let login = Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        assert_eq!(code(world.store.accounts.login(&world.nobody(), login).await), "credentials.invalid");
+    }
+
+    async fn messages_are_taken_back_if_it_is_wished_and_each_once(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chats = [world.group(&ada, &[&bob]).await.id, world.group(&bob, &[&ada]).await.id];
+        for number in 0..180 {
+            let chat = chats[number % 2];
+            world.say(&ada, chat, &format!("peculiar words {number}")).await;
+            world.say(&bob, chat, "stays").await;
+        }
+        world.store.privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
+        letters(&world).await;
+        world.wait(30 * DAY);
+        world.changes().await;
+        let job = world.store.jobs.take(&system(&world), vec!["account.erase"], 1).await.unwrap().pop().unwrap();
+        // Workers die between the pieces, and two are at it at the same time.
+        let other = world.another_node().await;
+        let one = async |store: &Store, mut patience: Duration| {
+            let worker = store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+            let mut deaths = 0;
+            while tokio::time::timeout(patience, worker.work(&system(&world), &job)).await.map(|done| done.unwrap()).is_err() {
+                deaths += 1;
+                patience += Duration::from_millis(10);
+            }
+            deaths
+        };
+        let (deaths, _) = tokio::join!(one(&world.store, Duration::from_millis(5)), one(&other, Duration::from_millis(7)));
+        assert!(deaths > 0, "a worker died on the way");
+        let names = world.names().await;
+        assert_eq!(names.iter().filter(|name| *name == "message.deleted").count(), 180);
+        assert_eq!(names.iter().filter(|name| *name == "user.deleted").count(), 3);
+        assert!(!world.holds(b"peculiar words"));
+        for chat in chats {
+            let messages = history(&world, chat, &bob).await;
+            assert!(messages.iter().all(|message| message.deleted_at.is_some() == (message.sender.id == ada.id)));
+            assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().unread_count, 0);
+        }
+        let last = letters(&world).await;
+        assert_eq!(last.len(), 1, "one receipt");
+        let receipt = last[0].text.split_whitespace().find(|word| word.starts_with("eyJ")).unwrap();
+        let receipt = receipts::verify(&world.store.keys, receipt).unwrap();
+        let rows: Vec<_> = receipt.parts.iter().filter(|part| part.name == "messages").map(|part| part.rows).collect();
+        assert_eq!(rows, [180], "counted once, whoever did it");
+    }
+
+    async fn administrators_erase_at_once_and_one_stays(world: World) {
+        let [root, chief, ada] = world.people(["root", "chief", "ada"]).await;
+        let privacy = &world.store.privacy;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('root', 'chief')").unwrap();
+        let admin = |person: &Person| {
+            let Actor::User { id, session, .. } = person.actor else { panic!("a user") };
+            Ctx::new(Actor::User { id, session, role: Role::Admin }, world.now(), "test")
+        };
+        privacy.erase_user(&admin(&root), ada.id).await.unwrap();
+        let Actor::User { session, .. } = ada.actor else { panic!("a user") };
+        assert!(world.store.accounts.is_ended(session), "at once");
+        work(&world, &world.store).await;
+        assert_eq!(code(privacy.erase_user(&admin(&root), ada.id).await), "user.unknown");
+        assert_eq!(code(privacy.erase_user(&admin(&root), clowder_core::UserId::new(world.now())).await), "user.unknown");
+
+        // Each is the other who stays, unless both ask at once.
+        let (root_ctx, chief_ctx) = (admin(&root), admin(&chief));
+        let (one, other) =
+            tokio::join!(privacy.erase_user(&root_ctx, chief.id), privacy.erase_user(&chief_ctx, root.id));
+        assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+        let (left, refused) = if one.is_ok() { (&root, other) } else { (&chief, one) };
+        assert_eq!(code(refused), "admin.last");
+        assert_eq!(code(privacy.erase(&world.ctx(left), erasure(json!({}))).await), "admin.last");
+    }
+
+    async fn a_pending_erasure_gives_way_to_one_at_once(world: World) {
+        let [root, ada] = world.people(["root", "ada"]).await;
+        let privacy = &world.store.privacy;
+        privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
+        let due = privacy.erase_user(&world.ctx(&root), ada.id).await.unwrap();
+        assert!(due.erase_at <= world.now());
+        work(&world, &world.store).await;
+        let mails = letters(&world).await;
+        let receipts: Vec<_> = mails.iter().flat_map(|mail| mail.text.split_whitespace()).filter(|word| word.starts_with("eyJ")).collect();
+        assert_eq!(receipts.len(), 1);
+        let receipt = receipts::verify(&world.store.keys, receipts[0]).unwrap();
+        assert_eq!(receipt.messages, clowder_accounts::model::Fate::Delete, "what was wished for the messages holds");
+        world.wait(31 * DAY);
+        assert_eq!(work(&world, &world.store).await, 0, "the earlier job is gone");
+    }
+}

@@ -1,0 +1,107 @@
+//! The registry of personal data against the live schemas: a table that refers to users and has no part fails here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clowder_infra::{DatabaseUrl, privacy::registered};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
+
+use crate::world::World;
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+/// Columns of ids that are not of users, and refer to nothing: ids of their own rows, of keys, of leases.
+const NOT_OF_USERS: &[&str] = &[
+    "audit.id",
+    "audit.session_id",
+    "chats.id",
+    "epoch.id",
+    "erasures.id",
+    "export_chunks.id",
+    "exports.id",
+    "exports.run_id",
+    "invites.id",
+    "jobs.id",
+    "jobs.lease_id",
+    "journal.subject_id",
+    "messages.id",
+    "sessions.id",
+    "sign_ups.id",
+    "user_keys.id",
+];
+
+fn covered(url: &DatabaseUrl) -> BTreeMap<String, &'static str> {
+    let mut covered = BTreeMap::new();
+    for part in registered(url) {
+        for reference in part.references {
+            let twice = covered.insert(format!("{}.{}", reference.table, reference.column), part.name);
+            assert_eq!(twice, None, "{} is in two parts", reference.column);
+        }
+    }
+    covered
+}
+
+/// `table.column` of all references to users.
+async fn references(world: &World) -> BTreeSet<String> {
+    let lines: Vec<Line> = match &world.options.url {
+        DatabaseUrl::Sqlite(path) => sql_query(
+            "SELECT m.name || '.' || f.\"from\" AS line FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f \
+             WHERE m.type = 'table' AND f.\"table\" = 'users'",
+        )
+        .load(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap()),
+        DatabaseUrl::Postgres(url) => sql_query(
+            "SELECT c.conrelid::regclass::text || '.' || a.attname AS line FROM pg_constraint c \
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) \
+             WHERE c.contype = 'f' AND c.confrelid = 'users'::regclass",
+        )
+        .load(&mut PgConnection::establish(url).unwrap()),
+    }
+    .unwrap();
+    lines.into_iter().map(|line| line.line).collect()
+}
+
+#[tokio::test]
+async fn every_reference_to_a_user_has_a_part() {
+    for world in [World::sqlite().await, World::postgres().await] {
+        let covered = covered(&world.options.url);
+        let references = references(&world).await;
+        assert!(references.len() > 5, "{references:?}");
+        let forgotten: Vec<_> = references.iter().filter(|column| !covered.contains_key(*column)).collect();
+        assert!(forgotten.is_empty(), "no part in repo/privacy/parts.rs answers for {forgotten:?}");
+    }
+}
+
+/// Ids without a foreign key: every UUID of the schema is known to be of a user or not.
+#[tokio::test]
+async fn every_id_is_known_for_what_it_is() {
+    let world = World::postgres().await;
+    let DatabaseUrl::Postgres(url) = &world.options.url else { panic!("postgres") };
+    let ids: Vec<Line> = sql_query(
+        "SELECT c.table_name || '.' || c.column_name AS line FROM information_schema.columns c \
+         WHERE c.table_schema = 'public' AND c.data_type = 'uuid' AND NOT EXISTS (SELECT 1 FROM pg_constraint k \
+         JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'f' \
+         AND k.confrelid <> 'users'::regclass AND k.conrelid::regclass::text = c.table_name AND a.attname = c.column_name)",
+    )
+    .load(&mut PgConnection::establish(url).unwrap())
+    .unwrap();
+    let ids: BTreeSet<_> = ids.into_iter().map(|line| line.line).collect();
+    let covered = covered(&world.options.url);
+    let unknown: Vec<_> =
+        ids.iter().filter(|id| !covered.contains_key(*id) && !NOT_OF_USERS.contains(&id.as_str())).collect();
+    assert!(unknown.is_empty(), "of users (then a part answers for them) or not? {unknown:?}");
+    let gone = covered.keys().map(String::as_str).chain(NOT_OF_USERS.iter().copied());
+    let gone: Vec<_> = gone.filter(|column| !ids.contains(*column)).collect();
+    assert!(gone.is_empty(), "these are not in the schema: {gone:?}");
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_parts() {
+    let (lite, pg) = (World::sqlite().await, World::postgres().await);
+    let names = |world: &World| registered(&world.options.url).into_iter().map(|p| (p.name, p.files)).collect::<Vec<_>>();
+    assert_eq!(names(&lite), names(&pg));
+    let files: Vec<_> = names(&lite).into_iter().flat_map(|(_, files)| files).collect();
+    assert_eq!(files.iter().collect::<BTreeSet<_>>().len(), files.len(), "a file of a copy belongs to one part");
+}
