@@ -161,6 +161,16 @@ async fn answers_are_as_documented() {
     for path in ["/api/health/live", "/api/health/ready", "/api/health", "/api/problems"] {
         tour.call(nobody, "GET", path, None).await.expect(200);
     }
+    let copy = tour.call(&ada, "POST", "/api/users/me/export", None).await.expect(202);
+    let copy = copy["id"].as_str().unwrap();
+    tour.call(&ada, "GET", "/api/users/me/exports", None).await.expect(200);
+    tour.call(&ada, "GET", &format!("/api/users/me/exports/{copy}"), None).await.expect(200);
+    tour.call(nobody, "GET", &format!("/api/exports/{copy}/download?token=x"), None).await.expect(404);
+    tour.call(&ada, "DELETE", "/api/users/me/erasure", None).await.expect(409);
+    tour.call(&ada, "DELETE", &format!("/api/admin/users/{}", eve.id), None).await.expect(403);
+    tour.call(&eve, "DELETE", "/api/users/me", Some(json!({"password": "wrong one"}))).await.expect(403);
+    tour.call(&eve, "DELETE", "/api/users/me", Some(json!({}))).await.expect(422);
+    tour.call(&eve, "DELETE", "/api/users/me", Some(json!({"password": PASSWORD}))).await.expect(202);
     tour.call(&ada, "POST", "/api/auth/logout", None).await.expect(204);
     assert!(tour.complaints.is_empty(), "{}", tour.complaints.join("\n"));
 }

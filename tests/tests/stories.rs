@@ -16,6 +16,8 @@ mod mail;
 mod messaging;
 #[path = "stories/operation.rs"]
 mod operation;
+#[path = "stories/privacy.rs"]
+mod privacy;
 #[path = "stories/security.rs"]
 mod security;
 #[path = "stories/sessions.rs"]

@@ -20,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use layers::{Faults, Layers};
 pub use secret::Secret;
+pub use value::Grace;
 
 use crate::front::Network;
 
@@ -92,7 +93,7 @@ pub struct Auth {
 pub struct Accounts {
     pub sign_up: Mode,
     pub reveal_taken: bool,
-    pub erasure_days: u32,
+    pub erasure_days: Grace,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -172,7 +173,7 @@ impl Default for Config {
                 session_seconds: 180 * 24 * 3600,
                 bcrypt_cost: 12,
             },
-            accounts: Accounts { sign_up: Mode::Open, reveal_taken: true, erasure_days: 30 },
+            accounts: Accounts { sign_up: Mode::Open, reveal_taken: true, erasure_days: Grace(30) },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
             jobs: Jobs { hands: 4, lease_seconds: 60 },
             security: Security { keys: None },
@@ -260,10 +261,6 @@ impl Config {
             if count == 0 {
                 faults.push(format!("database.{name}: must be at least 1"));
             }
-        }
-        if self.accounts.erasure_days > 365 {
-            let days = self.accounts.erasure_days;
-            faults.push(format!("ERASURE_DAYS: `{days}` must be a whole number from 0 to 365"));
         }
         if let Err(fault) = KeyRing::parse(self.encryption_keys()) {
             faults.push(format!("ENCRYPTION_KEYS: {fault}"));

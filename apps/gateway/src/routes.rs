@@ -2,6 +2,7 @@
 //! and the tests need to know about it.
 
 mod endpoint;
+mod privacy;
 mod router;
 mod shape;
 
@@ -12,8 +13,8 @@ pub use shape::{Components, Shape};
 use clowder_accounts::{
     AuditRecord, Login, NewAccount, Own, ProfilePatch, SecurityEvent, Session, SessionPatch, SignedIn,
     model::{
-        ChangeEmail, ChangePassword, Erasing, Erasure, Export, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, Settings,
-        SettingsPatch, SignUp, Waiting,
+        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection,
+        ResetPassword, Settings, SettingsPatch, SignUp, Waiting,
     },
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
@@ -25,7 +26,7 @@ use crate::{
     http::{
         account_page, accounts, audit, credentials, docs,
         health::{self, Health},
-        messaging, metrics, preferences, privacy,
+        messaging, metrics, preferences,
         problems::{self, Problems},
         sign_ups,
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
@@ -37,11 +38,20 @@ use crate::{
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
-    let mut table =
-        [accounts(), credentials(), two_factor(), sign_ups(), security(), privacy(), messaging(), realtime(), operation()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>();
+    let mut table = [
+        accounts(),
+        credentials(),
+        two_factor(),
+        sign_ups(),
+        security(),
+        privacy(),
+        messaging(),
+        realtime(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
     if metrics_here {
         table.push(self::metrics());
     }
@@ -309,43 +319,6 @@ fn security() -> Vec<Endpoint> {
     ]
 }
 
-fn privacy() -> Vec<Endpoint> {
-    vec![
-        post("/api/users/me/export", privacy::export)
-            .says("Get a copy of everything that is known about you; three a day, and one that is fresh is given again")
-            .gives::<Export>(202, "It is being made, or was made just now; a letter tells when it is ready")
-            .refuses(&[AUTHENTICATION_STALE]),
-        get("/api/users/me/exports", privacy::exports)
-            .says("List the copies of the last 30 days, the latest first")
-            .lists_all::<Export>(),
-        get("/api/users/me/exports/{export_id}", privacy::one_export)
-            .says("See how far a copy is")
-            .gives::<Export>(200, "With its link once it is ready")
-            .refuses(&[EXPORT_UNKNOWN]),
-        get("/api/exports/{export_id}/download", privacy::download)
-            .says("Fetch a copy by its link")
-            .public()
-            .asks::<String>("token", "What the link holds")
-            .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
-            .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE]),
-        delete("/api/users/me", privacy::erase)
-            .says("Have the own account erased, after some days to think twice")
-            .guarded()
-            .takes::<Erasure>()
-            .gives::<Erasing>(202, "All sessions are ended; sign in again until then to undo it")
-            .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, ADMIN_LAST]),
-        delete("/api/users/me/erasure", privacy::undo_erasure)
-            .says("Keep the own account after all")
-            .gives_nothing(204, "It stays")
-            .refuses(&[ERASURE_NONE]),
-        delete("/api/admin/users/{user_id}", privacy::erase_user)
-            .says("Have an account erased now")
-            .admin()
-            .gives::<Erasing>(202, "All its sessions are ended, and it is being erased")
-            .refuses(&[USER_UNKNOWN, ADMIN_LAST]),
-    ]
-}
-
 fn audit_filter(line: Endpoint) -> Endpoint {
     line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
         .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
@@ -492,7 +465,8 @@ mod tests {
             let presents = line.name == "token.verify" || line.name.ends_with(".refresh");
             let guesses = line.access == Access::Public && line.takes.is_some() && !presents;
             // Those who are signed in could guess a password or a code, or make us send mail.
-            let asks = ["credentials.", "two_factor.", "privacy.erase"].iter().any(|noun| line.name.starts_with(noun)) && line.access != Access::Admin;
+            let asks = ["credentials.", "two_factor.", "privacy.erase"].iter().any(|noun| line.name.starts_with(noun))
+                && line.access != Access::Admin;
             assert_eq!(line.policy == Policy::Auth, guesses || asks, "{method} {path}");
         }
     }

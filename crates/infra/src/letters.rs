@@ -124,7 +124,10 @@ impl Letterhead {
     pub fn erasure_requested(&self, to: &Recipient, at: Timestamp, can_undo: bool) -> Result<Mail> {
         let (when, reason) = match can_undo {
             true => (format!("on {}. Until then you can sign in and keep it after all", day(at)), NOT_YOU),
-            false => ("now. Another letter will tell when it is done".to_owned(), "You get this because this address belongs to the account."),
+            false => (
+                "now. Another letter will tell when it is done".to_owned(),
+                "You get this because this address belongs to the account.",
+            ),
         };
         let says = [format!("your account will be erased {when}. All your devices have been signed out.")];
         self.write(to, "Your account will be erased", &says, None, reason)
@@ -138,10 +141,17 @@ impl Letterhead {
     /// The last letter to somebody who is nobody any more.
     pub fn erased(&self, to: &Recipient, receipt: &str) -> Result<Mail> {
         let says = [
-            "your account has been erased. This is the receipt, signed by this server; whoever runs it can check it:".to_owned(),
+            "your account has been erased. This is the receipt, signed by this server; whoever runs it can check it:"
+                .to_owned(),
             receipt.to_owned(),
         ];
-        self.write(to, "Your account has been erased", &says, None, "You get this because this address belonged to the account. There will be no more letters.")
+        self.write(
+            to,
+            "Your account has been erased",
+            &says,
+            None,
+            "You get this because this address belonged to the account. There will be no more letters.",
+        )
     }
 
     /// After `#`, which browsers keep to themselves: the token shows up in no log and in no `Referer`.
@@ -197,7 +207,11 @@ mod tests {
 
     #[test]
     fn what_people_typed_stays_text() {
-        let head = Letterhead { account_url: "https://chat.example/account".into(), server_url: "https://chat.example".into(), sender: "Clowder".into() };
+        let head = Letterhead {
+            account_url: "https://chat.example/account".into(),
+            server_url: "https://chat.example".into(),
+            sender: "Clowder".into(),
+        };
         let to = Recipient { name: "<b>Ada</b>\nBuy now".into(), address: "ada@example.org".into() };
         let mail = head.verify_email(&to, "t0ken", Duration::from_secs(24 * 3600)).unwrap();
         assert_eq!(mail.name, "<b>Ada</b> Buy now");

@@ -9,7 +9,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use clowder_accounts::{Own, change::{USER_DELETED, USER_UPDATED}};
+use clowder_accounts::{
+    Own,
+    change::{USER_DELETED, USER_UPDATED},
+};
 use clowder_core::{Recorded, Topic, UserId};
 use quick_cache::sync::Cache;
 

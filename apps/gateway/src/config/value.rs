@@ -64,6 +64,20 @@ impl Value for u64 {
     }
 }
 
+/// Days to think twice: none, or up to a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grace(pub u32);
+
+impl Value for Grace {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        whole(text, 0..=365).map(|days| self.0 = days)
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 impl Value for u32 {
     fn set(&mut self, text: &str) -> Result<(), String> {
         whole(text, 1..=3650).map(|number| *self = number)

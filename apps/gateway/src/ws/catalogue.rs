@@ -30,7 +30,10 @@ pub fn frames() -> Vec<Frame> {
         durable::<Own>("user.updated", "The own profile was edited"),
         durable::<SessionEnded>("session.ended", "A device of the user was signed out"),
         durable::<Settings>("settings.updated", "The user changed their settings, on whichever device"),
-        durable::<clowder_core::Card>("user.deleted", "Somebody in a chat is a deleted user from now on; the card says how they are shown"),
+        durable::<clowder_core::Card>(
+            "user.deleted",
+            "Somebody in a chat is a deleted user from now on; the card says how they are shown",
+        ),
         said::<Typing>("typing.start", "Somebody types; ends by itself after 6 seconds"),
         said::<Typing>("typing.stop", "Somebody has stopped typing"),
         command(Shape::of::<Auth>(), "auth", "Says who it is; the first frame when the handshake did not"),

@@ -45,7 +45,9 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) 
     let user = ctx.user()?;
     // There may be no row to lock yet, so the user's own stands for it.
     dialect::lock_user(tx.conn, user)?;
-    if !diesel::select(diesel::dsl::exists(users::table.find(user).filter(users::deleted_at.is_null()))).get_result::<bool>(tx.conn)? {
+    if !diesel::select(diesel::dsl::exists(users::table.find(user).filter(users::deleted_at.is_null())))
+        .get_result::<bool>(tx.conn)?
+    {
         return Err(SESSION_ENDED.into());
     }
     let before = settings(tx.conn, user)?;

@@ -100,7 +100,8 @@ async fn every_id_is_known_for_what_it_is() {
 #[tokio::test]
 async fn both_databases_have_the_same_parts() {
     let (lite, pg) = (World::sqlite().await, World::postgres().await);
-    let names = |world: &World| registered(&world.options.url).into_iter().map(|p| (p.name, p.files)).collect::<Vec<_>>();
+    let names =
+        |world: &World| registered(&world.options.url).into_iter().map(|p| (p.name, p.files)).collect::<Vec<_>>();
     assert_eq!(names(&lite), names(&pg));
     let files: Vec<_> = names(&lite).into_iter().flat_map(|(_, files)| files).collect();
     assert_eq!(files.iter().collect::<BTreeSet<_>>().len(), files.len(), "a file of a copy belongs to one part");

@@ -40,7 +40,10 @@ pub fn found(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
 }
 
 fn cards(conn: &mut Conn, ids: &[UserId]) -> Result<HashMap<UserId, Card>> {
-    let rows: Vec<CardRow> = users::table.filter(users::id.eq_any(ids).and(users::deleted_at.is_null())).select(CardRow::as_select()).load(conn)?;
+    let rows: Vec<CardRow> = users::table
+        .filter(users::id.eq_any(ids).and(users::deleted_at.is_null()))
+        .select(CardRow::as_select())
+        .load(conn)?;
     Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
 }
 

@@ -5,11 +5,7 @@ use clowder_core::{ChatId, Ctx, Error, Result, Role, SessionId, Topic, Visibilit
 use diesel::prelude::*;
 
 use super::{
-    super::{
-        accounts::sessions,
-        db::Tx,
-        dialect, journal, user_keys,
-    },
+    super::{accounts::sessions, db::Tx, dialect, journal, user_keys},
     Erasing, Recipient,
     parts::Piece,
 };

@@ -100,7 +100,10 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
     let own = export_chunks::table.inner_join(copies::table).filter(copies::user_id.eq(erasing.user));
     let some: Vec<Id<()>> = own.select(export_chunks::id).limit(CHUNKS).load(tx.conn)?;
     if !some.is_empty() {
-        return all_gone(diesel::delete(export_chunks::table.filter(export_chunks::id.eq_any(some))).execute(tx.conn)?, true);
+        return all_gone(
+            diesel::delete(export_chunks::table.filter(export_chunks::id.eq_any(some))).execute(tx.conn)?,
+            true,
+        );
     }
     all_gone(diesel::delete(copies::table.filter(copies::user_id.eq(erasing.user))).execute(tx.conn)?, false)
 }

@@ -18,13 +18,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    super::{accounts::{profile, sessions}, audit, credentials::mailed, db::Tx, dialect, journal, jobs, two_factor, user_keys},
+    super::{
+        accounts::{profile, sessions},
+        audit,
+        credentials::mailed,
+        db::Tx,
+        dialect, jobs, journal, two_factor, user_keys,
+    },
     Erasing, Recipient,
     parts::PARTS,
 };
 use crate::{
-    letters,
-    receipts,
+    letters, receipts,
     rows::UserRow,
     schema::{erasures as table, jobs as ordered, sessions as open, users},
     seal::{ERASURE_RECIPIENT, Place, Sealed},

@@ -12,7 +12,10 @@ use clowder_accounts::{
 };
 use clowder_core::{Ctx, Error, Id, Result, UserId, Word};
 use diesel::prelude::*;
-use zip::{CompressionMethod, ZipWriter, write::{SimpleFileOptions, StreamWriter}};
+use zip::{
+    CompressionMethod, ZipWriter,
+    write::{SimpleFileOptions, StreamWriter},
+};
 
 use super::{
     super::{credentials::mailed, db::Tx, dialect, user_keys},
@@ -143,20 +146,17 @@ pub struct Run {
 impl Run {
     /// Begins, or begins anew: what an earlier worker made is thrown away. `None` when there is nothing to do.
     pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, export: ExportId) -> Result<Option<Self>> {
-        let found: Option<(UserId, String)> =
-            table::table.find(export).select((table::user_id, table::status)).first(tx.conn).optional()?;
-        let Some((user, status)) = found else { return Ok(None) };
-        if !matches!(ExportStatus::parse_word(&status)?, ExportStatus::Waiting | ExportStatus::Running) {
-            return Ok(None);
-        }
+        let user: Option<UserId> = table::table.find(export).select(table::user_id).first(tx.conn).optional()?;
+        let Some(user) = user else { return Ok(None) };
         dialect::lock_user(tx.conn, user)?;
         let deleted = users::table.find(user).filter(users::deleted_at.is_not_null()).count();
         if deleted.get_result::<i64>(tx.conn)? > 0 {
             return Ok(None);
         }
         let run = Id::<Run>::new(ctx.now);
-        diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
-        diesel::update(table::table.find(export))
+        let unfinished = [ExportStatus::Waiting, ExportStatus::Running].map(Word::as_str);
+        // Taking the row first waits for an earlier worker that is just keeping a piece: then that piece is seen below.
+        let taken = diesel::update(table::table.find(export).filter(table::status.eq_any(unfinished)))
             .set((
                 table::status.eq(ExportStatus::Running.as_str()),
                 table::run_id.eq(run),
@@ -164,6 +164,10 @@ impl Run {
                 table::size.eq(0),
             ))
             .execute(tx.conn)?;
+        if taken == 0 {
+            return Ok(None);
+        }
+        diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
         let own = participants::table.inner_join(chats::table).filter(participants::user_id.eq(user));
         let places: Vec<i64> = own.select(chats::last_seq).load(tx.conn)?;
         // Messages are walked twice: as they are, and as they were.

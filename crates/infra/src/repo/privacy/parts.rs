@@ -64,13 +64,23 @@ pub static PARTS: &[Part] = &[
     Part {
         name: "account",
         references: &[kept("users", "id", "the tombstone: messages are said by somebody")],
-        files: &[File { name: "account.json", about: "your profile, address and role", shape: Shape::One, read: sheets::account }],
+        files: &[File {
+            name: "account.json",
+            about: "your profile, address and role",
+            shape: Shape::One,
+            read: sheets::account,
+        }],
         erase: account::bury,
     },
     Part {
         name: "chats",
         references: &[kept("participants", "user_id", "others see with whom they spoke: a deleted user")],
-        files: &[File { name: "chats.json", about: "the chats you take part in, and since when", shape: Shape::List, read: sheets::chats }],
+        files: &[File {
+            name: "chats.json",
+            about: "the chats you take part in, and since when",
+            shape: Shape::List,
+            read: sheets::chats,
+        }],
         erase: account::announce,
     },
     Part {
@@ -80,15 +90,34 @@ pub static PARTS: &[Part] = &[
             kept("messages", "deleted_by", "tells that a message was taken back, and by nobody else"),
         ],
         files: &[
-            File { name: "messages.ndjson", about: "the messages you sent, one per line", shape: Shape::Lines, read: sheets::messages },
-            File { name: "edits.ndjson", about: "what your messages said before you edited them, one version per line", shape: Shape::Lines, read: sheets::edits },
+            File {
+                name: "messages.ndjson",
+                about: "the messages you sent, one per line",
+                shape: Shape::Lines,
+                read: sheets::messages,
+            },
+            File {
+                name: "edits.ndjson",
+                about: "what your messages said before you edited them, one version per line",
+                shape: Shape::Lines,
+                read: sheets::edits,
+            },
         ],
         erase: messages::take_back,
     },
     Part {
         name: "sessions",
-        references: &[kept("sessions", "user_id", "emptied and ended; swept a day later, when no token of theirs can be about")],
-        files: &[File { name: "sessions.json", about: "the devices you signed in with", shape: Shape::List, read: sheets::sessions }],
+        references: &[kept(
+            "sessions",
+            "user_id",
+            "emptied and ended; swept a day later, when no token of theirs can be about",
+        )],
+        files: &[File {
+            name: "sessions.json",
+            about: "the devices you signed in with",
+            shape: Shape::List,
+            read: sheets::sessions,
+        }],
         erase: erase::sessions,
     },
     Part {
@@ -100,33 +129,38 @@ pub static PARTS: &[Part] = &[
     Part {
         name: "two_factor",
         references: &[erased("two_factor", "user_id"), erased("recovery_codes", "user_id")],
-        files: &[File { name: "two_factor.json", about: "whether you have a second factor; never its secret", shape: Shape::One, read: sheets::two_factor }],
+        files: &[File {
+            name: "two_factor.json",
+            about: "whether you have a second factor; never its secret",
+            shape: Shape::One,
+            read: sheets::two_factor,
+        }],
         erase: erase::two_factor,
     },
     Part {
         name: "letters",
         references: &[erased("mailed_tokens", "user_id")],
-        files: &[File { name: "letters.json", about: "letters that asked you to confirm something", shape: Shape::List, read: sheets::letters }],
+        files: &[File {
+            name: "letters.json",
+            about: "letters that asked you to confirm something",
+            shape: Shape::List,
+            read: sheets::letters,
+        }],
         erase: erase::letters,
     },
     Part {
         name: "invites",
         references: &[erased("invites", "created_by")],
-        files: &[File { name: "invites.json", about: "invitations you made", shape: Shape::List, read: sheets::invites }],
+        files: &[File {
+            name: "invites.json",
+            about: "invitations you made",
+            shape: Shape::List,
+            read: sheets::invites,
+        }],
         erase: erase::invites,
     },
-    Part {
-        name: "exports",
-        references: &[erased("exports", "user_id")],
-        files: &[],
-        erase: erase::exports,
-    },
-    Part {
-        name: "answers",
-        references: &[erased("answers", "caller_id")],
-        files: &[],
-        erase: erase::answers,
-    },
+    Part { name: "exports", references: &[erased("exports", "user_id")], files: &[], erase: erase::exports },
+    Part { name: "answers", references: &[erased("answers", "caller_id")], files: &[], erase: erase::answers },
     Part {
         name: "journal",
         references: &[kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten")],
@@ -136,11 +170,28 @@ pub static PARTS: &[Part] = &[
     Part {
         name: "audit",
         references: &[
-            kept("audit", "actor_id", "the log is append-only and chained; what it says is sealed with the key that goes"),
-            kept("audit", "subject_id", "the log is append-only and chained; what it says is sealed with the key that goes"),
-            kept("audit", "target_id", "the log is append-only and chained; what it says is sealed with the key that goes"),
+            kept(
+                "audit",
+                "actor_id",
+                "the log is append-only and chained; what it says is sealed with the key that goes",
+            ),
+            kept(
+                "audit",
+                "subject_id",
+                "the log is append-only and chained; what it says is sealed with the key that goes",
+            ),
+            kept(
+                "audit",
+                "target_id",
+                "the log is append-only and chained; what it says is sealed with the key that goes",
+            ),
         ],
-        files: &[File { name: "security.json", about: "what concerned the security of your account", shape: Shape::List, read: sheets::security }],
+        files: &[File {
+            name: "security.json",
+            about: "what concerned the security of your account",
+            shape: Shape::List,
+            read: sheets::security,
+        }],
         erase: erase::audit,
     },
     Part {

@@ -9,12 +9,7 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        accounts::profile,
-        audit,
-        dialect::Conn,
-        preferences,
-    },
+    super::{accounts::profile, audit, dialect::Conn, preferences},
     Asking,
     messages::Stretch,
     parts::Leaf,
@@ -107,9 +102,7 @@ pub fn letters(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf
             mailed_tokens::used_at,
         ))
         .load(conn)?;
-    let item = |(purpose, email, created_at, expires_at, used_at): Row| {
-        json!({"purpose": purpose, "email": email, "created_at": created_at, "expires_at": expires_at, "used_at": used_at})
-    };
+    let item = |(purpose, email, created_at, expires_at, used_at): Row| json!({"purpose": purpose, "email": email, "created_at": created_at, "expires_at": expires_at, "used_at": used_at});
     Ok(Leaf { items: rows.into_iter().map(item).collect(), ..Leaf::default() })
 }
 
@@ -238,7 +231,9 @@ pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Lea
         ))
         .load(conn)?;
     let (next, seen) = match rows.last() {
-        Some((seq, _, version, ..)) if rows.len() as i64 == ROWS => (stretch.stopped(*seq, *version)?, seq - stretch.after.seq),
+        Some((seq, _, version, ..)) if rows.len() as i64 == ROWS => {
+            (stretch.stopped(*seq, *version)?, seq - stretch.after.seq)
+        }
         _ => (stretch.done()?, stretch.length()),
     };
     let item = |(seq, message_id, version, content, written_at): Row| {

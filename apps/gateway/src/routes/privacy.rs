@@ -1,0 +1,48 @@
+//! The lines of the table about the rights over one's own data.
+
+use clowder_accounts::{
+    model::{Erasing, Erasure, Export},
+    refusals::{
+        ADMIN_LAST, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, PASSWORD_WRONG, USER_UNKNOWN,
+    },
+};
+
+use super::{Endpoint, delete, get, post};
+use crate::http::privacy;
+
+pub fn lines() -> Vec<Endpoint> {
+    vec![
+        post("/api/users/me/export", privacy::export)
+            .says("Get a copy of everything that is known about you; three a day, and one that is fresh is given again")
+            .gives::<Export>(202, "It is being made, or was made just now; a letter tells when it is ready")
+            .refuses(&[AUTHENTICATION_STALE]),
+        get("/api/users/me/exports", privacy::exports)
+            .says("List the copies of the last 30 days, the latest first")
+            .lists_all::<Export>(),
+        get("/api/users/me/exports/{export_id}", privacy::one_export)
+            .says("See how far a copy is")
+            .gives::<Export>(200, "With its link once it is ready")
+            .refuses(&[EXPORT_UNKNOWN]),
+        get("/api/exports/{export_id}/download", privacy::download)
+            .says("Fetch a copy by its link")
+            .public()
+            .asks::<String>("token", "What the link holds")
+            .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
+            .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE]),
+        delete("/api/users/me", privacy::erase)
+            .says("Have the own account erased, after some days to think twice")
+            .guarded()
+            .takes::<Erasure>()
+            .gives::<Erasing>(202, "All sessions are ended; sign in again until then to undo it")
+            .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, ADMIN_LAST]),
+        delete("/api/users/me/erasure", privacy::undo_erasure)
+            .says("Keep the own account after all")
+            .gives_nothing(204, "It stays")
+            .refuses(&[ERASURE_NONE]),
+        delete("/api/admin/users/{user_id}", privacy::erase_user)
+            .says("Have an account erased now")
+            .admin()
+            .gives::<Erasing>(202, "All its sessions are ended, and it is being erased")
+            .refuses(&[USER_UNKNOWN, ADMIN_LAST]),
+    ]
+}
