@@ -13,8 +13,8 @@ pub use shape::{Components, Shape};
 use clowder_accounts::{
     AuditRecord, Login, NewAccount, Own, ProfilePatch, SecurityEvent, Session, SessionPatch, SignedIn,
     model::{
-        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection,
-        ResetPassword, Settings, SettingsPatch, SignUp, Waiting,
+        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, Settings,
+        SettingsPatch, SignUp, Waiting,
     },
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
@@ -44,7 +44,7 @@ pub fn table(metrics_here: bool) -> Vec<Endpoint> {
         two_factor(),
         sign_ups(),
         security(),
-        privacy(),
+        privacy::lines(),
         messaging(),
         realtime(),
         operation(),
