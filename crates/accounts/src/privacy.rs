@@ -7,7 +7,7 @@ use clowder_core::{Card, Error, Result, Timestamp, UserId};
 
 use crate::{
     model::{ExportId, ExportStatus},
-    refusals::{ADMIN_LAST, ERASURE_NONE, USER_UNKNOWN},
+    refusals::{ERASURE_NONE, LAST_ADMIN, USER_UNKNOWN},
 };
 
 /// How long a copy can be had.
@@ -69,7 +69,7 @@ pub fn decide_erasure(now: Timestamp, facts: ErasureFacts, after: Duration) -> R
         return Err(USER_UNKNOWN.into());
     }
     if facts.admin && !facts.other_admins {
-        return Err(ADMIN_LAST.into());
+        return Err(LAST_ADMIN.into());
     }
     let due = now.plus(after);
     Ok(facts.pending.map_or(due, |pending| pending.min(due)))

@@ -9,11 +9,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use clowder_accounts::{
-    Own,
-    change::{USER_DELETED, USER_UPDATED},
-};
-use clowder_core::{Recorded, Topic, UserId};
+use clowder_accounts::Own;
+use clowder_core::UserId;
 use quick_cache::sync::Cache;
 
 /// How many are kept; a profile is about half a KiB.
@@ -49,18 +46,10 @@ impl Profiles {
         }
     }
 
-    /// Learns from the journal.
-    pub fn note(&self, recorded: &Recorded) {
-        if let (USER_DELETED, Topic::User(user)) = (&*recorded.name, recorded.topic) {
-            let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            self.kept.remove(&user);
-        }
-        if &*recorded.name == USER_UPDATED {
-            match serde_json::from_str(recorded.data.get()) {
-                Ok(own) => self.keep(&own),
-                Err(error) => tracing::error!(%error, "a changed profile cannot be read"),
-            }
-        }
+    /// Forgets one.
+    pub fn forget(&self, user: UserId) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.kept.remove(&user);
     }
 
     pub fn followed(&self) {

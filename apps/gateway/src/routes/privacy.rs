@@ -1,9 +1,10 @@
 //! The lines of the table about the rights over one's own data.
 
 use clowder_accounts::{
+    Permission,
     model::{Erasing, Erasure, Export},
     refusals::{
-        ADMIN_LAST, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, PASSWORD_WRONG, USER_UNKNOWN,
+        AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, PASSWORD_WRONG, USER_UNKNOWN,
     },
 };
 
@@ -34,15 +35,15 @@ pub fn lines() -> Vec<Endpoint> {
             .guarded()
             .takes::<Erasure>()
             .gives::<Erasing>(202, "All sessions are ended; sign in again until then to undo it")
-            .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, ADMIN_LAST]),
+            .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, LAST_ADMIN]),
         delete("/api/users/me/erasure", privacy::undo_erasure)
             .says("Keep the own account after all")
             .gives_nothing(204, "It stays")
             .refuses(&[ERASURE_NONE]),
         delete("/api/admin/users/{user_id}", privacy::erase_user)
             .says("Have an account erased now")
-            .admin()
+            .needs(Permission::EraseUsers)
             .gives::<Erasing>(202, "All its sessions are ended, and it is being erased")
-            .refuses(&[USER_UNKNOWN, ADMIN_LAST]),
+            .refuses(&[USER_UNKNOWN, LAST_ADMIN]),
     ]
 }

@@ -1,6 +1,6 @@
 //! Walking the messages of one sender, chat by chat in bounded pieces, and taking them back.
 
-use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, UserId};
+use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, UserId, Via};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,8 @@ pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&st
         .order(messages::seq)
         .select(messages::id)
         .load(tx.conn)?;
-    let author = Actor::User { id: erasing.user, session: Id::from_uuid(uuid::Uuid::nil()), role: Role::User };
+    let via = Via::Session(Id::from_uuid(uuid::Uuid::nil()));
+    let author = Actor::User { id: erasing.user, via, role: Role::User };
     let author = Ctx { actor: author, ..ctx.clone() };
     // All are of one chat, hence of one stream: nobody can wait for us who we wait for.
     for message in &said {
