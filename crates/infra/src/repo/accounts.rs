@@ -21,7 +21,7 @@ use clowder_core::{
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, two_factor};
+use super::{Repo, audit, dialect, two_factor};
 use crate::hasher;
 use sessions::Which;
 use throttle::Attempt;
@@ -73,6 +73,8 @@ impl Accounts for Repo {
                 if let two_factor::Checked::Refused(refusal) = two_factor::sign_in(tx, &ctx, &keys, user, otp)? {
                     return Ok(Err(refusal));
                 }
+                // Like all others who touch both: the user first, then what was counted against them.
+                dialect::lock_user(tx.conn, user)?;
                 attempt.succeeded(tx)?;
                 sessions::open(tx, &ctx, &mint, user, login.device_name, anew).map(Ok)
             })
