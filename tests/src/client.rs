@@ -9,25 +9,33 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     pub access: Option<String>,
+    /// Sent as `X-API-Key`.
+    pub key: Option<String>,
 }
 
 impl Client {
     pub fn new(address: &str) -> Self {
         // No redirects and no proxies: a story sees what the server said.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { http, base: format!("http://{address}"), access: None }
+        Self { http, base: format!("http://{address}"), access: None, key: None }
     }
 
     /// The same connection pool, in somebody's name.
     pub fn with(&self, access: impl Into<String>) -> Self {
-        Self { access: Some(access.into()), ..self.clone() }
+        Self { access: Some(access.into()), key: None, ..self.clone() }
+    }
+
+    /// The same connection pool, as a program with an API key.
+    pub fn with_key(&self, key: impl Into<String>) -> Self {
+        Self { access: None, key: Some(key.into()), ..self.clone() }
     }
 
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let request = self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.base));
-        match &self.access {
-            Some(access) => request.bearer_auth(access),
-            None => request,
+        match (&self.access, &self.key) {
+            (Some(access), _) => request.bearer_auth(access),
+            (None, Some(key)) => request.header("x-api-key", key),
+            (None, None) => request,
         }
     }
 
@@ -41,6 +49,10 @@ impl Client {
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         Answer::to(self.request("PATCH", path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request("PUT", path).json(&body)).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {

@@ -15,6 +15,7 @@ use crate::PATIENCE;
 /// The ways to say who one is.
 pub enum Auth<'a> {
     Header(&'a str),
+    Key(&'a str),
     Subprotocol(&'a str),
     Ticket(&'a str),
     /// In the first frame, when the socket is open.
@@ -50,6 +51,9 @@ impl Socket {
         match auth {
             Auth::Header(access) => {
                 request.headers_mut().insert("authorization", format!("Bearer {access}").parse().unwrap());
+            }
+            Auth::Key(key) => {
+                request.headers_mut().insert("x-api-key", key.parse().unwrap());
             }
             Auth::Subprotocol(access) => {
                 let offer = format!("clowder.v1, bearer.{access}").parse().unwrap();

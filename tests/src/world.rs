@@ -49,6 +49,26 @@ impl World {
         self.signed_in(name, self.nobody.post("/api/auth/login", login).await.expect(200))
     }
 
+    /// Somebody with a role, which only the command line can give to the first.
+    pub async fn staff(&self, name: &str, role: &str) -> User {
+        let user = self.user(name).await;
+        let said = self.command(&["admin", "set-role", name, role], &[]);
+        assert!(said.well, "{}", said.text);
+        self.until(&user, |me| me["role"] == role).await;
+        user
+    }
+
+    /// Waits until the server has got to know what another process did to somebody's account.
+    pub async fn until(&self, user: &User, holds: impl Fn(&Value) -> bool) {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+        let known = async {
+            while !holds(&user.get("/api/auth/me").await.body) {
+                tick.tick().await;
+            }
+        };
+        tokio::time::timeout(crate::PATIENCE, known).await.expect("the server never learned of it");
+    }
+
     fn signed_in(&self, name: &str, answer: Value) -> User {
         let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         User {

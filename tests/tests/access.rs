@@ -1,4 +1,4 @@
-//! Every route of the OpenAPI document, walked as nobody and as a stranger. What lets them in stands in a list that
+//! Every route of the OpenAPI document, walked as nobody, as a stranger and as a suspended user. What lets them in stands in a list that
 //! is read when it changes, and may not name what does not exist any more.
 
 use std::collections::BTreeSet;
@@ -27,6 +27,8 @@ struct Walk {
     chat: String,
     message: String,
     session: String,
+    user: String,
+    key: String,
 }
 
 impl Walk {
@@ -38,7 +40,9 @@ impl Walk {
         let message = ada.says(&chat, "between us").await["id"].as_str().unwrap().to_owned();
         let sessions = ada.get("/api/auth/sessions").await.expect(200);
         let session = sessions["items"][0]["id"].as_str().unwrap().to_owned();
-        Self { world, api, chat, message, session }
+        let key = ada.post("/api/api-keys", json!({"name": "bot", "scopes": ["chats:read"]})).await.expect(201);
+        let (user, key) = (ada.id.clone(), key["id"].as_str().unwrap().to_owned());
+        Self { world, api, chat, message, session, user, key }
     }
 
     /// The template with ids of things that exist.
@@ -50,6 +54,8 @@ impl Walk {
                 (true, Some("chats")) => &self.chat,
                 (true, Some("messages")) => &self.message,
                 (true, Some("sessions")) => &self.session,
+                (true, Some("users")) => &self.user,
+                (true, Some("api-keys")) => &self.key,
                 (true, Some("account")) => "account.js",
                 // Nobody waits here and nobody is invited: strangers get no further than the door.
                 (true, Some("sign-ups" | "invites")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
@@ -114,6 +120,55 @@ async fn a_stranger_sees_nothing() {
     }
     assert!(wrong.is_empty(), "seen by strangers: {wrong:#?}");
     assert!(shared.is_empty(), "listed as shared, but there is no such route: {shared:#?}");
+}
+
+#[tokio::test]
+async fn a_suspended_user_reads_why_and_nothing_else() {
+    let walk = Walk::new().await;
+    let eve = walk.world.user("eve").await;
+    assert!(walk.world.command(&["admin", "suspend", "eve", "--reason", "spam"], &[]).well);
+    walk.world.until(&eve, |me| me["suspension"]["reason"] == "spam").await;
+    let open = list("open.txt");
+    let mut allowed = list("suspended.txt");
+    let mut wrong = Vec::new();
+    for (method, template, operation) in walk.api.operations() {
+        let route = format!("{method} {template}");
+        if allowed.remove(&route) {
+            // Some of these end the session, or all.
+            let eve = walk.world.login("eve").await;
+            let answer = walk.call(Some(eve.token()), &method, template, operation).await;
+            if answer.status >= 400 {
+                wrong.push(format!("{route}: refused, but it is listed: {}", answer.text));
+            }
+        } else if !open.contains(&route) || route.ends_with("/ws") {
+            let eve = walk.world.login("eve").await;
+            let answer = walk.call(Some(eve.token()), &method, template, operation).await;
+            if (answer.status, answer.body["code"].as_str()) != (403, Some("account.suspended")) {
+                wrong.push(format!("{route}: {} {}", answer.status, answer.text));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not as a suspended user should find it: {wrong:#?}");
+    assert!(allowed.is_empty(), "listed as allowed, but there is no such route: {allowed:#?}");
+}
+
+#[tokio::test]
+async fn what_is_closed_to_api_keys_is_so_on_purpose() {
+    let walk = Walk::new().await;
+    let open = list("open.txt");
+    let mut people = list("people.txt");
+    let mut wrong = Vec::new();
+    for (method, template, operation) in walk.api.operations() {
+        let route = format!("{method} {template}");
+        let security = operation["security"].as_array().unwrap();
+        let has_scope = security.iter().any(|way| way["api_key"].is_array());
+        let listed = people.remove(&route);
+        if !open.contains(&route) && has_scope == listed {
+            wrong.push(route);
+        }
+    }
+    assert!(wrong.is_empty(), "these must either name a scope or stand in people.txt: {wrong:#?}");
+    assert!(people.is_empty(), "listed as for people, but there is no such route: {people:#?}");
 }
 
 /// The document is complete: what the stories call is in it.

@@ -2,6 +2,10 @@
 
 #[path = "stories/accounts.rs"]
 mod accounts;
+#[path = "stories/admin.rs"]
+mod admin;
+#[path = "stories/api_keys.rs"]
+mod api_keys;
 #[path = "stories/contract.rs"]
 mod contract;
 #[path = "stories/credentials.rs"]
@@ -22,6 +26,8 @@ mod security;
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
+#[path = "stories/standing.rs"]
+mod standing;
 #[path = "stories/two_factor.rs"]
 mod two_factor;
 #[path = "stories/wire.rs"]

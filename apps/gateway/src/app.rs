@@ -25,7 +25,7 @@ use crate::{
     config::Config,
     docs,
     front::{Front, Limits, LocalLimits, Meter},
-    http::{self, docs::Documents},
+    http::{self, api_keys::Scopes, docs::Documents},
     routes::{self, Router},
     stop::{self, Stop, Stopper},
     telemetry,
@@ -121,14 +121,15 @@ pub async fn start(config: Config) -> Result<Running> {
         &docs::openapi(&table, &config.server.public_url),
         &docs::asyncapi(&ws::frames(), &config.server.public_url),
     ));
+    let scopes = Data::new(Scopes::new(&table));
     let router = Router::new(table).map_err(Error::internal)?;
-    let front = Front::new(&config, router, store.accounts.clone(), limits.clone(), store.keys.clone(), stop.clone());
+    let front = Front::new(&config, router, &store, limits.clone(), stop.clone());
 
     let unread = Duration::from_secs(config.server.unread_seconds);
     let listener = listen(config.address(), unread)?;
     let addr = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
     let (hub, following) = hub(&store, stop.clone()).await?;
-    let parts = Parts { store: store.clone(), hub, recorder: recorder.clone(), documents, stop: stop.clone() };
+    let parts = Parts { store: store.clone(), hub, recorder: recorder.clone(), documents, scopes, stop: stop.clone() };
     let mut servers = vec![spawn(main_server(listener, Arc::new(front), parts, workers(&config))?)];
     let mut metrics_addr = None;
     if let Some(address) = config.server.metrics_bind {
@@ -145,38 +146,49 @@ pub async fn start(config: Config) -> Result<Running> {
 }
 
 /// The hub, following the journal from now on.
-async fn hub(store: &Store, stop: Stop) -> Result<(Data<Hub>, JoinHandle<()>)> {
+async fn hub(store: &Store, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
     let follower = store.follow().await?;
     let sealer = Sealer::new(&store.keys, store.journal.extent().await?.epoch);
     let hub = Hub::new(sealer, store.journal.clone(), store.messaging.clone(), follower.known());
     let hub = Arc::new(hub);
     let following = tokio::spawn(Arc::clone(&hub).run(follower, stop));
-    Ok((Data::from(hub), following))
+    Ok((hub, following))
 }
 
 /// What handlers can ask for.
 #[derive(Clone)]
 struct Parts {
     store: Store,
-    hub: Data<Hub>,
+    hub: Arc<Hub>,
     recorder: PrometheusHandle,
     documents: Data<Documents>,
+    scopes: Data<Scopes>,
     stop: Stop,
 }
 
 impl Parts {
     fn hand_over(self, app: &mut ServiceConfig) {
-        app.app_data(Data::from(self.store.accounts))
+        let ports = ws::Ports {
+            accounts: self.store.accounts.clone(),
+            staff: self.store.staff.clone(),
+            api_keys: self.store.api_keys.clone(),
+            messaging: self.store.messaging.clone(),
+            hub: self.hub,
+        };
+        app.app_data(Data::new(ports))
+            .app_data(Data::from(self.store.accounts))
             .app_data(Data::from(self.store.credentials))
             .app_data(Data::from(self.store.sign_ups))
             .app_data(Data::from(self.store.preferences))
+            .app_data(Data::from(self.store.staff))
+            .app_data(Data::from(self.store.api_keys))
             .app_data(Data::from(self.store.messaging))
             .app_data(Data::from(self.store.audit))
             .app_data(Data::from(self.store.two_factor))
             .app_data(Data::from(self.store.upkeep))
-            .app_data(self.hub)
             .app_data(Data::new(self.recorder))
             .app_data(Data::new(self.stop))
+            .app_data(self.scopes)
             .app_data(self.documents);
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the access token of a request, and gives handlers the circumstances of their call.
+//! Finds the access token or the API key of a request, and gives handlers the circumstances of their call.
 
 use std::future::{Ready, ready};
 
@@ -12,6 +12,11 @@ pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The key of `X-API-Key: …`; one that is no text is none of ours.
+pub fn api_key(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("x-api-key").map(|value| value.to_str().unwrap_or_default())
 }
 
 /// Who calls, and when. On a route for users it is one; on a public route it may be nobody.

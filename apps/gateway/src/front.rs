@@ -1,6 +1,7 @@
 //! What every request passes, in one straight line: its name, its route, who asks, how often, from where, the body,
 //! the handler; and on the way back the headers, the count and the log line.
 
+mod access;
 mod body;
 mod client;
 mod cors;
@@ -21,24 +22,24 @@ use actix_web::{
         header::{self, HeaderMap, HeaderValue},
     },
 };
-use clowder_accounts::{Accounts, Identity};
-use clowder_core::{Actor, Ctx, Error, Origin, Role, Timestamp, UserId, ctx::TOKEN_MISSING};
-use clowder_infra::keys::Keys;
+use clowder_accounts::{Accounts, ApiKeys, Staff};
+use clowder_core::{Actor, Ctx, Origin, Timestamp, UserId};
+use clowder_infra::Store;
 use tracing::{Instrument, Span, field};
 
+pub use access::suspended;
 pub use client::Network;
 pub use limits::{Limits, LocalLimits, Policy};
 pub use meter::Meter;
 pub use once::IDEMPOTENCY_KEY;
 
 use crate::{
-    auth,
     call::Call,
     clock::{self, Stopwatch},
     config::Config,
     problem::{Answer, Occasion, Problem},
     refusals,
-    routes::{Access, Found, Router},
+    routes::{Found, Router},
     stop::Stop,
 };
 use cors::Cors;
@@ -53,6 +54,8 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 pub struct Front {
     router: Router,
     accounts: Arc<dyn Accounts>,
+    staff: Arc<dyn Staff>,
+    api_keys: Arc<dyn ApiKeys>,
     limits: Arc<dyn Limits>,
     onces: Onces,
     hosts: Hosts,
@@ -72,19 +75,14 @@ struct Visit {
 }
 
 impl Front {
-    pub fn new(
-        config: &Config,
-        router: Router,
-        accounts: Arc<dyn Accounts>,
-        limits: Arc<dyn Limits>,
-        keys: Arc<Keys>,
-        stop: Stop,
-    ) -> Self {
+    pub fn new(config: &Config, router: Router, store: &Store, limits: Arc<dyn Limits>, stop: Stop) -> Self {
         Self {
             router,
-            accounts,
+            accounts: Arc::clone(&store.accounts),
+            staff: Arc::clone(&store.staff),
+            api_keys: Arc::clone(&store.api_keys),
             limits,
-            onces: Onces::new(keys),
+            onces: Onces::new(Arc::clone(&store.keys)),
             hosts: Hosts::new(config),
             cors: Cors::new(&config.server.cors_allowed_origins),
             proxies: config.server.trusted_proxies.clone(),
@@ -122,13 +120,13 @@ impl Front {
         let found = self.router.find(request.method(), request.path());
         visit.route = found.template();
         let address = client::address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &self.proxies);
-        let identity = auth::bearer(request).map(|access| self.accounts.identify(access, visit.now)).transpose();
+        let identity = self.identify(request, address, visit.now).await;
         let actor = identity.as_ref().ok().copied().flatten().map_or(Actor::Nobody, |identity| identity.actor);
         let user = user_of(actor);
 
         let line = found.endpoint();
-        let policy = line.map_or(Policy::Default, |line| line.policy);
-        let left = self.limits.take(policy, Key::new(policy, user, address)).await;
+        let policy = line.map_or(Policy::Default, |line| line.policy).of(actor);
+        let left = self.limits.take(policy, Key::new(policy, actor, address)).await;
         visit.left = Some(left);
 
         if !line.is_some_and(|line| line.any_host) && !self.hosts.know(request) {
@@ -148,7 +146,7 @@ impl Front {
             Found::OtherMethods { allow, .. } => return Err(Problem::new(refusals::METHOD_NOT_ALLOWED).allow(allow)),
             Found::Nothing => return Err(refusals::ROUTE_UNKNOWN.into()),
         };
-        may_ask(endpoint.access, &identity)?;
+        self.admit(endpoint, &identity, visit.now)?;
 
         let mut payload = payload;
         let body = match endpoint.takes {
@@ -223,54 +221,7 @@ fn user_of(actor: Actor) -> Option<UserId> {
     }
 }
 
-/// A bad token is an error only where one is needed: a client may well log in while it still sends an old one.
-fn may_ask(access: Access, identity: &Result<Option<Identity>, Error>) -> Answer<()> {
-    if access == Access::Public {
-        return Ok(());
-    }
-    match identity.clone()?.map(|identity| identity.actor) {
-        Some(Actor::User { role: Role::Admin, .. }) => Ok(()),
-        Some(Actor::User { .. }) if access == Access::User => Ok(()),
-        Some(Actor::User { .. }) => Err(refusals::PERMISSION_DENIED.into()),
-        Some(Actor::Nobody | Actor::System) | None => Err(TOKEN_MISSING.into()),
-    }
-}
-
 fn agent(headers: &HeaderMap) -> Option<Arc<str>> {
     let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
     Some(agent.get(..256).unwrap_or(agent).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use clowder_accounts::refusals::TOKEN_EXPIRED;
-    use clowder_core::Id;
-
-    use super::*;
-
-    #[test]
-    fn may_ask_table() {
-        let now = Timestamp::from_micros(0);
-        let user = |role| {
-            let actor = Actor::User { id: Id::new(now), session: Id::new(now), role };
-            Ok(Some(Identity { actor, expires_at: now }))
-        };
-        let bad = || Err(TOKEN_EXPIRED.into());
-        for (access, identity, verdict) in [
-            (Access::Public, Ok(None), None),
-            (Access::Public, bad(), None),
-            (Access::Public, user(Role::User), None),
-            (Access::User, Ok(None), Some("token.missing")),
-            (Access::User, bad(), Some("token.expired")),
-            (Access::User, user(Role::User), None),
-            (Access::User, user(Role::Admin), None),
-            (Access::Admin, Ok(None), Some("token.missing")),
-            (Access::Admin, user(Role::User), Some("permission.denied")),
-            (Access::Admin, user(Role::Moderator), Some("permission.denied")),
-            (Access::Admin, user(Role::Admin), None),
-        ] {
-            let refused = may_ask(access, &identity).err().map(|problem| problem.code);
-            assert_eq!(refused, verdict, "{access:?} {identity:?}");
-        }
-    }
 }

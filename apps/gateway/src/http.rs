@@ -2,6 +2,7 @@
 
 pub mod account_page;
 pub mod accounts;
+pub mod api_keys;
 pub mod audit;
 pub mod credentials;
 pub mod docs;
@@ -11,5 +12,6 @@ pub mod metrics;
 pub mod preferences;
 pub mod problems;
 pub mod sign_ups;
+pub mod staff;
 pub mod token;
 pub mod two_factor;

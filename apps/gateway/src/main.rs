@@ -1,5 +1,6 @@
 //! The one binary: `clowder serve`, and what surrounds it.
 
+mod admin;
 mod auditing;
 mod doctor;
 mod jobs;
@@ -69,6 +70,9 @@ enum Command {
     /// Look into the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look after roles and suspensions: the way in for the first administrator.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Look whether this server could do its work.
     Doctor,
     /// Print the OpenAPI document.
@@ -152,6 +156,7 @@ fn run(sources: Sources, command: Command) -> Result<ExitCode> {
         Command::Keys(KeysCommand::Rotate) => return wait(keyring::rotate(&config()?)),
         Command::Keys(KeysCommand::Status) => return wait(keyring::status(&config()?)),
         Command::Audit(AuditCommand::Verify { noted }) => return wait(auditing::verify(&config()?, noted.as_deref())),
+        Command::Admin(command) => return wait(admin::run(&config()?, command)),
         Command::Doctor => return wait(async { Ok(doctor::examine(&config()?).await) }),
         Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), "")),
         Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), "")),

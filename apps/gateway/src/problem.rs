@@ -6,6 +6,7 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
+use clowder_accounts::Suspension;
 use clowder_core::{Error, FieldError, Kind, Refusal};
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub struct Details {
     /// What is special about this occurrence, when there is something to say.
     pub detail: Option<String>,
     pub errors: Vec<FieldError>,
+    /// Why the caller can do nothing at all.
+    pub suspension: Option<Suspension>,
     /// Seconds, in `Retry-After`.
     pub retry_after: Option<u64>,
     /// The methods that would do, in `Allow`.
@@ -56,6 +59,10 @@ pub struct Body<'a> {
     pub request_id: &'a str,
     /// Every wrong field of the input; empty for other problems.
     pub errors: &'a [FieldError],
+    /// With `account.suspended` alone: why, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Suspension, required = false)]
+    pub suspension: Option<&'a Suspension>,
 }
 
 /// Where a problem happened.
@@ -75,6 +82,7 @@ impl Problem {
             title: failure.title,
             detail: None,
             errors: Vec::new(),
+            suspension: None,
             retry_after: None,
             allow: None,
             fault: None,
@@ -107,6 +115,11 @@ impl Problem {
         self
     }
 
+    pub fn suspension(mut self, suspension: Suspension) -> Self {
+        self.0.suspension = Some(suspension);
+        self
+    }
+
     pub fn body<'a>(&'a self, occasion: Occasion<'a>) -> Body<'a> {
         Body {
             kind: format!("{}/api/problems#{}", occasion.base, self.code),
@@ -117,6 +130,7 @@ impl Problem {
             code: self.code,
             request_id: occasion.request_id,
             errors: &self.errors,
+            suspension: self.suspension.as_ref(),
         }
     }
 

@@ -17,7 +17,8 @@ const fn failure(status: u16, code: &'static str, title: &'static str) -> Failur
 pub const HOST_UNKNOWN: Failure = failure(400, "host.unknown", "The Host of the request is not one of ours");
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
-pub const PERMISSION_DENIED: Failure = failure(403, "permission.denied", "This needs an administrator");
+pub const PERMISSION_DENIED: Failure =
+    failure(403, "permission.denied", "This needs a permission that your role does not have");
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
 pub const ID_INVALID: Failure = failure(404, "id.invalid", "Nothing can have such an id");
 pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not answer to this method");

@@ -1,20 +1,18 @@
 //! Every route, in one table. A line says what is asked, what answers it, and everything that the documents, the front
 //! and the tests need to know about it.
 
+mod access;
 mod endpoint;
 mod router;
 mod shape;
 
-pub use endpoint::{Access, Asked, Endpoint, Given, delete, get, patch, post};
+pub use endpoint::{Access, Asked, Endpoint, Given, delete, get, patch, post, put};
 pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 
 use clowder_accounts::{
-    AuditRecord, Login, NewAccount, Own, ProfilePatch, SecurityEvent, Session, SessionPatch, SignedIn,
-    model::{
-        ChangeEmail, ChangePassword, Forgot, Invite, NewInvite, NewInvited, Proof, Rejection, ResetPassword, Settings,
-        SettingsPatch, SignUp, Waiting,
-    },
+    Login, NewAccount, Own, ProfilePatch, Scope, Session, SessionPatch, SignedIn,
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword, Settings, SettingsPatch, Waiting},
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
@@ -23,11 +21,10 @@ use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, 
 
 use crate::{
     http::{
-        account_page, accounts, audit, credentials, docs,
+        account_page, accounts, credentials, docs,
         health::{self, Health},
         messaging, metrics, preferences,
         problems::{self, Problems},
-        sign_ups,
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
         two_factor,
     },
@@ -37,11 +34,21 @@ use crate::{
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
-    let mut table =
-        [accounts(), credentials(), two_factor(), sign_ups(), security(), messaging(), realtime(), operation()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>();
+    let mut table = [
+        accounts(),
+        credentials(),
+        two_factor(),
+        access::sign_ups(),
+        access::security(),
+        access::api_keys(),
+        access::staff(),
+        messaging(),
+        realtime(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
     if metrics_here {
         table.push(self::metrics());
     }
@@ -54,6 +61,7 @@ fn realtime() -> Vec<Endpoint> {
             .also("/ws")
             .says("Open a WebSocket; what goes over it is in /api/asyncapi.json")
             .public()
+            .scope(Scope::RealtimeConnect)
             .asks::<String>("ticket", "One way to authenticate: from POST /api/ws/ticket")
             .asks::<String>("cursor", "Resume after this event")
             .gives_nothing(101, "Speaks the subprotocol clowder.v1 from now on")
@@ -95,19 +103,24 @@ fn accounts() -> Vec<Endpoint> {
             .refuses(REFRESHING),
         post("/api/auth/logout", accounts::logout)
             .says("End the session that asks")
+            .even_suspended()
             .gives_nothing(204, "Its tokens are worth nothing from now on"),
         post("/api/auth/logout-all", accounts::logout_all)
             .says("End all own sessions")
+            .even_suspended()
             .gives_nothing(204, "Their tokens are worth nothing from now on"),
         get("/api/auth/me", accounts::me)
             .also("/api/users/me")
             .says("Read the own account")
+            .scope(Scope::ProfileRead)
+            .even_suspended()
             .tagged()
             .gives::<Own>(200, "With private fields"),
         patch("/api/auth/me", accounts::edit_me)
             .or_put()
             .also("/api/users/me")
             .says("Edit the own profile")
+            .scope(Scope::ProfileWrite)
             .edits()
             .takes::<ProfilePatch>()
             .gives::<Own>(200, "As it is now")
@@ -127,11 +140,13 @@ fn accounts() -> Vec<Endpoint> {
             .refuses(&[SESSION_UNKNOWN]),
         get("/api/users/me/settings", preferences::settings)
             .says("Read the own settings")
+            .scope(Scope::ProfileRead)
             .tagged()
             .gives::<Settings>(200, "All of them"),
         patch("/api/users/me/settings", preferences::edit_settings)
             .or_put()
             .says("Change some of the own settings")
+            .scope(Scope::ProfileWrite)
             .edits()
             .takes::<SettingsPatch>()
             .gives::<Settings>(200, "As they are now")
@@ -218,42 +233,6 @@ fn credentials() -> Vec<Endpoint> {
     ]
 }
 
-fn sign_ups() -> Vec<Endpoint> {
-    vec![
-        get("/api/admin/sign-ups", sign_ups::waiting)
-            .says("List who waits to be let in, the longest waiting first")
-            .admin()
-            .lists::<SignUp>(),
-        post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
-            .says("Let somebody in")
-            .admin()
-            .gives_nothing(204, "The account is made, and a letter tells")
-            .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
-        post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
-            .says("Do not let somebody in")
-            .admin()
-            .takes::<Rejection>()
-            .gives_nothing(204, "The wish is forgotten, and a letter tells")
-            .refuses(&[SIGN_UP_UNKNOWN]),
-        get("/api/admin/invites", sign_ups::invites)
-            .says("List invitations, the latest first")
-            .admin()
-            .lists::<Invite>(),
-        post("/api/admin/invites", sign_ups::invite)
-            .says("Make an invitation")
-            .admin()
-            .creates()
-            .takes::<NewInvite>()
-            .gives::<NewInvited>(201, "With its code, which is shown only here")
-            .refuses(&[once::MISMATCH, once::RUNNING]),
-        delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
-            .says("Revoke an invitation")
-            .admin()
-            .gives_nothing(204, "It is worth nothing from now on")
-            .refuses(&[INVITE_UNKNOWN]),
-    ]
-}
-
 fn two_factor() -> Vec<Endpoint> {
     const CODES: &str = "Ten codes, each good once; they are never shown again";
     vec![
@@ -288,44 +267,17 @@ fn two_factor() -> Vec<Endpoint> {
     ]
 }
 
-fn security() -> Vec<Endpoint> {
-    vec![
-        get("/api/users/me/security", audit::security)
-            .says("Read what concerned the security of the own account, newest first")
-            .lists::<SecurityEvent>(),
-        audit_filter(get("/api/admin/audit", audit::list))
-            .admin()
-            .says("Search the audit log, newest first")
-            .lists::<AuditRecord>(),
-        audit_filter(get("/api/admin/audit/export", audit::export))
-            .admin()
-            .says("Export the audit log, oldest first, at any size")
-            .asks::<String>(
-                "format",
-                "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
-            )
-            .gives::<Vec<AuditRecord>>(200, "All of it; an answer that is cut off is not whole")
-            .gives_text("text/csv", "All of it; an answer that is cut off is not whole"),
-    ]
-}
-
-fn audit_filter(line: Endpoint) -> Endpoint {
-    line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
-        .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
-        .asks::<String>("target", "On this target: an id, or `type:id`")
-        .asks::<clowder_core::Timestamp>("from", "Not before this time")
-        .asks::<clowder_core::Timestamp>("to", "Before this time")
-}
-
 fn messaging() -> Vec<Endpoint> {
     vec![
         get("/api/chats", messaging::chats)
             .says("List the own chats, the most recently active first")
+            .scope(Scope::ChatsRead)
             .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
             .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
             .lists::<Chat>(),
         post("/api/chats", messaging::create_chat)
             .says("Make a chat")
+            .scope(Scope::ChatsWrite)
             .creates()
             .takes::<NewChat>()
             .gives::<Chat>(201, "A new chat")
@@ -333,11 +285,13 @@ fn messaging() -> Vec<Endpoint> {
             .refuses(&[once::MISMATCH, once::RUNNING]),
         get("/api/chats/{chat_id}", messaging::chat)
             .says("Read a chat")
+            .scope(Scope::ChatsRead)
             .tagged()
             .gives::<Chat>(200, "The chat as the caller sees it")
             .refuses(&[CHAT_UNKNOWN]),
         get("/api/chats/{chat_id}/messages", messaging::messages)
             .says("Read messages: newest first, or from `after` oldest first")
+            .scope(Scope::MessagesRead)
             .asks::<i64>("before", "Those with a smaller `seq`, newest first")
             .asks::<i64>("after", "Those with a larger `seq`, oldest first")
             .asks::<i64>("around", "This `seq` and what surrounds it, oldest first")
@@ -345,6 +299,7 @@ fn messaging() -> Vec<Endpoint> {
             .refuses(&[CHAT_UNKNOWN]),
         post("/api/chats/{chat_id}/messages", messaging::send)
             .says("Send a message")
+            .scope(Scope::MessagesWrite)
             .creates()
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
@@ -352,32 +307,38 @@ fn messaging() -> Vec<Endpoint> {
             .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, once::MISMATCH, once::RUNNING]),
         post("/api/chats/{chat_id}/read", messaging::read)
             .says("Move the own read mark forward")
+            .scope(Scope::MessagesWrite)
             .takes::<NewRead>()
             .gives::<Read>(200, "Where the mark is now")
             .refuses(&[CHAT_UNKNOWN]),
         get("/api/messages/{message_id}", messaging::message)
             .says("Read a message")
+            .scope(Scope::MessagesRead)
             .tagged()
             .gives::<Message>(200, "The message")
             .refuses(&[MESSAGE_UNKNOWN]),
         patch("/api/messages/{message_id}", messaging::edit)
             .or_put()
             .says("Edit an own message")
+            .scope(Scope::MessagesWrite)
             .edits()
             .takes::<MessagePatch>()
             .gives::<Message>(200, "As it is now")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE]),
         delete("/api/messages/{message_id}", messaging::delete)
             .says("Take a message back")
+            .scope(Scope::MessagesWrite)
             .edits()
             .gives_nothing(204, "Its text is nowhere any more")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
         get("/api/messages/{message_id}/history", messaging::history)
             .says("Read what a message said before its edits, oldest first")
+            .scope(Scope::MessagesRead)
             .lists_all::<Edit>()
             .refuses(&[MESSAGE_UNKNOWN]),
         post("/api/messages/{message_id}/read", messaging::read_message)
             .says("Mark everything up to a message as read")
+            .scope(Scope::MessagesWrite)
             .gives::<Read>(200, "Where the mark is now")
             .refuses(&[MESSAGE_UNKNOWN]),
     ]
@@ -440,6 +401,9 @@ pub fn metrics() -> Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use clowder_accounts::Permission;
+    use clowder_core::Word;
+
     use super::*;
     use crate::front::Policy;
 
@@ -457,6 +421,10 @@ mod tests {
             // Those who are signed in could guess a password or a code, or make us send mail.
             let asks = ["credentials.", "two_factor."].iter().any(|noun| line.name.starts_with(noun));
             assert_eq!(line.policy == Policy::Auth, guesses || asks, "{method} {path}");
+        }
+        for (word, permission) in Permission::WORDS {
+            let named = table.iter().any(|line| line.access == Access::Needs(*permission));
+            assert!(named, "no route needs {word}");
         }
     }
 }

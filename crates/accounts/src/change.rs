@@ -1,11 +1,11 @@
 //! What happens to accounts.
 
-use clowder_core::{Card, SessionId, Timestamp, Topic, UserId};
+use clowder_core::{ApiKeyId, Card, SessionId, Timestamp, Topic, UserId};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Own, model::Settings};
+use crate::{ApiKey, Own, Suspension, model::Settings};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -13,6 +13,10 @@ pub enum Change {
     UserUpdated(Own),
     SessionEnded(SessionEnded),
     SettingsUpdated(UserId, Settings),
+    /// Comes after the `user.updated` that tells the same of the profile.
+    UserSuspended(UserId, Suspension),
+    ApiKeyCreated(UserId, ApiKey),
+    ApiKeyRevoked(ApiKeyRevoked),
 }
 
 /// The payload of `session.ended`: a device of the user has been signed out.
@@ -24,10 +28,23 @@ pub struct SessionEnded {
     pub ended_at: Timestamp,
 }
 
+/// The payload of `api_key.revoked`: a key of the user is worth nothing any more.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ApiKeyRevoked {
+    #[serde(skip)]
+    pub user: UserId,
+    pub api_key_id: ApiKeyId,
+    pub revoked_at: Timestamp,
+}
+
 /// The name by which other parts of the house know a profile has changed.
 pub const USER_UPDATED: &str = "user.updated";
 /// The name by which other parts of the house know a session has ended.
 pub const SESSION_ENDED: &str = "session.ended";
+/// The name by which other parts of the house know that an account can do nothing any more.
+pub const USER_SUSPENDED: &str = "user.suspended";
+/// The name by which other parts of the house know that an API key has been revoked.
+pub const API_KEY_REVOKED: &str = "api_key.revoked";
 
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
@@ -36,6 +53,9 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(_) => USER_UPDATED,
             Self::SessionEnded(_) => SESSION_ENDED,
             Self::SettingsUpdated(..) => "settings.updated",
+            Self::UserSuspended(..) => USER_SUSPENDED,
+            Self::ApiKeyCreated(..) => "api_key.created",
+            Self::ApiKeyRevoked(_) => API_KEY_REVOKED,
         }
     }
 
@@ -44,14 +64,19 @@ impl clowder_core::Change for Change {
             Self::UserRegistered(card) => card.id,
             Self::UserUpdated(own) => own.id,
             Self::SessionEnded(ended) => ended.user,
-            Self::SettingsUpdated(user, _) => *user,
+            Self::SettingsUpdated(user, _) | Self::UserSuspended(user, _) | Self::ApiKeyCreated(user, _) => *user,
+            Self::ApiKeyRevoked(revoked) => revoked.user,
         })
     }
 
     fn subject(&self) -> Option<Uuid> {
         match self {
             Self::SessionEnded(ended) => Some(ended.session_id.uuid()),
-            _ => None,
+            Self::ApiKeyCreated(_, key) => Some(key.id.uuid()),
+            Self::ApiKeyRevoked(revoked) => Some(revoked.api_key_id.uuid()),
+            Self::UserRegistered(_) | Self::UserUpdated(_) | Self::SettingsUpdated(..) | Self::UserSuspended(..) => {
+                None
+            }
         }
     }
 
@@ -61,6 +86,9 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(own) => to_raw_value(own),
             Self::SessionEnded(ended) => to_raw_value(ended),
             Self::SettingsUpdated(_, settings) => to_raw_value(settings),
+            Self::UserSuspended(_, suspension) => to_raw_value(suspension),
+            Self::ApiKeyCreated(_, key) => to_raw_value(key),
+            Self::ApiKeyRevoked(revoked) => to_raw_value(revoked),
         }
     }
 }

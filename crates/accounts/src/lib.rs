@@ -6,24 +6,34 @@
 //! grace and gets the same successor; anybody who comes later with a used token ends the session, because two
 //! parties hold what only one should. An ended session is refused at once, everywhere.
 //!
+//! An account has a role, which gives it permissions, and may be suspended: then it can do nothing but read why.
+//! Programs act for a user by API keys, each good for a few scopes.
+//!
 //! The rules are in [`policy`] and in one file per family of use cases; what they refuse is in [`refusals`];
 //! what an implementation must keep is written on [`Accounts`].
 
+pub mod api_keys;
 pub mod audit;
 pub mod change;
 pub mod model;
+pub mod permissions;
 pub mod policy;
 pub mod port;
 pub mod refresh;
 pub mod refusals;
+pub mod scopes;
 pub mod sign_up;
+pub mod standing;
 pub mod throttle;
 pub mod two_factor;
 
 pub use audit::{AuditFilter, AuditRecord, SecurityEvent};
 pub use change::Change;
 pub use model::{
-    Email, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn,
-    Ticket, Username,
+    Account, AccountFilter, ApiKey, Email, IssuedKey, Login, NewAccount, NewApiKey, NewRole, NewSuspension, Own,
+    Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn, Ticket, Username,
 };
-pub use port::{Accounts, AuditLog, Credentials, Identity, Preferences, SignUps, TwoFactor};
+pub use permissions::Permission;
+pub use port::{Accounts, ApiKeys, AuditLog, Credentials, Identity, Preferences, SignUps, Staff, TwoFactor};
+pub use scopes::{Scope, Scopes};
+pub use standing::{Standing, Suspension};

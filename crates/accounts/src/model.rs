@@ -1,11 +1,14 @@
 //! The nouns of accounts: stored, sent and answered in one shape each.
 
+mod api_keys;
 mod credentials;
 mod input;
 mod settings;
 mod sign_ups;
+mod staff;
 mod values;
 
+pub use api_keys::{ApiKey, IssuedKey, NewApiKey};
 pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
 pub use settings::{
@@ -13,10 +16,13 @@ pub use settings::{
     Theme, TimeZone,
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
+pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Status};
 pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
 use serde::{Deserialize, Serialize};
+
+use crate::standing::Suspension;
 
 /// A user as they see themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -36,6 +42,8 @@ pub struct Own {
     #[serde(default)]
     pub two_factor: bool,
     pub visibility: Visibility,
+    /// Why the account can do nothing just now; `null` when it is not suspended.
+    pub suspension: Option<Suspension>,
     pub created_at: Timestamp,
     /// Counts the edits; also the `ETag`.
     #[schema(minimum = 1)]
@@ -43,6 +51,12 @@ pub struct Own {
 }
 
 impl Own {
+    /// As it is at that time: a suspension ends by itself.
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.suspension = self.suspension.filter(|suspension| suspension.holds(now));
+        self
+    }
+
     pub fn card(&self) -> Card {
         Card { id: self.id, username: self.username.clone(), display_name: self.display_name.clone() }
     }

@@ -1,22 +1,29 @@
 //! What an implementation of accounts must keep.
 
+mod api_keys;
 mod audit;
 mod credentials;
 mod preferences;
 mod sign_ups;
+mod staff;
 mod two_factor;
 
 use async_trait::async_trait;
 use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
 
-use crate::{
-    Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, model::Registration,
-};
+pub use api_keys::ApiKeys;
 pub use audit::AuditLog;
 pub use credentials::Credentials;
 pub use preferences::Preferences;
 pub use sign_ups::SignUps;
+pub use staff::Staff;
 pub use two_factor::TwoFactor;
+
+use crate::{
+    Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket,
+    model::Registration,
+    scopes::{Scope, Scopes},
+};
 
 /// Each method is one use case and at most one transaction; its change is committed with it.
 #[async_trait]
@@ -72,9 +79,18 @@ pub trait Accounts: Send + Sync {
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()>;
 }
 
-/// What an access token proves.
+/// What an access token or an API key proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     pub actor: Actor,
     pub expires_at: Timestamp,
+    /// What an API key is good for; a person needs no scopes.
+    pub scopes: Option<Scopes>,
+}
+
+impl Identity {
+    /// Whether it opens what this scope opens. What no scope opens is for people.
+    pub fn opens(&self, scope: Option<Scope>) -> bool {
+        self.scopes.is_none_or(|scopes| scope.is_some_and(|scope| scopes.contains(scope)))
+    }
 }

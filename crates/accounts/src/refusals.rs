@@ -39,6 +39,18 @@ pub const INVITE_GONE: Refusal =
     Refusal::new(Gone, "invite.gone", "The invitation is used up, revoked, past, or none of ours");
 pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "invite.unknown", "There is no such invitation");
 pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "Nobody waits under this id");
+pub const ACCOUNT_SUSPENDED: Refusal =
+    Refusal::new(Forbidden, "account.suspended", "The account is suspended; `suspension` says why and for how long");
+pub const USER_UNKNOWN: Refusal = Refusal::new(Unknown, "user.unknown", "There is no such user");
+pub const OUTRANKED: Refusal =
+    Refusal::new(Forbidden, "user.outranked", "Only somebody of a higher role may do this to this account");
+pub const LAST_ADMIN: Refusal =
+    Refusal::new(Conflict, "role.last_admin", "This is the last administrator who can act; name another first");
+pub const API_KEY_INVALID: Refusal = Refusal::new(Unauthenticated, "api_key.invalid", "The API key is not one of ours");
+pub const API_KEY_EXPIRED: Refusal = Refusal::new(Unauthenticated, "api_key.expired", "The API key has expired");
+pub const API_KEY_UNKNOWN: Refusal = Refusal::new(Unknown, "api_key.unknown", "There is no such API key of yours");
+pub const API_KEY_LIMIT: Refusal =
+    Refusal::new(Conflict, "api_key.limit", "A user has at most 50 API keys; revoke one first");
 
 pub const SETTINGS_STALE: Refusal =
     Refusal::new(Stale, "settings.stale", "The settings have changed since you read them");
@@ -46,6 +58,7 @@ pub const SETTINGS_STALE: Refusal =
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     clowder_core::ctx::TOKEN_MISSING,
+    clowder_core::ctx::SCOPE_MISSING,
     USERNAME_TAKEN,
     EMAIL_TAKEN,
     CREDENTIALS_INVALID,
@@ -70,4 +83,12 @@ pub const ALL: &[Refusal] = &[
     TWO_FACTOR_ON,
     TWO_FACTOR_OFF,
     AUTHENTICATION_STALE,
+    ACCOUNT_SUSPENDED,
+    USER_UNKNOWN,
+    OUTRANKED,
+    LAST_ADMIN,
+    API_KEY_INVALID,
+    API_KEY_EXPIRED,
+    API_KEY_UNKNOWN,
+    API_KEY_LIMIT,
 ];

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{Actor, Ctx, Id, SessionId, UserId};
+use crate::{Actor, ApiKeyId, Ctx, Id, SessionId, UserId};
 
 /// One line of the audit log, as whoever acts builds it. When, from where and under which request comes from the
 /// [`Ctx`]. Secrets have no place here: their types cannot be serialised.
@@ -36,6 +36,10 @@ impl Target {
 
     pub const fn user(id: UserId) -> Self {
         Self::of("user", id)
+    }
+
+    pub const fn api_key(id: ApiKeyId) -> Self {
+        Self::of("api_key", id)
     }
 
     pub const fn session(id: SessionId) -> Self {
@@ -105,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Role, Timestamp};
+    use crate::{Role, Timestamp, Via};
 
     #[test]
     fn only_differences_are_kept() {
@@ -119,7 +123,7 @@ mod tests {
     fn subject_table() {
         let now = Timestamp::from_micros(1);
         let (ada, bob, eve) = (UserId::new(now), UserId::new(now), UserId::new(now));
-        let user = |id| Actor::User { id, session: SessionId::new(now), role: Role::User };
+        let user = |id| Actor::User { id, via: Via::Session(SessionId::new(now)), role: Role::User };
         let session = Target::session(SessionId::new(now));
         let entry = Entry::new("x");
         for (actor, entry, subject) in [

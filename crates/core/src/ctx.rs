@@ -3,8 +3,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{Once, Refusal, Result, SessionId, Timestamp, UserId, error::Kind, word::Word};
+use crate::{ApiKeyId, Once, Refusal, Result, SessionId, Timestamp, UserId, error::Kind, word::Word};
 
 /// The circumstances of one call. The gateway (or a job) reads the clock once, here, and nobody reads it again.
 #[derive(Debug, Clone)]
@@ -31,10 +32,12 @@ impl Ctx {
         }
     }
 
-    /// The session the user asks through, or `token.missing` for nobody.
+    /// The session the user asks through, or `token.missing` for nobody. An API key has none: what needs one is for
+    /// people.
     pub fn session(&self) -> Result<SessionId> {
         match self.actor {
-            Actor::User { session, .. } => Ok(session),
+            Actor::User { via: Via::Session(session), .. } => Ok(session),
+            Actor::User { via: Via::Key(_), .. } => Err(SCOPE_MISSING.into()),
             Actor::Nobody | Actor::System => Err(TOKEN_MISSING.into()),
         }
     }
@@ -43,19 +46,42 @@ impl Ctx {
 /// No credentials came with a request that needs some.
 pub const TOKEN_MISSING: Refusal = Refusal::new(Kind::Unauthenticated, "token.missing", "This needs an access token");
 
+/// An API key came for what none of its scopes opens.
+pub const SCOPE_MISSING: Refusal =
+    Refusal::new(Kind::Forbidden, "scope.missing", "None of the API key's scopes opens this");
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     Nobody,
     User {
         id: UserId,
-        session: SessionId,
+        via: Via,
         role: Role,
     },
     /// Clowder itself: jobs, migrations, the command line.
     System,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// By what a user has shown who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// A person, on one of their devices.
+    Session(SessionId),
+    /// A program of theirs.
+    Key(ApiKeyId),
+}
+
+impl Via {
+    pub const fn uuid(&self) -> Uuid {
+        match self {
+            Self::Session(id) => id.uuid(),
+            Self::Key(id) => id.uuid(),
+        }
+    }
+}
+
+/// Who has more rights is more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     User,

@@ -17,12 +17,14 @@ use crate::Timestamp;
 pub mod kind {
     pub enum User {}
     pub enum Session {}
+    pub enum ApiKey {}
     pub enum Chat {}
     pub enum Message {}
 }
 
 pub type UserId = Id<kind::User>;
 pub type SessionId = Id<kind::Session>;
+pub type ApiKeyId = Id<kind::ApiKey>;
 pub type ChatId = Id<kind::Chat>;
 pub type MessageId = Id<kind::Message>;
 

@@ -26,9 +26,9 @@ pub mod word;
 
 pub use card::Card;
 pub use change::{Change, Passing, Recorded, Topic};
-pub use ctx::{Actor, Ctx, Origin, Role};
+pub use ctx::{Actor, Ctx, Origin, Role, Via};
 pub use error::{Error, FieldError, Kind, Refusal, Result};
-pub use id::{ChatId, Id, MessageId, SessionId, UserId};
+pub use id::{ApiKeyId, ChatId, Id, MessageId, SessionId, UserId};
 pub use input::{Field, Fields, Input, Nested};
 pub use job::{Job, JobId, Jobs, NewJob};
 pub use journal::{Journal, Positions};

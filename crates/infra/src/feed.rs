@@ -140,6 +140,6 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.memory.profiles.unfollowed();
+        self.memory.unfollowed();
     }
 }

@@ -4,6 +4,7 @@
 //! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per
 //! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
 
+pub mod api_keys;
 pub mod crew;
 mod cron;
 pub mod feed;
@@ -18,6 +19,7 @@ mod profiles;
 mod rows;
 mod schema;
 pub mod seal;
+mod standings;
 mod statement;
 pub mod store;
 pub mod tokens;

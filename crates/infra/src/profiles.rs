@@ -9,8 +9,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use clowder_accounts::{Own, change::USER_UPDATED};
-use clowder_core::{Recorded, UserId};
+use clowder_accounts::Own;
+use clowder_core::UserId;
 use quick_cache::sync::Cache;
 
 /// How many are kept; a profile is about half a KiB.
@@ -43,16 +43,6 @@ impl Profiles {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_followed() && self.kept.get(&own.id).is_none_or(|kept| kept.version < own.version) {
             self.kept.insert(own.id, Arc::new(own.clone()));
-        }
-    }
-
-    /// Learns from the journal.
-    pub fn note(&self, recorded: &Recorded) {
-        if &*recorded.name == USER_UPDATED {
-            match serde_json::from_str(recorded.data.get()) {
-                Ok(own) => self.keep(&own),
-                Err(error) => tracing::error!(%error, "a changed profile cannot be read"),
-            }
         }
     }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use clowder_accounts::{
-    AuditRecord, Own, Session,
+    ApiKey, AuditRecord, Own, Scopes, Session, Suspension,
     audit::ActorType,
     model::{About, Audience, Invite, InviteId, Notifications, Privacy, Settings, SignUp, SignUpId, Theme},
 };
 use clowder_core::{
-    Actor, Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp, UserId,
-    Visibility, Word,
+    Actor, ApiKeyId, Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp,
+    UserId, Via, Visibility, Word,
     job::{JobState, Taken},
 };
 use clowder_messaging::{Message, MessageType, Status};
@@ -17,8 +17,9 @@ use diesel::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::{
+    api_keys::{self as format, Known},
     keys::Keys,
-    schema::{audit, invites, jobs, journal, messages, preferences, sessions, sign_ups, two_factor, users},
+    schema::{api_keys, audit, invites, jobs, journal, messages, preferences, sessions, sign_ups, two_factor, users},
     seal::Sealed,
 };
 
@@ -70,6 +71,8 @@ pub struct UserRow {
     pub created_at: Timestamp,
     pub version: i64,
     pub two_factor_at: Option<Timestamp>,
+    pub suspended_until: Option<Timestamp>,
+    pub suspension_reason: Option<String>,
 }
 
 impl UserRow {
@@ -91,11 +94,15 @@ impl UserRow {
             created_at: now,
             version: 1,
             two_factor_at: None,
+            suspended_until: None,
+            suspension_reason: None,
         }
     }
 
     pub fn own(self) -> Result<Own> {
+        let until = self.suspended_until;
         Ok(Own {
+            suspension: self.suspension_reason.map(|reason| Suspension { until, reason }),
             id: self.id,
             username: self.username,
             display_name: self.display_name,
@@ -209,13 +216,49 @@ impl Acting {
         match actor {
             Actor::Nobody => nobody,
             Actor::System => Self { kind: ActorType::System, ..nobody },
-            Actor::User { id, session, .. } => Self {
+            Actor::User { id, via: Via::Session(session), .. } => Self {
                 kind: ActorType::User,
                 id: Some(Id::from_uuid(id.uuid())),
                 session: Some(session),
                 user: Some(id),
             },
+            Actor::User { id, via: Via::Key(key), .. } => {
+                Self { kind: ActorType::ApiKey, id: Some(Id::from_uuid(key.uuid())), session: None, user: Some(id) }
+            }
         }
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ApiKeyRow {
+    pub id: ApiKeyId,
+    pub user_id: UserId,
+    pub name: String,
+    pub hash: Vec<u8>,
+    pub scopes: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKeyRow {
+    pub fn api_key(&self) -> ApiKey {
+        ApiKey {
+            prefix: format::prefix(self.id),
+            id: self.id,
+            name: self.name.clone(),
+            scopes: Scopes::from_words(&self.scopes).iter().collect(),
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            last_used_at: self.last_used_at,
+        }
+    }
+
+    pub fn known(self) -> Known {
+        let scopes = Scopes::from_words(&self.scopes);
+        Known::new(self.id, self.user_id, self.hash, scopes, self.expires_at, self.last_used_at)
     }
 }
 

@@ -57,6 +57,8 @@ diesel::table! {
         created_at -> Ts,
         version -> BigInt,
         two_factor_at -> Nullable<Ts>,
+        suspended_until -> Nullable<Ts>,
+        suspension_reason -> Nullable<Text>,
     }
 }
 
@@ -216,6 +218,22 @@ diesel::table! {
     audit_head (single) { single -> SmallInt, position -> BigInt, hash -> Binary, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    api_keys (id) {
+        id -> Uid,
+        user_id -> Uid,
+        name -> Text,
+        hash -> Binary,
+        scopes -> Text,
+        created_at -> Ts,
+        expires_at -> Nullable<Ts>,
+        last_used_at -> Nullable<Ts>,
+    }
+}
+
+diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(participants -> chats (chat_id));
@@ -330,6 +348,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     answers,
     audit,
     audit_head,
+    api_keys,
     chats,
     crons,
     epoch,

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, AuditLog, Credentials, Preferences, SignUps, TwoFactor,
+    Accounts, ApiKeys, AuditLog, Credentials, Own, Preferences, SignUps, Staff, TwoFactor,
+    change::USER_UPDATED,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -15,6 +16,7 @@ use clowder_messaging::Messaging;
 
 use crate::{
     DatabaseUrl, Follower,
+    api_keys::KeyMemory,
     feed::Feed,
     hasher::Hasher,
     keys::Keys,
@@ -22,6 +24,7 @@ use crate::{
     lite, pg,
     profiles::Profiles,
     seal::{KeyRing, Sealing},
+    standings::Standings,
     tokens::Tokens,
 };
 
@@ -96,7 +99,7 @@ pub struct Check {
 /// What keeps a store in shape.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Learns which sessions were ended lately, also by other processes.
+    /// Learns which sessions were ended lately, who has a role and who is suspended, also by other processes.
     async fn recall(&self) -> Result<()>;
 
     /// Looks whether the database answers, has the schema this build needs, and keeps up.
@@ -117,6 +120,8 @@ pub const CRONS: &[Cron] = &[Cron { name: SWEEP, schedule: "*/10 * * * * UTC", k
 #[derive(Clone)]
 pub struct Store {
     pub accounts: Arc<dyn Accounts>,
+    pub staff: Arc<dyn Staff>,
+    pub api_keys: Arc<dyn ApiKeys>,
     pub credentials: Arc<dyn Credentials>,
     pub sign_ups: Arc<dyn SignUps>,
     pub preferences: Arc<dyn Preferences>,
@@ -140,12 +145,34 @@ pub struct Store {
 pub(crate) struct Memory {
     pub tokens: Arc<Tokens>,
     pub profiles: Arc<Profiles>,
+    pub standings: Arc<Standings>,
+    pub api_keys: Arc<KeyMemory>,
 }
 
 impl Memory {
     pub fn note(&self, recorded: &Recorded) {
         self.tokens.note(recorded);
-        self.profiles.note(recorded);
+        self.api_keys.note(recorded);
+        if &*recorded.name == USER_UPDATED {
+            match serde_json::from_str(recorded.data.get()) {
+                Ok(own) => self.learn(&own),
+                Err(error) => tracing::error!(%error, "a changed profile cannot be read"),
+            }
+        }
+    }
+
+    /// An account has changed.
+    pub fn learn(&self, own: &Own) {
+        self.profiles.keep(own);
+        self.standings.keep(own);
+    }
+
+    /// One who follows the journal less; without any, nothing is kept that only the journal keeps true.
+    pub fn unfollowed(&self) {
+        self.profiles.unfollowed();
+        if !self.profiles.is_followed() {
+            self.api_keys.forget();
+        }
     }
 }
 
@@ -165,8 +192,9 @@ impl Store {
     pub async fn open(options: Options, now: Timestamp) -> Result<Self> {
         let keys = Arc::new(Keys::new(&options.secret));
         let ring = Arc::new(KeyRing::new(&keys, &options.encryption_keys)?);
-        let tokens = Arc::new(Tokens::new(&keys, options.access_for));
-        let memory = Memory { tokens, profiles: Arc::default() };
+        let standings = Arc::<Standings>::default();
+        let tokens = Arc::new(Tokens::new(&keys, options.access_for, Arc::clone(&standings)));
+        let memory = Memory { tokens, profiles: Arc::default(), standings, api_keys: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
@@ -179,6 +207,8 @@ impl Store {
                 let store = Arc::new($store);
                 Self {
                     accounts: store.clone(),
+                    staff: store.clone(),
+                    api_keys: store.clone(),
                     credentials: store.clone(),
                     sign_ups: store.clone(),
                     preferences: store.clone(),

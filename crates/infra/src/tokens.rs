@@ -2,20 +2,23 @@
 
 use std::{
     collections::HashMap,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
-    Identity,
+    Identity, Own,
     refusals::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_INVALID},
 };
-use clowder_core::{Actor, Recorded, Result, Role, SessionId, Timestamp, UserId};
+use clowder_core::{Actor, Recorded, Result, Role, SessionId, Timestamp, UserId, Via};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{Keys, mac, random, sha256};
+use crate::{
+    keys::{Keys, mac, random, sha256},
+    standings::Standings,
+};
 
 const ISSUER: &str = "clowder";
 
@@ -25,6 +28,7 @@ struct Claims {
     aud: String,
     sub: UserId,
     sid: SessionId,
+    /// For clients; we go by what is known now.
     role: Role,
     /// Named as simplejwt names it: clients look for it.
     token_type: String,
@@ -40,10 +44,12 @@ pub struct Tokens {
     chain: [u8; 32],
     /// Sessions that were ended while an access token of theirs may still be good, and until when it may be.
     ended: RwLock<HashMap<SessionId, Timestamp>>,
+    /// A token says which role its holder had; which one they have is said here.
+    standings: Arc<Standings>,
 }
 
 impl Tokens {
-    pub fn new(keys: &Keys, access_for: Duration) -> Self {
+    pub fn new(keys: &Keys, access_for: Duration, standings: Arc<Standings>) -> Self {
         let secret = keys.derive("access tokens");
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
@@ -58,6 +64,7 @@ impl Tokens {
             access_for,
             chain: keys.derive("refresh tokens"),
             ended: RwLock::default(),
+            standings,
         }
     }
 
@@ -94,7 +101,14 @@ impl Tokens {
         if self.is_ended(claims.sid) {
             return Err(SESSION_ENDED.into());
         }
-        Ok(Identity { actor: Actor::User { id: claims.sub, session: claims.sid, role: claims.role }, expires_at })
+        let role = self.standings.of(claims.sub, now).role;
+        let actor = Actor::User { id: claims.sub, via: Via::Session(claims.sid), role };
+        Ok(Identity { actor, expires_at, scopes: None })
+    }
+
+    /// Where an account stands that was just read: newer, perhaps, than what the journal has told so far.
+    pub fn learn(&self, own: &Own) {
+        self.standings.keep(own);
     }
 
     pub fn is_ended(&self, session: SessionId) -> bool {
@@ -146,8 +160,8 @@ mod tests {
     #[test]
     fn only_our_own_fresh_tokens_of_open_sessions_pass() {
         let now = Timestamp::from_micros(1_790_000_000_000_000);
-        let tokens = Tokens::new(&Keys::new("one"), Duration::from_secs(600));
-        let others = Tokens::new(&Keys::new("two"), Duration::from_secs(600));
+        let tokens = Tokens::new(&Keys::new("one"), Duration::from_secs(600), Arc::default());
+        let others = Tokens::new(&Keys::new("two"), Duration::from_secs(600), Arc::default());
         let (user, session) = (Id::new(now), Id::new(now));
         let access = tokens.access(user, session, Role::User, now).unwrap();
         let code = |r: Result<Identity>| match r {
@@ -173,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_token_has_one_successor_per_salt() {
-        let tokens = Tokens::new(&Keys::new("one"), Duration::from_secs(600));
+        let tokens = Tokens::new(&Keys::new("one"), Duration::from_secs(600), Arc::default());
         let first = tokens.first_refresh().unwrap();
         assert_eq!(tokens.successor(&first, b"salt"), tokens.successor(&first, b"salt"));
         assert_ne!(tokens.successor(&first, b"salt"), tokens.successor(&first, b"pepper"));

@@ -4,6 +4,8 @@
 
 #[path = "contract/accounts.rs"]
 mod accounts;
+#[path = "contract/api_keys.rs"]
+mod api_keys;
 #[path = "contract/audit.rs"]
 mod audit;
 #[path = "contract/credentials.rs"]
@@ -28,6 +30,8 @@ mod sealing;
 mod send;
 #[path = "contract/sign_ups.rs"]
 mod sign_ups;
+#[path = "contract/staff.rs"]
+mod staff;
 #[path = "contract/two_factor.rs"]
 mod two_factor;
 #[path = "contract/world.rs"]

@@ -82,7 +82,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Actor, Id, Input, Role, SessionId};
+    use clowder_core::{Actor, Id, Input, Role, Via};
     use serde_json::json;
 
     use super::*;
@@ -91,7 +91,7 @@ mod tests {
     fn decide_table() {
         let now = Timestamp::from_micros(1);
         let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
-        let ctx = Ctx::new(Actor::User { id: ada, session: SessionId::new(now), role: Role::User }, now, "test");
+        let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
         let facts = MakeFacts { existing: vec![ada, bob] };
         let decided = |kind: &str, ids: &[UserId]| {
             let title = (kind == "group").then_some("x");

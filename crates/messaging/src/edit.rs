@@ -59,7 +59,7 @@ pub fn decide_delete(ctx: &Ctx, version: Option<i64>, facts: EditFacts) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Actor, Card, Error, Id, Input, Role, SessionId, Timestamp, UserId};
+    use clowder_core::{Actor, Card, Error, Id, Input, Role, Timestamp, UserId, Via};
     use serde_json::json;
 
     use super::*;
@@ -87,7 +87,7 @@ mod tests {
     fn decide_tables() {
         let now = Timestamp::from_micros(9);
         let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
-        let ctx = |id| Ctx::new(Actor::User { id, session: SessionId::new(now), role: Role::User }, now, "test");
+        let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
         let patch = |text: Option<&str>| MessagePatch::from_json(json!({"content": text})).unwrap();
         let code = |r: Result<Option<Message>>| match r {
             Ok(Some(m)) => format!("v{} {:?}", m.version, m.content),

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::Method;
-use clowder_core::ctx::TOKEN_MISSING;
+use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID};
+use clowder_core::{
+    Word,
+    ctx::{SCOPE_MISSING, TOKEN_MISSING},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -39,7 +43,10 @@ pub fn openapi(table: &[Endpoint], public_url: &str) -> Value {
         "paths": paths,
         "components": {
             "schemas": components.into_value(),
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" }
+            },
             "responses": problems,
             "headers": headers()
         }
@@ -59,14 +66,31 @@ fn operation(
         "tags": [line.name.split('.').next().unwrap_or_default()],
         "parameters": parameters(line, path),
         "responses": responses(line, components, problems),
-        "security": match line.access { Access::Public => json!([]), _ => json!([{ "bearer": [] }]) },
+        "security": security(line),
     });
+    if let Access::Needs(permission) = line.access {
+        operation["x-permission"] = json!(permission.as_str());
+        operation["x-least-role"] = json!(permission.least());
+    }
+    if line.even_suspended {
+        operation["x-even-suspended"] = json!(true);
+    }
     if let Some(shape) = &line.takes {
         shape.collect_into(components);
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": shape.schema() } } });
     }
     operation
+}
+
+/// An access token opens every route; an API key those that name one of its scopes.
+fn security(line: &Endpoint) -> Value {
+    let key = line.scope.map(|scope| json!({ "api_key": [scope] }));
+    let nobody = (line.access == Access::Public).then(|| json!({}));
+    match (nobody, key) {
+        (Some(_), None) => json!([]),
+        (nobody, key) => [nobody, Some(json!({ "bearer": [] })), key].into_iter().flatten().collect(),
+    }
 }
 
 /// Unique in the document, also for further methods and paths of one line.
@@ -142,8 +166,15 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
         failures.push(failure_of(TOKEN_MISSING));
         let tokens = [clowder_accounts::refusals::TOKEN_INVALID, clowder_accounts::refusals::TOKEN_EXPIRED];
         failures.extend(tokens.into_iter().chain([clowder_accounts::refusals::SESSION_ENDED]).map(failure_of));
+        // A key that came to a route for people is told so.
+        failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED].map(failure_of));
+    } else if line.scope.is_some() {
+        failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED, ACCOUNT_SUSPENDED].map(failure_of));
     }
-    if line.access == Access::Admin {
+    if line.access != Access::Public {
+        failures.push(failure_of(ACCOUNT_SUSPENDED));
+    }
+    if matches!(line.access, Access::Needs(_)) {
         failures.push(refusals::PERMISSION_DENIED);
     }
     if line.takes.is_some() {

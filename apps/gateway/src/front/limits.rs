@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
-use clowder_core::UserId;
+use clowder_core::{Actor, ApiKeyId, UserId, Via};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -33,13 +33,24 @@ pub enum Policy {
     Default,
     /// What can be used to guess secrets: one every two seconds, per address.
     Auth,
+    /// What a program asks: twenty a second, per key and apart from what its owner asks.
+    ApiKey,
 }
 
 impl Policy {
+    /// A program is counted by its key wherever its owner would be counted.
+    pub const fn of(self, actor: Actor) -> Self {
+        match (self, actor) {
+            (Self::Default, Actor::User { via: Via::Key(_), .. }) => Self::ApiKey,
+            _ => self,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Auth => "auth",
+            Self::ApiKey => "api_key",
         }
     }
 
@@ -47,6 +58,7 @@ impl Policy {
         match self {
             Self::Default => 3_000.0,
             Self::Auth => 30.0,
+            Self::ApiKey => 1_200.0,
         }
     }
 }
@@ -55,15 +67,17 @@ impl Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
     User(UserId),
+    Program(ApiKeyId),
     Address(IpAddr),
 }
 
 impl Key {
     /// A guard against guessing counts addresses, since whoever guesses is nobody yet. Of IPv6 a whole /64 is one
     /// client: that much is given to everybody.
-    pub fn new(policy: Policy, user: Option<UserId>, address: Option<IpAddr>) -> Self {
-        match (policy, user) {
-            (Policy::Default, Some(user)) => Self::User(user),
+    pub fn new(policy: Policy, actor: Actor, address: Option<IpAddr>) -> Self {
+        match (policy, actor) {
+            (Policy::Default, Actor::User { id, .. }) => Self::User(id),
+            (Policy::ApiKey, Actor::User { via: Via::Key(key), .. }) => Self::Program(key),
             _ => Self::Address(match address {
                 Some(IpAddr::V6(v6)) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
                 Some(v4) => v4,
@@ -100,6 +114,7 @@ type Limiter = RateLimiter<Key, HashMapStateStore<Key>, DefaultClock, StateInfor
 pub struct LocalLimits {
     default: Limiter,
     auth: Limiter,
+    api_key: Limiter,
     clock: DefaultClock,
 }
 
@@ -113,13 +128,19 @@ impl LocalLimits {
             let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(amount)).allow_burst(amount);
             RateLimiter::hashmap(quota).with_middleware::<StateInformationMiddleware>()
         };
-        Self { default: limiter(Policy::Default), auth: limiter(Policy::Auth), clock: DefaultClock::default() }
+        Self {
+            default: limiter(Policy::Default),
+            auth: limiter(Policy::Auth),
+            api_key: limiter(Policy::ApiKey),
+            clock: DefaultClock::default(),
+        }
     }
 
     fn limiter(&self, policy: Policy) -> &Limiter {
         match policy {
             Policy::Default => &self.default,
             Policy::Auth => &self.auth,
+            Policy::ApiKey => &self.api_key,
         }
     }
 }
@@ -141,7 +162,7 @@ impl Limits for LocalLimits {
     }
 
     async fn sweep(&self) {
-        for limiter in [&self.default, &self.auth] {
+        for limiter in [&self.default, &self.auth, &self.api_key] {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -176,7 +197,7 @@ mod tests {
     use super::*;
 
     fn key(last: u8) -> Key {
-        Key::new(Policy::Auth, None, Some(IpAddr::from([192, 0, 2, last])))
+        Key::new(Policy::Auth, Actor::Nobody, Some(IpAddr::from([192, 0, 2, last])))
     }
 
     #[actix_web::test]
@@ -208,7 +229,7 @@ mod tests {
 
     #[test]
     fn neighbours_in_one_network_are_one_client() {
-        let key = |address: &str| Key::new(Policy::Default, None, Some(address.parse().unwrap()));
+        let key = |address: &str| Key::new(Policy::Default, Actor::Nobody, Some(address.parse().unwrap()));
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
     }

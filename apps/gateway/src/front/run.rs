@@ -56,7 +56,7 @@ mod tests {
         let router = Router::new(vec![get("/panics", panics).public(), get("/works", works).public()]).unwrap();
         let (_stopper, stop) = stop::channel();
         let limits = Arc::new(LocalLimits::new(1.0));
-        let front = Front::new(&config, router, store.accounts, limits, store.keys, stop);
+        let front = Front::new(&config, router, &store, limits, stop);
         let serve = async |path| {
             let request = TestRequest::get().uri(path).insert_header((header::HOST, "localhost"));
             front.serve(&Meter::default(), request.to_srv_request()).await.into_parts().1

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::Method};
+use clowder_accounts::{Permission, Scope};
 use clowder_core::Refusal;
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
@@ -25,8 +26,8 @@ pub enum Access {
     Public,
     /// Whoever presents a good token.
     User,
-    /// A user with the role of an administrator.
-    Admin,
+    /// A user whose role has this permission.
+    Needs(Permission),
 }
 
 /// One way in which an endpoint answers when all goes well.
@@ -54,6 +55,10 @@ pub struct Endpoint {
     pub name: String,
     pub summary: &'static str,
     pub access: Access,
+    /// What opens it to API keys; without one it is for people.
+    pub scope: Option<Scope>,
+    /// Whether a suspended account may ask: only what it takes to read why, and to leave.
+    pub even_suspended: bool,
     pub policy: Policy,
     /// Whether a foreign `Host` is no objection: probes ask by address.
     pub any_host: bool,
@@ -113,6 +118,10 @@ pub fn patch<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::PATCH, path, verb)
 }
 
+pub fn put<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::PUT, path, verb)
+}
+
 pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
@@ -126,6 +135,8 @@ impl Endpoint {
             name: V::name(),
             summary: "",
             access: Access::User,
+            scope: None,
+            even_suspended: false,
             policy: Policy::Default,
             any_host: false,
             takes: None,
@@ -150,8 +161,20 @@ impl Endpoint {
         self
     }
 
-    pub fn admin(mut self) -> Self {
-        self.access = Access::Admin;
+    /// Only for users whose role has this permission.
+    pub fn needs(mut self, permission: Permission) -> Self {
+        self.access = Access::Needs(permission);
+        self
+    }
+
+    /// API keys with this scope may ask too.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    pub fn even_suspended(mut self) -> Self {
+        self.even_suspended = true;
         self
     }
 

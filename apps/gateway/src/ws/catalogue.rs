@@ -1,6 +1,10 @@
 //! Everything that goes over a socket, for the AsyncAPI document.
 
-use clowder_accounts::{Own, change::SessionEnded, model::Settings};
+use clowder_accounts::{
+    ApiKey, Own, Suspension,
+    change::{ApiKeyRevoked, SessionEnded},
+    model::Settings,
+};
 use clowder_messaging::{Chat, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Typing};
 use utoipa::ToSchema;
 
@@ -30,6 +34,9 @@ pub fn frames() -> Vec<Frame> {
         durable::<Own>("user.updated", "The own profile was edited"),
         durable::<SessionEnded>("session.ended", "A device of the user was signed out"),
         durable::<Settings>("settings.updated", "The user changed their settings, on whichever device"),
+        durable::<Suspension>("user.suspended", "The account can do nothing any more; the socket closes"),
+        durable::<ApiKey>("api_key.created", "An API key of the user was made"),
+        durable::<ApiKeyRevoked>("api_key.revoked", "An API key of the user was revoked"),
         said::<Typing>("typing.start", "Somebody types; ends by itself after 6 seconds"),
         said::<Typing>("typing.stop", "Somebody has stopped typing"),
         command(Shape::of::<Auth>(), "auth", "Says who it is; the first frame when the handshake did not"),

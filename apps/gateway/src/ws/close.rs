@@ -78,7 +78,7 @@ impl Close {
             Self::Restart => "restarting; reconnect with jitter and resume",
             Self::NotAuthenticated => "not authenticated",
             Self::NoAuthInTime => "no authentication within 10 seconds",
-            Self::SessionEnded => "the session has been ended; log in again",
+            Self::SessionEnded => "the session has ended, its API key is revoked, or the account is suspended",
             Self::TokenExpired => "the access token has expired; refresh and resume",
             Self::TooManyFrames => "too many frames; slow down and resume",
             Self::TooSlow => "read too slowly; resume",

@@ -1,5 +1,6 @@
 //! What clients say over a socket: `{"id", "type", "data"}`. The same inputs, port methods and refusals as over REST.
 
+use clowder_accounts::Scope;
 use clowder_core::{ChatId, Fields, Input, MessageId};
 use clowder_messaging::{MessagePatch, NewMessage, NewRead};
 use serde_json::{Map, Value};
@@ -46,7 +47,36 @@ impl Request {
     }
 }
 
+/// Which scope opens which command to API keys.
+pub const COMMAND_SCOPES: &[(&str, Scope)] = &[
+    ("message.send", Scope::MessagesWrite),
+    ("message.edit", Scope::MessagesWrite),
+    ("message.delete", Scope::MessagesWrite),
+    ("message.read", Scope::MessagesWrite),
+    ("typing.start", Scope::MessagesWrite),
+    ("typing.stop", Scope::MessagesWrite),
+];
+
 impl Command {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Auth(_) => "auth",
+            Self::Send(_) => "message.send",
+            Self::Edit(_) => "message.edit",
+            Self::Delete(_) => "message.delete",
+            Self::Read(_) => "message.read",
+            Self::TypingStart(_) => "typing.start",
+            Self::TypingStop(_) => "typing.stop",
+            Self::Renew(_) => "token.renew",
+            Self::Ping => "ping",
+        }
+    }
+
+    /// What opens it to API keys; commands about the socket itself need nothing.
+    pub fn scope(&self) -> Option<Scope> {
+        COMMAND_SCOPES.iter().find(|(name, _)| *name == self.name()).map(|(_, scope)| *scope)
+    }
+
     fn parse(kind: &str, data: Value) -> Result<Self, Problem> {
         Ok(match kind {
             "auth" => Self::Auth(Auth::from_json(data)?),

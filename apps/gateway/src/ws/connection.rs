@@ -1,13 +1,13 @@
 //! One socket, from its first frame to its last: a single task that reads commands one after the other, and sends what
 //! its outlet holds. A command at work never holds up what is to be delivered.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::error::PayloadError;
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::{Accounts, Identity};
-use clowder_core::{Actor, Ctx, Error, Origin, SessionId, UserId};
+use clowder_core::{Actor, Ctx, Error, Origin, Timestamp, UserId, Via};
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -15,7 +15,7 @@ use serde_json::{Value, value::RawValue};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
-    Hub,
+    Hub, Ports,
     close::Close,
     command::{Command, Request},
     frame,
@@ -45,11 +45,28 @@ const FRAMES: (u32, u32) = (300, 600);
 
 /// What a socket works with.
 pub struct Parts {
-    pub accounts: Arc<dyn Accounts>,
-    pub messaging: Arc<dyn Messaging>,
-    pub hub: Arc<Hub>,
+    pub ports: Ports,
     pub request_id: Arc<str>,
     pub origin: Origin,
+}
+
+impl Deref for Parts {
+    type Target = Ports;
+
+    fn deref(&self) -> &Ports {
+        &self.ports
+    }
+}
+
+impl Parts {
+    /// Whether this process knows that whoever holds a socket has nothing to say any more.
+    fn is_over(&self, user: UserId, via: Via, now: Timestamp) -> bool {
+        let ended = match via {
+            Via::Session(session) => self.accounts.is_ended(session),
+            Via::Key(key) => self.api_keys.is_revoked(key),
+        };
+        ended || self.staff.standing(user, now).suspension.is_some()
+    }
 }
 
 pub struct Connection {
@@ -66,7 +83,6 @@ struct Bound {
     outlet: Arc<Outlet>,
     _left: Left,
     user: UserId,
-    session: SessionId,
     identity: Identity,
     expires: Instant,
 }
@@ -276,8 +292,8 @@ async fn finished(work: &mut Option<Work>) -> (ByteString, Option<Identity>) {
 impl Bound {
     fn new(left: Left, identity: Identity) -> Self {
         let outlet = Arc::clone(&left.outlet);
-        let (user, session) = (outlet.user, outlet.session);
-        let mut bound = Self { outlet, _left: left, user, session, identity, expires: Instant::now() };
+        let user = outlet.user;
+        let mut bound = Self { outlet, _left: left, user, identity, expires: Instant::now() };
         bound.renew(identity);
         bound
     }

@@ -10,7 +10,8 @@ use crate::problem::Body;
 /// The first frame of every connection.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Hello {
-    pub session_id: SessionId,
+    /// `null` when an API key opened the socket.
+    pub session_id: Option<SessionId>,
     pub user_id: UserId,
     /// The server pings this often; a client that hears nothing for twice as long should reconnect.
     #[schema(example = 30000)]

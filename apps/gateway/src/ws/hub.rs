@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, SessionId, Topic, UserId};
+use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_SUSPENDED};
+use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via};
 use clowder_infra::Follower;
 use clowder_messaging::Messaging;
 use tokio::sync::Semaphore;
@@ -96,7 +97,7 @@ impl Hub {
 
     /// Attaches a socket. When `since` is given, waits until this node has got at least as far: a cursor may come
     /// from a node that was ahead.
-    pub async fn attach(&self, user: UserId, session: SessionId, since: Option<&Positions>) -> Result<Attached> {
+    pub async fn attach(&self, user: UserId, via: Via, since: Option<&Positions>) -> Result<Attached> {
         let loaded = self.lock().here.entry(user).or_default().arrive();
         let arrival = Arrival { hub: self, user };
         let chats = if loaded { None } else { Some(self.messaging.followed(user).await?) };
@@ -114,7 +115,7 @@ impl Hub {
                 audience.entry(chat).or_default().push(user);
             }
         }
-        let outlet = Arc::new(Outlet::new(user, session));
+        let outlet = Arc::new(Outlet::new(user, via));
         follows.attach(Arc::clone(&outlet));
         let topics = follows.chats().map(Topic::Chat).chain([Topic::User(user)]).collect();
         let live_from = positions.clone();
@@ -206,18 +207,19 @@ impl Hub {
 impl State {
     /// What a change about a user means for the hub itself.
     fn learn(&mut self, user: UserId, recorded: &Recorded) {
-        let (Some(follows), Some(subject)) = (self.here.get_mut(&user), recorded.subject) else { return };
-        match &*recorded.name {
-            clowder_messaging::change::CHAT_CREATED => {
+        let Some(follows) = self.here.get_mut(&user) else { return };
+        match (&*recorded.name, recorded.subject) {
+            (clowder_messaging::change::CHAT_CREATED, Some(subject)) => {
                 let chat = ChatId::from_uuid(subject);
                 if follows.enter(chat) {
                     self.audience.entry(chat).or_default().push(user);
                 }
             }
-            clowder_accounts::change::SESSION_ENDED => {
-                let ended = follows.outlets().filter(|outlet| outlet.session.uuid() == subject);
+            (SESSION_ENDED | API_KEY_REVOKED, Some(subject)) => {
+                let ended = follows.outlets().filter(|outlet| outlet.via.uuid() == subject);
                 ended.for_each(|outlet| outlet.close(Close::SessionEnded));
             }
+            (USER_SUSPENDED, _) => follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded)),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytestring::ByteString;
-use clowder_core::{SessionId, UserId};
+use clowder_core::{UserId, Via};
 use tokio::sync::Notify;
 
 use super::close::Close;
@@ -16,7 +16,8 @@ const ROOM: usize = 1024 * 1024;
 
 pub struct Outlet {
     pub user: UserId,
-    pub session: SessionId,
+    /// The session or the API key that opened it.
+    pub via: Via,
     queue: Mutex<Queue>,
     ready: Notify,
 }
@@ -36,8 +37,8 @@ pub enum Next {
 }
 
 impl Outlet {
-    pub fn new(user: UserId, session: SessionId) -> Self {
-        Self { user, session, queue: Mutex::default(), ready: Notify::new() }
+    pub fn new(user: UserId, via: Via) -> Self {
+        Self { user, via, queue: Mutex::default(), ready: Notify::new() }
     }
 
     /// Never waits: who cannot keep up is closed with 4009.
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn who_does_not_read_is_let_go_and_costs_no_memory() {
         let now = Timestamp::from_micros(1);
-        let outlet = Outlet::new(Id::new(now), Id::new(now));
+        let outlet = Outlet::new(Id::new(now), Via::Session(Id::new(now)));
         let frame = ByteString::from("x".repeat(1000));
         for _ in 0..1048 {
             outlet.push(frame.clone());

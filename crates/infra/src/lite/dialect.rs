@@ -92,12 +92,17 @@ pub fn lock_chat(_: &mut Conn, _: ChatId) -> Result<()> {
 }
 
 /// One writer is lock enough.
-pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
+pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 
 /// One writer is lock enough.
-pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
+pub fn lock_admins(_: &mut Conn) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId};
+use clowder_core::{ChatId, Error, Id, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -82,6 +82,19 @@ pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
     Ok(())
 }
 
+/// Whoever reads an account and then changes what was read holds this.
+pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
+    users::table.find(user).select(users::id).for_no_key_update().first::<UserId>(conn).optional()?;
+    Ok(())
+}
+
+/// Whoever changes where accounts stand holds this, before any single account.
+pub fn lock_admins(conn: &mut Conn) -> Result<()> {
+    let admins = users::table.filter(users::role.eq(Role::Admin.as_str())).order(users::id).select(users::id);
+    admins.for_no_key_update().load::<UserId>(conn)?;
+    Ok(())
+}
+
 /// Whoever changes a session or a token of it holds this.
 pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     sessions::table.find(session).select(sessions::id).for_update().first::<SessionId>(conn).optional()?;
@@ -89,12 +102,6 @@ pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
 }
 
 /// Whoever changes what belongs to a user as a whole, or reads it and then changes what was read, holds this. Rows that
-/// only refer to the user do not wait for it.
-pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
-    users::table.find(user).select(users::id).for_no_key_update().first::<UserId>(conn).optional()?;
-    Ok(())
-}
-
 /// Whoever sends mail to an address holds this.
 pub fn lock_address(conn: &mut Conn, email_key: &str) -> Result<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");

@@ -130,14 +130,16 @@ impl Accounts for Repo {
     async fn me(&self, ctx: &Ctx) -> Result<Own> {
         let (user, profiles) = (ctx.user()?, &self.parts.memory.profiles);
         if let Some(own) = profiles.get(user) {
-            return Ok(own);
+            return Ok(own.at(ctx.now));
         }
         let may_keep = profiles.is_followed();
         let own = self.db.read(move |conn| profile::own(conn, user)).await?;
+        // Whoever reads that they are suspended is so from now on, also ahead of the journal.
+        self.parts.memory.standings.keep(&own);
         if may_keep {
             profiles.keep(&own);
         }
-        Ok(own)
+        Ok(own.at(ctx.now))
     }
 
     #[instrument(level = "debug", skip_all)]

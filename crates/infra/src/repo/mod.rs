@@ -3,6 +3,7 @@
 //! One file or folder per domain, plus [`db`] (lanes and transactions), [`journal`] and [`once`].
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod credentials;
 mod db;
@@ -15,6 +16,7 @@ mod once;
 mod preferences;
 mod sealing;
 mod sign_ups;
+mod staff;
 mod two_factor;
 mod upkeep;
 mod user_keys;
@@ -42,6 +44,7 @@ impl Repo {
         let db = Db::open(&parts)?;
         let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
         repo.remember_ended(now).await?;
+        repo.remember_standings(now).await?;
         Ok(repo)
     }
 

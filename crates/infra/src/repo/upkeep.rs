@@ -19,7 +19,8 @@ use crate::{
 #[async_trait]
 impl Upkeep for Repo {
     async fn recall(&self) -> Result<()> {
-        self.remember_ended(self.opened_at).await
+        self.remember_ended(self.opened_at).await?;
+        self.remember_standings(self.opened_at).await
     }
 
     async fn check(&self) -> Vec<Check> {

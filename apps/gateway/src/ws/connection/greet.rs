@@ -1,6 +1,6 @@
 //! The start of a bound socket: hello, what was missed, and from where on events are live.
 
-use clowder_core::{Actor, Positions};
+use clowder_core::{Actor, Positions, Via};
 
 use super::{
     super::{
@@ -18,7 +18,7 @@ const CHUNK: usize = 256;
 impl Connection {
     /// Attaches the socket first, so that nothing falls between what is replayed and what is live.
     pub(super) async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
-        let Actor::User { id: user, session, .. } = identity.actor else { return Err(Close::NotAuthenticated) };
+        let Actor::User { id: user, via, .. } = identity.actor else { return Err(Close::NotAuthenticated) };
         let hub = std::sync::Arc::clone(&self.parts.hub);
         let since = match &cursor {
             Some(cursor) => Some(self.judge(user, cursor).await?),
@@ -26,17 +26,20 @@ impl Connection {
         };
         let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
         let attached = hub
-            .attach(user, session, from)
+            .attach(user, via, from)
             .await
             .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
         let left = Left { hub: hub.clone(), outlet: attached.outlet.clone() };
-        // It may have been ended while we waited, when there was no outlet yet to be told.
-        if self.parts.accounts.is_ended(session) {
+        // It may have ended while we waited, when there was no outlet yet to be told.
+        if self.parts.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
         let seal = |positions: &Positions| hub.sealer.seal(user, &Sealer::pack(positions));
         let hello = Hello {
-            session_id: session,
+            session_id: match via {
+                Via::Session(session) => Some(session),
+                Via::Key(_) => None,
+            },
             user_id: user,
             heartbeat_ms: HEARTBEAT.as_millis() as u64,
             cursor: seal(from.unwrap_or(&attached.live_from)),

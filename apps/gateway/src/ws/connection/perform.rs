@@ -1,5 +1,7 @@
 //! Carrying out a command: the same port methods as over REST, with the same answers and refusals.
 
+use clowder_core::ctx::SCOPE_MISSING;
+
 use super::*;
 
 /// What a command needs of its connection while others go on.
@@ -8,26 +10,28 @@ struct Call {
     accounts: Arc<dyn Accounts>,
     messaging: Arc<dyn Messaging>,
     hub: Arc<Hub>,
-    session: SessionId,
+    identity: Identity,
     user: UserId,
 }
 
 impl Connection {
     pub(super) fn begin(&self, bound: &Bound, request: Request) -> Option<Work> {
         let request_id = Arc::clone(&self.parts.request_id);
-        let mut ctx = Ctx::new(bound.identity.actor, clock::now(), Arc::clone(&request_id));
+        let now = clock::now();
+        let mut ctx = Ctx::new(self.present(bound, now), now, Arc::clone(&request_id));
         ctx.origin = self.parts.origin.clone();
         let call = Call {
             ctx,
             accounts: Arc::clone(&self.parts.accounts),
             messaging: Arc::clone(&self.parts.messaging),
             hub: Arc::clone(&self.parts.hub),
-            session: bound.session,
+            identity: bound.identity,
             user: bound.user,
         };
         let Request { id, command } = request;
         Some(Box::pin(async move {
             let done = match command {
+                Ok(command) if !call.may(&command) => Err(SCOPE_MISSING.into()),
                 Ok(command) => call.perform(command).await,
                 Err(problem) => Err(problem),
             };
@@ -39,9 +43,24 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Whoever holds the socket, with the role that they have now.
+    fn present(&self, bound: &Bound, now: Timestamp) -> Actor {
+        match bound.identity.actor {
+            Actor::User { id, via, .. } => Actor::User { id, via, role: self.parts.staff.standing(id, now).role },
+            other => other,
+        }
+    }
+}
+
 type Done = (Box<RawValue>, Option<Identity>);
 
 impl Call {
+    /// What no scope opens is about the socket itself.
+    fn may(&self, command: &Command) -> bool {
+        command.scope().is_none_or(|scope| self.identity.opens(Some(scope)))
+    }
+
     async fn perform(&self, command: Command) -> Result<Done, Problem> {
         let Self { ctx, messaging, .. } = self;
         match command {
@@ -69,12 +88,20 @@ impl Call {
     fn renew(&self, access: &str) -> Result<Done, Problem> {
         let identity = self.accounts.identify(access, self.ctx.now)?;
         match identity.actor {
-            Actor::User { id, session, .. } if (id, session) == (self.user, self.session) => {
+            Actor::User { .. } if same(identity.actor, self.identity.actor) => {
                 let (data, _) = done(Renewed { expires_at: identity.expires_at })?;
                 Ok((data, Some(identity)))
             }
             _ => Err(clowder_accounts::refusals::TOKEN_INVALID.into()),
         }
+    }
+}
+
+/// Whether both are one user by one session, whatever their role.
+fn same(one: Actor, other: Actor) -> bool {
+    match (one, other) {
+        (Actor::User { id: a, via: one, .. }, Actor::User { id: b, via: other, .. }) => (a, one) == (b, other),
+        _ => false,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Making an account.
 
 use clowder_accounts::{
-    Change, NewAccount, Registration,
+    Change, NewAccount, Own, Registration,
     model::DisplayName,
     refusals::{EMAIL_TAKEN, USERNAME_TAKEN},
     sign_up::{Rules, SignUpFacts, Verdict, decide},
 };
 use clowder_core::{
-    Ctx, Error, Refusal, Result, UserId,
+    Ctx, Error, Refusal, Result, Role, UserId, Word,
     audit::{Entry, Target},
 };
 use diesel::{dsl::exists, prelude::*, select};
@@ -70,6 +70,21 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
 /// What others see; the username when nothing was said.
 pub fn display_name(new: &NewAccount) -> String {
     new.display_name.clone().map_or_else(|| new.username.as_str().to_owned(), DisplayName::into_string)
+}
+
+/// Makes an account with a role; nobody is signed in by it. That it has one is told like any change of a role.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, role: Role) -> Result<Own> {
+    let row = UserRow { role: role.as_str().to_owned(), ..row(ctx, &new, password) };
+    let made = diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)?;
+    if made == 0 {
+        return Err(taken(tx.conn, &row)?.into());
+    }
+    let own = row.own()?;
+    let entry = Entry::new("user.registered").on(Target::user(own.id)).after(serde_json::json!({"role": role}));
+    audit::record(tx, ctx, &entry)?;
+    let changes = [Change::UserRegistered(own.card()), Change::UserUpdated(own.clone())];
+    journal::append_all(tx, &changes.each_ref().map(|change| (ctx, change)))?;
+    Ok(own)
 }
 
 fn row(ctx: &Ctx, new: &NewAccount, password: String) -> UserRow {

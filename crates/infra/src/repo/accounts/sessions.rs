@@ -9,7 +9,7 @@ use clowder_accounts::{
     refusals::SESSION_UNKNOWN,
 };
 use clowder_core::{
-    Actor, Ctx, Error, Result, SessionId, Timestamp, UserId,
+    Actor, Ctx, Error, Result, SessionId, Timestamp, UserId, Via,
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
@@ -40,12 +40,13 @@ impl Mint {
     }
 
     pub fn signed_in(&self, ctx: &Ctx, session: SessionId, refresh: String, user: Own) -> Result<SignedIn> {
+        self.tokens.learn(&user);
         Ok(SignedIn {
             access: self.tokens.access(user.id, session, user.role, ctx.now)?,
             refresh,
             token_type: "Bearer".to_owned(),
             expires_in: self.tokens.access_for().as_secs(),
-            user,
+            user: user.at(ctx.now),
         })
     }
 }
@@ -93,7 +94,7 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
     let refresh = mint.tokens.first_refresh()?;
     keep_refresh(tx.conn, row.id, &refresh, row.expires_at)?;
-    let actor = Actor::User { id: user.id, session: row.id, role: user.role };
+    let actor = Actor::User { id: user.id, via: Via::Session(row.id), role: user.role };
     audit::record(tx, ctx, &Entry::new("session.opened").by(actor).on(Target::session(row.id)))?;
     mint.signed_in(ctx, row.id, refresh, user)
 }

@@ -1,0 +1,171 @@
+//! Who asks, and whether they may: the same answer for every route, so that a handler cannot forget.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use clowder_accounts::{Identity, Scope, Suspension, permissions, refusals::ACCOUNT_SUSPENDED};
+use clowder_core::{
+    Actor, Error, Result, Timestamp, Via,
+    ctx::{SCOPE_MISSING, TOKEN_MISSING},
+};
+
+use super::{
+    Front,
+    limits::{Key, Policy},
+};
+use crate::{
+    auth,
+    problem::{Answer, Problem},
+    refusals,
+    routes::{Access, Endpoint},
+};
+
+impl Front {
+    /// Who presents what. An access token wins over an API key.
+    pub(super) async fn identify(
+        &self,
+        request: &HttpRequest,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Option<Identity>> {
+        if let Some(access) = auth::bearer(request) {
+            return self.accounts.identify(access, now).map(Some);
+        }
+        let Some(key) = auth::api_key(request) else { return Ok(None) };
+        if let Some(known) = self.api_keys.recall_key(key, now) {
+            return known.map(Some);
+        }
+        // Whoever tries keys is nobody until one is good, and the look into the database is counted as nobody's.
+        let left = self.limits.take(Policy::Default, Key::new(Policy::Default, Actor::Nobody, address)).await;
+        if let Some(seconds) = left.retry_after {
+            return Err(Error::TooMany { retry_after: std::time::Duration::from_secs(seconds) });
+        }
+        self.api_keys.check_key(key, now).await.map(Some)
+    }
+
+    /// Whether this caller may ask this endpoint at all.
+    pub(super) fn admit(&self, endpoint: &Endpoint, identity: &Result<Option<Identity>>, now: Timestamp) -> Answer<()> {
+        let user = identity.as_ref().ok().copied().flatten().and_then(|identity| super::user_of(identity.actor));
+        let suspension = user.and_then(|user| self.staff.standing(user, now).suspension);
+        let gate = Gate { access: endpoint.access, scope: endpoint.scope, even_suspended: endpoint.even_suspended };
+        may_ask(&gate, identity, suspension.as_ref())
+    }
+}
+
+/// What an endpoint asks of its callers.
+#[derive(Debug, Clone, Copy)]
+struct Gate {
+    access: Access,
+    scope: Option<Scope>,
+    even_suspended: bool,
+}
+
+/// A bad token is an error only where one is needed: a client may well log in while it still sends an old one. Of a
+/// public route that a scope opens, the same is asked of whoever is somebody.
+fn may_ask(gate: &Gate, identity: &Result<Option<Identity>>, suspension: Option<&Suspension>) -> Answer<()> {
+    let public = gate.access == Access::Public;
+    let identity = match identity {
+        Ok(Some(identity)) if !public || gate.scope.is_some() => identity,
+        _ if public => return Ok(()),
+        Ok(_) => return Err(TOKEN_MISSING.into()),
+        Err(error) => return Err(error.clone().into()),
+    };
+    let Actor::User { role, via, .. } = identity.actor else { return Err(TOKEN_MISSING.into()) };
+    if let Some(suspension) = suspension.filter(|_| !gate.even_suspended || matches!(via, Via::Key(_))) {
+        return Err(suspended(suspension));
+    }
+    if !identity.opens(gate.scope) {
+        return Err(SCOPE_MISSING.into());
+    }
+    match gate.access {
+        Access::Needs(permission) if !permissions::may(role, permission) => Err(refusals::PERMISSION_DENIED.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The one thing a suspended account gets to know, wherever it knocks.
+pub fn suspended(suspension: &Suspension) -> Problem {
+    Problem::from(ACCOUNT_SUSPENDED).because(suspension.sentence()).suspension(suspension.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_accounts::{Permission, Scopes, refusals::TOKEN_EXPIRED};
+    use clowder_core::{Id, Role};
+
+    use super::*;
+
+    fn identity(role: Role, scopes: Option<Scopes>) -> Result<Option<Identity>> {
+        let now = Timestamp::from_micros(0);
+        let via = if scopes.is_some() { Via::Key(Id::new(now)) } else { Via::Session(Id::new(now)) };
+        Ok(Some(Identity { actor: Actor::User { id: Id::new(now), via, role }, expires_at: now, scopes }))
+    }
+
+    fn verdict(gate: Gate, identity: &Result<Option<Identity>>, suspended: bool) -> Option<&'static str> {
+        let suspension = Suspension { until: None, reason: "spam".to_owned() };
+        may_ask(&gate, identity, suspended.then_some(&suspension)).err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn may_ask_by_access_table() {
+        let bad = || Err(TOKEN_EXPIRED.into());
+        let (any, staff) = (Access::User, Access::Needs(Permission::ReadUsers));
+        let admin = Access::Needs(Permission::SetRoles);
+        let person = |role| identity(role, None);
+        for (access, identity, expected) in [
+            (Access::Public, Ok(None), None),
+            (Access::Public, bad(), None),
+            (Access::Public, person(Role::User), None),
+            (any, Ok(None), Some("token.missing")),
+            (any, bad(), Some("token.expired")),
+            (any, person(Role::User), None),
+            (any, person(Role::Admin), None),
+            (staff, Ok(None), Some("token.missing")),
+            (staff, bad(), Some("token.expired")),
+            (staff, person(Role::User), Some("permission.denied")),
+            (staff, person(Role::Moderator), None),
+            (staff, person(Role::Admin), None),
+            (admin, person(Role::Moderator), Some("permission.denied")),
+            (admin, person(Role::Admin), None),
+        ] {
+            let gate = Gate { access, scope: None, even_suspended: false };
+            assert_eq!(verdict(gate, &identity, false), expected, "{access:?} {identity:?}");
+        }
+    }
+
+    #[test]
+    fn may_ask_by_scope_table() {
+        let key = |scopes: &[Scope]| identity(Role::User, Some(scopes.iter().copied().collect()));
+        let (read, write) = (Some(Scope::ChatsRead), Scope::ChatsWrite);
+        let missing = Some("scope.missing");
+        for (access, scope, identity, expected) in [
+            (Access::User, read, key(&[Scope::ChatsRead]), None),
+            (Access::User, read, key(&[write]), missing),
+            (Access::User, read, key(&[]), missing),
+            (Access::User, None, key(&[Scope::ChatsRead, write]), missing),
+            (Access::Public, None, key(&[]), None),
+            (Access::Public, read, key(&[]), missing),
+            (Access::Public, read, key(&[Scope::ChatsRead]), None),
+            (Access::Public, read, Ok(None), None),
+            (Access::Public, read, Err(TOKEN_EXPIRED.into()), None),
+            (Access::Needs(Permission::ReadUsers), read, key(&[Scope::ChatsRead]), Some("permission.denied")),
+        ] {
+            let gate = Gate { access, scope, even_suspended: false };
+            assert_eq!(verdict(gate, &identity, false), expected, "{access:?} {scope:?} {identity:?}");
+        }
+    }
+
+    #[test]
+    fn suspended_accounts_may_only_read_why() {
+        let scope = Some(Scope::ProfileRead);
+        let (person, key) = (identity(Role::Moderator, None), identity(Role::User, Some(scope.into_iter().collect())));
+        let gate = |access, even_suspended| Gate { access, scope, even_suspended };
+        let refused = Some("account.suspended");
+        assert_eq!(verdict(gate(Access::User, false), &person, true), refused);
+        assert_eq!(verdict(gate(Access::User, true), &person, true), None);
+        assert_eq!(verdict(gate(Access::User, true), &key, true), refused, "their programs can read nothing");
+        assert_eq!(verdict(gate(Access::Needs(Permission::ReadUsers), false), &person, true), refused);
+        assert_eq!(verdict(gate(Access::Public, false), &person, true), refused, "a socket");
+        assert_eq!(verdict(Gate { scope: None, ..gate(Access::Public, false) }, &person, true), None);
+    }
+}

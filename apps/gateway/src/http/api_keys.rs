@@ -1,0 +1,98 @@
+//! API keys over HTTP, and what each scope opens.
+
+use actix_web::web::Data;
+use clowder_accounts::{ApiKey, ApiKeys, IssuedKey, NewApiKey, Scope};
+use clowder_core::{ApiKeyId, Page, Role, Word};
+use serde::Serialize;
+
+use crate::{
+    answer::{Created, Done, Listed, Shown},
+    auth::Caller,
+    call::{Json, Path},
+    problem::Answer,
+    routes::Endpoint,
+    ws,
+};
+
+type Port = Data<dyn ApiKeys>;
+
+/// What a scope opens, as the table of routes says.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Opened {
+    pub scope: Scope,
+    pub summary: &'static str,
+    /// Who may ask for it.
+    pub least_role: Role,
+    pub routes: Vec<OpenedRoute>,
+    /// The commands that it opens over a socket.
+    pub commands: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct OpenedRoute {
+    #[schema(example = "GET")]
+    pub method: String,
+    #[schema(example = "/api/chats")]
+    pub path: &'static str,
+    pub summary: &'static str,
+}
+
+/// Every scope with what it opens.
+pub struct Scopes(Vec<Opened>);
+
+impl Scopes {
+    pub fn new(table: &[Endpoint]) -> Self {
+        let opened = |scope: Scope| Opened {
+            scope,
+            summary: scope.says(),
+            least_role: scope.least(),
+            routes: routes(table, scope),
+            commands: ws::COMMAND_SCOPES.iter().filter(|(_, opens)| *opens == scope).map(|(name, _)| *name).collect(),
+        };
+        Self(Scope::WORDS.iter().map(|(_, scope)| opened(*scope)).collect())
+    }
+}
+
+fn routes(table: &[Endpoint], scope: Scope) -> Vec<OpenedRoute> {
+    let lines = table.iter().filter(|line| line.scope == Some(scope));
+    let route = |line: &Endpoint, path| {
+        let methods: Vec<_> = line.methods.iter().map(ToString::to_string).collect();
+        let summary = line.summary;
+        methods.into_iter().map(move |method| OpenedRoute { method, path, summary })
+    };
+    lines.flat_map(|line| line.paths().flat_map(move |path| route(line, path))).collect()
+}
+
+pub async fn scopes(scopes: Data<Scopes>) -> Answer<Listed<Opened>> {
+    Ok(Listed(Page { items: scopes.0.clone(), next_cursor: None }))
+}
+
+pub async fn create(keys: Port, Caller(ctx): Caller, Json(new): Json<NewApiKey>) -> Answer<Created<IssuedKey>> {
+    Ok(Created::New(keys.create_key(&ctx, new).await?))
+}
+
+pub async fn list(keys: Port, Caller(ctx): Caller) -> Answer<Listed<ApiKey>> {
+    Ok(Listed(Page { items: keys.keys(&ctx).await?, next_cursor: None }))
+}
+
+pub async fn one(keys: Port, Caller(ctx): Caller, Path(key): Path<ApiKeyId>) -> Answer<Shown<ApiKey>> {
+    Ok(Shown(keys.key(&ctx, key).await?))
+}
+
+pub async fn revoke(keys: Port, Caller(ctx): Caller, Path(key): Path<ApiKeyId>) -> Answer<Done> {
+    keys.revoke_key(&ctx, key).await?;
+    Ok(Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes;
+
+    #[test]
+    fn every_scope_opens_something() {
+        for opened in Scopes::new(&routes::table(true)).0 {
+            assert!(!opened.routes.is_empty(), "{:?} opens no route", opened.scope);
+        }
+    }
+}

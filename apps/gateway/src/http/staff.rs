@@ -1,0 +1,55 @@
+//! What people with a role do about accounts, over HTTP.
+
+use actix_web::web::Data;
+use clowder_accounts::{Account, AccountFilter, NewRole, NewSuspension, Staff};
+use clowder_core::UserId;
+
+use crate::{
+    answer::{Done, Listed, Shown},
+    auth::Caller,
+    call::{Json, Path},
+    problem::Answer,
+    query::Query,
+};
+
+type Port = Data<dyn Staff>;
+
+pub async fn accounts(staff: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Account>> {
+    let page = query.page();
+    let (role, status) = (query.word("role"), query.word("status"));
+    let filter = AccountFilter { role, status, q: query.text("q").map(str::to_owned) };
+    query.check()?;
+    Ok(Listed(staff.accounts(&ctx, filter, page).await?))
+}
+
+pub async fn account(staff: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Shown<Account>> {
+    Ok(Shown(staff.account(&ctx, user).await?))
+}
+
+pub async fn set_role(
+    staff: Port,
+    Caller(ctx): Caller,
+    Path(user): Path<UserId>,
+    Json(new): Json<NewRole>,
+) -> Answer<Shown<Account>> {
+    Ok(Shown(staff.set_role(&ctx, user, new.role).await?))
+}
+
+pub async fn suspend(
+    staff: Port,
+    Caller(ctx): Caller,
+    Path(user): Path<UserId>,
+    Json(new): Json<NewSuspension>,
+) -> Answer<Shown<Account>> {
+    Ok(Shown(staff.suspend(&ctx, user, new).await?))
+}
+
+pub async fn lift(staff: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Done> {
+    staff.lift(&ctx, user).await?;
+    Ok(Done)
+}
+
+pub async fn end_sessions(staff: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Done> {
+    staff.end_sessions(&ctx, user).await?;
+    Ok(Done)
+}

@@ -1,0 +1,149 @@
+//! The routes of people with a role, those of API keys, and those that show what was done.
+
+use clowder_accounts::{
+    Account, ApiKey, AuditRecord, IssuedKey, NewApiKey, NewRole, NewSuspension, Permission, Scope, SecurityEvent,
+    model::{Invite, NewInvite, NewInvited, Rejection, SignUp, Status},
+    refusals::*,
+};
+use clowder_core::{Role, once};
+
+use super::{Endpoint, delete, get, post, put};
+use crate::http::{
+    api_keys::{self, Opened},
+    audit, sign_ups, staff,
+};
+
+pub fn staff() -> Vec<Endpoint> {
+    vec![
+        get("/api/admin/users", staff::accounts)
+            .says("List accounts, the newest first")
+            .needs(Permission::ReadUsers)
+            .scope(Scope::AdminRead)
+            .asks::<Role>("role", "Only accounts with this role")
+            .asks::<Status>("status", "Only accounts that are suspended just now, or that are not")
+            .asks::<String>("q", "Only accounts with this in their username or address")
+            .lists::<Account>(),
+        get("/api/admin/users/{user_id}", staff::account)
+            .says("Read an account")
+            .needs(Permission::ReadUsers)
+            .scope(Scope::AdminRead)
+            .gives::<Account>(200, "The account")
+            .refuses(&[USER_UNKNOWN]),
+        put("/api/admin/users/{user_id}/role", staff::set_role)
+            .says("Give somebody a role")
+            .needs(Permission::SetRoles)
+            .takes::<NewRole>()
+            .gives::<Account>(200, "As it is now; it acts at once, for tokens already issued too")
+            .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
+        put("/api/admin/users/{user_id}/suspension", staff::suspend)
+            .says("Suspend an account, or change its suspension")
+            .needs(Permission::SuspendUsers)
+            .scope(Scope::AdminWrite)
+            .takes::<NewSuspension>()
+            .gives::<Account>(200, "As it is now; its sockets are closed")
+            .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN]),
+        delete("/api/admin/users/{user_id}/suspension", staff::lift)
+            .says("Lift a suspension")
+            .needs(Permission::SuspendUsers)
+            .scope(Scope::AdminWrite)
+            .gives_nothing(204, "It is not suspended")
+            .refuses(&[USER_UNKNOWN, OUTRANKED]),
+        post("/api/admin/users/{user_id}/sessions/end", staff::end_sessions)
+            .says("Sign an account out of all its devices")
+            .needs(Permission::EndSessions)
+            .scope(Scope::AdminWrite)
+            .gives_nothing(204, "Its tokens are worth nothing from now on; its API keys stay")
+            .refuses(&[USER_UNKNOWN, OUTRANKED]),
+    ]
+}
+
+pub fn api_keys() -> Vec<Endpoint> {
+    vec![
+        get("/api/api-keys/scopes", api_keys::scopes)
+            .says("List the scopes an API key can have, and what each opens")
+            .public()
+            .lists_all::<Opened>(),
+        get("/api/api-keys", api_keys::list).says("List the own API keys, the newest first").lists_all::<ApiKey>(),
+        post("/api/api-keys", api_keys::create)
+            .says("Make an API key")
+            .creates()
+            .takes::<NewApiKey>()
+            .gives::<IssuedKey>(201, "The key, shown this once")
+            .refuses(&[API_KEY_LIMIT, AUTHENTICATION_STALE, once::MISMATCH, once::RUNNING]),
+        get("/api/api-keys/{api_key_id}", api_keys::one)
+            .says("Read about an API key")
+            .gives::<ApiKey>(200, "Without its secret")
+            .refuses(&[API_KEY_UNKNOWN]),
+        delete("/api/api-keys/{api_key_id}", api_keys::revoke)
+            .says("Revoke an API key")
+            .gives_nothing(204, "It is worth nothing from now on, and its sockets are closed")
+            .refuses(&[API_KEY_UNKNOWN]),
+    ]
+}
+
+pub fn sign_ups() -> Vec<Endpoint> {
+    vec![
+        get("/api/admin/sign-ups", sign_ups::waiting)
+            .says("List who waits to be let in, the longest waiting first")
+            .needs(Permission::DecideSignUps)
+            .lists::<SignUp>(),
+        post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
+            .says("Let somebody in")
+            .needs(Permission::DecideSignUps)
+            .gives_nothing(204, "The account is made, and a letter tells")
+            .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
+        post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
+            .says("Do not let somebody in")
+            .needs(Permission::DecideSignUps)
+            .takes::<Rejection>()
+            .gives_nothing(204, "The wish is forgotten, and a letter tells")
+            .refuses(&[SIGN_UP_UNKNOWN]),
+        get("/api/admin/invites", sign_ups::invites)
+            .says("List invitations, the latest first")
+            .needs(Permission::Invite)
+            .lists::<Invite>(),
+        post("/api/admin/invites", sign_ups::invite)
+            .says("Make an invitation")
+            .needs(Permission::Invite)
+            .creates()
+            .takes::<NewInvite>()
+            .gives::<NewInvited>(201, "With its code, which is shown only here")
+            .refuses(&[once::MISMATCH, once::RUNNING]),
+        delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
+            .says("Revoke an invitation")
+            .needs(Permission::Invite)
+            .gives_nothing(204, "It is worth nothing from now on")
+            .refuses(&[INVITE_UNKNOWN]),
+    ]
+}
+
+pub fn security() -> Vec<Endpoint> {
+    vec![
+        get("/api/users/me/security", audit::security)
+            .says("Read what concerned the security of the own account, newest first")
+            .lists::<SecurityEvent>(),
+        audit_filter(get("/api/admin/audit", audit::list))
+            .needs(Permission::ReadAudit)
+            .scope(Scope::AdminRead)
+            .says("Search the audit log, newest first")
+            .lists::<AuditRecord>(),
+        audit_filter(get("/api/admin/audit/export", audit::export))
+            .needs(Permission::ReadAudit)
+            .scope(Scope::AdminRead)
+            .says("Export the audit log, oldest first, at any size")
+            .asks::<String>(
+                "format",
+                "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
+            )
+            .gives::<Vec<AuditRecord>>(200, "All of it; an answer that is cut off is not whole")
+            .gives_text("text/csv", "All of it; an answer that is cut off is not whole"),
+    ]
+}
+
+fn audit_filter(line: Endpoint) -> Endpoint {
+    line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
+        .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
+        .asks::<String>("target", "On this target: an id, or `type:id`")
+        .asks::<clowder_core::Timestamp>("from", "Not before this time")
+        .asks::<clowder_core::Timestamp>("to", "Before this time")
+}

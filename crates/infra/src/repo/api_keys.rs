@@ -1,0 +1,170 @@
+//! API keys over the database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    ApiKey, ApiKeys, Change, Identity, IssuedKey, NewApiKey,
+    api_keys::{CreateFacts, decide, may_use},
+    change::ApiKeyRevoked,
+    refusals::{API_KEY_INVALID, API_KEY_UNKNOWN, SESSION_ENDED},
+};
+use clowder_core::{
+    Actor, ApiKeyId, Ctx, Result, Role, Timestamp, Via, Word,
+    audit::{Entry, Target},
+};
+use diesel::prelude::*;
+use serde_json::json;
+use tracing::instrument;
+
+use super::{Repo, audit, db::Tx, dialect, journal, two_factor::require_recent};
+use crate::{
+    api_keys::{self as format, Known, NOTED_EVERY, Presented},
+    rows::ApiKeyRow,
+    schema::{api_keys, users},
+};
+
+/// How long an identity lasts that has no end of its own: sockets are held to some end.
+const UNENDING: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
+
+#[async_trait]
+impl ApiKeys for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
+        let caller = ctx.clone();
+        self.db.create(ctx, move |tx| create(tx, &caller, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn keys(&self, ctx: &Ctx) -> Result<Vec<ApiKey>> {
+        let own = api_keys::table.filter(api_keys::user_id.eq(ctx.user()?)).order(api_keys::id.desc());
+        self.db
+            .read(move |conn| {
+                let rows: Vec<ApiKeyRow> = own.select(ApiKeyRow::as_select()).load(conn)?;
+                Ok(rows.iter().map(ApiKeyRow::api_key).collect())
+            })
+            .await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn key(&self, ctx: &Ctx, key: ApiKeyId) -> Result<ApiKey> {
+        let own = api_keys::table.filter(api_keys::id.eq(key).and(api_keys::user_id.eq(ctx.user()?)));
+        let row: Option<ApiKeyRow> =
+            self.db.read(move |conn| Ok(own.select(ApiKeyRow::as_select()).first(conn).optional()?)).await?;
+        Ok(row.ok_or(API_KEY_UNKNOWN)?.api_key())
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn revoke_key(&self, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
+        let caller = ctx.clone();
+        self.db.write(move |tx| revoke(tx, &caller, key)).await?;
+        self.parts.memory.api_keys.revoke(key, ctx.now);
+        Ok(())
+    }
+
+    fn recall_key(&self, presented: &str, now: Timestamp) -> Option<Result<Identity>> {
+        let Some(presented) = format::parse(presented) else { return Some(Err(API_KEY_INVALID.into())) };
+        let memory = &self.parts.memory.api_keys;
+        if memory.is_revoked(presented.id) {
+            return Some(Err(API_KEY_INVALID.into()));
+        }
+        memory.get(presented.id).map(|known| self.identity(&known, &presented, now))
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn check_key(&self, presented: &str, now: Timestamp) -> Result<Identity> {
+        if let Some(identity) = self.recall_key(presented, now) {
+            return identity;
+        }
+        let presented = format::parse(presented).ok_or(API_KEY_INVALID)?;
+        let id = presented.id;
+        let found = self
+            .db
+            .read(move |conn| Ok(api_keys::table.find(id).select(ApiKeyRow::as_select()).first(conn).optional()?));
+        let row: ApiKeyRow = found.await?.ok_or(API_KEY_INVALID)?;
+        let (known, memory) = (Arc::new(row.known()), &self.parts.memory);
+        memory.api_keys.keep(&known, || memory.profiles.is_followed());
+        // It may have been revoked while it was read.
+        if memory.api_keys.is_revoked(id) {
+            return Err(API_KEY_INVALID.into());
+        }
+        self.identity(&known, &presented, now)
+    }
+
+    fn is_revoked(&self, key: ApiKeyId) -> bool {
+        self.parts.memory.api_keys.is_revoked(key)
+    }
+}
+
+impl Repo {
+    fn identity(&self, known: &Known, presented: &Presented, now: Timestamp) -> Result<Identity> {
+        may_use(known.is(presented), known.expires_at, now)?;
+        if known.should_note(now) {
+            self.note_use(known.id, now);
+        }
+        let role = self.parts.memory.standings.of(known.user, now).role;
+        Ok(Identity {
+            actor: Actor::User { id: known.user, via: Via::Key(known.id), role },
+            expires_at: known.expires_at.unwrap_or_else(|| now.plus(UNENDING)),
+            scopes: Some(known.scopes),
+        })
+    }
+
+    /// Nobody waits for this. Other nodes see the key used too, so the database has the last word on how often.
+    fn note_use(&self, key: ApiKeyId, now: Timestamp) {
+        let db = self.db.clone();
+        tokio::spawn(async move {
+            let noted = db.write(move |tx| {
+                let due = api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(now.minus(NOTED_EVERY)));
+                let of_key = api_keys::table.filter(api_keys::id.eq(key)).filter(due);
+                Ok(diesel::update(of_key).set(api_keys::last_used_at.eq(now)).execute(tx.conn)?)
+            });
+            if let Err(error) = noted.await {
+                tracing::warn!(%error, "the use of an API key was not noted");
+            }
+        });
+    }
+}
+
+fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
+    let user = ctx.user()?;
+    require_recent(tx.conn, ctx)?;
+    // Of two keys that are made at once, the second is counted after the first.
+    dialect::lock_user(tx.conn, user)?;
+    let role: Option<String> = users::table.find(user).select(users::role).first(tx.conn).optional()?;
+    let facts = CreateFacts {
+        count: api_keys::table.filter(api_keys::user_id.eq(user)).count().get_result(tx.conn)?,
+        role: Role::parse_word(&role.ok_or(SESSION_ENDED)?)?,
+    };
+    let new = decide(ctx, &facts, new)?;
+    let id = ApiKeyId::new(ctx.now);
+    let (key, hash) = format::mint(id)?;
+    let row = ApiKeyRow {
+        id,
+        user_id: user,
+        name: new.name.into_string(),
+        hash: hash.to_vec(),
+        scopes: new.scopes.words(),
+        created_at: ctx.now,
+        expires_at: new.expires_at,
+        last_used_at: None,
+    };
+    diesel::insert_into(api_keys::table).values(&row).execute(tx.conn)?;
+    let shown = row.api_key();
+    let what = json!({"name": shown.name, "scopes": shown.scopes, "expires_at": shown.expires_at});
+    audit::record(tx, ctx, &Entry::new("api_key.created").on(Target::api_key(id)).after(what))?;
+    journal::append(tx, ctx, &Change::ApiKeyCreated(user, shown.clone()))?;
+    Ok(IssuedKey::new(shown, key))
+}
+
+fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
+    let user = ctx.user()?;
+    let own = api_keys::table.filter(api_keys::id.eq(key).and(api_keys::user_id.eq(user)));
+    let gone: Option<ApiKeyRow> =
+        diesel::delete(own).returning(ApiKeyRow::as_returning()).get_result(tx.conn).optional()?;
+    let gone = gone.ok_or(API_KEY_UNKNOWN)?.api_key();
+    let what = json!({"name": gone.name, "scopes": gone.scopes});
+    audit::record(tx, ctx, &Entry::new("api_key.revoked").on(Target::api_key(key)).before(what))?;
+    let revoked = ApiKeyRevoked { user, api_key_id: key, revoked_at: ctx.now };
+    journal::append(tx, ctx, &Change::ApiKeyRevoked(revoked))
+}

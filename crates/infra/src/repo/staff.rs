@@ -1,0 +1,204 @@
+//! What people with a role do about accounts.
+
+mod found;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Account, AccountFilter, Change, NewAccount, NewSuspension, Own, Staff, Standing, Username,
+    refusals::{SESSION_ENDED, USER_UNKNOWN},
+    standing::{By, StandingFacts, Suspension, decide_suspension, may_end_sessions, may_lift, may_set_role},
+};
+use clowder_core::{
+    Actor, Ctx, Page, PageRequest, Result, Role, SessionId, Timestamp, UserId, Word,
+    audit::{Entry, Target},
+};
+use diesel::{dsl::exists, prelude::*, select};
+use serde_json::json;
+use tracing::instrument;
+
+use super::{
+    Repo, accounts, audit,
+    db::Tx,
+    dialect::{self, Conn},
+    journal,
+    two_factor::require_recent,
+};
+use crate::{
+    rows::UserRow,
+    schema::{sessions, users},
+};
+
+#[async_trait]
+impl Staff for Repo {
+    fn standing(&self, user: UserId, now: Timestamp) -> Standing {
+        self.parts.memory.standings.of(user, now)
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn accounts(&self, ctx: &Ctx, filter: AccountFilter, page: PageRequest) -> Result<Page<Account>> {
+        let now = ctx.now;
+        self.db.read(move |conn| found::list(conn, now, &filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn account(&self, ctx: &Ctx, user: UserId) -> Result<Account> {
+        let now = ctx.now;
+        self.db.read(move |conn| found::one(conn, now, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn account_named(&self, ctx: &Ctx, name: &Username) -> Result<Account> {
+        let (now, key) = (ctx.now, name.key());
+        self.db.read(move |conn| found::named(conn, now, &key)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn create_account(&self, ctx: &Ctx, new: NewAccount, role: Role) -> Result<Account> {
+        let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
+        self.govern(ctx, move |tx, ctx| accounts::register::create(tx, ctx, new, password, role)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn set_role(&self, ctx: &Ctx, user: UserId, role: Role) -> Result<Account> {
+        self.govern(ctx, move |tx, ctx| set_role(tx, ctx, user, role)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn suspend(&self, ctx: &Ctx, user: UserId, new: NewSuspension) -> Result<Account> {
+        self.govern(ctx, move |tx, ctx| suspend(tx, ctx, user, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn lift(&self, ctx: &Ctx, user: UserId) -> Result<Account> {
+        self.govern(ctx, move |tx, ctx| lift(tx, ctx, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn end_sessions(&self, ctx: &Ctx, user: UserId) -> Result<()> {
+        let caller = ctx.clone();
+        for session in self.db.write(move |tx| end_sessions(tx, &caller, user)).await? {
+            self.parts.memory.tokens.end(session, ctx.now);
+        }
+        Ok(())
+    }
+}
+
+impl Repo {
+    /// Changes where an account stands. This process goes by it before it answers; other nodes learn of it from the
+    /// journal.
+    async fn govern(
+        &self,
+        ctx: &Ctx,
+        change: impl FnOnce(&mut Tx<'_>, &Ctx) -> Result<Own> + Send + 'static,
+    ) -> Result<Account> {
+        let caller = ctx.clone();
+        let own = self.db.write(move |tx| change(tx, &caller)).await?;
+        self.parts.memory.learn(&own);
+        Ok(own.at(ctx.now).into())
+    }
+
+    /// Learns where those stand that are not everybody's, and of whom that was so.
+    pub(super) async fn remember_standings(&self, now: Timestamp) -> Result<()> {
+        let known = self.parts.memory.standings.known();
+        for own in self.db.read(move |conn| found::standings(conn, now, &known)).await? {
+            self.parts.memory.standings.keep(&own);
+        }
+        Ok(())
+    }
+}
+
+fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, to: Role) -> Result<Own> {
+    // A stolen token must not make administrators.
+    if ctx.actor != Actor::System {
+        require_recent(tx.conn, ctx)?;
+    }
+    let (facts, before) = facts(tx.conn, ctx, user)?;
+    may_set_role(&facts, to)?;
+    if facts.role == to {
+        return Ok(before);
+    }
+    let row: UserRow = diesel::update(users::table.find(user))
+        .set((users::role.eq(to.as_str()), users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)?;
+    let own = row.own()?;
+    let entry = Entry::new("role.changed").on(Target::user(user));
+    audit::record(tx, ctx, &entry.before(json!({"role": facts.role})).after(json!({"role": to})))?;
+    journal::append(tx, ctx, &Change::UserUpdated(own.clone().at(ctx.now)))?;
+    Ok(own)
+}
+
+fn suspend(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewSuspension) -> Result<Own> {
+    let (facts, before) = facts(tx.conn, ctx, user)?;
+    let suspension = decide_suspension(ctx, &facts, new)?;
+    let own = put_suspension(tx, user, Some(&suspension))?;
+    audit::record(tx, ctx, &told("user.suspended", user, &before, &own))?;
+    let changes = [Change::UserUpdated(own.clone()), Change::UserSuspended(user, suspension)];
+    journal::append_all(tx, &changes.each_ref().map(|change| (ctx, change)))?;
+    Ok(own)
+}
+
+fn lift(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Own> {
+    let (facts, before) = facts(tx.conn, ctx, user)?;
+    may_lift(&facts)?;
+    if before.suspension.is_none() {
+        return Ok(before);
+    }
+    let own = put_suspension(tx, user, None)?;
+    audit::record(tx, ctx, &told("suspension.lifted", user, &before, &own))?;
+    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    Ok(own)
+}
+
+fn told(action: &'static str, user: UserId, before: &Own, after: &Own) -> Entry {
+    let suspension = |own: &Own| json!({"suspension": own.suspension});
+    Entry::new(action).on(Target::user(user)).before(suspension(before)).after(suspension(after))
+}
+
+fn put_suspension(tx: &mut Tx<'_>, user: UserId, suspension: Option<&Suspension>) -> Result<Own> {
+    let row: UserRow = diesel::update(users::table.find(user))
+        .set((
+            users::suspended_until.eq(suspension.and_then(|suspension| suspension.until)),
+            users::suspension_reason.eq(suspension.map(|suspension| suspension.reason.as_str())),
+            users::version.eq(users::version + 1),
+        ))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)?;
+    row.own()
+}
+
+fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
+    let (facts, _) = facts(tx.conn, ctx, user)?;
+    may_end_sessions(&facts)?;
+    let open: Vec<SessionId> = sessions::table
+        .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
+        .select(sessions::id)
+        .order(sessions::id)
+        .load(tx.conn)?;
+    accounts::sessions::end_these(tx, ctx, user, &open)?;
+    Ok(open)
+}
+
+/// What the rules need to know, and the account as it was. All administrators are held first, in one order, so that of
+/// two who step down at once the second sees that the first has.
+fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
+    dialect::lock_admins(conn)?;
+    dialect::lock_user(conn, user)?;
+    let whom = users::table.find(user).select(UserRow::as_select()).first(conn).optional()?;
+    let whom = whom.ok_or(USER_UNKNOWN)?.own()?;
+    let others = users::table
+        .filter(users::role.eq(Role::Admin.as_str()).and(users::id.ne(user)))
+        .filter(diesel::dsl::not(found::is_suspended(ctx.now)));
+    let other_admins = select(exists(others)).get_result(conn)?;
+    Ok((StandingFacts { by: by(conn, ctx)?, whom: user, role: whom.role, other_admins }, whom))
+}
+
+/// Whoever acts, ranked by the role that they have at this moment.
+fn by(conn: &mut Conn, ctx: &Ctx) -> Result<By> {
+    if ctx.actor == Actor::System {
+        return Ok(By::System);
+    }
+    let id = ctx.user()?;
+    let role: Option<String> = users::table.find(id).select(users::role).first(conn).optional()?;
+    Ok(By::User(id, Role::parse_word(&role.ok_or(SESSION_ENDED)?)?))
+}

@@ -1,0 +1,91 @@
+//! Finding accounts for people with a role, and for the memory of a node.
+
+use clowder_accounts::{
+    Account, AccountFilter, Own,
+    model::{Status, username_key},
+    refusals::USER_UNKNOWN,
+};
+use clowder_core::{Error, Page, PageRequest, Result, Role, Timestamp, UserId, Word};
+use diesel::{
+    BoxableExpression,
+    dsl::not,
+    prelude::*,
+    sql_types::{Bool, Nullable},
+};
+
+use super::super::dialect::{Backend, Conn};
+use crate::{rows::UserRow, schema::users};
+
+type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
+
+/// Accounts that can do nothing just now.
+pub fn is_suspended(now: Timestamp) -> Condition {
+    let holds = users::suspended_until.is_null().or(users::suspended_until.gt(now));
+    Box::new(users::suspension_reason.is_not_null().and(holds))
+}
+
+pub fn list(conn: &mut Conn, now: Timestamp, filter: &AccountFilter, page: &PageRequest) -> Result<Page<Account>> {
+    let mut query =
+        users::table.select(UserRow::as_select()).order(users::id.desc()).limit(page.fetch()).into_boxed::<Backend>();
+    if let Some(role) = filter.role {
+        query = query.filter(users::role.eq(role.as_str()));
+    }
+    match filter.status {
+        Some(Status::Suspended) => query = query.filter(is_suspended(now)),
+        Some(Status::Active) => query = query.filter(not(is_suspended(now))),
+        None => {}
+    }
+    if let Some(part) = &filter.q {
+        let by_name = users::username_key.like(containing(&username_key(part))).escape('\\');
+        query = query.filter(by_name.or(users::email_key.like(containing(&part.to_lowercase())).escape('\\')));
+    }
+    if let Some(cursor) = &page.cursor {
+        let before: UserId = cursor.parse().map_err(|_| Error::field("?cursor", "cursor", "is not one of ours"))?;
+        query = query.filter(users::id.lt(before));
+    }
+    let rows: Vec<UserRow> = query.load(conn)?;
+    let page = Page::cut(rows, page, |row| row.id.to_string());
+    let items = page.items.into_iter().map(|row| account(row, now)).collect::<Result<_>>()?;
+    Ok(Page { items, next_cursor: page.next_cursor })
+}
+
+/// A pattern for `LIKE`: this text as it stands, with anything around it.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+pub fn one(conn: &mut Conn, now: Timestamp, user: UserId) -> Result<Account> {
+    let row = users::table.find(user).select(UserRow::as_select()).first(conn).optional()?;
+    account(row.ok_or(USER_UNKNOWN)?, now)
+}
+
+pub fn named(conn: &mut Conn, now: Timestamp, key: &str) -> Result<Account> {
+    let named = users::table.filter(users::username_key.eq(key));
+    account(named.select(UserRow::as_select()).first(conn).optional()?.ok_or(USER_UNKNOWN)?, now)
+}
+
+fn account(row: UserRow, now: Timestamp) -> Result<Account> {
+    Ok(row.own()?.at(now).into())
+}
+
+/// SQLite takes 32,766 variables in a statement.
+const AT_ONCE: usize = 30_000;
+
+/// Those that do not stand where everybody does, and those that did.
+pub fn standings(conn: &mut Conn, now: Timestamp, known: &[UserId]) -> Result<Vec<Own>> {
+    let staff = users::table.filter(users::role.ne(Role::User.as_str())).select(UserRow::as_select()).load(conn)?;
+    let suspended = users::table.filter(is_suspended(now)).select(UserRow::as_select()).load(conn)?;
+    let mut rows: Vec<UserRow> = staff.into_iter().chain(suspended).collect();
+    for some in known.chunks(AT_ONCE) {
+        rows.extend(users::table.filter(users::id.eq_any(some)).select(UserRow::as_select()).load(conn)?);
+    }
+    rows.into_iter().map(UserRow::own).collect()
+}

@@ -1,0 +1,123 @@
+//! Where accounts stand that are not everybody's: the few with a role, and those that are suspended. Kept in memory,
+//! all of them, so that checking a token asks no database.
+//!
+//! It is as fresh as the journal is followed: what changes through this process counts at once, what changes elsewhere
+//! when `user.updated` arrives.
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use clowder_accounts::{Own, Standing};
+use clowder_core::{Timestamp, UserId};
+
+/// How many that have become everybody's again are remembered, so that a change that arrives late is seen to be old.
+const FORMER: usize = 1024;
+
+#[derive(Default)]
+pub struct Standings {
+    known: RwLock<HashMap<UserId, Kept>>,
+}
+
+struct Kept {
+    /// Of the profile that said so: nothing older may replace it.
+    version: i64,
+    standing: Standing,
+}
+
+impl Standings {
+    pub fn of(&self, user: UserId, now: Timestamp) -> Standing {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(Kept { standing, .. }) = known.get(&user) else { return Standing::default() };
+        let suspension = standing.suspension.as_ref().filter(|suspension| suspension.holds(now));
+        Standing { role: standing.role, suspension: suspension.cloned() }
+    }
+
+    /// Learns where an account stands, unless something newer is known.
+    pub fn keep(&self, own: &Own) {
+        let standing = Standing { role: own.role, suspension: own.suspension.clone() };
+        // Nearly all profiles end here, and wait for nobody.
+        if standing == Standing::default() && !self.read().contains_key(&own.id) {
+            return;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.get(&own.id).is_none_or(|kept| kept.version < own.version) {
+            known.insert(own.id, Kept { version: own.version, standing });
+            if known.len() % FORMER == FORMER - 1 {
+                known.retain(|_, kept| kept.standing != Standing::default());
+            }
+        }
+    }
+
+    /// Of whom something is known.
+    pub fn known(&self) -> Vec<UserId> {
+        self.read().keys().copied().collect()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<UserId, Kept>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clowder_accounts::Suspension;
+    use clowder_core::{Id, Role, Visibility};
+
+    use super::*;
+
+    fn own(id: UserId, version: i64, role: Role, suspended_until: Option<Timestamp>) -> Own {
+        let suspension = suspended_until.map(|until| Suspension { until: Some(until), reason: "spam".to_owned() });
+        Own {
+            id,
+            username: String::new(),
+            display_name: String::new(),
+            bio: None,
+            status_text: None,
+            email: String::new(),
+            email_verified: false,
+            role,
+            two_factor: false,
+            visibility: Visibility::Public,
+            suspension,
+            created_at: Timestamp::from_micros(0),
+            version,
+        }
+    }
+
+    #[test]
+    fn the_newest_version_counts_in_whatever_order_they_arrive() {
+        let now = Timestamp::from_micros(1);
+        let (standings, ada) = (Standings::default(), Id::new(now));
+        let role = || standings.of(ada, now).role;
+        assert_eq!(role(), Role::User);
+        standings.keep(&own(ada, 2, Role::Admin, None));
+        assert_eq!(role(), Role::Admin);
+        standings.keep(&own(ada, 3, Role::User, None));
+        standings.keep(&own(ada, 2, Role::Admin, None));
+        assert_eq!(role(), Role::User, "the second arrived again, late");
+    }
+
+    #[test]
+    fn a_suspension_ends_by_itself() {
+        let now = Timestamp::from_micros(1);
+        let (standings, ada, later) = (Standings::default(), Id::new(now), now.plus(Duration::from_secs(1)));
+        standings.keep(&own(ada, 2, Role::User, Some(later)));
+        assert!(standings.of(ada, now).suspension.is_some());
+        assert_eq!(standings.of(ada, later), Standing::default());
+    }
+
+    #[test]
+    fn those_who_are_everybodys_again_do_not_pile_up() {
+        let standings = Standings::default();
+        for n in 0..5_000 {
+            let id = Id::new(Timestamp::from_micros(n));
+            standings.keep(&own(id, 1, Role::Moderator, None));
+            standings.keep(&own(id, 2, Role::User, None));
+        }
+        assert!(standings.known().len() <= FORMER);
+    }
+}

@@ -1,0 +1,98 @@
+//! Whoever runs the server makes the first administrator and governs accounts from the command line, while it runs.
+
+use clowder_tests::{World, on_both, world::PASSWORD};
+use serde_json::json;
+
+on_both!(the_first_administrator, a_given_password, wrong_input, governing_from_outside);
+
+async fn the_first_administrator(world: World) {
+    let create = ["admin", "create", "--username", "root", "--email", "root@example.org"];
+    let said = world.command(&create, &[]);
+    assert_eq!(said.code, Some(0), "{}", said.text);
+    let password = said.text.lines().find_map(|line| line.strip_prefix("password: ")).expect("a password made up");
+    let login = json!({"username": "root", "password": password});
+    let signed_in = world.nobody().post("/api/auth/login", login).await.expect(200);
+    assert_eq!(signed_in["user"]["role"], "admin");
+    let root = world.nobody().with(signed_in["access"].as_str().unwrap());
+    // The running server has it from the journal.
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+    let known = async {
+        while root.get("/api/admin/users").await.status != 200 {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(clowder_tests::PATIENCE, known).await.expect("the server never learned of it");
+    let said = world.command(&create, &[]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.text.contains("username.taken"), "{}", said.text);
+}
+
+async fn a_given_password(world: World) {
+    let create = |name: &str| {
+        vec![
+            "admin".to_owned(),
+            "create".into(),
+            "--username".into(),
+            name.into(),
+            "--email".into(),
+            format!("{name}@example.org"),
+        ]
+    };
+    let run = |name: &str, more: &[&str], input: &str| {
+        let mut arguments = create(name);
+        arguments.extend(more.iter().map(|more| (*more).to_owned()));
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        world.command_with(&arguments, &[], input)
+    };
+    let said = run("root", &["--password", PASSWORD], "");
+    assert!(said.well && !said.text.contains(PASSWORD), "{}", said.text);
+    let said = run("toor", &["--password-stdin", "--role", "moderator"], &format!("{PASSWORD}\nmore\n"));
+    assert!(said.well && said.text.contains("moderator"), "{}", said.text);
+    for name in ["root", "toor"] {
+        world.login(name).await;
+    }
+    assert_eq!(run("both", &["--password", PASSWORD, "--password-stdin"], "").code, Some(2));
+}
+
+async fn wrong_input(world: World) {
+    world.user("ada").await;
+    for (arguments, code, says) in [
+        (vec!["admin", "create", "--username", "a", "--email", "a@example.org"], 2, "username"),
+        (vec!["admin", "create", "--username", "bob", "--email", "nowhere"], 2, "email"),
+        (vec!["admin", "create", "--username", "bob"], 2, "--email"),
+        (
+            vec!["admin", "create", "--username", "bob", "--email", "b@example.org", "--password", "short"],
+            2,
+            "password",
+        ),
+        (vec!["admin", "create", "--username", "bob", "--email", "b@example.org", "--role", "king"], 2, "role"),
+        (vec!["admin", "set-role", "ada", "king"], 2, "role"),
+        (vec!["admin", "set-role", "nobody", "admin"], 1, "user.unknown"),
+        (vec!["admin", "set-role", "a b", "admin"], 2, "username"),
+        (vec!["admin", "suspend", "ada"], 2, "--reason"),
+        (vec!["admin", "suspend", "ada", "--reason", " "], 2, "reason"),
+        (vec!["admin", "suspend", "ada", "--reason", "spam", "--until", "tomorrow"], 2, "until"),
+        (vec!["admin", "suspend", "ada", "--reason", "spam", "--until", "2001-01-01T00:00:00Z"], 2, "until"),
+        (vec!["admin", "lift", "nobody"], 1, "user.unknown"),
+    ] {
+        let said = world.command(&arguments, &[]);
+        assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.text);
+        assert!(said.text.contains(says), "{arguments:?}: {}", said.text);
+        assert!(!said.text.contains("internal"), "{}", said.text);
+    }
+    assert!(world.command(&["admin", "set-role", "ada", "admin"], &[]).well);
+    let last = world.command(&["admin", "set-role", "ada", "user"], &[]);
+    assert!(last.code == Some(1) && last.text.contains("role.last_admin"), "{}", last.text);
+}
+
+async fn governing_from_outside(world: World) {
+    let ada = world.user("ada").await;
+    let mut socket = ada.socket().await;
+    let said = world.command(&["admin", "suspend", "ada", "--reason", "spam", "--until", "2199-01-01T00:00:00Z"], &[]);
+    assert!(said.well && said.text.contains("Suspended until 2199-01-01"), "{}", said.text);
+    assert_eq!(socket.closed().await, 4003);
+    ada.get("/api/chats").await.refused(403, "account.suspended");
+    assert!(world.command(&["admin", "lift", "ADA"], &[]).well);
+    world.until(&ada, |me| me["suspension"].is_null()).await;
+    ada.get("/api/chats").await.expect(200);
+}

@@ -1,0 +1,224 @@
+//! Programs act for people by API keys: within their scopes, until they are revoked.
+
+use clowder_tests::{Auth, Client, Database, Heard, Server, Socket, User, World, on_both};
+use serde_json::{Value, json};
+
+on_both!(a_program_at_work, keys_are_not_people, keys_of_others, revoked, sockets, suspended, wrong_inputs);
+
+async fn make(user: &User, scopes: &[&str]) -> Value {
+    user.post("/api/api-keys", json!({"name": "bot", "scopes": scopes})).await.expect(201)
+}
+
+fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value[field].as_str().unwrap()
+}
+
+async fn a_program_at_work(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let issued = make(&ada, &["chats:read", "messages:write"]).await;
+    assert!(text(&issued, "key").starts_with(text(&issued, "prefix")));
+    let bot = world.nobody().with_key(text(&issued, "key"));
+    assert_eq!(bot.get("/api/chats").await.expect(200)["items"][0]["id"], *chat);
+    let sent = bot.post(&format!("/api/chats/{chat}/messages"), json!({"content": "beep"})).await.expect(201);
+    assert_eq!(sent["sender"]["id"], *ada.id, "it acts as its owner");
+    // What its scopes do not open.
+    bot.get(&format!("/api/chats/{chat}/messages")).await.refused(403, "scope.missing");
+    bot.post("/api/chats", json!({"type": "group", "title": "Bots"})).await.refused(403, "scope.missing");
+    bot.get("/api/auth/me").await.refused(403, "scope.missing");
+    // What it was used for is noted, later than the answer.
+    let own = format!("/api/api-keys/{}", text(&issued, "id"));
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+    let noted = async {
+        while ada.get(&own).await.expect(200)["last_used_at"].is_null() {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(clowder_tests::PATIENCE, noted).await.expect("its use was not noted");
+    let listed = ada.get("/api/api-keys").await.expect(200);
+    assert!(!listed.to_string().contains(&text(&issued, "key")[30..]), "shown once");
+    assert_eq!(listed["items"][0]["scopes"], json!(["chats:read", "messages:write"]));
+}
+
+async fn keys_are_not_people(world: World) {
+    let ada = world.user("ada").await;
+    let opened = world.nobody().get("/api/api-keys/scopes").await.expect(200);
+    let items = opened["items"].as_array().unwrap();
+    let all: Vec<_> =
+        items.iter().map(|item| text(item, "scope")).filter(|scope| !scope.starts_with("admin:")).collect();
+    assert!(items.iter().any(|item| item["routes"].to_string().contains("/api/chats/{chat_id}/messages")));
+    let issued = make(&ada, &all).await;
+    let bot = world.nobody().with_key(text(&issued, "key"));
+    bot.get("/api/auth/me").await.expect(200);
+    let own = format!("/api/api-keys/{}", text(&issued, "id"));
+    for answer in [
+        bot.get("/api/api-keys").await,
+        bot.post("/api/api-keys", json!({"name": "child", "scopes": ["chats:read"]})).await,
+        bot.get(&own).await,
+        bot.delete(&own).await,
+        bot.get("/api/auth/sessions").await,
+        bot.post("/api/auth/logout-all", json!({})).await,
+        bot.post("/api/auth/logout", json!({})).await,
+        bot.post("/api/ws/ticket", json!({})).await,
+        bot.post("/api/auth/password/change", json!({"current_password": "x", "new_password": "y"})).await,
+    ] {
+        answer.refused(403, "scope.missing");
+    }
+    // What is for staff is not for the keys of everybody.
+    let refused = ada.post("/api/api-keys", json!({"name": "bot", "scopes": ["admin:read"]})).await;
+    assert_eq!(refused.wrong_fields(), ["/scopes"]);
+    let mo = world.staff("mo_1", "moderator").await;
+    let issued = make(&mo, &["admin:read"]).await;
+    let patrol = world.nobody().with_key(text(&issued, "key"));
+    patrol.get("/api/admin/users").await.expect(200);
+    let suspension = format!("/api/admin/users/{}/suspension", ada.id);
+    patrol.put(&suspension, json!({"reason": "spam"})).await.refused(403, "scope.missing");
+    assert!(world.command(&["admin", "set-role", "mo_1", "user"], &[]).well);
+    world.until(&mo, |me| me["role"] == "user").await;
+    patrol.get("/api/admin/users").await.refused(403, "permission.denied");
+}
+
+async fn keys_of_others(world: World) {
+    let (ada, eve) = (world.user("ada").await, world.user("eve").await);
+    let own = format!("/api/api-keys/{}", text(&make(&ada, &["chats:read"]).await, "id"));
+    eve.get(&own).await.refused(404, "api_key.unknown");
+    eve.delete(&own).await.refused(404, "api_key.unknown");
+    assert!(eve.get("/api/api-keys").await.expect(200)["items"].as_array().unwrap().is_empty());
+    for wrong in ["", "clw_", "nonsense", "🐈"] {
+        let request = world.nobody().request("GET", "/api/chats").header("x-api-key", wrong.as_bytes());
+        clowder_tests::Answer::to(request).await.refused(401, "api_key.invalid");
+    }
+    // An access token says more precisely who asks.
+    let both = ada.request("GET", "/api/auth/sessions").header("x-api-key", "nonsense");
+    clowder_tests::Answer::to(both).await.expect(200);
+    world.nobody().with_key("nonsense").get("/api/problems").await.expect(200);
+}
+
+async fn revoked(world: World) {
+    let ada = world.user("ada").await;
+    let issued = make(&ada, &["chats:read", "realtime:connect"]).await;
+    let bot = world.nobody().with_key(text(&issued, "key"));
+    bot.get("/api/chats").await.expect(200);
+    let mut socket = Socket::open(&world.server.address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
+    socket.hello().await;
+    ada.delete(&format!("/api/api-keys/{}", text(&issued, "id"))).await.expect(204);
+    bot.get("/api/chats").await.refused(401, "api_key.invalid");
+    assert_eq!(socket.closed().await, 4003);
+    ada.get("/api/chats").await.expect(200);
+    assert!(ada.get("/api/api-keys").await.expect(200)["items"].as_array().unwrap().is_empty());
+}
+
+async fn sockets(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let address = &world.server.address;
+    let silent = make(&ada, &["chats:read", "messages:write"]).await;
+    let (status, problem) = Socket::open(address, Auth::Key(text(&silent, "key")), None).await.err().unwrap();
+    assert_eq!((status, text(&problem, "code")), (403, "scope.missing"));
+    let (status, problem) = Socket::open(address, Auth::Key("clw_nonsense"), None).await.err().unwrap();
+    assert_eq!((status, text(&problem, "code")), (401, "api_key.invalid"));
+
+    let issued = make(&ada, &["realtime:connect"]).await;
+    let mut listener = Socket::open(address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
+    let hello = listener.hello().await;
+    assert_eq!((&hello["user_id"], &hello["session_id"]), (&json!(ada.id), &Value::Null));
+    listener.command("ping", json!({})).await.unwrap();
+    for command in ["message.send", "typing.start"] {
+        let refused = listener.command(command, json!({"chat_id": chat, "content": "beep"})).await.unwrap_err();
+        assert_eq!(text(&refused, "code"), "scope.missing", "{command}");
+    }
+    let refused = listener.command("token.renew", json!({"access": ada.token()})).await.unwrap_err();
+    assert_eq!(text(&refused, "code"), "token.invalid", "a key is no session");
+    bob.says(&chat, "hello bots").await;
+    assert_eq!(listener.until("message.sent").await["data"]["content"], "hello bots");
+
+    let issued = make(&ada, &["realtime:connect", "messages:write"]).await;
+    let mut speaker = Socket::open(address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
+    speaker.hello().await;
+    speaker.command("message.send", json!({"chat_id": chat, "content": "beep"})).await.unwrap();
+}
+
+async fn suspended(world: World) {
+    let (mo, ada) = (world.staff("mo_1", "moderator").await, world.user("ada").await);
+    let issued = make(&ada, &["profile:read", "realtime:connect"]).await;
+    let bot = world.nobody().with_key(text(&issued, "key"));
+    let mut socket = Socket::open(&world.server.address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
+    socket.hello().await;
+    mo.put(&format!("/api/admin/users/{}/suspension", ada.id), json!({"reason": "spam"})).await.expect(200);
+    bot.get("/api/auth/me").await.refused(403, "account.suspended");
+    assert_eq!(socket.closed().await, 4003);
+    let refused = Socket::open(&world.server.address, Auth::Key(text(&issued, "key")), None).await.err().unwrap();
+    assert_eq!(refused.0, 403);
+}
+
+async fn wrong_inputs(world: World) {
+    let ada = world.user("ada").await;
+    for (new, wrong) in [
+        (json!({}), vec!["/name", "/scopes"]),
+        (json!({"name": "", "scopes": []}), vec!["/name", "/scopes"]),
+        (json!({"name": "x".repeat(81), "scopes": ["chats:read"]}), vec!["/name"]),
+        (json!({"name": "bot", "scopes": ["chats:read", "everything"]}), vec!["/scopes/1"]),
+        (json!({"name": "bot", "scopes": "chats:read"}), vec!["/scopes"]),
+        (json!({"name": "bot", "scopes": ["chats:read"], "expires_at": "soon"}), vec!["/expires_at"]),
+        (json!({"name": "bot", "scopes": ["chats:read"], "expires_at": "2001-01-01T00:00:00Z"}), vec!["/expires_at"]),
+    ] {
+        assert_eq!(ada.post("/api/api-keys", new.clone()).await.wrong_fields(), wrong, "{new}");
+    }
+    for n in 0..50 {
+        ada.post("/api/api-keys", json!({"name": format!("bot {n}"), "scopes": ["chats:read"]})).await.expect(201);
+    }
+    let one_more = json!({"name": "bot", "scopes": ["chats:read"]});
+    ada.post("/api/api-keys", one_more).await.refused(409, "api_key.limit");
+}
+
+/// A program that asks too often stops itself and not its owner.
+#[tokio::test]
+async fn a_key_is_counted_by_itself() {
+    let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.05")]).await;
+    let ada = world.user("ada").await;
+    let bot = world.nobody().with_key(text(&make(&ada, &["chats:read"]).await, "key"));
+    let first = bot.get("/api/chats").await;
+    assert_eq!(first.header("x-ratelimit-limit"), "60");
+    assert!(first.header("ratelimit-policy").contains("api_key"));
+    let mut left = 200;
+    while bot.get("/api/chats").await.status == 200 {
+        left -= 1;
+        assert!(left > 0, "never told to wait");
+    }
+    bot.get("/api/chats").await.refused(429, "rate.limited");
+    ada.get("/api/chats").await.expect(200);
+}
+
+/// Whoever guesses keys is counted before the database is asked.
+#[tokio::test]
+async fn guessing_keys_is_slowed_down() {
+    let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.01")]).await;
+    let key = "clw_0000000000000000000000_0000000000000000000000000000000000000000000";
+    for _ in 0..200 {
+        if world.nobody().with_key(key).get("/api/chats").await.status == 429 {
+            return;
+        }
+    }
+    panic!("200 guesses and never told to wait");
+}
+
+#[tokio::test]
+async fn another_node_goes_by_a_revocation_within_a_second() {
+    let world = World::new(Database::postgres()).await;
+    let other = Server::start(&world.database, &[]).await;
+    let ada = world.user("ada").await;
+    let issued = make(&ada, &["chats:read", "realtime:connect"]).await;
+    let there = Client::new(&other.address).with_key(text(&issued, "key"));
+    there.get("/api/chats").await.expect(200);
+    let mut socket = Socket::open(&other.address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
+    socket.hello().await;
+    ada.delete(&format!("/api/api-keys/{}", text(&issued, "id"))).await.expect(204);
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+    let refused = async {
+        while there.get("/api/chats").await.status != 401 {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(1), refused).await.expect("not within a second");
+    assert!(matches!(socket.next().await, Heard::Closed(4003)));
+}
