@@ -58,7 +58,7 @@ impl Walk {
                 (true, Some("api-keys")) => &self.key,
                 (true, Some("account")) => "account.js",
                 // A copy that nobody asked for, and an account that nobody has: doors are all there is to see.
-                (true, Some("exports" | "users")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
+                (true, Some("exports")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
                 // Nobody waits here and nobody is invited: strangers get no further than the door.
                 (true, Some("sign-ups" | "invites")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
                 (true, Some("swagger")) => "swagger-ui.css",

@@ -21,7 +21,7 @@ fn refuses(code: &str) -> bool {
 }
 
 /// Of these things there are none in the walk: who is told so has passed the door.
-const REACHED: &[&str] = &["sign_up.unknown", "invite.unknown", "route.unknown"];
+const REACHED: &[&str] = &["sign_up.unknown", "invite.unknown", "export.unknown", "route.unknown"];
 
 /// What one row of the walk is about, made anew for each, so that no call spoils the next.
 struct Things {
@@ -123,7 +123,7 @@ impl Matrix {
                 (true, Some("sessions")) => &things.session,
                 (true, Some("api-keys")) => &things.key,
                 (true, Some("users")) => &things.user,
-                (true, Some("sign-ups" | "invites")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
+                (true, Some("sign-ups" | "invites" | "exports")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
                 (true, Some("swagger" | "account")) => "nothing.css",
                 (true, parent) => panic!("which {parent:?}? Teach the matrix what {template} needs"),
             };

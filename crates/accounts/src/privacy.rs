@@ -135,7 +135,7 @@ mod tests {
             (ErasureFacts { pending: Some(at(50)), ..facts }, hour, Ok(at(99))),
             (ErasureFacts { pending: Some(at(100)), ..facts }, hour, Ok(at(100))),
             (ErasureFacts { pending: Some(at(50)), ..facts }, none, Ok(now)),
-            (ErasureFacts { admin: true, ..facts }, none, Err("admin.last")),
+            (ErasureFacts { admin: true, ..facts }, none, Err("role.last_admin")),
             (ErasureFacts { admin: true, other_admins: true, ..facts }, none, Ok(now)),
             (ErasureFacts { deleted: true, admin: true, ..facts }, none, Err("user.unknown")),
         ] {

@@ -1,11 +1,13 @@
 //! What a row looks like, once for both databases, and how it becomes a thing of the domain.
 
+mod preferences;
+
 use std::sync::Arc;
 
 use clowder_accounts::{
     ApiKey, AuditRecord, Own, Scopes, Session, Suspension,
     audit::ActorType,
-    model::{About, Audience, Invite, InviteId, Notifications, Privacy, Settings, SignUp, SignUpId, Theme},
+    model::{Invite, InviteId, SignUp, SignUpId},
 };
 use clowder_core::{
     Actor, ApiKeyId, Card, ChatId, Ctx, Error, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId, Timestamp,
@@ -19,9 +21,11 @@ use serde_json::value::RawValue;
 use crate::{
     api_keys::{self as format, Known},
     keys::Keys,
-    schema::{api_keys, audit, invites, jobs, journal, messages, preferences, sessions, sign_ups, two_factor, users},
+    schema::{api_keys, audit, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
     seal::Sealed,
 };
+
+pub use preferences::PreferencesRow;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]
@@ -440,62 +444,5 @@ impl From<InviteRow> for Invite {
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
         }
-    }
-}
-
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = preferences)]
-#[diesel(treat_none_as_default_value = false)]
-pub struct PreferencesRow {
-    pub user_id: UserId,
-    pub language: String,
-    pub time_zone: String,
-    pub theme: String,
-    pub last_seen: String,
-    pub messages_from: String,
-    pub read_receipts: bool,
-    pub notify_about: String,
-    pub notify_by_push: bool,
-    pub notify_by_mail: bool,
-    pub updated_at: Timestamp,
-    pub version: i64,
-}
-
-impl PreferencesRow {
-    pub fn new(user: UserId, settings: &Settings, now: Timestamp) -> Self {
-        let Settings { language, time_zone, theme, privacy, notifications, version } = settings;
-        Self {
-            user_id: user,
-            language: language.clone(),
-            time_zone: time_zone.clone(),
-            theme: theme.as_str().to_owned(),
-            last_seen: privacy.last_seen.as_str().to_owned(),
-            messages_from: privacy.messages_from.as_str().to_owned(),
-            read_receipts: privacy.read_receipts,
-            notify_about: notifications.about.as_str().to_owned(),
-            notify_by_push: notifications.push,
-            notify_by_mail: notifications.mail,
-            updated_at: now,
-            version: *version,
-        }
-    }
-
-    pub fn settings(self) -> Result<Settings> {
-        Ok(Settings {
-            language: self.language,
-            time_zone: self.time_zone,
-            theme: Theme::parse_word(&self.theme)?,
-            privacy: Privacy {
-                last_seen: Audience::parse_word(&self.last_seen)?,
-                messages_from: Audience::parse_word(&self.messages_from)?,
-                read_receipts: self.read_receipts,
-            },
-            notifications: Notifications {
-                about: About::parse_word(&self.notify_about)?,
-                push: self.notify_by_push,
-                mail: self.notify_by_mail,
-            },
-            version: self.version,
-        })
     }
 }

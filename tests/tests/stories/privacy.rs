@@ -198,8 +198,8 @@ async fn links_expire_and_administrators_erase() {
     until("the end", async || Some(root.delete(&path).await).filter(|answer| answer.status == 404))
         .await
         .refused(404, "user.unknown");
-    root.delete(&format!("/api/admin/users/{}", root.id)).await.refused(409, "admin.last");
-    assert_eq!(erase(&root, json!({"password": PASSWORD})).await.refused(409, "admin.last")["status"], 409);
+    root.delete(&format!("/api/admin/users/{}", root.id)).await.refused(409, "role.last_admin");
+    assert_eq!(erase(&root, json!({"password": PASSWORD})).await.refused(409, "role.last_admin")["status"], 409);
     root.delete("/api/admin/users/nonsense").await.refused(404, "id.invalid");
     drop(socket);
     let mut socket = bob.socket().await;

@@ -11,7 +11,7 @@ use clowder_accounts::{
     model::{Erasure, Export, ExportId, ExportStatus, Forgot, ProfilePatch, Receipt},
     privacy::tombstone,
 };
-use clowder_core::{Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, job::Work};
+use clowder_core::{Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, Via, job::Work};
 use clowder_infra::{Store, receipts};
 use clowder_messaging::{MessagePatch, NewChat, Window};
 use serde_json::{Value, json};
@@ -146,7 +146,7 @@ on_both! {
 
         let files = fetch(&world, &ready).await;
         let names: Vec<_> = files.keys().map(String::as_str).collect();
-        assert_eq!(names, ["README.txt", "account.json", "chats.json", "edits.ndjson", "invites.json", "letters.json",
+        assert_eq!(names, ["README.txt", "account.json", "api_keys.json", "chats.json", "edits.ndjson", "invites.json", "letters.json",
             "messages.ndjson", "security.json", "sessions.json", "settings.json", "two_factor.json"]);
         assert!(names[1..].iter().all(|name| files["README.txt"].contains(name)));
         let parsed = |name: &str| serde_json::from_str::<Value>(&files[name]).unwrap();
@@ -332,7 +332,7 @@ on_both! {
         world.changes().await;
         let due = privacy.erase(&world.ctx(&ada), erasure(json!({}))).await.unwrap();
         assert_eq!(world.names().await, ["session.ended", "user.updated"]);
-        let Actor::User { session, .. } = ada.actor else { panic!("a user") };
+        let Actor::User { via: Via::Session(session), .. } = ada.actor else { panic!("a user") };
         assert!(world.store.accounts.is_ended(session));
         assert!(letters(&world).await[0].text.contains("will be erased on "));
 
@@ -429,11 +429,11 @@ on_both! {
         let privacy = &world.store.privacy;
         world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('root', 'chief')").unwrap();
         let admin = |person: &Person| {
-            let Actor::User { id, session, .. } = person.actor else { panic!("a user") };
-            Ctx::new(Actor::User { id, session, role: Role::Admin }, world.now(), "test")
+            let Actor::User { id, via, .. } = person.actor else { panic!("a user") };
+            Ctx::new(Actor::User { id, via, role: Role::Admin }, world.now(), "test")
         };
         privacy.erase_user(&admin(&root), ada.id).await.unwrap();
-        let Actor::User { session, .. } = ada.actor else { panic!("a user") };
+        let Actor::User { via: Via::Session(session), .. } = ada.actor else { panic!("a user") };
         assert!(world.store.accounts.is_ended(session), "at once");
         work(&world, &world.store).await;
         assert_eq!(code(privacy.erase_user(&admin(&root), ada.id).await), "user.unknown");
@@ -445,8 +445,8 @@ on_both! {
             tokio::join!(privacy.erase_user(&root_ctx, chief.id), privacy.erase_user(&chief_ctx, root.id));
         assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
         let (left, refused) = if one.is_ok() { (&root, other) } else { (&chief, one) };
-        assert_eq!(code(refused), "admin.last");
-        assert_eq!(code(privacy.erase(&world.ctx(left), erasure(json!({}))).await), "admin.last");
+        assert_eq!(code(refused), "role.last_admin");
+        assert_eq!(code(privacy.erase(&world.ctx(left), erasure(json!({}))).await), "role.last_admin");
     }
 
     async fn a_pending_erasure_gives_way_to_one_at_once(world: World) {

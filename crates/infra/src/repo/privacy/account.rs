@@ -43,6 +43,8 @@ pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> R
         users::visibility.eq(Visibility::Private.as_str()),
         users::role.eq(Role::User.as_str()),
         users::two_factor_at.eq(None::<clowder_core::Timestamp>),
+        users::suspended_until.eq(None::<clowder_core::Timestamp>),
+        users::suspension_reason.eq(None::<String>),
         users::erase_at.eq(None::<clowder_core::Timestamp>),
         users::deleted_at.eq(ctx.now),
         users::version.eq(users::version + 1),

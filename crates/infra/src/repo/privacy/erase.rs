@@ -1,12 +1,17 @@
 //! How each part goes, in bounded pieces. A piece that is done again does nothing.
 
-use clowder_core::{Ctx, Error, Id, JobId, Mail, Result, SessionId, Timestamp, job::Work};
+use clowder_accounts::{Change, change::ApiKeyRevoked};
+use clowder_core::{ApiKeyId, Ctx, Error, Id, JobId, Mail, Result, SessionId, Timestamp, job::Work};
 use diesel::prelude::*;
 
-use super::{super::db::Tx, Erasing, parts::Piece};
+use super::{
+    super::{db::Tx, journal},
+    Erasing,
+    parts::Piece,
+};
 use crate::schema::{
-    answers, audit as log, export_chunks, exports as copies, invites as invited, jobs, mailed_tokens, preferences,
-    recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
+    answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited, jobs,
+    mailed_tokens, preferences, recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
 };
 
 /// How many rows go in one piece.
@@ -90,6 +95,19 @@ pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) 
     rows += diesel::delete(jobs::table.filter(jobs::id.eq_any(theirs))).execute(tx.conn)?;
     let next = mailing.last().filter(|_| mailing.len() as i64 == ROWS).map(|(id, _)| id.to_string());
     Ok(Piece { rows: rows as u64, next })
+}
+
+/// Whoever knows one of these keys by heart hears that it opens nothing any more.
+pub fn api_keys(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let gone: Vec<ApiKeyId> = diesel::delete(programs::table.filter(programs::user_id.eq(erasing.user)))
+        .returning(programs::id)
+        .get_results(tx.conn)?;
+    let revoked = |key: &ApiKeyId| {
+        Change::ApiKeyRevoked(ApiKeyRevoked { user: erasing.user, api_key_id: *key, revoked_at: ctx.now })
+    };
+    let changes: Vec<_> = gone.iter().map(revoked).collect();
+    journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())?;
+    all_gone(gone.len(), false)
 }
 
 pub fn invites(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {

@@ -159,6 +159,17 @@ pub static PARTS: &[Part] = &[
         }],
         erase: erase::invites,
     },
+    Part {
+        name: "api_keys",
+        references: &[erased("api_keys", "user_id")],
+        files: &[File {
+            name: "api_keys.json",
+            about: "the keys of your programs; never what opens with them",
+            shape: Shape::List,
+            read: sheets::api_keys,
+        }],
+        erase: erase::api_keys,
+    },
     Part { name: "exports", references: &[erased("exports", "user_id")], files: &[], erase: erase::exports },
     Part { name: "answers", references: &[erased("answers", "caller_id")], files: &[], erase: erase::answers },
     Part {

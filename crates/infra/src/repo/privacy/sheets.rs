@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use clowder_accounts::model::{Invite, InviteId};
-use clowder_core::{Card, ChatId, Error, Id, MessageId, PageRequest, Result, SessionId, Timestamp, UserId};
+use clowder_core::{ApiKeyId, Card, ChatId, Error, Id, MessageId, PageRequest, Result, SessionId, Timestamp, UserId};
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
@@ -15,10 +15,10 @@ use super::{
     parts::Leaf,
 };
 use crate::{
-    rows::{CardRow, InviteRow, SessionRow},
+    rows::{ApiKeyRow, CardRow, InviteRow, SessionRow},
     schema::{
-        chats as all_chats, invites as invited, mailed_tokens, message_edits, messages as said, participants,
-        recovery_codes, sessions as devices, two_factor as factors, users,
+        api_keys as keys, chats as all_chats, invites as invited, mailed_tokens, message_edits, messages as said,
+        participants, recovery_codes, sessions as devices, two_factor as factors, users,
     },
 };
 
@@ -104,6 +104,19 @@ pub fn letters(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf
         .load(conn)?;
     let item = |(purpose, email, created_at, expires_at, used_at): Row| json!({"purpose": purpose, "email": email, "created_at": created_at, "expires_at": expires_at, "used_at": used_at});
     Ok(Leaf { items: rows.into_iter().map(item).collect(), ..Leaf::default() })
+}
+
+pub fn api_keys(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+    let after: ApiKeyId = after(mark)?;
+    let rows: Vec<ApiKeyRow> = keys::table
+        .filter(keys::user_id.eq(asking.user).and(keys::id.gt(after)))
+        .order(keys::id)
+        .limit(ROWS)
+        .select(ApiKeyRow::as_select())
+        .load(conn)?;
+    let last = rows.last().map(|row| row.id);
+    let items = rows.into_iter().map(|row| serde_json::to_value(row.api_key()));
+    Ok(page(items.collect::<serde_json::Result<_>>()?, last))
 }
 
 pub fn invites(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
