@@ -1,7 +1,7 @@
 //! The OpenAPI and AsyncAPI documents are sound, and real answers and frames are as they say.
 
 use clowder_tests::{
-    Answer, Client, Database, World,
+    Answer, Auth, Client, Database, Socket, User, World,
     documents::{AsyncApi, OpenApi, dangling},
     world::PASSWORD,
 };
@@ -101,6 +101,51 @@ impl Tour {
         self.complaints.extend(self.api.complaints(method, path, &answer));
         answer
     }
+
+    /// What people with a role do, to somebody who can do nothing in between.
+    async fn staff(&mut self, world: &World, eve: &User) {
+        let root = world.staff("root", "admin").await;
+        let account = format!("/api/admin/users/{}", eve.id);
+        let suspension = format!("{account}/suspension");
+        self.call(&root, "GET", "/api/admin/users?limit=2", None).await.expect(200);
+        self.call(&root, "GET", "/api/admin/users?role=king", None).await.expect(422);
+        self.call(&root, "GET", &account, None).await.expect(200);
+        self.call(eve, "GET", &account, None).await.expect(403);
+        let until = json!({"reason": "spam", "until": "2199-01-01T00:00:00Z"});
+        self.call(&root, "PUT", &suspension, Some(until)).await.expect(200);
+        self.call(eve, "GET", "/api/chats", None).await.expect(403);
+        self.call(eve, "GET", "/api/ws", None).await.expect(403);
+        self.call(eve, "GET", "/api/auth/me", None).await.expect(200);
+        self.call(&root, "PUT", &suspension, Some(json!({"reason": "spam"}))).await.expect(200);
+        self.call(&root, "GET", "/api/admin/users?status=suspended", None).await.expect(200);
+        self.call(eve, "GET", "/api/auth/me", None).await.expect(200);
+        self.call(&root, "DELETE", &suspension, None).await.expect(204);
+        self.call(&root, "PUT", &format!("{account}/role"), Some(json!({"role": "moderator"}))).await.expect(200);
+        let own = format!("/api/admin/users/{}/role", root.id);
+        self.call(&root, "PUT", &own, Some(json!({"role": "user"}))).await.expect(409);
+        self.call(eve, "PUT", &format!("/api/admin/users/{}/suspension", root.id), Some(json!({"reason": "x"})))
+            .await
+            .expect(403);
+        self.call(&root, "POST", &format!("{account}/sessions/end"), None).await.expect(204);
+        self.call(eve, "GET", "/api/admin/users", None).await.expect(401);
+    }
+
+    async fn api_keys(&mut self, world: &World, ada: &User) {
+        let new = json!({"name": "bot", "scopes": ["chats:read"], "expires_at": "2199-01-01T00:00:00Z"});
+        let issued = self.call(ada, "POST", "/api/api-keys", Some(new)).await.expect(201);
+        let bot = world.nobody().with_key(issued["key"].as_str().unwrap());
+        let own = format!("/api/api-keys/{}", issued["id"].as_str().unwrap());
+        self.call(ada, "POST", "/api/api-keys", Some(json!({"scopes": ["all"]}))).await.expect(422);
+        self.call(ada, "GET", "/api/api-keys", None).await.expect(200);
+        self.call(ada, "GET", &own, None).await.expect(200);
+        self.call(&bot, "GET", "/api/chats", None).await.expect(200);
+        self.call(&bot, "GET", &own, None).await.expect(403);
+        self.call(&bot, "GET", "/api/ws", None).await.expect(403);
+        self.call(&bot, "GET", "/api/api-keys/scopes", None).await.expect(200);
+        self.call(ada, "DELETE", &own, None).await.expect(204);
+        self.call(ada, "DELETE", &own, None).await.expect(404);
+        self.call(&bot, "GET", "/api/chats", None).await.expect(401);
+    }
 }
 
 #[tokio::test]
@@ -171,6 +216,9 @@ async fn answers_are_as_documented() {
     tour.call(&eve, "DELETE", "/api/users/me", Some(json!({"password": "wrong one"}))).await.expect(403);
     tour.call(&eve, "DELETE", "/api/users/me", Some(json!({}))).await.expect(422);
     tour.call(&eve, "DELETE", "/api/users/me", Some(json!({"password": PASSWORD}))).await.expect(202);
+    let chief = world.user("chief").await;
+    tour.staff(&world, &chief).await;
+    tour.api_keys(&world, &ada).await;
     tour.call(&ada, "POST", "/api/auth/logout", None).await.expect(204);
     assert!(tour.complaints.is_empty(), "{}", tour.complaints.join("\n"));
 }
@@ -214,6 +262,28 @@ async fn frames_are_as_documented() {
         if frames.last().unwrap()["type"] == "resumed" {
             break;
         }
+    }
+    // Keys come and go. What a suspended account hears last may be cut off by the close.
+    let eve = world.user("eve").await;
+    let root = world.staff("root", "admin").await;
+    let mut last = eve.socket().await;
+    let key = eve.post("/api/api-keys", json!({"name": "bot", "scopes": ["realtime:connect"]})).await.expect(201);
+    let mut program =
+        Socket::open(&world.server.address, Auth::Key(key["key"].as_str().unwrap()), None).await.ok().unwrap();
+    frames.push(program.frame().await);
+    eve.delete(&format!("/api/api-keys/{}", key["id"].as_str().unwrap())).await.expect(204);
+    for kind in ["api_key.created", "api_key.revoked"] {
+        frames.push(last.until(kind).await);
+    }
+    let suspension = format!("/api/admin/users/{}/suspension", eve.id);
+    let cursor = last.cursor.clone();
+    root.put(&suspension, json!({"reason": "spam"})).await.expect(200);
+    assert_eq!(last.closed().await, 4003);
+    // It is durable all the same: whoever comes back hears of it.
+    root.delete(&suspension).await.expect(204);
+    let mut back = eve.knock(cursor.as_deref()).await;
+    for kind in ["user.updated", "user.suspended", "user.updated", "resumed"] {
+        frames.push(back.until(kind).await);
     }
     let complaints: Vec<_> = frames.iter().flat_map(|frame| api.complaints(frame)).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clowder_accounts::{
-    NewSuspension, Suspension,
+    AuditFilter, NewApiKey, NewSuspension, ProfilePatch, Suspension,
+    audit::ActorType,
     model::{AccountFilter, Status},
 };
 use clowder_core::{Actor, Ctx, Input, PageRequest, Role, Timestamp, UserId};
@@ -204,5 +205,51 @@ on_both! {
         assert_eq!(other.staff.standing(made.id, world.now()).role, Role::Admin);
         let again = world.store.staff.create_account(&world.system(), account("ROOT"), Role::Admin).await;
         assert_eq!(code(again), "username.taken");
+    }
+
+    async fn what_staff_and_keys_do_is_written_down(world: World) {
+        let (root, ada) = (world.with_role("root", Role::Admin).await, world.person("ada").await);
+        let (staff, keys) = (&world.store.staff, &world.store.api_keys);
+        let before = world.store.audit.head().await.unwrap().position;
+        staff.set_role(&world.ctx(&root), ada.id, Role::Moderator).await.unwrap();
+        staff.suspend(&world.ctx(&root), ada.id, spam(None)).await.unwrap();
+        staff.lift(&world.ctx(&root), ada.id).await.unwrap();
+        let new = NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
+        let issued = keys.create_key(&world.ctx(&ada), new).await.unwrap();
+        // What a program does is told as what a program did.
+        let bot = keys.check_key(&issued.key, world.now()).await.unwrap().actor;
+        let patch = ProfilePatch::from_json(json!({"bio": "beep"})).unwrap();
+        world.store.accounts.edit_me(&Ctx::new(bot, world.now(), "test"), None, patch).await.unwrap();
+        keys.revoke_key(&world.ctx(&ada), issued.id).await.unwrap();
+        let page = PageRequest { limit: 200, cursor: None };
+        let records = world.store.audit.records(&world.system(), AuditFilter::default(), page).await.unwrap().items;
+        let mut records: Vec<_> = records.into_iter().filter(|record| record.position > before).collect();
+        records.reverse();
+        let told: Vec<_> = records.iter().map(|record| (record.action.as_str(), record.actor.kind)).collect();
+        assert_eq!(told, [
+            ("role.changed", ActorType::User),
+            ("user.suspended", ActorType::User),
+            ("suspension.lifted", ActorType::User),
+            ("api_key.created", ActorType::User),
+            ("profile.changed", ActorType::ApiKey),
+            ("api_key.revoked", ActorType::User),
+        ]);
+        assert!(records.iter().all(|record| record.subject_id == Some(ada.id)));
+        assert_eq!(records[0].before, Some(json!({"role": "user"})));
+        assert_eq!(records[0].after, Some(json!({"role": "moderator"})));
+        assert_eq!(records[1].after.as_ref().unwrap()["suspension"]["reason"], "spam");
+        assert_eq!(records[3].target.as_ref().map(|target| target.kind.as_str()), Some("api_key"));
+        let secret = &issued.key[issued.prefix.len()..];
+        assert!(records.iter().all(|record| !format!("{record:?}").contains(secret)));
+    }
+
+    async fn a_session_that_is_long_open_makes_neither_roles_nor_keys(world: World) {
+        let (root, ada) = (world.with_role("root", Role::Admin).await, world.person("ada").await);
+        world.wait(Duration::from_secs(600));
+        let stale = "authentication.stale";
+        assert_eq!(code(world.store.staff.set_role(&world.ctx(&root), ada.id, Role::Admin).await), stale);
+        let new = NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
+        assert_eq!(code(world.store.api_keys.create_key(&world.ctx(&ada), new).await), stale);
+        world.store.staff.suspend(&world.ctx(&root), ada.id, spam(None)).await.unwrap();
     }
 }
