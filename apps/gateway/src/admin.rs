@@ -42,6 +42,8 @@ pub enum AdminCommand {
     },
     /// Lift a suspension.
     Lift { username: String },
+    /// Print a link by which somebody who cannot be reached by mail chooses a new password. It works once, for 30 minutes.
+    ResetLink { username: String },
 }
 
 /// What is wrong with the input is told field by field, with the exit code of wrong usage.
@@ -90,6 +92,12 @@ async fn carry_out(config: &Config, command: AdminCommand) -> Result<()> {
         AdminCommand::Lift { username } => {
             let (staff, ctx, account) = find(config, username).await?;
             say("lifted", &staff.lift(&ctx, account.id).await?);
+        }
+        AdminCommand::ResetLink { username } => {
+            let (staff, ctx, account) = find(config, username).await?;
+            let link = staff.reset_link(&ctx, account.id).await?;
+            println!("{}", link.url);
+            eprintln!("For {} alone: it works once, until {}.", account.username, link.expires_at);
         }
     }
     Ok(())

@@ -88,6 +88,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         refresh_for: Duration::from_secs(auth.refresh_token_seconds),
         session_for: Duration::from_secs(auth.session_seconds),
         sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
+        verified_to_reach_others: config.accounts.require_verified_email,
         erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days.0) * 24 * 3600),
         letterhead: Letterhead {
             account_url: config.account_url(),

@@ -93,6 +93,7 @@ pub struct Auth {
 pub struct Accounts {
     pub sign_up: Mode,
     pub reveal_taken: bool,
+    pub require_verified_email: bool,
     pub erasure_days: Grace,
 }
 
@@ -173,7 +174,12 @@ impl Default for Config {
                 session_seconds: 180 * 24 * 3600,
                 bcrypt_cost: 12,
             },
-            accounts: Accounts { sign_up: Mode::Open, reveal_taken: true, erasure_days: Grace(30) },
+            accounts: Accounts {
+                sign_up: Mode::Open,
+                reveal_taken: true,
+                require_verified_email: false,
+                erasure_days: Grace(30),
+            },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
             jobs: Jobs { hands: 4, lease_seconds: 60 },
             security: Security { keys: None },

@@ -161,6 +161,9 @@ impl Front {
         let mut ctx = Ctx::new(actor, visit.now, visit.id.clone());
         ctx.origin = Origin { address, agent: agent(request.headers()) };
         ctx.once = once.clone();
+        if endpoint.reaches_others {
+            self.accounts.may_reach_others(&ctx).await?;
+        }
         request.extensions_mut().insert(Call { ctx, identity, params, body });
 
         let mut answer = run::run(endpoint, request, payload).await?;

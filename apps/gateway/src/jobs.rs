@@ -28,6 +28,11 @@ pub enum JobsCommand {
         #[arg(long, conflicts_with = "job")]
         dead: bool,
     },
+    /// Forget a dead job for good.
+    Drop {
+        /// The id of the job.
+        job: String,
+    },
     /// Do jobs, and nothing else, until SIGTERM or SIGINT.
     Run,
 }
@@ -42,9 +47,13 @@ pub async fn run(config: &Config, command: JobsCommand) -> Result<()> {
             Ok(())
         }
         JobsCommand::Retry { job, .. } => {
-            let job: JobId = job.unwrap_or_default().parse().map_err(|_| Error::internal("that is no id of a job"))?;
-            store.jobs.retry(&ctx, job).await?;
+            store.jobs.retry(&ctx, id(&job.unwrap_or_default())?).await?;
             println!("it will run again");
+            Ok(())
+        }
+        JobsCommand::Drop { job } => {
+            store.jobs.drop_dead(&ctx, id(&job)?).await?;
+            println!("it is forgotten");
             Ok(())
         }
         JobsCommand::Run => {
@@ -62,6 +71,10 @@ pub async fn run(config: &Config, command: JobsCommand) -> Result<()> {
             crew.await.map_err(|error| Error::internal(error.to_string()))
         }
     }
+}
+
+fn id(text: &str) -> Result<JobId> {
+    text.parse().map_err(|_| Error::internal("that is no id of a job"))
 }
 
 async fn list(jobs: &dyn Jobs, ctx: &Ctx, state: Option<String>, limit: u32) -> Result<()> {

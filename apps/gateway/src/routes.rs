@@ -13,11 +13,14 @@ pub use shape::{Components, Shape};
 
 use clowder_accounts::{
     Login, NewAccount, Own, ProfilePatch, Scope, Session, SessionPatch, SignedIn,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword, Settings, SettingsPatch, Waiting},
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword, Settings, SettingsPatch, Waiting},
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
-use clowder_core::once;
+use clowder_core::{
+    ctx::{SCOPE_MISSING, TOKEN_MISSING},
+    once,
+};
 use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
 
 use crate::{
@@ -194,16 +197,18 @@ fn credentials() -> Vec<Endpoint> {
             .gives_nothing(204, "It is confirmed")
             .refuses(&[LINK_GONE, EMAIL_TAKEN, USERNAME_TAKEN]),
         post("/api/auth/verify-email/resend", credentials::resend)
-            .says("Get another letter; one a minute, five an hour")
+            .says("Get another letter, for the account that asks or to an address; one a minute, five an hour")
+            .public()
             .guarded()
-            .gives_nothing(204, "It is on its way")
-            .refuses(&[EMAIL_VERIFIED]),
+            .takes_maybe::<Resend>()
+            .gives_nothing(204, "It is on its way; to an address, if somebody has yet to confirm it")
+            .refuses(&[TOKEN_MISSING, SCOPE_MISSING, EMAIL_VERIFIED]),
         post("/api/auth/email/change", credentials::change_email)
             .says("Ask for another address; it becomes yours when its letter is answered")
             .guarded()
             .takes::<ChangeEmail>()
             .gives_nothing(204, "A letter is on its way, and a notice to the present address")
-            .refuses(&[PASSWORD_WRONG, EMAIL_TAKEN, EMAIL_VERIFIED]),
+            .refuses(&[PASSWORD_WRONG, EMAIL_TAKEN, EMAIL_VERIFIED, AUTHENTICATION_STALE]),
         post("/api/auth/password/forgot", credentials::forgot)
             .says("Get a letter that lets you choose a new password")
             .public()
@@ -280,6 +285,7 @@ fn messaging() -> Vec<Endpoint> {
         post("/api/chats", messaging::create_chat)
             .says("Make a chat")
             .scope(Scope::ChatsWrite)
+            .reaches_others()
             .creates()
             .takes::<NewChat>()
             .gives::<Chat>(201, "A new chat")
@@ -302,6 +308,7 @@ fn messaging() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/messages", messaging::send)
             .says("Send a message")
             .scope(Scope::MessagesWrite)
+            .reaches_others()
             .creates()
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
@@ -323,6 +330,7 @@ fn messaging() -> Vec<Endpoint> {
             .or_put()
             .says("Edit an own message")
             .scope(Scope::MessagesWrite)
+            .reaches_others()
             .edits()
             .takes::<MessagePatch>()
             .gives::<Message>(200, "As it is now")

@@ -10,7 +10,7 @@ mod staff;
 mod values;
 
 pub use api_keys::{ApiKey, IssuedKey, NewApiKey};
-pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, ResetPassword};
+pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, Resend, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{
@@ -18,7 +18,7 @@ pub use settings::{
     Theme, TimeZone,
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
-pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Status};
+pub use staff::{Account, AccountFilter, NewRole, NewSuspension, ResetLink, Status};
 pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};

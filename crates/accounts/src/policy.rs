@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Result, Timestamp, text::Flaw};
+use clowder_core::{Error, Refusal, Result, Timestamp, text::Flaw};
 
 use zxcvbn::feedback::Feedback;
 
-use crate::model::{Password, Username};
+use crate::{
+    model::{Password, Username},
+    refusals::EMAIL_UNVERIFIED,
+};
 
 /// How long a ticket for a socket is good.
 pub const TICKET_FOR: Duration = Duration::from_secs(30);
@@ -21,6 +24,11 @@ const COMMON: &str = include_str!("common_passwords.txt");
 
 /// How much of a password is looked at for its strength: what is longer is strong enough.
 const LOOKED_AT: usize = 64;
+
+/// Where a server demands it, only those reach others (write to them, let programs act) whose address is confirmed.
+pub fn may_reach_others(demanded: bool, email_verified: bool) -> Result<(), Refusal> {
+    if !demanded || email_verified { Ok(()) } else { Err(EMAIL_UNVERIFIED) }
+}
 
 /// A password is at least ten characters, none that everybody tries, and not the username. There are no rules about
 /// its composition (NIST SP 800-63B §3.1.1.2).

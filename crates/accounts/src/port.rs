@@ -66,6 +66,10 @@ pub trait Accounts: Send + Sync {
 
     async fn me(&self, ctx: &Ctx) -> Result<Own>;
 
+    /// Whether the caller may reach others, as [`crate::policy::may_reach_others`] says. Nearly always answered from
+    /// memory.
+    async fn may_reach_others(&self, ctx: &Ctx) -> Result<()>;
+
     /// Edits the own profile; `user.stale` unless `version` is absent or the present one.
     async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own>;
 

@@ -7,7 +7,8 @@ use clowder_core::{Card, Error, Result, Timestamp, UserId};
 
 use crate::{
     model::{ExportId, ExportStatus},
-    refusals::{ERASURE_NONE, LAST_ADMIN, USER_UNKNOWN},
+    refusals::ERASURE_NONE,
+    standing::{StandingFacts, may_erase},
 };
 
 /// How long a copy can be had.
@@ -54,23 +55,14 @@ pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]
 /// What it takes to say whether, and when, an account is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErasureFacts {
-    /// Nobody can be erased twice.
-    pub deleted: bool,
-    pub admin: bool,
-    /// Whether there are administrators beside this one who stay.
-    pub other_admins: bool,
+    pub standing: StandingFacts,
     /// When it is due already.
     pub pending: Option<Timestamp>,
 }
 
-/// When an account is erased: `after` is how long its owner has for second thoughts. A server keeps an administrator.
-pub fn decide_erasure(now: Timestamp, facts: ErasureFacts, after: Duration) -> Result<Timestamp> {
-    if facts.deleted {
-        return Err(USER_UNKNOWN.into());
-    }
-    if facts.admin && !facts.other_admins {
-        return Err(LAST_ADMIN.into());
-    }
+/// When an account is erased: `after` is how long its owner has for second thoughts.
+pub fn decide_erasure(now: Timestamp, facts: &ErasureFacts, after: Duration) -> Result<Timestamp> {
+    may_erase(&facts.standing)?;
     let due = now.plus(after);
     Ok(facts.pending.map_or(due, |pending| pending.min(due)))
 }
@@ -90,7 +82,10 @@ pub fn tombstone(id: UserId) -> Card {
 
 #[cfg(test)]
 mod tests {
+    use clowder_core::Role;
+
     use super::*;
+    use crate::{refusals::LAST_ADMIN, standing::By};
     use ExportStatus::{Expired, Failed, Ready, Running, Waiting};
 
     fn at(hours_ago: u64) -> Timestamp {
@@ -127,24 +122,21 @@ mod tests {
     #[test]
     fn decide_erasure_table() {
         let now = at(100);
-        let facts = ErasureFacts { deleted: false, admin: false, other_admins: false, pending: None };
+        let whom = UserId::from_uuid(uuid::Uuid::from_u128(1));
+        let standing = StandingFacts { by: By::System, whom, role: Role::User, other_admins: false };
         let (hour, none) = (Duration::from_secs(3600), Duration::ZERO);
-        for (facts, after, verdict) in [
-            (facts, hour, Ok(at(99))),
-            (facts, none, Ok(now)),
-            (ErasureFacts { pending: Some(at(50)), ..facts }, hour, Ok(at(99))),
-            (ErasureFacts { pending: Some(at(100)), ..facts }, hour, Ok(at(100))),
-            (ErasureFacts { pending: Some(at(50)), ..facts }, none, Ok(now)),
-            (ErasureFacts { admin: true, ..facts }, none, Err("role.last_admin")),
-            (ErasureFacts { admin: true, other_admins: true, ..facts }, none, Ok(now)),
-            (ErasureFacts { deleted: true, admin: true, ..facts }, none, Err("user.unknown")),
+        for (pending, after, due) in [
+            (None, hour, at(99)),
+            (None, none, now),
+            (Some(at(50)), hour, at(99)),
+            (Some(at(100)), hour, now),
+            (Some(at(50)), none, now),
         ] {
-            let said = decide_erasure(now, facts, after).map_err(|error| match error {
-                Error::Refused(refusal) => refusal.code,
-                other => panic!("{other}"),
-            });
-            assert_eq!(said, verdict, "{facts:?}");
+            assert_eq!(decide_erasure(now, &ErasureFacts { standing, pending }, after).unwrap(), due, "{pending:?}");
         }
+        let last = StandingFacts { role: Role::Admin, ..standing };
+        let refused = decide_erasure(now, &ErasureFacts { standing: last, pending: None }, none).unwrap_err();
+        assert!(matches!(refused, Error::Refused(LAST_ADMIN)), "{refused}");
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub const LINK_GONE: Refusal =
     Refusal::new(Gone, "link.gone", "What the letter held has been used, has expired, or is none of ours");
 pub const PASSWORD_WRONG: Refusal = Refusal::new(Forbidden, "password.wrong", "The present password is another one");
 pub const EMAIL_VERIFIED: Refusal = Refusal::new(Conflict, "email.verified", "The address is confirmed already");
+pub const EMAIL_UNVERIFIED: Refusal = Refusal::new(
+    Forbidden,
+    "email.unverified",
+    "Confirm the address of the account first: POST /api/auth/verify-email/resend sends another letter",
+);
 pub const SIGN_UP_CLOSED: Refusal = Refusal::new(Forbidden, "sign_up.closed", "This server takes nobody in");
 pub const INVITE_REQUIRED: Refusal =
     Refusal::new(Forbidden, "invite.required", "This server takes in whoever has an invitation");
@@ -75,6 +80,7 @@ pub const ALL: &[Refusal] = &[
     LINK_GONE,
     PASSWORD_WRONG,
     EMAIL_VERIFIED,
+    EMAIL_UNVERIFIED,
     SIGN_UP_CLOSED,
     INVITE_REQUIRED,
     INVITE_GONE,

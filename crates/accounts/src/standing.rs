@@ -54,12 +54,12 @@ pub enum By {
 }
 
 /// What is known when somebody's standing is to be changed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StandingFacts {
     pub by: By,
     pub whom: UserId,
     pub role: Role,
-    /// Whether there is another administrator who is not suspended.
+    /// Whether there is another administrator who can act, and stays.
     pub other_admins: bool,
 }
 
@@ -103,9 +103,18 @@ pub fn may_suspend(facts: &StandingFacts) -> Result<(), Refusal> {
     }
 }
 
-/// Who could have suspended somebody may let them go.
-pub fn may_lift(facts: &StandingFacts) -> Result<(), Refusal> {
+/// Who could have suspended somebody may let them go, and help them back in.
+pub fn may_govern(facts: &StandingFacts) -> Result<(), Refusal> {
     if facts.outranks() { Ok(()) } else { Err(OUTRANKED) }
+}
+
+/// Everybody may have the own account erased, and accounts of people below. One administrator always remains.
+pub fn may_erase(facts: &StandingFacts) -> Result<(), Refusal> {
+    match facts.outranks() || facts.is_self() {
+        false => Err(OUTRANKED),
+        true if facts.is_last_admin() => Err(LAST_ADMIN),
+        true => Ok(()),
+    }
 }
 
 /// Everybody may end the own sessions, and those of people below.
@@ -179,16 +188,18 @@ mod tests {
         ] {
             for (role, verdict) in ROLES.into_iter().zip(verdicts) {
                 let other = facts(by, false, role, true);
-                let all = [may_suspend(&other), may_lift(&other), may_end_sessions(&other)];
-                assert_eq!(all.map(|given| given.is_ok()), [verdict; 3], "{by:?} {role:?}");
+                let all = [may_suspend(&other), may_govern(&other), may_end_sessions(&other), may_erase(&other)];
+                assert_eq!(all.map(|given| given.is_ok()), [verdict; 4], "{by:?} {role:?}");
             }
         }
         for role in ROLES {
             let own = facts(Some(role), true, role, true);
-            assert_eq!((may_suspend(&own), may_lift(&own)), (Err(OUTRANKED), Err(OUTRANKED)));
-            assert_eq!(may_end_sessions(&own), Ok(()));
+            assert_eq!((may_suspend(&own), may_govern(&own)), (Err(OUTRANKED), Err(OUTRANKED)));
+            assert_eq!((may_end_sessions(&own), may_erase(&own)), (Ok(()), Ok(())));
         }
-        assert_eq!(may_suspend(&facts(None, false, Role::Admin, false)), Err(LAST_ADMIN));
+        let last = facts(None, false, Role::Admin, false);
+        assert_eq!((may_suspend(&last), may_erase(&last)), (Err(LAST_ADMIN), Err(LAST_ADMIN)));
+        assert_eq!(may_erase(&facts(Some(Role::Admin), true, Role::Admin, false)), Err(LAST_ADMIN));
     }
 
     #[test]

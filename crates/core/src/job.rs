@@ -161,6 +161,9 @@ pub trait Jobs: Send + Sync {
     /// Does so with all dead ones; answers how many.
     async fn retry_dead(&self, ctx: &Ctx) -> Result<usize>;
 
+    /// Forgets a dead job for good; `job.unknown` when there is none, or it is not dead.
+    async fn drop_dead(&self, ctx: &Ctx, job: JobId) -> Result<()>;
+
     /// Returns when a job may have been ordered in this process.
     async fn ordered(&self);
 }

@@ -54,11 +54,13 @@ const NOT_YOU: &str = "If this was not you, change your password and end the ses
 
 impl Letterhead {
     /// Is the address theirs? `token` proves it.
-    pub fn verify_email(&self, to: &Recipient, token: &str, good_for: Duration) -> Result<Mail> {
-        let says =
-            [format!("please confirm that {} is your address. The link is good for {}.", to.address, span(good_for))];
+    pub fn verify_email(&self, username: &str, address: &str, token: &str, good_for: Duration) -> Result<Mail> {
+        let says = [format!(
+            "please confirm that {address} is your address, for the account {username}. The link is good for {}.",
+            span(good_for)
+        )];
         self.write(
-            to,
+            &Recipient { name: username.to_owned(), address: address.to_owned() },
             "Confirm your address",
             &says,
             self.action("Confirm the address", "verify", token),
@@ -213,12 +215,12 @@ mod tests {
             sender: "Clowder".into(),
         };
         let to = Recipient { name: "<b>Ada</b>\nBuy now".into(), address: "ada@example.org".into() };
-        let mail = head.verify_email(&to, "t0ken", Duration::from_secs(24 * 3600)).unwrap();
+        let mail = head.reset_password(&to, "t0ken", Duration::from_secs(24 * 3600)).unwrap();
         assert_eq!(mail.name, "<b>Ada</b> Buy now");
         assert!(!mail.html.contains("<b>") && mail.html.contains("Ada"));
         assert!(mail.text.starts_with("Hello <b>Ada</b> Buy now,\n"), "{}", mail.text);
         for body in [&mail.text, &mail.html] {
-            assert!(body.contains("https://chat.example/account#verify=t0ken") && body.contains("24 hours"), "{body}");
+            assert!(body.contains("https://chat.example/account#reset=t0ken") && body.contains("24 hours"), "{body}");
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Options {
     pub session_for: Duration,
     /// Who may make an account.
     pub sign_up: Rules,
+    /// Whether people have to confirm their address before they reach others.
+    pub verified_to_reach_others: bool,
     /// How long somebody has to think twice who had their account erased.
     pub erasure_after: Duration,
     /// In whose name letters are written.
@@ -74,6 +76,7 @@ impl Options {
             refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
             session_for: Duration::from_secs(180 * 24 * 60 * 60),
             sign_up: Rules { mode: Mode::Open, reveal_taken: true },
+            verified_to_reach_others: false,
             erasure_after: Duration::from_secs(30 * 24 * 60 * 60),
             letterhead: Letterhead {
                 account_url: "http://127.0.0.1:8080/account".to_owned(),

@@ -35,7 +35,7 @@ CREATE INDEX sign_ups_expires ON sign_ups (expires_at);
 -- What letters hold: good for one use, stored as a hash.
 CREATE TABLE mailed_tokens (
     hash BYTEA NOT NULL PRIMARY KEY,
-    purpose TEXT NOT NULL CHECK (purpose IN ('verify', 'reset', 'notice')),
+    purpose TEXT NOT NULL CHECK (purpose IN ('verify', 'reset', 'handed', 'notice')),
     user_id UUID REFERENCES users (id) ON DELETE CASCADE,
     sign_up_id UUID REFERENCES sign_ups (id) ON DELETE CASCADE,
     email TEXT NOT NULL,

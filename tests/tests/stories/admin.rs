@@ -3,7 +3,7 @@
 use clowder_tests::{World, on_both, world::PASSWORD};
 use serde_json::json;
 
-on_both!(the_first_administrator, a_given_password, wrong_input, governing_from_outside);
+on_both!(the_first_administrator, a_given_password, wrong_input, governing_from_outside, a_link_for_a_new_password);
 
 async fn the_first_administrator(world: World) {
     let create = ["admin", "create", "--username", "root", "--email", "root@example.org"];
@@ -95,4 +95,20 @@ async fn governing_from_outside(world: World) {
     assert!(world.command(&["admin", "lift", "ADA"], &[]).well);
     world.until(&ada, |me| me["suspension"].is_null()).await;
     ada.get("/api/chats").await.expect(200);
+}
+
+async fn a_link_for_a_new_password(world: World) {
+    let ada = world.user("ada").await;
+    let said = world.command(&["admin", "reset-link", "ADA"], &[]);
+    assert!(said.well && said.text.contains("it works once, until"), "{}", said.text);
+    let (_, token) = said.text.split_once("/account#reset=").expect("a link");
+    let token = token.split_whitespace().next().unwrap();
+    let reset = json!({"token": token, "new_password": "staple battery horse"});
+    world.nobody().post("/api/auth/password/reset", reset.clone()).await.expect(204);
+    world.nobody().post("/api/auth/password/reset", reset).await.refused(410, "link.gone");
+    ada.get("/api/auth/me").await.refused(401, "session.ended");
+    let login = json!({"username": "ada", "password": "staple battery horse"});
+    world.nobody().post("/api/auth/login", login).await.expect(200);
+    let said = world.command(&["admin", "reset-link", "nobody"], &[]);
+    assert!(said.code == Some(1) && said.text.contains("user.unknown"), "{}", said.text);
 }

@@ -11,6 +11,7 @@ on_both!(with [("JOB_HANDS", "1")];
     letters_of_others,
 );
 on_both!(with [("JOB_HANDS", "1"), ("REVEAL_TAKEN", "false")]; registering_where_nothing_is_told);
+on_both!(with [("JOB_HANDS", "1"), ("REQUIRE_VERIFIED_EMAIL", "true")]; only_confirmed_addresses_reach_others);
 
 fn mailbox(world: &World) -> Mailbox {
     Mailbox::new(world.database.folder.path().join("mail"))
@@ -71,7 +72,42 @@ async fn resending(world: World) {
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     answer.refused(429, "rate.limited");
-    world.nobody().post("/api/auth/verify-email/resend", json!({})).await.refused(401, "token.missing");
+    let (path, nobody) = ("/api/auth/verify-email/resend", world.nobody());
+    nobody.post(path, json!({})).await.refused(401, "token.missing");
+    // Nothing tells whether somebody waits for a letter.
+    for address in ["ada@example.org", "nobody@example.org"] {
+        nobody.post(path, json!({"email": address})).await.expect(204);
+    }
+    assert_eq!(nobody.post(path, json!({"email": "nowhere"})).await.wrong_fields(), ["/email"]);
+    nobody.post(path, json!([])).await.refused(422, "input.invalid");
+}
+
+async fn only_confirmed_addresses_reach_others(world: World) {
+    let mail = mailbox(&world);
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let letter = mail.next("ada@example.org").await;
+    verify(world.nobody(), &mail.next("bob@example.org").await.token("verify")).await.expect(204);
+    world.until(&bob, |me| me["email_verified"] == true).await;
+    let chat = bob.post("/api/chats", json!({"type": "private", "participant_ids": [ada.id]})).await.expect(201);
+    let messages = format!("/api/chats/{}/messages", chat["id"].as_str().unwrap());
+    bob.post(&messages, json!({"content": "welcome"})).await.expect(201);
+
+    // Reading is free.
+    let refused = "email.unverified";
+    let mut socket = ada.socket().await;
+    assert_eq!(ada.get(&messages).await.expect(200)["items"][0]["content"], "welcome");
+    let problem = ada.post(&messages, json!({"content": "hi"})).await.refused(403, refused);
+    assert!(problem["title"].as_str().unwrap().contains("/api/auth/verify-email/resend"), "{problem}");
+    ada.post("/api/chats", json!({"type": "group", "title": "Us"})).await.refused(403, refused);
+    let key = json!({"name": "bot", "scopes": ["messages:write"]});
+    ada.post("/api/api-keys", key).await.refused(403, refused);
+    let said = socket.command("message.send", json!({"chat_id": chat["id"], "content": "hi"})).await;
+    assert_eq!(said.unwrap_err()["code"], refused);
+
+    verify(world.nobody(), &letter.token("verify")).await.expect(204);
+    socket.until("user.updated").await;
+    ada.post(&messages, json!({"content": "hi"})).await.expect(201);
+    socket.command("message.send", json!({"chat_id": chat["id"], "content": "hi again"})).await.unwrap();
 }
 
 async fn forgetting(world: World) {

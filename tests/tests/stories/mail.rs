@@ -157,6 +157,10 @@ async fn who_is_refused_for_good_becomes_a_dead_letter() {
     let said = world.command(&["jobs", "retry", "--dead"], &[]);
     assert_eq!((said.well, said.text.trim()), (true, "1 jobs will run again"));
     listed(&world, "dead", "550").await;
+    let dead = world.command(&["jobs", "list", "--state", "dead"], &[]).text;
+    let dead = dead.split_whitespace().next().unwrap();
+    assert!(world.command(&["jobs", "drop", dead], &[]).well);
+    assert!(!world.command(&["jobs", "drop", dead], &[]).well, "it is gone");
     for wrong in ["nonsense", "019d0000-0000-7000-8000-000000000000"] {
         assert!(!world.command(&["jobs", "retry", wrong], &[]).well, "{wrong}");
     }

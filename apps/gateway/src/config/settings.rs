@@ -83,6 +83,8 @@ pub const SETTINGS: &[Setting] = &[
         "Who may make an account: `open`, `invite`, `approval` or `closed`."),
     setting("accounts", "reveal_taken", "REVEAL_TAKEN", |c| &mut c.accounts.reveal_taken,
         "Whether registering tells that an address has an account. If not, accounts are made when their address is confirmed."),
+    setting("accounts", "require_verified_email", "REQUIRE_VERIFIED_EMAIL", |c| &mut c.accounts.require_verified_email,
+        "Whether people have to confirm their address before they may write to others and make API keys."),
     setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
         "How many days people have to think twice who had their account erased, 0 to 365."),
     secret(setting("mail", "smtp_url", "SMTP_URL", |c| &mut c.mail.smtp_url,

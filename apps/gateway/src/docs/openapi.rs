@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::Method;
-use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID};
+use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID, EMAIL_UNVERIFIED};
 use clowder_core::{
     Word,
     ctx::{SCOPE_MISSING, TOKEN_MISSING},
@@ -78,7 +78,7 @@ fn operation(
     if let Some(shape) = &line.takes {
         shape.collect_into(components);
         operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": shape.schema() } } });
+            json!({ "required": !line.body_optional, "content": { "application/json": { "schema": shape.schema() } } });
     }
     operation
 }
@@ -173,6 +173,9 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
     }
     if line.access != Access::Public {
         failures.push(failure_of(ACCOUNT_SUSPENDED));
+    }
+    if line.reaches_others {
+        failures.push(failure_of(EMAIL_UNVERIFIED));
     }
     if matches!(line.access, Access::Needs(_)) {
         failures.push(refusals::PERMISSION_DENIED);

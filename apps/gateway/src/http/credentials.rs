@@ -3,10 +3,15 @@
 use actix_web::web::Data;
 use clowder_accounts::{
     Credentials,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword},
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
 };
 
-use crate::{answer::Done, auth::Caller, call::Json, problem::Answer};
+use crate::{
+    answer::Done,
+    auth::Caller,
+    call::{Json, MaybeJson},
+    problem::Answer,
+};
 
 type Port = Data<dyn Credentials>;
 
@@ -15,8 +20,8 @@ pub async fn verify_email(port: Port, Caller(ctx): Caller, Json(proof): Json<Pro
     Ok(Done)
 }
 
-pub async fn resend(port: Port, Caller(ctx): Caller) -> Answer<Done> {
-    port.resend(&ctx).await?;
+pub async fn resend(port: Port, Caller(ctx): Caller, MaybeJson(resend): MaybeJson<Resend>) -> Answer<Done> {
+    port.resend(&ctx, resend).await?;
     Ok(Done)
 }
 

@@ -59,8 +59,15 @@ pub async fn undo_erasure(privacy: Port, Caller(ctx): Caller) -> Answer<Done> {
     Ok(Done)
 }
 
-pub async fn erase_user(privacy: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Accepted<Erasing>> {
-    Ok(Accepted(privacy.erase_user(&ctx, user).await?))
+pub async fn erase_user(
+    privacy: Port,
+    Caller(ctx): Caller,
+    Path(user): Path<UserId>,
+    mut query: Query,
+) -> Answer<Accepted<Erasing>> {
+    let messages = query.word("messages");
+    query.check()?;
+    Ok(Accepted(privacy.erase_user(&ctx, user, messages).await?))
 }
 
 /// One piece is read when the one before has been sent. When that fails, or the account is erased meanwhile, the answer

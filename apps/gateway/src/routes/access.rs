@@ -66,6 +66,7 @@ pub fn api_keys() -> Vec<Endpoint> {
         get("/api/api-keys", api_keys::list).says("List the own API keys, the newest first").lists_all::<ApiKey>(),
         post("/api/api-keys", api_keys::create)
             .says("Make an API key")
+            .reaches_others()
             .creates()
             .takes::<NewApiKey>()
             .gives::<IssuedKey>(201, "The key, shown this once")

@@ -59,10 +59,14 @@ pub struct Endpoint {
     pub scope: Option<Scope>,
     /// Whether a suspended account may ask: only what it takes to read why, and to leave.
     pub even_suspended: bool,
+    /// Whether it reaches others, so that a server may want the address of the account confirmed first.
+    pub reaches_others: bool,
     pub policy: Policy,
     /// Whether a foreign `Host` is no objection: probes ask by address.
     pub any_host: bool,
     pub takes: Option<Shape>,
+    /// Whether no body at all will do.
+    pub body_optional: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
     pub refusals: Vec<Failure>,
@@ -137,9 +141,11 @@ impl Endpoint {
             access: Access::User,
             scope: None,
             even_suspended: false,
+            reaches_others: false,
             policy: Policy::Default,
             any_host: false,
             takes: None,
+            body_optional: false,
             gives: Vec::new(),
             asks: Vec::new(),
             refusals: Vec::new(),
@@ -178,6 +184,12 @@ impl Endpoint {
         self
     }
 
+    /// Refused to those whose address is not confirmed, where the server says so.
+    pub fn reaches_others(mut self) -> Self {
+        self.reaches_others = true;
+        self
+    }
+
     /// PUT does what PATCH does: absent fields stay.
     pub fn or_put(mut self) -> Self {
         self.methods.push(Method::PUT);
@@ -205,6 +217,11 @@ impl Endpoint {
     pub fn takes<T: ToSchema>(mut self) -> Self {
         self.takes = Some(Shape::of::<T>());
         self
+    }
+
+    /// A JSON body, or none.
+    pub fn takes_maybe<T: ToSchema>(self) -> Self {
+        Self { body_optional: true, ..self.takes::<T>() }
     }
 
     pub fn gives<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {

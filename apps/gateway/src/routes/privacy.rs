@@ -2,9 +2,10 @@
 
 use clowder_accounts::{
     Permission,
-    model::{Erasing, Erasure, Export},
+    model::{Erasing, Erasure, Export, Fate},
     refusals::{
-        AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, PASSWORD_WRONG, USER_UNKNOWN,
+        AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, OUTRANKED, PASSWORD_WRONG,
+        USER_UNKNOWN,
     },
 };
 
@@ -43,7 +44,8 @@ pub fn lines() -> Vec<Endpoint> {
         delete("/api/admin/users/{user_id}", privacy::erase_user)
             .says("Have an account erased now")
             .needs(Permission::EraseUsers)
+            .asks::<Fate>("messages", "What shall become of its messages; as its owner wished, or `keep`, when absent")
             .gives::<Erasing>(202, "All its sessions are ended, and it is being erased")
-            .refuses(&[USER_UNKNOWN, LAST_ADMIN]),
+            .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
     ]
 }

@@ -34,6 +34,13 @@ impl From<Own> for Account {
     }
 }
 
+/// Lets whoever has it choose a new password for an account, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResetLink {
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
 /// Whether an account is suspended just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

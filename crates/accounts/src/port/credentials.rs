@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Result};
 
-use crate::model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword};
+use crate::model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword};
 
 /// What goes by mail works once and for a limited time; using it again, or too late, is `link.gone`. Nothing here
 /// tells who has an account.
@@ -13,11 +13,12 @@ pub trait Credentials: Send + Sync {
     /// account is done when this returns.
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()>;
 
-    /// Sends another letter to the unconfirmed address of the caller; at most one a minute and five an hour.
-    async fn resend(&self, ctx: &Ctx) -> Result<()>;
+    /// Sends another letter: to the unconfirmed address of the caller, at most one a minute and five an hour; or to a
+    /// given one, if somebody with it has yet to confirm it and it did not get too many. Then nothing tells which.
+    async fn resend(&self, ctx: &Ctx, resend: Resend) -> Result<()>;
 
     /// Asks for another address: it is sent a letter, the present one a notice. The address changes when the letter
-    /// is answered.
+    /// is answered. With two factors it needs a recent authentication.
     async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()>;
 
     /// Sends a letter by which the password can be chosen anew, if there is an account; takes the same time if not.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Result, UserId};
 
-use crate::model::{Download, Erasing, Erasure, Export, ExportId};
+use crate::model::{Download, Erasing, Erasure, Export, ExportId, Fate};
 
 /// Getting a copy of what is known, and having it erased (GDPR, articles 15, 17 and 20).
 #[async_trait]
@@ -32,6 +32,8 @@ pub trait Privacy: Send + Sync {
     /// Keeps the account after all; `erasure.none` when it was not about to be erased, or is being erased already.
     async fn undo_erasure(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Has anybody's account erased now: for administrators. `user.unknown` for nobody and for deleted users.
-    async fn erase_user(&self, ctx: &Ctx, user: UserId) -> Result<Erasing>;
+    /// Has an account erased now, as [`crate::standing::may_erase`] says: for administrators, who need a recent
+    /// authentication. What its owner wished for their messages holds unless `messages` says otherwise.
+    /// `user.unknown` for nobody and for deleted users.
+    async fn erase_user(&self, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<Erasing>;
 }

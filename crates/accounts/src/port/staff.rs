@@ -5,7 +5,7 @@ use clowder_core::{Ctx, Page, PageRequest, Result, Role, Timestamp, UserId};
 
 use crate::{
     NewAccount, Username,
-    model::{Account, AccountFilter, NewSuspension},
+    model::{Account, AccountFilter, NewSuspension, ResetLink},
     standing::Standing,
 };
 
@@ -36,6 +36,10 @@ pub trait Staff: Send + Sync {
 
     /// Lifts a suspension; fine when there is none.
     async fn lift(&self, ctx: &Ctx, user: UserId) -> Result<Account>;
+
+    /// Makes a link for somebody who cannot be reached by mail, good for [`crate::policy::RESET_FOR`]: whoever hands it
+    /// over never learns the password. A second factor stays.
+    async fn reset_link(&self, ctx: &Ctx, user: UserId) -> Result<ResetLink>;
 
     /// Signs an account out everywhere. API keys are not sessions and stay.
     async fn end_sessions(&self, ctx: &Ctx, user: UserId) -> Result<()>;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, SessionId, Timestamp, Topic, UserId};
+use clowder_core::{ChatId, Error, JobId, Result, SessionId, Timestamp, Topic, UserId};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -13,7 +13,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-use crate::{DatabaseUrl, lanes::Lanes, rows::JobRow, schema::jobs, store::Options};
+use crate::{DatabaseUrl, lanes::Lanes, schema::jobs, store::Options};
 
 pub type Conn = SqliteConnection;
 pub type Backend = Sqlite;
@@ -127,22 +127,13 @@ pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Takes due jobs of these kinds under a lease, the longest due first.
-pub fn take_jobs(
-    conn: &mut Conn,
-    kinds: &[&str],
-    limit: i64,
-    now: Timestamp,
-    (lease, until): (Id<()>, Timestamp),
-) -> Result<Vec<JobRow>> {
+/// Jobs of these kinds that are due, the longest first. One writer is lock enough.
+pub fn due_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp) -> Result<Vec<JobId>> {
     let due = jobs::table
         .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
         .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
         .order((jobs::run_at, jobs::id))
         .limit(limit)
         .select(jobs::id);
-    let due: Vec<JobId> = due.load(conn)?;
-    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(until), jobs::attempts.eq(jobs::attempts + 1));
-    let taken = diesel::update(jobs::table.filter(jobs::id.eq_any(due))).set(held);
-    Ok(taken.returning(JobRow::as_returning()).get_results(conn)?)
+    Ok(due.load(conn)?)
 }

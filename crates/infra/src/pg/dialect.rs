@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, Error, Id, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
+use clowder_core::{ChatId, Error, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
 use diesel::{
     connection::SimpleConnection,
     define_sql_function,
@@ -17,7 +17,6 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::{
     DatabaseUrl,
     lanes::Lanes,
-    rows::JobRow,
     schema::{chats, jobs, sessions, users},
     store::Options,
 };
@@ -128,14 +127,9 @@ pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Takes due jobs of these kinds under a lease, the longest due first; what another worker is just taking is left to it.
-pub fn take_jobs(
-    conn: &mut Conn,
-    kinds: &[&str],
-    limit: i64,
-    now: Timestamp,
-    (lease, until): (Id<()>, Timestamp),
-) -> Result<Vec<JobRow>> {
+/// Jobs of these kinds that are due, the longest first, held until the end of the transaction; what another worker is just
+/// taking is left to it.
+pub fn due_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp) -> Result<Vec<JobId>> {
     let due = jobs::table
         .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
         .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
@@ -144,8 +138,5 @@ pub fn take_jobs(
         .select(jobs::id)
         .for_update()
         .skip_locked();
-    let due: Vec<JobId> = due.load(conn)?;
-    let held = (jobs::lease_id.eq(lease), jobs::lease_until.eq(until), jobs::attempts.eq(jobs::attempts + 1));
-    let taken = diesel::update(jobs::table.filter(jobs::id.eq_any(due))).set(held);
-    Ok(taken.returning(JobRow::as_returning()).get_results(conn)?)
+    Ok(due.load(conn)?)
 }

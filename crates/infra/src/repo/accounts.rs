@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Registration, Session, SessionPatch,
-    SignedIn, Ticket, refusals::CREDENTIALS_INVALID,
+    SignedIn, Ticket, policy::may_reach_others, refusals::CREDENTIALS_INVALID,
 };
 use clowder_core::{
     Ctx, Refusal, Result, SessionId, Timestamp, UserId,
@@ -142,6 +142,12 @@ impl Accounts for Repo {
             profiles.keep(&own);
         }
         Ok(own.at(ctx.now))
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn may_reach_others(&self, ctx: &Ctx) -> Result<()> {
+        let demanded = self.parts.options.verified_to_reach_others;
+        Ok(may_reach_others(demanded, !demanded || self.me(ctx).await?.email_verified)?)
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -2,7 +2,7 @@
 //! mail is ordered in them.
 
 pub mod mailed;
-mod passwords;
+pub mod passwords;
 pub mod sign_ups;
 pub mod verify;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     Credentials, Email, Password,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword},
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
     refusals::{PASSWORD_WRONG, SESSION_ENDED},
 };
 use clowder_core::{
@@ -37,7 +37,11 @@ impl Credentials for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn resend(&self, ctx: &Ctx) -> Result<()> {
+    async fn resend(&self, ctx: &Ctx, resend: Resend) -> Result<()> {
+        if let Some(email) = resend.email {
+            return self.order_letter(ctx, Wants::Verify, &email).await;
+        }
+        ctx.session()?;
         let ctx = ctx.clone();
         self.db.write(move |tx| verify::resend(tx, &ctx)).await
     }
@@ -49,13 +53,9 @@ impl Credentials for Repo {
         self.db.write(move |tx| verify::change(tx, &ctx, &change, reveal)).await
     }
 
-    /// Whether there is such an account is found out by a job, so that it shows neither in the answer nor in the
-    /// time it takes.
     #[instrument(level = "debug", skip_all)]
     async fn forgot(&self, ctx: &Ctx, forgot: Forgot) -> Result<()> {
-        let work = Forgotten { email: forgot.email.as_str().to_owned() };
-        let (ctx, job) = (ctx.clone(), NewJob::new(&work, ctx.now)?);
-        self.db.write(move |tx| jobs::order(tx, &ctx, &job)).await
+        self.order_letter(ctx, Wants::Reset, &forgot.email).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -89,6 +89,14 @@ impl Credentials for Repo {
 }
 
 impl Repo {
+    /// Whether there is such an account is found out by a job, so that it shows neither in the answer nor in the time
+    /// it takes.
+    async fn order_letter(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
+        let asked = Asked { email: email.as_str().to_owned(), wants };
+        let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?);
+        self.db.write(move |tx| jobs::order(tx, &ctx, &job)).await
+    }
+
     /// Whether the caller knows their own password; failures make further attempts wait.
     pub(super) async fn prove_password(&self, ctx: &Ctx, password: &Password) -> Result<()> {
         let user = ctx.user()?;
@@ -126,29 +134,42 @@ impl Repo {
     }
 }
 
-/// Somebody said that they forgot the password of the account with this address.
+/// Somebody asked for a letter to this address.
 #[derive(Debug, Serialize, Deserialize)]
-struct Forgotten {
+struct Asked {
     email: String,
+    wants: Wants,
 }
 
-impl Work for Forgotten {
-    const KIND: &'static str = "password.forgot";
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum Wants {
+    /// To choose a new password.
+    Reset,
+    /// To confirm the address.
+    Verify,
 }
 
-/// Sends a letter to whoever forgot their password.
-pub struct ResetMailer(pub Arc<Repo>);
+impl Work for Asked {
+    const KIND: &'static str = "account.letter";
+}
+
+/// Sends those letters, where there is somebody to get one.
+pub struct LetterWriter(pub Arc<Repo>);
 
 #[async_trait]
-impl Worker for ResetMailer {
+impl Worker for LetterWriter {
     fn kind(&self) -> &'static str {
-        Forgotten::KIND
+        Asked::KIND
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
-        let Forgotten { email } = job.read()?;
+        let Asked { email, wants } = job.read()?;
         let Ok(email) = Email::parse(email.into()) else { return Ok(()) };
         let ctx = ctx.clone();
-        self.0.db.write(move |tx| passwords::mail_reset(tx, &ctx, &email)).await
+        let written = self.0.db.write(move |tx| match wants {
+            Wants::Reset => passwords::mail_reset(tx, &ctx, &email),
+            Wants::Verify => verify::mail_again(tx, &ctx, &email),
+        });
+        written.await
     }
 }

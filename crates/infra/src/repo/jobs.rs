@@ -51,7 +51,13 @@ impl Jobs for Repo {
         let (now, until, lease) = (ctx.now, ctx.now.plus(self.lease()), Id::new(ctx.now));
         self.db
             .write(move |tx| {
-                let mut rows = dialect::take_jobs(tx.conn, &kinds, limit as i64, now, (lease, until))?;
+                let due = dialect::due_jobs(tx.conn, &kinds, limit as i64, now)?;
+                let held =
+                    (jobs::lease_id.eq(lease), jobs::lease_until.eq(until), jobs::attempts.eq(jobs::attempts + 1));
+                let mut rows: Vec<JobRow> = diesel::update(jobs::table.filter(jobs::id.eq_any(due)))
+                    .set(held)
+                    .returning(JobRow::as_returning())
+                    .get_results(tx.conn)?;
                 // What an update returns has no order.
                 rows.sort_by_key(|row| (row.run_at, row.id));
                 rows.into_iter().map(|row| row.taken(lease, &tx.house.keys)).collect()
@@ -124,6 +130,12 @@ impl Jobs for Repo {
             revive(tx, now, dead)
         });
         revived.await
+    }
+
+    async fn drop_dead(&self, _ctx: &Ctx, job: JobId) -> Result<()> {
+        let dead = jobs::table.filter(jobs::id.eq(job).and(jobs::dead_at.is_not_null()));
+        let dropped = self.db.write(move |tx| Ok(diesel::delete(dead).execute(tx.conn)?));
+        if dropped.await? == 0 { Err(JOB_UNKNOWN.into()) } else { Ok(()) }
     }
 
     async fn ordered(&self) {

@@ -53,7 +53,7 @@ impl Repo {
     /// Who does the jobs that the domains order.
     pub(crate) fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
         vec![
-            Arc::new(credentials::ResetMailer(Arc::clone(self))),
+            Arc::new(credentials::LetterWriter(Arc::clone(self))),
             Arc::new(upkeep::Sweeper(Arc::clone(self))),
             Arc::new(privacy::workers::Exporter(Arc::clone(self))),
             Arc::new(privacy::workers::Eraser(Arc::clone(self))),

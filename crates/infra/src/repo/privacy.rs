@@ -17,7 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     Privacy,
-    model::{Download, Erasing as Due, Erasure, Export, ExportId},
+    model::{Download, Erasing as Due, Erasure, Export, ExportId, Fate},
 };
 use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -110,9 +110,9 @@ impl Privacy for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn erase_user(&self, ctx: &Ctx, user: UserId) -> Result<Due> {
+    async fn erase_user(&self, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<Due> {
         let caller = ctx.clone();
-        let (due, ended) = self.db.write(move |tx| erasures::order_now(tx, &caller, user)).await?;
+        let (due, ended) = self.db.write(move |tx| erasures::order_now(tx, &caller, user, messages)).await?;
         self.have_ended(ctx, &ended);
         Ok(due)
     }

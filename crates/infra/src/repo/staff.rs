@@ -5,8 +5,9 @@ mod found;
 use async_trait::async_trait;
 use clowder_accounts::{
     Account, AccountFilter, Change, NewAccount, NewSuspension, Own, Staff, Standing, Username,
+    model::ResetLink,
     refusals::{SESSION_ENDED, USER_UNKNOWN},
-    standing::{By, StandingFacts, Suspension, decide_suspension, may_end_sessions, may_lift, may_set_role},
+    standing::{By, StandingFacts, Suspension, decide_suspension, may_end_sessions, may_govern, may_set_role},
 };
 use clowder_core::{
     Actor, Ctx, Page, PageRequest, Result, Role, SessionId, Timestamp, UserId, Word,
@@ -18,6 +19,7 @@ use tracing::instrument;
 
 use super::{
     Repo, accounts, audit,
+    credentials::passwords,
     db::Tx,
     dialect::{self, Conn},
     journal,
@@ -71,6 +73,17 @@ impl Staff for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn lift(&self, ctx: &Ctx, user: UserId) -> Result<Account> {
         self.govern(ctx, move |tx, ctx| lift(tx, ctx, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reset_link(&self, ctx: &Ctx, user: UserId) -> Result<ResetLink> {
+        let ctx = ctx.clone();
+        let link = self.db.write(move |tx| {
+            let (facts, own) = facts(tx.conn, &ctx, user)?;
+            may_govern(&facts)?;
+            passwords::hand(tx, &ctx, &own)
+        });
+        link.await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -140,7 +153,7 @@ fn suspend(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewSuspension) -> Resu
 
 fn lift(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Own> {
     let (facts, before) = facts(tx.conn, ctx, user)?;
-    may_lift(&facts)?;
+    may_govern(&facts)?;
     if before.suspension.is_none() {
         return Ok(before);
     }
@@ -181,13 +194,15 @@ fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionI
 
 /// What the rules need to know, and the account as it was. All administrators are held first, in one order, so that of
 /// two who step down at once the second sees that the first has.
-fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
+pub(super) fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
     dialect::lock_admins(conn)?;
     dialect::lock_user(conn, user)?;
-    let whom = users::table.find(user).select(UserRow::as_select()).first(conn).optional()?;
+    let whom = users::table.find(user).filter(users::deleted_at.is_null());
+    let whom = whom.select(UserRow::as_select()).first(conn).optional()?;
     let whom = whom.ok_or(USER_UNKNOWN)?.own()?;
     let others = users::table
         .filter(users::role.eq(Role::Admin.as_str()).and(users::id.ne(user)))
+        .filter(users::deleted_at.is_null().and(users::erase_at.is_null()))
         .filter(diesel::dsl::not(found::is_suspended(ctx.now)));
     let other_admins = select(exists(others)).get_result(conn)?;
     Ok((StandingFacts { by: by(conn, ctx)?, whom: user, role: whom.role, other_admins }, whom))

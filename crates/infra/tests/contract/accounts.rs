@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::{Login, ProfilePatch, RefreshToken, SessionPatch};
 use clowder_core::{Ctx, Input, Once};
+use clowder_infra::{Options, Store};
 use serde_json::json;
 
 use crate::world::{World, account, code, on_both};
@@ -17,6 +18,17 @@ fn token(refresh: &str) -> RefreshToken {
 }
 
 on_both! {
+    async fn where_it_is_demanded_only_confirmed_addresses_reach_others(world: World) {
+        let ada = world.person("ada").await;
+        let may = async |store: &Store| store.accounts.may_reach_others(&world.ctx(&ada)).await;
+        may(&world.store).await.unwrap();
+        let options = Options { verified_to_reach_others: true, ..world.options.clone() };
+        let strict = Store::open(options, world.now()).await.unwrap();
+        assert_eq!(code(may(&strict).await), "email.unverified");
+        world.meddle("UPDATE users SET email_verified_at = created_at").unwrap();
+        may(&strict).await.unwrap();
+    }
+
     async fn registering_makes_one_account_per_name_and_address(world: World) {
         let ada = world.register("ada").await;
         assert_eq!((ada.user.username.as_str(), ada.user.version), ("ada", 1));

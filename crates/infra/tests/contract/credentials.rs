@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::{
     Login, RefreshToken, SignedIn,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, ResetPassword},
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
 };
 use clowder_core::{
     Ctx, Error, Input, Mail, Result,
@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(own.version, 2);
         assert_eq!(code(verify(&world, &token(&asked, "verify")).await), "link.gone");
         assert_eq!(code(verify(&world, "unheard of").await), "link.gone");
-        assert_eq!(code(world.store.credentials.resend(&world.ctx(&ada)).await), "email.verified");
+        assert_eq!(code(world.store.credentials.resend(&world.ctx(&ada), Resend::default()).await), "email.verified");
 
         world.register("bob").await;
         let late = letter(&world).await;
@@ -123,7 +123,7 @@ on_both! {
         let ada = world.person("ada").await;
         let first = letter(&world).await;
         world.wait(MINUTE);
-        world.store.credentials.resend(&world.ctx(&ada)).await.unwrap();
+        world.store.credentials.resend(&world.ctx(&ada), Resend::default()).await.unwrap();
         let second = letter(&world).await;
         assert_ne!(token(&first, "verify"), token(&second, "verify"));
         verify(&world, &token(&first, "verify")).await.unwrap();
@@ -132,7 +132,7 @@ on_both! {
 
     async fn letters_come_one_a_minute_and_five_an_hour(world: World) {
         let ada = world.person("ada").await;
-        let resend = async || world.store.credentials.resend(&world.ctx(&ada)).await;
+        let resend = async || world.store.credentials.resend(&world.ctx(&ada), Resend::default()).await;
         assert_eq!(wait_of(resend().await), 60, "registering sent one");
         for _ in 0..3 {
             world.wait(MINUTE);
@@ -148,6 +148,24 @@ on_both! {
         assert_eq!(letters(&world).await.len(), 6);
     }
 
+    async fn whoever_is_not_signed_in_asks_by_address(world: World) {
+        world.register("ada").await;
+        letters(&world).await;
+        let resend = async |address: &str| {
+            let resend = Resend::from_json(json!({"email": address})).unwrap();
+            world.store.credentials.resend(&world.nobody(), resend).await.unwrap();
+            letters(&world).await
+        };
+        assert!(resend("Ada@example.org").await.is_empty(), "one a minute");
+        world.wait(MINUTE);
+        assert!(resend("nobody@example.org").await.is_empty());
+        let mail = resend("Ada@example.org").await;
+        assert_eq!(heads(&mail), [("Ada@example.org", "Confirm your address")]);
+        verify(&world, &token(&mail[0], "verify")).await.unwrap();
+        world.wait(MINUTE);
+        assert!(resend("ada@example.org").await.is_empty(), "it is confirmed");
+    }
+
     async fn of_many_that_ask_for_a_letter_at_once_one_gets_it(world: World) {
         let ada = world.person("ada").await;
         letters(&world).await;
@@ -155,7 +173,7 @@ on_both! {
         let tries: Vec<_> = (0..8)
             .map(|_| {
                 let (world, ctx) = (world.clone(), world.ctx(&ada));
-                tokio::spawn(async move { world.store.credentials.resend(&ctx).await })
+                tokio::spawn(async move { world.store.credentials.resend(&ctx, Resend::default()).await })
             })
             .collect();
         let mut sent = 0;

@@ -222,6 +222,19 @@ on_both! {
         assert_eq!(world.store.jobs.retry_dead(&world.nobody()).await.unwrap(), 0);
     }
 
+    async fn an_operator_forgets_a_dead_job(world: World) {
+        order(&world, "dead").await;
+        let ctx = world.nobody();
+        let id = world.store.jobs.list(&ctx, None, Default::default()).await.unwrap().items[0].id;
+        assert_eq!(code(world.store.jobs.drop_dead(&ctx, id).await), "job.unknown", "it waits");
+        let job = take_one(&world).await;
+        assert_eq!(code(world.store.jobs.drop_dead(&ctx, id).await), "job.unknown", "it runs");
+        world.store.jobs.settle(&ctx, &job, Verdict::Dead { error: "no".into() }).await.unwrap();
+        world.store.jobs.drop_dead(&ctx, id).await.unwrap();
+        assert!(listed(&world, None).await.is_empty());
+        assert_eq!(code(world.store.jobs.drop_dead(&ctx, id).await), "job.unknown");
+    }
+
     async fn a_worker_that_is_gone_can_be_given_up_on_once_its_lease_is_over(world: World) {
         order(&world, "milk").await;
         let lost = take_one(&world).await;

@@ -8,10 +8,12 @@ use std::{
 
 use clowder_accounts::{
     Login,
-    model::{Erasure, Export, ExportId, ExportStatus, Forgot, ProfilePatch, Receipt},
+    model::{Erasure, Export, ExportId, ExportStatus, Fate, Forgot, ProfilePatch, Receipt},
     privacy::tombstone,
 };
-use clowder_core::{Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, Via, job::Work};
+use clowder_core::{
+    Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, UserId, Via, job::Work,
+};
 use clowder_infra::{Store, receipts};
 use clowder_messaging::{MessagePatch, NewChat, Window};
 use serde_json::{Value, json};
@@ -424,44 +426,63 @@ on_both! {
         assert_eq!(rows, [180], "counted once, whoever did it");
     }
 
-    async fn administrators_erase_at_once_and_one_stays(world: World) {
-        let [root, chief, ada] = world.people(["root", "chief", "ada"]).await;
+    async fn administrators_erase_those_below_at_once(world: World) {
+        let [root, chief, ada, bob] = world.people(["root", "chief", "ada", "bob"]).await;
         let privacy = &world.store.privacy;
         world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('root', 'chief')").unwrap();
-        let admin = |person: &Person| {
-            let Actor::User { id, via, .. } = person.actor else { panic!("a user") };
-            Ctx::new(Actor::User { id, via, role: Role::Admin }, world.now(), "test")
-        };
-        privacy.erase_user(&admin(&root), ada.id).await.unwrap();
+        let erase = async |by: &Person, whom: UserId| privacy.erase_user(&world.ctx(by), whom, None).await;
+        erase(&root, ada.id).await.unwrap();
         let Actor::User { via: Via::Session(session), .. } = ada.actor else { panic!("a user") };
         assert!(world.store.accounts.is_ended(session), "at once");
         work(&world, &world.store).await;
-        assert_eq!(code(privacy.erase_user(&admin(&root), ada.id).await), "user.unknown");
-        assert_eq!(code(privacy.erase_user(&admin(&root), clowder_core::UserId::new(world.now())).await), "user.unknown");
+        assert_eq!(code(erase(&root, ada.id).await), "user.unknown");
+        assert_eq!(code(erase(&root, UserId::new(world.now())).await), "user.unknown");
+        assert_eq!(code(world.store.staff.account(&world.ctx(&root), ada.id).await), "user.unknown");
 
-        // Each is the other who stays, unless both ask at once.
-        let (root_ctx, chief_ctx) = (admin(&root), admin(&chief));
-        let (one, other) =
-            tokio::join!(privacy.erase_user(&root_ctx, chief.id), privacy.erase_user(&chief_ctx, root.id));
+        // The role in the database counts; equals are not theirs to erase.
+        assert_eq!(code(erase(&bob, root.id).await), "user.outranked");
+        assert_eq!(code(erase(&root, chief.id).await), "user.outranked");
+        world.wait(Duration::from_secs(11 * 60));
+        assert_eq!(code(erase(&root, bob.id).await), "authentication.stale");
+    }
+
+    async fn of_administrators_who_go_at_once_one_stays(world: World) {
+        let [root, chief] = world.people(["root", "chief"]).await;
+        let privacy = &world.store.privacy;
+        world.meddle("UPDATE users SET role = 'admin'").unwrap();
+        let (root_ctx, chief_ctx) = (world.ctx(&root), world.ctx(&chief));
+        let (one, other) = tokio::join!(
+            privacy.erase_user(&root_ctx, root.id, None),
+            privacy.erase(&chief_ctx, erasure(json!({})))
+        );
         assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
-        let (left, refused) = if one.is_ok() { (&root, other) } else { (&chief, one) };
+        let (left, refused) = if one.is_ok() { (&chief, other) } else { (&root, one) };
         assert_eq!(code(refused), "role.last_admin");
-        assert_eq!(code(privacy.erase(&world.ctx(left), erasure(json!({}))).await), "role.last_admin");
+        // Whoever is about to go does not count as one who stays.
+        let step_down = world.store.staff.set_role(&world.ctx(left), left.id, Role::User).await;
+        assert_eq!(code(step_down), "role.last_admin");
     }
 
     async fn a_pending_erasure_gives_way_to_one_at_once(world: World) {
-        let [root, ada] = world.people(["root", "ada"]).await;
+        let [root, ada, bob] = world.people(["root", "ada", "bob"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'root'").unwrap();
         let privacy = &world.store.privacy;
         privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
-        let due = privacy.erase_user(&world.ctx(&root), ada.id).await.unwrap();
+        let due = privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();
         assert!(due.erase_at <= world.now());
         work(&world, &world.store).await;
         let mails = letters(&world).await;
         let receipts: Vec<_> = mails.iter().flat_map(|mail| mail.text.split_whitespace()).filter(|word| word.starts_with("eyJ")).collect();
         assert_eq!(receipts.len(), 1);
         let receipt = receipts::verify(&world.store.keys, receipts[0]).unwrap();
-        assert_eq!(receipt.messages, clowder_accounts::model::Fate::Delete, "what was wished for the messages holds");
+        assert_eq!(receipt.messages, Fate::Delete, "what was wished for the messages holds");
+        let chat = world.group(&root, &[&bob]).await;
+        let said = world.say(&bob, chat.id, "a secret").await;
+        privacy.erase_user(&world.ctx(&root), bob.id, Some(Fate::Delete)).await.unwrap();
+        work(&world, &world.store).await;
+        let left = world.store.messaging.message(&world.ctx(&root), said.id).await.unwrap();
+        assert_eq!(left.content, None, "what an administrator says of them holds, too");
         world.wait(31 * DAY);
-        assert_eq!(work(&world, &world.store).await, 0, "the earlier job is gone");
+        assert_eq!(work(&world, &world.store).await, 0, "the earlier jobs are gone");
     }
 }

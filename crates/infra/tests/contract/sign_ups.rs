@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::{
     Login, NewAccount, Registration,
-    model::{Imported, NewImport, NewInvite, NextStep, Proof, Rejection},
+    model::{Imported, NewImport, NewInvite, NextStep, Proof, Rejection, Resend},
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -93,6 +93,31 @@ on_both! {
         // What was not confirmed in a day is forgotten, and the name free again.
         world.wait(Duration::from_secs(24 * 3600 + 60));
         assert_eq!(next(register(&world, &store, "ada2", None).await), NextStep::ConfirmEmail);
+    }
+
+    async fn a_lost_letter_is_sent_again_to_each_who_waits(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        let address = new("ada", None).email;
+        for name in ["ada", "eve"] {
+            let account = NewAccount { email: address.clone(), ..new(name, None) };
+            store.accounts.register(&world.nobody(), account).await.unwrap();
+        }
+        assert_eq!(letters(&world).await.len(), 1, "one a minute");
+        world.wait(Duration::from_secs(3600));
+        let resend = async || {
+            let resend = Resend::from_json(json!({"email": "ada@example.org"})).unwrap();
+            store.credentials.resend(&world.nobody(), resend).await.unwrap();
+            crate::credentials::letters(&world).await
+        };
+        let mail = resend().await;
+        for (mail, name) in mail.iter().zip(["ada", "eve"]) {
+            assert!(mail.text.contains(&format!("for the account {name}. The link is good for 23 hours")), "{}", mail.text);
+        }
+        assert_eq!(mail.len(), 2, "nobody pushes in front of another");
+        store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
+        assert!(login(&world, &store, "ada").await.is_ok());
+        world.wait(Duration::from_secs(24 * 3600));
+        assert!(resend().await.is_empty(), "what was not confirmed is forgotten");
     }
 
     async fn of_two_who_wait_for_one_address_the_first_to_confirm_gets_it(world: World) {

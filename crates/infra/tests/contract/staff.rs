@@ -5,13 +5,16 @@ use std::time::Duration;
 use clowder_accounts::{
     AuditFilter, NewApiKey, NewSuspension, ProfilePatch, Suspension,
     audit::ActorType,
-    model::{AccountFilter, Status},
+    model::{AccountFilter, ResetPassword, Status},
 };
 use clowder_core::{Actor, Ctx, Input, PageRequest, Role, Timestamp, UserId};
 use clowder_infra::Store;
 use serde_json::json;
 
-use crate::world::{Person, World, account, code, on_both};
+use crate::{
+    credentials::login,
+    world::{Person, World, account, code, on_both},
+};
 
 fn spam(until: Option<Timestamp>) -> NewSuspension {
     NewSuspension::from_json(json!({"reason": "spam", "until": until})).unwrap()
@@ -92,6 +95,36 @@ on_both! {
         // The role in the database counts, not the one a token said.
         staff.set_role(&world.system(), mod_one.id, Role::User).await.unwrap();
         assert_eq!(code(staff.suspend(&world.ctx(&mod_one), ada.id, spam(None)).await), "user.outranked");
+    }
+
+    async fn a_link_that_is_handed_over_sets_a_password_and_proves_no_address(world: World) {
+        let ada = world.register("ada").await;
+        let other = world.with_role("modone", Role::Moderator).await;
+        let staff = &world.store.staff;
+        assert_eq!(code(staff.reset_link(&world.system(), UserId::new(world.now())).await), "user.unknown");
+        let upwards = staff.reset_link(&world.by(&ada.access), other.id).await;
+        assert_eq!(code(upwards), "user.outranked");
+
+        let reset = async |url: &str| {
+            let (_, token) = url.split_once("/account#reset=").unwrap();
+            let reset = json!({"token": token, "new_password": "staple battery"});
+            let reset = ResetPassword::from_json(reset).unwrap();
+            world.store.credentials.reset(&world.nobody(), reset).await
+        };
+        let old = staff.reset_link(&world.system(), ada.user.id).await.unwrap();
+        let link = staff.reset_link(&world.system(), ada.user.id).await.unwrap();
+        assert_eq!(link.expires_at, world.now().plus(Duration::from_secs(30 * 60)));
+        reset(&link.url).await.unwrap();
+        assert_eq!(code(reset(&link.url).await), "link.gone");
+        assert_eq!(code(reset(&old.url).await), "link.gone", "with the new password");
+        let ended = world.store.accounts.identify(&ada.access, world.now());
+        assert_eq!(code(ended), "session.ended");
+        let signed_in = login(&world, "ada", "staple battery").await.unwrap();
+        assert!(!signed_in.user.email_verified, "nobody has read its mail");
+
+        let late = staff.reset_link(&world.system(), ada.user.id).await.unwrap();
+        world.wait(Duration::from_secs(30 * 60));
+        assert_eq!(code(reset(&late.url).await), "link.gone");
     }
 
     async fn of_administrators_who_step_down_at_once_one_remains(world: World) {

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use clowder_accounts::{
     Login, SignedIn,
+    model::ChangeEmail,
     two_factor::{Disabling, Enabling, Reauthentication, STEP},
 };
 use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Result};
@@ -216,6 +217,12 @@ on_both! {
             Ctx { now: world.now(), ..stale.clone() }
         };
         assert_eq!(code(factor.renew_codes(&later(600)).await), "authentication.stale");
+        let moving = json!({"email": "ada@new.example", "password": "correct horse"});
+        let moving = async || {
+            let change = ChangeEmail::from_json(moving.clone()).unwrap();
+            world.store.credentials.change_email(&later(0), change).await
+        };
+        assert_eq!(code(moving().await), "authentication.stale", "whoever gets the address gets the account");
         assert_eq!(code(factor.reauthenticate(&later(0), again("wrong horse", None)).await), "password.wrong");
         let missing = factor.reauthenticate(&later(0), again("correct horse", None)).await;
         assert!(matches!(missing, Err(Error::Invalid(errors)) if errors[0].pointer == "/otp"));
@@ -223,6 +230,7 @@ on_both! {
         assert_eq!(code(factor.renew_codes(&later(0)).await), "authentication.stale", "none of these made it fresh");
         let otp = ada.code(&world, 0);
         factor.reauthenticate(&later(0), again("correct horse", Some(&otp))).await.unwrap();
+        moving().await.unwrap();
         factor.renew_codes(&later(590)).await.unwrap();
         assert_eq!(code(factor.renew_codes(&later(10)).await), "authentication.stale");
         // Using the refresh token is no proof of anything.
@@ -231,7 +239,7 @@ on_both! {
         assert_eq!(code(factor.renew_codes(&world.by(&next.access)).await), "authentication.stale");
         assert_eq!(code(factor.setup(&world.by(&next.access)).await), "authentication.stale");
         let told = actions(&world, &later(0)).await;
-        assert!(told.ends_with(&["otp.refused", "session.reauthenticated", "recovery_codes.renewed"].map(str::to_owned)), "{told:?}");
+        assert!(told.ends_with(&["otp.refused", "session.reauthenticated", "email.change_asked", "recovery_codes.renewed"].map(str::to_owned)), "{told:?}");
         assert_eq!(code(factor.renew_codes(&world.nobody()).await), "token.missing");
     }
 }

@@ -63,6 +63,10 @@ impl Call {
 
     async fn perform(&self, command: Command) -> Result<Done, Problem> {
         let Self { ctx, messaging, .. } = self;
+        // As the routes of the same names do.
+        if matches!(command, Command::Send(_) | Command::Edit(_)) {
+            self.accounts.may_reach_others(ctx).await?;
+        }
         match command {
             Command::Send(send) => done(messaging.send(ctx, send.chat_id, send.new).await?.into_inner()),
             Command::Edit(edit) => done(messaging.edit(ctx, edit.message_id, edit.version, edit.patch).await?),

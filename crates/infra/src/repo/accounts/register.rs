@@ -3,6 +3,7 @@
 use clowder_accounts::{
     Change, NewAccount, Own, Registration,
     model::DisplayName,
+    policy::VERIFY_FOR,
     refusals::{EMAIL_TAKEN, USERNAME_TAKEN},
     sign_up::{Rules, SignUpFacts, Verdict, decide},
 };
@@ -16,7 +17,7 @@ use super::{
     super::{
         audit,
         credentials::{
-            mailed::{self, Purpose},
+            mailed::{self, Purpose, Whose},
             sign_ups, verify,
         },
         db::Tx,
@@ -59,7 +60,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     let own = row.own()?;
     // An address that got too many letters lately is asked when its owner wants to be.
     if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email.key()).is_ok() {
-        verify::ask(tx, ctx, own.id, &own.display_name, &new.email)?;
+        verify::ask(tx, ctx, Whose::User(own.id), &own.username, &new.email, VERIFY_FOR)?;
     }
     audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
     let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;

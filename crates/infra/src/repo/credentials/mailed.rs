@@ -30,14 +30,20 @@ pub enum Whose {
 pub enum Purpose {
     Verify,
     Reset,
+    /// Lets one choose a new password like `Reset`, but was handed over by whoever runs the server: it proves no address.
+    Handed,
     Notice,
 }
+
+/// What lets one choose a new password.
+pub const RESETS: &[Purpose] = &[Purpose::Reset, Purpose::Handed];
 
 impl Purpose {
     fn as_str(self) -> &'static str {
         match self {
             Self::Verify => "verify",
             Self::Reset => "reset",
+            Self::Handed => "handed",
             Self::Notice => "notice",
         }
     }
@@ -51,6 +57,18 @@ pub struct Presented {
     pub sign_up_id: Option<SignUpId>,
     pub email: String,
     pub email_key: String,
+    purpose: String,
+}
+
+impl Presented {
+    /// Whether it came by the mail of its address.
+    pub fn was_mailed(&self) -> bool {
+        self.purpose != Purpose::Handed.as_str()
+    }
+}
+
+fn words(purposes: &[Purpose]) -> Vec<&'static str> {
+    purposes.iter().map(|purpose| purpose.as_str()).collect()
 }
 
 /// Puts a letter on its way with the rest of the transaction.
@@ -103,19 +121,19 @@ pub fn issue(
 }
 
 /// Looks at a token without using it.
-pub fn look(conn: &mut Conn, now: Timestamp, purpose: Purpose, token: &str) -> Result<Presented> {
+pub fn look(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) -> Result<Presented> {
     let good = table::table
         .find(hash(token))
-        .filter(table::purpose.eq(purpose.as_str()))
+        .filter(table::purpose.eq_any(words(purposes)))
         .filter(table::used_at.is_null().and(table::expires_at.gt(now)));
     good.select(Presented::as_select()).first(conn).optional()?.ok_or_else(|| LINK_GONE.into())
 }
 
 /// Uses a token: of several that try at once, one does.
-pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, token: &str) -> Result<Presented> {
+pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], token: &str) -> Result<Presented> {
     let good = table::table
         .find(hash(token))
-        .filter(table::purpose.eq(purpose.as_str()))
+        .filter(table::purpose.eq_any(words(purposes)))
         .filter(table::used_at.is_null().and(table::expires_at.gt(ctx.now)));
     let taken: Option<Presented> = diesel::update(good)
         .set(table::used_at.eq(ctx.now))
@@ -126,9 +144,9 @@ pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, token: &str) -> Result
 }
 
 /// Makes the tokens of a user that are still good worthless.
-pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purpose: Purpose, user: UserId) -> Result<()> {
+pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], user: UserId) -> Result<()> {
     let open = table::table
-        .filter(table::user_id.eq(user).and(table::purpose.eq(purpose.as_str())))
+        .filter(table::user_id.eq(user).and(table::purpose.eq_any(words(purposes))))
         .filter(table::used_at.is_null());
     diesel::update(open).set(table::used_at.eq(ctx.now)).execute(tx.conn)?;
     Ok(())

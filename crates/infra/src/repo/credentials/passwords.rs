@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Change, Email, Own, Password, Username,
-    model::ResetPassword,
+    model::{ResetLink, ResetPassword},
     policy::{RESET_FOR, may_use_password},
     refusals::LINK_GONE,
 };
@@ -20,7 +20,7 @@ use super::{
         dialect::Conn,
         journal,
     },
-    mailed::{self, Purpose, Whose},
+    mailed::{self, Purpose, RESETS, Whose},
     verify,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
 
 /// What can be said before the slow work: the token is good, and the password may be used by whose it is.
 pub fn look(conn: &mut Conn, ctx: &Ctx, reset: &ResetPassword) -> Result<()> {
-    let presented = mailed::look(conn, ctx.now, Purpose::Reset, reset.token.expose())?;
+    let presented = mailed::look(conn, ctx.now, RESETS, reset.token.expose())?;
     may_use(conn, presented.user_id.ok_or(LINK_GONE)?, &reset.new_password)
 }
 
@@ -68,15 +68,9 @@ pub fn reset(
     token: &str,
     hash: &str,
 ) -> Result<(Vec<SessionId>, Option<Own>)> {
-    let presented = mailed::take(tx, ctx, Purpose::Reset, token)?;
+    let presented = mailed::take(tx, ctx, RESETS, token)?;
     let user = presented.user_id.ok_or(LINK_GONE)?;
-    let own = users::table.find(user).filter(users::email_key.eq(&presented.email_key));
-    let proved: Option<UserRow> = diesel::update(own.filter(users::email_verified_at.is_null()))
-        .set((users::email_verified_at.eq(ctx.now), users::version.eq(users::version + 1)))
-        .returning(UserRow::as_returning())
-        .get_result(tx.conn)
-        .optional()?;
-    let proved = proved.map(UserRow::own).transpose()?;
+    let proved = if presented.was_mailed() { prove(tx, ctx, user, &presented.email_key)? } else { None };
     attempt(user).succeeded(tx)?;
     let ended = set(tx, ctx, user, hash, None)?;
     if let Some(own) = &proved {
@@ -85,13 +79,32 @@ pub fn reset(
     Ok((ended, proved))
 }
 
+/// Notes that an address is confirmed, if it is that of the account and was not before.
+fn prove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email_key: &str) -> Result<Option<Own>> {
+    let own = users::table.find(user).filter(users::email_key.eq(email_key));
+    let proved: Option<UserRow> = diesel::update(own.filter(users::email_verified_at.is_null()))
+        .set((users::email_verified_at.eq(ctx.now), users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)
+        .optional()?;
+    proved.map(UserRow::own).transpose()
+}
+
+/// Makes a link for somebody who cannot be reached by mail, to be handed over.
+pub fn hand(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own) -> Result<ResetLink> {
+    audit::record(tx, ctx, &Entry::new("password.reset_link_made").on(Target::user(own.id)))?;
+    let email = verify::email_of(own)?;
+    let token = mailed::issue(tx, ctx, Purpose::Handed, Whose::User(own.id), &email, RESET_FOR)?;
+    Ok(ResetLink { url: tx.house.letterhead.link("reset", &token), expires_at: ctx.now.plus(RESET_FOR) })
+}
+
 /// Sets a password, ends the sessions of the user but one, and tells them by mail. Other letters that are on their way
 /// lose their worth: whoever had asked for another address with the old password does not get the account by it.
 pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, keep: Option<SessionId>) -> Result<Vec<SessionId>> {
     diesel::update(users::table.find(user)).set(users::password.eq(hash)).execute(tx.conn)?;
     let action = if keep.is_some() { "password.changed" } else { "password.reset" };
     audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
-    mailed::revoke(tx, ctx, Purpose::Reset, user)?;
+    mailed::revoke(tx, ctx, RESETS, user)?;
     let own = profile::own(tx.conn, user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &verify::email_of(&own)?.key())?;
     let to = Recipient { name: own.display_name, address: own.email };

@@ -1,7 +1,7 @@
 //! People whose account has to wait: until they confirm their address, or until somebody lets them in.
 
 use clowder_accounts::{
-    Change, NewAccount,
+    Change, Email, NewAccount,
     model::{NextStep, SignUpId, Waiting},
     refusals::{LINK_GONE, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
@@ -18,7 +18,6 @@ use super::{
     verify,
 };
 use crate::{
-    letters::Recipient,
     rows::{SignUpRow, UserRow},
     schema::{sign_ups as table, users},
 };
@@ -55,19 +54,32 @@ pub fn wait(
     if !steps.confirm {
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
-    // Whoever has an account is called by its name, and not as somebody else would have us call them.
-    let name = verify::holder(tx.conn, &new.email)?.map_or(row.display_name, |(_, name)| name);
-    let to = Recipient { name, address: row.email };
     // An address that gets too many letters gets no more; the answer is the same.
-    let (purpose, whose) =
-        if pretended { (Purpose::Notice, Whose::Nobody) } else { (Purpose::Verify, Whose::SignUp(row.id)) };
+    let purpose = if pretended { Purpose::Notice } else { Purpose::Verify };
     if mailed::may_send(tx.conn, ctx.now, purpose, &row.email_key).is_ok() {
-        let token = mailed::issue(tx, ctx, purpose, whose, &new.email, CONFIRM_FOR)?;
-        let head = &tx.house.letterhead;
-        let mail = if pretended { head.has_account(&to)? } else { head.verify_email(&to, &token, CONFIRM_FOR)? };
-        mailed::post(tx, ctx, &mail)?;
+        match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
+            Some((_, name)) => verify::tell_holder(tx, ctx, name, &new.email)?,
+            None => verify::ask(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,
+        }
     }
     Ok(Waiting { next: NextStep::ConfirmEmail })
+}
+
+/// Another letter for each that waits with this address: nobody can push in front of somebody by signing up with
+/// their address, too.
+pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
+    const MOST: i64 = 5;
+    let waiting: Vec<(SignUpId, String, Timestamp)> = table::table
+        .filter(table::email_key.eq(email.key()).and(table::pretended.eq(false)))
+        .filter(table::confirmed_at.is_null().and(table::expires_at.gt(ctx.now)))
+        .select((table::id, table::username, table::expires_at))
+        .order(table::id)
+        .limit(MOST)
+        .load(tx.conn)?;
+    for (id, username, expires_at) in waiting {
+        verify::ask(tx, ctx, Whose::SignUp(id), &username, email, expires_at.since(ctx.now))?;
+    }
+    Ok(())
 }
 
 /// Whether a name is spoken for by somebody who waits.

@@ -1,5 +1,7 @@
 //! Proving an address.
 
+use std::time::Duration;
+
 use clowder_accounts::{
     Change, Email, Own,
     model::ChangeEmail,
@@ -17,23 +19,39 @@ use diesel::{
 use serde_json::json;
 
 use super::{
-    super::{accounts::profile, audit, db::Tx, dialect::Conn, journal},
+    super::{accounts::profile, audit, db::Tx, dialect::Conn, journal, two_factor},
     mailed::{self, Purpose, Whose},
     sign_ups,
 };
 use crate::{letters::Recipient, rows::UserRow, schema::users};
 
-/// Asks whether an address belongs to a user; it becomes theirs, or is known to be, when the letter is answered.
-pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, name: &str, email: &Email) -> Result<()> {
-    let to = Recipient { name: name.to_owned(), address: email.as_str().to_owned() };
-    let token = mailed::issue(tx, ctx, Purpose::Verify, Whose::User(user), email, VERIFY_FOR)?;
-    let mail = tx.house.letterhead.verify_email(&to, &token, VERIFY_FOR)?;
+/// Asks whether an address belongs to somebody; it becomes theirs, or is known to be, when the letter is answered.
+/// Whoever gets it may be a stranger, so it calls them by the username: that can hardly be made to say something.
+pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, username: &str, email: &Email, good_for: Duration) -> Result<()> {
+    let token = mailed::issue(tx, ctx, Purpose::Verify, whose, email, good_for)?;
+    let mail = tx.house.letterhead.verify_email(username, email.as_str(), &token, good_for)?;
     mailed::post(tx, ctx, &mail)
+}
+
+fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> {
+    ask(tx, ctx, Whose::User(own.id), &own.username, email, VERIFY_FOR)
+}
+
+/// Another letter for those who have yet to confirm this address, if it did not get too many already.
+pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
+    let key = email.key();
+    if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &key).is_err() {
+        return Ok(());
+    }
+    sign_ups::mail_again(tx, ctx, email)?;
+    let own = users::table.filter(users::email_key.eq(&key).and(users::email_verified_at.is_null()));
+    let own: Option<UserRow> = own.select(UserRow::as_select()).first(tx.conn).optional()?;
+    own.map_or(Ok(()), |row| ask_user(tx, ctx, &row.own()?, email))
 }
 
 /// The letter has been answered. Gives the profile when there is one already.
 pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
-    let presented = mailed::take(tx, ctx, Purpose::Verify, token)?;
+    let presented = mailed::take(tx, ctx, &[Purpose::Verify], token)?;
     if let Some(sign_up) = presented.sign_up_id {
         sign_ups::confirm(tx, ctx, sign_up)?;
         return Ok(None);
@@ -53,7 +71,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
         DieselError::NotFound => LINK_GONE.into(),
         other => Error::from(other),
     })?;
-    mailed::revoke(tx, ctx, Purpose::Verify, user)?;
+    mailed::revoke(tx, ctx, &[Purpose::Verify], user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &presented.email_key)?;
     let own = row.own()?;
     let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
@@ -69,13 +87,16 @@ pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     }
     let email = email_of(&own)?;
     mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email.key())?;
-    ask(tx, ctx, own.id, &own.display_name, &email)
+    ask_user(tx, ctx, &own, &email)
 }
 
 /// The password has been proved. The address gets a letter even if it has an account, and then only its owner learns
 /// so, unless this server tells anyway.
 pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bool) -> Result<()> {
     let own = profile::own(tx.conn, ctx.user()?)?;
+    if own.two_factor {
+        two_factor::require_recent(tx.conn, ctx)?;
+    }
     let old = email_of(&own)?;
     if own.email_verified && old == change.email {
         return Err(EMAIL_VERIFIED.into());
@@ -87,19 +108,22 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     let purpose = if holder.is_some() { Purpose::Notice } else { Purpose::Verify };
     mailed::may_send(tx.conn, ctx.now, purpose, &change.email.key())?;
     match holder {
-        Some((_, name)) => {
-            mailed::issue(tx, ctx, Purpose::Notice, Whose::Nobody, &change.email, VERIFY_FOR)?;
-            let to = Recipient { name, address: change.email.as_str().to_owned() };
-            let mail = tx.house.letterhead.has_account(&to)?;
-            mailed::post(tx, ctx, &mail)?;
-        }
-        None => ask(tx, ctx, own.id, &own.display_name, &change.email)?,
+        Some((_, name)) => tell_holder(tx, ctx, name, &change.email)?,
+        None => ask_user(tx, ctx, &own, &change.email)?,
     }
     let to = Recipient { name: own.display_name, address: own.email };
     let asked = Entry::new("email.change_asked").on(Target::user(own.id));
     audit::record(tx, ctx, &asked.after(json!({"email": change.email.as_str()})))?;
     let notice = tx.house.letterhead.email_changing(&to, change.email.as_str())?;
     mailed::post(tx, ctx, &notice)
+}
+
+/// Tells the holder of an address that somebody wanted an account with it. That it was told is kept like a token, though
+/// there is none: the address gets no more than so many.
+pub fn tell_holder(tx: &mut Tx<'_>, ctx: &Ctx, name: String, email: &Email) -> Result<()> {
+    mailed::issue(tx, ctx, Purpose::Notice, Whose::Nobody, email, VERIFY_FOR)?;
+    let mail = tx.house.letterhead.has_account(&Recipient { name, address: email.as_str().to_owned() })?;
+    mailed::post(tx, ctx, &mail)
 }
 
 /// Whose address it is, and what they are called.

@@ -6,14 +6,14 @@ use clowder_accounts::{
     Change, Own,
     model::{Content, Erasing as Due, Fate, Receipt},
     privacy::{ErasureFacts, decide_erasure, may_undo},
-    refusals::{SESSION_ENDED, USER_UNKNOWN},
+    refusals::SESSION_ENDED,
 };
 use clowder_core::{
-    Ctx, Error, Id, NewJob, Result, Role, SessionId, Timestamp, UserId, Word,
+    Actor, Ctx, Error, Id, NewJob, Result, SessionId, Timestamp, UserId,
     audit::{Entry, Target},
     job::Work,
 };
-use diesel::{dsl::exists, prelude::*, select};
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ use super::{
         audit,
         credentials::mailed,
         db::Tx,
-        dialect, jobs, journal, two_factor, user_keys,
+        dialect, jobs, journal, staff, two_factor, user_keys,
     },
     Erasing, Recipient,
     parts::PARTS,
@@ -59,9 +59,12 @@ pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> R
 }
 
 /// The wish of an administrator, who does not wait. What the user chose to become of their messages, if they did,
-/// stays.
-pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<(Due, Vec<SessionId>)> {
-    order(tx, ctx, user, None, Duration::ZERO)
+/// stays unless something else is wished. A stolen token must not erase anybody.
+pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<(Due, Vec<SessionId>)> {
+    if ctx.actor != Actor::System {
+        two_factor::require_recent(tx.conn, ctx)?;
+    }
+    order(tx, ctx, user, messages, Duration::ZERO)
 }
 
 fn order(
@@ -71,19 +74,9 @@ fn order(
     messages: Option<Fate>,
     after: Duration,
 ) -> Result<(Due, Vec<SessionId>)> {
-    // Two administrators who erase each other would each be the other who stays.
-    dialect::lock_admins(tx.conn)?;
-    dialect::lock_user(tx.conn, user)?;
-    let row: UserRow =
-        users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(USER_UNKNOWN)?;
-    let (deleted, pending, to) = (row.deleted_at.is_some(), row.erase_at, recipient(&row));
-    let facts = ErasureFacts {
-        deleted,
-        admin: row.role == Role::Admin.as_str(),
-        other_admins: has_other_admins(tx, user)?,
-        pending,
-    };
-    let erase_at = decide_erasure(ctx.now, facts, after)?;
+    let (standing, before) = staff::facts(tx.conn, ctx, user)?;
+    let erase_at = decide_erasure(ctx.now, &ErasureFacts { standing, pending: before.erase_at }, after)?;
+    let to = letters::Recipient { name: before.display_name, address: before.email };
     let earlier = pending_of(tx, user)?;
     let delete_messages = match (messages, &earlier) {
         (Some(fate), _) => fate == Fate::Delete,
@@ -146,13 +139,6 @@ fn mark(tx: &mut Tx<'_>, user: UserId, erase_at: Option<Timestamp>) -> Result<Ow
         .returning(UserRow::as_returning())
         .get_result(tx.conn)?;
     row.own()
-}
-
-fn has_other_admins(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
-    let others = users::table
-        .filter(users::role.eq(Role::Admin.as_str()).and(users::id.ne(user)))
-        .filter(users::deleted_at.is_null().and(users::erase_at.is_null()));
-    Ok(select(exists(others)).get_result(tx.conn)?)
 }
 
 fn pending_of(tx: &mut Tx<'_>, user: UserId) -> Result<Option<(Id<Erasing>, bool)>> {

@@ -25,8 +25,12 @@ pub fn is_suspended(now: Timestamp) -> Condition {
 }
 
 pub fn list(conn: &mut Conn, now: Timestamp, filter: &AccountFilter, page: &PageRequest) -> Result<Page<Account>> {
-    let mut query =
-        users::table.select(UserRow::as_select()).order(users::id.desc()).limit(page.fetch()).into_boxed::<Backend>();
+    let mut query = users::table
+        .filter(users::deleted_at.is_null())
+        .select(UserRow::as_select())
+        .order(users::id.desc())
+        .limit(page.fetch())
+        .into_boxed::<Backend>();
     if let Some(role) = filter.role {
         query = query.filter(users::role.eq(role.as_str()));
     }
@@ -63,12 +67,13 @@ fn containing(text: &str) -> String {
 }
 
 pub fn one(conn: &mut Conn, now: Timestamp, user: UserId) -> Result<Account> {
-    let row = users::table.find(user).select(UserRow::as_select()).first(conn).optional()?;
+    let known = users::table.find(user).filter(users::deleted_at.is_null());
+    let row = known.select(UserRow::as_select()).first(conn).optional()?;
     account(row.ok_or(USER_UNKNOWN)?, now)
 }
 
 pub fn named(conn: &mut Conn, now: Timestamp, key: &str) -> Result<Account> {
-    let named = users::table.filter(users::username_key.eq(key));
+    let named = users::table.filter(users::username_key.eq(key).and(users::deleted_at.is_null()));
     account(named.select(UserRow::as_select()).first(conn).optional()?.ok_or(USER_UNKNOWN)?, now)
 }
 
