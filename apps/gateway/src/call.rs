@@ -92,19 +92,6 @@ impl<T: Input> FromRequest for Json<T> {
     }
 }
 
-/// An input whose every field may be absent: no body at all is none of them.
-pub struct MaybeJson<T>(pub T);
-
-impl<T: Input + Default> FromRequest for MaybeJson<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = |call: &Call| if call.body.is_empty() { Ok(T::default()) } else { parse(&call.body) };
-        ready(Call::of(request, |call| read(call).map(Self)))
-    }
-}
-
 /// Nesting is bounded by the parser (128 levels).
 fn parse<T: Input>(body: &[u8]) -> Answer<T> {
     let value = serde_json::from_slice(body)

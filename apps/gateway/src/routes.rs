@@ -17,10 +17,7 @@ use clowder_accounts::{
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
-use clowder_core::{
-    ctx::{SCOPE_MISSING, TOKEN_MISSING},
-    once,
-};
+use clowder_core::once;
 use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
 
 use crate::{
@@ -197,12 +194,16 @@ fn credentials() -> Vec<Endpoint> {
             .gives_nothing(204, "It is confirmed")
             .refuses(&[LINK_GONE, EMAIL_TAKEN, USERNAME_TAKEN]),
         post("/api/auth/verify-email/resend", credentials::resend)
-            .says("Get another letter, for the account that asks or to an address; one a minute, five an hour")
+            .says("Get another letter; one a minute, five an hour")
+            .guarded()
+            .gives_nothing(204, "It is on its way")
+            .refuses(&[EMAIL_VERIFIED]),
+        post("/api/auth/verify-email/request", credentials::resend_to)
+            .says("Get another letter without being signed in; one a minute, five an hour")
             .public()
             .guarded()
-            .takes_maybe::<Resend>()
-            .gives_nothing(204, "It is on its way; to an address, if somebody has yet to confirm it")
-            .refuses(&[TOKEN_MISSING, SCOPE_MISSING, EMAIL_VERIFIED]),
+            .takes::<Resend>()
+            .gives_nothing(204, "If somebody has yet to confirm the address, it is on its way"),
         post("/api/auth/email/change", credentials::change_email)
             .says("Ask for another address; it becomes yours when its letter is answered")
             .guarded()

@@ -78,7 +78,7 @@ fn operation(
     if let Some(shape) = &line.takes {
         shape.collect_into(components);
         operation["requestBody"] =
-            json!({ "required": !line.body_optional, "content": { "application/json": { "schema": shape.schema() } } });
+            json!({ "required": true, "content": { "application/json": { "schema": shape.schema() } } });
     }
     operation
 }

@@ -9,7 +9,7 @@ use clowder_accounts::{
 use crate::{
     answer::Done,
     auth::Caller,
-    call::{Json, MaybeJson},
+    call::Json,
     problem::Answer,
 };
 
@@ -20,8 +20,13 @@ pub async fn verify_email(port: Port, Caller(ctx): Caller, Json(proof): Json<Pro
     Ok(Done)
 }
 
-pub async fn resend(port: Port, Caller(ctx): Caller, MaybeJson(resend): MaybeJson<Resend>) -> Answer<Done> {
-    port.resend(&ctx, resend).await?;
+pub async fn resend(port: Port, Caller(ctx): Caller) -> Answer<Done> {
+    port.resend(&ctx).await?;
+    Ok(Done)
+}
+
+pub async fn resend_to(port: Port, Caller(ctx): Caller, Json(resend): Json<Resend>) -> Answer<Done> {
+    port.resend_to(&ctx, resend).await?;
     Ok(Done)
 }
 

@@ -65,8 +65,6 @@ pub struct Endpoint {
     /// Whether a foreign `Host` is no objection: probes ask by address.
     pub any_host: bool,
     pub takes: Option<Shape>,
-    /// Whether no body at all will do.
-    pub body_optional: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
     pub refusals: Vec<Failure>,
@@ -145,7 +143,6 @@ impl Endpoint {
             policy: Policy::Default,
             any_host: false,
             takes: None,
-            body_optional: false,
             gives: Vec::new(),
             asks: Vec::new(),
             refusals: Vec::new(),
@@ -217,11 +214,6 @@ impl Endpoint {
     pub fn takes<T: ToSchema>(mut self) -> Self {
         self.takes = Some(Shape::of::<T>());
         self
-    }
-
-    /// A JSON body, or none.
-    pub fn takes_maybe<T: ToSchema>(self) -> Self {
-        Self { body_optional: true, ..self.takes::<T>() }
     }
 
     pub fn gives<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {

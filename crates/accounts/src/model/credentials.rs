@@ -47,18 +47,17 @@ impl Input for Proof {
     }
 }
 
-/// `{email?}`
-#[derive(Debug, Clone, Default, utoipa::ToSchema)]
+/// `{email}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"email": "ada@example.org"}))]
 pub struct Resend {
-    /// Whose letter got lost; that of the account that asks when absent.
-    #[schema(value_type = Option<String>, format = "email", max_length = 254)]
-    pub email: Option<Email>,
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    pub email: Email,
 }
 
 impl Input for Resend {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.optional("email").map(|email| Self { email })
+        fields.required("email").map(|email| Self { email })
     }
 }
 

@@ -13,9 +13,12 @@ pub trait Credentials: Send + Sync {
     /// account is done when this returns.
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()>;
 
-    /// Sends another letter: to the unconfirmed address of the caller, at most one a minute and five an hour; or to a
-    /// given one, if somebody with it has yet to confirm it and it did not get too many. Then nothing tells which.
-    async fn resend(&self, ctx: &Ctx, resend: Resend) -> Result<()>;
+    /// Sends another letter to the unconfirmed address of the caller; at most one a minute and five an hour.
+    async fn resend(&self, ctx: &Ctx) -> Result<()>;
+
+    /// Sends another letter to each who has yet to confirm this address, within the same limits; takes the same time
+    /// if there is nobody.
+    async fn resend_to(&self, ctx: &Ctx, resend: Resend) -> Result<()>;
 
     /// Asks for another address: it is sent a letter, the present one a notice. The address changes when the letter
     /// is answered. With two factors it needs a recent authentication.

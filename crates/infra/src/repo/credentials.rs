@@ -37,11 +37,12 @@ impl Credentials for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn resend(&self, ctx: &Ctx, resend: Resend) -> Result<()> {
-        if let Some(email) = resend.email {
-            return self.order_letter(ctx, Wants::Verify, &email).await;
-        }
-        ctx.session()?;
+    async fn resend_to(&self, ctx: &Ctx, resend: Resend) -> Result<()> {
+        self.order_letter(ctx, Wants::Verify, &resend.email).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn resend(&self, ctx: &Ctx) -> Result<()> {
         let ctx = ctx.clone();
         self.db.write(move |tx| verify::resend(tx, &ctx)).await
     }

@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(own.version, 2);
         assert_eq!(code(verify(&world, &token(&asked, "verify")).await), "link.gone");
         assert_eq!(code(verify(&world, "unheard of").await), "link.gone");
-        assert_eq!(code(world.store.credentials.resend(&world.ctx(&ada), Resend::default()).await), "email.verified");
+        assert_eq!(code(world.store.credentials.resend(&world.ctx(&ada)).await), "email.verified");
 
         world.register("bob").await;
         let late = letter(&world).await;
@@ -123,7 +123,7 @@ on_both! {
         let ada = world.person("ada").await;
         let first = letter(&world).await;
         world.wait(MINUTE);
-        world.store.credentials.resend(&world.ctx(&ada), Resend::default()).await.unwrap();
+        world.store.credentials.resend(&world.ctx(&ada)).await.unwrap();
         let second = letter(&world).await;
         assert_ne!(token(&first, "verify"), token(&second, "verify"));
         verify(&world, &token(&first, "verify")).await.unwrap();
@@ -132,7 +132,7 @@ on_both! {
 
     async fn letters_come_one_a_minute_and_five_an_hour(world: World) {
         let ada = world.person("ada").await;
-        let resend = async || world.store.credentials.resend(&world.ctx(&ada), Resend::default()).await;
+        let resend = async || world.store.credentials.resend(&world.ctx(&ada)).await;
         assert_eq!(wait_of(resend().await), 60, "registering sent one");
         for _ in 0..3 {
             world.wait(MINUTE);
@@ -153,7 +153,7 @@ on_both! {
         letters(&world).await;
         let resend = async |address: &str| {
             let resend = Resend::from_json(json!({"email": address})).unwrap();
-            world.store.credentials.resend(&world.nobody(), resend).await.unwrap();
+            world.store.credentials.resend_to(&world.nobody(), resend).await.unwrap();
             letters(&world).await
         };
         assert!(resend("Ada@example.org").await.is_empty(), "one a minute");
@@ -173,7 +173,7 @@ on_both! {
         let tries: Vec<_> = (0..8)
             .map(|_| {
                 let (world, ctx) = (world.clone(), world.ctx(&ada));
-                tokio::spawn(async move { world.store.credentials.resend(&ctx, Resend::default()).await })
+                tokio::spawn(async move { world.store.credentials.resend(&ctx).await })
             })
             .collect();
         let mut sent = 0;
