@@ -155,7 +155,7 @@ impl Front {
                 .unwrap_or_else(|_| Err(refusals::BODY_CUT.into()))?,
             None => Default::default(),
         };
-        let once = if endpoint.creates { self.onces.take(request, user, &body)? } else { None };
+        let once = if endpoint.creates { self.onces.take(request, user, address, &body)? } else { None };
         // Until the handler is through, nobody else may run under the same key.
         let (once, _running) = once.unzip();
         let mut ctx = Ctx::new(actor, visit.now, visit.id.clone());

@@ -8,11 +8,14 @@ use zxcvbn::feedback::Feedback;
 
 use crate::{
     model::{Password, Username},
-    refusals::EMAIL_UNVERIFIED,
+    refusals::{EMAIL_TAKEN, EMAIL_UNVERIFIED, EMAIL_VERIFIED},
 };
 
 /// How long a ticket for a socket is good.
 pub const TICKET_FOR: Duration = Duration::from_secs(30);
+
+/// The most open sessions of a user: signing in once more ends the one that was not used for the longest.
+pub const MOST_SESSIONS: i64 = 100;
 
 /// How long a letter that confirms an address is good.
 pub const VERIFY_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -22,8 +25,29 @@ pub const RESET_FOR: Duration = Duration::from_secs(30 * 60);
 /// Passwords of ten characters and more that everybody tries first, beside those that zxcvbn knows.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// How much of a password is looked at for its strength: what is longer is strong enough.
-const LOOKED_AT: usize = 64;
+/// How much of a password is looked at for its strength: what is longer is none of the common ones, and what it costs to
+/// look grows steeply with the length.
+const LOOKED_AT: usize = 20;
+
+/// Whom a wish for another address makes us write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Whoever wants it: is it theirs?
+    Caller,
+    /// Whoever has an account with it, and is told so; nobody else learns that.
+    Holder,
+}
+
+/// What becomes of the wish for another address: `confirmed` when it is the present one and confirmed, `taken` when
+/// somebody else has it.
+pub fn decide_change(confirmed: bool, taken: bool, reveal_taken: bool) -> Result<Ask, Refusal> {
+    match (confirmed, taken) {
+        (true, _) => Err(EMAIL_VERIFIED),
+        (false, true) if reveal_taken => Err(EMAIL_TAKEN),
+        (false, true) => Ok(Ask::Holder),
+        (false, false) => Ok(Ask::Caller),
+    }
+}
 
 /// Where a server demands it, only those reach others (write to them, let programs act) whose address is confirmed.
 pub fn may_reach_others(demanded: bool, email_verified: bool) -> Result<(), Refusal> {
@@ -44,7 +68,10 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
     let first = folded.chars().next();
     let common = || {
         use zxcvbn::feedback::Warning::{ThisIsACommonPassword, ThisIsATop10Password, ThisIsATop100Password};
-        let looked = zxcvbn::zxcvbn(&head(&folded), &[]);
+        if folded.chars().count() > LOOKED_AT {
+            return false;
+        }
+        let looked = zxcvbn::zxcvbn(&folded, &[]);
         let warning = looked.feedback().and_then(Feedback::warning);
         matches!(warning, Some(ThisIsATop10Password | ThisIsATop100Password | ThisIsACommonPassword))
     };
@@ -86,6 +113,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn decide_change_table() {
+        for (confirmed, taken, reveal_taken, verdict) in [
+            (true, false, true, Err(EMAIL_VERIFIED)),
+            (true, false, false, Err(EMAIL_VERIFIED)),
+            (false, true, true, Err(EMAIL_TAKEN)),
+            (false, true, false, Ok(Ask::Holder)),
+            (false, false, true, Ok(Ask::Caller)),
+            (false, false, false, Ok(Ask::Caller)),
+        ] {
+            assert_eq!(decide_change(confirmed, taken, reveal_taken), verdict, "{confirmed} {taken} {reveal_taken}");
+        }
+    }
+
+    #[test]
+    fn may_reach_others_table() {
+        for (demanded, verified, may) in
+            [(false, false, true), (false, true, true), (true, false, false), (true, true, true)]
+        {
+            assert_eq!(may_reach_others(demanded, verified).is_ok(), may, "{demanded} {verified}");
+        }
+    }
 
     #[test]
     fn may_use_password_table() {

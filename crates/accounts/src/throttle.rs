@@ -22,7 +22,7 @@ pub struct ThrottleFacts {
     pub pair: Failures,
     /// At this account from anywhere.
     pub account: Failures,
-    /// At any account from this address.
+    /// At any account from this address, within the hour of the clock: it stands for all who share it.
     pub address: Failures,
     /// Whether the account was used from this address before.
     pub known: bool,
@@ -35,8 +35,8 @@ const ADDRESS: (i32, u64) = (50, 60);
 
 /// Whether an attempt may be made now.
 pub fn may_try(now: Timestamp, facts: &ThrottleFacts) -> Result<()> {
-    let account = if facts.known { Duration::ZERO } else { left(now, facts.account, ACCOUNT) };
-    let wait = left(now, facts.pair, PAIR).max(left(now, facts.address, ADDRESS)).max(account);
+    let others = left(now, facts.account, ACCOUNT).max(left(now, facts.address, ADDRESS));
+    let wait = left(now, facts.pair, PAIR).max(if facts.known { Duration::ZERO } else { others });
     if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: wait }) }
 }
 
@@ -71,8 +71,9 @@ mod tests {
             (ThrottleFacts { account: failed(19, 0), ..none }, 0),
             (ThrottleFacts { account: failed(1000, 0), ..none }, 60),
             (ThrottleFacts { account: failed(1000, 0), known: true, ..none }, 0),
-            (ThrottleFacts { address: failed(49, 0), known: true, ..none }, 0),
-            (ThrottleFacts { address: failed(60, 0), known: true, ..none }, 60),
+            (ThrottleFacts { address: failed(49, 0), ..none }, 0),
+            (ThrottleFacts { address: failed(60, 0), ..none }, 60),
+            (ThrottleFacts { address: failed(60, 0), known: true, ..none }, 0),
         ] {
             let waits = match may_try(now, &facts) {
                 Err(Error::TooMany { retry_after }) => retry_after.as_secs(),

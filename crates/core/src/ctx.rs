@@ -1,6 +1,9 @@
 //! Who asks, when, and from where: the first argument of every port method.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -100,4 +103,18 @@ impl Word for Role {
 pub struct Origin {
     pub address: Option<IpAddr>,
     pub agent: Option<Arc<str>>,
+}
+
+impl Origin {
+    /// What counts as one place: an IPv4 address, or the /64 network of an IPv6 one, for that much is given to everybody.
+    pub fn place(&self) -> Option<IpAddr> {
+        self.address.map(place)
+    }
+}
+
+pub fn place(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Ctx, Error, Id, Page, PageRequest, Refusal, Result, Timestamp, error::Kind, word::Word};
+use crate::{Ctx, Id, Page, PageRequest, Refusal, Result, Timestamp, error::Kind, word::Word};
 
 pub type JobId = Id<Job>;
 
@@ -109,6 +109,9 @@ pub fn decide(now: Timestamp, attempts: i16, jitter: f64, outcome: &Result<()>) 
     }
 }
 
+/// How long a letter that was given up is kept, in case somebody lets it be sent again.
+pub const DEAD_LETTERS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Whether a job may be worked on once more. One that took its worker with it on the last of its tries was never
 /// decided on; it must not take them all.
 pub fn may_work(attempts: i16) -> Result<(), Verdict> {
@@ -177,17 +180,23 @@ pub trait Worker: Send + Sync {
 }
 
 impl Taken {
-    /// What it carries.
+    /// What it carries. Nothing that is tried again would make it readable.
     pub fn read<W: Work>(&self) -> Result<W> {
-        serde_json::from_slice(&self.payload).map_err(|error| Error::internal(format!("job {}: {error}", self.kind)))
+        serde_json::from_slice(&self.payload).map_err(|_| JOB_UNREADABLE.into())
     }
 }
 
+pub const JOB_UNREADABLE: Refusal = Refusal::new(
+    Kind::Invalid,
+    "job.unreadable",
+    "What the job carries cannot be read: it was sealed with another SECRET_KEY, or made by another version",
+);
 pub const JOB_UNKNOWN: Refusal = Refusal::new(Kind::Unknown, "job.unknown", "There is no such job");
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     const REFUSED: Refusal = Refusal::new(Kind::Gone, "test.gone", "Gone");
 

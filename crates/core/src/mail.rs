@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Result, job::Work};
+use crate::{Ctx, Result, Timestamp, job::Work};
 
 /// One letter, ready to go: text, and the same as HTML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// After this it is worth nothing, and not sent any more: what it holds has expired.
+    #[serde(default)]
+    pub good_until: Option<Timestamp>,
 }
 
 impl Work for Mail {

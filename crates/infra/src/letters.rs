@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use askama::Template;
+use clowder_accounts::Own;
 use clowder_core::{Error, Mail, Result, Timestamp};
 
 /// Where the links in letters lead, and in whose name they are written.
@@ -22,6 +23,15 @@ pub struct Letterhead {
 pub struct Recipient {
     pub name: String,
     pub address: String,
+}
+
+impl Recipient {
+    /// Whoever has not confirmed the address may be a stranger to whom it belongs: they are called by the username, which
+    /// can hardly be made to say something.
+    pub fn of(own: &Own) -> Self {
+        let name = if own.email_verified { &own.display_name } else { &own.username };
+        Self { name: name.clone(), address: own.email.clone() }
+    }
 }
 
 struct Action {
@@ -178,7 +188,7 @@ impl Letterhead {
         let failed = |error: askama::Error| Error::internal(format!("letter: {error}"));
         let text = Text { name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
         let html = Html { subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
-        Ok(Mail { name, address: to.address.clone(), subject: subject.to_owned(), text, html })
+        Ok(Mail { name, address: to.address.clone(), subject: subject.to_owned(), text, html, good_until: None })
     }
 }
 

@@ -60,15 +60,15 @@ struct Envelope {
 
 impl Envelope {
     fn new(from: &str) -> Result<Self> {
-        let from = from.parse().map_err(|error| Error::internal(format!("MAIL_FROM: `{from}`: {error}")))?;
-        Ok(Self { from })
+        let wrong = |error: String| Error::internal(format!("MAIL_FROM: `{from}`: {error}"));
+        let Mailbox { name, email } = from.parse::<Mailbox>().map_err(|error| wrong(error.to_string()))?;
+        let email = in_ascii(email.user(), email.domain()).map_err(|_| wrong("no domain".to_owned()))?;
+        Ok(Self { from: Mailbox { name, email } })
     }
 
     fn message(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<Message> {
         let (local, domain) = mail.address.rsplit_once('@').ok_or(ADDRESS_IMPOSSIBLE)?;
-        // Domains travel in ASCII (RFC 5890), so that any server on the way knows them.
-        let domain = idna::domain_to_ascii(domain).map_err(|_| ADDRESS_IMPOSSIBLE)?;
-        let address = Address::new(local, domain).map_err(|_| ADDRESS_IMPOSSIBLE)?;
+        let address = in_ascii(local, domain)?;
         let micros = u64::try_from(ctx.now.as_micros()).unwrap_or_default();
         Message::builder()
             .from(self.from.clone())
@@ -81,6 +81,12 @@ impl Envelope {
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
             .map_err(|error| Error::internal(format!("mail: {error}")))
     }
+}
+
+/// Domains travel in ASCII (RFC 5890), so that any server on the way knows them.
+fn in_ascii(local: &str, domain: &str) -> Result<Address> {
+    let domain = idna::domain_to_ascii(domain).map_err(|_| ADDRESS_IMPOSSIBLE)?;
+    Ok(Address::new(local, domain).map_err(|_| ADDRESS_IMPOSSIBLE)?)
 }
 
 /// Headers are lines: what would begin another one becomes a blank.
@@ -98,6 +104,11 @@ impl Worker for Postman {
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
-        self.0.send(ctx, &job.id.to_string(), &job.read()?).await
+        let mail: Mail = job.read()?;
+        if mail.good_until.is_some_and(|until| until <= ctx.now) {
+            tracing::warn!(job = %job.id, subject = mail.subject, "a letter is not sent any more: what it holds has expired");
+            return Ok(());
+        }
+        self.0.send(ctx, &job.id.to_string(), &mail).await
     }
 }

@@ -156,6 +156,8 @@ pub struct SessionRow {
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// The place it was opened from.
+    pub opened_from: Option<String>,
     pub authenticated_at: Timestamp,
 }
 

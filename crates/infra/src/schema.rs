@@ -77,6 +77,7 @@ diesel::table! {
         last_used_at -> Ts,
         expires_at -> Ts,
         ended_at -> Nullable<Ts>,
+        opened_from -> Nullable<Text>,
         authenticated_at -> Ts,
     }
 }
@@ -311,6 +312,7 @@ diesel::table! {
         sign_up_id -> Nullable<Uid>,
         email -> Text,
         email_key -> Text,
+        mailbox -> Text,
         created_at -> Ts,
         expires_at -> Ts,
         used_at -> Nullable<Ts>,

@@ -40,11 +40,13 @@ CREATE TABLE mailed_tokens (
     sign_up_id UUID REFERENCES sign_ups (id) ON DELETE CASCADE,
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,
+    -- The address without what stands between + and @: letters to all of those arrive in one place.
+    mailbox TEXT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
     used_at TIMESTAMPTZ
 );
-CREATE INDEX mailed_tokens_email ON mailed_tokens (email_key, created_at);
+CREATE INDEX mailed_tokens_mailbox ON mailed_tokens (mailbox, created_at);
 CREATE INDEX mailed_tokens_user ON mailed_tokens (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX mailed_tokens_sign_up ON mailed_tokens (sign_up_id) WHERE sign_up_id IS NOT NULL;
 CREATE INDEX mailed_tokens_expires ON mailed_tokens (expires_at);
@@ -56,3 +58,8 @@ CREATE TABLE throttles (
     last_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX throttles_last ON throttles (last_at);
+
+-- From where somebody signed in: an address, or the /64 network of one. Who comes from there again is no stranger.
+ALTER TABLE sessions ADD COLUMN opened_from TEXT;
+
+CREATE INDEX refresh_tokens_expires ON refresh_tokens (expires_at);

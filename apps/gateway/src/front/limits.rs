@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
-use clowder_core::{Actor, ApiKeyId, UserId, Via};
+use clowder_core::{Actor, ApiKeyId, UserId, Via, ctx::place};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -72,17 +72,13 @@ pub enum Key {
 }
 
 impl Key {
-    /// A guard against guessing counts addresses, since whoever guesses is nobody yet. Of IPv6 a whole /64 is one
-    /// client: that much is given to everybody.
+    /// A guard against guessing counts addresses, since whoever guesses is nobody yet. A whole
+    /// [`place`] is one client.
     pub fn new(policy: Policy, actor: Actor, address: Option<IpAddr>) -> Self {
         match (policy, actor) {
             (Policy::Default, Actor::User { id, .. }) => Self::User(id),
             (Policy::ApiKey, Actor::User { via: Via::Key(key), .. }) => Self::Program(key),
-            _ => Self::Address(match address {
-                Some(IpAddr::V6(v6)) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-                Some(v4) => v4,
-                None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            }),
+            _ => Self::Address(address.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), place)),
         }
     }
 }

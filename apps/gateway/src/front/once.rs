@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -46,7 +47,13 @@ impl Onces {
     }
 
     /// `None` when the request has no key.
-    pub fn take(&self, request: &HttpRequest, caller: Option<UserId>, body: &[u8]) -> Answer<Option<(Once, Guard)>> {
+    pub fn take(
+        &self,
+        request: &HttpRequest,
+        caller: Option<UserId>,
+        address: Option<IpAddr>,
+        body: &[u8],
+    ) -> Answer<Option<(Once, Guard)>> {
         let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
         let key = value
             .to_str()
@@ -61,8 +68,8 @@ impl Onces {
             .into());
         };
         // Of callers without a name, keys belong to the address.
-        let held = match (caller, request.peer_addr()) {
-            (None, Some(peer)) => (caller, format!("{} {key}", peer.ip()).into()),
+        let held = match (caller, address) {
+            (None, Some(address)) => (caller, format!("{address} {key}").into()),
             _ => (caller, Arc::<str>::from(key)),
         };
         if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(held.clone()) {
@@ -97,11 +104,17 @@ mod tests {
     fn one_key_runs_once_at_a_time() {
         let onces = onces("secret");
         let user = Some(UserId::from_uuid(uuid::Uuid::from_u128(1)));
-        let (once, guard) = onces.take(&request("/a", "k"), user, b"{}").unwrap().unwrap();
-        assert_eq!(onces.take(&request("/a", "k"), user, b"{}").err().map(|p| p.code), Some("idempotency.running"));
-        assert!(onces.take(&request("/a", "k"), None, b"{}").unwrap().is_some(), "another caller");
+        let (once, guard) = onces.take(&request("/a", "k"), user, None, b"{}").unwrap().unwrap();
+        assert_eq!(
+            onces.take(&request("/a", "k"), user, None, b"{}").err().map(|p| p.code),
+            Some("idempotency.running")
+        );
+        assert!(onces.take(&request("/a", "k"), None, None, b"{}").unwrap().is_some(), "another caller");
+        let places = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
+        let taken = places.map(|place| onces.take(&request("/a", "k"), None, place, b"{}").unwrap().unwrap());
+        assert_eq!(taken.len(), 2, "behind one proxy");
         drop(guard);
-        let (again, _guard) = onces.take(&request("/a/", "k"), user, b"{}").unwrap().unwrap();
+        let (again, _guard) = onces.take(&request("/a/", "k"), user, None, b"{}").unwrap().unwrap();
         assert_eq!(again.fingerprint, once.fingerprint, "a trailing slash is no difference");
     }
 
@@ -120,9 +133,9 @@ mod tests {
     fn keys_are_visible_ascii() {
         let onces = onces("secret");
         for wrong in ["", "a b", "ä", "x".repeat(256).as_str()] {
-            let problem = onces.take(&request("/a", wrong), None, b"").err().unwrap();
+            let problem = onces.take(&request("/a", wrong), None, None, b"").err().unwrap();
             assert_eq!(problem.status.as_u16(), 422, "{wrong}");
         }
-        assert!(onces.take(&request("/a", &"x".repeat(255)), None, b"").is_ok());
+        assert!(onces.take(&request("/a", &"x".repeat(255)), None, None, b"").is_ok());
     }
 }

@@ -6,12 +6,7 @@ use clowder_accounts::{
     model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
 };
 
-use crate::{
-    answer::Done,
-    auth::Caller,
-    call::Json,
-    problem::Answer,
-};
+use crate::{answer::Done, auth::Caller, call::Json, problem::Answer};
 
 type Port = Data<dyn Credentials>;
 

@@ -7,7 +7,7 @@ use clowder_core::{
 };
 use serde_json::Value;
 
-use super::{Email, MailedToken, Password, RefreshToken, Username};
+use super::{Email, MailedToken, Password, Username};
 use crate::{policy, two_factor::Otp};
 
 /// `{username, email, password, display_name?, invite?}`
@@ -83,12 +83,6 @@ impl Input for Login {
 }
 
 /// `{refresh}`
-impl Input for RefreshToken {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("refresh")
-    }
-}
-
 /// What a user may change of themselves; absent fields stay.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]

@@ -42,12 +42,17 @@ impl Field for Username {
         if !name.starts_with(plain) || !name.ends_with(plain) {
             return Err(Flaw::new("characters", "must begin and end with a letter or a digit"));
         }
-        Ok(Self(name))
+        let name = Self(name);
+        // Letters that show nothing are none.
+        if name.key().chars().count() < 3 {
+            return Err(Flaw::new("characters", "must have at least 3 letters that can be seen"));
+        }
+        Ok(name)
     }
 }
 
-/// An address of RFC 5321 in its everyday form: at most 254 octets, the local part at most 64. IDN domains are
-/// welcome; that mail arrives is shown by verifying, not by a pattern.
+/// An address of RFC 5321 in its everyday form: at most 254 octets, the local part at most 64. Domains may be of any
+/// script (IDNA, UTS 46); that mail arrives is shown by verifying, not by a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -56,9 +61,19 @@ impl Email {
         &self.0
     }
 
-    /// What must be unique. Plus-addresses stay apart: only the case is folded.
+    /// What must be unique: the case is folded, and a domain has one spelling. Plus-addresses stay apart.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        format!("{}@{}", local.to_lowercase(), idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned()))
+    }
+
+    /// Where its letters arrive with many providers: the key without what stands between `+` and `@`.
+    pub fn mailbox(&self) -> String {
+        let key = self.key();
+        match key.split_once('+').zip(key.rsplit_once('@')) {
+            Some(((name, _), (_, domain))) => format!("{name}@{domain}"),
+            None => key,
+        }
     }
 }
 
@@ -73,17 +88,20 @@ impl Field for Email {
             && !local.ends_with('.')
             && !local.contains("..")
             && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
-        let domain_is_right = domain.contains('.')
-            && domain.split('.').all(|label| {
+        let ascii = idna::domain_to_ascii(domain).map_err(|_| wrong())?;
+        let domain_is_right = ascii.contains('.')
+            && ascii.split('.').all(|label| {
                 (1..=63).contains(&label.len())
                     && !label.starts_with('-')
                     && !label.ends_with('-')
-                    && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+                    && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
             });
-        if !local_is_right || !domain_is_right || address.len() > 254 {
+        if !local_is_right || !domain_is_right || address.len().max(local.len() + 1 + ascii.len()) > 254 {
             return Err(wrong());
         }
-        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+        // As people read it; what is typed in other widths or cases is one domain.
+        let (domain, _) = idna::domain_to_unicode(&ascii);
+        Ok(Self(format!("{local}@{domain}")))
     }
 }
 
@@ -109,6 +127,9 @@ impl fmt::Debug for Password {
 impl Field for Password {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let typed: String = string(value)?.nfc().collect();
+        if typed.contains('\0') {
+            return Err(Flaw::new("characters", "must not contain NUL"));
+        }
         match typed.chars().count() {
             0 => Err(Flaw::new("required", "must not be empty")),
             n if n > Self::MAX => Err(Flaw::new("too_long", "must have at most 256 characters")),
@@ -154,7 +175,19 @@ mod tests {
         for good in ["ada", "a.d-a_1", "Ådä", "яна", "x".repeat(30).as_str()] {
             assert!(Username::parse(json!(good)).is_ok(), "{good}");
         }
-        for bad in ["ab", "x".repeat(31).as_str(), "a b c", ".ada", "ada-", "ada@home", "ad\0a", "a/b", "<b>", "   "] {
+        for bad in [
+            "ab",
+            "x".repeat(31).as_str(),
+            "a b c",
+            ".ada",
+            "ada-",
+            "ada@home",
+            "ad\0a",
+            "a/b",
+            "<b>",
+            "   ",
+            "\u{3164}\u{3164}\u{3164}",
+        ] {
             assert!(Username::parse(json!(bad)).is_err(), "{bad}");
         }
         assert!(Username::parse(json!(17)).is_err());
@@ -178,7 +211,20 @@ mod tests {
         {
             assert!(Email::parse(json!(bad)).is_err(), "{bad}");
         }
-        let mixed = Email::parse(json!("Ada@Example.ORG")).unwrap();
-        assert_eq!((mixed.as_str(), mixed.key().as_str()), ("Ada@example.org", "ada@example.org"));
+        for (typed, shown, key, mailbox) in [
+            ("Ada@Example.ORG", "Ada@example.org", "ada@example.org", "ada@example.org"),
+            ("ada+1+2@example.org", "ada+1+2@example.org", "ada+1+2@example.org", "ada@example.org"),
+            ("ada@\u{ff45}xample.org", "ada@example.org", "ada@example.org", "ada@example.org"),
+            ("ada@BÜCHER.example", "ada@bücher.example", "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
+            (
+                "ada@xn--bcher-kva.example",
+                "ada@bücher.example",
+                "ada@xn--bcher-kva.example",
+                "ada@xn--bcher-kva.example",
+            ),
+        ] {
+            let email = Email::parse(json!(typed)).unwrap();
+            assert_eq!((email.as_str(), email.key().as_str(), email.mailbox().as_str()), (shown, key, mailbox));
+        }
     }
 }

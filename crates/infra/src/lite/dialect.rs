@@ -108,7 +108,7 @@ pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
 }
 
 /// One writer is lock enough.
-pub fn lock_address(_: &mut Conn, _: &str) -> Result<()> {
+pub fn lock_mailbox(_: &mut Conn, _: &str) -> Result<()> {
     Ok(())
 }
 

@@ -55,6 +55,10 @@ impl Mailer for Smtp {
             {
                 Err(Error::field("/address", "mail.rejected", error.to_string()))
             }
+            // A server that carries ASCII only (no SMTPUTF8, RFC 6531) will not learn it.
+            Err(error) if error.is_client() && !mail.address.is_ascii() => {
+                Err(Error::field("/address", "mail.rejected", error.to_string()))
+            }
             Err(error) => Err(Error::unavailable(format!("mail server: {error}"))),
         }
     }

@@ -100,11 +100,10 @@ pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     Ok(())
 }
 
-/// Whoever changes what belongs to a user as a whole, or reads it and then changes what was read, holds this. Rows that
 /// Whoever sends mail to an address holds this.
-pub fn lock_address(conn: &mut Conn, email_key: &str) -> Result<()> {
+pub fn lock_mailbox(conn: &mut Conn, mailbox: &str) -> Result<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
-    lock.bind::<Text, _>(format!("mail to {email_key}")).execute(conn)?;
+    lock.bind::<Text, _>(format!("mail to {mailbox}")).execute(conn)?;
     Ok(())
 }
 

@@ -15,76 +15,43 @@ use clowder_accounts::{
     SignedIn, Ticket, policy::may_reach_others, refusals::CREDENTIALS_INVALID,
 };
 use clowder_core::{
-    Ctx, Refusal, Result, SessionId, Timestamp, UserId,
+    Actor, Ctx, Refusal, Result, SessionId, Timestamp, UserId,
     audit::{Entry, Target},
 };
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, dialect, two_factor};
+use super::{Repo, audit, two_factor};
 use crate::hasher;
-use sessions::Which;
-use throttle::Attempt;
+use sessions::{Proved, Which};
+use throttle::{Attempt, Sought};
+use two_factor::Checked;
 
 #[async_trait]
 impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
-        let (mint, rules, caller) = (self.mint(), self.parts.options.sign_up, ctx.clone());
+        let caller = Ctx { actor: Actor::Nobody, ..ctx.clone() };
+        let (mint, rules) = (self.mint(), self.parts.options.sign_up);
         self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, rules, new, password)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn> {
-        let (typed, caller, keys) = (login.username.clone(), ctx.clone(), Arc::clone(&self.parts.keys));
-        let (attempt, found) = self
-            .db
-            .read(move |conn| {
-                let found = sessions::credentials(conn, typed.as_str())?;
-                let attempt = Attempt::new(&caller, &keys, found.as_ref().map(|(user, _)| *user), typed.as_str());
-                attempt.may_be_made(conn)?;
-                Ok((attempt, found))
-            })
-            .await?;
-        let (known, stored) = found.unzip();
-        let verdict = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
-        let Some(user) = known.filter(|_| verdict != hasher::Verdict::Wrong) else {
-            let ctx = ctx.clone();
-            self.db
-                .write(move |tx| {
-                    attempt.failed(tx)?;
-                    audit::record(tx, &ctx, &refused(known, CREDENTIALS_INVALID))
-                })
-                .await?;
-            return Err(CREDENTIALS_INVALID.into());
-        };
-        let anew = match verdict {
-            hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
-            _ => None,
-        };
-        let (mint, keys, ctx) = (self.mint(), Arc::clone(&self.parts.keys), ctx.clone());
-        let signed_in = self
-            .db
-            .write(move |tx| {
-                // Guesses that came at once were all let in; those that went wrong count for the one that did not.
-                attempt.may_be_made(tx.conn)?;
-                let otp = login.otp.as_ref();
-                if let two_factor::Checked::Refused(refusal) = two_factor::sign_in(tx, &ctx, &keys, user, otp)? {
-                    return Ok(Err(refusal));
-                }
-                // Like all others who touch both: the user first, then what was counted against them.
-                dialect::lock_user(tx.conn, user)?;
-                attempt.succeeded(tx)?;
-                sessions::open(tx, &ctx, &mint, user, login.device_name, anew).map(Ok)
-            })
-            .await?;
-        Ok(signed_in?)
+        // Who signs in is nobody yet, whatever token they have: nobody hides behind the name of somebody else.
+        let ctx = Ctx { actor: Actor::Nobody, ..ctx.clone() };
+        for _ in 0..TRIES {
+            if let Some(signed_in) = self.try_login(&ctx, &login).await? {
+                return Ok(signed_in);
+            }
+        }
+        Err(CREDENTIALS_INVALID.into())
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn refresh(&self, ctx: &Ctx, token: RefreshToken) -> Result<SignedIn> {
-        let (mint, caller) = (self.mint(), ctx.clone());
+        let (mint, caller) = (self.mint(), Ctx { actor: Actor::Nobody, ..ctx.clone() });
         match self.db.write(move |tx| refresh::refresh(tx, &caller, &mint, &token)).await? {
             refresh::Outcome::SignedIn(signed_in) => Ok(*signed_in),
             refresh::Outcome::Refused { refusal, ended } => {
@@ -187,7 +154,58 @@ fn refused(user: Option<UserId>, why: Refusal) -> Entry {
     user.map_or(entry.clone(), |user| entry.on(Target::user(user)))
 }
 
+/// How often signing in begins again because the stored hash became another one while the password was held against it.
+const TRIES: usize = 3;
+
 impl Repo {
+    /// Nothing when the password was right for a hash that is no longer the stored one.
+    async fn try_login(&self, ctx: &Ctx, login: &Login) -> Result<Option<SignedIn>> {
+        let (sought, caller, keys) =
+            (Sought::typed(login.username.as_str()), ctx.clone(), Arc::clone(&self.parts.keys));
+        let (attempt, found) = self
+            .db
+            .read(move |conn| {
+                let found = sessions::credentials(conn, &sought)?;
+                let attempt = Attempt::new(&caller, &keys, &sought, found.as_ref().map(|(user, _)| *user));
+                attempt.may_be_made(conn)?;
+                Ok((attempt, found))
+            })
+            .await?;
+        let stored = found.as_ref().map(|(_, hash)| hash.clone());
+        let verdict = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
+        let proved = found.clone().filter(|_| verdict != hasher::Verdict::Wrong);
+        let Some(proved) = proved.map(|(user, hash)| Proved { user, hash }) else {
+            let (ctx, user) = (ctx.clone(), found.map(|(user, _)| user));
+            let counted = self.db.write(move |tx| {
+                attempt.failed(tx)?;
+                audit::record(tx, &ctx, &refused(user, CREDENTIALS_INVALID))
+            });
+            counted.await?;
+            return Err(CREDENTIALS_INVALID.into());
+        };
+        let anew = match verdict {
+            hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
+            _ => None,
+        };
+        let (mint, keys, ctx, login) = (self.mint(), Arc::clone(&self.parts.keys), ctx.clone(), login.clone());
+        let signed_in = self.db.write(move |tx| {
+            if !proved.holds(tx)? {
+                return Ok(Ok(None));
+            }
+            // Guesses that came at once were all let in; those that went wrong count for the one that did not.
+            attempt.may_be_made(tx.conn)?;
+            let otp = two_factor::sign_in(tx, &ctx, &keys, proved.user, login.otp.as_ref())?;
+            if let Checked::Refused(refusal) = otp.came_to {
+                otp.note(tx, &ctx)?;
+                return Ok(Err(refusal));
+            }
+            attempt.succeeded(tx)?;
+            otp.note(tx, &ctx)?;
+            sessions::open(tx, &ctx, &mint, proved.user, login.device_name, anew).map(|signed_in| Ok(Some(signed_in)))
+        });
+        Ok(signed_in.await??)
+    }
+
     /// Ends sessions of the caller. This process refuses their tokens before it answers; other
     /// nodes learn of it from the journal.
     async fn end(&self, ctx: &Ctx, which: Which) -> Result<()> {

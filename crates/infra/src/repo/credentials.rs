@@ -15,22 +15,30 @@ use clowder_accounts::{
     refusals::{PASSWORD_WRONG, SESSION_ENDED},
 };
 use clowder_core::{
-    Ctx, Field, NewJob, Result, SessionId,
+    Actor, Ctx, Field, NewJob, Result, SessionId,
     audit::{Entry, Target},
     job::{Taken, Work, Worker},
 };
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, accounts::throttle::Attempt, audit, jobs};
-use crate::{hasher, schema::users};
+use super::{
+    Repo,
+    accounts::{
+        sessions::{self, Proved, Which},
+        throttle::{Attempt, Sought},
+    },
+    audit,
+    db::Tx,
+    jobs,
+};
+use crate::hasher;
 
 #[async_trait]
 impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
-        let ctx = ctx.clone();
+        let ctx = Ctx { actor: Actor::Nobody, ..ctx.clone() };
         let own = self.db.write(move |tx| verify::answer(tx, &ctx, proof.token.expose())).await?;
         own.iter().for_each(|own| self.parts.memory.profiles.keep(own));
         Ok(())
@@ -49,9 +57,13 @@ impl Credentials for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()> {
-        self.prove_password(ctx, &change.password).await?;
+        let proved = self.prove_password(ctx, &change.password).await?;
         let (ctx, reveal) = (ctx.clone(), self.parts.options.sign_up.reveal_taken);
-        self.db.write(move |tx| verify::change(tx, &ctx, &change, reveal)).await
+        let asked = self.db.write(move |tx| {
+            still(tx, &proved)?;
+            verify::change(tx, &ctx, &change, reveal)
+        });
+        asked.await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -64,11 +76,8 @@ impl Credentials for Repo {
         let (asked, caller) = (reset.clone(), ctx.clone());
         self.db.read(move |conn| passwords::look(conn, &caller, &asked)).await?;
         let hash = self.parts.hasher.hash(reset.new_password.expose().to_owned()).await?;
-        let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
-        let done = self.db.write(move |tx| {
-            let attempt = |user| Attempt::new(&caller, &keys, Some(user), "");
-            passwords::reset(tx, &caller, attempt, reset.token.expose(), &hash)
-        });
+        let (caller, keys) = (Ctx { actor: Actor::Nobody, ..ctx.clone() }, Arc::clone(&self.parts.keys));
+        let done = self.db.write(move |tx| passwords::reset(tx, &caller, &keys, reset.token.expose(), &hash));
         let (ended, proved) = done.await?;
         self.have_ended(ctx, &ended);
         proved.iter().for_each(|own| self.parts.memory.profiles.keep(own));
@@ -78,12 +87,15 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn change_password(&self, ctx: &Ctx, change: ChangePassword) -> Result<()> {
         let (user, session) = (ctx.user()?, ctx.session()?);
-        self.prove_password(ctx, &change.current_password).await?;
+        let proved = self.prove_password(ctx, &change.current_password).await?;
         let new = change.new_password.clone();
         self.db.read(move |conn| passwords::may_use(conn, user, &new)).await?;
         let hash = self.parts.hasher.hash(change.new_password.expose().to_owned()).await?;
         let caller = ctx.clone();
-        let ended = self.db.write(move |tx| passwords::set(tx, &caller, user, &hash, Some(session)));
+        let ended = self.db.write(move |tx| {
+            still(tx, &proved)?;
+            passwords::set(tx, &caller, user, &hash, Which::AllBut(session))
+        });
         self.have_ended(ctx, &ended.await?);
         Ok(())
     }
@@ -98,21 +110,19 @@ impl Repo {
         self.db.write(move |tx| jobs::order(tx, &ctx, &job)).await
     }
 
-    /// Whether the caller knows their own password; failures make further attempts wait.
-    pub(super) async fn prove_password(&self, ctx: &Ctx, password: &Password) -> Result<()> {
+    /// Whether the caller knows their own password; failures make further attempts wait. What relies on it asks once more
+    /// in its transaction, with [`still`].
+    pub(super) async fn prove_password(&self, ctx: &Ctx, password: &Password) -> Result<Proved> {
         let user = ctx.user()?;
-        let attempt = Attempt::new(ctx, &self.parts.keys, Some(user), "");
+        let attempt = Attempt::new(ctx, &self.parts.keys, &Sought::User(user), Some(user));
         let tried = attempt.clone();
-        let stored: String = self
-            .db
-            .read(move |conn| {
-                tried.may_be_made(conn)?;
-                let known = users::table.find(user).filter(users::deleted_at.is_null());
-                Ok(known.select(users::password).first(conn).optional()?.ok_or(SESSION_ENDED)?)
-            })
-            .await?;
-        let right =
-            self.parts.hasher.verify(password.expose().to_owned(), Some(stored)).await? != hasher::Verdict::Wrong;
+        let stored = self.db.read(move |conn| {
+            tried.may_be_made(conn)?;
+            Ok(sessions::credentials(conn, &Sought::User(user))?.ok_or(SESSION_ENDED)?)
+        });
+        let (_, hash) = stored.await?;
+        let verdict = self.parts.hasher.verify(password.expose().to_owned(), Some(hash.clone())).await?;
+        let right = verdict != hasher::Verdict::Wrong;
         let (ctx, refused) = (ctx.clone(), Entry::new("password.refused").on(Target::user(user)));
         let counted = self.db.write(move |tx| {
             if !right {
@@ -124,7 +134,7 @@ impl Repo {
             attempt.succeeded(tx)
         });
         counted.await?;
-        if right { Ok(()) } else { Err(PASSWORD_WRONG.into()) }
+        if right { Ok(Proved { user, hash }) } else { Err(PASSWORD_WRONG.into()) }
     }
 
     /// This process refuses the tokens of these sessions from now on; other nodes learn of it from the journal.
@@ -133,6 +143,11 @@ impl Repo {
             self.parts.memory.tokens.end(*session, ctx.now);
         }
     }
+}
+
+/// The password that was proved still is the password; holds the user.
+pub fn still(tx: &mut Tx<'_>, proved: &Proved) -> Result<()> {
+    if proved.holds(tx)? { Ok(()) } else { Err(PASSWORD_WRONG.into()) }
 }
 
 /// Somebody asked for a letter to this address.

@@ -124,12 +124,15 @@ impl Jobs for Repo {
 
     async fn retry_dead(&self, ctx: &Ctx) -> Result<usize> {
         let now = ctx.now;
-        let dead = jobs::table.filter(jobs::dead_at.is_not_null()).select(jobs::id);
-        let revived = self.db.write(move |tx| {
-            let dead = dead.load(tx.conn)?;
-            revive(tx, now, dead)
-        });
-        revived.await
+        let dead = jobs::table.filter(jobs::dead_at.is_not_null()).select(jobs::id).order(jobs::id);
+        let dead: Vec<JobId> = self.db.read(move |conn| Ok(dead.load(conn)?)).await?;
+        let mut revived = 0;
+        // In pieces, so that other writers get their turn in between.
+        for some in dead.chunks(200) {
+            let some = some.to_vec();
+            revived += self.db.write(move |tx| revive(tx, now, some)).await?;
+        }
+        Ok(revived)
     }
 
     async fn drop_dead(&self, _ctx: &Ctx, job: JobId) -> Result<()> {

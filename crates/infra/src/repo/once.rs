@@ -2,7 +2,7 @@
 
 use clowder_core::{
     Actor, Ctx, Id, Once, Result,
-    once::{KEPT_FOR, MISMATCH, RUNNING},
+    once::{KEPT_FOR, MISMATCH},
 };
 use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,13 +19,22 @@ pub fn guard<T: Serialize + DeserializeOwned>(
     f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
 ) -> Result<T> {
     let (caller, key) = owner(tx, ctx, once);
-    let stored: Option<(Vec<u8>, Vec<u8>)> = answers::table
-        .find((caller, &key))
-        .filter(answers::created_at.gt(ctx.now.minus(KEPT_FOR)))
-        .select((answers::fingerprint, answers::answer))
-        .first(tx.conn)
-        .optional()?;
-    if let Some((fingerprint, answer)) = stored {
+    let own = answers::table.find((caller, &key));
+    diesel::delete(own.filter(answers::created_at.le(ctx.now.minus(KEPT_FOR)))).execute(tx.conn)?;
+    // First of all, so that the same call on another connection waits here for what becomes of this one.
+    let begun = diesel::insert_into(answers::table)
+        .values((
+            answers::caller_id.eq(caller),
+            answers::key.eq(&key),
+            answers::fingerprint.eq(once.fingerprint.as_slice()),
+            answers::answer.eq(&[] as &[u8]),
+            answers::created_at.eq(ctx.now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(tx.conn)?;
+    if begun == 0 {
+        let (fingerprint, answer): (Vec<u8>, Vec<u8>) =
+            own.select((answers::fingerprint, answers::answer)).first(tx.conn)?;
         if fingerprint != once.fingerprint {
             return Err(MISMATCH.into());
         }
@@ -34,20 +43,8 @@ pub fn guard<T: Serialize + DeserializeOwned>(
     }
     let value = f(tx)?;
     let sealed = tx.house.keys.seal(&serde_json::to_vec(&value)?)?;
-    diesel::delete(answers::table.find((caller, &key)).filter(answers::created_at.le(ctx.now.minus(KEPT_FOR))))
-        .execute(tx.conn)?;
-    let stored = diesel::insert_into(answers::table)
-        .values((
-            answers::caller_id.eq(caller),
-            answers::key.eq(&key),
-            answers::fingerprint.eq(once.fingerprint.as_slice()),
-            answers::answer.eq(sealed),
-            answers::created_at.eq(ctx.now),
-        ))
-        .on_conflict_do_nothing()
-        .execute(tx.conn)?;
-    // The same call committed on another connection while this one worked: undo ours.
-    if stored == 0 { Err(RUNNING.into()) } else { Ok(value) }
+    diesel::update(own).set(answers::answer.eq(sealed)).execute(tx.conn)?;
+    Ok(value)
 }
 
 /// Keys belong to the caller; of callers without a name, to their address, which need not be written down for that.

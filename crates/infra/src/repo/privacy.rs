@@ -23,7 +23,7 @@ use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::Repo;
+use super::{Repo, credentials::still};
 use crate::{privacy::Registered, seal::KeyRing};
 pub use erase::sweep_exports;
 
@@ -94,9 +94,13 @@ impl Privacy for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Due> {
-        self.prove_password(ctx, &erasure.password).await?;
+        let proved = self.prove_password(ctx, &erasure.password).await?;
         let (caller, after) = (ctx.clone(), self.parts.options.erasure_after);
-        let (due, ended) = self.db.write(move |tx| erasures::request(tx, &caller, erasure.messages, after)).await?;
+        let ordered = self.db.write(move |tx| {
+            still(tx, &proved)?;
+            erasures::request(tx, &caller, erasure.messages, after)
+        });
+        let (due, ended) = ordered.await?;
         self.have_ended(ctx, &ended);
         Ok(due)
     }

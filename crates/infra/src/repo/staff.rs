@@ -18,17 +18,16 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::{
-    Repo, accounts, audit,
+    Repo,
+    accounts::{self, sessions::Which},
+    audit,
     credentials::passwords,
     db::Tx,
     dialect::{self, Conn},
     journal,
     two_factor::require_recent,
 };
-use crate::{
-    rows::UserRow,
-    schema::{sessions, users},
-};
+use crate::{rows::UserRow, schema::users};
 
 #[async_trait]
 impl Staff for Repo {
@@ -183,13 +182,9 @@ fn put_suspension(tx: &mut Tx<'_>, user: UserId, suspension: Option<&Suspension>
 fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
     let (facts, _) = facts(tx.conn, ctx, user)?;
     may_end_sessions(&facts)?;
-    let open: Vec<SessionId> = sessions::table
-        .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
-        .select(sessions::id)
-        .order(sessions::id)
-        .load(tx.conn)?;
-    accounts::sessions::end_these(tx, ctx, user, &open)?;
-    Ok(open)
+    let ended = accounts::sessions::close(tx, ctx, user, Which::All)?;
+    accounts::sessions::tell_ended(tx, ctx, user, &ended)?;
+    Ok(ended)
 }
 
 /// What the rules need to know, and the account as it was. All administrators are held first, in one order, so that of

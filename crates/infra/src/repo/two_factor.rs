@@ -22,6 +22,7 @@ use tracing::instrument;
 
 use super::{
     Repo, audit,
+    credentials::still,
     db::Tx,
     dialect::{self, Conn},
     journal, user_keys,
@@ -41,16 +42,29 @@ pub enum Checked {
     Refused(Refusal),
 }
 
-/// The second step of signing in, after the password was right: nothing for those who have one factor only. What it
-/// refuses is written down in this transaction, which must be committed nevertheless.
-pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Option<&Otp>) -> Result<Checked> {
-    let enabled = |factor: &TwoFactorRow| factor.enabled_at.is_some();
-    if find(tx.conn, user)?.filter(enabled).is_none() {
-        return Ok(Checked::Right);
+/// A code that was looked at, and what the audit log hears of it once all else is held that the transaction needs.
+pub struct Looked {
+    pub came_to: Checked,
+    entry: Option<Entry>,
+}
+
+impl Looked {
+    fn new(came_to: Checked, entry: Option<Entry>) -> Self {
+        Self { came_to, entry }
     }
-    let Some(otp) = otp else { return Ok(Checked::Refused(OTP_REQUIRED)) };
-    dialect::lock_user(tx.conn, user)?;
-    let Some(factor) = find(tx.conn, user)?.filter(enabled) else { return Ok(Checked::Right) };
+
+    pub fn note(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+        audit::record_all(tx, ctx, self.entry.as_slice())
+    }
+}
+
+/// The second step of signing in, after the password was right; the user is held. Nothing for those who have one factor
+/// only. What it refuses is written down in this transaction, which must be committed nevertheless.
+pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Option<&Otp>) -> Result<Looked> {
+    let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) else {
+        return Ok(Looked::new(Checked::Right, None));
+    };
+    let Some(otp) = otp else { return Ok(Looked::new(Checked::Refused(OTP_REQUIRED), None)) };
     check(tx, ctx, keys, &factor, otp, OTP_INVALID)
 }
 
@@ -74,7 +88,7 @@ fn check(
     factor: &TwoFactorRow,
     otp: &Otp,
     refusal: Refusal,
-) -> Result<Checked> {
+) -> Result<Looked> {
     let guesses = Guesses { failures: factor.failures, failed_at: factor.failed_at };
     guesses.may_try(ctx.now)?;
     let user = factor.user_id;
@@ -89,7 +103,7 @@ fn check(
             two_factor::failed_at.eq(None::<Timestamp>),
         );
         diesel::update(own).set(right).execute(tx.conn)?;
-        return Ok(Checked::Right);
+        return Ok(Looked::new(Checked::Right, None));
     }
     if factor.enabled_at.is_some() && codes::take(tx.conn, ctx, keys, user, otp)? {
         diesel::update(own)
@@ -97,24 +111,23 @@ fn check(
             .execute(tx.conn)?;
         let used = Entry::new("recovery_code.used").on(Target::user(user));
         let left = codes::left(tx.conn, user)?;
-        audit::record(tx, ctx, &used.after(json!({"left": left})))?;
-        return Ok(Checked::Right);
+        return Ok(Looked::new(Checked::Right, Some(used.after(json!({"left": left})))));
     }
     let Guesses { failures, failed_at } = guesses.failed(ctx.now);
     diesel::update(own)
         .set((two_factor::failures.eq(failures), two_factor::failed_at.eq(failed_at)))
         .execute(tx.conn)?;
     let refused = Entry::new("otp.refused").on(Target::user(user)).after(json!({"code": refusal.code}));
-    audit::record(tx, ctx, &refused)?;
-    Ok(Checked::Refused(refusal))
+    Ok(Looked::new(Checked::Refused(refusal), Some(refused)))
 }
 
 #[async_trait]
 impl TwoFactor for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn setup(&self, ctx: &Ctx) -> Result<Enrolment> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| setup(tx, &ctx)).await
+        let caller = ctx.clone();
+        let (secret, username) = self.db.write(move |tx| setup(tx, &caller)).await?;
+        totp::enrolment(&secret, &self.parts.options.letterhead.sender, &username)
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -127,9 +140,13 @@ impl TwoFactor for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn disable(&self, ctx: &Ctx, disabling: Disabling) -> Result<()> {
-        self.prove_password(ctx, &disabling.password).await?;
+        let proved = self.prove_password(ctx, &disabling.password).await?;
         let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
-        let own = settled(self.db.write(move |tx| disable(tx, &ctx, &keys, &disabling.otp)).await?)?;
+        let disabled = self.db.write(move |tx| {
+            still(tx, &proved)?;
+            disable(tx, &ctx, &keys, &disabling.otp)
+        });
+        let own = settled(disabled.await?)?;
         self.parts.memory.profiles.keep(&own);
         Ok(())
     }
@@ -154,9 +171,13 @@ impl TwoFactor for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn reauthenticate(&self, ctx: &Ctx, again: Reauthentication) -> Result<()> {
         ctx.session()?;
-        self.prove_password(ctx, &again.password).await?;
+        let proved = self.prove_password(ctx, &again.password).await?;
         let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
-        settled(self.db.write(move |tx| reauthenticate(tx, &ctx, &keys, again.otp.as_ref())).await?)
+        let shown = self.db.write(move |tx| {
+            still(tx, &proved)?;
+            reauthenticate(tx, &ctx, &keys, again.otp.as_ref())
+        });
+        settled(shown.await?)
     }
 }
 
@@ -167,7 +188,8 @@ fn settled<T>(settled: Settled<T>) -> Result<T> {
     Ok(settled?)
 }
 
-fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Enrolment> {
+/// Keeps a new secret; gives it, and the name of the account.
+fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(Vec<u8>, String)> {
     let user = ctx.user()?;
     require_recent(tx.conn, ctx)?;
     dialect::lock_user(tx.conn, user)?;
@@ -192,7 +214,7 @@ fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Enrolment> {
     diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
     diesel::insert_into(two_factor::table).values(&row).execute(tx.conn)?;
     audit::record(tx, ctx, &Entry::new("two_factor.prepared").on(Target::user(user)))?;
-    totp::enrolment(&secret, &tx.house.letterhead.sender, &username)
+    Ok((secret.to_vec(), username))
 }
 
 fn enable(
@@ -207,7 +229,9 @@ fn enable(
     if factor.enabled_at.is_some() {
         return Err(TWO_FACTOR_ON.into());
     }
-    if let Checked::Refused(refusal) = check(tx, ctx, keys, &factor, otp, OTP_WRONG)? {
+    let looked = check(tx, ctx, keys, &factor, otp, OTP_WRONG)?;
+    looked.note(tx, ctx)?;
+    if let Checked::Refused(refusal) = looked.came_to {
         return Ok(Err(refusal));
     }
     diesel::update(two_factor::table.find(user)).set(two_factor::enabled_at.eq(ctx.now)).execute(tx.conn)?;
@@ -219,7 +243,9 @@ fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled
     let user = ctx.user()?;
     dialect::lock_user(tx.conn, user)?;
     let factor = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()).ok_or(TWO_FACTOR_OFF)?;
-    if let Checked::Refused(refusal) = check(tx, ctx, keys, &factor, otp, OTP_WRONG)? {
+    let looked = check(tx, ctx, keys, &factor, otp, OTP_WRONG)?;
+    looked.note(tx, ctx)?;
+    if let Checked::Refused(refusal) = looked.came_to {
         return Ok(Err(refusal));
     }
     diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
@@ -248,9 +274,13 @@ fn switch(
 fn reauthenticate(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: Option<&Otp>) -> Result<Settled<()>> {
     let (user, session) = (ctx.user()?, ctx.session()?);
     dialect::lock_user(tx.conn, user)?;
+    // Both rows before the audit log.
+    dialect::lock_session(tx.conn, session)?;
     if let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) {
         let otp = otp.ok_or_else(|| Error::field("/otp", "required", "is required: the account has two factors"))?;
-        if let Checked::Refused(refusal) = check(tx, ctx, keys, &factor, otp, OTP_WRONG)? {
+        let looked = check(tx, ctx, keys, &factor, otp, OTP_WRONG)?;
+        looked.note(tx, ctx)?;
+        if let Checked::Refused(refusal) = looked.came_to {
             return Ok(Err(refusal));
         }
     }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use clowder_accounts::model::SignUpId;
 use clowder_core::{
-    Ctx, Journal, Result, Timestamp,
-    job::{Taken, Worker},
+    Ctx, Id, JobId, Journal, Mail, Result, SessionId, Timestamp,
+    job::{DEAD_LETTERS_FOR, Taken, Work, Worker},
     once::KEPT_FOR,
 };
 use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, dialect, migrations::pending_on, privacy};
+use super::{Repo, accounts::throttle, db::Tx, dialect, migrations::pending_on, privacy};
 use crate::{
-    schema::{answers, mailed_tokens, refresh_tokens, sessions, sign_ups},
+    schema as table,
     store::{Check, SWEEP, Upkeep},
 };
 
@@ -54,24 +55,74 @@ impl Upkeep for Repo {
     }
 
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize> {
-        let (now, caller) = (ctx.now, ctx.clone());
-        let rest = self.db.write(move |tx| {
-            let answers =
-                diesel::delete(answers::table.filter(answers::created_at.le(now.minus(KEPT_FOR)))).execute(tx.conn)?;
-            // Their refresh tokens go with them.
-            let sessions = diesel::delete(sessions::table.filter(sessions::expires_at.le(now.minus(KEPT_FOR))))
-                .execute(tx.conn)?;
-            let tokens =
-                diesel::delete(refresh_tokens::table.filter(refresh_tokens::expires_at.le(now))).execute(tx.conn)?;
-            let mailed = diesel::delete(mailed_tokens::table.filter(mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
-                .execute(tx.conn)?;
-            let waiting = diesel::delete(sign_ups::table.filter(sign_ups::expires_at.le(now))).execute(tx.conn)?;
-            let exports = privacy::sweep_exports(tx, now)?;
-            privacy::erasures::remind(tx, &caller)?;
-            Ok(exports + answers + sessions + tokens + mailed + waiting + throttle::sweep(tx, now)?)
-        });
-        Ok(rest.await? + Journal::sweep(self, ctx, journal_until).await?)
+        let now = ctx.now;
+        let mut gone = 0;
+        // Each on its own, so that what one costs holds up none of the others, and no other writer for long.
+        for forget in [
+            answers,
+            refresh_tokens,
+            sessions,
+            letters,
+            dead_letters,
+            sign_ups,
+            throttle::sweep,
+            privacy::sweep_exports,
+        ] {
+            gone += self.db.write(move |tx| forget(tx, now)).await?;
+        }
+        let caller = ctx.clone();
+        self.db.write(move |tx| privacy::erasures::remind(tx, &caller)).await?;
+        Ok(gone + Journal::sweep(self, ctx, journal_until).await?)
     }
+}
+
+/// The most rows of a table that go at a time.
+const PIECE: i64 = 2_000;
+
+fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = table::answers::table.filter(table::answers::created_at.le(now.minus(KEPT_FOR)));
+    let past: Vec<(Id<()>, String)> =
+        past.select((table::answers::caller_id, table::answers::key)).limit(PIECE).load(tx.conn)?;
+    for own in &past {
+        diesel::delete(table::answers::table.find((own.0, &own.1))).execute(tx.conn)?;
+    }
+    Ok(past.len())
+}
+
+fn refresh_tokens(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = table::refresh_tokens::table.filter(table::refresh_tokens::expires_at.le(now));
+    let past: Vec<Vec<u8>> = past.select(table::refresh_tokens::hash).limit(PIECE).load(tx.conn)?;
+    Ok(diesel::delete(table::refresh_tokens::table.filter(table::refresh_tokens::hash.eq_any(past)))
+        .execute(tx.conn)?)
+}
+
+/// Their tokens, which expire with them, are gone before.
+fn sessions(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = table::sessions::table.filter(table::sessions::expires_at.le(now.minus(KEPT_FOR)));
+    let past: Vec<SessionId> = past.select(table::sessions::id).limit(PIECE).load(tx.conn)?;
+    Ok(diesel::delete(table::sessions::table.filter(table::sessions::id.eq_any(past))).execute(tx.conn)?)
+}
+
+fn letters(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = table::mailed_tokens::table.filter(table::mailed_tokens::expires_at.le(now.minus(KEPT_FOR)));
+    let past: Vec<Vec<u8>> = past.select(table::mailed_tokens::hash).limit(PIECE).load(tx.conn)?;
+    Ok(diesel::delete(table::mailed_tokens::table.filter(table::mailed_tokens::hash.eq_any(past))).execute(tx.conn)?)
+}
+
+/// Letters that could not be sent, and that nobody let run again: anybody can order letters to addresses that do not exist.
+fn dead_letters(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = table::jobs::table
+        .filter(table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_LETTERS_FOR))))
+        .select(table::jobs::id)
+        .limit(PIECE);
+    let past: Vec<JobId> = past.load(tx.conn)?;
+    Ok(diesel::delete(table::jobs::table.filter(table::jobs::id.eq_any(past))).execute(tx.conn)?)
+}
+
+fn sign_ups(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = table::sign_ups::table.filter(table::sign_ups::expires_at.le(now));
+    let past: Vec<SignUpId> = past.select(table::sign_ups::id).limit(PIECE).load(tx.conn)?;
+    Ok(diesel::delete(table::sign_ups::table.filter(table::sign_ups::id.eq_any(past))).execute(tx.conn)?)
 }
 
 /// Forgets what has had its time, now and then, on one node.

@@ -57,6 +57,20 @@ on_both! {
         assert_eq!(won, 1);
     }
 
+    async fn a_call_that_comes_twice_at_once_on_two_nodes_is_one(world: World) {
+        let other = world.another_node().await;
+        for round in 0..5 {
+            let call = |store: &Store| {
+                let (store, name) = (store.clone(), format!("ada{round}"));
+                let ctx = Ctx { once: Some(Once::new(name.clone(), [0; 32])), ..world.nobody() };
+                tokio::spawn(async move { store.accounts.register(&ctx, account(&name)).await.unwrap().signed_in().unwrap() })
+            };
+            let (one, two) = (call(&world.store), call(&other));
+            let (one, two) = (one.await.unwrap(), two.await.unwrap());
+            assert_eq!((one.user.id, one.refresh), (two.user.id, two.refresh), "one account, one session");
+        }
+    }
+
     async fn a_repeated_registration_with_a_key_answers_the_same(world: World) {
         let call = |key: &str, print: u8| Ctx { once: Some(Once::new(key, [print; 32])), ..world.nobody() };
         let accounts = &world.store.accounts;

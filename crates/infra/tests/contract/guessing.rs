@@ -6,7 +6,7 @@ use clowder_accounts::{
     Login, RefreshToken,
     model::{ChangePassword, NewImport},
 };
-use clowder_core::{Ctx, Input};
+use clowder_core::{Ctx, Input, PageRequest};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 use serde_json::json;
@@ -84,7 +84,10 @@ on_both! {
     }
 
     async fn guessing_at_many_accounts_from_one_address_gets_slower_too(world: World) {
-        world.register("ada").await;
+        for name in ["ada", "bob"] {
+            world.register(name).await;
+        }
+        login_as(&world, &from(&world, "192.0.2.1"), "bob", OLD).await.unwrap();
         for i in 0..50 {
             let guess = login_as(&world, &from(&world, "192.0.2.1"), &format!("user{i}"), "wrong horse").await;
             assert_eq!(code(guess), "credentials.invalid");
@@ -92,6 +95,100 @@ on_both! {
         let own = login_as(&world, &from(&world, "192.0.2.1"), "ada", OLD).await;
         assert_eq!(wait_of(own), 1);
         login_as(&world, &from(&world, "192.0.2.2"), "ada", OLD).await.unwrap();
+        login_as(&world, &from(&world, "192.0.2.1"), "bob", OLD).await.expect("whoever shares the address is not held up");
+    }
+
+    async fn a_network_is_one_place(world: World) {
+        world.register("ada").await;
+        for host in 1..=5 {
+            let guess = login_as(&world, &from(&world, &format!("2001:db8::{host}")), "ada", "wrong horse").await;
+            assert_eq!(code(guess), "credentials.invalid");
+        }
+        assert_eq!(wait_of(login_as(&world, &from(&world, "2001:db8::6"), "ada", OLD).await), 1);
+        login_as(&world, &from(&world, "2001:db8:0:1::1"), "ada", OLD).await.unwrap();
+        // A device that has moved on inside its network is no stranger.
+        for guesser in 1..=25 {
+            let _ = login_as(&world, &from(&world, &format!("198.51.100.{guesser}")), "ada", "wrong horse").await;
+        }
+        login_as(&world, &from(&world, "2001:db8:0:1::2"), "ada", OLD).await.unwrap();
+    }
+
+    async fn failures_tell_nothing_about_who_there_is(world: World) {
+        world.register("ada").await;
+        let guess = async |name: &str| login_as(&world, &from(&world, "192.0.2.1"), name, "wrong horse").await;
+        for (tried, asked) in [
+            // Is this address that of ada?
+            ("ada@example.org", "ada"),
+            ("nobody@example.org", "nobody"),
+            // A spelling that leads nowhere, held against one that may.
+            ("a\u{200b}da@example.org", "ada@example.org"),
+            ("no\u{200b}body@example.org", "nobody@example.org"),
+        ] {
+            world.wait(Duration::from_secs(3600));
+            for _ in 0..5 {
+                assert_eq!(code(guess(tried).await), "credentials.invalid", "{tried}");
+            }
+            assert_eq!(code(guess(asked).await), "credentials.invalid", "{tried} {asked}");
+        }
+    }
+
+    async fn who_guesses_does_not_hide_behind_a_token(world: World) {
+        world.register("ada").await;
+        let eve = world.person("eve").await;
+        let ctx = Ctx { actor: eve.actor, ..from(&world, "192.0.2.66") };
+        assert_eq!(code(login_as(&world, &ctx, "ada", "wrong horse").await), "credentials.invalid");
+        let ada = login(&world, "ada", OLD).await.unwrap();
+        let seen = world.store.audit.security(&world.by(&ada.access), PageRequest::default()).await.unwrap();
+        let guess = seen.items.iter().find(|event| event.action == "session.refused").unwrap();
+        assert_eq!(guess.address.as_deref(), Some("192.0.2.66"));
+    }
+
+    async fn a_password_that_was_changed_meanwhile_opens_nothing(world: World) {
+        let options = Options { bcrypt_cost: 8, ..world.options.clone() };
+        let store = Store::open(options, world.now()).await.unwrap();
+        let ada = world.person("ada").await;
+        let sign_in = || {
+            let (store, ctx) = (store.clone(), world.nobody());
+            let login = Login::from_json(json!({"username": "ada", "password": OLD})).unwrap();
+            tokio::spawn(async move { store.accounts.login(&ctx, login).await })
+        };
+        let before: Vec<_> = (0..10).map(|_| sign_in()).collect();
+        let change = json!({"current_password": OLD, "new_password": NEW});
+        let change = ChangePassword::from_json(change).unwrap();
+        let (store_, ctx) = (store.clone(), world.ctx(&ada));
+        let changing = tokio::spawn(async move { store_.credentials.change_password(&ctx, change).await });
+        let during: Vec<_> = (0..20).map(|_| sign_in()).collect();
+        // Signing in makes old hashes anew, so the change may find another one than it proved.
+        let changed = changing.await.unwrap().is_ok();
+        for tried in before.into_iter().chain(during) {
+            match tried.await.unwrap() {
+                Ok(signed_in) if changed => {
+                    let identity = store.accounts.identify(&signed_in.access, world.now());
+                    assert_eq!(code(identity), "session.ended", "it was opened with the old password");
+                }
+                tried => assert!(tried.is_ok() || changed),
+            }
+        }
+        let (right, wrong) = if changed { (NEW, OLD) } else { (OLD, NEW) };
+        login(&world, "ada", right).await.unwrap();
+        assert_eq!(code(login(&world, "ada", wrong).await), "credentials.invalid", "the old one did not come back");
+    }
+
+    async fn a_hundred_sessions_and_then_the_idlest_ends(world: World) {
+        let first = world.register("ada").await;
+        for _ in 0..99 {
+            login(&world, "ada", OLD).await.unwrap();
+        }
+        let open = async || world.store.accounts.sessions(&world.by(&first.access)).await;
+        assert_eq!(open().await.unwrap().len(), 100);
+        world.names().await;
+        let last = login(&world, "ada", OLD).await.unwrap();
+        assert_eq!(world.names().await, ["session.ended"]);
+        let left = world.store.accounts.sessions(&world.by(&last.access)).await.unwrap();
+        assert_eq!(left.len(), 100);
+        let refreshed = world.store.accounts.refresh(&world.nobody(), RefreshToken::new(first.refresh)).await;
+        assert_eq!(code(refreshed), "session.ended");
+        world.store.accounts.logout_all(&world.by(&last.access)).await.unwrap();
     }
 
     async fn the_present_password_is_not_guessed_through_the_back_door(world: World) {

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Error, Kind, NewJob, PageRequest, Refusal, Result, Timestamp,
+    Ctx, Error, Kind, Mail, NewJob, PageRequest, Refusal, Result, Timestamp,
     job::{Cron, JobState, TRIES, Taken, Verdict, Work, Worker, decide},
 };
 use clowder_infra::{Crew, DatabaseUrl};
@@ -220,6 +220,19 @@ on_both! {
         assert_eq!(world.store.jobs.retry_dead(&world.nobody()).await.unwrap(), 1);
         assert_eq!(what(&take(&world, 10).await), ["dead two"]);
         assert_eq!(world.store.jobs.retry_dead(&world.nobody()).await.unwrap(), 0);
+    }
+
+    async fn letters_that_could_not_be_sent_are_forgotten_after_a_month(world: World) {
+        world.register("ada").await;
+        let sweep = async || while world.store.upkeep.sweep(&world.nobody(), Timestamp::from_micros(0)).await.unwrap() > 0 {};
+        let job = world.store.jobs.take(&world.nobody(), vec![Mail::KIND], 10).await.unwrap().remove(0);
+        world.store.jobs.settle(&world.nobody(), &job, Verdict::Dead { error: "550".into() }).await.unwrap();
+        world.wait(Duration::from_secs(29 * 24 * 3600));
+        sweep().await;
+        assert_eq!(listed(&world, Some(JobState::Dead)).await.len(), 1);
+        world.wait(Duration::from_secs(2 * 24 * 3600));
+        sweep().await;
+        assert!(listed(&world, Some(JobState::Dead)).await.is_empty());
     }
 
     async fn an_operator_forgets_a_dead_job(world: World) {

@@ -1,9 +1,12 @@
 //! The promises of `Mailer`, kept by both of its adapters: over SMTP and into a folder.
 
-use std::{os::unix::fs::PermissionsExt, sync::Arc};
+use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
-use clowder_core::{Actor, Ctx, Error, Mail, Mailer, Timestamp};
-use clowder_infra::mail::{Route, mailer, sender};
+use clowder_core::{
+    Actor, Ctx, Error, Id, Mail, Mailer, Timestamp,
+    job::{Taken, Work, Worker},
+};
+use clowder_infra::mail::{Postman, Route, mailer, sender};
 use clowder_tests::{Letter, Mailbox, Post};
 
 const FROM: &str = "Clowder <clowder@chat.example>";
@@ -19,6 +22,7 @@ fn mail(address: &str) -> Mail {
         subject: "Grüße — and a subject that is too long for one line of seventy-eight characters, by far".into(),
         text: "Hello.\n.\nA line with a dot alone, ünïcode, and a long one: ".to_owned() + &"x".repeat(2_000),
         html: "<p>Hello, <b>ünïcode</b></p>".into(),
+        good_until: None,
     }
 }
 
@@ -119,4 +123,21 @@ async fn what_cannot_be_a_way_is_said_at_once_and_without_the_password() {
         assert!(mailer(&Route::Folder("/tmp".into()), wrong).is_err(), "{wrong}");
     }
     assert_eq!((sender(FROM).unwrap(), sender("x@chat.example").unwrap()), ("Clowder".into(), "chat.example".into()));
+}
+
+#[tokio::test]
+async fn what_a_letter_holds_may_expire_before_it_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let postman =
+        Postman(mailer(&Route::Folder(folder.path().join("mail")), "Clowder <clowder@bücher.example>").unwrap());
+    let late = Ctx { now: ctx().now.plus(Duration::from_secs(1800)), ..ctx() };
+    for (until, sent) in [(None, 1), (Some(late.now), 1), (Some(late.now.plus(Duration::from_secs(1))), 2)] {
+        let payload = serde_json::to_vec(&Mail { good_until: until, ..mail("ada@example.org") }).unwrap();
+        let job =
+            Taken { id: Id::new(late.now), kind: Mail::KIND.into(), payload, attempts: 9, lease: Id::new(late.now) };
+        postman.work(&late, &job).await.unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("mail")).unwrap().count(), sent, "{until:?}");
+    }
+    let letter = Mailbox::new(folder.path().join("mail")).next("ada@example.org").await;
+    assert_eq!(letter.from, "clowder@xn--bcher-kva.example", "ours travels in ASCII, too");
 }

@@ -18,7 +18,7 @@ use super::{
         dialect::{self, Conn},
     },
     profile,
-    sessions::{self, Mint},
+    sessions::{self, Mint, Which},
 };
 use crate::{
     keys,
@@ -64,10 +64,11 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
         (Verdict::Rotate | Verdict::Repeat, _) => rotate(tx, ctx, mint, &held, token, &hash)?,
         (Verdict::EndSession(refusal), _) => {
             let reused = Entry::new("token.reused").on(Target::session(held.session)).about(held.user);
+            let ended = sessions::close(tx, ctx, held.user, Which::One(held.session))?;
             audit::record(tx, ctx, &reused)?;
             // Whoever came with the token does not end the session: we do.
             let ctx = &Ctx { actor: Actor::System, ..ctx.clone() };
-            sessions::end_these(tx, ctx, held.user, &[held.session])?;
+            sessions::tell_ended(tx, ctx, held.user, &ended)?;
             return Ok(Outcome::Refused { refusal, ended: Some(held.session) });
         }
         (Verdict::Refuse(refusal), _) => return Ok(Outcome::Refused { refusal, ended: None }),

@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_accounts::{
-    Change, Own, Session, SessionPatch, SignedIn,
-    change::SessionEnded,
-    model::{DisplayName, username_key},
-    refusals::{CREDENTIALS_INVALID, SESSION_UNKNOWN},
+    Change, Own, Session, SessionPatch, SignedIn, change::SessionEnded, model::DisplayName, policy::MOST_SESSIONS,
+    refusals::SESSION_UNKNOWN,
 };
 use clowder_core::{
     Actor, Ctx, Error, Result, SessionId, Timestamp, UserId, Via,
@@ -20,8 +18,9 @@ use super::super::{
     dialect::{self, Conn},
     journal,
 };
+use super::{profile, throttle::Sought};
 use crate::{
-    rows::{SessionRow, UserRow},
+    rows::SessionRow,
     schema::{refresh_tokens, sessions, users},
     tokens::Tokens,
 };
@@ -51,14 +50,32 @@ impl Mint {
     }
 }
 
-/// The user behind a username or an address, with the stored hash of the password.
-pub fn credentials(conn: &mut Conn, name: &str) -> Result<Option<(UserId, String)>> {
+/// The user who goes by this, with the stored hash of the password.
+pub fn credentials(conn: &mut Conn, sought: &Sought) -> Result<Option<(UserId, String)>> {
     let users = users::table.filter(users::deleted_at.is_null()).select((users::id, users::password));
-    Ok(if name.contains('@') {
-        users.filter(users::email_key.eq(name.to_lowercase())).first(conn).optional()?
-    } else {
-        users.filter(users::username_key.eq(username_key(name))).first(conn).optional()?
+    Ok(match sought {
+        Sought::Username(key) => users.filter(users::username_key.eq(key)).first(conn).optional()?,
+        Sought::Email(key) => users.filter(users::email_key.eq(key)).first(conn).optional()?,
+        Sought::User(user) => users.filter(users::id.eq(user)).first(conn).optional()?,
     })
+}
+
+/// A password was right when it was held against this hash.
+#[derive(Clone)]
+pub struct Proved {
+    pub user: UserId,
+    pub hash: String,
+}
+
+impl Proved {
+    /// Holds the user, and says whether the password still is the one that was proved: hashing takes its time, and who
+    /// has chosen a new one meanwhile, or has been erased, did so against whoever knows the old one.
+    pub fn holds(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        dialect::lock_user(tx.conn, self.user)?;
+        let known = users::table.find(self.user).filter(users::deleted_at.is_null());
+        let now: Option<String> = known.select(users::password).first(tx.conn).optional()?;
+        Ok(now.is_some_and(|now| now == self.hash))
+    }
 }
 
 /// Signs a user in whose password was right. `anew` is a better hash of it, when the stored one is outdated.
@@ -70,14 +87,11 @@ pub fn open(
     device: Option<DisplayName>,
     anew: Option<String>,
 ) -> Result<SignedIn> {
-    // Whoever has been erased since the password was looked at is nobody any more.
-    dialect::lock_user(tx.conn, user)?;
-    let known = users::table.find(user).filter(users::deleted_at.is_null()).select(UserRow::as_select());
-    let known: UserRow = known.first(tx.conn).optional()?.ok_or(CREDENTIALS_INVALID)?;
     if let Some(anew) = anew {
         diesel::update(users::table.find(user)).set(users::password.eq(anew)).execute(tx.conn)?;
     }
-    sign_in(tx, ctx, mint, known.own()?, device)
+    let own = profile::own(tx.conn, user)?;
+    sign_in(tx, ctx, mint, own, device)
 }
 
 /// Opens a session with its first pair of tokens.
@@ -92,13 +106,16 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
         last_used_at: ctx.now,
         expires_at: mint.expiry(ctx.now, ctx.now),
         ended_at: None,
+        opened_from: ctx.origin.place().map(|place| place.to_string()),
         authenticated_at: ctx.now,
     };
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
     let refresh = mint.tokens.first_refresh()?;
     keep_refresh(tx.conn, row.id, &refresh, row.expires_at)?;
+    let ended = close_all_but_the_latest(tx, ctx, user.id)?;
     let actor = Actor::User { id: user.id, via: Via::Session(row.id), role: user.role };
     audit::record(tx, ctx, &Entry::new("session.opened").by(actor).on(Target::session(row.id)))?;
+    tell_ended(tx, ctx, user.id, &ended)?;
     mint.signed_in(ctx, row.id, refresh, user)
 }
 
@@ -134,7 +151,7 @@ pub fn name(tx: &mut Tx<'_>, ctx: &Ctx, session: SessionId, patch: SessionPatch)
     Ok(row.ok_or(SESSION_UNKNOWN)?.session(ctx))
 }
 
-/// Which of the caller's sessions are meant.
+/// Which of somebody's sessions are meant.
 #[derive(Clone, Copy)]
 pub enum Which {
     One(SessionId),
@@ -144,34 +161,59 @@ pub enum Which {
 
 /// Ends open sessions of the caller.
 pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which) -> Result<Vec<SessionId>> {
-    let open = sessions::table
-        .filter(sessions::user_id.eq(ctx.user()?).and(sessions::ended_at.is_null()))
-        .select(sessions::id)
-        .order(sessions::id)
-        .into_boxed();
+    let user = ctx.user()?;
+    let ended = close(tx, ctx, user, which)?;
+    if matches!(which, Which::One(_)) && ended.is_empty() {
+        return Err(SESSION_UNKNOWN.into());
+    }
+    tell_ended(tx, ctx, user, &ended)?;
+    Ok(ended)
+}
+
+/// Closes open sessions of a user; whoever does so tells it with [`tell_ended`], which comes later because of what that
+/// holds. Gives those that were open.
+pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which) -> Result<Vec<SessionId>> {
+    let open = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
+    let open = open.select(sessions::id).order(sessions::id).into_boxed();
     let open: Vec<SessionId> = match which {
         Which::One(one) => open.filter(sessions::id.eq(one)).load(tx.conn)?,
         Which::AllBut(one) => open.filter(sessions::id.ne(one)).load(tx.conn)?,
         Which::All => open.load(tx.conn)?,
     };
-    if matches!(which, Which::One(_)) && open.is_empty() {
-        return Err(SESSION_UNKNOWN.into());
-    }
-    end_these(tx, ctx, ctx.user()?, &open)?;
-    Ok(open)
+    close_these(tx, ctx, &open)
 }
 
-/// Ends sessions of a user and tells whom it concerns. It writes to the audit log, and so comes before other changes.
-pub fn end_these(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, open: &[SessionId]) -> Result<()> {
+/// Room for another: of more than so many open sessions, those end that were not used for the longest.
+fn close_all_but_the_latest(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
+    let mut over: Vec<SessionId> = sessions::table
+        .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .select(sessions::id)
+        .limit(MOST_SESSIONS)
+        .offset(MOST_SESSIONS)
+        .load(tx.conn)?;
+    over.sort();
+    close_these(tx, ctx, &over)
+}
+
+/// One by one in the order of their ids, like everybody who holds several. Who else ended one meanwhile has told it.
+fn close_these(tx: &mut Tx<'_>, ctx: &Ctx, open: &[SessionId]) -> Result<Vec<SessionId>> {
+    let mut closed = Vec::new();
     for session in open {
         dialect::lock_session(tx.conn, *session)?;
+        let open = sessions::table.find(session).filter(sessions::ended_at.is_null());
+        if diesel::update(open).set(sessions::ended_at.eq(ctx.now)).execute(tx.conn)? == 1 {
+            closed.push(*session);
+        }
     }
-    diesel::update(sessions::table.filter(sessions::id.eq_any(open)))
-        .set(sessions::ended_at.eq(ctx.now))
-        .execute(tx.conn)?;
+    Ok(closed)
+}
+
+/// Tells whom it concerns that these were closed. It writes to the audit log, and so comes before other changes.
+pub fn tell_ended(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &[SessionId]) -> Result<()> {
     let entry = |session: &SessionId| Entry::new("session.ended").on(Target::session(*session)).about(user);
-    audit::record_all(tx, ctx, &open.iter().map(entry).collect::<Vec<_>>())?;
-    let ended: Vec<_> = open
+    audit::record_all(tx, ctx, &ended.iter().map(entry).collect::<Vec<_>>())?;
+    let ended: Vec<_> = ended
         .iter()
         .map(|session_id| Change::SessionEnded(SessionEnded { user, session_id: *session_id, ended_at: ctx.now }))
         .collect();

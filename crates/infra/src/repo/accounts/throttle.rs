@@ -2,10 +2,11 @@
 //! hashes: the table tells nobody who was tried.
 
 use clowder_accounts::{
+    Email,
     model::username_key,
     throttle::{Failures, MEMORY, ThrottleFacts, may_try},
 };
-use clowder_core::{Ctx, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Field, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
 use super::super::{db::Tx, dialect::Conn};
@@ -14,30 +15,56 @@ use crate::{
     schema::{sessions, throttles},
 };
 
+/// What somebody typed to say who they are, as it is looked up. Failures are counted under just that, whether it leads to
+/// an account or not: otherwise two spellings, or an address and a username, could be held against each other.
+#[derive(Clone)]
+pub enum Sought {
+    Username(String),
+    Email(String),
+    /// Somebody who is signed in shows it again.
+    User(UserId),
+}
+
+impl Sought {
+    pub fn typed(text: &str) -> Self {
+        if !text.contains('@') {
+            return Self::Username(username_key(text));
+        }
+        Self::Email(Email::parse(text.into()).map_or_else(|_| text.to_lowercase(), |email| email.key()))
+    }
+}
+
 /// Somebody tries to prove who they are.
 #[derive(Clone)]
 pub struct Attempt {
     now: Timestamp,
     user: Option<UserId>,
-    from: Option<String>,
+    /// The address, and the place that it belongs to.
+    from: Option<(String, String)>,
     account: Vec<u8>,
     pair: Vec<u8>,
     address: Vec<u8>,
 }
 
 impl Attempt {
-    /// By the name that was typed, for accounts that may not exist; they are slowed down all the same.
-    pub fn new(ctx: &Ctx, keys: &Keys, user: Option<UserId>, typed: &str) -> Self {
-        let name = user.map_or_else(|| username_key(typed), |user| user.to_string());
-        let from = ctx.origin.address.map(|address| address.to_string());
-        let place = from.as_deref().unwrap_or_default();
+    /// `user` is whom it leads to; accounts that do not exist are slowed down all the same.
+    pub fn new(ctx: &Ctx, keys: &Keys, sought: &Sought, user: Option<UserId>) -> Self {
+        let name = match sought {
+            Sought::Username(name) => format!("name {name}"),
+            Sought::Email(email) => format!("mail {email}"),
+            Sought::User(user) => format!("user {user}"),
+        };
+        let from = ctx.origin.address.zip(ctx.origin.place());
+        let from = from.map(|(address, place)| (address.to_string(), place.to_string()));
+        let place = from.as_ref().map_or("", |(_, place)| place);
+        let hour = (ctx.now.as_seconds() / MEMORY.as_secs() as i64).to_string();
         let key = |parts: [&str; 3]| keys.fingerprint(&parts.map(str::as_bytes)).to_vec();
         Self {
             now: ctx.now,
             user,
             account: key(["login", &name, ""]),
             pair: key(["login by", &name, place]),
-            address: key(["login from", "", place]),
+            address: key(["login from", &hour, place]),
             from,
         }
     }
@@ -62,8 +89,9 @@ impl Attempt {
 
     /// Whether the account has been used from here.
     fn is_known(&self, conn: &mut Conn) -> Result<bool> {
-        let (Some(user), Some(from)) = (self.user, &self.from) else { return Ok(false) };
-        let used = sessions::table.filter(sessions::user_id.eq(user).and(sessions::address.eq(from)));
+        let (Some(user), Some((address, place))) = (self.user, &self.from) else { return Ok(false) };
+        let here = sessions::opened_from.eq(place).or(sessions::address.eq(address));
+        let used = sessions::table.filter(sessions::user_id.eq(user)).filter(here);
         Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
     }
 
@@ -89,13 +117,18 @@ impl Attempt {
     /// Right after all. The failures of the address stay: whoever has one account of their own could otherwise wipe
     /// out the traces of guessing at others.
     pub fn succeeded(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let own = throttles::table.filter(throttles::key.eq_any([&self.account, &self.pair]));
-        diesel::delete(own).execute(tx.conn)?;
+        let mut own = [&self.account, &self.pair];
+        own.sort();
+        for key in own {
+            diesel::delete(throttles::table.find(key)).execute(tx.conn)?;
+        }
         Ok(())
     }
 }
 
 /// Forgets what has had its time.
 pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(diesel::delete(throttles::table.filter(throttles::last_at.le(now.minus(MEMORY)))).execute(tx.conn)?)
+    let past = throttles::table.filter(throttles::last_at.le(now.minus(MEMORY)));
+    let past: Vec<Vec<u8>> = past.select(throttles::key).limit(2_000).load(tx.conn)?;
+    Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(past))).execute(tx.conn)?)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clowder_accounts::{Email, model::SignUpId, policy, refusals::LINK_GONE};
+use clowder_accounts::{Email, Own, model::SignUpId, policy, refusals::LINK_GONE};
 use clowder_core::{Ctx, Mail, NewJob, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
@@ -12,6 +12,7 @@ use super::super::{
     dialect::{self, Conn},
     jobs,
 };
+use super::verify;
 use crate::{
     keys::{random, sha256},
     schema::mailed_tokens as table,
@@ -76,13 +77,32 @@ pub fn post(tx: &mut Tx<'_>, ctx: &Ctx, mail: &Mail) -> Result<()> {
     jobs::order(tx, ctx, &NewJob::new(mail, ctx.now)?)
 }
 
+/// Like [`post`], of a letter that is worth nothing after a while: if it cannot be sent until then, it is not sent.
+pub fn post_until(tx: &mut Tx<'_>, ctx: &Ctx, mail: Mail, good_until: Timestamp) -> Result<()> {
+    post(tx, ctx, &Mail { good_until: Some(good_until), ..mail })
+}
+
+/// Tells somebody what happened to their account. Who has not confirmed the address may be a stranger to it: then it gets
+/// no more such letters than of any other kind.
+pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> {
+    if !own.email_verified {
+        let email = verify::email_of(own)?;
+        if may_send(tx.conn, ctx.now, Purpose::Notice, &email).is_err() {
+            return Ok(());
+        }
+        issue(tx, ctx, Purpose::Notice, Whose::Nobody, &email, policy::VERIFY_FOR)?;
+    }
+    post(tx, ctx, mail)
+}
+
 /// Whether another letter of this kind may go to this address now. Letters of one kind do not use up what another may:
-/// nobody can keep a person from a new password by having them sent something else. Holds the address until the end of
+/// nobody can keep a person from a new password by having them sent something else. Holds the mailbox until the end of
 /// the transaction, so that of several that ask at once one is let through.
-pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email_key: &str) -> Result<()> {
-    dialect::lock_address(conn, email_key)?;
+pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email) -> Result<()> {
+    let mailbox = email.mailbox();
+    dialect::lock_mailbox(conn, &mailbox)?;
     let sent: Vec<Timestamp> = table::table
-        .filter(table::email_key.eq(email_key).and(table::purpose.eq(purpose.as_str())))
+        .filter(table::mailbox.eq(mailbox).and(table::purpose.eq(purpose.as_str())))
         .filter(table::created_at.gt(now.minus(Duration::from_secs(3600))))
         .select(table::created_at)
         .load(conn)?;
@@ -113,6 +133,7 @@ pub fn issue(
         table::sign_up_id.eq(sign_up),
         table::email.eq(email.as_str()),
         table::email_key.eq(email.key()),
+        table::mailbox.eq(email.mailbox()),
         table::created_at.eq(ctx.now),
         table::expires_at.eq(ctx.now.plus(good_for)),
     );

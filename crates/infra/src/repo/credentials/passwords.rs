@@ -14,37 +14,38 @@ use diesel::prelude::*;
 
 use super::{
     super::{
-        accounts::{profile, sessions, throttle::Attempt},
+        accounts::{
+            profile,
+            sessions::{self, Which},
+            throttle::{Attempt, Sought},
+        },
         audit,
         db::Tx,
-        dialect::Conn,
+        dialect::{self, Conn},
         journal,
     },
     mailed::{self, Purpose, RESETS, Whose},
     verify,
 };
-use crate::{
-    letters::Recipient,
-    rows::UserRow,
-    schema::{sessions as open, users},
-};
+use crate::{keys::Keys, letters::Recipient, rows::UserRow, schema::users};
 
 /// The slow half of "forgot": a letter, if there is an account and it did not get too many already.
 pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
-    let user: Option<(UserId, String)> = users::table
+    let user: Option<UserRow> = users::table
         .filter(users::email_key.eq(email.key()).and(users::deleted_at.is_null()))
-        .select((users::id, users::display_name))
+        .select(UserRow::as_select())
         .first(tx.conn)
         .optional()?;
-    let Some((user, name)) = user else { return Ok(()) };
-    if mailed::may_send(tx.conn, ctx.now, Purpose::Reset, &email.key()).is_err() {
+    let Some(own) = user.map(UserRow::own).transpose()? else { return Ok(()) };
+    // To the address as its owner gave it, and not as somebody else typed it.
+    let email = &verify::email_of(&own)?;
+    if mailed::may_send(tx.conn, ctx.now, Purpose::Reset, email).is_err() {
         return Ok(());
     }
-    audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(user)))?;
-    let token = mailed::issue(tx, ctx, Purpose::Reset, Whose::User(user), email, RESET_FOR)?;
-    let to = Recipient { name, address: email.as_str().to_owned() };
-    let mail = tx.house.letterhead.reset_password(&to, &token, RESET_FOR)?;
-    mailed::post(tx, ctx, &mail)
+    let token = mailed::issue(tx, ctx, Purpose::Reset, Whose::User(own.id), email, RESET_FOR)?;
+    let mail = tx.house.letterhead.reset_password(&Recipient::of(&own), &token, RESET_FOR)?;
+    mailed::post_until(tx, ctx, mail, ctx.now.plus(RESET_FOR))?;
+    audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(own.id)))
 }
 
 /// What can be said before the slow work: the token is good, and the password may be used by whose it is.
@@ -64,25 +65,34 @@ pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()>
 pub fn reset(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
-    attempt: impl Fn(UserId) -> Attempt,
+    keys: &Keys,
     token: &str,
     hash: &str,
 ) -> Result<(Vec<SessionId>, Option<Own>)> {
+    // The user first, like everybody who holds both.
+    let user = mailed::look(tx.conn, ctx.now, RESETS, token)?.user_id.ok_or(LINK_GONE)?;
+    dialect::lock_user(tx.conn, user)?;
     let presented = mailed::take(tx, ctx, RESETS, token)?;
-    let user = presented.user_id.ok_or(LINK_GONE)?;
-    let proved = if presented.was_mailed() { prove(tx, ctx, user, &presented.email_key)? } else { None };
-    attempt(user).succeeded(tx)?;
-    let ended = set(tx, ctx, user, hash, None)?;
+    let row: UserRow = users::table.find(user).select(UserRow::as_select()).first(tx.conn)?;
+    if row.email_key != presented.email_key {
+        return Err(LINK_GONE.into());
+    }
+    let proved = if presented.was_mailed() { prove(tx, ctx, user)? } else { None };
+    // Failures so far were at the old password.
+    for sought in [Sought::Username(row.username_key), Sought::Email(row.email_key), Sought::User(user)] {
+        Attempt::new(ctx, keys, &sought, Some(user)).succeeded(tx)?;
+    }
+    let ended = set(tx, ctx, user, hash, Which::All)?;
     if let Some(own) = &proved {
         journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     }
     Ok((ended, proved))
 }
 
-/// Notes that an address is confirmed, if it is that of the account and was not before.
-fn prove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email_key: &str) -> Result<Option<Own>> {
-    let own = users::table.find(user).filter(users::email_key.eq(email_key));
-    let proved: Option<UserRow> = diesel::update(own.filter(users::email_verified_at.is_null()))
+/// Notes that the address is confirmed, if it was not before.
+fn prove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Option<Own>> {
+    let own = users::table.find(user).filter(users::email_verified_at.is_null());
+    let proved: Option<UserRow> = diesel::update(own)
         .set((users::email_verified_at.eq(ctx.now), users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())
         .get_result(tx.conn)
@@ -98,26 +108,18 @@ pub fn hand(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own) -> Result<ResetLink> {
     Ok(ResetLink { url: tx.house.letterhead.link("reset", &token), expires_at: ctx.now.plus(RESET_FOR) })
 }
 
-/// Sets a password, ends the sessions of the user but one, and tells them by mail. Other letters that are on their way
-/// lose their worth: whoever had asked for another address with the old password does not get the account by it.
-pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, keep: Option<SessionId>) -> Result<Vec<SessionId>> {
+/// Sets a password, ends these sessions of the user, and tells them by mail. Other letters that are on their way lose
+/// their worth: whoever had asked for another address with the old password does not get the account by it.
+pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, which: Which) -> Result<Vec<SessionId>> {
     diesel::update(users::table.find(user)).set(users::password.eq(hash)).execute(tx.conn)?;
-    let action = if keep.is_some() { "password.changed" } else { "password.reset" };
-    audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
-    mailed::revoke(tx, ctx, RESETS, user)?;
     let own = profile::own(tx.conn, user)?;
+    let ended = sessions::close(tx, ctx, user, which)?;
+    mailed::revoke(tx, ctx, RESETS, user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &verify::email_of(&own)?.key())?;
-    let to = Recipient { name: own.display_name, address: own.email };
-    let mail = tx.house.letterhead.password_changed(&to)?;
-    mailed::post(tx, ctx, &mail)?;
-    let others: Vec<SessionId> = open::table
-        .filter(open::user_id.eq(user).and(open::ended_at.is_null()))
-        .select(open::id)
-        .order(open::id)
-        .load::<SessionId>(tx.conn)?
-        .into_iter()
-        .filter(|session| Some(*session) != keep)
-        .collect();
-    sessions::end_these(tx, ctx, user, &others)?;
-    Ok(others)
+    let action = if matches!(which, Which::All) { "password.reset" } else { "password.changed" };
+    let mail = tx.house.letterhead.password_changed(&Recipient::of(&own))?;
+    mailed::notify(tx, ctx, &own, &mail)?;
+    audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
+    sessions::tell_ended(tx, ctx, user, &ended)?;
+    Ok(ended)
 }

@@ -56,7 +56,7 @@ pub fn wait(
     }
     // An address that gets too many letters gets no more; the answer is the same.
     let purpose = if pretended { Purpose::Notice } else { Purpose::Verify };
-    if mailed::may_send(tx.conn, ctx.now, purpose, &row.email_key).is_ok() {
+    if mailed::may_send(tx.conn, ctx.now, purpose, &new.email).is_ok() {
         match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
             Some((_, name)) => verify::tell_holder(tx, ctx, name, &new.email)?,
             None => verify::ask(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,
@@ -65,8 +65,8 @@ pub fn wait(
     Ok(Waiting { next: NextStep::ConfirmEmail })
 }
 
-/// Another letter for each that waits with this address: nobody can push in front of somebody by signing up with
-/// their address, too.
+/// Another letter for each that waits with this address, at most five: nobody can push in front of somebody by signing
+/// up with their address, too.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     const MOST: i64 = 5;
     let waiting: Vec<(SignUpId, String, Timestamp)> = table::table

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clowder_accounts::{
     Change, Email, Own,
     model::ChangeEmail,
-    policy::VERIFY_FOR,
+    policy::{Ask, VERIFY_FOR, decide_change},
     refusals::{EMAIL_TAKEN, EMAIL_VERIFIED, LINK_GONE},
 };
 use clowder_core::{
@@ -19,7 +19,13 @@ use diesel::{
 use serde_json::json;
 
 use super::{
-    super::{accounts::profile, audit, db::Tx, dialect::Conn, journal, two_factor},
+    super::{
+        accounts::profile,
+        audit,
+        db::Tx,
+        dialect::{self, Conn},
+        journal, two_factor,
+    },
     mailed::{self, Purpose, Whose},
     sign_ups,
 };
@@ -30,7 +36,7 @@ use crate::{letters::Recipient, rows::UserRow, schema::users};
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, username: &str, email: &Email, good_for: Duration) -> Result<()> {
     let token = mailed::issue(tx, ctx, Purpose::Verify, whose, email, good_for)?;
     let mail = tx.house.letterhead.verify_email(username, email.as_str(), &token, good_for)?;
-    mailed::post(tx, ctx, &mail)
+    mailed::post_until(tx, ctx, mail, ctx.now.plus(good_for))
 }
 
 fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> {
@@ -39,18 +45,23 @@ fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> 
 
 /// Another letter for those who have yet to confirm this address, if it did not get too many already.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
-    let key = email.key();
-    if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &key).is_err() {
+    if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email).is_err() {
         return Ok(());
     }
-    sign_ups::mail_again(tx, ctx, email)?;
-    let own = users::table.filter(users::email_key.eq(&key).and(users::email_verified_at.is_null()));
+    let own = users::table.filter(users::email_key.eq(email.key()).and(users::email_verified_at.is_null()));
     let own: Option<UserRow> = own.select(UserRow::as_select()).first(tx.conn).optional()?;
-    own.map_or(Ok(()), |row| ask_user(tx, ctx, &row.own()?, email))
+    match own {
+        Some(row) => ask_user(tx, ctx, &row.own()?, email),
+        None => sign_ups::mail_again(tx, ctx, email),
+    }
 }
 
 /// The letter has been answered. Gives the profile when there is one already.
 pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
+    // The user first, like everybody who holds both.
+    if let Some(user) = mailed::look(tx.conn, ctx.now, &[Purpose::Verify], token)?.user_id {
+        dialect::lock_user(tx.conn, user)?;
+    }
     let presented = mailed::take(tx, ctx, &[Purpose::Verify], token)?;
     if let Some(sign_up) = presented.sign_up_id {
         sign_ups::confirm(tx, ctx, sign_up)?;
@@ -86,7 +97,7 @@ pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         return Err(EMAIL_VERIFIED.into());
     }
     let email = email_of(&own)?;
-    mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email.key())?;
+    mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email)?;
     ask_user(tx, ctx, &own, &email)
 }
 
@@ -97,25 +108,19 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     if own.two_factor {
         two_factor::require_recent(tx.conn, ctx)?;
     }
-    let old = email_of(&own)?;
-    if own.email_verified && old == change.email {
-        return Err(EMAIL_VERIFIED.into());
-    }
     let holder = holder(tx.conn, &change.email)?.filter(|(holder, _)| *holder != own.id);
-    if holder.is_some() && reveal_taken {
-        return Err(EMAIL_TAKEN.into());
-    }
-    let purpose = if holder.is_some() { Purpose::Notice } else { Purpose::Verify };
-    mailed::may_send(tx.conn, ctx.now, purpose, &change.email.key())?;
+    let confirmed = own.email_verified && email_of(&own)? == change.email;
+    let ask = decide_change(confirmed, holder.is_some(), reveal_taken)?;
+    let purpose = if ask == Ask::Holder { Purpose::Notice } else { Purpose::Verify };
+    mailed::may_send(tx.conn, ctx.now, purpose, &change.email)?;
     match holder {
         Some((_, name)) => tell_holder(tx, ctx, name, &change.email)?,
         None => ask_user(tx, ctx, &own, &change.email)?,
     }
-    let to = Recipient { name: own.display_name, address: own.email };
+    let notice = tx.house.letterhead.email_changing(&Recipient::of(&own), change.email.as_str())?;
+    mailed::notify(tx, ctx, &own, &notice)?;
     let asked = Entry::new("email.change_asked").on(Target::user(own.id));
-    audit::record(tx, ctx, &asked.after(json!({"email": change.email.as_str()})))?;
-    let notice = tx.house.letterhead.email_changing(&to, change.email.as_str())?;
-    mailed::post(tx, ctx, &notice)
+    audit::record(tx, ctx, &asked.after(json!({"email": change.email.as_str()})))
 }
 
 /// Tells the holder of an address that somebody wanted an account with it. That it was told is kept like a token, though

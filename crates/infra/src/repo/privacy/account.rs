@@ -1,16 +1,20 @@
 //! The end of an account: its row becomes a tombstone, and everybody who knows the old name hears of it.
 
 use clowder_accounts::{Change, privacy::tombstone};
-use clowder_core::{ChatId, Ctx, Error, Result, Role, SessionId, Topic, Visibility, Word};
+use clowder_core::{ChatId, Ctx, Error, Result, Role, Topic, Visibility, Word};
 use diesel::prelude::*;
 
 use super::{
-    super::{accounts::sessions, db::Tx, dialect, journal, user_keys},
+    super::{
+        accounts::sessions::{self, Which},
+        db::Tx,
+        dialect, journal, user_keys,
+    },
     Erasing, Recipient,
     parts::Piece,
 };
 use crate::{
-    schema::{erasures, participants, sessions as open, users},
+    schema::{erasures, participants, users},
     seal::{ERASURE_RECIPIENT, Place},
 };
 
@@ -50,12 +54,8 @@ pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> R
         users::version.eq(users::version + 1),
     );
     diesel::update(users::table.find(user)).set(nobody).execute(tx.conn)?;
-    let still_open: Vec<SessionId> = open::table
-        .filter(open::user_id.eq(user).and(open::ended_at.is_null()))
-        .select(open::id)
-        .order(open::id)
-        .load(tx.conn)?;
-    sessions::end_these(tx, ctx, user, &still_open)?;
+    let ended = sessions::close(tx, ctx, user, Which::All)?;
+    sessions::tell_ended(tx, ctx, user, &ended)?;
     journal::append(tx, ctx, &Change::UserDeleted(Topic::User(user), card))?;
     Ok(Piece { rows: 1, next: None })
 }

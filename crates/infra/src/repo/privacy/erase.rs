@@ -47,6 +47,7 @@ pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
         devices::name.eq(None::<String>),
         devices::agent.eq(None::<String>),
         devices::address.eq(None::<String>),
+        devices::opened_from.eq(None::<String>),
         devices::expires_at.eq(ctx.now),
     );
     diesel::update(devices::table.filter(devices::id.eq_any(&ids))).set(emptied).execute(tx.conn)?;

@@ -19,7 +19,10 @@ use serde_json::json;
 
 use super::{
     super::{
-        accounts::{profile, sessions},
+        accounts::{
+            profile,
+            sessions::{self, Which},
+        },
         audit,
         credentials::mailed,
         db::Tx,
@@ -31,7 +34,7 @@ use super::{
 use crate::{
     letters, receipts,
     rows::UserRow,
-    schema::{erasures as table, jobs as ordered, sessions as open, users},
+    schema::{erasures as table, jobs as ordered, users},
     seal::{ERASURE_RECIPIENT, Place, Sealed},
 };
 
@@ -76,7 +79,6 @@ fn order(
 ) -> Result<(Due, Vec<SessionId>)> {
     let (standing, before) = staff::facts(tx.conn, ctx, user)?;
     let erase_at = decide_erasure(ctx.now, &ErasureFacts { standing, pending: before.erase_at }, after)?;
-    let to = letters::Recipient { name: before.display_name, address: before.email };
     let earlier = pending_of(tx, user)?;
     let delete_messages = match (messages, &earlier) {
         (Some(fate), _) => fate == Fate::Delete,
@@ -98,18 +100,14 @@ fn order(
         .execute(tx.conn)?;
     jobs::order(tx, ctx, &NewJob::new(&Erase { erasure: id }, erase_at)?.keyed(key(id)))?;
     let own = mark(tx, user, Some(erase_at))?;
-    let mail = tx.house.letterhead.erasure_requested(&to, erase_at, erase_at > ctx.now)?;
-    mailed::post(tx, ctx, &mail)?;
+    let ended = sessions::close(tx, ctx, user, Which::All)?;
+    let mail = tx.house.letterhead.erasure_requested(&letters::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
+    mailed::notify(tx, ctx, &before, &mail)?;
     let entry = Entry::new("erasure.requested").on(Target::user(user));
     audit::record(tx, ctx, &entry.after(json!({"erase_at": erase_at, "delete_messages": delete_messages})))?;
-    let sessions: Vec<SessionId> = open::table
-        .filter(open::user_id.eq(user).and(open::ended_at.is_null()))
-        .select(open::id)
-        .order(open::id)
-        .load(tx.conn)?;
-    sessions::end_these(tx, ctx, user, &sessions)?;
+    sessions::tell_ended(tx, ctx, user, &ended)?;
     journal::append(tx, ctx, &Change::UserUpdated(own))?;
-    Ok((Due { erase_at }, sessions))
+    Ok((Due { erase_at }, ended))
 }
 
 pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
@@ -122,15 +120,11 @@ pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
         forget(tx, erasure)?;
     }
     let own = mark(tx, user, None)?;
-    let mail = tx.house.letterhead.erasure_undone(&recipient(&row))?;
-    mailed::post(tx, ctx, &mail)?;
+    let mail = tx.house.letterhead.erasure_undone(&letters::Recipient::of(&own))?;
+    mailed::notify(tx, ctx, &own, &mail)?;
     audit::record(tx, ctx, &Entry::new("erasure.undone").on(Target::user(user)))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)
-}
-
-fn recipient(row: &UserRow) -> letters::Recipient {
-    letters::Recipient { name: row.display_name.clone(), address: row.email.clone() }
 }
 
 fn mark(tx: &mut Tx<'_>, user: UserId, erase_at: Option<Timestamp>) -> Result<Own> {
