@@ -40,7 +40,7 @@ pub struct Guesses {
 impl Guesses {
     /// One second's pause after the first failure that is not free, doubled with each, up to five minutes. Whoever is
     /// here knows the password, so this holds up nobody but its owner and its thief; in a day it leaves about 300
-    /// guesses, of which one in 3,000 days is right.
+    /// guesses at three codes that are good at a time, of which one in 1,100 days is right.
     pub fn may_try(self, now: Timestamp) -> Result<()> {
         let (Some(failed_at), over @ 0..) = (self.failed_at, self.failures - FREE) else { return Ok(()) };
         if now.since(failed_at) >= MEMORY {

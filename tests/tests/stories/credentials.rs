@@ -121,7 +121,7 @@ async fn forgetting(world: World) {
     for answer in [&unknown, &known] {
         assert_eq!((answer.status, answer.text.as_str()), (204, ""), "whoever asks learns nothing");
     }
-    let letter = mail.next("Ada@example.org").await;
+    let letter = mail.next("ada@example.org").await;
     assert_eq!(letter.subject, "Choose a new password");
     assert_eq!(mail.all().len(), 2, "and no letter to the unknown one");
     // Asked again at once, the answer is the same, and no second letter goes out.

@@ -11,8 +11,8 @@ async fn guessing_at_one_account_is_slowed_down_sooner() {
     for _ in 0..5 {
         assert_eq!(world.nobody().post("/api/auth/login", guess.clone()).await.status, 401);
     }
-    // The next has to wait, also the right one, and by whatever name the account is called.
-    for name in ["ada", "Ada@example.org"] {
+    // The next has to wait, also the right one, however the name is written.
+    for name in ["ada", "ADA"] {
         let right = json!({"username": name, "password": PASSWORD});
         let answer = world.nobody().post("/api/auth/login", right).await;
         assert_eq!((answer.status, answer.header("retry-after")), (429, "1"), "{name}");

@@ -62,10 +62,15 @@ async fn a_letter_as_it_arrives() {
     assert!(letter.date.starts_with("20"), "{}", letter.date);
     let link = format!("https://chat.example/account#verify={}", letter.token("verify"));
     assert!(letter.text.contains(&link) && letter.html.contains(&link));
-    assert!(letter.text.contains(&format!("Hello {name},")), "{}", letter.text);
-    assert!(!letter.html.contains("<script>"), "{}", letter.html);
+    assert!(letter.text.contains("Hello ada,"), "a stranger may read it: {}", letter.text);
     assert!(letter.text.trim_end().ends_with("The Cats"), "{}", letter.text);
     world.nobody().post("/api/auth/verify-email", json!({"token": letter.token("verify")})).await.expect(204);
+    // Whose address it is that is called by their name.
+    world.nobody().post("/api/auth/password/forgot", json!({"email": "ada@bücher.example"})).await.expect(204);
+    let letter = post.mailbox.next("ada@xn--bcher-kva.example").await;
+    assert_eq!((letter.to_name.as_str(), letter.subject.as_str()), (name, "Choose a new password"));
+    assert!(letter.text.contains(&format!("Hello {name},")), "{}", letter.text);
+    assert!(!letter.html.contains("<script>"), "{}", letter.html);
     // A name that would begin another header never gets that far.
     let new = json!({"username": "eve", "email": "eve@example.org", "password": PASSWORD, "display_name": "Eve\r\nBcc: x@y.example"});
     assert_eq!(world.nobody().post("/api/auth/register", new).await.wrong_fields(), ["/display_name"]);

@@ -72,7 +72,7 @@ pub fn sessions(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
     let last: Option<SessionId> = rows.last().map(|row| row.id);
     let item = |row: SessionRow| {
         json!({
-            "id": row.id, "name": row.name, "agent": row.agent, "address": row.address, "created_at": row.created_at,
+            "id": row.id, "name": row.name, "agent": row.agent, "address": row.address, "opened_from": row.opened_from, "created_at": row.created_at,
             "last_used_at": row.last_used_at, "expires_at": row.expires_at, "ended_at": row.ended_at,
         })
     };
