@@ -113,6 +113,9 @@ sign_in() { # server, seconds
     "$loadgen" --adapter "$work/ours.toml" --world "$work/$1.json" --name "$1" --workload w1 --conns 100 --secs "$2" >/dev/null
 }
 
+# How often the database was asked so far.
+lane_calls() { curl -s "http://127.0.0.1:$port/metrics" | awk '/^clowder_lane_wait_seconds_count/ { calls += $2 } END { print calls + 0 }'; }
+
 # The bare server speaks of the people of the first of ours.
 first=postgres
 [[ " $SERVERS " == *" postgres "* ]] || first=sqlite
@@ -145,7 +148,9 @@ for round in $(seq "$ROUNDS"); do
             start_ours "$name" BCRYPT_COST=12
             sign_in "$name" 15
             measure "$name" w1 --conns 100
+            calls=$(lane_calls)
             measure "$name" me --conns 4 --label me-quiet
+            echo "{\"peer\":\"$name\",\"workload\":\"lane-calls\",\"calls\":$(($(lane_calls) - calls)),\"secs\":$SECS}" >>"$results"
             sign_in "$name" $((SECS + 6)) &
             signing_in=$!
             sleep 2

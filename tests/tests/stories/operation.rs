@@ -3,6 +3,7 @@
 use std::fs;
 
 use clowder_tests::{Client, Database, World};
+use serde_json::json;
 
 #[tokio::test]
 async fn measurements_can_be_moved_to_an_address_of_their_own() {
@@ -38,4 +39,31 @@ async fn lines_go_into_a_file_and_are_all_there_at_the_end() {
     let lines: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|line| line["message"] == "answered" && line["span"]["id"] == id), "{lines:?}");
     assert!(lines.iter().any(|line| line["message"] == "stopped"), "{lines:?}");
+}
+
+/// Counted, so that nobody has to believe it.
+#[tokio::test]
+async fn checking_a_token_asks_no_database() {
+    const TIMES: usize = 1_000;
+    let world = World::new(Database::postgres()).await;
+    let ada = world.user("ada").await;
+    let key = json!({"name": "bot", "scopes": ["profile:read"]});
+    let key = ada.post("/api/api-keys", key).await.expect(201)["key"].as_str().unwrap().to_owned();
+    let asked = async || -> usize {
+        let measured = world.nobody().get("/metrics").await.text;
+        let counts = measured.lines().filter(|line| line.starts_with("clowder_lane_wait_seconds_count"));
+        counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap()).sum()
+    };
+    let access = ada.get("/api/auth/me").await.expect(200);
+    assert_eq!(access["username"], "ada");
+    let by_key = || world.nobody().request("GET", "/api/auth/me").header("X-API-Key", &key);
+    assert_eq!(by_key().send().await.unwrap().status(), 200);
+    let before = asked().await;
+    for _ in 0..TIMES / 2 {
+        assert_eq!(ada.get("/api/auth/me").await.status, 200);
+        assert_eq!(by_key().send().await.unwrap().status(), 200);
+    }
+    // What there is comes from what goes on in the background: jobs, and changes of other nodes.
+    let calls = asked().await - before;
+    assert!(calls < TIMES / 4, "{calls} calls of the database for {TIMES} tokens");
 }
