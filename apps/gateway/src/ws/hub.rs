@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_SUSPENDED};
+use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED};
 use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via};
 use clowder_infra::Follower;
 use clowder_messaging::Messaging;
@@ -219,7 +219,7 @@ impl State {
                 let ended = follows.outlets().filter(|outlet| outlet.via.uuid() == subject);
                 ended.for_each(|outlet| outlet.close(Close::SessionEnded));
             }
-            (USER_SUSPENDED, _) => follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded)),
+            (USER_SUSPENDED | USER_DELETED, _) => follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded)),
             _ => {}
         }
     }

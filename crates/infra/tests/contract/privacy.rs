@@ -324,6 +324,36 @@ on_both! {
         assert_ne!(next.user.id, ada.id);
     }
 
+    async fn a_node_that_hears_of_it_late_honours_nothing_of_theirs(world: World) {
+        let [root, ada] = world.people(["root", "ada"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'root'").unwrap();
+        world.store.staff.set_role(&world.ctx(&root), ada.id, Role::Moderator).await.unwrap();
+        let new = json!({"name": "bot", "scopes": ["messages:write"]});
+        let new = clowder_accounts::NewApiKey::from_json(new).unwrap();
+        let issued = world.store.api_keys.create_key(&world.ctx(&ada), new).await.unwrap();
+        let login = Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        let access = world.store.accounts.login(&world.nobody(), login).await.unwrap().access;
+        let other = world.another_node().await;
+        let mut there = other.follow().await.unwrap();
+        other.api_keys.check_key(&issued.key, world.now()).await.unwrap();
+        let role = |access: &str| match other.accounts.identify(access, world.now()).unwrap().actor {
+            Actor::User { role, .. } => role,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(role(&access), Role::Moderator);
+
+        world.store.staff.set_role(&world.ctx(&root), ada.id, Role::User).await.unwrap();
+        world.store.privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let heads = world.store.journal.extent().await.unwrap().heads;
+        while *there.known() != heads {
+            there.next().await.unwrap();
+        }
+        let now = world.now();
+        assert_eq!(code(other.api_keys.check_key(&issued.key, now).await), "api_key.invalid");
+        assert_eq!(code(other.accounts.identify(&access, now)), "session.ended");
+    }
+
     async fn there_are_thirty_days_to_think_twice(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         letters(&world).await;
