@@ -314,7 +314,7 @@ on_both! {
         let new = NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [ada.id]})).unwrap();
         assert!(world.store.messaging.create_chat(&world.ctx(&bob), new).await.is_err());
         assert_eq!(code(world.store.accounts.me(&world.ctx(&ada)).await), "session.ended");
-        assert_eq!(code(world.store.privacy.export(&world.ctx(&ada)).await), "authentication.stale");
+        assert_eq!(code(world.store.privacy.export(&world.ctx(&ada)).await), "session.ended");
         crate::audit::whole(&world.store).await;
         let records = world.store.audit.records(&system(&world), Default::default(), PageRequest::default()).await.unwrap().items;
         assert!(records.iter().any(|record| record.action == "user.erased"));
