@@ -183,6 +183,8 @@ pub struct AuditRow {
     pub at: Timestamp,
     pub actor_type: String,
     pub actor_id: Option<Id<()>>,
+    /// Whose API key it was.
+    pub owner_id: Option<UserId>,
     pub session_id: Option<SessionId>,
     pub subject_id: Option<UserId>,
     pub action: String,
@@ -217,6 +219,13 @@ pub struct Acting {
     pub session: Option<SessionId>,
     /// On whose behalf.
     pub user: Option<UserId>,
+}
+
+impl Acting {
+    /// Whose API key it was that acted.
+    pub fn owner(&self) -> Option<UserId> {
+        self.user.filter(|_| self.kind == ActorType::ApiKey)
+    }
 }
 
 impl Acting {

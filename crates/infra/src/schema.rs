@@ -177,6 +177,7 @@ diesel::table! {
         at -> Ts,
         actor_type -> Text,
         actor_id -> Nullable<Uid>,
+        owner_id -> Nullable<Uid>,
         session_id -> Nullable<Uid>,
         subject_id -> Nullable<Uid>,
         action -> Text,
