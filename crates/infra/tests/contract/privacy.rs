@@ -135,6 +135,7 @@ on_both! {
         let (ada, bob, chat) = known(&world).await;
         let privacy = &world.store.privacy;
         letters(&world).await;
+        world.meddle("UPDATE users SET email_verified_at = created_at WHERE username = 'peculiar'").unwrap();
         let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
         assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Waiting, 0, None, None));
         assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "one at a time");
@@ -191,6 +192,25 @@ on_both! {
         assert!(privacy.chunk(ready.id, 0).await.unwrap().is_none(), "swept");
     }
 
+    async fn the_link_is_told_to_those_only_who_show_who_they_are(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        letters(&world).await;
+        let ready = export(&world, &ada).await;
+        assert!(ready.url.is_some());
+        let letter = letters(&world).await.pop().unwrap();
+        assert_eq!(letter.subject, "Your data is ready");
+        let unconfirmed = letter.text.contains("token=") || letter.html.contains("token=");
+        assert!(!unconfirmed && letter.text.contains("Sign in to fetch it"), "{}", letter.text);
+        world.wait(Duration::from_secs(11 * 60));
+        let privacy = &world.store.privacy;
+        let one = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
+        assert_eq!((one.status, one.size, one.url), (ExportStatus::Ready, ready.size, None));
+        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url, None);
+        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
+        world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
+        assert!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url.is_some());
+    }
+
     async fn copies_are_few_and_need_a_recent_authentication(world: World) {
         let [ada] = world.people(["ada"]).await;
         let privacy = &world.store.privacy;
@@ -211,6 +231,21 @@ on_both! {
         world.wait(retry_after);
         again().await;
         assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
+    }
+
+    async fn a_copy_that_nobody_makes_has_failed(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let asked = world.store.privacy.export(&world.ctx(&ada)).await.unwrap();
+        let _lost = world.store.jobs.take(&system(&world), vec!["account.export"], 1).await.unwrap();
+        world.meddle("UPDATE exports SET status = 'running'").unwrap();
+        world.meddle("DELETE FROM jobs").unwrap();
+        world.wait(2 * DAY);
+        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
+        world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
+        let lost = world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
+        assert_eq!(lost.status, ExportStatus::Failed);
+        let next = export(&world, &ada).await;
+        assert_eq!((next.id == asked.id, next.status), (false, ExportStatus::Ready));
     }
 
     async fn a_copy_is_made_while_things_are_said_and_workers_die(world: World) {
@@ -500,6 +535,9 @@ on_both! {
         privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
         let due = privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();
         assert!(due.erase_at <= world.now());
+        let login = Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        let back = world.store.accounts.login(&world.nobody(), login).await.unwrap();
+        assert_eq!(code(privacy.undo_erasure(&world.by(&back.access)).await), "erasure.none", "not theirs to undo");
         work(&world, &world.store).await;
         let mails = letters(&world).await;
         let receipts: Vec<_> = mails.iter().flat_map(|mail| mail.text.split_whitespace()).filter(|word| word.starts_with("eyJ")).collect();
