@@ -12,7 +12,7 @@ use clowder_accounts::{
     privacy::tombstone,
 };
 use clowder_core::{
-    Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, UserId, Via, job::Work,
+    Actor, ChatId, Ctx, Input, Mail, Once, Origin, PageRequest, Positions, Role, Topic, UserId, Via, job::Work,
 };
 use clowder_infra::{Store, receipts};
 use clowder_messaging::{MessagePatch, NewChat, Window};
@@ -387,6 +387,40 @@ on_both! {
         let now = world.now();
         assert_eq!(code(other.api_keys.check_key(&issued.key, now).await), "api_key.invalid");
         assert_eq!(code(other.accounts.identify(&access, now)), "session.ended");
+    }
+
+    async fn nothing_is_left_where_it_lies_by_accident(world: World) {
+        let once = Ctx { once: Some(Once::new("k", [1; 32])), ..world.nobody() };
+        let ada = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
+        let bob = world.register("bob").await;
+        let elsewhere = json!({"email": "elsewhere@example.org", "password": "correct horse"});
+        let change = Input::from_json(elsewhere).unwrap();
+        world.store.credentials.change_email(&world.by(&ada.access), change).await.unwrap();
+        let forgot = Forgot::from_json(json!({"email": "peculiar@example.org"})).unwrap();
+        world.store.credentials.forgot(&world.nobody(), forgot).await.unwrap();
+        // Nobody sends anything: all jobs lie there, and are dead at last.
+        world.meddle("UPDATE jobs SET dead_at = created_at, key = NULL").unwrap();
+        let lying = world.store.jobs.list(&system(&world), None, PageRequest::default()).await.unwrap().items.len();
+        assert!(lying >= 4, "to confirm, for two people; to confirm another address; to reset");
+        world.store.privacy.erase_user(&system(&world), ada.user.id, None).await.unwrap();
+        let mut kinds = vec!["account.erase"];
+        for job in world.store.jobs.take(&system(&world), kinds.clone(), 1).await.unwrap() {
+            let worker = world.store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+            worker.work(&system(&world), &job).await.unwrap();
+            world.store.jobs.settle(&system(&world), &job, clowder_core::job::Verdict::Done).await.unwrap();
+        }
+        world.store.jobs.retry_dead(&system(&world)).await.unwrap();
+        kinds = vec!["mail.send", "account.letter"];
+        let left = world.store.jobs.take(&system(&world), kinds, 100).await.unwrap();
+        let left: Vec<_> = left.iter().map(|job| (job.kind.as_str(), String::from_utf8_lossy(&job.payload))).collect();
+        let to = |address: &str| left.iter().filter(|(_, payload)| payload.contains(address)).count();
+        assert_eq!((to("elsewhere@example.org"), to("account.letter")), (0, 0), "{left:?}");
+        assert_eq!((to("peculiar@example.org"), to(&bob.user.email)), (1, 1), "the receipt, and what is not theirs: {left:?}");
+        assert!(left.iter().all(|(kind, _)| *kind == "mail.send"), "{left:?}");
+        // Whoever repeats the call with the same key makes an account of their own.
+        let once = Ctx { once: Some(Once::new("k", [1; 32])), ..world.nobody() };
+        let again = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
+        assert_ne!(again.user.id, ada.user.id);
     }
 
     async fn there_are_thirty_days_to_think_twice(world: World) {
