@@ -409,6 +409,7 @@ pub struct SignUpRow {
     pub password: String,
     pub display_name: String,
     pub pretended: bool,
+    pub invite_id: Option<InviteId>,
     pub needs_approval: bool,
     pub confirmed_at: Option<Timestamp>,
     pub created_at: Timestamp,

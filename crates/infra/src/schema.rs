@@ -295,6 +295,7 @@ diesel::table! {
         password -> Text,
         display_name -> Text,
         pretended -> Bool,
+        invite_id -> Nullable<Uid>,
         needs_approval -> Bool,
         confirmed_at -> Nullable<Ts>,
         created_at -> Ts,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clowder_accounts::model::InviteId;
 use clowder_core::{ChatId, Error, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
 use diesel::{
     connection::SimpleConnection,
@@ -17,7 +18,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::{
     DatabaseUrl,
     lanes::Lanes,
-    schema::{chats, jobs, sessions, users},
+    schema::{chats, invites, jobs, sessions, users},
     store::Options,
 };
 
@@ -100,7 +101,12 @@ pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     Ok(())
 }
 
-/// Whoever changes what belongs to a user as a whole, or reads it and then changes what was read, holds this. Rows that
+/// Whoever uses an invitation holds this.
+pub fn lock_invite(conn: &mut Conn, invite: InviteId) -> Result<()> {
+    invites::table.find(invite).select(invites::id).for_no_key_update().first::<InviteId>(conn).optional()?;
+    Ok(())
+}
+
 /// Whoever sends mail to an address holds this.
 pub fn lock_address(conn: &mut Conn, email_key: &str) -> Result<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
