@@ -262,6 +262,11 @@ impl Config {
         if !(4..=15).contains(&self.auth.bcrypt_cost) {
             faults.push(format!("BCRYPT_COST: `{}` must be a whole number from 4 to 15", self.auth.bcrypt_cost));
         }
+        // For a day after an erasure it is remembered that the tokens of its sessions are worth nothing.
+        if !(1..=86_400).contains(&self.auth.access_token_seconds) {
+            let seconds = self.auth.access_token_seconds;
+            faults.push(format!("ACCESS_TOKEN_SECONDS: `{seconds}` must be a whole number from 1 to 86400"));
+        }
         let Database { read_lanes, lanes, queue, batch, .. } = self.database;
         for (name, count) in [("read_lanes", read_lanes), ("lanes", lanes), ("queue", queue), ("batch", batch)] {
             if count == 0 {

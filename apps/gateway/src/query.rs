@@ -24,7 +24,11 @@ pub struct Query {
 impl Query {
     pub fn parse(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).into_owned().filter(|(_, value)| !value.is_empty());
-        Self { pairs: pairs.collect(), errors: Vec::new() }
+        // No text of ours holds a NUL, and PostgreSQL can keep none.
+        let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.contains('\0'));
+        let mut query = Self { pairs, errors: Vec::new() };
+        wrong.iter().for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
+        query
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -106,6 +110,15 @@ mod tests {
             assert!(query.check().is_ok());
         }
         assert_eq!(Query::parse("cursor=a%2Bb").page().cursor.as_deref(), Some("a+b"));
+    }
+
+    #[test]
+    fn nul_is_in_no_value() {
+        let query = Query::parse("q=a%00b&token=%00&limit=3");
+        assert_eq!((query.text("q"), query.text("token"), query.text("limit")), (None, None, Some("3")));
+        let problem = query.check().unwrap_err();
+        let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
+        assert_eq!(told, [("?q", "characters"), ("?token", "characters")]);
     }
 
     #[test]

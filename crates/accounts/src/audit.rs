@@ -44,6 +44,8 @@ pub struct AuditActor {
     #[schema(rename = "type")]
     pub kind: ActorType,
     pub id: Option<Uuid>,
+    /// Whose API key it was; `null` for whatever is none.
+    pub owner_id: Option<UserId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -133,7 +135,7 @@ pub enum By {
     You,
     /// One of your API keys.
     ApiKey,
-    /// Somebody with more rights.
+    /// Somebody with more rights, or a program of theirs.
     Staff,
     /// Clowder itself.
     System,
@@ -168,7 +170,8 @@ impl SecurityEvent {
         let by = match record.actor.kind {
             ActorType::User if record.actor.id == Some(owner.uuid()) => By::You,
             ActorType::User => By::Staff,
-            ActorType::ApiKey => By::ApiKey,
+            ActorType::ApiKey if record.actor.owner_id == Some(owner) => By::ApiKey,
+            ActorType::ApiKey => By::Staff,
             ActorType::System => By::System,
             ActorType::Nobody => By::Nobody,
         };
@@ -244,11 +247,15 @@ mod tests {
     fn what_others_did_does_not_tell_where_they_were() {
         let id: AuditId = ID.parse().unwrap();
         let owner = UserId::from_uuid(Uuid::from_u128(1));
-        let record = |kind, actor: Option<u128>| AuditRecord {
+        let record = |kind, actor: Option<u128>, key_of: Option<u128>| AuditRecord {
             position: 1,
             id,
             at: Timestamp::from_micros(0),
-            actor: AuditActor { kind, id: actor.map(Uuid::from_u128) },
+            actor: AuditActor {
+                kind,
+                id: actor.map(Uuid::from_u128),
+                owner_id: key_of.map(Uuid::from_u128).map(UserId::from_uuid),
+            },
             session_id: Some(Id::from_uuid(Uuid::from_u128(9))),
             subject_id: Some(owner),
             action: "user.suspended".to_owned(),
@@ -260,14 +267,15 @@ mod tests {
             after: None,
             hash: String::new(),
         };
-        for (kind, actor, by, shown) in [
-            (ActorType::User, Some(1), By::You, true),
-            (ActorType::User, Some(2), By::Staff, false),
-            (ActorType::ApiKey, Some(3), By::ApiKey, true),
-            (ActorType::System, None, By::System, true),
-            (ActorType::Nobody, None, By::Nobody, true),
+        for (kind, actor, key_of, by, shown) in [
+            (ActorType::User, Some(1), None, By::You, true),
+            (ActorType::User, Some(2), None, By::Staff, false),
+            (ActorType::ApiKey, Some(3), Some(1), By::ApiKey, true),
+            (ActorType::ApiKey, Some(3), Some(2), By::Staff, false),
+            (ActorType::System, None, None, By::System, true),
+            (ActorType::Nobody, None, None, By::Nobody, true),
         ] {
-            let event = SecurityEvent::new(owner, record(kind, actor));
+            let event = SecurityEvent::new(owner, record(kind, actor, key_of));
             let told = [event.address.is_some(), event.agent.is_some(), event.session_id.is_some()];
             assert_eq!((event.by, told), (by, [shown; 3]), "{kind:?}");
         }

@@ -24,6 +24,24 @@ pub const CHUNK: usize = 256 * 1024;
 
 const DAY: u64 = 24 * 3600;
 
+/// A copy takes minutes. One that is not ready after so long never will be: its job was lost.
+pub const EXPORT_WITHIN: Duration = Duration::from_secs(2 * DAY);
+
+/// What a copy is now that was noted as `noted`: one that is ready expires by itself, one that nobody makes has failed.
+pub fn status_of(
+    now: Timestamp,
+    noted: ExportStatus,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+) -> ExportStatus {
+    use ExportStatus::{Expired, Failed, Ready, Running, Waiting};
+    match noted {
+        Ready if expires_at.is_none_or(|until| until <= now) => Expired,
+        Waiting | Running if now.since(created_at) >= EXPORT_WITHIN => Failed,
+        status => status,
+    }
+}
+
 /// What becomes of the wish for a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -67,9 +85,10 @@ pub fn decide_erasure(now: Timestamp, facts: &ErasureFacts, after: Duration) -> 
     Ok(facts.pending.map_or(due, |pending| pending.min(due)))
 }
 
-/// Whether an erasure can be undone: it is pending and has not begun.
-pub fn may_undo(pending: Option<Timestamp>, deleted: bool) -> Result<()> {
-    if pending.is_some() && !deleted { Ok(()) } else { Err(ERASURE_NONE.into()) }
+/// Whether an erasure can be undone: its time has not come. What an administrator orders is due at once, also while the
+/// job that does it waits for its turn.
+pub fn may_undo(now: Timestamp, pending: Option<Timestamp>, deleted: bool) -> Result<()> {
+    if pending.is_some_and(|due| due > now) && !deleted { Ok(()) } else { Err(ERASURE_NONE.into()) }
 }
 
 /// How somebody is shown who was erased. The name is none that anybody could be told apart by; it is no key either, so
@@ -120,6 +139,23 @@ mod tests {
     }
 
     #[test]
+    fn status_of_table() {
+        let now = at(0);
+        for (noted, created, expires, status) in [
+            (Waiting, 47, None, Waiting),
+            (Waiting, 48, None, Failed),
+            (Running, 47, None, Running),
+            (Running, 48, None, Failed),
+            (Ready, 48, Some(now.plus(Duration::from_secs(1))), Ready),
+            (Ready, 48, Some(now), Expired),
+            (Ready, 1, None, Expired),
+            (Failed, 1, None, Failed),
+        ] {
+            assert_eq!(status_of(now, noted, at(created), expires), status, "{noted:?} {created}");
+        }
+    }
+
+    #[test]
     fn decide_erasure_table() {
         let now = at(100);
         let whom = UserId::from_uuid(uuid::Uuid::from_u128(1));
@@ -141,10 +177,15 @@ mod tests {
 
     #[test]
     fn may_undo_table() {
-        for (pending, deleted, may) in
-            [(None, false, false), (Some(at(1)), false, true), (Some(at(1)), true, false), (None, true, false)]
-        {
-            assert_eq!(may_undo(pending, deleted).is_ok(), may, "{pending:?} {deleted}");
+        for (pending, deleted, may) in [
+            (None, false, false),
+            (Some(at(1)), false, true),
+            (Some(at(2)), false, false),
+            (Some(at(3)), false, false),
+            (Some(at(1)), true, false),
+            (None, true, false),
+        ] {
+            assert_eq!(may_undo(at(2), pending, deleted).is_ok(), may, "{pending:?} {deleted}");
         }
     }
 

@@ -52,7 +52,7 @@ impl Scope {
             Self::ChatsWrite => "Make chats",
             Self::MessagesRead => "Read messages",
             Self::MessagesWrite => "Send, edit and delete messages, move the read mark, show that somebody types",
-            Self::RealtimeConnect => "Open a WebSocket, which tells all that happens in the own chats",
+            Self::RealtimeConnect => "Open a WebSocket, which tells of what happens as far as the other scopes read it",
             Self::AdminRead => "Read what the role of the key's owner may see of others",
             Self::AdminWrite => "Do what the role of the key's owner may do to others",
         }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use clowder_core::{Refusal, Result, Timestamp, Word};
+use clowder_core::{Error, Refusal, Result, Timestamp, Word};
 
+use crate::model::NewInvite;
 use crate::refusals::{EMAIL_TAKEN, INVITE_GONE, INVITE_REQUIRED, SIGN_UP_CLOSED, USERNAME_TAKEN};
 
 /// How long somebody may take to confirm the address they signed up with.
@@ -55,6 +56,37 @@ pub enum Invitation {
     Good,
 }
 
+/// What is known of an invitation that somebody presents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InviteFacts {
+    pub revoked: bool,
+    pub expires_at: Option<Timestamp>,
+    /// How many accounts it is good for.
+    pub max_uses: Option<i32>,
+    /// How many were made with it.
+    pub uses: i32,
+    /// How many people wait for one with it: each may yet get it, so none of these is free for another.
+    pub waiting: i64,
+}
+
+/// What an invitation is worth; `None` for one that does not exist.
+pub fn judge(now: Timestamp, invite: Option<InviteFacts>) -> Invitation {
+    let is_good = |invite: &InviteFacts| {
+        let free =
+            invite.max_uses.is_none_or(|most| i64::from(invite.uses).saturating_add(invite.waiting) < most.into());
+        !invite.revoked && invite.expires_at.is_none_or(|until| until > now) && free
+    };
+    if invite.as_ref().is_some_and(is_good) { Invitation::Good } else { Invitation::Gone }
+}
+
+/// Whether such an invitation may be made.
+pub fn may_invite(now: Timestamp, new: &NewInvite) -> Result<(), Error> {
+    match new.expires_at {
+        Some(until) if until <= now => Err(Error::field("/expires_at", "past", "must be in the future")),
+        _ => Ok(()),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The account is made.
@@ -102,6 +134,37 @@ pub fn decide(rules: Rules, facts: &SignUpFacts) -> Result<Verdict, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn judge_table() {
+        let at = Timestamp::from_micros;
+        let open = InviteFacts { revoked: false, expires_at: None, max_uses: None, uses: 7, waiting: 7 };
+        let of = |max_uses, uses, waiting| InviteFacts { max_uses: Some(max_uses), uses, waiting, ..open };
+        for (invite, good) in [
+            (None, false),
+            (Some(open), true),
+            (Some(InviteFacts { revoked: true, ..open }), false),
+            (Some(InviteFacts { expires_at: Some(at(5)), ..open }), false),
+            (Some(InviteFacts { expires_at: Some(at(6)), ..open }), true),
+            (Some(of(1, 0, 0)), true),
+            (Some(of(1, 1, 0)), false),
+            (Some(of(1, 0, 1)), false),
+            (Some(of(3, 1, 1)), true),
+            (Some(of(3, 2, 1)), false),
+            (Some(of(3, 2, 2)), false),
+        ] {
+            assert_eq!(judge(at(5), invite) == Invitation::Good, good, "{invite:?}");
+        }
+    }
+
+    #[test]
+    fn may_invite_table() {
+        let at = Timestamp::from_micros;
+        for (expires_at, may) in [(None, true), (Some(at(4)), false), (Some(at(5)), false), (Some(at(6)), true)] {
+            let new = NewInvite { note: None, max_uses: None, expires_at };
+            assert_eq!(may_invite(at(5), &new).is_ok(), may, "{expires_at:?}");
+        }
+    }
 
     #[test]
     fn decide_table() {

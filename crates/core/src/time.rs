@@ -11,6 +11,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 0001-01-01T00:00:00Z
+    const FIRST: Self = Self(-62_135_596_800_000_000);
+    /// 9999-12-31T23:59:59.999999Z
+    const LAST: Self = Self(253_402_300_799_999_999);
+
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -51,11 +56,18 @@ impl fmt::Display for Timestamp {
     }
 }
 
-impl FromStr for Timestamp {
-    type Err = jiff::Error;
+/// A text that is no time, or one that not every database can keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no time of the years 1 to 9999 as of RFC 3339")]
+pub struct NoTime;
 
+impl FromStr for Timestamp {
+    type Err = NoTime;
+
+    /// RFC 3339 knows years of four digits, and no year 0 ever was.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<jiff::Timestamp>().map(Self::from)
+        let time = text.parse::<jiff::Timestamp>().map(Self::from).map_err(|_| NoTime)?;
+        if (Self::FIRST..=Self::LAST).contains(&time) { Ok(time) } else { Err(NoTime) }
     }
 }
 
@@ -96,5 +108,21 @@ mod tests {
         assert_eq!(Timestamp::from_micros(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(time.plus(Duration::from_secs(1)).since(time), Duration::from_secs(1));
         assert_eq!(time.since(time.plus(Duration::from_secs(1))), Duration::ZERO);
+    }
+
+    #[test]
+    fn times_are_of_years_that_every_database_keeps() {
+        for (text, good) in [
+            ("0001-01-01T00:00:00Z", true),
+            ("0000-12-31T23:59:59.999999Z", false),
+            ("0001-01-01T00:00:00+01:00", false),
+            ("-009999-01-02T00:00:00Z", false),
+            ("9999-12-30T22:00:00.999999Z", true),
+            ("+010000-01-01T00:00:00Z", false),
+            ("2026-11-21", false),
+            ("soon", false),
+        ] {
+            assert_eq!(text.parse::<Timestamp>().is_ok(), good, "{text}");
+        }
     }
 }

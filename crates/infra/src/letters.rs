@@ -123,14 +123,18 @@ impl Letterhead {
         self.write(to, "About your account", &says, None, "You get this because you asked for an account.")
     }
 
-    /// A copy is ready; nothing of what is in it.
-    pub fn export_ready(&self, to: &Recipient, path: &str, until: Timestamp) -> Result<Mail> {
-        let says = [format!(
-            "the copy of what this server knows about you is ready. The link is good until {}; whoever has it can fetch the copy, so keep it to yourself.",
-            day(until)
-        )];
-        let action = Action { label: "Fetch the copy", link: format!("{}{path}", self.server_url) };
-        self.write(to, "Your data is ready", &says, Some(action), NOT_YOU)
+    /// A copy is ready; nothing of what is in it. Without `path` it can be fetched by those only who are signed in.
+    pub fn export_ready(&self, to: &Recipient, path: Option<&str>, until: Timestamp) -> Result<Mail> {
+        let how = match path {
+            Some(_) => "The link is good until {}; whoever has it can fetch the copy, so keep it to yourself.",
+            None => {
+                "Sign in to fetch it, until {}. There is no link in this letter, because this address has not been confirmed."
+            }
+        };
+        let how = how.replace("{}", &day(until));
+        let says = [format!("the copy of what this server knows about you is ready. {how}")];
+        let fetch = |path| Action { label: "Fetch the copy", link: format!("{}{path}", self.server_url) };
+        self.write(to, "Your data is ready", &says, path.map(fetch), NOT_YOU)
     }
 
     pub fn erasure_requested(&self, to: &Recipient, at: Timestamp, can_undo: bool) -> Result<Mail> {

@@ -185,6 +185,8 @@ pub struct AuditRow {
     pub at: Timestamp,
     pub actor_type: String,
     pub actor_id: Option<Id<()>>,
+    /// Whose API key it was.
+    pub owner_id: Option<UserId>,
     pub session_id: Option<SessionId>,
     pub subject_id: Option<UserId>,
     pub action: String,
@@ -219,6 +221,13 @@ pub struct Acting {
     pub session: Option<SessionId>,
     /// On whose behalf.
     pub user: Option<UserId>,
+}
+
+impl Acting {
+    /// Whose API key it was that acted.
+    pub fn owner(&self) -> Option<UserId> {
+        self.user.filter(|_| self.kind == ActorType::ApiKey)
+    }
 }
 
 impl Acting {
@@ -402,6 +411,7 @@ pub struct SignUpRow {
     pub password: String,
     pub display_name: String,
     pub pretended: bool,
+    pub invite_id: Option<InviteId>,
     pub needs_approval: bool,
     pub confirmed_at: Option<Timestamp>,
     pub created_at: Timestamp,

@@ -50,6 +50,14 @@ impl Standings {
         }
     }
 
+    /// Somebody has been erased: from now on they are nobody in particular, whatever arrives late.
+    pub fn bury(&self, user: UserId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = known.get_mut(&user) {
+            *kept = Kept { version: i64::MAX, standing: Standing::default() };
+        }
+    }
+
     /// Of whom something is known.
     pub fn known(&self) -> Vec<UserId> {
         self.read().keys().copied().collect()
@@ -100,6 +108,16 @@ mod tests {
         standings.keep(&own(ada, 3, Role::User, None));
         standings.keep(&own(ada, 2, Role::Admin, None));
         assert_eq!(role(), Role::User, "the second arrived again, late");
+    }
+
+    #[test]
+    fn whoever_was_erased_has_no_role_any_more() {
+        let now = Timestamp::from_micros(1);
+        let (standings, ada) = (Standings::default(), Id::new(now));
+        standings.keep(&own(ada, 2, Role::Admin, None));
+        standings.bury(ada);
+        standings.keep(&own(ada, 3, Role::Admin, None));
+        assert_eq!(standings.of(ada, now), Standing::default());
     }
 
     #[test]

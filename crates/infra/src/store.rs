@@ -163,6 +163,7 @@ impl Memory {
         self.api_keys.note(recorded);
         if let (USER_DELETED, Topic::User(user)) = (&*recorded.name, recorded.topic) {
             self.profiles.forget(user);
+            self.standings.bury(user);
         }
         if &*recorded.name == USER_UPDATED {
             match serde_json::from_str(recorded.data.get()) {

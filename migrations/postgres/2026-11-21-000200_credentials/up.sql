@@ -23,6 +23,8 @@ CREATE TABLE sign_ups (
     display_name TEXT NOT NULL,
     -- Whether the address had an account: nothing will come of it.
     pretended BOOLEAN NOT NULL,
+    -- The invitation they came with, which is used when the account is made.
+    invite_id UUID REFERENCES invites (id) ON DELETE SET NULL,
     needs_approval BOOLEAN NOT NULL,
     -- Null while the address has to be confirmed first.
     confirmed_at TIMESTAMPTZ,
@@ -31,6 +33,7 @@ CREATE TABLE sign_ups (
 );
 CREATE INDEX sign_ups_email ON sign_ups (email_key);
 CREATE INDEX sign_ups_expires ON sign_ups (expires_at);
+CREATE INDEX sign_ups_invite ON sign_ups (invite_id) WHERE invite_id IS NOT NULL;
 
 -- What letters hold: good for one use, stored as a hash.
 CREATE TABLE mailed_tokens (

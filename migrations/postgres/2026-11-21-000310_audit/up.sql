@@ -5,6 +5,7 @@ CREATE TABLE audit (
     at TIMESTAMPTZ NOT NULL,
     actor_type TEXT NOT NULL CHECK (actor_type IN ('user', 'api_key', 'system', 'nobody')),
     actor_id UUID,
+    owner_id UUID,
     session_id UUID,
     subject_id UUID,
     action TEXT NOT NULL,

@@ -5,6 +5,7 @@ CREATE TABLE audit (
     at INTEGER NOT NULL,
     actor_type TEXT NOT NULL CHECK (actor_type IN ('user', 'api_key', 'system', 'nobody')),
     actor_id BLOB,
+    owner_id BLOB,
     session_id BLOB,
     subject_id BLOB,
     action TEXT NOT NULL,

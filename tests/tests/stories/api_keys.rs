@@ -118,7 +118,7 @@ async fn sockets(world: World) {
     let (status, problem) = Socket::open(address, Auth::Key("clw_nonsense"), None).await.err().unwrap();
     assert_eq!((status, text(&problem, "code")), (401, "api_key.invalid"));
 
-    let issued = make(&ada, &["realtime:connect"]).await;
+    let issued = make(&ada, &["messages:read", "realtime:connect"]).await;
     let mut listener = Socket::open(address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
     let hello = listener.hello().await;
     assert_eq!((&hello["user_id"], &hello["session_id"]), (&json!(ada.id), &Value::Null));
@@ -129,8 +129,24 @@ async fn sockets(world: World) {
     }
     let refused = listener.command("token.renew", json!({"access": ada.token()})).await.unwrap_err();
     assert_eq!(text(&refused, "code"), "token.invalid", "a key is no session");
+    let alone = make(&ada, &["realtime:connect"]).await;
+    let mut deaf = Socket::open(address, Auth::Key(text(&alone, "key")), None).await.ok().unwrap();
+    let cursor = text(&deaf.hello().await, "cursor").to_owned();
+    let cursor = cursor.as_str();
+    ada.patch("/api/auth/me", json!({"bio": "private"})).await.expect(200);
     bob.says(&chat, "hello bots").await;
-    assert_eq!(listener.until("message.sent").await["data"]["content"], "hello bots");
+    let heard = listener.until("message.sent").await;
+    assert_eq!(heard["data"]["content"], "hello bots");
+    // What came before it was not told, and what a key may not read is not told to those who come back either.
+    deaf.command("ping", json!({})).await.unwrap();
+    assert_eq!(deaf.drain().await, Vec::<Value>::new());
+    let mut back = Socket::open(address, Auth::Key(text(&alone, "key")), Some(cursor)).await.ok().unwrap();
+    back.hello().await;
+    assert_eq!(back.frame().await["data"]["count"], 0, "nothing but `resumed`");
+    let mut back = Socket::open(address, Auth::Key(text(&issued, "key")), Some(cursor)).await.ok().unwrap();
+    back.hello().await;
+    assert_eq!(back.frame().await["type"], "message.sent");
+    assert_eq!(back.frame().await["data"]["count"], 1);
 
     let issued = make(&ada, &["realtime:connect", "messages:write"]).await;
     let mut speaker = Socket::open(address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();

@@ -48,12 +48,18 @@ async fn copy(world: World) {
     let chat = ada.private_chat(&bob).await;
     ada.says(&chat, "Grüße 🐈").await;
     bob.says(&chat, "between us").await;
+    let confirm = Mailbox::new(world.database.folder.path().join("mail")).next("ada@example.org").await.token("verify");
+    world.nobody().post("/api/auth/verify-email", json!({"token": confirm})).await.expect(204);
+    bob.post("/api/users/me/export", json!({})).await.expect(202);
     let asked = ada.post("/api/users/me/export", json!({})).await.expect(202);
     assert_eq!(ada.post("/api/users/me/export", json!({})).await.expect(202)["id"], asked["id"], "one at a time");
     let export = ready(&ada, &asked).await;
     let listed = ada.get("/api/users/me/exports").await.expect(200);
     assert_eq!(each(listed["items"].as_array().unwrap(), "id"), [asked["id"].clone()]);
     let link = export["url"].as_str().unwrap();
+    // Whoever reads an address that nobody has confirmed gets no link.
+    let told = letter(&world, "bob@example.org", "Your data is ready").await;
+    assert!(!told.contains("token=") && told.contains("Sign in to fetch it"), "{told}");
     let told = letter(&world, "ada@example.org", "Your data is ready").await;
     let mailed = told.split_whitespace().find_map(|word| Some(&word[word.find("/api/exports/")?..])).unwrap();
     world.nobody().request("GET", mailed).send().await.unwrap().error_for_status().unwrap();

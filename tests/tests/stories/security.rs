@@ -111,7 +111,7 @@ async fn administrators_search_and_export() {
     let page = page.expect(200);
     assert_eq!(page["items"].as_array().unwrap().len(), 3);
     assert_eq!(page["items"][0]["target"], json!({"type": "user", "id": ada.id}));
-    assert_eq!(page["items"][0]["actor"], json!({"type": "user", "id": ada.id}));
+    assert_eq!(page["items"][0]["actor"], json!({"type": "user", "id": ada.id, "owner_id": null}));
     assert!(page["items"].as_array().unwrap().iter().all(|item| item["request_id"].as_str().unwrap().len() > 10));
     let guesses = root.get(&format!("/api/admin/audit?actor=nobody&target=user:{}", ada.id)).await.expect(200);
     assert_eq!(each(guesses["items"].as_array().unwrap(), "action"), ["session.refused", "user.registered"]);

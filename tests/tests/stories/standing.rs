@@ -167,6 +167,12 @@ async fn every_node_goes_by_it_within_a_second() {
     assert_eq!(socket.closed().await, 4003);
     root.delete(&suspension).await.expect(204);
     within_a_second(async || there.get("/api/chats").await.status == 200).await;
+
+    let mut socket = Socket::open(&other.address, Auth::Header(ada.token()), None).await.ok().unwrap();
+    socket.hello().await;
+    root.delete(&format!("/api/admin/users/{}", ada.id)).await.expect(202);
+    assert_eq!(socket.closed().await, 4003, "whoever is erased hears nothing more");
+    within_a_second(async || there.get("/api/chats").await.status == 401).await;
 }
 
 async fn within_a_second(holds: impl AsyncFn() -> bool) {

@@ -147,12 +147,13 @@ impl Export {
     }
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "position",
     "id",
     "at",
     "actor_type",
     "actor_id",
+    "owner_id",
     "session_id",
     "subject_id",
     "action",
@@ -175,6 +176,7 @@ fn row(record: &AuditRecord) -> String {
         record.at.to_string(),
         clowder_core::Word::as_str(record.actor.kind).to_owned(),
         text(record.actor.id.map(|id| id.to_string())),
+        text(record.actor.owner_id.map(|id| id.to_string())),
         text(record.session_id.map(|id| id.to_string())),
         text(record.subject_id.map(|id| id.to_string())),
         record.action.clone(),

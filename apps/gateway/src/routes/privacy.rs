@@ -23,7 +23,7 @@ pub fn lines() -> Vec<Endpoint> {
             .lists_all::<Export>(),
         get("/api/users/me/exports/{export_id}", privacy::one_export)
             .says("See how far a copy is")
-            .gives::<Export>(200, "With its link once it is ready")
+            .gives::<Export>(200, "With its link once it is ready, for those who have shown lately who they are")
             .refuses(&[EXPORT_UNKNOWN]),
         get("/api/exports/{export_id}/download", privacy::download)
             .says("Fetch a copy by its link")

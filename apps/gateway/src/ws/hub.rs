@@ -6,6 +6,7 @@
 //! and applied, so that nothing falls in between.
 
 mod follows;
+mod hearing;
 mod typing;
 
 use std::{
@@ -14,11 +15,16 @@ use std::{
     time::Duration,
 };
 
-use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_SUSPENDED};
+use clowder_accounts::{
+    Scopes,
+    change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED},
+};
 use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via};
 use clowder_infra::Follower;
 use clowder_messaging::Messaging;
 use tokio::sync::Semaphore;
+
+pub use hearing::may_hear;
 
 use self::{follows::Follows, typing::TypingList};
 use super::{
@@ -95,9 +101,15 @@ impl Hub {
         state.here.values().flat_map(Follows::outlets).for_each(|outlet| outlet.close(Close::Restart));
     }
 
-    /// Attaches a socket. When `since` is given, waits until this node has got at least as far: a cursor may come
+    /// Attaches a socket, which hears no more than its `scopes` let it read. When `since` is given, waits until this node has got at least as far: a cursor may come
     /// from a node that was ahead.
-    pub async fn attach(&self, user: UserId, via: Via, since: Option<&Positions>) -> Result<Attached> {
+    pub async fn attach(
+        &self,
+        user: UserId,
+        via: Via,
+        scopes: Option<Scopes>,
+        since: Option<&Positions>,
+    ) -> Result<Attached> {
         let loaded = self.lock().here.entry(user).or_default().arrive();
         let arrival = Arrival { hub: self, user };
         let chats = if loaded { None } else { Some(self.messaging.followed(user).await?) };
@@ -115,7 +127,7 @@ impl Hub {
                 audience.entry(chat).or_default().push(user);
             }
         }
-        let outlet = Arc::new(Outlet::new(user, via));
+        let outlet = Arc::new(Outlet::new(user, via, scopes));
         follows.attach(Arc::clone(&outlet));
         let topics = follows.chats().map(Topic::Chat).chain([Topic::User(user)]).collect();
         let live_from = positions.clone();
@@ -180,7 +192,7 @@ impl Hub {
         let durable = Durable::new(recorded);
         let deliver = |follows: &Follows, user: UserId| {
             let frame = durable.with(&self.sealer.seal(user, &packed));
-            follows.outlets().for_each(|outlet| outlet.push(frame.clone()));
+            follows.hearing(&recorded.name).for_each(|outlet| outlet.push(frame.clone()));
         };
         match recorded.topic {
             Topic::User(user) => {
@@ -219,7 +231,9 @@ impl State {
                 let ended = follows.outlets().filter(|outlet| outlet.via.uuid() == subject);
                 ended.for_each(|outlet| outlet.close(Close::SessionEnded));
             }
-            (USER_SUSPENDED, _) => follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded)),
+            (USER_SUSPENDED | USER_DELETED, _) => {
+                follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded))
+            }
             _ => {}
         }
     }
@@ -229,7 +243,7 @@ impl State {
         let Topic::Chat(chat) = passing.topic else { return };
         let frame = frame::passing(passing);
         for user in self.audience.get(&chat).into_iter().flatten().filter(|user| Some(**user) != but) {
-            let outlets = self.here.get(user).into_iter().flat_map(Follows::outlets);
+            let outlets = self.here.get(user).into_iter().flat_map(|follows| follows.hearing(passing.name));
             outlets.for_each(|outlet| outlet.push(frame.clone()));
         }
     }

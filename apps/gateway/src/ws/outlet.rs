@@ -6,10 +6,11 @@ use std::{
 };
 
 use bytestring::ByteString;
+use clowder_accounts::Scopes;
 use clowder_core::{UserId, Via};
 use tokio::sync::Notify;
 
-use super::close::Close;
+use super::{close::Close, hub::may_hear};
 
 /// A socket that reads more slowly than this much piles up is let go; it can resume.
 const ROOM: usize = 1024 * 1024;
@@ -18,6 +19,8 @@ pub struct Outlet {
     pub user: UserId,
     /// The session or the API key that opened it.
     pub via: Via,
+    /// What the API key is good for; a session has none and hears everything.
+    scopes: Option<Scopes>,
     queue: Mutex<Queue>,
     ready: Notify,
 }
@@ -37,8 +40,13 @@ pub enum Next {
 }
 
 impl Outlet {
-    pub fn new(user: UserId, via: Via) -> Self {
-        Self { user, via, queue: Mutex::default(), ready: Notify::new() }
+    pub fn new(user: UserId, via: Via, scopes: Option<Scopes>) -> Self {
+        Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new() }
+    }
+
+    /// Whether whoever holds the socket is told of what has this name.
+    pub fn hears(&self, name: &str) -> bool {
+        may_hear(self.scopes, name)
     }
 
     /// Never waits: who cannot keep up is closed with 4009.
@@ -109,7 +117,7 @@ mod tests {
     #[test]
     fn who_does_not_read_is_let_go_and_costs_no_memory() {
         let now = Timestamp::from_micros(1);
-        let outlet = Outlet::new(Id::new(now), Via::Session(Id::new(now)));
+        let outlet = Outlet::new(Id::new(now), Via::Session(Id::new(now)), None);
         let frame = ByteString::from("x".repeat(1000));
         for _ in 0..1048 {
             outlet.push(frame.clone());

@@ -9,13 +9,15 @@ use crate::model::{Download, Erasing, Erasure, Export, ExportId, Fate};
 #[async_trait]
 pub trait Privacy: Send + Sync {
     /// Orders a copy of what is known about the caller, as [`crate::privacy::may_export`] says: one that is being made
-    /// or was made just now is answered again. Needs a recent authentication. A letter tells when it is ready.
+    /// or was made just now is answered again. Needs a recent authentication. A letter tells when it is ready, with its link if the address has
+    /// been confirmed.
     async fn export(&self, ctx: &Ctx) -> Result<Export>;
 
-    /// The copies that the caller asked for lately, the latest first.
+    /// The copies that the caller asked for lately, the latest first. Their links need a recent authentication; without
+    /// one `url` is `None`.
     async fn exports(&self, ctx: &Ctx) -> Result<Vec<Export>>;
 
-    /// One of them; `export.unknown` for any other.
+    /// One of them, told in the same way; `export.unknown` for any other.
     async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export>;
 
     /// What a link leads to. `export.unknown` when the link is none of ours, `export.gone` once its time is past or

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use clowder_accounts::model::InviteId;
 use clowder_core::{ChatId, Error, JobId, Result, SessionId, Timestamp, Topic, UserId};
 use diesel::{
     connection::SimpleConnection,
@@ -104,6 +105,11 @@ pub fn lock_admins(_: &mut Conn) -> Result<()> {
 
 /// One writer is lock enough.
 pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn lock_invite(_: &mut Conn, _: InviteId) -> Result<()> {
     Ok(())
 }
 

@@ -2,19 +2,28 @@
 
 use std::{
     fs::{DirBuilder, OpenOptions},
-    io::{Result as Io, Write},
+    io::{ErrorKind, Result as Io, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Error, Mail, Mailer, Result};
+use clowder_core::{Ctx, Error, Mail, Mailer, Result, Timestamp};
 
 use super::Envelope;
+
+/// How long letters are kept: whoever wants them for longer takes them out of the folder.
+pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often old ones are looked for.
+const SWEPT_EVERY: Duration = Duration::from_secs(3600);
 
 pub struct Folder {
     folder: PathBuf,
     envelope: Envelope,
+    /// When old letters were looked for last, in microseconds.
+    swept: AtomicI64,
 }
 
 impl Folder {
@@ -25,7 +34,7 @@ impl Folder {
             .mode(0o700)
             .create(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
-        Ok(Self { folder: folder.to_owned(), envelope })
+        Ok(Self { folder: folder.to_owned(), envelope, swept: AtomicI64::new(i64::MIN) })
     }
 }
 
@@ -35,8 +44,18 @@ impl Mailer for Folder {
         let bytes = self.envelope.message(ctx, id, mail)?.formatted();
         let (draft, letter) = (self.folder.join(format!(".{id}.draft")), self.folder.join(format!("{id}.eml")));
         let failed = |error| Error::unavailable(format!("mail folder {}: {error}", self.folder.display()));
+        let (folder, until) = (self.folder.clone(), self.sweep_until(ctx.now));
         // A letter is there as a whole or not at all.
-        tokio::task::spawn_blocking(move || write(&draft, &bytes).and_then(|()| std::fs::rename(draft, letter)))
+        let written = move || -> Io<()> {
+            write(&draft, &bytes).and_then(|()| std::fs::rename(draft, letter))?;
+            if let Some(until) = until
+                && let Err(error) = sweep(&folder, until)
+            {
+                tracing::warn!(%error, "old letters were not swept");
+            }
+            Ok(())
+        };
+        tokio::task::spawn_blocking(written)
             .await
             .map_err(|error| Error::internal(format!("mail: {error}")))?
             .map_err(failed)
@@ -45,6 +64,34 @@ impl Mailer for Folder {
     fn describe(&self) -> String {
         format!("files in {}", self.folder.display())
     }
+}
+
+impl Folder {
+    /// Before when letters are old, if it is time to look for such.
+    fn sweep_until(&self, now: Timestamp) -> Option<SystemTime> {
+        let swept = self.swept.load(Ordering::Relaxed);
+        let due = swept <= now.minus(SWEPT_EVERY).as_micros();
+        let is_ours =
+            due && self.swept.compare_exchange(swept, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let until = u64::try_from(now.minus(KEPT_FOR).as_micros()).unwrap_or_default();
+        is_ours.then(|| UNIX_EPOCH + Duration::from_micros(until))
+    }
+}
+
+/// Letters hold names, addresses and what opens accounts, so they do not stay for ever. What is none of ours does.
+fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+        let is_ours = path.extension().is_some_and(|extension| extension == "eml" || extension == "draft");
+        if is_ours && metadata.is_file() && metadata.modified()? < until {
+            match std::fs::remove_file(path) {
+                // Another process was quicker.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// For the owner of the server alone to read.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clowder_accounts::model::InviteId;
 use clowder_core::{ChatId, Error, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
 use diesel::{
     connection::SimpleConnection,
@@ -17,7 +18,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::{
     DatabaseUrl,
     lanes::Lanes,
-    schema::{chats, jobs, sessions, users},
+    schema::{chats, invites, jobs, sessions, users},
     store::Options,
 };
 
@@ -97,6 +98,12 @@ pub fn lock_admins(conn: &mut Conn) -> Result<()> {
 /// Whoever changes a session or a token of it holds this.
 pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     sessions::table.find(session).select(sessions::id).for_update().first::<SessionId>(conn).optional()?;
+    Ok(())
+}
+
+/// Whoever uses an invitation holds this.
+pub fn lock_invite(conn: &mut Conn, invite: InviteId) -> Result<()> {
+    invites::table.find(invite).select(invites::id).for_no_key_update().first::<InviteId>(conn).optional()?;
     Ok(())
 }
 

@@ -131,7 +131,8 @@ fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
     require_recent(tx.conn, ctx)?;
     // Of two keys that are made at once, the second is counted after the first.
     dialect::lock_user(tx.conn, user)?;
-    let role: Option<String> = users::table.find(user).select(users::role).first(tx.conn).optional()?;
+    let account = users::table.find(user).filter(users::deleted_at.is_null());
+    let role: Option<String> = account.select(users::role).first(tx.conn).optional()?;
     let facts = CreateFacts {
         count: api_keys::table.filter(api_keys::user_id.eq(user)).count().get_result(tx.conn)?,
         role: Role::parse_word(&role.ok_or(SESSION_ENDED)?)?,

@@ -105,6 +105,7 @@ fn sealed(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
         at: ctx.now,
         actor_type: acting.kind.as_str().to_owned(),
         actor_id: acting.id,
+        owner_id: acting.owner(),
         session_id: acting.session,
         subject_id: subject,
         action: entry.action.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     Change, TwoFactor,
-    refusals::{OTP_INVALID, OTP_REQUIRED, OTP_WRONG, TWO_FACTOR_OFF, TWO_FACTOR_ON},
+    refusals::{OTP_INVALID, OTP_REQUIRED, OTP_WRONG, SESSION_ENDED, TWO_FACTOR_OFF, TWO_FACTOR_ON},
     two_factor::{
         Disabling, Enabling, Enrolment, Guesses, Otp, Reauthentication, RecoveryCodes, good_steps, may_proceed,
     },
@@ -71,9 +71,19 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Optio
 /// Refuses sessions that have not shown lately who they are. For everything that a stolen token must not do; to be
 /// called in the transaction that does it, or before.
 pub fn require_recent(conn: &mut Conn, ctx: &Ctx) -> Result<()> {
-    let session = sessions::table.find(ctx.session()?).select(sessions::authenticated_at);
-    let authenticated_at: Option<Timestamp> = session.first(conn).optional()?;
-    Ok(may_proceed(ctx.now, authenticated_at.unwrap_or(Timestamp::from_micros(0)))?)
+    // Another node may have ended it, and this one not have heard yet.
+    let open = sessions::table.find(ctx.session()?).filter(sessions::ended_at.is_null());
+    let authenticated_at: Option<Timestamp> = open.select(sessions::authenticated_at).first(conn).optional()?;
+    Ok(may_proceed(ctx.now, authenticated_at.ok_or(SESSION_ENDED)?)?)
+}
+
+/// Whether this is a session that has shown lately who it is.
+pub fn is_recent(conn: &mut Conn, ctx: &Ctx) -> Result<bool> {
+    match require_recent(conn, ctx) {
+        Ok(()) => Ok(true),
+        Err(Error::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn find(conn: &mut Conn, user: UserId) -> Result<Option<TwoFactorRow>> {
@@ -284,7 +294,10 @@ fn reauthenticate(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: Option<&Otp>) ->
             return Ok(Err(refusal));
         }
     }
-    diesel::update(sessions::table.find(session)).set(sessions::authenticated_at.eq(ctx.now)).execute(tx.conn)?;
+    let open = sessions::table.find(session).filter(sessions::ended_at.is_null());
+    if diesel::update(open).set(sessions::authenticated_at.eq(ctx.now)).execute(tx.conn)? == 0 {
+        return Err(SESSION_ENDED.into());
+    }
     audit::record(tx, ctx, &Entry::new("session.reauthenticated").on(Target::session(session)))?;
     Ok(Ok(()))
 }

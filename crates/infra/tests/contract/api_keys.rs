@@ -89,6 +89,18 @@ on_both! {
         assert_eq!(code(again), "api_key.unknown");
     }
 
+    async fn only_whoever_is_still_here_makes_one(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let other = world.another_node().await;
+        world.store.accounts.logout(&world.ctx(&ada)).await.unwrap();
+        let by_an_ended_session = other.api_keys.create_key(&world.ctx(&ada), bot(None)).await;
+        assert_eq!(code(by_an_ended_session), "session.ended", "though this node has not heard of it");
+        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
+        assert_eq!(code(other.two_factor.reauthenticate(&world.ctx(&ada), again).await), "session.ended");
+        world.meddle("UPDATE users SET deleted_at = created_at WHERE username = 'bob'").unwrap();
+        assert_eq!(code(other.api_keys.create_key(&world.ctx(&bob), bot(None)).await), "session.ended");
+    }
+
     async fn nothing_is_kept_while_nobody_follows(world: World) {
         let ada = world.person("ada").await;
         let keys = &*world.store.api_keys;

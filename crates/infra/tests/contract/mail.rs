@@ -86,6 +86,36 @@ async fn into_a_folder() {
 }
 
 #[tokio::test]
+async fn old_letters_do_not_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let way = mailer(&Route::Folder(folder.to_owned()), FROM).unwrap();
+    let days_ago = |name: &str, days: u64| {
+        let file = std::fs::File::create(folder.join(name)).unwrap();
+        let now = std::time::UNIX_EPOCH + Duration::from_micros(ctx().now.as_micros().unsigned_abs());
+        file.set_modified(now - Duration::from_secs(days * 24 * 3600)).unwrap();
+    };
+    let names = || {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    for (name, days) in [("old.eml", 31), (".old.draft", 31), ("young.eml", 29), ("notes.txt", 400)] {
+        days_ago(name, days);
+    }
+    way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap();
+    assert_eq!(names(), ["0001.eml", "notes.txt", "young.eml"]);
+    // The folder may be large: it is not looked through for every letter.
+    days_ago("old.eml", 31);
+    way.send(&ctx(), "0002", &mail("ada@example.org")).await.unwrap();
+    assert!(names().contains(&"old.eml".to_owned()));
+    let later = Ctx { now: ctx().now.plus(Duration::from_secs(3600)), ..ctx() };
+    way.send(&later, "0003", &mail("ada@example.org")).await.unwrap();
+    assert!(!names().contains(&"old.eml".to_owned()));
+}
+
+#[tokio::test]
 async fn over_smtp() {
     let mut post = Post::start(&["--refuse", "refused", "--defer", "deferred"]).await;
     let way = mailer(&Route::Smtp(post.url()), FROM).unwrap();

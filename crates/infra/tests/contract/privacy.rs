@@ -12,7 +12,7 @@ use clowder_accounts::{
     privacy::tombstone,
 };
 use clowder_core::{
-    Actor, ChatId, Ctx, Input, Mail, Origin, PageRequest, Positions, Role, Topic, UserId, Via, job::Work,
+    Actor, ChatId, Ctx, Input, Mail, Once, Origin, PageRequest, Positions, Role, Topic, UserId, Via, job::Work,
 };
 use clowder_infra::{Store, receipts};
 use clowder_messaging::{MessagePatch, NewChat, Window};
@@ -135,6 +135,7 @@ on_both! {
         let (ada, bob, chat) = known(&world).await;
         let privacy = &world.store.privacy;
         letters(&world).await;
+        world.meddle("UPDATE users SET email_verified_at = created_at WHERE username = 'peculiar'").unwrap();
         let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
         assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Waiting, 0, None, None));
         assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "one at a time");
@@ -191,6 +192,25 @@ on_both! {
         assert!(privacy.chunk(ready.id, 0).await.unwrap().is_none(), "swept");
     }
 
+    async fn the_link_is_told_to_those_only_who_show_who_they_are(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        letters(&world).await;
+        let ready = export(&world, &ada).await;
+        assert!(ready.url.is_some());
+        let letter = letters(&world).await.pop().unwrap();
+        assert_eq!(letter.subject, "Your data is ready");
+        let unconfirmed = letter.text.contains("token=") || letter.html.contains("token=");
+        assert!(!unconfirmed && letter.text.contains("Sign in to fetch it"), "{}", letter.text);
+        world.wait(Duration::from_secs(11 * 60));
+        let privacy = &world.store.privacy;
+        let one = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
+        assert_eq!((one.status, one.size, one.url), (ExportStatus::Ready, ready.size, None));
+        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url, None);
+        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
+        world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
+        assert!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url.is_some());
+    }
+
     async fn copies_are_few_and_need_a_recent_authentication(world: World) {
         let [ada] = world.people(["ada"]).await;
         let privacy = &world.store.privacy;
@@ -211,6 +231,21 @@ on_both! {
         world.wait(retry_after);
         again().await;
         assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
+    }
+
+    async fn a_copy_that_nobody_makes_has_failed(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let asked = world.store.privacy.export(&world.ctx(&ada)).await.unwrap();
+        let _lost = world.store.jobs.take(&system(&world), vec!["account.export"], 1).await.unwrap();
+        world.meddle("UPDATE exports SET status = 'running'").unwrap();
+        world.meddle("DELETE FROM jobs").unwrap();
+        world.wait(2 * DAY);
+        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
+        world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
+        let lost = world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
+        assert_eq!(lost.status, ExportStatus::Failed);
+        let next = export(&world, &ada).await;
+        assert_eq!((next.id == asked.id, next.status), (false, ExportStatus::Ready));
     }
 
     async fn a_copy_is_made_while_things_are_said_and_workers_die(world: World) {
@@ -314,7 +349,7 @@ on_both! {
         let new = NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [ada.id]})).unwrap();
         assert!(world.store.messaging.create_chat(&world.ctx(&bob), new).await.is_err());
         assert_eq!(code(world.store.accounts.me(&world.ctx(&ada)).await), "session.ended");
-        assert_eq!(code(world.store.privacy.export(&world.ctx(&ada)).await), "authentication.stale");
+        assert_eq!(code(world.store.privacy.export(&world.ctx(&ada)).await), "session.ended");
         crate::audit::whole(&world.store).await;
         let records = world.store.audit.records(&system(&world), Default::default(), PageRequest::default()).await.unwrap().items;
         assert!(records.iter().any(|record| record.action == "user.erased"));
@@ -322,6 +357,70 @@ on_both! {
         // The name is free again, and the next one to have it is somebody else.
         let next = world.register("peculiar").await;
         assert_ne!(next.user.id, ada.id);
+    }
+
+    async fn a_node_that_hears_of_it_late_honours_nothing_of_theirs(world: World) {
+        let [root, ada] = world.people(["root", "ada"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'root'").unwrap();
+        world.store.staff.set_role(&world.ctx(&root), ada.id, Role::Moderator).await.unwrap();
+        let new = json!({"name": "bot", "scopes": ["messages:write"]});
+        let new = clowder_accounts::NewApiKey::from_json(new).unwrap();
+        let issued = world.store.api_keys.create_key(&world.ctx(&ada), new).await.unwrap();
+        let login = Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        let access = world.store.accounts.login(&world.nobody(), login).await.unwrap().access;
+        let other = world.another_node().await;
+        let mut there = other.follow().await.unwrap();
+        other.api_keys.check_key(&issued.key, world.now()).await.unwrap();
+        let role = |access: &str| match other.accounts.identify(access, world.now()).unwrap().actor {
+            Actor::User { role, .. } => role,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(role(&access), Role::Moderator);
+
+        world.store.staff.set_role(&world.ctx(&root), ada.id, Role::User).await.unwrap();
+        world.store.privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let heads = world.store.journal.extent().await.unwrap().heads;
+        while *there.known() != heads {
+            there.next().await.unwrap();
+        }
+        let now = world.now();
+        assert_eq!(code(other.api_keys.check_key(&issued.key, now).await), "api_key.invalid");
+        assert_eq!(code(other.accounts.identify(&access, now)), "session.ended");
+    }
+
+    async fn nothing_is_left_where_it_lies_by_accident(world: World) {
+        let once = Ctx { once: Some(Once::new("k", [1; 32])), ..world.nobody() };
+        let ada = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
+        let bob = world.register("bob").await;
+        let elsewhere = json!({"email": "elsewhere@example.org", "password": "correct horse"});
+        let change = Input::from_json(elsewhere).unwrap();
+        world.store.credentials.change_email(&world.by(&ada.access), change).await.unwrap();
+        let forgot = Forgot::from_json(json!({"email": "peculiar@example.org"})).unwrap();
+        world.store.credentials.forgot(&world.nobody(), forgot).await.unwrap();
+        // Nobody sends anything: all jobs lie there, and are dead at last.
+        world.meddle("UPDATE jobs SET dead_at = created_at, key = NULL").unwrap();
+        let lying = world.store.jobs.list(&system(&world), None, PageRequest::default()).await.unwrap().items.len();
+        assert!(lying >= 4, "to confirm, for two people; to confirm another address; to reset");
+        world.store.privacy.erase_user(&system(&world), ada.user.id, None).await.unwrap();
+        let mut kinds = vec!["account.erase"];
+        for job in world.store.jobs.take(&system(&world), kinds.clone(), 1).await.unwrap() {
+            let worker = world.store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+            worker.work(&system(&world), &job).await.unwrap();
+            world.store.jobs.settle(&system(&world), &job, clowder_core::job::Verdict::Done).await.unwrap();
+        }
+        world.store.jobs.retry_dead(&system(&world)).await.unwrap();
+        kinds = vec!["mail.send", "account.letter"];
+        let left = world.store.jobs.take(&system(&world), kinds, 100).await.unwrap();
+        let left: Vec<_> = left.iter().map(|job| (job.kind.as_str(), String::from_utf8_lossy(&job.payload))).collect();
+        let to = |address: &str| left.iter().filter(|(_, payload)| payload.contains(address)).count();
+        assert_eq!((to("elsewhere@example.org"), to("account.letter")), (0, 0), "{left:?}");
+        assert_eq!((to("peculiar@example.org"), to(&bob.user.email)), (1, 1), "the receipt, and what is not theirs: {left:?}");
+        assert!(left.iter().all(|(kind, _)| *kind == "mail.send"), "{left:?}");
+        // Whoever repeats the call with the same key makes an account of their own.
+        let once = Ctx { once: Some(Once::new("k", [1; 32])), ..world.nobody() };
+        let again = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
+        assert_ne!(again.user.id, ada.user.id);
     }
 
     async fn there_are_thirty_days_to_think_twice(world: World) {
@@ -471,6 +570,9 @@ on_both! {
         privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
         let due = privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();
         assert!(due.erase_at <= world.now());
+        let login = Login::from_json(json!({"username": "ada", "password": "correct horse"})).unwrap();
+        let back = world.store.accounts.login(&world.nobody(), login).await.unwrap();
+        assert_eq!(code(privacy.undo_erasure(&world.by(&back.access)).await), "erasure.none", "not theirs to undo");
         work(&world, &world.store).await;
         let mails = letters(&world).await;
         let receipts: Vec<_> = mails.iter().flat_map(|mail| mail.text.split_whitespace()).filter(|word| word.starts_with("eyJ")).collect();

@@ -8,7 +8,7 @@ use clowder_accounts::{
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
-    Input, Mail, PageRequest, Result,
+    Error, Input, Mail, PageRequest, Result,
     job::{Verdict, Work},
 };
 use clowder_infra::{Options, Store};
@@ -227,6 +227,47 @@ on_both! {
         assert_eq!(code(register(&world, &store, "eve", Some(&short.code)).await), "invite.gone");
         let closed = node(&world, Mode::Closed, true).await;
         assert_eq!(code(register(&world, &closed, "eve", None).await), "sign_up.closed");
+    }
+
+    async fn an_invitation_is_used_by_accounts_and_held_by_those_who_wait(world: World) {
+        let [admin] = world.people(["root"]).await;
+        letters(&world).await;
+        let store = node(&world, Mode::Invite, false).await;
+        let past = NewInvite::from_json(json!({"expires_at": world.now()})).unwrap();
+        let refused = store.sign_ups.invite(&world.ctx(&admin), past).await;
+        assert!(matches!(refused, Err(Error::Invalid(errors)) if errors[0].pointer == "/expires_at"));
+        let once = NewInvite::from_json(json!({"max_uses": 1})).unwrap();
+        let once = store.sign_ups.invite(&world.ctx(&admin), once).await.unwrap().code;
+        let uses = async || store.sign_ups.invites(&world.ctx(&admin), everything()).await.unwrap().items[0].uses;
+        let day = Duration::from_secs(24 * 3600);
+        // A mistyped address, and one that has an account: both hold it for a day, and neither uses it up.
+        assert_eq!(next(register(&world, &store, "typo", Some(&once)).await), NextStep::ConfirmEmail);
+        assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone");
+        world.wait(day);
+        let pretended = NewAccount { email: new("root", None).email, ..new("again", Some(&once)) };
+        assert_eq!(next(store.accounts.register(&world.nobody(), pretended).await), NextStep::ConfirmEmail);
+        assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone", "it looks the same");
+        world.wait(day);
+        assert_eq!(uses().await, 0);
+        // Of several who come at once, one waits, and gets the account.
+        letters(&world).await;
+        let tries: Vec<_> = (0..6).map(|index| {
+            let (store, world, code) = (store.clone(), world.clone(), once.clone());
+            tokio::spawn(async move { register(&world, &store, &format!("guest{index}"), Some(&code)).await })
+        }).collect();
+        let mut waiting = 0;
+        for tried in tries {
+            match tried.await.unwrap() {
+                Ok(_) => waiting += 1,
+                refused => assert_eq!(code(refused), "invite.gone"),
+            }
+        }
+        assert_eq!(waiting, 1);
+        let mail = letters(&world).await;
+        store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
+        assert_eq!(uses().await, 1);
+        world.wait(day);
+        assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone", "used up");
     }
 
     async fn people_are_brought_over_with_their_passwords(world: World) {

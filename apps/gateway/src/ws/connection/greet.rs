@@ -26,7 +26,7 @@ impl Connection {
         };
         let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
         let attached = hub
-            .attach(user, via, from)
+            .attach(user, via, identity.scopes, from)
             .await
             .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
         let left = Left { hub: hub.clone(), outlet: attached.outlet.clone() };
@@ -91,10 +91,13 @@ impl Connection {
             };
             for recorded in &missed {
                 from.advance(recorded.stream, recorded.position);
+                if !attached.outlet.hears(&recorded.name) {
+                    continue;
+                }
+                count += 1;
                 let cursor = hub.sealer.seal(attached.outlet.user, &Sealer::pack(&from));
                 self.write(&attached.outlet, Durable::new(recorded).with(&cursor)).await?;
             }
-            count += missed.len();
             if missed.len() < CHUNK {
                 return Ok(count);
             }

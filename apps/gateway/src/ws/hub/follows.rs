@@ -74,6 +74,11 @@ impl Follows {
         self.outlets.iter()
     }
 
+    /// The sockets that are told of what has this name.
+    pub fn hearing(&self, name: &str) -> impl Iterator<Item = &Arc<Outlet>> {
+        self.outlets.iter().filter(move |outlet| outlet.hears(name))
+    }
+
     pub fn chats(&self) -> impl Iterator<Item = ChatId> {
         match &self.chats {
             Chats::Known(chats) => Some(chats),

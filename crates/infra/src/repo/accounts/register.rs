@@ -39,16 +39,18 @@ pub fn register(
 ) -> Result<Registration> {
     // The address first: whoever commits the same name and address in between is then found by the name.
     let email_taken = has_email(tx.conn, &new.email.key())?;
-    let facts = SignUpFacts {
-        username_taken: has_name(tx.conn, &new)? || sign_ups::has_name(tx.conn, ctx.now, &new.username.key())?,
-        email_taken,
-        invite: invites::take(tx, ctx, new.invite.as_ref())?,
+    let username_taken = has_name(tx.conn, &new)? || sign_ups::has_name(tx.conn, ctx.now, &new.username.key())?;
+    let (invitation, invite) = invites::look(tx, ctx, new.invite.as_ref())?;
+    let facts = SignUpFacts { username_taken, email_taken, invite: invitation };
+    let (steps, pretended) = match decide(rules, &facts)? {
+        Verdict::Welcome => {
+            invites::used(tx, invite)?;
+            return welcome(tx, ctx, mint, &new, password);
+        }
+        Verdict::Wait(steps) => (steps, false),
+        Verdict::Pretend(steps) => (steps, true),
     };
-    match decide(rules, &facts)? {
-        Verdict::Welcome => welcome(tx, ctx, mint, &new, password),
-        Verdict::Wait(steps) => Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, false)?)),
-        Verdict::Pretend(steps) => Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, true)?)),
-    }
+    Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, invite, pretended)?))
 }
 
 fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: String) -> Result<Registration> {

@@ -29,6 +29,7 @@ pub fn hash(row: &AuditRow) -> Vec<u8> {
         Some(row.at.as_micros().to_be_bytes().to_vec()),
         text(&row.actor_type),
         uuid(row.actor_id.map(|id| id.uuid())),
+        uuid(row.owner_id.map(|id| id.uuid())),
         uuid(row.session_id.map(|id| id.uuid())),
         uuid(row.subject_id.map(|id| id.uuid())),
         text(&row.action),

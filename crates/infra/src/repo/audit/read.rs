@@ -125,7 +125,11 @@ fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
         position: row.position,
         id: row.id,
         at: row.at,
-        actor: AuditActor { kind: ActorType::parse_word(&row.actor_type)?, id: row.actor_id.map(|id| id.uuid()) },
+        actor: AuditActor {
+            kind: ActorType::parse_word(&row.actor_type)?,
+            id: row.actor_id.map(|id| id.uuid()),
+            owner_id: row.owner_id,
+        },
         session_id: row.session_id,
         subject_id: row.subject_id,
         action: row.action,

@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Change, Email, NewAccount,
-    model::{NextStep, SignUpId, Waiting},
+    model::{InviteId, NextStep, SignUpId, Waiting},
     refusals::{LINK_GONE, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
 };
@@ -13,7 +13,7 @@ use clowder_core::{
 use diesel::prelude::*;
 
 use super::{
-    super::{accounts::register, audit, db::Tx, dialect::Conn, journal},
+    super::{accounts::register, audit, db::Tx, dialect::Conn, journal, sign_ups::invites},
     mailed::{self, Purpose, Whose},
     verify,
 };
@@ -29,6 +29,7 @@ pub fn wait(
     new: &NewAccount,
     password: String,
     steps: Steps,
+    invite_id: Option<InviteId>,
     pretended: bool,
 ) -> Result<Waiting> {
     let row = SignUpRow {
@@ -40,6 +41,7 @@ pub fn wait(
         password,
         display_name: register::display_name(new),
         pretended,
+        invite_id,
         needs_approval: steps.approve,
         confirmed_at: (!steps.confirm).then_some(ctx.now),
         created_at: ctx.now,
@@ -103,6 +105,8 @@ pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
 
 /// Makes the account somebody has waited for.
 pub fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, row: SignUpRow, verified_at: Option<Timestamp>) -> Result<()> {
+    // From now on it is used; until here somebody waited who might use it.
+    invites::used(tx, row.invite_id)?;
     diesel::delete(table::table.find(row.id)).execute(tx.conn)?;
     let (name, email) = ((row.username, row.username_key), (row.email, row.email_key));
     let user = UserRow {

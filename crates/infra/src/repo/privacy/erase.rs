@@ -1,8 +1,10 @@
 //! How each part goes, in bounded pieces. A piece that is done again does nothing.
 
 use clowder_accounts::{Change, change::ApiKeyRevoked};
-use clowder_core::{ApiKeyId, Ctx, Error, Id, JobId, Mail, Result, SessionId, Timestamp, job::Work};
+use clowder_core::{ApiKeyId, Ctx, Error, Id, JobId, Result, SessionId, Timestamp};
 use diesel::prelude::*;
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::{
     super::{db::Tx, journal},
@@ -70,32 +72,62 @@ pub fn two_factor(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) 
 /// What was mailed or waits to be: also letters that could not be sent and lie among the dead jobs, whose payload holds
 /// the address, and sign-ups that were made with it.
 pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    let address = erasing.recipient.as_ref().map(|recipient| recipient.address.to_lowercase()).unwrap_or_default();
-    let mut rows = 0;
-    if mark.is_none() {
-        let own = mailed_tokens::user_id.eq(erasing.user).or(mailed_tokens::email_key.eq(&address));
-        rows += diesel::delete(mailed_tokens::table.filter(own)).execute(tx.conn)?;
-        rows += diesel::delete(sign_ups::table.filter(sign_ups::email_key.eq(&address))).execute(tx.conn)?;
-    }
-    let mut mailing = jobs::table
-        .filter(jobs::kind.eq(Mail::KIND))
-        .select((jobs::id, jobs::payload))
-        .order(jobs::id)
-        .limit(ROWS)
-        .into_boxed();
+    let own = mailed_tokens::table.filter(mailed_tokens::user_id.eq(erasing.user));
+    let asked: Vec<String> = own.select(mailed_tokens::email_key).distinct().load(tx.conn)?;
+    let known = Known::new(erasing, asked);
+    let mut some = jobs::table.select((jobs::id, jobs::payload)).order(jobs::id).limit(ROWS).into_boxed();
     if let Some(mark) = mark {
         let after: JobId = mark.parse().map_err(|_| Error::internal("a mark that is no job"))?;
-        mailing = mailing.filter(jobs::id.gt(after));
+        some = some.filter(jobs::id.gt(after));
     }
-    let mailing: Vec<(JobId, Vec<u8>)> = mailing.load(tx.conn)?;
-    let to_them = |payload: &[u8]| {
-        let mail = tx.house.keys.unseal(payload).ok().and_then(|plain| serde_json::from_slice::<Mail>(&plain).ok());
-        mail.is_some_and(|mail| mail.address.to_lowercase() == address)
-    };
-    let theirs: Vec<JobId> = mailing.iter().filter(|(_, payload)| to_them(payload)).map(|(id, _)| *id).collect();
-    rows += diesel::delete(jobs::table.filter(jobs::id.eq_any(theirs))).execute(tx.conn)?;
-    let next = mailing.last().filter(|_| mailing.len() as i64 == ROWS).map(|(id, _)| id.to_string());
+    let some: Vec<(JobId, Vec<u8>)> = some.load(tx.conn)?;
+    let theirs = |payload: &[u8]| known.is_shown_in(&tx.house.keys.unseal(payload).unwrap_or_default());
+    let theirs: Vec<JobId> = some.iter().filter(|(_, payload)| theirs(payload)).map(|(id, _)| *id).collect();
+    let mut rows = diesel::delete(jobs::table.filter(jobs::id.eq_any(theirs))).execute(tx.conn)?;
+    let next = some.last().filter(|_| some.len() as i64 == ROWS).map(|(id, _)| id.to_string());
+    if next.is_none() {
+        // Last, for they tell what other addresses there are.
+        let own = mailed_tokens::user_id.eq(erasing.user).or(mailed_tokens::email_key.eq(&known.address));
+        rows += diesel::delete(mailed_tokens::table.filter(own)).execute(tx.conn)?;
+        rows += diesel::delete(sign_ups::table.filter(sign_ups::email_key.eq(&known.address))).execute(tx.conn)?;
+    }
     Ok(Piece { rows: rows as u64, next })
+}
+
+/// By what somebody shows in the payload of a job.
+struct Known {
+    address: String,
+    name: String,
+    /// Addresses that were to become theirs. They may be those of others, so what goes there is theirs only if it calls
+    /// them by name.
+    asked: Vec<String>,
+}
+
+impl Known {
+    fn new(erasing: &Erasing, asked: Vec<String>) -> Self {
+        let recipient = erasing.recipient.as_ref();
+        Self {
+            address: recipient.map(|recipient| recipient.address.to_lowercase()).unwrap_or_default(),
+            name: recipient.map(|recipient| recipient.name.clone()).unwrap_or_default(),
+            asked,
+        }
+    }
+
+    fn is_shown_in(&self, payload: &[u8]) -> bool {
+        let Ok(payload) = serde_json::from_slice::<Value>(payload) else { return false };
+        let to = |address: &String| !address.is_empty() && holds(&payload, &|text| text.to_lowercase() == *address);
+        to(&self.address) || self.asked.iter().any(to) && holds(&payload, &|text| text == self.name)
+    }
+}
+
+/// Whether a text like this stands anywhere in a value.
+fn holds(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => is(text),
+        Value::Array(items) => items.iter().any(|item| holds(item, is)),
+        Value::Object(members) => members.values().any(|member| holds(member, is)),
+        _ => false,
+    }
 }
 
 /// Whoever knows one of these keys by heart hears that it opens nothing any more.
@@ -127,13 +159,29 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
     all_gone(diesel::delete(copies::table.filter(copies::user_id.eq(erasing.user))).execute(tx.conn)?, false)
 }
 
-pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+/// What was answered to them, and what was answered to nobody when they registered, which shows them, too.
+pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
     let caller = Id::<()>::from_uuid(erasing.user.uuid());
-    let some: Vec<String> =
-        answers::table.filter(answers::caller_id.eq(caller)).select(answers::key).limit(ROWS).load(tx.conn)?;
-    let left = some.len() as i64 == ROWS;
-    let gone = answers::table.filter(answers::caller_id.eq(caller).and(answers::key.eq_any(some)));
-    all_gone(diesel::delete(gone).execute(tx.conn)?, left)
+    let Some(mark) = mark else {
+        let gone = diesel::delete(answers::table.filter(answers::caller_id.eq(caller))).execute(tx.conn)?;
+        return Ok(Piece { rows: gone as u64, next: Some(String::new()) });
+    };
+    let nobody = Id::<()>::from_uuid(Uuid::nil());
+    let some: Vec<(String, Vec<u8>)> = answers::table
+        .filter(answers::caller_id.eq(nobody).and(answers::key.gt(mark)))
+        .order(answers::key)
+        .limit(ROWS)
+        .select((answers::key, answers::answer))
+        .load(tx.conn)?;
+    let id = erasing.user.to_string();
+    let shows_them = |answer: &[u8]| {
+        let answer = tx.house.keys.unseal(answer).ok().and_then(|plain| serde_json::from_slice(&plain).ok());
+        answer.is_some_and(|answer: Value| holds(&answer, &|text| text == id))
+    };
+    let theirs: Vec<&String> = some.iter().filter(|(_, answer)| shows_them(answer)).map(|(key, _)| key).collect();
+    let gone = answers::table.filter(answers::caller_id.eq(nobody).and(answers::key.eq_any(theirs)));
+    let rows = diesel::delete(gone).execute(tx.conn)? as u64;
+    Ok(Piece { rows, next: some.last().filter(|_| some.len() as i64 == ROWS).map(|(key, _)| key.clone()) })
 }
 
 /// Entries cannot be changed, and need not be: what they say about somebody is sealed with the key that goes. They are

@@ -115,7 +115,7 @@ pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
     dialect::lock_user(tx.conn, user)?;
     let row: UserRow =
         users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(SESSION_ENDED)?;
-    may_undo(row.erase_at, row.deleted_at.is_some())?;
+    may_undo(ctx.now, row.erase_at, row.deleted_at.is_some())?;
     if let Some((erasure, _)) = pending_of(tx, user)? {
         forget(tx, erasure)?;
     }

@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
     model::{Download, Export, ExportId, ExportStatus},
-    privacy::{EXPORT_KNOWN_FOR, Wish, may_export},
+    privacy::{EXPORT_KNOWN_FOR, Wish, may_export, status_of},
     refusals::{EXPORT_GONE, EXPORT_UNKNOWN},
 };
 use clowder_core::{
@@ -50,21 +50,18 @@ pub struct ExportRow {
 }
 
 impl ExportRow {
-    /// As it is now: what was ready expires by itself.
     pub fn status(&self, now: Timestamp) -> Result<ExportStatus> {
-        Ok(match ExportStatus::parse_word(&self.status)? {
-            ExportStatus::Ready if self.expires_at.is_none_or(|until| until <= now) => ExportStatus::Expired,
-            status => status,
-        })
+        Ok(status_of(now, ExportStatus::parse_word(&self.status)?, self.created_at, self.expires_at))
     }
 
-    fn export(self, keys: &Keys, now: Timestamp) -> Result<Export> {
+    /// Whoever has the link has the copy, so it is for those `recent` ones only who could ask for another.
+    fn export(self, keys: &Keys, now: Timestamp, recent: bool) -> Result<Export> {
         let status = self.status(now)?;
         let url = match (status, self.expires_at) {
-            (ExportStatus::Ready, Some(until)) => Some(link(keys, self.id, until)?),
+            (ExportStatus::Ready, Some(until)) if recent => Some(link(keys, self.id, until)?),
             _ => None,
         };
-        let size = url.is_some().then_some(self.size);
+        let size = (status == ExportStatus::Ready).then_some(self.size);
         let Self { id, progress, created_at, expires_at, .. } = self;
         Ok(Export { id, status, progress, size, url, created_at, expires_at })
     }
@@ -106,13 +103,15 @@ fn rows(conn: &mut Conn, now: Timestamp, user: UserId) -> Result<Vec<ExportRow>>
 }
 
 pub fn list(conn: &mut Conn, keys: &Keys, ctx: &Ctx) -> Result<Vec<Export>> {
-    rows(conn, ctx.now, ctx.user()?)?.into_iter().map(|row| row.export(keys, ctx.now)).collect()
+    let recent = two_factor::is_recent(conn, ctx)?;
+    rows(conn, ctx.now, ctx.user()?)?.into_iter().map(|row| row.export(keys, ctx.now, recent)).collect()
 }
 
 pub fn one(conn: &mut Conn, keys: &Keys, ctx: &Ctx, export: ExportId) -> Result<Export> {
     let own = table::table.find(export).filter(table::user_id.eq(ctx.user()?));
     let row: Option<ExportRow> = own.select(ExportRow::as_select()).first(conn).optional()?;
-    row.ok_or(EXPORT_UNKNOWN)?.export(keys, ctx.now)
+    let recent = two_factor::is_recent(conn, ctx)?;
+    row.ok_or(EXPORT_UNKNOWN)?.export(keys, ctx.now, recent)
 }
 
 /// What the token of a link holds.

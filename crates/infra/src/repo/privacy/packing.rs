@@ -10,7 +10,7 @@ use clowder_accounts::{
     model::{ExportId, ExportStatus},
     privacy::{CHUNK, EXPORT_FOR},
 };
-use clowder_core::{Ctx, Error, Id, Result, UserId, Word};
+use clowder_core::{Ctx, Error, Id, Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
 use zip::{
     CompressionMethod, ZipWriter,
@@ -208,17 +208,20 @@ impl Run {
         Ok(())
     }
 
-    /// It is ready: a letter tells where it is, and nothing of what is in it.
+    /// It is ready: a letter tells where it is, and nothing of what is in it. To an address that nobody has confirmed it
+    /// tells no more than that: the link opens everything to whoever reads it.
     pub fn end(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         self.note(tx, 100, 0)?;
         let until = ctx.now.plus(EXPORT_FOR);
         diesel::update(table::table.find(self.export))
             .set((table::status.eq(ExportStatus::Ready.as_str()), table::expires_at.eq(until)))
             .execute(tx.conn)?;
-        let (name, address) =
-            users::table.find(self.user).select((users::display_name, users::email)).first(tx.conn)?;
-        let link = link(&tx.house.keys, self.export, until)?;
-        let mail = tx.house.letterhead.export_ready(&Recipient { name, address }, &link, until)?;
+        let (name, address, confirmed_at): (String, String, Option<Timestamp>) = users::table
+            .find(self.user)
+            .select((users::display_name, users::email, users::email_verified_at))
+            .first(tx.conn)?;
+        let link = confirmed_at.map(|_| link(&tx.house.keys, self.export, until)).transpose()?;
+        let mail = tx.house.letterhead.export_ready(&Recipient { name, address }, link.as_deref(), until)?;
         mailed::post(tx, ctx, &mail)
     }
 }

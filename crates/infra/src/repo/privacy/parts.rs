@@ -188,6 +188,11 @@ pub static PARTS: &[Part] = &[
             ),
             kept(
                 "audit",
+                "owner_id",
+                "the log is append-only and chained; what it says is sealed with the key that goes",
+            ),
+            kept(
+                "audit",
                 "subject_id",
                 "the log is append-only and chained; what it says is sealed with the key that goes",
             ),

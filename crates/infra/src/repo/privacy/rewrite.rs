@@ -1,7 +1,10 @@
 //! The journal without somebody: what it holds about them alone is replaced, and their card in what it holds about
 //! others is that of a deleted user from now on. Places in the journal never change, so nobody who resumes is confused.
 
-use clowder_accounts::{change::USER_DELETED, privacy::tombstone};
+use clowder_accounts::{
+    change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED},
+    privacy::tombstone,
+};
 use clowder_core::{Card, Ctx, Error, Result, Topic};
 use diesel::prelude::*;
 use serde_json::Value;
@@ -11,6 +14,10 @@ use crate::schema::{journal as table, streams};
 
 /// How many places are looked at in one piece.
 const PLACES: i64 = 1_000;
+
+/// What stays as it is. The ends of sessions and keys hold ids and times only, and a node that reads them late has to
+/// learn all the same that they are worth nothing.
+const LEFT: [&str; 3] = [USER_DELETED, SESSION_ENDED, API_KEY_REVOKED];
 
 pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
     let lost = || Error::internal("a mark that is no place in the journal");
@@ -38,7 +45,7 @@ fn places(tx: &mut Tx<'_>, erasing: &Erasing, stream: i16, after: i64, until: i6
     let shown: Vec<(i64, String, String)> = table::table
         .filter(table::stream.eq(stream))
         .filter(table::position.gt(after).and(table::position.le(until)))
-        .filter(table::name.ne(USER_DELETED))
+        .filter(table::name.ne_all(LEFT))
         .filter(table::topic.eq(&own).or(table::data.like(format!("%{}%", erasing.user))))
         .select((table::position, table::topic, table::data))
         .load(tx.conn)?;

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
     model::{DisplayName, Invite, InviteId, MailedToken, NewInvite, NewInvited},
     refusals::INVITE_UNKNOWN,
-    sign_up::Invitation,
+    sign_up::{Invitation, InviteFacts, judge, may_invite},
 };
 use clowder_core::{
     Ctx, Page, PageRequest, Result,
@@ -13,26 +13,53 @@ use clowder_core::{
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::super::{audit, db::Tx, dialect::Conn};
+use super::super::{
+    audit,
+    db::Tx,
+    dialect::{self, Conn},
+};
 use crate::{
     keys::{random, sha256},
     rows::InviteRow,
-    schema::invites as table,
+    schema::{invites as table, sign_ups},
 };
 
-/// Uses an invitation, if there is one to use. A refused registration undoes that with the rest of it.
-pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, code: Option<&MailedToken>) -> Result<Invitation> {
-    let Some(code) = code else { return Ok(Invitation::None) };
-    let good = table::table
-        .filter(table::code_hash.eq(sha256(code.expose().as_bytes()).to_vec()))
-        .filter(table::revoked_at.is_null())
-        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))
-        .filter(table::max_uses.is_null().or(table::max_uses.gt(table::uses.nullable())));
-    let used = diesel::update(good).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
-    Ok(if used == 1 { Invitation::Good } else { Invitation::Gone })
+/// What an invitation is worth that came with a registration. Whoever registers holds it until the end of the
+/// transaction, so that no more get in than it is good for.
+pub fn look(tx: &mut Tx<'_>, ctx: &Ctx, code: Option<&MailedToken>) -> Result<(Invitation, Option<InviteId>)> {
+    let Some(code) = code else { return Ok((Invitation::None, None)) };
+    let hash = sha256(code.expose().as_bytes()).to_vec();
+    let id: Option<InviteId> =
+        table::table.filter(table::code_hash.eq(hash)).select(table::id).first(tx.conn).optional()?;
+    let facts = id.map(|id| facts(tx, ctx, id)).transpose()?.flatten();
+    Ok((judge(ctx.now, facts), id))
+}
+
+fn facts(tx: &mut Tx<'_>, ctx: &Ctx, id: InviteId) -> Result<Option<InviteFacts>> {
+    dialect::lock_invite(tx.conn, id)?;
+    let row: Option<InviteRow> = table::table.find(id).select(InviteRow::as_select()).first(tx.conn).optional()?;
+    let waiting = sign_ups::table.filter(sign_ups::invite_id.eq(id).and(sign_ups::expires_at.gt(ctx.now)));
+    let waiting = waiting.count().get_result(tx.conn)?;
+    let facts = |row: InviteRow| InviteFacts {
+        revoked: row.revoked_at.is_some(),
+        expires_at: row.expires_at,
+        max_uses: row.max_uses,
+        uses: row.uses,
+        waiting,
+    };
+    Ok(row.map(facts))
+}
+
+/// An account is made with it.
+pub fn used(tx: &mut Tx<'_>, invite: Option<InviteId>) -> Result<()> {
+    if let Some(invite) = invite {
+        diesel::update(table::table.find(invite)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
+    }
+    Ok(())
 }
 
 pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
+    may_invite(ctx.now, &new)?;
     let mut octets = [0; 16];
     random(&mut octets)?;
     let code = URL_SAFE_NO_PAD.encode(octets);
