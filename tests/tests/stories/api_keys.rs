@@ -3,7 +3,16 @@
 use clowder_tests::{Auth, Client, Database, Server, Socket, User, World, on_both};
 use serde_json::{Value, json};
 
-on_both!(a_program_at_work, keys_are_not_people, keys_of_others, revoked, sockets, suspended, wrong_inputs);
+on_both!(
+    a_program_at_work,
+    asked_for_twice,
+    keys_are_not_people,
+    keys_of_others,
+    revoked,
+    sockets,
+    suspended,
+    wrong_inputs
+);
 
 async fn make(user: &User, scopes: &[&str]) -> Value {
     user.post("/api/api-keys", json!({"name": "bot", "scopes": scopes})).await.expect(201)
@@ -76,6 +85,20 @@ async fn keys_are_not_people(world: World) {
     assert!(world.command(&["admin", "set-role", "mo_1", "user"], &[]).well);
     world.until(&mo, |me| me["role"] == "user").await;
     patrol.get("/api/admin/users").await.refused(403, "permission.denied");
+}
+
+async fn asked_for_twice(world: World) {
+    let ada = world.user("ada").await;
+    let ask = async || {
+        let new = json!({"name": "bot", "scopes": ["chats:read"]});
+        let request = ada.request("POST", "/api/api-keys").header("idempotency-key", "once");
+        clowder_tests::Answer::to(request.json(&new)).await.expect(201)
+    };
+    let (first, mut second) = (ask().await, ask().await);
+    assert_eq!(second["key"], Value::Null, "nobody kept it");
+    second["key"] = first["key"].clone();
+    assert_eq!((&first, first["key"].is_string()), (&second, true));
+    assert_eq!(ada.get("/api/api-keys").await.expect(200)["items"].as_array().unwrap().len(), 1);
 }
 
 async fn keys_of_others(world: World) {

@@ -25,23 +25,12 @@ pub struct ApiKey {
 /// A key at the one moment when it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IssuedKey {
-    pub id: ApiKeyId,
-    pub name: String,
-    pub prefix: String,
-    pub scopes: Vec<Scope>,
-    pub created_at: Timestamp,
-    pub expires_at: Option<Timestamp>,
-    pub last_used_at: Option<Timestamp>,
-    /// Sent as `X-API-Key`. It is not shown again.
+    #[serde(flatten)]
+    pub api_key: ApiKey,
+    /// Sent as `X-API-Key`. It is shown here and never again: only a hash of it is kept, so that the answer to a call
+    /// repeated with its `Idempotency-Key` has `null` in its place.
     #[schema(example = "clw_09rXvyQRvHpJFBbvX1tkKT_2u3tPZbF5tYqWc8xkK0mJr7dVnQhLgXsEyAoCiBpUfT0Zw9Rj")]
-    pub key: String,
-}
-
-impl IssuedKey {
-    pub fn new(shown: ApiKey, key: String) -> Self {
-        let ApiKey { id, name, prefix, scopes, created_at, expires_at, last_used_at } = shown;
-        Self { id, name, prefix, scopes, created_at, expires_at, last_used_at, key }
-    }
+    pub key: Option<String>,
 }
 
 /// `{name, scopes, expires_at?}`

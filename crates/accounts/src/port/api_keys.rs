@@ -11,8 +11,9 @@ use crate::{
 /// The keys by which programs act for a user. Each method is one use case and at most one transaction.
 #[async_trait]
 pub trait ApiKeys: Send + Sync {
-    /// Makes a key and shows it, this once: only a hash of its secret is kept. Needs a recent authentication. Of several that are made at once no
-    /// more come into being than [`crate::api_keys::MOST`] allows. Honours `ctx.once`.
+    /// Makes a key and shows it, this once: only a hash of its secret is kept. Needs a recent authentication. Of several
+    /// that are made at once no more come into being than [`crate::api_keys::MOST`] allows. Honours `ctx.once`: a call
+    /// that is repeated makes no other key, and is not shown the first one's secret.
     async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey>;
 
     /// The keys of the user who asks, the newest first.

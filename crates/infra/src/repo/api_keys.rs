@@ -14,6 +14,7 @@ use clowder_core::{
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::instrument;
 
@@ -32,7 +33,8 @@ impl ApiKeys for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
         let caller = ctx.clone();
-        self.db.create(ctx, move |tx| create(tx, &caller, new)).await
+        let Minted { api_key, key } = self.db.create(ctx, move |tx| create(tx, &caller, new)).await?;
+        Ok(IssuedKey { api_key, key })
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -126,7 +128,15 @@ impl Repo {
     }
 }
 
-fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
+/// A new key as it is stored among the answers: without its secret, which nobody keeps.
+#[derive(Serialize, Deserialize)]
+struct Minted {
+    api_key: ApiKey,
+    #[serde(skip)]
+    key: Option<String>,
+}
+
+fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<Minted> {
     let user = ctx.user()?;
     require_recent(tx.conn, ctx)?;
     // Of two keys that are made at once, the second is counted after the first.
@@ -155,7 +165,7 @@ fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
     let what = json!({"name": shown.name, "scopes": shown.scopes, "expires_at": shown.expires_at});
     audit::record(tx, ctx, &Entry::new("api_key.created").on(Target::api_key(id)).after(what))?;
     journal::append(tx, ctx, &Change::ApiKeyCreated(user, shown.clone()))?;
-    Ok(IssuedKey::new(shown, key))
+    Ok(Minted { api_key: shown, key: Some(key) })
 }
 
 fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, key: ApiKeyId) -> Result<()> {

@@ -12,6 +12,7 @@ use clowder_infra::Store;
 use serde_json::json;
 
 use crate::{
+    api_keys::secret,
     credentials::login,
     world::{Person, World, account, code, on_both},
 };
@@ -251,10 +252,10 @@ on_both! {
         let new = NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
         let issued = keys.create_key(&world.ctx(&ada), new).await.unwrap();
         // What a program does is told as what a program did.
-        let bot = keys.check_key(&issued.key, world.now()).await.unwrap().actor;
+        let bot = keys.check_key(secret(&issued), world.now()).await.unwrap().actor;
         let patch = ProfilePatch::from_json(json!({"bio": "beep"})).unwrap();
         world.store.accounts.edit_me(&Ctx::new(bot, world.now(), "test"), None, patch).await.unwrap();
-        keys.revoke_key(&world.ctx(&ada), issued.id).await.unwrap();
+        keys.revoke_key(&world.ctx(&ada), issued.api_key.id).await.unwrap();
         let page = PageRequest { limit: 200, cursor: None };
         let records = world.store.audit.records(&world.system(), AuditFilter::default(), page).await.unwrap().items;
         let mut records: Vec<_> = records.into_iter().filter(|record| record.position > before).collect();
@@ -273,8 +274,8 @@ on_both! {
         assert_eq!(records[0].after, Some(json!({"role": "moderator"})));
         assert_eq!(records[1].after.as_ref().unwrap()["suspension"]["reason"], "spam");
         assert_eq!(records[3].target.as_ref().map(|target| target.kind.as_str()), Some("api_key"));
-        let secret = &issued.key[issued.prefix.len()..];
-        assert!(records.iter().all(|record| !format!("{record:?}").contains(secret)));
+        let hidden = &secret(&issued)[issued.api_key.prefix.len()..];
+        assert!(records.iter().all(|record| !format!("{record:?}").contains(hidden)));
     }
 
     async fn a_session_that_is_long_open_makes_neither_roles_nor_keys(world: World) {
