@@ -39,10 +39,10 @@ impl SignUps for Repo {
             let row = take(tx, &ctx, sign_up)?;
             let mail = tx.house.letterhead.approved(&recipient(&row))?;
             mailed::post(tx, &ctx, &mail)?;
-            audit::record(tx, &ctx, &Entry::new("sign_up.approved").on(Target::of("sign_up", sign_up)))?;
-            // Confirmed before, if this server asks for that; otherwise the letter that asks goes out at sign-in.
+            // Confirmed before, if this server asks for that; otherwise the new account is asked now.
             let verified = row.confirmed_at.filter(|at| *at > row.created_at);
-            sign_ups::welcome(tx, &ctx, row, verified)
+            let approved = Entry::new("sign_up.approved").on(Target::of("sign_up", sign_up));
+            sign_ups::welcome(tx, &ctx, row, verified, Some(approved))
         });
         approved.await
     }

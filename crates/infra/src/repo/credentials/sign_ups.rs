@@ -3,6 +3,7 @@
 use clowder_accounts::{
     Change, Email, NewAccount,
     model::{InviteId, NextStep, SignUpId, Waiting},
+    policy::VERIFY_FOR,
     refusals::{LINK_GONE, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
 };
@@ -100,11 +101,17 @@ pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
         diesel::update(table::table.find(sign_up)).set(confirmed).execute(tx.conn)?;
         return Ok(());
     }
-    welcome(tx, ctx, row, Some(ctx.now))
+    welcome(tx, ctx, row, Some(ctx.now), None)
 }
 
-/// Makes the account somebody has waited for.
-pub fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, row: SignUpRow, verified_at: Option<Timestamp>) -> Result<()> {
+/// Makes the account somebody has waited for. Who has not confirmed their address is asked to, as in any new account.
+pub fn welcome(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    row: SignUpRow,
+    verified_at: Option<Timestamp>,
+    approved: Option<Entry>,
+) -> Result<()> {
     // From now on it is used; until here somebody waited who might use it.
     invites::used(tx, row.invite_id)?;
     diesel::delete(table::table.find(row.id)).execute(tx.conn)?;
@@ -118,6 +125,11 @@ pub fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, row: SignUpRow, verified_at: Option<T
         return Err(register::taken(tx.conn, &user)?.into());
     }
     let own = user.own()?;
-    audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
+    let email = verify::email_of(&own)?;
+    if verified_at.is_none() && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email.key()).is_ok() {
+        verify::ask(tx, ctx, Whose::User(own.id), &own.username, &email, VERIFY_FOR)?;
+    }
+    let registered = Entry::new("user.registered").on(Target::user(own.id));
+    audit::record_all(tx, ctx, &approved.into_iter().chain([registered]).collect::<Vec<_>>())?;
     journal::append(tx, ctx, &Change::UserRegistered(own.card()))
 }
