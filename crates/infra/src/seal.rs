@@ -14,7 +14,7 @@ pub use ring::{KeyRing, UserKey};
 pub use value::{Place, Sealed, SealedBy};
 
 use async_trait::async_trait;
-use clowder_core::{Result, UserId};
+use clowder_core::Result;
 use uuid::Uuid;
 
 /// How many values of a column stand under one key.
@@ -49,10 +49,6 @@ pub trait Sealing: Send + Sync {
     /// Counts the sealed values of a column by key, and tries whether they open. It reads the whole column, piece by
     /// piece.
     async fn held(&self, column: &'static Column) -> Result<Vec<Held>>;
-
-    /// Makes unreadable, for ever and also in backups, what is sealed with the key of a user. Answers whether there was
-    /// such a key. An erasure calls `user_keys::shred` in its own transaction; this is the same by itself.
-    async fn shred(&self, user: UserId) -> Result<bool>;
 
     /// The ids of the ring, the active one first.
     fn keys(&self) -> Vec<String>;

@@ -10,6 +10,8 @@ mod api_keys;
 mod audit;
 #[path = "contract/credentials.rs"]
 mod credentials;
+#[path = "contract/exports.rs"]
+mod exports;
 #[path = "contract/guessing.rs"]
 mod guessing;
 #[path = "contract/jobs.rs"]

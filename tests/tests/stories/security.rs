@@ -121,6 +121,15 @@ async fn administrators_search_and_export() {
     assert_eq!(none["items"], json!([]));
     let wrong = root.get("/api/admin/audit?actor=x&action=%25&target=1&from=now&to=1&cursor=1").await;
     assert_eq!(wrong.wrong_fields(), ["?actor", "?action", "?target", "?from", "?to"]);
+    // What PostgreSQL cannot hold is the caller's mistake.
+    let wrong =
+        root.get("/api/admin/audit?target=%00:x&from=-009999-01-02T00:00:00Z&to=%2B010000-01-01T00:00:00Z").await;
+    assert_eq!(wrong.wrong_fields(), ["?target", "?from", "?to"]);
+    assert_eq!(root.get("/api/admin/users?q=a%00b").await.wrong_fields(), ["?q"]);
+    for expires_at in ["2020-01-01T00:00:00Z", "-009999-01-02T00:00:00Z"] {
+        let invite = root.post("/api/admin/invites", json!({"expires_at": expires_at})).await;
+        assert_eq!(invite.wrong_fields(), ["/expires_at"], "{expires_at}");
+    }
     assert_eq!(export(&root, "format=xml").await.wrong_fields(), ["?format"]);
 
     let all: Vec<Value> = serde_json::from_value(export(&root, "").await.expect(200)).unwrap();

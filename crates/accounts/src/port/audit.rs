@@ -1,17 +1,14 @@
 //! What an implementation of the audit log must keep.
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Page, PageRequest, Result, audit::Entry};
+use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::audit::{AuditFilter, AuditRecord, Chained, SecurityEvent, Walked};
 
-/// The audit log. Most entries are part of the write that they tell of, and so are made by other ports. Entries are only ever added:
-/// positions have no gaps, and the database itself refuses to change or remove one.
+/// The audit log. Entries are part of the write that they tell of, and so are made by other ports. They are only ever
+/// added: positions have no gaps, and the database itself refuses to change or remove one.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Writes down what has no other write, such as an attempt that was refused.
-    async fn record(&self, ctx: &Ctx, entry: Entry) -> Result<()>;
-
     /// The newest first; pages by position, so that their cost does not grow with depth.
     async fn records(&self, ctx: &Ctx, filter: AuditFilter, page: PageRequest) -> Result<Page<AuditRecord>>;
 

@@ -19,12 +19,7 @@ use tracing::instrument;
 
 pub use read::timeline;
 
-use super::{
-    Repo,
-    db::{Db, Tx},
-    dialect::Backend,
-    user_keys,
-};
+use super::{Repo, db::Tx, dialect::Backend, user_keys};
 use crate::{
     rows::{Acting, AuditRow},
     schema::audit,
@@ -65,12 +60,6 @@ pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
         .bind::<Binary, _>(previous)
         .execute(tx.conn)?;
     Ok(())
-}
-
-/// Writes down what has no other write, such as an attempt that was refused.
-pub async fn refused(db: &Db, ctx: &Ctx, entry: Entry) -> Result<()> {
-    let ctx = ctx.clone();
-    db.write(move |tx| record(tx, &ctx, &entry)).await
 }
 
 /// What an action changed, as it is sealed.
@@ -122,11 +111,6 @@ fn sealed(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
 
 #[async_trait]
 impl AuditLog for Repo {
-    #[instrument(level = "debug", skip_all)]
-    async fn record(&self, ctx: &Ctx, entry: Entry) -> Result<()> {
-        refused(&self.db, ctx, entry).await
-    }
-
     #[instrument(level = "debug", skip_all)]
     async fn records(&self, _ctx: &Ctx, filter: AuditFilter, page: PageRequest) -> Result<Page<AuditRecord>> {
         let ring = self.db.ring();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use clowder_core::{
-    Id, Result, UserId,
+    Id, Result,
     sql::{Seal, Uid},
 };
 use diesel::{
@@ -70,10 +70,6 @@ impl Sealing for Repo {
                 return Ok(counted.into_iter().map(|(key, (count, lost))| Held { key, count, lost }).collect());
             }
         }
-    }
-
-    async fn shred(&self, user: UserId) -> Result<bool> {
-        self.db.write(move |tx| user_keys::shred(tx, user)).await
     }
 
     fn keys(&self) -> Vec<String> {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clowder_accounts::{
-    AuditFilter, Login, ProfilePatch, RefreshToken,
+    AuditFilter, Login, NewSuspension, ProfilePatch, RefreshToken,
     audit::{ActorFilter, ActorType, AuditRecord, Chained, TargetFilter, Walked},
 };
-use clowder_core::{Actor, Ctx, Id, Input, PageRequest, UserId, audit::Entry};
+use clowder_core::{Actor, Ctx, Id, Input, Origin, PageRequest, Role, UserId, Via};
 use clowder_infra::Store;
 use serde_json::json;
 
@@ -93,11 +93,11 @@ on_both! {
         let other = world.another_node().await;
         let writers = (0..40).map(|number| {
             let store = if number % 2 == 0 { world.store.clone() } else { other.clone() };
-            let ctx = Ctx::new(Actor::System, world.now(), format!("writer {number}"));
             // Some share a user whose key all of them want to make.
             let user = UserId::from_uuid(uuid::Uuid::from_u128(number % 4 + 1));
-            let entry = Entry::new("test.made").about(user).after(json!({"number": number}));
-            tokio::spawn(async move { store.audit.record(&ctx, entry).await })
+            let by = Actor::User { id: user, via: Via::Session(Id::new(world.now())), role: Role::User };
+            let ctx = Ctx::new(by, world.now(), format!("writer {number}"));
+            tokio::spawn(async move { store.audit.begin_export(&ctx, &AuditFilter::default()).await })
         });
         for writer in writers.collect::<Vec<_>>() {
             writer.await.unwrap().unwrap();
@@ -129,7 +129,8 @@ on_both! {
 
     async fn meddling_is_found_where_it_happened(world: World) {
         for number in 0..6 {
-            world.store.audit.record(&world.nobody(), Entry::new("test.made").after(json!({"number": number}))).await.unwrap();
+            let filter = AuditFilter { action: Some(format!("number.{number}")), ..AuditFilter::default() };
+            world.store.audit.begin_export(&world.nobody(), &filter).await.unwrap();
         }
         // Whoever owns the database can take the triggers away; the chain tells nevertheless.
         let unguard: &[&str] = match world.options.url.is_embedded() {
@@ -140,7 +141,7 @@ on_both! {
             world.meddle(statement).unwrap();
         }
         for (position, meddling, undoing) in [
-            (3, "UPDATE audit SET action = 'test.faked' WHERE position = 3", "UPDATE audit SET action = 'test.made' WHERE position = 3"),
+            (3, "UPDATE audit SET action = 'test.faked' WHERE position = 3", "UPDATE audit SET action = 'audit.exported' WHERE position = 3"),
             (2, "UPDATE audit SET position = 20 WHERE position = 2", "UPDATE audit SET position = 2 WHERE position = 20"),
             (6, "UPDATE audit SET position = 20 WHERE position = 6", "UPDATE audit SET position = 6 WHERE position = 20"),
             (1, "UPDATE audit SET position = 20 WHERE position = 1", "UPDATE audit SET position = 1 WHERE position = 20"),
@@ -203,14 +204,21 @@ on_both! {
 
     async fn everybody_sees_their_own_timeline(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
-        let staff = Entry::new("user.suspended").on(clowder_core::audit::Target::user(ada.id));
-        world.store.audit.record(&world.ctx(&bob), staff).await.unwrap();
+        world.meddle("UPDATE users SET role = 'moderator' WHERE username = 'bob'").unwrap();
+        // By a session of theirs, and by a program.
+        let agent = Origin { agent: Some("PeculiarAgent/1.0".into()), ..Origin::default() };
+        let program = Actor::User { id: bob.id, via: Via::Key(Id::new(world.now())), role: Role::Moderator };
+        for ctx in [world.ctx(&bob), Ctx::new(program, world.now(), "test")] {
+            let spam = NewSuspension::from_json(json!({"reason": "spam"})).unwrap();
+            world.store.staff.suspend(&Ctx { origin: agent.clone(), ..ctx }, ada.id, spam).await.unwrap();
+        }
         let seen = async |person| {
             let page = world.store.audit.security(&world.ctx(person), PageRequest::default()).await.unwrap();
-            page.items.into_iter().map(|event| (event.action, event.by, event.session_id.is_some())).collect::<Vec<_>>()
+            page.items.into_iter().map(|event| (event.action, event.by, event.session_id.is_some() || event.agent.is_some())).collect::<Vec<_>>()
         };
         use clowder_accounts::audit::By;
         assert_eq!(seen(&ada).await, [
+            ("user.suspended".to_owned(), By::Staff, false),
             ("user.suspended".to_owned(), By::Staff, false),
             ("session.opened".to_owned(), By::You, true),
             ("user.registered".to_owned(), By::Nobody, false),

@@ -1,14 +1,10 @@
-//! The promises of `Privacy`: a copy that is whole, and an end that leaves nothing behind.
+//! The promises of `Privacy` about the end of an account: it leaves nothing behind. Those about copies are in `exports.rs`.
 
-use std::{
-    collections::BTreeMap,
-    io::{Cursor, Read},
-    time::Duration,
-};
+use std::time::Duration;
 
 use clowder_accounts::{
     Login,
-    model::{Erasure, Export, ExportId, ExportStatus, Fate, Forgot, ProfilePatch, Receipt},
+    model::{Erasure, Export, Fate, Forgot, ProfilePatch, Receipt},
     privacy::tombstone,
 };
 use clowder_core::{
@@ -18,11 +14,14 @@ use clowder_infra::{Store, receipts};
 use clowder_messaging::{MessagePatch, NewChat, Window};
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, account, code, on_both};
+use crate::{
+    api_keys::secret,
+    world::{Person, World, account, code, on_both},
+};
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn system(world: &World) -> Ctx {
+pub fn system(world: &World) -> Ctx {
     Ctx::new(Actor::System, world.now(), "job")
 }
 
@@ -32,7 +31,7 @@ fn from(ctx: Ctx) -> Ctx {
 }
 
 /// Does what is due, but leaves letters where they are; how many jobs there were.
-async fn work(world: &World, store: &Store) -> usize {
+pub async fn work(world: &World, store: &Store) -> usize {
     let kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
     let mut done = 0;
     loop {
@@ -55,7 +54,7 @@ async fn work(world: &World, store: &Store) -> usize {
 }
 
 /// The letters that wait to be sent; they are sent by this.
-async fn letters(world: &World) -> Vec<Mail> {
+pub async fn letters(world: &World) -> Vec<Mail> {
     let mut mails = Vec::new();
     for job in world.store.jobs.take(&system(world), vec![Mail::KIND], 100).await.unwrap() {
         mails.push(job.read::<Mail>().unwrap());
@@ -70,42 +69,14 @@ fn erasure(fields: Value) -> Erasure {
     Erasure::from_json(all).unwrap()
 }
 
-/// The zip behind a copy, as its link gives it: name → text.
-async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
-    let token = export.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
-    let nobody = world.nobody();
-    let file = world.store.privacy.download(&nobody, export.id, &token).await.unwrap();
-    let mut octets = Vec::new();
-    let mut number = 0;
-    while let Some(piece) = world.store.privacy.chunk(export.id, number).await.unwrap() {
-        assert!(piece.len() <= clowder_accounts::privacy::CHUNK);
-        octets.extend(piece);
-        number += 1;
-    }
-    assert_eq!(file.size, octets.len() as u64);
-    let mut archive = zip::ZipArchive::new(Cursor::new(octets)).unwrap();
-    let mut files = BTreeMap::new();
-    for index in 0..archive.len() {
-        let mut file = archive.by_index(index).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        files.insert(file.name().unwrap().into_owned(), text);
-    }
-    files
-}
-
-async fn export(world: &World, person: &Person) -> Export {
+pub async fn export(world: &World, person: &Person) -> Export {
     let export = world.store.privacy.export(&world.ctx(person)).await.unwrap();
     work(world, &world.store).await;
     world.store.privacy.one_export(&world.ctx(person), export.id).await.unwrap()
 }
 
-fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 /// Somebody about whom much is known, as a person, and a friend who spoke with them.
-async fn known(world: &World) -> (Person, Person, ChatId) {
+pub async fn known(world: &World) -> (Person, Person, ChatId) {
     let [bob] = world.people(["bob"]).await;
     let signed_in = world.store.accounts.register(&from(world.nobody()), account("peculiar")).await.unwrap();
     let signed_in = signed_in.signed_in().unwrap();
@@ -131,170 +102,6 @@ async fn history(world: &World, chat: ChatId, reader: &Person) -> Vec<clowder_me
 }
 
 on_both! {
-    async fn a_copy_holds_what_is_known_and_no_secret(world: World) {
-        let (ada, bob, chat) = known(&world).await;
-        let privacy = &world.store.privacy;
-        letters(&world).await;
-        world.meddle("UPDATE users SET email_verified_at = created_at WHERE username = 'peculiar'").unwrap();
-        let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
-        assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Waiting, 0, None, None));
-        assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "one at a time");
-        assert_eq!(work(&world, &world.store).await, 1);
-        let ready = privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
-        assert_eq!((ready.status, ready.progress), (ExportStatus::Ready, 100));
-        assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "a fresh one is as good as new");
-        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap().len(), 1);
-        assert_eq!(code(privacy.one_export(&world.ctx(&bob), asked.id).await), "export.unknown");
-        assert!(privacy.exports(&world.ctx(&bob)).await.unwrap().is_empty());
-
-        let files = fetch(&world, &ready).await;
-        let names: Vec<_> = files.keys().map(String::as_str).collect();
-        assert_eq!(names, ["README.txt", "account.json", "api_keys.json", "chats.json", "edits.ndjson", "invites.json", "letters.json",
-            "messages.ndjson", "security.json", "sessions.json", "settings.json", "two_factor.json"]);
-        assert!(names[1..].iter().all(|name| files["README.txt"].contains(name)));
-        let parsed = |name: &str| serde_json::from_str::<Value>(&files[name]).unwrap();
-        assert_eq!(parsed("account.json")["email"], "peculiar@example.org");
-        assert_eq!(parsed("sessions.json")[0]["address"], "203.0.113.77");
-        assert_eq!(parsed("chats.json").as_array().unwrap().len(), 2);
-        assert_eq!(parsed("chats.json")[0]["peer"]["username"], "bob");
-        assert!(parsed("security.json").as_array().unwrap().iter().any(|event| event["action"] == "profile.changed"));
-        let said = lines(&files["messages.ndjson"]);
-        assert_eq!((said.len(), &said[0]["content"], &said[0]["chat_id"]), (1, &json!("what I first said"), &json!(chat)));
-        assert_eq!(lines(&files["edits.ndjson"])[0]["content"], "what I frist said");
-        let all: String = files.values().map(String::as_str).collect();
-        for secret in ["a secret of bob", "bob@example.org", "$2b$", "correct horse"] {
-            assert!(!all.contains(secret), "{secret}");
-        }
-        assert!(!world.holds(b"messages.ndjson"), "pieces lie sealed");
-
-        let letter = letters(&world).await.pop().unwrap();
-        assert_eq!(letter.address, "peculiar@example.org");
-        assert!(letter.text.contains(&format!("/api/exports/{}/download?token=", asked.id)), "{}", letter.text);
-        assert!(!letter.text.contains("what I"));
-    }
-
-    async fn a_link_is_good_for_one_copy_and_for_a_while(world: World) {
-        let [ada] = world.people(["ada"]).await;
-        let privacy = &world.store.privacy;
-        let ready = export(&world, &ada).await;
-        let token = ready.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
-        let other = ExportId::new(world.now());
-        for (export, token) in [(ready.id, ""), (ready.id, "AAAA"), (ready.id, &token[1..]), (other, token.as_str()), (ready.id, "\u{0}")] {
-            assert_eq!(code(privacy.download(&world.nobody(), export, token).await), "export.unknown", "{token}");
-        }
-        world.wait(7 * DAY - Duration::from_secs(60));
-        privacy.download(&world.nobody(), ready.id, &token).await.unwrap();
-        world.wait(Duration::from_secs(60));
-        assert_eq!(code(privacy.download(&world.nobody(), ready.id, &token).await), "export.gone");
-        let past = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
-        assert_eq!((past.status, past.url), (ExportStatus::Expired, None));
-        while world.store.upkeep.sweep(&system(&world), clowder_core::Timestamp::from_micros(0)).await.unwrap() > 0 {}
-        assert!(privacy.chunk(ready.id, 0).await.unwrap().is_none(), "swept");
-    }
-
-    async fn the_link_is_told_to_those_only_who_show_who_they_are(world: World) {
-        let [ada] = world.people(["ada"]).await;
-        letters(&world).await;
-        let ready = export(&world, &ada).await;
-        assert!(ready.url.is_some());
-        let letter = letters(&world).await.pop().unwrap();
-        assert_eq!(letter.subject, "Your data is ready");
-        let unconfirmed = letter.text.contains("token=") || letter.html.contains("token=");
-        assert!(!unconfirmed && letter.text.contains("Sign in to fetch it"), "{}", letter.text);
-        world.wait(Duration::from_secs(11 * 60));
-        let privacy = &world.store.privacy;
-        let one = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
-        assert_eq!((one.status, one.size, one.url), (ExportStatus::Ready, ready.size, None));
-        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url, None);
-        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
-        world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
-        assert!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url.is_some());
-    }
-
-    async fn copies_are_few_and_need_a_recent_authentication(world: World) {
-        let [ada] = world.people(["ada"]).await;
-        let privacy = &world.store.privacy;
-        let again = async || {
-            let reauthentication = Input::from_json(json!({"password": "correct horse"})).unwrap();
-            world.store.two_factor.reauthenticate(&world.ctx(&ada), reauthentication).await.unwrap();
-        };
-        for number in 0..3 {
-            again().await;
-            assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
-            assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap().len(), number + 1);
-            world.wait(Duration::from_secs(2 * 3600));
-        }
-        assert_eq!(code(privacy.export(&world.ctx(&ada)).await), "authentication.stale");
-        again().await;
-        let refused = privacy.export(&world.ctx(&ada)).await.unwrap_err();
-        let clowder_core::Error::TooMany { retry_after } = refused else { panic!("{refused}") };
-        world.wait(retry_after);
-        again().await;
-        assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
-    }
-
-    async fn a_copy_that_nobody_makes_has_failed(world: World) {
-        let [ada] = world.people(["ada"]).await;
-        let asked = world.store.privacy.export(&world.ctx(&ada)).await.unwrap();
-        let _lost = world.store.jobs.take(&system(&world), vec!["account.export"], 1).await.unwrap();
-        world.meddle("UPDATE exports SET status = 'running'").unwrap();
-        world.meddle("DELETE FROM jobs").unwrap();
-        world.wait(2 * DAY);
-        let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
-        world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
-        let lost = world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
-        assert_eq!(lost.status, ExportStatus::Failed);
-        let next = export(&world, &ada).await;
-        assert_eq!((next.id == asked.id, next.status), (false, ExportStatus::Ready));
-    }
-
-    async fn a_copy_is_made_while_things_are_said_and_workers_die(world: World) {
-        let [ada, bob] = world.people(["ada", "bob"]).await;
-        let chat = world.group(&ada, &[&bob]).await.id;
-        // Nothing that packs well, so that there are several pieces.
-        let noise = |number: usize| {
-            let words: Vec<_> = (0..60).map(|word| format!("{:016x}", (number * 7919 + word * 104_729 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
-            format!("{number} {}", words.join(" "))
-        };
-        for start in (0..1_200).step_by(100) {
-            let said = (start..start + 100).map(|number| {
-                let (world, ada) = (world.clone(), Person { id: ada.id, actor: ada.actor });
-                let text = noise(number);
-                async move { world.say(&ada, chat, &text).await }
-            });
-            futures_util::future::join_all(said).await;
-        }
-        let asked = world.store.privacy.export(&world.ctx(&ada)).await.unwrap();
-        let kinds = vec!["account.export"];
-        let job = world.store.jobs.take(&system(&world), kinds, 1).await.unwrap().pop().unwrap();
-        let worker = world.store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
-        let talking = async {
-            for number in 0..50 {
-                world.say(&bob, chat, "meanwhile").await;
-                world.say(&ada, chat, &noise(number)).await;
-            }
-        };
-        let dying = async {
-            let (mut deaths, mut patience) = (0, Duration::from_millis(20));
-            while tokio::time::timeout(patience, worker.work(&system(&world), &job)).await.map(|done| done.unwrap()).is_err() {
-                deaths += 1;
-                patience *= 2;
-            }
-            deaths
-        };
-        let ((), deaths) = tokio::join!(talking, dying);
-        assert!(deaths > 0, "a worker died on the way");
-        let ready = world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
-        assert_eq!(ready.status, ExportStatus::Ready);
-        assert!(ready.size.unwrap() > 2 * clowder_accounts::privacy::CHUNK as i64, "{ready:?}");
-        let said = lines(&fetch(&world, &ready).await["messages.ndjson"]);
-        let early: Vec<_> = said.iter().filter_map(|said| said["seq"].as_i64()).take(1_200).collect();
-        assert_eq!(early, (1..=1_200).collect::<Vec<_>>(), "each once and in order");
-        // Another worker that comes late finds nothing to do.
-        worker.work(&system(&world), &job).await.unwrap();
-        assert_eq!(world.store.privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap().size, ready.size);
-    }
-
     async fn nothing_is_left_of_somebody_who_was_erased(world: World) {
         let (ada, bob, chat) = known(&world).await;
         export(&world, &ada).await;
@@ -370,7 +177,7 @@ on_both! {
         let access = world.store.accounts.login(&world.nobody(), login).await.unwrap().access;
         let other = world.another_node().await;
         let mut there = other.follow().await.unwrap();
-        other.api_keys.check_key(&issued.key, world.now()).await.unwrap();
+        other.api_keys.check_key(secret(&issued), world.now()).await.unwrap();
         let role = |access: &str| match other.accounts.identify(access, world.now()).unwrap().actor {
             Actor::User { role, .. } => role,
             other => panic!("{other:?}"),
@@ -385,7 +192,7 @@ on_both! {
             there.next().await.unwrap();
         }
         let now = world.now();
-        assert_eq!(code(other.api_keys.check_key(&issued.key, now).await), "api_key.invalid");
+        assert_eq!(code(other.api_keys.check_key(secret(&issued), now).await), "api_key.invalid");
         assert_eq!(code(other.accounts.identify(&access, now)), "session.ended");
     }
 
@@ -524,6 +331,21 @@ on_both! {
         let receipt = receipts::verify(&world.store.keys, receipt).unwrap();
         let rows: Vec<_> = receipt.parts.iter().filter(|part| part.name == "messages").map(|part| part.rows).collect();
         assert_eq!(rows, [180], "counted once, whoever did it");
+    }
+
+    async fn an_erasure_ends_though_its_key_is_gone(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        world.store.privacy.erase(&world.ctx(&ada), erasure(json!({}))).await.unwrap();
+        letters(&world).await;
+        let account_is_done = r#"[{"name":"account","rows":1,"done":true,"mark":null}]"#;
+        let recipient = "recipient = (SELECT key FROM user_keys WHERE user_id = erasures.user_id)";
+        assert_eq!(world.meddle(&format!("UPDATE erasures SET state = '{account_is_done}', {recipient}")).unwrap(), 1);
+        world.meddle("DELETE FROM user_keys").unwrap();
+        world.wait(30 * DAY);
+        assert_eq!(work(&world, &world.store).await, 1);
+        let filter = clowder_accounts::AuditFilter { action: Some("user.erased".to_owned()), ..Default::default() };
+        let done = world.store.audit.records(&system(&world), filter, PageRequest::default()).await.unwrap().items;
+        assert_eq!((done.len(), letters(&world).await.len()), (1, 0), "signed for, and nobody to send it to");
     }
 
     async fn administrators_erase_those_below_at_once(world: World) {
