@@ -1,5 +1,5 @@
 //! The laws of the house, which no compiler knows: who may depend on what, what a file looks like, whether links lead
-//! somewhere. Runs without a server, in `make check`.
+//! somewhere and tables in the documents are whole. Runs without a server, in `make check`.
 
 #[path = "laws/floors.rs"]
 mod floors;
@@ -7,3 +7,5 @@ mod floors;
 mod links;
 #[path = "laws/sources.rs"]
 mod sources;
+#[path = "laws/tables.rs"]
+mod tables;

@@ -144,7 +144,7 @@ fn suspend(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewSuspension) -> Resu
     let (facts, before) = facts(tx.conn, ctx, user)?;
     let suspension = decide_suspension(ctx, &facts, new)?;
     let own = put_suspension(tx, user, Some(&suspension))?;
-    audit::record(tx, ctx, &told("user.suspended", user, &before, &own))?;
+    audit::record(tx, ctx, &told(Entry::new("user.suspended"), user, &before, &own))?;
     let changes = [Change::UserUpdated(own.clone()), Change::UserSuspended(user, suspension)];
     journal::append_all(tx, &changes.each_ref().map(|change| (ctx, change)))?;
     Ok(own)
@@ -157,14 +157,14 @@ fn lift(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Own> {
         return Ok(before);
     }
     let own = put_suspension(tx, user, None)?;
-    audit::record(tx, ctx, &told("suspension.lifted", user, &before, &own))?;
+    audit::record(tx, ctx, &told(Entry::new("suspension.lifted"), user, &before, &own))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)
 }
 
-fn told(action: &'static str, user: UserId, before: &Own, after: &Own) -> Entry {
+fn told(entry: Entry, user: UserId, before: &Own, after: &Own) -> Entry {
     let suspension = |own: &Own| json!({"suspension": own.suspension});
-    Entry::new(action).on(Target::user(user)).before(suspension(before)).after(suspension(after))
+    entry.on(Target::user(user)).before(suspension(before)).after(suspension(after))
 }
 
 fn put_suspension(tx: &mut Tx<'_>, user: UserId, suspension: Option<&Suspension>) -> Result<Own> {

@@ -246,7 +246,7 @@ fn enable(
     }
     diesel::update(two_factor::table.find(user)).set(two_factor::enabled_at.eq(ctx.now)).execute(tx.conn)?;
     let codes = codes::renew(tx.conn, keys, user)?;
-    Ok(Ok((switch(tx, ctx, user, Some(ctx.now), "two_factor.enabled")?, codes)))
+    Ok(Ok((switch(tx, ctx, user, Some(ctx.now), Entry::new("two_factor.enabled"))?, codes)))
 }
 
 fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled<clowder_accounts::Own>> {
@@ -260,7 +260,7 @@ fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled
     }
     diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
-    Ok(Ok(switch(tx, ctx, user, None, "two_factor.disabled")?))
+    Ok(Ok(switch(tx, ctx, user, None, Entry::new("two_factor.disabled"))?))
 }
 
 /// Notes in the profile whether there is a second factor, and tells whom it concerns.
@@ -269,14 +269,14 @@ fn switch(
     ctx: &Ctx,
     user: UserId,
     at: Option<Timestamp>,
-    action: &'static str,
+    entry: Entry,
 ) -> Result<clowder_accounts::Own> {
     let row: UserRow = diesel::update(users::table.find(user))
         .set((users::two_factor_at.eq(at), users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())
         .get_result(tx.conn)?;
     let own = row.own()?;
-    audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
+    audit::record(tx, ctx, &entry.on(Target::user(user)))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)
 }

@@ -116,10 +116,11 @@ pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, which: Which) -
     let ended = sessions::close(tx, ctx, user, which)?;
     mailed::revoke(tx, ctx, RESETS, user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &verify::email_of(&own)?.key())?;
-    let action = if matches!(which, Which::All) { "password.reset" } else { "password.changed" };
+    let is_reset = matches!(which, Which::All);
+    let entry = if is_reset { Entry::new("password.reset") } else { Entry::new("password.changed") };
     let mail = tx.house.letterhead.password_changed(&Recipient::of(&own))?;
     mailed::notify(tx, ctx, &own, &mail)?;
-    audit::record(tx, ctx, &Entry::new(action).on(Target::user(user)))?;
+    audit::record(tx, ctx, &entry.on(Target::user(user)))?;
     sessions::tell_ended(tx, ctx, user, &ended)?;
     Ok(ended)
 }

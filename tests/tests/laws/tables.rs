@@ -1,0 +1,70 @@
+//! Tables in the documents that say the same as a table in the source, held against it.
+
+use std::{collections::BTreeSet, fs};
+
+use clowder_tests::{database::walk, root};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// What stands in backticks in the first column of the table that begins with this line.
+fn first_column(document: &str, head: &str) -> BTreeSet<String> {
+    let text = read(document);
+    let rows = text.lines().skip_while(|line| *line != head).skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap_or_default().to_owned());
+    let names: BTreeSet<_> = cells.flat_map(|cell| quoted(&cell, '`').collect::<Vec<_>>()).collect();
+    assert!(!names.is_empty(), "{document} has no table that begins with {head}");
+    names
+}
+
+/// What stands between two of these.
+fn quoted(text: &str, quote: char) -> impl Iterator<Item = String> {
+    text.split(quote).skip(1).step_by(2).map(str::to_owned)
+}
+
+#[test]
+fn every_action_of_the_audit_log_is_documented() {
+    // Put together here, so that this file does not find itself.
+    let made = ["Entry", "new("].join("::");
+    let mut actions = BTreeSet::new();
+    for path in walk(root().join("crates/infra/src/repo")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for rest in text.split(&made).skip(1) {
+            let literal = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
+            let (action, _) =
+                literal.unwrap_or_else(|| panic!("{}: an action is spelled where it is made", path.display()));
+            actions.insert(action.to_owned());
+        }
+    }
+    assert!(actions.len() > 30, "{actions:?}");
+    assert_eq!(first_column("docs/security.md", "| action | when |"), actions);
+}
+
+#[test]
+fn every_sealed_column_is_documented() {
+    let source = read("crates/infra/src/seal/columns.rs");
+    let columns = source.lines().filter(|line| line.starts_with("pub const") && line.contains("column(\""));
+    let name = |line: &str| quoted(line, '"').take(2).collect::<Vec<_>>().join(".");
+    let columns: BTreeSet<_> = columns.map(name).collect();
+    assert_eq!(first_column("docs/security.md", "| column | sealed with |"), columns);
+}
+
+#[test]
+fn every_permission_is_documented() {
+    let source = read("crates/accounts/src/permissions.rs");
+    let words = source.lines().map(str::trim).filter(|line| line.starts_with("(\"") && line.contains("Self::"));
+    let words: BTreeSet<_> = words.flat_map(|line| quoted(line, '"').take(1).collect::<Vec<_>>()).collect();
+    assert_eq!(first_column("docs/access.md", "| permission | least role | routes |"), words);
+}
+
+#[test]
+fn every_file_of_a_copy_and_every_part_is_documented() {
+    let url = clowder_infra::DatabaseUrl::parse("sqlite:none.db").unwrap();
+    let parts = clowder_infra::privacy::registered(&url);
+    let files: BTreeSet<_> = parts.iter().flat_map(|part| part.files.iter().map(|name| (*name).to_owned())).collect();
+    assert_eq!(first_column("docs/privacy.md", "| file | what |"), files);
+    // The receipt is no part of what goes.
+    let names: BTreeSet<_> = parts.iter().map(|part| part.name.to_owned()).filter(|name| name != "erasure").collect();
+    assert_eq!(first_column("docs/privacy.md", "| part | what happens |"), names);
+}
