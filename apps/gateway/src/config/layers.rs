@@ -217,7 +217,12 @@ mod tests {
             .toml("f.toml", "color = 1\n[server]\nbnd = 'x'\nbind = 'x'\n[colors]\nred = 1\n[log]\nformat = { a = 1 }")
             .variables(
                 "environment",
-                &variables(&[("CLOWDER__SERVER__BNID", "1"), ("BCRYPT_COST", "3"), ("DEBUG", "maybe")]),
+                &variables(&[
+                    ("CLOWDER__SERVER__BNID", "1"),
+                    ("BCRYPT_COST", "3"),
+                    ("DEBUG", "maybe"),
+                    ("ACCESS_TOKEN_SECONDS", "86401"),
+                ]),
             )
             .arguments(&[("server.x".to_owned(), "1".to_owned())])
             .check()
@@ -231,6 +236,7 @@ mod tests {
             "f.toml: log.format cannot be a table",
             "unknown setting CLOWDER__SERVER__BNID",
             "BCRYPT_COST: `3` must be",
+            "ACCESS_TOKEN_SECONDS: `86401` must be",
             "DEBUG: `maybe` must be true or false",
             "arguments: unknown setting server.x",
         ] {

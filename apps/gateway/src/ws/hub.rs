@@ -232,7 +232,7 @@ impl State {
                 ended.for_each(|outlet| outlet.close(Close::SessionEnded));
             }
             (USER_SUSPENDED | USER_DELETED, _) => {
-                follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded))
+                follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded));
             }
             _ => {}
         }

@@ -126,7 +126,7 @@ pub fn welcome(
     }
     let own = user.own()?;
     let email = verify::email_of(&own)?;
-    if verified_at.is_none() && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email.key()).is_ok() {
+    if verified_at.is_none() && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email).is_ok() {
         verify::ask(tx, ctx, Whose::User(own.id), &own.username, &email, VERIFY_FOR)?;
     }
     let registered = Entry::new("user.registered").on(Target::user(own.id));

@@ -21,6 +21,9 @@ const ROWS: i64 = 200;
 /// How many pieces of a copy, which are large, go in one.
 const CHUNKS: i64 = 20;
 
+/// How marks begin among the answers to those without a name.
+const ANONYMOUS: &str = "anonymous:";
+
 /// A part that is done when all of its rows are gone.
 fn all_gone(rows: usize, left: bool) -> Result<Piece> {
     Ok(Piece { rows: rows as u64, next: left.then(String::new) })
@@ -162,13 +165,16 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 /// What was answered to them, and what was answered to nobody when they registered, which shows them, too.
 pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
     let caller = Id::<()>::from_uuid(erasing.user.uuid());
-    let Some(mark) = mark else {
-        let gone = diesel::delete(answers::table.filter(answers::caller_id.eq(caller))).execute(tx.conn)?;
-        return Ok(Piece { rows: gone as u64, next: Some(String::new()) });
+    let Some(after) = mark.and_then(|mark| mark.strip_prefix(ANONYMOUS)) else {
+        let own = answers::table.filter(answers::caller_id.eq(caller));
+        let some: Vec<String> = own.select(answers::key).limit(ROWS).load(tx.conn)?;
+        let next = if some.len() as i64 == ROWS { String::new() } else { ANONYMOUS.to_owned() };
+        let gone = answers::table.filter(answers::caller_id.eq(caller).and(answers::key.eq_any(some)));
+        return Ok(Piece { rows: diesel::delete(gone).execute(tx.conn)? as u64, next: Some(next) });
     };
     let nobody = Id::<()>::from_uuid(Uuid::nil());
     let some: Vec<(String, Vec<u8>)> = answers::table
-        .filter(answers::caller_id.eq(nobody).and(answers::key.gt(mark)))
+        .filter(answers::caller_id.eq(nobody).and(answers::key.gt(after)))
         .order(answers::key)
         .limit(ROWS)
         .select((answers::key, answers::answer))
@@ -181,7 +187,8 @@ pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) 
     let theirs: Vec<&String> = some.iter().filter(|(_, answer)| shows_them(answer)).map(|(key, _)| key).collect();
     let gone = answers::table.filter(answers::caller_id.eq(nobody).and(answers::key.eq_any(theirs)));
     let rows = diesel::delete(gone).execute(tx.conn)? as u64;
-    Ok(Piece { rows, next: some.last().filter(|_| some.len() as i64 == ROWS).map(|(key, _)| key.clone()) })
+    let last = some.last().filter(|_| some.len() as i64 == ROWS);
+    Ok(Piece { rows, next: last.map(|(key, _)| format!("{ANONYMOUS}{key}")) })
 }
 
 /// Entries cannot be changed, and need not be: what they say about somebody is sealed with the key that goes. They are
