@@ -101,8 +101,8 @@ impl Hub {
         state.here.values().flat_map(Follows::outlets).for_each(|outlet| outlet.close(Close::Restart));
     }
 
-    /// Attaches a socket, which hears no more than its `scopes` let it read. When `since` is given, waits until this node has got at least as far: a cursor may come
-    /// from a node that was ahead.
+    /// Attaches a socket, which hears no more than its `scopes` let it read. When `since` is given, waits until this node
+    /// has got at least as far: a cursor may come from a node that was ahead.
     pub async fn attach(
         &self,
         user: UserId,

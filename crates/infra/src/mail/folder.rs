@@ -81,14 +81,17 @@ impl Folder {
 /// Letters hold names, addresses and what opens accounts, so they do not stay for ever. What is none of ours does.
 fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
     for entry in std::fs::read_dir(folder)? {
-        let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+        let path = entry?.path();
+        let is_old = || {
+            let metadata = path.symlink_metadata()?;
+            Ok::<_, std::io::Error>(metadata.is_file() && metadata.modified()? < until)
+        };
         let is_ours = path.extension().is_some_and(|extension| extension == "eml" || extension == "draft");
-        if is_ours && metadata.is_file() && metadata.modified()? < until {
-            match std::fs::remove_file(path) {
-                // Another process was quicker.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                removed => removed?,
-            }
+        let removed = || if is_ours && is_old()? { std::fs::remove_file(&path) } else { Ok(()) };
+        match removed() {
+            // Another process was quicker.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => removed?,
         }
     }
     Ok(())
