@@ -109,8 +109,8 @@ measure() { # server, workload, more options
         echo "$name $workload failed" >&2
 }
 
-sign_in() { # server, seconds
-    "$loadgen" --adapter "$work/ours.toml" --world "$work/$1.json" --name "$1" --workload w1 --conns 100 --secs "$2" >/dev/null
+sign_in() { # server, seconds, how many at a time
+    "$loadgen" --adapter "$work/ours.toml" --world "$work/$1.json" --name "$1" --workload w1 --conns "$3" --secs "$2" >/dev/null
 }
 
 # How often the database was asked so far.
@@ -143,15 +143,16 @@ for round in $(seq "$ROUNDS"); do
             start_ours "$name" DATABASE_BATCH=1
             measure "$name" w4 --conns 64 --label w4-unbatched
             stop
-            # Signing in at the usual cost, first to have all passwords hashed at it; then the own profile, quiet and with
-            # a hundred sign-ins in flight.
+            # Signing in at the usual cost, first to have the passwords hashed at it; then the own profile, quiet and with
+            # a hundred sign-ins in flight. A hash takes a good part of a second, so this needs its time.
             start_ours "$name" BCRYPT_COST=12
-            sign_in "$name" 15
-            measure "$name" w1 --conns 100
+            sign_in "$name" 6 16
+            measure "$name" w1 --conns 16 --warmup 5 --secs 20
+            sleep 5
             calls=$(lane_calls)
             measure "$name" me --conns 4 --label me-quiet
             echo "{\"peer\":\"$name\",\"workload\":\"lane-calls\",\"calls\":$(($(lane_calls) - calls)),\"secs\":$SECS}" >>"$results"
-            sign_in "$name" $((SECS + 6)) &
+            sign_in "$name" $((SECS + 6)) 100 &
             signing_in=$!
             sleep 2
             measure "$name" me --conns 4 --label me-while-signing-in
