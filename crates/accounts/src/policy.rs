@@ -27,7 +27,7 @@ const COMMON: &str = include_str!("common_passwords.txt");
 
 /// How much of a password is looked at for its strength: what is longer is none of the common ones, and what it costs to
 /// look grows steeply with the length.
-const LOOKED_AT: usize = 20;
+const LOOKED_AT: usize = 16;
 
 /// Whom a wish for another address makes us write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
