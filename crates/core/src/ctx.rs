@@ -27,6 +27,11 @@ impl Ctx {
         Self { actor, now, request_id: request_id.into(), origin: Origin::default(), once: None }
     }
 
+    /// The same call, but somebody else's: what a secret proves is not done by whoever else came along with it.
+    pub fn by(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
+    }
+
     /// The user who asks, or `token.missing` for nobody.
     pub fn user(&self) -> Result<UserId> {
         match self.actor {

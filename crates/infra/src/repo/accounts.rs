@@ -32,7 +32,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
-        let caller = Ctx { actor: Actor::Nobody, ..ctx.clone() };
+        let caller = ctx.by(Actor::Nobody);
         let (mint, rules) = (self.mint(), self.parts.options.sign_up);
         self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, rules, new, password)).await
     }
@@ -40,7 +40,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn> {
         // Who signs in is nobody yet, whatever token they have: nobody hides behind the name of somebody else.
-        let ctx = Ctx { actor: Actor::Nobody, ..ctx.clone() };
+        let ctx = ctx.by(Actor::Nobody);
         for _ in 0..TRIES {
             if let Some(signed_in) = self.try_login(&ctx, &login).await? {
                 return Ok(signed_in);
@@ -51,7 +51,7 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn refresh(&self, ctx: &Ctx, token: RefreshToken) -> Result<SignedIn> {
-        let (mint, caller) = (self.mint(), Ctx { actor: Actor::Nobody, ..ctx.clone() });
+        let (mint, caller) = (self.mint(), ctx.by(Actor::Nobody));
         match self.db.write(move |tx| refresh::refresh(tx, &caller, &mint, &token)).await? {
             refresh::Outcome::SignedIn(signed_in) => Ok(*signed_in),
             refresh::Outcome::Refused { refusal, ended } => {

@@ -38,7 +38,7 @@ use crate::hasher;
 impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
-        let ctx = Ctx { actor: Actor::Nobody, ..ctx.clone() };
+        let ctx = ctx.by(Actor::Nobody);
         let own = self.db.write(move |tx| verify::answer(tx, &ctx, proof.token.expose())).await?;
         own.iter().for_each(|own| self.parts.memory.profiles.keep(own));
         Ok(())
@@ -76,7 +76,7 @@ impl Credentials for Repo {
         let (asked, caller) = (reset.clone(), ctx.clone());
         self.db.read(move |conn| passwords::look(conn, &caller, &asked)).await?;
         let hash = self.parts.hasher.hash(reset.new_password.expose().to_owned()).await?;
-        let (caller, keys) = (Ctx { actor: Actor::Nobody, ..ctx.clone() }, Arc::clone(&self.parts.keys));
+        let (caller, keys) = (ctx.by(Actor::Nobody), Arc::clone(&self.parts.keys));
         let done = self.db.write(move |tx| passwords::reset(tx, &caller, &keys, reset.token.expose(), &hash));
         let (ended, proved) = done.await?;
         self.have_ended(ctx, &ended);

@@ -77,7 +77,7 @@ impl Upkeep for Repo {
 }
 
 /// The most rows of a table that go at a time.
-const PIECE: i64 = 2_000;
+pub const PIECE: i64 = 2_000;
 
 fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = table::answers::table.filter(table::answers::created_at.le(now.minus(KEPT_FOR)));

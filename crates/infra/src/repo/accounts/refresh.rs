@@ -67,7 +67,7 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
             let ended = sessions::close(tx, ctx, held.user, Which::One(held.session))?;
             audit::record(tx, ctx, &reused)?;
             // Whoever came with the token does not end the session: we do.
-            let ctx = &Ctx { actor: Actor::System, ..ctx.clone() };
+            let ctx = &ctx.by(Actor::System);
             sessions::tell_ended(tx, ctx, held.user, &ended)?;
             return Ok(Outcome::Refused { refusal, ended: Some(held.session) });
         }

@@ -9,7 +9,7 @@ use clowder_accounts::{
 use clowder_core::{Ctx, Field, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::super::{db::Tx, dialect::Conn};
+use super::super::{db::Tx, dialect::Conn, upkeep::PIECE};
 use crate::{
     keys::Keys,
     schema::{sessions, throttles},
@@ -129,6 +129,6 @@ impl Attempt {
 /// Forgets what has had its time.
 pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = throttles::table.filter(throttles::last_at.le(now.minus(MEMORY)));
-    let past: Vec<Vec<u8>> = past.select(throttles::key).limit(2_000).load(tx.conn)?;
+    let past: Vec<Vec<u8>> = past.select(throttles::key).limit(PIECE).load(tx.conn)?;
     Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(past))).execute(tx.conn)?)
 }

@@ -84,7 +84,7 @@ pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&st
         .load(tx.conn)?;
     let via = Via::Session(Id::from_uuid(uuid::Uuid::nil()));
     let author = Actor::User { id: erasing.user, via, role: Role::User };
-    let author = Ctx { actor: author, ..ctx.clone() };
+    let author = ctx.by(author);
     // All are of one chat, hence of one stream: nobody can wait for us who we wait for.
     for message in &said {
         edit::delete(tx, &author, *message, None)?;
