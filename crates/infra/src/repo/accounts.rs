@@ -199,9 +199,12 @@ impl Repo {
                 otp.note(tx, &ctx)?;
                 return Ok(Err(refusal));
             }
+            let ended = sessions::make_room(tx, &ctx, proved.user)?;
             attempt.succeeded(tx)?;
             otp.note(tx, &ctx)?;
-            sessions::open(tx, &ctx, &mint, proved.user, login.device_name, anew).map(|signed_in| Ok(Some(signed_in)))
+            let signed_in = sessions::open(tx, &ctx, &mint, proved.user, login.device_name, anew)?;
+            sessions::tell_ended(tx, &ctx, proved.user, &ended)?;
+            Ok(Ok(Some(signed_in)))
         });
         Ok(signed_in.await??)
     }

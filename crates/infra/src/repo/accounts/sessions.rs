@@ -112,10 +112,8 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
     let refresh = mint.tokens.first_refresh()?;
     keep_refresh(tx.conn, row.id, &refresh, row.expires_at)?;
-    let ended = close_all_but_the_latest(tx, ctx, user.id)?;
     let actor = Actor::User { id: user.id, via: Via::Session(row.id), role: user.role };
     audit::record(tx, ctx, &Entry::new("session.opened").by(actor).on(Target::session(row.id)))?;
-    tell_ended(tx, ctx, user.id, &ended)?;
     mint.signed_in(ctx, row.id, refresh, user)
 }
 
@@ -183,14 +181,15 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which) -> Result<V
     close_these(tx, ctx, &open)
 }
 
-/// Room for another: of more than so many open sessions, those end that were not used for the longest.
-fn close_all_but_the_latest(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
+/// Closes what stands in the way of another session: those that were not used for the longest. Like [`close`], it comes
+/// before whatever else a sign-in holds.
+pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
     let mut over: Vec<SessionId> = sessions::table
         .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
         .select(sessions::id)
         .limit(MOST_SESSIONS)
-        .offset(MOST_SESSIONS)
+        .offset(MOST_SESSIONS - 1)
         .load(tx.conn)?;
     over.sort();
     close_these(tx, ctx, &over)
