@@ -1,15 +1,14 @@
 //! `clowder jobs run`: a process that does jobs and nothing else.
 
-use std::process::{Command as Blocking, ExitStatus, Stdio};
+use std::process::{Command as Blocking, ExitStatus};
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     time::timeout,
 };
 
 use crate::{
-    Database, PATIENCE,
+    Database, PATIENCE, process,
     server::{SETTINGS, binary},
 };
 
@@ -18,22 +17,18 @@ pub struct Hands(Child);
 impl Hands {
     /// Starts it over a database and waits until it is at work.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(binary())
-            .args(["jobs", "run"])
-            .current_dir(database.folder.path())
-            .env_clear()
-            .envs(SETTINGS.iter().copied())
-            .env("DATABASE_URL", &database.url)
-            .env("DATA_DIR", database.folder.path())
-            .env("LOG", "off")
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = timeout(PATIENCE, lines.next_line()).await.expect("it says nothing").unwrap();
+        let (child, said) = process::start(
+            Command::new(binary())
+                .args(["jobs", "run"])
+                .current_dir(database.folder.path())
+                .env_clear()
+                .envs(SETTINGS.iter().copied())
+                .env("DATABASE_URL", &database.url)
+                .env("DATA_DIR", database.folder.path())
+                .env("LOG", "off")
+                .envs(settings.iter().copied()),
+        )
+        .await;
         assert_eq!(said.as_deref(), Some("doing jobs"));
         Self(child)
     }

@@ -11,6 +11,7 @@ pub mod database;
 pub mod documents;
 pub mod hands;
 pub mod mail;
+mod process;
 pub mod server;
 pub mod socket;
 pub mod world;

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    process::{Command as Blocking, Stdio},
+    process::Command as Blocking,
     sync::Mutex,
     time::Duration,
 };
@@ -12,12 +12,11 @@ use std::{
 use mail_parser::{Address, MessageParser};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     time::{interval, timeout},
 };
 
-use crate::{PATIENCE, root, setting};
+use crate::{PATIENCE, process, root, setting};
 
 /// A letter as a mail program shows it.
 #[derive(Debug, Clone)]
@@ -204,17 +203,8 @@ impl Post {
 async fn spawn(folder: &Path, options: &[&str]) -> (Child, u16) {
     let python = setting("TEST_SMTP_PYTHON")
         .expect("TEST_SMTP_PYTHON is not set: run `make test`, or `make services` for a shell");
-    let mut child = Command::new(python)
-        .arg(root().join("tests/smtp_server.py"))
-        .arg(folder)
-        .args(options)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let said = timeout(PATIENCE, lines.next_line()).await.expect("the SMTP server says nothing").unwrap();
+    let (child, said) =
+        process::start(Command::new(python).arg(root().join("tests/smtp_server.py")).arg(folder).args(options)).await;
     let port = said.as_deref().and_then(|said| said.strip_prefix("listening on ")).expect("the SMTP server ended");
     (child, port.parse().unwrap())
 }
