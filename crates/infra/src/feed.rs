@@ -12,7 +12,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior},
 };
 
-use crate::store::Memory;
+use crate::{Upkeep, store::Memory};
 
 /// How many changes are read from the journal at a time.
 const CHUNK: usize = 500;
@@ -44,6 +44,7 @@ pub struct Follower {
     journal: Arc<dyn Journal>,
     hints: broadcast::Receiver<Arc<Vec<Arc<Recorded>>>>,
     memory: Memory,
+    upkeep: Arc<dyn Upkeep>,
     known: Positions,
     ready: VecDeque<Arc<Recorded>>,
     /// When other processes' changes are looked for, however busy this one is.
@@ -52,13 +53,22 @@ pub struct Follower {
 
 impl Follower {
     /// Starts at the present heads. `poll` is how often other processes' changes are looked for.
-    pub(crate) async fn start(journal: Arc<dyn Journal>, feed: &Feed, memory: Memory, poll: Duration) -> Result<Self> {
+    pub(crate) async fn start(
+        journal: Arc<dyn Journal>,
+        feed: &Feed,
+        memory: Memory,
+        upkeep: Arc<dyn Upkeep>,
+        poll: Duration,
+    ) -> Result<Self> {
         let hints = feed.hints.subscribe();
         let known = journal.extent().await?.heads;
         memory.profiles.followed();
         let mut poll = tokio::time::interval(poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self { journal, hints, memory, known, ready: VecDeque::new(), poll })
+        let follower = Self { journal, hints, memory, upkeep, known, ready: VecDeque::new(), poll };
+        // What happened between the opening of the store and this moment is in nobody's sight otherwise.
+        follower.upkeep.recall().await?;
+        Ok(follower)
     }
 
     /// Everything up to here has been given out or is about to be.
@@ -116,19 +126,26 @@ impl Follower {
             let known = self.known.get(stream);
             let changes = self.journal.after(stream, known, CHUNK).await?;
             let Some(first) = changes.first() else {
-                // A node that slept longer than the journal remembers: its clients are told so when they resume.
-                tracing::warn!(stream, known, position, "changes were swept before they were followed");
+                self.relearn(stream, known, position).await?;
                 self.known.advance(stream, position);
                 break;
             };
             if first.position != known + 1 {
-                tracing::warn!(stream, known, found = first.position, "changes were swept before they were followed");
+                self.relearn(stream, known, first.position).await?;
             }
             for recorded in changes {
                 self.take(Arc::new(recorded));
             }
         }
         Ok(())
+    }
+
+    /// A node that slept longer than the journal remembers: its clients are told so when they resume, and what it
+    /// keeps in memory begins anew.
+    async fn relearn(&self, stream: usize, known: i64, next: i64) -> Result<()> {
+        tracing::warn!(stream, known, next, "changes were swept before they were followed");
+        self.memory.forget();
+        self.upkeep.recall().await
     }
 
     fn take(&mut self, recorded: Arc<Recorded>) {

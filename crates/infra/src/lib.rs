@@ -7,6 +7,7 @@
 pub mod api_keys;
 pub mod crew;
 mod cron;
+mod faces;
 pub mod feed;
 pub mod hasher;
 pub mod keys;

@@ -14,14 +14,14 @@ use clowder_core::{
     UserId, Via, Visibility, Word,
     job::{JobState, Taken},
 };
-use clowder_messaging::{Message, MessageType, Status};
+use clowder_messaging::{Message, MessageType, Status, read::Slowest};
 use diesel::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::{
     api_keys::{self as format, Known},
     keys::Keys,
-    schema::{api_keys, audit, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
+    schema::{api_keys, audit, chats, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
     seal::Sealed,
 };
 
@@ -282,7 +282,28 @@ impl ApiKeyRow {
     }
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = chats)]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct SlowestRow {
+    pub slowest_id: Option<UserId>,
+    pub slowest_seq: Option<i64>,
+    pub second_seq: Option<i64>,
+}
+
+impl From<SlowestRow> for Slowest {
+    fn from(row: SlowestRow) -> Self {
+        Self { user: row.slowest_id, seq: row.slowest_seq, next: row.second_seq }
+    }
+}
+
+impl From<Slowest> for SlowestRow {
+    fn from(slowest: Slowest) -> Self {
+        Self { slowest_id: slowest.user, slowest_seq: slowest.seq, second_seq: slowest.next }
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = messages)]
 pub struct MessageRow {
     pub id: MessageId,
@@ -299,13 +320,13 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
-    pub fn message(self, sender: CardRow, status: Status) -> Result<Message> {
+    pub fn message(self, sender: Card, status: Status) -> Result<Message> {
         Ok(Message {
             id: self.id,
             chat_id: self.chat_id,
             seq: self.seq,
             kind: MessageType::parse_word(&self.kind)?,
-            sender: sender.into(),
+            sender,
             content: self.content,
             status,
             client_id: self.client_id,

@@ -17,6 +17,7 @@ use clowder_messaging::Messaging;
 use crate::{
     DatabaseUrl, Follower,
     api_keys::KeyMemory,
+    faces::Faces,
     feed::Feed,
     hasher::Hasher,
     keys::Keys,
@@ -153,6 +154,7 @@ pub struct Store {
 pub(crate) struct Memory {
     pub tokens: Arc<Tokens>,
     pub profiles: Arc<Profiles>,
+    pub faces: Arc<Faces>,
     pub standings: Arc<Standings>,
     pub api_keys: Arc<KeyMemory>,
 }
@@ -162,7 +164,7 @@ impl Memory {
         self.tokens.note(recorded);
         self.api_keys.note(recorded);
         if let (USER_DELETED, Topic::User(user)) = (&*recorded.name, recorded.topic) {
-            self.profiles.forget(user);
+            self.profiles.bury(user);
             self.standings.bury(user);
         }
         if &*recorded.name == USER_UPDATED {
@@ -183,8 +185,14 @@ impl Memory {
     pub fn unfollowed(&self) {
         self.profiles.unfollowed();
         if !self.profiles.is_followed() {
-            self.api_keys.forget();
+            self.forget();
         }
+    }
+
+    /// Forgets what only the journal keeps true.
+    pub fn forget(&self) {
+        self.profiles.forget();
+        self.api_keys.forget();
     }
 }
 
@@ -206,7 +214,8 @@ impl Store {
         let ring = Arc::new(KeyRing::new(&keys, &options.encryption_keys)?);
         let standings = Arc::<Standings>::default();
         let tokens = Arc::new(Tokens::new(&keys, options.access_for, Arc::clone(&standings)));
-        let memory = Memory { tokens, profiles: Arc::default(), standings, api_keys: Arc::default() };
+        let memory =
+            Memory { tokens, profiles: Arc::default(), faces: Arc::default(), standings, api_keys: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
@@ -260,9 +269,7 @@ impl Store {
 
     /// Every change from now on, once and in order, whoever commits it.
     pub async fn follow(&self) -> Result<Follower> {
-        let follower = Follower::start(Arc::clone(&self.journal), &self.feed, self.memory.clone(), self.poll).await?;
-        // What was ended between the opening of the store and this moment is in neither's sight otherwise.
-        self.upkeep.recall().await?;
-        Ok(follower)
+        let (journal, upkeep) = (Arc::clone(&self.journal), Arc::clone(&self.upkeep));
+        Follower::start(journal, &self.feed, self.memory.clone(), upkeep, self.poll).await
     }
 }

@@ -18,6 +18,8 @@ mod guessing;
 mod jobs;
 #[path = "contract/journal.rs"]
 mod journal;
+#[path = "contract/lists.rs"]
+mod lists;
 #[path = "contract/mail.rs"]
 mod mail;
 #[path = "contract/messaging.rs"]

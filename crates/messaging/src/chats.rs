@@ -34,9 +34,21 @@ impl Pair {
         if a < b { Self(a, b) } else { Self(b, a) }
     }
 
+    /// The other of the two.
+    pub fn other(self, one: UserId) -> UserId {
+        if self.0 == one { self.1 } else { self.0 }
+    }
+
     /// 32 octets: both ids.
     pub fn to_bytes(self) -> Vec<u8> {
         [self.0.uuid().as_bytes().as_slice(), self.1.uuid().as_bytes().as_slice()].concat()
+    }
+
+    /// `None` for what [`Pair::to_bytes`] did not make.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (a, b) = bytes.split_at_checked(16)?;
+        let id = |bytes| Some(UserId::from_uuid(uuid::Uuid::from_slice(bytes).ok()?));
+        Some(Self(id(a)?, id(b)?))
     }
 }
 

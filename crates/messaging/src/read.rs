@@ -1,6 +1,8 @@
-//! The rule of the read mark: forward only, never past the end.
+//! The rule of the read mark: forward only, never past the end; and what the marks of all say of a message.
 
-use crate::model::NewRead;
+use clowder_core::UserId;
+
+use crate::model::{NewRead, Status};
 
 /// What is known of a participant's mark.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +17,39 @@ pub fn decide(new: NewRead, facts: ReadFacts) -> Option<i64> {
     (wanted > facts.read_seq).then_some(wanted)
 }
 
+/// The two lowest read marks of a chat: enough to say of any message whether all but its sender have read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slowest {
+    /// Whose the lowest is.
+    pub user: Option<UserId>,
+    pub seq: Option<i64>,
+    /// The lowest of the others.
+    pub next: Option<i64>,
+}
+
+impl Slowest {
+    /// Of marks in ascending order; only the first two count.
+    pub fn of(marks: &[(UserId, i64)]) -> Self {
+        let (first, second) = (marks.first(), marks.get(1));
+        Self { user: first.map(|(user, _)| *user), seq: first.map(|(_, seq)| *seq), next: second.map(|(_, seq)| *seq) }
+    }
+
+    /// Whether a mark that was here until now may have been one of the two.
+    pub fn counts(self, seq: i64) -> bool {
+        self.next.is_none_or(|next| seq <= next)
+    }
+
+    /// What has become of a message. Where nobody else is, nobody has read it.
+    pub fn status(self, sender: UserId, seq: i64) -> Status {
+        let others = if self.user == Some(sender) { self.next } else { self.seq };
+        if others.is_some_and(|read| read >= seq) { Status::Read } else { Status::Sent }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use clowder_core::Timestamp;
+
     use super::*;
 
     #[test]
@@ -31,5 +64,32 @@ mod tests {
         ] {
             assert_eq!(decide(NewRead { seq }, ReadFacts { read_seq, last_seq }), moved, "{seq}");
         }
+    }
+
+    #[test]
+    fn a_message_is_read_when_all_but_its_sender_have_read_it() {
+        let people: [UserId; 3] = std::array::from_fn(|_| UserId::new(Timestamp::from_micros(0)));
+        let [ada, ben, cid] = people;
+        for (marks, sender, seq, status) in [
+            (vec![(ada, 0), (ben, 0), (cid, 0)], ada, 1, Status::Sent),
+            (vec![(ada, 0), (ben, 1), (cid, 1)], ada, 1, Status::Read),
+            (vec![(ada, 0), (ben, 1), (cid, 1)], ben, 1, Status::Sent),
+            (vec![(ada, 0), (ben, 1), (cid, 2)], ada, 2, Status::Sent),
+            (vec![(ada, 2), (ben, 2), (cid, 2)], cid, 2, Status::Read),
+            (vec![(ada, 0), (ben, 3)], ada, 3, Status::Read),
+            (vec![(ada, 7)], ada, 3, Status::Sent),
+            (vec![(ada, 7)], ben, 3, Status::Read),
+            (vec![], ada, 1, Status::Sent),
+        ] {
+            assert_eq!(Slowest::of(&marks).status(sender, seq), status, "{marks:?} {seq}");
+        }
+    }
+
+    #[test]
+    fn only_the_two_lowest_marks_count() {
+        let [ada, ben]: [UserId; 2] = std::array::from_fn(|_| UserId::new(Timestamp::from_micros(0)));
+        let slowest = Slowest::of(&[(ada, 1), (ben, 3)]);
+        assert!(slowest.counts(1) && slowest.counts(3) && !slowest.counts(4));
+        assert!(Slowest::of(&[(ada, 1)]).counts(9));
     }
 }

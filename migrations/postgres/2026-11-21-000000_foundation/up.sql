@@ -89,7 +89,14 @@ CREATE TABLE chats (
     pair BYTEA UNIQUE,
     participant_count BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
+    -- Counts the changes of messages after they were sent.
+    revision BIGINT NOT NULL,
     deleted_count BIGINT NOT NULL,
+    -- Who has read least, how far, and how far the next has: of any message they tell whether all but its sender have
+    -- read it.
+    slowest_id UUID,
+    slowest_seq BIGINT,
+    second_seq BIGINT,
     created_at TIMESTAMPTZ NOT NULL,
     active_at TIMESTAMPTZ NOT NULL,
     version BIGINT NOT NULL

@@ -88,7 +88,14 @@ CREATE TABLE chats (
     pair BLOB UNIQUE,
     participant_count INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
+    -- Counts the changes of messages after they were sent.
+    revision INTEGER NOT NULL,
     deleted_count INTEGER NOT NULL,
+    -- Who has read least, how far, and how far the next has: of any message they tell whether all but its sender have
+    -- read it.
+    slowest_id BLOB,
+    slowest_seq INTEGER,
+    second_seq INTEGER,
     created_at INTEGER NOT NULL,
     active_at INTEGER NOT NULL,
     version INTEGER NOT NULL

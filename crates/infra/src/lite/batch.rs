@@ -12,7 +12,7 @@ use diesel::{
 
 use super::dialect::Conn;
 use crate::{
-    rows::{CardRow, EarlierRow, JournalRow, NewMessageRow},
+    rows::{CardRow, EarlierRow, JournalRow, MessageRow, NewMessageRow},
     schema::{journal, messages, participants, users},
     statement::statement,
 };
@@ -47,6 +47,20 @@ pub fn earlier(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Earlier
             id,
             fingerprint: print.unwrap_or_default(),
         }));
+    }
+    Ok(found)
+}
+
+/// The messages at these places.
+pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MessageRow>> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for (chat, seq) in wanted {
+        let message = messages::table
+            .filter(messages::chat_id.eq(chat).and(messages::seq.eq(seq)))
+            .select(MessageRow::as_select())
+            .first(conn)
+            .optional()?;
+        found.extend(message);
     }
     Ok(found)
 }

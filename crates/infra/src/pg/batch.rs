@@ -6,6 +6,7 @@ use clowder_core::{
     sql::{Ts, Uid},
 };
 use diesel::{
+    dsl::{AsSelect, SqlTypeOf},
     pg::Pg,
     prelude::*,
     sql_types::{Array, BigInt, Binary, SmallInt, Text},
@@ -13,7 +14,7 @@ use diesel::{
 
 use super::dialect::Conn;
 use crate::{
-    rows::{CardRow, EarlierRow, JournalRow, NewMessageRow},
+    rows::{CardRow, EarlierRow, JournalRow, MessageRow, NewMessageRow},
     schema::{journal, messages},
     statement::statement,
 };
@@ -45,6 +46,19 @@ pub fn earlier(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Earlier
     )
     .bind::<Array<Uid>, _>(users)
     .bind::<Array<Text>, _>(clients)
+    .load(conn)?)
+}
+
+/// The messages at these places.
+pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MessageRow>> {
+    let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
+    Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Pg>>, Pg>(
+        "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
+         m.deleted_at, m.version \
+         FROM unnest(?, ?) AS w(chat_id, seq) JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq",
+    )
+    .bind::<Array<Uid>, _>(chats)
+    .bind::<Array<BigInt>, _>(seqs)
     .load(conn)?)
 }
 

@@ -98,7 +98,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn me(&self, ctx: &Ctx) -> Result<Own> {
         let (user, profiles) = (ctx.user()?, &self.parts.memory.profiles);
-        if let Some(own) = profiles.get(user) {
+        if let Some(own) = profiles.own(user) {
             return Ok(own.at(ctx.now));
         }
         let may_keep = profiles.is_followed();

@@ -16,7 +16,8 @@ use clowder_messaging::{
 };
 use tracing::instrument;
 
-use super::Repo;
+use super::{Repo, dialect::Conn};
+use crate::store::Memory;
 
 #[async_trait]
 impl Messaging for Repo {
@@ -29,13 +30,13 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chats(&self, ctx: &Ctx, filter: ChatFilter, page: PageRequest) -> Result<Page<Chat>> {
         let viewer = ctx.user()?;
-        self.db.read(move |conn| chats::list(conn, viewer, &filter, &page)).await
+        self.look(move |conn, memory| chats::list(conn, memory, viewer, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        self.db.read(move |conn| chats::one(conn, viewer, chat)).await
+        self.look(move |conn, memory| chats::one(conn, memory, viewer, chat)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -58,13 +59,13 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
         let viewer = ctx.user()?;
-        self.db.read(move |conn| messages::page(conn, viewer, chat, window, limit)).await
+        self.look(move |conn, memory| messages::page(conn, memory, viewer, chat, window, limit)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
         let viewer = ctx.user()?;
-        self.db.read(move |conn| messages::one(conn, viewer, message)).await
+        self.look(move |conn, memory| messages::one(conn, memory, viewer, message)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -82,7 +83,7 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn history(&self, ctx: &Ctx, message: MessageId) -> Result<Vec<Edit>> {
         let viewer = ctx.user()?;
-        self.db.read(move |conn| messages::history(conn, viewer, message)).await
+        self.look(move |conn, memory| messages::history(conn, memory, viewer, message)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -94,5 +95,16 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn followed(&self, user: UserId) -> Result<Vec<ChatId>> {
         self.db.read(move |conn| chats::followed(conn, user)).await
+    }
+}
+
+impl Repo {
+    /// Reads, with what this process remembers at hand.
+    async fn look<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Conn, Option<&Memory>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let memory = self.parts.memory.clone();
+        self.db.read(move |conn| f(conn, Some(&memory))).await
     }
 }

@@ -1,25 +1,18 @@
 //! Reading chats as one participant sees them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{Card, ChatId, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, Status, refusals::CHAT_UNKNOWN};
+use clowder_core::{ChatId, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::Slowest, refusals::CHAT_UNKNOWN};
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
-use super::super::{dialect::Conn, fragment::Fragment};
+use super::super::{batch, cards::Cards, dialect::Conn, fragment::Fragment};
 use crate::{
-    rows::{CardRow, MessageRow},
-    schema::{chats, messages, participants, users},
+    faces::{Face, State},
+    rows::{MessageRow, SlowestRow},
+    schema::{chats, messages, participants},
+    store::Memory,
 };
-
-/// Whether everybody but its sender has read a message. A viewer who has not is answer enough; else the index over
-/// read marks has it in one step.
-const READ_BY_ALL: Fragment<Bool> = Fragment::new(
-    "(chats.participant_count > 1 \
-     AND coalesce(participants.read_seq >= messages.seq OR participants.user_id = messages.sender_id, false) \
-     AND NOT EXISTS (SELECT 1 FROM participants p \
-     WHERE p.chat_id = messages.chat_id AND p.read_seq < messages.seq AND p.user_id <> messages.sender_id))",
-);
 
 /// Whether a chat has messages of others after the read mark that are not deleted.
 const UNREAD: Fragment<Bool> = Fragment::new(
@@ -28,19 +21,48 @@ const UNREAD: Fragment<Bool> = Fragment::new(
      AND m.sender_id <> participants.user_id))",
 );
 
+/// What changes of a chat with what is said and read in it.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = chats)]
 struct ChatRow {
     id: ChatId,
+    participant_count: i64,
+    last_seq: i64,
+    revision: i64,
+    deleted_count: i64,
+    active_at: Timestamp,
+    version: i64,
+}
+
+impl ChatRow {
+    fn state(&self) -> State {
+        State { last_seq: self.last_seq, revision: self.revision, version: self.version }
+    }
+}
+
+/// What stays, until somebody edits it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = chats)]
+struct FaceRow {
+    id: ChatId,
     kind: String,
     title: Option<String>,
     description: Option<String>,
-    participant_count: i64,
-    last_seq: i64,
-    deleted_count: i64,
+    pair: Option<Vec<u8>>,
     created_at: Timestamp,
-    active_at: Timestamp,
-    version: i64,
+}
+
+impl FaceRow {
+    fn face(self, last: Option<MessageRow>) -> Result<Face> {
+        Ok(Face {
+            kind: ChatType::parse_word(&self.kind)?,
+            title: self.title,
+            description: self.description,
+            pair: self.pair.as_deref().and_then(Pair::from_bytes),
+            created_at: self.created_at,
+            last,
+        })
+    }
 }
 
 #[derive(Queryable, Selectable)]
@@ -51,28 +73,27 @@ struct SeatRow {
     own_after_read: i64,
 }
 
-/// A chat, the viewer's seat in it, and its last message with sender and whether all have read it.
-type Seated = (ChatRow, SeatRow, Option<MessageRow>, Option<CardRow>, bool);
+/// A chat, the viewer's seat in it, and who has read least.
+type Seated = (ChatRow, SeatRow, SlowestRow);
 
-/// The chats of a viewer with all that one query can tell of them.
+/// The chats of a viewer.
 macro_rules! seated {
     ($viewer:expr) => {
-        participants::table
-            .inner_join(chats::table)
-            .left_join(messages::table.on(messages::chat_id.eq(chats::id).and(messages::seq.eq(chats::last_seq))))
-            .left_join(users::table.on(users::id.eq(messages::sender_id)))
-            .filter(participants::user_id.eq($viewer))
-            .select((
-                ChatRow::as_select(),
-                SeatRow::as_select(),
-                Option::<MessageRow>::as_select(),
-                Option::<CardRow>::as_select(),
-                READ_BY_ALL,
-            ))
+        participants::table.inner_join(chats::table).filter(participants::user_id.eq($viewer)).select((
+            ChatRow::as_select(),
+            SeatRow::as_select(),
+            SlowestRow::as_select(),
+        ))
     };
 }
 
-pub fn list(conn: &mut Conn, viewer: UserId, filter: &ChatFilter, page: &PageRequest) -> Result<Page<Chat>> {
+pub fn list(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    filter: &ChatFilter,
+    page: &PageRequest,
+) -> Result<Page<Chat>> {
     let mut query = seated!(viewer).order((chats::active_at.desc(), chats::id.desc())).limit(page.fetch()).into_boxed();
     if let Some(kind) = filter.kind {
         query = query.filter(chats::kind.eq(kind.as_str()));
@@ -88,7 +109,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &ChatFilter, page: &PageReq
     }
     let rows: Vec<Seated> = query.load(conn)?;
     let page = Page::cut(rows, page, |(chat, ..)| format!("{}.{}", chat.active_at.as_micros(), chat.id));
-    Ok(Page { items: views(conn, viewer, page.items)?, next_cursor: page.next_cursor })
+    Ok(Page { items: views(conn, memory, viewer, page.items)?, next_cursor: page.next_cursor })
 }
 
 fn key(cursor: &str) -> Option<(Timestamp, ChatId)> {
@@ -97,64 +118,86 @@ fn key(cursor: &str) -> Option<(Timestamp, ChatId)> {
     Some((Timestamp::from_micros(at), id.parse().ok()?))
 }
 
-pub fn one(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Chat> {
+pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatId) -> Result<Chat> {
     let seated: Option<Seated> = seated!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
-    views(conn, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.pop().ok_or_else(|| CHAT_UNKNOWN.into())
+    views(conn, memory, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.pop().ok_or_else(|| CHAT_UNKNOWN.into())
 }
 
 pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<ChatId>> {
     Ok(participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id).load(conn)?)
 }
 
-/// Adds to each chat what only some need: the other person of a private chat, and how many unread ones are deleted.
-fn views(conn: &mut Conn, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>> {
-    let some = |wanted: fn(&ChatRow, &SeatRow) -> bool| -> Vec<ChatId> {
-        rows.iter().filter(|(chat, seat, ..)| wanted(chat, seat)).map(|(chat, ..)| chat.id).collect()
-    };
-    let private = some(|chat, _| chat.kind == ChatType::Private.as_str());
-    let maybe_deleted = some(|chat, seat| chat.deleted_count > 0 && chat.last_seq > seat.read_seq);
-    let mut peers = peers(conn, viewer, &private)?;
-    let deleted = deleted_unread(conn, viewer, &maybe_deleted)?;
-    rows.into_iter()
-        .map(|(chat, seat, last, sender, read)| {
-            let gone = deleted.get(&chat.id).copied().unwrap_or(0);
-            let status = if read { Status::Read } else { Status::Sent };
-            let last = last.zip(sender).map(|(row, sender)| row.message(sender, status));
-            Ok(Chat {
-                id: chat.id,
-                kind: ChatType::parse_word(&chat.kind)?,
-                title: chat.title,
-                description: chat.description,
-                peer: peers.remove(&chat.id),
-                participant_count: chat.participant_count,
-                my_role: ChatRole::parse_word(&seat.role)?,
-                read_seq: seat.read_seq,
-                // A message may come and go between the two queries.
-                unread_count: (chat.last_seq - seat.read_seq - seat.own_after_read - gone).max(0),
-                last_seq: chat.last_seq,
-                last_message: last.transpose()?,
-                created_at: chat.created_at,
-                active_at: chat.active_at,
-                version: chat.version,
-            })
+/// Adds to each chat its face, the people on it, and how many unread messages are deleted.
+fn views(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>> {
+    let faces = faces(conn, memory, &rows)?;
+    let deleted = deleted_unread(conn, viewer, &rows)?;
+    let senders = faces.values().filter_map(|face| face.last.as_ref()).map(|last| last.sender_id);
+    let peers = faces.values().filter_map(|face| face.pair).map(|pair| pair.other(viewer));
+    let cards = Cards::of(conn, memory, senders.chain(peers))?;
+    // A chat that has gone since has no face any more.
+    let seen = rows.into_iter().filter_map(|seated| faces.get(&seated.0.id).map(|face| (seated, face)));
+    seen.map(|((chat, seat, slowest), face)| {
+        let gone = deleted.get(&chat.id).copied().unwrap_or(0);
+        let said = |last: &MessageRow| {
+            let status = Slowest::from(slowest).status(last.sender_id, last.seq);
+            last.clone().message(cards.card(last.sender_id)?, status)
+        };
+        Ok(Chat {
+            id: chat.id,
+            kind: face.kind,
+            title: face.title.clone(),
+            description: face.description.clone(),
+            peer: face.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
+            participant_count: chat.participant_count,
+            my_role: ChatRole::parse_word(&seat.role)?,
+            read_seq: seat.read_seq,
+            // A message may come and go between the queries.
+            unread_count: (chat.last_seq - seat.read_seq - seat.own_after_read - gone).max(0),
+            last_seq: chat.last_seq,
+            last_message: face.last.as_ref().map(said).transpose()?,
+            created_at: face.created_at,
+            active_at: chat.active_at,
+            version: chat.version,
         })
-        .collect()
+    })
+    .collect()
 }
 
-fn peers(conn: &mut Conn, viewer: UserId, private: &[ChatId]) -> Result<HashMap<ChatId, Card>> {
-    if private.is_empty() {
-        return Ok(HashMap::new());
+/// The face of each chat: from memory, and from the database those that memory does not know.
+fn faces(conn: &mut Conn, memory: Option<&Memory>, rows: &[Seated]) -> Result<HashMap<ChatId, Arc<Face>>> {
+    let faces = memory.map(|memory| &memory.faces);
+    let mut found = HashMap::with_capacity(rows.len());
+    let mut unknown = HashMap::new();
+    for (chat, ..) in rows {
+        match faces.and_then(|faces| faces.get(chat.id, chat.state())) {
+            Some(face) => drop(found.insert(chat.id, face)),
+            None => drop(unknown.insert(chat.id, chat.state())),
+        }
     }
-    let rows: Vec<(ChatId, CardRow)> = participants::table
-        .inner_join(users::table)
-        .filter(participants::chat_id.eq_any(private).and(participants::user_id.ne(viewer)))
-        .select((participants::chat_id, CardRow::as_select()))
-        .load(conn)?;
-    Ok(rows.into_iter().map(|(chat, card)| (chat, card.into())).collect())
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let heads: Vec<FaceRow> =
+        chats::table.filter(chats::id.eq_any(unknown.keys())).select(FaceRow::as_select()).load(conn)?;
+    let said = unknown.iter().filter(|(_, state)| state.last_seq > 0);
+    let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
+    let last = if places.is_empty() { Vec::new() } else { batch::messages_at(conn, &places)? };
+    let mut last: HashMap<_, _> = last.into_iter().map(|row| (row.chat_id, row)).collect();
+    for head in heads {
+        let chat = head.id;
+        let face = Arc::new(head.face(last.remove(&chat))?);
+        if let (Some(faces), Some(state)) = (faces, unknown.get(&chat)) {
+            faces.keep(chat, *state, Arc::clone(&face));
+        }
+        found.insert(chat, face);
+    }
+    Ok(found)
 }
 
 /// How many messages of others after the read mark are deleted: they do not count as unread.
-fn deleted_unread(conn: &mut Conn, viewer: UserId, ids: &[ChatId]) -> Result<HashMap<ChatId, i64>> {
+fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Seated]) -> Result<HashMap<ChatId, i64>> {
+    let maybe = rows.iter().filter(|(chat, seat, _)| chat.deleted_count > 0 && chat.last_seq > seat.read_seq);
+    let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }

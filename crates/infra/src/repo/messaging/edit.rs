@@ -31,6 +31,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>, pat
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
+    diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     journal::append(tx, ctx, &Change::MessageUpdated(Box::new(after.clone())))?;
     Ok(after)
 }
@@ -54,7 +55,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>) -
         ))
         .execute(tx.conn)?;
     diesel::update(chats::table.find(deleted.chat_id))
-        .set(chats::deleted_count.eq(chats::deleted_count + 1))
+        .set((chats::deleted_count.eq(chats::deleted_count + 1), chats::revision.eq(chats::revision + 1)))
         .execute(tx.conn)?;
     diesel::delete(message_edits::table.filter(message_edits::message_id.eq(id))).execute(tx.conn)?;
     // What a resuming client would be told is the message without its text.
@@ -66,9 +67,9 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>) -
 /// The message, held until the commit by way of its chat.
 fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, clowder_messaging::edit::EditFacts)> {
     let viewer = ctx.user()?;
-    let chat = messages::facts(tx.conn, viewer, id)?.message.chat_id;
+    let chat = messages::facts(tx.conn, None, viewer, id)?.message.chat_id;
     dialect::lock_chat(tx.conn, chat)?;
-    let facts = messages::facts(tx.conn, viewer, id)?;
+    let facts = messages::facts(tx.conn, None, viewer, id)?;
     Ok((facts.message.clone(), facts))
 }
 

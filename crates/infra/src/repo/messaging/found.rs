@@ -6,6 +6,7 @@ use clowder_core::{Card, Ctx, Result, UserId, Word};
 use clowder_messaging::{
     Change, Chat, ChatRole, Made, NewChat,
     chats::{Founding, MakeFacts, Pair, decide},
+    read::Slowest,
 };
 use diesel::prelude::*;
 
@@ -14,7 +15,7 @@ use super::{
     chats,
 };
 use crate::{
-    rows::CardRow,
+    rows::{CardRow, SlowestRow},
     schema::{chats as table, participants, users},
 };
 
@@ -58,10 +59,12 @@ fn insert(conn: &mut Conn, founding: &Founding) -> Result<bool> {
             table::pair.eq(founding.pair.map(Pair::to_bytes)),
             table::participant_count.eq(founding.seats.len() as i64),
             table::last_seq.eq(0),
+            table::revision.eq(0),
             table::deleted_count.eq(0),
             table::created_at.eq(founding.at),
             table::active_at.eq(founding.at),
             table::version.eq(1),
+            slowest(founding),
         ))
         .on_conflict_do_nothing()
         .execute(conn)?;
@@ -89,7 +92,13 @@ fn insert(conn: &mut Conn, founding: &Founding) -> Result<bool> {
 fn existing(conn: &mut Conn, founder: UserId, founding: &Founding) -> Result<Chat> {
     let pair = founding.pair.map(Pair::to_bytes);
     let chat = table::table.filter(table::pair.eq(pair)).select(table::id).first(conn)?;
-    chats::one(conn, founder, chat)
+    chats::one(conn, None, founder, chat)
+}
+
+/// Nobody has read anything, so any two have read least.
+fn slowest(founding: &Founding) -> SlowestRow {
+    let marks: Vec<_> = founding.seats.iter().take(2).map(|(user, _)| (*user, 0)).collect();
+    Slowest::of(&marks).into()
 }
 
 /// The newborn chat as one of its participants sees it.

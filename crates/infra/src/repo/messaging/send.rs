@@ -197,7 +197,7 @@ fn say(tx: &mut Tx<'_>, lines: &[Line]) -> Result<Vec<Said>> {
                     accepted.push((index, message));
                     None
                 }
-                Ok(Verdict::Repeat(id)) => Some(messages::one(tx.conn, line.sender, id).map(Made::Found)),
+                Ok(Verdict::Repeat(id)) => Some(messages::one(tx.conn, None, line.sender, id).map(Made::Found)),
                 Err(refused) => Some(Err(refused)),
             },
         });
