@@ -74,7 +74,10 @@ pub static PARTS: &[Part] = &[
     },
     Part {
         name: "chats",
-        references: &[kept("participants", "user_id", "others see with whom they spoke: a deleted user")],
+        references: &[
+            kept("participants", "user_id", "others see with whom they spoke: a deleted user"),
+            kept("chats", "slowest_id", "one of the participants, of whom the same is true"),
+        ],
         files: &[File {
             name: "chats.json",
             about: "the chats you take part in, and since when",
