@@ -65,7 +65,7 @@ impl clowder_core::Change for Change {
     }
 
     fn topic(&self) -> Topic {
-        Topic::User(match self {
+        Topic::user(match self {
             Self::UserRegistered(card) => card.id,
             Self::UserUpdated(own) => own.id,
             Self::SessionEnded(ended) => ended.user,

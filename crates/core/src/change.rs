@@ -1,49 +1,11 @@
 //! What happened, as it is written into the journal and sent to whom it concerns.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{ChatId, Error, Result, Timestamp, UserId};
-
-/// Whom a change concerns: all who may see a chat, or one user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Topic {
-    User(UserId),
-    Chat(ChatId),
-}
-
-impl Topic {
-    pub const fn uuid(&self) -> Uuid {
-        match self {
-            Self::User(id) => id.uuid(),
-            Self::Chat(id) => id.uuid(),
-        }
-    }
-}
-
-impl fmt::Display for Topic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Chat(id) => write!(f, "chat:{id}"),
-        }
-    }
-}
-
-impl FromStr for Topic {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::internal(format!("no such topic: {text}"));
-        match text.split_once(':').ok_or_else(wrong)? {
-            ("user", id) => id.parse().map(Self::User).map_err(|_| wrong()),
-            ("chat", id) => id.parse().map(Self::Chat).map_err(|_| wrong()),
-            _ => Err(wrong()),
-        }
-    }
-}
+use crate::{Follow, Timestamp, Topic, UserId};
 
 /// Something that happened. Each domain has one enum of its changes; infra appends them to the journal in the
 /// transaction that makes them true.
@@ -54,10 +16,16 @@ pub trait Change {
     /// Whom it concerns.
     fn topic(&self) -> Topic;
 
-    /// The topic whose order it keeps. A user who enters a chat learns of it on the own topic, but in the order
-    /// of the chat, so that the chat is known before its first message arrives.
+    /// Whom it makes follow a topic, or stop following it. It is told to that user in any case.
+    fn follow(&self) -> Option<Follow> {
+        None
+    }
+
+    /// The topic whose order it keeps. A user who enters a chat learns of it on their personal topic, but in the
+    /// order of the chat, so that they know the chat before its first message arrives. What is about a topic that
+    /// people follow is anchored there; only what is about a user may be anchored elsewhere.
     fn anchor(&self) -> Topic {
-        self.topic()
+        self.follow().map_or_else(|| self.topic(), |follow| follow.topic)
     }
 
     /// The one thing it is about, when a later change may have to find it again.
@@ -78,6 +46,7 @@ pub struct Recorded {
     pub name: Arc<str>,
     pub actor: Option<UserId>,
     pub subject: Option<Uuid>,
+    pub follow: Option<Follow>,
     pub at: Timestamp,
     /// JSON, serialised once for the journal, every socket and every reader.
     pub data: Arc<RawValue>,
@@ -90,21 +59,4 @@ pub struct Passing {
     pub name: &'static str,
     pub at: Timestamp,
     pub data: Arc<RawValue>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Id;
-
-    #[test]
-    fn topics_survive_their_spelling() {
-        let now = Timestamp::from_micros(5);
-        for topic in [Topic::User(Id::new(now)), Topic::Chat(Id::new(now))] {
-            assert_eq!(topic.to_string().parse::<Topic>().ok(), Some(topic));
-        }
-        for wrong in ["", "chat", "chat:", "chat:1", "pet:018f0000-0000-7000-8000-000000000000"] {
-            assert!(wrong.parse::<Topic>().is_err(), "{wrong}");
-        }
-    }
 }

@@ -17,10 +17,15 @@ diesel::table! {
     journal (stream, position) {
         stream -> SmallInt,
         position -> BigInt,
-        topic -> Text,
+        topic_kind -> Text,
+        topic_id -> Uid,
         name -> Text,
         actor_id -> Nullable<Uid>,
         subject_id -> Nullable<Uid>,
+        follow -> Nullable<Text>,
+        follower_id -> Nullable<Uid>,
+        followed_kind -> Nullable<Text>,
+        followed_id -> Nullable<Uid>,
         at -> Ts,
         data -> Text,
     }

@@ -9,7 +9,7 @@ use clowder_accounts::{
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
-    Ctx, Jobs, Journal, Recorded, Result, Timestamp, Topic,
+    Ctx, Jobs, Journal, Recorded, Result, Timestamp,
     job::{Cron, Worker},
 };
 use clowder_messaging::Messaging;
@@ -163,7 +163,7 @@ impl Memory {
     pub fn note(&self, recorded: &Recorded) {
         self.tokens.note(recorded);
         self.api_keys.note(recorded);
-        if let (USER_DELETED, Topic::User(user)) = (&*recorded.name, recorded.topic) {
+        if let (USER_DELETED, Some(user)) = (&*recorded.name, recorded.topic.as_user()) {
             self.profiles.bury(user);
             self.standings.bury(user);
         }

@@ -1,6 +1,6 @@
 //! What happens in chats.
 
-use clowder_core::{ChatId, MessageId, Timestamp, Topic, UserId};
+use clowder_core::{ChatId, Follow, MessageId, Timestamp, Topic, TopicKind, UserId, follow::Step};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -17,8 +17,8 @@ pub enum Change {
     MessageRead(Read),
 }
 
-/// By this name a user's sockets learn that they now follow a chat.
-pub const CHAT_CREATED: &str = "chat.created";
+/// What everybody in a chat follows.
+pub const CHAT: TopicKind = TopicKind::new("chat");
 
 /// The payload of `message.deleted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -49,7 +49,7 @@ pub struct Typing {
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
-            Self::ChatCreated(..) => CHAT_CREATED,
+            Self::ChatCreated(..) => "chat.created",
             Self::MessageSent(_) => "message.sent",
             Self::MessageUpdated(_) => "message.updated",
             Self::MessageDeleted(_) => "message.deleted",
@@ -58,19 +58,22 @@ impl clowder_core::Change for Change {
     }
 
     fn topic(&self) -> Topic {
-        match self {
-            Self::ChatCreated(user, _) => Topic::User(*user),
-            other => other.anchor(),
-        }
-    }
-
-    fn anchor(&self) -> Topic {
-        Topic::Chat(match self {
-            Self::ChatCreated(_, chat) => chat.id,
+        let chat = match self {
+            Self::ChatCreated(user, _) => return Topic::user(*user),
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::MessageRead(read) => read.chat_id,
-        })
+        };
+        Topic::new(CHAT, chat)
+    }
+
+    fn follow(&self) -> Option<Follow> {
+        match self {
+            Self::ChatCreated(user, chat) => {
+                Some(Follow { user: *user, topic: Topic::new(CHAT, chat.id), step: Step::Enter })
+            }
+            Self::MessageSent(_) | Self::MessageUpdated(_) | Self::MessageDeleted(_) | Self::MessageRead(_) => None,
+        }
     }
 
     fn subject(&self) -> Option<Uuid> {

@@ -19,9 +19,9 @@ use clowder_accounts::{
     Scopes,
     change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED},
 };
-use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via};
+use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via, follow::Step};
 use clowder_infra::Follower;
-use clowder_messaging::Messaging;
+use clowder_messaging::{CHAT, Messaging};
 use tokio::sync::Semaphore;
 
 pub use hearing::may_hear;
@@ -129,7 +129,7 @@ impl Hub {
         }
         let outlet = Arc::new(Outlet::new(user, via, scopes));
         follows.attach(Arc::clone(&outlet));
-        let topics = follows.chats().map(Topic::Chat).chain([Topic::User(user)]).collect();
+        let topics = follows.chats().map(|chat| Topic::new(CHAT, chat)).chain([Topic::user(user)]).collect();
         let live_from = positions.clone();
         drop(state);
         drop(arrival);
@@ -194,18 +194,15 @@ impl Hub {
             let frame = durable.with(&self.sealer.seal(user, &packed));
             follows.hearing(&recorded.name).for_each(|outlet| outlet.push(frame.clone()));
         };
-        match recorded.topic {
-            Topic::User(user) => {
-                if let Some(follows) = state.here.get(&user) {
-                    deliver(follows, user);
-                }
-                state.learn(user, recorded);
+        if let Some(user) = recorded.topic.as_user() {
+            if let Some(follows) = state.here.get(&user) {
+                deliver(follows, user);
             }
-            Topic::Chat(chat) => {
-                for user in state.audience.get(&chat).into_iter().flatten() {
-                    if let Some(follows) = state.here.get(user) {
-                        deliver(follows, *user);
-                    }
+            state.learn(user, recorded);
+        } else {
+            for user in state.audience.get(&ChatId::from_uuid(recorded.topic.id)).into_iter().flatten() {
+                if let Some(follows) = state.here.get(user) {
+                    deliver(follows, *user);
                 }
             }
         }
@@ -220,13 +217,13 @@ impl State {
     /// What a change about a user means for the hub itself.
     fn learn(&mut self, user: UserId, recorded: &Recorded) {
         let Some(follows) = self.here.get_mut(&user) else { return };
+        if let Some(follow) = recorded.follow
+            && follow.step == Step::Enter
+            && follows.enter(ChatId::from_uuid(follow.topic.id))
+        {
+            self.audience.entry(ChatId::from_uuid(follow.topic.id)).or_default().push(user);
+        }
         match (&*recorded.name, recorded.subject) {
-            (clowder_messaging::change::CHAT_CREATED, Some(subject)) => {
-                let chat = ChatId::from_uuid(subject);
-                if follows.enter(chat) {
-                    self.audience.entry(chat).or_default().push(user);
-                }
-            }
             (SESSION_ENDED | API_KEY_REVOKED, Some(subject)) => {
                 let ended = follows.outlets().filter(|outlet| outlet.via.uuid() == subject);
                 ended.for_each(|outlet| outlet.close(Close::SessionEnded));
@@ -240,9 +237,14 @@ impl State {
 
     /// A passing event goes to everybody in the chat but to whom it is about.
     fn pass(&self, passing: &Passing, but: Option<UserId>) {
-        let Topic::Chat(chat) = passing.topic else { return };
         let frame = frame::passing(passing);
-        for user in self.audience.get(&chat).into_iter().flatten().filter(|user| Some(**user) != but) {
+        for user in self
+            .audience
+            .get(&ChatId::from_uuid(passing.topic.id))
+            .into_iter()
+            .flatten()
+            .filter(|user| Some(**user) != but)
+        {
             let outlets = self.here.get(user).into_iter().flat_map(|follows| follows.hearing(passing.name));
             outlets.for_each(|outlet| outlet.push(frame.clone()));
         }

@@ -116,7 +116,7 @@ pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>]) -> Result<()
 
 pub fn insert_changes(conn: &mut Conn, rows: &[JournalRow]) -> Result<()> {
     // PostgreSQL takes 65,535 parameters in a statement.
-    for rows in rows.chunks(8_000) {
+    for rows in rows.chunks(5_000) {
         diesel::insert_into(journal::table).values(rows).execute(conn)?;
     }
     Ok(())

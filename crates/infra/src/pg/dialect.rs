@@ -34,7 +34,7 @@ pub const STREAMS: usize = 16;
 /// A topic keeps to one stream for ever.
 pub fn stream_of(anchor: Topic) -> i16 {
     // The last octets of a UUIDv7 are random.
-    let [.., random] = anchor.uuid().into_bytes();
+    let [.., random] = anchor.id.into_bytes();
     i16::from(random) % STREAMS as i16
 }
 

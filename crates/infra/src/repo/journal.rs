@@ -55,20 +55,12 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
                 Actor::Nobody | Actor::System => None,
             },
             subject: change.subject(),
+            follow: change.follow(),
             at: ctx.now,
             data: Arc::from(change.data()?),
         };
         *place += 1;
-        rows.push(JournalRow {
-            stream,
-            position: recorded.position,
-            topic: recorded.topic.to_string(),
-            name: recorded.name.to_string(),
-            actor_id: recorded.actor,
-            subject_id: recorded.subject.map(Id::from_uuid),
-            at: recorded.at,
-            data: recorded.data.get().to_owned(),
-        });
+        rows.push(JournalRow::new(&recorded)?);
         tx.recorded.push(recorded);
     }
     batch::insert_changes(tx.conn, &rows)
@@ -127,7 +119,7 @@ fn extent(conn: &mut Conn) -> Result<Extent> {
 }
 
 fn replay(conn: &mut Conn, topics: &[Topic], from: &Positions, to: &Positions, limit: usize) -> Result<Vec<Recorded>> {
-    let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
+    let topics: Vec<Id<()>> = topics.iter().map(|topic| Id::from_uuid(topic.id)).collect();
     let mut found = Vec::new();
     for stream in 0..STREAMS {
         let (after, until) = (from.get(stream), to.get(stream));
@@ -139,7 +131,7 @@ fn replay(conn: &mut Conn, topics: &[Topic], from: &Positions, to: &Positions, l
             let some = journal::table
                 .filter(journal::stream.eq(stream as i16))
                 .filter(journal::position.gt(after).and(journal::position.le(until)))
-                .filter(journal::topic.eq_any(topics))
+                .filter(journal::topic_id.eq_any(topics))
                 .order(journal::position)
                 .limit((limit - found.len()) as i64)
                 .select(JournalRow::as_select());

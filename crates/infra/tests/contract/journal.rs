@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{Positions, Topic};
+use clowder_core::{Positions, Topic, TopicKind, follow::Step};
 
 use crate::world::{World, on_both};
 
@@ -20,11 +20,11 @@ on_both! {
             let found = world.store.journal.replay(topics, before.clone(), heads.clone(), limit).await.unwrap();
             found.iter().map(|recorded| recorded.name.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(replay(vec![Topic::Chat(one)], 99).await, ["message.sent"; 5]);
-        assert_eq!(replay(vec![Topic::Chat(one)], 2).await.len(), 2);
-        assert_eq!(replay(vec![Topic::User(bob.id)], 99).await, ["chat.created"]);
-        assert_eq!(replay(vec![Topic::User(ada.id), Topic::Chat(one), Topic::Chat(two)], 99).await.len(), 12);
-        assert!(world.store.journal.replay(vec![Topic::Chat(one)], heads.clone(), heads, 9).await.unwrap().is_empty());
+        assert_eq!(replay(vec![Topic::new(clowder_messaging::CHAT, one)], 99).await, ["message.sent"; 5]);
+        assert_eq!(replay(vec![Topic::new(clowder_messaging::CHAT, one)], 2).await.len(), 2);
+        assert_eq!(replay(vec![Topic::user(bob.id)], 99).await, ["chat.created"]);
+        assert_eq!(replay(vec![Topic::user(ada.id), Topic::new(clowder_messaging::CHAT, one), Topic::new(clowder_messaging::CHAT, two)], 99).await.len(), 12);
+        assert!(world.store.journal.replay(vec![Topic::new(clowder_messaging::CHAT, one)], heads.clone(), heads, 9).await.unwrap().is_empty());
     }
 
     async fn two_followers_see_everything_once_and_in_order(world: World) {
@@ -86,5 +86,34 @@ on_both! {
             left
         };
         assert_eq!(left, 1);
+    }
+
+    async fn the_journal_of_an_older_version_is_converted(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let said = world.say(&ada, chat, "hello").await;
+        let before = world.everything().await;
+        let folder = if world.is_postgres() { "postgres" } else { "sqlite" };
+        let down = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/FOLDER/2026-11-26-030000_topics/down.sql");
+        world.batch(&std::fs::read_to_string(down.replace("FOLDER", folder)).unwrap());
+        world.meddle("DELETE FROM __diesel_schema_migrations WHERE version = '20261126030000'").unwrap();
+        // What a node of another version wrote, and what is no topic at all.
+        let foreign = format!("UPDATE journal SET topic = 'a_new_kind:{}' WHERE name = 'user.registered'", said.id);
+        assert_eq!(world.meddle(&foreign).unwrap(), 1);
+        clowder_infra::Store::migrate(&world.options.url).unwrap();
+        let after = world.everything().await;
+        assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!((before.stream, before.position, &before.name), (after.stream, after.position, &after.name));
+            assert_eq!(before.follow, after.follow, "{}", after.name);
+            if &*after.name == "user.registered" {
+                assert_eq!(after.topic, Topic::new(TopicKind::new("a_new_kind"), said.id));
+            } else {
+                assert_eq!(before.topic, after.topic, "{}", after.name);
+            }
+        }
+        let entered = after.iter().find_map(|change| change.follow).unwrap();
+        let theirs = Topic::new(clowder_messaging::CHAT, chat);
+        assert_eq!((entered.user, entered.topic, entered.step), (ada.id, theirs, Step::Enter));
     }
 }

@@ -24,8 +24,8 @@ on_both! {
         assert_eq!(chat.peer.as_ref().map(|peer| peer.id), Some(bob.id));
         let told = world.changes().await;
         assert_eq!(told.iter().map(|c| (&*c.name, c.topic)).collect::<Vec<_>>(), [
-            ("chat.created", clowder_core::Topic::User(ada.id)),
-            ("chat.created", clowder_core::Topic::User(bob.id)),
+            ("chat.created", clowder_core::Topic::user(ada.id)),
+            ("chat.created", clowder_core::Topic::user(bob.id)),
         ]);
         let Made::Found(same) = messaging.create_chat(&world.ctx(&bob), private(ada.id)).await.unwrap() else {
             panic!("must be found")

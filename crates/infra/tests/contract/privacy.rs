@@ -140,9 +140,9 @@ on_both! {
         assert_eq!(seen.peer.as_ref(), Some(&card));
         let told = world.changes().await;
         let told: Vec<_> = told.iter().filter(|change| &*change.name == "user.deleted").map(|change| change.topic).collect();
-        assert!(told.contains(&Topic::Chat(chat)) && told.contains(&Topic::User(ada.id)), "{told:?}");
+        assert!(told.contains(&Topic::new(clowder_messaging::CHAT, chat)) && told.contains(&Topic::user(ada.id)), "{told:?}");
         let extent = world.store.journal.extent().await.unwrap();
-        let topics = vec![Topic::Chat(chat), Topic::User(bob.id), Topic::User(ada.id)];
+        let topics = vec![Topic::new(clowder_messaging::CHAT, chat), Topic::user(bob.id), Topic::user(ada.id)];
         let all = world.store.journal.replay(topics, Positions::new(vec![0; extent.heads.as_slice().len()]), extent.heads, 1000).await.unwrap();
         assert!(all.iter().any(|change| &*change.name == "message.sent" && change.data.get().contains("Deleted user")));
 

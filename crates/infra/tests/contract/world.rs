@@ -10,7 +10,7 @@ use clowder_accounts::{NewAccount, SignedIn};
 use clowder_core::{Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
-use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -108,6 +108,20 @@ impl World {
                 sql_query(statement).execute(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap())
             }
         }
+    }
+
+    /// Runs several statements behind the back of the store.
+    pub fn batch(&self, statements: &str) {
+        match &self.options.url {
+            DatabaseUrl::Postgres(url) => PgConnection::establish(url).unwrap().batch_execute(statements).unwrap(),
+            DatabaseUrl::Sqlite(path) => {
+                SqliteConnection::establish(&path.to_string_lossy()).unwrap().batch_execute(statements).unwrap();
+            }
+        }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.options.url, DatabaseUrl::Postgres(_))
     }
 
     /// Everything that the database holds: the octets of the files, or every row of every table.
@@ -216,6 +230,15 @@ impl World {
         }
         *seen = heads;
         changes
+    }
+
+    /// Everything in the journal, stream by stream.
+    pub async fn everything(&self) -> Vec<Recorded> {
+        let mut all = Vec::new();
+        for stream in 0..self.store.journal.extent().await.unwrap().heads.as_slice().len() {
+            all.extend(self.store.journal.after(stream, 0, 100_000).await.unwrap());
+        }
+        all
     }
 
     pub async fn names(&self) -> Vec<String> {

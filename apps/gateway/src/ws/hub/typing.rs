@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use clowder_core::{ChatId, Passing, Timestamp, Topic, UserId};
-use clowder_messaging::Typing;
+use clowder_messaging::{CHAT, Typing};
 use serde_json::value::to_raw_value;
 
 /// How long typing lasts when it is not renewed.
@@ -41,7 +41,7 @@ impl TypingList {
 
 fn event(name: &'static str, user_id: UserId, chat_id: ChatId, at: Timestamp) -> Option<Passing> {
     let data = to_raw_value(&Typing { chat_id, user_id }).ok()?;
-    Some(Passing { topic: Topic::Chat(chat_id), name, at, data: Arc::from(data) })
+    Some(Passing { topic: Topic::new(CHAT, chat_id), name, at, data: Arc::from(data) })
 }
 
 #[cfg(test)]

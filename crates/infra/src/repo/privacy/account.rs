@@ -2,6 +2,7 @@
 
 use clowder_accounts::{Change, privacy::tombstone};
 use clowder_core::{ChatId, Ctx, Error, Result, Role, Topic, Visibility, Word};
+use clowder_messaging::CHAT;
 use diesel::prelude::*;
 
 use super::{
@@ -56,7 +57,7 @@ pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> R
     diesel::update(users::table.find(user)).set(nobody).execute(tx.conn)?;
     let ended = sessions::close(tx, ctx, user, Which::All)?;
     sessions::tell_ended(tx, ctx, user, &ended)?;
-    journal::append(tx, ctx, &Change::UserDeleted(Topic::User(user), card))?;
+    journal::append(tx, ctx, &Change::UserDeleted(Topic::user(user), card))?;
     Ok(Piece { rows: 1, next: None })
 }
 
@@ -74,7 +75,7 @@ pub fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
     }
     let chats: Vec<ChatId> = seats.load(tx.conn)?;
     let told: Vec<_> =
-        chats.iter().map(|chat| Change::UserDeleted(Topic::Chat(*chat), tombstone(erasing.user))).collect();
+        chats.iter().map(|chat| Change::UserDeleted(Topic::new(CHAT, *chat), tombstone(erasing.user))).collect();
     let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)?;
     let next = chats.last().filter(|_| chats.len() as i64 == CHATS).map(ToString::to_string);

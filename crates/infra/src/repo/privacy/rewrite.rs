@@ -5,7 +5,7 @@ use clowder_accounts::{
     change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED},
     privacy::tombstone,
 };
-use clowder_core::{Card, Ctx, Error, Result, Topic};
+use clowder_core::{Card, Ctx, Error, Result, topic::USER};
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -41,18 +41,19 @@ pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) 
 }
 
 fn places(tx: &mut Tx<'_>, erasing: &Erasing, stream: i16, after: i64, until: i64) -> Result<u64> {
-    let (own, card) = (Topic::User(erasing.user).to_string(), tombstone(erasing.user));
-    let shown: Vec<(i64, String, String)> = table::table
+    let card = tombstone(erasing.user);
+    let own = table::topic_kind.eq(USER.as_str()).and(table::topic_id.eq(erasing.user));
+    let shown: Vec<(i64, bool, String)> = table::table
         .filter(table::stream.eq(stream))
         .filter(table::position.gt(after).and(table::position.le(until)))
         .filter(table::name.ne_all(LEFT))
-        .filter(table::topic.eq(&own).or(table::data.like(format!("%{}%", erasing.user))))
-        .select((table::position, table::topic, table::data))
+        .filter(own.or(table::data.like(format!("%{}%", erasing.user))))
+        .select((table::position, own, table::data))
         .load(tx.conn)?;
     let mut rows = 0;
-    for (position, topic, data) in shown {
+    for (position, own, data) in shown {
         let row = table::table.find((stream, position));
-        if topic == own {
+        if own {
             let gone = (table::name.eq(USER_DELETED), table::data.eq(serde_json::to_string(&card)?));
             diesel::update(row).set(gone).execute(tx.conn)?;
             rows += 1;
