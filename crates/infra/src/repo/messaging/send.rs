@@ -210,10 +210,9 @@ impl Facts {
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
         let chat = self.chats.get_mut(&send.chat);
-        let last = chat.as_ref().map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last {
-            seq: chat.last_seq,
-            at: chat.active_at,
-        });
+        let last = chat
+            .as_ref()
+            .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
         let facts = SendFacts { seat, earlier, fingerprint: send.fingerprint, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
