@@ -88,4 +88,3 @@ impl Transaction {
         self.run("COMMIT");
     }
 }
-
