@@ -6,7 +6,7 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, SmallInt},
+    sql_types::{BigInt, Binary, SmallInt, Text},
     sqlite::Sqlite,
 };
 
@@ -17,13 +17,14 @@ use crate::{
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part.
+/// The role and card of each of these people in each of these chats, as far as they take part and are not erased.
 pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
         let seat = participants::table
             .inner_join(users::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
+            .filter(users::deleted_at.is_null())
             .select((participants::chat_id, participants::role, CardRow::as_select()))
             .first(conn)
             .optional()?;
@@ -115,7 +116,16 @@ pub fn stored_answers(conn: &mut Conn, wanted: &[(Id<()>, &str)]) -> Result<Vec<
 pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
     let mut stored = 0;
     for row in rows {
-        stored += diesel::insert_into(answers::table).values(&row).on_conflict_do_nothing().execute(conn)?;
+        stored += statement::<(), Sqlite>(
+            "INSERT INTO answers (caller_id, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind::<Uid, _>(row.caller_id)
+        .bind::<Text, _>(row.key)
+        .bind::<Binary, _>(row.fingerprint)
+        .bind::<Binary, _>(row.answer)
+        .bind::<Ts, _>(row.created_at)
+        .execute(conn)?;
     }
     Ok(stored)
 }

@@ -19,14 +19,14 @@ use crate::{
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part.
+/// The role and card of each of these people in each of these chats, as far as they take part and are not erased.
 pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Text, (Uid, Text, Text)), Pg>(
         "SELECT p.chat_id, p.role, u.id, u.username, u.display_name \
          FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
-         JOIN users u ON u.id = w.user_id",
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<Uid>, _>(users)

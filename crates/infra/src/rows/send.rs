@@ -16,7 +16,7 @@ pub struct LockedChatRow {
 }
 
 /// The stored answer of a call with an `Idempotency-Key`.
-#[derive(Debug, Queryable, Selectable, Insertable)]
+#[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = answers)]
 pub struct AnswerRow {
     pub caller_id: Id<()>,

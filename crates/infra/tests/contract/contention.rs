@@ -41,6 +41,18 @@ on_both! {
         assert_eq!(world.say(&ada, chat, "alone").await.seq, 2);
     }
 
+    async fn who_was_erased_in_between_sends_nothing(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let mut other = world.holding(chat);
+        let send = sending(&world, &bob, chat, "too late");
+        world.until_somebody_waits().await;
+        let (at, user_id) = (if world.options.url.is_embedded() { "1" } else { "now()" }, world.literal(bob.id));
+        other.run(&format!("UPDATE users SET deleted_at = {at} WHERE id = {user_id}"));
+        other.commit();
+        assert_eq!(code(send.await.unwrap()), "chat.unknown");
+    }
+
     async fn nobody_is_in_a_new_chat_who_was_erased_in_between(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
         let mut other = world.transaction();

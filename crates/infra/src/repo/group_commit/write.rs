@@ -1,5 +1,7 @@
 //! Writes items, together or one by one, and answers them.
 
+use std::time::Instant;
+
 use clowder_core::Error;
 use diesel::r2d2::R2D2Connection;
 
@@ -8,7 +10,7 @@ use super::{
         db::{House, commit},
         dialect::Conn,
     },
-    Outcome, Queued,
+    LOCK_WAIT, Outcome, Queued,
     queues::Pending,
 };
 
@@ -59,8 +61,10 @@ pub fn write_alone<Q: Queued>(conn: &mut Conn, house: &House, items: Vec<Pending
             continue;
         }
         let mut alone = || commit(conn, house, |tx| Q::write_batch(tx, &[&pending.item]));
-        // What another node commits at the same moment is found at the second look.
-        let outcomes = alone().or_else(|_| alone());
+        // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
+        // and others have waited with it.
+        let began = Instant::now();
+        let outcomes = alone().or_else(|error| if began.elapsed() < LOCK_WAIT { alone() } else { Err(error) });
         match outcomes.map(|mut outcomes| outcomes.pop()) {
             Ok(Some(Outcome::Held)) => written.held.push(pending),
             Ok(Some(Outcome::Done(answer))) => pending.answer(answer),
