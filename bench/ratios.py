@@ -12,6 +12,7 @@ CELLS = {
     "w3": ("page of 50 of a long history", "ok_per_s", "/s", True),
     "w3-after-sends": ("the same right after many sends", "ok_per_s", "/s", True),
     "w4": ("durable REST send, 64 connections", "ok_per_s", "/s", True),
+    "w4-keyed": ("the same, each with an `Idempotency-Key`", "ok_per_s", "/s", True),
     "w4-unbatched": ("the same, group commit off", "ok_per_s", "/s", True),
     "w5": ("durable socket send, 64 online", "ok_per_s", "/s", True),
     "w5-delivery": ("its delivery, p99", "delivery_p99", "ms", False),
@@ -62,6 +63,8 @@ def beside_store(rows, server):
     for peer, where in ((server, "over REST"), (store, "in the store")):
         on, off = rate(peer, "w4"), rate(peer, "w4-unbatched")
         print(f"- {what}: group commit {where} is {ratio(on, off, True)} of none")
+    for peer, where in ((server, "over REST"), (store, "in the store")):
+        print(f"- {what}: sends with an `Idempotency-Key` {where} are {ratio(rate(peer, 'w4-keyed'), rate(peer, 'w4'), True)} of those without")
     for workload, thing in (("w4", "sends"), ("w3", "pages of 50")):
         print(f"- {what}: REST {thing} are {ratio(rate(server, workload), rate(store, workload), True)} of the bare store's")
 
@@ -85,6 +88,23 @@ def beside_hashing(rows, server):
         print(f"- {what}: p99 of the own profile with 100 sign-ins in flight is {busy:.1f} ms, **{busy / quiet:.1f}** times the quiet {quiet:.1f} ms")
 
 
+def beside_held(rows):
+    """What a locked chat does to everybody else."""
+    def p99(peer, workload):
+        values = [row["p99"] for row in rows[peer, workload] if "p99" in row]
+        return statistics.median(values) if values else None
+
+    for peer, where, thing, quiet, held in (
+        ("postgres", "over REST", "sends", "w8", "w8-beside-held"),
+        ("postgres", "over REST", "lists of chats", "w2-quiet", "w2-beside-held"),
+        ("store-postgres", "in the store", "sends", "send-quiet", "send-beside-held"),
+        ("store-postgres", "in the store", "lists of chats", "list-quiet", "list-beside-held"),
+    ):
+        before, beside = p99(peer, quiet), p99(peer, held)
+        if before and beside:
+            print(f"- PostgreSQL: p99 of {thing} {where} is {beside:.1f} ms while one chat is locked for 5 s and sent to, {before:.1f} ms otherwise")
+
+
 def main():
     rows = read(sys.argv[1])
     print(f"| workload | {' | '.join(SERVERS.values())} | PostgreSQL : Django | SQLite : Django | PostgreSQL : bare |")
@@ -100,6 +120,7 @@ def main():
     for server in ("postgres", "sqlite"):
         beside_store(rows, server)
         beside_hashing(rows, server)
+    beside_held(rows)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
 
 

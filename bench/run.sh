@@ -35,6 +35,8 @@ bare=${CARGO_TARGET_DIR:-bench/bare/target}/release/bare
 
 port=$((20000 + RANDOM % 12000))
 sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/ours.toml >"$work/ours.toml"
+# The same, each send with a key of its own.
+sed '/^\[send\]/a headers = ["Idempotency-Key: {txn}"]' "$work/ours.toml" >"$work/keyed.toml"
 sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/django.toml >"$work/asgi.toml"
 sed "s|^kind = \"ws\"|&\naddr = \"127.0.0.1:$((port + 1))\"|" "$work/asgi.toml" >"$work/split.toml"
 
@@ -99,6 +101,13 @@ start() {
 measure() { # server, workload, more options
     local name=$1 workload=$2 adapter world
     shift 2
+    if [ "${1:-}" = keyed ]; then
+        shift
+        "$loadgen" --adapter "$work/keyed.toml" --world "$work/$name.json" --name "$name" --workload "$workload" \
+            --secs "$SECS" --pid "$server" --dbpid "${CLOWDER_SERVICE_PIDS:-}" --out "$results" "$@" >/dev/null ||
+            echo "$name $workload with keys failed" >&2
+        return
+    fi
     case $name in
     postgres | sqlite) adapter=ours world=$name ;;
     bare) adapter=ours world=$first ;;
@@ -107,6 +116,16 @@ measure() { # server, workload, more options
     "$loadgen" --adapter "$work/$adapter.toml" --world "$work/$world.json" --name "$name" --workload "$workload" \
         --secs "$SECS" --pid "$server" --dbpid "${CLOWDER_SERVICE_PIDS:-}" --out "$results" "$@" >/dev/null ||
         echo "$name $workload failed" >&2
+}
+
+# While somebody holds the row of one chat for five seconds and others keep sending to it.
+beside_held() { # workload, more options
+    local chat holder
+    chat=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["big"]["id"])' "$work/postgres.json")
+    psql -Xq "${url[postgres]}" -c BEGIN -c "SELECT 1 FROM chats WHERE id = '$chat' FOR UPDATE" -c 'SELECT pg_sleep(5)' -c COMMIT >/dev/null &
+    holder=$!
+    SECS=3 measure postgres "$@" --held big --warmup 1
+    wait "$holder"
 }
 
 sign_in() { # server, seconds, how many at a time
@@ -129,9 +148,15 @@ for round in $(seq "$ROUNDS"); do
             measure "$name" w2 --conns 16
             measure "$name" w3 --conns 16
             measure "$name" w4 --conns 64
+            case $name in postgres | sqlite) measure "$name" w4 keyed --conns 64 --label w4-keyed ;; esac
             # Right after many sends, without new statistics: the page must cost what it did.
             measure "$name" w3 --conns 16 --label w3-after-sends
             measure "$name" w8 --rate "$RATE"
+            if [ "$name" = postgres ]; then
+                measure postgres w2 --conns 4 --label w2-quiet
+                beside_held w8 --rate "$RATE" --label w8-beside-held
+                beside_held w2 --conns 4 --label w2-beside-held
+            fi
         fi
         measure "$name" w5
         stop

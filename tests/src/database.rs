@@ -3,7 +3,8 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
-    process::Command,
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::OnceLock,
 };
 
@@ -38,11 +39,40 @@ impl Database {
         assert!(out.expect("psql is not installed").status.success(), "{statement}");
     }
 
+    /// Runs a statement in a transaction that stays open until what this gives is dropped, which undoes it.
+    pub fn holding(&self, statement: &str) -> Held {
+        let mut psql = Command::new("psql")
+            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", &self.url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql is not installed");
+        let mut stdin = psql.stdin.take().unwrap();
+        writeln!(stdin, "BEGIN; {statement}; SELECT 'it is held';").unwrap();
+        let mut lines = BufReader::new(psql.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap() == "it is held"), "{statement}");
+        Held { psql, stdin: Some(stdin) }
+    }
+
     /// An empty database somewhere else, migrated now.
     pub fn at(url: String) -> Self {
         let database = Self { url, folder: tempfile::tempdir().unwrap(), name: None };
         server::migrate(&database.url);
         database
+    }
+}
+
+/// A transaction of somebody else that is open.
+pub struct Held {
+    psql: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The end of what it reads is the end of its session.
+        drop(self.stdin.take());
+        let _ = self.psql.wait();
     }
 }
 

@@ -6,6 +6,8 @@ mod accounts;
 mod admin;
 #[path = "stories/api_keys.rs"]
 mod api_keys;
+#[path = "stories/contention.rs"]
+mod contention;
 #[path = "stories/contract.rs"]
 mod contract;
 #[path = "stories/credentials.rs"]

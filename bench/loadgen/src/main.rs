@@ -233,6 +233,7 @@ async fn closed(c: &Ctx, what: &str) -> Result<(), Error> {
     }
     .clone()
     .ok_or("the adapter has no such call")?;
+    send_to_held(c, &run)?;
     for i in 0..conns {
         let (run, chats, op, a) = (run.clone(), chats.clone(), op.clone(), c.a.clone());
         let senders = senders(c);
@@ -473,6 +474,33 @@ async fn idle(c: &Ctx) -> Result<(), Error> {
     Ok(())
 }
 
+/// With `--held big`: keeps sending into the big chat, which somebody else has locked. What becomes of these sends is not
+/// measured.
+fn send_to_held(c: &Ctx, run: &Arc<Run>) -> Result<(), Error> {
+    if c.args.s("held", "").is_empty() {
+        return Ok(());
+    }
+    let chat = c.w.big.clone().ok_or("no big chat")?;
+    let op = c.a.send.clone().ok_or("no send")?;
+    for i in 0..8 {
+        let (run, op, a, chat) = (run.clone(), op.clone(), c.a.clone(), chat.clone());
+        let user = c.w.users[chat.members[i % chat.members.len()]].clone();
+        tokio::spawn(async move {
+            let mut http = Client::new(&a);
+            for seq in 0.. {
+                if run.stop.load(Relaxed) {
+                    break;
+                }
+                let txn = marker(1000 + i, seq);
+                let mut v = user_vars(&user).to_vec();
+                v.extend([("chat", chat.id.as_str()), ("text", "hello"), ("txn", &txn)]);
+                let _ = http.call(&op, &v).await;
+            }
+        });
+    }
+    Ok(())
+}
+
 /// W8: durable REST sends at a fixed rate; latency counts from the moment a send was due.
 async fn open_loop(c: &Ctx) -> Result<(), Error> {
     let rate: f64 = c.args.n("rate", 200.0);
@@ -480,6 +508,7 @@ async fn open_loop(c: &Ctx) -> Result<(), Error> {
     let secs: f64 = c.args.n("secs", 10.0);
     let run = Run::new();
     let op = c.a.send.clone().ok_or("no send")?;
+    send_to_held(c, &run)?;
     let who = senders(c);
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel::<u64>();
     let rx = Arc::new(tokio::sync::Mutex::new(rx));

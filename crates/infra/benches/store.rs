@@ -1,4 +1,5 @@
-//! What the store does without HTTP: durable sends with and without group commit, and pages of 50, on one database.
+//! What the store does without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of
+//! 50, and on PostgreSQL what a locked chat does to everybody else.
 //!
 //!     cargo bench -p clowder-infra --bench store -- URL [SECONDS]
 //!
@@ -8,20 +9,23 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use clowder_accounts::{NewAccount, SignedIn};
-use clowder_core::{Actor, ChatId, Ctx, Input, Timestamp};
+use clowder_core::{Actor, ChatId, Ctx, Input, Once, PageRequest, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_messaging::{NewChat, NewMessage, Window};
+use clowder_messaging::{ChatFilter, NewChat, NewMessage, Window};
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use serde_json::json;
 
 const SENDERS: usize = 64;
 const READERS: usize = 16;
+/// For how long a chat is locked.
+const HELD: u64 = 5;
 
 #[tokio::main]
 async fn main() {
@@ -37,8 +41,16 @@ async fn main() {
         let bench = Bench::new(Store::open(options, now()).await.unwrap(), &url).await;
         bench.measure(workload, SENDERS, seconds, Bench::send).await;
         if batch > 1 {
+            // Turn by turn, for a rate by itself says little on a shared machine.
+            for _ in 0..2 {
+                bench.measure("w4-keyed", SENDERS, seconds, Bench::send_keyed).await;
+                bench.measure("w4", SENDERS, seconds, Bench::send).await;
+            }
             bench.fill().await;
             bench.measure("w3", READERS, seconds, Bench::page).await;
+            if let DatabaseUrl::Postgres(url) = &url {
+                bench.beside_a_held_chat(url).await;
+            }
         }
     }
 }
@@ -103,6 +115,82 @@ impl Bench {
         let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
         let new = NewMessage::from_json(json!({"content": text})).unwrap();
         self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
+    }
+
+    /// The same with a key that nobody has used.
+    async fn send_keyed(self: Arc<Self>, who: usize) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (person, chat) = &self.seats[who % self.seats.len()];
+        let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
+        let new = NewMessage::from_json(json!({"content": text})).unwrap();
+        let ctx = by(&self.store, person);
+        let key = format!("{}-{}", ctx.now.as_micros(), NEXT.fetch_add(1, Ordering::Relaxed));
+        self.store.messaging.send(&Ctx { once: Some(Once::new(key, [7; 32])), ..ctx }, *chat, new).await.unwrap();
+    }
+
+    /// How long sends and lists of chats take while nobody holds a chat, and while somebody does and others keep sending
+    /// to it.
+    async fn beside_a_held_chat(self: &Arc<Self>, url: &str) {
+        for held in [false, true] {
+            let mut holder = PgConnection::establish(url).unwrap();
+            if held {
+                sql_query("BEGIN").execute(&mut holder).unwrap();
+                let lock = format!("SELECT 1 FROM chats WHERE id = '{}' FOR UPDATE", self.seats[0].1);
+                sql_query(lock).execute(&mut holder).unwrap();
+            }
+            let stop = Arc::new(AtomicBool::new(false));
+            let times: [Arc<Mutex<Vec<Duration>>>; 2] = Default::default();
+            let tasks: Vec<_> = (0..20)
+                .map(|n| {
+                    let (bench, stop, times) = (Arc::clone(self), Arc::clone(&stop), times.clone());
+                    tokio::spawn(async move {
+                        while !stop.load(Ordering::Relaxed) {
+                            let start = Instant::now();
+                            match n {
+                                0..4 if held => bench.try_send_to_the_first().await,
+                                0..4 => break,
+                                4..16 => Arc::clone(&bench).send(n).await,
+                                _ => Arc::clone(&bench).list(n).await,
+                            }
+                            if n >= 4 {
+                                times[usize::from(n >= 16)].lock().unwrap().push(start.elapsed());
+                            }
+                            // Latency is asked here, not what the machine can do at most.
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                    })
+                })
+                .collect();
+            tokio::time::sleep(Duration::from_secs(HELD)).await;
+            stop.store(true, Ordering::Relaxed);
+            if held {
+                sql_query("COMMIT").execute(&mut holder).unwrap();
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+            for (times, what) in times.iter().zip(["send", "list"]) {
+                let mut times = times.lock().unwrap();
+                times.sort_unstable();
+                let ms = |part: usize| times[(times.len() - 1) * part / 1000].as_secs_f64() * 1000.0;
+                let latency = json!({"n": times.len(), "p50": ms(500), "p99": ms(990), "max": ms(1000)});
+                let workload = format!("{what}-{}", if held { "beside-held" } else { "quiet" });
+                println!("{}", json!({"peer": self.name, "workload": workload, "latency_ms": latency}));
+            }
+        }
+    }
+
+    /// Into the chat that is held; it is not written in time, and that is all right.
+    async fn try_send_to_the_first(&self) {
+        let (person, chat) = &self.seats[0];
+        let new = NewMessage::from_json(json!({"content": "hello"})).unwrap();
+        let _ = self.store.messaging.send(&by(&self.store, person), *chat, new).await;
+    }
+
+    async fn list(self: Arc<Self>, who: usize) {
+        let (person, _) = &self.seats[who % self.seats.len()];
+        let page = PageRequest { limit: 50, cursor: None };
+        self.store.messaging.chats(&by(&self.store, person), ChatFilter::default(), page).await.unwrap();
     }
 
     async fn page(self: Arc<Self>, who: usize) {

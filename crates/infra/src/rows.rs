@@ -1,6 +1,7 @@
 //! What a row looks like, once for both databases, and how it becomes a thing of the domain.
 
 mod preferences;
+mod send;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use preferences::PreferencesRow;
+pub use send::{AnswerRow, LockedChatRow};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]

@@ -8,6 +8,8 @@ mod accounts;
 mod api_keys;
 #[path = "contract/audit.rs"]
 mod audit;
+#[path = "contract/contention.rs"]
+mod contention;
 #[path = "contract/credentials.rs"]
 mod credentials;
 #[path = "contract/exports.rs"]
@@ -20,14 +22,20 @@ mod jobs;
 mod journal;
 #[path = "contract/lists.rs"]
 mod lists;
+#[path = "contract/locks.rs"]
+mod locks;
 #[path = "contract/mail.rs"]
 mod mail;
 #[path = "contract/messaging.rs"]
 mod messaging;
+#[path = "contract/once.rs"]
+mod once;
 #[path = "contract/preferences.rs"]
 mod preferences;
 #[path = "contract/privacy.rs"]
 mod privacy;
+#[path = "contract/reading.rs"]
+mod reading;
 #[path = "contract/registry.rs"]
 mod registry;
 #[path = "contract/schema.rs"]

@@ -20,7 +20,9 @@ pub trait Messaging: Send + Sync {
 
     /// Says something. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
     /// `client_id` again finds the first message, whatever became of it; with another content it is
-    /// `client_id.mismatch`. Honours `ctx.once`.
+    /// `client_id.mismatch`. Honours `ctx.once`: a repeat is answered with the message as it is now. `created_at` is never
+    /// before that of the chat's message before. `Unavailable`, and not written, when somebody else keeps the chat locked
+    /// for seconds.
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>>;
 
     /// At most `limit` messages of a chat. The cost does not depend on how many there are.
@@ -37,7 +39,7 @@ pub trait Messaging: Send + Sync {
     /// What a message said before its edits, oldest first, and what it says now; nothing when it is deleted.
     async fn history(&self, ctx: &Ctx, message: MessageId) -> Result<Vec<Edit>>;
 
-    /// Moves the caller's read mark forward; a mark that stays writes no change.
+    /// Moves the caller's read mark forward; a mark that stays writes nothing and waits for nobody.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
 
     /// The chats whose changes this user follows.

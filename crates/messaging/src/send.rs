@@ -1,6 +1,6 @@
-//! The rule of the hottest path: may this message be said here, and was it said before?
+//! The rule of the hottest path: may this message be sent here, and was it sent before?
 
-use clowder_core::{Card, ChatId, Ctx, MessageId, Result};
+use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Status,
@@ -18,31 +18,43 @@ pub struct SendFacts {
     /// The message that carries this `client_id` already.
     pub earlier: Option<(MessageId, Fingerprint)>,
     pub fingerprint: Fingerprint,
+    /// How far the chat has come. Whoever decides holds it, so that this stays true until the message is written.
+    pub last: Last,
+}
+
+/// The end of a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last {
+    /// The `seq` of the last message, 0 when there is none.
+    pub seq: i64,
+    /// When it was sent; without any, when the chat was created.
+    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    Say(Box<Message>),
-    /// It was said before: answer with that message, as it is now.
+    New(Box<Message>),
+    /// It was sent before: answer with that message, as it is now.
     Repeat(MessageId),
 }
 
-/// The message to write, still without its `seq` (0), which only the writer can give.
+/// The message to write. Its time never runs against its `seq`: where the clock of this node is behind that of the one
+/// that wrote the last message, both get the same time.
 pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Result<Verdict> {
     let (_, sender) = facts.seat.ok_or(CHAT_UNKNOWN)?;
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
     }
-    Ok(Verdict::Say(Box::new(Message {
+    Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
-        seq: 0,
+        seq: facts.last.seq + 1,
         kind: MessageType::Text,
         sender,
         content: Some(new.content.into_string()),
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
-        created_at: ctx.now,
+        created_at: ctx.now.max(facts.last.at),
         edited_at: None,
         deleted_at: None,
         version: 1,
@@ -63,16 +75,22 @@ mod tests {
         let (chat, id, ada): (ChatId, MessageId, UserId) = (Id::new(now), Id::new(now), Id::new(now));
         let card = Card { id: ada, username: "ada".into(), display_name: "Ada".into() };
         let seat = Some((ChatRole::Member, card));
-        let decided = |seat, earlier| {
+        let after = |seat, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            decide(&ctx, chat, new, SendFacts { seat, earlier, fingerprint: [1; 16] })
+            decide(&ctx, chat, new, SendFacts { seat, earlier, fingerprint: [1; 16], last })
         };
+        let decided = |seat, earlier| after(seat, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
         let refused = |r| matches!(r, Err(Error::Refused(refusal)) if refusal == CHAT_UNKNOWN);
         assert!(refused(decided(None, None)));
         assert!(refused(decided(None, Some((id, [1; 16])))), "who left does not even learn of repeats");
         assert_eq!(decided(seat.clone(), Some((id, [1; 16]))).unwrap(), Verdict::Repeat(id));
         assert!(matches!(decided(seat.clone(), Some((id, [2; 16]))), Err(Error::Refused(CLIENT_ID_MISMATCH))));
-        let Ok(Verdict::Say(message)) = decided(seat, None) else { panic!("must be said") };
-        assert_eq!((message.content.as_deref(), message.created_at, message.seq), (Some("hi"), now, 0));
+        let Ok(Verdict::New(message)) = decided(seat.clone(), None) else { panic!("must be sent") };
+        assert_eq!((message.content.as_deref(), message.created_at, message.seq), (Some("hi"), now, 1));
+        for (last, time) in [(6, 7), (7, 7), (8, 8)] {
+            let last = Last { seq: 4, at: Timestamp::from_micros(last) };
+            let Ok(Verdict::New(message)) = after(seat.clone(), None, last) else { panic!("must be sent") };
+            assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
+        }
     }
 }

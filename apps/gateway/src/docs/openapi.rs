@@ -119,7 +119,7 @@ fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
     }));
     let header = |name: &str, says: &str| json!({ "name": name, "in": "header", "description": says, "schema": { "type": "string" } });
     if line.creates {
-        parameters.push(header("Idempotency-Key", "Of the client's choice: a repeated call gets the first answer"));
+        parameters.push(header("Idempotency-Key", "Of the client's choice, good for 24 hours: a repeated call gets the answer of the first; of a message that was sent, as the message is now"));
     }
     if line.edits {
         parameters.push(header("If-Match", "The `ETag` that was read; 412 when it is no longer the present one"));

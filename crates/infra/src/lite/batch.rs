@@ -1,29 +1,30 @@
 //! The statements of the hottest path. On SQLite a statement costs no round trip: one per row, prepared once.
 
 use clowder_core::{
-    ChatId, MessageId, Result, Timestamp, UserId,
+    ChatId, Id, MessageId, Result, UserId,
     sql::{Ts, Uid},
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, SmallInt},
+    sql_types::{BigInt, Binary, SmallInt, Text},
     sqlite::Sqlite,
 };
 
 use super::dialect::Conn;
 use crate::{
-    rows::{CardRow, EarlierRow, JournalRow, MessageRow, NewMessageRow},
-    schema::{journal, messages, participants, users},
+    rows::{AnswerRow, CardRow, EarlierRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
+    schema::{answers, chats, journal, messages, participants, users},
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part.
+/// The role and card of each of these people in each of these chats, as far as they take part and are not erased.
 pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
         let seat = participants::table
             .inner_join(users::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
+            .filter(users::deleted_at.is_null())
             .select((participants::chat_id, participants::role, CardRow::as_select()))
             .first(conn)
             .optional()?;
@@ -65,26 +66,31 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     Ok(found)
 }
 
-/// Gives each chat room for `n` more messages and answers its new last `seq`.
-pub fn bump_seqs(conn: &mut Conn, wanted: &[(ChatId, i64)], now: Timestamp) -> Result<Vec<(ChatId, i64)>> {
-    wanted
-        .iter()
-        .map(|(chat, n)| {
-            let last = statement::<(BigInt,), Sqlite>(
-                "UPDATE chats SET last_seq = last_seq + ?, active_at = max(active_at, ?) WHERE id = ? RETURNING last_seq",
-            )
-            .bind::<BigInt, _>(*n)
-            .bind::<Ts, _>(now)
-            .bind::<Uid, _>(*chat)
-            .get_result::<(i64,)>(conn)?;
-            Ok((*chat, last.0))
-        })
-        .collect()
+/// Tells how far each of these chats has come. One writer is lock enough.
+pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let chat = chats::table.find(id).select(LockedChatRow::as_select()).first(conn).optional()?;
+        found.extend(chat);
+    }
+    Ok(found)
 }
 
-/// Notes `n` more messages of one's own after the read mark.
-pub fn count_own(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<()> {
-    for (chat, user, n) in wanted {
+/// Nobody holds a chat here.
+pub fn held_chats(_: &mut Conn, _: &[ChatId]) -> Result<Vec<ChatId>> {
+    Ok(Vec::new())
+}
+
+/// Writes down how far these chats have come, and how many of the messages are whose own.
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
+    for chat in chats {
+        statement::<(), Sqlite>("UPDATE chats SET last_seq = ?, active_at = ? WHERE id = ?")
+            .bind::<BigInt, _>(chat.last_seq)
+            .bind::<Ts, _>(chat.active_at)
+            .bind::<Uid, _>(chat.id)
+            .execute(conn)?;
+    }
+    for (chat, user, n) in own {
         statement::<(), Sqlite>(
             "UPDATE participants SET own_after_read = own_after_read + ? WHERE chat_id = ? AND user_id = ?",
         )
@@ -94,6 +100,34 @@ pub fn count_own(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<()
         .execute(conn)?;
     }
     Ok(())
+}
+
+/// What is stored under these keys of these callers.
+pub fn stored_answers(conn: &mut Conn, wanted: &[(Id<()>, &str)]) -> Result<Vec<AnswerRow>> {
+    let mut found = Vec::new();
+    for (caller, key) in wanted {
+        let answer = answers::table.find((caller, *key)).select(AnswerRow::as_select()).first(conn).optional()?;
+        found.extend(answer);
+    }
+    Ok(found)
+}
+
+/// Stores answers under keys that have none, and says how many had none.
+pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
+    let mut stored = 0;
+    for row in rows {
+        stored += statement::<(), Sqlite>(
+            "INSERT INTO answers (caller_id, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind::<Uid, _>(row.caller_id)
+        .bind::<Text, _>(row.key)
+        .bind::<Binary, _>(row.fingerprint)
+        .bind::<Binary, _>(row.answer)
+        .bind::<Ts, _>(row.created_at)
+        .execute(conn)?;
+    }
+    Ok(stored)
 }
 
 /// Gives each stream room for `n` more changes and answers its new head.

@@ -94,6 +94,26 @@ pub fn lock_chat(_: &mut Conn, _: ChatId) -> Result<()> {
 }
 
 /// One writer is lock enough.
+pub fn lock_chat_within(_: &mut Conn, _: ChatId, _: Duration) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn lock_participant(_: &mut Conn, _: ChatId, _: UserId) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn keep_participants(_: &mut Conn, _: ChatId, _: &[UserId]) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn keep_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
 pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }

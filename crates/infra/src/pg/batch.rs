@@ -2,7 +2,7 @@
 //! locking in the order of the key so that two batches never wait for each other.
 
 use clowder_core::{
-    ChatId, Result, Timestamp, UserId,
+    ChatId, Id, Result, UserId,
     sql::{Ts, Uid},
 };
 use diesel::{
@@ -14,19 +14,19 @@ use diesel::{
 
 use super::dialect::Conn;
 use crate::{
-    rows::{CardRow, EarlierRow, JournalRow, MessageRow, NewMessageRow},
-    schema::{journal, messages},
+    rows::{AnswerRow, CardRow, EarlierRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
+    schema::{chats, journal, messages},
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part.
+/// The role and card of each of these people in each of these chats, as far as they take part and are not erased.
 pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Text, (Uid, Text, Text)), Pg>(
         "SELECT p.chat_id, p.role, u.id, u.username, u.display_name \
          FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
-         JOIN users u ON u.id = w.user_id",
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<Uid>, _>(users)
@@ -62,37 +62,79 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     .load(conn)?)
 }
 
-/// Gives each chat room for `n` more messages and answers its new last `seq`.
-pub fn bump_seqs(conn: &mut Conn, wanted: &[(ChatId, i64)], now: Timestamp) -> Result<Vec<(ChatId, i64)>> {
-    let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(Uid, BigInt), Pg>(
-        "WITH w AS (SELECT * FROM unnest(?, ?) AS w(id, n)), \
-         held AS (SELECT c.id FROM chats c JOIN w USING (id) ORDER BY c.id FOR UPDATE) \
-         UPDATE chats c SET last_seq = c.last_seq + w.n, active_at = greatest(c.active_at, ?) \
-         FROM w JOIN held USING (id) WHERE c.id = w.id RETURNING c.id, c.last_seq",
+/// Locks those of these chats that nobody else holds, and tells how far each has come.
+pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
+    Ok(statement::<(Uid, BigInt, Ts), Pg>(
+        "SELECT c.id, c.last_seq, c.active_at FROM chats c WHERE c.id = ANY(?) \
+         ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED",
     )
-    .bind::<Array<Uid>, _>(chats)
-    .bind::<Array<BigInt>, _>(counts)
-    .bind::<Ts, _>(now)
+    .bind::<Array<Uid>, _>(ids.to_vec())
     .load(conn)?)
 }
 
-/// Notes `n` more messages of one's own after the read mark.
-pub fn count_own(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<()> {
-    let chats: Vec<_> = wanted.iter().map(|(chat, ..)| *chat).collect();
-    let users: Vec<_> = wanted.iter().map(|(_, user, _)| *user).collect();
-    let counts: Vec<_> = wanted.iter().map(|(.., n)| *n).collect();
-    // The chats' rows are held, so nobody else moves these.
+/// Those of the chats that could not be locked which exist: somebody else holds them.
+pub fn held_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatId>> {
+    Ok(chats::table.filter(chats::id.eq_any(ids)).select(chats::id).load(conn)?)
+}
+
+/// Writes down how far these chats, which are locked, have come, and how many of the messages are whose own.
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
+    // Nobody else adds to the chats, but read marks move: what they left is added to.
     statement::<(), Pg>(
-        "UPDATE participants p SET own_after_read = p.own_after_read + w.n \
+        "WITH advanced AS (UPDATE chats c SET last_seq = w.last_seq, active_at = w.active_at \
+         FROM unnest(?, ?, ?) AS w(id, last_seq, active_at) WHERE c.id = w.id) \
+         UPDATE participants p SET own_after_read = p.own_after_read + w.n \
          FROM unnest(?, ?, ?) AS w(chat_id, user_id, n) \
          WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
     )
-    .bind::<Array<Uid>, _>(chats)
-    .bind::<Array<Uid>, _>(users)
-    .bind::<Array<BigInt>, _>(counts)
+    .bind::<Array<Uid>, _>(chats.iter().map(|chat| chat.id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(chats.iter().map(|chat| chat.last_seq).collect::<Vec<_>>())
+    .bind::<Array<Ts>, _>(chats.iter().map(|chat| chat.active_at).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(own.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(own.iter().map(|(_, user, _)| *user).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(own.iter().map(|(.., n)| *n).collect::<Vec<_>>())
     .execute(conn)?;
     Ok(())
+}
+
+/// What is stored under these keys of these callers.
+pub fn stored_answers(conn: &mut Conn, wanted: &[(Id<()>, &str)]) -> Result<Vec<AnswerRow>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (callers, keys): (Vec<_>, Vec<_>) = wanted.iter().map(|(caller, key)| (*caller, (*key).to_owned())).unzip();
+    Ok(statement::<(Uid, Text, Binary, Binary, Ts), Pg>(
+        "SELECT a.caller_id, a.key, a.fingerprint, a.answer, a.created_at \
+         FROM unnest(?, ?) AS w(caller_id, key) \
+         JOIN answers a ON a.caller_id = w.caller_id AND a.key = w.key",
+    )
+    .bind::<Array<Uid>, _>(callers)
+    .bind::<Array<Text>, _>(keys)
+    .load(conn)?)
+}
+
+/// Stores answers under keys that have none, and says how many had none.
+pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
+    let (mut callers, mut keys, mut prints) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut answers, mut times) = (Vec::new(), Vec::new());
+    for row in rows {
+        callers.push(row.caller_id);
+        keys.push(row.key);
+        prints.push(row.fingerprint);
+        answers.push(row.answer);
+        times.push(row.created_at);
+    }
+    Ok(statement::<(), Pg>(
+        "INSERT INTO answers (caller_id, key, fingerprint, answer, created_at) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?) AS w(caller_id, key, fingerprint, answer, created_at) \
+         ORDER BY w.caller_id, w.key ON CONFLICT DO NOTHING",
+    )
+    .bind::<Array<Uid>, _>(callers)
+    .bind::<Array<Text>, _>(keys)
+    .bind::<Array<Binary>, _>(prints)
+    .bind::<Array<Binary>, _>(answers)
+    .bind::<Array<Ts>, _>(times)
+    .execute(conn)?)
 }
 
 /// Gives each stream room for `n` more changes and answers its new head.

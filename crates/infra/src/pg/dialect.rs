@@ -18,7 +18,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use crate::{
     DatabaseUrl,
     lanes::Lanes,
-    schema::{chats, invites, jobs, sessions, users},
+    schema::{chats, invites, jobs, participants, sessions, users},
     store::Options,
 };
 
@@ -78,7 +78,33 @@ pub fn write_tx<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
 
 /// Whoever changes a chat or a message of it holds this.
 pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
-    chats::table.find(chat).select(chats::id).for_update().first::<ChatId>(conn).optional()?;
+    chats::table.find(chat).select(chats::id).for_no_key_update().first::<ChatId>(conn).optional()?;
+    Ok(())
+}
+
+/// Like [`lock_chat`], but fails when it has waited for so long; so does every later wait of the transaction.
+pub fn lock_chat_within(conn: &mut Conn, chat: ChatId, wait: Duration) -> Result<()> {
+    conn.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", wait.as_millis()))?;
+    lock_chat(conn, chat)
+}
+
+/// Whoever moves a participant's read mark holds this.
+pub fn lock_participant(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<()> {
+    let one = participants::table.find((chat, user)).select(participants::user_id);
+    one.for_no_key_update().first::<UserId>(conn).optional()?;
+    Ok(())
+}
+
+/// Whoever needs the read marks of these participants to stay holds this; the chat itself is held before.
+pub fn keep_participants(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
+    let some = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
+    some.order(participants::user_id).select(participants::user_id).for_share().load::<UserId>(conn)?;
+    Ok(())
+}
+
+/// Whoever needs these accounts to stay as they are holds this.
+pub fn keep_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
+    users::table.filter(users::id.eq_any(ids)).order(users::id).select(users::id).for_share().load::<UserId>(conn)?;
     Ok(())
 }
 

@@ -7,8 +7,6 @@ mod messages;
 mod read;
 pub mod send;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
@@ -18,6 +16,9 @@ use tracing::instrument;
 
 use super::{Repo, dialect::Conn};
 use crate::store::Memory;
+
+/// How often moving a read mark starts over because another device of the same person was faster.
+const READ_ATTEMPTS: usize = 16;
 
 #[async_trait]
 impl Messaging for Repo {
@@ -41,19 +42,7 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
-        let line = send::Line::new(ctx, chat, new, &self.parts.keys)?;
-        match ctx.once {
-            Some(_) => {
-                let line = Arc::new(line);
-                let (first, second) = (Arc::clone(&line), line);
-                match self.db.create(ctx, move |tx| send::say_alone(tx, &first)).await {
-                    // A client id that another node commits at the same moment is found at the second look.
-                    Err(Error::Internal(_)) => self.db.create(ctx, move |tx| send::say_alone(tx, &second)).await,
-                    said => said,
-                }
-            }
-            None => self.outbox.send(&self.db, line).await,
-        }
+        self.sends.write(send::PendingSend::new(ctx, chat, new, &self.parts.keys)?).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -88,8 +77,19 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| read::read(tx, &ctx, chat, new)).await
+        let user = ctx.user()?;
+        for _ in 0..READ_ATTEMPTS {
+            // A mark that stays costs no transaction, and what has to be counted is counted before anything is locked.
+            let step = match self.db.read(move |conn| read::plan(conn, chat, user, new)).await? {
+                read::Plan::Stay(seq) => return Ok(Read { chat_id: chat, user_id: user, seq, at: ctx.now }),
+                read::Plan::Move(step) => step,
+            };
+            let caller = ctx.clone();
+            if let Some(read) = self.db.write(move |tx| read::advance(tx, &caller, step)).await? {
+                return Ok(read);
+            }
+        }
+        Err(Error::unavailable("the read mark is being moved by many at once"))
     }
 
     #[instrument(level = "debug", skip_all)]

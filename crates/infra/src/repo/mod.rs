@@ -1,6 +1,6 @@
 //! The queries, written once. This folder is compiled for each database, with that database's `dialect` and `batch`.
 //!
-//! One file or folder per domain, plus [`db`] (lanes and transactions), [`journal`] and [`once`].
+//! One file or folder per domain, plus [`db`] (lanes and transactions), [`group_commit`], [`journal`] and [`once`].
 
 mod accounts;
 mod api_keys;
@@ -9,6 +9,7 @@ mod cards;
 mod credentials;
 mod db;
 mod fragment;
+mod group_commit;
 mod jobs;
 mod journal;
 mod messaging;
@@ -39,13 +40,14 @@ pub struct Repo {
     db: Db,
     parts: Parts,
     opened_at: Timestamp,
-    outbox: messaging::send::Outbox,
+    sends: group_commit::GroupCommit<messaging::send::PendingSend>,
 }
 
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
+        let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
+        let repo = Self { db, parts, opened_at: now, sends };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)

@@ -1,15 +1,24 @@
 //! Stored answers: what makes a repeated call with an `Idempotency-Key` answer like the first one.
 
+use std::collections::HashMap;
+
 use clowder_core::{
-    Actor, Ctx, Id, Once, Result,
+    Actor, Ctx, Error, Id, Once, Result,
     once::{KEPT_FOR, MISMATCH},
 };
 use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::db::Tx;
-use crate::{keys::hex, schema::answers};
+use super::{batch, db::Tx};
+use crate::{
+    keys::{Keys, hex},
+    rows::AnswerRow,
+    schema::answers,
+};
+
+/// A key, and whose it is.
+pub type Owner = (Id<()>, String);
 
 /// Answers what was answered before, or writes and stores the answer. Answers may hold tokens, so they are sealed.
 pub fn guard<T: Serialize + DeserializeOwned>(
@@ -18,7 +27,7 @@ pub fn guard<T: Serialize + DeserializeOwned>(
     once: &Once,
     f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
 ) -> Result<T> {
-    let (caller, key) = owner(tx, ctx, once);
+    let (caller, key) = owner(&tx.house.keys, ctx, once);
     let own = answers::table.find((caller, &key));
     diesel::delete(own.filter(answers::created_at.le(ctx.now.minus(KEPT_FOR)))).execute(tx.conn)?;
     // First of all, so that the same call on another connection waits here for what becomes of this one.
@@ -48,14 +57,66 @@ pub fn guard<T: Serialize + DeserializeOwned>(
 }
 
 /// Keys belong to the caller; of callers without a name, to their address, which need not be written down for that.
-fn owner(tx: &Tx<'_>, ctx: &Ctx, once: &Once) -> (Id<()>, String) {
+pub fn owner(keys: &Keys, ctx: &Ctx, once: &Once) -> Owner {
     match (ctx.actor, ctx.origin.address) {
         (Actor::User { id, .. }, _) => (Id::from_uuid(id.uuid()), once.key.to_string()),
         (_, Some(address)) => {
             let address = address.to_string();
             let parts = ["once", &address, &once.key].map(str::as_bytes);
-            (Id::from_uuid(Uuid::nil()), hex(&tx.house.keys.fingerprint(&parts)))
+            (Id::from_uuid(Uuid::nil()), hex(&keys.fingerprint(&parts)))
         }
         (_, None) => (Id::from_uuid(Uuid::nil()), once.key.to_string()),
+    }
+}
+
+/// The stored answers that concern a batch of calls, for writes that share a transaction. They are looked up when
+/// whatever orders two calls with one key is locked, and stored together after all has been decided; so an attempt that
+/// is refused leaves its key free.
+#[derive(Default)]
+pub struct Answers(HashMap<Owner, AnswerRow>);
+
+impl Answers {
+    pub fn load<'o>(tx: &mut Tx<'_>, owners: impl Iterator<Item = &'o Owner>) -> Result<Self> {
+        let mut wanted: Vec<_> = owners.map(|(caller, key)| (*caller, key.as_str())).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let rows = batch::stored_answers(tx.conn, &wanted)?;
+        Ok(Self(rows.into_iter().map(|row| ((row.caller_id, row.key.clone()), row)).collect()))
+    }
+
+    /// What was answered before; `None` when there is nothing or it has had its time.
+    pub fn get<T: DeserializeOwned>(&self, tx: &Tx<'_>, owner: &Owner, ctx: &Ctx, once: &Once) -> Result<Option<T>> {
+        let Some(row) = self.0.get(owner).filter(|row| row.created_at > ctx.now.minus(KEPT_FOR)) else {
+            return Ok(None);
+        };
+        if row.fingerprint != once.fingerprint {
+            return Err(MISMATCH.into());
+        }
+        Ok(Some(serde_json::from_slice(&tx.house.keys.unseal(&row.answer)?)?))
+    }
+
+    /// Stores what is answered now. Fails when a key is not free any more, which a second look explains.
+    pub fn store<T: Serialize>(&self, tx: &mut Tx<'_>, answers: &[(&Owner, &Ctx, &Once, T)]) -> Result<()> {
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::with_capacity(answers.len());
+        for (owner, ctx, once, answer) in answers {
+            if self.0.contains_key(*owner) {
+                diesel::delete(answers::table.find((owner.0, &owner.1))).execute(tx.conn)?;
+            }
+            rows.push(AnswerRow {
+                caller_id: owner.0,
+                key: owner.1.clone(),
+                fingerprint: once.fingerprint.to_vec(),
+                answer: tx.house.keys.seal(&serde_json::to_vec(answer)?)?,
+                created_at: ctx.now,
+            });
+        }
+        let wanted = rows.len();
+        if batch::store_answers(tx.conn, rows)? < wanted {
+            return Err(Error::unavailable("another call with this Idempotency-Key was faster"));
+        }
+        Ok(())
     }
 }

@@ -11,7 +11,11 @@ use clowder_messaging::{
 use diesel::prelude::*;
 
 use super::{
-    super::{db::Tx, dialect::Conn, journal},
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        journal,
+    },
     chats,
 };
 use crate::{
@@ -23,6 +27,8 @@ pub fn found(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     let founder = ctx.user()?;
     let mut named = new.participant_ids.clone();
     named.push(founder);
+    // Nobody of them is erased between the look and the commit.
+    dialect::keep_users(tx.conn, &named)?;
     let cards = cards(tx.conn, &named)?;
     let facts = MakeFacts { existing: cards.keys().copied().collect() };
     let founding = decide(ctx, new, &facts)?;

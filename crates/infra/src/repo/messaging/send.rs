@@ -1,287 +1,248 @@
 //! The hottest path: messages of many senders, written by one transaction.
-//!
-//! A sender puts a line into the outbox and waits. Whoever finds the outbox idle queues one job on the writing lane;
-//! that job takes all lines that wait by then, and writes them with one commit. A lone line waits for nobody, and no
-//! timer runs. When a transaction fails, its lines are tried one by one, so that a bad one refuses itself only.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId};
+use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, UserId, Word};
 use clowder_messaging::{
     Change, ChatRole, Made, Message, NewMessage,
-    send::{Fingerprint, SendFacts, Verdict, decide},
+    refusals::CHAT_UNKNOWN,
+    send::{Fingerprint, Last, SendFacts, Verdict, decide},
 };
-use tokio::sync::oneshot;
 
 use super::{
     super::{
         batch,
-        db::{Db, House, Tx, commit},
-        dialect::{Conn, Seat},
+        db::Tx,
+        dialect,
+        group_commit::{LOCK_WAIT, Outcome, Queued},
         journal,
+        once::{self, Answers, Owner},
     },
     messages,
 };
-use crate::{keys::Keys, rows::NewMessageRow};
+use crate::{
+    keys::Keys,
+    rows::{LockedChatRow, NewMessageRow},
+};
 
 /// One message on its way.
-pub struct Line {
+pub struct PendingSend {
     ctx: Ctx,
     sender: UserId,
     chat: ChatId,
     new: NewMessage,
     fingerprint: Fingerprint,
+    /// Whose `Idempotency-Key` it carries.
+    owner: Option<Owner>,
 }
 
-impl Line {
+impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
         let print = keys.fingerprint(&[chat.uuid().as_bytes(), new.content.as_str().as_bytes()]);
         let fingerprint = std::array::from_fn(|index| print[index]);
-        Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint })
-    }
-}
-
-type Answer = oneshot::Sender<Result<Made<Message>>>;
-
-/// Lines that wait for the next commit.
-pub struct Outbox {
-    waiting: Arc<Mutex<Waiting>>,
-    /// The most lines in one transaction.
-    max: usize,
-}
-
-#[derive(Default)]
-struct Waiting {
-    lines: VecDeque<(Line, Answer)>,
-    /// Whether a job is queued or at work that will come back for the rest.
-    at_work: bool,
-}
-
-/// More than this many waiting lines are refused: whoever sends has to slow down.
-const ROOM: usize = 10_000;
-
-impl Outbox {
-    pub fn new(max: usize) -> Self {
-        Self { waiting: Arc::default(), max: max.max(1) }
+        let owner = ctx.once.as_ref().map(|once| once::owner(keys, ctx, once));
+        Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint, owner })
     }
 
-    pub async fn send(&self, db: &Db, line: Line) -> Result<Made<Message>> {
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut waiting = lock(&self.waiting);
-            if waiting.lines.len() >= ROOM {
-                return Err(Error::unavailable("too many messages wait to be written"));
-            }
-            waiting.lines.push_back((line, answer));
-            if !std::mem::replace(&mut waiting.at_work, true) {
-                drop(waiting);
-                Turn::queue(db, &self.waiting, self.max);
-            }
-        }
-        answered.await.unwrap_or_else(|_| Err(Error::internal("a send was dropped")))
-    }
-}
-
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One batch. Dropping it, also by a panic, hands the rest to the next turn or ends the work.
-struct Turn {
-    db: Db,
-    waiting: Arc<Mutex<Waiting>>,
-    max: usize,
-}
-
-impl Turn {
-    /// The turn comes to be on the lane: a job that the full queue turned away takes nothing with it.
-    fn queue(db: &Db, waiting: &Arc<Mutex<Waiting>>, max: usize) {
-        let (own_db, own_waiting) = (db.clone(), Arc::clone(waiting));
-        let job = move |seat: Result<&mut Seat>| Self { db: own_db, waiting: own_waiting, max }.take(seat);
-        if let Err(error) = db.writers().push(Box::new(job)) {
-            let mut waiting = lock(waiting);
-            waiting.at_work = false;
-            refuse_all(&mut waiting, &error);
-        }
-    }
-
-    fn take(self, seat: Result<&mut Seat>) -> bool {
-        let lines: Vec<_> = {
-            let mut waiting = lock(&self.waiting);
-            let n = waiting.lines.len().min(self.max);
-            waiting.lines.drain(..n).filter(|(_, answer)| !answer.is_closed()).collect()
-        };
-        metrics::histogram!("clowder_send_batch_messages").record(lines.len() as f64);
-        match seat {
-            Ok(conn) => write(conn, self.db.house(), lines),
-            // Without a database nobody needs to wait for their turn to hear so.
-            Err(error) => {
-                for (_, answer) in lines {
-                    let _ = answer.send(Err(error.clone()));
-                }
-                refuse_all(&mut lock(&self.waiting), &error);
-                true
-            }
+    /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
+    /// no text is kept that may be deleted.
+    fn answered(&self, tx: &Tx<'_>, answers: &Answers) -> Result<Option<Made<MessageId>>> {
+        match (&self.owner, &self.ctx.once) {
+            (Some(owner), Some(once)) => answers.get(tx, owner, &self.ctx, once),
+            _ => Ok(None),
         }
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.lines.is_empty() {
-            waiting.at_work = false;
-            return;
-        }
-        drop(waiting);
-        Self::queue(&self.db, &self.waiting, self.max);
+impl Queued for PendingSend {
+    type Key = ChatId;
+    type Answer = Made<Message>;
+    const BATCH_SIZE: &'static str = "clowder_send_batch_messages";
+
+    fn key(&self) -> ChatId {
+        self.chat
     }
-}
 
-fn refuse_all(waiting: &mut Waiting, error: &Error) {
-    for (_, answer) in waiting.lines.drain(..) {
-        let _ = answer.send(Err(error.clone()));
+    fn lock(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
+        dialect::lock_chat_within(tx.conn, chat, LOCK_WAIT)
     }
-}
 
-/// Writes a batch, answers everybody, and says whether the connection is still good.
-fn write(conn: &mut Conn, house: &House, lines: Vec<(Line, Answer)>) -> bool {
-    let (lines, answers): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
-    let mut healthy = true;
-    let said = match commit(conn, house, |tx| say(tx, &lines)) {
-        Ok(said) => said,
-        // The connection is gone, and trying one by one would only take longer to say so.
-        Err(error @ Error::Unavailable(_)) => {
-            healthy = false;
-            lines.iter().map(|_| Some(Err(error.clone()))).collect()
-        }
-        Err(_) => lines.iter().map(|_| None).collect(),
-    };
-    for ((line, answer), said) in lines.iter().zip(answers).zip(said) {
-        let said = said.unwrap_or_else(|| {
-            // A client id that another node commits at the same moment is found at the second look.
-            match commit(conn, house, |tx| say_alone(tx, line)) {
-                Err(error) if error.is_ours() => commit(conn, house, |tx| say_alone(tx, line)),
-                said => said,
-            }
-        });
-        healthy &= !matches!(&said, Err(error) if error.is_ours());
-        let _ = answer.send(said);
-    }
-    healthy
-}
-
-pub fn say_alone(tx: &mut Tx<'_>, line: &Line) -> Result<Made<Message>> {
-    say(tx, std::slice::from_ref(line))?
-        .pop()
-        .flatten()
-        .unwrap_or_else(|| Err(Error::internal("a lone line has no twin")))
-}
-
-type Said = Option<Result<Made<Message>>>;
-
-/// Decides each line and writes those that are accepted; `None` for a line whose client id is in this batch twice,
-/// which must come again on its own.
-fn say(tx: &mut Tx<'_>, lines: &[Line]) -> Result<Vec<Said>> {
-    let mut facts = Facts::load(tx.conn, lines)?;
-    let mut said = Vec::with_capacity(lines.len());
-    let mut accepted = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
-        said.push(match facts.of(line) {
-            None => None,
-            Some(facts) => match decide(&line.ctx, line.chat, line.new.clone(), facts) {
-                Ok(Verdict::Say(message)) => {
+    fn write_batch(tx: &mut Tx<'_>, sends: &[&Self]) -> Result<Vec<Outcome<Made<Message>>>> {
+        let mut facts = Facts::load(tx, sends)?;
+        let mut accepted = Vec::new();
+        let mut answers = Vec::new();
+        let mut outcomes = Vec::with_capacity(sends.len());
+        for (index, send) in sends.iter().enumerate() {
+            outcomes.push(match facts.attempt(tx, send)? {
+                Attempt::Held => Outcome::Held,
+                Attempt::Twin => Outcome::Again,
+                Attempt::Refused(error) => Outcome::Done(Err(error)),
+                Attempt::New(message) => {
+                    answers.push((*send, Made::New(message.id)));
                     accepted.push((index, message));
-                    None
+                    // Overwritten below, once it is written.
+                    Outcome::Again
                 }
-                Ok(Verdict::Repeat(id)) => Some(messages::one(tx.conn, None, line.sender, id).map(Made::Found)),
-                Err(refused) => Some(Err(refused)),
-            },
-        });
+                Attempt::Replayed(made) => {
+                    let answer = send.message(tx, made)?;
+                    if let (Ok(_), Some(once)) = (&answer, &send.ctx.once) {
+                        once.mark_replayed();
+                    }
+                    Outcome::Done(answer)
+                }
+                Attempt::Repeated(id) => {
+                    let answer = send.message(tx, Made::Found(id))?;
+                    if answer.is_ok() {
+                        answers.push((*send, Made::Found(id)));
+                    }
+                    Outcome::Done(answer)
+                }
+            });
+        }
+        facts.store(tx, &answers)?;
+        if accepted.is_empty() {
+            return Ok(outcomes);
+        }
+        facts.advance_chats(tx, &accepted)?;
+        let rows: Vec<_> =
+            accepted.iter().map(|(index, message)| NewMessageRow::new(message, &sends[*index].fingerprint)).collect();
+        batch::insert_messages(tx.conn, &rows)?;
+        let changes: Vec<_> = accepted
+            .into_iter()
+            .map(|(index, message)| {
+                outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
+                (&sends[index].ctx, Change::MessageSent(message))
+            })
+            .collect();
+        let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
+        journal::append_all(tx, &changes)?;
+        Ok(outcomes)
     }
-    if accepted.is_empty() {
-        return Ok(said);
-    }
-    number(tx.conn, lines, &mut accepted)?;
-    let rows: Vec<_> =
-        accepted.iter().map(|(index, message)| NewMessageRow::new(message, &lines[*index].fingerprint)).collect();
-    batch::insert_messages(tx.conn, &rows)?;
-    let changes: Vec<_> = accepted
-        .into_iter()
-        .map(|(index, message)| {
-            said[index] = Some(Ok(Made::New((*message).clone())));
-            (&lines[index].ctx, Change::MessageSent(message))
-        })
-        .collect();
-    let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
-    journal::append_all(tx, &changes)?;
-    Ok(said)
 }
 
-/// Gives every accepted message its `seq`, in the order in which they came.
-fn number(conn: &mut Conn, lines: &[Line], accepted: &mut [(usize, Box<Message>)]) -> Result<()> {
-    let mut per_chat = BTreeMap::<ChatId, i64>::new();
-    let mut per_sender = BTreeMap::<(ChatId, UserId), i64>::new();
-    for (_, message) in accepted.iter() {
-        *per_chat.entry(message.chat_id).or_default() += 1;
-        *per_sender.entry((message.chat_id, message.sender.id)).or_default() += 1;
-    }
-    let now = lines.iter().map(|line| line.ctx.now).max().unwrap_or(Timestamp::from_micros(0));
-    let counts: Vec<_> = per_chat.iter().map(|(chat, n)| (*chat, *n)).collect();
-    for (chat, last) in batch::bump_seqs(conn, &counts, now)? {
-        if let Some(next) = per_chat.get_mut(&chat) {
-            *next = last - *next + 1;
+impl PendingSend {
+    /// A message that was sent before, as it is now. The outer error is ours, the inner one the sender's.
+    fn message(&self, tx: &mut Tx<'_>, made: Made<MessageId>) -> Result<Result<Made<Message>>> {
+        let (Made::New(id) | Made::Found(id)) = made;
+        match messages::one(tx.conn, None, self.sender, id) {
+            Ok(message) => Ok(Ok(match made {
+                Made::New(_) => Made::New(message),
+                Made::Found(_) => Made::Found(message),
+            })),
+            Err(error) if error.is_ours() => Err(error),
+            Err(refused) => Ok(Err(refused)),
         }
     }
-    for (_, message) in accepted {
-        let next = per_chat.get_mut(&message.chat_id).ok_or_else(|| Error::internal("a chat without room"))?;
-        message.seq = *next;
-        *next += 1;
-    }
-    let own: Vec<_> = per_sender.into_iter().map(|((chat, sender), n)| (chat, sender, n)).collect();
-    batch::count_own(conn, &own)
 }
 
-/// What is known of all lines of a batch, loaded in two queries.
+/// What is to be done about one send of a batch.
+enum Attempt {
+    /// Somebody else holds its chat.
+    Held,
+    /// Another of this batch has the same client id or the same key.
+    Twin,
+    Refused(Error),
+    New(Box<Message>),
+    /// It carries a key that has its answer already.
+    Replayed(Made<MessageId>),
+    /// It carries a client id that has its message already.
+    Repeated(MessageId),
+}
+
+/// What is known of all sends of a batch. The chats are locked before anything is loaded, so that what is found stays
+/// true until the commit.
 struct Facts {
+    chats: HashMap<ChatId, LockedChatRow>,
+    held: HashSet<ChatId>,
+    answers: Answers,
     seats: HashMap<(ChatId, UserId), (ChatRole, Card)>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
-    met: HashSet<(UserId, String)>,
+    /// The client ids and keys of those that came before in this batch.
+    clients: HashSet<(UserId, String)>,
+    owners: HashSet<Owner>,
 }
 
 impl Facts {
-    fn load(conn: &mut Conn, lines: &[Line]) -> Result<Self> {
-        let pairs: HashSet<_> = lines.iter().map(|line| (line.chat, line.sender)).collect();
-        let pairs: Vec<_> = pairs.into_iter().collect();
-        let ids: HashSet<_> =
-            lines.iter().filter_map(|line| Some((line.sender, line.new.client_id.as_ref()?.as_str()))).collect();
-        let ids: Vec<_> = ids.into_iter().collect();
+    fn load(tx: &mut Tx<'_>, sends: &[&PendingSend]) -> Result<Self> {
+        let mut ids: Vec<_> = sends.iter().map(|send| send.chat).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let chats: HashMap<_, _> = batch::lock_chats(tx.conn, &ids)?.into_iter().map(|chat| (chat.id, chat)).collect();
+        ids.retain(|id| !chats.contains_key(id));
+        let held = if ids.is_empty() { Vec::new() } else { batch::held_chats(tx.conn, &ids)? };
+        let held: HashSet<_> = held.into_iter().collect();
+
+        let free = || sends.iter().filter(|send| !held.contains(&send.chat));
+        let answers = Answers::load(tx, free().filter_map(|send| send.owner.as_ref()))?;
+        let pairs: HashSet<_> = free().map(|send| (send.chat, send.sender)).collect();
+        let clients: HashSet<_> =
+            free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
         let mut seats = HashMap::with_capacity(pairs.len());
-        for (chat, role, card) in batch::seats(conn, &pairs)? {
-            let role = <ChatRole as clowder_core::Word>::parse_word(&role)?;
-            seats.insert((chat, card.id), (role, card.into()));
+        for (chat, role, card) in batch::seats(tx.conn, &pairs.into_iter().collect::<Vec<_>>())? {
+            seats.insert((chat, card.id), (ChatRole::parse_word(&role)?, card.into()));
         }
         let mut earlier = HashMap::new();
-        for row in batch::earlier(conn, &ids)? {
+        for row in batch::earlier(tx.conn, &clients.into_iter().collect::<Vec<_>>())? {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.id, print));
         }
-        Ok(Self { seats, earlier, met: HashSet::new() })
+        Ok(Self { chats, held, answers, seats, earlier, clients: HashSet::new(), owners: HashSet::new() })
     }
 
-    /// The facts of one line; `None` when an earlier line of this batch has the same client id.
-    fn of(&mut self, line: &Line) -> Option<SendFacts> {
-        let name = line.new.client_id.as_ref().map(|client_id| (line.sender, client_id.as_str().to_owned()));
-        let earlier = name.as_ref().and_then(|name| self.earlier.get(name)).copied();
-        if let Some(name) = name
-            && !self.met.insert(name)
-        {
-            return None;
+    /// Decides about the next send of the batch.
+    fn attempt(&mut self, tx: &Tx<'_>, send: &PendingSend) -> Result<Attempt> {
+        if self.held.contains(&send.chat) {
+            return Ok(Attempt::Held);
         }
-        let seat = self.seats.get(&(line.chat, line.sender)).cloned();
-        Some(SendFacts { seat, earlier, fingerprint: line.fingerprint })
+        let client = send.new.client_id.as_ref().map(|client_id| (send.sender, client_id.as_str().to_owned()));
+        let earlier = client.as_ref().and_then(|client| self.earlier.get(client)).copied();
+        let new_client = client.is_none_or(|client| self.clients.insert(client));
+        let new_owner = send.owner.as_ref().is_none_or(|owner| self.owners.insert(owner.clone()));
+        if !new_client || !new_owner {
+            return Ok(Attempt::Twin);
+        }
+        let seat = self.seats.get(&(send.chat, send.sender)).cloned();
+        match send.answered(tx, &self.answers) {
+            Ok(Some(_)) if seat.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
+            Ok(Some(made)) => return Ok(Attempt::Replayed(made)),
+            Ok(None) => {}
+            Err(error) if error.is_ours() => return Err(error),
+            Err(refused) => return Ok(Attempt::Refused(refused)),
+        }
+        let chat = self.chats.get_mut(&send.chat);
+        let last = chat
+            .as_ref()
+            .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
+        let facts = SendFacts { seat, earlier, fingerprint: send.fingerprint, last };
+        Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
+            Ok(Verdict::New(message)) => {
+                let chat = chat.ok_or_else(|| Error::internal("a participant of no chat"))?;
+                (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
+                Attempt::New(message)
+            }
+            Ok(Verdict::Repeat(id)) => Attempt::Repeated(id),
+            Err(refused) => Attempt::Refused(refused),
+        })
+    }
+
+    /// Stores under their keys which messages were sent.
+    fn store(&self, tx: &mut Tx<'_>, sent: &[(&PendingSend, Made<MessageId>)]) -> Result<()> {
+        let keyed = sent.iter().filter_map(|(send, made)| {
+            let (owner, once) = (send.owner.as_ref()?, send.ctx.once.as_ref()?);
+            Some((owner, &send.ctx, once, made))
+        });
+        self.answers.store(tx, &keyed.collect::<Vec<_>>())
+    }
+
+    /// Writes down how far the chats have come, and whose own the messages are.
+    fn advance_chats(&self, tx: &mut Tx<'_>, accepted: &[(usize, Box<Message>)]) -> Result<()> {
+        let mut own = BTreeMap::<_, i64>::new();
+        for (_, message) in accepted {
+            *own.entry((message.chat_id, message.sender.id)).or_default() += 1;
+        }
+        let ids: HashSet<_> = own.keys().map(|(chat, _)| *chat).collect();
+        let chats: Vec<_> = self.chats.values().filter(|chat| ids.contains(&chat.id)).copied().collect();
+        let own: Vec<_> = own.into_iter().map(|((chat, sender), n)| (chat, sender, n)).collect();
+        batch::advance_chats(tx.conn, &chats, &own)
     }
 }

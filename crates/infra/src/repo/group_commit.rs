@@ -1,0 +1,179 @@
+//! Group commit: one transaction for the writes of many callers, who are answered one by one.
+//!
+//! A caller queues an item and waits. Whoever finds the queue idle starts one job on the writing lanes; the job takes
+//! all that waits by then and writes it with one commit. A lone item waits for nobody, and no timer runs. When a
+//! transaction fails, its items are tried one by one, so that a bad item fails alone.
+//!
+//! An item may need a row that somebody else has locked. It then steps aside and its batch goes on without it. One job
+//! at a time, the waiter, looks after all such items: it tries them again together, waits a moment for the lock of
+//! one of them, and starts over, until the row is free or the item gives up.
+
+mod queues;
+mod waiter;
+mod write;
+
+use std::{
+    hash::Hash,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use clowder_core::{Error, Result};
+use tokio::sync::oneshot;
+
+use queues::{Pending, Queues};
+use waiter::Waiter;
+use write::write;
+
+use super::{
+    db::{Db, Tx},
+    dialect::Seat,
+};
+
+/// More items than this in either queue are refused: whoever sends has to slow down.
+const ROOM: usize = 10_000;
+/// How long an item waits for a row that somebody else holds, before its caller hears "not now".
+const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
+/// How long one transaction waits for the lock of one item.
+pub const LOCK_WAIT: Duration = Duration::from_millis(200);
+
+/// What can be queued.
+pub trait Queued: Sized + Send + 'static {
+    /// Names the row that must be locked to write the item.
+    type Key: Copy + Eq + Hash + Send;
+    type Answer: Send + 'static;
+    /// The name of the histogram of how many items share a commit.
+    const BATCH_SIZE: &'static str;
+
+    fn key(&self) -> Self::Key;
+
+    /// Writes a batch, and says in the order of the items what became of each. It locks their rows without waiting for
+    /// anybody. An error undoes all of it and is a fault of ours; what an item is refused is its outcome.
+    fn write_batch(tx: &mut Tx<'_>, items: &[&Self]) -> Result<Vec<Outcome<Self::Answer>>>;
+
+    /// Locks the row, waiting for it no longer than [`LOCK_WAIT`].
+    fn lock(tx: &mut Tx<'_>, key: Self::Key) -> Result<()>;
+}
+
+/// What became of one item of a batch.
+pub enum Outcome<T> {
+    Done(Result<T>),
+    /// It depends on another item of this batch and must be tried again in a transaction of its own.
+    Again,
+    /// Somebody else holds its row.
+    Held,
+}
+
+pub struct GroupCommit<Q: Queued>(Arc<Inner<Q>>);
+
+struct Inner<Q: Queued> {
+    db: Db,
+    queues: Mutex<Queues<Q>>,
+    /// The most items in one transaction.
+    max: usize,
+}
+
+impl<Q: Queued> GroupCommit<Q> {
+    /// At most `max` items share a commit.
+    pub fn new(db: Db, max: usize) -> Self {
+        Self(Arc::new(Inner { db, queues: Mutex::default(), max: max.max(1) }))
+    }
+
+    /// Waits until the item is written durably or refused; `Unavailable` when there is no room, and when its row stays
+    /// locked by somebody else for seconds.
+    pub async fn write(&self, item: Q) -> Result<Q::Answer> {
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending { item, answer, give_up_at: Instant::now() + GIVE_UP_AFTER };
+        if self.0.lock().push(pending)? {
+            Turn::start(&self.0);
+        }
+        answered.await.unwrap_or_else(|_| Err(Error::internal("a queued write was dropped")))
+    }
+}
+
+impl<Q: Queued> Inner<Q> {
+    fn lock(&self) -> MutexGuard<'_, Queues<Q>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts items aside whose row somebody else holds, and sees to it that they are looked after.
+    fn set_aside(self: &Arc<Self>, items: Vec<Pending<Q>>) {
+        if items.is_empty() {
+            return;
+        }
+        let mut queues = self.lock();
+        for item in items {
+            queues.hold(item);
+        }
+        // What came later for the same rows stays behind them.
+        for pending in mem::take(&mut queues.ready) {
+            match queues.held.contains_key(&pending.item.key()) {
+                true => queues.hold(pending),
+                false => queues.ready.push_back(pending),
+            }
+        }
+        if !mem::replace(&mut queues.waiter, true) {
+            drop(queues);
+            Waiter::start(self);
+        }
+    }
+
+    /// Lets a key go whose row is free; what came for it meanwhile is written like everything else.
+    fn release(self: &Arc<Self>, key: Q::Key, first: Vec<Pending<Q>>) {
+        if self.lock().release(key, first) {
+            Turn::start(self);
+        }
+    }
+}
+
+/// One batch of what is ready. Dropping it, also by a panic, hands the rest to the next turn or ends the work.
+struct Turn<Q: Queued>(Arc<Inner<Q>>);
+
+impl<Q: Queued> Turn<Q> {
+    /// The turn comes to be on the lane: a job that the full queue turned away takes nothing with it.
+    fn start(inner: &Arc<Inner<Q>>) {
+        let own = Arc::clone(inner);
+        let job = move |seat: Result<&mut Seat>| Self(own).run(seat);
+        if let Err(error) = inner.db.writers().push(Box::new(job)) {
+            let mut queues = inner.lock();
+            queues.turn = false;
+            queues.refuse_ready(&error);
+        }
+    }
+
+    fn run(self, seat: Result<&mut Seat>) -> bool {
+        let batch: Vec<_> = {
+            let mut queues = self.0.lock();
+            let n = queues.ready.len().min(self.0.max);
+            queues.ready.drain(..n).filter(|pending| !pending.answer.is_closed()).collect()
+        };
+        match seat {
+            Ok(conn) => {
+                let written = write(conn, self.0.db.house(), batch);
+                self.0.set_aside(written.held);
+                written.healthy
+            }
+            // Without a database nobody needs to wait for their turn to hear so.
+            Err(error) => {
+                for pending in batch {
+                    pending.answer(Err(error.clone()));
+                }
+                self.0.lock().refuse_ready(&error);
+                true
+            }
+        }
+    }
+}
+
+impl<Q: Queued> Drop for Turn<Q> {
+    fn drop(&mut self) {
+        let mut queues = self.0.lock();
+        if queues.ready.is_empty() {
+            queues.turn = false;
+            return;
+        }
+        drop(queues);
+        Self::start(&self.0);
+    }
+}

@@ -1,0 +1,126 @@
+//! Looks after the items whose rows somebody else holds.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use clowder_core::Result;
+
+use super::{
+    super::{
+        db::commit,
+        dialect::{Conn, Seat},
+    },
+    Inner, LOCK_WAIT, Queued,
+    write::{is_alive, settle, write, write_alone},
+};
+
+/// One look at all items whose rows others hold. There is one waiter at a time, so locked rows occupy one lane however
+/// many they are. Dropping it, also by a panic, starts the next or ends the work.
+pub struct Waiter<Q: Queued>(Arc<Inner<Q>>);
+
+impl<Q: Queued> Waiter<Q> {
+    pub fn start(inner: &Arc<Inner<Q>>) {
+        let own = Arc::clone(inner);
+        let job = move |seat: Result<&mut Seat>| Self(own).run(seat);
+        if let Err(error) = inner.db.writers().push(Box::new(job)) {
+            let mut queues = inner.lock();
+            queues.waiter = false;
+            queues.refuse_held(&error);
+        }
+    }
+
+    fn run(self, seat: Result<&mut Seat>) -> bool {
+        match seat {
+            Ok(conn) => self.write_the_free(conn) && self.wait_for_one(conn),
+            Err(error) => {
+                self.0.lock().refuse_held(&error);
+                true
+            }
+        }
+    }
+
+    /// Tries all of them together; those whose rows are still locked stay where they are.
+    fn write_the_free(&self, conn: &mut Conn) -> bool {
+        let (mut tried, mut batch) = (Vec::new(), Vec::new());
+        {
+            let mut queues = self.0.lock();
+            let keys: Vec<_> = queues.order.iter().copied().collect();
+            for key in keys {
+                let room = self.0.max - batch.len();
+                if room == 0 {
+                    break;
+                }
+                batch.extend(queues.take(key, room));
+                tried.push(key);
+            }
+        }
+        let written = write(conn, self.0.db.house(), batch);
+        let mut held = HashMap::<_, Vec<_>>::new();
+        for pending in written.held {
+            held.entry(pending.item.key()).or_default().push(pending);
+        }
+        for key in tried {
+            match held.remove(&key) {
+                Some(items) => self.0.lock().put_back(key, items),
+                None => self.0.release(key, Vec::new()),
+            }
+        }
+        written.healthy
+    }
+
+    /// Waits in line for the row of one of them, which no longer polling could do as fairly and as promptly.
+    fn wait_for_one(&self, conn: &mut Conn) -> bool {
+        let Some(key) = self.0.lock().order.front().copied() else { return true };
+        let house = self.0.db.house();
+        let mut items = Vec::new();
+        let began = Instant::now();
+        let outcomes = commit(conn, house, |tx| {
+            Q::lock(tx, key)?;
+            items = self.0.lock().take(key, self.0.max);
+            Q::write_batch(tx, &items.iter().map(|pending| &pending.item).collect::<Vec<_>>())
+        });
+        match outcomes {
+            Ok(outcomes) => {
+                let later = settle(items, outcomes);
+                self.0.release(key, later.again.into_iter().chain(later.held).collect());
+                true
+            }
+            Err(error) if !is_alive(conn) => {
+                // Whether these were committed nobody can tell; the others have lost nothing but time.
+                for pending in items {
+                    pending.answer(Err(error.clone()));
+                }
+                false
+            }
+            // It was not the waiting that failed.
+            Err(error) if items.is_empty() && began.elapsed() < LOCK_WAIT => {
+                for pending in self.0.lock().take(key, usize::MAX) {
+                    pending.answer(Err(error.clone()));
+                }
+                self.0.release(key, Vec::new());
+                true
+            }
+            Err(_) if items.is_empty() => {
+                let mut queues = self.0.lock();
+                queues.order.rotate_left(1);
+                true
+            }
+            Err(_) => {
+                let written = write_alone(conn, house, items);
+                self.0.release(key, written.held);
+                written.healthy
+            }
+        }
+    }
+}
+
+impl<Q: Queued> Drop for Waiter<Q> {
+    fn drop(&mut self) {
+        let mut queues = self.0.lock();
+        if queues.held.is_empty() {
+            queues.waiter = false;
+            return;
+        }
+        drop(queues);
+        Self::start(&self.0);
+    }
+}

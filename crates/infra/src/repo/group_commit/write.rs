@@ -1,0 +1,105 @@
+//! Writes items, together or one by one, and answers them.
+
+use std::time::Instant;
+
+use clowder_core::Error;
+use diesel::r2d2::R2D2Connection;
+
+use super::{
+    super::{
+        db::{House, commit},
+        dialect::Conn,
+    },
+    LOCK_WAIT, Outcome, Queued,
+    queues::Pending,
+};
+
+pub struct Written<Q: Queued> {
+    /// Whether the connection is still good.
+    pub healthy: bool,
+    pub held: Vec<Pending<Q>>,
+}
+
+/// Writes a batch and answers everybody but those whose rows others hold.
+pub fn write<Q: Queued>(conn: &mut Conn, house: &House, batch: Vec<Pending<Q>>) -> Written<Q> {
+    if batch.is_empty() {
+        return Written { healthy: true, held: Vec::new() };
+    }
+    metrics::histogram!(Q::BATCH_SIZE).record(batch.len() as f64);
+    let mut begun = false;
+    let outcomes = commit(conn, house, |tx| {
+        begun = true;
+        Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
+    });
+    match outcomes {
+        Ok(outcomes) => {
+            let later = settle(batch, outcomes);
+            let written = write_alone(conn, house, later.again);
+            Written { healthy: written.healthy, held: later.held.into_iter().chain(written.held).collect() }
+        }
+        // No item can be at fault for this, and trying one by one would only take longer to say so.
+        Err(error) if !begun || !is_alive(conn) => {
+            for pending in batch {
+                pending.answer(Err(error.clone()));
+            }
+            Written { healthy: false, held: Vec::new() }
+        }
+        Err(error) => {
+            tracing::debug!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
+            write_alone(conn, house, batch)
+        }
+    }
+}
+
+/// Writes each item in a transaction of its own.
+pub fn write_alone<Q: Queued>(conn: &mut Conn, house: &House, items: Vec<Pending<Q>>) -> Written<Q> {
+    let mut written = Written { healthy: true, held: Vec::new() };
+    let mut lost = None;
+    for pending in items.into_iter().filter_map(Pending::still_waiting) {
+        if let Some(error) = &lost {
+            pending.answer(Err(Error::clone(error)));
+            continue;
+        }
+        let mut alone = || commit(conn, house, |tx| Q::write_batch(tx, &[&pending.item]));
+        // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
+        // and others have waited with it.
+        let began = Instant::now();
+        let outcomes = alone().or_else(|error| if began.elapsed() < LOCK_WAIT { alone() } else { Err(error) });
+        match outcomes.map(|mut outcomes| outcomes.pop()) {
+            Ok(Some(Outcome::Held)) => written.held.push(pending),
+            Ok(Some(Outcome::Done(answer))) => pending.answer(answer),
+            Ok(Some(Outcome::Again) | None) => pending.answer(Err(Error::internal("a lone item depends on no other"))),
+            Err(error) => {
+                written.healthy = false;
+                if !is_alive(conn) {
+                    lost = Some(error.clone());
+                }
+                pending.answer(Err(error));
+            }
+        }
+    }
+    written
+}
+
+pub struct Later<Q: Queued> {
+    pub again: Vec<Pending<Q>>,
+    pub held: Vec<Pending<Q>>,
+}
+
+/// Answers those that are done.
+pub fn settle<Q: Queued>(items: Vec<Pending<Q>>, outcomes: Vec<Outcome<Q::Answer>>) -> Later<Q> {
+    let mut later = Later { again: Vec::new(), held: Vec::new() };
+    for (pending, outcome) in items.into_iter().zip(outcomes) {
+        match outcome {
+            Outcome::Done(answer) => pending.answer(answer),
+            Outcome::Again => later.again.push(pending),
+            Outcome::Held => later.held.push(pending),
+        }
+    }
+    later
+}
+
+/// Asks the connection itself: the texts of errors depend on the language of the server.
+pub fn is_alive(conn: &mut Conn) -> bool {
+    !conn.is_broken() && conn.ping().is_ok()
+}

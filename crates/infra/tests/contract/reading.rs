@@ -1,0 +1,118 @@
+//! Read marks: counted right whatever happens at the same time, and never by walking a chat.
+
+use std::sync::Arc;
+
+use clowder_messaging::NewRead;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+
+use crate::world::{World, on_both};
+
+/// Participants whose kept number of own messages is not what counting says.
+const WRONG_OWN: &str = "SELECT count(*) FROM participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
+     WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)";
+/// Chats whose two lowest marks are not what looking says.
+const WRONG_SLOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.slowest_seq <> (SELECT min(p.read_seq) \
+     FROM participants p WHERE p.chat_id = c.id) OR c.second_seq <> (SELECT p.read_seq FROM participants p \
+     WHERE p.chat_id = c.id ORDER BY p.read_seq LIMIT 1 OFFSET 1))";
+
+on_both! {
+    async fn marks_and_sends_at_once_leave_right_numbers(world: World) {
+        let mut people = Vec::new();
+        for n in 0..6 {
+            people.push(Arc::new(world.person(&format!("user{n}")).await));
+        }
+        let others: Vec<_> = people[1..].iter().map(|person| &**person).collect();
+        let chat = world.group(&people[0], &others).await.id;
+        let tasks: Vec<_> = (0..12_u64)
+            .map(|n| {
+                // Each has two devices.
+                let (world, person) = (world.clone(), people[n as usize % 6].clone());
+                tokio::spawn(async move {
+                    // Different ways through the chat, the same in every run.
+                    let mut dice = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                    for _ in 0..30 {
+                        dice ^= dice << 13;
+                        dice ^= dice >> 7;
+                        dice ^= dice << 17;
+                        let last = world.store.messaging.chat(&world.ctx(&person), chat).await.unwrap().last_seq;
+                        if dice.is_multiple_of(3) {
+                            world.say(&person, chat, "x").await;
+                        } else {
+                            // Near the mark, near the end, or past it.
+                            let seq = (dice >> 8) as i64 % (last + 2);
+                            let ctx = world.ctx(&person);
+                            let read = world.store.messaging.read(&ctx, chat, NewRead { seq }).await.unwrap();
+                            assert!(read.seq >= seq.min(last));
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(world.number("SELECT last_seq FROM chats") > 60);
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+    }
+
+    async fn own_messages_on_the_way_are_counted_by_an_index(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let [chat_id, ada_id, bob_id] = [world.literal(chat), world.literal(ada.id), world.literal(bob.id)];
+        let embedded = world.options.url.is_embedded();
+        let (id, at, numbers) = if embedded {
+            let numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)";
+            ("randomblob(16)", "1", numbers)
+        } else {
+            ("gen_random_uuid()", "now()", "WITH n(n) AS (SELECT generate_series(1, 5000))")
+        };
+        // Every fifth is Ada's.
+        world.meddle(&format!(
+            "{numbers} INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version) \
+             SELECT {id}, {chat_id}, n, 'text', CASE WHEN n % 5 = 0 THEN {ada_id} ELSE {bob_id} END, 'x', {at}, 1 FROM n"
+        )).unwrap();
+        world.meddle(&format!("UPDATE chats SET last_seq = 5000 WHERE id = {chat_id}")).unwrap();
+        world.meddle(&format!(
+            "UPDATE participants SET own_after_read = CASE WHEN user_id = {ada_id} THEN 1000 ELSE 4000 END"
+        )).unwrap();
+        world.meddle("ANALYZE").unwrap();
+        let unread = async |who| world.store.messaging.chat(&world.ctx(who), chat).await.unwrap().unread_count;
+        assert_eq!(unread(&ada).await, 4_000);
+        // A short way, then all but a short way, then what is left.
+        for (seq, left) in [(14, 3_988), (4_990, 8), (4_991, 7), (5_000, 0)] {
+            world.store.messaging.read(&world.ctx(&ada), chat, NewRead { seq }).await.unwrap();
+            assert_eq!(unread(&ada).await, left, "after {seq}");
+        }
+        let query = format!(
+            "SELECT count(*) FROM messages WHERE chat_id = {chat_id} AND sender_id = {ada_id} AND seq > 10 AND seq <= 2500"
+        );
+        let plan = plan(&world, &query);
+        assert!(plan.contains("messages_sender"), "{plan}");
+    }
+}
+
+/// How the database would answer a query.
+fn plan(world: &World, query: &str) -> String {
+    #[derive(QueryableByName)]
+    struct Postgres {
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+        line: String,
+    }
+    #[derive(QueryableByName)]
+    struct Sqlite {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    match &world.options.url {
+        clowder_infra::DatabaseUrl::Postgres(url) => {
+            let mut conn = PgConnection::establish(url).unwrap();
+            let lines: Vec<Postgres> = sql_query(format!("EXPLAIN {query}")).load(&mut conn).unwrap();
+            lines.into_iter().map(|row| row.line + "\n").collect()
+        }
+        clowder_infra::DatabaseUrl::Sqlite(path) => {
+            let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+            let lines: Vec<Sqlite> = sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(&mut conn).unwrap();
+            lines.into_iter().map(|row| row.detail + "\n").collect()
+        }
+    }
+}
