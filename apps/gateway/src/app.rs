@@ -14,7 +14,7 @@ use actix_web::{
     dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
     web::{self, Data, ServiceConfig},
 };
-use clowder_accounts::sign_up::Rules;
+use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
 use clowder_infra::{Crew, DatabaseUrl, Options, Store, letters::Letterhead, mail, store::CRONS};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -66,6 +66,9 @@ impl Running {
 /// Opens the store as the settings say. The embedded default looks after its own schema; a shared database is
 /// migrated by `clowder migrate`, once, before its nodes start.
 pub async fn open(config: &Config) -> Result<Store> {
+    if let Some(file) = &config.test_clock_file {
+        clock::move_by(file);
+    }
     let url = DatabaseUrl::parse(&config.database_url())?;
     if let DatabaseUrl::Sqlite(path) = &url
         && let Some(folder) = path.parent()
@@ -90,6 +93,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
         verified_to_reach_others: config.accounts.require_verified_email,
         erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days.0) * 24 * 3600),
+        emails_an_hour: (f64::from(EMAILS_CAUSED) * config.server.rate_limit_factor).clamp(1.0, 1e9) as u32,
         letterhead: Letterhead {
             account_url: config.account_url(),
             server_url: config.server_url(),

@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod crew;
+pub mod clock;
 mod cron;
 mod faces;
 pub mod feed;
@@ -27,6 +28,7 @@ mod statement;
 pub mod store;
 pub mod tokens;
 pub mod totp;
+mod turns;
 pub mod url;
 
 pub use crew::Crew;

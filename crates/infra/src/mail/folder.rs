@@ -70,7 +70,8 @@ impl Folder {
     /// Before when letters are old, if it is time to look for such.
     fn sweep_until(&self, now: Timestamp) -> Option<SystemTime> {
         let swept = self.swept.load(Ordering::Relaxed);
-        let due = swept <= now.minus(SWEPT_EVERY).as_micros();
+        // What lies after now was noted by a clock that was ahead.
+        let due = swept <= now.minus(SWEPT_EVERY).as_micros() || swept > now.as_micros();
         let is_ours =
             due && self.swept.compare_exchange(swept, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
         let until = u64::try_from(now.minus(KEPT_FOR).as_micros()).unwrap_or_default();

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod cards;
+mod clock;
 mod credentials;
 mod db;
 mod fragment;
@@ -32,20 +33,21 @@ pub use db::Db;
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
-use crate::store::Parts;
+use crate::{store::Parts, turns::Turns};
 
 /// All ports over this database.
 pub struct Repo {
     db: Db,
     parts: Parts,
     opened_at: Timestamp,
+    turns: Turns,
     outbox: messaging::send::Outbox,
 }
 
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
+        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now, turns: Turns::default() };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)

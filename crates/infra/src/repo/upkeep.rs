@@ -11,7 +11,7 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, db::Tx, dialect, migrations::pending_on, privacy};
+use super::{Repo, accounts::throttle, credentials::mailed, db::Tx, dialect, migrations::pending_on, privacy};
 use crate::{
     schema as table,
     store::{Check, SWEEP, Upkeep},
@@ -66,6 +66,7 @@ impl Upkeep for Repo {
             dead_letters,
             sign_ups,
             throttle::sweep,
+            mailed::sweep_caused,
             privacy::sweep_exports,
         ] {
             gone += self.db.write(move |tx| forget(tx, now)).await?;
