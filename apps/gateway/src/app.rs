@@ -16,7 +16,7 @@ use actix_web::{
 };
 use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
-use clowder_infra::{Crew, DatabaseUrl, Options, Store, letters::Letterhead, mail, store::CRONS};
+use clowder_infra::{Crew, DatabaseUrl, Options, Store, Upkeep, letters::Letterhead, mail, store::CRONS};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
@@ -149,6 +149,7 @@ pub async fn start(config: Config) -> Result<Running> {
     }
 
     let mut chores = vec![following, tokio::spawn(self::chores(limits, recorder, stop.clone()))];
+    chores.push(tokio::spawn(watch_clock(Arc::clone(&store.upkeep), stop.clone())));
     if config.jobs.hands > 0 {
         chores.push(tokio::spawn(crew(&config, &store, config.jobs.hands)?.run(stop.waited())));
     }
@@ -252,6 +253,34 @@ fn workers(config: &Config) -> usize {
     match config.server.workers {
         0 => available_parallelism().map_or(1, NonZeroUsize::get),
         workers => workers,
+    }
+}
+
+/// Puts right what was written while the clock was ahead, of this process or of one before it.
+async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut gone_back = match upkeep.was_ahead(clock::now()).await {
+        Ok(true) => Some(clock::now()),
+        Ok(false) => None,
+        Err(error) => {
+            tracing::warn!(%error, "whether the clock was ahead cannot be found out just now");
+            None
+        }
+    };
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            _ = second.tick() => {}
+        }
+        gone_back = clock::gone_back().or(gone_back);
+        let Some(now) = gone_back else { continue };
+        match upkeep.put_clock_right(now).await {
+            Ok(rows) => {
+                tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
+                gone_back = None;
+            }
+            Err(error) => tracing::warn!(%error, "the clock was ahead, and what it wrote cannot be put right just now"),
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,13 +21,30 @@ pub fn move_by(file: &Path) {
     tracing::warn!(file = %file.display(), "TEST_CLOCK_FILE: this server's clock is not the time; never do this in production");
 }
 
+/// The latest moment that was read, in microseconds.
+static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
+/// A clock that is set right by less than this was not wrong enough to matter.
+const APART: Duration = Duration::from_secs(5);
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> Timestamp {
     let now = jiff::Timestamp::now().into();
-    match MOVED_BY.get() {
+    let now = match MOVED_BY.get() {
         None => now,
         Some(file) => moved(now, &std::fs::read_to_string(file).unwrap_or_default()),
+    };
+    LATEST.fetch_max(now.as_micros(), Ordering::Relaxed);
+    now
+}
+
+/// The time now, if the clock has gone back since this was asked last: what it wrote before lies ahead.
+pub fn gone_back() -> Option<Timestamp> {
+    let now = now();
+    if Timestamp::from_micros(LATEST.load(Ordering::Relaxed)).since(now) < APART {
+        return None;
     }
+    LATEST.store(now.as_micros(), Ordering::Relaxed);
+    Some(now)
 }
 
 /// What is no whole number of seconds moves nothing.

@@ -1,6 +1,7 @@
 //! A clock that was ahead, and is right again: what it wrote lies after now, and would wait or live for as long as the
 //! clock was wrong. The lists here say of every time in the database whether that matters. What has to be put right is
-//! put right by `repo/clock.rs`, once, when a schedule is found to lie beyond its next moment.
+//! put right by `repo/clock.rs`: when a process sees its clock go back, when one starts and finds ids of the future, and when
+//! a schedule is found to lie beyond its next moment.
 
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ pub const LEFT: &[(&str, &str)] = &[
 ];
 
 /// Further than this ahead of what the process has measured, the clock has jumped.
-const JUMP: Duration = Duration::from_secs(300);
+pub const JUMP: Duration = Duration::from_secs(300);
 /// For so long schedules wait after a jump ahead: what they would sweep away cannot be brought back.
 const WAIT: Duration = Duration::from_secs(600);
 

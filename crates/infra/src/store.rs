@@ -117,6 +117,12 @@ pub trait Upkeep: Send + Sync {
     /// Looks whether the database answers, has the schema this build needs, and keeps up.
     async fn check(&self) -> Vec<Check>;
 
+    /// Whether something was written lately by a clock that was ahead of this one.
+    async fn was_ahead(&self, now: Timestamp) -> Result<bool>;
+
+    /// What lies after `now` counts as now from here on; answers how many rows were changed. See [`crate::clock`].
+    async fn put_clock_right(&self, now: Timestamp) -> Result<usize>;
+
     /// Forgets what has had its time: changes before `journal_until`, stored answers, expired sessions. Bounded per
     /// call; answers how many rows went, 0 when all is done.
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize>;

@@ -17,8 +17,17 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Waits until it is one's turn; it lasts until what is returned is dropped. Who waits is remembered only as long.
-    pub async fn take(&self, key: &[u8]) -> Option<OwnedSemaphorePermit> {
+    /// Waits until it is one's turn at each of these things, which all callers name in one order. The turns last until what
+    /// is returned is dropped; who waits is remembered only as long.
+    pub async fn take(&self, keys: impl Iterator<Item = &Vec<u8>>) -> Vec<OwnedSemaphorePermit> {
+        let mut turns = Vec::new();
+        for key in keys {
+            turns.extend(self.one(key).await);
+        }
+        turns
+    }
+
+    async fn one(&self, key: &[u8]) -> Option<OwnedSemaphorePermit> {
         let turns = {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             if taken.len() % 256 == 255 {
@@ -45,11 +54,11 @@ mod tests {
         let turns = Turns::default();
         let mut held = Vec::new();
         for _ in 0..AT_ONCE {
-            held.push(turns.take(b"ada").await.unwrap());
+            held.push(turns.one(b"ada").await.unwrap());
         }
-        let mut next = Box::pin(turns.take(b"ada"));
+        let mut next = Box::pin(turns.one(b"ada"));
         assert!(futures_util::poll!(&mut next).is_pending());
-        assert!(turns.take(b"bob").await.is_some());
+        assert!(turns.one(b"bob").await.is_some());
         held.pop();
         assert!(next.await.is_some());
     }
@@ -58,7 +67,7 @@ mod tests {
     async fn nobody_is_remembered_who_does_not_wait() {
         let turns = Turns::default();
         for number in 0..10_000_u32 {
-            drop(turns.take(&number.to_be_bytes()).await);
+            drop(turns.one(&number.to_be_bytes()).await);
         }
         assert!(turns.taken.lock().unwrap().len() <= 256);
     }

@@ -181,7 +181,7 @@ impl Repo {
                 Ok((attempt, found))
             })
             .await?;
-        let _turn = self.turns.take(attempt.turn()).await;
+        let _turns = self.turns.take(attempt.turns()).await;
         let begun = self.begin(attempt).await?;
         let verdict = self.verify(&begun, &login.password, found.as_ref().map(|(_, hash)| hash.clone())).await?;
         let proved = found.clone().filter(|_| verdict != hasher::Verdict::Wrong);

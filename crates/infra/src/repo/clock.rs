@@ -7,15 +7,16 @@ use clowder_accounts::{
     privacy::EXPORT_FOR,
     sign_up::{APPROVE_FOR, CONFIRM_FOR},
 };
-use clowder_core::{Result, Timestamp, job::LONGEST_PAUSE};
+use clowder_core::{Result, SessionId, Timestamp, job::LONGEST_PAUSE};
 use diesel::prelude::*;
 
 use super::{
     Repo,
     credentials::mailed::{RESETS, words},
     db::Tx,
+    dialect::Conn,
 };
-use crate::{schema as table, store::Options};
+use crate::{clock::JUMP, schema as table, store::Options};
 
 /// One statement of its own each, so that it holds up no other writer for long. Doing it twice changes nothing.
 type Step = fn(&mut Tx<'_>, &Longest, Timestamp) -> Result<usize>;
@@ -35,7 +36,7 @@ impl Longest {
 
 impl Repo {
     /// Answers how many rows were put right.
-    pub(super) async fn put_clock_right(&self, now: Timestamp) -> Result<usize> {
+    pub(super) async fn write_clock_right(&self, now: Timestamp) -> Result<usize> {
         let mut rows = 0;
         for step in STEPS {
             let longest = Longest::of(&self.parts.options);
@@ -43,6 +44,14 @@ impl Repo {
         }
         Ok(rows)
     }
+}
+
+/// Ids hold the time of their making, and the latest session is found by its id. Nodes whose clocks are a little apart are
+/// no matter.
+pub fn was_ahead(conn: &mut Conn, now: Timestamp) -> Result<bool> {
+    let latest = table::sessions::table.select(table::sessions::id).order(table::sessions::id.desc());
+    let latest: Option<SessionId> = latest.first(conn).optional()?;
+    Ok(latest.is_some_and(|id| id.made_at() > now.plus(JUMP)))
 }
 
 /// `when!(table.column)`: when something was counts as now; `until!(table.column, longest)`: lasts no longer than that

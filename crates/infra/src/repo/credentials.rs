@@ -152,7 +152,7 @@ impl Repo {
     ) -> Result<String> {
         let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
         let attempt = self.db.read(move |conn| Attempt::at(conn, &caller, &keys, &sought, user)).await?;
-        let _turn = self.turns.take(attempt.turn()).await;
+        let _turns = self.turns.take(attempt.turns()).await;
         let begun = self.begin(attempt).await?;
         let right = self.verify(&begun, password, Some(hash.clone())).await? != hasher::Verdict::Wrong;
         let (ctx, refused) = (ctx.clone(), Entry::new("password.refused"));

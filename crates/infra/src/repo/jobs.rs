@@ -103,7 +103,7 @@ impl Jobs for Repo {
                 if *due <= cron::next(cron.schedule, now)? {
                     continue;
                 }
-                let rows = self.put_clock_right(now).await?;
+                let rows = self.write_clock_right(now).await?;
                 tracing::warn!(schedule = cron.name, %due, rows, "the clock was ahead; what it wrote was put right");
             }
             let (ctx, cron) = (ctx.clone(), cron.clone());

@@ -89,11 +89,10 @@ impl Attempt {
         Self { now: ctx.now, account: None, pair: None, address, known: false }
     }
 
-    /// What of these attempts is worked on at once is bounded: one place does not hold up another.
-    pub fn turn(&self) -> &[u8] {
-        let (own, shared) = (self.pair.as_deref(), self.address.as_deref());
-        let turn = if self.known { own.or(shared) } else { shared.or(own) };
-        turn.unwrap_or_default()
+    /// Of what it takes a turn, so that attempts which are right do not hold up one another by being counted: always in
+    /// this order. One place does not hold up another.
+    pub fn turns(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.pair.iter().chain(self.address.iter().filter(|_| !self.known))
     }
 
     /// The keys whose failures hold up this attempt, in the one order in which they are locked.
@@ -183,23 +182,36 @@ impl Begun {
     /// Right after all. The failures of the place stay: whoever has one account of their own could otherwise wipe out
     /// the traces of guessing at others.
     pub fn succeeded(&self, tx: &mut Tx<'_>) -> Result<()> {
-        self.take_back(tx)?;
-        self.attempt.forgive(tx)
+        let own = [&self.attempt.account, &self.attempt.pair];
+        let is_own = |key: &[u8]| own.iter().any(|own| own.as_deref() == Some(key));
+        let counted = self.counted.iter().filter(|(key, _)| !is_own(key)).map(|(key, before)| (key, Some(before)));
+        let forgotten = own.into_iter().flatten().map(|key| (key, None));
+        let mut rows: Vec<_> = counted.chain(forgotten).collect();
+        rows.sort_by_key(|(key, _)| *key);
+        for (key, before) in rows {
+            match before {
+                Some(before) => self.take_one_back(tx, key, *before)?,
+                None => drop(diesel::delete(throttles::table.find(key)).execute(tx.conn)?),
+            }
+        }
+        Ok(())
     }
 
     /// As if it had not been made: it came to nothing for other reasons.
     pub fn take_back(&self, tx: &mut Tx<'_>) -> Result<()> {
-        for (key, before) in &self.counted {
-            let row = throttles::table.find(key);
-            diesel::update(row).set(throttles::failures.eq(throttles::failures - 1)).execute(tx.conn)?;
-            match before {
-                // Unless somebody else has failed since.
-                Some(before) => diesel::update(row.filter(throttles::last_at.eq(self.attempt.now)))
-                    .set(throttles::last_at.eq(before))
-                    .execute(tx.conn)?,
-                None => diesel::delete(row.filter(throttles::failures.le(0))).execute(tx.conn)?,
-            };
-        }
+        self.counted.iter().try_for_each(|(key, before)| self.take_one_back(tx, key, *before))
+    }
+
+    fn take_one_back(&self, tx: &mut Tx<'_>, key: &[u8], before: Option<Timestamp>) -> Result<()> {
+        let row = throttles::table.find(key);
+        diesel::update(row).set(throttles::failures.eq(throttles::failures - 1)).execute(tx.conn)?;
+        match before {
+            // Unless somebody else has failed since.
+            Some(before) => diesel::update(row.filter(throttles::last_at.eq(self.attempt.now)))
+                .set(throttles::last_at.eq(before))
+                .execute(tx.conn)?,
+            None => diesel::delete(row.filter(throttles::failures.le(0))).execute(tx.conn)?,
+        };
         Ok(())
     }
 }
