@@ -13,7 +13,9 @@ pub use shape::{Components, Shape};
 
 use clowder_accounts::{
     Login, NewAccount, Own, ProfilePatch, Scope, Session, SessionPatch, SignedIn,
-    model::{ChangeEmail, ChangePassword, EndKeys, Forgot, Proof, Resend, ResetPassword, Settings, SettingsPatch, Waiting},
+    model::{
+        ChangeEmail, ChangePassword, EndKeys, Forgot, Proof, Resend, ResetPassword, Settings, SettingsPatch, Waiting,
+    },
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
@@ -111,7 +113,10 @@ fn accounts() -> Vec<Endpoint> {
             .says("End all own sessions, and API keys if that is wished")
             .even_suspended()
             .takes_if_any::<EndKeys>()
-            .gives_nothing(204, "Their tokens, tickets and sockets, and links to exports, are worth nothing from now on"),
+            .gives_nothing(
+                204,
+                "Their tokens, tickets and sockets, and links to exports, are worth nothing from now on",
+            ),
         get("/api/auth/me", accounts::me)
             .also("/api/users/me")
             .says("Read the own account")

@@ -250,9 +250,13 @@ mod tests {
     fn codes_are_read_as_people_type_them() {
         let read = |typed: &str| Otp::parse(json!(typed)).map(|otp| otp.0).map_err(|flaw| flaw.code);
         assert_eq!(read("123 456"), Ok("123456".to_owned()));
-        for typed in
-            [" K3V9D-2M7QX ", "k3v9d\u{2011}2m7qx", "k3v9d\u{2013}2m7qx", "k3v9d\u{2212}2m7qx", "\u{ff4b}3v9d\u{ff0d}\u{ff12}m7qx\u{feff}"]
-        {
+        for typed in [
+            " K3V9D-2M7QX ",
+            "k3v9d\u{2011}2m7qx",
+            "k3v9d\u{2013}2m7qx",
+            "k3v9d\u{2212}2m7qx",
+            "\u{ff4b}3v9d\u{ff0d}\u{ff12}m7qx\u{feff}",
+        ] {
             assert_eq!(read(typed), Ok("k3v9d2m7qx".to_owned()), "{typed:?}");
         }
         assert_eq!(read("\u{ff11}\u{ff12}\u{ff13} 456"), Ok("123456".to_owned()));

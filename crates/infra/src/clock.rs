@@ -111,7 +111,9 @@ mod tests {
         let mut table = "";
         let mut times = BTreeSet::new();
         for line in include_str!("schema.rs").lines().map(str::trim) {
-            if let Some((name, "")) = line.split_once(" (").map(|(name, rest)| (name, rest.split_once(") {").map_or("-", |(_, rest)| rest))) {
+            if let Some((name, "")) =
+                line.split_once(" (").map(|(name, rest)| (name, rest.split_once(") {").map_or("-", |(_, rest)| rest)))
+            {
                 table = name;
             }
             let inline = line.split_once("{ ").map_or(line, |(head, columns)| {

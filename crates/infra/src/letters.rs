@@ -115,9 +115,10 @@ impl Letterhead {
     }
 
     pub fn second_factor_removed(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["whoever runs this server has removed the second factor of your account: the password alone signs \
+        let says =
+            ["whoever runs this server has removed the second factor of your account: the password alone signs \
                      you in now. Set up another one."
-            .to_owned()];
+                .to_owned()];
         self.write(to, "Your second factor has been removed", &says, None, NOT_YOU)
     }
 

@@ -5,8 +5,8 @@
 //! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
 
 pub mod api_keys;
-pub mod crew;
 pub mod clock;
+pub mod crew;
 mod cron;
 mod faces;
 pub mod feed;

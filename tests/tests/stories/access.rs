@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use clowder_tests::{
-    Answer, Auth, Client, Database, Heard, Mailbox, PATIENCE, Server, Socket, User, World, authenticator::Authenticator,
-    on_both, world::PASSWORD,
+    Answer, Auth, Client, Database, Heard, Mailbox, PATIENCE, Server, Socket, User, World,
+    authenticator::Authenticator, on_both, world::PASSWORD,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval, timeout};
 
 on_both!(with [("JOB_HANDS", "1")];
     what_ends_access, a_role_that_is_lowered, empty_credentials, verifying_asks_for_the_standing,
-    a_second_factor_is_removed_by_hand,
+    a_second_factor_is_removed_by_hand, the_last_moments_of_time,
 );
 
 const NEW: &str = "staple battery horse";
@@ -85,9 +85,7 @@ async fn happens(world: &World, root: &User, event: &str, holder: &Holder) -> &'
     let path = |what: &str| format!("/api/admin/users/{id}/{what}");
     let answer: Answer = match event.split(" with ").next().unwrap() {
         "logout" => this.post("/api/auth/logout", json!({})).await,
-        "logout-all" if end_keys["end_keys"] == false => {
-            Answer::to(this.request("POST", "/api/auth/logout-all")).await
-        }
+        "logout-all" if end_keys["end_keys"] == false => Answer::to(this.request("POST", "/api/auth/logout-all")).await,
         "logout-all" => this.post("/api/auth/logout-all", end_keys).await,
         "other sessions ended" => this.delete("/api/auth/sessions").await,
         "password change" => {
@@ -196,7 +194,8 @@ async fn what_ends_access(world: World) {
                     break letter.text;
                 }
             };
-            let keys = if event.ends_with("end_keys") { "Your API key has been revoked." } else { "One API key still acts" };
+            let keys =
+                if event.ends_with("end_keys") { "Your API key has been revoked." } else { "One API key still acts" };
             assert!(told.contains(keys), "{told}");
         }
     }
@@ -251,7 +250,8 @@ async fn a_role_that_is_lowered(world: World) {
 
 async fn empty_credentials(world: World) {
     let nobody = world.nobody();
-    let with = async |name: &str, value: &str| Answer::to(nobody.request("GET", "/api/auth/me").header(name, value)).await;
+    let with =
+        async |name: &str, value: &str| Answer::to(nobody.request("GET", "/api/auth/me").header(name, value)).await;
     nobody.get("/api/auth/me").await.refused(401, "token.missing");
     for value in ["Bearer", "Bearer ", "bearer  "] {
         with("authorization", value).await.refused(401, "token.invalid");
@@ -299,4 +299,40 @@ async fn a_second_factor_is_removed_by_hand(world: World) {
     assert_eq!((entries.len(), &entries[0]["target"]["id"]), (1, &json!(ada.id)), "{audit}");
     let mail = mailbox(&world);
     while mail.next("ada@example.org").await.subject != "Your second factor has been removed" {}
+}
+
+/// What people write who mean "never".
+async fn the_last_moments_of_time(world: World) {
+    let (root, ada) = (world.staff("root", "admin").await, world.user("ada").await);
+    let never = "9999-12-31T23:59:59Z";
+    let shown = "9999-12-31T23:59:59.000Z";
+    let key = json!({"name": "bot", "scopes": ["chats:read", "realtime:connect"], "expires_at": never});
+    let key = ada.post("/api/api-keys", key).await.expect(201);
+    assert_eq!(key["expires_at"], shown);
+    world.nobody().with_key(key["key"].as_str().unwrap()).get("/api/chats").await.expect(200);
+    let mut socket =
+        Socket::open(&world.server.address, Auth::Key(key["key"].as_str().unwrap()), None).await.ok().unwrap();
+    socket.hello().await;
+    assert_eq!(ada.get("/api/api-keys").await.expect(200)["items"][0]["expires_at"], shown);
+    assert_eq!(root.post("/api/admin/invites", json!({"expires_at": never})).await.expect(201)["expires_at"], shown);
+    let suspension = root
+        .put(&format!("/api/admin/users/{}/suspension", ada.id), json!({"reason": "spam", "until": never}))
+        .await
+        .expect(200);
+    assert_eq!(suspension["suspension"]["until"], shown);
+    ada.get("/api/chats").await.refused(403, "account.suspended");
+    let audit = async |from: &str, to: &str| {
+        let found = root.get(&format!("/api/admin/audit?from={from}&to={to}")).await.expect(200);
+        found["items"].as_array().unwrap().len()
+    };
+    assert!(audit("0001-01-01T00:00:00Z", never).await > 3);
+    assert_eq!(audit(never, never).await, 0);
+    for beyond in ["9999-12-31T23:59:59-01:00", "+010000-01-01T00:00:00Z", "0000-12-31T23:59:59Z"] {
+        let wrong = json!({"name": "bot", "scopes": ["chats:read"], "expires_at": beyond});
+        assert_eq!(root.post("/api/api-keys", wrong).await.wrong_fields(), ["/expires_at"], "{beyond}");
+    }
+    for zone in ["localtime", "posixrules", "Factory"] {
+        let wrong = root.patch("/api/users/me/settings", json!({"time_zone": zone})).await;
+        assert_eq!(wrong.wrong_fields(), ["/time_zone"], "{zone}");
+    }
 }

@@ -4,8 +4,8 @@ use clowder_accounts::{
     Permission,
     model::{Erasing, Erasure, Export, Fate},
     refusals::{
-        ACCOUNT_SUSPENDED, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, OUTRANKED, PASSWORD_WRONG,
-        USER_UNKNOWN,
+        ACCOUNT_SUSPENDED, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, OUTRANKED,
+        PASSWORD_WRONG, USER_UNKNOWN,
     },
 };
 
@@ -35,7 +35,10 @@ pub fn lines() -> Vec<Endpoint> {
             .says("Have the own account erased, after some days to think twice")
             .guarded()
             .takes::<Erasure>()
-            .gives::<Erasing>(202, "All sessions, export links and API keys are ended; sign in again until then to undo it")
+            .gives::<Erasing>(
+                202,
+                "All sessions, export links and API keys are ended; sign in again until then to undo it",
+            )
             .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, LAST_ADMIN]),
         delete("/api/users/me/erasure", privacy::undo_erasure)
             .says("Keep the own account after all")

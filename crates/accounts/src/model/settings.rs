@@ -242,7 +242,8 @@ mod tests {
         for (name, zone) in [("utc", "UTC"), ("america/argentina/buenos_aires", "America/Argentina/Buenos_Aires")] {
             assert_eq!(read(name), Ok(zone.to_owned()));
         }
-        for name in ["localtime", "posixrules", "Factory", "factory", "posix/Europe/Berlin", "right/UTC", "Etc/Unknown"] {
+        for name in ["localtime", "posixrules", "Factory", "factory", "posix/Europe/Berlin", "right/UTC", "Etc/Unknown"]
+        {
             assert_eq!(read(name), Err("time_zone"), "{name}");
         }
     }

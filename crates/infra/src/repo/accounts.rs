@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Identity, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch,
-    SignedIn, Ticket,
+    Accounts, Identity, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session,
+    SessionPatch, SignedIn, Ticket,
     policy::may_reach_others,
     refusals::{CREDENTIALS_INVALID, INVITE_GONE, TOKEN_INVALID},
     sign_up,
@@ -178,6 +178,7 @@ impl Repo {
             .read(move |conn| {
                 let found = sessions::credentials(conn, &sought)?;
                 let attempt = Attempt::at(conn, &caller, &keys, &sought, found.as_ref().map(|(user, _)| *user))?;
+                attempt.may_be_made(conn)?;
                 Ok((attempt, found))
             })
             .await?;

@@ -47,7 +47,13 @@ pub struct Repo {
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now, turns: Turns::default() };
+        let repo = Self {
+            db,
+            outbox: messaging::send::Outbox::new(parts.options.batch),
+            parts,
+            opened_at: now,
+            turns: Turns::default(),
+        };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)

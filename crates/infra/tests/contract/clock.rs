@@ -12,9 +12,7 @@ use clowder_core::{
     job::{Cron, Verdict, Work},
 };
 use clowder_infra::{DatabaseUrl, clock::PUT_RIGHT};
-use diesel::{
-    Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt,
-};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -173,6 +173,30 @@ on_both! {
         assert_eq!(told.iter().filter(|action| *action == "otp.refused").count(), 15, "{told:?}");
     }
 
+    async fn of_many_codes_at_once_five_are_looked_at(world: World) {
+        let ada = Ada::new(&world).await;
+        let nodes = [world.store.clone(), world.another_node().await];
+        let guesses: Vec<_> = (0..60)
+            .map(|index| {
+                let (store, ctx) = (nodes[index % 2].clone(), world.nobody());
+                let otp = if index == 40 { ada.codes[0].clone() } else { format!("zzzzz-zz{index:03}") };
+                tokio::spawn(async move { store.accounts.login(&ctx, login(otp)).await })
+            })
+            .collect();
+        let (mut looked_at, mut was_right) = (0, false);
+        for guess in guesses {
+            match guess.await.unwrap() {
+                Err(Error::TooMany { .. }) => {}
+                Ok(_) => was_right = true,
+                refused => {
+                    assert_eq!(code(refused), "otp.invalid");
+                    looked_at += 1;
+                }
+            }
+        }
+        assert!(if was_right { (5..=9).contains(&looked_at) } else { looked_at == 5 }, "{looked_at} {was_right}");
+    }
+
     async fn setting_up_and_taking_away(world: World) {
         let signed_in = world.register("ada").await;
         let factor = &world.store.two_factor;

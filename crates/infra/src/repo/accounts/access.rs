@@ -60,9 +60,8 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &Ended) -> Result<(
     let entries: Vec<_> = ended.sessions.iter().map(session).chain(ended.keys.iter().map(key)).collect();
     audit::record_all(tx, ctx, &entries)?;
     let at = ctx.now;
-    let session = |session_id: &SessionId| {
-        Change::SessionEnded(SessionEnded { user, session_id: *session_id, ended_at: at })
-    };
+    let session =
+        |session_id: &SessionId| Change::SessionEnded(SessionEnded { user, session_id: *session_id, ended_at: at });
     let key = |key: &ApiKey| Change::ApiKeyRevoked(ApiKeyRevoked { user, api_key_id: key.id, revoked_at: at });
     let changes: Vec<_> = ended.sessions.iter().map(session).chain(ended.keys.iter().map(key)).collect();
     journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())

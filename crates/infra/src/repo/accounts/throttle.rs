@@ -84,8 +84,7 @@ impl Attempt {
     pub fn from_place(ctx: &Ctx, keys: &Keys) -> Self {
         let hour = (ctx.now.as_seconds() / MEMORY.as_secs() as i64).to_string();
         let place = ctx.origin.place().map(|place| place.to_string());
-        let address =
-            place.map(|place| keys.fingerprint(&["login from", &hour, &place].map(str::as_bytes)).to_vec());
+        let address = place.map(|place| keys.fingerprint(&["login from", &hour, &place].map(str::as_bytes)).to_vec());
         Self { now: ctx.now, account: None, pair: None, address, known: false }
     }
 
@@ -103,19 +102,31 @@ impl Attempt {
         keys
     }
 
-    /// Whether it may be made now.
+    /// Whether it may be made now, as far as can be said without writing: a flood of guesses that have to wait costs no
+    /// more than reading. [`Attempt::begin`] has the last word.
     pub fn may_be_made(&self, conn: &mut Conn) -> Result<()> {
         let found: Vec<(Vec<u8>, i32, Timestamp)> =
             throttles::table.filter(throttles::key.eq_any(self.judged())).load(conn)?;
-        may_try(self.now, &self.facts(|key| {
-            let row = found.iter().find(|(found, ..)| found == key);
-            row.map_or_else(Failures::default, |(_, count, at)| Failures { count: *count, last_at: Some(*at) })
-        }))
+        if found.iter().any(|(_, _, last_at)| *last_at > self.now) {
+            return Ok(());
+        }
+        may_try(
+            self.now,
+            &self.facts(|key| {
+                let row = found.iter().find(|(found, ..)| found == key);
+                row.map_or_else(Failures::default, |(_, count, at)| Failures { count: *count, last_at: Some(*at) })
+            }),
+        )
     }
 
     fn facts(&self, failures: impl Fn(&Vec<u8>) -> Failures) -> ThrottleFacts {
         let of = |key: &Option<Vec<u8>>| key.as_ref().map(&failures).unwrap_or_default();
-        ThrottleFacts { pair: of(&self.pair), account: of(&self.account), address: of(&self.address), known: self.known }
+        ThrottleFacts {
+            pair: of(&self.pair),
+            account: of(&self.account),
+            address: of(&self.address),
+            known: self.known,
+        }
     }
 
     /// Counts it, if it may be made. A refusal is an outcome and not an error: what lay ahead of the clock is put right
@@ -132,7 +143,8 @@ impl Attempt {
                 .returning((throttles::failures, throttles::last_at))
                 .get_result(tx.conn)?;
             let forgotten = count <= 1 || self.now.since(last_at) >= MEMORY;
-            let before = if forgotten { Failures::default() } else { Failures { count: count - 1, last_at: Some(last_at) } };
+            let before =
+                if forgotten { Failures::default() } else { Failures { count: count - 1, last_at: Some(last_at) } };
             held.push((key, before));
         }
         let facts = self.facts(|key| held.iter().find(|(held, _)| held == key).map(|(_, f)| *f).unwrap_or_default());

@@ -176,12 +176,7 @@ pub fn look(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) 
 }
 
 /// Like [`look`], and tells one that has been used, or whose time is past, from one that never was: that is a guess.
-pub fn find(
-    conn: &mut Conn,
-    now: Timestamp,
-    purposes: &[Purpose],
-    token: &str,
-) -> Result<Option<Result<Presented>>> {
+pub fn find(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) -> Result<Option<Result<Presented>>> {
     let row = table::table.find(hash(token)).select((Presented::as_select(), table::used_at, table::expires_at));
     let row: Option<(Presented, Option<Timestamp>, Timestamp)> = row.first(conn).optional()?;
     Ok(row.map(|(presented, used_at, expires_at)| {

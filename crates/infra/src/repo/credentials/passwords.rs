@@ -64,13 +64,7 @@ pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()>
 }
 
 /// Uses the token. Whoever reads the mail of the address has proved it, too; then the profile is given as it is now.
-pub fn reset(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    keys: &Keys,
-    token: &str,
-    hash: &str,
-) -> Result<(Ended, Option<Own>)> {
+pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -> Result<(Ended, Option<Own>)> {
     // The user first, like everybody who holds both.
     let user = mailed::look(tx.conn, ctx.now, RESETS, token)?.user_id.ok_or(LINK_GONE)?;
     dialect::lock_user(tx.conn, user)?;

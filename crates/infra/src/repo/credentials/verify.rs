@@ -71,7 +71,11 @@ pub enum Asked {
     Token,
     /// Where nobody learns which addresses are taken, whoever confirms an address has to be the one who chose the
     /// password: otherwise anybody could sign up with the address of somebody else, who then confirms it for them.
-    Password { sought: Sought, user: Option<UserId>, hash: String },
+    Password {
+        sought: Sought,
+        user: Option<UserId>,
+        hash: String,
+    },
 }
 
 /// Looks at what was presented without using it; nothing for a token that never was.

@@ -73,13 +73,7 @@ pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate
     order(tx, ctx, user, messages, Duration::ZERO)
 }
 
-fn order(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    user: UserId,
-    messages: Option<Fate>,
-    after: Duration,
-) -> Result<(Due, Ended)> {
+fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after: Duration) -> Result<(Due, Ended)> {
     let (standing, before) = staff::facts(tx.conn, ctx, user)?;
     let erase_at = decide_erasure(ctx.now, &ErasureFacts { standing, pending: before.erase_at }, after)?;
     let earlier = pending_of(tx, user)?;

@@ -214,11 +214,8 @@ impl Run {
         self.note(tx, 100, 0)?;
         let until = ctx.now.plus(EXPORT_FOR);
         let link_id = Id::<()>::new(ctx.now);
-        let ready = (
-            table::status.eq(ExportStatus::Ready.as_str()),
-            table::expires_at.eq(until),
-            table::link_id.eq(link_id),
-        );
+        let ready =
+            (table::status.eq(ExportStatus::Ready.as_str()), table::expires_at.eq(until), table::link_id.eq(link_id));
         diesel::update(table::table.find(self.export)).set(ready).execute(tx.conn)?;
         let (name, address, confirmed_at): (String, String, Option<Timestamp>) = users::table
             .find(self.user)
