@@ -1,11 +1,15 @@
 //! What people do, told through the real server on both databases.
 
+#[path = "stories/access.rs"]
+mod access;
 #[path = "stories/accounts.rs"]
 mod accounts;
 #[path = "stories/admin.rs"]
 mod admin;
 #[path = "stories/api_keys.rs"]
 mod api_keys;
+#[path = "stories/clock.rs"]
+mod clock;
 #[path = "stories/contention.rs"]
 mod contention;
 #[path = "stories/contract.rs"]

@@ -42,6 +42,8 @@ pub enum AdminCommand {
     },
     /// Lift a suspension.
     Lift { username: String },
+    /// Remove the second factor of somebody who has lost it: the password alone signs them in. An email tells them.
+    RemoveSecondFactor { username: String },
     /// Print a link by which somebody who cannot be reached by mail chooses a new password. It works once, for 30 minutes.
     ResetLink { username: String },
 }
@@ -92,6 +94,10 @@ async fn carry_out(config: &Config, command: AdminCommand) -> Result<()> {
         AdminCommand::Lift { username } => {
             let (staff, ctx, account) = find(config, username).await?;
             say("lifted", &staff.lift(&ctx, account.id).await?);
+        }
+        AdminCommand::RemoveSecondFactor { username } => {
+            let (staff, ctx, account) = find(config, username).await?;
+            say("second factor removed", &staff.remove_second_factor(&ctx, account.id).await?);
         }
         AdminCommand::ResetLink { username } => {
             let (staff, ctx, account) = find(config, username).await?;

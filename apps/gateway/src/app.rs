@@ -14,9 +14,9 @@ use actix_web::{
     dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
     web::{self, Data, ServiceConfig},
 };
-use clowder_accounts::sign_up::Rules;
+use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
-use clowder_infra::{Crew, DatabaseUrl, Options, Store, letters::Letterhead, mail, store::CRONS};
+use clowder_infra::{Crew, DatabaseUrl, Options, Store, Upkeep, letters::Letterhead, mail, store::CRONS};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
@@ -66,6 +66,9 @@ impl Running {
 /// Opens the store as the settings say. The embedded default looks after its own schema; a shared database is
 /// migrated by `clowder migrate`, once, before its nodes start.
 pub async fn open(config: &Config) -> Result<Store> {
+    if let Some(file) = &config.test_clock_file {
+        clock::move_by(file);
+    }
     let url = DatabaseUrl::parse(&config.database_url())?;
     if let DatabaseUrl::Sqlite(path) = &url
         && let Some(folder) = path.parent()
@@ -90,6 +93,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
         verified_to_reach_others: config.accounts.require_verified_email,
         erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days.0) * 24 * 3600),
+        emails_an_hour: (f64::from(EMAILS_CAUSED) * config.server.rate_limit_factor).clamp(1.0, 1e9) as u32,
         letterhead: Letterhead {
             account_url: config.account_url(),
             server_url: config.server_url(),
@@ -145,6 +149,7 @@ pub async fn start(config: Config) -> Result<Running> {
     }
 
     let mut chores = vec![following, tokio::spawn(self::chores(limits, recorder, stop.clone()))];
+    chores.push(tokio::spawn(watch_clock(Arc::clone(&store.upkeep), stop.clone())));
     if config.jobs.hands > 0 {
         chores.push(tokio::spawn(crew(&config, &store, config.jobs.hands)?.run(stop.waited())));
     }
@@ -248,6 +253,34 @@ fn workers(config: &Config) -> usize {
     match config.server.workers {
         0 => available_parallelism().map_or(1, NonZeroUsize::get),
         workers => workers,
+    }
+}
+
+/// Puts right what was written while the clock was ahead, of this process or of one before it.
+async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut gone_back = match upkeep.was_ahead(clock::now()).await {
+        Ok(true) => Some(clock::now()),
+        Ok(false) => None,
+        Err(error) => {
+            tracing::warn!(%error, "whether the clock was ahead cannot be found out just now");
+            None
+        }
+    };
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            _ = second.tick() => {}
+        }
+        gone_back = clock::gone_back().or(gone_back);
+        let Some(now) = gone_back else { continue };
+        match upkeep.put_clock_right(now).await {
+            Ok(rows) => {
+                tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
+                gone_back = None;
+            }
+            Err(error) => tracing::warn!(%error, "the clock was ahead, and what it wrote cannot be put right just now"),
+        }
     }
 }
 

@@ -7,10 +7,11 @@ use clowder_core::Ctx;
 
 use crate::{call::Call, problem::Problem};
 
-/// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1). An empty one is a bad one, not an absent one, and so is a
+/// header that is no text.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    let Ok(value) = request.headers().get(header::AUTHORIZATION)?.to_str() else { return Some("") };
+    let (scheme, token) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 

@@ -99,6 +99,19 @@ fn parse<T: Input>(body: &[u8]) -> Answer<T> {
     Ok(T::from_json(value)?)
 }
 
+/// Like [`Json`], where everything in the body may be left out, and so the body as well.
+pub struct MaybeJson<T>(pub T);
+
+impl<T: Input> FromRequest for MaybeJson<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = |call: &Call| if call.body.is_empty() { parse(b"{}") } else { parse(&call.body) };
+        ready(Call::of(request, read).map(Self))
+    }
+}
+
 /// The version that the caller has seen, from `If-Match`; `None` when any will do.
 pub struct IfMatch(pub Option<i64>);
 

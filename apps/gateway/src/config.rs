@@ -27,6 +27,8 @@ use crate::front::Network;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub debug: bool,
+    /// Moves the clock, for tests.
+    pub test_clock_file: Option<PathBuf>,
     /// Database, media and secret of the embedded default.
     pub data_dir: PathBuf,
     /// Where uploaded files are kept; none is a folder in the data directory.
@@ -151,6 +153,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             debug: false,
+            test_clock_file: None,
             data_dir: PathBuf::from("./data"),
             media_root: None,
             server: Server {
@@ -302,6 +305,9 @@ impl Config {
         }
         if self.debug {
             return faults;
+        }
+        if self.test_clock_file.is_some() {
+            faults.push("TEST_CLOCK_FILE: moves the clock and is for tests; it needs DEBUG=true".to_owned());
         }
         match &self.auth.secret_key {
             Some(secret) if secret.is_weak() => faults.push(

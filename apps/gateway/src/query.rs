@@ -18,21 +18,30 @@ use crate::problem::{Answer, Problem};
 #[derive(Debug, Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
+    /// The names of those that came without a value.
+    empty: Vec<String>,
     errors: Vec<FieldError>,
 }
 
 impl Query {
     pub fn parse(text: &str) -> Self {
-        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned().filter(|(_, value)| !value.is_empty());
+        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
+        let (empty, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.is_empty());
         // No text of ours holds a NUL, and PostgreSQL can keep none.
-        let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.contains('\0'));
-        let mut query = Self { pairs, errors: Vec::new() };
+        let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(_, value)| value.contains('\0'));
+        let empty = empty.into_iter().map(|(name, _)| name).collect();
+        let mut query = Self { pairs, empty, errors: Vec::new() };
         wrong.iter().for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
         query
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A credential: an empty one is a bad one, not an absent one.
+    pub fn credential(&self, name: &str) -> Option<&str> {
+        self.text(name).or_else(|| self.empty.iter().any(|empty| empty == name).then_some(""))
     }
 
     /// A whole number of at least `least`.
@@ -110,6 +119,14 @@ mod tests {
             assert!(query.check().is_ok());
         }
         assert_eq!(Query::parse("cursor=a%2Bb").page().cursor.as_deref(), Some("a+b"));
+    }
+
+    #[test]
+    fn an_empty_credential_is_there() {
+        for (text, credential) in [("", None), ("ticket=", Some("")), ("ticket", Some("")), ("ticket=a", Some("a"))] {
+            assert_eq!(Query::parse(text).credential("ticket"), credential, "{text}");
+        }
+        assert_eq!(Query::parse("ticket=").text("ticket"), None);
     }
 
     #[test]

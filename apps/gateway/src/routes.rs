@@ -13,7 +13,9 @@ pub use shape::{Components, Shape};
 
 use clowder_accounts::{
     Login, NewAccount, Own, ProfilePatch, Scope, Session, SessionPatch, SignedIn,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword, Settings, SettingsPatch, Waiting},
+    model::{
+        ChangeEmail, ChangePassword, EndKeys, Forgot, Proof, Resend, ResetPassword, Settings, SettingsPatch, Waiting,
+    },
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
@@ -108,9 +110,13 @@ fn accounts() -> Vec<Endpoint> {
             .even_suspended()
             .gives_nothing(204, "Its tokens are worth nothing from now on"),
         post("/api/auth/logout-all", accounts::logout_all)
-            .says("End all own sessions")
+            .says("End all own sessions, and API keys if that is wished")
             .even_suspended()
-            .gives_nothing(204, "Their tokens are worth nothing from now on"),
+            .takes_if_any::<EndKeys>()
+            .gives_nothing(
+                204,
+                "Their tokens, tickets and sockets, and links to exports, are worth nothing from now on",
+            ),
         get("/api/auth/me", accounts::me)
             .also("/api/users/me")
             .says("Read the own account")
@@ -171,7 +177,7 @@ fn accounts() -> Vec<Endpoint> {
             .public()
             .takes::<Token>()
             .gives::<Verified>(200, "It is")
-            .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED]),
+            .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_SUSPENDED, SESSION_ENDED]),
         post("/api/register", token::register)
             .says("Make an account, answered flat")
             .public()
@@ -187,12 +193,12 @@ fn accounts() -> Vec<Endpoint> {
 fn credentials() -> Vec<Endpoint> {
     vec![
         post("/api/auth/verify-email", credentials::verify_email)
-            .says("Confirm an address with what the letter held")
+            .says("Confirm an address with what the letter held; where `REVEAL_TAKEN=false`, with the password that was chosen")
             .public()
             .guarded()
             .takes::<Proof>()
             .gives_nothing(204, "It is confirmed")
-            .refuses(&[LINK_GONE, EMAIL_TAKEN, USERNAME_TAKEN]),
+            .refuses(&[LINK_GONE, PASSWORD_WRONG, EMAIL_TAKEN, USERNAME_TAKEN]),
         post("/api/auth/verify-email/resend", credentials::resend)
             .says("Get another letter; one a minute, five an hour")
             .guarded()
@@ -221,13 +227,13 @@ fn credentials() -> Vec<Endpoint> {
             .public()
             .guarded()
             .takes::<ResetPassword>()
-            .gives_nothing(204, "It is changed, and all sessions are ended")
+            .gives_nothing(204, "It is changed, and all sessions, export links and API keys are ended")
             .refuses(&[LINK_GONE]),
         post("/api/auth/password/change", credentials::change_password)
             .says("Choose a new password with the present one")
             .guarded()
             .takes::<ChangePassword>()
-            .gives_nothing(204, "It is changed, and all other sessions are ended")
+            .gives_nothing(204, "It is changed, and all other sessions and export links are ended; API keys with `end_keys`")
             .refuses(&[PASSWORD_WRONG]),
         get("/account", account_page::page)
             .says("The page that letters link to")

@@ -100,7 +100,7 @@ async fn other_ways(
     if let Some(access) = subprotocol_token(request) {
         return Ok(Some(accounts.identify(access, ctx.now)?));
     }
-    match query.text("ticket") {
+    match query.credential("ticket") {
         Some(ticket) => Ok(Some(accounts.redeem(ctx, ticket).await?)),
         None => Ok(None),
     }

@@ -10,7 +10,7 @@ mod staff;
 mod values;
 
 pub use api_keys::{ApiKey, IssuedKey, NewApiKey};
-pub use credentials::{ChangeEmail, ChangePassword, Forgot, MailedToken, Proof, Resend, ResetPassword};
+pub use credentials::{ChangeEmail, ChangePassword, EndKeys, Forgot, MailedToken, Proof, Resend, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{

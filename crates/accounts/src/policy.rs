@@ -100,11 +100,28 @@ fn head(typed: &str) -> String {
 pub fn may_mail(now: Timestamp, sent: &[Timestamp]) -> Result<()> {
     let within = |seconds| sent.iter().filter(move |at| now.since(**at) < Duration::from_secs(seconds));
     let wait = |seconds, free| match within(seconds).min() {
-        Some(first) if within(seconds).count() >= free => first.plus(Duration::from_secs(seconds)).since(now),
+        Some(first) if within(seconds).count() >= free => first.left(Duration::from_secs(seconds), now),
         _ => Duration::ZERO,
     };
     let wait = wait(60, 1).max(wait(3600, 5));
     if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: wait }) }
+}
+
+/// How many emails to addresses of others one person, or one place whose people are not signed in, may cause in an hour.
+pub const EMAILS_CAUSED: u32 = 10;
+/// For how long an email that was caused counts.
+pub const CAUSED_FOR: Duration = Duration::from_secs(3600);
+
+/// Whether somebody who caused emails at these times may cause another.
+pub fn may_cause_mail(now: Timestamp, caused: &[Timestamp], most: u32) -> Result<()> {
+    let mut lately: Vec<_> = caused.iter().filter(|at| now.since(**at) < CAUSED_FOR).collect();
+    lately.sort_unstable_by(|a, b| b.cmp(a));
+    // The one that has to be forgotten first.
+    match (most as usize).checked_sub(1).and_then(|last| lately.get(last)) {
+        Some(at) => Err(Error::TooMany { retry_after: at.left(CAUSED_FOR, now) }),
+        None if most == 0 => Err(Error::TooMany { retry_after: CAUSED_FOR }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn may_cause_mail_table() {
+        let now = Timestamp::from_micros(100_000_000_000);
+        for (caused, most, wait) in [
+            (vec![], 2, 0),
+            (vec![0], 2, 0),
+            (vec![0, 3000], 2, 600),
+            (vec![3000, 0, 3599], 2, 600),
+            (vec![3600, 0], 2, 0),
+            (vec![-9_999_999, -1], 2, 3600),
+            (vec![], 0, 3600),
+        ] {
+            let at = |ago: &i64| Timestamp::from_micros(now.as_micros() - ago * 1_000_000);
+            let times: Vec<_> = caused.iter().map(at).collect();
+            let waits = match may_cause_mail(now, &times, most) {
+                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                _ => 0,
+            };
+            assert_eq!(waits, wait, "{caused:?}");
+        }
+    }
+
+    #[test]
     fn may_mail_table() {
         let now = Timestamp::from_micros(100_000_000_000);
         for (sent, wait) in [
@@ -176,8 +215,12 @@ mod tests {
             (vec![60, 120, 180, 240], 0),
             (vec![60, 120, 180, 240, 3000], 600),
             (vec![60, 120, 180, 240, 3600], 0),
+            // A clock that was ahead: no longer than after an email of this moment.
+            (vec![-9_999_999], 60),
+            (vec![-9_999_999; 5], 3600),
         ] {
-            let times: Vec<_> = sent.iter().map(|ago| now.minus(Duration::from_secs(*ago))).collect();
+            let at = |ago: &i64| Timestamp::from_micros(now.as_micros() - ago * 1_000_000);
+            let times: Vec<_> = sent.iter().map(at).collect();
             let waits = match may_mail(now, &times) {
                 Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
                 _ => 0,

@@ -36,7 +36,8 @@ pub trait Accounts: Send + Sync {
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration>;
 
     /// Opens a session. An unknown name costs as much time as a wrong password, and both are `credentials.invalid`.
-    /// Failures make further attempts wait, as [`crate::throttle::may_try`] says.
+    /// Failures make further attempts wait, as [`crate::throttle::may_try`] says; an attempt is counted before the
+    /// password is looked at, so that it does not matter how many come at once.
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn>;
 
     /// Gives the successor of a refresh token, as [`crate::refresh::decide`] says. Two calls with one token within
@@ -61,8 +62,9 @@ pub trait Accounts: Send + Sync {
     /// Ends the session that asks.
     async fn logout(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Ends every session of the user who asks.
-    async fn logout_all(&self, ctx: &Ctx) -> Result<()>;
+    /// Ends every session of the user who asks with its tokens, tickets and sockets, and the links to their exports; with
+    /// `end_keys` their API keys as well.
+    async fn logout_all(&self, ctx: &Ctx, end_keys: bool) -> Result<()>;
 
     async fn me(&self, ctx: &Ctx) -> Result<Own>;
 
@@ -78,7 +80,7 @@ pub trait Accounts: Send + Sync {
 
     async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session>;
 
-    /// Ends all sessions of the user who asks but the one that asks.
+    /// Ends all sessions of the user who asks but the one that asks, and the links to their exports.
     async fn end_other_sessions(&self, ctx: &Ctx) -> Result<()>;
 
     /// Ends one session of the user who asks; `session.unknown` for any other.

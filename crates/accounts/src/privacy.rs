@@ -64,7 +64,7 @@ pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]
     let within = good().map(|(.., at)| *at).filter(|at| now.since(*at) < Duration::from_secs(DAY));
     match within.clone().min() {
         Some(first) if within.count() >= EXPORTS_A_DAY => {
-            Err(Error::TooMany { retry_after: first.plus(Duration::from_secs(DAY)).since(now) })
+            Err(Error::TooMany { retry_after: first.left(Duration::from_secs(DAY), now) })
         }
         _ => Ok(Wish::New),
     }

@@ -8,6 +8,12 @@ use crate::refusals::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_REUSED};
 
 /// Within this time a used token answers with the successor it already has: two tabs race, an answer gets lost.
 pub const GRACE: Duration = Duration::from_secs(20);
+/// How often a token is answered again after the grace, while its successor has not been used: a client that was
+/// offline never got the answer.
+pub const LATE_REPEATS: i16 = 2;
+/// In how many generations in a row that may be needed. An honest client soon gets an answer; when the next generation
+/// needs it, too, two parties hold the token.
+pub const LATE_GENERATIONS: i16 = 2;
 
 /// What is known of a presented token.
 #[derive(Debug, Clone)]
@@ -17,6 +23,10 @@ pub struct RefreshFacts {
     pub used_at: Option<Timestamp>,
     /// Whether the successor has been used in its turn: then no honest client still waits for it.
     pub successor_used: bool,
+    /// How often it was answered again after the grace.
+    pub late: i16,
+    /// How many generations in a row right before this one were.
+    pub late_before: i16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +35,8 @@ pub enum Verdict {
     Rotate,
     /// A lost answer: give the same successor again.
     Repeat,
+    /// The same, after the grace: it is counted.
+    RepeatLate,
     /// Two parties hold it: end the session and refuse.
     EndSession(Refusal),
     Refuse(Refusal),
@@ -33,11 +45,17 @@ pub enum Verdict {
 pub fn decide(ctx: &Ctx, facts: &RefreshFacts) -> Verdict {
     match facts.used_at {
         _ if facts.session_ended => Verdict::Refuse(SESSION_ENDED),
-        Some(used_at) if ctx.now.since(used_at) <= GRACE && !facts.successor_used => Verdict::Repeat,
+        Some(_) if facts.successor_used => Verdict::EndSession(TOKEN_REUSED),
+        Some(used_at) if ctx.now.since(used_at) <= GRACE => Verdict::Repeat,
+        Some(_) if may_repeat_late(ctx.now, facts) => Verdict::RepeatLate,
         Some(_) => Verdict::EndSession(TOKEN_REUSED),
         None if facts.expires_at <= ctx.now => Verdict::Refuse(TOKEN_EXPIRED),
         None => Verdict::Rotate,
     }
+}
+
+fn may_repeat_late(now: Timestamp, facts: &RefreshFacts) -> bool {
+    facts.expires_at > now && facts.late < LATE_REPEATS && facts.late_before < LATE_GENERATIONS
 }
 
 #[cfg(test)]
@@ -52,18 +70,25 @@ mod tests {
         let ctx = Ctx::new(Actor::Nobody, now, "test");
         let later = now.plus(Duration::from_secs(60));
         let ago = |seconds| Some(now.minus(Duration::from_secs(seconds)));
-        for (session_ended, expires_at, used_at, successor_used, verdict) in [
-            (false, later, None, false, Verdict::Rotate),
-            (false, now, None, false, Verdict::Refuse(TOKEN_EXPIRED)),
-            (false, later, ago(0), false, Verdict::Repeat),
-            (false, later, ago(20), false, Verdict::Repeat),
-            (false, later, ago(20), true, Verdict::EndSession(TOKEN_REUSED)),
-            (false, later, ago(21), false, Verdict::EndSession(TOKEN_REUSED)),
-            (false, now, ago(21), false, Verdict::EndSession(TOKEN_REUSED)),
-            (true, later, None, false, Verdict::Refuse(SESSION_ENDED)),
-            (true, later, ago(1), false, Verdict::Refuse(SESSION_ENDED)),
+        let (reused, ended) = (Verdict::EndSession(TOKEN_REUSED), Verdict::Refuse(SESSION_ENDED));
+        for (session_ended, expires_at, used_at, successor_used, (late, late_before), verdict) in [
+            (false, later, None, false, (0, 0), Verdict::Rotate),
+            (false, later, None, false, (0, 2), Verdict::Rotate),
+            (false, now, None, false, (0, 0), Verdict::Refuse(TOKEN_EXPIRED)),
+            (false, later, ago(0), false, (0, 0), Verdict::Repeat),
+            (false, later, ago(20), false, (2, 2), Verdict::Repeat),
+            (false, later, ago(20), true, (0, 0), reused),
+            (false, later, ago(21), false, (0, 0), Verdict::RepeatLate),
+            (false, later, ago(100_000), false, (1, 1), Verdict::RepeatLate),
+            (false, later, ago(21), false, (2, 0), reused),
+            (false, later, ago(21), false, (0, 2), reused),
+            (false, later, ago(21), true, (0, 0), reused),
+            (false, now, ago(21), false, (0, 0), reused),
+            (true, later, None, false, (0, 0), ended),
+            (true, later, ago(1), false, (0, 0), ended),
+            (true, later, ago(21), false, (0, 0), ended),
         ] {
-            let facts = RefreshFacts { session_ended, expires_at, used_at, successor_used };
+            let facts = RefreshFacts { session_ended, expires_at, used_at, successor_used, late, late_before };
             assert_eq!(decide(&ctx, &facts), verdict, "{facts:?}");
         }
     }

@@ -11,6 +11,8 @@ pub const TOKEN_INVALID: Refusal = Refusal::new(Unauthenticated, "token.invalid"
 pub const TOKEN_EXPIRED: Refusal = Refusal::new(Unauthenticated, "token.expired", "The token has expired");
 pub const TOKEN_REUSED: Refusal =
     Refusal::new(Unauthenticated, "token.reused", "The refresh token was used before; its session has been ended");
+pub const TOKEN_SUSPENDED: Refusal =
+    Refusal::new(Unauthenticated, "token.suspended", "The account of this token is suspended");
 pub const SESSION_ENDED: Refusal = Refusal::new(Unauthenticated, "session.ended", "The session has been ended");
 pub const SESSION_UNKNOWN: Refusal = Refusal::new(Unknown, "session.unknown", "There is no such session of yours");
 pub const USER_STALE: Refusal = Refusal::new(Stale, "user.stale", "The profile has changed since you read it");
@@ -30,7 +32,7 @@ pub const AUTHENTICATION_STALE: Refusal = Refusal::new(
 
 pub const LINK_GONE: Refusal =
     Refusal::new(Gone, "link.gone", "What the letter held has been used, has expired, or is none of ours");
-pub const PASSWORD_WRONG: Refusal = Refusal::new(Forbidden, "password.wrong", "The present password is another one");
+pub const PASSWORD_WRONG: Refusal = Refusal::new(Forbidden, "password.wrong", "The password is wrong");
 pub const EMAIL_VERIFIED: Refusal = Refusal::new(Conflict, "email.verified", "The address is confirmed already");
 pub const EMAIL_UNVERIFIED: Refusal = Refusal::new(
     Forbidden,
@@ -74,6 +76,7 @@ pub const ALL: &[Refusal] = &[
     TOKEN_INVALID,
     TOKEN_EXPIRED,
     TOKEN_REUSED,
+    TOKEN_SUSPENDED,
     SESSION_ENDED,
     SESSION_UNKNOWN,
     USER_STALE,

@@ -110,12 +110,19 @@ impl Steps {
     }
 }
 
+/// What can be said before any slow work: nobody is let in here, or nobody without an invitation.
+pub fn may_ask(mode: Mode, has_invite: bool) -> Result<(), Refusal> {
+    match mode {
+        Mode::Closed => Err(SIGN_UP_CLOSED),
+        Mode::Invite if !has_invite => Err(INVITE_REQUIRED),
+        _ => Ok(()),
+    }
+}
+
 pub fn decide(rules: Rules, facts: &SignUpFacts) -> Result<Verdict, Refusal> {
-    match (rules.mode, facts.invite) {
-        (Mode::Closed, _) => return Err(SIGN_UP_CLOSED),
-        (Mode::Invite, Invitation::None) => return Err(INVITE_REQUIRED),
-        (_, Invitation::Gone) => return Err(INVITE_GONE),
-        _ => {}
+    may_ask(rules.mode, facts.invite != Invitation::None)?;
+    if facts.invite == Invitation::Gone {
+        return Err(INVITE_GONE);
     }
     if facts.username_taken {
         return Err(USERNAME_TAKEN);

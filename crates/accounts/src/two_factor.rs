@@ -7,7 +7,9 @@ use clowder_core::{Error, Field, Fields, Input, Refusal, Result, Timestamp, inpu
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Password, refusals::AUTHENTICATION_STALE};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{Password, refusals::AUTHENTICATION_STALE, throttle};
 
 /// How long a code is shown (RFC 6238 §4.1), in seconds.
 pub const STEP: i64 = 30;
@@ -18,15 +20,17 @@ pub const RECOVERY_CODES: usize = 10;
 /// How many letters and digits a recovery code has, five bits each.
 pub const RECOVERY_LENGTH: usize = 10;
 
-/// The time steps whose codes are good now, but for those up to the last that was used: no code is taken twice.
+/// The time steps whose codes are good now, but for those up to the last that was used: no code is taken twice. A step
+/// that is yet to come was used while the clock was ahead; it must not keep the owner out until then.
 pub fn good_steps(now: Timestamp, last_used: i64) -> impl Iterator<Item = i64> {
     let step = now.as_seconds().div_euclid(STEP);
+    let last_used = if last_used > step + DRIFT { i64::MIN } else { last_used };
     (step - DRIFT..=step + DRIFT).filter(move |step| *step > last_used)
 }
 
 /// Failures that cost nothing, and the longest pause after more.
-const FREE: i64 = 3;
-const LONGEST: u64 = 300;
+const FREE: i64 = throttle::FREE as i64;
+const LONGEST: Duration = throttle::LONGEST;
 /// Failures are forgotten this long after the last one.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
 
@@ -38,16 +42,16 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// One second's pause after the first failure that is not free, doubled with each, up to five minutes. Whoever is
-    /// here knows the password, so this holds up nobody but its owner and its thief; in a day it leaves about 300
-    /// guesses at three codes that are good at a time, of which one in 1,100 days is right.
+    /// One second's pause after the last of the failures that are free, doubled with each further one, up to a minute.
+    /// Whoever is here knows the password, so this holds up nobody but its owner and its thief; in a day it leaves about
+    /// 1,440 guesses at three codes that are good at a time, of which one in 230 days is right.
     pub fn may_try(self, now: Timestamp) -> Result<()> {
         let (Some(failed_at), over @ 0..) = (self.failed_at, self.failures - FREE) else { return Ok(()) };
         if now.since(failed_at) >= MEMORY {
             return Ok(());
         }
-        let pause = (1_u64 << over.clamp(0, 20)).min(LONGEST);
-        let left = failed_at.plus(Duration::from_secs(pause)).since(now);
+        let pause = Duration::from_secs(1 << over.clamp(0, 20)).min(LONGEST);
+        let left = failed_at.left(pause, now);
         if left.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: left }) }
     }
 
@@ -67,7 +71,8 @@ pub fn may_proceed(now: Timestamp, authenticated_at: Timestamp) -> Result<(), Re
     if now.since(authenticated_at) < RECENT { Ok(()) } else { Err(AUTHENTICATION_STALE) }
 }
 
-/// A code as it was typed: of an authenticator, or one for recovery. Blanks, hyphens and case do not count.
+/// A code as it was typed: of an authenticator, or one for recovery. Blanks, hyphens and dashes of any kind, case and
+/// width do not count: programs for text like to put others in their place.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Otp(String);
 
@@ -86,15 +91,20 @@ impl fmt::Debug for Otp {
 impl Field for Otp {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let typed = string(value)?;
-        if typed.len() > 64 {
+        if typed.chars().count() > 64 {
             return Err(Flaw::new("too_long", "must have at most 64 characters"));
         }
-        let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        let plain: String = typed.nfkc().filter(|c| !c.is_whitespace() && !is_dash(*c)).collect();
         if plain.is_empty() {
             return Err(Flaw::new("required", "must not be empty"));
         }
         Ok(Self(plain.to_lowercase()))
     }
+}
+
+/// Hyphens, dashes and minus signs after NFKC, and what shows nothing.
+fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2060}' | '\u{2212}' | '\u{feff}')
 }
 
 /// `{otp}`
@@ -194,6 +204,8 @@ mod tests {
             (3000, 98, &[99, 100, 101]),
             (3000, 100, &[101]),
             (3000, 101, &[]),
+            (3000, 102, &[99, 100, 101]),
+            (3000, i64::MAX, &[99, 100, 101]),
         ] {
             assert_eq!(good_steps(at(now), last_used).collect::<Vec<_>>(), good, "{now} {last_used}");
         }
@@ -204,15 +216,15 @@ mod tests {
         let now = Timestamp::from_micros(1_000_000_000_000);
         for (failures, ago, wait) in [
             (0, 0, 0),
-            (2, 0, 0),
-            (3, 0, 1),
-            (3, 1, 0),
-            (6, 0, 8),
-            (6, 5, 3),
-            (11, 0, 256),
-            (12, 0, 300),
-            (i64::MAX, 0, 300),
-            (i64::MAX, 300, 0),
+            (4, 0, 0),
+            (5, 0, 1),
+            (5, 1, 0),
+            (8, 0, 8),
+            (8, 5, 3),
+            (10, 0, 32),
+            (11, 0, 60),
+            (i64::MAX, 0, 60),
+            (i64::MAX, 60, 0),
             (100, 24 * 3600, 0),
         ] {
             let guesses = Guesses { failures, failed_at: Some(now.minus(Duration::from_secs(ago))) };
@@ -238,7 +250,16 @@ mod tests {
     fn codes_are_read_as_people_type_them() {
         let read = |typed: &str| Otp::parse(json!(typed)).map(|otp| otp.0).map_err(|flaw| flaw.code);
         assert_eq!(read("123 456"), Ok("123456".to_owned()));
-        assert_eq!(read(" K3V9D-2M7QX "), Ok("k3v9d2m7qx".to_owned()));
+        for typed in [
+            " K3V9D-2M7QX ",
+            "k3v9d\u{2011}2m7qx",
+            "k3v9d\u{2013}2m7qx",
+            "k3v9d\u{2212}2m7qx",
+            "\u{ff4b}3v9d\u{ff0d}\u{ff12}m7qx\u{feff}",
+        ] {
+            assert_eq!(read(typed), Ok("k3v9d2m7qx".to_owned()), "{typed:?}");
+        }
+        assert_eq!(read("\u{ff11}\u{ff12}\u{ff13} 456"), Ok("123456".to_owned()));
         assert_eq!(read(" - "), Err("required"));
         assert_eq!(read(&"1".repeat(65)), Err("too_long"));
         assert!(Otp::parse(json!(123_456)).is_err());

@@ -53,6 +53,13 @@ impl<T> Id<T> {
     pub const fn uuid(&self) -> Uuid {
         self.0
     }
+
+    /// When it was made, to the millisecond; the beginning of time for what is no UUIDv7.
+    pub fn made_at(&self) -> Timestamp {
+        let (seconds, nanos) = self.0.get_timestamp().map(|at| at.to_unix()).unwrap_or_default();
+        Timestamp::from_micros(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000))
+            .plus(std::time::Duration::from_nanos(nanos.into()))
+    }
 }
 
 impl<T> Clone for Id<T> {

@@ -151,7 +151,9 @@ impl<T> Field for Id<T> {
 
 impl Field for Timestamp {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        string(value)?.parse().map_err(|_| Flaw::new("time", "must be a time as of RFC 3339"))
+        string(value)?
+            .parse()
+            .map_err(|_| Flaw::new("time", "must be a time as of RFC 3339, at the latest 9999-12-31T23:59:59.999999Z"))
     }
 }
 

@@ -121,6 +121,9 @@ pub fn may_work(attempts: i16) -> Result<(), Verdict> {
     Err(Verdict::Dead { error: format!("{TRIES} workers took it and were not heard of again") })
 }
 
+/// The longest pause between two tries.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(3600 + 3600 / 4);
+
 /// 5 seconds, doubled with every try up to an hour, a quarter more or less so that what failed together does not come
 /// back together.
 pub fn pause(attempts: i16, jitter: f64) -> Duration {
@@ -151,7 +154,8 @@ pub trait Jobs: Send + Sync {
     async fn give_back(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
 
     /// Orders what is due of these, each once however many ask. A schedule that was missed while nobody looked is
-    /// made up for once.
+    /// made up for once. One that lies beyond its next moment was noted by a clock that was ahead: it is computed anew,
+    /// and whatever else that clock has written counts as now from then on.
     async fn tick(&self, ctx: &Ctx, crons: &[Cron]) -> Result<()>;
 
     /// The jobs in a state (all when `None`), the latest ordered first.
@@ -222,6 +226,7 @@ mod tests {
         let (least, most) = (pause(1, 0.0), pause(1, 1.0));
         assert_eq!((least, most), (Duration::from_millis(3750), Duration::from_millis(6250)));
         assert_eq!(pause(i16::MAX, 0.5), Duration::from_secs(3600));
+        assert_eq!(pause(i16::MAX, 1.0), LONGEST_PAUSE);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use jiff::{Span, fmt::temporal::Pieces, tz::Offset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Microseconds since the Unix epoch. On the wire: RFC 3339 in UTC with milliseconds and `Z`.
@@ -29,17 +30,25 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// At most the end of the year 9999, so that it can be stored and written out.
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))).min(Self::LAST)
     }
 
+    /// At least the beginning of the year 1.
     pub fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))).max(Self::FIRST)
     }
 
     /// How much later this is than `earlier`; zero when it is not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
+    }
+
+    /// How much is left at `now` of a period that began here. A moment that lies after `now` was written by a clock that
+    /// was ahead; it counts as `now`, so what is left is never longer than the whole period.
+    pub fn left(self, period: Duration, now: Self) -> Duration {
+        period.saturating_sub(now.since(self))
     }
 }
 
@@ -49,11 +58,28 @@ impl From<jiff::Timestamp> for Timestamp {
     }
 }
 
+/// The library's instants end 26 hours before the year 9999 does, so that they can be shown in every time zone. What
+/// lies beyond is calculated two days earlier.
+const BEYOND: i64 = 2 * 24 * 3600 * 1_000_000;
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
-        write!(f, "{time:.3}")
+        if let Ok(time) = jiff::Timestamp::from_microsecond(self.0) {
+            return write!(f, "{time:.3}");
+        }
+        let earlier = jiff::Timestamp::from_microsecond(self.0 - BEYOND).map_err(|_| fmt::Error)?;
+        let time = Offset::UTC.to_datetime(earlier).checked_add(Span::new().days(2)).map_err(|_| fmt::Error)?;
+        write!(f, "{time:.3}Z")
     }
+}
+
+/// Reads a moment of the last two days of the year 9999.
+fn last_days(text: &str) -> Option<Timestamp> {
+    let pieces = Pieces::parse(text).ok()?;
+    let offset = i64::from(pieces.to_numeric_offset()?.seconds()) * 1_000_000;
+    let time = pieces.date().to_datetime(pieces.time()?);
+    let earlier = Offset::UTC.to_timestamp(time.checked_sub(Span::new().days(2)).ok()?).ok()?;
+    Some(Timestamp(earlier.as_microsecond() + BEYOND - offset))
 }
 
 /// A text that is no time, or one that not every database can keep.
@@ -66,7 +92,7 @@ impl FromStr for Timestamp {
 
     /// RFC 3339 knows years of four digits, and no year 0 ever was.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let time = text.parse::<jiff::Timestamp>().map(Self::from).map_err(|_| NoTime)?;
+        let time = text.parse::<jiff::Timestamp>().map(Self::from).ok().or_else(|| last_days(text)).ok_or(NoTime)?;
         if (Self::FIRST..=Self::LAST).contains(&time) { Ok(time) } else { Err(NoTime) }
     }
 }
@@ -111,6 +137,32 @@ mod tests {
     }
 
     #[test]
+    fn the_last_moments_are_written_as_they_were_read() {
+        for text in ["9999-12-30T22:00:01.000Z", "9999-12-31T23:59:59.000Z", "9999-12-31T23:59:59.999Z"] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        }
+        let shifted: Timestamp = "9999-12-31T23:59:59+01:00".parse().unwrap();
+        assert_eq!(shifted.to_string(), "9999-12-31T22:59:59.000Z");
+        let (last, first) = (Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MIN));
+        assert_eq!(last.plus(Duration::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(first.minus(Duration::MAX).to_string(), "0001-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn what_lies_after_now_counts_as_now() {
+        let (now, minute) = (Timestamp::from_micros(1_000_000_000), Duration::from_secs(60));
+        for (began, left) in [
+            (now.minus(minute), 0),
+            (now.minus(Duration::from_secs(59)), 1),
+            (now, 60),
+            (now.plus(Duration::from_secs(1)), 60),
+            (now.plus(30 * 1440 * minute), 60),
+        ] {
+            assert_eq!(began.left(minute, now), Duration::from_secs(left), "{began}");
+        }
+    }
+
+    #[test]
     fn times_are_of_years_that_every_database_keeps() {
         for (text, good) in [
             ("0001-01-01T00:00:00Z", true),
@@ -118,6 +170,11 @@ mod tests {
             ("0001-01-01T00:00:00+01:00", false),
             ("-009999-01-02T00:00:00Z", false),
             ("9999-12-30T22:00:00.999999Z", true),
+            ("9999-12-31T23:59:59Z", true),
+            ("9999-12-31T23:59:59.999999Z", true),
+            ("9999-12-31T23:59:59+01:00", true),
+            ("9999-12-31T23:59:59-01:00", false),
+            ("9999-12-31T23:59:59", false),
             ("+010000-01-01T00:00:00Z", false),
             ("2026-11-21", false),
             ("soon", false),

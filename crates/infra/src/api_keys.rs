@@ -123,8 +123,9 @@ impl Known {
     /// Whether it is time to note that it is used; says yes to one caller only.
     pub fn should_note(&self, now: Timestamp) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
-        noted <= now.minus(NOTED_EVERY).as_micros()
-            && self.noted.compare_exchange(noted, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        // What lies after now was noted by a clock that was ahead.
+        let due = noted <= now.minus(NOTED_EVERY).as_micros() || noted > now.as_micros();
+        due && self.noted.compare_exchange(noted, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -250,5 +251,7 @@ mod tests {
         assert!(key.should_note(NOW));
         assert!(!key.should_note(NOW.plus(Duration::from_secs(59))));
         assert!(key.should_note(NOW.plus(NOTED_EVERY)));
+        assert!(key.should_note(NOW), "the clock was a minute ahead");
+        assert!(!key.should_note(NOW));
     }
 }

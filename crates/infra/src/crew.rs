@@ -14,7 +14,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::keys;
+use crate::{clock::Pace, keys};
 
 /// How often jobs are looked for that other processes ordered, or that have become due.
 const POLL: Duration = Duration::from_secs(1);
@@ -52,6 +52,7 @@ impl Crew {
         let mut at_work = JoinSet::new();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = Pace::default();
         loop {
             let free = self.hands.saturating_sub(at_work.len());
             for job in self.take(free).await {
@@ -61,7 +62,7 @@ impl Crew {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                _ = tick.tick() => self.tick().await,
+                _ = tick.tick() => self.tick(&mut pace).await,
                 Some(_) = at_work.join_next() => {}
                 () = self.jobs.ordered(), if free => {}
                 () = sleep(POLL), if free => {}
@@ -88,7 +89,10 @@ impl Crew {
         })
     }
 
-    async fn tick(&self) {
+    async fn tick(&self, pace: &mut Pace) {
+        if !pace.is_steady((self.clock)(), Instant::now()) {
+            return;
+        }
         if let Err(error) = self.jobs.tick(&self.ctx("tick".into()), &self.crons).await {
             tracing::warn!(%error, "schedules cannot be looked at just now");
         }

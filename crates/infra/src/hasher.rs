@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_core::{Error, Result};
 use hmac::Hmac;
 use sha2::Sha384;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{keys, lanes::Lanes};
 
@@ -76,7 +77,7 @@ fn hash(password: &str, cost: u32) -> Result<String> {
 
 fn verify(password: &str, stored: &str, cost: u32) -> Result<Verdict> {
     let (right, fresh) = match foreign::Foreign::parse(stored) {
-        Some(foreign) => (foreign.verify(password), false),
+        Some(foreign) => (forms(password).iter().any(|form| foreign.verify(form)), false),
         None => {
             let failed = |error| Error::internal(format!("bcrypt: {error}"));
             let parts: bcrypt::HashParts = stored.parse().map_err(failed)?;
@@ -89,6 +90,17 @@ fn verify(password: &str, stored: &str, cost: u32) -> Result<Verdict> {
         (true, true) => Verdict::Right,
         (true, false) => Verdict::RightButOld,
     })
+}
+
+/// A password reaches us composed (NFC), however it was typed; another system may have hashed it as it came, and from
+/// some devices it comes decomposed (NFD).
+fn forms(password: &str) -> Vec<String> {
+    let mut forms = vec![password.to_owned()];
+    let decomposed: String = password.nfd().collect();
+    if decomposed != password {
+        forms.push(decomposed);
+    }
+    forms
 }
 
 /// 64 characters of ASCII, whatever the password.
@@ -113,5 +125,19 @@ mod tests {
         assert_eq!(verify("no account has this password".into(), None).await, Verdict::Wrong);
         let dearer = Hasher::start(5, 1).unwrap();
         assert_eq!(dearer.verify(long, Some(stored)).await.unwrap(), Verdict::RightButOld);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_hash_knows_a_password_in_either_form() {
+        let hasher = Hasher::start(4, 1).unwrap();
+        let (composed, decomposed) = ("correct horse b\u{e9}ttery", "correct horse be\u{301}ttery");
+        for hashed in [composed, decomposed] {
+            let foreign = format!("bcrypt${}", bcrypt::hash(hashed, 4).unwrap());
+            // Inputs are composed before they get here.
+            let typed = composed.to_owned();
+            assert_eq!(hasher.verify(typed, Some(foreign.clone())).await.unwrap(), Verdict::RightButOld, "{hashed:?}");
+            let wrong = "correct horse bettery".to_owned();
+            assert_eq!(hasher.verify(wrong, Some(foreign)).await.unwrap(), Verdict::Wrong);
+        }
     }
 }

@@ -93,9 +93,18 @@ impl Letterhead {
             "You get this because somebody said they forgot the password of your account. If it was not you, do nothing: your password stays as it is.")
     }
 
-    pub fn password_changed(&self, to: &Recipient) -> Result<Mail> {
-        let says =
-            ["the password of your account has been changed, and your other devices have been signed out.".to_owned()];
+    /// `keys` is how many API keys are left, `ended` how many were ended with it.
+    pub fn password_changed(&self, to: &Recipient, keys: i64, ended: usize) -> Result<Mail> {
+        let mut says = vec![
+            "the password of your account has been changed, and your other devices have been signed out.".to_owned(),
+        ];
+        match (keys, ended) {
+            (0, 0) => {}
+            (0, 1) => says.push("Your API key has been revoked.".to_owned()),
+            (0, ended) => says.push(format!("All {ended} of your API keys have been revoked.")),
+            (1, _) => says.push("One API key still acts for you; revoke it if you do not need it.".to_owned()),
+            (keys, _) => says.push(format!("{keys} API keys still act for you; revoke those you do not need.")),
+        }
         self.write(
             to,
             "Your password has been changed",
@@ -103,6 +112,14 @@ impl Letterhead {
             None,
             "If this was not you, use “forgot password” to choose a new one, and tell whoever runs this server.",
         )
+    }
+
+    pub fn second_factor_removed(&self, to: &Recipient) -> Result<Mail> {
+        let says =
+            ["whoever runs this server has removed the second factor of your account: the password alone signs \
+                     you in now. Set up another one."
+                .to_owned()];
+        self.write(to, "Your second factor has been removed", &says, None, NOT_YOU)
     }
 
     /// Somebody tried to register with an address that has an account.

@@ -5,6 +5,7 @@
 //! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
 
 pub mod api_keys;
+pub mod clock;
 pub mod crew;
 mod cron;
 mod faces;
@@ -27,6 +28,7 @@ mod statement;
 pub mod store;
 pub mod tokens;
 pub mod totp;
+mod turns;
 pub mod url;
 
 pub use crew::Crew;

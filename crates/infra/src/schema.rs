@@ -96,6 +96,8 @@ diesel::table! {
         expires_at -> Ts,
         used_at -> Nullable<Ts>,
         salt -> Nullable<Binary>,
+        late -> SmallInt,
+        late_before -> SmallInt,
     }
 }
 
@@ -343,6 +345,15 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
+    caused_emails (sender, created_at) {
+        sender -> Binary,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
     preferences (user_id) {
         user_id -> Uid,
         language -> Text,
@@ -371,6 +382,7 @@ diesel::table! {
         run_id -> Nullable<Uid>,
         created_at -> Ts,
         expires_at -> Nullable<Ts>,
+        link_id -> Nullable<Uid>,
     }
 }
 
@@ -408,6 +420,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit,
     audit_head,
     api_keys,
+    caused_emails,
     chats,
     crons,
     epoch,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use clowder_accounts::{
     Accounts, ApiKeys, AuditLog, Credentials, Own, Preferences, Privacy, SignUps, Staff, TwoFactor,
     change::{USER_DELETED, USER_UPDATED},
+    policy::EMAILS_CAUSED,
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
@@ -47,6 +48,8 @@ pub struct Options {
     pub verified_to_reach_others: bool,
     /// How long somebody has to think twice who had their account erased.
     pub erasure_after: Duration,
+    /// How many emails to addresses of others one person or place may cause in an hour.
+    pub emails_an_hour: u32,
     /// In whose name letters are written.
     pub letterhead: Letterhead,
     /// How long the journal is kept.
@@ -79,6 +82,7 @@ impl Options {
             sign_up: Rules { mode: Mode::Open, reveal_taken: true },
             verified_to_reach_others: false,
             erasure_after: Duration::from_secs(30 * 24 * 60 * 60),
+            emails_an_hour: EMAILS_CAUSED,
             letterhead: Letterhead {
                 account_url: "http://127.0.0.1:8080/account".to_owned(),
                 server_url: "http://127.0.0.1:8080".to_owned(),
@@ -112,6 +116,12 @@ pub trait Upkeep: Send + Sync {
 
     /// Looks whether the database answers, has the schema this build needs, and keeps up.
     async fn check(&self) -> Vec<Check>;
+
+    /// Whether something was written lately by a clock that was ahead of this one.
+    async fn was_ahead(&self, now: Timestamp) -> Result<bool>;
+
+    /// What lies after `now` counts as now from here on; answers how many rows were changed. See [`crate::clock`].
+    async fn put_clock_right(&self, now: Timestamp) -> Result<usize>;
 
     /// Forgets what has had its time: changes before `journal_until`, stored answers, expired sessions. Bounded per
     /// call; answers how many rows went, 0 when all is done.

@@ -21,6 +21,8 @@ use crate::{
 };
 
 const ISSUER: &str = "clowder";
+/// How far the clocks of nodes may be apart.
+const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
@@ -95,7 +97,9 @@ impl Tokens {
             return Err(TOKEN_INVALID.into());
         }
         let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
-        if expires_at <= now {
+        // A token from the future was issued by a clock that was ahead, and would live for as long as that was.
+        let issued_at = Timestamp::from_micros(claims.iat.saturating_mul(1_000_000));
+        if expires_at <= now || issued_at > now.plus(CLOCKS_APART) {
             return Err(TOKEN_EXPIRED.into());
         }
         if self.is_ended(claims.sid) {
@@ -177,6 +181,8 @@ mod tests {
         assert_eq!(code(tokens.identify(&access, now)), "ok");
         assert_eq!(code(tokens.identify(&access, after(599))), "ok");
         assert_eq!(code(tokens.identify(&access, after(600))), "token.expired");
+        assert_eq!(code(tokens.identify(&access, now.minus(Duration::from_secs(299)))), "ok");
+        assert_eq!(code(tokens.identify(&access, now.minus(Duration::from_secs(301)))), "token.expired");
         assert_eq!(code(others.identify(&access, now)), "token.invalid");
         assert_eq!(code(tokens.identify(&unsigned, now)), "token.invalid");
         assert_eq!(code(tokens.identify(&access[..access.len() - 2], now)), "token.invalid");

@@ -8,6 +8,8 @@ mod accounts;
 mod api_keys;
 #[path = "contract/audit.rs"]
 mod audit;
+#[path = "contract/clock.rs"]
+mod clock;
 #[path = "contract/contention.rs"]
 mod contention;
 #[path = "contract/credentials.rs"]

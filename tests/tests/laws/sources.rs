@@ -60,6 +60,20 @@ fn nothing_is_left_unfinished() {
     }
 }
 
+/// How much is left of a period is asked of [`clowder_core::Timestamp::left`], which knows that a clock may have been
+/// ahead: `at.plus(period).since(now)` would wait for as long as it was.
+#[test]
+fn what_is_left_of_a_period_is_asked_in_one_place() {
+    let asked = |line: &&str| line.find(".plus(").is_some_and(|plus| line[plus..].contains(").since("));
+    let own = |path: &str| path.ends_with("core/src/time.rs") || path.starts_with("tests/");
+    let found: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, _)| !own(path))
+        .flat_map(|(path, text)| text.lines().filter(asked).map(|line| format!("{path}: {line}")).collect::<Vec<_>>())
+        .collect();
+    assert!(found.is_empty(), "use Timestamp::left: {found:#?}");
+}
+
 #[test]
 fn both_databases_have_the_same_migrations() {
     let names = |database: &str| -> BTreeSet<String> {

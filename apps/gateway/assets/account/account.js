@@ -9,6 +9,16 @@ const thanks = {
 };
 const gone = "This link has been used, or is too old. Ask for a new letter where you sign in.";
 const told = document.getElementById("told");
+const chosen = document.getElementById("chosen");
+
+// Some servers want to know that whoever confirms an address is the one who chose the password.
+function ask(wanted) {
+  const input = chosen.querySelector("input");
+  chosen.hidden = !wanted;
+  input.disabled = !wanted;
+  input.required = wanted;
+  if (wanted) input.focus();
+}
 
 function tell(text, wrong) {
   told.textContent = text;
@@ -22,6 +32,7 @@ function show() {
   const shown = Object.hasOwn(paths, purpose) ? purpose : "nothing";
   for (const id of ["nothing", "verify", "reset"]) document.getElementById(id).hidden = id !== shown;
   told.hidden = true;
+  ask(false);
 }
 
 async function send(event) {
@@ -45,6 +56,12 @@ async function send(event) {
       tell(thanks[purpose], false);
     } else {
       const problem = await answer.json();
+      if ((problem.errors || []).some((error) => error.pointer === "/password")) {
+        ask(true);
+        tell("Enter the password you chose, to show that it was you who signed up.", false);
+        button.disabled = false;
+        return;
+      }
       const faults = (problem.errors || []).filter((error) => error.pointer === "/new_password");
       const flaw = faults.map((error) => `The password ${error.message}.`).join(" ");
       tell(flaw || (problem.code === "link.gone" || problem.status === 422 ? gone : `${problem.title}.`), true);

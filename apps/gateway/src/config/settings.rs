@@ -33,6 +33,8 @@ const fn secret(mut setting: Setting) -> Setting {
 pub const SETTINGS: &[Setting] = &[
     setting("", "debug", "DEBUG", |c| &mut c.debug,
         "For development only: allows weak secrets, `*` and pages of localhost."),
+    setting("", "test_clock_file", "TEST_CLOCK_FILE", |c| &mut c.test_clock_file,
+        "For tests of wrong clocks only, and refused without `debug`: a file with the number of seconds by which this server's clock is ahead. Empty: it is right."),
     setting("", "data_dir", "DATA_DIR", |c| &mut c.data_dir,
         "Folder of the embedded default: database, mail and secret."),
     setting("", "media_root", "MEDIA_ROOT", |c| &mut c.media_root,

@@ -78,7 +78,7 @@ fn operation(
     if let Some(shape) = &line.takes {
         shape.collect_into(components);
         operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": shape.schema() } } });
+            json!({ "required": !line.or_nothing, "content": { "application/json": { "schema": shape.schema() } } });
     }
     operation
 }

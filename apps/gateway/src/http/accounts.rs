@@ -2,14 +2,15 @@
 
 use actix_web::{Either, web::Data};
 use clowder_accounts::{
-    Accounts, Login, NewAccount, Own, ProfilePatch, Registration, Session, SessionPatch, SignedIn, model::Waiting,
+    Accounts, Login, NewAccount, Own, ProfilePatch, Registration, Session, SessionPatch, SignedIn,
+    model::{EndKeys, Waiting},
 };
 use clowder_core::{Page, SessionId};
 
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown, Versioned},
     auth::Caller,
-    call::{IfMatch, Json, Path},
+    call::{IfMatch, Json, MaybeJson, Path},
     http::token::Refresh,
     problem::Answer,
 };
@@ -40,8 +41,8 @@ pub async fn logout(accounts: Port, Caller(ctx): Caller) -> Answer<Done> {
     Ok(Done)
 }
 
-pub async fn logout_all(accounts: Port, Caller(ctx): Caller) -> Answer<Done> {
-    accounts.logout_all(&ctx).await?;
+pub async fn logout_all(accounts: Port, Caller(ctx): Caller, MaybeJson(end): MaybeJson<EndKeys>) -> Answer<Done> {
+    accounts.logout_all(&ctx, end.end_keys).await?;
     Ok(Done)
 }
 

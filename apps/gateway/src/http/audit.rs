@@ -45,7 +45,7 @@ pub async fn export(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answe
 }
 
 fn filter(query: &mut Query) -> AuditFilter {
-    let time = || Flaw::new("time", "must be a time as of RFC 3339");
+    let time = || Flaw::new("time", "must be a time as of RFC 3339, at the latest 9999-12-31T23:59:59.999999Z");
     let actor = Flaw::new("choice", "must be an id or one of: user, api_key, system, nobody");
     AuditFilter {
         actor: query.value("actor", actor, ActorFilter::parse),

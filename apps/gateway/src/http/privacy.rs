@@ -6,7 +6,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use clowder_accounts::{
-    Privacy,
+    Privacy, Staff,
     model::{Download, Erasing, Erasure, Export, ExportId},
 };
 use clowder_core::{Error, Page, Result, UserId};
@@ -16,6 +16,7 @@ use crate::{
     answer::{Accepted, Done, Listed, Shown},
     auth::Caller,
     call::{Json, Path},
+    front::suspended,
     problem::Answer,
     query::Query,
 };
@@ -36,11 +37,15 @@ pub async fn one_export(privacy: Port, Caller(ctx): Caller, Path(export): Path<E
 
 pub async fn download(
     privacy: Port,
+    staff: Data<dyn Staff>,
     Caller(ctx): Caller,
     Path(export): Path<ExportId>,
     query: Query,
 ) -> Answer<HttpResponse> {
     let file = privacy.download(&ctx, export, query.text("token").unwrap_or_default()).await?;
+    if let Some(suspension) = staff.standing(file.user, ctx.now).suspension {
+        return Err(suspended(&suspension));
+    }
     let day: String = file.created_at.to_string().chars().take(10).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/zip"))
@@ -78,7 +83,7 @@ fn chunks(privacy: Port, file: Download) -> impl Stream<Item = Result<Bytes>> {
         if left == 0 {
             return None;
         }
-        let piece = privacy.chunk(file.id, number).await;
+        let piece = privacy.chunk(&file, number).await;
         match piece.and_then(|piece| piece.ok_or_else(|| Error::unavailable("a piece is gone"))) {
             Ok(piece) => {
                 let left = left.saturating_sub(piece.len() as u64);

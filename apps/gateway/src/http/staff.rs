@@ -1,13 +1,13 @@
 //! What people with a role do about accounts, over HTTP.
 
 use actix_web::web::Data;
-use clowder_accounts::{Account, AccountFilter, NewRole, NewSuspension, Staff};
+use clowder_accounts::{Account, AccountFilter, NewRole, NewSuspension, Staff, model::EndKeys};
 use clowder_core::UserId;
 
 use crate::{
     answer::{Done, Listed, Shown},
     auth::Caller,
-    call::{Json, Path},
+    call::{Json, MaybeJson, Path},
     problem::Answer,
     query::Query,
 };
@@ -49,7 +49,12 @@ pub async fn lift(staff: Port, Caller(ctx): Caller, Path(user): Path<UserId>) ->
     Ok(Done)
 }
 
-pub async fn end_sessions(staff: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Done> {
-    staff.end_sessions(&ctx, user).await?;
+pub async fn end_sessions(
+    staff: Port,
+    Caller(ctx): Caller,
+    Path(user): Path<UserId>,
+    MaybeJson(end): MaybeJson<EndKeys>,
+) -> Answer<Done> {
+    staff.end_sessions(&ctx, user, end.end_keys).await?;
     Ok(Done)
 }

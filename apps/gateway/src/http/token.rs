@@ -1,8 +1,10 @@
 //! The same accounts for clients of Django's simplejwt, who know these paths and shapes.
 
 use actix_web::{Either, web::Data};
-use clowder_accounts::{Accounts, Login, NewAccount, RefreshToken, Registration, SignedIn, model::Waiting};
-use clowder_core::{Fields, Input, UserId};
+use clowder_accounts::{
+    Accounts, Login, NewAccount, RefreshToken, Registration, SignedIn, Staff, model::Waiting, refusals::TOKEN_SUSPENDED,
+};
+use clowder_core::{Actor, Fields, Input, UserId};
 use serde::Serialize;
 
 use crate::{
@@ -80,9 +82,17 @@ pub async fn refresh(accounts: Port, Caller(ctx): Caller, Json(token): Json<Refr
     Ok(Shown(accounts.refresh(&ctx, token.refresh).await?.into()))
 }
 
-pub async fn verify(accounts: Port, Caller(ctx): Caller, Json(token): Json<Token>) -> Answer<Shown<Verified>> {
-    accounts.identify(&token.token, ctx.now)?;
-    Ok(Shown(Verified {}))
+/// Whether a token opens something now: that of a suspended account does not.
+pub async fn verify(
+    accounts: Port,
+    staff: Data<dyn Staff>,
+    Caller(ctx): Caller,
+    Json(token): Json<Token>,
+) -> Answer<Shown<Verified>> {
+    match accounts.identify(&token.token, ctx.now)?.actor {
+        Actor::User { id, .. } if staff.standing(id, ctx.now).suspension.is_some() => Err(TOKEN_SUSPENDED.into()),
+        _ => Ok(Shown(Verified {})),
+    }
 }
 
 pub async fn register(

@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Account, ApiKey, AuditRecord, IssuedKey, NewApiKey, NewRole, NewSuspension, Permission, Scope, SecurityEvent,
-    model::{Invite, NewInvite, NewInvited, Rejection, SignUp, Status},
+    model::{EndKeys, Invite, NewInvite, NewInvited, Rejection, SignUp, Status},
     refusals::*,
 };
 use clowder_core::{Role, once};
@@ -52,7 +52,8 @@ pub fn staff() -> Vec<Endpoint> {
             .says("Sign an account out of all its devices")
             .needs(Permission::EndSessions)
             .scope(Scope::AdminWrite)
-            .gives_nothing(204, "Its tokens are worth nothing from now on; its API keys stay")
+            .takes_if_any::<EndKeys>()
+            .gives_nothing(204, "Its tokens, and links to its exports, are worth nothing from now on; its API keys stay unless `end_keys`")
             .refuses(&[USER_UNKNOWN, OUTRANKED]),
     ]
 }

@@ -65,6 +65,8 @@ pub struct Endpoint {
     /// Whether a foreign `Host` is no objection: probes ask by address.
     pub any_host: bool,
     pub takes: Option<Shape>,
+    /// Whether there may also be no body.
+    pub or_nothing: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
     pub refusals: Vec<Failure>,
@@ -143,6 +145,7 @@ impl Endpoint {
             policy: Policy::Default,
             any_host: false,
             takes: None,
+            or_nothing: false,
             gives: Vec::new(),
             asks: Vec::new(),
             refusals: Vec::new(),
@@ -214,6 +217,12 @@ impl Endpoint {
     pub fn takes<T: ToSchema>(mut self) -> Self {
         self.takes = Some(Shape::of::<T>());
         self
+    }
+
+    /// A JSON body of which everything may be left out.
+    pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
+        self.or_nothing = true;
+        self.takes::<T>()
     }
 
     pub fn gives<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {

@@ -4,8 +4,8 @@ use clowder_accounts::{
     Permission,
     model::{Erasing, Erasure, Export, Fate},
     refusals::{
-        AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, OUTRANKED, PASSWORD_WRONG,
-        USER_UNKNOWN,
+        ACCOUNT_SUSPENDED, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, OUTRANKED,
+        PASSWORD_WRONG, USER_UNKNOWN,
     },
 };
 
@@ -30,12 +30,15 @@ pub fn lines() -> Vec<Endpoint> {
             .public()
             .asks::<String>("token", "What the link holds")
             .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
-            .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE]),
+            .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", privacy::erase)
             .says("Have the own account erased, after some days to think twice")
             .guarded()
             .takes::<Erasure>()
-            .gives::<Erasing>(202, "All sessions are ended; sign in again until then to undo it")
+            .gives::<Erasing>(
+                202,
+                "All sessions, export links and API keys are ended; sign in again until then to undo it",
+            )
             .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, LAST_ADMIN]),
         delete("/api/users/me/erasure", privacy::undo_erasure)
             .says("Keep the own account after all")

@@ -33,17 +33,37 @@ impl Field for MailedToken {
     }
 }
 
-/// `{token}`
+/// `{token, password?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"token": "q0Jm3vXk2cYwzN1sT5bq7g"}))]
 pub struct Proof {
     #[schema(value_type = String, max_length = 200)]
     pub token: MailedToken,
+    /// Needed where `REVEAL_TAKEN=false`: the password that was chosen with the sign-up, or that of the account. Without
+    /// it anybody could sign up with the address of somebody else, who then confirms it for them.
+    #[schema(value_type = Option<String>, format = "password", max_length = 256)]
+    pub password: Option<Password>,
 }
 
 impl Input for Proof {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("token").map(|token| Self { token })
+        let (token, password) = (fields.required("token"), fields.optional("password"));
+        Some(Self { token: token?, password: password? })
+    }
+}
+
+/// `{end_keys?}`
+#[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
+#[schema(example = json!({"end_keys": true}))]
+pub struct EndKeys {
+    /// Whether API keys end as well; they stay when absent.
+    #[schema(value_type = Option<bool>)]
+    pub end_keys: bool,
+}
+
+impl Input for EndKeys {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.optional("end_keys").map(|end| Self { end_keys: end.unwrap_or(false) })
     }
 }
 
@@ -111,7 +131,7 @@ impl Input for ResetPassword {
     }
 }
 
-/// `{current_password, new_password}`
+/// `{current_password, new_password, end_keys?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"current_password": "correct horse battery", "new_password": "staple battery horse"}))]
 pub struct ChangePassword {
@@ -120,12 +140,16 @@ pub struct ChangePassword {
     /// As for registering.
     #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
     pub new_password: Password,
+    /// Whether API keys end as well; they stay when absent, and the email that tells of the change says how many.
+    #[schema(value_type = Option<bool>)]
+    pub end_keys: bool,
 }
 
 impl Input for ChangePassword {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (current, new) = (fields.required("current_password"), new_password(fields));
-        Some(Self { current_password: current?, new_password: new? })
+        let end_keys = fields.optional("end_keys");
+        Some(Self { current_password: current?, new_password: new?, end_keys: end_keys?.unwrap_or(false) })
     }
 }
 

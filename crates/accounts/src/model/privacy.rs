@@ -51,9 +51,13 @@ impl Word for ExportStatus {
 }
 
 /// A zip file that is ready to be fetched, piece by piece.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Download {
     pub id: ExportId,
+    /// Whose copy it is.
+    pub user: UserId,
+    /// The link by which it is fetched; it may end while it is.
+    pub link: Option<Id<()>>,
     pub size: u64,
     pub created_at: Timestamp,
 }

@@ -5,6 +5,7 @@ use clowder_core::{
     input::string,
     text::{self, Flaw},
 };
+use jiff::tz::TimeZoneDatabase;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -208,9 +209,11 @@ pub struct TimeZone(String);
 impl Field for TimeZone {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let name = text::line(&string(value)?, 1, 64)?;
-        match jiff::tz::db().get(&name) {
-            Ok(zone) => Ok(Self(zone.iana_name().unwrap_or(&name).to_owned())),
-            Err(_) => Err(Flaw::new("time_zone", "must be a name of the IANA database like Europe/Berlin")),
+        // The host's own database has other names as well (`localtime`, `posixrules`), which mean something else elsewhere.
+        let bundled = TimeZoneDatabase::bundled();
+        match bundled.get(&name).ok().filter(|zone| !zone.is_unknown() && !name.eq_ignore_ascii_case("Factory")) {
+            Some(zone) => Ok(Self(zone.iana_name().unwrap_or(&name).to_owned())),
+            None => Err(Flaw::new("time_zone", "must be a name of the IANA database like Europe/Berlin")),
         }
     }
 }
@@ -231,6 +234,18 @@ mod tests {
         let whole = serde_json::to_value(&after).unwrap();
         let again = SettingsPatch::from_json(whole).unwrap().applied_to(after.clone());
         assert_eq!(Settings { version: 2, ..again }, after, "what was read can be sent back");
+    }
+
+    #[test]
+    fn time_zones_are_the_same_on_every_host() {
+        let read = |name: &str| TimeZone::parse(json!(name)).map(|zone| zone.0).map_err(|flaw| flaw.code);
+        for (name, zone) in [("utc", "UTC"), ("america/argentina/buenos_aires", "America/Argentina/Buenos_Aires")] {
+            assert_eq!(read(name), Ok(zone.to_owned()));
+        }
+        for name in ["localtime", "posixrules", "Factory", "factory", "posix/Europe/Berlin", "right/UTC", "Etc/Unknown"]
+        {
+            assert_eq!(read(name), Err("time_zone"), "{name}");
+        }
     }
 
     #[test]

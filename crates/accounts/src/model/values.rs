@@ -126,7 +126,8 @@ impl fmt::Debug for Password {
 
 impl Field for Password {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        let typed: String = string(value)?.nfc().collect();
+        // A byte order mark comes from a file that was pasted or piped; nobody types one.
+        let typed: String = string(value)?.trim_start_matches('\u{feff}').nfc().collect();
         if typed.contains('\0') {
             return Err(Flaw::new("characters", "must not contain NUL"));
         }
@@ -191,6 +192,14 @@ mod tests {
             assert!(Username::parse(json!(bad)).is_err(), "{bad}");
         }
         assert!(Username::parse(json!(17)).is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_password() {
+        let read = |typed: &str| Password::parse(json!(typed)).map(|password| password.0).map_err(|flaw| flaw.code);
+        assert_eq!(read("\u{feff}correct horse"), read("correct horse"));
+        assert_eq!(read("cafe\u{301}"), Ok("caf\u{e9}".to_owned()), "one form, however it is typed");
+        assert_eq!(read("\u{feff}"), Err("required"));
     }
 
     #[test]

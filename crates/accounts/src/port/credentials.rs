@@ -10,7 +10,8 @@ use crate::model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPass
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// Confirms an address: that of a sign-up, of the account, or the one that takes its place. What it makes of the
-    /// account is done when this returns.
+    /// account is done when this returns. Where registering does not tell which addresses are taken, it needs the password
+    /// that was chosen as well: `password.wrong`, and the token stays good.
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()>;
 
     /// Sends another letter to the unconfirmed address of the caller; at most one a minute and five an hour.
@@ -27,9 +28,11 @@ pub trait Credentials: Send + Sync {
     /// Sends a letter by which the password can be chosen anew, if there is an account; takes the same time if not.
     async fn forgot(&self, ctx: &Ctx, forgot: Forgot) -> Result<()>;
 
-    /// Chooses a new password with what the letter held. Ends all sessions.
+    /// Chooses a new password with what the letter held. Ends all sessions, export links and API keys. If it is the first
+    /// proof of the address, a second factor that was set up before is removed: whoever did that may have been a stranger.
     async fn reset(&self, ctx: &Ctx, reset: ResetPassword) -> Result<()>;
 
-    /// Chooses a new password with the present one, `password.wrong` if it is not. Ends all other sessions.
+    /// Chooses a new password with the present one, `password.wrong` if it is not. Ends all other sessions and export
+    /// links, and API keys if that is wished.
     async fn change_password(&self, ctx: &Ctx, change: ChangePassword) -> Result<()>;
 }

@@ -24,11 +24,12 @@ pub trait Privacy: Send + Sync {
     /// the account has been erased.
     async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download>;
 
-    /// The pieces of a copy, counted from 0; `None` after the last. None is larger than [`crate::privacy::CHUNK`].
-    async fn chunk(&self, export: ExportId, number: i32) -> Result<Option<Vec<u8>>>;
+    /// The pieces of a copy, counted from 0; `None` after the last, and once the link has ended. None is larger than
+    /// [`crate::privacy::CHUNK`].
+    async fn chunk(&self, file: &Download, number: i32) -> Result<Option<Vec<u8>>>;
 
     /// Has the caller's account erased when the time for second thoughts is over; `password.wrong` if it is. With two
-    /// factors it needs a recent authentication besides. Ends all sessions. Asked again meanwhile, the date stays.
+    /// factors it needs a recent authentication besides. Ends all sessions, export links and API keys. Asked again meanwhile, the date stays.
     async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Erasing>;
 
     /// Keeps the account after all; `erasure.none` when it was not about to be erased, or is being erased already.

@@ -41,6 +41,10 @@ pub trait Staff: Send + Sync {
     /// over never learns the password. A second factor stays.
     async fn reset_link(&self, ctx: &Ctx, user: UserId) -> Result<ResetLink>;
 
-    /// Signs an account out everywhere. API keys are not sessions and stay.
-    async fn end_sessions(&self, ctx: &Ctx, user: UserId) -> Result<()>;
+    /// Signs an account out everywhere, and ends the links to its exports; with `end_keys` its API keys as well.
+    async fn end_sessions(&self, ctx: &Ctx, user: UserId, end_keys: bool) -> Result<()>;
+
+    /// Removes the second factor of somebody who has lost it, and tells them by email; `two_factor.off` when there is
+    /// none. For whoever runs the server.
+    async fn remove_second_factor(&self, ctx: &Ctx, user: UserId) -> Result<Account>;
 }

@@ -5,14 +5,19 @@ use std::{
     io::{ErrorKind, Result as Io, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Error, Mail, Mailer, Result, Timestamp};
+use tokio::time::Instant;
 
 use super::Envelope;
+use crate::clock::Pace;
 
 /// How long letters are kept: whoever wants them for longer takes them out of the folder.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -24,6 +29,8 @@ pub struct Folder {
     envelope: Envelope,
     /// When old letters were looked for last, in microseconds.
     swept: AtomicI64,
+    /// By a clock that has jumped ahead every letter is old.
+    pace: Mutex<Pace>,
 }
 
 impl Folder {
@@ -34,7 +41,7 @@ impl Folder {
             .mode(0o700)
             .create(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
-        Ok(Self { folder: folder.to_owned(), envelope, swept: AtomicI64::new(i64::MIN) })
+        Ok(Self { folder: folder.to_owned(), envelope, swept: AtomicI64::new(i64::MIN), pace: Mutex::default() })
     }
 }
 
@@ -69,8 +76,12 @@ impl Mailer for Folder {
 impl Folder {
     /// Before when letters are old, if it is time to look for such.
     fn sweep_until(&self, now: Timestamp) -> Option<SystemTime> {
+        if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).is_steady(now, Instant::now()) {
+            return None;
+        }
         let swept = self.swept.load(Ordering::Relaxed);
-        let due = swept <= now.minus(SWEPT_EVERY).as_micros();
+        // What lies after now was noted by a clock that was ahead.
+        let due = swept <= now.minus(SWEPT_EVERY).as_micros() || swept > now.as_micros();
         let is_ours =
             due && self.swept.compare_exchange(swept, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
         let until = u64::try_from(now.minus(KEPT_FOR).as_micros()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Accounts over the database: each method is one transaction, and what is slow happens outside of it.
 
+pub mod access;
 pub mod profile;
 mod refresh;
 pub mod register;
@@ -11,8 +12,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Accounts, Identity, Login, NewAccount, Own, ProfilePatch, RefreshToken, Registration, Session, SessionPatch,
-    SignedIn, Ticket, policy::may_reach_others, refusals::CREDENTIALS_INVALID,
+    Accounts, Identity, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session,
+    SessionPatch, SignedIn, Ticket,
+    policy::may_reach_others,
+    refusals::{CREDENTIALS_INVALID, INVITE_GONE, TOKEN_INVALID},
+    sign_up,
 };
 use clowder_core::{
     Actor, Ctx, Refusal, Result, SessionId, Timestamp, UserId,
@@ -21,19 +25,25 @@ use clowder_core::{
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, two_factor};
+use super::{Repo, audit, sign_ups::invites, two_factor};
 use crate::hasher;
 use sessions::{Proved, Which};
-use throttle::{Attempt, Sought};
+use throttle::{Attempt, Begun, Sought};
 use two_factor::Checked;
 
 #[async_trait]
 impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
+        let rules = self.parts.options.sign_up;
+        // Before any work that costs something.
+        sign_up::may_ask(rules.mode, new.invite.is_some())?;
+        if let Some(code) = new.invite.clone() {
+            self.seek(ctx, move |conn| invites::find(conn, &code)).await?.ok_or(INVITE_GONE)?;
+        }
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
         let caller = ctx.by(Actor::Nobody);
-        let (mint, rules) = (self.mint(), self.parts.options.sign_up);
+        let mint = self.mint();
         self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, rules, new, password)).await
     }
 
@@ -78,10 +88,11 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
-        let ticket = tickets::read(ctx, &self.parts.keys, ticket)?;
+        let stub = tickets::read(ctx, &self.parts.keys, ticket);
+        let ticket = self.seek(ctx, move |_| Ok(stub)).await?.ok_or(TOKEN_INVALID)?;
         let identity = self.identify(&ticket.access, ctx.now)?;
         let ctx = ctx.clone();
-        self.db.write(move |tx| tickets::take_in(tx, &ctx, &ticket)).await?;
+        self.db.write(move |tx| tickets::take_in(tx, &ctx, &ticket, identity.actor)).await?;
         Ok(identity)
     }
 
@@ -91,8 +102,8 @@ impl Accounts for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn logout_all(&self, ctx: &Ctx) -> Result<()> {
-        self.end(ctx, Which::All).await
+    async fn logout_all(&self, ctx: &Ctx, end_keys: bool) -> Result<()> {
+        self.end(ctx, Which::All, end_keys).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -139,12 +150,12 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn end_other_sessions(&self, ctx: &Ctx) -> Result<()> {
-        self.end(ctx, Which::AllBut(ctx.session()?)).await
+        self.end(ctx, Which::AllBut(ctx.session()?), false).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()> {
-        self.end(ctx, Which::One(session)).await
+        self.end(ctx, Which::One(session), false).await
     }
 }
 
@@ -166,23 +177,41 @@ impl Repo {
             .db
             .read(move |conn| {
                 let found = sessions::credentials(conn, &sought)?;
-                let attempt = Attempt::new(&caller, &keys, &sought, found.as_ref().map(|(user, _)| *user));
+                let attempt = Attempt::at(conn, &caller, &keys, &sought, found.as_ref().map(|(user, _)| *user))?;
                 attempt.may_be_made(conn)?;
                 Ok((attempt, found))
             })
             .await?;
-        let stored = found.as_ref().map(|(_, hash)| hash.clone());
-        let verdict = self.parts.hasher.verify(login.password.expose().to_owned(), stored).await?;
+        let _turns = self.turns.take(attempt.turns()).await;
+        let begun = self.begin(attempt).await?;
+        let verdict = self.verify(&begun, &login.password, found.as_ref().map(|(_, hash)| hash.clone())).await?;
         let proved = found.clone().filter(|_| verdict != hasher::Verdict::Wrong);
         let Some(proved) = proved.map(|(user, hash)| Proved { user, hash }) else {
             let (ctx, user) = (ctx.clone(), found.map(|(user, _)| user));
             let counted = self.db.write(move |tx| {
-                attempt.failed(tx)?;
+                begun.failed(tx)?;
                 audit::record(tx, &ctx, &refused(user, CREDENTIALS_INVALID))
             });
             counted.await?;
             return Err(CREDENTIALS_INVALID.into());
         };
+        let signed_in = self.open_session(ctx, login, proved, verdict, begun.clone()).await;
+        if signed_in.is_err() {
+            // Whatever went wrong, the password was not.
+            self.take_back(begun).await;
+        }
+        Ok(signed_in??)
+    }
+
+    /// The password was right. What a second factor says to it is committed, too, so it is an outcome.
+    async fn open_session(
+        &self,
+        ctx: &Ctx,
+        login: &Login,
+        proved: Proved,
+        verdict: hasher::Verdict,
+        begun: Begun,
+    ) -> Result<std::result::Result<Option<SignedIn>, Refusal>> {
         let anew = match verdict {
             hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
             _ => None,
@@ -190,30 +219,44 @@ impl Repo {
         let (mint, keys, ctx, login) = (self.mint(), Arc::clone(&self.parts.keys), ctx.clone(), login.clone());
         let signed_in = self.db.write(move |tx| {
             if !proved.holds(tx)? {
+                begun.take_back(tx)?;
                 return Ok(Ok(None));
             }
-            // Guesses that came at once were all let in; those that went wrong count for the one that did not.
-            attempt.may_be_made(tx.conn)?;
             let otp = two_factor::sign_in(tx, &ctx, &keys, proved.user, login.otp.as_ref())?;
             if let Checked::Refused(refusal) = otp.came_to {
+                begun.take_back(tx)?;
                 otp.note(tx, &ctx)?;
                 return Ok(Err(refusal));
             }
             let ended = sessions::make_room(tx, &ctx, proved.user)?;
-            attempt.succeeded(tx)?;
+            begun.succeeded(tx)?;
             otp.note(tx, &ctx)?;
             let signed_in = sessions::open(tx, &ctx, &mint, proved.user, login.device_name, anew)?;
             sessions::tell_ended(tx, &ctx, proved.user, &ended)?;
             Ok(Ok(Some(signed_in)))
         });
-        Ok(signed_in.await??)
+        signed_in.await
+    }
+
+    /// Holds a password against a hash. If that cannot be done, the attempt does not count.
+    pub(super) async fn verify(
+        &self,
+        begun: &Begun,
+        password: &Password,
+        stored: Option<String>,
+    ) -> Result<hasher::Verdict> {
+        let verdict = self.parts.hasher.verify(password.expose().to_owned(), stored).await;
+        if verdict.is_err() {
+            self.take_back(begun.clone()).await;
+        }
+        verdict
     }
 
     /// Ends sessions of the caller. This process refuses their tokens before it answers; other
     /// nodes learn of it from the journal.
-    async fn end(&self, ctx: &Ctx, which: Which) -> Result<()> {
+    async fn end(&self, ctx: &Ctx, which: Which, keys: bool) -> Result<()> {
         let caller = ctx.clone();
-        let ended = self.db.write(move |tx| sessions::end(tx, &caller, which)).await?;
+        let ended = self.db.write(move |tx| sessions::end(tx, &caller, which, keys)).await?;
         self.have_ended(ctx, &ended);
         Ok(())
     }

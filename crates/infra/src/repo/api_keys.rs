@@ -118,6 +118,8 @@ impl Repo {
         tokio::spawn(async move {
             let noted = db.write(move |tx| {
                 let due = api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(now.minus(NOTED_EVERY)));
+                // A clock that was ahead noted a time that is yet to come.
+                let due = due.or(api_keys::last_used_at.gt(now));
                 let of_key = api_keys::table.filter(api_keys::id.eq(key)).filter(due);
                 Ok(diesel::update(of_key).set(api_keys::last_used_at.eq(now)).execute(tx.conn)?)
             });
@@ -138,9 +140,10 @@ struct Minted {
 
 fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<Minted> {
     let user = ctx.user()?;
-    require_recent(tx.conn, ctx)?;
-    // Of two keys that are made at once, the second is counted after the first.
+    // Of two keys that are made at once, the second is counted after the first; and whoever ends all of them at this
+    // moment ends this one as well, or has ended the session.
     dialect::lock_user(tx.conn, user)?;
+    require_recent(tx.conn, ctx)?;
     let account = users::table.find(user).filter(users::deleted_at.is_null());
     let role: Option<String> = account.select(users::role).first(tx.conn).optional()?;
     let facts = CreateFacts {

@@ -11,16 +11,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     Credentials, Email, Password,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
-    refusals::{PASSWORD_WRONG, SESSION_ENDED},
+    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword, SignUpId},
+    refusals::{LINK_GONE, PASSWORD_WRONG, SESSION_ENDED},
 };
 use clowder_core::{
-    Actor, Ctx, Field, NewJob, Result, SessionId,
+    Actor, Ctx, Error, Field, NewJob, Result, Timestamp, UserId,
     audit::{Entry, Target},
     job::{Taken, Work, Worker},
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
+
+use mailed::Whose;
 
 use super::{
     Repo,
@@ -30,7 +32,7 @@ use super::{
     },
     audit,
     db::Tx,
-    jobs,
+    jobs, two_factor,
 };
 use crate::hasher;
 
@@ -39,7 +41,17 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
         let ctx = ctx.by(Actor::Nobody);
-        let own = self.db.write(move |tx| verify::answer(tx, &ctx, proof.token.expose())).await?;
+        let (silent, now, token) = (!self.parts.options.sign_up.reveal_taken, ctx.now, proof.token.clone());
+        let asked = self.seek(&ctx, move |conn| verify::look(conn, now, silent, token.expose())).await?;
+        let proved = match asked.ok_or(LINK_GONE)? {
+            verify::Asked::Token => None,
+            verify::Asked::Password { sought, user, hash } => {
+                let missing = || Error::field("/password", "required", "is required: the password that was chosen");
+                let password = proof.password.as_ref().ok_or_else(missing)?;
+                Some(self.prove(&ctx, sought, user, hash, password).await?)
+            }
+        };
+        let own = self.db.write(move |tx| verify::answer(tx, &ctx, proof.token.expose(), proved.as_deref())).await?;
         own.iter().for_each(|own| self.parts.memory.profiles.keep(own));
         Ok(())
     }
@@ -74,7 +86,7 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn reset(&self, ctx: &Ctx, reset: ResetPassword) -> Result<()> {
         let (asked, caller) = (reset.clone(), ctx.clone());
-        self.db.read(move |conn| passwords::look(conn, &caller, &asked)).await?;
+        self.seek(ctx, move |conn| passwords::look(conn, &caller, &asked)).await?.ok_or(LINK_GONE)?;
         let hash = self.parts.hasher.hash(reset.new_password.expose().to_owned()).await?;
         let (caller, keys) = (ctx.by(Actor::Nobody), Arc::clone(&self.parts.keys));
         let done = self.db.write(move |tx| passwords::reset(tx, &caller, &keys, reset.token.expose(), &hash));
@@ -94,7 +106,9 @@ impl Credentials for Repo {
         let caller = ctx.clone();
         let ended = self.db.write(move |tx| {
             still(tx, &proved)?;
-            passwords::set(tx, &caller, user, &hash, Which::AllBut(session))
+            // Another node may have ended the session that asks.
+            two_factor::require_open(tx.conn, &caller)?;
+            passwords::set(tx, &caller, user, &hash, Which::AllBut(session), change.end_keys, None)
         });
         self.have_ended(ctx, &ended.await?);
         Ok(())
@@ -107,41 +121,56 @@ impl Repo {
     async fn order_letter(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
         let asked = Asked { email: email.as_str().to_owned(), wants };
         let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?);
-        self.db.write(move |tx| jobs::order(tx, &ctx, &job)).await
+        let ordered = self.db.write(move |tx| {
+            mailed::cause(tx, &ctx)?;
+            jobs::order(tx, &ctx, &job)
+        });
+        ordered.await
     }
 
     /// Whether the caller knows their own password; failures make further attempts wait. What relies on it asks once more
     /// in its transaction, with [`still`].
     pub(super) async fn prove_password(&self, ctx: &Ctx, password: &Password) -> Result<Proved> {
         let user = ctx.user()?;
-        let attempt = Attempt::new(ctx, &self.parts.keys, &Sought::User(user), Some(user));
-        let tried = attempt.clone();
-        let stored = self.db.read(move |conn| {
-            tried.may_be_made(conn)?;
-            Ok(sessions::credentials(conn, &Sought::User(user))?.ok_or(SESSION_ENDED)?)
-        });
-        let (_, hash) = stored.await?;
-        let verdict = self.parts.hasher.verify(password.expose().to_owned(), Some(hash.clone())).await?;
-        let right = verdict != hasher::Verdict::Wrong;
-        let (ctx, refused) = (ctx.clone(), Entry::new("password.refused").on(Target::user(user)));
-        let counted = self.db.write(move |tx| {
-            if !right {
-                attempt.failed(tx)?;
-                return audit::record(tx, &ctx, &refused);
-            }
-            // Guesses that came at once were all let in; those that went wrong count for the one that did not.
-            attempt.may_be_made(tx.conn)?;
-            attempt.succeeded(tx)
-        });
-        counted.await?;
-        if right { Ok(Proved { user, hash }) } else { Err(PASSWORD_WRONG.into()) }
+        let sought = Sought::User(user);
+        let stored = self
+            .db
+            .read(move |conn| Ok(sessions::credentials(conn, &Sought::User(user))?.ok_or(SESSION_ENDED)?))
+            .await?;
+        let hash = self.prove(ctx, sought, Some(user), stored.1, password).await?;
+        Ok(Proved { user, hash })
     }
 
-    /// This process refuses the tokens of these sessions from now on; other nodes learn of it from the journal.
-    pub(super) fn have_ended(&self, ctx: &Ctx, sessions: &[SessionId]) {
-        for session in sessions {
-            self.parts.memory.tokens.end(*session, ctx.now);
-        }
+    /// Holds a password against a hash, which is returned when it is right; an attempt like any other.
+    async fn prove(
+        &self,
+        ctx: &Ctx,
+        sought: Sought,
+        user: Option<UserId>,
+        hash: String,
+        password: &Password,
+    ) -> Result<String> {
+        let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let looked = self.db.read(move |conn| {
+            let attempt = Attempt::at(conn, &caller, &keys, &sought, user)?;
+            attempt.may_be_made(conn)?;
+            Ok(attempt)
+        });
+        let attempt = looked.await?;
+        let _turns = self.turns.take(attempt.turns()).await;
+        let begun = self.begin(attempt).await?;
+        let right = self.verify(&begun, password, Some(hash.clone())).await? != hasher::Verdict::Wrong;
+        let (ctx, refused) = (ctx.clone(), Entry::new("password.refused"));
+        let refused = user.map_or(refused.clone(), |user| refused.on(Target::user(user)));
+        let counted = self.db.write(move |tx| {
+            if right {
+                return begun.succeeded(tx);
+            }
+            begun.failed(tx)?;
+            audit::record(tx, &ctx, &refused)
+        });
+        counted.await?;
+        if right { Ok(hash) } else { Err(PASSWORD_WRONG.into()) }
     }
 }
 
@@ -163,10 +192,25 @@ enum Wants {
     Reset,
     /// To confirm the address.
     Verify,
+    /// To confirm the address of this one sign-up, which could not be sent before.
+    SignUp(SignUpId),
+    /// To confirm the address that a user wants, which could not be sent before.
+    Change(UserId),
 }
 
 impl Work for Asked {
     const KIND: &'static str = "account.letter";
+}
+
+/// Orders a letter for when its address may get another one: it is not lost, or the letter of somebody else would be the
+/// only one that arrives.
+pub fn order_later(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, email: &Email, at: Timestamp) -> Result<()> {
+    let wants = match whose {
+        Whose::User(user) => Wants::Change(user),
+        Whose::SignUp(sign_up) => Wants::SignUp(sign_up),
+        Whose::Nobody => return Ok(()),
+    };
+    jobs::order(tx, ctx, &NewJob::new(&Asked { email: email.as_str().to_owned(), wants }, at)?)
 }
 
 /// Sends those letters, where there is somebody to get one.
@@ -185,6 +229,8 @@ impl Worker for LetterWriter {
         let written = self.0.db.write(move |tx| match wants {
             Wants::Reset => passwords::mail_reset(tx, &ctx, &email),
             Wants::Verify => verify::mail_again(tx, &ctx, &email),
+            Wants::SignUp(sign_up) => sign_ups::mail_later(tx, &ctx, sign_up),
+            Wants::Change(user) => verify::mail_later(tx, &ctx, user, &email),
         });
         written.await
     }

@@ -25,6 +25,8 @@ pub struct House {
     pub letterhead: Letterhead,
     /// Seals the values of sealed columns.
     pub ring: Arc<KeyRing>,
+    /// How many emails to others' addresses one person or place may cause in an hour.
+    pub emails_an_hour: u32,
     feed: Feed,
     /// Told when a job has been ordered.
     pub ordered: Notify,
@@ -47,6 +49,7 @@ impl Db {
             keys: Arc::clone(&parts.keys),
             ring: Arc::clone(&parts.ring),
             letterhead: parts.options.letterhead.clone(),
+            emails_an_hour: parts.options.emails_an_hour,
             feed: parts.feed.clone(),
             ordered: Notify::new(),
         };

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod cards;
+mod clock;
 mod credentials;
 mod db;
 mod fragment;
@@ -33,13 +34,14 @@ pub use db::Db;
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
-use crate::store::Parts;
+use crate::{store::Parts, turns::Turns};
 
 /// All ports over this database.
 pub struct Repo {
     db: Db,
     parts: Parts,
     opened_at: Timestamp,
+    turns: Turns,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
 }
 
@@ -47,7 +49,7 @@ impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
         let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
-        let repo = Self { db, parts, opened_at: now, sends };
+        let repo = Self { db, parts, opened_at: now, turns: Turns::default(), sends };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)

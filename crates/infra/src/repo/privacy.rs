@@ -23,7 +23,7 @@ use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, credentials::still};
+use super::{Repo, credentials::still, dialect};
 use crate::{privacy::Registered, seal::KeyRing};
 pub use erase::sweep_exports;
 
@@ -81,15 +81,15 @@ impl Privacy for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download> {
-        exports::may_fetch(&self.parts.keys, ctx.now, export, token)?;
+        let link = exports::may_fetch(&self.parts.keys, ctx.now, export, token)?;
         let now = ctx.now;
-        self.db.read(move |conn| exports::download(conn, now, export)).await
+        self.db.read(move |conn| exports::download(conn, now, export, link)).await
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn chunk(&self, export: ExportId, number: i32) -> Result<Option<Vec<u8>>> {
-        let ring = self.db.ring();
-        self.db.read(move |conn| exports::chunk(conn, &ring, export, number)).await
+    async fn chunk(&self, file: &Download, number: i32) -> Result<Option<Vec<u8>>> {
+        let (ring, file) = (self.db.ring(), *file);
+        self.db.read(move |conn| exports::chunk(conn, &ring, &file, number)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -97,6 +97,8 @@ impl Privacy for Repo {
         let proved = self.prove_password(ctx, &erasure.password).await?;
         let (caller, after) = (ctx.clone(), self.parts.options.erasure_after);
         let ordered = self.db.write(move |tx| {
+            // Everybody who governs accounts holds administrators first, and then the account.
+            dialect::lock_admins(tx.conn)?;
             still(tx, &proved)?;
             erasures::request(tx, &caller, erasure.messages, after)
         });

@@ -10,7 +10,7 @@ use clowder_accounts::{
     standing::{By, StandingFacts, Suspension, decide_suspension, may_end_sessions, may_govern, may_set_role},
 };
 use clowder_core::{
-    Actor, Ctx, Page, PageRequest, Result, Role, SessionId, Timestamp, UserId, Word,
+    Actor, Ctx, Page, PageRequest, Result, Role, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use diesel::{dsl::exists, prelude::*, select};
@@ -19,13 +19,17 @@ use tracing::instrument;
 
 use super::{
     Repo,
-    accounts::{self, sessions::Which},
+    accounts::{
+        self,
+        access::{self, Ended},
+        sessions::Which,
+    },
     audit,
     credentials::passwords,
     db::Tx,
     dialect::{self, Conn},
     journal,
-    two_factor::require_recent,
+    two_factor::{self, require_recent},
 };
 use crate::{rows::UserRow, schema::users};
 
@@ -86,12 +90,21 @@ impl Staff for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn end_sessions(&self, ctx: &Ctx, user: UserId) -> Result<()> {
+    async fn end_sessions(&self, ctx: &Ctx, user: UserId, end_keys: bool) -> Result<()> {
         let caller = ctx.clone();
-        for session in self.db.write(move |tx| end_sessions(tx, &caller, user)).await? {
-            self.parts.memory.tokens.end(session, ctx.now);
-        }
+        let ended = self.db.write(move |tx| end_sessions(tx, &caller, user, end_keys)).await?;
+        self.have_ended(ctx, &ended);
         Ok(())
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove_second_factor(&self, ctx: &Ctx, user: UserId) -> Result<Account> {
+        self.govern(ctx, move |tx, ctx| {
+            let (facts, _) = facts(tx.conn, ctx, user)?;
+            may_govern(&facts)?;
+            two_factor::remove_for(tx, ctx, user)
+        })
+        .await
     }
 }
 
@@ -120,11 +133,11 @@ impl Repo {
 }
 
 fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, to: Role) -> Result<Own> {
+    let (facts, before) = facts(tx.conn, ctx, user)?;
     // A stolen token must not make administrators.
     if ctx.actor != Actor::System {
         require_recent(tx.conn, ctx)?;
     }
-    let (facts, before) = facts(tx.conn, ctx, user)?;
     may_set_role(&facts, to)?;
     if facts.role == to {
         return Ok(before);
@@ -179,11 +192,11 @@ fn put_suspension(tx: &mut Tx<'_>, user: UserId, suspension: Option<&Suspension>
     row.own()
 }
 
-fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
+fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, end_keys: bool) -> Result<Ended> {
     let (facts, _) = facts(tx.conn, ctx, user)?;
     may_end_sessions(&facts)?;
-    let ended = accounts::sessions::close(tx, ctx, user, Which::All)?;
-    accounts::sessions::tell_ended(tx, ctx, user, &ended)?;
+    let ended = access::close(tx, ctx, user, Which::All, end_keys)?;
+    access::tell(tx, ctx, user, &ended)?;
     Ok(ended)
 }
 

@@ -21,14 +21,17 @@ use serde_json::json;
 use tracing::instrument;
 
 use super::{
-    Repo, audit,
-    credentials::still,
+    Repo,
+    accounts::profile,
+    audit,
+    credentials::{mailed, still},
     db::Tx,
     dialect::{self, Conn},
     journal, user_keys,
 };
 use crate::{
     keys::Keys,
+    letters::Recipient,
     rows::{TwoFactorRow, UserRow},
     schema::{recovery_codes, sessions, two_factor, users},
     seal::{self, Place},
@@ -75,6 +78,13 @@ pub fn require_recent(conn: &mut Conn, ctx: &Ctx) -> Result<()> {
     let open = sessions::table.find(ctx.session()?).filter(sessions::ended_at.is_null());
     let authenticated_at: Option<Timestamp> = open.select(sessions::authenticated_at).first(conn).optional()?;
     Ok(may_proceed(ctx.now, authenticated_at.ok_or(SESSION_ENDED)?)?)
+}
+
+/// Refuses sessions that have been ended, also by another node of which this one has not heard yet. For what must not
+/// slip in beside the end of all access: the user is held.
+pub fn require_open(conn: &mut Conn, ctx: &Ctx) -> Result<()> {
+    let open = sessions::table.find(ctx.session()?).filter(sessions::ended_at.is_null());
+    if diesel::select(diesel::dsl::exists(open)).get_result(conn)? { Ok(()) } else { Err(SESSION_ENDED.into()) }
 }
 
 /// Whether this is a session that has shown lately who it is.
@@ -167,8 +177,8 @@ impl TwoFactor for Repo {
         self.db
             .write(move |tx| {
                 let user = ctx.user()?;
-                require_recent(tx.conn, &ctx)?;
                 dialect::lock_user(tx.conn, user)?;
+                require_recent(tx.conn, &ctx)?;
                 let factor = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some());
                 factor.ok_or(TWO_FACTOR_OFF)?;
                 let codes = codes::renew(tx.conn, &keys, user)?;
@@ -201,8 +211,8 @@ fn settled<T>(settled: Settled<T>) -> Result<T> {
 /// Keeps a new secret; gives it, and the name of the account.
 fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(Vec<u8>, String)> {
     let user = ctx.user()?;
-    require_recent(tx.conn, ctx)?;
     dialect::lock_user(tx.conn, user)?;
+    require_recent(tx.conn, ctx)?;
     let earlier = find(tx.conn, user)?;
     if earlier.as_ref().is_some_and(|factor| factor.enabled_at.is_some()) {
         return Err(TWO_FACTOR_ON.into());
@@ -235,6 +245,7 @@ fn enable(
 ) -> Result<Settled<(clowder_accounts::Own, RecoveryCodes)>> {
     let user = ctx.user()?;
     dialect::lock_user(tx.conn, user)?;
+    require_open(tx.conn, ctx)?;
     let factor = find(tx.conn, user)?.ok_or(TWO_FACTOR_OFF)?;
     if factor.enabled_at.is_some() {
         return Err(TWO_FACTOR_ON.into());
@@ -258,9 +269,27 @@ fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled
     if let Checked::Refused(refusal) = looked.came_to {
         return Ok(Err(refusal));
     }
+    remove(tx, user)?;
+    Ok(Ok(switch(tx, ctx, user, None, Entry::new("two_factor.disabled"))?))
+}
+
+/// Removes a second factor with its recovery codes, also one that was never enabled; the user is held. Whether it counted.
+pub fn remove(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
     diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
-    Ok(Ok(switch(tx, ctx, user, None, Entry::new("two_factor.disabled"))?))
+    let counted = users::table.find(user).filter(users::two_factor_at.is_not_null());
+    Ok(diesel::update(counted).set(users::two_factor_at.eq(None::<Timestamp>)).execute(tx.conn)? == 1)
+}
+
+/// At the wish of whoever runs the server; the user is held.
+pub fn remove_for(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<clowder_accounts::Own> {
+    if !remove(tx, user)? {
+        return Err(TWO_FACTOR_OFF.into());
+    }
+    let own = profile::own(tx.conn, user)?;
+    let mail = tx.house.letterhead.second_factor_removed(&Recipient::of(&own))?;
+    mailed::notify(tx, ctx, &own, &mail)?;
+    switch(tx, ctx, user, None, Entry::new("two_factor.removed"))
 }
 
 /// Notes in the profile whether there is a second factor, and tells whom it concerns.

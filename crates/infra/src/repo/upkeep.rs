@@ -11,7 +11,7 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, db::Tx, dialect, migrations::pending_on, privacy};
+use super::{Repo, accounts::throttle, clock, credentials::mailed, db::Tx, dialect, migrations::pending_on, privacy};
 use crate::{
     schema as table,
     store::{Check, SWEEP, Upkeep},
@@ -54,6 +54,14 @@ impl Upkeep for Repo {
         ]
     }
 
+    async fn was_ahead(&self, now: Timestamp) -> Result<bool> {
+        self.db.read(move |conn| clock::was_ahead(conn, now)).await
+    }
+
+    async fn put_clock_right(&self, now: Timestamp) -> Result<usize> {
+        self.write_clock_right(now).await
+    }
+
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize> {
         let now = ctx.now;
         let mut gone = 0;
@@ -66,6 +74,7 @@ impl Upkeep for Repo {
             dead_letters,
             sign_ups,
             throttle::sweep,
+            mailed::sweep_caused,
             privacy::sweep_exports,
         ] {
             gone += self.db.write(move |tx| forget(tx, now)).await?;

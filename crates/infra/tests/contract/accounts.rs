@@ -113,6 +113,11 @@ on_both! {
         world.wait(Duration::from_secs(19));
         assert_eq!(accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap().refresh, both.0.refresh);
         world.wait(Duration::from_secs(2));
+        for _ in 0..2 {
+            let late = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
+            assert_eq!(late.refresh, both.0.refresh, "a client that was offline never got the answer");
+            world.wait(Duration::from_secs(60));
+        }
         world.names().await;
         assert_eq!(code(accounts.refresh(&world.nobody(), token(&first.refresh)).await), "token.reused");
         assert_eq!(world.names().await, ["session.ended"]);
@@ -127,6 +132,66 @@ on_both! {
         let second = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
         accounts.refresh(&world.nobody(), token(&second.refresh)).await.unwrap();
         assert_eq!(code(accounts.refresh(&world.nobody(), token(&first.refresh)).await), "token.reused");
+    }
+
+    async fn a_lost_answer_of_a_refresh_is_had_again_on_any_node(world: World) {
+        let other = world.another_node().await;
+        let refresh = async |store: &Store, presented: &str| {
+            store.accounts.refresh(&world.nobody(), token(presented)).await.map(|signed_in| signed_in.refresh)
+        };
+        let first = world.register("ada").await.refresh;
+        let second = refresh(&world.store, &first).await.unwrap();
+        world.wait(Duration::from_secs(21));
+        // Both ask at once, long after: one and the same successor.
+        let (here, there) = tokio::join!(refresh(&world.store, &first), refresh(&other, &first));
+        assert_eq!((here.unwrap(), there.unwrap()), (second.clone(), second.clone()));
+        let third = refresh(&other, &second).await.unwrap();
+        assert_eq!(code(refresh(&world.store, &first).await), "token.reused", "the successor was used");
+        assert_eq!(code(refresh(&world.store, &third).await), "session.ended");
+    }
+
+    async fn three_generations_in_a_row_that_lose_their_answer_are_too_many(world: World) {
+        let refresh = async |presented: &str| {
+            world.store.accounts.refresh(&world.nobody(), token(presented)).await.map(|signed_in| signed_in.refresh)
+        };
+        let lose = async |presented: &str| {
+            let successor = refresh(presented).await.unwrap();
+            world.wait(Duration::from_secs(60));
+            (successor, refresh(presented).await)
+        };
+        let mut held = world.register("ada").await.refresh;
+        // Two in a row, one that arrives, and two again: fine.
+        for generation in [true, true, false, true, true] {
+            let next = if generation {
+                let (successor, again) = lose(&held).await;
+                assert_eq!(again.unwrap(), successor);
+                successor
+            } else {
+                refresh(&held).await.unwrap()
+            };
+            held = next;
+        }
+        let (successor, again) = lose(&held).await;
+        assert_eq!(code(again), "token.reused", "the third in a row");
+        assert_eq!(code(refresh(&successor).await), "session.ended");
+    }
+
+    async fn an_end_is_an_end_for_tickets_and_keys_that_are_just_being_made(world: World) {
+        let ada = world.register("ada").await;
+        let other = world.another_node().await;
+        let ticket = other.accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
+        let caller = world.by(&ada.access);
+        world.store.accounts.logout_all(&caller, true).await.unwrap();
+        // The other node has not heard of it, for nobody follows the journal there.
+        assert!(other.accounts.identify(&ada.access, world.now()).is_ok());
+        assert_eq!(code(other.accounts.redeem(&world.nobody(), &ticket).await), "session.ended");
+        let key = clowder_accounts::NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
+        assert_eq!(code(other.api_keys.create_key(&caller, key).await), "session.ended");
+        let enable = clowder_accounts::two_factor::Enabling::from_json(json!({"otp": "123456"})).unwrap();
+        assert_eq!(code(other.two_factor.enable(&caller, enable).await), "session.ended");
+        let change = json!({"current_password": "correct horse", "new_password": "staple battery"});
+        let change = clowder_accounts::model::ChangePassword::from_json(change).unwrap();
+        assert_eq!(code(other.credentials.change_password(&caller, change).await), "session.ended");
     }
 
     async fn sessions_are_listed_named_and_ended(world: World) {
@@ -154,7 +219,7 @@ on_both! {
         accounts.logout(&world.by(&first.access)).await.unwrap();
         assert_eq!(code(accounts.identify(&first.access, world.now())), "session.ended");
         assert_ne!(own, phone);
-        accounts.logout_all(&world.by(&third.access)).await.unwrap();
+        accounts.logout_all(&world.by(&third.access), false).await.unwrap();
         assert_eq!(code(accounts.identify(&third.access, world.now())), "session.ended");
         assert!(accounts.identify(&stranger.access, world.now()).is_ok());
     }

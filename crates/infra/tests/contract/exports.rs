@@ -22,7 +22,7 @@ async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
     let file = world.store.privacy.download(&nobody, export.id, &token).await.unwrap();
     let mut octets = Vec::new();
     let mut number = 0;
-    while let Some(piece) = world.store.privacy.chunk(export.id, number).await.unwrap() {
+    while let Some(piece) = world.store.privacy.chunk(&file, number).await.unwrap() {
         assert!(piece.len() <= clowder_accounts::privacy::CHUNK);
         octets.extend(piece);
         number += 1;
@@ -96,13 +96,32 @@ on_both! {
             assert_eq!(code(privacy.download(&world.nobody(), export, token).await), "export.unknown", "{token}");
         }
         world.wait(7 * DAY - Duration::from_secs(60));
-        privacy.download(&world.nobody(), ready.id, &token).await.unwrap();
+        let file = privacy.download(&world.nobody(), ready.id, &token).await.unwrap();
         world.wait(Duration::from_secs(60));
         assert_eq!(code(privacy.download(&world.nobody(), ready.id, &token).await), "export.gone");
         let past = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
         assert_eq!((past.status, past.url), (ExportStatus::Expired, None));
         while world.store.upkeep.sweep(&system(&world), clowder_core::Timestamp::from_micros(0)).await.unwrap() > 0 {}
-        assert!(privacy.chunk(ready.id, 0).await.unwrap().is_none(), "swept");
+        assert!(privacy.chunk(&file, 0).await.unwrap().is_none(), "swept");
+    }
+
+    async fn ended_links_lead_nowhere_and_cut_off_downloads(world: World) {
+        let ada = world.register("ada").await;
+        let person = Person { id: ada.user.id, actor: world.by(&ada.access).actor };
+        let ready = export(&world, &person).await;
+        let token = |export: &Export| export.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
+        let privacy = &world.store.privacy;
+        let old = token(&ready);
+        let file = privacy.download(&world.nobody(), ready.id, &old).await.unwrap();
+        assert!(privacy.chunk(&file, 0).await.unwrap().is_some());
+        world.store.accounts.logout_all(&world.by(&ada.access), false).await.unwrap();
+        assert!(privacy.chunk(&file, 0).await.unwrap().is_none(), "it was being fetched");
+        assert_eq!(code(privacy.download(&world.nobody(), ready.id, &old).await), "export.gone");
+        // Whoever signs in again gets another link to the same copy.
+        let again = crate::credentials::login(&world, "ada", crate::credentials::OLD).await.unwrap();
+        let shown = privacy.one_export(&world.by(&again.access), ready.id).await.unwrap();
+        assert_ne!(token(&shown), old);
+        privacy.download(&world.nobody(), ready.id, &token(&shown)).await.unwrap();
     }
 
     async fn the_link_is_told_to_those_only_who_show_who_they_are(world: World) {

@@ -23,6 +23,7 @@ const NOT_OF_USERS: &[&str] = &[
     "erasures.id",
     "export_chunks.id",
     "exports.id",
+    "exports.link_id",
     "exports.run_id",
     "invites.id",
     "jobs.id",

@@ -50,7 +50,8 @@ async fn letters(world: &World) -> Vec<Mail> {
 
 fn token(mail: &Mail) -> Proof {
     let (_, token) = mail.text.split_once("#verify=").unwrap();
-    Proof::from_json(json!({"token": token.split_whitespace().next().unwrap()})).unwrap()
+    let proof = json!({"token": token.split_whitespace().next().unwrap(), "password": "correct horse"});
+    Proof::from_json(proof).unwrap()
 }
 
 fn next(registered: Result<Registration>) -> NextStep {
@@ -102,7 +103,12 @@ on_both! {
             let account = NewAccount { email: address.clone(), ..new(name, None) };
             store.accounts.register(&world.nobody(), account).await.unwrap();
         }
-        assert_eq!(letters(&world).await.len(), 1, "one a minute");
+        assert_eq!(crate::credentials::letters(&world).await.len(), 1, "one a minute");
+        world.wait(Duration::from_secs(59));
+        assert!(crate::credentials::letters(&world).await.is_empty());
+        world.wait(Duration::from_secs(1));
+        let mail = crate::credentials::letters(&world).await;
+        assert!(mail.len() == 1 && mail[0].text.contains("for the account eve."), "the second came late, and came: {mail:?}");
         world.wait(Duration::from_secs(3600));
         let resend = async || {
             let resend = Resend::from_json(json!({"email": "ada@example.org"})).unwrap();
@@ -118,6 +124,115 @@ on_both! {
         assert!(login(&world, &store, "ada").await.is_ok());
         world.wait(Duration::from_secs(24 * 3600));
         assert!(resend().await.is_empty(), "what was not confirmed is forgotten");
+    }
+
+    async fn whoever_confirms_is_the_one_who_chose_the_password(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        // Eve signs up with the address of Ada, who then does so herself.
+        let eve = json!({"username": "eve", "email": "ada@example.org", "password": "the plan of eve"});
+        store.accounts.register(&world.nobody(), NewAccount::from_json(eve).unwrap()).await.unwrap();
+        register(&world, &store, "ada", None).await.unwrap();
+        world.wait(Duration::from_secs(61));
+        let mail = crate::credentials::letters(&world).await;
+        assert_eq!(mail.len(), 2);
+        // Ada answers the first letter that she finds, with the password that she chose.
+        let verify = async |proof: Proof| store.credentials.verify_email(&world.nobody(), proof).await;
+        let missing = verify(Proof { password: None, ..token(&mail[0]) }).await;
+        assert!(matches!(missing, Err(Error::Invalid(errors)) if errors[0].pointer == "/password"));
+        for _ in 0..3 {
+            assert_eq!(code(verify(token(&mail[0])).await), "password.wrong", "the token stays good");
+        }
+        for guess in ["one wrong guess", "another wrong one"] {
+            let proof = json!({"token": token(&mail[0]).token.expose(), "password": guess});
+            assert_eq!(code(verify(Proof::from_json(proof).unwrap()).await), "password.wrong");
+        }
+        assert_eq!(crate::credentials::wait_of(verify(token(&mail[0])).await), 1, "guesses make wait");
+        verify(token(&mail[1])).await.unwrap();
+        assert!(login(&world, &store, "ada").await.is_ok());
+        world.wait(Duration::from_secs(60));
+        let late = json!({"token": token(&mail[0]).token.expose(), "password": "the plan of eve"});
+        assert_eq!(code(verify(Proof::from_json(late).unwrap()).await), "email.taken");
+    }
+
+    async fn where_sign_up_is_closed_nothing_is_hashed(world: World) {
+        // Nobody is there to hash: whoever waits for it waits for ever.
+        for (mode, invite, refusal) in [
+            (Mode::Closed, None, "sign_up.closed"),
+            (Mode::Invite, None, "invite.required"),
+            (Mode::Invite, Some("made up"), "invite.gone"),
+        ] {
+            let options = Options { sign_up: Rules { mode, reveal_taken: true }, hashers: 0, ..world.options.clone() };
+            let store = Store::open(options, world.now()).await.unwrap();
+            let refused = tokio::time::timeout(Duration::from_secs(20), register(&world, &store, "ada", invite));
+            assert_eq!(code(refused.await.expect("it is hashed")), refusal);
+        }
+    }
+
+    async fn emails_to_others_are_ten_an_hour_by_whoever_causes_them(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        let from = |address: &str| {
+            let mut ctx = world.nobody();
+            ctx.origin.address = Some(address.parse().unwrap());
+            ctx
+        };
+        let forgot = async |from_: &str, number: usize| {
+            let forgot = json!({"email": format!("somebody{number}@example.org")});
+            let forgot = clowder_accounts::model::Forgot::from_json(forgot).unwrap();
+            store.credentials.forgot(&from(from_), forgot).await
+        };
+        // It makes no difference whether there is such an account.
+        world.register("somebody3").await;
+        for number in 0..8 {
+            forgot("192.0.2.1", number).await.unwrap();
+        }
+        store.accounts.register(&from("192.0.2.1"), new("ada", None)).await.unwrap();
+        let taken = NewAccount { email: new("somebody3", None).email, ..new("bob", None) };
+        store.accounts.register(&from("192.0.2.1"), taken).await.unwrap();
+        assert!(crate::credentials::wait_of(forgot("192.0.2.1", 9).await) > 3590);
+        let refused = store.accounts.register(&from("192.0.2.1"), new("eve", None)).await.map(|_| ());
+        assert!(crate::credentials::wait_of(refused) > 3590);
+        forgot("192.0.2.2", 9).await.unwrap();
+        // Where an account needs no letter to begin, it begins all the same.
+        let open = node(&world, Mode::Open, true).await;
+        crate::credentials::letters(&world).await;
+        assert!(open.accounts.register(&from("192.0.2.1"), new("dan", None)).await.unwrap().signed_in().is_some());
+        assert!(crate::credentials::letters(&world).await.is_empty());
+        world.wait(Duration::from_secs(3600));
+        forgot("192.0.2.1", 9).await.unwrap();
+    }
+
+    async fn invitations_are_not_guessed_many_at_a_time(world: World) {
+        let [admin] = world.people(["root"]).await;
+        let store = node(&world, Mode::Invite, true).await;
+        let invite = NewInvite::from_json(json!({})).unwrap();
+        let invite = store.sign_ups.invite(&world.ctx(&admin), invite).await.unwrap().code;
+        let ctx = || {
+            let mut ctx = world.nobody();
+            ctx.origin.address = Some("192.0.2.1".parse().unwrap());
+            ctx
+        };
+        let guesses: Vec<_> = (0..40)
+            .map(|index| {
+                let (store, ctx) = (store.clone(), ctx());
+                let account = new(&format!("guest{index}"), Some(&format!("guess {index}")));
+                tokio::spawn(async move { store.accounts.register(&ctx, account).await })
+            })
+            .collect();
+        let mut told = 0;
+        for guess in guesses {
+            match guess.await.unwrap() {
+                Err(Error::TooMany { .. }) => {}
+                other => {
+                    assert_eq!(code(other), "invite.gone");
+                    told += 1;
+                }
+            }
+        }
+        assert_eq!(told, 5);
+        let right = store.accounts.register(&ctx(), new("ada", Some(&invite))).await.map(|_| ());
+        assert!(matches!(right, Err(Error::TooMany { .. })), "the right one waits as well");
+        world.wait(Duration::from_secs(60));
+        assert!(store.accounts.register(&ctx(), new("ada", Some(&invite))).await.is_ok());
     }
 
     async fn of_two_who_wait_for_one_address_the_first_to_confirm_gets_it(world: World) {

@@ -85,7 +85,7 @@ on_both! {
         assert_eq!(code(staff.suspend(&world.ctx(&mod_one), root.id, spam(None)).await), "user.outranked");
         assert_eq!(code(staff.suspend(&world.ctx(&root), root.id, spam(None)).await), "user.outranked");
         assert_eq!(code(staff.lift(&world.ctx(&mod_one), mod_two.id).await), "user.outranked");
-        assert_eq!(code(staff.end_sessions(&world.ctx(&mod_one), root.id).await), "user.outranked");
+        assert_eq!(code(staff.end_sessions(&world.ctx(&mod_one), root.id, false).await), "user.outranked");
         assert_eq!(code(staff.set_role(&world.ctx(&mod_one), ada.id, Role::Admin).await), "user.outranked");
         assert_eq!(code(staff.set_role(&world.ctx(&root), root.id, Role::User).await), "role.last_admin");
         assert_eq!(code(staff.set_role(&world.system(), root.id, Role::User).await), "role.last_admin");
@@ -185,7 +185,7 @@ on_both! {
         let (ada, moderator) = (world.register("ada").await, world.with_role("modone", Role::Moderator).await);
         let other = world.another_node().await;
         let mut followed = other.follow().await.unwrap();
-        world.store.staff.end_sessions(&world.ctx(&moderator), ada.user.id).await.unwrap();
+        world.store.staff.end_sessions(&world.ctx(&moderator), ada.user.id, false).await.unwrap();
         assert_eq!(code(world.store.accounts.identify(&ada.access, world.now())), "session.ended");
         assert_eq!(&*followed.next().await.unwrap().name, "session.ended");
         assert_eq!(code(other.accounts.identify(&ada.access, world.now())), "session.ended");

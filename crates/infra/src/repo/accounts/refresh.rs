@@ -40,6 +40,8 @@ struct Held {
     expires_at: Timestamp,
     used_at: Option<Timestamp>,
     salt: Option<Vec<u8>>,
+    late: i16,
+    late_before: i16,
 }
 
 pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) -> Result<Outcome> {
@@ -58,10 +60,20 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
             Some(successor) => was_used(tx.conn, successor)?,
             None => false,
         },
+        late: held.late,
+        late_before: held.late_before,
     };
+    if held.used_at.is_some_and(|used_at| used_at > ctx.now) {
+        // A clock that was ahead: from now on its grace runs, and ends.
+        diesel::update(refresh_tokens::table.find(&hash)).set(refresh_tokens::used_at.eq(ctx.now)).execute(tx.conn)?;
+    }
     let refresh = match (decide(ctx, &facts), successor) {
         (Verdict::Repeat, Some(successor)) => successor,
-        (Verdict::Rotate | Verdict::Repeat, _) => rotate(tx, ctx, mint, &held, token, &hash)?,
+        (Verdict::RepeatLate, Some(successor)) => {
+            note_late(tx, &hash, &successor, held.late_before)?;
+            successor
+        }
+        (Verdict::Rotate | Verdict::Repeat | Verdict::RepeatLate, _) => rotate(tx, ctx, mint, &held, token, &hash)?,
         (Verdict::EndSession(refusal), _) => {
             let reused = Entry::new("token.reused").on(Target::session(held.session)).about(held.user);
             let ended = sessions::close(tx, ctx, held.user, Which::One(held.session))?;
@@ -78,8 +90,9 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
 }
 
 fn held(conn: &mut Conn, hash: &[u8]) -> Result<Held> {
-    type Row = (SessionId, Timestamp, UserId, Option<Timestamp>, Timestamp, Option<Timestamp>, Option<Vec<u8>>);
-    let (session, created_at, user, ended_at, expires_at, used_at, salt): Row = refresh_tokens::table
+    type Used = (Option<Timestamp>, Option<Vec<u8>>, i16, i16);
+    type Row = (SessionId, Timestamp, UserId, Option<Timestamp>, Timestamp, Used);
+    let (session, created_at, user, ended_at, expires_at, used): Row = refresh_tokens::table
         .find(hash)
         .inner_join(table::table)
         .select((
@@ -88,17 +101,29 @@ fn held(conn: &mut Conn, hash: &[u8]) -> Result<Held> {
             table::user_id,
             table::ended_at,
             refresh_tokens::expires_at,
-            refresh_tokens::used_at,
-            refresh_tokens::salt,
+            (refresh_tokens::used_at, refresh_tokens::salt, refresh_tokens::late, refresh_tokens::late_before),
         ))
         .first(conn)?;
-    Ok(Held { session, created_at, user, session_ended: ended_at.is_some(), expires_at, used_at, salt })
+    let (used_at, salt, late, late_before) = used;
+    let session_ended = ended_at.is_some();
+    Ok(Held { session, created_at, user, session_ended, expires_at, used_at, salt, late, late_before })
 }
 
 fn was_used(conn: &mut Conn, token: &str) -> Result<bool> {
     let used_at: Option<Option<Timestamp>> =
         refresh_tokens::table.find(Tokens::stored(token)).select(refresh_tokens::used_at).first(conn).optional()?;
     Ok(used_at.flatten().is_some())
+}
+
+/// Counts that a token was answered again after its grace, and tells its successor in which generation that was.
+fn note_late(tx: &mut Tx<'_>, hash: &[u8], successor: &str, late_before: i16) -> Result<()> {
+    diesel::update(refresh_tokens::table.find(hash))
+        .set(refresh_tokens::late.eq(refresh_tokens::late + 1))
+        .execute(tx.conn)?;
+    diesel::update(refresh_tokens::table.find(Tokens::stored(successor)))
+        .set(refresh_tokens::late_before.eq(late_before + 1))
+        .execute(tx.conn)?;
+    Ok(())
 }
 
 /// Marks the token as used and makes its successor, which lives as long as a fresh sign-in would, within the life of the session.

@@ -37,6 +37,11 @@ pub fn register(
     new: NewAccount,
     password: String,
 ) -> Result<Registration> {
+    if !rules.reveal_taken {
+        // Nothing comes of it without a letter, so whoever has caused too many has to wait; it tells nothing about the
+        // address.
+        mailed::cause(tx, ctx)?;
+    }
     // The address first: whoever commits the same name and address in between is then found by the name.
     let email_taken = has_email(tx.conn, &new.email.key())?;
     let username_taken = has_name(tx.conn, &new)? || sign_ups::has_name(tx.conn, ctx.now, &new.username.key())?;
@@ -61,13 +66,22 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     }
     let own = row.own()?;
     // An address that got too many letters lately is asked when its owner wants to be.
-    if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok() {
+    let may_send = mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok();
+    if may_send && may_cause(tx, ctx)? {
         verify::ask(tx, ctx, Whose::User(own.id), &own.username, &new.email, VERIFY_FOR)?;
     }
     audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
     let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;
     journal::append(tx, ctx, &Change::UserRegistered(own.card()))?;
     Ok(Registration::SignedIn(Box::new(signed_in)))
+}
+
+/// Whoever has caused too many letters still gets the account.
+fn may_cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<bool> {
+    match mailed::cause(tx, ctx) {
+        Err(Error::TooMany { .. }) => Ok(false),
+        caused => caused.map(|()| true),
+    }
 }
 
 /// What others see; the username when nothing was said.

@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_accounts::{
-    Change, Own, Session, SessionPatch, SignedIn, change::SessionEnded, model::DisplayName, policy::MOST_SESSIONS,
-    refusals::SESSION_UNKNOWN,
+    Own, Session, SessionPatch, SignedIn, model::DisplayName, policy::MOST_SESSIONS, refusals::SESSION_UNKNOWN,
 };
 use clowder_core::{
     Actor, Ctx, Error, Result, SessionId, Timestamp, UserId, Via,
@@ -16,9 +15,12 @@ use super::super::{
     audit,
     db::Tx,
     dialect::{self, Conn},
-    journal,
 };
-use super::{profile, throttle::Sought};
+use super::{
+    access::{self, Ended},
+    profile,
+    throttle::Sought,
+};
 use crate::{
     rows::SessionRow,
     schema::{refresh_tokens, sessions, users},
@@ -57,6 +59,7 @@ pub fn credentials(conn: &mut Conn, sought: &Sought) -> Result<Option<(UserId, S
         Sought::Username(key) => users.filter(users::username_key.eq(key)).first(conn).optional()?,
         Sought::Email(key) => users.filter(users::email_key.eq(key)).first(conn).optional()?,
         Sought::User(user) => users.filter(users::id.eq(user)).first(conn).optional()?,
+        Sought::SignUp(_) => None,
     })
 }
 
@@ -158,13 +161,15 @@ pub enum Which {
 }
 
 /// Ends open sessions of the caller.
-pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which) -> Result<Vec<SessionId>> {
+pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which, keys: bool) -> Result<Ended> {
     let user = ctx.user()?;
-    let ended = close(tx, ctx, user, which)?;
-    if matches!(which, Which::One(_)) && ended.is_empty() {
+    // Whoever signs in at the same time is seen, or comes after it.
+    dialect::lock_user(tx.conn, user)?;
+    let ended = access::close(tx, ctx, user, which, keys)?;
+    if matches!(which, Which::One(_)) && ended.sessions.is_empty() {
         return Err(SESSION_UNKNOWN.into());
     }
-    tell_ended(tx, ctx, user, &ended)?;
+    access::tell(tx, ctx, user, &ended)?;
     Ok(ended)
 }
 
@@ -210,14 +215,7 @@ fn close_these(tx: &mut Tx<'_>, ctx: &Ctx, open: &[SessionId]) -> Result<Vec<Ses
 
 /// Tells whom it concerns that these were closed. It writes to the audit log, and so comes before other changes.
 pub fn tell_ended(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &[SessionId]) -> Result<()> {
-    let entry = |session: &SessionId| Entry::new("session.ended").on(Target::session(*session)).about(user);
-    audit::record_all(tx, ctx, &ended.iter().map(entry).collect::<Vec<_>>())?;
-    let ended: Vec<_> = ended
-        .iter()
-        .map(|session_id| Change::SessionEnded(SessionEnded { user, session_id: *session_id, ended_at: ctx.now }))
-        .collect();
-    let ended: Vec<_> = ended.iter().map(|change| (ctx, change)).collect();
-    journal::append_all(tx, &ended)
+    access::tell(tx, ctx, user, &Ended { sessions: ended.to_vec(), keys: Vec::new() })
 }
 
 pub fn ended_since(conn: &mut Conn, since: Timestamp) -> Result<Vec<(SessionId, Timestamp)>> {

@@ -1,13 +1,21 @@
 //! Tickets for sockets: sealed, short-lived, taken in once in the whole cluster.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clowder_accounts::{Ticket, policy::TICKET_FOR, refusals::TOKEN_INVALID};
-use clowder_core::{Ctx, Id, Result, Timestamp};
-use diesel::prelude::*;
+use clowder_accounts::{
+    Ticket,
+    policy::TICKET_FOR,
+    refusals::{SESSION_ENDED, TOKEN_INVALID},
+};
+use clowder_core::{Actor, Ctx, Id, Result, Timestamp, Via};
+use diesel::{dsl::exists, prelude::*};
 use serde::{Deserialize, Serialize};
 
-use super::super::db::Tx;
-use crate::{keys::Keys, schema::answers, tokens::Tokens};
+use super::super::{db::Tx, dialect};
+use crate::{
+    keys::Keys,
+    schema::{answers, sessions},
+    tokens::Tokens,
+};
 
 /// What a ticket holds: the access token it was asked with, so that its socket ends when that token does.
 #[derive(Serialize, Deserialize)]
@@ -24,14 +32,23 @@ pub fn issue(ctx: &Ctx, keys: &Keys, tokens: &Tokens, access: &str) -> Result<Ti
     Ok(Ticket { ticket, expires_in: until.since(ctx.now).as_secs() })
 }
 
-pub fn read(ctx: &Ctx, keys: &Keys, ticket: &str) -> Result<Stub> {
-    let opened = URL_SAFE_NO_PAD.decode(ticket).ok().and_then(|sealed| keys.unseal(&sealed).ok());
-    let stub: Option<Stub> = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
-    stub.filter(|stub| stub.until > ctx.now).ok_or_else(|| TOKEN_INVALID.into())
+/// Nothing for what is no ticket of ours, or one whose time is past.
+pub fn read(ctx: &Ctx, keys: &Keys, ticket: &str) -> Option<Stub> {
+    let sealed = URL_SAFE_NO_PAD.decode(ticket).ok()?;
+    let stub: Stub = serde_json::from_slice(&keys.unseal(&sealed).ok()?).ok()?;
+    Some(stub).filter(|stub| stub.until > ctx.now)
 }
 
-/// Notes among the stored answers that this ticket is used, for longer than it could be.
-pub fn take_in(tx: &mut Tx<'_>, ctx: &Ctx, stub: &Stub) -> Result<()> {
+/// Notes among the stored answers that this ticket is used, for longer than it could be. The session may have been ended
+/// elsewhere, and this process not have heard yet.
+pub fn take_in(tx: &mut Tx<'_>, ctx: &Ctx, stub: &Stub, holder: Actor) -> Result<()> {
+    if let Actor::User { via: Via::Session(session), .. } = holder {
+        dialect::lock_session(tx.conn, session)?;
+        let open = sessions::table.find(session).filter(sessions::ended_at.is_null());
+        if !diesel::select(exists(open)).get_result(tx.conn)? {
+            return Err(SESSION_ENDED.into());
+        }
+    }
     let first = diesel::insert_into(answers::table)
         .values((
             answers::caller_id.eq(stub.id),

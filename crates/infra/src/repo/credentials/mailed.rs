@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{Email, Own, model::SignUpId, policy, refusals::LINK_GONE};
-use clowder_core::{Ctx, Mail, NewJob, Result, Timestamp, UserId};
+use clowder_core::{Actor, Ctx, Mail, NewJob, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
 use super::super::{
@@ -14,8 +14,8 @@ use super::super::{
 };
 use super::verify;
 use crate::{
-    keys::{random, sha256},
-    schema::mailed_tokens as table,
+    keys::{hex, random, sha256},
+    schema::{caused_emails, mailed_tokens as table},
 };
 
 /// Whose letter it is.
@@ -68,7 +68,7 @@ impl Presented {
     }
 }
 
-fn words(purposes: &[Purpose]) -> Vec<&'static str> {
+pub fn words(purposes: &[Purpose]) -> Vec<&'static str> {
     purposes.iter().map(|purpose| purpose.as_str()).collect()
 }
 
@@ -109,6 +109,35 @@ pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email
     policy::may_mail(now, &sent)
 }
 
+/// Notes that whoever asks causes an email to an address that may be somebody else's, or says how long to wait: a person
+/// or a place causes only so many, whatever becomes of them. So a refusal tells nothing about any address.
+pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+    let who = match (ctx.actor, ctx.origin.place()) {
+        (Actor::User { id, .. }, _) => format!("user {id}"),
+        (Actor::Nobody, Some(place)) => format!("place {place}"),
+        // From inside.
+        (Actor::System, _) | (Actor::Nobody, None) => return Ok(()),
+    };
+    let sender = tx.house.keys.fingerprint(&["causes mail", &who].map(str::as_bytes)).to_vec();
+    dialect::lock_mailbox(tx.conn, &format!("from {}", hex(&sender)))?;
+    let own = caused_emails::table.filter(caused_emails::sender.eq(&sender));
+    let since = ctx.now.minus(policy::CAUSED_FOR);
+    let caused: Vec<Timestamp> =
+        own.filter(caused_emails::created_at.gt(since)).select(caused_emails::created_at).load(tx.conn)?;
+    policy::may_cause_mail(ctx.now, &caused, tx.house.emails_an_hour)?;
+    diesel::insert_into(caused_emails::table)
+        .values((caused_emails::sender.eq(sender), caused_emails::created_at.eq(ctx.now)))
+        .on_conflict_do_nothing()
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets what no longer counts.
+pub fn sweep_caused(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let past = caused_emails::table.filter(caused_emails::created_at.le(now.minus(policy::CAUSED_FOR)));
+    Ok(diesel::delete(past).execute(tx.conn)?)
+}
+
 /// Makes a token; what is kept of it does not tell what it is.
 pub fn issue(
     tx: &mut Tx<'_>,
@@ -143,11 +172,17 @@ pub fn issue(
 
 /// Looks at a token without using it.
 pub fn look(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) -> Result<Presented> {
-    let good = table::table
-        .find(hash(token))
-        .filter(table::purpose.eq_any(words(purposes)))
-        .filter(table::used_at.is_null().and(table::expires_at.gt(now)));
-    good.select(Presented::as_select()).first(conn).optional()?.ok_or_else(|| LINK_GONE.into())
+    find(conn, now, purposes, token)?.unwrap_or_else(|| Err(LINK_GONE.into()))
+}
+
+/// Like [`look`], and tells one that has been used, or whose time is past, from one that never was: that is a guess.
+pub fn find(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) -> Result<Option<Result<Presented>>> {
+    let row = table::table.find(hash(token)).select((Presented::as_select(), table::used_at, table::expires_at));
+    let row: Option<(Presented, Option<Timestamp>, Timestamp)> = row.first(conn).optional()?;
+    Ok(row.map(|(presented, used_at, expires_at)| {
+        let good = used_at.is_none() && expires_at > now && words(purposes).contains(&presented.purpose.as_str());
+        if good { Ok(presented) } else { Err(LINK_GONE.into()) }
+    }))
 }
 
 /// Uses a token: of several that try at once, one does.

@@ -7,7 +7,7 @@ use clowder_accounts::{
     refusals::LINK_GONE,
 };
 use clowder_core::{
-    Ctx, Error, Field, Result, SessionId, UserId,
+    Ctx, Error, Field, Result, UserId,
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
@@ -15,14 +15,15 @@ use diesel::prelude::*;
 use super::{
     super::{
         accounts::{
+            access::{self, Ended},
             profile,
-            sessions::{self, Which},
+            sessions::Which,
             throttle::{Attempt, Sought},
         },
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        journal, two_factor,
     },
     mailed::{self, Purpose, RESETS, Whose},
     verify,
@@ -48,10 +49,11 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(own.id)))
 }
 
-/// What can be said before the slow work: the token is good, and the password may be used by whose it is.
-pub fn look(conn: &mut Conn, ctx: &Ctx, reset: &ResetPassword) -> Result<()> {
-    let presented = mailed::look(conn, ctx.now, RESETS, reset.token.expose())?;
-    may_use(conn, presented.user_id.ok_or(LINK_GONE)?, &reset.new_password)
+/// What can be said before the slow work: the token is good, and the password may be used by whose it is. Nothing for a
+/// token that never was.
+pub fn look(conn: &mut Conn, ctx: &Ctx, reset: &ResetPassword) -> Result<Option<()>> {
+    let Some(presented) = mailed::find(conn, ctx.now, RESETS, reset.token.expose())? else { return Ok(None) };
+    may_use(conn, presented?.user_id.ok_or(LINK_GONE)?, &reset.new_password).map(Some)
 }
 
 /// Holds a new password against the username it is for.
@@ -62,13 +64,7 @@ pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()>
 }
 
 /// Uses the token. Whoever reads the mail of the address has proved it, too; then the profile is given as it is now.
-pub fn reset(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    keys: &Keys,
-    token: &str,
-    hash: &str,
-) -> Result<(Vec<SessionId>, Option<Own>)> {
+pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -> Result<(Ended, Option<Own>)> {
     // The user first, like everybody who holds both.
     let user = mailed::look(tx.conn, ctx.now, RESETS, token)?.user_id.ok_or(LINK_GONE)?;
     dialect::lock_user(tx.conn, user)?;
@@ -78,11 +74,13 @@ pub fn reset(
         return Err(LINK_GONE.into());
     }
     let proved = if presented.was_mailed() { prove(tx, ctx, user)? } else { None };
+    // Whoever set up a second factor before anybody proved the address may not be whose address it is.
+    let removed = proved.is_some() && two_factor::remove(tx, user)?;
     // Failures so far were at the old password.
-    for sought in [Sought::Username(row.username_key), Sought::Email(row.email_key), Sought::User(user)] {
-        Attempt::new(ctx, keys, &sought, Some(user)).succeeded(tx)?;
-    }
-    let ended = set(tx, ctx, user, hash, Which::All)?;
+    Attempt::at(tx.conn, ctx, keys, &Sought::User(user), Some(user))?.forgive(tx)?;
+    let removed = removed.then(|| Entry::new("two_factor.removed").on(Target::user(user)));
+    let ended = set(tx, ctx, user, hash, Which::All, true, removed)?;
+    let proved = if proved.is_some() { Some(profile::own(tx.conn, user)?) } else { None };
     if let Some(own) = &proved {
         journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     }
@@ -108,19 +106,29 @@ pub fn hand(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own) -> Result<ResetLink> {
     Ok(ResetLink { url: tx.house.letterhead.link("reset", &token), expires_at: ctx.now.plus(RESET_FOR) })
 }
 
-/// Sets a password, ends these sessions of the user, and tells them by mail. Other letters that are on their way lose
+/// Sets a password, ends this access of the user, and tells them by mail. Other letters that are on their way lose
 /// their worth: whoever had asked for another address with the old password does not get the account by it.
-pub fn set(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, hash: &str, which: Which) -> Result<Vec<SessionId>> {
+pub fn set(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    user: UserId,
+    hash: &str,
+    which: Which,
+    end_keys: bool,
+    besides: Option<Entry>,
+) -> Result<Ended> {
     diesel::update(users::table.find(user)).set(users::password.eq(hash)).execute(tx.conn)?;
     let own = profile::own(tx.conn, user)?;
-    let ended = sessions::close(tx, ctx, user, which)?;
+    let ended = access::close(tx, ctx, user, which, end_keys)?;
     mailed::revoke(tx, ctx, RESETS, user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &verify::email_of(&own)?.key())?;
     let is_reset = matches!(which, Which::All);
     let entry = if is_reset { Entry::new("password.reset") } else { Entry::new("password.changed") };
-    let mail = tx.house.letterhead.password_changed(&Recipient::of(&own))?;
+    let left = access::count_keys(tx, user)?;
+    let mail = tx.house.letterhead.password_changed(&Recipient::of(&own), left, ended.keys.len())?;
     mailed::notify(tx, ctx, &own, &mail)?;
-    audit::record(tx, ctx, &entry.on(Target::user(user)))?;
-    sessions::tell_ended(tx, ctx, user, &ended)?;
+    let entries: Vec<_> = [entry.on(Target::user(user))].into_iter().chain(besides).collect();
+    audit::record_all(tx, ctx, &entries)?;
+    access::tell(tx, ctx, user, &ended)?;
     Ok(ended)
 }

@@ -4,11 +4,11 @@ use clowder_accounts::{
     Change, Email, NewAccount,
     model::{InviteId, NextStep, SignUpId, Waiting},
     policy::VERIFY_FOR,
-    refusals::{LINK_GONE, USERNAME_TAKEN},
+    refusals::{LINK_GONE, PASSWORD_WRONG, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
 };
 use clowder_core::{
-    Ctx, Id, Result, Timestamp, UserId,
+    Ctx, Field, Id, Result, Timestamp, UserId,
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
@@ -57,15 +57,31 @@ pub fn wait(
     if !steps.confirm {
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
-    // An address that gets too many letters gets no more; the answer is the same.
-    let purpose = if pretended { Purpose::Notice } else { Purpose::Verify };
-    if mailed::may_send(tx.conn, ctx.now, purpose, &new.email).is_ok() {
-        match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
-            Some((_, name)) => verify::tell_holder(tx, ctx, name, &new.email)?,
-            None => verify::ask(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,
+    // An address that gets too many letters gets the next one later; the answer is the same.
+    match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
+        Some((_, name)) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &new.email).is_ok() => {
+            verify::tell_holder(tx, ctx, name, &new.email)?;
         }
+        Some(_) => {}
+        None => verify::ask_in_time(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,
     }
     Ok(Waiting { next: NextStep::ConfirmEmail })
+}
+
+/// The letter to somebody who waits that could not be sent when they signed up.
+pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
+    let waits = table::table.find(sign_up).filter(table::confirmed_at.is_null().and(table::expires_at.gt(ctx.now)));
+    let waits: Option<(String, String, Timestamp)> =
+        waits.select((table::username, table::email, table::expires_at)).first(tx.conn).optional()?;
+    let Some((username, email, expires_at)) = waits else { return Ok(()) };
+    let Ok(email) = Email::parse(email.into()) else { return Ok(()) };
+    verify::ask_in_time(tx, ctx, Whose::SignUp(sign_up), &username, &email, expires_at.since(ctx.now))
+}
+
+/// The hash of the password that somebody chose who waits.
+pub fn password(conn: &mut Conn, now: Timestamp, sign_up: SignUpId) -> Result<Option<String>> {
+    let waits = table::table.find(sign_up).filter(table::expires_at.gt(now));
+    Ok(waits.select(table::password).first(conn).optional()?)
 }
 
 /// Another letter for each that waits with this address, at most five: nobody can push in front of somebody by signing
@@ -91,11 +107,14 @@ pub fn has_name(conn: &mut Conn, now: Timestamp, username_key: &str) -> Result<b
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
-/// Somebody who waits has confirmed their address.
-pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
+/// Somebody who waits has confirmed their address, with a password that was right for this hash.
+pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId, proved: Option<&str>) -> Result<()> {
     let row: Option<SignUpRow> =
         table::table.find(sign_up).filter(table::expires_at.gt(ctx.now)).first(tx.conn).optional()?;
     let row = row.ok_or(LINK_GONE)?;
+    if proved != Some(row.password.as_str()) {
+        return Err(PASSWORD_WRONG.into());
+    }
     if row.needs_approval {
         let confirmed = (table::confirmed_at.eq(ctx.now), table::expires_at.eq(ctx.now.plus(APPROVE_FOR)));
         diesel::update(table::table.find(sign_up)).set(confirmed).execute(tx.conn)?;

@@ -6,10 +6,10 @@ use clowder_accounts::{
     Change, Email, Own,
     model::ChangeEmail,
     policy::{Ask, VERIFY_FOR, decide_change},
-    refusals::{EMAIL_TAKEN, EMAIL_VERIFIED, LINK_GONE},
+    refusals::{EMAIL_TAKEN, EMAIL_VERIFIED, LINK_GONE, PASSWORD_WRONG},
 };
 use clowder_core::{
-    Ctx, Error, Result, UserId,
+    Ctx, Error, Result, Timestamp, UserId,
     audit::{Entry, Target},
 };
 use diesel::{
@@ -20,14 +20,14 @@ use serde_json::json;
 
 use super::{
     super::{
-        accounts::profile,
+        accounts::{profile, throttle::Sought},
         audit,
         db::Tx,
         dialect::{self, Conn},
         journal, two_factor,
     },
     mailed::{self, Purpose, Whose},
-    sign_ups,
+    order_later, sign_ups,
 };
 use crate::{letters::Recipient, rows::UserRow, schema::users};
 
@@ -43,6 +43,60 @@ fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> 
     ask(tx, ctx, Whose::User(own.id), &own.username, email, VERIFY_FOR)
 }
 
+/// Asks as soon as the address may get another letter.
+pub fn ask_in_time(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    whose: Whose,
+    username: &str,
+    email: &Email,
+    good_for: Duration,
+) -> Result<()> {
+    match mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email) {
+        Ok(()) => ask(tx, ctx, whose, username, email, good_for),
+        Err(Error::TooMany { retry_after }) => order_later(tx, ctx, whose, email, ctx.now.plus(retry_after)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The letter about the address that a user wants, which could not be sent when they asked.
+pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email: &Email) -> Result<()> {
+    let known = users::table.find(user).filter(users::deleted_at.is_null());
+    let Some(row) = known.select(UserRow::as_select()).first(tx.conn).optional()? else { return Ok(()) };
+    ask_in_time(tx, ctx, Whose::User(user), &row.username, email, VERIFY_FOR)
+}
+
+/// What it takes to answer a letter.
+pub enum Asked {
+    Token,
+    /// Where nobody learns which addresses are taken, whoever confirms an address has to be the one who chose the
+    /// password: otherwise anybody could sign up with the address of somebody else, who then confirms it for them.
+    Password {
+        sought: Sought,
+        user: Option<UserId>,
+        hash: String,
+    },
+}
+
+/// Looks at what was presented without using it; nothing for a token that never was.
+pub fn look(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Result<Option<Asked>> {
+    let Some(presented) = mailed::find(conn, now, &[Purpose::Verify], token)? else { return Ok(None) };
+    let presented = presented?;
+    let asked = match (presented.sign_up_id, presented.user_id) {
+        (Some(sign_up), _) => {
+            let hash = sign_ups::password(conn, now, sign_up)?.ok_or(LINK_GONE)?;
+            Asked::Password { sought: Sought::SignUp(sign_up.to_string()), user: None, hash }
+        }
+        (None, Some(user)) if silent => {
+            let known = users::table.find(user).filter(users::deleted_at.is_null());
+            let hash: Option<String> = known.select(users::password).first(conn).optional()?;
+            Asked::Password { sought: Sought::User(user), user: Some(user), hash: hash.ok_or(LINK_GONE)? }
+        }
+        _ => Asked::Token,
+    };
+    Ok(Some(asked))
+}
+
 /// Another letter for those who have yet to confirm this address, if it did not get too many already.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email).is_err() {
@@ -56,18 +110,23 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     }
 }
 
-/// The letter has been answered. Gives the profile when there is one already.
-pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
+/// The letter has been answered, with a password that was right for this hash where one is needed. Gives the profile when
+/// there is one already.
+pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> Result<Option<Own>> {
     // The user first, like everybody who holds both.
     if let Some(user) = mailed::look(tx.conn, ctx.now, &[Purpose::Verify], token)?.user_id {
         dialect::lock_user(tx.conn, user)?;
     }
     let presented = mailed::take(tx, ctx, &[Purpose::Verify], token)?;
     if let Some(sign_up) = presented.sign_up_id {
-        sign_ups::confirm(tx, ctx, sign_up)?;
+        sign_ups::confirm(tx, ctx, sign_up, proved)?;
         return Ok(None);
     }
     let user = presented.user_id.ok_or(LINK_GONE)?;
+    let password: Option<String> = users::table.find(user).select(users::password).first(tx.conn).optional()?;
+    if proved.is_some_and(|proved| password.as_deref() != Some(proved)) {
+        return Err(PASSWORD_WRONG.into());
+    }
     let before: Option<String> = users::table.find(user).select(users::email).first(tx.conn).optional()?;
     let proved = (
         users::email.eq(&presented.email),
@@ -92,12 +151,14 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str) -> Result<Option<Own>> {
 }
 
 pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+    dialect::lock_user(tx.conn, ctx.user()?)?;
     let own = profile::own(tx.conn, ctx.user()?)?;
     if own.email_verified {
         return Err(EMAIL_VERIFIED.into());
     }
     let email = email_of(&own)?;
     mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email)?;
+    mailed::cause(tx, ctx)?;
     ask_user(tx, ctx, &own, &email)
 }
 
@@ -111,11 +172,18 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     let holder = holder(tx.conn, &change.email)?.filter(|(holder, _)| *holder != own.id);
     let confirmed = own.email_verified && email_of(&own)? == change.email;
     let ask = decide_change(confirmed, holder.is_some(), reveal_taken)?;
-    let purpose = if ask == Ask::Holder { Purpose::Notice } else { Purpose::Verify };
-    mailed::may_send(tx.conn, ctx.now, purpose, &change.email)?;
-    match holder {
-        Some((_, name)) => tell_holder(tx, ctx, name, &change.email)?,
-        None => ask_user(tx, ctx, &own, &change.email)?,
+    mailed::cause(tx, ctx)?;
+    match holder.filter(|_| ask == Ask::Holder) {
+        // Nobody but the holder of the address learns how many letters it got.
+        Some((_, name)) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &change.email).is_ok() => {
+            tell_holder(tx, ctx, name, &change.email)?;
+        }
+        Some(_) => {}
+        None if reveal_taken => {
+            mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &change.email)?;
+            ask_user(tx, ctx, &own, &change.email)?;
+        }
+        None => ask_in_time(tx, ctx, Whose::User(own.id), &own.username, &change.email, VERIFY_FOR)?,
     }
     let notice = tx.house.letterhead.email_changing(&Recipient::of(&own), change.email.as_str())?;
     mailed::notify(tx, ctx, &own, &notice)?;

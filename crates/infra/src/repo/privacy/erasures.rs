@@ -9,7 +9,7 @@ use clowder_accounts::{
     refusals::SESSION_ENDED,
 };
 use clowder_core::{
-    Actor, Ctx, Id, NewJob, Result, SessionId, Timestamp, UserId,
+    Actor, Ctx, Id, NewJob, Result, Timestamp, UserId,
     audit::{Entry, Target},
     job::Work,
 };
@@ -20,8 +20,9 @@ use serde_json::json;
 use super::{
     super::{
         accounts::{
+            access::{self, Ended},
             profile,
-            sessions::{self, Which},
+            sessions::Which,
         },
         audit,
         credentials::mailed,
@@ -53,7 +54,7 @@ fn key(erasure: Id<Erasing>) -> String {
 }
 
 /// The wish of the user who asks; their password has been proved.
-pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> Result<(Due, Vec<SessionId>)> {
+pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> Result<(Due, Ended)> {
     let user = ctx.user()?;
     if profile::own(tx.conn, user)?.two_factor {
         two_factor::require_recent(tx.conn, ctx)?;
@@ -63,20 +64,16 @@ pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> R
 
 /// The wish of an administrator, who does not wait. What the user chose to become of their messages, if they did,
 /// stays unless something else is wished. A stolen token must not erase anybody.
-pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<(Due, Vec<SessionId>)> {
+pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<(Due, Ended)> {
+    dialect::lock_admins(tx.conn)?;
+    dialect::lock_user(tx.conn, user)?;
     if ctx.actor != Actor::System {
         two_factor::require_recent(tx.conn, ctx)?;
     }
     order(tx, ctx, user, messages, Duration::ZERO)
 }
 
-fn order(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    user: UserId,
-    messages: Option<Fate>,
-    after: Duration,
-) -> Result<(Due, Vec<SessionId>)> {
+fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after: Duration) -> Result<(Due, Ended)> {
     let (standing, before) = staff::facts(tx.conn, ctx, user)?;
     let erase_at = decide_erasure(ctx.now, &ErasureFacts { standing, pending: before.erase_at }, after)?;
     let earlier = pending_of(tx, user)?;
@@ -100,12 +97,12 @@ fn order(
         .execute(tx.conn)?;
     jobs::order(tx, ctx, &NewJob::new(&Erase { erasure: id }, erase_at)?.keyed(key(id)))?;
     let own = mark(tx, user, Some(erase_at))?;
-    let ended = sessions::close(tx, ctx, user, Which::All)?;
+    let ended = access::close(tx, ctx, user, Which::All, true)?;
     let mail = tx.house.letterhead.erasure_requested(&letters::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
     mailed::notify(tx, ctx, &before, &mail)?;
     let entry = Entry::new("erasure.requested").on(Target::user(user));
     audit::record(tx, ctx, &entry.after(json!({"erase_at": erase_at, "delete_messages": delete_messages})))?;
-    sessions::tell_ended(tx, ctx, user, &ended)?;
+    access::tell(tx, ctx, user, &ended)?;
     journal::append(tx, ctx, &Change::UserUpdated(own))?;
     Ok((Due { erase_at }, ended))
 }

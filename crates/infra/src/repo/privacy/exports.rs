@@ -47,6 +47,8 @@ pub struct ExportRow {
     size: i64,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
+    user_id: UserId,
+    link_id: Option<Id<()>>,
 }
 
 impl ExportRow {
@@ -58,7 +60,7 @@ impl ExportRow {
     fn export(self, keys: &Keys, now: Timestamp, recent: bool) -> Result<Export> {
         let status = self.status(now)?;
         let url = match (status, self.expires_at) {
-            (ExportStatus::Ready, Some(until)) if recent => Some(link(keys, self.id, until)?),
+            (ExportStatus::Ready, Some(until)) if recent => Some(link(keys, self.id, self.link_id, until)?),
             _ => None,
         };
         let size = (status == ExportStatus::Ready).then_some(self.size);
@@ -69,8 +71,8 @@ impl ExportRow {
 
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Export> {
     let user = ctx.user()?;
-    two_factor::require_recent(tx.conn, ctx)?;
     dialect::lock_user(tx.conn, user)?;
+    two_factor::require_recent(tx.conn, ctx)?;
     profile::own(tx.conn, user)?;
     let rows = rows(tx.conn, ctx.now, user)?;
     let recent = rows.iter().map(|row| Ok((row.id, row.status(ctx.now)?, row.created_at)));
@@ -118,39 +120,51 @@ pub fn one(conn: &mut Conn, keys: &Keys, ctx: &Ctx, export: ExportId) -> Result<
 #[derive(Serialize, Deserialize)]
 struct Pass {
     export: ExportId,
+    /// What the copy says as long as its links have not been ended.
+    link: Option<Id<()>>,
     until: Timestamp,
 }
 
-pub fn link(keys: &Keys, export: ExportId, until: Timestamp) -> Result<String> {
-    let token = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&Pass { export, until })?)?);
+pub fn link(keys: &Keys, export: ExportId, link: Option<Id<()>>, until: Timestamp) -> Result<String> {
+    let token = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&Pass { export, link, until })?)?);
     Ok(format!("/api/exports/{export}/download?token={token}"))
 }
 
-pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> Result<()> {
+/// Ends the links to all copies of a user; who asks for one again gets another. Downloads under way are cut off.
+pub fn end_links(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
+    let own = table::table.filter(table::user_id.eq(user));
+    diesel::update(own).set(table::link_id.eq(Id::<()>::new(ctx.now))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// What a link says of itself: by which it was made.
+pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> Result<Option<Id<()>>> {
     let opened = URL_SAFE_NO_PAD.decode(token).ok().and_then(|sealed| keys.unseal(&sealed).ok());
     let pass: Option<Pass> = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
     let pass = pass.filter(|pass| pass.export == export).ok_or(EXPORT_UNKNOWN)?;
-    if pass.until > now { Ok(()) } else { Err(EXPORT_GONE.into()) }
+    if pass.until > now { Ok(pass.link) } else { Err(EXPORT_GONE.into()) }
 }
 
-/// The link was good; it may lead to nothing all the same, when the account has been erased.
-pub fn download(conn: &mut Conn, now: Timestamp, export: ExportId) -> Result<Download> {
+/// The link was good; it may lead to nothing all the same, when it was ended or the account has been erased.
+pub fn download(conn: &mut Conn, now: Timestamp, export: ExportId, link: Option<Id<()>>) -> Result<Download> {
     let row: Option<ExportRow> = table::table.find(export).select(ExportRow::as_select()).first(conn).optional()?;
     let row = row.ok_or(EXPORT_GONE)?;
-    if row.status(now)? != ExportStatus::Ready {
+    if row.status(now)? != ExportStatus::Ready || row.link_id != link {
         return Err(EXPORT_GONE.into());
     }
-    Ok(Download { id: export, size: row.size.unsigned_abs(), created_at: row.created_at })
+    let size = row.size.unsigned_abs();
+    Ok(Download { id: export, user: row.user_id, link, size, created_at: row.created_at })
 }
 
-pub fn chunk(conn: &mut Conn, ring: &KeyRing, export: ExportId, number: i32) -> Result<Option<Vec<u8>>> {
-    let found: Option<(Id<()>, Sealed, UserId)> = export_chunks::table
+pub fn chunk(conn: &mut Conn, ring: &KeyRing, file: &Download, number: i32) -> Result<Option<Vec<u8>>> {
+    type Row = (Id<()>, Sealed, UserId, Option<Id<()>>);
+    let found: Option<Row> = export_chunks::table
         .inner_join(table::table)
-        .filter(export_chunks::export_id.eq(export).and(export_chunks::number.eq(number)))
-        .select((export_chunks::id, export_chunks::data, table::user_id))
+        .filter(export_chunks::export_id.eq(file.id).and(export_chunks::number.eq(number)))
+        .select((export_chunks::id, export_chunks::data, table::user_id, table::link_id))
         .first(conn)
         .optional()?;
-    let Some((id, sealed, user)) = found else { return Ok(None) };
+    let Some((id, sealed, user, _)) = found.filter(|(.., link)| *link == file.link) else { return Ok(None) };
     let key = user_keys::find(conn, ring, user)?.ok_or_else(|| Error::internal("an export without its user's key"))?;
     key.open(Place::new(EXPORT_CHUNK, id), &sealed).map(Some)
 }

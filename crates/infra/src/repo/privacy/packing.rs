@@ -213,14 +213,15 @@ impl Run {
     pub fn end(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         self.note(tx, 100, 0)?;
         let until = ctx.now.plus(EXPORT_FOR);
-        diesel::update(table::table.find(self.export))
-            .set((table::status.eq(ExportStatus::Ready.as_str()), table::expires_at.eq(until)))
-            .execute(tx.conn)?;
+        let link_id = Id::<()>::new(ctx.now);
+        let ready =
+            (table::status.eq(ExportStatus::Ready.as_str()), table::expires_at.eq(until), table::link_id.eq(link_id));
+        diesel::update(table::table.find(self.export)).set(ready).execute(tx.conn)?;
         let (name, address, confirmed_at): (String, String, Option<Timestamp>) = users::table
             .find(self.user)
             .select((users::display_name, users::email, users::email_verified_at))
             .first(tx.conn)?;
-        let link = confirmed_at.map(|_| link(&tx.house.keys, self.export, until)).transpose()?;
+        let link = confirmed_at.map(|_| link(&tx.house.keys, self.export, Some(link_id), until)).transpose()?;
         let mail = tx.house.letterhead.export_ready(&Recipient { name, address }, link.as_deref(), until)?;
         mailed::post(tx, ctx, &mail)
     }

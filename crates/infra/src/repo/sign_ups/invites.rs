@@ -28,11 +28,15 @@ use crate::{
 /// transaction, so that no more get in than it is good for.
 pub fn look(tx: &mut Tx<'_>, ctx: &Ctx, code: Option<&MailedToken>) -> Result<(Invitation, Option<InviteId>)> {
     let Some(code) = code else { return Ok((Invitation::None, None)) };
-    let hash = sha256(code.expose().as_bytes()).to_vec();
-    let id: Option<InviteId> =
-        table::table.filter(table::code_hash.eq(hash)).select(table::id).first(tx.conn).optional()?;
+    let id = find(tx.conn, code)?;
     let facts = id.map(|id| facts(tx, ctx, id)).transpose()?.flatten();
     Ok((judge(ctx.now, facts), id))
+}
+
+/// Whether there is such an invitation, whatever it is still worth.
+pub fn find(conn: &mut Conn, code: &MailedToken) -> Result<Option<InviteId>> {
+    let hash = sha256(code.expose().as_bytes()).to_vec();
+    Ok(table::table.filter(table::code_hash.eq(hash)).select(table::id).first(conn).optional()?)
 }
 
 fn facts(tx: &mut Tx<'_>, ctx: &Ctx, id: InviteId) -> Result<Option<InviteFacts>> {

@@ -1,0 +1,120 @@
+//! Puts right what a clock that was ahead has written; see `crate::clock` for what and why.
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    policy::{RESET_FOR, VERIFY_FOR},
+    privacy::EXPORT_FOR,
+    sign_up::{APPROVE_FOR, CONFIRM_FOR},
+};
+use clowder_core::{Result, SessionId, Timestamp, job::LONGEST_PAUSE};
+use diesel::prelude::*;
+
+use super::{
+    Repo,
+    credentials::mailed::{RESETS, words},
+    db::Tx,
+    dialect::Conn,
+};
+use crate::{clock::JUMP, schema as table, store::Options};
+
+/// One statement of its own each, so that it holds up no other writer for long. Doing it twice changes nothing.
+type Step = fn(&mut Tx<'_>, &Longest, Timestamp) -> Result<usize>;
+
+/// How long things last at most that this server makes.
+struct Longest {
+    session: Duration,
+    lease: Duration,
+    erasure: Duration,
+}
+
+impl Longest {
+    fn of(options: &Options) -> Self {
+        Self { session: options.refresh_for, lease: options.lease, erasure: options.erasure_after }
+    }
+}
+
+impl Repo {
+    /// Answers how many rows were put right.
+    pub(super) async fn write_clock_right(&self, now: Timestamp) -> Result<usize> {
+        let mut rows = 0;
+        for step in STEPS {
+            let longest = Longest::of(&self.parts.options);
+            rows += self.db.write(move |tx| step(tx, &longest, now)).await?;
+        }
+        Ok(rows)
+    }
+}
+
+/// Ids hold the time of their making, and the latest session is found by its id. Nodes whose clocks are a little apart are
+/// no matter.
+pub fn was_ahead(conn: &mut Conn, now: Timestamp) -> Result<bool> {
+    let latest = table::sessions::table.select(table::sessions::id).order(table::sessions::id.desc());
+    let latest: Option<SessionId> = latest.first(conn).optional()?;
+    Ok(latest.is_some_and(|id| id.made_at() > now.plus(JUMP)))
+}
+
+/// `when!(table.column)`: when something was counts as now; `until!(table.column, longest)`: lasts no longer than that
+/// from now on.
+macro_rules! when {
+    ($table:ident.$column:ident) => {
+        |tx, _, now| {
+            let ahead = table::$table::table.filter(table::$table::$column.gt(now));
+            Ok(diesel::update(ahead).set(table::$table::$column.eq(now)).execute(tx.conn)?)
+        }
+    };
+}
+
+macro_rules! until {
+    ($table:ident.$column:ident, $longest:expr) => {
+        until!($table.$column, $longest, table::$table::$column.is_not_null())
+    };
+    ($table:ident.$column:ident, $longest:expr, $of:expr) => {
+        |tx, longest, now| {
+            let last = now.plus(($longest as fn(&Longest) -> Duration)(longest));
+            let beyond = table::$table::table.filter(table::$table::$column.gt(last)).filter($of);
+            Ok(diesel::update(beyond).set(table::$table::$column.eq(last)).execute(tx.conn)?)
+        }
+    };
+}
+
+const STEPS: &[Step] = &[
+    when!(answers.created_at),
+    when!(api_keys.last_used_at),
+    // Their times are part of the key, so they cannot all become now. The hour begins anew.
+    |tx, _, now| {
+        let ahead = table::caused_emails::table.filter(table::caused_emails::created_at.gt(now));
+        Ok(diesel::delete(ahead).execute(tx.conn)?)
+    },
+    when!(erasures.requested_at),
+    until!(erasures.erase_at, |longest| longest.erasure, table::erasures::erased_at.is_null()),
+    until!(users.erase_at, |longest| longest.erasure),
+    when!(exports.created_at),
+    until!(exports.expires_at, |_| EXPORT_FOR),
+    // A job that was ordered ahead is done now, and one that waits for another try no longer than it would from now on.
+    |tx, _, now| {
+        let ahead = table::jobs::table.filter(table::jobs::created_at.gt(now).and(table::jobs::dead_at.is_null()));
+        let put = (table::jobs::created_at.eq(now), table::jobs::run_at.eq(now));
+        Ok(diesel::update(ahead).set(put).execute(tx.conn)?)
+    },
+    when!(jobs.created_at),
+    until!(jobs.run_at, |_| LONGEST_PAUSE, table::jobs::attempts.gt(0)),
+    until!(jobs.lease_until, |longest| longest.lease),
+    when!(jobs.dead_at),
+    when!(journal.at),
+    when!(mailed_tokens.created_at),
+    until!(mailed_tokens.expires_at, |_| RESET_FOR, table::mailed_tokens::purpose.eq_any(words(RESETS))),
+    until!(mailed_tokens.expires_at, |_| VERIFY_FOR.max(CONFIRM_FOR)),
+    when!(refresh_tokens.used_at),
+    until!(refresh_tokens.expires_at, |longest| longest.session),
+    when!(sessions.authenticated_at),
+    when!(sessions.created_at),
+    when!(sessions.ended_at),
+    when!(sessions.last_used_at),
+    until!(sessions.expires_at, |longest| longest.session),
+    when!(sign_ups.created_at),
+    until!(sign_ups.expires_at, |_| CONFIRM_FOR, table::sign_ups::confirmed_at.is_null()),
+    until!(sign_ups.expires_at, |_| APPROVE_FOR),
+    when!(throttles.last_at),
+    when!(two_factor.failed_at),
+];

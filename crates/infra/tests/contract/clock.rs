@@ -1,0 +1,198 @@
+//! A clock that was ahead for seconds, and is right again: nothing waits or lives for as long as it was ahead.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use clowder_accounts::{
+    Login, RefreshToken,
+    model::{ChangePassword, Erasure, Forgot},
+    two_factor::Enabling,
+};
+use clowder_core::{
+    Ctx, Input, NewJob, Result, Timestamp,
+    job::{Cron, Verdict, Work},
+};
+use clowder_infra::{DatabaseUrl, clock::PUT_RIGHT};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    credentials::{NEW, OLD, letters, login, wait_of},
+    world::{World, code, on_both},
+};
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+const CRON: Cron = Cron { name: "test.clock", schedule: "*/10 * * * * UTC", kind: "test.clock" };
+
+#[derive(Serialize, Deserialize)]
+struct Nothing;
+
+impl Work for Nothing {
+    const KIND: &'static str = "test.nothing";
+}
+
+/// The latest moment of a column, in microseconds.
+fn latest(world: &World, column: &str) -> Option<i64> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Nullable<BigInt>)]
+        at: Option<i64>,
+    }
+    let (table, name) = column.split_once('.').unwrap();
+    let row: Row = match &world.options.url {
+        DatabaseUrl::Postgres(url) => {
+            let query = format!("SELECT (extract(epoch FROM max({name})) * 1000000)::bigint AS at FROM {table}");
+            sql_query(query).get_result(&mut PgConnection::establish(url).unwrap()).unwrap()
+        }
+        DatabaseUrl::Sqlite(path) => sql_query(format!("SELECT max({name}) AS at FROM {table}"))
+            .get_result(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap())
+            .unwrap(),
+    };
+    row.at
+}
+
+/// A call a month from now.
+fn ahead(ctx: Ctx) -> Ctx {
+    Ctx { now: ctx.now.plus(MONTH), ..ctx }
+}
+
+async fn refresh(world: &World, ctx: &Ctx, token: &str) -> Result<String> {
+    let token = RefreshToken::new(token.to_owned());
+    world.store.accounts.refresh(ctx, token).await.map(|signed_in| signed_in.refresh)
+}
+
+on_both! {
+    async fn what_lies_after_now_counts_as_now(world: World) {
+        let store = &world.store;
+        let ada = world.register("ada").await;
+        letters(&world).await;
+        store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
+        let guess = |ctx: Ctx| {
+            let login = Login::from_json(json!({"username": "ada", "password": "wrong horse"})).unwrap();
+            async move { store.accounts.login(&ctx, login).await }
+        };
+        let forgot = async |ctx: Ctx| {
+            let forgot = Forgot::from_json(json!({"email": "ada@example.org"})).unwrap();
+            store.credentials.forgot(&ctx, forgot).await.unwrap();
+        };
+
+        // For a moment the clock is a month ahead, and a day's life goes on.
+        for _ in 0..5 {
+            assert_eq!(code(guess(ahead(world.nobody())).await), "credentials.invalid");
+        }
+        let second = refresh(&world, &ahead(world.nobody()), &ada.refresh).await;
+        assert_eq!(code(second), "token.expired", "signed in a month ago, as that clock has it");
+        let other = world.register("bob").await;
+        let new = Login::from_json(json!({"username": "bob", "password": OLD})).unwrap();
+        let bob = store.accounts.login(&ahead(world.nobody()), new).await.unwrap();
+        let next = refresh(&world, &ahead(world.nobody()), &bob.refresh).await.unwrap();
+        forgot(ahead(world.nobody())).await;
+        store.jobs.tick(&ahead(world.nobody()), &[CRON]).await.unwrap();
+        store.jobs.order(&ahead(world.nobody()), NewJob::new(&Nothing, world.now().plus(MONTH)).unwrap()).await.unwrap();
+        let taken = store.jobs.take(&ahead(world.nobody()), vec![Nothing::KIND], 1).await.unwrap();
+        assert_eq!(taken.len(), 1, "a worker holds it, and is not heard of again");
+
+        // It is right again. Before anybody has put anything right:
+        assert!(wait_of(guess(world.nobody()).await) <= 60);
+        world.wait(Duration::from_secs(60));
+        login(&world, "ada", OLD).await.expect("a minute is the longest pause");
+        assert_eq!(code(store.accounts.identify(&bob.access, world.now())), "token.expired", "it would live for a month");
+        assert_eq!(refresh(&world, &world.nobody(), &bob.refresh).await.unwrap(), next, "counts as used now");
+        world.wait(Duration::from_secs(21));
+        for _ in 0..2 {
+            refresh(&world, &world.nobody(), &bob.refresh).await.expect("after the grace it is counted");
+        }
+        assert_eq!(code(refresh(&world, &world.nobody(), &bob.refresh).await), "token.reused");
+
+        // The next look at the schedules finds that the clock was ahead.
+        store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
+        let now = world.now();
+        let crons = latest(&world, "crons.next_at").unwrap();
+        assert!(crons <= now.plus(Duration::from_secs(600)).as_micros(), "schedules are computed anew");
+        world.wait(Duration::from_secs(60));
+        letters(&world).await;
+        world.wait(Duration::from_secs(60));
+        forgot(world.nobody()).await;
+        assert!(letters(&world).await.iter().any(|mail| mail.subject == "Choose a new password"), "email goes out again");
+        world.wait(world.options.lease);
+        assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1, "the lease is over");
+        assert!(refresh(&world, &world.nobody(), &other.refresh).await.is_ok(), "sessions of before go on");
+    }
+
+    async fn every_time_that_a_rule_depends_on_is_put_right(world: World) {
+        let store = &world.store;
+        let person = world.person("ada").await;
+        store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
+        // A month ahead, everything is done that writes a time.
+        world.wait(MONTH);
+        let ada = login(&world, "ada", OLD).await.unwrap();
+        let ctx = || Ctx { origin: clowder_core::Origin { address: Some("192.0.2.1".parse().unwrap()), agent: None }, ..world.by(&ada.access) };
+        let again = refresh(&world, &world.nobody(), &ada.refresh).await.unwrap();
+        assert!(!again.is_empty());
+        let key = clowder_accounts::NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
+        // The key of somebody who stays.
+        let kay = world.register("kay").await;
+        let key = store.api_keys.create_key(&world.by(&kay.access), key).await.unwrap().key.unwrap();
+        store.api_keys.check_key(&key, world.now()).await.unwrap();
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        while latest(&world, "api_keys.last_used_at").is_none() {
+            tick.tick().await;
+        }
+        store.two_factor.setup(&ctx()).await.unwrap();
+        let wrong = Enabling::from_json(json!({"otp": "000000"})).unwrap();
+        assert!(store.two_factor.enable(&ctx(), wrong).await.is_err());
+        let copy = store.privacy.export(&ctx()).await.unwrap();
+        letters(&world).await;
+        assert!(store.privacy.one_export(&ctx(), copy.id).await.unwrap().expires_at.is_some());
+        let mut once = Ctx { once: Some(clowder_core::Once::new("k", [1; 32])), ..world.nobody() };
+        once.origin.address = Some("192.0.2.2".parse().unwrap());
+        store.accounts.register(&once, crate::world::account("bob")).await.unwrap();
+        let mut options = world.options.clone();
+        options.sign_up.reveal_taken = false;
+        let silent = clowder_infra::Store::open(options, world.now()).await.unwrap();
+        silent.accounts.register(&world.nobody(), crate::world::account("eve")).await.unwrap();
+        let change = ChangePassword::from_json(json!({"current_password": "wrong", "new_password": NEW})).unwrap();
+        assert_eq!(code(store.credentials.change_password(&ctx(), change).await), "password.wrong");
+        for verdict in [Verdict::Dead { error: "x".into() }, Verdict::Again { at: world.now().plus(MONTH), error: "y".into() }] {
+            store.jobs.order(&world.nobody(), NewJob::new(&Nothing, world.now()).unwrap()).await.unwrap();
+            let taken = store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap();
+            store.jobs.settle(&world.nobody(), &taken[0], verdict).await.unwrap();
+        }
+        store.jobs.order(&world.nobody(), NewJob::new(&Nothing, world.now()).unwrap()).await.unwrap();
+        assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1);
+        let erasure = Erasure::from_json(json!({"password": OLD})).unwrap();
+        store.privacy.erase(&ctx(), erasure).await.unwrap();
+        store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
+
+        // How long each lasts at most from now on.
+        let day = Duration::from_secs(24 * 3600);
+        let lasts = BTreeMap::from([
+            ("crons.next_at", Duration::from_secs(600)),
+            ("erasures.erase_at", world.options.erasure_after),
+            ("exports.expires_at", 7 * day),
+            ("jobs.lease_until", world.options.lease),
+            ("jobs.run_at", Duration::from_secs(75 * 60)),
+            ("mailed_tokens.expires_at", day),
+            ("refresh_tokens.expires_at", world.options.refresh_for),
+            ("sessions.expires_at", world.options.refresh_for),
+            ("sign_ups.expires_at", day),
+            ("users.erase_at", world.options.erasure_after),
+        ]);
+        let right = Ctx { now: Timestamp::from_micros(world.now().as_micros() - i64::try_from(MONTH.as_micros()).unwrap()), ..world.nobody() };
+        let beyond = |column: &str| {
+            let most = right.now.plus(lasts.get(column).copied().unwrap_or_default()).as_micros();
+            latest(&world, column).map(|at| at > most)
+        };
+        for column in PUT_RIGHT {
+            assert_eq!(beyond(column), Some(true), "the test writes no {column} ahead");
+        }
+        store.jobs.tick(&right, &[CRON]).await.unwrap();
+        for column in PUT_RIGHT {
+            assert_ne!(beyond(column), Some(true), "{column}");
+        }
+        // Doing it again changes nothing, and the account can be kept after all.
+        store.jobs.tick(&right, &[CRON]).await.unwrap();
+        let undo = Ctx { now: right.now, ..world.ctx(&person) };
+        store.privacy.undo_erasure(&undo).await.unwrap();
+    }
+}

@@ -1,0 +1,121 @@
+//! A clock that is a month ahead for a moment, through a day's life, and then right: nothing waits or lives for a month.
+
+use std::fs;
+
+use clowder_tests::{Answer, Database, Mailbox, PATIENCE, World, world::PASSWORD};
+use serde_json::{Value, json};
+use tokio::time::{interval, timeout};
+
+const MONTH: i64 = 30 * 24 * 3600;
+
+/// A world whose clock the story moves.
+struct Moved(World);
+
+impl Moved {
+    async fn new(database: Database) -> Self {
+        let file = database.folder.path().join("clock").display().to_string();
+        Self(World::with(database, &[("DEBUG", "true"), ("TEST_CLOCK_FILE", &file), ("JOB_HANDS", "1")]).await)
+    }
+
+    fn ahead(&self, seconds: i64) {
+        let (draft, file) = (self.0.database.folder.path().join("draft"), self.0.database.folder.path().join("clock"));
+        fs::write(&draft, seconds.to_string()).unwrap();
+        fs::rename(draft, file).unwrap();
+    }
+
+    async fn login(&self, name: &str, password: &str) -> Answer {
+        self.0.nobody().post("/api/auth/login", json!({"username": name, "password": password})).await
+    }
+
+    async fn refresh(&self, token: &Value) -> Answer {
+        self.0.nobody().post("/api/auth/refresh", json!({"refresh": token})).await
+    }
+
+    async fn forgot(&self, name: &str) {
+        let forgot = json!({"email": format!("{name}@example.org")});
+        self.0.nobody().post("/api/auth/password/forgot", forgot).await.expect(204);
+    }
+
+    /// Waits until the server has noticed.
+    async fn noticed(&self) {
+        let mut tick = interval(std::time::Duration::from_millis(20));
+        let noticed = async {
+            while !self.0.server.log().contains("what it wrote was put right") {
+                tick.tick().await;
+            }
+        };
+        assert!(timeout(PATIENCE, noticed).await.is_ok(), "{}", self.0.server.log());
+    }
+}
+
+async fn a_month_ahead_for_a_moment(database: Database) {
+    let story = Moved::new(database).await;
+    let world = &story.0;
+    let mail = Mailbox::new(world.database.folder.path().join("mail"));
+    let ada = world.user("ada").await;
+    world.user("bob").await;
+    for name in ["ada", "bob"] {
+        mail.next(&format!("{name}@example.org")).await;
+    }
+
+    story.ahead(MONTH);
+    for _ in 0..5 {
+        story.login("ada", "not the password").await.refused(401, "credentials.invalid");
+    }
+    let bob = story.login("bob", PASSWORD).await.expect(200);
+    let next = story.refresh(&bob["refresh"]).await.expect(200);
+    story.forgot("bob").await;
+    assert_eq!(mail.next("bob@example.org").await.subject, "Choose a new password");
+    let client = world.nobody().with(next["access"].as_str().unwrap());
+    client.get("/api/auth/sessions").await.expect(200);
+    let chat = json!({"type": "group", "title": "Tomorrow"});
+    let once = client.request("POST", "/api/chats").header("idempotency-key", "month").json(&chat);
+    Answer::to(once).await.expect(201);
+
+    story.ahead(0);
+    story.noticed().await;
+    // Nobody waits for longer than a minute, and sessions of before go on.
+    let held = story.login("ada", PASSWORD).await;
+    assert!(held.status == 200 || held.header("retry-after").parse::<u32>().unwrap() <= 60, "{}", held.text);
+    ada.get("/api/auth/me").await.expect(200);
+    // What was issued ahead does not live for a month; a new pair does.
+    client.get("/api/auth/me").await.refused(401, "token.expired");
+    let repeated = story.refresh(&bob["refresh"]).await.expect(200);
+    assert_eq!(repeated["refresh"], next["refresh"], "within its grace, which runs from now on");
+    let client = world.nobody().with(repeated["access"].as_str().unwrap());
+    let sessions = client.get("/api/auth/sessions").await.expect(200);
+    let now = client.get("/api/auth/me").await;
+    let server = jiff::fmt::rfc2822::parse(now.header("date")).unwrap().timestamp();
+    for session in sessions["items"].as_array().unwrap() {
+        let used: jiff::Timestamp = session["last_used_at"].as_str().unwrap().parse().unwrap();
+        assert!(used <= server + jiff::SignedDuration::from_secs(2), "{used} {server}");
+    }
+
+    // A minute later all is as ever.
+    story.ahead(61);
+    story.login("ada", PASSWORD).await.expect(200);
+    story.forgot("bob").await;
+    assert_eq!(mail.next("bob@example.org").await.subject, "Choose a new password", "emails go out again");
+    for _ in 0..2 {
+        story.refresh(&bob["refresh"]).await.expect(200);
+    }
+    story.refresh(&bob["refresh"]).await.refused(401, "token.reused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite() {
+    a_month_ahead_for_a_moment(Database::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres() {
+    a_month_ahead_for_a_moment(Database::postgres()).await;
+}
+
+/// What moves the clock is for tests: a server that is not being debugged does not start with it.
+#[tokio::test]
+async fn production_refuses_a_moved_clock() {
+    let world = World::new(Database::sqlite()).await;
+    let said = world.command(&["config", "print"], &[("TEST_CLOCK_FILE", "/tmp/clock")]);
+    assert!(!said.well && said.text.contains("TEST_CLOCK_FILE"), "{}", said.text);
+}
