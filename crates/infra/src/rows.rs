@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     api_keys::{self as format, Known},
-    keys::Keys,
+    keys::{Keys, Purpose},
     schema::{api_keys, audit, chats, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
     seal::Sealed,
 };
@@ -226,11 +226,13 @@ pub struct AuditRow {
     pub target_id: Option<Id<()>>,
     pub address: Option<Sealed>,
     pub agent: Option<Sealed>,
+    /// Of entries from before request ids were sealed; empty in all others.
     pub request_id: String,
     /// JSON of the states before and after.
     pub detail: Option<Sealed>,
     pub previous: Vec<u8>,
     pub hash: Vec<u8>,
+    pub request: Option<Sealed>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -430,7 +432,7 @@ pub struct JobRow {
 impl JobRow {
     pub fn taken(self, lease: Id<()>, keys: &Keys) -> Result<Taken> {
         // What cannot be opened is nobody's to do; the worker will say so and bury it.
-        let payload = keys.unseal(&self.payload).unwrap_or_default();
+        let payload = keys.unseal(Purpose::Job, self.id.uuid().as_bytes(), &self.payload).unwrap_or_default();
         Ok(Taken { id: self.id, kind: self.kind, payload, attempts: self.attempts, lease })
     }
 

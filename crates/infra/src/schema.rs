@@ -40,6 +40,7 @@ diesel::table! {
         fingerprint -> Binary,
         answer -> Binary,
         created_at -> Ts,
+        subject_id -> Nullable<Uid>,
     }
 }
 
@@ -199,6 +200,7 @@ diesel::table! {
         detail -> Nullable<Seal>,
         previous -> Binary,
         hash -> Binary,
+        request -> Nullable<Seal>,
     }
 }
 
@@ -268,6 +270,8 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Ts,
         dead_at -> Nullable<Ts>,
+        subject_id -> Nullable<Uid>,
+        recipient -> Nullable<Binary>,
     }
 }
 

@@ -14,6 +14,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub use super::scrub::Scrubber;
 use crate::{DatabaseUrl, lanes::Lanes, schema::jobs, store::Options};
 
 pub type Conn = SqliteConnection;
@@ -116,12 +117,6 @@ pub fn lock_invite(_: &mut Conn, _: InviteId) -> Result<()> {
 /// One writer is lock enough.
 pub fn lock_mailbox(_: &mut Conn, _: &str) -> Result<()> {
     Ok(())
-}
-
-/// What was deleted has been overwritten in the file (`secure_delete`); now also in the log of writes, as far as no
-/// reader is still looking at it. If one is, the next checkpoint does it.
-pub fn scrub(conn: &mut Conn) -> Result<()> {
-    Ok(conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?)
 }
 
 /// The write lock of the migration transaction keeps a second process out.

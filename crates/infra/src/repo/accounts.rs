@@ -21,7 +21,7 @@ use clowder_core::{
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, two_factor};
+use super::{Repo, audit, db::Tx, two_factor};
 use crate::hasher;
 use sessions::{Proved, Which};
 use throttle::{Attempt, Sought};
@@ -34,7 +34,13 @@ impl Accounts for Repo {
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
         let caller = ctx.by(Actor::Nobody);
         let (mint, rules) = (self.mint(), self.parts.options.sign_up);
-        self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, rules, new, password)).await
+        let first = move |tx: &mut Tx<'_>| {
+            let registration = register::register(tx, &caller, &mint, rules, new, password)?;
+            let stub = register::Registered::of(&registration);
+            Ok((registration, stub))
+        };
+        let now = ctx.now;
+        self.db.create(ctx, first, move |tx, stub: register::Registered| stub.again(tx, now)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -14,17 +14,27 @@ use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, Use
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
+use serde::{Deserialize, Serialize};
 use tracing::instrument;
+use uuid::Uuid;
 
-use super::{Repo, dialect::Conn};
+use super::{Repo, db::Tx, dialect::Conn, once::Stub};
 use crate::store::Memory;
 
 #[async_trait]
 impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
-        let caller = ctx.clone();
-        self.db.create(ctx, move |tx| found::found(tx, &caller, new)).await
+        let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let made = found::found(tx, &caller, new)?;
+            let stub = Stored::of(&made, |chat| chat.id.uuid());
+            Ok((made, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, stub: Stored| {
+            stub.again(|id| chats::one(tx.conn, None, viewer, ChatId::from_uuid(id)))
+        };
+        self.db.create(ctx, first, again).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -45,10 +55,9 @@ impl Messaging for Repo {
         match ctx.once {
             Some(_) => {
                 let line = Arc::new(line);
-                let (first, second) = (Arc::clone(&line), line);
-                match self.db.create(ctx, move |tx| send::say_alone(tx, &first)).await {
+                match self.send_once(ctx, Arc::clone(&line)).await {
                     // A client id that another node commits at the same moment is found at the second look.
-                    Err(Error::Internal(_)) => self.db.create(ctx, move |tx| send::say_alone(tx, &second)).await,
+                    Err(Error::Internal(_)) => self.send_once(ctx, line).await,
                     said => said,
                 }
             }
@@ -98,7 +107,43 @@ impl Messaging for Repo {
     }
 }
 
+/// What is stored of a thing that was made: which it is, and whether it was new.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: Uuid,
+    new: bool,
+}
+
+impl Stub for Stored {}
+
+impl Stored {
+    fn of<T>(made: &Made<T>, id: impl FnOnce(&T) -> Uuid) -> Self {
+        match made {
+            Made::New(thing) => Self { id: id(thing), new: true },
+            Made::Found(thing) => Self { id: id(thing), new: false },
+        }
+    }
+
+    /// The answer to a repeated call: the thing as it is now.
+    fn again<T>(self, load: impl FnOnce(Uuid) -> Result<T>) -> Result<Made<T>> {
+        load(self.id).map(if self.new { Made::New } else { Made::Found })
+    }
+}
+
 impl Repo {
+    async fn send_once(&self, ctx: &Ctx, line: Arc<send::Line>) -> Result<Made<Message>> {
+        let viewer = ctx.user()?;
+        let first = move |tx: &mut Tx<'_>| {
+            let made = send::say_alone(tx, &line)?;
+            let stub = Stored::of(&made, |message| message.id.uuid());
+            Ok((made, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, stub: Stored| {
+            stub.again(|id| messages::one(tx.conn, None, viewer, MessageId::from_uuid(id)))
+        };
+        self.db.create(ctx, first, again).await
+    }
+
     /// Reads, with what this process remembers at hand.
     async fn look<T: Send + 'static>(
         &self,

@@ -1,7 +1,10 @@
 //! Stored answers: what makes a repeated call with an `Idempotency-Key` answer like the first one.
+//!
+//! What is stored names the thing that was made and holds no text of it: a repeat answers with the thing as it is now, so
+//! what was deleted or erased meanwhile does not come back by it.
 
 use clowder_core::{
-    Actor, Ctx, Id, Once, Result,
+    Actor, Ctx, Id, Once, Result, UserId,
     once::{KEPT_FOR, MISMATCH},
 };
 use diesel::prelude::*;
@@ -9,14 +12,27 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::db::Tx;
-use crate::{keys::hex, schema::answers};
+use crate::{
+    keys::{Purpose, hex},
+    schema::answers,
+};
 
-/// Answers what was answered before, or writes and stores the answer. Answers may hold tokens, so they are sealed.
-pub fn guard<T: Serialize + DeserializeOwned>(
+/// What is stored to answer a call again: ids, and secrets that cannot be had a second time. Never a text that somebody
+/// can delete, and nothing about anybody but the caller and `subject`.
+pub trait Stub: Serialize + DeserializeOwned + Send + 'static {
+    /// Whom it is about when the caller is nobody yet: the answer goes when they are erased.
+    fn subject(&self) -> Option<UserId> {
+        None
+    }
+}
+
+/// Writes and stores how to answer again, or, when that is stored already, answers `again`.
+pub fn guard<T, S: Stub>(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     once: &Once,
-    f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    first: impl FnOnce(&mut Tx<'_>) -> Result<(T, S)>,
+    again: impl FnOnce(&mut Tx<'_>, S) -> Result<T>,
 ) -> Result<T> {
     let (caller, key) = owner(tx, ctx, once);
     let own = answers::table.find((caller, &key));
@@ -38,13 +54,22 @@ pub fn guard<T: Serialize + DeserializeOwned>(
         if fingerprint != once.fingerprint {
             return Err(MISMATCH.into());
         }
+        let stub = tx.house.keys.unseal(Purpose::Answer, &place(caller, &key), &answer)?;
+        let answered = again(tx, serde_json::from_slice(&stub)?)?;
         once.mark_replayed();
-        return Ok(serde_json::from_slice(&tx.house.keys.unseal(&answer)?)?);
+        return Ok(answered);
     }
-    let value = f(tx)?;
-    let sealed = tx.house.keys.seal(&serde_json::to_vec(&value)?)?;
-    diesel::update(own).set(answers::answer.eq(sealed)).execute(tx.conn)?;
+    let (value, stub) = first(tx)?;
+    let sealed = tx.house.keys.seal(Purpose::Answer, &place(caller, &key), &serde_json::to_vec(&stub)?)?;
+    diesel::update(own)
+        .set((answers::answer.eq(sealed), answers::subject_id.eq(stub.subject())))
+        .execute(tx.conn)?;
     Ok(value)
+}
+
+/// Where an answer belongs: it opens under the key of the same caller only.
+fn place(caller: Id<()>, key: &str) -> Vec<u8> {
+    [caller.uuid().as_bytes(), key.as_bytes()].concat()
 }
 
 /// Keys belong to the caller; of callers without a name, to their address, which need not be written down for that.

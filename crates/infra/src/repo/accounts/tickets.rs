@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::db::Tx;
-use crate::{keys::Keys, schema::answers, tokens::Tokens};
+use crate::{keys::{Keys, Purpose}, schema::answers, tokens::Tokens};
 
 /// What a ticket holds: the access token it was asked with, so that its socket ends when that token does.
 #[derive(Serialize, Deserialize)]
@@ -20,12 +20,12 @@ pub struct Stub {
 pub fn issue(ctx: &Ctx, keys: &Keys, tokens: &Tokens, access: &str) -> Result<Ticket> {
     let until = tokens.identify(access, ctx.now)?.expires_at.min(ctx.now.plus(TICKET_FOR));
     let stub = Stub { id: Id::new(ctx.now), access: access.to_owned(), until };
-    let ticket = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&stub)?)?);
+    let ticket = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::Ticket, b"", &serde_json::to_vec(&stub)?)?);
     Ok(Ticket { ticket, expires_in: until.since(ctx.now).as_secs() })
 }
 
 pub fn read(ctx: &Ctx, keys: &Keys, ticket: &str) -> Result<Stub> {
-    let opened = URL_SAFE_NO_PAD.decode(ticket).ok().and_then(|sealed| keys.unseal(&sealed).ok());
+    let opened = URL_SAFE_NO_PAD.decode(ticket).ok().and_then(|sealed| keys.unseal(Purpose::Ticket, b"", &sealed).ok());
     let stub: Option<Stub> = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
     stub.filter(|stub| stub.until > ctx.now).ok_or_else(|| TOKEN_INVALID.into())
 }

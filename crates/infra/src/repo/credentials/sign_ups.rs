@@ -61,7 +61,7 @@ pub fn wait(
     let purpose = if pretended { Purpose::Notice } else { Purpose::Verify };
     if mailed::may_send(tx.conn, ctx.now, purpose, &new.email).is_ok() {
         match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
-            Some((_, name)) => verify::tell_holder(tx, ctx, name, &new.email)?,
+            Some(holder) => verify::tell_holder(tx, ctx, holder, &new.email)?,
             None => verify::ask(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,
         }
     }

@@ -1,0 +1,259 @@
+//! Deleted text out of the files, while the server runs and others read and write.
+//!
+//! SQLite overwrites what is deleted (`secure_delete`) in a new version of its page, in the write-ahead log. Before that
+//! text is gone, the log has to be moved into the database file and cut, and what earlier versions of pages left between
+//! the cells of others has to be overwritten. One thread does both, [`GATHER`] after a deletion and for all that came
+//! until then: what it costs does not grow with the number of deletions.
+
+mod pages;
+
+use std::{
+    convert::Infallible,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use clowder_core::{Error, Result};
+use diesel::{
+    connection::SimpleConnection,
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Binary, Integer},
+};
+use flume::{Receiver, RecvTimeoutError, Sender};
+
+use super::dialect::Conn;
+use crate::DatabaseUrl;
+
+/// How long deletions are gathered before their text is overwritten.
+const GATHER: Duration = Duration::from_secs(2);
+
+/// How long a checkpoint waits for those who read. It keeps writers waiting meanwhile, so it is short, and what could not
+/// be done is tried again after a pause.
+const PATIENCE_MS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// After so many tries somebody reads for minutes, and an operator should know.
+const TELL_AFTER: u32 = 10;
+
+/// How many pages are overwritten in one transaction, so that other writers get their turn.
+const PAGES: usize = 64;
+
+/// How much of the file is looked at, at a time.
+const BLOCK: usize = 256;
+
+/// Reading through a large file is not done more often than for a tenth of the time.
+const REST: u32 = 9;
+
+/// Overwrites deleted text in the background; ends when it is dropped.
+pub struct Scrubber {
+    wake: Sender<()>,
+    _run: Sender<Infallible>,
+}
+
+impl Scrubber {
+    pub fn start(url: &DatabaseUrl) -> Result<Self> {
+        let DatabaseUrl::Sqlite(path) = url else { return Err(Error::internal("not a SQLite URL")) };
+        // One is enough: all that was deleted before it is taken is overwritten.
+        let (wake, woken) = flume::bounded(1);
+        let (run, stopped) = flume::bounded(0);
+        let scrub = Scrub { path: path.clone(), stopped, conn: None, rest: Duration::ZERO };
+        thread::Builder::new()
+            .name("sqlite-scrub".to_owned())
+            .spawn(move || scrub.run(&woken))
+            .map_err(|error| Error::internal(format!("cannot start the scrubber: {error}")))?;
+        // A process that died may have left something.
+        let _ = wake.try_send(());
+        Ok(Self { wake, _run: run })
+    }
+
+    /// A text has been deleted, and the transaction committed.
+    pub fn wake(&self) {
+        // A full channel says it already.
+        let _ = self.wake.try_send(());
+    }
+}
+
+struct Scrub {
+    path: PathBuf,
+    /// Nothing is ever sent: it is closed when the scrubber is to end.
+    stopped: Receiver<Infallible>,
+    conn: Option<Conn>,
+    /// How long to rest before the file is read again.
+    rest: Duration,
+}
+
+impl Scrub {
+    fn run(mut self, woken: &Receiver<()>) {
+        while woken.recv().is_ok() && self.wait(GATHER.max(self.rest)) {
+            // What is deleted from here on wakes again.
+            woken.drain();
+            if !self.pass() {
+                return;
+            }
+        }
+    }
+
+    /// False when the scrubber is to end.
+    fn wait(&self, pause: Duration) -> bool {
+        matches!(self.stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// Tries until it is done.
+    fn pass(&mut self) -> bool {
+        let mut pause = PAUSE;
+        for tries in 1.. {
+            match self.scrub() {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "deleted text could not be overwritten yet");
+                    self.conn = None;
+                }
+            }
+            metrics::counter!("clowder_scrub_retries_total").increment(1);
+            if tries == TELL_AFTER {
+                tracing::warn!("somebody keeps reading, and with it deleted text in the write-ahead log");
+            }
+            if !self.wait(pause) {
+                return false;
+            }
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+        metrics::counter!("clowder_scrubs_total").increment(1);
+        true
+    }
+
+    /// Whether all is done; false when somebody was in the way.
+    fn scrub(&mut self) -> Result<bool> {
+        let conn = match self.conn.as_mut() {
+            Some(conn) => conn,
+            None => self.conn.insert(open(&self.path)?),
+        };
+        if !cut_log(conn)? {
+            return Ok(false);
+        }
+        let began = Instant::now();
+        let layout = Layout::of(conn)?;
+        let dirty = layout.map(|layout| layout.dirty(&self.path)).transpose()?.unwrap_or_default();
+        self.rest = began.elapsed() * REST;
+        let Some(layout) = layout.filter(|_| !dirty.is_empty()) else { return Ok(true) };
+        for some in dirty.chunks(PAGES) {
+            conn.immediate_transaction(|conn| some.iter().try_for_each(|page| layout.clean(conn, *page)))?;
+        }
+        metrics::counter!("clowder_scrubbed_pages_total").increment(dirty.len() as u64);
+        cut_log(conn)
+    }
+}
+
+fn open(path: &Path) -> Result<Conn> {
+    let mut conn = Conn::establish(&path.to_string_lossy())
+        .map_err(|error| Error::unavailable(format!("cannot open {}: {error}", path.display())))?;
+    // What it writes are pages without anything new: the checkpoint that follows makes them durable.
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout={PATIENCE_MS}; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=0;"
+    ))?;
+    Ok(conn)
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+/// Moves the log into the file and cuts it; whether nobody was in the way.
+fn cut_log(conn: &mut Conn) -> Result<bool> {
+    // Most of it without holding up anybody.
+    sql_query("PRAGMA wal_checkpoint(PASSIVE)").load::<Checkpoint>(conn)?;
+    let done: Vec<Checkpoint> = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").load(conn)?;
+    Ok(done.iter().all(|checkpoint| checkpoint.busy == 0))
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+#[derive(QueryableByName)]
+struct Page {
+    #[diesel(sql_type = Binary)]
+    data: Vec<u8>,
+}
+
+/// How the file is laid out.
+#[derive(Clone, Copy)]
+struct Layout {
+    page_size: usize,
+    reserved: usize,
+}
+
+impl Layout {
+    /// Nothing for files that have pages of kinds that this does not know.
+    fn of(conn: &mut Conn) -> Result<Option<Self>> {
+        let mut number = |name: &str| -> Result<i64> {
+            let query = format!("SELECT {name} AS number FROM pragma_{name}");
+            Ok(sql_query(query).get_result::<Number>(conn)?.number)
+        };
+        if number("auto_vacuum")? != 0 || number("page_count")? >= pages::MOST_PAGES {
+            return Ok(None);
+        }
+        let page_size = usize::try_from(number("page_size")?).map_err(|_| Error::internal("pages of no size"))?;
+        let first = sql_query("SELECT data FROM sqlite_dbpage WHERE pgno = 1").get_result::<Page>(conn)?.data;
+        let reserved = first.get(20).copied().map_or(0, usize::from);
+        Ok(Some(Self { page_size, reserved }))
+    }
+
+    /// The pages of the file that hold something between their cells. It is read beside SQLite, so nobody waits for it;
+    /// what has changed meanwhile is looked at again before it is overwritten.
+    fn dirty(&self, path: &Path) -> Result<Vec<i64>> {
+        let failed = |error| Error::unavailable(format!("cannot read {}: {error}", path.display()));
+        let mut file = File::open(path).map_err(failed)?;
+        let mut block = vec![0; self.page_size * BLOCK];
+        let (mut number, mut dirty) = (0, Vec::new());
+        loop {
+            let length = read_full(&mut file, &mut block).map_err(failed)?;
+            for page in block[..length].chunks_exact(self.page_size) {
+                number += 1;
+                if pages::is_dirty(page, number, self.reserved) {
+                    dirty.push(number);
+                }
+            }
+            if length < block.len() {
+                return Ok(dirty);
+            }
+        }
+    }
+
+    fn clean(&self, conn: &mut Conn, number: i64) -> Result<()> {
+        let page: Option<Page> = sql_query("SELECT data FROM sqlite_dbpage WHERE pgno = ?")
+            .bind::<BigInt, _>(number)
+            .get_result(conn)
+            .optional()?;
+        let Some(Page { mut data }) = page else { return Ok(()) };
+        if pages::clean(&mut data, number, self.reserved) {
+            sql_query("UPDATE sqlite_dbpage SET data = ? WHERE pgno = ?")
+                .bind::<Binary, _>(data)
+                .bind::<BigInt, _>(number)
+                .execute(conn)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads until the buffer is full or the file ends.
+fn read_full(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut length = 0;
+    while let Some(room) = buffer.get_mut(length..).filter(|room| !room.is_empty()) {
+        match file.read(room)? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(length)
+}
