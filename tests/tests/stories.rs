@@ -8,6 +8,8 @@ mod admin;
 mod api_keys;
 #[path = "stories/contract.rs"]
 mod contract;
+#[path = "stories/copies.rs"]
+mod copies;
 #[path = "stories/credentials.rs"]
 mod credentials;
 #[path = "stories/durability.rs"]

@@ -8,6 +8,8 @@ mod accounts;
 mod api_keys;
 #[path = "contract/audit.rs"]
 mod audit;
+#[path = "contract/copies.rs"]
+mod copies;
 #[path = "contract/credentials.rs"]
 mod credentials;
 #[path = "contract/exports.rs"]
@@ -40,6 +42,8 @@ mod send;
 mod sign_ups;
 #[path = "contract/staff.rs"]
 mod staff;
+#[path = "contract/stress.rs"]
+mod stress;
 #[path = "contract/two_factor.rs"]
 mod two_factor;
 #[path = "contract/world.rs"]

@@ -125,6 +125,13 @@ impl Scrubber {
     pub fn wake(&self) {}
 }
 
+/// Whoever changes several jobs holds these first, in one order.
+pub fn lock_jobs(conn: &mut Conn, ids: &[JobId]) -> Result<()> {
+    let held = jobs::table.filter(jobs::id.eq_any(ids)).order(jobs::id).select(jobs::id);
+    held.for_update().load::<JobId>(conn)?;
+    Ok(())
+}
+
 /// Any number that nobody else uses as an advisory lock.
 const MIGRATION_LOCK: i64 = 0x0043_4c4f_5744_4552;
 

@@ -183,6 +183,7 @@ fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
     let gone: Option<ApiKeyRow> =
         diesel::delete(own).returning(ApiKeyRow::as_returning()).get_result(tx.conn).optional()?;
     let gone = gone.ok_or(API_KEY_UNKNOWN)?.api_key();
+    tx.deleted_text = true;
     let what = json!({"name": gone.name, "scopes": gone.scopes});
     audit::record(tx, ctx, &Entry::new("api_key.revoked").on(Target::api_key(key)).before(what))?;
     let revoked = ApiKeyRevoked { user, api_key_id: key, revoked_at: ctx.now };

@@ -23,7 +23,7 @@ use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, credentials::still};
+use super::{Repo, credentials::still, dialect};
 use crate::{privacy::Registered, seal::KeyRing};
 pub use erase::sweep_exports;
 
@@ -97,6 +97,8 @@ impl Privacy for Repo {
         let proved = self.prove_password(ctx, &erasure.password).await?;
         let (caller, after) = (ctx.clone(), self.parts.options.erasure_after);
         let ordered = self.db.write(move |tx| {
+            // All administrators before any one user, like everybody who changes where accounts stand.
+            dialect::lock_admins(tx.conn)?;
             still(tx, &proved)?;
             erasures::request(tx, &caller, erasure.messages, after)
         });

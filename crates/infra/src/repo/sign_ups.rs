@@ -115,6 +115,7 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<SignUpRow> {
         .filter(table::needs_approval.eq(true).and(table::pretended.eq(false)))
         .filter(table::confirmed_at.is_not_null().and(table::expires_at.gt(ctx.now)));
     let row = diesel::delete(listed).returning(SignUpRow::as_returning()).get_result(tx.conn).optional()?;
+    tx.deleted_text = true;
     row.ok_or_else(|| SIGN_UP_UNKNOWN.into())
 }
 

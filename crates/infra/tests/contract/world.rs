@@ -158,6 +158,20 @@ impl World {
         spellings.iter().any(|spelling| dump.windows(spelling.len()).any(|window| window == spelling))
     }
 
+    /// Waits until a text stands nowhere in the database, nor in the files of it; no longer than it may take.
+    pub async fn gone(&self, text: &[u8]) {
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        let gone = tokio::time::timeout(Duration::from_secs(10), async {
+            loop {
+                tick.tick().await;
+                if !self.holds(text) {
+                    return;
+                }
+            }
+        });
+        assert!(gone.await.is_ok(), "{} still stands in the database after 10 s", String::from_utf8_lossy(text));
+    }
+
     /// A millisecond later than the last time somebody asked.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.now.fetch_add(1_000, Ordering::SeqCst) + 1_000)

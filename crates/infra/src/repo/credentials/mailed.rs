@@ -177,7 +177,7 @@ pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], token: &str) -> Re
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], user: UserId) -> Result<()> {
     let open = table::table
         .filter(table::user_id.eq(user).and(table::purpose.eq_any(words(purposes))))
-        .filter(table::used_at.is_null());
+        .filter(table::used_at.is_null().and(table::expires_at.gt(ctx.now)));
     diesel::update(open).set(table::used_at.eq(ctx.now)).execute(tx.conn)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use clowder_core::{ApiKeyId, Ctx, Error, Field, Id, JobId, Result, SessionId, Ti
 use diesel::prelude::*;
 
 use super::{
-    super::{db::Tx, jobs, journal},
+    super::{db::Tx, dialect, jobs, journal},
     Erasing,
     parts::Piece,
 };
@@ -42,6 +42,9 @@ pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
         own = own.filter(devices::id.gt(after));
     }
     let ids: Vec<SessionId> = own.load(tx.conn)?;
+    for session in &ids {
+        dialect::lock_session(tx.conn, *session)?;
+    }
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&ids))).execute(tx.conn)?;
     let emptied = (
         devices::name.eq(None::<String>),
@@ -76,8 +79,10 @@ pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
     let theirs = waiting::table
         .filter(waiting::subject_id.eq(erasing.user).or(waiting::recipient.eq(recipient)))
         .select(waiting::id)
+        .order(waiting::id)
         .limit(ROWS);
     let theirs: Vec<JobId> = theirs.load(tx.conn)?;
+    dialect::lock_jobs(tx.conn, &theirs)?;
     let left = theirs.len() as i64 == ROWS;
     let mut rows = diesel::delete(waiting::table.filter(waiting::id.eq_any(theirs))).execute(tx.conn)?;
     rows += diesel::delete(mailed_tokens::table.filter(mailed_tokens::user_id.eq(erasing.user))).execute(tx.conn)?;
@@ -124,7 +129,12 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
     let theirs = answers::caller_id.eq(Id::<()>::from_uuid(erasing.user.uuid())).or(answers::subject_id.eq(erasing.user));
     let some: Vec<(Id<()>, String)> =
-        answers::table.filter(theirs).select((answers::caller_id, answers::key)).limit(ROWS).load(tx.conn)?;
+        answers::table
+        .filter(theirs)
+        .select((answers::caller_id, answers::key))
+        .order((answers::caller_id, answers::key))
+        .limit(ROWS)
+        .load(tx.conn)?;
     for own in &some {
         diesel::delete(answers::table.find((own.0, &own.1))).execute(tx.conn)?;
     }

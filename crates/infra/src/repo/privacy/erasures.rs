@@ -55,6 +55,7 @@ fn key(erasure: Id<Erasing>) -> String {
 /// The wish of the user who asks; their password has been proved.
 pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> Result<(Due, Vec<SessionId>)> {
     let user = ctx.user()?;
+    // Held since the password was looked at again.
     if profile::own(tx.conn, user)?.two_factor {
         two_factor::require_recent(tx.conn, ctx)?;
     }
@@ -64,6 +65,8 @@ pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> R
 /// The wish of an administrator, who does not wait. What the user chose to become of their messages, if they did,
 /// stays unless something else is wished. A stolen token must not erase anybody.
 pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<(Due, Vec<SessionId>)> {
+    dialect::lock_admins(tx.conn)?;
+    dialect::lock_user(tx.conn, user)?;
     if ctx.actor != Actor::System {
         two_factor::require_recent(tx.conn, ctx)?;
     }

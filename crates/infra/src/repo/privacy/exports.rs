@@ -69,8 +69,8 @@ impl ExportRow {
 
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Export> {
     let user = ctx.user()?;
-    two_factor::require_recent(tx.conn, ctx)?;
     dialect::lock_user(tx.conn, user)?;
+    two_factor::require_recent(tx.conn, ctx)?;
     profile::own(tx.conn, user)?;
     let rows = rows(tx.conn, ctx.now, user)?;
     let recent = rows.iter().map(|row| Ok((row.id, row.status(ctx.now)?, row.created_at)));
