@@ -33,7 +33,14 @@ pub struct NewJob {
 
 impl NewJob {
     pub fn new<W: Work>(work: &W, run_at: Timestamp) -> Result<Self> {
-        Ok(Self { kind: W::KIND, payload: serde_json::to_vec(work)?, run_at, key: None, subject: None, recipient: None })
+        Ok(Self {
+            kind: W::KIND,
+            payload: serde_json::to_vec(work)?,
+            run_at,
+            key: None,
+            subject: None,
+            recipient: None,
+        })
     }
 
     pub fn keyed(mut self, key: impl Into<String>) -> Self {

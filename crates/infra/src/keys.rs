@@ -131,7 +131,11 @@ mod tests {
             let sealed = keys.seal(sealed_for, b"here", b"text").unwrap();
             for opened_for in all {
                 let opened = keys.unseal(opened_for, b"here", &sealed).ok();
-                assert_eq!(opened.as_deref(), (opened_for == sealed_for).then_some(b"text".as_slice()), "{opened_for:?}");
+                assert_eq!(
+                    opened.as_deref(),
+                    (opened_for == sealed_for).then_some(b"text".as_slice()),
+                    "{opened_for:?}"
+                );
             }
             assert!(keys.unseal(sealed_for, b"there", &sealed).is_err(), "{sealed_for:?}");
             assert!(Keys::new("another").unseal(sealed_for, b"here", &sealed).is_err());

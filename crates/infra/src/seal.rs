@@ -8,7 +8,8 @@ mod ring;
 mod value;
 
 pub use columns::{
-    AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, AUDIT_REQUEST, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK, TOTP_SECRET, Under,
+    AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, AUDIT_REQUEST, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK,
+    TOTP_SECRET, Under,
 };
 pub use ring::{KeyRing, UserKey};
 pub use value::{Place, Sealed, SealedBy};

@@ -95,7 +95,8 @@ fn texts(api: &OpenApi) -> Vec<String> {
         for family in ["allOf", "oneOf", "anyOf"] {
             schema[family].as_array().into_iter().flatten().for_each(|part| collect(api, part, pointer, found));
         }
-        let is_text = schema["type"] == "string" || schema["type"].as_array().is_some_and(|t| t.contains(&json!("string")));
+        let is_text =
+            schema["type"] == "string" || schema["type"].as_array().is_some_and(|t| t.contains(&json!("string")));
         let plain = matches!(schema["format"].as_str(), None | Some("email"));
         if is_text && plain && schema["enum"].is_null() && schema["const"].is_null() {
             found.push(pointer.to_owned());
@@ -129,7 +130,8 @@ async fn every_text_of_the_api_is_listed() {
     let listed: BTreeMap<&str, &Then> = FIELDS.iter().map(|(field, then)| (*field, then)).collect();
     let missing: Vec<_> = texts.iter().filter(|text| !listed.contains_key(text.as_str())).collect();
     assert!(missing.is_empty(), "what becomes of these when they are deleted? {missing:#?}");
-    let gone: Vec<_> = listed.keys().filter(|field| field.contains(' ') && !texts.iter().any(|text| text == *field)).collect();
+    let gone: Vec<_> =
+        listed.keys().filter(|field| field.contains(' ') && !texts.iter().any(|text| text == *field)).collect();
     assert!(gone.is_empty(), "the API takes no {gone:?}");
     for (field, then) in FIELDS {
         let (Kept(why) | Never(why) | Gone(why)) = then;
@@ -161,12 +163,15 @@ async fn plant(world: &World) -> (User, User, String, String) {
     let mut ada = world.login("zquser").await;
     ada.id = signed_in["user"]["id"].as_str().unwrap().to_owned();
     let sessions = ada.get("/api/auth/sessions").await.expect(200);
-    let own = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap()["id"].clone();
+    let own =
+        sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap()["id"].clone();
     let path = format!("/api/auth/sessions/{}", own.as_str().unwrap());
     call(&ada, "PATCH", &path, json!({"name": "Zqsession"}), "").await.expect(200);
     let profile = json!({"bio": "zqbio", "display_name": "Zqdisplay", "status_text": "zqstatus"});
     call(&ada, "PATCH", "/api/auth/me", profile, "").await.expect(200);
-    call(&ada, "POST", "/api/api-keys", json!({"name": "Zqkeyname", "scopes": ["messages:read"]}), "zqidempotency-2").await.expect(201);
+    call(&ada, "POST", "/api/api-keys", json!({"name": "Zqkeyname", "scopes": ["messages:read"]}), "zqidempotency-2")
+        .await
+        .expect(201);
     for email in ["zqmail@zqdomäne.example", "ZQMAIL@xn--zqdomne-9wa.example"] {
         nobody.post("/api/auth/password/forgot", json!({"email": email})).await.expect(204);
         nobody.post("/api/auth/verify-email/request", json!({"email": email})).await.expect(204);
@@ -182,10 +187,14 @@ async fn plant(world: &World) -> (User, User, String, String) {
     call(&ada, "POST", "/api/admin/invites", json!({"note": "Zqinvitenote"}), "zqidempotency-3").await.expect(201);
 
     let new = json!({"type": "group", "title": "Lunch", "participant_ids": [bob.id]});
-    let chat = call(&ada, "POST", "/api/chats", new, "zqidempotency-4").await.expect(201)["id"].as_str().unwrap().to_owned();
+    let chat =
+        call(&ada, "POST", "/api/chats", new, "zqidempotency-4").await.expect(201)["id"].as_str().unwrap().to_owned();
     let messages = format!("/api/chats/{chat}/messages");
     let new = json!({"content": "zqcontent", "client_id": "zqclient-1"});
-    let said = call(&ada, "POST", &messages, new.clone(), "zqidempotency-5").await.expect(201)["id"].as_str().unwrap().to_owned();
+    let said = call(&ada, "POST", &messages, new.clone(), "zqidempotency-5").await.expect(201)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let message = format!("/api/messages/{said}");
     call(&ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
     ada.private_chat(&bob).await;
@@ -218,7 +227,10 @@ fn found(world: &World, text: &str) -> Vec<String> {
     }
     if world.database.url.starts_with("postgres") {
         let ask = |query: &str| {
-            let out = Command::new("psql").args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", query, &world.database.url]).output().unwrap();
+            let out = Command::new("psql")
+                .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", query, &world.database.url])
+                .output()
+                .unwrap();
             assert!(out.status.success(), "{query}: {}", String::from_utf8_lossy(&out.stderr));
             String::from_utf8_lossy(&out.stdout).into_owned()
         };
@@ -245,7 +257,8 @@ async fn gone(world: &World, texts: &[&str]) {
         }
     });
     if gone.await.is_err() {
-        let left: Vec<_> = texts.iter().map(|text| (text, found(world, text))).filter(|(_, places)| !places.is_empty()).collect();
+        let left: Vec<_> =
+            texts.iter().map(|text| (text, found(world, text))).filter(|(_, places)| !places.is_empty()).collect();
         panic!("these stand there after 10 s: {left:#?}");
     }
 }
@@ -265,7 +278,13 @@ mod nothing_is_left {
 
     async fn nothing_is_left(world: World) {
         let (ada, bob, chat, said) = plant(&world).await;
-        let planted: Vec<&str> = FIELDS.iter().filter_map(|(_, then)| match then { Gone(text) => Some(*text), _ => None }).collect();
+        let planted: Vec<&str> = FIELDS
+            .iter()
+            .filter_map(|(_, then)| match then {
+                Gone(text) => Some(*text),
+                _ => None,
+            })
+            .collect();
         // What lies sealed from the start cannot be found before either.
         let sealed = ["zqrequest", "zqsuspended"];
         for text in planted.iter().filter(|text| !sealed.contains(*text)) {
@@ -292,7 +311,11 @@ mod nothing_is_left {
         // Emails that were delivered are out of reach; none of them holds what somebody said.
         for file in walk(world.database.folder.path()) {
             let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap_or_default()).to_lowercase();
-            assert!(!["zqcontent", "zqedited", "zqbio", "zqkeyname"].iter().any(|planted| text.contains(planted)), "{}", file.display());
+            assert!(
+                !["zqcontent", "zqedited", "zqbio", "zqkeyname"].iter().any(|planted| text.contains(planted)),
+                "{}",
+                file.display()
+            );
         }
         assert_eq!(bob.chat(&chat).await["title"], "Lunch", "what belongs to others stays");
     }

@@ -31,6 +31,9 @@ pub fn stream_of(_anchor: Topic) -> i16 {
     0
 }
 
+/// How long a statement waits for another process that writes.
+pub const BUSY_TIMEOUT_MS: u32 = 5_000;
+
 define_sql_function! {
     /// The larger of two numbers.
     #[sql_name = "max"]
@@ -78,9 +81,11 @@ struct Pragmas(&'static str);
 
 impl CustomizeConnection<Conn, diesel::r2d2::Error> for Pragmas {
     fn on_acquire(&self, conn: &mut Conn) -> std::result::Result<(), diesel::r2d2::Error> {
-        let all = "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; \
-                   PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
-        conn.batch_execute(all).and_then(|()| conn.batch_execute(self.0)).map_err(diesel::r2d2::Error::QueryError)
+        let all = format!(
+            "PRAGMA busy_timeout={BUSY_TIMEOUT_MS}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; \
+             PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;"
+        );
+        conn.batch_execute(&all).and_then(|()| conn.batch_execute(self.0)).map_err(diesel::r2d2::Error::QueryError)
     }
 }
 

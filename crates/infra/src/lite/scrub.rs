@@ -2,17 +2,15 @@
 //!
 //! SQLite overwrites what is deleted (`secure_delete`) in a new version of its page, in the write-ahead log. Before that
 //! text is gone, the log has to be moved into the database file and cut, and what earlier versions of pages left between
-//! the cells of others has to be overwritten. One thread does both, [`GATHER`] after a deletion and for all that came
+//! the cells of others has to be overwritten. One task does both, [`GATHER`] after a deletion and for all that came
 //! until then: what it costs does not grow with the number of deletions.
 
 mod pages;
 
 use std::{
-    convert::Infallible,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -23,16 +21,20 @@ use diesel::{
     sql_query,
     sql_types::{BigInt, Binary, Integer},
 };
-use flume::{Receiver, RecvTimeoutError, Sender};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+    time::sleep,
+};
 
-use super::dialect::Conn;
-use crate::DatabaseUrl;
+use super::dialect::{BUSY_TIMEOUT_MS, Conn, Seat};
+use crate::{DatabaseUrl, lanes::Lanes};
 
 /// How long deletions are gathered before their text is overwritten.
 const GATHER: Duration = Duration::from_secs(2);
 
-/// How long a checkpoint waits for those who read. It keeps writers waiting meanwhile, so it is short, and what could not
-/// be done is tried again after a pause.
+/// How long a checkpoint waits for those who read. Writers wait meanwhile, so it is short, and what could not be done is
+/// tried again after a pause.
 const PATIENCE_MS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -43,7 +45,7 @@ const TELL_AFTER: u32 = 10;
 /// How many pages are overwritten in one transaction, so that other writers get their turn.
 const PAGES: usize = 64;
 
-/// How much of the file is looked at, at a time.
+/// How many pages of the file are read at a time.
 const BLOCK: usize = 256;
 
 /// Reading through a large file is not done more often than for a tenth of the time.
@@ -51,21 +53,19 @@ const REST: u32 = 9;
 
 /// Overwrites deleted text in the background; ends when it is dropped.
 pub struct Scrubber {
-    wake: Sender<()>,
-    _run: Sender<Infallible>,
+    wake: mpsc::Sender<()>,
+    _run: oneshot::Sender<()>,
 }
 
 impl Scrubber {
-    pub fn start(url: &DatabaseUrl) -> Result<Self> {
+    /// Works on the lane that writes: nobody else holds the write lock there, however much is written.
+    pub fn start(url: &DatabaseUrl, writer: &Lanes<Seat>) -> Result<Self> {
         let DatabaseUrl::Sqlite(path) = url else { return Err(Error::internal("not a SQLite URL")) };
         // One is enough: all that was deleted before it is taken is overwritten.
-        let (wake, woken) = flume::bounded(1);
-        let (run, stopped) = flume::bounded(0);
-        let scrub = Scrub { path: path.clone(), stopped, conn: None, rest: Duration::ZERO };
-        thread::Builder::new()
-            .name("sqlite-scrub".to_owned())
-            .spawn(move || scrub.run(&woken))
-            .map_err(|error| Error::internal(format!("cannot start the scrubber: {error}")))?;
+        let (wake, woken) = mpsc::channel(1);
+        let (run, stopped) = oneshot::channel();
+        let scrub = Scrub { path: path.clone(), writer: writer.clone(), stopped, rest: Duration::ZERO };
+        tokio::spawn(scrub.run(woken));
         // A process that died may have left something.
         let _ = wake.try_send(());
         Ok(Self { wake, _run: run })
@@ -80,46 +80,46 @@ impl Scrubber {
 
 struct Scrub {
     path: PathBuf,
+    writer: Lanes<Seat>,
     /// Nothing is ever sent: it is closed when the scrubber is to end.
-    stopped: Receiver<Infallible>,
-    conn: Option<Conn>,
+    stopped: oneshot::Receiver<()>,
     /// How long to rest before the file is read again.
     rest: Duration,
 }
 
 impl Scrub {
-    fn run(mut self, woken: &Receiver<()>) {
-        while woken.recv().is_ok() && self.wait(GATHER.max(self.rest)) {
+    async fn run(mut self, mut woken: mpsc::Receiver<()>) {
+        while woken.recv().await.is_some() && self.wait(GATHER.max(self.rest)).await {
             // What is deleted from here on wakes again.
-            woken.drain();
-            if !self.pass() {
+            while woken.try_recv().is_ok() {}
+            if !self.pass().await {
                 return;
             }
         }
     }
 
     /// False when the scrubber is to end.
-    fn wait(&self, pause: Duration) -> bool {
-        matches!(self.stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
+    async fn wait(&mut self, pause: Duration) -> bool {
+        tokio::select! {
+            () = sleep(pause) => true,
+            _ = &mut self.stopped => false,
+        }
     }
 
-    /// Tries until it is done.
-    fn pass(&mut self) -> bool {
+    /// Tries until it is done; false when the scrubber is to end.
+    async fn pass(&mut self) -> bool {
         let mut pause = PAUSE;
         for tries in 1.. {
-            match self.scrub() {
+            match self.scrub().await {
                 Ok(true) => break,
                 Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "deleted text could not be overwritten yet");
-                    self.conn = None;
-                }
+                Err(error) => tracing::warn!(%error, "deleted text could not be overwritten yet"),
             }
             metrics::counter!("clowder_scrub_retries_total").increment(1);
             if tries == TELL_AFTER {
                 tracing::warn!("somebody keeps reading, and with it deleted text in the write-ahead log");
             }
-            if !self.wait(pause) {
+            if !self.wait(pause).await {
                 return false;
             }
             pause = LONGEST_PAUSE.min(pause * 2);
@@ -129,35 +129,28 @@ impl Scrub {
     }
 
     /// Whether all is done; false when somebody was in the way.
-    fn scrub(&mut self) -> Result<bool> {
-        let conn = match self.conn.as_mut() {
-            Some(conn) => conn,
-            None => self.conn.insert(open(&self.path)?),
-        };
-        if !cut_log(conn)? {
+    async fn scrub(&mut self) -> Result<bool> {
+        if !self.writer.run(|conn| cut_log(conn)).await? {
             return Ok(false);
         }
-        let began = Instant::now();
-        let layout = Layout::of(conn)?;
-        let dirty = layout.map(|layout| layout.dirty(&self.path)).transpose()?.unwrap_or_default();
+        let Some(layout) = self.writer.run(|conn| Layout::of(conn)).await? else { return Ok(true) };
+        let (path, began) = (self.path.clone(), Instant::now());
+        let read = spawn_blocking(move || layout.dirty(&path)).await;
+        let dirty = read.map_err(|error| Error::internal(format!("reading pages: {error}")))??;
         self.rest = began.elapsed() * REST;
-        let Some(layout) = layout.filter(|_| !dirty.is_empty()) else { return Ok(true) };
+        if dirty.is_empty() {
+            return Ok(true);
+        }
         for some in dirty.chunks(PAGES) {
-            conn.immediate_transaction(|conn| some.iter().try_for_each(|page| layout.clean(conn, *page)))?;
+            let some = some.to_vec();
+            let cleaned = self.writer.run(move |conn| {
+                conn.immediate_transaction(|conn| some.iter().try_for_each(|page| layout.clean(conn, *page)))
+            });
+            cleaned.await?;
         }
         metrics::counter!("clowder_scrubbed_pages_total").increment(dirty.len() as u64);
-        cut_log(conn)
+        self.writer.run(|conn| cut_log(conn)).await
     }
-}
-
-fn open(path: &Path) -> Result<Conn> {
-    let mut conn = Conn::establish(&path.to_string_lossy())
-        .map_err(|error| Error::unavailable(format!("cannot open {}: {error}", path.display())))?;
-    // What it writes are pages without anything new: the checkpoint that follows makes them durable.
-    conn.batch_execute(&format!(
-        "PRAGMA busy_timeout={PATIENCE_MS}; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=0;"
-    ))?;
-    Ok(conn)
 }
 
 #[derive(QueryableByName)]
@@ -170,8 +163,10 @@ struct Checkpoint {
 fn cut_log(conn: &mut Conn) -> Result<bool> {
     // Most of it without holding up anybody.
     sql_query("PRAGMA wal_checkpoint(PASSIVE)").load::<Checkpoint>(conn)?;
-    let done: Vec<Checkpoint> = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").load(conn)?;
-    Ok(done.iter().all(|checkpoint| checkpoint.busy == 0))
+    conn.batch_execute(&format!("PRAGMA busy_timeout={PATIENCE_MS}"))?;
+    let done = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").load::<Checkpoint>(conn);
+    conn.batch_execute(&format!("PRAGMA busy_timeout={BUSY_TIMEOUT_MS}"))?;
+    Ok(done?.iter().all(|checkpoint| checkpoint.busy == 0))
 }
 
 #[derive(QueryableByName)]

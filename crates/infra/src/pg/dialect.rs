@@ -118,7 +118,7 @@ pub fn lock_mailbox(conn: &mut Conn, mailbox: &str) -> Result<()> {
 pub struct Scrubber;
 
 impl Scrubber {
-    pub fn start(_: &DatabaseUrl) -> Result<Self> {
+    pub fn start(_: &DatabaseUrl, _: &Lanes<Seat>) -> Result<Self> {
         Ok(Self)
     }
 

@@ -59,8 +59,7 @@ pub fn write(tx: &mut Tx<'_>) -> Result<()> {
     for (owner, ctx) in owners {
         keys.insert(owner, user_keys::of(tx, ctx, owner)?);
     }
-    let mut rows =
-        entries.iter().map(|(ctx, entry)| sealed(&keys, ctx, entry)).collect::<Result<Vec<_>>>()?;
+    let mut rows = entries.iter().map(|(ctx, entry)| sealed(&keys, ctx, entry)).collect::<Result<Vec<_>>>()?;
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let (end, mut previous): (i64, Vec<u8>) = statement::<(BigInt, Binary), Backend>(
         "UPDATE audit_head SET position = position + ? WHERE single = 1 RETURNING position, hash",

@@ -54,7 +54,7 @@ impl Db {
             ring: Arc::clone(&parts.ring),
             letterhead: parts.options.letterhead.clone(),
             feed: parts.feed.clone(),
-            scrubber: Scrubber::start(&parts.options.url)?,
+            scrubber: Scrubber::start(&parts.options.url, &writers)?,
             ordered: Notify::new(),
         };
         Ok(Self { writers, readers, house: Arc::new(house) })
@@ -109,8 +109,7 @@ impl Db {
 /// One transaction on a connection one holds already.
 pub fn commit<T>(conn: &mut Conn, house: &House, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
     let (value, told) = dialect::write_tx(conn, |conn| {
-        let mut tx =
-            Tx { conn, house, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
+        let mut tx = Tx { conn, house, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
         let value = f(&mut tx)?;
         audit::write(&mut tx)?;
         Ok((value, (tx.recorded, tx.ordered, tx.deleted_text)))

@@ -61,9 +61,7 @@ pub fn guard<T, S: Stub>(
     }
     let (value, stub) = first(tx)?;
     let sealed = tx.house.keys.seal(Purpose::Answer, &place(caller, &key), &serde_json::to_vec(&stub)?)?;
-    diesel::update(own)
-        .set((answers::answer.eq(sealed), answers::subject_id.eq(stub.subject())))
-        .execute(tx.conn)?;
+    diesel::update(own).set((answers::answer.eq(sealed), answers::subject_id.eq(stub.subject()))).execute(tx.conn)?;
     Ok(value)
 }
 

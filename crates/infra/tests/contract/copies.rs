@@ -226,7 +226,12 @@ async fn sqlite_files_hold_no_deleted_text_after_ten_seconds() {
                 let began = std::time::Instant::now();
                 world.say(&ada, chat, &format!("goes on {n}")).await;
                 slowest = slowest.max(began.elapsed());
-                world.store.messaging.messages(&world.ctx(&ada), chat, clowder_messaging::Window::After(0), 50).await.unwrap();
+                world
+                    .store
+                    .messaging
+                    .messages(&world.ctx(&ada), chat, clowder_messaging::Window::After(0), 50)
+                    .await
+                    .unwrap();
                 n += 1;
             }
             (slowest, n)
@@ -237,7 +242,8 @@ async fn sqlite_files_hold_no_deleted_text_after_ten_seconds() {
         world.store.messaging.delete(&world.ctx(&ada), message.id, None).await.unwrap();
     }
     let began = std::time::Instant::now();
-    let planted: BTreeSet<Vec<u8>> = deleted.iter().map(|message| message.content.as_ref().unwrap()[..13].as_bytes().to_vec()).collect();
+    let planted: BTreeSet<Vec<u8>> =
+        deleted.iter().map(|message| message.content.as_ref().unwrap()[..13].as_bytes().to_vec()).collect();
     let found = |world: &World| -> usize {
         let dump = world.dump();
         dump.windows(13).filter(|window| window.starts_with(b"planted-") && planted.contains(*window)).count()

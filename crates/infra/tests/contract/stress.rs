@@ -13,15 +13,15 @@ use std::{
 use clowder_accounts::{
     Login, NewApiKey, RefreshToken, Registration, SessionPatch,
     model::{
-        ChangeEmail, ChangePassword, Erasure, Forgot, NewImport, NewInvite, NewSuspension, ProfilePatch, Proof, Rejection,
-        Resend, ResetPassword, SettingsPatch, Fate,
+        ChangeEmail, ChangePassword, Erasure, Fate, Forgot, NewImport, NewInvite, NewSuspension, ProfilePatch, Proof,
+        Rejection, Resend, ResetPassword, SettingsPatch,
     },
     sign_up::{Mode, Rules},
     two_factor::{Disabling, Enabling, Reauthentication},
 };
 use clowder_core::{
-    Actor, ApiKeyId, ChatId, Ctx, Error, Input, Mail, MessageId, NewJob, Once, PageRequest,
-    Result, Role, Timestamp, UserId,
+    Actor, ApiKeyId, ChatId, Ctx, Error, Input, Mail, MessageId, NewJob, Once, PageRequest, Result, Role, Timestamp,
+    UserId,
     job::{Cron, Verdict, Work},
 };
 use clowder_infra::{DatabaseUrl, Options, Store, seal};
@@ -343,14 +343,17 @@ impl Stage {
             "Accounts::register" => {
                 let once = Some(Once::new(self.fresh("k"), [1; 32]));
                 let ctx = Ctx { once, ..world.nobody() };
-                if let Registration::SignedIn(new) = store.accounts.register(&ctx, account(&self.fresh("guest"))).await? {
+                if let Registration::SignedIn(new) =
+                    store.accounts.register(&ctx, account(&self.fresh("guest"))).await?
+                {
                     self.others.lock().unwrap().push(new.user.id);
                 }
             }
             "Accounts::login" => self.login(who).await?,
             "Accounts::refresh" => {
                 let token = member.refresh.lock().unwrap().clone();
-                let signed_in = store.accounts.refresh(&world.nobody(), of::<RefreshOnly>(json!({"refresh": token})).0).await?;
+                let signed_in =
+                    store.accounts.refresh(&world.nobody(), of::<RefreshOnly>(json!({"refresh": token})).0).await?;
                 *member.refresh.lock().unwrap() = signed_in.refresh;
             }
             "Accounts::redeem" => {
@@ -427,7 +430,10 @@ impl Stage {
             "Jobs::order" => {
                 let mail = json!({"name": "x", "address": "x@example.org", "subject": "x", "text": "x", "html": "x"});
                 let mail: Mail = serde_json::from_value(mail).unwrap();
-                store.jobs.order(&self.system(), NewJob::new(&mail, world.now())?.keyed("stress").about(member.id)).await?;
+                store
+                    .jobs
+                    .order(&self.system(), NewJob::new(&mail, world.now())?.keyed("stress").about(member.id))
+                    .await?;
             }
             "Jobs::take" | "Jobs::settle" => self.do_jobs(dice).await?,
             "Jobs::renew" | "Jobs::give_back" => {
@@ -438,7 +444,11 @@ impl Stage {
             }
             "Jobs::tick" => {
                 let cron = Cron { name: "stress", schedule: "* * * * * UTC", kind: clowder_infra::store::SWEEP };
-                let later = Ctx::new(Actor::System, world.now().plus(Duration::from_secs(self.count.fetch_add(1, Ordering::Relaxed) * 60)), "job");
+                let later = Ctx::new(
+                    Actor::System,
+                    world.now().plus(Duration::from_secs(self.count.fetch_add(1, Ordering::Relaxed) * 60)),
+                    "job",
+                );
                 store.jobs.tick(&later, &[cron]).await?;
             }
             "Jobs::retry" | "Jobs::drop_dead" => {
@@ -509,7 +519,9 @@ impl Stage {
             "SignUps::approve" | "SignUps::reject" => {
                 let waiting = self.other.accounts.register(&world.nobody(), account(&self.fresh("waiting"))).await?;
                 assert!(matches!(waiting, Registration::Waiting(_)));
-                let Some(sign_up) = store.sign_ups.waiting(&admin, PageRequest::default()).await?.items.pop() else { return Ok(()) };
+                let Some(sign_up) = store.sign_ups.waiting(&admin, PageRequest::default()).await?.items.pop() else {
+                    return Ok(());
+                };
                 if write == "SignUps::approve" {
                     store.sign_ups.approve(&admin, sign_up.id).await?;
                 } else {
@@ -533,7 +545,9 @@ impl Stage {
                 let name = self.fresh("import");
                 let hash = "$2b$04$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy";
                 let people = [&name, "imported"].map(|name| {
-                    of::<NewImport>(json!({"username": name, "email": format!("{name}@example.org"), "password_hash": hash}))
+                    of::<NewImport>(
+                        json!({"username": name, "email": format!("{name}@example.org"), "password_hash": hash}),
+                    )
                 });
                 store.sign_ups.import(&self.system(), people.into()).await?;
             }
@@ -586,7 +600,8 @@ impl Input for RefreshOnly {
 }
 
 /// These never succeed here: what they need is not there, or goes by what nobody guesses.
-const ONLY_TRIED: &[&str] = &["TwoFactor::enable", "TwoFactor::disable", "TwoFactor::renew_codes", "Privacy::undo_erasure"];
+const ONLY_TRIED: &[&str] =
+    &["TwoFactor::enable", "TwoFactor::disable", "TwoFactor::renew_codes", "Privacy::undo_erasure"];
 
 #[derive(QueryableByName)]
 struct Count {
@@ -598,7 +613,9 @@ fn count(world: &World, what: &str) -> i64 {
     let query = sql_query(format!("SELECT count(*) AS count FROM {what}"));
     let found: Count = match &world.options.url {
         DatabaseUrl::Postgres(url) => query.get_result(&mut PgConnection::establish(url).unwrap()),
-        DatabaseUrl::Sqlite(path) => query.get_result(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap()),
+        DatabaseUrl::Sqlite(path) => {
+            query.get_result(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap())
+        }
     }
     .unwrap();
     found.count
@@ -632,9 +649,15 @@ const NEVER: &[(&str, &str)] = &[
         "gaps in the journal",
         "streams s WHERE s.head - s.floor <> (SELECT count(*) FROM journal j WHERE j.stream = s.stream)",
     ),
-    ("times against the order of a chat", "messages a JOIN messages b ON b.chat_id = a.chat_id AND b.seq = a.seq + 1 AND b.created_at < a.created_at - 2000000"),
+    (
+        "times against the order of a chat",
+        "messages a JOIN messages b ON b.chat_id = a.chat_id AND b.seq = a.seq + 1 AND b.created_at < a.created_at - 2000000",
+    ),
     ("a deleted message with its text", "messages m WHERE m.deleted_at IS NOT NULL AND m.content IS NOT NULL"),
-    ("edits of a deleted message", "message_edits e JOIN messages m ON m.id = e.message_id AND m.deleted_at IS NOT NULL"),
+    (
+        "edits of a deleted message",
+        "message_edits e JOIN messages m ON m.id = e.message_id AND m.deleted_at IS NOT NULL",
+    ),
     ("two keys of one person", "(SELECT user_id FROM user_keys GROUP BY user_id HAVING count(*) > 1) twice"),
     ("gaps in the audit log", "audit_head h WHERE h.position <> (SELECT count(*) FROM audit)"),
 ];

@@ -7,7 +7,11 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::db::Tx;
-use crate::{keys::{Keys, Purpose}, schema::answers, tokens::Tokens};
+use crate::{
+    keys::{Keys, Purpose},
+    schema::answers,
+    tokens::Tokens,
+};
 
 /// What a ticket holds: the access token it was asked with, so that its socket ends when that token does.
 #[derive(Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use super::{
     parts::Piece,
 };
 use crate::schema::{
-    answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited,
-    jobs as waiting, mailed_tokens, preferences, recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
+    answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited, jobs as waiting,
+    mailed_tokens, preferences, recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
 };
 
 /// How many rows go in one piece.
@@ -127,9 +127,9 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 /// What was answered to them, and what was answered to nobody when they registered. Answers to others name things by
 /// their ids, and are given with what is known of these now.
 pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
-    let theirs = answers::caller_id.eq(Id::<()>::from_uuid(erasing.user.uuid())).or(answers::subject_id.eq(erasing.user));
-    let some: Vec<(Id<()>, String)> =
-        answers::table
+    let theirs =
+        answers::caller_id.eq(Id::<()>::from_uuid(erasing.user.uuid())).or(answers::subject_id.eq(erasing.user));
+    let some: Vec<(Id<()>, String)> = answers::table
         .filter(theirs)
         .select((answers::caller_id, answers::key))
         .order((answers::caller_id, answers::key))

@@ -109,7 +109,9 @@ fn forget_client_ids(tx: &mut Tx<'_>, erasing: &Erasing, stretch: &Stretch) -> R
     let nameless = (messages::client_id.eq(None::<String>), messages::fingerprint.eq(None::<Vec<u8>>));
     if diesel::update(named).set(nameless).execute(tx.conn)? > 0 {
         // What chats show is kept in memory under their revision.
-        diesel::update(chats::table.find(stretch.chat)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
+        diesel::update(chats::table.find(stretch.chat))
+            .set(chats::revision.eq(chats::revision + 1))
+            .execute(tx.conn)?;
         tx.deleted_text = true;
     }
     Ok(())

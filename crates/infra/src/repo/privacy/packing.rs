@@ -20,7 +20,9 @@ use zip::{
 use super::{
     super::{
         credentials::mailed::{self, Whose},
-        db::Tx, dialect, user_keys},
+        db::Tx,
+        dialect, user_keys,
+    },
     exports::link,
     parts::{File, PARTS, Shape},
 };
