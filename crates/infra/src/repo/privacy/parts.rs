@@ -182,7 +182,11 @@ pub static PARTS: &[Part] = &[
     },
     Part {
         name: "journal",
-        references: &[kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten")],
+        references: &[
+            kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten"),
+            kept("journal", "topic_id", "whom it was told stays in its place; what it said of them is rewritten"),
+            kept("journal", "follower_id", "who began to follow what stays in its place; it holds ids only"),
+        ],
         files: &[],
         erase: rewrite::journal,
     },
