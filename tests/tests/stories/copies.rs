@@ -215,50 +215,64 @@ async fn ready(ada: &User) {
     timeout(PATIENCE, ready).await.expect("the export never came");
 }
 
-/// Where a text stands, in any case of its letters, among what the server keeps.
-fn found(world: &World, text: &str) -> Vec<String> {
-    let holds = |octets: &[u8]| String::from_utf8_lossy(octets).to_lowercase().contains(text);
-    let mut found = Vec::new();
-    for file in walk(world.database.folder.path()) {
-        let mail = file.extension().is_some_and(|extension| extension == "eml");
-        if !mail && std::fs::read(&file).is_ok_and(|octets| holds(&octets)) {
-            found.push(file.display().to_string());
+/// Everything that the server keeps, place by place, in small letters.
+fn kept(world: &World) -> Vec<(String, String)> {
+    let small = |octets: &[u8]| String::from_utf8_lossy(octets).to_lowercase();
+    let mut kept = Vec::new();
+    // Text moves from the write-ahead log into the file, so the log, which sorts after it, is read first.
+    for file in walk(world.database.folder.path()).into_iter().rev() {
+        if file.extension().is_none_or(|extension| extension != "eml") {
+            kept.push((file.display().to_string(), small(&std::fs::read(&file).unwrap_or_default())));
         }
     }
     if world.database.url.starts_with("postgres") {
-        let ask = |query: &str| {
-            let out = Command::new("psql")
-                .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", query, &world.database.url])
-                .output()
-                .unwrap();
-            assert!(out.status.success(), "{query}: {}", String::from_utf8_lossy(&out.stderr));
-            String::from_utf8_lossy(&out.stdout).into_owned()
+        let ask = |queries: &[String]| {
+            let commands = queries.iter().flat_map(|query| ["-c", query]);
+            let out =
+                Command::new("psql").args(["-XqAt", "-v", "ON_ERROR_STOP=1"]).args(commands).arg(&world.database.url);
+            let out = out.output().expect("psql is not installed");
+            assert!(out.status.success(), "{queries:?}: {}", String::from_utf8_lossy(&out.stderr));
+            small(&out.stdout)
         };
-        for table in ask("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").lines() {
-            let rows = ask(&format!("SELECT t::text FROM {table} t"));
-            if rows.lines().any(|row| holds(row.as_bytes())) {
-                found.push(format!("table {table}"));
-            }
-        }
+        let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables = ask(&[tables.to_owned()]);
+        assert!(tables.lines().count() > 20, "{tables}");
+        let dumps: Vec<_> =
+            tables.lines().map(|table| format!("SELECT 'table {table}', t::text FROM {table} t")).collect();
+        kept.push(("the database".to_owned(), ask(&dumps)));
     }
+    kept.push(("the log".to_owned(), small(world.server.log().as_bytes())));
+    kept
+}
+
+/// Where a text stands.
+fn found(kept: &[(String, String)], text: &str) -> Vec<String> {
     // What goes by its request id is found in the log by it.
-    if text != "zqrequest" && holds(world.server.log().as_bytes()) {
-        found.push("the log".to_owned());
-    }
-    found
+    let places = kept.iter().filter(|(place, _)| place != "the log" || text != "zqrequest");
+    let lines = places.filter_map(|(place, held)| {
+        let at = held.find(text)?;
+        let around: String = held.get(..at)?.chars().rev().take(80).collect();
+        Some(format!("{place}: …{}{text}…", around.chars().rev().collect::<String>()))
+    });
+    lines.collect()
 }
 
 /// No longer than it may take.
 async fn gone(world: &World, texts: &[&str]) {
     let mut tick = interval(Duration::from_millis(200));
     let gone = timeout(Duration::from_secs(10), async {
-        while texts.iter().any(|text| !found(world, text).is_empty()) {
+        loop {
+            let kept = kept(world);
+            if texts.iter().all(|text| found(&kept, text).is_empty()) {
+                return;
+            }
             tick.tick().await;
         }
     });
     if gone.await.is_err() {
+        let kept = kept(world);
         let left: Vec<_> =
-            texts.iter().map(|text| (text, found(world, text))).filter(|(_, places)| !places.is_empty()).collect();
+            texts.iter().map(|text| (text, found(&kept, text))).filter(|(_, places)| !places.is_empty()).collect();
         panic!("these stand there after 10 s: {left:#?}");
     }
 }
@@ -287,8 +301,9 @@ mod nothing_is_left {
             .collect();
         // What lies sealed from the start cannot be found before either.
         let sealed = ["zqrequest", "zqsuspended"];
+        let before = kept(&world);
         for text in planted.iter().filter(|text| !sealed.contains(*text)) {
-            assert!(!found(&world, text).is_empty(), "{text} was not planted");
+            assert!(!found(&before, text).is_empty(), "{text} was not planted");
         }
         // She takes a message back, and somebody repeats the call that sent it.
         call(&ada, "DELETE", &format!("/api/messages/{said}"), Value::Null, "").await.expect(204);

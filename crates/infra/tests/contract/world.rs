@@ -134,7 +134,8 @@ impl World {
         let url = match &self.options.url {
             DatabaseUrl::Sqlite(path) => {
                 let wal = path.with_extension("db-wal");
-                return [path, &wal].into_iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
+                // Text moves from the log into the file, so the log is read first.
+                return [&wal, path].into_iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
             }
             DatabaseUrl::Postgres(url) => url,
         };
