@@ -227,10 +227,10 @@ fn kept(world: &World) -> Vec<(String, String)> {
     }
     if world.database.url.starts_with("postgres") {
         let ask = |queries: &[String]| {
-            let commands = queries.iter().flat_map(|query| ["-c", query]);
-            let out =
-                Command::new("psql").args(["-XqAt", "-v", "ON_ERROR_STOP=1"]).args(commands).arg(&world.database.url);
-            let out = out.output().expect("psql is not installed");
+            let mut psql = Command::new("psql");
+            psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
+            psql.args(queries.iter().flat_map(|query| ["-c", query.as_str()])).arg(&world.database.url);
+            let out = psql.output().expect("psql is not installed");
             assert!(out.status.success(), "{queries:?}: {}", String::from_utf8_lossy(&out.stderr));
             small(&out.stdout)
         };
