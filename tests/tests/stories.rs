@@ -14,6 +14,8 @@ mod clock;
 mod contention;
 #[path = "stories/contract.rs"]
 mod contract;
+#[path = "stories/copies.rs"]
+mod copies;
 #[path = "stories/credentials.rs"]
 mod credentials;
 #[path = "stories/durability.rs"]

@@ -23,11 +23,13 @@ pub struct AuditRecord {
     #[schema(example = "session.opened")]
     pub action: String,
     pub target: Option<AuditTarget>,
-    /// `null` also when the person's data have been erased; so with `agent`, `before` and `after`.
+    /// `null` also when the person's data have been erased; so with `agent`, `request_id`,
+    /// `before` and `after`.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
     pub agent: Option<String>,
-    pub request_id: String,
+    /// The `X-Request-Id` of the request.
+    pub request_id: Option<String>,
     /// What was changed, as it was; never a secret.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
@@ -262,7 +264,7 @@ mod tests {
             target: None,
             address: Some("192.0.2.7".to_owned()),
             agent: Some("curl".to_owned()),
-            request_id: String::new(),
+            request_id: None,
             before: None,
             after: None,
             hash: String::new(),

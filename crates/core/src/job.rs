@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Ctx, Id, Page, PageRequest, Refusal, Result, Timestamp, error::Kind, word::Word};
+use crate::{Ctx, Id, Page, PageRequest, Refusal, Result, Timestamp, UserId, error::Kind, word::Word};
 
 pub type JobId = Id<Job>;
 
@@ -25,15 +25,36 @@ pub struct NewJob {
     pub run_at: Timestamp,
     /// While a job with this key is there and not dead, ordering another changes nothing.
     pub key: Option<String>,
+    /// Whom it is about: the job goes when they are erased.
+    pub subject: Option<UserId>,
+    /// The address that an email goes to: the job goes when whoever has that address is erased. Kept as a keyed hash.
+    pub recipient: Option<String>,
 }
 
 impl NewJob {
     pub fn new<W: Work>(work: &W, run_at: Timestamp) -> Result<Self> {
-        Ok(Self { kind: W::KIND, payload: serde_json::to_vec(work)?, run_at, key: None })
+        Ok(Self {
+            kind: W::KIND,
+            payload: serde_json::to_vec(work)?,
+            run_at,
+            key: None,
+            subject: None,
+            recipient: None,
+        })
     }
 
     pub fn keyed(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    pub fn about(mut self, subject: impl Into<Option<UserId>>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    pub fn to(mut self, address: impl Into<String>) -> Self {
+        self.recipient = Some(address.into());
         self
     }
 }

@@ -1,10 +1,43 @@
 //! Keys for every purpose, derived from the one secret (HKDF-SHA-256, RFC 5869), so that no two purposes share one.
 
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce, aead::Aead};
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
 use clowder_core::{Error, Result};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+
+/// What a value is sealed for. It is authenticated with the value, so that what was sealed for one purpose opens for no
+/// other: a download link is no ticket, and a stored answer no job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The stored answer of an `Idempotency-Key`, bound to its caller and key.
+    Answer,
+    /// What a job carries, bound to its id.
+    Job,
+    /// A ticket for a socket.
+    Ticket,
+    /// The token of a download link, bound to its export.
+    ExportLink,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Job => "job",
+            Self::Ticket => "ticket",
+            Self::ExportLink => "export link",
+        }
+    }
+
+    /// The associated data: no two pairs of purpose and place look alike, for no purpose has a NUL.
+    fn aad(self, place: &[u8]) -> Vec<u8> {
+        [self.as_str().as_bytes(), b"\0", place].concat()
+    }
+}
 
 pub struct Keys {
     root: Hkdf<Sha256>,
@@ -25,17 +58,21 @@ impl Keys {
         derived(&self.root, purpose)
     }
 
-    /// Seals what is stored but must not be readable in a dump: nonce, then ciphertext.
-    pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>> {
+    /// Seals what must not be readable in a dump or by its bearer: nonce, then ciphertext. `place` tells where the value
+    /// belongs; it opens there only.
+    pub fn seal(&self, purpose: Purpose, place: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0; 24];
         random(&mut nonce)?;
-        let sealed = self.seal.encrypt(&XNonce::from(nonce), plain).map_err(|_| Error::internal("cannot seal"))?;
+        let payload = Payload { msg: plain, aad: &purpose.aad(place) };
+        let sealed = self.seal.encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::internal("cannot seal"))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    pub fn unseal(&self, sealed: &[u8]) -> Result<Vec<u8>> {
-        let (nonce, text) = sealed.split_first_chunk::<24>().ok_or_else(|| Error::internal("not sealed by us"))?;
-        self.seal.decrypt(&XNonce::from(*nonce), text).map_err(|_| Error::internal("not sealed by us"))
+    pub fn unseal(&self, purpose: Purpose, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+        let foreign = || Error::internal(format!("not sealed by us, or not as {}", purpose.as_str()));
+        let (nonce, text) = sealed.split_first_chunk::<24>().ok_or_else(foreign)?;
+        let payload = Payload { msg: text, aad: &purpose.aad(place) };
+        self.seal.decrypt(&XNonce::from(*nonce), payload).map_err(|_| foreign())
     }
 
     /// A keyed hash that tells whether two things are the same without keeping either.
@@ -80,4 +117,29 @@ pub fn hex(data: &[u8]) -> String {
 
 pub fn random(buffer: &mut [u8]) -> Result<()> {
     getrandom::fill(buffer).map_err(|error| Error::internal(format!("no randomness: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_opens_for_its_purpose_and_in_its_place_only() {
+        let keys = Keys::new("a secret");
+        let all = [Purpose::Answer, Purpose::Job, Purpose::Ticket, Purpose::ExportLink];
+        for sealed_for in all {
+            let sealed = keys.seal(sealed_for, b"here", b"text").unwrap();
+            for opened_for in all {
+                let opened = keys.unseal(opened_for, b"here", &sealed).ok();
+                assert_eq!(
+                    opened.as_deref(),
+                    (opened_for == sealed_for).then_some(b"text".as_slice()),
+                    "{opened_for:?}"
+                );
+            }
+            assert!(keys.unseal(sealed_for, b"there", &sealed).is_err(), "{sealed_for:?}");
+            assert!(Keys::new("another").unseal(sealed_for, b"here", &sealed).is_err());
+            assert!(keys.unseal(sealed_for, b"here", &sealed[..23]).is_err());
+        }
+    }
 }

@@ -4,3 +4,4 @@ mod batch;
 mod dialect;
 #[path = "repo/mod.rs"]
 pub mod repo;
+mod scrub;

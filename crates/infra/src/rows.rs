@@ -1,18 +1,18 @@
 //! What a row looks like, once for both databases, and how it becomes a thing of the domain.
 
+mod audit;
 mod preferences;
 mod send;
 
 use std::sync::Arc;
 
 use clowder_accounts::{
-    ApiKey, AuditRecord, Own, Scopes, Session, Suspension,
-    audit::ActorType,
+    ApiKey, Own, Scopes, Session, Suspension,
     model::{Invite, InviteId, SignUp, SignUpId},
 };
 use clowder_core::{
-    Actor, ApiKeyId, Card, ChatId, Ctx, Error, Follow, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId,
-    Timestamp, Topic, UserId, Via, Visibility, Word,
+    ApiKeyId, Card, ChatId, Ctx, Error, Follow, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId,
+    Timestamp, Topic, UserId, Visibility, Word,
     follow::Step,
     job::{JobState, Taken},
 };
@@ -22,11 +22,12 @@ use serde_json::value::RawValue;
 
 use crate::{
     api_keys::{self as format, Known},
-    keys::Keys,
-    schema::{api_keys, audit, chats, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
+    keys::{Keys, Purpose},
+    schema::{api_keys, chats, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
     seal::Sealed,
 };
 
+pub use audit::{Acting, AuditRow};
 pub use preferences::PreferencesRow;
 pub use send::{AnswerRow, LockedChatRow};
 
@@ -211,31 +212,6 @@ impl SessionRow {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit)]
-#[diesel(treat_none_as_default_value = false)]
-pub struct AuditRow {
-    pub position: i64,
-    pub id: Id<AuditRecord>,
-    pub at: Timestamp,
-    pub actor_type: String,
-    pub actor_id: Option<Id<()>>,
-    /// Whose API key it was.
-    pub owner_id: Option<UserId>,
-    pub session_id: Option<SessionId>,
-    pub subject_id: Option<UserId>,
-    pub action: String,
-    pub target_type: Option<String>,
-    pub target_id: Option<Id<()>>,
-    pub address: Option<Sealed>,
-    pub agent: Option<Sealed>,
-    pub request_id: String,
-    /// JSON of the states before and after.
-    pub detail: Option<Sealed>,
-    pub previous: Vec<u8>,
-    pub hash: Vec<u8>,
-}
-
-#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = two_factor)]
 #[diesel(treat_none_as_default_value = false)]
 pub struct TwoFactorRow {
@@ -246,41 +222,6 @@ pub struct TwoFactorRow {
     pub last_step: i64,
     pub failures: i64,
     pub failed_at: Option<Timestamp>,
-}
-
-/// Who acts, as the audit log tells it.
-pub struct Acting {
-    pub kind: ActorType,
-    pub id: Option<Id<()>>,
-    pub session: Option<SessionId>,
-    /// On whose behalf.
-    pub user: Option<UserId>,
-}
-
-impl Acting {
-    /// Whose API key it was that acted.
-    pub fn owner(&self) -> Option<UserId> {
-        self.user.filter(|_| self.kind == ActorType::ApiKey)
-    }
-}
-
-impl Acting {
-    pub fn of(actor: Actor) -> Self {
-        let nobody = Self { kind: ActorType::Nobody, id: None, session: None, user: None };
-        match actor {
-            Actor::Nobody => nobody,
-            Actor::System => Self { kind: ActorType::System, ..nobody },
-            Actor::User { id, via: Via::Session(session), .. } => Self {
-                kind: ActorType::User,
-                id: Some(Id::from_uuid(id.uuid())),
-                session: Some(session),
-                user: Some(id),
-            },
-            Actor::User { id, via: Via::Key(key), .. } => {
-                Self { kind: ActorType::ApiKey, id: Some(Id::from_uuid(key.uuid())), session: None, user: Some(id) }
-            }
-        }
-    }
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -432,7 +373,7 @@ pub struct JobRow {
 impl JobRow {
     pub fn taken(self, lease: Id<()>, keys: &Keys) -> Result<Taken> {
         // What cannot be opened is nobody's to do; the worker will say so and bury it.
-        let payload = keys.unseal(&self.payload).unwrap_or_default();
+        let payload = keys.unseal(Purpose::Job, self.id.uuid().as_bytes(), &self.payload).unwrap_or_default();
         Ok(Taken { id: self.id, kind: self.kind, payload, attempts: self.attempts, lease })
     }
 

@@ -40,6 +40,7 @@ diesel::table! {
         fingerprint -> Binary,
         answer -> Binary,
         created_at -> Ts,
+        subject_id -> Nullable<Uid>,
     }
 }
 
@@ -201,6 +202,7 @@ diesel::table! {
         detail -> Nullable<Seal>,
         previous -> Binary,
         hash -> Binary,
+        request -> Nullable<Seal>,
     }
 }
 
@@ -270,6 +272,8 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Ts,
         dead_at -> Nullable<Ts>,
+        subject_id -> Nullable<Uid>,
+        recipient -> Nullable<Binary>,
     }
 }
 

@@ -8,7 +8,8 @@ mod ring;
 mod value;
 
 pub use columns::{
-    AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK, TOTP_SECRET, Under,
+    AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, AUDIT_REQUEST, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK,
+    TOTP_SECRET, Under,
 };
 pub use ring::{KeyRing, UserKey};
 pub use value::{Place, Sealed, SealedBy};
@@ -16,6 +17,13 @@ pub use value::{Place, Sealed, SealedBy};
 use async_trait::async_trait;
 use clowder_core::Result;
 use uuid::Uuid;
+
+/// Counts and logs a sealed value that does not open, where what lies beside it is shown all the same.
+pub fn unreadable<T>(error: &dyn std::error::Error) -> Option<T> {
+    metrics::counter!("clowder_sealed_unreadable_total").increment(1);
+    tracing::error!(%error, "a sealed value cannot be read and is left out");
+    None
+}
 
 /// How many values of a column stand under one key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,8 @@ mod audit;
 mod clock;
 #[path = "contract/contention.rs"]
 mod contention;
+#[path = "contract/copies.rs"]
+mod copies;
 #[path = "contract/credentials.rs"]
 mod credentials;
 #[path = "contract/exports.rs"]
@@ -50,6 +52,8 @@ mod send;
 mod sign_ups;
 #[path = "contract/staff.rs"]
 mod staff;
+#[path = "contract/stress.rs"]
+mod stress;
 #[path = "contract/two_factor.rs"]
 mod two_factor;
 #[path = "contract/world.rs"]

@@ -20,6 +20,12 @@ pub enum Change {
 /// What everybody in a chat follows.
 pub const CHAT: TopicKind = TopicKind::new("chat");
 
+pub const MESSAGE_SENT: &str = "message.sent";
+pub const MESSAGE_UPDATED: &str = "message.updated";
+
+/// The kinds whose payload is the message with its text: what a deletion has to rewrite.
+pub const SHOW_THE_MESSAGE: &[&str] = &[MESSAGE_SENT, MESSAGE_UPDATED];
+
 /// The payload of `message.deleted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Deleted {
@@ -50,8 +56,8 @@ impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
             Self::ChatCreated(..) => "chat.created",
-            Self::MessageSent(_) => "message.sent",
-            Self::MessageUpdated(_) => "message.updated",
+            Self::MessageSent(_) => MESSAGE_SENT,
+            Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(_) => "message.read",
         }

@@ -184,7 +184,7 @@ fn row(record: &AuditRecord) -> String {
         text(record.target.as_ref().map(|target| target.id.to_string())),
         text(record.address.clone()),
         text(record.agent.clone()),
-        record.request_id.clone(),
+        text(record.request_id.clone()),
         json(&record.before),
         json(&record.after),
         record.hash.clone(),

@@ -71,7 +71,8 @@ pub fn api_keys() -> Vec<Endpoint> {
             .creates()
             .takes::<NewApiKey>()
             .gives::<IssuedKey>(201, "The key, shown this once")
-            .refuses(&[API_KEY_LIMIT, AUTHENTICATION_STALE, once::MISMATCH, once::RUNNING]),
+            // Unknown is the key of a repeated call that has been revoked since.
+            .refuses(&[API_KEY_LIMIT, API_KEY_UNKNOWN, AUTHENTICATION_STALE, once::MISMATCH, once::RUNNING]),
         get("/api/api-keys/{api_key_id}", api_keys::one)
             .says("Read about an API key")
             .gives::<ApiKey>(200, "Without its secret")
@@ -110,7 +111,8 @@ pub fn sign_ups() -> Vec<Endpoint> {
             .creates()
             .takes::<NewInvite>()
             .gives::<NewInvited>(201, "With its code, which is shown only here")
-            .refuses(&[once::MISMATCH, once::RUNNING]),
+            // Of a repeated call, when whoever made it has been erased since.
+            .refuses(&[INVITE_UNKNOWN, once::MISMATCH, once::RUNNING]),
         delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
             .says("Revoke an invitation")
             .needs(Permission::Invite)

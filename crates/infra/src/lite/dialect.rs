@@ -14,6 +14,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub use super::scrub::Scrubber;
 use crate::{DatabaseUrl, lanes::Lanes, schema::jobs, store::Options};
 
 pub type Conn = SqliteConnection;
@@ -29,6 +30,9 @@ pub const STREAMS: usize = 1;
 pub fn stream_of(_anchor: Topic) -> i16 {
     0
 }
+
+/// How long a statement waits for another process that writes.
+pub const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 define_sql_function! {
     /// The larger of two numbers.
@@ -77,9 +81,11 @@ struct Pragmas(&'static str);
 
 impl CustomizeConnection<Conn, diesel::r2d2::Error> for Pragmas {
     fn on_acquire(&self, conn: &mut Conn) -> std::result::Result<(), diesel::r2d2::Error> {
-        let all = "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; \
-                   PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
-        conn.batch_execute(all).and_then(|()| conn.batch_execute(self.0)).map_err(diesel::r2d2::Error::QueryError)
+        let all = format!(
+            "PRAGMA busy_timeout={BUSY_TIMEOUT_MS}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; \
+             PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;"
+        );
+        conn.batch_execute(&all).and_then(|()| conn.batch_execute(self.0)).map_err(diesel::r2d2::Error::QueryError)
     }
 }
 
@@ -138,10 +144,9 @@ pub fn lock_mailbox(_: &mut Conn, _: &str) -> Result<()> {
     Ok(())
 }
 
-/// What was deleted has been overwritten in the file (`secure_delete`); now also in the log of writes, as far as no
-/// reader is still looking at it. If one is, the next checkpoint does it.
-pub fn scrub(conn: &mut Conn) -> Result<()> {
-    Ok(conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?)
+/// One writer is lock enough.
+pub fn lock_jobs(_: &mut Conn, _: &[JobId]) -> Result<()> {
+    Ok(())
 }
 
 /// The write lock of the migration transaction keeps a second process out.

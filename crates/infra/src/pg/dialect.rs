@@ -141,7 +141,20 @@ pub fn lock_mailbox(conn: &mut Conn, mailbox: &str) -> Result<()> {
 }
 
 /// What was deleted is overwritten when autovacuum gives its room to others; nothing to hurry here.
-pub fn scrub(_: &mut Conn) -> Result<()> {
+pub struct Scrubber;
+
+impl Scrubber {
+    pub fn start(_: &DatabaseUrl, _: &Lanes<Seat>) -> Result<Self> {
+        Ok(Self)
+    }
+
+    pub fn wake(&self) {}
+}
+
+/// Whoever changes several jobs holds these first, in one order.
+pub fn lock_jobs(conn: &mut Conn, ids: &[JobId]) -> Result<()> {
+    let held = jobs::table.filter(jobs::id.eq_any(ids)).order(jobs::id).select(jobs::id);
+    held.for_update().load::<JobId>(conn)?;
     Ok(())
 }
 

@@ -25,7 +25,7 @@ use clowder_core::{
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, sign_ups::invites, two_factor};
+use super::{Repo, audit, db::Tx, sign_ups::invites, two_factor};
 use crate::hasher;
 use sessions::{Proved, Which};
 use throttle::{Attempt, Begun, Sought};
@@ -44,7 +44,13 @@ impl Accounts for Repo {
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
         let caller = ctx.by(Actor::Nobody);
         let mint = self.mint();
-        self.db.create(ctx, move |tx| register::register(tx, &caller, &mint, rules, new, password)).await
+        let first = move |tx: &mut Tx<'_>| {
+            let registration = register::register(tx, &caller, &mint, rules, new, password)?;
+            let stub = register::Registered::of(&registration);
+            Ok((registration, stub))
+        };
+        let now = ctx.now;
+        self.db.create(ctx, first, move |tx, stub: register::Registered| stub.again(tx, now)).await
     }
 
     #[instrument(level = "debug", skip_all)]

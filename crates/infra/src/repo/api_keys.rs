@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, db::Tx, dialect, journal, two_factor::require_recent};
+use super::{Repo, audit, db::Tx, dialect, journal, once::Stub, two_factor::require_recent};
 use crate::{
     api_keys::{self as format, Known, NOTED_EVERY, Presented},
     rows::ApiKeyRow,
@@ -32,9 +32,18 @@ const UNENDING: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 
 impl ApiKeys for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
-        let caller = ctx.clone();
-        let Minted { api_key, key } = self.db.create(ctx, move |tx| create(tx, &caller, new)).await?;
-        Ok(IssuedKey { api_key, key })
+        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let issued = create(tx, &caller, new)?;
+            let stub = Minted { id: issued.api_key.id };
+            Ok((issued, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, stub: Minted| {
+            let own = api_keys::table.find(stub.id).filter(api_keys::user_id.eq(user));
+            let row: Option<ApiKeyRow> = own.select(ApiKeyRow::as_select()).first(tx.conn).optional()?;
+            Ok(IssuedKey { api_key: row.ok_or(API_KEY_UNKNOWN)?.api_key(), key: None })
+        };
+        self.db.create(ctx, first, again).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -130,15 +139,15 @@ impl Repo {
     }
 }
 
-/// A new key as it is stored among the answers: without its secret, which nobody keeps.
+/// What is stored of a new key: which it is. Its secret is kept by nobody.
 #[derive(Serialize, Deserialize)]
 struct Minted {
-    api_key: ApiKey,
-    #[serde(skip)]
-    key: Option<String>,
+    id: ApiKeyId,
 }
 
-fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<Minted> {
+impl Stub for Minted {}
+
+fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
     let user = ctx.user()?;
     // Of two keys that are made at once, the second is counted after the first; and whoever ends all of them at this
     // moment ends this one as well, or has ended the session.
@@ -168,7 +177,7 @@ fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<Minted> {
     let what = json!({"name": shown.name, "scopes": shown.scopes, "expires_at": shown.expires_at});
     audit::record(tx, ctx, &Entry::new("api_key.created").on(Target::api_key(id)).after(what))?;
     journal::append(tx, ctx, &Change::ApiKeyCreated(user, shown.clone()))?;
-    Ok(Minted { api_key: shown, key: Some(key) })
+    Ok(IssuedKey { api_key: shown, key: Some(key) })
 }
 
 fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
@@ -177,6 +186,7 @@ fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
     let gone: Option<ApiKeyRow> =
         diesel::delete(own).returning(ApiKeyRow::as_returning()).get_result(tx.conn).optional()?;
     let gone = gone.ok_or(API_KEY_UNKNOWN)?.api_key();
+    tx.deleted_text = true;
     let what = json!({"name": gone.name, "scopes": gone.scopes});
     audit::record(tx, ctx, &Entry::new("api_key.revoked").on(Target::api_key(key)).before(what))?;
     let revoked = ApiKeyRevoked { user, api_key_id: key, revoked_at: ctx.now };

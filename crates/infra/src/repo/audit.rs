@@ -3,6 +3,8 @@
 mod chain;
 mod read;
 
+use std::collections::{BTreeMap, HashMap};
+
 use async_trait::async_trait;
 use clowder_accounts::{
     AuditFilter, AuditLog, AuditRecord, SecurityEvent,
@@ -27,22 +29,37 @@ use crate::{
     statement::statement,
 };
 
-/// Writes down who does what in this transaction. It takes the end of the chain and holds it until the commit, so it
-/// comes late in a write, and always before `journal::append`: two writes that took these in different orders would
-/// wait for each other for ever.
+/// Notes who does what in this transaction. It is written by [`write`].
 pub fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<()> {
     record_all(tx, ctx, std::slice::from_ref(entry))
 }
 
 /// Like [`record`], for several entries in this order.
 pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
+    // The journal is held already: who waits for the log now may be waited for there.
+    if !tx.recorded.is_empty() && !entries.is_empty() {
+        return Err(Error::internal("audit::record must come before journal::append"));
+    }
+    tx.entries.extend(entries.iter().map(|entry| (ctx.clone(), entry.clone())));
+    Ok(())
+}
+
+/// Writes what was recorded, all of it at once. It takes first the keys of everybody concerned, in the order of their
+/// ids, then the end of the chain, and holds both until the commit. So it comes once and late: `journal::append` calls it
+/// before it takes the streams, and the commit does where nothing was appended. Two writes that took these in different
+/// orders would wait for each other for ever.
+pub fn write(tx: &mut Tx<'_>) -> Result<()> {
+    let entries = std::mem::take(&mut tx.entries);
     if entries.is_empty() {
         return Ok(());
     }
-    if !tx.recorded.is_empty() {
-        return Err(Error::internal("audit::record must come before journal::append"));
+    let owners: BTreeMap<UserId, &Ctx> =
+        entries.iter().flat_map(|(ctx, entry)| Owners::of(ctx, entry).all().map(move |owner| (owner, ctx))).collect();
+    let mut keys = HashMap::with_capacity(owners.len());
+    for (owner, ctx) in owners {
+        keys.insert(owner, user_keys::of(tx, ctx, owner)?);
     }
-    let mut rows = entries.iter().map(|entry| sealed(tx, ctx, entry)).collect::<Result<Vec<_>>>()?;
+    let mut rows = entries.iter().map(|(ctx, entry)| sealed(&keys, ctx, entry)).collect::<Result<Vec<_>>>()?;
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let (end, mut previous): (i64, Vec<u8>) = statement::<(BigInt, Binary), Backend>(
         "UPDATE audit_head SET position = position + ? WHERE single = 1 RETURNING position, hash",
@@ -62,6 +79,29 @@ pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
     Ok(())
 }
 
+/// Whose keys seal an entry: where it came from is sealed with the key of whoever acted, what it changed with the key of
+/// whom it concerns.
+struct Owners {
+    origin: UserId,
+    detail: Option<UserId>,
+}
+
+impl Owners {
+    fn of(ctx: &Ctx, entry: &Entry) -> Self {
+        let subject = entry.subject(ctx);
+        let acting = Acting::of(entry.by.unwrap_or(ctx.actor)).user;
+        let told = entry.before.is_some() || entry.after.is_some();
+        Self {
+            origin: acting.or(subject).unwrap_or(user_keys::NOBODY),
+            detail: told.then(|| subject.unwrap_or(user_keys::NOBODY)),
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = UserId> {
+        [Some(self.origin), self.detail].into_iter().flatten()
+    }
+}
+
 /// What an action changed, as it is sealed.
 #[derive(Default, Serialize, Deserialize)]
 struct Detail {
@@ -69,24 +109,18 @@ struct Detail {
     after: Option<Value>,
 }
 
-/// The row of an entry but for its place in the chain. Where it came from is sealed with the key of whoever acted, what
-/// it changed with the key of whom it concerns.
-fn sealed(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
+/// The row of an entry but for its place in the chain.
+fn sealed(keys: &HashMap<UserId, UserKey>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
     let id = Id::new(ctx.now);
-    let subject = entry.subject(ctx);
     let acting = Acting::of(entry.by.unwrap_or(ctx.actor));
+    let owners = Owners::of(ctx, entry);
     let address = ctx.origin.address.map(|address| address.to_string());
-    let (mut origin, mut detail) = (None, None);
-    if address.is_some() || ctx.origin.agent.is_some() {
-        origin = Some(user_keys::of(tx, ctx, acting.user.or(subject).unwrap_or(user_keys::NOBODY))?);
-    }
-    if entry.before.is_some() || entry.after.is_some() {
-        detail = Some(user_keys::of(tx, ctx, subject.unwrap_or(user_keys::NOBODY))?);
-    }
-    let seal = |key: &Option<UserKey>, column, text: Option<&[u8]>| -> Result<Option<Sealed>> {
-        let Some((key, text)) = key.as_ref().zip(text) else { return Ok(None) };
+    let seal = |owner: Option<UserId>, column, text: Option<&[u8]>| -> Result<Option<Sealed>> {
+        let Some((owner, text)) = owner.zip(text) else { return Ok(None) };
+        let key = keys.get(&owner).ok_or_else(|| Error::internal("a key was not taken for an audit entry"))?;
         key.seal(Place::new(column, id), text).map(Some)
     };
+    let origin = Some(owners.origin);
     let text = serde_json::to_vec(&Detail { before: entry.before.clone(), after: entry.after.clone() })?;
     Ok(AuditRow {
         position: 0,
@@ -96,16 +130,17 @@ fn sealed(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
         actor_id: acting.id,
         owner_id: acting.owner(),
         session_id: acting.session,
-        subject_id: subject,
+        subject_id: entry.subject(ctx),
         action: entry.action.to_owned(),
         target_type: entry.target.map(|target| target.kind.to_owned()),
         target_id: entry.target.map(|target| Id::from_uuid(target.id)),
-        address: seal(&origin, seal::AUDIT_ADDRESS, address.as_deref().map(str::as_bytes))?,
-        agent: seal(&origin, seal::AUDIT_AGENT, ctx.origin.agent.as_deref().map(str::as_bytes))?,
-        request_id: ctx.request_id.to_string(),
-        detail: seal(&detail, seal::AUDIT_DETAIL, Some(&text))?,
+        address: seal(origin, seal::AUDIT_ADDRESS, address.as_deref().map(str::as_bytes))?,
+        agent: seal(origin, seal::AUDIT_AGENT, ctx.origin.agent.as_deref().map(str::as_bytes))?,
+        request_id: String::new(),
+        detail: seal(owners.detail, seal::AUDIT_DETAIL, Some(&text))?,
         previous: Vec::new(),
         hash: Vec::new(),
+        request: seal(origin, seal::AUDIT_REQUEST, Some(ctx.request_id.as_bytes()))?,
     })
 }
 
@@ -124,6 +159,7 @@ impl AuditLog for Repo {
         self.db
             .write(move |tx| {
                 record(tx, &ctx, &entry)?;
+                write(tx)?;
                 read::end(tx.conn)
             })
             .await

@@ -120,7 +120,7 @@ impl Repo {
     /// it takes.
     async fn order_letter(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
         let asked = Asked { email: email.as_str().to_owned(), wants };
-        let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?);
+        let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?.to(email.as_str()));
         let ordered = self.db.write(move |tx| {
             mailed::cause(tx, &ctx)?;
             jobs::order(tx, &ctx, &job)

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Ctx, Recorded, Result};
-use serde::{Serialize, de::DeserializeOwned};
+use clowder_core::{Ctx, Recorded, Result, audit::Entry};
 use tokio::sync::Notify;
 
 use super::{
-    dialect::{self, Conn, Seat},
-    once,
+    audit,
+    dialect::{self, Conn, Scrubber, Seat},
+    once::{self, Stub},
 };
 use crate::{feed::Feed, keys::Keys, lanes::Lanes, letters::Letterhead, seal::KeyRing, store::Parts};
 
@@ -28,6 +28,8 @@ pub struct House {
     /// How many emails to others' addresses one person or place may cause in an hour.
     pub emails_an_hour: u32,
     feed: Feed,
+    /// Told when a text has been deleted.
+    scrubber: Scrubber,
     /// Told when a job has been ordered.
     pub ordered: Notify,
 }
@@ -38,8 +40,12 @@ pub struct Tx<'c> {
     pub house: &'c House,
     /// What has been written into the journal.
     pub recorded: Vec<Recorded>,
+    /// What the audit log will hear of it. It is written late, all at once: see [`audit::write`].
+    pub entries: Vec<(Ctx, Entry)>,
     /// Whether a job has been ordered.
     pub ordered: bool,
+    /// Whether a text has been deleted that must not be found in any file any more.
+    pub deleted_text: bool,
 }
 
 impl Db {
@@ -51,6 +57,7 @@ impl Db {
             letterhead: parts.options.letterhead.clone(),
             emails_an_hour: parts.options.emails_an_hour,
             feed: parts.feed.clone(),
+            scrubber: Scrubber::start(&parts.options.url, &writers)?,
             ordered: Notify::new(),
         };
         Ok(Self { writers, readers, house: Arc::new(house) })
@@ -70,16 +77,17 @@ impl Db {
         self.writers.run(move |seat| commit(seat, &house, f)).await
     }
 
-    /// Like [`Db::write`], and once only for callers that sent an `Idempotency-Key`: a repeated call gets the answer
-    /// of the first, which is stored in the same transaction.
-    pub async fn create<T: Serialize + DeserializeOwned + Send + 'static>(
+    /// Like [`Db::write`], and once only for callers that sent an `Idempotency-Key`: what `first` gives beside its answer
+    /// is stored in the same transaction, and a repeated call is answered from it by `again`.
+    pub async fn create<T: Send + 'static, S: Stub>(
         &self,
         ctx: &Ctx,
-        f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        first: impl FnOnce(&mut Tx<'_>) -> Result<(T, S)> + Send + 'static,
+        again: impl FnOnce(&mut Tx<'_>, S) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Some(once) = ctx.once.clone() else { return self.write(f).await };
+        let Some(once) = ctx.once.clone() else { return self.write(|tx| Ok(first(tx)?.0)).await };
         let ctx = ctx.clone();
-        self.write(move |tx| once::guard(tx, &ctx, &once, f)).await
+        self.write(move |tx| once::guard(tx, &ctx, &once, first, again)).await
     }
 
     /// The lane that writes, for a job that answers its callers by itself.
@@ -103,14 +111,19 @@ impl Db {
 
 /// One transaction on a connection one holds already.
 pub fn commit<T>(conn: &mut Conn, house: &House, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-    let (value, recorded, ordered) = dialect::write_tx(conn, |conn| {
-        let mut tx = Tx { conn, house, recorded: Vec::new(), ordered: false };
+    let (value, told) = dialect::write_tx(conn, |conn| {
+        let mut tx = Tx { conn, house, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
         let value = f(&mut tx)?;
-        Ok((value, tx.recorded, tx.ordered))
+        audit::write(&mut tx)?;
+        Ok((value, (tx.recorded, tx.ordered, tx.deleted_text)))
     })?;
+    let (recorded, ordered, deleted_text) = told;
     house.feed.hand(recorded);
     if ordered {
         house.ordered.notify_one();
+    }
+    if deleted_text {
+        house.scrubber.wake();
     }
     Ok(value)
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use clowder_accounts::Email;
 use clowder_core::{
-    Ctx, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
+    Ctx, Field, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
     job::{Cron, JOB_UNKNOWN, JobState, Taken, Verdict},
 };
 use diesel::prelude::*;
@@ -12,6 +13,7 @@ use diesel::prelude::*;
 use super::{Repo, db::Tx, dialect};
 use crate::{
     cron,
+    keys::{Keys, Purpose},
     rows::JobRow,
     schema::{crons, jobs},
 };
@@ -25,15 +27,23 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, job: &NewJob) -> Result<()> {
     let row = (
         jobs::id.eq(id),
         jobs::kind.eq(job.kind),
-        jobs::payload.eq(tx.house.keys.seal(&job.payload)?),
+        jobs::payload.eq(tx.house.keys.seal(Purpose::Job, id.uuid().as_bytes(), &job.payload)?),
         jobs::key.eq(job.key.as_deref()),
         jobs::run_at.eq(job.run_at),
         jobs::attempts.eq(0),
         jobs::created_at.eq(ctx.now),
+        jobs::subject_id.eq(job.subject),
+        jobs::recipient.eq(job.recipient.as_deref().map(|address| recipient(&tx.house.keys, address))),
     );
     diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
     tx.ordered = true;
     Ok(())
+}
+
+/// How the address that an email goes to is found again: a keyed hash of its one spelling.
+pub fn recipient(keys: &Keys, address: &str) -> Vec<u8> {
+    let key = Email::parse(address.into()).map_or_else(|_| address.to_lowercase(), |email| email.key());
+    keys.fingerprint(&[b"recipient", key.as_bytes()]).to_vec()
 }
 
 #[async_trait]
@@ -236,7 +246,8 @@ fn fire(tx: &mut Tx<'_>, ctx: &Ctx, cron: &Cron) -> Result<()> {
         return Ok(());
     }
     let key = Some(format!("cron:{}", cron.name));
-    order(tx, ctx, &NewJob { kind: cron.kind, payload: b"null".to_vec(), run_at: ctx.now, key })
+    let (payload, run_at) = (b"null".to_vec(), ctx.now);
+    order(tx, ctx, &NewJob { kind: cron.kind, payload, run_at, key, subject: None, recipient: None })
 }
 
 fn list(conn: &mut dialect::Conn, now: Timestamp, state: Option<JobState>, page: &PageRequest) -> Result<Page<Job>> {

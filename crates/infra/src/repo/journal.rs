@@ -9,7 +9,7 @@ use clowder_core::{
 use diesel::prelude::*;
 
 use super::{
-    Repo, batch,
+    Repo, audit, batch,
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
 };
@@ -18,8 +18,9 @@ use crate::{
     schema::{epoch, journal, streams},
 };
 
-/// Writes down what a transaction did. It is the last statement of the write: it takes the places in the streams, and
-/// holds them until the commit, so that within a stream commit order is position order and nothing is missing.
+/// Writes down what a transaction did. It is the last statement of the write, after the audit log: it takes the places in
+/// the streams, and holds them until the commit, so that within a stream commit order is position order and nothing is
+/// missing.
 pub fn append(tx: &mut Tx<'_>, ctx: &Ctx, change: &impl Change) -> Result<()> {
     append_all(tx, &[(ctx, change)])
 }
@@ -34,6 +35,7 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
     if wanted.is_empty() {
         return Ok(());
     }
+    audit::write(tx)?;
     let heads = batch::advance_streams(tx.conn, &wanted)?;
     let mut next: BTreeMap<i16, i64> = BTreeMap::new();
     for (stream, count) in wanted {
@@ -66,12 +68,13 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
     batch::insert_changes(tx.conn, &rows)
 }
 
-/// Replaces what the journal says about a thing, where what it said must not be known any more.
-pub fn rewrite(tx: &mut Tx<'_>, change: &impl Change) -> Result<()> {
+/// Replaces what changes of these kinds say about a thing, where what they said must not be known any more. Changes of
+/// other kinds about it stay as they are: they say something else, and have another payload.
+pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) -> Result<()> {
     let Some(subject) = change.subject() else { return Ok(()) };
-    diesel::update(journal::table.filter(journal::subject_id.eq(Id::<()>::from_uuid(subject))))
-        .set(journal::data.eq(change.data()?.get()))
-        .execute(tx.conn)?;
+    let said = journal::subject_id.eq(Id::<()>::from_uuid(subject)).and(journal::name.eq_any(kinds));
+    diesel::update(journal::table.filter(said)).set(journal::data.eq(change.data()?.get())).execute(tx.conn)?;
+    tx.deleted_text = true;
     Ok(())
 }
 

@@ -12,9 +12,11 @@ use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, Use
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
+use serde::{Deserialize, Serialize};
 use tracing::instrument;
+use uuid::Uuid;
 
-use super::{Repo, dialect::Conn};
+use super::{Repo, db::Tx, dialect::Conn, once::Stub};
 use crate::store::Memory;
 
 /// How often moving a read mark starts over because another device of the same person was faster.
@@ -24,8 +26,16 @@ const READ_ATTEMPTS: usize = 16;
 impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
-        let caller = ctx.clone();
-        self.db.create(ctx, move |tx| found::found(tx, &caller, new)).await
+        let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let made = found::found(tx, &caller, new)?;
+            let stub = Stored::of(&made, |chat| chat.id.uuid());
+            Ok((made, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, stub: Stored| {
+            stub.again(|id| chats::one(tx.conn, None, viewer, ChatId::from_uuid(id)))
+        };
+        self.db.create(ctx, first, again).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -95,6 +105,29 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn followed(&self, user: UserId) -> Result<Vec<ChatId>> {
         self.db.read(move |conn| chats::followed(conn, user)).await
+    }
+}
+
+/// What is stored of a thing that was made: which it is, and whether it was new.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: Uuid,
+    new: bool,
+}
+
+impl Stub for Stored {}
+
+impl Stored {
+    fn of<T>(made: &Made<T>, id: impl FnOnce(&T) -> Uuid) -> Self {
+        match made {
+            Made::New(thing) => Self { id: id(thing), new: true },
+            Made::Found(thing) => Self { id: id(thing), new: false },
+        }
+    }
+
+    /// The answer to a repeated call: the thing as it is now.
+    fn again<T>(self, load: impl FnOnce(Uuid) -> Result<T>) -> Result<Made<T>> {
+        load(self.id).map(if self.new { Made::New } else { Made::Found })
     }
 }
 

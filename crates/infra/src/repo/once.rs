@@ -1,9 +1,12 @@
 //! Stored answers: what makes a repeated call with an `Idempotency-Key` answer like the first one.
+//!
+//! What is stored names the thing that was made and holds no text of it: a repeat answers with the thing as it is now, so
+//! what was deleted or erased meanwhile does not come back by it.
 
 use std::collections::HashMap;
 
 use clowder_core::{
-    Actor, Ctx, Error, Id, Once, Result,
+    Actor, Ctx, Error, Id, Once, Result, UserId,
     once::{KEPT_FOR, MISMATCH},
 };
 use diesel::prelude::*;
@@ -12,7 +15,7 @@ use uuid::Uuid;
 
 use super::{batch, db::Tx};
 use crate::{
-    keys::{Keys, hex},
+    keys::{Keys, Purpose, hex},
     rows::AnswerRow,
     schema::answers,
 };
@@ -20,12 +23,22 @@ use crate::{
 /// A key, and whose it is.
 pub type Owner = (Id<()>, String);
 
-/// Answers what was answered before, or writes and stores the answer. Answers may hold tokens, so they are sealed.
-pub fn guard<T: Serialize + DeserializeOwned>(
+/// What is stored to answer a call again: ids, and secrets that cannot be had a second time. Never a text that somebody
+/// can delete, and nothing about anybody but the caller and `subject`.
+pub trait Stub: Serialize + DeserializeOwned + Send + 'static {
+    /// Whom it is about when the caller is nobody yet: the answer goes when they are erased.
+    fn subject(&self) -> Option<UserId> {
+        None
+    }
+}
+
+/// Writes and stores how to answer again, or, when that is stored already, answers `again`.
+pub fn guard<T, S: Stub>(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     once: &Once,
-    f: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    first: impl FnOnce(&mut Tx<'_>) -> Result<(T, S)>,
+    again: impl FnOnce(&mut Tx<'_>, S) -> Result<T>,
 ) -> Result<T> {
     let (caller, key) = owner(&tx.house.keys, ctx, once);
     let own = answers::table.find((caller, &key));
@@ -47,13 +60,20 @@ pub fn guard<T: Serialize + DeserializeOwned>(
         if fingerprint != once.fingerprint {
             return Err(MISMATCH.into());
         }
+        let stub = tx.house.keys.unseal(Purpose::Answer, &place(caller, &key), &answer)?;
+        let answered = again(tx, serde_json::from_slice(&stub)?)?;
         once.mark_replayed();
-        return Ok(serde_json::from_slice(&tx.house.keys.unseal(&answer)?)?);
+        return Ok(answered);
     }
-    let value = f(tx)?;
-    let sealed = tx.house.keys.seal(&serde_json::to_vec(&value)?)?;
-    diesel::update(own).set(answers::answer.eq(sealed)).execute(tx.conn)?;
+    let (value, stub) = first(tx)?;
+    let sealed = tx.house.keys.seal(Purpose::Answer, &place(caller, &key), &serde_json::to_vec(&stub)?)?;
+    diesel::update(own).set((answers::answer.eq(sealed), answers::subject_id.eq(stub.subject()))).execute(tx.conn)?;
     Ok(value)
+}
+
+/// Where an answer belongs: it opens under the key of the same caller only.
+fn place(caller: Id<()>, key: &str) -> Vec<u8> {
+    [caller.uuid().as_bytes(), key.as_bytes()].concat()
 }
 
 /// Keys belong to the caller; of callers without a name, to their address, which need not be written down for that.
@@ -92,7 +112,8 @@ impl Answers {
         if row.fingerprint != once.fingerprint {
             return Err(MISMATCH.into());
         }
-        Ok(Some(serde_json::from_slice(&tx.house.keys.unseal(&row.answer)?)?))
+        let stub = tx.house.keys.unseal(Purpose::Answer, &place(owner.0, &owner.1), &row.answer)?;
+        Ok(Some(serde_json::from_slice(&stub)?))
     }
 
     /// Stores what is answered now. Fails when a key is not free any more, which a second look explains.
@@ -105,11 +126,12 @@ impl Answers {
             if self.0.contains_key(*owner) {
                 diesel::delete(answers::table.find((owner.0, &owner.1))).execute(tx.conn)?;
             }
+            let stub = serde_json::to_vec(answer)?;
             rows.push(AnswerRow {
                 caller_id: owner.0,
                 key: owner.1.clone(),
                 fingerprint: once.fingerprint.to_vec(),
-                answer: tx.house.keys.seal(&serde_json::to_vec(answer)?)?,
+                answer: tx.house.keys.seal(Purpose::Answer, &place(owner.0, &owner.1), &stub)?,
                 created_at: ctx.now,
             });
         }

@@ -18,7 +18,10 @@ use tracing::instrument;
 
 use super::{
     Repo, audit,
-    credentials::{mailed, sign_ups},
+    credentials::{
+        mailed::{self, Whose},
+        sign_ups,
+    },
     db::Tx,
     dialect::Conn,
 };
@@ -38,7 +41,7 @@ impl SignUps for Repo {
         let approved = self.db.write(move |tx| {
             let row = take(tx, &ctx, sign_up)?;
             let mail = tx.house.letterhead.approved(&recipient(&row))?;
-            mailed::post(tx, &ctx, &mail)?;
+            mailed::post(tx, &ctx, Whose::SignUp(sign_up), &mail)?;
             // Confirmed before, if this server asks for that; otherwise the new account is asked now.
             let verified = row.confirmed_at.filter(|at| *at > row.created_at);
             let approved = Entry::new("sign_up.approved").on(Target::of("sign_up", sign_up));
@@ -54,7 +57,7 @@ impl SignUps for Repo {
             let row = take(tx, &ctx, sign_up)?;
             let reason = rejection.reason.and_then(Note::into_option);
             let mail = tx.house.letterhead.rejected(&recipient(&row), reason.as_deref())?;
-            mailed::post(tx, &ctx, &mail)?;
+            mailed::post(tx, &ctx, Whose::SignUp(sign_up), &mail)?;
             audit::record(tx, &ctx, &Entry::new("sign_up.rejected").on(Target::of("sign_up", sign_up)))
         });
         rejected.await
@@ -63,7 +66,12 @@ impl SignUps for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn invite(&self, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
         let caller = ctx.clone();
-        self.db.create(ctx, move |tx| invites::make(tx, &caller, new)).await
+        let first = move |tx: &mut Tx<'_>| {
+            let invited = invites::make(tx, &caller, new)?;
+            let stub = invites::Invited::of(&invited);
+            Ok((invited, stub))
+        };
+        self.db.create(ctx, first, |tx, stub: invites::Invited| stub.again(tx)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -107,6 +115,7 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<SignUpRow> {
         .filter(table::needs_approval.eq(true).and(table::pretended.eq(false)))
         .filter(table::confirmed_at.is_not_null().and(table::expires_at.gt(ctx.now)));
     let row = diesel::delete(listed).returning(SignUpRow::as_returning()).get_result(tx.conn).optional()?;
+    tx.deleted_text = true;
     row.ok_or_else(|| SIGN_UP_UNKNOWN.into())
 }
 

@@ -77,7 +77,13 @@ impl Upkeep for Repo {
             mailed::sweep_caused,
             privacy::sweep_exports,
         ] {
-            gone += self.db.write(move |tx| forget(tx, now)).await?;
+            let forgotten = self.db.write(move |tx| {
+                let forgotten = forget(tx, now)?;
+                // Addresses and names of people who never came.
+                tx.deleted_text |= forgotten > 0;
+                Ok(forgotten)
+            });
+            gone += forgotten.await?;
         }
         let caller = ctx.clone();
         self.db.write(move |tx| privacy::erasures::remind(tx, &caller)).await?;
@@ -90,8 +96,10 @@ pub const PIECE: i64 = 2_000;
 
 fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = table::answers::table.filter(table::answers::created_at.le(now.minus(KEPT_FOR)));
-    let past: Vec<(Id<()>, String)> =
+    let mut past: Vec<(Id<()>, String)> =
         past.select((table::answers::caller_id, table::answers::key)).limit(PIECE).load(tx.conn)?;
+    // In one order, for an erasure may be at the same ones.
+    past.sort_unstable();
     let mut gone = 0;
     for own in &past {
         // Somebody may have used the key anew since it was looked at.
@@ -126,8 +134,10 @@ fn dead_letters(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = table::jobs::table
         .filter(table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_LETTERS_FOR))))
         .select(table::jobs::id)
+        .order(table::jobs::id)
         .limit(PIECE);
     let past: Vec<JobId> = past.load(tx.conn)?;
+    dialect::lock_jobs(tx.conn, &past)?;
     Ok(diesel::delete(table::jobs::table.filter(table::jobs::id.eq_any(past))).execute(tx.conn)?)
 }
 

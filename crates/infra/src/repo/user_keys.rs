@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{db::Tx, dialect::Conn};
 use crate::{
     schema::user_keys,
-    seal::{KeyRing, Sealed, SealedBy, UserKey},
+    seal::{KeyRing, Sealed, SealedBy, UserKey, unreadable},
 };
 
 type Row = (UserId, Id<UserKey>, Sealed);
@@ -44,7 +44,8 @@ pub fn find(conn: &mut Conn, ring: &KeyRing, owner: UserId) -> Result<Option<Use
     row.map(|(id, sealed)| ring.open_user_key(owner, id.uuid(), &sealed)).transpose()
 }
 
-/// The keys that these values name, as far as there still are such, by their ids.
+/// The keys that these values name, by their ids, as far as there still are such and they can be read: one that cannot
+/// must not hide what others seal.
 pub fn for_values<'v>(
     conn: &mut Conn,
     ring: &KeyRing,
@@ -52,7 +53,8 @@ pub fn for_values<'v>(
 ) -> Result<HashMap<Uuid, UserKey>> {
     let mut ids = Vec::new();
     for value in values {
-        if let SealedBy::User(id) = value.by()? {
+        // What is no sealed value is told of where it is opened.
+        if let Ok(SealedBy::User(id)) = value.by() {
             ids.push(Id::<UserKey>::from_uuid(id));
         }
     }
@@ -62,9 +64,11 @@ pub fn for_values<'v>(
         .filter(user_keys::id.eq_any(ids))
         .select((user_keys::user_id, user_keys::id, user_keys::key))
         .load(conn)?;
-    rows.into_iter()
-        .map(|(owner, id, sealed)| Ok((id.uuid(), ring.open_user_key(owner, id.uuid(), &sealed)?)))
-        .collect()
+    let open = |(owner, id, sealed): Row| match ring.open_user_key(owner, id.uuid(), &sealed) {
+        Ok(key) => Some((id.uuid(), key)),
+        Err(error) => unreadable(&error),
+    };
+    Ok(rows.into_iter().filter_map(open).collect())
 }
 
 /// Shreds what is sealed with a user's key, wherever it lies, also in backups of the tables that hold it: without the

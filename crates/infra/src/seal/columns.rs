@@ -25,6 +25,7 @@ const fn column(table: &'static str, column: &'static str, row: &'static str, un
 pub const USER_KEY: Column = column("user_keys", "key", "user_id", Under::Ring);
 pub const AUDIT_ADDRESS: Column = column("audit", "address", "id", Under::UserKey);
 pub const AUDIT_AGENT: Column = column("audit", "agent", "id", Under::UserKey);
+pub const AUDIT_REQUEST: Column = column("audit", "request", "id", Under::UserKey);
 pub const AUDIT_DETAIL: Column = column("audit", "detail", "id", Under::UserKey);
 pub const TOTP_SECRET: Column = column("two_factor", "secret", "user_id", Under::UserKey);
 pub const EXPORT_CHUNK: Column = column("export_chunks", "data", "id", Under::UserKey);
@@ -32,7 +33,7 @@ pub const ERASURE_RECIPIENT: Column = column("erasures", "recipient", "id", Unde
 
 /// All of them.
 pub static COLUMNS: &[Column] =
-    &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, TOTP_SECRET, EXPORT_CHUNK, ERASURE_RECIPIENT];
+    &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_REQUEST, AUDIT_DETAIL, TOTP_SECRET, EXPORT_CHUNK, ERASURE_RECIPIENT];
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, Ctx, Input, Once, Result, once::KEPT_FOR};
-use clowder_infra::{DatabaseUrl, Store};
+use clowder_core::{ChatId, Ctx, Id, Input, Once, Result, once::KEPT_FOR};
+use clowder_infra::{DatabaseUrl, Store, keys::Purpose};
 use clowder_messaging::{Made, Message, MessagePatch, NewMessage};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use serde_json::json;
@@ -28,17 +28,24 @@ async fn send(
 fn stored(world: &World) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Answer {
+        #[diesel(sql_type = clowder_core::sql::Uid)]
+        caller_id: Id<()>,
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        key: String,
         #[diesel(sql_type = diesel::sql_types::Binary)]
         answer: Vec<u8>,
     }
-    let query = sql_query("SELECT answer FROM answers");
+    let query = sql_query("SELECT caller_id, key, answer FROM answers");
     let rows: Vec<Answer> = match &world.options.url {
         DatabaseUrl::Postgres(url) => query.load(&mut PgConnection::establish(url).unwrap()).unwrap(),
         DatabaseUrl::Sqlite(path) => {
             query.load(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap()).unwrap()
         }
     };
-    let opened = |row: &Answer| String::from_utf8(world.store.keys.unseal(&row.answer).unwrap()).unwrap();
+    let opened = |row: &Answer| {
+        let place = [row.caller_id.uuid().as_bytes(), row.key.as_bytes()].concat();
+        String::from_utf8(world.store.keys.unseal(Purpose::Answer, &place, &row.answer).unwrap()).unwrap()
+    };
     rows.iter().map(opened).collect()
 }
 

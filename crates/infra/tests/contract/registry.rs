@@ -28,6 +28,7 @@ const NOT_OF_USERS: &[&str] = &[
     "invites.id",
     "jobs.id",
     "jobs.lease_id",
+    "journal.followed_id",
     "journal.subject_id",
     "messages.id",
     "sessions.id",

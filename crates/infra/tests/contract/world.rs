@@ -134,7 +134,8 @@ impl World {
         let url = match &self.options.url {
             DatabaseUrl::Sqlite(path) => {
                 let wal = path.with_extension("db-wal");
-                return [path, &wal].into_iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
+                // Text moves from the log into the file, so the log is read first.
+                return [&wal, path].into_iter().flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
             }
             DatabaseUrl::Postgres(url) => url,
         };
@@ -156,6 +157,20 @@ impl World {
         let spellings =
             [text.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes(), STANDARD.encode(text).into_bytes()];
         spellings.iter().any(|spelling| dump.windows(spelling.len()).any(|window| window == spelling))
+    }
+
+    /// Waits until a text stands nowhere in the database, nor in the files of it; no longer than it may take.
+    pub async fn gone(&self, text: &[u8]) {
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        let gone = tokio::time::timeout(Duration::from_secs(10), async {
+            loop {
+                tick.tick().await;
+                if !self.holds(text) {
+                    return;
+                }
+            }
+        });
+        assert!(gone.await.is_ok(), "{} still stands in the database after 10 s", String::from_utf8_lossy(text));
     }
 
     /// A millisecond later than the last time somebody asked.

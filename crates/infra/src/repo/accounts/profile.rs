@@ -52,6 +52,8 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: ProfilePatc
         .get_result(tx.conn)
         .optional()?;
     let after = row.ok_or(USER_STALE)?.own()?.at(ctx.now);
+    // What stood there before is nowhere shown any more.
+    tx.deleted_text = true;
     let entry = Entry::new("profile.changed").on(Target::user(user));
     audit::record(tx, ctx, &entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?))?;
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;

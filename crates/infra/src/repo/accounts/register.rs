@@ -1,17 +1,18 @@
 //! Making an account.
 
 use clowder_accounts::{
-    Change, NewAccount, Own, Registration,
-    model::DisplayName,
+    Change, NewAccount, Own, Registration, SignedIn,
+    model::{DisplayName, Waiting},
     policy::VERIFY_FOR,
     refusals::{EMAIL_TAKEN, USERNAME_TAKEN},
     sign_up::{Rules, SignUpFacts, Verdict, decide},
 };
 use clowder_core::{
-    Ctx, Error, Refusal, Result, Role, UserId, Word,
+    Ctx, Error, Refusal, Result, Role, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use diesel::{dsl::exists, prelude::*, select};
+use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
@@ -23,8 +24,10 @@ use super::{
         db::Tx,
         dialect::Conn,
         journal,
+        once::Stub,
         sign_ups::invites,
     },
+    profile,
     sessions::{self, Mint},
 };
 use crate::{rows::UserRow, schema::users};
@@ -56,6 +59,45 @@ pub fn register(
         Verdict::Pretend(steps) => (steps, true),
     };
     Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, invite, pretended)?))
+}
+
+/// What is stored of a registration: the tokens, which cannot be had a second time, and whose they are.
+#[derive(Serialize, Deserialize)]
+pub enum Registered {
+    SignedIn { user: UserId, access: String, refresh: String, token_type: String, expires_in: u64 },
+    Waiting(Waiting),
+}
+
+impl Stub for Registered {
+    fn subject(&self) -> Option<UserId> {
+        match self {
+            Self::SignedIn { user, .. } => Some(*user),
+            Self::Waiting(_) => None,
+        }
+    }
+}
+
+impl Registered {
+    pub fn of(registration: &Registration) -> Self {
+        match registration {
+            Registration::SignedIn(signed_in) => {
+                let SignedIn { access, refresh, token_type, expires_in, user } = (**signed_in).clone();
+                Self::SignedIn { user: user.id, access, refresh, token_type, expires_in }
+            }
+            Registration::Waiting(waiting) => Self::Waiting(waiting.clone()),
+        }
+    }
+
+    /// The same tokens, with the profile as it is now.
+    pub fn again(self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Registration> {
+        Ok(match self {
+            Self::SignedIn { user, access, refresh, token_type, expires_in } => {
+                let user = profile::own(tx.conn, user)?.at(now);
+                Registration::SignedIn(Box::new(SignedIn { access, refresh, token_type, expires_in, user }))
+            }
+            Self::Waiting(waiting) => Registration::Waiting(waiting),
+        })
+    }
 }
 
 fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: String) -> Result<Registration> {

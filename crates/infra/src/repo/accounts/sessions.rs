@@ -149,6 +149,7 @@ pub fn name(tx: &mut Tx<'_>, ctx: &Ctx, session: SessionId, patch: SessionPatch)
         .returning(SessionRow::as_returning())
         .get_result(tx.conn)
         .optional()?;
+    tx.deleted_text = true;
     Ok(row.ok_or(SESSION_UNKNOWN)?.session(ctx))
 }
 

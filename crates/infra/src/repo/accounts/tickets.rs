@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{db::Tx, dialect};
 use crate::{
-    keys::Keys,
+    keys::{Keys, Purpose},
     schema::{answers, sessions},
     tokens::Tokens,
 };
@@ -28,14 +28,14 @@ pub struct Stub {
 pub fn issue(ctx: &Ctx, keys: &Keys, tokens: &Tokens, access: &str) -> Result<Ticket> {
     let until = tokens.identify(access, ctx.now)?.expires_at.min(ctx.now.plus(TICKET_FOR));
     let stub = Stub { id: Id::new(ctx.now), access: access.to_owned(), until };
-    let ticket = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&stub)?)?);
+    let ticket = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::Ticket, b"", &serde_json::to_vec(&stub)?)?);
     Ok(Ticket { ticket, expires_in: until.since(ctx.now).as_secs() })
 }
 
 /// Nothing for what is no ticket of ours, or one whose time is past.
 pub fn read(ctx: &Ctx, keys: &Keys, ticket: &str) -> Option<Stub> {
     let sealed = URL_SAFE_NO_PAD.decode(ticket).ok()?;
-    let stub: Stub = serde_json::from_slice(&keys.unseal(&sealed).ok()?).ok()?;
+    let stub: Stub = serde_json::from_slice(&keys.unseal(Purpose::Ticket, b"", &sealed).ok()?).ok()?;
     Some(stub).filter(|stub| stub.until > ctx.now)
 }
 

@@ -16,13 +16,13 @@ const PIECE: i64 = 1_000;
 
 /// SHA-256 over the stored columns in their order, ciphertexts as they are. Each is preceded by its length in 8 octets
 /// (big endian); one that is absent has the length 2^64 - 1. Numbers are 8 octets (big endian), times microseconds
-/// since 1970, ids their 16 octets.
+/// since 1970, ids their 16 octets. The request id came to be sealed, at the end, with version 2.
 pub fn hash(row: &AuditRow) -> Vec<u8> {
     let uuid = |id: Option<uuid::Uuid>| id.map(|id| id.as_bytes().to_vec());
     let sealed = |value: &Option<crate::seal::Sealed>| value.as_ref().map(|value| value.as_bytes().to_vec());
     let text = |text: &str| Some(text.as_bytes().to_vec());
-    let parts = [
-        text("clowder audit 1"),
+    let mut parts = vec![
+        text(if row.request.is_some() { "clowder audit 2" } else { "clowder audit 1" }),
         Some(row.previous.clone()),
         Some(row.position.to_be_bytes().to_vec()),
         uuid(Some(row.id.uuid())),
@@ -40,6 +40,9 @@ pub fn hash(row: &AuditRow) -> Vec<u8> {
         text(&row.request_id),
         sealed(&row.detail),
     ];
+    if row.request.is_some() {
+        parts.push(sealed(&row.request));
+    }
     let mut sha = Sha256::new();
     for part in &parts {
         let length = part.as_ref().map_or(u64::MAX, |part| part.len() as u64);

@@ -21,7 +21,7 @@ use crate::{
     keys::hex,
     rows::AuditRow,
     schema::{audit, audit_head},
-    seal::{self, Column, KeyRing, Place, Sealed, SealedBy, UserKey},
+    seal::{self, Column, KeyRing, Place, Sealed, SealedBy, UserKey, unreadable},
 };
 
 type Query = audit::BoxedQuery<'static, Backend>;
@@ -101,25 +101,33 @@ fn filtered(filter: &AuditFilter) -> Query {
 
 /// The rows as records, as far as the keys that sealed them are still there.
 fn opened(conn: &mut Conn, ring: &KeyRing, rows: Vec<AuditRow>) -> Result<Vec<AuditRecord>> {
-    let values = rows.iter().flat_map(|row| [&row.address, &row.agent, &row.detail]).flatten();
+    let values = rows.iter().flat_map(|row| [&row.address, &row.agent, &row.request, &row.detail]).flatten();
     let keys = user_keys::for_values(conn, ring, values)?;
     rows.into_iter().map(|row| record(row, &keys)).collect()
 }
 
 fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
-    let open = |column: Column, value: &Option<Sealed>| -> Result<Option<String>> {
-        let Some(value) = value else { return Ok(None) };
-        let SealedBy::User(id) = value.by()? else { return Err(Error::internal("an audit entry under the key ring")) };
-        // The key was shredded, and with it what it sealed.
-        let Some(key) = keys.get(&id) else { return Ok(None) };
-        let text = key.open(Place::new(column, row.id), value)?;
-        String::from_utf8(text).map(Some).map_err(|_| Error::internal("an audit entry that is no text"))
+    let open = |column: Column, value: &Option<Sealed>| -> Option<String> {
+        let value = value.as_ref()?;
+        let opened = || -> Result<Option<String>> {
+            let SealedBy::User(id) = value.by()? else {
+                return Err(Error::internal("an audit entry under the key ring"));
+            };
+            // The key was shredded, and with it what it sealed.
+            let Some(key) = keys.get(&id) else { return Ok(None) };
+            let text = key.open(Place::new(column, row.id), value)?;
+            String::from_utf8(text).map(Some).map_err(|_| Error::internal("an audit entry that is no text"))
+        };
+        // One value that cannot be read hides neither the rest of its entry nor the page.
+        opened().unwrap_or_else(|error| unreadable(&error))
     };
-    let detail = open(seal::AUDIT_DETAIL, &row.detail)?.map(|text| serde_json::from_str(&text)).transpose()?;
+    let detail = open(seal::AUDIT_DETAIL, &row.detail);
+    let detail = detail.and_then(|text| serde_json::from_str(&text).map_err(|error| unreadable::<()>(&error)).ok());
     let Detail { before, after } = detail.unwrap_or_default();
+    let earlier = Some(row.request_id).filter(|id| !id.is_empty());
     Ok(AuditRecord {
-        address: open(seal::AUDIT_ADDRESS, &row.address)?,
-        agent: open(seal::AUDIT_AGENT, &row.agent)?,
+        address: open(seal::AUDIT_ADDRESS, &row.address),
+        agent: open(seal::AUDIT_AGENT, &row.agent),
         before,
         after,
         position: row.position,
@@ -134,7 +142,7 @@ fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
         subject_id: row.subject_id,
         action: row.action,
         target: row.target_type.zip(row.target_id).map(|(kind, id)| AuditTarget { kind, id: id.uuid() }),
-        request_id: row.request_id,
+        request_id: open(seal::AUDIT_REQUEST, &row.request).or(earlier),
         hash: hex(&row.hash),
     })
 }

@@ -72,14 +72,24 @@ pub fn words(purposes: &[Purpose]) -> Vec<&'static str> {
     purposes.iter().map(|purpose| purpose.as_str()).collect()
 }
 
-/// Puts a letter on its way with the rest of the transaction.
-pub fn post(tx: &mut Tx<'_>, ctx: &Ctx, mail: &Mail) -> Result<()> {
-    jobs::order(tx, ctx, &NewJob::new(mail, ctx.now)?)
+impl Whose {
+    const fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::SignUp(_) | Self::Nobody => None,
+        }
+    }
 }
 
-/// Like [`post`], of a letter that is worth nothing after a while: if it cannot be sent until then, it is not sent.
-pub fn post_until(tx: &mut Tx<'_>, ctx: &Ctx, mail: Mail, good_until: Timestamp) -> Result<()> {
-    post(tx, ctx, &Mail { good_until: Some(good_until), ..mail })
+/// Puts an email on its way with the rest of the transaction. If it was not sent until then, it goes with the account
+/// that it is about (`whose`), and with the account that has its address.
+pub fn post(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, mail: &Mail) -> Result<()> {
+    jobs::order(tx, ctx, &NewJob::new(mail, ctx.now)?.to(&mail.address).about(whose.user()))
+}
+
+/// Like [`post`], of an email that is worth nothing after a while: if it cannot be sent until then, it is not sent.
+pub fn post_until(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, mail: Mail, good_until: Timestamp) -> Result<()> {
+    post(tx, ctx, whose, &Mail { good_until: Some(good_until), ..mail })
 }
 
 /// Tells somebody what happened to their account. Who has not confirmed the address may be a stranger to it: then it gets
@@ -90,9 +100,9 @@ pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> 
         if may_send(tx.conn, ctx.now, Purpose::Notice, &email).is_err() {
             return Ok(());
         }
-        issue(tx, ctx, Purpose::Notice, Whose::Nobody, &email, policy::VERIFY_FOR)?;
+        issue(tx, ctx, Purpose::Notice, Whose::User(own.id), &email, policy::VERIFY_FOR)?;
     }
-    post(tx, ctx, mail)
+    post(tx, ctx, Whose::User(own.id), mail)
 }
 
 /// Whether another letter of this kind may go to this address now. Letters of one kind do not use up what another may:
@@ -150,15 +160,14 @@ pub fn issue(
     let mut octets = [0; 32];
     random(&mut octets)?;
     let token = URL_SAFE_NO_PAD.encode(octets);
-    let (user, sign_up) = match whose {
-        Whose::User(user) => (Some(user), None),
-        Whose::SignUp(sign_up) => (None, Some(sign_up)),
-        Whose::Nobody => (None, None),
+    let sign_up = match whose {
+        Whose::SignUp(sign_up) => Some(sign_up),
+        Whose::User(_) | Whose::Nobody => None,
     };
     let row = (
         table::hash.eq(hash(&token)),
         table::purpose.eq(purpose.as_str()),
-        table::user_id.eq(user),
+        table::user_id.eq(whose.user()),
         table::sign_up_id.eq(sign_up),
         table::email.eq(email.as_str()),
         table::email_key.eq(email.key()),
@@ -203,7 +212,7 @@ pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], token: &str) -> Re
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], user: UserId) -> Result<()> {
     let open = table::table
         .filter(table::user_id.eq(user).and(table::purpose.eq_any(words(purposes))))
-        .filter(table::used_at.is_null());
+        .filter(table::used_at.is_null().and(table::expires_at.gt(ctx.now)));
     diesel::update(open).set(table::used_at.eq(ctx.now)).execute(tx.conn)?;
     Ok(())
 }

@@ -45,7 +45,7 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     }
     let token = mailed::issue(tx, ctx, Purpose::Reset, Whose::User(own.id), email, RESET_FOR)?;
     let mail = tx.house.letterhead.reset_password(&Recipient::of(&own), &token, RESET_FOR)?;
-    mailed::post_until(tx, ctx, mail, ctx.now.plus(RESET_FOR))?;
+    mailed::post_until(tx, ctx, Whose::User(own.id), mail, ctx.now.plus(RESET_FOR))?;
     audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(own.id)))
 }
 

@@ -59,8 +59,8 @@ pub fn wait(
     }
     // An address that gets too many letters gets the next one later; the answer is the same.
     match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
-        Some((_, name)) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &new.email).is_ok() => {
-            verify::tell_holder(tx, ctx, name, &new.email)?;
+        Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &new.email).is_ok() => {
+            verify::tell_holder(tx, ctx, holder, &new.email)?;
         }
         Some(_) => {}
         None => verify::ask_in_time(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,

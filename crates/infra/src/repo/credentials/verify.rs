@@ -36,7 +36,7 @@ use crate::{letters::Recipient, rows::UserRow, schema::users};
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, username: &str, email: &Email, good_for: Duration) -> Result<()> {
     let token = mailed::issue(tx, ctx, Purpose::Verify, whose, email, good_for)?;
     let mail = tx.house.letterhead.verify_email(username, email.as_str(), &token, good_for)?;
-    mailed::post_until(tx, ctx, mail, ctx.now.plus(good_for))
+    mailed::post_until(tx, ctx, whose, mail, ctx.now.plus(good_for))
 }
 
 fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> {
@@ -144,6 +144,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> 
     mailed::revoke(tx, ctx, &[Purpose::Verify], user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &presented.email_key)?;
     let own = row.own()?;
+    tx.deleted_text = true;
     let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
     audit::record(tx, ctx, &proved.before(json!({"email": before})))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
@@ -175,8 +176,8 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     mailed::cause(tx, ctx)?;
     match holder.filter(|_| ask == Ask::Holder) {
         // Nobody but the holder of the address learns how many letters it got.
-        Some((_, name)) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &change.email).is_ok() => {
-            tell_holder(tx, ctx, name, &change.email)?;
+        Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &change.email).is_ok() => {
+            tell_holder(tx, ctx, holder, &change.email)?;
         }
         Some(_) => {}
         None if reveal_taken => {
@@ -193,10 +194,10 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
 
 /// Tells the holder of an address that somebody wanted an account with it. That it was told is kept like a token, though
 /// there is none: the address gets no more than so many.
-pub fn tell_holder(tx: &mut Tx<'_>, ctx: &Ctx, name: String, email: &Email) -> Result<()> {
-    mailed::issue(tx, ctx, Purpose::Notice, Whose::Nobody, email, VERIFY_FOR)?;
+pub fn tell_holder(tx: &mut Tx<'_>, ctx: &Ctx, (holder, name): (UserId, String), email: &Email) -> Result<()> {
+    mailed::issue(tx, ctx, Purpose::Notice, Whose::User(holder), email, VERIFY_FOR)?;
     let mail = tx.house.letterhead.has_account(&Recipient { name, address: email.as_str().to_owned() })?;
-    mailed::post(tx, ctx, &mail)
+    mailed::post(tx, ctx, Whose::User(holder), &mail)
 }
 
 /// Whose address it is, and what they are called.

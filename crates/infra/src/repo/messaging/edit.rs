@@ -3,6 +3,7 @@
 use clowder_core::{Ctx, Error, MessageId, Result};
 use clowder_messaging::{
     Change, Deleted, Message, MessagePatch,
+    change::SHOW_THE_MESSAGE,
     edit::{decide, decide_delete},
 };
 use diesel::prelude::*;
@@ -59,7 +60,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>) -
         .execute(tx.conn)?;
     diesel::delete(message_edits::table.filter(message_edits::message_id.eq(id))).execute(tx.conn)?;
     // What a resuming client would be told is the message without its text.
-    journal::rewrite(tx, &Change::MessageUpdated(Box::new(after)))?;
+    journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after)))?;
     journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
     Ok(deleted)
 }

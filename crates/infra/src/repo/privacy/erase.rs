@@ -1,18 +1,16 @@
 //! How each part goes, in bounded pieces. A piece that is done again does nothing.
 
-use clowder_accounts::{Change, change::ApiKeyRevoked};
-use clowder_core::{ApiKeyId, Ctx, Error, Id, JobId, Result, SessionId, Timestamp};
+use clowder_accounts::{Change, Email, change::ApiKeyRevoked};
+use clowder_core::{ApiKeyId, Ctx, Error, Field, Id, JobId, Result, SessionId, Timestamp};
 use diesel::prelude::*;
-use serde_json::Value;
-use uuid::Uuid;
 
 use super::{
-    super::{db::Tx, journal},
+    super::{db::Tx, dialect, jobs, journal},
     Erasing,
     parts::Piece,
 };
 use crate::schema::{
-    answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited, jobs,
+    answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited, jobs as waiting,
     mailed_tokens, preferences, recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
 };
 
@@ -20,9 +18,6 @@ use crate::schema::{
 const ROWS: i64 = 200;
 /// How many pieces of a copy, which are large, go in one.
 const CHUNKS: i64 = 20;
-
-/// How marks begin among the answers to those without a name.
-const ANONYMOUS: &str = "anonymous:";
 
 /// A part that is done when all of its rows are gone.
 fn all_gone(rows: usize, left: bool) -> Result<Piece> {
@@ -47,6 +42,9 @@ pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
         own = own.filter(devices::id.gt(after));
     }
     let ids: Vec<SessionId> = own.load(tx.conn)?;
+    for session in &ids {
+        dialect::lock_session(tx.conn, *session)?;
+    }
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&ids))).execute(tx.conn)?;
     let emptied = (
         devices::name.eq(None::<String>),
@@ -72,65 +70,29 @@ pub fn two_factor(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) 
     all_gone(diesel::delete(factors::table.find(erasing.user)).execute(tx.conn)? + codes, false)
 }
 
-/// What was mailed or waits to be: also letters that could not be sent and lie among the dead jobs, whose payload holds
-/// the address, and sign-ups that were made with it.
-pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    let own = mailed_tokens::table.filter(mailed_tokens::user_id.eq(erasing.user));
-    let asked: Vec<String> = own.select(mailed_tokens::email_key).distinct().load(tx.conn)?;
-    let known = Known::new(erasing, asked);
-    let mut some = jobs::table.select((jobs::id, jobs::payload)).order(jobs::id).limit(ROWS).into_boxed();
-    if let Some(mark) = mark {
-        let after: JobId = mark.parse().map_err(|_| Error::internal("a mark that is no job"))?;
-        some = some.filter(jobs::id.gt(after));
+/// What was mailed or waits to be: also emails that could not be sent and lie among the dead jobs, whose payload holds
+/// the address, and sign-ups that were made with it. What was to go to other addresses is found by whom it is about: the
+/// address may be that of another person, whose emails stay.
+pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let address = erasing.recipient.as_ref().map(|recipient| recipient.address.clone()).unwrap_or_default();
+    let recipient = jobs::recipient(&tx.house.keys, &address);
+    let theirs = waiting::table
+        .filter(waiting::subject_id.eq(erasing.user).or(waiting::recipient.eq(recipient)))
+        .select(waiting::id)
+        .order(waiting::id)
+        .limit(ROWS);
+    let theirs: Vec<JobId> = theirs.load(tx.conn)?;
+    dialect::lock_jobs(tx.conn, &theirs)?;
+    let left = theirs.len() as i64 == ROWS;
+    let mut rows = diesel::delete(waiting::table.filter(waiting::id.eq_any(theirs))).execute(tx.conn)?;
+    rows += diesel::delete(mailed_tokens::table.filter(mailed_tokens::user_id.eq(erasing.user))).execute(tx.conn)?;
+    // However it was typed: an internationalised domain has two spellings, and one key.
+    if let Ok(email) = Email::parse(address.into()) {
+        let sent = mailed_tokens::mailbox.eq(email.mailbox()).and(mailed_tokens::email_key.eq(email.key()));
+        rows += diesel::delete(mailed_tokens::table.filter(sent)).execute(tx.conn)?;
+        rows += diesel::delete(sign_ups::table.filter(sign_ups::email_key.eq(email.key()))).execute(tx.conn)?;
     }
-    let some: Vec<(JobId, Vec<u8>)> = some.load(tx.conn)?;
-    let theirs = |payload: &[u8]| known.is_shown_in(&tx.house.keys.unseal(payload).unwrap_or_default());
-    let theirs: Vec<JobId> = some.iter().filter(|(_, payload)| theirs(payload)).map(|(id, _)| *id).collect();
-    let mut rows = diesel::delete(jobs::table.filter(jobs::id.eq_any(theirs))).execute(tx.conn)?;
-    let next = some.last().filter(|_| some.len() as i64 == ROWS).map(|(id, _)| id.to_string());
-    if next.is_none() {
-        // Last, for they tell what other addresses there are.
-        let own = mailed_tokens::user_id.eq(erasing.user).or(mailed_tokens::email_key.eq(&known.address));
-        rows += diesel::delete(mailed_tokens::table.filter(own)).execute(tx.conn)?;
-        rows += diesel::delete(sign_ups::table.filter(sign_ups::email_key.eq(&known.address))).execute(tx.conn)?;
-    }
-    Ok(Piece { rows: rows as u64, next })
-}
-
-/// By what somebody shows in the payload of a job.
-struct Known {
-    address: String,
-    name: String,
-    /// Addresses that were to become theirs. They may be those of others, so what goes there is theirs only if it calls
-    /// them by name.
-    asked: Vec<String>,
-}
-
-impl Known {
-    fn new(erasing: &Erasing, asked: Vec<String>) -> Self {
-        let recipient = erasing.recipient.as_ref();
-        Self {
-            address: recipient.map(|recipient| recipient.address.to_lowercase()).unwrap_or_default(),
-            name: recipient.map(|recipient| recipient.name.clone()).unwrap_or_default(),
-            asked,
-        }
-    }
-
-    fn is_shown_in(&self, payload: &[u8]) -> bool {
-        let Ok(payload) = serde_json::from_slice::<Value>(payload) else { return false };
-        let to = |address: &String| !address.is_empty() && holds(&payload, &|text| text.to_lowercase() == *address);
-        to(&self.address) || self.asked.iter().any(to) && holds(&payload, &|text| text == self.name)
-    }
-}
-
-/// Whether a text like this stands anywhere in a value.
-fn holds(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
-    match value {
-        Value::String(text) => is(text),
-        Value::Array(items) => items.iter().any(|item| holds(item, is)),
-        Value::Object(members) => members.values().any(|member| holds(member, is)),
-        _ => false,
-    }
+    all_gone(rows, left)
 }
 
 /// Whoever knows one of these keys by heart hears that it opens nothing any more.
@@ -162,33 +124,21 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
     all_gone(diesel::delete(copies::table.filter(copies::user_id.eq(erasing.user))).execute(tx.conn)?, false)
 }
 
-/// What was answered to them, and what was answered to nobody when they registered, which shows them, too.
-pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    let caller = Id::<()>::from_uuid(erasing.user.uuid());
-    let Some(after) = mark.and_then(|mark| mark.strip_prefix(ANONYMOUS)) else {
-        let own = answers::table.filter(answers::caller_id.eq(caller));
-        let some: Vec<String> = own.select(answers::key).limit(ROWS).load(tx.conn)?;
-        let next = if some.len() as i64 == ROWS { String::new() } else { ANONYMOUS.to_owned() };
-        let gone = answers::table.filter(answers::caller_id.eq(caller).and(answers::key.eq_any(some)));
-        return Ok(Piece { rows: diesel::delete(gone).execute(tx.conn)? as u64, next: Some(next) });
-    };
-    let nobody = Id::<()>::from_uuid(Uuid::nil());
-    let some: Vec<(String, Vec<u8>)> = answers::table
-        .filter(answers::caller_id.eq(nobody).and(answers::key.gt(after)))
-        .order(answers::key)
+/// What was answered to them, and what was answered to nobody when they registered. Answers to others name things by
+/// their ids, and are given with what is known of these now.
+pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+    let theirs =
+        answers::caller_id.eq(Id::<()>::from_uuid(erasing.user.uuid())).or(answers::subject_id.eq(erasing.user));
+    let some: Vec<(Id<()>, String)> = answers::table
+        .filter(theirs)
+        .select((answers::caller_id, answers::key))
+        .order((answers::caller_id, answers::key))
         .limit(ROWS)
-        .select((answers::key, answers::answer))
         .load(tx.conn)?;
-    let id = erasing.user.to_string();
-    let shows_them = |answer: &[u8]| {
-        let answer = tx.house.keys.unseal(answer).ok().and_then(|plain| serde_json::from_slice(&plain).ok());
-        answer.is_some_and(|answer: Value| holds(&answer, &|text| text == id))
-    };
-    let theirs: Vec<&String> = some.iter().filter(|(_, answer)| shows_them(answer)).map(|(key, _)| key).collect();
-    let gone = answers::table.filter(answers::caller_id.eq(nobody).and(answers::key.eq_any(theirs)));
-    let rows = diesel::delete(gone).execute(tx.conn)? as u64;
-    let last = some.last().filter(|_| some.len() as i64 == ROWS);
-    Ok(Piece { rows, next: last.map(|(key, _)| format!("{ANONYMOUS}{key}")) })
+    for own in &some {
+        diesel::delete(answers::table.find((own.0, &own.1))).execute(tx.conn)?;
+    }
+    all_gone(some.len(), some.len() as i64 == ROWS)
 }
 
 /// Entries cannot be changed, and need not be: what they say about somebody is sealed with the key that goes. They are

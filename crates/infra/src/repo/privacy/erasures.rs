@@ -9,7 +9,7 @@ use clowder_accounts::{
     refusals::SESSION_ENDED,
 };
 use clowder_core::{
-    Actor, Ctx, Id, NewJob, Result, Timestamp, UserId,
+    Actor, Ctx, Error, Id, NewJob, Result, Timestamp, UserId,
     audit::{Entry, Target},
     job::Work,
 };
@@ -25,7 +25,7 @@ use super::{
             sessions::Which,
         },
         audit,
-        credentials::mailed,
+        credentials::mailed::{self, Whose},
         db::Tx,
         dialect, jobs, journal, staff, two_factor, user_keys,
     },
@@ -36,7 +36,7 @@ use crate::{
     letters, receipts,
     rows::UserRow,
     schema::{erasures as table, jobs as ordered, users},
-    seal::{ERASURE_RECIPIENT, Place, Sealed},
+    seal::{ERASURE_RECIPIENT, Place, Sealed, unreadable},
 };
 
 /// The job that erases an account.
@@ -56,6 +56,7 @@ fn key(erasure: Id<Erasing>) -> String {
 /// The wish of the user who asks; their password has been proved.
 pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> Result<(Due, Ended)> {
     let user = ctx.user()?;
+    // Held since the password was looked at again.
     if profile::own(tx.conn, user)?.two_factor {
         two_factor::require_recent(tx.conn, ctx)?;
     }
@@ -206,22 +207,35 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     });
     let piece = (part.erase)(tx, ctx, &erasing, states[index].mark.as_deref())?;
     let state = &mut states[index];
+    let state_rows = piece.rows;
     state.rows += piece.rows;
     state.done = piece.next.is_none();
     state.mark = piece.next;
     diesel::update(table::table.find(id)).set(table::state.eq(serde_json::to_string(&states)?)).execute(tx.conn)?;
+    // Parts that erase nothing leave nothing to find.
+    tx.deleted_text |= state_rows > 0;
     Ok(true)
 }
 
-/// Nobody, when the key is gone before its time: then there is no letter, and the erasure goes on all the same.
+/// Nobody, when the key is gone before its time or cannot be read: then there is no letter, and the erasure goes on all the same.
 fn unseal(tx: &mut Tx<'_>, user: UserId, id: Id<Erasing>, sealed: &Sealed) -> Result<Option<Recipient>> {
-    let Some(key) = user_keys::find(tx.conn, &tx.house.ring, user)? else { return Ok(None) };
-    Ok(serde_json::from_slice(&key.open(Place::new(ERASURE_RECIPIENT, id), sealed)?)?)
+    let opened = |tx: &mut Tx<'_>| -> Result<Option<Recipient>> {
+        let Some(key) = user_keys::find(tx.conn, &tx.house.ring, user)? else { return Ok(None) };
+        Ok(Some(serde_json::from_slice(&key.open(Place::new(ERASURE_RECIPIENT, id), sealed)?)?))
+    };
+    match opened(tx) {
+        // The database is away, or it is the value that is at fault.
+        Err(error @ Error::Unavailable(_)) => Err(error),
+        Err(error) => Ok(unreadable(&error)),
+        opened => opened,
+    }
 }
 
 /// Signs for what was done, and throws away the key: from here on nobody can read what it sealed, wherever it lies.
 fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> Result<()> {
     audit::record(tx, ctx, &Entry::new("user.erased").on(Target::user(erasing.user)))?;
+    // Sealed with the key that goes now: later it would be sealed with another one.
+    audit::write(tx)?;
     let had_key = user_keys::shred(tx, erasing.user)?;
     let rows = |state: &State| if state.name == "key" { u64::from(had_key) } else { state.rows };
     let receipt = Receipt {
@@ -232,6 +246,7 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> 
         messages: if erasing.delete_messages { Fate::Delete } else { Fate::Keep },
         parts: states.iter().map(|state| Content { name: state.name.clone(), rows: rows(state) }).collect(),
     };
+    tx.deleted_text = true;
     let signed = receipts::sign(&tx.house.keys, &receipt)?;
     let done = (
         table::erased_at.eq(ctx.now),
@@ -242,7 +257,7 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> 
     diesel::update(table::table.find(erasing.id)).set(done).execute(tx.conn)?;
     if let Some(Recipient { name, address }) = erasing.recipient.clone() {
         let mail = tx.house.letterhead.erased(&letters::Recipient { name, address }, &signed)?;
-        mailed::post(tx, ctx, &mail)?;
+        mailed::post(tx, ctx, Whose::Nobody, &mail)?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use super::super::{
     jobs, two_factor, user_keys,
 };
 use crate::{
-    keys::Keys,
+    keys::{Keys, Purpose},
     schema::{export_chunks, exports as table},
     seal::{EXPORT_CHUNK, KeyRing, Place, Sealed},
 };
@@ -126,7 +126,8 @@ struct Pass {
 }
 
 pub fn link(keys: &Keys, export: ExportId, link: Option<Id<()>>, until: Timestamp) -> Result<String> {
-    let token = URL_SAFE_NO_PAD.encode(keys.seal(&serde_json::to_vec(&Pass { export, link, until })?)?);
+    let pass = serde_json::to_vec(&Pass { export, link, until })?;
+    let token = URL_SAFE_NO_PAD.encode(keys.seal(Purpose::ExportLink, export.uuid().as_bytes(), &pass)?);
     Ok(format!("/api/exports/{export}/download?token={token}"))
 }
 
@@ -139,7 +140,8 @@ pub fn end_links(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
 
 /// What a link says of itself: by which it was made.
 pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> Result<Option<Id<()>>> {
-    let opened = URL_SAFE_NO_PAD.decode(token).ok().and_then(|sealed| keys.unseal(&sealed).ok());
+    let unseal = |sealed: Vec<u8>| keys.unseal(Purpose::ExportLink, export.uuid().as_bytes(), &sealed).ok();
+    let opened = URL_SAFE_NO_PAD.decode(token).ok().and_then(unseal);
     let pass: Option<Pass> = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
     let pass = pass.filter(|pass| pass.export == export).ok_or(EXPORT_UNKNOWN)?;
     if pass.until > now { Ok(pass.link) } else { Err(EXPORT_GONE.into()) }

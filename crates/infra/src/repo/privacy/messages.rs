@@ -5,7 +5,11 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{db::Tx, dialect::Conn, messaging::edit},
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        messaging::edit,
+    },
     Erasing,
     parts::Piece,
 };
@@ -69,12 +73,17 @@ impl Stretch {
 /// How many places are looked at in one piece, and hence the most messages that one transaction takes back.
 const PLACES: i64 = 50;
 
-/// Takes back what they said, if they wished so, exactly as they could have done themselves.
+/// Takes back what they said, if they wished so, exactly as they could have done themselves. In any case the ids go that
+/// their clients chose for their messages: nobody will send these again.
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    if !erasing.delete_messages {
-        return Ok(Piece::default());
-    }
     let Some(stretch) = Stretch::next(tx.conn, erasing.user, mark, PLACES)? else { return Ok(Piece::default()) };
+    dialect::lock_chat(tx.conn, stretch.chat)?;
+    let rows = if erasing.delete_messages { delete(tx, ctx, erasing, &stretch)? } else { 0 };
+    forget_client_ids(tx, erasing, &stretch)?;
+    Ok(Piece { rows, next: Some(stretch.done()?) })
+}
+
+fn delete(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, stretch: &Stretch) -> Result<u64> {
     let said: Vec<MessageId> = messages::table
         .filter(messages::chat_id.eq(stretch.chat))
         .filter(messages::seq.gt(stretch.after.seq).and(messages::seq.le(stretch.until)))
@@ -89,5 +98,21 @@ pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&st
     for message in &said {
         edit::delete(tx, &author, *message, None)?;
     }
-    Ok(Piece { rows: said.len() as u64, next: Some(stretch.done()?) })
+    Ok(said.len() as u64)
+}
+
+fn forget_client_ids(tx: &mut Tx<'_>, erasing: &Erasing, stretch: &Stretch) -> Result<()> {
+    let named = messages::table
+        .filter(messages::chat_id.eq(stretch.chat))
+        .filter(messages::seq.gt(stretch.after.seq).and(messages::seq.le(stretch.until)))
+        .filter(messages::sender_id.eq(erasing.user).and(messages::client_id.is_not_null()));
+    let nameless = (messages::client_id.eq(None::<String>), messages::fingerprint.eq(None::<Vec<u8>>));
+    if diesel::update(named).set(nameless).execute(tx.conn)? > 0 {
+        // What chats show is kept in memory under their revision.
+        diesel::update(chats::table.find(stretch.chat))
+            .set(chats::revision.eq(chats::revision + 1))
+            .execute(tx.conn)?;
+        tx.deleted_text = true;
+    }
+    Ok(())
 }

@@ -18,7 +18,11 @@ use zip::{
 };
 
 use super::{
-    super::{credentials::mailed, db::Tx, dialect, user_keys},
+    super::{
+        credentials::mailed::{self, Whose},
+        db::Tx,
+        dialect, user_keys,
+    },
     exports::link,
     parts::{File, PARTS, Shape},
 };
@@ -223,7 +227,7 @@ impl Run {
             .first(tx.conn)?;
         let link = confirmed_at.map(|_| link(&tx.house.keys, self.export, Some(link_id), until)).transpose()?;
         let mail = tx.house.letterhead.export_ready(&Recipient { name, address }, link.as_deref(), until)?;
-        mailed::post(tx, ctx, &mail)
+        mailed::post(tx, ctx, Whose::User(self.user), &mail)
     }
 }
 

@@ -142,7 +142,7 @@ pub static PARTS: &[Part] = &[
     },
     Part {
         name: "letters",
-        references: &[erased("mailed_tokens", "user_id")],
+        references: &[erased("mailed_tokens", "user_id"), erased("jobs", "subject_id")],
         files: &[File {
             name: "letters.json",
             about: "letters that asked you to confirm something",
@@ -174,10 +174,19 @@ pub static PARTS: &[Part] = &[
         erase: erase::api_keys,
     },
     Part { name: "exports", references: &[erased("exports", "user_id")], files: &[], erase: erase::exports },
-    Part { name: "answers", references: &[erased("answers", "caller_id")], files: &[], erase: erase::answers },
+    Part {
+        name: "answers",
+        references: &[erased("answers", "caller_id"), erased("answers", "subject_id")],
+        files: &[],
+        erase: erase::answers,
+    },
     Part {
         name: "journal",
-        references: &[kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten")],
+        references: &[
+            kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten"),
+            kept("journal", "topic_id", "whom it was told stays in its place; what it said of them is rewritten"),
+            kept("journal", "follower_id", "who began to follow what stays in its place; it holds ids only"),
+        ],
         files: &[],
         erase: rewrite::journal,
     },

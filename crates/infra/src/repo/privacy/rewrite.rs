@@ -5,64 +5,124 @@ use clowder_accounts::{
     change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED},
     privacy::tombstone,
 };
-use clowder_core::{Card, Ctx, Error, Result, topic::USER};
+use clowder_core::{Card, ChatId, Ctx, Id, Result};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::{super::db::Tx, Erasing, parts::Piece};
-use crate::schema::{journal as table, streams};
+use super::{
+    super::{db::Tx, dialect::Conn},
+    Erasing,
+    parts::Piece,
+};
+use crate::schema::{journal as table, participants};
 
-/// How many places are looked at in one piece.
+/// How many changes are looked at in one piece.
 const PLACES: i64 = 1_000;
 
 /// What stays as it is. The ends of sessions and keys hold ids and times only, and a node that reads them late has to
 /// learn all the same that they are worth nothing.
 const LEFT: [&str; 3] = [USER_DELETED, SESSION_ENDED, API_KEY_REVOKED];
 
-pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    let lost = || Error::internal("a mark that is no place in the journal");
-    let (stream, after): (i16, i64) = match mark {
-        None => (0, 0),
-        Some(mark) => {
-            let (stream, position) = mark.split_once(':').ok_or_else(lost)?;
-            (stream.parse().map_err(|_| lost())?, position.parse().map_err(|_| lost())?)
-        }
-    };
-    let Some((head, floor)) =
-        streams::table.find(stream).select((streams::head, streams::floor)).first::<(i64, i64)>(tx.conn).optional()?
-    else {
-        return Ok(Piece::default());
-    };
-    let after = after.max(floor);
-    let until = head.min(after + PLACES);
-    let rows = places(tx, erasing, stream, after, until)?;
-    let next = if until >= head { format!("{}:0", stream + 1) } else { format!("{stream}:{until}") };
-    Ok(Piece { rows, next: Some(next) })
+/// How far the walk is: through the changes about the chats they know, one chat after the other, and at last through
+/// their own. Which chats these were stands in their own ones, so those go last.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Walk {
+    /// `None` when it is their own topic.
+    chat: Option<ChatId>,
+    stream: i16,
+    position: i64,
 }
 
-fn places(tx: &mut Tx<'_>, erasing: &Erasing, stream: i16, after: i64, until: i64) -> Result<u64> {
-    let card = tombstone(erasing.user);
-    let own = table::topic_kind.eq(USER.as_str()).and(table::topic_id.eq(erasing.user));
-    let shown: Vec<(i64, bool, String)> = table::table
-        .filter(table::stream.eq(stream))
-        .filter(table::position.gt(after).and(table::position.le(until)))
-        .filter(table::name.ne_all(LEFT))
-        .filter(own.or(table::data.like(format!("%{}%", erasing.user))))
-        .select((table::position, own, table::data))
-        .load(tx.conn)?;
+impl Walk {
+    const fn of(chat: Option<ChatId>) -> Self {
+        Self { chat, stream: 0, position: 0 }
+    }
+}
+
+/// By topic, which has an index: what is looked at grows with the journal of those chats, and not with all of it.
+pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+    let walk = match mark {
+        None => match next_chat(tx.conn, erasing, None)? {
+            None => Walk::of(None),
+            first => return Ok(Piece { rows: 0, next: Some(serde_json::to_string(&Walk::of(first))?) }),
+        },
+        Some(mark) => serde_json::from_str(mark)?,
+    };
     let mut rows = 0;
-    for (position, own, data) in shown {
+    // An id belongs to one kind of topic only.
+    let (topic, is_own) = match walk.chat {
+        Some(chat) => (chat.uuid(), false),
+        None => (erasing.user.uuid(), true),
+    };
+    if let Some(chat) = walk.chat.filter(|_| walk.position == 0) {
+        rows += told_in_person(tx, erasing, chat)?;
+    }
+    let shown: Vec<Shown> = table::table
+        .filter(table::topic_id.eq(Id::<()>::from_uuid(topic)))
+        .filter(table::stream.gt(walk.stream).or(table::stream.eq(walk.stream).and(table::position.gt(walk.position))))
+        .order((table::stream, table::position))
+        .limit(PLACES)
+        .select((table::stream, table::position, table::name, table::data))
+        .load(tx.conn)?;
+    let next = match shown.last().filter(|_| shown.len() as i64 == PLACES) {
+        Some((stream, position, ..)) => Some(Walk { stream: *stream, position: *position, ..walk }),
+        None => match walk.chat {
+            Some(chat) => Some(Walk::of(next_chat(tx.conn, erasing, Some(chat))?)),
+            None => None,
+        },
+    };
+    rows += replace_all(tx, erasing, shown, is_own)?;
+    Ok(Piece { rows, next: next.map(|walk| serde_json::to_string(&walk)).transpose()? })
+}
+
+type Shown = (i16, i64, String, String);
+
+/// The first chat after this one that they are in, or which they have followed: they may have left it since.
+fn next_chat(conn: &mut Conn, erasing: &Erasing, after: Option<ChatId>) -> Result<Option<ChatId>> {
+    let after = after.unwrap_or(Id::from_uuid(Uuid::nil()));
+    let seats = participants::table
+        .filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(after)))
+        .select(participants::chat_id)
+        .order(participants::chat_id);
+    let seat: Option<ChatId> = seats.first(conn).optional()?;
+    let told = table::table
+        .filter(table::follower_id.eq(erasing.user).and(table::followed_id.gt(Id::<()>::from_uuid(after.uuid()))))
+        .select(table::followed_id)
+        .order(table::followed_id);
+    let told: Option<Option<Id<()>>> = told.first(conn).optional()?;
+    let told = told.flatten().map(|chat| ChatId::from_uuid(chat.uuid()));
+    Ok(seat.into_iter().chain(told).min())
+}
+
+/// What others were told in person about a chat, which may show its people.
+fn told_in_person(tx: &mut Tx<'_>, erasing: &Erasing, chat: ChatId) -> Result<u64> {
+    let shown: Vec<Shown> = table::table
+        .filter(table::subject_id.eq(Id::<()>::from_uuid(chat.uuid())).and(table::topic_id.ne(erasing.user)))
+        .select((table::stream, table::position, table::name, table::data))
+        .load(tx.conn)?;
+    replace_all(tx, erasing, shown, false)
+}
+
+fn replace_all(tx: &mut Tx<'_>, erasing: &Erasing, shown: Vec<Shown>, is_own: bool) -> Result<u64> {
+    let (card, id) = (tombstone(erasing.user), erasing.user.to_string());
+    let mut rows = 0;
+    for (stream, position, name, data) in shown {
+        if LEFT.contains(&name.as_str()) {
+            continue;
+        }
         let row = table::table.find((stream, position));
-        if own {
+        if is_own {
             let gone = (table::name.eq(USER_DELETED), table::data.eq(serde_json::to_string(&card)?));
-            diesel::update(row).set(gone).execute(tx.conn)?;
-            rows += 1;
-        } else if let Some(data) = without(&data, &card)? {
-            diesel::update(row).set(table::data.eq(data)).execute(tx.conn)?;
-            rows += 1;
+            rows += diesel::update(row).set(gone).execute(tx.conn)?;
+        } else if let Some(data) = Some(data).filter(|data| data.contains(&id))
+            && let Some(data) = without(&data, &card)?
+        {
+            rows += diesel::update(row).set(table::data.eq(data)).execute(tx.conn)?;
         }
     }
-    Ok(rows)
+    Ok(rows as u64)
 }
 
 /// The payload with another card, wherever it shows the old one; `None` when it does not.
@@ -72,7 +132,8 @@ fn without(data: &str, card: &Card) -> Result<Option<String>> {
     if replaced { Ok(Some(serde_json::to_string(&value)?)) } else { Ok(None) }
 }
 
-/// A card is an object with this id and a username; what else it shows of somebody goes.
+/// A card is an object with this id and a username; what else it shows of somebody goes. With the card of its sender goes
+/// the `client_id` of a message, which their client chose.
 fn replace(value: &mut Value, card: &Card, id: &str) -> bool {
     match value {
         Value::Array(items) => items.iter_mut().fold(false, |any, item| replace(item, card, id) | any),
@@ -87,7 +148,14 @@ fn replace(value: &mut Value, card: &Card, id: &str) -> bool {
             }
             true
         }
-        Value::Object(members) => members.values_mut().fold(false, |any, member| replace(member, card, id) | any),
+        Value::Object(members) => {
+            if members.get("sender").is_some_and(|sender| sender["id"] == id)
+                && let Some(client_id) = members.get_mut("client_id")
+            {
+                *client_id = Value::Null;
+            }
+            members.values_mut().fold(false, |any, member| replace(member, card, id) | any)
+        }
         _ => false,
     }
 }
@@ -107,13 +175,15 @@ mod tests {
         let shown = |id, username: &str, name: &str| json!({"id": id, "username": username, "display_name": name});
         let data = json!({
             "id": bob, "peer": {"id": ada, "username": "ada", "display_name": "Ada", "avatar": "a.png"},
-            "last_message": {"sender": shown(bob, "bob", "Bob"), "content": "ada", "sender_id": ada},
+            "last_message": {"sender": shown(bob, "bob", "Bob"), "content": "ada", "sender_id": ada, "client_id": "b"},
+            "said": {"sender": shown(ada, "ada", "Ada"), "client_id": "ada's phone", "seq": 1},
             "list": [shown(ada, "ada", "Ada"), 1],
         });
         let after: Value = serde_json::from_str(&without(&data.to_string(), &card).unwrap().unwrap()).unwrap();
         let mut expected = data;
         let gone = shown(ada, &card.username, "Deleted user");
         expected["list"][0] = gone.clone();
+        expected["said"] = json!({"sender": gone.clone(), "client_id": null, "seq": 1});
         expected["peer"] = gone;
         expected["peer"]["avatar"] = Value::Null;
         assert_eq!(after, expected);

@@ -11,12 +11,14 @@ use clowder_core::{
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::{
     audit,
     db::Tx,
     dialect::{self, Conn},
+    once::Stub,
 };
 use crate::{
     keys::{random, sha256},
@@ -60,6 +62,28 @@ pub fn used(tx: &mut Tx<'_>, invite: Option<InviteId>) -> Result<()> {
         diesel::update(table::table.find(invite)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
     }
     Ok(())
+}
+
+/// What is stored of a new invitation: which it is, and its code, which cannot be had a second time.
+#[derive(Serialize, Deserialize)]
+pub struct Invited {
+    id: InviteId,
+    code: String,
+}
+
+impl Stub for Invited {}
+
+impl Invited {
+    pub fn of(invited: &NewInvited) -> Self {
+        Self { id: invited.invite.id, code: invited.code.clone() }
+    }
+
+    /// The invitation as it is now.
+    pub fn again(self, tx: &mut Tx<'_>) -> Result<NewInvited> {
+        let row: Option<InviteRow> =
+            table::table.find(self.id).select(InviteRow::as_select()).first(tx.conn).optional()?;
+        Ok(NewInvited { invite: row.ok_or(INVITE_UNKNOWN)?.into(), code: self.code })
+    }
 }
 
 pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {

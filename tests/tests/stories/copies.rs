@@ -1,0 +1,337 @@
+//! A distinctive text in every field that takes one, and then a search for it in every place that might keep a copy:
+//! database, write-ahead log, journal, stored answers, jobs, audit log, exports, log, mail folder.
+
+use std::{collections::BTreeMap, process::Command, time::Duration};
+
+use clowder_tests::{Answer, Database, PATIENCE, User, World, database::walk, documents::OpenApi, world::PASSWORD};
+use serde_json::{Value, json};
+use tokio::time::{interval, timeout};
+
+/// What becomes of a text when its thing is deleted or whoever wrote it is erased.
+enum Then {
+    /// It is gone from everywhere.
+    Gone(&'static str),
+    /// It stays, and why.
+    Kept(&'static str),
+    /// It is never written down, and why.
+    Never(&'static str),
+}
+use Then::{Gone, Kept, Never};
+
+const SECRET: Then = Never("it is compared with a hash, or is a token");
+const WORD: Then = Never("only the words, names and versions that are known are taken");
+const TYPED: Then = Never("a name that is looked up is kept as a keyed hash");
+
+/// Every text that the API takes: a new field belongs here, with what becomes of it, and into `plant` below.
+const FIELDS: &[(&str, Then)] = &[
+    ("POST /api/admin/invites /note", Gone("zqinvitenote")),
+    ("POST /api/admin/sign-ups/{sign_up_id}/reject /reason", Kept("it is mailed to whom it tells, and kept nowhere")),
+    ("PUT /api/admin/users/{user_id}/suspension /reason", Gone("zqsuspended")),
+    ("POST /api/api-keys /name", Gone("zqkeyname")),
+    ("POST /api/auth/2fa/disable /otp", SECRET),
+    ("POST /api/auth/2fa/enable /otp", SECRET),
+    ("POST /api/auth/email/change /email", Gone("zqelsewhere")),
+    ("POST /api/auth/login /device_name", Gone("zqdevice")),
+    ("POST /api/auth/login /otp", SECRET),
+    ("POST /api/auth/login /username", TYPED),
+    ("PATCH /api/auth/me /bio", Gone("zqbio")),
+    ("PATCH /api/auth/me /display_name", Gone("zqdisplay")),
+    ("PATCH /api/auth/me /status_text", Gone("zqstatus")),
+    ("PUT /api/auth/me /bio", Gone("zqbio")),
+    ("PUT /api/auth/me /display_name", Gone("zqdisplay")),
+    ("PUT /api/auth/me /status_text", Gone("zqstatus")),
+    ("POST /api/auth/password/forgot /email", Gone("zqmail")),
+    ("POST /api/auth/password/reset /token", SECRET),
+    ("POST /api/auth/reauthenticate /otp", SECRET),
+    ("POST /api/auth/refresh /refresh", SECRET),
+    ("POST /api/auth/register /display_name", Gone("zqfirstname")),
+    ("POST /api/auth/register /email", Gone("zqmail")),
+    ("POST /api/auth/register /invite", SECRET),
+    ("POST /api/auth/register /username", Gone("zquser")),
+    ("PATCH /api/auth/sessions/{session_id} /name", Gone("zqsession")),
+    ("POST /api/auth/verify-email /token", SECRET),
+    ("POST /api/auth/verify-email/request /email", Gone("zqmail")),
+    ("POST /api/chats /description", Kept("it belongs to the chat, which others are in")),
+    ("POST /api/chats /title", Kept("it belongs to the chat, which others are in")),
+    ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
+    ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
+    ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
+    ("PUT /api/messages/{message_id} /content", Gone("zqedited")),
+    ("POST /api/register /display_name", Gone("zqfirstname")),
+    ("POST /api/register /email", Gone("zqmail")),
+    ("POST /api/register /invite", SECRET),
+    ("POST /api/register /username", Gone("zquser")),
+    ("POST /api/token /device_name", Gone("zqdevice")),
+    ("POST /api/token /otp", SECRET),
+    ("POST /api/token /username", TYPED),
+    ("POST /api/token/refresh /refresh", SECRET),
+    ("POST /api/token/verify /token", SECRET),
+    ("PATCH /api/users/me /bio", Gone("zqbio")),
+    ("PATCH /api/users/me /display_name", Gone("zqdisplay")),
+    ("PATCH /api/users/me /status_text", Gone("zqstatus")),
+    ("PUT /api/users/me /bio", Gone("zqbio")),
+    ("PUT /api/users/me /display_name", Gone("zqdisplay")),
+    ("PUT /api/users/me /status_text", Gone("zqstatus")),
+    ("PATCH /api/users/me/settings /language", WORD),
+    ("PATCH /api/users/me/settings /time_zone", WORD),
+    ("PUT /api/users/me/settings /language", WORD),
+    ("PUT /api/users/me/settings /time_zone", WORD),
+    // Headers, of every call.
+    ("Idempotency-Key", Gone("zqidempotency")),
+    ("User-Agent", Gone("zqagent")),
+    ("X-Request-Id", Gone("zqrequest")),
+];
+
+/// The other spellings of a text.
+const SPELLINGS: &[(&str, &str)] = &[("zqmail", "zqdomäne"), ("zqmail", "xn--zqdomne"), ("zqmail", "zqdom\\u00e4ne")];
+
+fn texts(api: &OpenApi) -> Vec<String> {
+    fn resolved<'a>(api: &'a OpenApi, schema: &'a Value) -> &'a Value {
+        let target = schema["$ref"].as_str().and_then(|target| api.0.pointer(target.strip_prefix('#')?));
+        target.map_or(schema, |target| resolved(api, target))
+    }
+    fn collect(api: &OpenApi, schema: &Value, pointer: &str, found: &mut Vec<String>) {
+        let schema = resolved(api, schema);
+        for family in ["allOf", "oneOf", "anyOf"] {
+            schema[family].as_array().into_iter().flatten().for_each(|part| collect(api, part, pointer, found));
+        }
+        let is_text =
+            schema["type"] == "string" || schema["type"].as_array().is_some_and(|t| t.contains(&json!("string")));
+        let plain = matches!(schema["format"].as_str(), None | Some("email"));
+        if is_text && plain && schema["enum"].is_null() && schema["const"].is_null() {
+            found.push(pointer.to_owned());
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            collect(api, property, &format!("{pointer}/{name}"), found);
+        }
+        if schema["items"].is_object() {
+            collect(api, &schema["items"], &format!("{pointer}/*"), found);
+        }
+    }
+    let mut texts = Vec::new();
+    for (method, path, operation) in api.operations() {
+        let mut found = Vec::new();
+        for (_, content) in resolved(api, &operation["requestBody"])["content"].as_object().into_iter().flatten() {
+            collect(api, &content["schema"], "", &mut found);
+        }
+        texts.extend(found.into_iter().map(|pointer| format!("{method} {path} {pointer}")));
+    }
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+#[tokio::test]
+async fn every_text_of_the_api_is_listed() {
+    let world = World::new(Database::sqlite()).await;
+    let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
+    let texts = texts(&api);
+    assert!(texts.len() > 40, "{texts:?}");
+    let listed: BTreeMap<&str, &Then> = FIELDS.iter().map(|(field, then)| (*field, then)).collect();
+    let missing: Vec<_> = texts.iter().filter(|text| !listed.contains_key(text.as_str())).collect();
+    assert!(missing.is_empty(), "what becomes of these when they are deleted? {missing:#?}");
+    let gone: Vec<_> =
+        listed.keys().filter(|field| field.contains(' ') && !texts.iter().any(|text| text == *field)).collect();
+    assert!(gone.is_empty(), "the API takes no {gone:?}");
+    for (field, then) in FIELDS {
+        let (Kept(why) | Never(why) | Gone(why)) = then;
+        assert!(!why.is_empty(), "{field}");
+    }
+}
+
+/// A call with texts of the caller's choice in its headers.
+async fn call(user: &User, method: &str, path: &str, body: Value, key: &str) -> Answer {
+    let request = user.request(method, path).json(&body);
+    let request = request.header("x-request-id", "zqrequest-1").header("user-agent", "zqagent/1");
+    let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
+    Answer::to(request).await
+}
+
+/// Plants every text that goes; somebody else, and the message of hers that she deletes herself.
+async fn plant(world: &World) -> (User, User, String, String) {
+    let root = world.staff("root", "admin").await;
+    let bob = world.user("bob").await;
+    let new = json!({
+        "username": "zquser", "email": "Zqmail@zqdomäne.example", "display_name": "Zqfirstname", "password": PASSWORD,
+    });
+    let nobody = world.nobody();
+    let request = nobody.request("POST", "/api/auth/register").json(&new).header("idempotency-key", "zqidempotency-1");
+    let request = request.header("x-request-id", "zqrequest-1").header("user-agent", "zqagent/1");
+    Answer::to(request).await.expect(201);
+    let login = json!({"username": "zquser", "password": PASSWORD, "device_name": "Zqdevice"});
+    let signed_in = nobody.post("/api/auth/login", login).await.expect(200);
+    let mut ada = world.login("zquser").await;
+    ada.id = signed_in["user"]["id"].as_str().unwrap().to_owned();
+    let sessions = ada.get("/api/auth/sessions").await.expect(200);
+    let own =
+        sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap()["id"].clone();
+    let path = format!("/api/auth/sessions/{}", own.as_str().unwrap());
+    call(&ada, "PATCH", &path, json!({"name": "Zqsession"}), "").await.expect(200);
+    let profile = json!({"bio": "zqbio", "display_name": "Zqdisplay", "status_text": "zqstatus"});
+    call(&ada, "PATCH", "/api/auth/me", profile, "").await.expect(200);
+    call(&ada, "POST", "/api/api-keys", json!({"name": "Zqkeyname", "scopes": ["messages:read"]}), "zqidempotency-2")
+        .await
+        .expect(201);
+    for email in ["zqmail@zqdomäne.example", "ZQMAIL@xn--zqdomne-9wa.example"] {
+        nobody.post("/api/auth/password/forgot", json!({"email": email})).await.expect(204);
+        nobody.post("/api/auth/verify-email/request", json!({"email": email})).await.expect(204);
+    }
+    let change = json!({"email": "zqelsewhere@zqdomäne.example", "password": PASSWORD});
+    call(&ada, "POST", "/api/auth/email/change", change, "").await.expect(204);
+    // Of hers, on a staff route: she is a moderator for a moment.
+    let suspension = format!("/api/admin/users/{}/suspension", ada.id);
+    root.put(&suspension, json!({"reason": "zqsuspended"})).await.expect(200);
+    root.delete(&suspension).await.expect(204);
+    assert!(world.command(&["admin", "set-role", "zquser", "admin"], &[]).well);
+    world.until(&ada, |me| me["role"] == "admin").await;
+    call(&ada, "POST", "/api/admin/invites", json!({"note": "Zqinvitenote"}), "zqidempotency-3").await.expect(201);
+
+    let new = json!({"type": "group", "title": "Lunch", "participant_ids": [bob.id]});
+    let chat =
+        call(&ada, "POST", "/api/chats", new, "zqidempotency-4").await.expect(201)["id"].as_str().unwrap().to_owned();
+    let messages = format!("/api/chats/{chat}/messages");
+    let new = json!({"content": "zqcontent", "client_id": "zqclient-1"});
+    let said = call(&ada, "POST", &messages, new.clone(), "zqidempotency-5").await.expect(201)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let message = format!("/api/messages/{said}");
+    call(&ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
+    ada.private_chat(&bob).await;
+    ready(&ada).await;
+    (ada, bob, chat, said)
+}
+
+/// An export of hers that is ready.
+async fn ready(ada: &User) {
+    let asked = call(ada, "POST", "/api/users/me/export", json!({}), "").await.expect(202);
+    let path = format!("/api/users/me/exports/{}", asked["id"].as_str().unwrap());
+    let mut tick = interval(Duration::from_millis(50));
+    let ready = async {
+        while ada.get(&path).await.expect(200)["status"] != "ready" {
+            tick.tick().await;
+        }
+    };
+    timeout(PATIENCE, ready).await.expect("the export never came");
+}
+
+/// Everything that the server keeps, place by place, in small letters.
+fn kept(world: &World) -> Vec<(String, String)> {
+    let small = |octets: &[u8]| String::from_utf8_lossy(octets).to_lowercase();
+    let mut kept = Vec::new();
+    // Text moves from the write-ahead log into the file, so the log, which sorts after it, is read first.
+    for file in walk(world.database.folder.path()).into_iter().rev() {
+        if file.extension().is_none_or(|extension| extension != "eml") {
+            kept.push((file.display().to_string(), small(&std::fs::read(&file).unwrap_or_default())));
+        }
+    }
+    if world.database.url.starts_with("postgres") {
+        let ask = |queries: &[String]| {
+            let mut psql = Command::new("psql");
+            psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
+            psql.args(queries.iter().flat_map(|query| ["-c", query.as_str()])).arg(&world.database.url);
+            let out = psql.output().expect("psql is not installed");
+            assert!(out.status.success(), "{queries:?}: {}", String::from_utf8_lossy(&out.stderr));
+            small(&out.stdout)
+        };
+        let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables = ask(&[tables.to_owned()]);
+        assert!(tables.lines().count() > 20, "{tables}");
+        let dumps: Vec<_> =
+            tables.lines().map(|table| format!("SELECT 'table {table}', t::text FROM {table} t")).collect();
+        kept.push(("the database".to_owned(), ask(&dumps)));
+    }
+    kept.push(("the log".to_owned(), small(world.server.log().as_bytes())));
+    kept
+}
+
+/// Where a text stands.
+fn found(kept: &[(String, String)], text: &str) -> Vec<String> {
+    // What goes by its request id is found in the log by it.
+    let places = kept.iter().filter(|(place, _)| place != "the log" || text != "zqrequest");
+    let lines = places.filter_map(|(place, held)| {
+        let at = held.find(text)?;
+        let around: String = held.get(..at)?.chars().rev().take(80).collect();
+        Some(format!("{place}: …{}{text}…", around.chars().rev().collect::<String>()))
+    });
+    lines.collect()
+}
+
+/// No longer than it may take.
+async fn gone(world: &World, texts: &[&str]) {
+    let mut tick = interval(Duration::from_millis(200));
+    let gone = timeout(Duration::from_secs(10), async {
+        loop {
+            let kept = kept(world);
+            if texts.iter().all(|text| found(&kept, text).is_empty()) {
+                return;
+            }
+            tick.tick().await;
+        }
+    });
+    if gone.await.is_err() {
+        let kept = kept(world);
+        let left: Vec<_> =
+            texts.iter().map(|text| (text, found(&kept, text))).filter(|(_, places)| !places.is_empty()).collect();
+        panic!("these stand there after 10 s: {left:#?}");
+    }
+}
+
+mod nothing_is_left {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn sqlite() {
+        nothing_is_left(World::with(Database::sqlite(), &[("ERASURE_DAYS", "0"), ("LOG", "debug")]).await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres() {
+        nothing_is_left(World::with(Database::postgres(), &[("ERASURE_DAYS", "0"), ("LOG", "debug")]).await).await;
+    }
+
+    async fn nothing_is_left(world: World) {
+        let (ada, bob, chat, said) = plant(&world).await;
+        let planted: Vec<&str> = FIELDS
+            .iter()
+            .filter_map(|(_, then)| match then {
+                Gone(text) => Some(*text),
+                _ => None,
+            })
+            .collect();
+        // What lies sealed from the start cannot be found before either.
+        let sealed = ["zqrequest", "zqsuspended"];
+        let before = kept(&world);
+        for text in planted.iter().filter(|text| !sealed.contains(*text)) {
+            assert!(!found(&before, text).is_empty(), "{text} was not planted");
+        }
+        // She takes a message back, and somebody repeats the call that sent it.
+        call(&ada, "DELETE", &format!("/api/messages/{said}"), Value::Null, "").await.expect(204);
+        gone(&world, &["zqcontent", "zqedited"]).await;
+        let new = json!({"content": "zqcontent", "client_id": "zqclient-1"});
+        let again = call(&ada, "POST", &format!("/api/chats/{chat}/messages"), new, "zqidempotency-5").await;
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert!(again.body["content"].is_null() && !again.body["deleted_at"].is_null(), "{again:?}");
+
+        // She goes, and with her all that was hers.
+        let mut his = bob.socket().await;
+        assert!(world.command(&["admin", "set-role", "zquser", "user"], &[]).well);
+        world.until(&ada, |me| me["role"] == "user").await;
+        let wish = json!({"password": PASSWORD, "messages": "keep"});
+        Answer::to(ada.request("DELETE", "/api/users/me").json(&wish)).await.expect(202);
+        his.until("user.deleted").await;
+        let mut all = planted;
+        all.extend(SPELLINGS.iter().map(|(_, spelling)| *spelling));
+        gone(&world, &all).await;
+        // Emails that were delivered are out of reach; none of them holds what somebody said.
+        for file in walk(world.database.folder.path()) {
+            let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap_or_default()).to_lowercase();
+            assert!(
+                !["zqcontent", "zqedited", "zqbio", "zqkeyname"].iter().any(|planted| text.contains(planted)),
+                "{}",
+                file.display()
+            );
+        }
+        assert_eq!(bob.chat(&chat).await["title"], "Lunch", "what belongs to others stays");
+    }
+}
