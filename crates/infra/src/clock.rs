@@ -76,22 +76,34 @@ pub const JUMP: Duration = Duration::from_secs(300);
 const WAIT: Duration = Duration::from_secs(600);
 
 /// Holds the clock against how much time has passed by the process's own measure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
+    /// By how much the clock may run ahead of the measure.
+    tolerated: Duration,
     last: Option<(Timestamp, Instant)>,
     wait_until: Option<Instant>,
 }
 
+impl Default for Pace {
+    fn default() -> Self {
+        Self::tolerating(JUMP)
+    }
+}
+
 impl Pace {
+    pub fn tolerating(tolerated: Duration) -> Self {
+        Self { tolerated, last: None, wait_until: None }
+    }
+
     /// Whether the clock can be relied on for what cannot be undone. After a jump ahead (or a sleep of the whole machine)
     /// it cannot for a while, unless it goes back where it was.
     pub fn is_steady(&mut self, now: Timestamp, measured: Instant) -> bool {
         if let Some((last, then)) = self.last.replace((now, measured)) {
             let expected = last.plus(measured.duration_since(then));
-            if now.since(expected) > JUMP {
-                tracing::warn!(by = ?now.since(expected), "the clock has jumped ahead; schedules wait for ten minutes");
+            if now.since(expected) > self.tolerated {
+                tracing::warn!(by = ?now.since(expected), "the clock has jumped ahead; what cannot be undone waits for ten minutes");
                 self.wait_until = Some(measured + WAIT);
-            } else if expected.since(now) > JUMP {
+            } else if expected.since(now) > self.tolerated {
                 self.wait_until = None;
             }
         }

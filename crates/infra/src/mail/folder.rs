@@ -21,6 +21,8 @@ use crate::clock::Pace;
 
 /// How long letters are kept: whoever wants them for longer takes them out of the folder.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A clock that has jumped ahead by more than this is not believed: by it, letters would be old that are not.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often old ones are looked for.
 const SWEPT_EVERY: Duration = Duration::from_secs(3600);
 
@@ -41,7 +43,12 @@ impl Folder {
             .mode(0o700)
             .create(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
-        Ok(Self { folder: folder.to_owned(), envelope, swept: AtomicI64::new(i64::MIN), pace: Mutex::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            envelope,
+            swept: AtomicI64::new(i64::MIN),
+            pace: Mutex::new(Pace::tolerating(DAY)),
+        })
     }
 }
 
