@@ -12,6 +12,8 @@ mod audit;
 mod credentials;
 #[path = "contract/exports.rs"]
 mod exports;
+#[path = "contract/following.rs"]
+mod following;
 #[path = "contract/guessing.rs"]
 mod guessing;
 #[path = "contract/jobs.rs"]
@@ -32,6 +34,8 @@ mod privacy;
 mod registry;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/scribe.rs"]
+mod scribe;
 #[path = "contract/sealing.rs"]
 mod sealing;
 #[path = "contract/send.rs"]

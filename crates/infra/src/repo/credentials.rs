@@ -79,7 +79,7 @@ impl Credentials for Repo {
         let (caller, keys) = (ctx.by(Actor::Nobody), Arc::clone(&self.parts.keys));
         let done = self.db.write(move |tx| passwords::reset(tx, &caller, &keys, reset.token.expose(), &hash));
         let (ended, proved) = done.await?;
-        self.have_ended(ctx, &ended);
+        self.have_ended(&ended);
         proved.iter().for_each(|own| self.parts.memory.profiles.keep(own));
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Credentials for Repo {
             still(tx, &proved)?;
             passwords::set(tx, &caller, user, &hash, Which::AllBut(session))
         });
-        self.have_ended(ctx, &ended.await?);
+        self.have_ended(&ended.await?);
         Ok(())
     }
 }
@@ -138,9 +138,9 @@ impl Repo {
     }
 
     /// This process refuses the tokens of these sessions from now on; other nodes learn of it from the journal.
-    pub(super) fn have_ended(&self, ctx: &Ctx, sessions: &[SessionId]) {
+    pub(super) fn have_ended(&self, sessions: &[SessionId]) {
         for session in sessions {
-            self.parts.memory.tokens.end(*session, ctx.now);
+            self.parts.memory.tokens.end(*session);
         }
     }
 }

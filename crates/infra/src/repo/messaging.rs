@@ -1,6 +1,6 @@
 //! Messaging over the database: each method is one transaction; `send` shares its commit with others.
 
-mod chats;
+pub mod chats;
 pub mod edit;
 mod found;
 mod messages;
@@ -10,7 +10,7 @@ pub mod send;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -90,11 +90,6 @@ impl Messaging for Repo {
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
         let ctx = ctx.clone();
         self.db.write(move |tx| read::read(tx, &ctx, chat, new)).await
-    }
-
-    #[instrument(level = "debug", skip_all)]
-    async fn followed(&self, user: UserId) -> Result<Vec<ChatId>> {
-        self.db.read(move |conn| chats::followed(conn, user)).await
     }
 }
 

@@ -23,7 +23,7 @@ mod two_factor;
 mod upkeep;
 mod user_keys;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use clowder_core::{Result, Timestamp, job::Worker};
 
@@ -39,16 +39,28 @@ pub struct Repo {
     db: Db,
     parts: Parts,
     opened_at: Timestamp,
+    opened: Instant,
     outbox: messaging::send::Outbox,
 }
 
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
+        let repo = Self {
+            db,
+            outbox: messaging::send::Outbox::new(parts.options.batch),
+            parts,
+            opened_at: now,
+            opened: Instant::now(),
+        };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)
+    }
+
+    /// The time by the moment at which this was opened and what has passed since: what comes from no call goes by it.
+    fn now(&self) -> Timestamp {
+        self.opened_at.plus(self.opened.elapsed())
     }
 
     /// Who does the jobs that the domains order.

@@ -89,7 +89,7 @@ impl Staff for Repo {
     async fn end_sessions(&self, ctx: &Ctx, user: UserId) -> Result<()> {
         let caller = ctx.clone();
         for session in self.db.write(move |tx| end_sessions(tx, &caller, user)).await? {
-            self.parts.memory.tokens.end(session, ctx.now);
+            self.parts.memory.tokens.end(session);
         }
         Ok(())
     }
