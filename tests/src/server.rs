@@ -88,6 +88,16 @@ impl Server {
         assert!(Blocking::new("kill").args(["-TERM", &self.pid()]).status().unwrap().success());
     }
 
+    /// SIGSTOP: it does nothing any more, until it is thawed.
+    pub fn freeze(&self) {
+        assert!(Blocking::new("kill").args(["-STOP", &self.pid()]).status().unwrap().success());
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        assert!(Blocking::new("kill").args(["-CONT", &self.pid()]).status().unwrap().success());
+    }
+
     /// How many sockets its process holds, listening ones included.
     pub fn sockets(&self) -> usize {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();

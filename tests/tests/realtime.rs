@@ -4,6 +4,8 @@
 mod closing;
 #[path = "realtime/events.rs"]
 mod events;
+#[path = "realtime/following.rs"]
+mod following;
 #[path = "realtime/frames.rs"]
 mod frames;
 #[path = "realtime/opening.rs"]
@@ -16,3 +18,5 @@ mod property;
 mod replica;
 #[path = "realtime/resume.rs"]
 mod resume;
+#[path = "realtime/scribe.rs"]
+mod scribe;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Follow, Timestamp, Topic, UserId};
+use crate::{Error, Follow, Result, Timestamp, Topic, UserId};
 
 /// Something that happened. Each domain has one enum of its changes; infra appends them to the journal in the
 /// transaction that makes them true.
@@ -37,6 +37,17 @@ pub trait Change {
     fn data(&self) -> serde_json::Result<Box<RawValue>>;
 }
 
+/// The topic in whose order a change is written, which is checked here: what is about a topic that people follow is found
+/// in the order of that topic, and so are the steps by which they come to follow it.
+pub fn anchor_of(change: &impl Change) -> Result<Topic> {
+    let (topic, anchor) = (change.topic(), change.anchor());
+    let in_order = match change.follow() {
+        Some(follow) => anchor == follow.topic && (topic == follow.topic || topic == Topic::user(follow.user)),
+        None => anchor == topic || topic.as_user().is_some(),
+    };
+    if in_order { Ok(anchor) } else { Err(Error::internal(format!("{} is anchored elsewhere", change.name()))) }
+}
+
 /// A change with its place in the journal.
 #[derive(Debug, Clone)]
 pub struct Recorded {
@@ -59,4 +70,61 @@ pub struct Passing {
     pub name: &'static str,
     pub at: Timestamp,
     pub data: Arc<RawValue>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{TopicKind, follow::Step};
+
+    struct Anchored {
+        topic: Topic,
+        anchor: Topic,
+        follow: Option<(UserId, Topic)>,
+    }
+
+    impl Change for Anchored {
+        fn name(&self) -> &'static str {
+            "test.anchored"
+        }
+
+        fn topic(&self) -> Topic {
+            self.topic
+        }
+
+        fn follow(&self) -> Option<Follow> {
+            self.follow.map(|(user, topic)| Follow { user, topic, step: Step::Leave })
+        }
+
+        fn anchor(&self) -> Topic {
+            self.anchor
+        }
+
+        fn data(&self) -> serde_json::Result<Box<RawValue>> {
+            RawValue::from_string("{}".to_owned())
+        }
+    }
+
+    #[test]
+    fn anchor_of_table() {
+        let now = Timestamp::from_micros(5);
+        let [ada, bob] = [UserId::new(now), UserId::new(now)];
+        let [one, two] = [ada, bob].map(|id| Topic::new(TopicKind::new("chat"), id));
+        let (own, others) = (Topic::user(ada), Topic::user(bob));
+        for (topic, anchor, follow, allowed) in [
+            (one, one, None, true),
+            (one, two, None, false),
+            (own, own, None, true),
+            (own, one, None, true),
+            (own, one, Some((ada, one)), true),
+            (one, one, Some((ada, one)), true),
+            (own, own, Some((ada, one)), false),
+            (own, two, Some((ada, one)), false),
+            (others, one, Some((ada, one)), false),
+            (two, one, Some((ada, one)), false),
+        ] {
+            let change = Anchored { topic, anchor, follow };
+            assert_eq!(anchor_of(&change).is_ok(), allowed, "{topic} at {anchor}, {follow:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Who follows what: a change that makes somebody follow a topic, or stop following it, says so itself.
 
+use std::{collections::HashSet, ops::RangeInclusive};
+
 use crate::{Topic, UserId, Word};
 
 /// From here on somebody follows a topic, or no longer does. Its change is anchored at that topic, so that its position
@@ -21,4 +23,84 @@ pub enum Step {
 impl Word for Step {
     const WHAT: &'static str = "step of following";
     const WORDS: &'static [(&'static str, Self)] = &[("enter", Self::Enter), ("leave", Self::Leave)];
+}
+
+/// What a user followed at an earlier moment: what they follow now, less what happened `since`, oldest first. The first
+/// step about a topic tells how it was before it.
+pub fn before(now: impl IntoIterator<Item = Topic>, since: impl IntoIterator<Item = (Topic, Step)>) -> HashSet<Topic> {
+    let mut followed: HashSet<_> = now.into_iter().collect();
+    let mut told = HashSet::new();
+    for (topic, step) in since {
+        if told.insert(topic) {
+            match step {
+                Step::Enter => followed.remove(&topic),
+                Step::Leave => followed.insert(topic),
+            };
+        }
+    }
+    followed
+}
+
+/// The positions in `(after, until]` at which somebody followed a topic that they follow at `until`. `steps` are theirs
+/// about this topic in that range, oldest first. A topic that they do not follow any more has none: what happened in it
+/// is nothing that they may see now, whenever it happened.
+pub fn stretches(steps: &[(i64, Step)], after: i64, until: i64) -> Vec<RangeInclusive<i64>> {
+    if steps.last().is_some_and(|(_, step)| *step == Step::Leave) {
+        return Vec::new();
+    }
+    let followed_before = steps.first().is_none_or(|(_, step)| *step == Step::Leave);
+    let mut since = followed_before.then_some(after + 1);
+    let mut stretches = Vec::new();
+    for (position, step) in steps {
+        match (step, since) {
+            (Step::Enter, None) => since = Some(*position),
+            (Step::Leave, Some(start)) => {
+                stretches.push(start..=*position);
+                since = None;
+            }
+            (Step::Enter, Some(_)) | (Step::Leave, None) => {}
+        }
+    }
+    stretches.extend(since.map(|start| start..=until));
+    stretches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Step::*, *};
+    use crate::{Timestamp, TopicKind};
+
+    #[test]
+    fn stretches_table() {
+        type Line<'a> = (&'a [(i64, Step)], &'a [RangeInclusive<i64>]);
+        let table: &[Line<'_>] = &[
+            (&[], &[11..=20]),
+            (&[(15, Enter)], &[15..=20]),
+            (&[(11, Enter)], &[11..=20]),
+            (&[(20, Enter)], &[20..=20]),
+            (&[(15, Leave)], &[]),
+            (&[(13, Leave), (15, Enter)], &[11..=13, 15..=20]),
+            (&[(13, Enter), (15, Leave)], &[]),
+            (&[(12, Enter), (14, Leave), (16, Enter)], &[12..=14, 16..=20]),
+            (&[(12, Leave), (14, Enter), (16, Leave), (18, Enter)], &[11..=12, 14..=16, 18..=20]),
+            // What is said twice counts once.
+            (&[(12, Enter), (14, Enter)], &[12..=20]),
+            (&[(12, Leave), (13, Leave), (14, Enter)], &[11..=12, 14..=20]),
+        ];
+        for (steps, expected) in table {
+            assert_eq!(stretches(steps, 10, 20), *expected, "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_step_tells_how_it_was_before() {
+        let topics: [Topic; 4] =
+            std::array::from_fn(|_| Topic::new(TopicKind::new("chat"), UserId::new(Timestamp::from_micros(1))));
+        let [kept, entered, left, to_and_fro] = topics;
+        let since = [(to_and_fro, Leave), (entered, Enter), (left, Leave), (to_and_fro, Enter), (to_and_fro, Leave)];
+        assert_eq!(before([kept, entered], since), HashSet::from([kept, left, to_and_fro]));
+        assert_eq!(before([kept, entered], []), HashSet::from([kept, entered]));
+        let back = [(entered, Enter), (entered, Leave), (entered, Enter)];
+        assert_eq!(before([kept, entered], back), HashSet::from([kept]));
+    }
 }

@@ -1,9 +1,11 @@
 //! The port to the journal: the one place where what happened is written down.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::{Ctx, Recorded, Result, Timestamp, Topic};
+use crate::{Ctx, Recorded, Result, Timestamp, Topic, UserId};
 
 /// One position per stream. "Everything up to here" for whoever holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +29,11 @@ impl Positions {
         if let Some(held) = self.0.get_mut(stream) {
             *held = position.max(*held);
         }
+    }
+
+    /// Whether all that lies within `other` lies within these positions, too.
+    pub fn reach(&self, other: &Self) -> bool {
+        other.0.iter().enumerate().all(|(stream, position)| self.cover(stream, *position))
     }
 
     /// Whether the change at `position` of `stream` lies within these positions.
@@ -53,18 +60,104 @@ impl Extent {
     }
 }
 
+/// What stands at one position of a stream.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub stream: usize,
+    pub position: i64,
+    /// `None` for what this version cannot read: a newer node wrote it.
+    pub change: Option<Recorded>,
+}
+
+/// How much is read at a time. A single change that is larger is read all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    pub rows: usize,
+    /// Of payload.
+    pub octets: usize,
+}
+
+impl Chunk {
+    /// Whatever their size.
+    pub const fn rows(rows: usize) -> Self {
+        Self { rows, octets: usize::MAX }
+    }
+
+    /// How many of the changes with these sizes fit; the first one does in any case.
+    pub fn fit(&self, sizes: impl IntoIterator<Item = usize>) -> usize {
+        let mut octets = 0_usize;
+        let fits = sizes.into_iter().take(self.rows).enumerate().take_while(|(index, size)| {
+            octets = octets.saturating_add(*size);
+            *index == 0 || octets <= self.octets
+        });
+        fits.count()
+    }
+}
+
+/// A piece of what somebody missed.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    pub changes: Vec<Recorded>,
+    /// Everything up to here has been looked at, also where it holds nothing that is theirs or can be read. The next
+    /// piece begins after it.
+    pub reached: Positions,
+}
+
 /// Reads what happened. Within a stream positions have no gaps and commit order is position order, so
 /// "everything after position p" is exact.
 #[async_trait]
 pub trait Journal: Send + Sync {
     async fn extent(&self) -> Result<Extent>;
 
-    /// The changes of one stream after `position`, oldest first, at most `limit`.
-    async fn after(&self, stream: usize, position: i64, limit: usize) -> Result<Vec<Recorded>>;
+    /// What stands in one stream after `position`, oldest first. Nothing is left out, whether it can be read or not.
+    async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>>;
 
-    /// The changes of the topics in `(from, to]`, stream by stream, oldest first, at most `limit`.
-    async fn replay(&self, topics: Vec<Topic>, from: Positions, to: Positions, limit: usize) -> Result<Vec<Recorded>>;
+    /// The topics that a user followed when the journal stood `at` these positions, which are at most those of now.
+    /// Their personal topic is not among them: that they follow always.
+    async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>>;
+
+    /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` is what they follow at `to`, and
+    /// all that they may see: of these topics they get what happened while they followed them, of their personal topic
+    /// everything but the entering of what they have left since. A change that makes them leave a topic they get in any
+    /// case, so that they know.
+    async fn replay(
+        &self,
+        user: UserId,
+        followed: Arc<[Topic]>,
+        from: Positions,
+        to: Positions,
+        chunk: Chunk,
+    ) -> Result<Replayed>;
 
     /// Forgets what happened before `until`, a bounded number of rows per call; answers how many went.
     async fn sweep(&self, ctx: &Ctx, until: Timestamp) -> Result<usize>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_bounded_by_rows_and_octets() {
+        let chunk = Chunk { rows: 3, octets: 10 };
+        for (sizes, expected) in [
+            (&[][..], 0),
+            (&[1, 1], 2),
+            (&[1, 1, 1, 1], 3),
+            (&[5, 5, 1], 2),
+            (&[5, 6], 1),
+            (&[11, 1], 1),
+            (&[usize::MAX, usize::MAX], 1),
+        ] {
+            assert_eq!(chunk.fit(sizes.iter().copied()), expected, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn positions_reach_others_in_every_stream() {
+        let at = |positions: &[i64]| Positions::new(positions.to_vec());
+        assert!(at(&[3, 4]).reach(&at(&[3, 4])) && at(&[3, 4]).reach(&at(&[0, 4])));
+        assert!(!at(&[3, 4]).reach(&at(&[2, 5])));
+        assert!(!at(&[3]).reach(&at(&[3, 1])));
+    }
 }

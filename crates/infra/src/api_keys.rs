@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clowder_accounts::{Scopes, change::API_KEY_REVOKED};
@@ -133,7 +133,7 @@ impl Known {
 pub struct KeyMemory {
     kept: Cache<ApiKeyId, Arc<Known>>,
     /// Revoked lately: what was read before that must not be kept after it.
-    revoked: Mutex<HashMap<ApiKeyId, Timestamp>>,
+    revoked: Mutex<HashMap<ApiKeyId, Instant>>,
 }
 
 impl Default for KeyMemory {
@@ -159,19 +159,19 @@ impl KeyMemory {
         self.lock().contains_key(&key)
     }
 
-    pub fn revoke(&self, key: ApiKeyId, at: Timestamp) {
-        let mut revoked = self.lock();
+    pub fn revoke(&self, key: ApiKeyId) {
+        let (mut revoked, now) = (self.lock(), Instant::now());
         if revoked.len() % 1024 == 1023 {
-            revoked.retain(|_, until| *until > at);
+            revoked.retain(|_, until| *until > now);
         }
-        revoked.insert(key, at.plus(REVOKED_FOR));
+        revoked.insert(key, now + REVOKED_FOR);
         self.kept.remove(&key);
     }
 
     /// Learns from the journal what other nodes revoked.
     pub fn note(&self, recorded: &Recorded) {
         if let (API_KEY_REVOKED, Some(key)) = (&*recorded.name, recorded.subject) {
-            self.revoke(ApiKeyId::from_uuid(key), recorded.at);
+            self.revoke(ApiKeyId::from_uuid(key));
         }
     }
 
@@ -181,7 +181,7 @@ impl KeyMemory {
         self.kept.clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Instant>> {
         self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -240,7 +240,7 @@ mod tests {
         assert!(memory.get(id).is_none(), "nobody follows");
         memory.keep(&read, || true);
         assert!(memory.get(id).is_some());
-        memory.revoke(id, NOW);
+        memory.revoke(id);
         memory.keep(&read, || true);
         assert!(memory.get(id).is_none() && memory.is_revoked(id));
     }

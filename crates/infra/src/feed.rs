@@ -2,51 +2,86 @@
 //!
 //! Writers of this process hand their changes over right after the commit; that is only a hint. A follower knows
 //! the position it has per stream, drops what it has seen, and reads from the journal whatever is missing: changes
-//! of other processes, or hints that arrived out of order or were lost.
+//! of other processes, or hints that arrived out of order or were dropped.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod inbox;
 
-use clowder_core::{Journal, Positions, Recorded, Result};
-use tokio::{
-    sync::broadcast::{self, error::RecvError},
-    time::{Interval, MissedTickBehavior},
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
+use clowder_core::{Journal, Positions, Recorded, Result, journal::Chunk};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use self::inbox::{Hint, Inbox};
 use crate::{Upkeep, store::Memory};
 
-/// How many changes are read from the journal at a time.
-const CHUNK: usize = 500;
+/// How much is read from the journal at a time, and so waits to be given out at most.
+const CHUNK: Chunk = Chunk { rows: 500, octets: 1024 * 1024 };
 
 /// Where writers hand over what they committed.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Feed {
-    hints: broadcast::Sender<Arc<Vec<Arc<Recorded>>>>,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self { hints: broadcast::channel(1024).0 }
-    }
+    followers: Arc<Mutex<Vec<Weak<Inbox>>>>,
 }
 
 impl Feed {
     pub fn hand(&self, recorded: Vec<Recorded>) {
-        if !recorded.is_empty() && self.hints.receiver_count() > 0 {
-            let hint = Arc::new(recorded.into_iter().map(Arc::new).collect());
-            // Nobody listening is no loss: the journal has it.
-            let _ = self.hints.send(hint);
+        if recorded.is_empty() {
+            return;
         }
+        let mut followers = self.lock();
+        if followers.is_empty() {
+            // Nobody listening is no loss: the journal has it.
+            return;
+        }
+        let changes: Vec<_> = recorded.into_iter().map(Arc::new).collect();
+        followers.retain(|follower| {
+            let follower = follower.upgrade();
+            follower.inspect(|inbox| inbox.put(&changes)).is_some()
+        });
     }
+
+    fn subscribe(&self) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::default());
+        self.lock().push(Arc::downgrade(&inbox));
+        inbox
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Inbox>>> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a follower meets on its way through the journal.
+#[derive(Debug, Clone)]
+pub enum Followed {
+    Change(Arc<Recorded>),
+    /// Everything up to this position has been passed. What stands there cannot be read by this version.
+    Unreadable {
+        stream: usize,
+        position: i64,
+    },
+    /// Changes up to this position were swept before they were followed: whoever lives by changes has missed some.
+    Swept {
+        stream: usize,
+        position: i64,
+    },
 }
 
 /// Follows the journal from a position onwards.
 pub struct Follower {
     journal: Arc<dyn Journal>,
-    hints: broadcast::Receiver<Arc<Vec<Arc<Recorded>>>>,
+    hints: Arc<Inbox>,
     memory: Memory,
     upkeep: Arc<dyn Upkeep>,
+    /// Everything up to here has been given out or is ready to be.
     known: Positions,
-    ready: VecDeque<Arc<Recorded>>,
+    /// The journal is known to reach at least this far.
+    goal: Positions,
+    ready: VecDeque<Followed>,
     /// When other processes' changes are looked for, however busy this one is.
     poll: Interval,
 }
@@ -60,12 +95,13 @@ impl Follower {
         upkeep: Arc<dyn Upkeep>,
         poll: Duration,
     ) -> Result<Self> {
-        let hints = feed.hints.subscribe();
+        let hints = feed.subscribe();
         let known = journal.extent().await?.heads;
         memory.profiles.followed();
         let mut poll = tokio::time::interval(poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let follower = Self { journal, hints, memory, upkeep, known, ready: VecDeque::new(), poll };
+        let goal = known.clone();
+        let follower = Self { journal, hints, memory, upkeep, known, goal, ready: VecDeque::new(), poll };
         // What happened between the opening of the store and this moment is in nobody's sight otherwise.
         follower.upkeep.recall().await?;
         Ok(follower)
@@ -76,82 +112,117 @@ impl Follower {
         &self.known
     }
 
-    /// The next change. An error means that the journal could not be read just now; nothing is lost by calling
-    /// again, nor by dropping the call half-way.
+    /// The next change that can be read. What else is met on the way is passed over; whoever must not miss a change
+    /// calls [`Follower::step`].
     pub async fn next(&mut self) -> Result<Arc<Recorded>> {
         loop {
-            if let Some(recorded) = self.ready.pop_front() {
+            if let Followed::Change(recorded) = self.step().await? {
                 return Ok(recorded);
+            }
+        }
+    }
+
+    /// One step further. An error means that the journal could not be read just now; nothing is lost by calling
+    /// again, nor by dropping the call half-way.
+    pub async fn step(&mut self) -> Result<Followed> {
+        loop {
+            if let Some(step) = self.ready.pop_front() {
+                return Ok(step);
+            }
+            if let Some(stream) = self.behind() {
+                self.read(stream).await?;
+                continue;
             }
             tokio::select! {
                 biased;
-                _ = self.poll.tick() => self.catch_up().await?,
-                hint = self.hints.recv() => match hint {
-                    Ok(hint) => {
-                        for recorded in hint.iter() {
-                            self.accept(recorded).await?;
-                        }
-                    }
-                    // Too many to hold, or the store is gone: the journal has them.
-                    Err(RecvError::Lagged(_)) => self.catch_up().await?,
-                    Err(RecvError::Closed) => {
-                        self.poll.tick().await;
-                        self.catch_up().await?;
-                    }
+                _ = self.poll.tick() => self.look().await?,
+                hint = self.hints.next() => match hint {
+                    Hint::Change(recorded) => self.accept(recorded),
+                    Hint::Lost => self.look().await?,
                 }
             }
         }
     }
 
-    async fn accept(&mut self, recorded: &Arc<Recorded>) -> Result<()> {
-        if recorded.position > self.known.get(recorded.stream) + 1 {
-            self.read_up_to(recorded.stream, recorded.position).await?;
-        }
-        if recorded.position == self.known.get(recorded.stream) + 1 {
-            self.take(Arc::clone(recorded));
-        }
-        Ok(())
+    /// A stream that reaches further than what is known of it.
+    fn behind(&self) -> Option<usize> {
+        (0..self.goal.as_slice().len()).find(|stream| !self.known.cover(*stream, self.goal.get(*stream)))
     }
 
-    async fn catch_up(&mut self) -> Result<()> {
+    /// Learns how far the journal reaches.
+    async fn look(&mut self) -> Result<()> {
         let heads = self.journal.extent().await?.heads;
         for (stream, head) in heads.as_slice().iter().enumerate() {
-            self.read_up_to(stream, *head).await?;
+            self.goal.advance(stream, *head);
         }
         Ok(())
     }
 
-    async fn read_up_to(&mut self, stream: usize, position: i64) -> Result<()> {
-        while self.known.get(stream) < position {
-            let known = self.known.get(stream);
-            let changes = self.journal.after(stream, known, CHUNK).await?;
-            let Some(first) = changes.first() else {
-                self.relearn(stream, known, position).await?;
-                self.known.advance(stream, position);
-                break;
-            };
-            if first.position != known + 1 {
-                self.relearn(stream, known, first.position).await?;
+    fn accept(&mut self, recorded: Arc<Recorded>) {
+        if recorded.position == self.known.get(recorded.stream) + 1 {
+            self.take(recorded);
+        } else {
+            // One of those before it is missing, or it has been seen: what is missing is read.
+            self.goal.advance(recorded.stream, recorded.position);
+        }
+    }
+
+    /// Reads the next changes of a stream, as many as may be held at a time.
+    async fn read(&mut self, stream: usize) -> Result<()> {
+        let known = self.known.get(stream);
+        let entries = self.journal.after(stream, known, CHUNK).await?;
+        let next = entries.first().map_or(self.goal.get(stream) + 1, |entry| entry.position);
+        if next > known + 1 && !self.pass(stream, next - 1).await? {
+            return Ok(());
+        }
+        let mut unreadable = 0;
+        for entry in entries {
+            match entry.change {
+                Some(recorded) => self.take(Arc::new(recorded)),
+                None => {
+                    unreadable += 1;
+                    self.skip(stream, entry.position);
+                }
             }
-            for recorded in changes {
-                self.take(Arc::new(recorded));
-            }
+        }
+        if unreadable > 0 {
+            tracing::warn!(stream, unreadable, "changes that this version cannot read were skipped");
         }
         Ok(())
     }
 
-    /// A node that slept longer than the journal remembers: its clients are told so when they resume, and what it
-    /// keeps in memory begins anew.
-    async fn relearn(&self, stream: usize, known: i64, next: i64) -> Result<()> {
-        tracing::warn!(stream, known, next, "changes were swept before they were followed");
-        self.memory.forget();
-        self.upkeep.recall().await
+    /// Goes on although there is nothing up to `position`. Only the floor tells what was swept; everything else that is
+    /// missing was never there for us. Answers whether all of it has been passed.
+    async fn pass(&mut self, stream: usize, position: i64) -> Result<bool> {
+        let floor = self.journal.extent().await?.floors.get(stream);
+        let known = self.known.get(stream);
+        if floor > known {
+            tracing::warn!(stream, known, floor, "changes were swept before they were followed");
+            // What is kept in memory begins anew.
+            self.memory.forget();
+            self.upkeep.recall().await?;
+            self.known.advance(stream, floor);
+            self.ready.push_back(Followed::Swept { stream, position: floor });
+        } else {
+            tracing::error!(stream, known, position, "the journal has a gap");
+            self.skip(stream, position);
+        }
+        Ok(self.known.cover(stream, position))
+    }
+
+    fn skip(&mut self, stream: usize, position: i64) {
+        self.known.advance(stream, position);
+        metrics::counter!("clowder_journal_unreadable_total").increment(1);
+        self.ready.push_back(Followed::Unreadable { stream, position });
     }
 
     fn take(&mut self, recorded: Arc<Recorded>) {
+        if self.known.cover(recorded.stream, recorded.position) {
+            return;
+        }
         self.known.advance(recorded.stream, recorded.position);
         self.memory.note(&recorded);
-        self.ready.push_back(recorded);
+        self.ready.push_back(Followed::Change(recorded));
     }
 }
 

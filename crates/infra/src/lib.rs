@@ -32,6 +32,6 @@ mod turns;
 pub mod url;
 
 pub use crew::Crew;
-pub use feed::Follower;
+pub use feed::{Followed, Follower};
 pub use store::{Check, Options, Store, Upkeep};
 pub use url::DatabaseUrl;

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -44,8 +44,9 @@ pub struct Tokens {
     validation: Validation,
     access_for: Duration,
     chain: [u8; 32],
-    /// Sessions that were ended while an access token of theirs may still be good, and until when it may be.
-    ended: RwLock<HashMap<SessionId, Timestamp>>,
+    /// Sessions that were ended while an access token of theirs may still be good, and until when it may be. What counts
+    /// is the time that passes, not what clocks say: that of the node that ended it may be wrong.
+    ended: RwLock<HashMap<SessionId, Instant>>,
     /// A token says which role its holder had; which one they have is said here.
     standings: Arc<Standings>,
 }
@@ -120,19 +121,24 @@ impl Tokens {
     }
 
     /// From now on the access tokens of this session are refused. Forgets those that have expired anyway.
-    pub fn end(&self, session: SessionId, at: Timestamp) {
+    pub fn end(&self, session: SessionId) {
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
         if ended.len() % 1024 == 1023 {
-            ended.retain(|_, until| *until > at);
+            ended.retain(|_, until| *until > now);
         }
-        // A second more than its life, for tokens count in whole seconds.
-        ended.insert(session, at.plus(self.access_for + Duration::from_secs(1)));
+        ended.insert(session, now + self.remembered_for());
+    }
+
+    /// For how long an ended session must be known. Longer than its tokens live, for nodes may not agree on the time.
+    pub fn remembered_for(&self) -> Duration {
+        self.access_for + CLOCKS_APART
     }
 
     /// Learns from the journal what other nodes ended.
     pub fn note(&self, recorded: &Recorded) {
         if let (clowder_accounts::change::SESSION_ENDED, Some(session)) = (&*recorded.name, recorded.subject) {
-            self.end(SessionId::from_uuid(session), recorded.at);
+            self.end(SessionId::from_uuid(session));
         }
     }
 
@@ -187,7 +193,7 @@ mod tests {
         assert_eq!(code(tokens.identify(&unsigned, now)), "token.invalid");
         assert_eq!(code(tokens.identify(&access[..access.len() - 2], now)), "token.invalid");
         assert_eq!(code(tokens.identify("", now)), "token.invalid");
-        tokens.end(session, now);
+        tokens.end(session);
         assert_eq!(code(tokens.identify(&access, now)), "session.ended");
     }
 

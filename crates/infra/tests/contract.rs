@@ -18,6 +18,8 @@ mod copies;
 mod credentials;
 #[path = "contract/exports.rs"]
 mod exports;
+#[path = "contract/following.rs"]
+mod following;
 #[path = "contract/guessing.rs"]
 mod guessing;
 #[path = "contract/jobs.rs"]
@@ -44,6 +46,8 @@ mod reading;
 mod registry;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/scribe.rs"]
+mod scribe;
 #[path = "contract/sealing.rs"]
 mod sealing;
 #[path = "contract/send.rs"]

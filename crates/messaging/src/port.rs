@@ -1,7 +1,7 @@
 //! What an implementation of messaging must keep.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result};
 
 use crate::{Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Window};
 
@@ -41,7 +41,4 @@ pub trait Messaging: Send + Sync {
 
     /// Moves the caller's read mark forward; a mark that stays writes nothing and waits for nobody.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
-
-    /// The chats whose changes this user follows.
-    async fn followed(&self, user: UserId) -> Result<Vec<ChatId>>;
 }

@@ -3,7 +3,7 @@
 use clowder_tests::{World, on_both};
 use serde_json::{Value, json};
 
-on_both!(a_conversation, rest_and_socket_are_one, refused_commands, typing, strangers_hear_nothing, renewed_tokens);
+on_both!(a_conversation, rest_and_socket_are_one, refused_commands, typing, restless_typing, strangers_hear_nothing, renewed_tokens);
 
 async fn a_conversation(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -87,6 +87,25 @@ async fn typing(world: World) {
         assert!(heard["cursor"].is_null(), "a passing event has no cursor");
     }
     assert!(a.drain().await.iter().all(|frame| frame["type"] != "typing.start"), "not to oneself");
+}
+
+/// However often it changes, the others hear of it once in two seconds, and in the end what is true.
+async fn restless_typing(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let (mut phone, mut laptop, mut b) = (ada.socket().await, world.login("ada").await.socket().await, bob.socket().await);
+    let began = std::time::Instant::now();
+    for _ in 0..10 {
+        phone.command("typing.start", json!({"chat_id": chat})).await.unwrap();
+        laptop.command("typing.stop", json!({"chat_id": chat})).await.unwrap();
+    }
+    let took = began.elapsed();
+    let mut heard = b.drain().await;
+    heard.retain(|frame| frame["type"].as_str().unwrap().starts_with("typing."));
+    assert!(heard.len() as u64 <= 1 + took.as_secs() / 2 + 1, "{} in {took:?}", heard.len());
+    if heard.last().is_none_or(|frame| frame["type"] != "typing.stop") {
+        b.until("typing.stop").await;
+    }
 }
 
 async fn strangers_hear_nothing(world: World) {

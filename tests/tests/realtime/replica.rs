@@ -10,6 +10,8 @@ use serde_json::Value;
 pub struct ChatState {
     title: Value,
     read_seq: i64,
+    /// Up to here the chat went on without the user, and events tell nothing.
+    before: i64,
     /// By `seq`, so that a gap or a swap shows.
     messages: BTreeMap<i64, Value>,
 }
@@ -59,7 +61,9 @@ impl Replica {
         let data = &event["data"];
         match event["type"].as_str().unwrap() {
             "chat.created" => {
-                self.chats.insert(text(&data["id"]), ChatState::of(data));
+                let mut chat = ChatState::of(data);
+                chat.before = data["last_seq"].as_i64().unwrap();
+                self.chats.insert(text(&data["id"]), chat);
             }
             "message.sent" => {
                 let (seq, message) = message(data);
@@ -68,15 +72,24 @@ impl Replica {
             }
             "message.updated" => {
                 let (seq, message) = message(data);
-                self.chat(&data["chat_id"]).messages.insert(seq, message);
+                let chat = self.chat(&data["chat_id"]);
+                if seq > chat.before {
+                    chat.messages.insert(seq, message);
+                }
             }
             "message.deleted" => {
                 let chat = self.chat(&data["chat_id"]);
+                if data["seq"].as_i64().unwrap() <= chat.before {
+                    return;
+                }
                 let message =
                     chat.messages.get_mut(&data["seq"].as_i64().unwrap()).expect("deleted before it was sent");
                 message["content"] = Value::Null;
                 message["deleted_at"] = data["deleted_at"].clone();
                 message.as_object_mut().unwrap().remove("version");
+            }
+            "participant.removed" if data["user_id"] == *self.me => {
+                self.chats.remove(data["chat_id"].as_str().unwrap());
             }
             "message.read" if data["user_id"] == *self.me => {
                 let seq = data["seq"].as_i64().unwrap();
@@ -88,6 +101,14 @@ impl Replica {
         }
     }
 
+    /// What was said before the user came to a chat is not what events tell of.
+    pub fn forget_what_was_before(&mut self, other: &Self) {
+        for (id, chat) in &mut self.chats {
+            chat.before = other.chats.get(id).map_or(0, |other| other.before);
+            chat.messages.retain(|seq, _| *seq > chat.before);
+        }
+    }
+
     fn chat(&mut self, id: &Value) -> &mut ChatState {
         self.chats.get_mut(id.as_str().unwrap()).expect("an event of a chat that nobody told of")
     }
@@ -96,7 +117,7 @@ impl Replica {
 impl ChatState {
     fn of(chat: &Value) -> Self {
         let read_seq = chat["read_seq"].as_i64().unwrap();
-        Self { title: chat["title"].clone(), read_seq, messages: BTreeMap::new() }
+        Self { title: chat["title"].clone(), read_seq, before: 0, messages: BTreeMap::new() }
     }
 
     fn last_seq(&self) -> i64 {

@@ -1,16 +1,16 @@
 //! The hub: one per process, it follows the journal once and hands every change to the sockets it concerns.
 //!
-//! It knows for each user who is here which chats they follow. That is loaded from the store when the user's first
-//! socket arrives, and from then on kept by the very changes that pass through: a user who enters a chat is told so
-//! by a change that stands before the chat's first message. What happens between loading and arriving is noted down
-//! and applied, so that nothing falls in between.
+//! It knows for each user who is here which topics they follow. That is loaded when the user's first socket arrives, as
+//! it was at the place that the hub had reached by then, and from then on kept by the very changes that pass through:
+//! whatever makes somebody follow a topic or leave it says so itself. So nobody hears what happened before they entered
+//! or after they left, however far the hub is behind the database.
 
 mod follows;
 mod hearing;
 mod typing;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,9 +19,11 @@ use clowder_accounts::{
     Scopes,
     change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED},
 };
-use clowder_core::{ChatId, Error, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via, follow::Step};
-use clowder_infra::Follower;
-use clowder_messaging::{CHAT, Messaging};
+use clowder_core::{
+    ChatId, Error, Follow, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via, follow::Step,
+};
+use clowder_infra::{Followed, Follower};
+use clowder_messaging::CHAT;
 use tokio::sync::Semaphore;
 
 pub use hearing::may_hear;
@@ -38,12 +40,14 @@ use crate::{clock, stop::Stop};
 /// How many resuming sockets may read the journal at the same time: after a restart all come back at once.
 const REPLAYS: usize = 32;
 
+/// How often those who type are looked at.
+const TYPING_TICK: Duration = Duration::from_millis(500);
+
 pub struct Hub {
     state: Mutex<State>,
     pub sealer: Sealer,
     pub journal: Arc<dyn Journal>,
     pub replays: Semaphore,
-    messaging: Arc<dyn Messaging>,
 }
 
 #[derive(Default)]
@@ -51,9 +55,11 @@ struct State {
     /// Everything up to here has been handed out.
     positions: Positions,
     here: HashMap<UserId, Follows>,
-    /// Who of those that are here follows a chat.
-    audience: HashMap<ChatId, Vec<UserId>>,
+    /// Who of those that are here follows a topic. Personal topics are not in it.
+    audience: HashMap<Topic, HashSet<UserId>>,
     typing: TypingList,
+    /// How often all that is known of who follows what was forgotten.
+    forgotten: u64,
     stopping: bool,
 }
 
@@ -61,22 +67,23 @@ struct State {
 pub struct Attached {
     pub outlet: Arc<Outlet>,
     pub live_from: Positions,
-    pub topics: Vec<Topic>,
+    /// What its user follows there.
+    pub followed: Arc<[Topic]>,
 }
 
 impl Hub {
-    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, messaging: Arc<dyn Messaging>, known: &Positions) -> Self {
+    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions) -> Self {
         let state = State { positions: known.clone(), ..State::default() };
-        Self { state: Mutex::new(state), sealer, journal, replays: Semaphore::new(REPLAYS), messaging }
+        Self { state: Mutex::new(state), sealer, journal, replays: Semaphore::new(REPLAYS) }
     }
 
     /// Follows the journal until the process stops; then sends every socket elsewhere.
     pub async fn run(self: Arc<Self>, mut follower: Follower, mut stop: Stop) {
-        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut tick = tokio::time::interval(TYPING_TICK);
         let follow = async {
             loop {
-                match follower.next().await {
-                    Ok(recorded) => self.hand_out(&recorded),
+                match follower.step().await {
+                    Ok(step) => self.pass_on(step),
                     Err(error) => {
                         tracing::warn!(%error, "the journal cannot be followed just now");
                         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -86,8 +93,8 @@ impl Hub {
         };
         let tidy = async {
             loop {
-                second.tick().await;
-                self.stop_typing();
+                tick.tick().await;
+                self.tell_typing();
             }
         };
         // Neither may cut the other short: following reads the journal in between.
@@ -98,7 +105,7 @@ impl Hub {
         }
         let mut state = self.lock();
         state.stopping = true;
-        state.here.values().flat_map(Follows::outlets).for_each(|outlet| outlet.close(Close::Restart));
+        state.close_all(Close::Restart);
     }
 
     /// Attaches a socket, which hears no more than its `scopes` let it read. When `since` is given, waits until this node
@@ -110,39 +117,42 @@ impl Hub {
         scopes: Option<Scopes>,
         since: Option<&Positions>,
     ) -> Result<Attached> {
-        let loaded = self.lock().here.entry(user).or_default().arrive();
-        let arrival = Arrival { hub: self, user };
-        let chats = if loaded { None } else { Some(self.messaging.followed(user).await?) };
-        if let Some(since) = since {
-            self.reach(since).await?;
-        }
-        let mut state = self.lock();
-        if state.stopping {
-            return Err(Error::unavailable("stopping"));
-        }
-        let State { here, audience, positions, .. } = &mut *state;
-        let follows = here.entry(user).or_default();
-        if let Some(chats) = chats {
-            for chat in follows.load(chats) {
-                audience.entry(chat).or_default().push(user);
+        loop {
+            let arrival = Arrival::new(self, user);
+            let followed = match arrival.to_load.clone() {
+                Some(at) => Some(self.journal.followed(user, at).await?),
+                None => None,
+            };
+            if let Some(since) = since {
+                self.reach(since).await?;
             }
+            let mut state = self.lock();
+            if state.stopping {
+                return Err(Error::unavailable("stopping"));
+            }
+            if state.forgotten != arrival.forgotten {
+                // What was known or loaded is not true any more.
+                drop(state);
+                continue;
+            }
+            let State { here, audience, positions, .. } = &mut *state;
+            let follows = here.entry(user).or_default();
+            for topic in followed.into_iter().flat_map(|followed| follows.load(followed)) {
+                audience.entry(topic).or_default().insert(user);
+            }
+            let outlet = Arc::new(Outlet::new(user, via, scopes));
+            follows.attach(Arc::clone(&outlet));
+            let followed = follows.topics().collect();
+            let live_from = positions.clone();
+            drop(state);
+            drop(arrival);
+            return Ok(Attached { outlet, live_from, followed });
         }
-        let outlet = Arc::new(Outlet::new(user, via, scopes));
-        follows.attach(Arc::clone(&outlet));
-        let topics = follows.chats().map(|chat| Topic::new(CHAT, chat)).chain([Topic::user(user)]).collect();
-        let live_from = positions.clone();
-        drop(state);
-        drop(arrival);
-        Ok(Attached { outlet, live_from, topics })
     }
 
     async fn reach(&self, since: &Positions) -> Result<()> {
         for _ in 0..100 {
-            let there = {
-                let state = self.lock();
-                (0..since.as_slice().len()).all(|stream| state.positions.cover(stream, since.get(stream)))
-            };
-            if there {
+            if self.lock().positions.reach(since) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -164,7 +174,7 @@ impl Hub {
 
     /// Whether a user who is here follows a chat.
     pub fn follows(&self, user: UserId, chat: ChatId) -> bool {
-        self.lock().audience.get(&chat).is_some_and(|users| users.contains(&user))
+        self.lock().here.get(&user).is_some_and(|follows| follows.has(Topic::new(CHAT, chat)))
     }
 
     /// Somebody types, or has stopped.
@@ -176,11 +186,23 @@ impl Hub {
         }
     }
 
-    fn stop_typing(&self) {
+    fn tell_typing(&self) {
         let now = clock::now();
         let mut state = self.lock();
-        for (user, passing) in state.typing.expired(now) {
+        for (user, passing) in state.typing.due(now) {
             state.pass(&passing, Some(user));
+        }
+    }
+
+    fn pass_on(&self, step: Followed) {
+        match step {
+            Followed::Change(recorded) => self.hand_out(&recorded),
+            Followed::Unreadable { stream, position } => self.lock().positions.advance(stream, position),
+            Followed::Swept { stream, position } => {
+                let mut state = self.lock();
+                state.positions.advance(stream, position);
+                state.forget_all();
+            }
         }
     }
 
@@ -188,24 +210,19 @@ impl Hub {
         metrics::gauge!("clowder_journal_lag_seconds").set(clock::now().since(recorded.at).as_secs_f64());
         let mut state = self.lock();
         state.positions.advance(recorded.stream, recorded.position);
+        if let Some(follow) = recorded.follow.filter(|follow| follow.step == Step::Enter) {
+            state.follow(follow);
+        }
         let packed = Sealer::pack(&state.positions);
         let durable = Durable::new(recorded);
-        let deliver = |follows: &Follows, user: UserId| {
+        for (user, follows) in state.concerned(recorded) {
             let frame = durable.with(&self.sealer.seal(user, &packed));
             follows.hearing(&recorded.name).for_each(|outlet| outlet.push(frame.clone()));
-        };
-        if let Some(user) = recorded.topic.as_user() {
-            if let Some(follows) = state.here.get(&user) {
-                deliver(follows, user);
-            }
-            state.learn(user, recorded);
-        } else {
-            for user in state.audience.get(&ChatId::from_uuid(recorded.topic.id)).into_iter().flatten() {
-                if let Some(follows) = state.here.get(user) {
-                    deliver(follows, *user);
-                }
-            }
         }
+        if let Some(follow) = recorded.follow.filter(|follow| follow.step == Step::Leave) {
+            state.follow(follow);
+        }
+        state.close_ended(recorded);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -214,15 +231,43 @@ impl Hub {
 }
 
 impl State {
-    /// What a change about a user means for the hub itself.
-    fn learn(&mut self, user: UserId, recorded: &Recorded) {
+    /// Those of the people here whom a change concerns: who follows its topic, and who comes to follow one by it or leaves
+    /// one.
+    fn concerned(&self, recorded: &Recorded) -> impl Iterator<Item = (UserId, &Follows)> {
+        let owner = recorded.topic.as_user();
+        let audience = self.audience.get(&recorded.topic);
+        let stepping = recorded.follow.map(|follow| follow.user);
+        let stepping = stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains(user)));
+        let users = owner.into_iter().chain(audience.into_iter().flatten().copied()).chain(stepping);
+        users.filter_map(|user| Some((user, self.here.get(&user)?)))
+    }
+
+    /// Somebody follows one more topic from now on, or one less.
+    fn follow(&mut self, Follow { user, topic, step }: Follow) {
         let Some(follows) = self.here.get_mut(&user) else { return };
-        if let Some(follow) = recorded.follow
-            && follow.step == Step::Enter
-            && follows.enter(ChatId::from_uuid(follow.topic.id))
-        {
-            self.audience.entry(ChatId::from_uuid(follow.topic.id)).or_default().push(user);
+        if !follows.step(topic, step) {
+            return;
         }
+        match step {
+            Step::Enter => {
+                self.audience.entry(topic).or_default().insert(user);
+            }
+            Step::Leave => self.leave(user, topic),
+        }
+    }
+
+    fn leave(&mut self, user: UserId, topic: Topic) {
+        if let Some(users) = self.audience.get_mut(&topic) {
+            users.remove(&user);
+            if users.is_empty() {
+                self.audience.remove(&topic);
+            }
+        }
+    }
+
+    /// Closes the sockets of a session, a key or a user that can do nothing any more.
+    fn close_ended(&self, recorded: &Recorded) {
+        let Some(follows) = recorded.topic.as_user().and_then(|user| self.here.get(&user)) else { return };
         match (&*recorded.name, recorded.subject) {
             (SESSION_ENDED | API_KEY_REVOKED, Some(subject)) => {
                 let ended = follows.outlets().filter(|outlet| outlet.via.uuid() == subject);
@@ -238,16 +283,23 @@ impl State {
     /// A passing event goes to everybody in the chat but to whom it is about.
     fn pass(&self, passing: &Passing, but: Option<UserId>) {
         let frame = frame::passing(passing);
-        for user in self
-            .audience
-            .get(&ChatId::from_uuid(passing.topic.id))
-            .into_iter()
-            .flatten()
-            .filter(|user| Some(**user) != but)
-        {
+        for user in self.audience.get(&passing.topic).into_iter().flatten().filter(|user| Some(**user) != but) {
             let outlets = self.here.get(user).into_iter().flat_map(|follows| follows.hearing(passing.name));
             outlets.for_each(|outlet| outlet.push(frame.clone()));
         }
+    }
+
+    /// Changes have been missed, perhaps some by which somebody entered or left: all sockets come again with their
+    /// cursors, and hear that they have to reload.
+    fn forget_all(&mut self) {
+        self.close_all(Close::Restart);
+        self.here.values_mut().for_each(Follows::forget);
+        self.audience.clear();
+        self.forgotten += 1;
+    }
+
+    fn close_all(&self, close: Close) {
+        self.here.values().flat_map(Follows::outlets).for_each(|outlet| outlet.close(close));
     }
 
     fn forget_if_gone(&mut self, user: UserId) {
@@ -255,13 +307,8 @@ impl State {
             return;
         }
         let Some(follows) = self.here.remove(&user) else { return };
-        for chat in follows.chats() {
-            if let Some(users) = self.audience.get_mut(&chat) {
-                users.retain(|other| *other != user);
-                if users.is_empty() {
-                    self.audience.remove(&chat);
-                }
-            }
+        for topic in follows.topics() {
+            self.leave(user, topic);
         }
     }
 }
@@ -270,6 +317,18 @@ impl State {
 struct Arrival<'h> {
     hub: &'h Hub,
     user: UserId,
+    /// Where the hub stands, if what they follow has to be loaded.
+    to_load: Option<Positions>,
+    forgotten: u64,
+}
+
+impl<'h> Arrival<'h> {
+    fn new(hub: &'h Hub, user: UserId) -> Self {
+        let mut state = hub.lock();
+        let known = state.here.entry(user).or_default().arrive();
+        let to_load = if known { None } else { Some(state.positions.clone()) };
+        Self { hub, user, to_load, forgotten: state.forgotten }
+    }
 }
 
 impl Drop for Arrival<'_> {

@@ -72,7 +72,7 @@ impl Accounts for Repo {
             refresh::Outcome::SignedIn(signed_in) => Ok(*signed_in),
             refresh::Outcome::Refused { refusal, ended } => {
                 if let Some(session) = ended {
-                    self.parts.memory.tokens.end(session, ctx.now);
+                    self.parts.memory.tokens.end(session);
                 }
                 Err(refusal.into())
             }
@@ -263,15 +263,15 @@ impl Repo {
     async fn end(&self, ctx: &Ctx, which: Which, keys: bool) -> Result<()> {
         let caller = ctx.clone();
         let ended = self.db.write(move |tx| sessions::end(tx, &caller, which, keys)).await?;
-        self.have_ended(ctx, &ended);
+        self.have_ended(&ended);
         Ok(())
     }
 
-    /// Refuses the sessions that were ended before this process started.
+    /// Refuses the sessions that were ended a moment ago by whomever; what was ended earlier has no token left.
     pub(super) async fn remember_ended(&self, now: Timestamp) -> Result<()> {
-        let since = now.minus(self.parts.memory.tokens.access_for());
-        for (session, ended_at) in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {
-            self.parts.memory.tokens.end(session, ended_at);
+        let since = now.minus(self.parts.memory.tokens.remembered_for());
+        for session in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {
+            self.parts.memory.tokens.end(session);
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ impl ApiKeys for Repo {
     async fn revoke_key(&self, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
         let caller = ctx.clone();
         self.db.write(move |tx| revoke(tx, &caller, key)).await?;
-        self.parts.memory.api_keys.revoke(key, ctx.now);
+        self.parts.memory.api_keys.revoke(key);
         Ok(())
     }
 

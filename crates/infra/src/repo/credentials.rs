@@ -91,7 +91,7 @@ impl Credentials for Repo {
         let (caller, keys) = (ctx.by(Actor::Nobody), Arc::clone(&self.parts.keys));
         let done = self.db.write(move |tx| passwords::reset(tx, &caller, &keys, reset.token.expose(), &hash));
         let (ended, proved) = done.await?;
-        self.have_ended(ctx, &ended);
+        self.have_ended(&ended);
         proved.iter().for_each(|own| self.parts.memory.profiles.keep(own));
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Credentials for Repo {
             two_factor::require_open(tx.conn, &caller)?;
             passwords::set(tx, &caller, user, &hash, Which::AllBut(session), change.end_keys, None)
         });
-        self.have_ended(ctx, &ended.await?);
+        self.have_ended(&ended.await?);
         Ok(())
     }
 }

@@ -1,10 +1,16 @@
 //! The journal: appending to it as the last statement of a write, and reading it.
 
+mod replay;
+mod sweep;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Timestamp, Topic, journal::Extent,
+    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Timestamp, Topic, UserId,
+    change::anchor_of,
+    follow,
+    journal::{Chunk, Entry, Extent, Replayed},
 };
 use diesel::prelude::*;
 
@@ -12,6 +18,7 @@ use super::{
     Repo, audit, batch,
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
+    messaging::chats,
 };
 use crate::{
     rows::JournalRow,
@@ -29,7 +36,7 @@ pub fn append(tx: &mut Tx<'_>, ctx: &Ctx, change: &impl Change) -> Result<()> {
 pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<()> {
     let mut wanted = BTreeMap::<i16, i64>::new();
     for (_, change) in changes {
-        *wanted.entry(stream_of(change.anchor())).or_default() += 1;
+        *wanted.entry(stream_of(anchor_of(*change)?)).or_default() += 1;
     }
     let wanted: Vec<_> = wanted.into_iter().collect();
     if wanted.is_empty() {
@@ -84,30 +91,30 @@ impl Journal for Repo {
         self.db.read(extent).await
     }
 
-    async fn after(&self, stream: usize, position: i64, limit: usize) -> Result<Vec<Recorded>> {
-        self.db
-            .read(move |conn| {
-                let rows = journal::table
-                    .filter(journal::stream.eq(stream as i16).and(journal::position.gt(position)))
-                    .order(journal::position)
-                    .limit(limit as i64)
-                    .select(JournalRow::as_select())
-                    .load(conn)?;
-                // What a newer version wrote and this one cannot read concerns nobody here.
-                Ok(rows.into_iter().filter_map(readable).collect())
-            })
-            .await
+    async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
+        self.db.read(move |conn| after(conn, stream, position, chunk)).await
     }
 
-    async fn replay(&self, topics: Vec<Topic>, from: Positions, to: Positions, limit: usize) -> Result<Vec<Recorded>> {
-        self.db.read(move |conn| replay(conn, &topics, &from, &to, limit)).await
+    async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>> {
+        self.db.read(move |conn| followed(conn, user, &at)).await
+    }
+
+    async fn replay(
+        &self,
+        user: UserId,
+        followed: Arc<[Topic]>,
+        from: Positions,
+        to: Positions,
+        chunk: Chunk,
+    ) -> Result<Replayed> {
+        self.db.read(move |conn| replay::replay(conn, user, &followed, &from, &to, chunk)).await
     }
 
     async fn sweep(&self, _ctx: &Ctx, until: Timestamp) -> Result<usize> {
         let mut gone = 0;
         // One stream at a time, so that writers of the others never wait.
         for stream in 0..STREAMS as i16 {
-            gone += self.db.write(move |tx| sweep(tx, stream, until)).await?;
+            gone += self.db.write(move |tx| sweep::sweep(tx, stream, until)).await?;
         }
         Ok(gone)
     }
@@ -121,56 +128,36 @@ fn extent(conn: &mut Conn) -> Result<Extent> {
     Ok(Extent { epoch: epoch.uuid(), heads: Positions::new(heads), floors: Positions::new(floors) })
 }
 
-fn replay(conn: &mut Conn, topics: &[Topic], from: &Positions, to: &Positions, limit: usize) -> Result<Vec<Recorded>> {
-    let topics: Vec<Id<()>> = topics.iter().map(|topic| Id::from_uuid(topic.id)).collect();
-    let mut found = Vec::new();
-    for stream in 0..STREAMS {
-        let (after, until) = (from.get(stream), to.get(stream));
-        if after >= until || found.len() >= limit {
-            continue;
-        }
-        let mut rows: Vec<JournalRow> = Vec::new();
-        for topics in topics.chunks(TOPICS_AT_ONCE) {
-            let some = journal::table
-                .filter(journal::stream.eq(stream as i16))
-                .filter(journal::position.gt(after).and(journal::position.le(until)))
-                .filter(journal::topic_id.eq_any(topics))
-                .order(journal::position)
-                .limit((limit - found.len()) as i64)
-                .select(JournalRow::as_select());
-            rows.extend(some.load(conn)?);
-        }
-        rows.sort_unstable_by_key(|row| row.position);
-        rows.truncate(limit - found.len());
-        found.extend(rows.into_iter().filter_map(readable));
-    }
-    Ok(found)
-}
-
-fn readable(row: JournalRow) -> Option<Recorded> {
-    row.recorded().inspect_err(|error| tracing::warn!(%error, "a change that this version cannot read")).ok()
-}
-
-/// SQLite takes 32,766 variables in a statement.
-const TOPICS_AT_ONCE: usize = 30_000;
-
-/// How many changes of a stream go at a time.
-const SWEPT_AT_ONCE: i64 = 2_000;
-
-fn sweep(tx: &mut Tx<'_>, stream: i16, until: Timestamp) -> Result<usize> {
-    let oldest: Vec<(i64, Timestamp)> = journal::table
-        .filter(journal::stream.eq(stream))
+fn after(conn: &mut Conn, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
+    let stream = i16::try_from(stream).map_err(|_| Error::internal("too many streams"))?;
+    let later = journal::table.filter(journal::stream.eq(stream).and(journal::position.gt(position)));
+    let sizes: Vec<(i64, i32)> = later
         .order(journal::position)
-        .limit(SWEPT_AT_ONCE)
-        .select((journal::position, journal::at))
-        .load(tx.conn)?;
-    let Some((floor, _)) = oldest.into_iter().take_while(|(_, at)| *at < until).last() else { return Ok(0) };
-    // The rows first and the stream last, as writers lock them.
-    let gone = diesel::delete(journal::table.filter(journal::stream.eq(stream).and(journal::position.le(floor))))
-        .execute(tx.conn)?;
-    // Another node may have swept further in the meantime: a floor never goes back.
-    diesel::update(streams::table.find(stream).filter(streams::floor.lt(floor)))
-        .set(streams::floor.eq(floor))
-        .execute(tx.conn)?;
-    Ok(gone)
+        .limit(i64::try_from(chunk.rows).unwrap_or(i64::MAX))
+        .select((journal::position, replay::octet_length(journal::data)))
+        .load(conn)?;
+    let fits = chunk.fit(sizes.iter().map(|(_, octets)| usize::try_from(*octets).unwrap_or(0)));
+    let Some((last, _)) = sizes.get(..fits).and_then(<[_]>::last) else { return Ok(Vec::new()) };
+    let rows: Vec<JournalRow> = later
+        .filter(journal::position.le(*last))
+        .order(journal::position)
+        .select(JournalRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(entry).collect()
+}
+
+fn entry(row: JournalRow) -> Result<Entry> {
+    let (stream, position) = (replay::index(row.stream)?, row.position);
+    let change = row.recorded();
+    if let Err(error) = &change {
+        tracing::debug!(stream, position, %error, "a change that this version cannot read");
+    }
+    Ok(Entry { stream, position, change: change.ok() })
+}
+
+/// First what they follow now and then what happened about it, so that no step falls in between.
+fn followed(conn: &mut Conn, user: UserId, at: &Positions) -> Result<Vec<Topic>> {
+    let now = chats::followed(conn, user)?;
+    let since = replay::steps(conn, user, at, None)?;
+    Ok(follow::before(now, since.into_iter().map(|step| (step.topic, step.step))).into_iter().collect())
 }

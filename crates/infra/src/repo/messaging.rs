@@ -1,6 +1,6 @@
 //! Messaging over the database: each method is one transaction; `send` shares its commit with others.
 
-mod chats;
+pub mod chats;
 pub mod edit;
 mod found;
 mod messages;
@@ -8,7 +8,7 @@ mod read;
 pub mod send;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -100,11 +100,6 @@ impl Messaging for Repo {
             }
         }
         Err(Error::unavailable("the read mark is being moved by many at once"))
-    }
-
-    #[instrument(level = "debug", skip_all)]
-    async fn followed(&self, user: UserId) -> Result<Vec<ChatId>> {
-        self.db.read(move |conn| chats::followed(conn, user)).await
     }
 }
 

@@ -25,7 +25,7 @@ mod two_factor;
 mod upkeep;
 mod user_keys;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use clowder_core::{Result, Timestamp, job::Worker};
 
@@ -41,6 +41,7 @@ pub struct Repo {
     db: Db,
     parts: Parts,
     opened_at: Timestamp,
+    opened: Instant,
     turns: Turns,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
 }
@@ -49,10 +50,16 @@ impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
         let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
-        let repo = Self { db, parts, opened_at: now, turns: Turns::default(), sends };
+        let (opened, turns) = (Instant::now(), Turns::default());
+        let repo = Self { db, parts, opened_at: now, opened, turns, sends };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)
+    }
+
+    /// The time by the moment at which this was opened and what has passed since: what comes from no call goes by it.
+    fn now(&self) -> Timestamp {
+        self.opened_at.plus(self.opened.elapsed())
     }
 
     /// Who does the jobs that the domains order.

@@ -103,7 +103,7 @@ impl Privacy for Repo {
             erasures::request(tx, &caller, erasure.messages, after)
         });
         let (due, ended) = ordered.await?;
-        self.have_ended(ctx, &ended);
+        self.have_ended(&ended);
         Ok(due)
     }
 
@@ -119,7 +119,7 @@ impl Privacy for Repo {
     async fn erase_user(&self, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<Due> {
         let caller = ctx.clone();
         let (due, ended) = self.db.write(move |tx| erasures::order_now(tx, &caller, user, messages)).await?;
-        self.have_ended(ctx, &ended);
+        self.have_ended(&ended);
         Ok(due)
     }
 }

@@ -93,7 +93,7 @@ impl Staff for Repo {
     async fn end_sessions(&self, ctx: &Ctx, user: UserId, end_keys: bool) -> Result<()> {
         let caller = ctx.clone();
         let ended = self.db.write(move |tx| end_sessions(tx, &caller, user, end_keys)).await?;
-        self.have_ended(ctx, &ended);
+        self.have_ended(&ended);
         Ok(())
     }
 

@@ -20,8 +20,9 @@ use crate::{
 #[async_trait]
 impl Upkeep for Repo {
     async fn recall(&self) -> Result<()> {
-        self.remember_ended(self.opened_at).await?;
-        self.remember_standings(self.opened_at).await
+        let now = self.now();
+        self.remember_ended(now).await?;
+        self.remember_standings(now).await
     }
 
     async fn check(&self) -> Vec<Check> {

@@ -14,7 +14,7 @@ use clowder_accounts::{
     model::{ChangeEmail, Forgot, NewInvite, ProfilePatch, Resend},
     privacy::tombstone,
 };
-use clowder_core::{Ctx, Input, Once, PageRequest, UserId};
+use clowder_core::{Ctx, Input, Once, PageRequest, UserId, journal::Chunk};
 use clowder_infra::DatabaseUrl;
 use clowder_messaging::{Made, MessagePatch, NewChat};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
@@ -94,7 +94,8 @@ on_both! {
         )).unwrap();
         world.meddle(&format!("UPDATE streams SET head = head + 1 WHERE stream = {stream}")).unwrap();
         world.store.messaging.delete(&world.ctx(&ada), said.id, None).await.unwrap();
-        let all = world.store.journal.after(stream, 0, 1_000).await.unwrap();
+        let all = world.store.journal.after(stream, 0, Chunk::rows(1_000)).await.unwrap();
+        let all: Vec<_> = all.into_iter().filter_map(|entry| entry.change).collect();
         let about: Vec<_> = all.iter().filter(|change| change.subject == Some(said.id.uuid())).collect();
         let names: Vec<_> = about.iter().map(|change| &*change.name).collect();
         assert_eq!(names, ["message.sent", "message.updated", "reaction.added", "message.deleted"]);

@@ -2,9 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{Positions, Topic, TopicKind, follow::Step};
+use clowder_core::{ChatId, Positions, Recorded, Topic, TopicKind, follow::Step, journal::Chunk};
+use clowder_messaging::CHAT;
 
-use crate::world::{World, on_both};
+use crate::world::{Person, World, on_both};
+
+fn names(changes: &[Recorded]) -> Vec<String> {
+    changes.iter().map(|recorded| recorded.name.to_string()).collect()
+}
 
 on_both! {
     async fn replay_is_what_came_after_for_these_topics(world: World) {
@@ -16,15 +21,21 @@ on_both! {
             world.say(&ada, two, &format!("{n}")).await;
         }
         let heads = world.store.journal.extent().await.unwrap().heads;
-        let replay = async |topics: Vec<Topic>, limit| {
-            let found = world.store.journal.replay(topics, before.clone(), heads.clone(), limit).await.unwrap();
-            found.iter().map(|recorded| recorded.name.to_string()).collect::<Vec<_>>()
+        let replay = async |who: &Person, chats: Vec<ChatId>, rows| {
+            let followed = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+            let (from, to) = (before.clone(), heads.clone());
+            world.store.journal.replay(who.id, followed, from, to, Chunk::rows(rows)).await.unwrap()
         };
-        assert_eq!(replay(vec![Topic::new(clowder_messaging::CHAT, one)], 99).await, ["message.sent"; 5]);
-        assert_eq!(replay(vec![Topic::new(clowder_messaging::CHAT, one)], 2).await.len(), 2);
-        assert_eq!(replay(vec![Topic::user(bob.id)], 99).await, ["chat.created"]);
-        assert_eq!(replay(vec![Topic::user(ada.id), Topic::new(clowder_messaging::CHAT, one), Topic::new(clowder_messaging::CHAT, two)], 99).await.len(), 12);
-        assert!(world.store.journal.replay(vec![Topic::new(clowder_messaging::CHAT, one)], heads.clone(), heads, 9).await.unwrap().is_empty());
+        let names = async |who, chats, rows| names(&replay(who, chats, rows).await.changes);
+        assert_eq!(names(&bob, vec![one], 99).await[1..], ["message.sent"; 5]);
+        assert_eq!(names(&bob, vec![one], 99).await[0], "chat.created");
+        assert_eq!(names(&bob, vec![one], 2).await.len(), 2);
+        assert_eq!(names(&bob, vec![], 99).await.len(), 0, "what they do not follow any more they do not see");
+        assert_eq!(names(&ada, vec![one, two], 99).await.len(), 12);
+        assert!(!replay(&ada, vec![one, two], 11).await.reached.reach(&heads));
+        assert!(replay(&ada, vec![one, two], 13).await.reached.reach(&heads));
+        let none = world.store.journal.replay(ada.id, [].into(), heads.clone(), heads.clone(), Chunk::rows(9)).await;
+        assert!(none.unwrap().changes.is_empty());
     }
 
     async fn two_followers_see_everything_once_and_in_order(world: World) {
@@ -81,7 +92,7 @@ on_both! {
         let left: usize = {
             let mut left = 0;
             for stream in 0..extent.heads.as_slice().len() {
-                left += world.store.journal.after(stream, 0, 99).await.unwrap().len();
+                left += world.store.journal.after(stream, 0, Chunk::rows(99)).await.unwrap().len();
             }
             left
         };

@@ -7,7 +7,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_accounts::{NewAccount, SignedIn};
-use clowder_core::{Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId};
+use clowder_core::{
+    Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId, journal::Chunk,
+};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
@@ -237,11 +239,11 @@ impl World {
         let heads = self.store.journal.extent().await.unwrap().heads;
         let mut changes = Vec::new();
         for stream in 0..heads.as_slice().len() {
-            let got = self.store.journal.after(stream, seen.get(stream), 100_000).await.unwrap();
-            let positions: Vec<_> = got.iter().map(|recorded| recorded.position).collect();
+            let got = self.store.journal.after(stream, seen.get(stream), Chunk::rows(100_000)).await.unwrap();
+            let positions: Vec<_> = got.iter().map(|entry| entry.position).collect();
             let expected: Vec<_> = (seen.get(stream) + 1..=heads.get(stream)).collect();
             assert_eq!(positions, expected, "no gap, nothing twice");
-            changes.extend(got);
+            changes.extend(got.into_iter().filter_map(|entry| entry.change));
         }
         *seen = heads;
         changes
@@ -251,7 +253,8 @@ impl World {
     pub async fn everything(&self) -> Vec<Recorded> {
         let mut all = Vec::new();
         for stream in 0..self.store.journal.extent().await.unwrap().heads.as_slice().len() {
-            all.extend(self.store.journal.after(stream, 0, 100_000).await.unwrap());
+            let entries = self.store.journal.after(stream, 0, Chunk::rows(100_000)).await.unwrap();
+            all.extend(entries.into_iter().filter_map(|entry| entry.change));
         }
         all
     }

@@ -1,6 +1,6 @@
 //! The start of a bound socket: hello, what was missed, and from where on events are live.
 
-use clowder_core::{Actor, Positions, Via};
+use clowder_core::{Actor, Positions, Via, journal::Chunk};
 
 use super::{
     super::{
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::clock;
 
-/// How many events are read from the journal at a time.
-const CHUNK: usize = 256;
+/// How much is read from the journal at a time, and waits for the client meanwhile.
+const CHUNK: Chunk = Chunk { rows: 256, octets: 256 * 1024 };
 
 impl Connection {
     /// Attaches the socket first, so that nothing falls between what is replayed and what is live.
@@ -82,14 +82,17 @@ impl Connection {
             if let Some(close) = attached.outlet.closing() {
                 return Err(close);
             }
+            if from.reach(&attached.live_from) {
+                return Ok(count);
+            }
             let missed = {
                 // Held while the journal is read, not while the client takes its time.
                 let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
-                let topics = attached.topics.clone();
-                let missed = hub.journal.replay(topics, from.clone(), attached.live_from.clone(), CHUNK).await;
+                let (user, followed) = (attached.outlet.user, attached.followed.clone());
+                let missed = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone(), CHUNK).await;
                 missed.map_err(|_| Close::Fault)?
             };
-            for recorded in &missed {
+            for recorded in &missed.changes {
                 from.advance(recorded.stream, recorded.position);
                 if !attached.outlet.hears(&recorded.name) {
                     continue;
@@ -98,9 +101,7 @@ impl Connection {
                 let cursor = hub.sealer.seal(attached.outlet.user, &Sealer::pack(&from));
                 self.write(&attached.outlet, Durable::new(recorded).with(&cursor)).await?;
             }
-            if missed.len() < CHUNK {
-                return Ok(count);
-            }
+            from = missed.reached;
         }
     }
 }

@@ -1,65 +1,77 @@
-//! One user who is here: their sockets, and the chats they follow.
+//! One user who is here: their sockets, and the topics they follow.
 
 use std::{collections::HashSet, sync::Arc};
 
-use clowder_core::ChatId;
+use clowder_core::{Topic, follow::Step};
 
 use super::super::outlet::Outlet;
 
 #[derive(Default)]
 pub struct Follows {
     outlets: Vec<Arc<Outlet>>,
-    chats: Chats,
+    topics: Topics,
     /// Sockets that are on their way in and keep this entry alive.
     arriving: usize,
 }
 
-enum Chats {
-    /// Not loaded yet: chats entered in the meantime.
-    Unknown(Vec<ChatId>),
-    Known(HashSet<ChatId>),
+enum Topics {
+    /// Not loaded yet: what was entered and left in the meantime, oldest first.
+    Unknown(Vec<(Topic, Step)>),
+    Known(HashSet<Topic>),
 }
 
-impl Default for Chats {
+impl Default for Topics {
     fn default() -> Self {
         Self::Unknown(Vec::new())
     }
 }
 
 impl Follows {
-    /// Counts a socket in; answers whether the chats are known already.
+    /// Counts a socket in; answers whether the topics are known already.
     pub fn arrive(&mut self) -> bool {
         self.arriving += 1;
-        matches!(self.chats, Chats::Known(_))
+        matches!(self.topics, Topics::Known(_))
     }
 
     pub fn arrived(&mut self) {
         self.arriving -= 1;
     }
 
-    /// Takes the chats as the store knows them, and those entered while it was asked. Answers which are new.
-    pub fn load(&mut self, loaded: Vec<ChatId>) -> Vec<ChatId> {
-        match &mut self.chats {
+    /// Takes the topics as they were when a socket arrived, and what happened about them since. Answers what is followed
+    /// from now on, unless that was known already.
+    pub fn load(&mut self, loaded: Vec<Topic>) -> Vec<Topic> {
+        match &mut self.topics {
             // Another socket of the same user was quicker.
-            Chats::Known(_) => Vec::new(),
-            Chats::Unknown(entered) => {
-                let known: HashSet<ChatId> = loaded.into_iter().chain(entered.drain(..)).collect();
+            Topics::Known(_) => Vec::new(),
+            Topics::Unknown(steps) => {
+                let mut known: HashSet<Topic> = loaded.into_iter().collect();
+                for (topic, step) in steps.drain(..) {
+                    take(&mut known, topic, step);
+                }
                 let new = known.iter().copied().collect();
-                self.chats = Chats::Known(known);
+                self.topics = Topics::Known(known);
                 new
             }
         }
     }
 
-    /// Follows one more chat; answers whether that is new and known.
-    pub fn enter(&mut self, chat: ChatId) -> bool {
-        match &mut self.chats {
-            Chats::Known(chats) => chats.insert(chat),
-            Chats::Unknown(entered) => {
-                entered.push(chat);
+    /// Follows one more topic or one less; answers whether that changes what is known.
+    pub fn step(&mut self, topic: Topic, step: Step) -> bool {
+        match &mut self.topics {
+            Topics::Known(topics) => take(topics, topic, step),
+            Topics::Unknown(steps) => {
+                // Nobody waits for it who is not on the way in.
+                if self.arriving > 0 {
+                    steps.push((topic, step));
+                }
                 false
             }
         }
+    }
+
+    /// What is followed has to be loaded anew.
+    pub fn forget(&mut self) {
+        self.topics = Topics::default();
     }
 
     pub fn attach(&mut self, outlet: Arc<Outlet>) {
@@ -79,10 +91,14 @@ impl Follows {
         self.outlets.iter().filter(move |outlet| outlet.hears(name))
     }
 
-    pub fn chats(&self) -> impl Iterator<Item = ChatId> {
-        match &self.chats {
-            Chats::Known(chats) => Some(chats),
-            Chats::Unknown(_) => None,
+    pub fn has(&self, topic: Topic) -> bool {
+        matches!(&self.topics, Topics::Known(topics) if topics.contains(&topic))
+    }
+
+    pub fn topics(&self) -> impl Iterator<Item = Topic> {
+        match &self.topics {
+            Topics::Known(topics) => Some(topics),
+            Topics::Unknown(_) => None,
         }
         .into_iter()
         .flatten()
@@ -94,27 +110,67 @@ impl Follows {
     }
 }
 
+fn take(topics: &mut HashSet<Topic>, topic: Topic, step: Step) -> bool {
+    match step {
+        Step::Enter => topics.insert(topic),
+        Step::Leave => topics.remove(&topic),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Id, Timestamp};
+    use clowder_core::{Timestamp, TopicKind, UserId};
 
     use super::*;
 
+    fn topics<const N: usize>() -> [Topic; N] {
+        std::array::from_fn(|_| Topic::new(TopicKind::new("chat"), UserId::new(Timestamp::from_micros(1))))
+    }
+
+    fn sorted(mut topics: Vec<Topic>) -> Vec<Topic> {
+        topics.sort();
+        topics
+    }
+
     #[test]
-    fn what_is_entered_while_loading_is_followed() {
-        let [one, two]: [ChatId; 2] = std::array::from_fn(|_| Id::new(Timestamp::from_micros(1)));
+    fn what_happens_while_loading_counts() {
+        let [one, two, three] = topics();
         let mut follows = Follows::default();
         assert!(!follows.arrive());
-        assert!(!follows.enter(two), "not known yet");
-        let mut new = follows.load(vec![one]);
-        new.sort();
-        assert_eq!(new, [one, two]);
+        assert!(!follows.step(two, Step::Enter), "not known yet");
+        assert!(!follows.step(three, Step::Leave) && !follows.step(three, Step::Enter) && !follows.has(three));
+        assert_eq!(sorted(follows.load(vec![one, three])), [one, two, three]);
         assert!(follows.load(vec![one]).is_empty(), "the second to load brings nothing new");
-        assert!(!follows.enter(two), "known already");
+        assert!(!follows.step(two, Step::Enter), "known already");
+        assert!(follows.step(two, Step::Leave) && !follows.step(two, Step::Leave) && !follows.has(two));
         assert!(follows.arrive());
         follows.arrived();
         assert!(!follows.is_gone());
         follows.arrived();
         assert!(follows.is_gone());
+    }
+
+    #[test]
+    fn what_is_left_while_loading_is_not_followed() {
+        let [one, two] = topics();
+        let mut follows = Follows::default();
+        follows.arrive();
+        follows.step(one, Step::Leave);
+        follows.step(two, Step::Enter);
+        follows.step(two, Step::Leave);
+        assert!(follows.load(vec![one]).is_empty());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_loaded_anew() {
+        let [one, two] = topics();
+        let mut follows = Follows::default();
+        follows.arrive();
+        follows.load(vec![one]);
+        follows.arrived();
+        follows.forget();
+        assert!(!follows.step(two, Step::Enter), "nobody is on the way in");
+        assert!(!follows.arrive() && !follows.has(one));
+        assert_eq!(follows.load(vec![one]), [one]);
     }
 }

@@ -1,4 +1,5 @@
-//! Who is typing where. It ends by itself when nobody says that it goes on.
+//! Who is typing where. It ends by itself when nobody says that it goes on, and however often somebody says so, the
+//! others are told at a bounded rate: one frame per person and chat in two seconds, starts and stops together.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -9,33 +10,76 @@ use serde_json::value::to_raw_value;
 /// How long typing lasts when it is not renewed.
 pub const TYPING_FOR: Duration = Duration::from_secs(6);
 
-/// The others are told no more often than this that somebody goes on typing.
+/// The others are told no more often than this about one person in one chat.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
+/// An entry lasts until typing has ended, the others know, and they may be told again: 8 seconds without a word.
 #[derive(Default)]
-pub struct TypingList(HashMap<(ChatId, UserId), Timestamp>);
+pub struct TypingList(HashMap<(ChatId, UserId), Typist>);
 
-impl TypingList {
-    /// Notes that somebody types or has stopped; answers what the others are to be told.
-    pub fn set(&mut self, user: UserId, chat: ChatId, on: bool, now: Timestamp) -> Option<Passing> {
-        if on {
-            let known = self.0.insert((chat, user), now.plus(TYPING_FOR));
-            let told_lately = known.is_some_and(|until| until > now.plus(TYPING_FOR).minus(TELL_EVERY));
-            return if told_lately { None } else { event("typing.start", user, chat, now) };
+#[derive(Default)]
+struct Typist {
+    /// Until when they type; `None` once they have stopped.
+    until: Option<Timestamp>,
+    /// Whether the others believe that they type, and since when they know.
+    told: Option<(bool, Timestamp)>,
+    /// Something was said that the others could not be told yet.
+    held_back: bool,
+}
+
+impl Typist {
+    /// What the others are to be told now, if anything and if it is time to.
+    fn tell(&mut self, now: Timestamp) -> Option<&'static str> {
+        if !self.may_tell(now) {
+            self.held_back = true;
+            return None;
         }
-        self.0.remove(&(chat, user))?;
-        event("typing.stop", user, chat, now)
+        self.held_back = false;
+        let (types, believed) = (self.until.is_some(), self.told.is_some_and(|(types, _)| types));
+        if !types && !believed {
+            return None;
+        }
+        self.told = Some((types, now));
+        Some(if types { "typing.start" } else { "typing.stop" })
     }
 
-    /// Those who have not been heard of for too long.
-    pub fn expired(&mut self, now: Timestamp) -> Vec<(UserId, Passing)> {
-        let gone: Vec<_> = self.0.iter().filter(|(_, until)| **until <= now).map(|(who, _)| *who).collect();
-        gone.into_iter()
-            .filter_map(|(chat, user)| {
-                self.0.remove(&(chat, user));
-                Some((user, event("typing.stop", user, chat, now)?))
-            })
-            .collect()
+    /// A moment that lies after now was written down by a clock that was ahead.
+    fn may_tell(&self, now: Timestamp) -> bool {
+        self.told.is_none_or(|(_, at)| at > now || at.plus(TELL_EVERY) <= now)
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_none() && !self.told.is_some_and(|(types, _)| types) && self.may_tell(now)
+    }
+}
+
+impl TypingList {
+    /// Notes that somebody types or has stopped; answers what the others are to be told at once. What has to wait comes
+    /// out of [`TypingList::due`].
+    pub fn set(&mut self, user: UserId, chat: ChatId, on: bool, now: Timestamp) -> Option<Passing> {
+        let typist = match on {
+            true => self.0.entry((chat, user)).or_default(),
+            false => self.0.get_mut(&(chat, user))?,
+        };
+        typist.until = on.then(|| now.plus(TYPING_FOR));
+        event(typist.tell(now)?, user, chat, now)
+    }
+
+    /// What the others are to be told by now: what was held back, and that those have stopped who have not been heard of
+    /// for too long.
+    pub fn due(&mut self, now: Timestamp) -> Vec<(UserId, Passing)> {
+        let mut due = Vec::new();
+        self.0.retain(|(chat, user), typist| {
+            let lasts = |until: &Timestamp| *until > now && *until <= now.plus(TYPING_FOR);
+            let ended = typist.until.take_if(|until| !lasts(until)).is_some();
+            if (ended || typist.held_back)
+                && let Some(name) = typist.tell(now)
+            {
+                due.extend(event(name, *user, *chat, now).map(|passing| (*user, passing)));
+            }
+            !typist.is_over(now)
+        });
+        due
     }
 }
 
@@ -50,21 +94,85 @@ mod tests {
 
     use super::*;
 
+    const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+    /// One person in one chat, at milliseconds after the start.
+    struct Watched {
+        list: TypingList,
+        user: UserId,
+        chat: ChatId,
+    }
+
+    impl Watched {
+        fn new() -> Self {
+            Self { list: TypingList::default(), user: Id::new(START), chat: Id::new(START) }
+        }
+
+        fn at(ms: u64) -> Timestamp {
+            START.plus(Duration::from_millis(ms))
+        }
+
+        fn set(&mut self, on: bool, ms: u64) -> Option<&'static str> {
+            self.list.set(self.user, self.chat, on, Self::at(ms)).map(|passing| passing.name)
+        }
+
+        fn due(&mut self, ms: u64) -> Vec<&'static str> {
+            self.list.due(Self::at(ms)).into_iter().map(|(_, passing)| passing.name).collect()
+        }
+    }
+
     #[test]
     fn typing_ends_when_said_or_by_itself() {
-        let now = Timestamp::from_micros(1);
-        let (ada, chat): (UserId, ChatId) = (Id::new(now), Id::new(now));
-        let mut list = TypingList::default();
-        let name = |passing: Option<Passing>| passing.map(|passing| passing.name);
-        assert_eq!(name(list.set(ada, chat, false, now)), None, "who did not type cannot stop");
-        assert_eq!(name(list.set(ada, chat, true, now)), Some("typing.start"));
-        assert_eq!(name(list.set(ada, chat, false, now)), Some("typing.stop"));
-        assert_eq!(name(list.set(ada, chat, true, now)), Some("typing.start"));
-        let later = now.plus(Duration::from_secs(5));
-        assert!(list.expired(later).is_empty());
-        list.set(ada, chat, true, later);
-        assert!(list.expired(now.plus(TYPING_FOR)).is_empty(), "renewed");
-        assert_eq!(list.expired(later.plus(TYPING_FOR)).len(), 1);
-        assert!(list.expired(later.plus(TYPING_FOR)).is_empty());
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(false, 0), None, "who did not type cannot stop");
+        assert_eq!(ada.set(true, 0), Some("typing.start"));
+        assert_eq!(ada.set(false, 2_000), Some("typing.stop"));
+        assert_eq!(ada.set(true, 4_000), Some("typing.start"));
+        assert!(ada.due(9_000).is_empty());
+        assert_eq!(ada.set(true, 9_500), Some("typing.start"), "renewed");
+        assert!(ada.due(10_500).is_empty());
+        assert_eq!(ada.due(15_500), ["typing.stop"]);
+        assert!(ada.due(16_000).is_empty() && !ada.list.0.is_empty());
+        assert!(ada.due(17_500).is_empty() && ada.list.0.is_empty(), "nothing is kept of who has long stopped");
+    }
+
+    #[test]
+    fn what_has_to_wait_is_told_in_the_end() {
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(true, 0), Some("typing.start"));
+        assert_eq!(ada.set(false, 500), None, "held back");
+        assert!(ada.due(1_999).is_empty());
+        assert_eq!(ada.due(2_000), ["typing.stop"]);
+        // A stop that was taken back leaves nothing to tell but that it goes on.
+        assert_eq!((ada.set(true, 3_000), ada.set(false, 3_100), ada.set(true, 3_200)), (None, None, None));
+        assert_eq!(ada.due(4_000), ["typing.start"]);
+        assert!(ada.due(8_000).is_empty());
+        assert_eq!(ada.due(9_200), ["typing.stop"]);
+        // A start and a stop within the wait are nothing at all.
+        assert_eq!((ada.set(true, 9_300), ada.set(false, 9_400)), (None, None));
+        assert!(ada.due(20_000).is_empty() && ada.list.0.is_empty());
+    }
+
+    #[test]
+    fn however_often_it_changes_there_is_one_frame_in_two_seconds() {
+        let mut ada = Watched::new();
+        let mut told = Vec::new();
+        for ms in (0..60_000).step_by(100) {
+            told.extend(ada.set(ms % 200 == 0, ms).map(|name| (ms, name)));
+            told.extend(ada.due(ms + 50).into_iter().map(|name| (ms + 50, name)));
+        }
+        assert!(told.windows(2).all(|two| two[1].0 - two[0].0 >= 2_000), "{told:?}");
+        assert!(told.len() >= 28, "and no fewer: {told:?}");
+        told.extend(ada.set(false, 60_000).map(|name| (60_000, name)));
+        told.extend(ada.due(62_050).into_iter().map(|name| (62_050, name)));
+        assert_eq!(told.last().unwrap().1, "typing.stop", "the last word becomes true");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_holds_nothing_up() {
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(true, 86_400_000), Some("typing.start"));
+        assert_eq!(ada.due(0), ["typing.stop"]);
+        assert_eq!(ada.set(true, 2_000), Some("typing.start"));
     }
 }

@@ -6,7 +6,7 @@ use clowder_accounts::{
     change::{ApiKeyRevoked, SessionEnded},
 };
 use clowder_core::{
-    ApiKeyId, Ctx, Result, SessionId, UserId,
+    Ctx, Result, SessionId, UserId,
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
@@ -69,13 +69,12 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &Ended) -> Result<(
 
 impl Repo {
     /// This process refuses what was ended from now on; other nodes learn of it from the journal.
-    pub(in super::super) fn have_ended(&self, ctx: &Ctx, ended: &Ended) {
+    pub(in super::super) fn have_ended(&self, ended: &Ended) {
         for session in &ended.sessions {
-            self.parts.memory.tokens.end(*session, ctx.now);
+            self.parts.memory.tokens.end(*session);
         }
         for key in &ended.keys {
-            let id: ApiKeyId = key.id;
-            self.parts.memory.api_keys.revoke(id, ctx.now);
+            self.parts.memory.api_keys.revoke(key.id);
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::Slowest, refusals::CHAT_UNKNOWN};
+use clowder_core::{ChatId, Error, Page, PageRequest, Result, Timestamp, Topic, UserId, Word};
+use clowder_messaging::{
+    CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::Slowest, refusals::CHAT_UNKNOWN,
+};
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
 use super::super::{batch, cards::Cards, dialect::Conn, fragment::Fragment};
@@ -123,8 +125,10 @@ pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatI
     views(conn, memory, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.pop().ok_or_else(|| CHAT_UNKNOWN.into())
 }
 
-pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<ChatId>> {
-    Ok(participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id).load(conn)?)
+/// The chats that a user takes part in, and so follows.
+pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
+    let seats = participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id);
+    Ok(seats.load(conn)?.into_iter().map(|chat: ChatId| Topic::new(CHAT, chat)).collect())
 }
 
 /// Adds to each chat its face, the people on it, and how many unread messages are deleted.

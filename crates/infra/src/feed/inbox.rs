@@ -1,0 +1,134 @@
+//! What writers of this process hand over to one follower, bounded in octets.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use clowder_core::Recorded;
+use tokio::sync::Notify;
+
+/// How much may wait for one follower. Whoever lags further reads from the journal.
+pub const ROOM: usize = 16 * 1024 * 1024;
+
+/// What a change costs besides its payload.
+const OVERHEAD: usize = 256;
+
+#[derive(Default)]
+pub struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    changes: VecDeque<Arc<Recorded>>,
+    octets: usize,
+    /// Something did not fit, or nobody came for it.
+    lost: bool,
+}
+
+/// What a follower finds in its inbox.
+#[derive(Debug)]
+pub enum Hint {
+    Change(Arc<Recorded>),
+    /// Something was dropped: the journal has it.
+    Lost,
+}
+
+impl Inbox {
+    /// Never waits. When there is no room, all that waits is dropped: the journal has it, too.
+    pub fn put(&self, changes: &[Arc<Recorded>]) {
+        let mut waiting = self.lock();
+        waiting.octets += changes.iter().map(|change| size(change)).sum::<usize>();
+        if waiting.octets > ROOM {
+            *waiting = Waiting { lost: true, ..Waiting::default() };
+            metrics::counter!("clowder_journal_hints_dropped_total").increment(1);
+        } else {
+            waiting.changes.extend(changes.iter().cloned());
+        }
+        drop(waiting);
+        self.arrived.notify_one();
+    }
+
+    /// The next hint. Nothing is lost when the call is dropped half-way.
+    pub async fn next(&self) -> Hint {
+        loop {
+            if let Some(hint) = self.take() {
+                return hint;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    fn take(&self) -> Option<Hint> {
+        let mut waiting = self.lock();
+        if std::mem::take(&mut waiting.lost) {
+            return Some(Hint::Lost);
+        }
+        let change = waiting.changes.pop_front()?;
+        waiting.octets -= size(&change);
+        if waiting.changes.is_empty() {
+            // One that waits for nothing keeps no buffer.
+            waiting.changes = VecDeque::new();
+        }
+        Some(Hint::Change(change))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn size(change: &Recorded) -> usize {
+    change.data.get().len() + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Timestamp, Topic, UserId};
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn change(position: i64, octets: usize) -> Arc<Recorded> {
+        let at = Timestamp::from_micros(1);
+        Arc::new(Recorded {
+            stream: 0,
+            position,
+            topic: Topic::user(UserId::new(at)),
+            name: "test.happened".into(),
+            actor: None,
+            subject: None,
+            follow: None,
+            at,
+            data: RawValue::from_string(format!("\"{}\"", "x".repeat(octets))).unwrap().into(),
+        })
+    }
+
+    async fn position(inbox: &Inbox) -> Option<i64> {
+        match inbox.next().await {
+            Hint::Change(change) => Some(change.position),
+            Hint::Lost => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_dropped_and_costs_no_memory() {
+        let inbox = Inbox::default();
+        inbox.put(&[change(1, 10), change(2, 10)]);
+        assert_eq!((position(&inbox).await, position(&inbox).await), (Some(1), Some(2)));
+        assert_eq!(inbox.lock().octets, 0);
+        for n in 0..16 {
+            inbox.put(&[change(n, 1024 * 1024 - OVERHEAD - 2)]);
+        }
+        assert_eq!(inbox.lock().changes.len(), 16, "exactly full");
+        inbox.put(&[change(16, 1)]);
+        assert_eq!((inbox.lock().changes.capacity(), inbox.lock().octets), (0, 0));
+        inbox.put(&[change(17, 1)]);
+        assert_eq!(position(&inbox).await, None, "what was dropped is told first");
+        assert_eq!(position(&inbox).await, Some(17));
+        inbox.put(&[change(18, ROOM)]);
+        assert_eq!(position(&inbox).await, None, "one that is larger than the room");
+    }
+}

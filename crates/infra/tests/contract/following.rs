@@ -1,0 +1,247 @@
+//! The promises to those who follow: nothing that can be read is missed, nobody gets what is not theirs, and memory is
+//! bounded however far somebody lags.
+
+use std::{sync::Arc, time::Duration};
+
+use clowder_core::{
+    ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId,
+    follow::Step::{Enter, Leave},
+    journal::Chunk,
+};
+use clowder_infra::Followed;
+use clowder_messaging::{CHAT, Message, NewMessage};
+use serde_json::json;
+
+use crate::{
+    scribe::Scribe,
+    world::{World, on_both},
+};
+
+async fn heads(world: &World) -> Positions {
+    world.store.journal.extent().await.unwrap().heads
+}
+
+/// What somebody who follows these chats now missed, read in pieces of so many rows.
+async fn missed(world: &World, user: UserId, chats: &[ChatId], from: &Positions, chunk: Chunk) -> Vec<Recorded> {
+    let to = heads(world).await;
+    let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+    let (mut from, mut changes) = (from.clone(), Vec::new());
+    while !from.reach(&to) {
+        let piece = world.store.journal.replay(user, followed.clone(), from.clone(), to.clone(), chunk).await.unwrap();
+        assert!(piece.reached != from, "each piece gets further");
+        assert!(piece.changes.len() <= chunk.rows);
+        changes.extend(piece.changes);
+        from = piece.reached;
+    }
+    changes
+}
+
+/// What was said, and the steps by which people entered and left.
+fn told(changes: &[Recorded]) -> Vec<String> {
+    let word = |change: &Recorded| match change.follow {
+        Some(follow) => format!("{:?}", follow.step),
+        None => serde_json::from_str::<Message>(change.data.get()).unwrap().content.unwrap(),
+    };
+    changes.iter().map(word).collect()
+}
+
+on_both! {
+    async fn what_cannot_be_read_is_passed_over_one_by_one(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let (stream, from) = (Scribe::stream_of(&world, chat), heads(&world).await);
+        let mut follower = world.another_node().await.follow().await.unwrap();
+        Scribe::new(&world).unreadable(chat, 600).commit();
+        let theirs = Topic::new(TopicKind::new("a_new_kind"), chat);
+        Scribe::new(&world).change(chat, "a_new_kind", theirs, None, "{}").commit();
+        let message = world.say(&ada, chat, "hello").await;
+
+        for n in 1..=600 {
+            let step = follower.step().await.unwrap();
+            let Followed::Unreadable { position, .. } = step else { panic!("{step:?}") };
+            assert_eq!(position, from.get(stream) + n, "one by one, and nothing else is concluded from it");
+        }
+        let Followed::Change(unknown) = follower.step().await.unwrap() else { panic!("a change") };
+        assert_eq!((unknown.topic, &*unknown.name), (theirs, "test.written"), "a kind that nobody knows can be read");
+        let Followed::Change(said) = follower.step().await.unwrap() else { panic!("a change") };
+        assert_eq!((said.subject, said.position), (Some(message.id.uuid()), from.get(stream) + 602));
+        assert_eq!(follower.known(), &heads(&world).await);
+
+        for chunk in [Chunk::rows(7), Chunk::rows(256), Chunk { rows: 256, octets: 1 }] {
+            let missed = missed(&world, bob.id, &[chat], &from, chunk).await;
+            assert_eq!(told(&missed), ["hello"], "pieces that hold nothing readable do not end it: {chunk:?}");
+        }
+    }
+
+    async fn only_the_floor_says_what_was_swept(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let stream = Scribe::stream_of(&world, chat);
+        let asleep = world.another_node().await;
+        let mut follower = asleep.follow().await.unwrap();
+        world.say(&ada, chat, "swept").await;
+        world.wait(Duration::from_secs(60));
+        let until = world.now();
+        world.say(&ada, chat, "kept").await;
+        while world.store.journal.sweep(&world.ctx(&ada), until).await.unwrap() > 0 {}
+        let floor = world.store.journal.extent().await.unwrap().floors.get(stream);
+        let step = follower.step().await.unwrap();
+        assert!(matches!(step, Followed::Swept { position, .. } if position == floor), "{step:?}");
+        assert_eq!(told(&[follower.next().await.unwrap().as_ref().clone()]), ["kept"]);
+
+        // A place that is empty without having been swept is not more than one that cannot be read.
+        world.say(&ada, chat, "lost").await;
+        let lost = heads(&world).await.get(stream);
+        world.say(&ada, chat, "there").await;
+        world.meddle(&format!("DELETE FROM journal WHERE stream = {stream} AND position = {lost}")).unwrap();
+        let step = follower.step().await.unwrap();
+        assert!(matches!(step, Followed::Unreadable { position, .. } if position == lost), "{step:?}");
+        assert_eq!(told(&[follower.next().await.unwrap().as_ref().clone()]), ["there"]);
+    }
+
+    async fn a_clock_that_was_ahead_keeps_nothing_from_being_swept(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let mut ahead = world.ctx(&ada);
+        ahead.now = ahead.now.plus(Duration::from_secs(30 * 24 * 3600));
+        let new = NewMessage::from_json(json!({"content": "from the future"})).unwrap();
+        world.store.messaging.send(&ahead, chat, new).await.unwrap();
+        world.say(&ada, chat, "old").await;
+        world.wait(Duration::from_secs(60));
+        let until = world.now();
+        world.say(&ada, chat, "new").await;
+        while world.store.journal.sweep(&world.ctx(&ada), until).await.unwrap() > 0 {}
+        let left = world.everything().await;
+        let left: Vec<_> = left.into_iter().filter(|change| &*change.name == "message.sent").collect();
+        assert_eq!(told(&left), ["new"]);
+    }
+
+    async fn whoever_lags_gets_everything_and_costs_little(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let ada = Arc::new(ada);
+        let chat = world.group(&ada, &[]).await.id;
+        let mut follower = world.store.follow().await.unwrap();
+        // More than may wait for a follower, so that most of it has to be read from the journal.
+        let text = "🐈".repeat(8_000);
+        let sends: Vec<_> = (0..600)
+            .map(|_| {
+                let (world, ada, text) = (world.clone(), ada.clone(), text.clone());
+                tokio::spawn(async move { world.say(&ada, chat, &text).await })
+            })
+            .collect();
+        for send in sends {
+            send.await.unwrap();
+        }
+        for seq in 1..=600 {
+            let Followed::Change(said) = follower.step().await.unwrap() else { panic!("a change") };
+            assert_eq!(serde_json::from_str::<Message>(said.data.get()).unwrap().seq, seq);
+        }
+    }
+
+    async fn what_is_read_at_a_time_is_bounded_in_octets(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let before = heads(&world).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let stream = Scribe::stream_of(&world, chat);
+        for n in 0..10 {
+            world.say(&ada, chat, &format!("{n}{}", "x".repeat(5_000))).await;
+        }
+        let journal = &world.store.journal;
+        let chunk = Chunk { rows: 100, octets: 12_000 };
+        let entries = journal.after(stream, before.get(stream), chunk).await.unwrap();
+        assert_eq!(entries.len(), 3, "`chat.created` and two that fit");
+        let entries = journal.after(stream, before.get(stream), Chunk { rows: 100, octets: 1 }).await.unwrap();
+        assert_eq!(entries.len(), 1, "one in any case");
+        let followed: Arc<[Topic]> = [Topic::new(CHAT, chat)].into();
+        let to = heads(&world).await;
+        let piece = journal.replay(ada.id, followed, before.clone(), to, chunk).await.unwrap();
+        assert_eq!(piece.changes.len(), 3);
+        assert_eq!(missed(&world, ada.id, &[chat], &before, chunk).await.len(), 11);
+    }
+
+    async fn what_was_missed_is_theirs_from_where_they_entered(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let from = heads(&world).await;
+        let chunks = [Chunk::rows(1), Chunk::rows(3), Chunk::rows(100)];
+        world.say(&ada, chat, "before").await;
+        Scribe::new(&world).step(Enter, bob.id, chat).commit();
+        let entered = heads(&world).await;
+        world.say(&ada, chat, "one").await;
+        for chunk in chunks {
+            assert_eq!(told(&missed(&world, bob.id, &[chat], &from, chunk).await), ["Enter", "one"]);
+            assert_eq!(told(&missed(&world, bob.id, &[chat], &entered, chunk).await), ["one"]);
+            assert_eq!(told(&missed(&world, ada.id, &[chat], &from, chunk).await), ["before", "one"]);
+        }
+
+        // Who has left hears that, and nothing of what was said: they may not see it any more, whenever it was.
+        Scribe::new(&world).step(Leave, bob.id, chat).commit();
+        let left = heads(&world).await;
+        world.say(&ada, chat, "between").await;
+        for chunk in chunks {
+            assert_eq!(told(&missed(&world, bob.id, &[], &from, chunk).await), ["Leave"]);
+            assert_eq!(told(&missed(&world, bob.id, &[], &entered, chunk).await), ["Leave"]);
+            assert_eq!(told(&missed(&world, bob.id, &[], &left, chunk).await), [""; 0]);
+            assert_eq!(told(&missed(&world, ada.id, &[chat], &entered, chunk).await), ["one", "Leave", "between"]);
+        }
+
+        // Who has come back gets what happened while they were there.
+        Scribe::new(&world).unreadable(chat, 5).step(Enter, bob.id, chat).commit();
+        world.say(&ada, chat, "two").await;
+        for chunk in chunks {
+            let all = ["Enter", "one", "Leave", "Enter", "two"];
+            assert_eq!(told(&missed(&world, bob.id, &[chat], &from, chunk).await), all);
+            assert_eq!(told(&missed(&world, bob.id, &[chat], &entered, chunk).await), all[1..]);
+            assert_eq!(told(&missed(&world, bob.id, &[chat], &left, chunk).await), all[3..]);
+        }
+    }
+
+    async fn many_chats_entered_lately_are_replayed(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let mut chats = Vec::new();
+        for _ in 0..130 {
+            chats.push(world.group(&ada, &[]).await.id);
+        }
+        let from = heads(&world).await;
+        for chat in &chats {
+            world.say(&ada, *chat, "before").await;
+            Scribe::new(&world).step(Enter, bob.id, *chat).commit();
+            world.say(&ada, *chat, "after").await;
+        }
+        let missed = missed(&world, bob.id, &chats, &from, Chunk::rows(50)).await;
+        let told = told(&missed);
+        assert_eq!(told.len(), 260);
+        assert_eq!(told.iter().filter(|word| *word == "after").count(), 130);
+    }
+
+    async fn what_was_followed_at_an_earlier_place(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let mut chats = Vec::new();
+        for _ in 0..4 {
+            chats.push(world.group(&ada, &[]).await.id);
+        }
+        let [kept, entered, left, back] = chats[..] else { panic!("four chats") };
+        Scribe::new(&world).step(Enter, bob.id, kept).step(Enter, bob.id, left).step(Enter, bob.id, back).commit();
+        let at = heads(&world).await;
+        Scribe::new(&world)
+            .step(Leave, bob.id, left)
+            .step(Enter, bob.id, entered)
+            .step(Leave, bob.id, back)
+            .step(Enter, bob.id, back)
+            .commit();
+        let followed = async |at: &Positions| {
+            let mut followed = world.store.journal.followed(bob.id, at.clone()).await.unwrap();
+            followed.sort();
+            followed
+        };
+        let sorted = |chats: &[ChatId]| {
+            let mut topics: Vec<_> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+            topics.sort();
+            topics
+        };
+        assert_eq!(followed(&at).await, sorted(&[kept, left, back]));
+        assert_eq!(followed(&heads(&world).await).await, sorted(&[kept, entered, back]));
+        let start = Positions::new(vec![0; at.as_slice().len()]);
+        assert_eq!(followed(&start).await, []);
+    }
+}
