@@ -3,7 +3,15 @@
 use clowder_tests::{World, on_both};
 use serde_json::{Value, json};
 
-on_both!(a_conversation, rest_and_socket_are_one, refused_commands, typing, restless_typing, strangers_hear_nothing, renewed_tokens);
+on_both!(
+    a_conversation,
+    rest_and_socket_are_one,
+    refused_commands,
+    typing,
+    restless_typing,
+    strangers_hear_nothing,
+    renewed_tokens
+);
 
 async fn a_conversation(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -93,7 +101,8 @@ async fn typing(world: World) {
 async fn restless_typing(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
-    let (mut phone, mut laptop, mut b) = (ada.socket().await, world.login("ada").await.socket().await, bob.socket().await);
+    let (mut phone, mut laptop, mut b) =
+        (ada.socket().await, world.login("ada").await.socket().await, bob.socket().await);
     let began = std::time::Instant::now();
     for _ in 0..10 {
         phone.command("typing.start", json!({"chat_id": chat})).await.unwrap();

@@ -21,11 +21,14 @@ impl<'d> Scribe<'d> {
         if self.database.is_sqlite() { "CAST(strftime('%s', 'now') AS INTEGER) * 1000000" } else { "now()" }
     }
 
+    fn stream_of(&self, chat: &str) -> u8 {
+        let last = u8::from_str_radix(&chat[34..], 16).unwrap();
+        if self.database.is_sqlite() { 0 } else { last % 16 }
+    }
+
     /// A change in the order of a chat. `follow` is who enters or leaves it by it.
     fn change(&mut self, chat: &str, topic: (&str, &str), name: &str, follow: Option<(&str, &str)>, data: &str) {
-        let last = u8::from_str_radix(&chat[34..], 16).unwrap();
-        let stream = if self.database.is_sqlite() { 0 } else { last % 16 };
-        let ((kind, id), at, now) = (topic, self.id(chat), self.now());
+        let (stream, (kind, id), at, now) = (self.stream_of(chat), topic, self.id(chat), self.now());
         let follow = follow.map_or("NULL, NULL, NULL, NULL".to_owned(), |(step, user)| {
             format!("'{step}', {}, 'chat', {at}", self.id(user))
         });
@@ -41,10 +44,15 @@ impl<'d> Scribe<'d> {
 
     /// Changes that the server cannot read, and one of a kind that it does not know.
     pub fn unreadable(mut self, chat: &str, times: usize) -> Self {
-        for n in 0..times {
-            let (kind, data) = if n % 2 == 0 { ("chat", "no JSON") } else { ("a kind in words", "{}") };
-            self.change(chat, (kind, chat), "test.unreadable", None, data);
-        }
+        let (stream, at, now) = (self.stream_of(chat), self.id(chat), self.now());
+        self.statements.push(format!(
+            "UPDATE streams SET head = head + {times} WHERE stream = {stream}; \
+             WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {times}) \
+             INSERT INTO journal (stream, position, topic_kind, topic_id, name, at, data) \
+             SELECT {stream}, head - {times} + n, CASE n % 2 WHEN 0 THEN 'chat' ELSE 'a kind in words' END, {at}, \
+             'test.unreadable', {now}, CASE n % 2 WHEN 0 THEN 'no JSON' ELSE '{{}}' END \
+             FROM streams, counted WHERE stream = {stream}"
+        ));
         self.change(chat, ("a_new_kind", chat), "test.unknown", None, "{}");
         self
     }

@@ -41,7 +41,10 @@ pub fn frames() -> Vec<Frame> {
         durable::<Suspension>("user.suspended", "The account can do nothing any more; the socket closes"),
         durable::<ApiKey>("api_key.created", "An API key of the user was made"),
         durable::<ApiKeyRevoked>("api_key.revoked", "An API key of the user was revoked"),
-        said::<Typing>("typing.start", "Somebody types; ends by itself after 6 seconds. One typing event per person and chat in 2 seconds"),
+        said::<Typing>(
+            "typing.start",
+            "Somebody types; ends by itself after 6 seconds. One typing event per person and chat in 2 seconds",
+        ),
         said::<Typing>("typing.stop", "Somebody has stopped typing; up to 2 seconds late"),
         command(Shape::of::<Auth>(), "auth", "Says who it is; the first frame when the handshake did not"),
         command(Shape::both::<InChat, NewMessage>(), "message.send", "Says something; acked with the message"),
