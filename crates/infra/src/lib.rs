@@ -31,5 +31,6 @@ pub mod url;
 
 pub use crew::Crew;
 pub use feed::Follower;
+pub use pg::connection::Deadlines;
 pub use store::{Check, Options, Store, Upkeep};
 pub use url::DatabaseUrl;

@@ -12,6 +12,8 @@ mod audit;
 mod credentials;
 #[path = "contract/exports.rs"]
 mod exports;
+#[path = "contract/faults.rs"]
+mod faults;
 #[path = "contract/guessing.rs"]
 mod guessing;
 #[path = "contract/jobs.rs"]

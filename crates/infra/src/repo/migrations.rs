@@ -1,14 +1,14 @@
 //! Bringing the schema up to date: embedded in the binary, run by one process at a time.
 
 use clowder_core::{Error, Result};
-use diesel::{Connection, migration::MigrationSource};
+use diesel::migration::MigrationSource;
 use diesel_migrations::MigrationHarness;
 
 use super::dialect::{self, Backend, Conn};
 use crate::DatabaseUrl;
 
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
-    let mut conn = connect(url)?;
+    let mut conn = dialect::connect_to_migrate(url)?;
     dialect::lock_migrations(&mut conn)?;
     let ran = conn
         .run_pending_migrations(dialect::MIGRATIONS)
@@ -19,7 +19,7 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
 }
 
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
-    pending_on(&mut connect(url)?)
+    pending_on(&mut *dialect::connect(url)?)
 }
 
 pub fn pending_on(conn: &mut Conn) -> Result<Vec<String>> {
@@ -33,18 +33,4 @@ pub fn pending_on(conn: &mut Conn) -> Result<Vec<String>> {
         .filter(|name| !applied.contains(&name.version()))
         .map(ToString::to_string)
         .collect())
-}
-
-fn connect(url: &DatabaseUrl) -> Result<Conn> {
-    let address = match url {
-        DatabaseUrl::Postgres(url) => url.clone(),
-        DatabaseUrl::Sqlite(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
-            }
-            path.to_string_lossy().into_owned()
-        }
-    };
-    Conn::establish(&address).map_err(|error| Error::unavailable(format!("cannot reach the database: {error}")))
 }

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod cards;
+mod check;
 mod credentials;
 mod db;
 mod fragment;
@@ -40,12 +41,14 @@ pub struct Repo {
     parts: Parts,
     opened_at: Timestamp,
     outbox: messaging::send::Outbox,
+    found: check::Found,
 }
 
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let repo = Self { db, outbox: messaging::send::Outbox::new(parts.options.batch), parts, opened_at: now };
+        let outbox = messaging::send::Outbox::new(parts.options.batch);
+        let repo = Self { db, outbox, parts, opened_at: now, found: check::Found::default() };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)

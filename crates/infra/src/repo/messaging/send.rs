@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId};
+use clowder_core::{Card, Cause, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId};
 use clowder_messaging::{
     Change, ChatRole, Made, Message, NewMessage,
     send::{Fingerprint, SendFacts, Verdict, decide},
@@ -116,7 +116,7 @@ impl Turn {
         };
         metrics::histogram!("clowder_send_batch_messages").record(lines.len() as f64);
         match seat {
-            Ok(conn) => write(conn, self.db.house(), lines),
+            Ok(seat) => write(seat, self.db.house(), lines),
             // Without a database nobody needs to wait for their turn to hear so.
             Err(error) => {
                 for (_, answer) in lines {
@@ -148,14 +148,14 @@ fn refuse_all(waiting: &mut Waiting, error: &Error) {
 }
 
 /// Writes a batch, answers everybody, and says whether the connection is still good.
-fn write(conn: &mut Conn, house: &House, lines: Vec<(Line, Answer)>) -> bool {
+fn write(seat: &mut Seat, house: &House, lines: Vec<(Line, Answer)>) -> bool {
     let (lines, answers): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
     let mut healthy = true;
-    let said = match commit(conn, house, |tx| say(tx, &lines)) {
+    let said = match commit(seat, house, |tx| say(tx, &lines)) {
         Ok(said) => said,
-        // The connection is gone, and trying one by one would only take longer to say so.
-        Err(error @ Error::Unavailable(_)) => {
-            healthy = false;
+        // Trying one by one would only take longer to say so, except where the lines are in one another's way.
+        Err(error @ Error::Unavailable(_)) if error.cause() != Some(Cause::Contended) => {
+            healthy = !error.costs_connection();
             lines.iter().map(|_| Some(Err(error.clone()))).collect()
         }
         Err(_) => lines.iter().map(|_| None).collect(),
@@ -163,12 +163,12 @@ fn write(conn: &mut Conn, house: &House, lines: Vec<(Line, Answer)>) -> bool {
     for ((line, answer), said) in lines.iter().zip(answers).zip(said) {
         let said = said.unwrap_or_else(|| {
             // A client id that another node commits at the same moment is found at the second look.
-            match commit(conn, house, |tx| say_alone(tx, line)) {
-                Err(error) if error.is_ours() => commit(conn, house, |tx| say_alone(tx, line)),
+            match commit(seat, house, |tx| say_alone(tx, line)) {
+                Err(error) if error.is_ours() => commit(seat, house, |tx| say_alone(tx, line)),
                 said => said,
             }
         });
-        healthy &= !matches!(&said, Err(error) if error.is_ours());
+        healthy &= !matches!(&said, Err(error) if error.costs_connection());
         let _ = answer.send(said);
     }
     healthy
