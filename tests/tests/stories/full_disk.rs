@@ -95,10 +95,9 @@ async fn the_database_has_no_room() {
         answer.refused(507, "storage.full");
     }
     let nobody = Client::new(&server.address);
-    let ready = until("not ready", async || {
-        Some(nobody.get("/api/health/ready").await).filter(|ready| ready.status == 503)
-    })
-    .await;
+    let ready =
+        until("not ready", async || Some(nobody.get("/api/health/ready").await).filter(|ready| ready.status == 503))
+            .await;
     assert!(ready.text.contains("no room is left on the disk"), "{}", ready.text);
     assert_eq!(nobody.get("/api/health/live").await.status, 200);
     ada.get("/api/chats").await.expect(200);
@@ -136,10 +135,7 @@ async fn the_mail_folder_has_no_room() {
     user(&server, "ada").await;
     let nobody = Client::new(&server.address);
     let failed = r#"clowder_jobs_total{kind="mail.send",outcome="again"}"#;
-    until("the mail is not tried", async || {
-        nobody.get("/metrics").await.text.contains(failed).then_some(())
-    })
-    .await;
+    until("the mail is not tried", async || nobody.get("/metrics").await.text.contains(failed).then_some(())).await;
     let names = || fs::read_dir(&inside).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     assert_eq!(names().collect::<Vec<_>>(), ["filler"], "nothing half-written stays");
     drop(filler);

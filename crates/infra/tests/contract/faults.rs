@@ -89,4 +89,3 @@ fn sqlite_is_judged_by_its_result_code() {
     let nowhere = format!("ATTACH '{}' AS x", folder.path().join("no/such/folder/x.db").display());
     assert_eq!(cause(two.batch_execute(&nowhere)), Some(Cause::Storage));
 }
-
