@@ -384,7 +384,7 @@ mod tests {
         .unwrap();
         lanes.run(|_| Ok(())).await.unwrap();
         fresh.store(false, Ordering::SeqCst);
-        lanes.run(|milk| Ok(assert!(milk.is_fit()))).await.unwrap();
+        assert!(lanes.run(|milk| Ok(milk.is_fit())).await.unwrap());
         assert_eq!(taken.load(Ordering::SeqCst), 2);
     }
 

@@ -12,7 +12,7 @@ use tokio::{
 
 /// Short ones, so that the story is.
 const DEADLINES: &[(&str, &str)] = &[
-    ("DATABASE_STATEMENT_SECONDS", "1"),
+    ("DATABASE_STATEMENT_SECONDS", "2"),
     ("DATABASE_WAIT_SECONDS", "2"),
     ("DATABASE_CONNECT_SECONDS", "2"),
     ("JOB_HANDS", "0"),
@@ -79,7 +79,7 @@ async fn a_host_that_falls_silent_holds_nobody() {
     relay.silence_present();
     let asked = Instant::now();
     at_once(&ada, &chat, 30).await;
-    assert!(asked.elapsed() < Duration::from_secs(8), "everybody is told within a bound: {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(10), "everybody is told within a bound: {:?}", asked.elapsed());
     until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await).await;
     until(200, async || world.nobody().get("/api/health/ready").await).await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "the silent connections are gone");
@@ -114,11 +114,11 @@ async fn connections_that_were_cut_cost_nobody_an_answer() {
     assert_eq!(at_once(&ada, &chat, 60).await, 60);
     relay.cut_present();
     assert_eq!(at_once(&ada, &chat, 60).await, 60, "cut on the way");
-    // 57P01, said to connections that are idle.
+    // 57P01, said to connections that are idle; it is waited for until each has heard it.
     psql(
         &direct,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
-         pg_backend_pid() AND state = 'idle'",
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
+         pg_backend_pid()",
     );
     assert_eq!(at_once(&ada, &chat, 60).await, 60, "ended by an administrator");
 }

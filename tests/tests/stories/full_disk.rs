@@ -20,9 +20,8 @@ impl Filler {
         let mut file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
         for piece in [vec![0; 64 * 1024], vec![0; 1024], vec![0; 1]] {
             let full = loop {
-                match file.write(&piece) {
-                    Ok(_) => {}
-                    Err(error) => break error,
+                if let Err(error) = file.write_all(&piece) {
+                    break error;
                 }
             };
             assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");

@@ -72,7 +72,7 @@ fn by_sqlite(message: &str) -> Option<Cause> {
         ("interrupted", Cause::Overdue),
         ("database or disk is full", Cause::Full),
         ("disk I/O error", Cause::Storage),
-        ("unable to open database file", Cause::Storage),
+        ("unable to open database", Cause::Storage),
         ("large file support is disabled", Cause::Storage),
         ("attempt to write a readonly database", Cause::ReadOnly),
         ("out of memory", Cause::Busy),

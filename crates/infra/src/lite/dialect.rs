@@ -48,17 +48,17 @@ pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes
     // The writer opens first: it makes the file and switches it to the write-ahead log.
     drop(Seat::open(&path, WRITER)?);
     let readers = if options.read_lanes == 0 { READERS } else { options.read_lanes };
-    let start = |name, threads, pragmas| {
+    let start = |name, threads, pragmas: &'static [&str]| {
         let path = path.clone();
         let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
         Lanes::start(plan, move || Seat::open(&path, pragmas))
     };
-    Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, "PRAGMA query_only=ON;")?))
+    Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, READER)?))
 }
 
-/// A connection of its own, to look at the schema.
+/// A connection of its own, to look at the schema or to change it.
 pub fn connect(url: &DatabaseUrl) -> Result<Seat> {
-    Seat::open(&path_of(url)?, "")
+    Seat::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])
 }
 
 /// A connection of its own, to change the schema.
@@ -81,29 +81,35 @@ const READERS: usize = 4;
 const ALL: &str = "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; \
                    PRAGMA temp_store=MEMORY;";
 
-const WRITER: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; \
-                      PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=ON;";
+const WRITER: &[&str] = &[
+    ALL,
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; \
+     PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=ON;",
+];
+
+const READER: &[&str] = &[ALL, "PRAGMA query_only=ON;"];
 
 /// A connection on a lane.
 pub struct Seat {
     conn: Conn,
+    path: PathBuf,
     broken: bool,
 }
 
 impl Seat {
-    fn open(path: &Path, own: &str) -> Result<Self> {
+    fn open(path: &Path, pragmas: &[&str]) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::outage(Cause::Storage, format!("cannot open {}: {error}", path.display()))
         };
         let mut conn = Conn::establish(&path.to_string_lossy()).map_err(|error| failed(&error))?;
-        for pragmas in [ALL, own] {
+        for pragmas in pragmas {
             conn.batch_execute(pragmas).map_err(|error| match Error::from(error) {
                 // Whoever opens a file on a full disk should hear that it is full.
                 error @ Error::Unavailable(_) => error,
                 error => failed(&error),
             })?;
         }
-        Ok(Self { conn, broken: false })
+        Ok(Self { conn, path: path.to_owned(), broken: false })
     }
 }
 
@@ -145,13 +151,32 @@ pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
     done
 }
 
-/// Writes what does no harm, and waits for the disk.
+/// Writes what does no harm, and waits for the disk. A little may still fit where nothing of use does, so it also looks
+/// how much room is left.
 pub fn probe(seat: &mut Seat) -> Result<()> {
+    if room(&seat.path).is_some_and(|room| room < ROOM) {
+        return Err(Error::outage(Cause::Full, "less than 1 MiB is left on the disk"));
+    }
     write_tx(seat, |conn| {
         let same = diesel::update(streams::table).set(streams::head.eq(streams::head));
         same.execute(conn)?;
         Ok(())
     })
+}
+
+/// What writing needs to go on for a while, in bytes.
+const ROOM: u64 = 1024 * 1024;
+
+/// What is left for us on the file system, in bytes, where the system says so.
+#[cfg(target_os = "linux")]
+fn room(path: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(path).ok()?;
+    system.f_bavail.checked_mul(system.f_frsize)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn room(_: &Path) -> Option<u64> {
+    None
 }
 
 /// One writer is lock enough.
