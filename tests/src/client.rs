@@ -103,7 +103,7 @@ impl Answer {
         match self.status {
             401 => assert!(self.header("www-authenticate").starts_with("Bearer"), "{self:?}"),
             405 => assert!(!self.header("allow").is_empty(), "{self:?}"),
-            429 | 503 => assert!(self.header("retry-after").parse::<u32>().is_ok(), "{self:?}"),
+            429 | 503 | 507 => assert!(self.header("retry-after").parse::<u32>().is_ok(), "{self:?}"),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The real binary, started on a free port and ended with the test.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command as Blocking, ExitStatus, Stdio},
     sync::{Arc, Mutex, OnceLock},
     thread,
@@ -36,7 +36,30 @@ pub struct Server {
 impl Server {
     /// Starts the server and waits until it says where it listens and is ready.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(binary())
+        Self::start_by(database, settings, Command::new(binary())).await
+    }
+
+    /// The same with a small file system of its own mounted on a folder, which ends with the server. Others reach it by
+    /// [`Server::inside`].
+    pub async fn start_on_small_disk(database: &Database, settings: &[(&str, &str)], folder: &Path) -> Self {
+        // Who may not mount may do so in a user namespace of their own, where the system allows it.
+        let is_root = Blocking::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+        let mut command = Command::new("unshare");
+        command.arg(if is_root { "-m" } else { "-Urm" }).args(["sh", "-c"]);
+        command.arg(r#"mount -t tmpfs -o size=16m,mode=700 tmpfs "$SMALL_DISK" && exec "$0" "$@""#).arg(binary());
+        let mut settings = settings.to_vec();
+        let path = setting("PATH").unwrap();
+        settings.extend([("PATH", path.as_str()), ("SMALL_DISK", folder.to_str().unwrap())]);
+        Self::start_by(database, &settings, command).await
+    }
+
+    /// A path as the server sees it, whatever is mounted for it alone.
+    pub fn inside(&self, path: &Path) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.pid(), path.display()))
+    }
+
+    async fn start_by(database: &Database, settings: &[(&str, &str)], mut command: Command) -> Self {
+        let mut child = command
             .arg("serve")
             .current_dir(database.folder.path())
             .env_clear()

@@ -20,6 +20,10 @@ mod copies;
 mod credentials;
 #[path = "stories/durability.rs"]
 mod durability;
+#[path = "stories/failures.rs"]
+mod failures;
+#[path = "stories/full_disk.rs"]
+mod full_disk;
 #[path = "stories/limits.rs"]
 mod limits;
 #[path = "stories/mail.rs"]

@@ -16,7 +16,7 @@ use actix_web::{
 };
 use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
-use clowder_infra::{Crew, DatabaseUrl, Options, Store, Upkeep, letters::Letterhead, mail, store::CRONS};
+use clowder_infra::{Crew, DatabaseUrl, Deadlines, Options, Store, Upkeep, letters::Letterhead, mail, store::CRONS};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
@@ -103,6 +103,12 @@ pub async fn open(config: &Config) -> Result<Store> {
         lease: Duration::from_secs(config.jobs.lease_seconds),
         bcrypt_cost: auth.bcrypt_cost,
         lanes: database.lanes,
+        patience: Duration::from_secs(database.wait_seconds),
+        deadlines: Deadlines {
+            connect: Duration::from_secs(database.connect_seconds),
+            statement: Duration::from_secs(database.statement_seconds),
+            lock: Duration::from_millis(database.lock_milliseconds),
+        },
         read_lanes: database.read_lanes,
         queue: database.queue,
         batch: database.batch,

@@ -66,10 +66,14 @@ pub struct Server {
 pub struct Database {
     /// `postgres://…` or `sqlite:…`; empty is a SQLite file in the data directory.
     pub url: Option<Secret>,
-    /// Reading connections of SQLite.
+    /// Connections that read; 0 is what the database does best with.
     pub read_lanes: usize,
-    /// Connections to PostgreSQL.
+    /// Connections that write, to PostgreSQL; SQLite has one.
     pub lanes: usize,
+    pub wait_seconds: u64,
+    pub connect_seconds: u64,
+    pub statement_seconds: u64,
+    pub lock_milliseconds: u64,
     /// How many calls may wait for a lane before more are refused.
     pub queue: usize,
     /// The most messages that are committed together.
@@ -168,7 +172,17 @@ impl Default for Config {
                 rate_limit_factor: 1.0,
                 unread_seconds: 60,
             },
-            database: Database { url: None, read_lanes: 4, lanes: 16, queue: 4096, batch: 256 },
+            database: Database {
+                url: None,
+                read_lanes: 0,
+                lanes: 12,
+                wait_seconds: 5,
+                connect_seconds: 3,
+                statement_seconds: 10,
+                lock_milliseconds: 1500,
+                queue: 4096,
+                batch: 256,
+            },
             redis: Redis { url: None },
             auth: Auth {
                 secret_key: None,
@@ -270,8 +284,8 @@ impl Config {
             let seconds = self.auth.access_token_seconds;
             faults.push(format!("ACCESS_TOKEN_SECONDS: `{seconds}` must be a whole number from 1 to 86400"));
         }
-        let Database { read_lanes, lanes, queue, batch, .. } = self.database;
-        for (name, count) in [("read_lanes", read_lanes), ("lanes", lanes), ("queue", queue), ("batch", batch)] {
+        let Database { lanes, queue, batch, .. } = self.database;
+        for (name, count) in [("lanes", lanes), ("queue", queue), ("batch", batch)] {
             if count == 0 {
                 faults.push(format!("database.{name}: must be at least 1"));
             }

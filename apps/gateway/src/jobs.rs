@@ -67,6 +67,7 @@ pub async fn run(config: &Config, command: JobsCommand) -> Result<()> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
+            stop::end_at_the_latest();
             stopper.stop();
             crew.await.map_err(|error| Error::internal(error.to_string()))
         }

@@ -14,7 +14,7 @@ use clowder_core::{Error, Result};
 use clowder_gateway::{
     app,
     config::{Config, Faults, Layers},
-    docs, routes, telemetry, ws,
+    docs, routes, stop, telemetry, ws,
 };
 use clowder_infra::{DatabaseUrl, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -180,12 +180,19 @@ async fn serve(config: Config) -> Result<()> {
     let internal = |error: std::io::Error| Error::internal(error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
-    let running = app::start(config).await?;
+    let mut told = std::pin::pin!(async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop::end_at_the_latest();
+    });
+    let running = tokio::select! {
+        running = app::start(config) => running?,
+        () = &mut told => return Ok(()),
+    };
     greet(&format!("http://{}", reachable(running.addr)), running.metrics_addr);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    told.await;
     tracing::info!("stopping");
     running.stop().await;
     tracing::info!("stopped");

@@ -7,7 +7,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use clowder_accounts::Suspension;
-use clowder_core::{Error, FieldError, Kind, Refusal};
+use clowder_core::{Cause, Error, FieldError, Kind, Refusal};
 use serde::Serialize;
 
 use crate::refusals::{self, Failure};
@@ -197,7 +197,11 @@ impl From<Error> for Problem {
             Error::Refused(refusal) => refusal.into(),
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { retry_after } => Self::new(refusals::TOO_MANY).retry_after(retry_after.as_secs()),
-            Error::Unavailable(why) => Self::new(refusals::UNAVAILABLE).retry_after(1).fault(why),
+            // Room is made by people, so coming back at once is of no use.
+            Error::Unavailable(outage) if outage.cause == Cause::Full => {
+                Self::new(refusals::STORAGE_FULL).retry_after(10).fault(outage.why)
+            }
+            Error::Unavailable(outage) => Self::new(refusals::UNAVAILABLE).retry_after(1).fault(outage.why),
             Error::Internal(why) => Self::new(refusals::INTERNAL).fault(why),
         }
     }
@@ -266,6 +270,7 @@ mod tests {
             (Error::TooMany { retry_after: Duration::from_secs(7) }, 429, Some("7")),
             (Error::TooMany { retry_after: Duration::from_millis(7) }, 429, Some("1")),
             (Error::unavailable("queue full"), 503, Some("1")),
+            (Error::outage(Cause::Full, "disk"), 507, Some("10")),
             (Error::internal("secret"), 500, None),
         ] {
             let answer = Problem::from(error).render(OCCASION);

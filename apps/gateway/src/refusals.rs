@@ -37,6 +37,8 @@ pub const INTERNAL: Failure =
     failure(500, "internal", "Something went wrong on our side; the request id helps to find it");
 pub const UNAVAILABLE: Failure =
     failure(503, "unavailable", "Not available just now; try again after Retry-After seconds");
+pub const STORAGE_FULL: Failure =
+    failure(507, "storage.full", "There is no room left to keep this; nothing was changed");
 pub const NOT_READY: Failure = failure(503, "not_ready", "This node should not be given work; `errors` says why");
 
 /// The table, for the page of problems and for the documents.
@@ -58,5 +60,6 @@ pub const ALL: &[Failure] = &[
     TOO_MANY,
     INTERNAL,
     UNAVAILABLE,
+    STORAGE_FULL,
     NOT_READY,
 ];

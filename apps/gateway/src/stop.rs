@@ -1,6 +1,28 @@
 //! The end of the process, announced to whoever has to finish something.
 
+use std::{thread, time::Duration};
+
 use tokio::sync::watch;
+
+/// How long an ending may take, however stuck what it waits for is.
+const AT_MOST: Duration = Duration::from_secs(28);
+
+/// Ends the process after a while, should it still be there: something that nobody can wake, such as a disk that does not
+/// answer, must not keep it.
+pub fn end_at_the_latest() {
+    let wait = || {
+        let begun = std::time::Instant::now();
+        while let Some(left) = AT_MOST.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
+            thread::park_timeout(left);
+        }
+        tracing::error!(seconds = AT_MOST.as_secs(), "what was begun does not end; giving up on it");
+        #[expect(clippy::disallowed_methods, reason = "a destructor may be what does not end")]
+        std::process::exit(1);
+    };
+    if let Err(error) = thread::Builder::new().name("last-resort".to_owned()).spawn(wait) {
+        tracing::error!(%error, "the end has no limit");
+    }
+}
 
 /// Announces the end.
 #[derive(Debug)]

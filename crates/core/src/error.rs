@@ -1,6 +1,6 @@
 //! The one error type. A refusal is a constant in its domain's table; only the gateway knows status codes.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, io, time::Duration};
 
 use serde::Serialize;
 
@@ -52,6 +52,62 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// Why something we need is not there just now. Metrics count by it, and a connection is kept or thrown away by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The connection broke, or none could be opened.
+    Lost,
+    /// The database takes no writes: a standby, or a primary that was demoted.
+    ReadOnly,
+    /// Another transaction holds what this one needs: lock timeout, deadlock, serialization failure, busy file.
+    Contended,
+    /// A statement took longer than it may.
+    Overdue,
+    /// No room is left on a disk.
+    Full,
+    /// A disk or file fails for another reason than a lack of room.
+    Storage,
+    /// Too much is asked for at once: a full queue, a wait that took too long, no memory.
+    Busy,
+    /// Anything else that passes.
+    Other,
+}
+
+impl Cause {
+    /// The label of metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::ReadOnly => "read_only",
+            Self::Contended => "contended",
+            Self::Overdue => "overdue",
+            Self::Full => "full",
+            Self::Storage => "storage",
+            Self::Busy => "busy",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether a new connection may succeed where this one failed.
+    pub const fn costs_connection(self) -> bool {
+        matches!(self, Self::Lost | Self::ReadOnly | Self::Storage)
+    }
+}
+
+/// What is not there just now.
+#[derive(Debug, Clone)]
+pub struct Outage {
+    pub cause: Cause,
+    /// For the log; it never reaches a client.
+    pub why: Cow<'static, str>,
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error("{}", .0.code)]
@@ -62,7 +118,7 @@ pub enum Error {
     TooMany { retry_after: Duration },
     /// Something we need is not there just now; the same call may work soon.
     #[error("unavailable: {0}")]
-    Unavailable(Cow<'static, str>),
+    Unavailable(Outage),
     /// A fault of ours. The text is for the log and never reaches a client.
     #[error("internal: {0}")]
     Internal(Cow<'static, str>),
@@ -74,7 +130,38 @@ impl Error {
     }
 
     pub fn unavailable(why: impl Into<Cow<'static, str>>) -> Self {
-        Self::Unavailable(why.into())
+        Self::outage(Cause::Other, why)
+    }
+
+    pub fn outage(cause: Cause, why: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unavailable(Outage { cause, why: why.into() })
+    }
+
+    /// A file that cannot be read or written just now.
+    pub fn file(what: impl fmt::Display, error: &io::Error) -> Self {
+        let cause = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Cause::Full,
+            _ => Cause::Storage,
+        };
+        Self::outage(cause, format!("{what}: {error}"))
+    }
+
+    /// Why something is not there just now; `None` for every other error.
+    pub const fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Unavailable(outage) => Some(outage.cause),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection it happened on should be thrown away: it is gone, a new one may do better, or what went
+    /// wrong is not understood.
+    pub const fn costs_connection(&self) -> bool {
+        match self {
+            Self::Unavailable(outage) => outage.cause.costs_connection(),
+            Self::Internal(_) => true,
+            _ => false,
+        }
     }
 
     /// A single wrong field.

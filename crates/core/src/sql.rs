@@ -6,6 +6,10 @@
 //! | [`Uid`] | `uuid` | `BLOB` of 16 bytes |
 //! | [`Ts`] | `timestamptz` | `INTEGER`, microseconds since 1970 |
 //! | [`Seal`] | `bytea` | `BLOB`, what is encrypted at rest |
+//!
+//! And what the errors of the two databases mean.
+
+mod fault;
 
 use std::io::Write;
 
@@ -13,14 +17,13 @@ use diesel::{
     deserialize::{self, FromSql},
     pg::{Pg, PgValue},
     query_builder::QueryId,
-    result::{DatabaseErrorKind, Error as DieselError},
     serialize::{self, IsNull, Output, ToSql},
     sql_types::{SqlOrd, SqlType},
     sqlite::{Sqlite, SqliteValue},
 };
 use uuid::Uuid;
 
-use crate::{Error, Id, Timestamp};
+use crate::{Id, Timestamp};
 
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
@@ -88,33 +91,5 @@ impl ToSql<Ts, Sqlite> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.as_micros());
         Ok(IsNull::No)
-    }
-}
-
-impl From<DieselError> for Error {
-    /// A lost connection and a busy file pass; everything else is a fault of ours.
-    fn from(error: DieselError) -> Self {
-        match &error {
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-            | DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)
-            | DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _) => {
-                Self::unavailable(format!("database: {error}"))
-            }
-            DieselError::DatabaseError(_, info)
-                if [
-                    "database is locked",
-                    "deadlock detected",
-                    "terminating connection",
-                    "canceling statement due to",
-                    "shutting down",
-                    "starting up",
-                ]
-                .iter()
-                .any(|passing| info.message().contains(passing)) =>
-            {
-                Self::unavailable(format!("database: {error}"))
-            }
-            _ => Self::internal(format!("database: {error}")),
-        }
     }
 }

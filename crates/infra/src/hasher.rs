@@ -2,13 +2,18 @@
 
 mod foreign;
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_core::{Error, Result};
 use hmac::Hmac;
 use sha2::Sha384;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{keys, lanes::Lanes};
+use crate::{
+    keys,
+    lanes::{Lanes, Plan},
+};
 
 /// bcrypt over base64(HMAC-SHA-384(label, password)): bcrypt alone reads only 72 octets and stops at NUL; this
 /// reads them all. The label keeps our hashes apart from plain SHA-384 ones found elsewhere.
@@ -27,7 +32,8 @@ impl Hasher {
             stand_back();
             Ok(())
         };
-        Ok(Self { lanes: Lanes::start("hasher", threads, 256, seat)?, cost, decoy })
+        let plan = Plan { name: "hasher", threads, depth: 256, patience: Duration::from_secs(30) };
+        Ok(Self { lanes: Lanes::start(plan, seat)?, cost, decoy })
     }
 
     pub async fn hash(&self, password: String) -> Result<String> {

@@ -6,73 +6,128 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use clowder_core::{Error, Result};
-use tokio::sync::oneshot;
+use clowder_core::{Cause, Error, Result};
+use tokio::{sync::oneshot, time::timeout};
 
-/// How long a lane that found no seat does not look for one again.
+/// How long a lane that found no seat does not look for one again; doubled with every failure up to the longest.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(4);
+
+/// What a lane holds from job to job.
+pub trait Seat {
+    /// Whether it can still be used, as far as can be told without waiting. Asked before every job.
+    fn is_fit(&mut self) -> bool {
+        true
+    }
+
+    /// A job has ended; nothing is asked of the seat until the next one.
+    fn rest(&mut self) {}
+}
+
+impl Seat for () {}
+
+/// How lanes are started.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub name: &'static str,
+    pub threads: usize,
+    /// Jobs that may wait before more are refused.
+    pub depth: usize,
+    /// How long a caller waits for its job to begin.
+    pub patience: Duration,
+}
 
 /// What a lane does: gets its seat, or why there is none, and says whether the seat is still good.
 type Job<S> = Box<dyn FnOnce(Result<&mut S>) -> bool + Send>;
 
+/// A job, and since when it has been waiting.
+type Queued<S> = (Instant, Job<S>);
+
 pub struct Lanes<S> {
     name: &'static str,
-    queue: flume::Sender<(Instant, Job<S>)>,
+    patience: Duration,
+    queue: flume::Sender<Queued<S>>,
 }
 
 impl<S> Clone for Lanes<S> {
     fn clone(&self) -> Self {
-        Self { name: self.name, queue: self.queue.clone() }
+        Self { name: self.name, patience: self.patience, queue: self.queue.clone() }
     }
 }
 
-impl<S: 'static> Lanes<S> {
-    /// Starts `threads` lanes over a queue of `depth` jobs. `seat` is asked when a lane first needs a seat and again
-    /// after each one that went bad. The lanes end when the last handle is dropped and the queue is empty.
-    pub fn start(
-        name: &'static str,
-        threads: usize,
-        depth: usize,
-        seat: impl Fn() -> Result<S> + Send + Sync + 'static,
-    ) -> Result<Self> {
-        let (queue, jobs) = flume::bounded::<(Instant, Job<S>)>(depth);
-        let seat = Arc::new(seat);
-        for lane in 0..threads {
-            let (jobs, seat) = (jobs.clone(), Arc::clone(&seat));
+impl<S: Seat + Send + 'static> Lanes<S> {
+    /// `seat` is asked when a lane first needs a seat and again after each one that went bad. The lanes end when the
+    /// last handle is dropped and the queue is empty.
+    pub fn start(plan: Plan, seat: impl Fn() -> Result<S> + Send + Sync + 'static) -> Result<Self> {
+        let Plan { name, threads, depth, patience } = plan;
+        let (queue, jobs) = flume::bounded(depth);
+        let seat: Arc<dyn Fn() -> Result<S> + Send + Sync> = Arc::new(seat);
+        let seated = Arc::new(AtomicUsize::new(0));
+        for number in 0..threads {
+            let lane = Lane {
+                name,
+                jobs: jobs.clone(),
+                queue: queue.downgrade(),
+                seat: Arc::clone(&seat),
+                seated: Arc::clone(&seated),
+                held: None,
+                failed: None,
+            };
             thread::Builder::new()
-                .name(format!("{name}-{lane}"))
-                .spawn(move || drive(name, &jobs, &*seat))
+                .name(format!("{name}-{number}"))
+                .spawn(move || lane.drive())
                 .map_err(|error| Error::internal(format!("cannot start lane {name}: {error}")))?;
         }
-        Ok(Self { name, queue })
+        Ok(Self { name, patience, queue })
     }
 
-    /// Runs a job and waits for its answer.
+    /// Runs a job and waits for its answer; `Unavailable` when it could not begin in time.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut S) -> Result<T> + Send + 'static) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
+        // Claimed by the lane that begins it, or by the caller who gives up.
+        let claimed = Arc::new(AtomicBool::new(false));
+        let claim = Arc::clone(&claimed);
         self.push(Box::new(move |seat| {
-            if answer.is_closed() {
+            if answer.is_closed() || claim.swap(true, Ordering::AcqRel) {
                 return true;
             }
             let result = seat.and_then(job);
-            let healthy = !matches!(&result, Err(error) if error.is_ours());
+            let healthy = !matches!(&result, Err(error) if error.costs_connection());
             // Whoever left while we worked does not wait for the answer.
             let _ = answer.send(result);
             healthy
         }))?;
-        answered.await.unwrap_or_else(|_| Err(Error::internal(format!("a job panicked on lane {}", self.name))))
+        let asked = Instant::now();
+        let answered = loop {
+            let left = self.patience.saturating_sub(asked.elapsed());
+            match timeout(left, &mut answered).await {
+                Ok(answered) => break answered,
+                // A test may have sped up the timer.
+                Err(_) if asked.elapsed() < self.patience => {}
+                Err(_) if !claimed.swap(true, Ordering::AcqRel) => {
+                    metrics::counter!("clowder_lane_given_up_total", "lane" => self.name).increment(1);
+                    return Err(Error::outage(Cause::Busy, format!("no lane {} was free in time", self.name)));
+                }
+                // It has begun, and what it does has deadlines of its own.
+                Err(_) => break answered.await,
+            }
+        };
+        answered.unwrap_or_else(|_| Err(Error::internal(format!("a job panicked on lane {}", self.name))))
     }
 
     /// Queues a job that answers by itself; `Unavailable` when the queue is full.
     pub fn push(&self, job: Job<S>) -> Result<()> {
         self.queue.try_send((Instant::now(), job)).map_err(|_| {
             metrics::counter!("clowder_lane_refused_total", "lane" => self.name).increment(1);
-            Error::unavailable(format!("the queue of lane {} is full", self.name))
+            Error::outage(Cause::Busy, format!("the queue of lane {} is full", self.name))
         })
     }
 
@@ -82,45 +137,142 @@ impl<S: 'static> Lanes<S> {
     }
 }
 
-fn drive<S>(name: &'static str, jobs: &flume::Receiver<(Instant, Job<S>)>, seat: &dyn Fn() -> Result<S>) {
-    let waited = metrics::histogram!("clowder_lane_wait_seconds", "lane" => name);
-    let mut held = None;
-    // While there is no seat to be had, the queue is told so and not made to wait for each try.
-    let mut failed: Option<(Instant, Error)> = None;
-    while let Ok((queued_at, job)) = jobs.recv() {
-        waited.record(queued_at.elapsed());
-        let sat = match held.as_mut() {
-            Some(held) => Ok(held),
-            None => match failed.take().filter(|(at, _)| at.elapsed() < RETRY_AFTER) {
-                Some((at, error)) => {
-                    failed = Some((at, error.clone()));
-                    Err(error)
-                }
-                None => seat().map(|taken| held.insert(taken)).inspect_err(|error| {
-                    failed = Some((Instant::now(), error.clone()));
-                }),
-            },
-        };
-        let healthy = catch_unwind(AssertUnwindSafe(|| job(sat))).unwrap_or_else(|_| {
-            tracing::error!(lane = name, "a job panicked");
-            false
-        });
-        if !healthy {
-            held = None;
+/// A lane that found no seat.
+struct Failed {
+    at: Instant,
+    /// How long it does not look for one again.
+    pause: Duration,
+    error: Error,
+}
+
+/// One thread at work.
+struct Lane<S> {
+    name: &'static str,
+    jobs: flume::Receiver<Queued<S>>,
+    queue: flume::WeakSender<Queued<S>>,
+    seat: Arc<dyn Fn() -> Result<S> + Send + Sync>,
+    /// How many lanes of the same name have a seat.
+    seated: Arc<AtomicUsize>,
+    held: Option<S>,
+    failed: Option<Failed>,
+}
+
+impl<S: Seat> Lane<S> {
+    fn drive(mut self) {
+        let waited = metrics::histogram!("clowder_lane_wait_seconds", "lane" => self.name);
+        while self.stands_back() {
+            let Ok((queued_at, job)) = self.jobs.recv() else { return };
+            waited.record(queued_at.elapsed());
+            if self.held.as_mut().is_some_and(|held| !held.is_fit()) {
+                self.leave();
+            }
+            if self.held.is_none()
+                && let Err(error) = self.take_seat()
+            {
+                self.without_seat(queued_at, job, error);
+                continue;
+            }
+            let seat = self.held.as_mut().ok_or_else(|| Error::internal("a lane without a seat"));
+            let healthy = catch_unwind(AssertUnwindSafe(|| job(seat))).unwrap_or_else(|_| {
+                tracing::error!(lane = self.name, "a job panicked");
+                false
+            });
+            match self.held.as_mut().filter(|_| healthy) {
+                Some(held) => held.rest(),
+                None => self.leave(),
+            }
+        }
+    }
+
+    /// A lane that finds no seat while others have theirs takes no jobs from them: it looks for one now and then until
+    /// it has it. `false` when the lanes are at their end.
+    fn stands_back(&mut self) -> bool {
+        while let Some(failed) = self.failed.as_ref().filter(|_| self.seated.load(Ordering::Relaxed) > 0) {
+            let left = failed.pause.saturating_sub(failed.at.elapsed());
+            thread::park_timeout(left);
+            if self.queue.upgrade().is_none() {
+                return false;
+            }
+            if left.is_zero() && self.take_seat().is_ok() {
+                break;
+            }
+        }
+        true
+    }
+
+    fn take_seat(&mut self) -> Result<()> {
+        // While there is no seat to be had, the queue is told so and not made to wait for each try.
+        if let Some(failed) = self.failed.as_ref().filter(|failed| failed.at.elapsed() < failed.pause) {
+            return Err(failed.error.clone());
+        }
+        match (self.seat)() {
+            Ok(seat) => {
+                self.held = Some(seat);
+                self.failed = None;
+                self.seated.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                metrics::counter!("clowder_lane_seatless_total", "lane" => self.name).increment(1);
+                let pause = self.failed.as_ref().map_or(RETRY_AFTER, |f| (f.pause * 2).min(RETRY_AFTER_AT_MOST));
+                // As long as nobody has a seat, somebody has to find out quickly that there are some again.
+                let pause = if self.seated.load(Ordering::Relaxed) > 0 { pause } else { RETRY_AFTER };
+                self.failed = Some(Failed { at: Instant::now(), pause, error: error.clone() });
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves the job to a lane that has a seat; says no when none has.
+    fn without_seat(&self, queued_at: Instant, job: Job<S>, error: Error) {
+        let mut job = Some((queued_at, job));
+        if self.seated.load(Ordering::Relaxed) > 0
+            && let Some(queue) = self.queue.upgrade()
+            && let Some(left) = job.take()
+        {
+            job = queue.try_send(left).err().map(flume::TrySendError::into_inner);
+        }
+        if let Some((_, job)) = job {
+            let refused = catch_unwind(AssertUnwindSafe(|| job(Err(error))));
+            if refused.is_err() {
+                tracing::error!(lane = self.name, "a job panicked");
+            }
+        }
+    }
+
+    /// A connection that breaks while it is closed must not take the lane with it.
+    fn leave(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.seated.fetch_sub(1, Ordering::Relaxed);
+            if catch_unwind(AssertUnwindSafe(|| drop(held))).is_err() {
+                tracing::error!(lane = self.name, "a seat could not be left properly");
+            }
+        }
+    }
+}
+
+impl<S> Drop for Lane<S> {
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            self.seated.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
+
+    impl Seat for usize {}
+
+    fn plan(threads: usize, depth: usize) -> Plan {
+        Plan { name: "test", threads, depth, patience: Duration::from_secs(30) }
+    }
 
     #[tokio::test]
     async fn a_panic_costs_the_seat_and_not_the_lane() {
         let seats = Arc::new(AtomicUsize::new(0));
-        let lanes = Lanes::start("test", 1, 8, {
+        let lanes = Lanes::start(plan(1, 8), {
             let seats = Arc::clone(&seats);
             move || Ok(seats.fetch_add(1, Ordering::SeqCst))
         })
@@ -128,13 +280,15 @@ mod tests {
         assert_eq!(lanes.run(|seat| Ok(*seat)).await.ok(), Some(0));
         assert!(matches!(lanes.run(|_| -> Result<()> { panic!("on purpose") }).await, Err(Error::Internal(_))));
         assert_eq!(lanes.run(|seat| Ok(*seat)).await.ok(), Some(1), "a new seat on the same lane");
-        assert!(lanes.run(|_| Err::<(), _>(Error::unavailable("gone"))).await.is_err());
-        assert_eq!(lanes.run(|seat| Ok(*seat)).await.ok(), Some(2), "an error of ours costs the seat");
+        for (cause, seat) in [(Cause::Contended, 1), (Cause::Full, 1), (Cause::Lost, 2), (Cause::ReadOnly, 3)] {
+            assert!(lanes.run(move |_| Err::<(), _>(Error::outage(cause, "x"))).await.is_err());
+            assert_eq!(lanes.run(|seat| Ok(*seat)).await.ok(), Some(seat), "{cause:?}");
+        }
     }
 
     #[tokio::test]
     async fn a_full_queue_refuses_and_a_job_without_caller_is_skipped() {
-        let lanes = Lanes::start("test", 1, 1, || Ok(0_usize)).unwrap();
+        let lanes = Lanes::start(plan(1, 1), || Ok(0_usize)).unwrap();
         let (gate, opened) = flume::bounded::<()>(0);
         lanes
             .push(Box::new(move |_| {
@@ -160,6 +314,78 @@ mod tests {
             }
         };
         assert_eq!(seen, 0, "the caller had left");
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_so_and_the_job_does_not_begin() {
+        let lanes = Lanes::start(Plan { patience: Duration::from_millis(20), ..plan(1, 8) }, || Ok(0_usize)).unwrap();
+        let ((gate, opened), (begins, begun)) = (flume::bounded::<()>(0), oneshot::channel());
+        let blocked = tokio::spawn({
+            let lanes = lanes.clone();
+            let job = move |_: &mut usize| {
+                let _ = begins.send(());
+                opened.recv().map_err(|_| Error::internal("gone"))
+            };
+            async move { lanes.run(job).await }
+        });
+        begun.await.unwrap();
+        let late = lanes.run(|seat| {
+            *seat = 99;
+            Ok(())
+        });
+        assert_eq!(late.await.unwrap_err().cause(), Some(Cause::Busy));
+        gate.send(()).unwrap();
+        assert!(blocked.await.unwrap().is_ok(), "what has begun is waited for, however long it takes");
+        let seen = loop {
+            match lanes.run(|seat| Ok(*seat)).await {
+                Ok(seen) => break seen,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(seen, 0, "the late job never ran");
+    }
+
+    #[tokio::test]
+    async fn a_lane_without_a_seat_leaves_the_jobs_to_the_others() {
+        // One seat for four lanes, as when the connections of a database are used up.
+        let left = AtomicUsize::new(1);
+        let seat = move || match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Ok(left) => Ok(left),
+            Err(_) => Err(Error::outage(Cause::Lost, "used up")),
+        };
+        let lanes = Lanes::start(plan(4, 1000), seat).unwrap();
+        assert!(lanes.run(|_| Ok(())).await.is_ok());
+        let jobs = (0..200).map(|_| {
+            let lanes = lanes.clone();
+            tokio::spawn(async move { lanes.run(|_| Ok(())).await })
+        });
+        for job in jobs.collect::<Vec<_>>() {
+            assert!(job.await.unwrap().is_ok(), "one lane is enough to answer everybody");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_seat_that_went_bad_while_idle_is_never_used() {
+        struct Milk(Arc<AtomicBool>);
+        impl Seat for Milk {
+            fn is_fit(&mut self) -> bool {
+                self.0.load(Ordering::SeqCst)
+            }
+        }
+        let (fresh, taken) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let lanes = Lanes::start(plan(1, 8), {
+            let (fresh, taken) = (Arc::clone(&fresh), Arc::clone(&taken));
+            move || {
+                taken.fetch_add(1, Ordering::SeqCst);
+                fresh.store(true, Ordering::SeqCst);
+                Ok(Milk(Arc::clone(&fresh)))
+            }
+        })
+        .unwrap();
+        lanes.run(|_| Ok(())).await.unwrap();
+        fresh.store(false, Ordering::SeqCst);
+        assert!(lanes.run(|milk| Ok(milk.is_fit())).await.unwrap());
+        assert_eq!(taken.load(Ordering::SeqCst), 2);
     }
 
     fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {

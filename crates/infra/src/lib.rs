@@ -33,5 +33,6 @@ pub mod url;
 
 pub use crew::Crew;
 pub use feed::{Followed, Follower};
+pub use pg::connection::Deadlines;
 pub use store::{Check, Options, Store, Upkeep};
 pub use url::DatabaseUrl;

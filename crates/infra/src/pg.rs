@@ -1,6 +1,7 @@
 //! The shared queries, compiled for PostgreSQL.
 
 mod batch;
+pub mod connection;
 mod dialect;
 #[path = "repo/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one set of queries, compiled once per database")]

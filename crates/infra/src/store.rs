@@ -23,7 +23,8 @@ use crate::{
     hasher::Hasher,
     keys::Keys,
     letters::Letterhead,
-    lite, pg,
+    lite,
+    pg::{self, connection::Deadlines},
     profiles::Profiles,
     seal::{KeyRing, Sealing},
     standings::Standings,
@@ -60,10 +61,14 @@ pub struct Options {
     pub bcrypt_cost: u32,
     /// Threads that hash passwords.
     pub hashers: usize,
-    /// Connections to PostgreSQL.
+    /// Connections that write, to PostgreSQL; SQLite has one.
     pub lanes: usize,
-    /// Reading connections to SQLite.
+    /// Connections that read; 0 is what the database does best with.
     pub read_lanes: usize,
+    /// How long a call waits for a connection.
+    pub patience: Duration,
+    /// How long PostgreSQL may take.
+    pub deadlines: Deadlines,
     /// Jobs that may wait for a lane before callers are refused.
     pub queue: usize,
     /// The most messages that share one commit; 1 switches group commit off.
@@ -92,8 +97,10 @@ impl Options {
             lease: Duration::from_secs(60),
             bcrypt_cost: 12,
             hashers: std::thread::available_parallelism().map_or(2, usize::from),
-            lanes: 16,
-            read_lanes: 4,
+            lanes: 12,
+            read_lanes: 0,
+            patience: Duration::from_secs(5),
+            deadlines: Deadlines::default(),
             queue: 4096,
             batch: 256,
         }
@@ -114,7 +121,8 @@ pub trait Upkeep: Send + Sync {
     /// Learns which sessions were ended lately, who has a role and who is suspended, also by other processes.
     async fn recall(&self) -> Result<()>;
 
-    /// Looks whether the database answers, has the schema this build needs, and keeps up.
+    /// Looks whether the database answers, takes writes, has the schema this build needs, and keeps up. Answers within
+    /// a second, whatever the database does. It may write, so whoever lets strangers ask bounds how often.
     async fn check(&self) -> Vec<Check>;
 
     /// Whether something was written lately by a clock that was ahead of this one.

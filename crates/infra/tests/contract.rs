@@ -18,6 +18,8 @@ mod copies;
 mod credentials;
 #[path = "contract/exports.rs"]
 mod exports;
+#[path = "contract/faults.rs"]
+mod faults;
 #[path = "contract/following.rs"]
 mod following;
 #[path = "contract/guessing.rs"]

@@ -1,14 +1,11 @@
 //! What was acknowledged is there, whatever happens: SIGTERM, kill -9, a database that crashes under load.
 
-use std::{
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use clowder_tests::{Answer, Database, Server, User, World, on_both, root};
+use clowder_tests::{Answer, Database, Postgres, Server, User, World, on_both};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -126,31 +123,9 @@ async fn stopped(world: World) {
     nothing_is_lost(&reader, &chat, &acknowledged).await;
 }
 
-/// A PostgreSQL of our own, which others do not miss when it crashes.
-struct Private(tempfile::TempDir);
-
-impl Private {
-    fn run(&self, action: &str) -> String {
-        // Only what was written to disk counts here.
-        let mut command = Command::new(root().join("scripts/postgres"));
-        let out = command.arg(action).arg(self.0.path().join("postgres")).env("FSYNC", "on").output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8_lossy(&out.stdout).trim().to_owned()
-    }
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        let _ = Command::new(root().join("scripts/postgres")).arg("stop").arg(self.0.path().join("postgres")).output();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_crashes_under_load() {
-    let postgres = Private(tempfile::tempdir().unwrap());
-    // The folder must be passable for the user that PostgreSQL runs as.
-    let mode = Command::new("chmod").arg("711").arg(postgres.0.path()).status().unwrap();
-    assert!(mode.success());
+    let postgres = Postgres::new();
     let world = World::new(Database::at(postgres.run("start"))).await;
     let (people, chat) = crowd(&world).await;
     let senders = Senders::start(&people, &chat, false);

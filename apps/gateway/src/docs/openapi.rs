@@ -197,7 +197,7 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
     if !line.any_host {
         failures.push(refusals::HOST_UNKNOWN);
     }
-    failures.extend([refusals::TOO_MANY, refusals::INTERNAL, refusals::UNAVAILABLE]);
+    failures.extend([refusals::TOO_MANY, refusals::INTERNAL, refusals::UNAVAILABLE, refusals::STORAGE_FULL]);
     failures.sort_by_key(|failure| (failure.status, failure.code));
     failures.dedup();
     failures

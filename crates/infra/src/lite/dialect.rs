@@ -1,25 +1,32 @@
 //! What is SQLite's own: one writer, many readers, write-ahead log.
 
-use std::{path::Path, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clowder_accounts::model::InviteId;
-use clowder_core::{ChatId, Error, JobId, Result, SessionId, Timestamp, Topic, UserId};
+use clowder_core::{Cause, ChatId, Error, JobId, Result, SessionId, Timestamp, Topic, UserId};
 use diesel::{
-    connection::SimpleConnection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     define_sql_function,
     prelude::*,
-    r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
     sql_types::BigInt,
     sqlite::{Sqlite, SqliteConnection},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use super::scrub::Scrubber;
-use crate::{DatabaseUrl, lanes::Lanes, schema::jobs, store::Options};
+use crate::{
+    DatabaseUrl,
+    lanes::{self, Lanes, Plan},
+    schema::{jobs, streams},
+    store::Options,
+};
 
 pub type Conn = SqliteConnection;
 pub type Backend = Sqlite;
-pub type Seat = PooledConnection<ConnectionManager<Conn>>;
 
 pub const NAME: &str = "sqlite";
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
@@ -42,56 +49,139 @@ define_sql_function! {
 
 /// The lanes that write and the lanes that read.
 pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
+    let path = path_of(url)?;
+    // The writer opens first: it makes the file and switches it to the write-ahead log.
+    drop(Seat::open(&path, WRITER)?);
+    let readers = if options.read_lanes == 0 { READERS } else { options.read_lanes };
+    let start = |name, threads, pragmas: &'static [&str]| {
+        let path = path.clone();
+        let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
+        Lanes::start(plan, move || Seat::open(&path, pragmas))
+    };
+    Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, READER)?))
+}
+
+/// A connection of its own, to look at the schema or to change it.
+pub fn connect(url: &DatabaseUrl) -> Result<Seat> {
+    Seat::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])
+}
+
+/// A connection of its own, to change the schema.
+pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<Seat> {
+    connect(url)
+}
+
+fn path_of(url: &DatabaseUrl) -> Result<PathBuf> {
     let DatabaseUrl::Sqlite(path) = url else { return Err(Error::internal("not a SQLite URL")) };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
     }
-    // The writer opens first: it makes the file and switches it to the write-ahead log.
-    let writer = pool(
-        path,
-        1,
-        Pragmas(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864; \
-             PRAGMA secure_delete=ON;",
-        ),
-    )?;
-    let reader = pool(path, options.read_lanes, Pragmas("PRAGMA query_only=ON;"))?;
-    Ok((
-        Lanes::start("sqlite-write", 1, options.queue, move || seat(&writer))?,
-        Lanes::start("sqlite-read", options.read_lanes, options.queue, move || seat(&reader))?,
-    ))
+    Ok(path.clone())
 }
 
-fn pool(path: &Path, size: usize, own: Pragmas) -> Result<Pool<ConnectionManager<Conn>>> {
-    Pool::builder()
-        .max_size(u32::try_from(size).unwrap_or(u32::MAX))
-        .connection_timeout(Duration::from_secs(5))
-        .connection_customizer(Box::new(own))
-        .build(ConnectionManager::new(path.to_string_lossy()))
-        .map_err(|error| Error::unavailable(format!("cannot open {}: {error}", path.display())))
+/// How many connections read unless the settings say otherwise.
+const READERS: usize = 4;
+
+const ALL: &str = "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+
+const WRITER: &[&str] = &[
+    ALL,
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; \
+     PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=ON;",
+];
+
+const READER: &[&str] = &[ALL, "PRAGMA query_only=ON;"];
+
+/// A connection on a lane.
+pub struct Seat {
+    conn: Conn,
+    path: PathBuf,
+    broken: bool,
 }
 
-fn seat(pool: &Pool<ConnectionManager<Conn>>) -> Result<Seat> {
-    pool.get().map_err(|error| Error::unavailable(format!("database: {error}")))
-}
-
-#[derive(Debug)]
-struct Pragmas(&'static str);
-
-impl CustomizeConnection<Conn, diesel::r2d2::Error> for Pragmas {
-    fn on_acquire(&self, conn: &mut Conn) -> std::result::Result<(), diesel::r2d2::Error> {
-        let all = format!(
-            "PRAGMA busy_timeout={BUSY_TIMEOUT_MS}; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; \
-             PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;"
-        );
-        conn.batch_execute(&all).and_then(|()| conn.batch_execute(self.0)).map_err(diesel::r2d2::Error::QueryError)
+impl Seat {
+    fn open(path: &Path, pragmas: &[&str]) -> Result<Self> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::outage(Cause::Storage, format!("cannot open {}: {error}", path.display()))
+        };
+        let mut conn = Conn::establish(&path.to_string_lossy()).map_err(|error| failed(&error))?;
+        let patience = format!("PRAGMA busy_timeout={BUSY_TIMEOUT_MS}");
+        for pragmas in [patience.as_str()].iter().chain(pragmas) {
+            conn.batch_execute(pragmas).map_err(|error| match Error::from(error) {
+                // Whoever opens a file on a full disk should hear that it is full.
+                error @ Error::Unavailable(_) => error,
+                error => failed(&error),
+            })?;
+        }
+        Ok(Self { conn, path: path.to_owned(), broken: false })
     }
 }
 
-/// Takes the write lock at once: a transaction that reads first and writes later would fail without waiting.
-pub fn write_tx<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    conn.immediate_transaction(f)
+impl lanes::Seat for Seat {
+    fn is_fit(&mut self) -> bool {
+        !self.broken
+    }
+}
+
+impl Deref for Seat {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Seat {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+/// One transaction. It takes the write lock at once: one that reads first and writes later would fail without waiting.
+/// An error undoes everything.
+pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    AnsiTransactionManager::begin_transaction_sql(&mut **seat, "BEGIN IMMEDIATE")?;
+    let done = f(seat).and_then(|value| {
+        AnsiTransactionManager::commit_transaction(&mut **seat)?;
+        Ok(value)
+    });
+    if done.is_err() {
+        match AnsiTransactionManager::rollback_transaction(&mut **seat) {
+            Ok(()) | Err(diesel::result::Error::NotInTransaction) => {}
+            // SQLite has undone it by itself, as when the disk is full; diesel does not know. The first error says more.
+            Err(_) => seat.broken = true,
+        }
+    }
+    done
+}
+
+/// Writes what does no harm, and waits for the disk. A little may still fit where nothing of use does, so it also looks
+/// how much room is left.
+pub fn probe(seat: &mut Seat) -> Result<()> {
+    if room(&seat.path).is_some_and(|room| room < ROOM) {
+        return Err(Error::outage(Cause::Full, "less than 1 MiB is left on the disk"));
+    }
+    write_tx(seat, |conn| {
+        let same = diesel::update(streams::table).set(streams::head.eq(streams::head));
+        same.execute(conn)?;
+        Ok(())
+    })
+}
+
+/// What writing needs to go on for a while, in bytes.
+const ROOM: u64 = 1024 * 1024;
+
+/// What is left for us on the file system, in bytes, where the system says so.
+#[cfg(target_os = "linux")]
+fn room(path: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(path).ok()?;
+    system.f_bavail.checked_mul(system.f_frsize)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn room(_: &Path) -> Option<u64> {
+    None
 }
 
 /// One writer is lock enough.

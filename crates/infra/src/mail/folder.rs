@@ -57,11 +57,15 @@ impl Mailer for Folder {
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()> {
         let bytes = self.envelope.message(ctx, id, mail)?.formatted();
         let (draft, letter) = (self.folder.join(format!(".{id}.draft")), self.folder.join(format!("{id}.eml")));
-        let failed = |error| Error::unavailable(format!("mail folder {}: {error}", self.folder.display()));
+        let failed = |error| Error::file(format_args!("mail folder {}", self.folder.display()), &error);
         let (folder, until) = (self.folder.clone(), self.sweep_until(ctx.now));
         // A letter is there as a whole or not at all.
         let written = move || -> Io<()> {
-            write(&draft, &bytes).and_then(|()| std::fs::rename(draft, letter))?;
+            if let Err(error) = write(&draft, &bytes).and_then(|()| std::fs::rename(&draft, letter)) {
+                // Half a letter is of no use, and where there is no room it takes some.
+                let _ = std::fs::remove_file(draft);
+                return Err(error);
+            }
             if let Some(until) = until
                 && let Err(error) = sweep(&folder, until)
             {
@@ -117,5 +121,8 @@ fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
 
 /// For the owner of the server alone to read.
 fn write(path: &Path, bytes: &[u8]) -> Io<()> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    // Some file systems find out only now that there is no room; and the job that wrote it is about to be forgotten.
+    file.sync_all()
 }

@@ -1,30 +1,36 @@
 //! What is PostgreSQL's own: many writers, row locks, advisory locks.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use clowder_accounts::model::InviteId;
-use clowder_core::{ChatId, Error, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
+use clowder_core::{Cause, ChatId, Error, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
 use diesel::{
-    connection::SimpleConnection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     define_sql_function,
     pg::{Pg, PgConnection},
     prelude::*,
-    r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
     sql_query,
     sql_types::{BigInt, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+pub use super::connection::Seat;
+use super::connection::{Deadlines, For, Way};
 use crate::{
     DatabaseUrl,
-    lanes::Lanes,
-    schema::{chats, invites, jobs, participants, sessions, users},
+    lanes::{self, Lanes, Plan},
+    schema::{chats, invites, jobs, participants, sessions, streams, users},
     store::Options,
 };
 
 pub type Conn = PgConnection;
 pub type Backend = Pg;
-pub type Seat = PooledConnection<ConnectionManager<Conn>>;
 
 pub const NAME: &str = "postgres";
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
@@ -43,37 +49,102 @@ define_sql_function! {
     fn greatest(a: BigInt, b: BigInt) -> BigInt;
 }
 
-/// The lanes that write and the lanes that read: here they are the same.
+/// The lanes that write and the lanes that read. Each have connections of their own, so that writers that wait for
+/// locks hold up no reader.
 pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
-    let pool = Pool::builder()
-        .max_size(u32::try_from(options.lanes).unwrap_or(u32::MAX))
-        .min_idle(Some(1))
-        .connection_timeout(Duration::from_secs(2))
-        .connection_customizer(Box::new(Deadlines))
-        .build(ConnectionManager::<Conn>::new(url))
-        .map_err(|error| Error::unavailable(format!("cannot reach the database: {error}")))?;
-    let lanes = Lanes::start("postgres", options.lanes, options.queue, move || {
-        pool.get().map_err(|error| Error::unavailable(format!("database: {error}")))
-    })?;
-    Ok((lanes.clone(), lanes))
+    let start = |name, threads, purpose| {
+        let way = Way::new(url, purpose, options.deadlines, threads);
+        // Who cannot be reached at the start is a fault that is told at the start.
+        let first = Mutex::new(Some(Seat::connect(&way)?));
+        let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
+        Lanes::start(plan, move || {
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match first.take_if(lanes::Seat::is_fit) {
+                Some(first) => Ok(first),
+                None => Seat::connect(&way),
+            }
+        })
+    };
+    let readers = if options.read_lanes == 0 { READERS } else { options.read_lanes };
+    Ok((start("postgres-write", options.lanes, For::Writing)?, start("postgres-read", readers, For::Reading)?))
 }
 
-/// A node that freezes in the middle of a transaction must not keep its locks from the others.
-#[derive(Debug)]
-struct Deadlines;
+/// A connection of its own, to look at the schema.
+pub fn connect(url: &DatabaseUrl) -> Result<Seat> {
+    let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
+    Seat::connect(&Way::new(url, For::Reading, Deadlines::default(), 1))
+}
 
-impl CustomizeConnection<Conn, diesel::r2d2::Error> for Deadlines {
-    fn on_acquire(&self, conn: &mut Conn) -> std::result::Result<(), diesel::r2d2::Error> {
-        conn.batch_execute(
-            "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s'; SET statement_timeout = '30s'",
-        )
-        .map_err(diesel::r2d2::Error::QueryError)
+/// A connection of its own, to change the schema: that takes as long as it takes.
+pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<Seat> {
+    let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
+    let deadlines = Deadlines { statement: Duration::ZERO, lock: Duration::ZERO, ..Deadlines::default() };
+    Seat::connect(&Way::new(url, For::Writing, deadlines, 1))
+}
+
+/// How many connections read unless the settings say otherwise.
+const READERS: usize = 8;
+
+/// The wait for a lock, in milliseconds, when nearly all who could write are writing: then who waits keeps others out.
+const BRIEF_LOCK: u32 = 500;
+
+/// One transaction. A connection that turns out to be dead at its beginning is replaced, for nothing was asked of it
+/// yet; an error undoes everything.
+pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let way = seat.way();
+    let crowd = way.writing.fetch_add(1, Ordering::Relaxed) + 1;
+    let _leave = Leave(&way.writing);
+    let brief = crowd * 4 > way.writers * 3 && way.writers > 1;
+    if let Err(error) = begin(seat, brief).map_err(Error::from) {
+        if !error.costs_connection() {
+            return Err(error);
+        }
+        metrics::counter!("clowder_database_retried_total").increment(1);
+        seat.renew()?;
+        begin(seat, brief)?;
+    }
+    let done = f(seat).and_then(|value| {
+        AnsiTransactionManager::commit_transaction(&mut **seat)?;
+        Ok(value)
+    });
+    let Err(error) = &done else { return done };
+    // What is read-only has changed its part, and so have the other connections.
+    if error.cause() == Some(Cause::ReadOnly) {
+        way.renounce();
+    }
+    match AnsiTransactionManager::rollback_transaction(&mut **seat) {
+        Ok(()) | Err(diesel::result::Error::NotInTransaction) => {}
+        // The first error says more than that it could not be undone here: the server undoes what is not committed.
+        Err(_) => seat.spoil(),
+    }
+    done
+}
+
+fn begin(seat: &mut Seat, brief: bool) -> QueryResult<()> {
+    if !brief {
+        return AnsiTransactionManager::begin_transaction(&mut **seat);
+    }
+    let sql = format!("BEGIN; SET LOCAL lock_timeout = {BRIEF_LOCK}");
+    AnsiTransactionManager::begin_transaction_sql(&mut **seat, &sql)
+}
+
+/// One transaction less, also when a panic ends it.
+struct Leave<'a>(&'a AtomicUsize);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-pub fn write_tx<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    conn.transaction(f)
+/// Writes what does no harm, without waiting for anybody, and waits for the disk.
+pub fn probe(seat: &mut Seat) -> Result<()> {
+    write_tx(seat, |conn| {
+        let free = streams::table.select(streams::stream).limit(1).for_update().skip_locked();
+        free.load::<i16>(conn)?;
+        Ok(())
+    })
 }
 
 /// Whoever changes a chat or a message of it holds this.

@@ -1,8 +1,14 @@
 //! Reading and writing: what runs on which lane, and what a transaction is.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use clowder_core::{Ctx, Recorded, Result, audit::Entry};
+use clowder_core::{Cause, Ctx, Error, Recorded, Result, audit::Entry};
 use tokio::sync::Notify;
 
 use super::{
@@ -30,6 +36,8 @@ pub struct House {
     feed: Feed,
     /// Told when a text has been deleted.
     scrubber: Scrubber,
+    /// How writing went lately.
+    pub condition: Condition,
     /// Told when a job has been ordered.
     pub ordered: Notify,
 }
@@ -58,6 +66,7 @@ impl Db {
             emails_an_hour: parts.options.emails_an_hour,
             feed: parts.feed.clone(),
             scrubber: Scrubber::start(&parts.options.url, &writers)?,
+            condition: Condition::default(),
             ordered: Notify::new(),
         };
         Ok(Self { writers, readers, house: Arc::new(house) })
@@ -65,7 +74,8 @@ impl Db {
 
     /// Reads.
     pub async fn read<T: Send + 'static>(&self, f: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static) -> Result<T> {
-        self.readers.run(|seat| f(seat)).await
+        let read = self.readers.run(|seat| f(seat)).await;
+        read.inspect_err(|error| note("read", error))
     }
 
     /// Writes in one transaction; an error undoes all of it. After the commit its changes are on their way.
@@ -74,7 +84,19 @@ impl Db {
         f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let house = Arc::clone(&self.house);
-        self.writers.run(move |seat| commit(seat, &house, f)).await
+        let counted = Arc::clone(&self.house);
+        // What happens inside of a transaction is counted there.
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let written = self.writers.run(move |seat| {
+            begins.store(true, Ordering::Relaxed);
+            commit(seat, &house, f)
+        });
+        written.await.inspect_err(|error| {
+            if !begun.load(Ordering::Relaxed) {
+                counted.condition.failed(error);
+            }
+        })
     }
 
     /// Like [`Db::write`], and once only for callers that sent an `Idempotency-Key`: what `first` gives beside its answer
@@ -95,6 +117,19 @@ impl Db {
         &self.writers
     }
 
+    /// Whether writing works: what the last write said, or a try if there was none within [`LATELY`].
+    pub async fn try_to_write(&self) -> Result<()> {
+        if self.house.condition.is_well() {
+            return Ok(());
+        }
+        let tried = self.writers.run(dialect::probe).await;
+        match &tried {
+            Ok(()) => self.house.condition.written(),
+            Err(error) => self.house.condition.failed(error),
+        }
+        tried
+    }
+
     pub fn house(&self) -> &House {
         &self.house
     }
@@ -110,14 +145,19 @@ impl Db {
 }
 
 /// One transaction on a connection one holds already.
-pub fn commit<T>(conn: &mut Conn, house: &House, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-    let (value, told) = dialect::write_tx(conn, |conn| {
+pub fn commit<T>(seat: &mut Seat, house: &House, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    let done = dialect::write_tx(seat, |conn| {
         let mut tx = Tx { conn, house, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
         let value = f(&mut tx)?;
         audit::write(&mut tx)?;
         Ok((value, (tx.recorded, tx.ordered, tx.deleted_text)))
-    })?;
+    });
+    let (value, told) = done.inspect_err(|error| house.condition.failed(error))?;
     let (recorded, ordered, deleted_text) = told;
+    // A transaction that recorded nothing may have had nothing to write.
+    if !recorded.is_empty() {
+        house.condition.written();
+    }
     house.feed.hand(recorded);
     if ordered {
         house.ordered.notify_one();
@@ -126,4 +166,47 @@ pub fn commit<T>(conn: &mut Conn, house: &House, f: impl FnOnce(&mut Tx<'_>) -> 
         house.scrubber.wake();
     }
     Ok(value)
+}
+
+/// For how long a write that worked says that writing works.
+const LATELY: Duration = Duration::from_secs(2);
+
+/// How writing went lately.
+#[derive(Default)]
+pub struct Condition(Mutex<Option<Instant>>);
+
+impl Condition {
+    fn set(&self, written_at: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = written_at;
+    }
+
+    fn written(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    fn failed(&self, error: &Error) {
+        note("write", error);
+        // Whoever waits for a lock, or for their turn, tells nothing about the database.
+        if error.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Busy | Cause::Other)) {
+            self.set(None);
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        let written_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written_at.is_some_and(|at| at.elapsed() < LATELY)
+    }
+}
+
+/// Counts what went wrong, by kind; what was refused did not go wrong.
+fn note(lane: &'static str, error: &Error) {
+    let kind = match error {
+        Error::Internal(_) => "internal",
+        error => match error.cause() {
+            Some(cause) => cause.word(),
+            None => return,
+        },
+    };
+    metrics::counter!("clowder_database_errors_total", "database" => dialect::NAME, "lane" => lane, "kind" => kind)
+        .increment(1);
 }

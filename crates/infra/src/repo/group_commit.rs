@@ -149,8 +149,8 @@ impl<Q: Queued> Turn<Q> {
             queues.ready.drain(..n).filter(|pending| !pending.answer.is_closed()).collect()
         };
         match seat {
-            Ok(conn) => {
-                let written = write(conn, self.0.db.house(), batch);
+            Ok(seat) => {
+                let written = write(seat, self.0.db.house(), batch);
                 self.0.set_aside(written.held);
                 written.healthy
             }

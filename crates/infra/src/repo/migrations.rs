@@ -1,14 +1,17 @@
 //! Bringing the schema up to date: embedded in the binary, run by one process at a time.
 
 use clowder_core::{Error, Result};
-use diesel::{Connection, migration::MigrationSource};
+use diesel::{
+    migration::{MigrationSource, MigrationVersion},
+    prelude::*,
+};
 use diesel_migrations::MigrationHarness;
 
 use super::dialect::{self, Backend, Conn};
 use crate::DatabaseUrl;
 
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
-    let mut conn = connect(url)?;
+    let mut conn = dialect::connect_to_migrate(url)?;
     dialect::lock_migrations(&mut conn)?;
     let ran = conn
         .run_pending_migrations(dialect::MIGRATIONS)
@@ -18,15 +21,30 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
     ran
 }
 
+/// Of a database that may be empty.
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
-    pending_on(&mut connect(url)?)
+    let mut conn = dialect::connect(url)?;
+    match pending_on(&mut conn) {
+        // The table of migrations is made by the first one.
+        Err(Error::Internal(_)) => {
+            let failed = |error| Error::unavailable(format!("cannot see the schema: {error}"));
+            without(&conn.applied_migrations().map_err(failed)?)
+        }
+        pending => pending,
+    }
 }
 
+/// Of a database that has been migrated. It only reads, so it does so too where nobody may write.
 pub fn pending_on(conn: &mut Conn) -> Result<Vec<String>> {
+    let applied: Vec<String> =
+        __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn)?;
+    without(&applied.into_iter().map(MigrationVersion::from).collect::<Vec<_>>())
+}
+
+/// The migrations that this build knows, less these.
+fn without(applied: &[MigrationVersion<'_>]) -> Result<Vec<String>> {
     let known = MigrationSource::<Backend>::migrations(&dialect::MIGRATIONS)
         .map_err(|error| Error::internal(format!("migrations: {error}")))?;
-    let applied =
-        conn.applied_migrations().map_err(|error| Error::unavailable(format!("cannot see the schema: {error}")))?;
     Ok(known
         .iter()
         .map(|migration| migration.name())
@@ -35,16 +53,7 @@ pub fn pending_on(conn: &mut Conn) -> Result<Vec<String>> {
         .collect())
 }
 
-fn connect(url: &DatabaseUrl) -> Result<Conn> {
-    let address = match url {
-        DatabaseUrl::Postgres(url) => url.clone(),
-        DatabaseUrl::Sqlite(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
-            }
-            path.to_string_lossy().into_owned()
-        }
-    };
-    Conn::establish(&address).map_err(|error| Error::unavailable(format!("cannot reach the database: {error}")))
+diesel::table! {
+    /// Diesel's own.
+    __diesel_schema_migrations (version) { version -> Text, }
 }

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod cards;
+mod check;
 mod clock;
 mod credentials;
 mod db;
@@ -44,14 +45,15 @@ pub struct Repo {
     opened: Instant,
     turns: Turns,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
+    found: check::Found,
 }
 
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
         let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
-        let (opened, turns) = (Instant::now(), Turns::default());
-        let repo = Self { db, parts, opened_at: now, opened, turns, sends };
+        let (opened, turns, found) = (Instant::now(), Turns::default(), check::Found::default());
+        let repo = Self { db, parts, opened_at: now, opened, turns, sends, found };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         Ok(repo)

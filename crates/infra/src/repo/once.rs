@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use clowder_core::{
-    Actor, Ctx, Error, Id, Once, Result, UserId,
+    Actor, Cause, Ctx, Error, Id, Once, Result, UserId,
     once::{KEPT_FOR, MISMATCH},
 };
 use diesel::prelude::*;
@@ -137,7 +137,7 @@ impl Answers {
         }
         let wanted = rows.len();
         if batch::store_answers(tx.conn, rows)? < wanted {
-            return Err(Error::unavailable("another call with this Idempotency-Key was faster"));
+            return Err(Error::outage(Cause::Contended, "another call with this Idempotency-Key was faster"));
         }
         Ok(())
     }

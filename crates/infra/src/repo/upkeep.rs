@@ -11,7 +11,7 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, clock, credentials::mailed, db::Tx, dialect, migrations::pending_on, privacy};
+use super::{Repo, accounts::throttle, check, clock, credentials::mailed, db::Tx, dialect, privacy};
 use crate::{
     schema as table,
     store::{Check, SWEEP, Upkeep},
@@ -26,33 +26,7 @@ impl Upkeep for Repo {
     }
 
     async fn check(&self) -> Vec<Check> {
-        let schema = self.db.read(pending_on).await;
-        if let Err(error) = &schema {
-            tracing::warn!(%error, "the database does not answer");
-        }
-        let (write, read) = self.db.waiting();
-        let room = self.parts.options.queue / 2;
-        vec![
-            Check {
-                name: "database",
-                ok: schema.is_ok(),
-                detail: if schema.is_ok() { dialect::NAME } else { "does not answer" }.to_owned(),
-            },
-            Check {
-                name: "migrations",
-                ok: schema.as_ref().is_ok_and(Vec::is_empty),
-                detail: match &schema {
-                    Ok(pending) if pending.is_empty() => "up to date".to_owned(),
-                    Ok(pending) => format!("pending: {}", pending.join(", ")),
-                    Err(_) => "unknown".to_owned(),
-                },
-            },
-            Check {
-                name: "lanes",
-                ok: write < room && read < room,
-                detail: format!("{write} writes and {read} reads wait"),
-            },
-        ]
+        check::all(self).await
     }
 
     async fn was_ahead(&self, now: Timestamp) -> Result<bool> {

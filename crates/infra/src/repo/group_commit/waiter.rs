@@ -1,16 +1,16 @@
 //! Looks after the items whose rows somebody else holds.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::Result;
+use clowder_core::{Cause, Result};
 
 use super::{
     super::{
         db::commit,
-        dialect::{Conn, Seat},
+        dialect::Seat,
     },
-    Inner, LOCK_WAIT, Queued,
-    write::{is_alive, settle, write, write_alone},
+    Inner, Queued,
+    write::{is_everybodys, settle, write, write_alone},
 };
 
 /// One look at all items whose rows others hold. There is one waiter at a time, so locked rows occupy one lane however
@@ -30,7 +30,7 @@ impl<Q: Queued> Waiter<Q> {
 
     fn run(self, seat: Result<&mut Seat>) -> bool {
         match seat {
-            Ok(conn) => self.write_the_free(conn) && self.wait_for_one(conn),
+            Ok(seat) => self.write_the_free(seat) && self.wait_for_one(seat),
             Err(error) => {
                 self.0.lock().refuse_held(&error);
                 true
@@ -39,7 +39,7 @@ impl<Q: Queued> Waiter<Q> {
     }
 
     /// Tries all of them together; those whose rows are still locked stay where they are.
-    fn write_the_free(&self, conn: &mut Conn) -> bool {
+    fn write_the_free(&self, seat: &mut Seat) -> bool {
         let (mut tried, mut batch) = (Vec::new(), Vec::new());
         {
             let mut queues = self.0.lock();
@@ -53,7 +53,7 @@ impl<Q: Queued> Waiter<Q> {
                 tried.push(key);
             }
         }
-        let written = write(conn, self.0.db.house(), batch);
+        let written = write(seat, self.0.db.house(), batch);
         let mut held = HashMap::<_, Vec<_>>::new();
         for pending in written.held {
             held.entry(pending.item.key()).or_default().push(pending);
@@ -68,12 +68,11 @@ impl<Q: Queued> Waiter<Q> {
     }
 
     /// Waits in line for the row of one of them, which no longer polling could do as fairly and as promptly.
-    fn wait_for_one(&self, conn: &mut Conn) -> bool {
+    fn wait_for_one(&self, seat: &mut Seat) -> bool {
         let Some(key) = self.0.lock().order.front().copied() else { return true };
         let house = self.0.db.house();
         let mut items = Vec::new();
-        let began = Instant::now();
-        let outcomes = commit(conn, house, |tx| {
+        let outcomes = commit(seat, house, |tx| {
             Q::lock(tx, key)?;
             items = self.0.lock().take(key, self.0.max);
             Q::write_batch(tx, &items.iter().map(|pending| &pending.item).collect::<Vec<_>>())
@@ -84,20 +83,20 @@ impl<Q: Queued> Waiter<Q> {
                 self.0.release(key, later.again.into_iter().chain(later.held).collect());
                 true
             }
-            Err(error) if !is_alive(conn) => {
+            Err(error) if is_everybodys(&error) => {
                 // Whether these were committed nobody can tell; the others have lost nothing but time.
                 for pending in items {
                     pending.answer(Err(error.clone()));
                 }
-                false
+                !error.costs_connection()
             }
             // It was not the waiting that failed.
-            Err(error) if items.is_empty() && began.elapsed() < LOCK_WAIT => {
+            Err(error) if items.is_empty() && error.cause() != Some(Cause::Contended) => {
                 for pending in self.0.lock().take(key, usize::MAX) {
                     pending.answer(Err(error.clone()));
                 }
                 self.0.release(key, Vec::new());
-                true
+                !error.costs_connection()
             }
             Err(_) if items.is_empty() => {
                 let mut queues = self.0.lock();
@@ -105,7 +104,7 @@ impl<Q: Queued> Waiter<Q> {
                 true
             }
             Err(_) => {
-                let written = write_alone(conn, house, items);
+                let written = write_alone(seat, house, items);
                 self.0.release(key, written.held);
                 written.healthy
             }

@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use clowder_core::Error;
-use diesel::r2d2::R2D2Connection;
+use clowder_core::{Cause, Error};
 
 use super::{
     super::{
         db::{House, commit},
-        dialect::Conn,
+        dialect::Seat,
     },
     LOCK_WAIT, Outcome, Queued,
     queues::Pending,
@@ -21,38 +20,38 @@ pub struct Written<Q: Queued> {
 }
 
 /// Writes a batch and answers everybody but those whose rows others hold.
-pub fn write<Q: Queued>(conn: &mut Conn, house: &House, batch: Vec<Pending<Q>>) -> Written<Q> {
+pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) -> Written<Q> {
     if batch.is_empty() {
         return Written { healthy: true, held: Vec::new() };
     }
     metrics::histogram!(Q::BATCH_SIZE).record(batch.len() as f64);
     let mut begun = false;
-    let outcomes = commit(conn, house, |tx| {
+    let outcomes = commit(seat, house, |tx| {
         begun = true;
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
         Ok(outcomes) => {
             let later = settle(batch, outcomes);
-            let written = write_alone(conn, house, later.again);
+            let written = write_alone(seat, house, later.again);
             Written { healthy: written.healthy, held: later.held.into_iter().chain(written.held).collect() }
         }
         // No item can be at fault for this, and trying one by one would only take longer to say so.
-        Err(error) if !begun || !is_alive(conn) => {
+        Err(error) if !begun || is_everybodys(&error) => {
             for pending in batch {
                 pending.answer(Err(error.clone()));
             }
-            Written { healthy: false, held: Vec::new() }
+            Written { healthy: !error.costs_connection(), held: Vec::new() }
         }
         Err(error) => {
             tracing::debug!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
-            write_alone(conn, house, batch)
+            write_alone(seat, house, batch)
         }
     }
 }
 
 /// Writes each item in a transaction of its own.
-pub fn write_alone<Q: Queued>(conn: &mut Conn, house: &House, items: Vec<Pending<Q>>) -> Written<Q> {
+pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending<Q>>) -> Written<Q> {
     let mut written = Written { healthy: true, held: Vec::new() };
     let mut lost = None;
     for pending in items.into_iter().filter_map(Pending::still_waiting) {
@@ -60,7 +59,7 @@ pub fn write_alone<Q: Queued>(conn: &mut Conn, house: &House, items: Vec<Pending
             pending.answer(Err(Error::clone(error)));
             continue;
         }
-        let mut alone = || commit(conn, house, |tx| Q::write_batch(tx, &[&pending.item]));
+        let mut alone = || commit(seat, house, |tx| Q::write_batch(tx, &[&pending.item]));
         // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
         // and others have waited with it.
         let began = Instant::now();
@@ -70,8 +69,8 @@ pub fn write_alone<Q: Queued>(conn: &mut Conn, house: &House, items: Vec<Pending
             Ok(Some(Outcome::Done(answer))) => pending.answer(answer),
             Ok(Some(Outcome::Again) | None) => pending.answer(Err(Error::internal("a lone item depends on no other"))),
             Err(error) => {
-                written.healthy = false;
-                if !is_alive(conn) {
+                written.healthy &= !error.costs_connection();
+                if is_everybodys(&error) {
                     lost = Some(error.clone());
                 }
                 pending.answer(Err(error));
@@ -99,7 +98,7 @@ pub fn settle<Q: Queued>(items: Vec<Pending<Q>>, outcomes: Vec<Outcome<Q::Answer
     later
 }
 
-/// Asks the connection itself: the texts of errors depend on the language of the server.
-pub fn is_alive(conn: &mut Conn) -> bool {
-    !conn.is_broken() && conn.ping().is_ok()
+/// Whether an error says something about the database, and nothing about the items of a batch.
+pub fn is_everybodys(error: &Error) -> bool {
+    error.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Other))
 }

@@ -163,7 +163,7 @@ impl Stage {
             store.jobs.settle(&self.system(), &job, Verdict::Done).await?;
             match outcome {
                 // Its owner was erased, or it was begun anew, while it was made.
-                Err(Error::Unavailable(why)) if why.contains("another worker's now") => {}
+                Err(Error::Unavailable(why)) if why.why.contains("another worker's now") => {}
                 outcome => outcome?,
             }
         }

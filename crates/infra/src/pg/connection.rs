@@ -1,0 +1,197 @@
+//! Connections to PostgreSQL that end when they should: each has deadlines on connecting and on every query, kept on
+//! our side, for a host that has fallen silent keeps none.
+
+mod socket;
+mod watch;
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clowder_core::{Cause, Error, Result};
+use diesel::{Connection, connection::SimpleConnection, pg::PgConnection};
+
+use crate::lanes;
+use watch::Watch;
+
+/// How long statements and the waits before them may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// From the first packet until the server has let us in.
+    pub connect: Duration,
+    /// A statement, its waits for locks included; the server ends it. Zero is without an end.
+    pub statement: Duration,
+    /// A wait for one lock. Zero is without an end.
+    pub lock: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), statement: Duration::from_secs(10), lock: Duration::from_millis(1500) }
+    }
+}
+
+/// How much longer than the server we wait until we take its silence for an answer.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A connection without a socket that we know of is asked whether it lives when it was idle for so long.
+const ASKED_AFTER: Duration = Duration::from_secs(1);
+
+/// The way to one database, shared by the connections of a pool.
+pub struct Way {
+    url: String,
+    deadlines: Deadlines,
+    /// Counted up when all connections have to be opened anew, for what one met concerns the others.
+    turn: AtomicU64,
+    /// How many transactions that write are open, and how many there can be.
+    pub writing: AtomicUsize,
+    pub writers: usize,
+}
+
+/// Which server of several will do (libpq, `target_session_attrs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// One that takes writes.
+    Writing,
+    /// The primary, even while it takes no writes: a standby lags behind what somebody has just written.
+    Reading,
+}
+
+impl Way {
+    pub fn new(url: &str, purpose: For, deadlines: Deadlines, writers: usize) -> Arc<Self> {
+        let attributes = if purpose == For::Writing { "read-write" } else { "primary" };
+        let connect = deadlines.connect.as_secs().to_string();
+        let defaults = [
+            ("connect_timeout", connect.as_str()),
+            ("keepalives_idle", "10"),
+            ("keepalives_interval", "3"),
+            ("keepalives_count", "3"),
+            ("target_session_attrs", attributes),
+            ("fallback_application_name", "clowder"),
+        ];
+        let url = with_defaults(url, &defaults);
+        Arc::new(Self { url, deadlines, turn: AtomicU64::new(0), writing: AtomicUsize::new(0), writers })
+    }
+
+    /// All connections that there are have to be opened anew.
+    pub fn renounce(&self) {
+        self.turn.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Adds what the operator has not set. A URL has its parameters behind the only question mark that is not part of a
+/// password, for one there has to be escaped.
+fn with_defaults(url: &str, defaults: &[(&str, &str)]) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in defaults {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        if query.split('&').any(|parameter| parameter.split('=').next() == Some(name)) {
+            continue;
+        }
+        url += if url.contains('?') { "&" } else { "?" };
+        url += &format!("{name}={value}");
+    }
+    url
+}
+
+/// A connection on a lane.
+pub struct Seat {
+    // Closed before the watch lets go of its socket.
+    conn: PgConnection,
+    watch: Arc<Watch>,
+    way: Arc<Way>,
+    turn: u64,
+    broken: bool,
+    rested_at: Instant,
+}
+
+impl Seat {
+    pub fn connect(way: &Arc<Way>) -> Result<Self> {
+        let turn = way.turn.load(Ordering::Relaxed);
+        let lost = |error: &dyn std::fmt::Display| Error::outage(Cause::Lost, format!("cannot connect: {error}"));
+        let endless = way.deadlines.statement.is_zero();
+        let limit = if endless { Duration::MAX } else { way.deadlines.statement + GRACE };
+        let watch = Watch::start(socket::Mark::take(), limit, Arc::downgrade(way));
+        let mut conn = PgConnection::establish(&watch.mark(&way.url)).map_err(|error| lost(&error))?;
+        watch.socket();
+        conn.set_instrumentation(watch::Beat(Arc::clone(&watch)));
+        let Deadlines { statement, lock, .. } = way.deadlines;
+        conn.batch_execute(&format!(
+            "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = {}; SET statement_timeout = {}",
+            lock.as_millis(),
+            statement.as_millis()
+        ))
+        .map_err(|error| lost(&error))?;
+        watch.rest();
+        Ok(Self { conn, watch, way: Arc::clone(way), turn, broken: false, rested_at: Instant::now() })
+    }
+
+    /// A new connection in place of this one.
+    pub fn renew(&mut self) -> Result<()> {
+        *self = Self::connect(&self.way)?;
+        Ok(())
+    }
+
+    pub fn way(&self) -> Arc<Way> {
+        Arc::clone(&self.way)
+    }
+
+    /// Its transaction could not be ended, so nobody must use it again.
+    pub fn spoil(&mut self) {
+        self.broken = true;
+    }
+}
+
+impl lanes::Seat for Seat {
+    fn is_fit(&mut self) -> bool {
+        if self.broken || self.turn != self.way.turn.load(Ordering::Relaxed) {
+            return false;
+        }
+        match self.watch.is_quiet() {
+            Some(quiet) => quiet,
+            None if self.rested_at.elapsed() < ASKED_AFTER => true,
+            None => self.conn.batch_execute("SELECT 1").is_ok(),
+        }
+    }
+
+    fn rest(&mut self) {
+        self.watch.rest();
+        self.rested_at = Instant::now();
+    }
+}
+
+impl Deref for Seat {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.conn
+    }
+}
+
+impl DerefMut for Seat {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.conn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operator_set_stays() {
+        let defaults = [("connect_timeout", "3"), ("keepalives_idle", "10")];
+        for (url, right) in [
+            ("postgres://h/x", "postgres://h/x?connect_timeout=3&keepalives_idle=10"),
+            ("postgres://h/x?sslmode=disable", "postgres://h/x?sslmode=disable&connect_timeout=3&keepalives_idle=10"),
+            ("postgres://h/x?connect_timeout=9", "postgres://h/x?connect_timeout=9&keepalives_idle=10"),
+        ] {
+            assert_eq!(with_defaults(url, &defaults), right);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the errors of both databases mean, provoked on real ones.
+
+use std::{fs, thread};
+
+use clowder_core::{Cause, Error};
+use clowder_tests::Database;
+use diesel::{Connection, PgConnection, QueryResult, SqliteConnection, connection::SimpleConnection};
+
+#[track_caller]
+fn cause(result: QueryResult<()>) -> Option<Cause> {
+    Error::from(result.expect_err("it went well")).cause()
+}
+
+#[test]
+fn postgres_is_judged_by_its_sqlstate() {
+    let database = Database::postgres();
+    let connect = || PgConnection::establish(&database.url).unwrap();
+    let (mut one, mut two) = (connect(), connect());
+    for (statement, right) in [
+        ("SET statement_timeout = 20; SELECT pg_sleep(10)", Some(Cause::Overdue)),
+        ("SET transaction_read_only = on; CREATE TABLE t ()", Some(Cause::ReadOnly)),
+        ("SELECT no_such_column", None),
+        ("SELECT 1 / 0", None),
+    ] {
+        assert_eq!(cause(one.batch_execute(statement)), right, "{statement}");
+    }
+    // Whatever the language of the server, and what no test can bring about.
+    for (state, right) in [
+        ("53100", Some(Cause::Full)),
+        ("53200", Some(Cause::Busy)),
+        ("53300", Some(Cause::Lost)),
+        ("40001", Some(Cause::Contended)),
+        ("55P03", Some(Cause::Contended)),
+        ("57P03", Some(Cause::Lost)),
+        ("58030", Some(Cause::Storage)),
+        ("XX001", None),
+    ] {
+        let raise = format!("DO $$ BEGIN RAISE 'Die Datenbank ist gesperrt' USING ERRCODE = '{state}'; END $$");
+        assert_eq!(cause(two.batch_execute(&raise)), right, "{state}");
+    }
+    one.batch_execute("RESET statement_timeout; CREATE TABLE t (i int); INSERT INTO t VALUES (1), (2)").unwrap();
+
+    one.batch_execute("BEGIN; UPDATE t SET i = i WHERE i = 1").unwrap();
+    let waits = "SET lock_timeout = 20; UPDATE t SET i = i WHERE i = 1";
+    assert_eq!(cause(two.batch_execute(waits)), Some(Cause::Contended), "a lock");
+
+    two.batch_execute("SET lock_timeout = 0; SET deadlock_timeout = '20ms'; BEGIN; UPDATE t SET i = i WHERE i = 2")
+        .unwrap();
+    let deadlock = thread::scope(|scope| {
+        let other = scope.spawn(|| two.batch_execute("UPDATE t SET i = i WHERE i = 1"));
+        let this = one.batch_execute("SET LOCAL deadlock_timeout = '20ms'; UPDATE t SET i = i WHERE i = 2");
+        if this.is_err() {
+            one.batch_execute("ROLLBACK").unwrap();
+        } else {
+            one.batch_execute("COMMIT").unwrap();
+        }
+        let other = other.join().unwrap();
+        assert!(this.is_err() != other.is_err(), "one of the two goes on");
+        this.and(other)
+    });
+    assert_eq!(cause(deadlock), Some(Cause::Contended), "a deadlock");
+
+    assert_eq!(cause(one.batch_execute("SELECT pg_terminate_backend(pg_backend_pid())")), Some(Cause::Lost));
+    assert_eq!(cause(one.batch_execute("SELECT 1")), Some(Cause::Lost));
+}
+
+#[test]
+fn sqlite_is_judged_by_its_result_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let connect = || SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let (mut one, mut two) = (connect(), connect());
+    one.batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE t (i BLOB)").unwrap();
+
+    one.batch_execute("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(cause(two.batch_execute("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE")), Some(Cause::Contended));
+    one.batch_execute("COMMIT").unwrap();
+
+    let full = "PRAGMA max_page_count = 3; INSERT INTO t VALUES (zeroblob(100000))";
+    assert_eq!(cause(one.batch_execute(full)), Some(Cause::Full));
+    let read_only = "PRAGMA query_only = on; INSERT INTO t VALUES (1)";
+    assert_eq!(cause(two.batch_execute(read_only)), Some(Cause::ReadOnly));
+    assert_eq!(cause(two.batch_execute("SELECT * FROM nothing")), None);
+
+    let broken = folder.path().join("broken.db");
+    fs::write(&broken, "this is no database, however long it may be".repeat(100)).unwrap();
+    let mut broken = SqliteConnection::establish(broken.to_str().unwrap()).unwrap();
+    assert_eq!(cause(broken.batch_execute("SELECT * FROM t")), None, "nobody needs to come back for that");
+    let nowhere = format!("ATTACH '{}' AS x", folder.path().join("no/such/folder/x.db").display());
+    assert_eq!(cause(two.batch_execute(&nowhere)), Some(Cause::Storage));
+}

@@ -1,0 +1,116 @@
+//! A way to a server that can go bad: packets that vanish, connections that are cut.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// Relays connections to one address; ends with the test.
+pub struct Relay {
+    address: SocketAddr,
+    state: watch::Sender<State>,
+    accepting: JoinHandle<()>,
+}
+
+/// Connections are numbered in the order in which they came.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    /// How many came so far.
+    came: u64,
+    /// Those before this one carry nothing any more, and nobody is told.
+    silent_before: u64,
+    /// Those before this one are cut.
+    cut_before: u64,
+}
+
+impl Relay {
+    /// To the server of a URL.
+    pub async fn to(url: &str) -> Self {
+        let target = host_of(url).to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (state, watched) = watch::channel(State::default());
+        let counted = state.clone();
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let mut number = 0;
+                counted.send_modify(|state| {
+                    number = state.came;
+                    state.came += 1;
+                });
+                tokio::spawn(relay(number, client, target.clone(), watched.clone()));
+            }
+        });
+        Self { address, state, accepting }
+    }
+
+    /// The URL that leads through here.
+    pub fn through(&self, url: &str) -> String {
+        url.replacen(host_of(url), &self.address.to_string(), 1)
+    }
+
+    /// Nothing gets through on present connections; new ones work.
+    pub fn silence_present(&self) {
+        self.state.send_modify(|state| state.silent_before = state.came);
+    }
+
+    /// Nothing gets through at all: new connections are taken, and then nothing comes of them.
+    pub fn silence(&self) {
+        self.state.send_modify(|state| state.silent_before = u64::MAX);
+    }
+
+    /// New connections work again.
+    pub fn speak(&self) {
+        self.silence_present();
+    }
+
+    /// Closes present connections; new ones work.
+    pub fn cut_present(&self) {
+        self.state.send_modify(|state| state.cut_before = state.came);
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// `host:port` of a URL that names both.
+fn host_of(url: &str) -> &str {
+    let (_, rest) = url.rsplit_once('@').unwrap();
+    rest.split_once('/').unwrap().0
+}
+
+async fn relay(number: u64, client: TcpStream, target: String, state: watch::Receiver<State>) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    tokio::join!(
+        pump(number, from_client, to_server, state.clone()),
+        pump(number, from_server, to_client, state.clone()),
+    );
+}
+
+async fn pump(number: u64, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let State { silent_before, cut_before, .. } = *state.borrow_and_update();
+        if number < cut_before {
+            return;
+        }
+        tokio::select! {
+            changed = state.changed() => if changed.is_err() { return },
+            read = from.read(&mut buffer), if number >= silent_before => match read {
+                Ok(0) | Err(_) => return,
+                Ok(read) => if to.write_all(&buffer[..read]).await.is_err() { return },
+            },
+        }
+    }
+}

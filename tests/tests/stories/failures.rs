@@ -1,0 +1,248 @@
+//! A PostgreSQL that is there but not right: silent, cut off, read-only, full of connections, locked.
+
+use std::{process::Stdio, time::Duration};
+
+use clowder_tests::{Answer, Database, PATIENCE, Postgres, Relay, User, World};
+use serde_json::{Value, json};
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, Command},
+    time::{Instant, interval, timeout},
+};
+
+/// Short ones, so that the story is.
+const DEADLINES: &[(&str, &str)] = &[
+    ("DATABASE_STATEMENT_SECONDS", "2"),
+    ("DATABASE_WAIT_SECONDS", "2"),
+    ("DATABASE_CONNECT_SECONDS", "2"),
+    ("JOB_HANDS", "0"),
+];
+
+/// Asks until the answer is this one.
+async fn until(status: u16, ask: impl AsyncFn() -> Answer) -> Answer {
+    let mut tick = interval(Duration::from_millis(50));
+    let became = async {
+        loop {
+            let answer = ask().await;
+            if answer.status == status {
+                return answer;
+            }
+            tick.tick().await;
+        }
+    };
+    timeout(PATIENCE, became).await.unwrap_or_else(|_| panic!("it never became {status}"))
+}
+
+/// How many calls of both kinds succeed when all are made at once; the others must be told properly to come back.
+async fn at_once(user: &User, chat: &str, calls: usize) -> usize {
+    let mut asked = Vec::new();
+    for i in 0..calls {
+        let (user, chat) = (user.clone(), chat.to_owned());
+        asked.push(tokio::spawn(async move {
+            match i % 6 {
+                0..=2 => user.get("/api/chats").await,
+                3 => user.patch("/api/auth/me", json!({"bio": format!("{i}")})).await,
+                _ => user.post(&format!("/api/chats/{chat}/messages"), json!({"content": format!("{i}")})).await,
+            }
+        }));
+    }
+    let mut well = 0;
+    for answer in asked {
+        let answer = answer.await.unwrap();
+        assert!(matches!(answer.status, 200 | 201 | 503), "{}", answer.text);
+        well += usize::from(answer.status != 503);
+    }
+    well
+}
+
+/// The checks that fail, as readiness tells them, which it does within a second.
+async fn unready(world: &World) -> Vec<Value> {
+    let ask = async || {
+        let asked = Instant::now();
+        let answer = world.nobody().get("/api/health/ready").await;
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        answer
+    };
+    until(503, ask).await.refused(503, "not_ready")["errors"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_falls_silent_holds_nobody() {
+    let mut database = Database::postgres();
+    let relay = Relay::to(&database.url).await;
+    database.url = relay.through(&database.url);
+    let world = World::with(database, DEADLINES).await;
+    let ada = world.user("ada").await;
+    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    assert_eq!(at_once(&ada, &chat, 30).await, 30);
+
+    relay.silence_present();
+    let asked = Instant::now();
+    at_once(&ada, &chat, 30).await;
+    assert!(asked.elapsed() < Duration::from_secs(10), "everybody is told within a bound: {:?}", asked.elapsed());
+    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await).await;
+    until(200, async || world.nobody().get("/api/health/ready").await).await;
+    assert_eq!(at_once(&ada, &chat, 30).await, 30, "the silent connections are gone");
+    let measured = world.nobody().get("/metrics").await.text;
+    assert!(measured.contains("clowder_database_cut_total"), "it is counted");
+    assert!(measured.contains(r#"clowder_database_errors_total{database="postgres""#), "by kind");
+
+    relay.silence();
+    let calls = tokio::spawn({
+        let (ada, chat) = (ada.clone(), chat.clone());
+        async move { at_once(&ada, &chat, 30).await }
+    });
+    let failing = unready(&world).await;
+    assert!(failing.iter().any(|check| check["pointer"] == "database"), "{failing:?}");
+    assert_eq!(world.nobody().get("/api/health/live").await.status, 200);
+    assert_eq!(calls.await.unwrap(), 0);
+
+    let asked = Instant::now();
+    assert!(world.server.stop().await.code().is_some(), "it ends by itself");
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_were_cut_cost_nobody_an_answer() {
+    let mut database = Database::postgres();
+    let direct = database.url.clone();
+    let relay = Relay::to(&direct).await;
+    database.url = relay.through(&direct);
+    let world = World::with(database, &[]).await;
+    let ada = world.user("ada").await;
+    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    assert_eq!(at_once(&ada, &chat, 60).await, 60);
+    relay.cut_present();
+    assert_eq!(at_once(&ada, &chat, 60).await, 60, "cut on the way");
+    // 57P01, said to connections that are idle; it is waited for until each has heard it.
+    psql(
+        &direct,
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
+         pg_backend_pid()",
+    );
+    assert_eq!(at_once(&ada, &chat, 60).await, 60, "ended by an administrator");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_was_switched_is_let_go() {
+    let postgres = Postgres::new();
+    let url = postgres.run("start");
+    let world = World::new(Database::at(url.clone())).await;
+    let ada = world.user("ada").await;
+    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    assert_eq!(at_once(&ada, &chat, 30).await, 30);
+
+    // As after a switch: sessions that are there become read-only, new ones may write.
+    psql(&url, "ALTER DATABASE postgres SET default_transaction_read_only = off");
+    psql(&url, "ALTER SYSTEM SET default_transaction_read_only = on");
+    psql(&url, "SELECT pg_reload_conf()");
+    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "on"})).await).await;
+    assert_eq!(at_once(&ada, &chat, 30).await, 30, "all connections are new ones");
+
+    // And as while there is no primary: nobody may write, and it is said.
+    psql(&url, "ALTER DATABASE postgres RESET default_transaction_read_only");
+    psql(
+        &url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND \
+         backend_type = 'client backend'",
+    );
+    until(503, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "no"})).await).await;
+    ada.get("/api/chats").await.expect(200);
+    let failing = until(503, async || world.nobody().get("/api/health/ready").await).await;
+    assert!(failing.text.contains("writes"), "{}", failing.text);
+    psql(&url, "ALTER SYSTEM RESET default_transaction_read_only");
+    psql(&url, "SELECT pg_reload_conf()");
+    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "yes"})).await).await;
+    until(200, async || world.nobody().get("/api/health/ready").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_used_up_slow_nobody_down_for_long() {
+    let postgres = Postgres::new();
+    let url = postgres.run("start");
+    psql(&url, "CREATE ROLE app LOGIN PASSWORD 'app' CONNECTION LIMIT 3");
+    psql(&url, "CREATE DATABASE app OWNER app");
+    let (_, host) = url.rsplit_once('@').unwrap();
+    let (host, _) = host.split_once('/').unwrap();
+    let world = World::new(Database::at(format!("postgres://app:app@{host}/app"))).await;
+    let ada = world.user("ada").await;
+    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    assert_eq!(at_once(&ada, &chat, 90).await, 90, "few connections do for many calls");
+
+    psql(&url, "ALTER ROLE app CONNECTION LIMIT 0");
+    psql(&url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+    until(503, async || ada.get("/api/chats").await).await;
+    let failing = unready(&world).await;
+    assert!(failing.iter().any(|check| check["message"] == "cannot be reached"), "{failing:?}");
+    psql(&url, "ALTER ROLE app CONNECTION LIMIT -1");
+    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await).await;
+    until(200, async || world.nobody().get("/api/health/ready").await).await;
+
+    // A restart while nobody calls costs nobody anything.
+    postgres.run("stop");
+    assert_eq!(ada.get("/api/chats").await.status, 503);
+    postgres.run("start");
+    until(200, async || world.nobody().get("/api/health/ready").await).await;
+    assert_eq!(at_once(&ada, &chat, 30).await, 30);
+}
+
+/// A row, held in a transaction of somebody else until this is dropped.
+struct Held(Child);
+
+impl Held {
+    async fn row(url: &str, select: &str) -> Self {
+        let mut command = Command::new("psql");
+        command.args(["-XqAt", url]).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+        let mut held = Self(command.spawn().unwrap());
+        // What it reads from stays open, so its transaction does too.
+        let script = format!("BEGIN; {select} FOR UPDATE;\n");
+        held.0.stdin.as_mut().unwrap().write_all(script.as_bytes()).await.unwrap();
+        let mut tick = interval(Duration::from_millis(20));
+        let is_held = async {
+            while !psql(url, &format!("{select} FOR UPDATE SKIP LOCKED")).is_empty() {
+                tick.tick().await;
+            }
+        };
+        timeout(PATIENCE, is_held).await.expect("the row is not held");
+        held
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_row_keeps_neither_readers_nor_other_writers() {
+    let world = World::new(Database::postgres()).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Cats", &[&bob]).await;
+    let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
+    let held = Held::row(&world.database.url, &format!("SELECT id FROM chats WHERE id = '{chat}'")).await;
+    // More than there are writers.
+    let edits: Vec<_> = (0..40)
+        .map(|i| {
+            let (ada, path) = (ada.clone(), format!("/api/messages/{message}"));
+            tokio::spawn(async move { ada.patch(&path, json!({"content": format!("{i}")})).await })
+        })
+        .collect();
+    for _ in 0..20 {
+        let asked = Instant::now();
+        bob.get("/api/chats").await.expect(200);
+        assert!(asked.elapsed() < Duration::from_secs(1), "readers have connections of their own");
+    }
+    let asked = Instant::now();
+    until(200, async || bob.patch("/api/auth/me", json!({"bio": "still here"})).await).await;
+    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+    for edit in edits {
+        let edit = edit.await.unwrap();
+        assert_eq!(edit.status, 503, "a lock that is held is no fault: {}", edit.text);
+    }
+    let measured = world.nobody().get("/metrics").await.text;
+    assert!(measured.contains(r#"kind="contended""#), "{measured}");
+    drop(held);
+    until(200, async || ada.patch(&format!("/api/messages/{message}"), json!({"content": "x"})).await).await;
+}
+
+/// Runs a statement behind the server's back; what it answers.
+fn psql(url: &str, statement: &str) -> String {
+    let out = std::process::Command::new("psql").args(["-XqAt", "-c", statement, url]).output().unwrap();
+    assert!(out.status.success(), "{statement}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}

@@ -1,0 +1,143 @@
+//! A disk without room: nothing that was acknowledged is lost, it is said what is wrong, and it goes on by itself.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clowder_tests::{Answer, Client, Database, PATIENCE, Server};
+use serde_json::{Value, json};
+use tokio::time::{interval, timeout};
+
+/// Takes all the room that is left; given back when it is dropped.
+struct Filler(PathBuf);
+
+impl Filler {
+    fn new(folder: &Path) -> Self {
+        let path = folder.join("filler");
+        let mut file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        for piece in [vec![0; 64 * 1024], vec![0; 1024], vec![0; 1]] {
+            let full = loop {
+                if let Err(error) = file.write_all(&piece) {
+                    break error;
+                }
+            };
+            assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
+        }
+        Self(path)
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Registers somebody; calls in their name.
+async fn user(server: &Server, name: &str) -> Client {
+    let new = json!({"username": name, "email": format!("{name}@example.org"), "password": "correct horse battery"});
+    let nobody = Client::new(&server.address);
+    let answer = nobody.post("/api/auth/register", new).await.expect(201);
+    nobody.with(answer["access"].as_str().unwrap())
+}
+
+async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let mut tick = interval(Duration::from_millis(50));
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tick.tick().await;
+        }
+    };
+    timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_has_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = Database::sqlite();
+    database.url = format!("sqlite:{}", folder.path().join("clowder.db").display());
+    // The log fills the same disk.
+    let log = folder.path().join("clowder.log");
+    let settings = [("CLOWDER__LOG__FILE", log.to_str().unwrap())];
+    let server = Server::start_on_small_disk(&database, &settings, folder.path()).await;
+    let (ada, bob) = (user(&server, "ada").await, user(&server, "bob").await);
+    let bob = bob.get("/api/auth/me").await.expect(200)["id"].clone();
+    let new = json!({"type": "private", "participant_ids": [bob]});
+    let chat = ada.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/chats/{chat}/messages");
+    let send = async |i: usize| ada.post(&path, json!({"content": format!("{i} {}", "x".repeat(2000))})).await;
+    let mut acknowledged = Vec::<Value>::new();
+    for i in 0..20 {
+        acknowledged.push(send(i).await.expect(201));
+    }
+
+    let filler = Filler::new(&server.inside(folder.path()));
+    let mut refused = Vec::<Answer>::new();
+    for i in 20..200 {
+        match send(i).await {
+            answer if answer.status == 201 => acknowledged.push(answer.body),
+            answer => refused.push(answer),
+        }
+        if refused.len() == 10 {
+            break;
+        }
+    }
+    assert_eq!(refused.len(), 10, "there is room for {}", acknowledged.len());
+    for answer in refused {
+        assert!(answer.header("retry-after").parse::<u32>().is_ok());
+        answer.refused(507, "storage.full");
+    }
+    let nobody = Client::new(&server.address);
+    let ready =
+        until("not ready", async || Some(nobody.get("/api/health/ready").await).filter(|ready| ready.status == 503))
+            .await;
+    assert!(ready.text.contains("no room is left on the disk"), "{}", ready.text);
+    assert_eq!(nobody.get("/api/health/live").await.status, 200);
+    ada.get("/api/chats").await.expect(200);
+
+    drop(filler);
+    let next = until("writes do not go on", async || Some(send(999).await).filter(|sent| sent.status == 201)).await;
+    acknowledged.push(next.body);
+    until("not ready again", async || Some(nobody.get("/api/health/ready").await).filter(|r| r.status == 200)).await;
+    let mut there = Vec::<Value>::new();
+    loop {
+        let after = there.last().map_or(0, |message| message["seq"].as_i64().unwrap());
+        let page = ada.get(&format!("{path}?after={after}&limit=200")).await.expect(200);
+        match page["items"].as_array().unwrap().as_slice() {
+            [] => break,
+            items => there.extend_from_slice(items),
+        }
+    }
+    for (i, message) in there.iter().enumerate() {
+        assert_eq!(message["seq"], i as i64 + 1, "no gaps");
+    }
+    for ack in &acknowledged {
+        assert!(there.iter().any(|message| message["id"] == ack["id"]), "lost: {ack}");
+    }
+    assert_eq!(server.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mail_folder_has_no_room() {
+    let database = Database::sqlite();
+    let folder = database.folder.path().join("mail");
+    fs::create_dir(&folder).unwrap();
+    let server = Server::start_on_small_disk(&database, &[], &folder).await;
+    let inside = server.inside(&folder);
+    let filler = Filler::new(&inside);
+    user(&server, "ada").await;
+    let nobody = Client::new(&server.address);
+    let failed = r#"clowder_jobs_total{kind="mail.send",outcome="again"}"#;
+    until("the mail is not tried", async || nobody.get("/metrics").await.text.contains(failed).then_some(())).await;
+    let names = || fs::read_dir(&inside).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names().collect::<Vec<_>>(), ["filler"], "nothing half-written stays");
+    drop(filler);
+    until("the mail is lost", async || names().find(|name| name.ends_with(".eml"))).await;
+    assert_eq!(server.stop().await.code(), Some(0));
+}
