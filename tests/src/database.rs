@@ -54,6 +54,25 @@ impl Database {
         Held { psql, stdin: Some(stdin) }
     }
 
+    pub fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
+    /// Runs statements behind the server's back, on whichever database it is.
+    pub fn run(&self, statements: &str) {
+        let Some(file) = self.url.strip_prefix("sqlite:") else { return self.psql(statements) };
+        const SCRIPT: &str = "import sqlite3, sys\n\
+            base = sqlite3.connect(sys.argv[1], timeout=20)\n\
+            base.executescript('BEGIN IMMEDIATE;' + sys.stdin.read() + ';COMMIT')";
+        let python = setting("TEST_SMTP_PYTHON").expect("TEST_SMTP_PYTHON is not set: run `make test`");
+        let mut command = Command::new(python);
+        command.args(["-c", SCRIPT, file]).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the Python of TEST_SMTP_PYTHON cannot be run");
+        child.stdin.take().unwrap().write_all(statements.as_bytes()).unwrap();
+        let out = child.wait_with_output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+
     /// An empty database somewhere else, migrated now.
     pub fn at(url: String) -> Self {
         let database = Self { url, folder: tempfile::tempdir().unwrap(), name: None };

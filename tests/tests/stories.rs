@@ -8,6 +8,8 @@ mod accounts;
 mod admin;
 #[path = "stories/api_keys.rs"]
 mod api_keys;
+#[path = "stories/bounds.rs"]
+mod bounds;
 #[path = "stories/clock.rs"]
 mod clock;
 #[path = "stories/contention.rs"]
@@ -22,6 +24,8 @@ mod credentials;
 mod durability;
 #[path = "stories/limits.rs"]
 mod limits;
+#[path = "stories/long_lists.rs"]
+mod long_lists;
 #[path = "stories/mail.rs"]
 mod mail;
 #[path = "stories/messaging.rs"]

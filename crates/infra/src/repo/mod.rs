@@ -16,6 +16,7 @@ mod journal;
 mod messaging;
 mod migrations;
 mod once;
+mod people;
 mod preferences;
 mod privacy;
 mod sealing;
