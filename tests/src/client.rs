@@ -94,10 +94,11 @@ impl Answer {
         if self.status >= 400 && !report {
             let media = self.header("content-type");
             assert!(media.starts_with("application/problem+json"), "an error that is no problem: {self:?}");
-            for field in ["type", "title", "code", "request_id"] {
+            for field in ["type", "title", "detail", "code", "request_id"] {
                 assert!(self.body[field].is_string(), "a problem without {field}: {self:?}");
             }
             assert_eq!(self.body["status"], self.status, "{self:?}");
+            assert!(self.text.len() <= 64 << 10, "a refusal of {} octets", self.text.len());
             assert_eq!(self.body["request_id"], self.header("x-request-id"), "{self:?}");
         }
         match self.status {

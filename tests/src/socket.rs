@@ -107,6 +107,17 @@ impl Socket {
         }
     }
 
+    /// The next text as it came, for what JSON would not keep.
+    pub async fn text(&mut self) -> String {
+        loop {
+            match timeout(PATIENCE, self.stream.next()).await.expect("nothing came") {
+                Some(Ok(Message::Text(text))) => return text.as_str().to_owned(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("no text: {other:?}"),
+            }
+        }
+    }
+
     /// The next frame of this type; what comes before it is passed over.
     pub async fn until(&mut self, kind: &str) -> Value {
         loop {

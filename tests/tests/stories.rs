@@ -8,6 +8,8 @@ mod accounts;
 mod admin;
 #[path = "stories/api_keys.rs"]
 mod api_keys;
+#[path = "stories/bounds.rs"]
+mod bounds;
 #[path = "stories/clock.rs"]
 mod clock;
 #[path = "stories/contention.rs"]
@@ -26,6 +28,8 @@ mod failures;
 mod full_disk;
 #[path = "stories/limits.rs"]
 mod limits;
+#[path = "stories/long_lists.rs"]
+mod long_lists;
 #[path = "stories/mail.rs"]
 mod mail;
 #[path = "stories/messaging.rs"]

@@ -9,7 +9,7 @@ use clowder_core::Page;
 use clowder_messaging::Made;
 use serde::Serialize;
 
-use crate::etag;
+use crate::{call::Call, etag};
 
 /// 200 with a thing.
 pub struct Shown<T>(pub T);
@@ -94,9 +94,17 @@ impl Responder for Done {
 impl<T: Serialize> Responder for Listed<T> {
     type Body = BoxBody;
 
-    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let mut answer = json(StatusCode::OK, &self.0);
-        if let Some(cursor) = &self.0.next_cursor {
+    fn respond_to(mut self, request: &HttpRequest) -> HttpResponse {
+        let page = &mut self.0;
+        // What the list knows its places by is nobody else's business.
+        if let Some(place) = page.next_cursor.take() {
+            match Call::of(request, |call| Ok(call.cursors.seal(&call.list(), &place))) {
+                Ok(cursor) => page.next_cursor = Some(cursor),
+                Err(problem) => return HttpResponse::from_error(problem),
+            }
+        }
+        let mut answer = json(StatusCode::OK, page);
+        if let Some(cursor) = &page.next_cursor {
             let link = next_link(request.path(), request.query_string(), cursor);
             if let Ok(link) = header::HeaderValue::try_from(link) {
                 answer.headers_mut().insert(header::LINK, link);

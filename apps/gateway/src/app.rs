@@ -29,7 +29,7 @@ use crate::{
     routes::{self, Router},
     stop::{self, Stop, Stopper},
     telemetry,
-    ws::{self, Hub, Sealer},
+    ws::{self, Hub, Sealer, Sockets},
 };
 
 /// How long requests may take to finish once the end is announced.
@@ -145,7 +145,16 @@ pub async fn start(config: Config) -> Result<Running> {
     let listener = listen(config.address(), unread)?;
     let addr = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
     let (hub, following) = hub(&store, stop.clone()).await?;
-    let parts = Parts { store: store.clone(), hub, recorder: recorder.clone(), documents, scopes, stop: stop.clone() };
+    let parts = Parts {
+        store: store.clone(),
+        hub,
+        limits: limits.clone(),
+        sockets: Sockets::default(),
+        recorder: recorder.clone(),
+        documents,
+        scopes,
+        stop: stop.clone(),
+    };
     let mut servers = vec![spawn(main_server(listener, Arc::new(front), parts, workers(&config))?)];
     let mut metrics_addr = None;
     if let Some(address) = config.server.metrics_bind {
@@ -177,6 +186,8 @@ async fn hub(store: &Store, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
 struct Parts {
     store: Store,
     hub: Arc<Hub>,
+    limits: Arc<dyn Limits>,
+    sockets: Sockets,
     recorder: PrometheusHandle,
     documents: Data<Documents>,
     scopes: Data<Scopes>,
@@ -191,6 +202,8 @@ impl Parts {
             api_keys: self.store.api_keys.clone(),
             messaging: self.store.messaging.clone(),
             hub: self.hub,
+            limits: self.limits,
+            sockets: self.sockets,
         };
         app.app_data(Data::new(ports))
             .app_data(Data::from(self.store.accounts))

@@ -1,16 +1,21 @@
 //! What the front found out about a request, and the extractors by which handlers get at it.
 
 use std::{
+    cell::Cell,
     future::{Ready, ready},
     str::FromStr,
+    sync::Arc,
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Bytes};
 use clowder_accounts::Identity;
-use clowder_core::{Ctx, Error, Id, Input};
+use clowder_core::{Ctx, Error, Id, Input, Versions};
+use futures_util::future::LocalBoxFuture;
 
 use crate::{
+    cursor::Cursors,
     etag,
+    front::{Key, Left, Limits, Policy, units},
     problem::{Answer, Problem},
     refusals,
 };
@@ -23,9 +28,45 @@ pub struct Call {
     /// The variable segments of the path, in order.
     pub params: Vec<String>,
     pub body: Bytes,
+    /// The template of the path that the endpoint is known by.
+    pub route: &'static str,
+    pub cursors: Arc<Cursors>,
+    pub charge: Charge,
+}
+
+/// Who pays for a call, and what they have left. A unit is paid at the door.
+pub struct Charge {
+    pub limits: Arc<dyn Limits>,
+    pub policy: Policy,
+    pub key: Key,
+    pub left: Cell<Left>,
+}
+
+impl Charge {
+    /// Pays for a call that writes so many rows, before it does.
+    async fn rows(request: &HttpRequest, rows: usize) -> Answer<()> {
+        let more = units(rows) - 1;
+        if more == 0 {
+            return Ok(());
+        }
+        let pay = |call: &Call| Ok((Arc::clone(&call.charge.limits), call.charge.policy, call.charge.key));
+        let (limits, policy, key) = Call::of(request, pay)?;
+        let left = limits.take(policy, key, more).await;
+        Call::of(request, |call| {
+            call.charge.left.set(left);
+            Ok(())
+        })?;
+        left.allowed()
+    }
 }
 
 impl Call {
+    /// The list that is asked for, of all that there are: cursors are good for one of them.
+    pub fn list(&self) -> String {
+        let viewer = self.ctx.user().map(|user| user.to_string()).unwrap_or_default();
+        format!("{viewer} {} {}", self.route, self.params.join(" "))
+    }
+
     /// Reads from the call of a request.
     pub fn of<T>(request: &HttpRequest, read: impl FnOnce(&Self) -> Answer<T>) -> Answer<T> {
         match request.extensions().get::<Self>() {
@@ -83,12 +124,17 @@ impl<T: FromPath> FromRequest for Path<T> {
 /// An input, read from the JSON body that the front has fetched.
 pub struct Json<T>(pub T);
 
-impl<T: Input> FromRequest for Json<T> {
+impl<T: Input + 'static> FromRequest for Json<T> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Call::of(request, |call| parse(&call.body).map(Self)))
+        let request = request.clone();
+        Box::pin(async move {
+            let input: T = Call::of(&request, |call| parse(&call.body))?;
+            Charge::rows(&request, input.rows()).await?;
+            Ok(Self(input))
+        })
     }
 }
 
@@ -112,8 +158,8 @@ impl<T: Input> FromRequest for MaybeJson<T> {
     }
 }
 
-/// The version that the caller has seen, from `If-Match`; `None` when any will do.
-pub struct IfMatch(pub Option<i64>);
+/// The versions that the caller has seen, from `If-Match`; `None` when any will do.
+pub struct IfMatch(pub Option<Versions>);
 
 impl FromRequest for IfMatch {
     type Error = Problem;

@@ -1,45 +1,53 @@
 //! Entity tags (RFC 9110 §8.8.3). What can be edited counts its edits, and the count is its tag.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use clowder_core::Versions;
 
 /// The tag of a version.
 pub fn of(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// No thing has this version, so a tag that is none of ours matches nothing.
-const NEVER: i64 = -1;
-
-/// The version that `If-Match` demands; `None` without the header and for `*`. Of several tags the newest counts:
-/// who has seen that one may edit.
-pub fn if_match(headers: &HeaderMap) -> Option<i64> {
+/// The versions of which `If-Match` demands one; `None` without the header and for `*`. The comparison is strong (RFC
+/// 9110 §13.1.1): a weak tag is none of them.
+pub fn if_match(headers: &HeaderMap) -> Option<Versions> {
     let tags = tags(headers, header::IF_MATCH)?;
-    (!tags.any).then(|| tags.versions.into_iter().max().unwrap_or(NEVER))
+    (!tags.any).then(|| tags.strong.into_iter().collect())
 }
 
-/// Whether the caller of a GET has this version already.
+/// Whether the caller of a GET has this version already. Proxies that compress make a tag weak on its way (`W/"3"`); here
+/// it still names the same version.
 pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
-    tags(headers, header::IF_NONE_MATCH).is_some_and(|tags| tags.any || tags.versions.contains(&version))
+    tags(headers, header::IF_NONE_MATCH)
+        .is_some_and(|tags| tags.any || tags.strong.contains(&version) || tags.weak.contains(&version))
 }
 
 #[derive(Default)]
 struct Tags {
     any: bool,
-    versions: Vec<i64>,
+    strong: Vec<i64>,
+    weak: Vec<i64>,
 }
 
-/// Proxies that compress make a tag weak on its way (`W/"3"`); it still names the same version.
 fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
     let mut tags = None::<Tags>;
     for value in headers.get_all(name) {
         let tags = tags.get_or_insert_default();
         for tag in value.to_str().unwrap_or_default().split(',').map(str::trim) {
-            let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
             tags.any |= tag == "*";
-            tags.versions.extend(opaque.and_then(|version| version.parse::<i64>().ok()));
+            match tag.strip_prefix("W/") {
+                Some(tag) => tags.weak.extend(version(tag)),
+                None => tags.strong.extend(version(tag)),
+            }
         }
     }
     tags
+}
+
+/// Tags are compared octet by octet: only what [`of`] writes names a version.
+fn version(tag: &str) -> Option<i64> {
+    let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+    text.parse().ok().filter(|version: &i64| version.to_string() == text)
 }
 
 #[cfg(test)]
@@ -59,14 +67,19 @@ mod tests {
         for (values, expected) in [
             (&[][..], None),
             (&["*"], None),
-            (&["\"3\""], Some(3)),
-            (&["W/\"3\""], Some(3)),
-            (&["\"3\", \"4\""], Some(4)),
-            (&["\"3\"", "\"5\""], Some(5)),
-            (&["3"], Some(NEVER)),
-            (&["\"abc\""], Some(NEVER)),
-            (&[""], Some(NEVER)),
+            (&["\"3\""], Some(&[3][..])),
+            (&["W/\"3\""], Some(&[])),
+            (&["W/\"3\", \"4\""], Some(&[4])),
+            (&["\"3\", \"4\""], Some(&[3, 4])),
+            (&["\"3\"", "\"5\""], Some(&[3, 5])),
+            (&["3"], Some(&[])),
+            (&["\"03\""], Some(&[])),
+            (&["\"+3\""], Some(&[])),
+            (&["\"3"], Some(&[])),
+            (&["\"abc\""], Some(&[])),
+            (&[""], Some(&[])),
         ] {
+            let expected = expected.map(|versions| versions.iter().copied().collect::<Versions>());
             assert_eq!(if_match(&headers(header::IF_MATCH, values)), expected, "{values:?}");
         }
     }
@@ -78,6 +91,7 @@ mod tests {
             (&[][..], false),
             (&["\"3\""], true),
             (&["W/\"3\""], true),
+            (&["\"03\""], false),
             (&["\"2\", \"3\""], true),
             (&["\"2\""], false),
             (&["*"], true),

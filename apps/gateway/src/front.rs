@@ -12,7 +12,7 @@ mod once;
 mod run;
 mod trace;
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -28,27 +28,29 @@ use clowder_infra::Store;
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
+pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY};
 pub use client::Network;
-pub use limits::{Limits, LocalLimits, Policy};
+pub use limits::{Key, Left, Limits, LocalLimits, Policy, units};
 pub use meter::Meter;
 pub use once::IDEMPOTENCY_KEY;
 
 use crate::{
-    call::Call,
+    call::{Call, Charge},
     clock::{self, Stopwatch},
     config::Config,
+    cursor::Cursors,
     problem::{Answer, Occasion, Problem},
     refusals,
     routes::{Found, Router},
     stop::Stop,
 };
+use body::Bodies;
 use cors::Cors;
 use host::Hosts;
-use limits::{Key, Left};
 use once::Onces;
 
-/// How long a body may take to arrive.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// The most octets of path and query: answers repeat them.
+const LONGEST_URI: usize = 8 << 10;
 
 /// The gate to all handlers. One per process, shared by its workers.
 pub struct Front {
@@ -57,6 +59,8 @@ pub struct Front {
     staff: Arc<dyn Staff>,
     api_keys: Arc<dyn ApiKeys>,
     limits: Arc<dyn Limits>,
+    bodies: Bodies,
+    cursors: Arc<Cursors>,
     onces: Onces,
     hosts: Hosts,
     cors: Cors,
@@ -82,6 +86,8 @@ impl Front {
             staff: Arc::clone(&store.staff),
             api_keys: Arc::clone(&store.api_keys),
             limits,
+            bodies: Bodies::default(),
+            cursors: Arc::new(Cursors::new(&store.keys)),
             onces: Onces::new(Arc::clone(&store.keys)),
             hosts: Hosts::new(config),
             cors: Cors::new(&config.server.cors_allowed_origins),
@@ -101,12 +107,13 @@ impl Front {
 
         let answered = self.answer(&request, payload, &mut visit).instrument(span.clone()).await;
         let mut answer = answered.unwrap_or_else(|problem| {
-            log_fault(&span, &problem);
+            span.in_scope(|| problem.log("failed"));
             problem.render(Occasion { base: &self.public_url, path: request.path(), request_id: &visit.id })
         });
         self.mark(&request, &visit, answer.headers_mut());
-        if self.stop.is_stopping() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            // A busy connection would otherwise hold up the end.
+        let is_over = self.stop.is_stopping() && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+        // A busy connection would otherwise hold up the end, and what is left of a slow body is not waited for.
+        if is_over || answer.status() == StatusCode::REQUEST_TIMEOUT {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
 
@@ -120,23 +127,25 @@ impl Front {
         let found = self.router.find(request.method(), request.path());
         visit.route = found.template();
         let address = client::address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &self.proxies);
+        if Cors::is_preflight(request) {
+            // It asks nothing of anybody, and a browser sends one before nearly every call.
+            self.expect_host(request, &found)?;
+            return Ok(self.cors.preflight(request));
+        }
         let identity = self.identify(request, address, visit.now).await;
         let actor = identity.as_ref().ok().copied().flatten().map_or(Actor::Nobody, |identity| identity.actor);
         let user = user_of(actor);
 
         let line = found.endpoint();
         let policy = line.map_or(Policy::Default, |line| line.policy).of(actor);
-        let left = self.limits.take(policy, Key::new(policy, actor, address)).await;
+        let key = Key::new(policy, actor, address);
+        let left = self.limits.take(policy, key, 1).await;
         visit.left = Some(left);
 
-        if !line.is_some_and(|line| line.any_host) && !self.hosts.know(request) {
-            return Err(refusals::HOST_UNKNOWN.into());
-        }
-        if Cors::is_preflight(request) {
-            return Ok(self.cors.preflight(request));
-        }
-        if let Some(seconds) = left.retry_after {
-            return Err(Problem::new(refusals::TOO_MANY).retry_after(seconds));
+        self.expect_host(request, &found)?;
+        left.allowed()?;
+        if request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > LONGEST_URI) {
+            return Err(refusals::URI_TOO_LONG.into());
         }
         let (endpoint, params) = match found {
             Found::Endpoint { endpoint, params, .. } => (endpoint, params),
@@ -149,10 +158,10 @@ impl Front {
         self.admit(endpoint, &identity, visit.now)?;
 
         let mut payload = payload;
+        // Held until the call is answered, for that is how long the body is.
+        let mut room = self.bodies.room(Key::new(Policy::Default.of(actor), actor, address));
         let body = match endpoint.takes {
-            Some(_) => tokio::time::timeout(BODY_WITHIN, body::read(request, &mut payload))
-                .await
-                .unwrap_or_else(|_| Err(refusals::BODY_CUT.into()))?,
+            Some(_) => body::read(request, &mut payload, endpoint.most_octets(), &mut room).await?,
             None => Default::default(),
         };
         let once = if endpoint.creates { self.onces.take(request, user, address, &body)? } else { None };
@@ -164,13 +173,22 @@ impl Front {
         if endpoint.reaches_others {
             self.accounts.may_reach_others(&ctx).await?;
         }
-        request.extensions_mut().insert(Call { ctx, identity, params, body });
+        let charge = Charge { limits: Arc::clone(&self.limits), policy, key, left: Cell::new(left) };
+        let (route, cursors) = (endpoint.path, Arc::clone(&self.cursors));
+        request.extensions_mut().insert(Call { ctx, identity, params, body, route, cursors, charge });
 
-        let mut answer = run::run(endpoint, request, payload).await?;
+        let answer = run::run(endpoint, request, payload).await;
+        visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
+        let mut answer = answer?;
         if once.is_some_and(|once| once.was_replayed()) {
             answer.headers_mut().insert(once::REPLAYED, once::TRUE);
         }
         Ok(answer)
+    }
+
+    fn expect_host(&self, request: &HttpRequest, found: &Found<'_>) -> Answer<()> {
+        let is_known = found.endpoint().is_some_and(|line| line.any_host) || self.hosts.know(request);
+        if is_known { Ok(()) } else { Err(refusals::HOST_UNKNOWN.into()) }
     }
 
     /// The headers that every answer has.
@@ -204,17 +222,6 @@ fn span(request: &HttpRequest, id: &str) -> Span {
         span.record("trace_id", trace.id).record("parent_id", trace.parent);
     }
     span
-}
-
-fn log_fault(span: &Span, problem: &Problem) {
-    let fault = problem.fault.as_deref().unwrap_or_default();
-    if problem.status.as_u16() == 500 {
-        tracing::error!(parent: span, code = problem.code, fault, "failed");
-    } else if problem.status.is_server_error() {
-        tracing::warn!(parent: span, code = problem.code, fault, "failed");
-    } else {
-        tracing::debug!(parent: span, code = problem.code, "refused");
-    }
 }
 
 fn user_of(actor: Actor) -> Option<UserId> {

@@ -11,6 +11,7 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod csv;
+mod cursor;
 pub mod docs;
 pub mod etag;
 pub mod front;

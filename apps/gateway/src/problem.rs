@@ -1,19 +1,30 @@
 //! Errors as clients see them (RFC 9457): the only place that knows which status a refusal has.
 
-use std::{fmt, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
 use clowder_accounts::Suspension;
-use clowder_core::{Cause, Error, FieldError, Kind, Refusal};
+use clowder_core::{Cause, Error, FieldError, Kind, Refusal, error::MOST_ERRORS, text};
 use serde::Serialize;
 
 use crate::refusals::{self, Failure};
 
 /// What a handler answers with: something, or a problem.
 pub type Answer<T> = Result<T, Problem>;
+
+/// The most octets of a problem document: how much is said of what was wrong is for us to decide, not for whoever sent it.
+const MOST_OCTETS: usize = 64 << 10;
+/// How many characters are repeated of a detail and of the path that was asked for.
+const LONGEST_TEXT: usize = 1_000;
+/// How many characters are said about one field, and how many lead to it.
+const LONGEST_MESSAGE: usize = 300;
+const LONGEST_POINTER: usize = 100;
 
 /// An error on its way to the client. Where it happened is added by [`Problem::render`].
 #[derive(Debug, Clone)]
@@ -31,8 +42,8 @@ pub struct Details {
     pub suspension: Option<Suspension>,
     /// Seconds, in `Retry-After`.
     pub retry_after: Option<u64>,
-    /// The methods that would do, in `Allow`.
-    pub allow: Option<String>,
+    /// Further headers of the answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What went wrong inside, for the log and never for the client.
     pub fault: Option<String>,
 }
@@ -49,16 +60,23 @@ pub struct Body<'a> {
     pub title: &'a str,
     #[schema(example = 404)]
     pub status: u16,
-    pub detail: Option<&'a str>,
+    /// What is special about this occurrence; the title again when there is nothing more to say.
+    #[schema(example = "There is no such chat, or not for you")]
+    pub detail: Cow<'a, str>,
     /// The path that was asked for.
     #[schema(example = "/api/chats/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10")]
-    pub instance: &'a str,
+    pub instance: Cow<'a, str>,
     /// Stable; what a program decides by.
     #[schema(example = "chat.unknown")]
     pub code: &'a str,
     pub request_id: &'a str,
-    /// Every wrong field of the input; empty for other problems.
+    /// Every wrong field of the input, but at most 50, and then one with the code `errors.more`; empty for other problems.
+    #[schema(max_items = 51)]
     pub errors: &'a [FieldError],
+    /// Seconds to wait, as in the header `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub retry_after: Option<u64>,
     /// With `account.suspended` alone: why, and until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Suspension, required = false)]
@@ -84,7 +102,7 @@ impl Problem {
             errors: Vec::new(),
             suspension: None,
             retry_after: None,
-            allow: None,
+            headers: Vec::new(),
             fault: None,
         }))
     }
@@ -99,8 +117,17 @@ impl Problem {
         self
     }
 
-    pub fn allow(mut self, methods: impl Into<String>) -> Self {
-        self.0.allow = Some(methods.into());
+    /// The methods that would do.
+    pub fn allow(self, methods: &str) -> Self {
+        match HeaderValue::from_str(methods) {
+            Ok(methods) => self.header(header::ALLOW, methods),
+            Err(_) => self,
+        }
+    }
+
+    /// One more header of the answer.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
         self
     }
 
@@ -110,9 +137,33 @@ impl Problem {
         self
     }
 
-    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
+    /// Names them, but no more than [`MOST_ERRORS`], and of each no more than anybody reads.
+    pub fn errors(mut self, mut errors: Vec<FieldError>) -> Self {
+        let more = errors.len().saturating_sub(MOST_ERRORS);
+        errors.truncate(MOST_ERRORS);
+        for error in &mut errors {
+            error.pointer = text::cut(&error.pointer, LONGEST_POINTER);
+            error.message = text::cut(&error.message, LONGEST_MESSAGE);
+        }
+        if more > 0 {
+            let message = format!("there are {more} more; mend these first");
+            errors.push(FieldError { pointer: String::new(), code: "errors.more".into(), message });
+        }
         self.0.errors = errors;
         self
+    }
+
+    /// Writes down what went wrong on our side: what is broken as an error, what is only away just now as a warning. What
+    /// a caller got wrong is no fault of ours.
+    pub fn log(&self, what: &'static str) {
+        let (code, fault) = (self.code, self.fault.as_deref().unwrap_or_default());
+        if self.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code, fault, "{what}");
+        } else if self.status.is_server_error() {
+            tracing::warn!(code, fault, "{what}");
+        } else {
+            tracing::debug!(code, "refused");
+        }
     }
 
     pub fn suspension(mut self, suspension: Suspension) -> Self {
@@ -125,11 +176,12 @@ impl Problem {
             kind: format!("{}/api/problems#{}", occasion.base, self.code),
             title: self.title,
             status: self.status.as_u16(),
-            detail: self.detail.as_deref(),
-            instance: occasion.path,
+            detail: cut(self.detail.as_deref().unwrap_or(self.title)),
+            instance: cut(occasion.path),
             code: self.code,
             request_id: occasion.request_id,
             errors: &self.errors,
+            retry_after: self.retry_after,
             suspension: self.suspension.as_ref(),
         }
     }
@@ -142,11 +194,27 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             answer.insert_header((header::RETRY_AFTER, seconds));
         }
-        if let Some(methods) = &self.allow {
-            answer.insert_header((header::ALLOW, methods.as_str()));
+        for (name, value) in &self.headers {
+            answer.insert_header((name.clone(), value.clone()));
         }
         answer.content_type("application/problem+json");
-        answer.body(serde_json::to_vec(&self.body(occasion)).unwrap_or_default())
+        answer.body(octets(self.body(occasion)))
+    }
+}
+
+/// Few characters may have many spellings in JSON: what is too long all the same names no fields.
+fn octets(body: Body<'_>) -> Vec<u8> {
+    let whole = serde_json::to_vec(&body).unwrap_or_default();
+    if whole.len() <= MOST_OCTETS {
+        return whole;
+    }
+    serde_json::to_vec(&Body { errors: &[], ..body }).unwrap_or_default()
+}
+
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some(_) => text::cut(text, LONGEST_TEXT).into(),
+        None => text.into(),
     }
 }
 
@@ -291,13 +359,40 @@ mod tests {
                 "type": "https://chat.example/api/problems#input.invalid",
                 "title": "Some of the input is wrong; `errors` names all of it",
                 "status": 422,
-                "detail": null,
+                "detail": "Some of the input is wrong; `errors` names all of it",
                 "instance": "/api/x",
                 "code": "input.invalid",
                 "request_id": "r-1",
                 "errors": [{"pointer": "/name", "code": "required", "message": "is required"}],
             })
         );
+    }
+
+    #[test]
+    fn however_much_is_wrong_little_is_said() {
+        let error = |number: usize| FieldError {
+            pointer: format!("/{number}{}", "🦀".repeat(10_000)),
+            code: "type".into(),
+            message: "\u{1}".repeat(10_000),
+        };
+        let path = "🦀".repeat(20_000);
+        let occasion = Occasion { path: &path, ..OCCASION };
+        let problem = Problem::from(Error::Invalid((0..10_000).map(error).collect())).because("🦀".repeat(20_000));
+        assert_eq!(problem.errors.len(), MOST_ERRORS + 1);
+        assert_eq!((problem.errors[50].code.as_ref(), problem.errors[50].pointer.as_str()), ("errors.more", ""));
+        assert!(problem.errors[50].message.contains("9950"), "{:?}", problem.errors[50]);
+        let octets = octets(problem.body(occasion));
+        assert!(octets.len() <= MOST_OCTETS, "{}", octets.len());
+        let fifty = Problem::from(Error::Invalid((0..50).map(error).collect()));
+        assert_eq!(fifty.errors.len(), 50, "as many as are told need no more");
+    }
+
+    #[test]
+    fn detail_is_never_null() {
+        for problem in [Problem::from(refusals::TOO_MANY), Problem::from(refusals::TOO_MANY).because("x")] {
+            let body = serde_json::to_value(problem.body(OCCASION)).unwrap();
+            assert_eq!(body["detail"], problem.detail.as_deref().unwrap_or(problem.title));
+        }
     }
 
     #[test]

@@ -3,24 +3,34 @@
 use std::{
     future::{Ready, ready},
     str::FromStr,
+    sync::Arc,
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use clowder_core::{
     Error, FieldError, PageRequest, Word,
+    error::MOST_ERRORS,
+    input::{LONGEST_TEXT, Opaque},
     page::{DEFAULT_LIMIT, MAX_LIMIT},
-    text::Flaw,
+    text::{self, Flaw},
 };
 
-use crate::problem::{Answer, Problem};
+use crate::{
+    call::Call,
+    cursor::{self, Cursors},
+    problem::{Answer, Problem},
+};
 
-/// The parameters of a request. Unknown ones are ignored, empty ones are absent.
-#[derive(Debug, Default)]
+/// The parameters of a request. Unknown ones are ignored, empty ones are absent, and none is longer than its reader allows:
+/// 200 characters, unless it says otherwise.
+#[derive(Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
     /// The names of those that came without a value.
     empty: Vec<String>,
     errors: Vec<FieldError>,
+    /// What opens the cursors of the list that was asked for, and what that list is called.
+    list: Option<(Arc<Cursors>, String)>,
 }
 
 impl Query {
@@ -30,18 +40,39 @@ impl Query {
         // No text of ours holds a NUL, and PostgreSQL can keep none.
         let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(_, value)| value.contains('\0'));
         let empty = empty.into_iter().map(|(name, _)| name).collect();
-        let mut query = Self { pairs, empty, errors: Vec::new() };
-        wrong.iter().for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
+        let mut query = Self { pairs, empty, ..Self::default() };
+        let wrong = wrong.iter().take(MOST_ERRORS + 1);
+        wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
         query
     }
 
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    /// A query to this list, whose cursors these open.
+    pub fn to_list(mut self, cursors: Arc<Cursors>, list: impl Into<String>) -> Self {
+        self.list = Some((cursors, list.into()));
+        self
+    }
+
+    /// A text of at most 200 characters.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.long_text(name, LONGEST_TEXT)
+    }
+
+    /// A text of at most `most` characters.
+    pub fn long_text(&mut self, name: &str, most: usize) -> Option<String> {
+        let (_, text) = self.pairs.iter().find(|(known, _)| known == name)?;
+        match text::at_most(text, most) {
+            Ok(()) => Some(text.clone()),
+            Err(flaw) => {
+                self.flaw(name, flaw);
+                None
+            }
+        }
     }
 
     /// A credential: an empty one is a bad one, not an absent one.
-    pub fn credential(&self, name: &str) -> Option<&str> {
-        self.text(name).or_else(|| self.empty.iter().any(|empty| empty == name).then_some(""))
+    pub fn credential(&mut self, name: &str) -> Option<String> {
+        let given = self.long_text(name, Opaque::MAX);
+        given.or_else(|| self.empty.iter().any(|empty| empty == name).then(String::new))
     }
 
     /// A whole number of at least `least`.
@@ -70,9 +101,19 @@ impl Query {
         u32::try_from(limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT)
     }
 
-    /// `limit` and `cursor`. Whether the cursor is one of ours is for its list to say.
+    /// `limit` and `cursor`.
     pub fn page(&mut self) -> PageRequest {
-        PageRequest { limit: self.limit(), cursor: self.text("cursor").map(str::to_owned) }
+        PageRequest { limit: self.limit(), cursor: self.cursor() }
+    }
+
+    /// The place that the page before ended at. A cursor that this list did not make is a fault.
+    pub fn cursor(&mut self) -> Option<String> {
+        let cursor = self.long_text("cursor", cursor::LONGEST)?;
+        let place = self.list.as_ref().and_then(|(cursors, list)| cursors.open(list, &cursor));
+        if place.is_none() {
+            self.flaw("cursor", Flaw::new("cursor", "is not one of ours"));
+        }
+        place
     }
 
     /// Notes a fault that concerns several parameters together.
@@ -87,7 +128,7 @@ impl Query {
 
     /// Any other value; `wrong` is what to say when `parse` makes nothing of it.
     pub fn value<T>(&mut self, name: &str, wrong: Flaw, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let parsed = parse(self.text(name)?);
+        let parsed = parse(&self.text(name)?);
         if parsed.is_none() {
             self.flaw(name, wrong);
         }
@@ -100,13 +141,15 @@ impl FromRequest for Query {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::parse(request.query_string())))
+        let query = Self::parse(request.query_string());
+        ready(Call::of(request, |call| Ok(query.to_list(Arc::clone(&call.cursors), call.list()))))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use clowder_core::Visibility;
+    use clowder_infra::keys::Keys;
 
     use super::*;
 
@@ -118,21 +161,48 @@ mod tests {
             assert_eq!(query.page().limit, limit, "{text}");
             assert!(query.check().is_ok());
         }
-        assert_eq!(Query::parse("cursor=a%2Bb").page().cursor.as_deref(), Some("a+b"));
+    }
+
+    #[test]
+    fn a_cursor_is_one_of_its_list_or_a_fault() {
+        let cursors = Arc::new(Cursors::new(&Keys::new("secret")));
+        let place = |cursor: &str, list| {
+            let mut query = Query::parse(&format!("cursor={cursor}")).to_list(Arc::clone(&cursors), list);
+            let place = query.page().cursor;
+            query.check().map(|()| place).map_err(|problem| problem.errors[0].code.to_string())
+        };
+        let (ours, wrong) = (cursors.seal("/a", "a+b"), Err("cursor".to_owned()));
+        assert_eq!(place(&ours, "/a"), Ok(Some("a+b".to_owned())));
+        assert_eq!(place("", "/a"), Ok(None));
+        assert_eq!(place(&ours, "/b"), wrong);
+        assert_eq!(place("nonsense", "/a"), wrong);
+        assert_eq!(place(&"x".repeat(600), "/a"), Err("too_long".to_owned()));
+    }
+
+    #[test]
+    fn no_text_is_longer_than_its_reader_allows() {
+        let long = "ä".repeat(201);
+        let mut query = Query::parse(&format!("q={long}&type={long}&token={long}&limit={long}&unread={long}"));
+        assert_eq!((query.text("q"), query.value("type", Flaw::new("x", "x"), |_| Some(()))), (None, None));
+        assert_eq!(query.long_text("token", 201), Some(long));
+        assert_eq!((query.limit(), query.flag("unread")), (50, None));
+        let problem = query.check().unwrap_err();
+        let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
+        assert_eq!(told, ["?q", "?type", "?limit", "?unread"].map(|pointer| (pointer, "too_long")));
     }
 
     #[test]
     fn an_empty_credential_is_there() {
         for (text, credential) in [("", None), ("ticket=", Some("")), ("ticket", Some("")), ("ticket=a", Some("a"))] {
-            assert_eq!(Query::parse(text).credential("ticket"), credential, "{text}");
+            assert_eq!(Query::parse(text).credential("ticket").as_deref(), credential, "{text}");
         }
         assert_eq!(Query::parse("ticket=").text("ticket"), None);
     }
 
     #[test]
     fn nul_is_in_no_value() {
-        let query = Query::parse("q=a%00b&token=%00&limit=3");
-        assert_eq!((query.text("q"), query.text("token"), query.text("limit")), (None, None, Some("3")));
+        let mut query = Query::parse("q=a%00b&token=%00&limit=3");
+        assert_eq!((query.text("q"), query.text("token"), query.text("limit")), (None, None, Some("3".to_owned())));
         let problem = query.check().unwrap_err();
         let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
         assert_eq!(told, [("?q", "characters"), ("?token", "characters")]);

@@ -17,12 +17,17 @@ const fn failure(status: u16, code: &'static str, title: &'static str) -> Failur
 pub const HOST_UNKNOWN: Failure = failure(400, "host.unknown", "The Host of the request is not one of ours");
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
+pub const BODY_SLOW: Failure =
+    failure(408, "body.slow", "The body came at less than 1 KiB a second; send it faster, or in another way");
 pub const PERMISSION_DENIED: Failure =
     failure(403, "permission.denied", "This needs a permission that your role does not have");
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
 pub const ID_INVALID: Failure = failure(404, "id.invalid", "Nothing can have such an id");
 pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not answer to this method");
-pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is larger than 1 MiB");
+pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is larger than is taken here");
+pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query have more than 8 KiB");
+pub const CONTENT_ENCODING: Failure =
+    failure(415, "content_encoding.unsupported", "Bodies are taken as they are: leave Content-Encoding away");
 pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
 pub const INPUT_INVALID: Failure =
     failure(422, "input.invalid", "Some of the input is wrong; `errors` names all of it");
@@ -32,7 +37,13 @@ pub const FRAME_UNPARSABLE: Failure =
     failure(400, "frame.unparsable", "The frame is not a JSON object with a type, an id and data");
 pub const FRAME_UNKNOWN: Failure = failure(422, "frame.unknown", "There is no such command");
 pub const FRAME_UNEXPECTED: Failure = failure(409, "frame.unexpected", "This socket is authenticated already");
+pub const FRAME_ID: Failure =
+    failure(400, "frame.id", "The id of a command is null, or a string or number of at most 128 characters");
 pub const TOO_MANY: Failure = failure(429, "rate.limited", "Too many requests; wait for Retry-After seconds");
+pub const SOCKETS: Failure =
+    failure(429, "sockets.too_many", "Too many sockets are open by this account, key or address; close one first");
+pub const BODIES_FULL: Failure =
+    failure(503, "bodies.full", "Too much is being uploaded just now; try again after Retry-After seconds");
 pub const INTERNAL: Failure =
     failure(500, "internal", "Something went wrong on our side; the request id helps to find it");
 pub const UNAVAILABLE: Failure =
@@ -46,18 +57,24 @@ pub const ALL: &[Failure] = &[
     HOST_UNKNOWN,
     BODY_UNPARSABLE,
     BODY_CUT,
+    BODY_SLOW,
     PERMISSION_DENIED,
     ROUTE_UNKNOWN,
     ID_INVALID,
     METHOD_NOT_ALLOWED,
     BODY_TOO_LARGE,
+    URI_TOO_LONG,
+    CONTENT_ENCODING,
     MEDIA_TYPE,
     INPUT_INVALID,
     UPGRADE_REQUIRED,
     FRAME_UNPARSABLE,
+    FRAME_ID,
     FRAME_UNKNOWN,
     FRAME_UNEXPECTED,
     TOO_MANY,
+    SOCKETS,
+    BODIES_FULL,
     INTERNAL,
     UNAVAILABLE,
     STORAGE_FULL,

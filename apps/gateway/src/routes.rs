@@ -19,7 +19,7 @@ use clowder_accounts::{
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
-use clowder_core::once;
+use clowder_core::{input::Opaque, once};
 use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
         token::{self, Refresh, Registered, Token, TokenPair, Verified},
         two_factor,
     },
-    refusals::{NOT_READY, UPGRADE_REQUIRED},
+    refusals::{NOT_READY, SOCKETS, UPGRADE_REQUIRED},
     ws,
 };
 
@@ -66,11 +66,11 @@ fn realtime() -> Vec<Endpoint> {
             .says("Open a WebSocket; what goes over it is in /api/asyncapi.json")
             .public()
             .scope(Scope::RealtimeConnect)
-            .asks::<String>("ticket", "One way to authenticate: from POST /api/ws/ticket")
-            .asks::<String>("cursor", "Resume after this event")
+            .asks_long("ticket", Opaque::MAX, "One way to authenticate: from POST /api/ws/ticket")
+            .asks_long("cursor", Opaque::MAX, "Resume after this event")
             .gives_nothing(101, "Speaks the subprotocol clowder.v1 from now on")
             .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED])
-            .fails(&[UPGRADE_REQUIRED]),
+            .fails(&[UPGRADE_REQUIRED, SOCKETS]),
         post("/api/ws/ticket", ws::ticket)
             .says("Get a ticket for one WebSocket")
             .gives::<clowder_accounts::Ticket>(201, "Good for 30 seconds"),
@@ -133,7 +133,9 @@ fn accounts() -> Vec<Endpoint> {
             .takes::<ProfilePatch>()
             .gives::<Own>(200, "As it is now")
             .refuses(&[USER_STALE]),
-        get("/api/auth/sessions", accounts::sessions).says("List the own open sessions").lists_all::<Session>(),
+        get("/api/auth/sessions", accounts::sessions)
+            .says("List the own open sessions, at most 100, the last used first")
+            .lists::<Session>(),
         patch("/api/auth/sessions/{session_id}", accounts::name_session)
             .says("Name a session")
             .takes::<SessionPatch>()
@@ -342,7 +344,7 @@ fn messaging() -> Vec<Endpoint> {
             .edits()
             .takes::<MessagePatch>()
             .gives::<Message>(200, "As it is now")
-            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE]),
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_EDITS]),
         delete("/api/messages/{message_id}", messaging::delete)
             .says("Take a message back")
             .scope(Scope::MessagesWrite)
@@ -350,9 +352,9 @@ fn messaging() -> Vec<Endpoint> {
             .gives_nothing(204, "Its text is nowhere any more")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
         get("/api/messages/{message_id}/history", messaging::history)
-            .says("Read what a message said before its edits, oldest first")
+            .says("Read what a message said before its edits, oldest first, and last what it says now")
             .scope(Scope::MessagesRead)
-            .lists_all::<Edit>()
+            .lists::<Edit>()
             .refuses(&[MESSAGE_UNKNOWN]),
         post("/api/messages/{message_id}/read", messaging::read_message)
             .says("Mark everything up to a message as read")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Refusal, Result, Timestamp, text::Flaw};
+use clowder_core::{Error, Refusal, Result, Timestamp, UserId, Visibility, text::Flaw};
 
 use zxcvbn::feedback::Feedback;
 
@@ -28,6 +28,11 @@ const COMMON: &str = include_str!("common_passwords.txt");
 /// How much of a password is looked at for its strength: what is longer is none of the common ones, and what it costs to
 /// look grows steeply with the length.
 const LOOKED_AT: usize = 16;
+
+/// Whether somebody is there for a viewer at all: in lists, by id, by name. Those who share a chat always see who writes.
+pub fn may_see(viewer: UserId, user: UserId, visibility: Visibility, share_a_chat: bool) -> bool {
+    viewer == user || visibility != Visibility::Private || share_a_chat
+}
 
 /// Whom a wish for another address makes us write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +131,25 @@ pub fn may_cause_mail(now: Timestamp, caused: &[Timestamp], most: u32) -> Result
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::Field;
+    use clowder_core::{Field, Id};
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn may_see_table() {
+        let now = Timestamp::from_micros(1);
+        let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
+        for (viewer, visibility, shares, expected) in [
+            (ada, Visibility::Public, false, true),
+            (ada, Visibility::Friends, false, true),
+            (ada, Visibility::Private, false, false),
+            (ada, Visibility::Private, true, true),
+            (bob, Visibility::Private, false, true),
+        ] {
+            assert_eq!(may_see(viewer, bob, visibility, shares), expected, "{visibility:?} {shares}");
+        }
+    }
 
     #[test]
     fn decide_change_table() {

@@ -10,7 +10,7 @@ mod staff;
 mod two_factor;
 
 use async_trait::async_trait;
-use clowder_core::{Actor, Ctx, Result, SessionId, Timestamp};
+use clowder_core::{Actor, Ctx, Page, PageRequest, Result, SessionId, Timestamp, Versions};
 
 pub use api_keys::ApiKeys;
 pub use audit::AuditLog;
@@ -72,11 +72,11 @@ pub trait Accounts: Send + Sync {
     /// memory.
     async fn may_reach_others(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Edits the own profile; `user.stale` unless `version` is absent or the present one.
-    async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own>;
+    /// Edits the own profile; `user.stale` unless `version` is absent or holds the present one.
+    async fn edit_me(&self, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own>;
 
     /// The open sessions of the user who asks, the last used first.
-    async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>>;
+    async fn sessions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Session>>;
 
     async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session>;
 

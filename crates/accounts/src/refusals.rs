@@ -44,6 +44,8 @@ pub const INVITE_REQUIRED: Refusal =
     Refusal::new(Forbidden, "invite.required", "This server takes in whoever has an invitation");
 pub const INVITE_GONE: Refusal =
     Refusal::new(Gone, "invite.gone", "The invitation is used up, revoked, past, or none of ours");
+pub const INVITE_LIMIT: Refusal =
+    Refusal::new(Conflict, "invite.limit", "One person has at most 100 open invitations; revoke one first");
 pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "invite.unknown", "There is no such invitation");
 pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "Nobody waits under this id");
 pub const ACCOUNT_SUSPENDED: Refusal =
@@ -88,6 +90,7 @@ pub const ALL: &[Refusal] = &[
     INVITE_REQUIRED,
     INVITE_GONE,
     INVITE_UNKNOWN,
+    INVITE_LIMIT,
     SIGN_UP_UNKNOWN,
     SETTINGS_STALE,
     OTP_REQUIRED,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clowder_core::{Error, Refusal, Result, Timestamp, Word};
 
 use crate::model::NewInvite;
-use crate::refusals::{EMAIL_TAKEN, INVITE_GONE, INVITE_REQUIRED, SIGN_UP_CLOSED, USERNAME_TAKEN};
+use crate::refusals::{EMAIL_TAKEN, INVITE_GONE, INVITE_LIMIT, INVITE_REQUIRED, SIGN_UP_CLOSED, USERNAME_TAKEN};
 
 /// How long somebody may take to confirm the address they signed up with.
 pub const CONFIRM_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -79,8 +79,15 @@ pub fn judge(now: Timestamp, invite: Option<InviteFacts>) -> Invitation {
     if invite.as_ref().is_some_and(is_good) { Invitation::Good } else { Invitation::Gone }
 }
 
-/// Whether such an invitation may be made.
-pub fn may_invite(now: Timestamp, new: &NewInvite) -> Result<(), Error> {
+/// How many invitations that are still good one person may have made.
+pub const MOST_INVITES: i64 = 100;
+
+/// Whether such an invitation may be made by somebody who has made `open` ones that are neither used up, revoked nor
+/// past.
+pub fn may_invite(now: Timestamp, new: &NewInvite, open: i64) -> Result<(), Error> {
+    if open >= MOST_INVITES {
+        return Err(INVITE_LIMIT.into());
+    }
     match new.expires_at {
         Some(until) if until <= now => Err(Error::field("/expires_at", "past", "must be in the future")),
         _ => Ok(()),
@@ -169,7 +176,8 @@ mod tests {
         let at = Timestamp::from_micros;
         for (expires_at, may) in [(None, true), (Some(at(4)), false), (Some(at(5)), false), (Some(at(6)), true)] {
             let new = NewInvite { note: None, max_uses: None, expires_at };
-            assert_eq!(may_invite(at(5), &new).is_ok(), may, "{expires_at:?}");
+            assert_eq!(may_invite(at(5), &new, MOST_INVITES - 1).is_ok(), may, "{expires_at:?}");
+            assert!(matches!(may_invite(at(5), &new, MOST_INVITES), Err(Error::Refused(INVITE_LIMIT))));
         }
     }
 

@@ -41,6 +41,9 @@ impl Refusal {
     }
 }
 
+/// How many wrong fields are named, however many there are.
+pub const MOST_ERRORS: usize = 50;
+
 /// One wrong field of an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {

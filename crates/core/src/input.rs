@@ -2,12 +2,21 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Error, FieldError, Id, Result, Timestamp, text::Flaw};
+use crate::{
+    Error, FieldError, Id, Result, Timestamp,
+    error::MOST_ERRORS,
+    text::{self, Flaw},
+};
 
 /// Something that a client sends as a JSON object.
 pub trait Input: Sized {
     /// Takes its fields; `None` when one of them was wrong (the reader then holds why).
     fn read(fields: &mut Fields) -> Option<Self>;
+
+    /// How many rows it makes the database write beside a few that every call writes: limits count them.
+    fn rows(&self) -> usize {
+        1
+    }
 
     /// Reads an input from a parsed body. Unknown members are ignored.
     fn from_json(body: Value) -> Result<Self> {
@@ -62,9 +71,45 @@ impl Fields {
         self.optional(name)
     }
 
-    /// Refuses members that nobody asked for.
+    /// An array of at most `most` items, counted before any of them is read.
+    pub fn required_list<T: Field>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
+        match self.take(name) {
+            Some(value) => self.items(name, value, most),
+            None => {
+                self.flaw(name, Flaw::new("required", "is required"));
+                None
+            }
+        }
+    }
+
+    /// Likewise; absent and `null` are an empty array.
+    pub fn optional_list<T: Field>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
+        match self.take(name) {
+            Some(value) => self.items(name, value, most),
+            None => Some(Vec::new()),
+        }
+    }
+
+    fn items<T: Field>(&mut self, name: &str, value: Value, most: usize) -> Option<Vec<T>> {
+        let Value::Array(items) = value else {
+            self.flaw(name, Flaw::new("type", "must be an array"));
+            return None;
+        };
+        if items.len() > most {
+            self.flaw(name, Flaw::new("too_many", format!("must have at most {most} items")));
+            return None;
+        }
+        let wanted = items.len();
+        let items = items.into_iter().enumerate();
+        let read: Vec<T> =
+            items.filter_map(|(index, item)| T::read(item, &format!("/{name}/{index}"), &mut self.errors)).collect();
+        (read.len() == wanted).then_some(read)
+    }
+
+    /// Refuses members that nobody asked for. There may be many, of any length: no more are named than are told.
     pub fn nothing_else(&mut self) {
-        for (name, _) in std::mem::take(&mut self.members) {
+        for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
+            let name = text::cut(&name, LONGEST_NAME).replace('~', "~0").replace('/', "~1");
             self.flaw(&name, Flaw::new("unknown", "is not known here"));
         }
     }
@@ -82,6 +127,9 @@ impl Fields {
         T::read(value, &format!("/{name}"), &mut self.errors)
     }
 }
+
+/// How much of an unknown member's name is repeated.
+const LONGEST_NAME: usize = 64;
 
 /// An input that is a member of another.
 #[derive(Debug)]
@@ -125,9 +173,33 @@ impl<T: Input> Field for Nested<T> {
     }
 }
 
+/// The longest text that has no bound of its own, in characters.
+pub const LONGEST_TEXT: usize = 200;
+
+/// A text that nothing else bounds.
 impl Field for String {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        string(value)
+        let text = string(value)?;
+        text::at_most(&text, LONGEST_TEXT)?;
+        Ok(text)
+    }
+}
+
+/// Something that the server made and gets back, such as a token or a cursor: at most 4,096 octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opaque(pub String);
+
+impl Opaque {
+    pub const MAX: usize = 4_096;
+}
+
+impl Field for Opaque {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let text = string(value)?;
+        if text.len() > Self::MAX {
+            return Err(Flaw::new("too_long", format!("must have at most {} octets", Self::MAX)));
+        }
+        Ok(Self(text))
     }
 }
 
@@ -157,28 +229,6 @@ impl Field for Timestamp {
     }
 }
 
-impl<T: Field> Field for Vec<T> {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        let mut errors = Vec::new();
-        Self::read(value, "", &mut errors)
-            .ok_or_else(|| Flaw::new("items", errors.pop().map(|e| e.message).unwrap_or_default()))
-    }
-
-    fn read(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Self> {
-        let Value::Array(items) = value else {
-            errors.push(Flaw::new("type", "must be an array").at(pointer));
-            return None;
-        };
-        let wanted = items.len();
-        let read: Self = items
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, item)| T::read(item, &format!("{pointer}/{index}"), errors))
-            .collect();
-        (read.len() == wanted).then_some(read)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -196,7 +246,7 @@ mod tests {
     impl Input for Sample {
         fn read(fields: &mut Fields) -> Option<Self> {
             let name = fields.either(["title", "name"]);
-            let ids = fields.required("ids");
+            let ids = fields.required_list("ids", 3);
             let size = fields.optional("size");
             Some(Self { name: name?.unwrap_or_default(), ids: ids?, size: size? })
         }
@@ -214,5 +264,45 @@ mod tests {
         assert_eq!(seen, [("/title", "type"), ("/ids/1", "uuid"), ("/ids/2", "type"), ("/size", "type")]);
         assert!(matches!(Sample::from_json(json!([])), Err(Error::Invalid(e)) if e[0].pointer.is_empty()));
         assert!(matches!(Sample::from_json(json!({})), Err(Error::Invalid(e)) if e[0].code == "required"));
+    }
+
+    fn told<T>(result: Result<T>) -> Vec<(String, String)> {
+        let Err(Error::Invalid(errors)) = result else { panic!("must be invalid") };
+        errors.into_iter().map(|error| (error.pointer, error.code.into_owned())).collect()
+    }
+
+    #[test]
+    fn items_are_counted_before_they_are_read() {
+        for (items, expected) in [(4, vec![("/ids", "too_many")]), (2, vec![("/ids/0", "type"), ("/ids/1", "type")])] {
+            let told = told(Sample::from_json(json!({"ids": vec![json!({"no": "id"}); items]})));
+            assert_eq!(told.iter().map(|(at, code)| (at.as_str(), code.as_str())).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Input for Nothing {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            fields.nothing_else();
+            Some(Self)
+        }
+    }
+
+    #[test]
+    fn unknown_members_are_named_in_short_and_not_all_of_them() {
+        let many: Map<_, _> = (0..10_000).map(|number| (format!("{number}~/{}", "x".repeat(500)), json!(1))).collect();
+        let told = told(Nothing::from_json(Value::Object(many)));
+        assert_eq!(told.len(), MOST_ERRORS + 1);
+        assert!(told.iter().all(|(pointer, _)| pointer.len() < 100 && pointer.contains("~0~1")), "{told:?}");
+    }
+
+    #[test]
+    fn no_text_is_without_a_bound() {
+        let code = |text: String| String::parse(json!(text)).err().map(|flaw| flaw.code);
+        assert_eq!(code("ä".repeat(LONGEST_TEXT)), None);
+        assert_eq!(code("ä".repeat(LONGEST_TEXT + 1)), Some("too_long"));
+        assert!(Opaque::parse(json!("x".repeat(Opaque::MAX))).is_ok());
+        assert!(Opaque::parse(json!("x".repeat(Opaque::MAX + 1))).is_err());
     }
 }

@@ -23,6 +23,7 @@ pub mod sql;
 pub mod text;
 pub mod time;
 pub mod topic;
+pub mod versions;
 pub mod visibility;
 pub mod word;
 
@@ -40,5 +41,6 @@ pub use once::Once;
 pub use page::{Page, PageRequest};
 pub use time::Timestamp;
 pub use topic::{Topic, TopicKind};
+pub use versions::Versions;
 pub use visibility::Visibility;
 pub use word::Word;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Error, Id, Result};
+use crate::{Error, Id, Result, Timestamp};
 
 /// What a list answers with when nothing is asked for.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -36,10 +36,29 @@ impl PageRequest {
         self.limit as i64 + 1
     }
 
+    /// The refusal of a cursor that no page of the list ended with.
+    pub fn wrong() -> Error {
+        Error::field("?cursor", "cursor", "is not one of ours")
+    }
+
+    /// The time and the id that the page before ended with, for lists ordered by both; see [`Page::place`].
+    pub fn moment<T>(&self) -> Result<Option<(Timestamp, Id<T>)>> {
+        let read = |cursor: &str| {
+            let (at, id) = cursor.split_once('.')?;
+            let at: i64 = at.parse().ok().filter(|at| (0..=4_000_000_000_000_000).contains(at))?;
+            Some((Timestamp::from_micros(at), id.parse().ok()?))
+        };
+        self.cursor.as_deref().map(|cursor| read(cursor).ok_or_else(Self::wrong)).transpose()
+    }
+
+    /// The number that the page before ended with, for lists whose key is a number.
+    pub fn number(&self) -> Result<Option<i64>> {
+        self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| Self::wrong())).transpose()
+    }
+
     /// The id that the page before ended with, for lists whose key is the id.
     pub fn id<T>(&self) -> Result<Option<Id<T>>> {
-        let wrong = || Error::field("?cursor", "cursor", "is not one of ours");
-        self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| wrong())).transpose()
+        self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| Self::wrong())).transpose()
     }
 }
 
@@ -52,7 +71,60 @@ impl<T> Page<T> {
         Self { items, next_cursor }
     }
 
+    /// A place in a list that is ordered by time and id, for [`PageRequest::moment`].
+    pub fn place<K>(at: Timestamp, id: Id<K>) -> String {
+        format!("{}.{id}", at.as_micros())
+    }
+
+    /// A page of a list that never changes: `all` of it is at hand, and the key is the number of an item.
+    pub fn of_all(all: &[T], request: &PageRequest) -> Result<Self>
+    where
+        T: Clone,
+    {
+        let from = usize::try_from(request.number()?.unwrap_or(0)).map_err(|_| PageRequest::wrong())?;
+        let items: Vec<_> = all.iter().skip(from).take(request.limit as usize).cloned().collect();
+        let end = from.saturating_add(items.len());
+        Ok(Self { items, next_cursor: (end < all.len()).then(|| end.to_string()) })
+    }
+
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(limit: u32, cursor: Option<&str>) -> PageRequest {
+        PageRequest { limit, cursor: cursor.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_list_that_never_changes_is_read_in_pages() {
+        let (all, mut cursor, mut seen) = ([1, 2, 3, 4, 5], None::<String>, Vec::new());
+        loop {
+            let page = Page::of_all(&all, &request(2, cursor.as_deref())).unwrap();
+            assert!(page.items.len() <= 2);
+            seen.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, all);
+        for wrong in ["x", "-1", ""] {
+            assert!(Page::of_all(&all, &request(2, Some(wrong))).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn places_are_read_as_they_were_written() {
+        let (at, id) = (Timestamp::from_micros(7), Id::<()>::new(Timestamp::from_micros(1_000)));
+        let place = Page::<()>::place(at, id);
+        assert_eq!(request(1, Some(&place)).moment().unwrap(), Some((at, id)));
+        for wrong in ["", ".", "7", "x.y", "7.", "-7.01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"] {
+            assert!(request(1, Some(wrong)).moment::<()>().is_err(), "{wrong}");
+        }
     }
 }

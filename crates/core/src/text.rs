@@ -35,6 +35,22 @@ pub fn prose(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     measured(text, min, max)
 }
 
+/// Says of a text that has more than `max` characters that it does.
+pub fn at_most(text: &str, max: usize) -> Result<(), Flaw> {
+    match text.char_indices().nth(max) {
+        Some(_) => Err(Flaw::new("too_long", format!("must have at most {max} characters"))),
+        None => Ok(()),
+    }
+}
+
+/// A text that came from outside, as far as it may be repeated: at most `max` characters, and `…` for the rest.
+pub fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn normal(text: &str, allowed: impl Fn(char) -> bool) -> Result<String, Flaw> {
     if !text.chars().all(allowed) {
         return Err(Flaw::new("control_character", "must not contain NUL or control characters"));
@@ -67,5 +83,11 @@ mod tests {
         assert_eq!(code(line("ab", 3, 9)), Err("too_short"));
         assert_eq!(code(line("abcd", 1, 3)), Err("too_long"));
         assert_eq!(code(line("", 0, 3)), Ok(String::new()));
+    }
+
+    #[test]
+    fn what_is_repeated_is_cut_between_characters() {
+        assert_eq!((cut("äöü", 3).as_str(), cut("äöü", 2).as_str(), cut("", 0).as_str()), ("äöü", "äö…", ""));
+        assert!(at_most("äöü", 3).is_ok() && at_most("äöü", 2).is_err());
     }
 }

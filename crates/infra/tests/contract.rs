@@ -38,6 +38,10 @@ mod mail;
 mod messaging;
 #[path = "contract/once.rs"]
 mod once;
+#[path = "contract/pages.rs"]
+mod pages;
+#[path = "contract/people.rs"]
+mod people;
 #[path = "contract/preferences.rs"]
 mod preferences;
 #[path = "contract/privacy.rs"]

@@ -7,8 +7,8 @@ use crate::{ChatRole, ChatType, NewChat};
 /// What is known when somebody makes a chat.
 #[derive(Debug, Clone)]
 pub struct MakeFacts {
-    /// Those of the named people who exist.
-    pub existing: Vec<UserId>,
+    /// Those of the named people whom the founder may see. Others might as well not exist.
+    pub visible: Vec<UserId>,
 }
 
 /// A chat that may be made.
@@ -52,13 +52,13 @@ impl Pair {
     }
 }
 
-/// Everybody named must exist; one does not chat with oneself in private.
+/// Everybody named must be there to be seen; one does not chat with oneself in private.
 pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
     let founder = ctx.user()?;
     let mut errors = Vec::new();
     for (index, id) in new.participant_ids.iter().enumerate() {
         let at = || format!("/participant_ids/{index}");
-        if !facts.existing.contains(id) {
+        if !facts.visible.contains(id) {
             errors.push(Flaw::new("user.unknown", "there is no such user").at(at()));
         } else if *id == founder && new.kind == ChatType::Private {
             errors.push(Flaw::new("self", "must be somebody else").at(at()));
@@ -104,7 +104,7 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
         let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let facts = MakeFacts { existing: vec![ada, bob] };
+        let facts = MakeFacts { visible: vec![ada, bob] };
         let decided = |kind: &str, ids: &[UserId]| {
             let title = (kind == "group").then_some("x");
             let new = NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))?;

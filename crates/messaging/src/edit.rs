@@ -1,11 +1,14 @@
 //! The rules of changing and taking back what was said.
 
-use clowder_core::{Ctx, Result};
+use clowder_core::{Ctx, Result, Versions, versions::is_stale};
 
 use crate::{
     ChatRole, Message, MessagePatch, policy,
-    refusals::{MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
+    refusals::{MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
 };
+
+/// How often one message may be edited: all it has said is kept until it is deleted.
+pub const MOST_EDITS: i64 = 100;
 
 /// What is known of a message somebody wants to change.
 #[derive(Debug, Clone)]
@@ -16,7 +19,7 @@ pub struct EditFacts {
 }
 
 /// The message as it shall be, or `None` when the edit changes nothing.
-pub fn decide(ctx: &Ctx, version: Option<i64>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
+pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
     let EditFacts { mut message, role } = facts;
     role.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_edit(ctx.user()?, message.sender.id) {
@@ -25,12 +28,16 @@ pub fn decide(ctx: &Ctx, version: Option<i64>, patch: MessagePatch, facts: EditF
     if message.deleted_at.is_some() {
         return Err(MESSAGE_GONE.into());
     }
-    if version.is_some_and(|seen| seen != message.version) {
+    if is_stale(version.as_ref(), message.version) {
         return Err(MESSAGE_STALE.into());
     }
     let content = patch.content.map(crate::Content::into_string);
     if content.is_none() || content == message.content {
         return Ok(None);
+    }
+    // The version counts the edits, from 1.
+    if message.version > MOST_EDITS {
+        return Err(MESSAGE_EDITS.into());
     }
     message.content = content;
     message.edited_at = Some(ctx.now);
@@ -39,7 +46,7 @@ pub fn decide(ctx: &Ctx, version: Option<i64>, patch: MessagePatch, facts: EditF
 }
 
 /// The message without its text, or `None` when it is deleted already.
-pub fn decide_delete(ctx: &Ctx, version: Option<i64>, facts: EditFacts) -> Result<Option<Message>> {
+pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> Result<Option<Message>> {
     let EditFacts { mut message, role } = facts;
     let role = role.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_delete(ctx.user()?, role, message.sender.id) {
@@ -48,7 +55,7 @@ pub fn decide_delete(ctx: &Ctx, version: Option<i64>, facts: EditFacts) -> Resul
     if message.deleted_at.is_some() {
         return Ok(None);
     }
-    if version.is_some_and(|seen| seen != message.version) {
+    if is_stale(version.as_ref(), message.version) {
         return Err(MESSAGE_STALE.into());
     }
     message.content = None;
@@ -109,8 +116,16 @@ mod tests {
             (bob, Some(ChatRole::Admin), None, Some("new"), false, "message.forbidden", "v4 None"),
         ] {
             let facts = || EditFacts { message: message(ada, deleted), role };
-            assert_eq!(code(super::decide(&ctx(viewer), version, patch(text), facts())), edit);
+            let version = version.map(Versions::from);
+            assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
             assert_eq!(code(decide_delete(&ctx(viewer), version, facts())), delete);
+        }
+        for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
+            let message = || Message { version, ..message(ada, false) };
+            let facts = || EditFacts { message: message(), role: member };
+            assert_eq!(code(super::decide(&ctx(ada), None, patch(Some("new")), facts())), edit);
+            assert_eq!(code(super::decide(&ctx(ada), None, patch(Some("old")), facts())), "nothing");
+            assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
     }
 }

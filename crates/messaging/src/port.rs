@@ -1,7 +1,7 @@
 //! What an implementation of messaging must keep.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Versions};
 
 use crate::{Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Window};
 
@@ -30,14 +30,21 @@ pub trait Messaging: Send + Sync {
 
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message>;
 
-    /// Changes a message of the caller; `message.stale` unless `version` is absent or the present one.
-    async fn edit(&self, ctx: &Ctx, message: MessageId, version: Option<i64>, patch: MessagePatch) -> Result<Message>;
+    /// Changes a message of the caller; `message.stale` unless `version` is absent or holds the present one, and
+    /// `message.edits` after [`crate::edit::MOST_EDITS`].
+    async fn edit(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        version: Option<Versions>,
+        patch: MessagePatch,
+    ) -> Result<Message>;
 
     /// Takes a message back: its text is gone from the message, its history and the journal. Deleting twice is fine.
-    async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<i64>) -> Result<Deleted>;
+    async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<Deleted>;
 
-    /// What a message said before its edits, oldest first, and what it says now; nothing when it is deleted.
-    async fn history(&self, ctx: &Ctx, message: MessageId) -> Result<Vec<Edit>>;
+    /// What a message said before its edits, oldest first, and last what it says now; nothing when it is deleted.
+    async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>>;
 
     /// Moves the caller's read mark forward; a mark that stays writes nothing and waits for nobody.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;

@@ -12,9 +12,11 @@ pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
     "Only its author may edit a message; only author and admins may delete it",
 );
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
+pub const MESSAGE_EDITS: Refusal =
+    Refusal::new(Conflict, "message.edits", "A message can be edited 100 times; send a new one");
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id was used for another message");
 
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Refusal] =
-    &[CHAT_UNKNOWN, MESSAGE_UNKNOWN, MESSAGE_GONE, MESSAGE_FORBIDDEN, MESSAGE_STALE, CLIENT_ID_MISMATCH];
+    &[CHAT_UNKNOWN, MESSAGE_UNKNOWN, MESSAGE_GONE, MESSAGE_FORBIDDEN, MESSAGE_STALE, MESSAGE_EDITS, CLIENT_ID_MISMATCH];

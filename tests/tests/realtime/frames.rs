@@ -4,7 +4,7 @@ use clowder_tests::{World, on_both};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-on_both!(slips, ten_bad_frames, binary, too_large, pings);
+on_both!(slips, ids_come_back, ten_bad_frames, binary, too_large, pings);
 
 async fn slips(world: World) {
     let mut socket = world.user("ada").await.socket().await;
@@ -18,6 +18,23 @@ async fn slips(world: World) {
         assert!(problem["code"].is_string() && problem["status"].is_number(), "{problem}");
     }
     socket.command("ping", json!({})).await.unwrap();
+}
+
+/// An id comes back octet for octet, or the error says what it may be.
+async fn ids_come_back(world: World) {
+    let mut socket = world.user("ada").await.socket().await;
+    for id in ["18446744073709551617", "1e400", "-0.10", r#""\u00e4""#, "null"] {
+        socket.send(Message::text(format!(r#"{{"id": {id}, "type": "ping"}}"#))).await;
+        let heard = socket.text().await;
+        assert!(heard.contains(&format!(r#""id":{id},"#)), "{id}: {heard}");
+        assert!(heard.contains(r#""type":"ack""#), "{id}: {heard}");
+    }
+    for id in ["{}".to_owned(), "true".to_owned(), format!("\"{}\"", "x".repeat(129)), "1".repeat(129)] {
+        socket.send(Message::text(format!(r#"{{"id": {id}, "type": "ping"}}"#))).await;
+        let error = socket.frame().await;
+        assert_eq!((&error["id"], &error["data"]["code"]), (&Value::Null, &json!("frame.id")), "{error}");
+        assert!(error["data"]["detail"].as_str().unwrap().contains("128 characters"), "{error}");
+    }
 }
 
 async fn ten_bad_frames(world: World) {
@@ -42,7 +59,16 @@ async fn too_large(world: World) {
     let long = "𝄞".repeat(8000);
     let sent = socket.command("message.send", json!({"chat_id": chat, "content": long})).await.unwrap();
     assert_eq!(sent["content"], long);
-    socket.send(Message::text("x".repeat((64 << 10) + 1))).await;
+    // So does the longest that can be written of it: each character as two escapes.
+    let escaped = format!(
+        r#"{{"id":"long","type":"message.send","data":{{"chat_id":"{chat}","content":"{}"}}}}"#,
+        r"\ud83d\ude00".repeat(8000)
+    );
+    assert!((96_000..128 << 10).contains(&escaped.len()));
+    socket.send(Message::text(escaped)).await;
+    let ack = socket.until("ack").await;
+    assert_eq!((&ack["id"], &ack["data"]["content"]), (&json!("long"), &json!("😀".repeat(8000))));
+    socket.send(Message::text("x".repeat((128 << 10) + 1))).await;
     assert_eq!(socket.closed().await, 1009);
 }
 

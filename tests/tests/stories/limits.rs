@@ -1,7 +1,72 @@
 //! Who asks too often is told to wait, and how long.
 
-use clowder_tests::{Database, World, world::PASSWORD};
+use clowder_tests::{Answer, Database, World, on_both, world::PASSWORD};
 use serde_json::json;
+
+on_both!(with [("RATE_LIMIT_FACTOR", "0.1")]; large_calls_cost_more);
+
+fn remaining(answer: &Answer) -> i64 {
+    answer.header("x-ratelimit-remaining").parse().unwrap()
+}
+
+/// A group of 500 costs 20 units of the 100 that are there at once; 5 come back in a second.
+async fn large_calls_cost_more(world: World) {
+    let ada = world.user("ada").await;
+    let group = |people: usize| json!({"type": "group", "title": "x", "participant_ids": vec![&ada.id; people]});
+    let before = remaining(&ada.get("/api/auth/me").await);
+    assert!((90..100).contains(&before), "{before}");
+    let large = ada.post("/api/chats", group(500)).await;
+    assert_eq!(large.status, 201, "{}", large.text);
+    let cost = before - remaining(&large);
+    assert!((1..=20).contains(&cost), "{cost}");
+    let mut made = 1;
+    let refused = loop {
+        let answer = ada.post("/api/chats", group(500)).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        made += 1;
+    };
+    assert!((4..20).contains(&made), "{made} groups of 500 in one burst");
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    refused.refused(429, "rate.limited");
+    // What is small still goes.
+    while ada.get("/api/auth/me").await.status != 200 {}
+}
+
+#[tokio::test]
+async fn a_burst_is_a_third_of_a_minute() {
+    let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.1")]).await;
+    let ada = world.user("ada").await;
+    let first = ada.get("/api/auth/me").await;
+    assert_eq!(
+        (first.header("x-ratelimit-limit"), first.header("ratelimit-policy")),
+        ("100", "\"default\";q=100;w=20")
+    );
+    let mut answered = 1;
+    while ada.get("/api/auth/me").await.status == 200 {
+        answered += 1;
+    }
+    assert!((100..300).contains(&answered), "{answered}");
+    assert_eq!(world.nobody().get("/api/problems").await.status, 200, "others are not held up");
+}
+
+#[tokio::test]
+async fn preflights_cost_nothing() {
+    let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.1")]).await;
+    for _ in 0..300 {
+        let preflight = world
+            .nobody()
+            .request("OPTIONS", "/api/chats")
+            .header("origin", "https://app.example")
+            .header("access-control-request-method", "POST");
+        assert_eq!(Answer::to(preflight).await.status, 204);
+    }
+    assert!(remaining(&world.nobody().get("/api/problems").await) >= 90);
+    let foreign = world.nobody().request("OPTIONS", "/api/chats").header("host", "evil.example");
+    let foreign = foreign.header("origin", "https://app.example").header("access-control-request-method", "POST");
+    assert_eq!(Answer::to(foreign).await.status, 400);
+}
 
 #[tokio::test]
 async fn guessing_at_one_account_is_slowed_down_sooner() {

@@ -56,7 +56,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("server", "workers", "", |c| &mut c.server.workers,
         "Threads that serve requests. 0: one per core."),
     setting("server", "rate_limit_factor", "RATE_LIMIT_FACTOR", |c| &mut c.server.rate_limit_factor,
-        "Multiplies every rate limit of the API; larger is laxer."),
+        "Multiplies every rate limit of the API; larger is laxer. Frames and numbers of sockets stay as they are."),
     setting("server", "unread_seconds", "", |c| &mut c.server.unread_seconds,
         "How long a client may leave unread what it was sent before its connection is cut, in seconds. On Linux only."),
     secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,

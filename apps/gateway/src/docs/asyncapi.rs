@@ -46,7 +46,9 @@ pub fn asyncapi(frames: &[Frame], public_url: &str) -> Value {
             "title": "Clowder over WebSocket",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Text frames of JSON. A connection is opened with the subprotocol `clowder.v1`, and is \
-                            resumed from the last `cursor` that was seen.",
+                            resumed from the last `cursor` that was seen. A frame has at most 128 KiB, a socket \
+                            takes 300 frames a second, and a command costs what a request does: beyond that, \
+                            an `error` with `rate.limited`.",
             "license": { "name": "MIT" }
         },
         "defaultContentType": "application/json",

@@ -77,8 +77,11 @@ fn operation(
     }
     if let Some(shape) = &line.takes {
         shape.collect_into(components);
-        operation["requestBody"] =
-            json!({ "required": !line.or_nothing, "content": { "application/json": { "schema": shape.schema() } } });
+        operation["requestBody"] = json!({
+            "description": format!("At most {} KiB", line.most_octets() >> 10),
+            "required": !line.or_nothing,
+            "content": { "application/json": { "schema": shape.schema() } }
+        });
     }
     operation
 }
@@ -115,7 +118,11 @@ fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
         })
         .collect();
     parameters.extend(line.asks.iter().map(|asked| {
-        json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": asked.schema.schema() })
+        let mut schema = asked.schema.schema().clone();
+        if schema["type"] == "string" && schema.get("format").is_none() {
+            schema["maxLength"] = json!(asked.most);
+        }
+        json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": schema })
     }));
     let header = |name: &str, says: &str| json!({ "name": name, "in": "header", "description": says, "schema": { "type": "string" } });
     if line.creates {
@@ -184,8 +191,11 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
         failures.extend([
             refusals::BODY_UNPARSABLE,
             refusals::BODY_CUT,
+            refusals::BODY_SLOW,
             refusals::BODY_TOO_LARGE,
+            refusals::CONTENT_ENCODING,
             refusals::MEDIA_TYPE,
+            refusals::BODIES_FULL,
         ]);
     }
     if line.takes.is_some() || !line.asks.is_empty() {
@@ -197,7 +207,13 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
     if !line.any_host {
         failures.push(refusals::HOST_UNKNOWN);
     }
-    failures.extend([refusals::TOO_MANY, refusals::INTERNAL, refusals::UNAVAILABLE, refusals::STORAGE_FULL]);
+    failures.extend([
+        refusals::URI_TOO_LONG,
+        refusals::TOO_MANY,
+        refusals::INTERNAL,
+        refusals::UNAVAILABLE,
+        refusals::STORAGE_FULL,
+    ]);
     failures.sort_by_key(|failure| (failure.status, failure.code));
     failures.dedup();
     failures
@@ -209,7 +225,7 @@ fn problem(failures: &[Failure]) -> Value {
         .iter()
         .map(|Failure { status, code, title }| {
             let value = json!({
-                "type": format!("/api/problems#{code}"), "title": title, "status": status, "detail": null,
+                "type": format!("/api/problems#{code}"), "title": title, "status": status, "detail": title,
                 "instance": "/api/…", "code": code, "request_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10", "errors": []
             });
             ((*code).to_owned(), json!({ "value": value }))
@@ -231,9 +247,13 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "What this request is called in logs and problems; taken from the request when it has one",
     ),
     ("RateLimit", "string", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)"),
-    ("RateLimit-Policy", "string", "The limit: `q` requests in `w` seconds"),
-    ("X-RateLimit-Limit", "integer", "Requests in a window"),
-    ("X-RateLimit-Remaining", "integer", "Requests that are left"),
+    ("RateLimit-Policy", "string", "The limit: at most `q` units at once, which come back within `w` seconds"),
+    (
+        "X-RateLimit-Limit",
+        "integer",
+        "The most units at once; a call costs one, and one more for every 25 rows it writes",
+    ),
+    ("X-RateLimit-Remaining", "integer", "Units that are left"),
     ("X-RateLimit-Reset", "integer", "Seconds until all of them are there again"),
 ];
 

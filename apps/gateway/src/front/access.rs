@@ -36,7 +36,7 @@ impl Front {
             return known.map(Some);
         }
         // Whoever tries keys is nobody until one is good, and the look into the database is counted as nobody's.
-        let left = self.limits.take(Policy::Default, Key::new(Policy::Default, Actor::Nobody, address)).await;
+        let left = self.limits.take(Policy::Default, Key::new(Policy::Default, Actor::Nobody, address), 1).await;
         if let Some(seconds) = left.retry_after {
             return Err(Error::TooMany { retry_after: std::time::Duration::from_secs(seconds) });
         }

@@ -1,51 +1,253 @@
-//! Reads the JSON body of a request whole, at most 1 MiB of it.
+//! Reads the JSON body of a request whole, as far as there is room for it and as long as it keeps coming.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_web::{
     HttpMessage, HttpRequest,
     dev::Payload,
     error::PayloadError,
-    http::header,
+    http::header::{self, HeaderValue},
     web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
 
+use super::limits::Key;
 use crate::{
     problem::{Answer, Problem},
     refusals,
 };
 
-pub const MOST_BYTES: usize = 1 << 20;
+/// The largest body of a route that is for anybody.
+pub const MOST_OF_NOBODY: usize = 16 << 10;
+/// The largest body of any other route.
+pub const MOST: usize = 1 << 20;
+/// What the bodies may take together of those who have not said who they are.
+const ROOM_OF_NOBODY: usize = 16 << 20;
+/// What those of all others may take together.
+const ROOM: usize = 64 << 20;
 
-pub async fn read(request: &HttpRequest, payload: &mut Payload) -> Answer<Bytes> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > MOST_BYTES) {
-        return Err(refusals::BODY_TOO_LARGE.into());
+/// The part of a room that the bodies of one caller may take together, so that nobody keeps all others out.
+const SHARE: usize = 8;
+/// A body is counted as its caller's from here on: most are smaller, and cost no lock.
+const LARGE: usize = 4 << 10;
+
+/// How long a body may take to get going.
+const GRACE: Duration = Duration::from_secs(5);
+/// From then on, this many octets have to come in each second.
+const SLOWEST: u64 = 1 << 10;
+
+/// The room for all bodies that are being read or worked on.
+#[derive(Default)]
+pub struct Bodies {
+    nobody: Arc<AtomicUsize>,
+    known: Arc<AtomicUsize>,
+    /// What each caller's large bodies take together.
+    large: Ledger,
+}
+
+type Ledger = Arc<Mutex<HashMap<Key, usize>>>;
+
+/// What a body takes of the room, until this goes.
+pub struct Room {
+    used: Arc<AtomicUsize>,
+    all: usize,
+    mine: usize,
+    large: Ledger,
+    caller: Key,
+    /// How much of `mine` is in the ledger.
+    noted: usize,
+}
+
+impl Bodies {
+    pub fn room(&self, caller: Key) -> Room {
+        let is_nobody = matches!(caller, Key::Address(_));
+        let (used, all) = if is_nobody { (&self.nobody, ROOM_OF_NOBODY) } else { (&self.known, ROOM) };
+        Room { used: Arc::clone(used), all, mine: 0, large: Arc::clone(&self.large), caller, noted: 0 }
     }
-    let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
-    let first = first.map_err(cut)?;
-    let Some(second) = payload.next().await else { return checked(request, first) };
-    let mut body = BytesMut::with_capacity(announced.unwrap_or(2 * first.len()));
-    body.extend_from_slice(&first);
-    let mut chunk = Some(second);
-    while let Some(bytes) = chunk {
-        body.extend_from_slice(&bytes.map_err(cut)?);
-        if body.len() > MOST_BYTES {
-            return Err(refusals::BODY_TOO_LARGE.into());
+}
+
+impl Room {
+    /// Only what has come takes room: who announces much and sends nothing keeps nobody out.
+    fn take(&mut self, octets: usize) -> Answer<()> {
+        if self.mine + octets > LARGE {
+            self.note(self.mine + octets - self.noted)?;
         }
-        chunk = payload.next().await;
+        let took = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(octets).filter(|used| *used <= self.all)
+        });
+        if took.is_err() {
+            return Err(full());
+        }
+        self.mine += octets;
+        Ok(())
     }
-    checked(request, body.freeze())
+
+    /// Counts so much more as the caller's.
+    fn note(&mut self, more: usize) -> Answer<()> {
+        let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = large.entry(self.caller).or_default();
+        if *theirs + more > self.all / SHARE {
+            return Err(full());
+        }
+        *theirs += more;
+        self.noted += more;
+        Ok(())
+    }
+}
+
+fn full() -> Problem {
+    metrics::counter!("clowder_bodies_refused_total").increment(1);
+    Problem::new(refusals::BODIES_FULL).retry_after(1)
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.mine, Ordering::Relaxed);
+        if self.noted == 0 {
+            return;
+        }
+        let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(theirs) = large.get_mut(&self.caller) {
+            *theirs -= self.noted;
+            if *theirs == 0 {
+                large.remove(&self.caller);
+            }
+        }
+    }
+}
+
+/// The whole body of at most `most` octets.
+pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, room: &mut Room) -> Answer<Bytes> {
+    may_be_read(request, most)?;
+    let began = Instant::now();
+    let mut whole = BytesMut::new();
+    loop {
+        let chunk = timeout_at(began + patience(whole.len()), payload.next());
+        match chunk.await.map_err(|_| Problem::new(refusals::BODY_SLOW))? {
+            None => return checked(request, whole.freeze()),
+            Some(chunk) => {
+                let chunk = chunk.map_err(cut)?;
+                if whole.len() + chunk.len() > most {
+                    return Err(too_large(most));
+                }
+                room.take(chunk.len())?;
+                whole.extend_from_slice(&chunk);
+            }
+        }
+    }
+}
+
+/// What the head says that settles it.
+fn may_be_read(request: &HttpRequest, most: usize) -> Answer<()> {
+    let plain = |coding: &str| coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity");
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    if !codings.into_iter().all(|codings| codings.to_str().is_ok_and(|codings| codings.split(',').all(plain))) {
+        const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+        return Err(Problem::new(refusals::CONTENT_ENCODING).header(header::ACCEPT_ENCODING, IDENTITY));
+    }
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > most) {
+        return Err(too_large(most));
+    }
+    Ok(())
+}
+
+/// How long after its beginning a body of which this much has come may let us wait for more.
+fn patience(come: usize) -> Duration {
+    GRACE + Duration::from_millis(come as u64 * 1_000 / SLOWEST)
 }
 
 fn checked(request: &HttpRequest, body: Bytes) -> Answer<Bytes> {
-    if body.len() > MOST_BYTES {
-        return Err(refusals::BODY_TOO_LARGE.into());
-    }
     let kind = request.content_type();
     let is_json = kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
     if is_json || body.is_empty() { Ok(body) } else { Err(refusals::MEDIA_TYPE.into()) }
 }
 
+fn too_large(most: usize) -> Problem {
+    Problem::new(refusals::BODY_TOO_LARGE).because(format!("The body may have at most {} KiB here", most >> 10))
+}
+
 fn cut(error: PayloadError) -> Problem {
     Problem::new(refusals::BODY_CUT).because(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use actix_web::test::TestRequest;
+    use clowder_core::UserId;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// What becomes of a body that comes in such pieces, each after so many milliseconds.
+    async fn came_to(pieces: &[(u64, usize)], most: usize, room: &mut Room) -> Result<usize, &'static str> {
+        let request = TestRequest::post().insert_header(header::ContentType::json()).to_http_request();
+        let pieces = stream::iter(pieces.to_vec()).then(|(after, length)| async move {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            Ok(Bytes::from(vec![b' '; length]))
+        });
+        let mut payload = Payload::Stream { payload: pieces.boxed_local() };
+        read(&request, &mut payload, most, room).await.map(|body| body.len()).map_err(|problem| problem.code)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_keeps_sending_may_take_long_and_who_does_not_is_let_go() {
+        let (bodies, slow) = (Bodies::default(), Err("body.slow"));
+        for (pieces, expected) in [
+            (vec![], Ok(0)),
+            (vec![(4_900, 1)], Ok(1)),
+            (vec![(5_100, 1)], slow),
+            (vec![(1_000, 1); 6], slow),
+            (vec![(4_000, 4_096), (4_900, 1)], Ok(4_097)),
+            (vec![(4_000, 4_096), (5_100, 1)], slow),
+            (vec![(1_000, 1_024); 60], Ok(61_440)),
+            (vec![(1_000, 512); 60], slow),
+            (vec![(0, 100_000), (60_000, 1)], Ok(100_001)),
+            (vec![(0, 100_000), (110_000, 1)], slow),
+        ] {
+            assert_eq!(came_to(&pieces, MOST, &mut bodies.room(user(1))).await, expected, "{pieces:?}");
+        }
+    }
+
+    fn user(number: u128) -> Key {
+        Key::User(UserId::from_uuid(uuid::Uuid::from_u128(number)))
+    }
+
+    fn place(last: u8) -> Key {
+        Key::Address(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[tokio::test]
+    async fn all_bodies_share_the_room_of_their_kind_and_nobody_takes_it_all() {
+        let bodies = Bodies::default();
+        for (of, piece) in
+            [(user as fn(u128) -> Key, MOST), ((|number: u128| place(number as u8)) as fn(u128) -> Key, 256 << 10)]
+        {
+            let mut held = Vec::new();
+            for caller in 0..8 {
+                for _ in 0..8 {
+                    let mut room = bodies.room(of(caller));
+                    assert_eq!(came_to(&[(0, piece)], piece, &mut room).await, Ok(piece));
+                    held.push(room);
+                }
+                let more = came_to(&[(0, LARGE + 1)], piece, &mut bodies.room(of(caller))).await;
+                assert_eq!(more, Err("bodies.full"), "an eighth is enough for one");
+            }
+            assert_eq!(came_to(&[(0, 1)], piece, &mut bodies.room(of(8))).await, Err("bodies.full"));
+            drop(held.pop());
+            assert_eq!(came_to(&[(0, piece), (0, 1)], piece, &mut bodies.room(of(8))).await, Err("body.too_large"));
+            assert_eq!(came_to(&[(0, piece)], piece, &mut bodies.room(of(8))).await, Ok(piece));
+        }
+        assert!(bodies.large.lock().unwrap().is_empty(), "whatever became of them");
+    }
 }

@@ -11,10 +11,15 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
 use clowder_core::{Actor, ApiKeyId, UserId, Via, ctx::place};
 use governor::{
-    Quota, RateLimiter,
+    InsufficientCapacity, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
-    state::keyed::HashMapStateStore,
+    state::keyed::DashMapStateStore,
+};
+
+use crate::{
+    problem::{Answer, Problem},
+    refusals,
 };
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -23,10 +28,19 @@ const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The window of every policy.
-const WINDOW: Duration = Duration::from_secs(60);
+/// What the limits are told in.
+const MINUTE: Duration = Duration::from_secs(60);
+/// The part of a minute's units that may be used at once.
+const BURST: u32 = 3;
+/// How many rows a unit writes.
+const ROWS_PER_UNIT: usize = 25;
 
-/// What may be asked how often in a minute, before `RATE_LIMIT_FACTOR`.
+/// What a call costs that writes so many rows.
+pub fn units(rows: usize) -> u32 {
+    u32::try_from(rows.div_ceil(ROWS_PER_UNIT)).unwrap_or(u32::MAX).max(1)
+}
+
+/// What may be asked how often in a minute, before `RATE_LIMIT_FACTOR`. A third of it may be asked at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// Everything else: fifty a second, per user or else per address.
@@ -87,7 +101,10 @@ impl Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
     pub policy: Policy,
+    /// The most that can be used at once.
     pub limit: u32,
+    /// Seconds in which that much comes back.
+    pub window: u64,
     pub remaining: u32,
     /// Seconds until all of the limit is there again.
     pub reset: u64,
@@ -95,16 +112,18 @@ pub struct Left {
     pub retry_after: Option<u64>,
 }
 
-/// Counts requests. In process for a lone server; a cluster counts in one place.
+/// Counts what is asked, over HTTP and over sockets alike. In process for a lone server; a cluster counts in one place.
 #[async_trait]
 pub trait Limits: Send + Sync {
-    async fn take(&self, policy: Policy, key: Key) -> Left;
+    /// Takes all of these units, or none when there are not enough. What costs more than can ever be there takes all.
+    async fn take(&self, policy: Policy, key: Key, units: u32) -> Left;
 
     /// Forgets who has all of the limit again, so that a flood of addresses cannot fill the memory.
     async fn sweep(&self);
 }
 
-type Limiter = RateLimiter<Key, HashMapStateStore<Key>, DefaultClock, StateInformationMiddleware>;
+/// Callers are spread over shards with a lock each.
+type Limiter = RateLimiter<Key, DashMapStateStore<Key>, DefaultClock, StateInformationMiddleware>;
 
 /// The generic cell rate algorithm (ITU-T I.371), in the memory of this process.
 pub struct LocalLimits {
@@ -120,9 +139,10 @@ impl LocalLimits {
         let limiter = |policy: Policy| {
             let amount = (policy.per_minute() * factor).clamp(1.0, 1_000_000_000.0) as u32;
             let amount = NonZeroU32::new(amount).unwrap_or(NonZeroU32::MIN);
-            let period = WINDOW / amount.get();
-            let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(amount)).allow_burst(amount);
-            RateLimiter::hashmap(quota).with_middleware::<StateInformationMiddleware>()
+            let burst = NonZeroU32::new(amount.get() / BURST).unwrap_or(NonZeroU32::MIN);
+            let period = MINUTE / amount.get();
+            let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(amount)).allow_burst(burst);
+            RateLimiter::dashmap(quota).with_middleware::<StateInformationMiddleware>()
         };
         Self {
             default: limiter(Policy::Default),
@@ -143,18 +163,31 @@ impl LocalLimits {
 
 #[async_trait]
 impl Limits for LocalLimits {
-    async fn take(&self, policy: Policy, key: Key) -> Left {
+    async fn take(&self, policy: Policy, key: Key, units: u32) -> Left {
         let limiter = self.limiter(policy);
-        let (quota, remaining, retry_after) = match limiter.check_key(&key) {
+        let units = NonZeroU32::new(units).unwrap_or(NonZeroU32::MIN);
+        let (units, taken) = match limiter.check_key_n(&key, units) {
+            Ok(taken) => (units, taken),
+            // More than a burst: it is allowed when nothing else was asked.
+            Err(InsufficientCapacity(burst)) => {
+                let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+                (burst, limiter.check_key_n(&key, burst).unwrap_or_else(|_| limiter.check_key(&key)))
+            }
+        };
+        let (quota, remaining, retry_after) = match taken {
             Ok(state) => (state.quota(), state.remaining_burst_capacity(), None),
             Err(not_yet) => {
-                let wait = not_yet.wait_time_from(self.clock.now());
-                (not_yet.quota(), 0, Some(seconds(wait).max(1)))
+                let (wait, quota) = (not_yet.wait_time_from(self.clock.now()), not_yet.quota());
+                // So many come back in that time; the rest is there.
+                let missing = wait.as_nanos().div_ceil(quota.replenish_interval().as_nanos().max(1));
+                let there = u128::from(units.get()).saturating_sub(missing) as u32;
+                (quota, there, Some(seconds(wait).max(1)))
             }
         };
         let limit = quota.burst_size().get();
         let reset = seconds(quota.replenish_interval() * (limit - remaining.min(limit)));
-        Left { policy, limit, remaining, reset, retry_after }
+        let window = seconds(quota.replenish_interval() * limit);
+        Left { policy, limit, window, remaining, reset, retry_after }
     }
 
     async fn sweep(&self) {
@@ -171,11 +204,19 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 impl Left {
+    /// What there is to say to whoever had too little left.
+    pub fn allowed(&self) -> Answer<()> {
+        match self.retry_after {
+            Some(seconds) => Err(Problem::new(refusals::TOO_MANY).retry_after(seconds)),
+            None => Ok(()),
+        }
+    }
+
     pub fn mark(&self, answer: &mut HeaderMap) {
         let name = self.policy.name();
         let texts = [
             (RATE_LIMIT, format!("\"{name}\";r={};t={}", self.remaining, self.reset)),
-            (RATE_LIMIT_POLICY, format!("\"{name}\";q={};w={}", self.limit, WINDOW.as_secs())),
+            (RATE_LIMIT_POLICY, format!("\"{name}\";q={};w={}", self.limit, self.window)),
         ];
         for (header, text) in texts {
             if let Ok(value) = HeaderValue::try_from(text) {
@@ -197,28 +238,63 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_burst_is_allowed_and_no_more() {
-        let limits = LocalLimits::new(0.1);
+    async fn a_third_of_a_minute_is_there_at_once_and_no_more() {
+        let limits = LocalLimits::new(0.3);
         for left in [2, 1, 0] {
-            let state = limits.take(Policy::Auth, key(1)).await;
-            assert_eq!((state.limit, state.remaining, state.retry_after), (3, left, None));
+            let state = limits.take(Policy::Auth, key(1), 1).await;
+            assert_eq!((state.limit, state.window, state.remaining, state.retry_after), (3, 20, left, None));
         }
-        let refused = limits.take(Policy::Auth, key(1)).await;
-        assert_eq!((refused.remaining, refused.retry_after, refused.reset), (0, Some(20), 60));
-        assert_eq!(limits.take(Policy::Auth, key(2)).await.remaining, 2, "another address has its own");
-        assert_eq!(limits.take(Policy::Default, key(1)).await.remaining, 299, "another policy counts apart");
+        let refused = limits.take(Policy::Auth, key(1), 1).await;
+        assert_eq!((refused.remaining, refused.retry_after, refused.reset), (0, Some(7), 20));
+        assert_eq!(limits.take(Policy::Auth, key(2), 1).await.remaining, 2, "another address has its own");
+        assert_eq!(limits.take(Policy::Default, key(1), 1).await.remaining, 299, "another policy counts apart");
     }
 
     #[actix_web::test]
-    async fn the_factor_may_be_huge() {
-        let state = LocalLimits::new(1e12).take(Policy::Default, key(1)).await;
+    async fn what_costs_more_takes_more_or_nothing() {
+        let limits = LocalLimits::new(0.1);
+        assert_eq!(limits.take(Policy::Default, key(1), 60).await.remaining, 40);
+        let refused = limits.take(Policy::Default, key(1), 60).await;
+        assert!(refused.retry_after.is_some_and(|seconds| (3..=4).contains(&seconds)), "{refused:?}");
+        assert_eq!(refused.remaining, 40, "who was refused still has what was left");
+        assert_eq!(limits.take(Policy::Default, key(1), 40).await.remaining, 0, "who was refused paid nothing");
+        let all = limits.take(Policy::Default, key(2), 5_000).await;
+        assert_eq!((all.remaining, all.retry_after), (0, None), "more than can ever be there is all that there is");
+    }
+
+    #[test]
+    fn units_table() {
+        for (rows, cost) in [(0, 1), (1, 1), (25, 1), (26, 2), (500, 20), (usize::MAX, u32::MAX)] {
+            assert_eq!(units(rows), cost, "{rows}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_headers_say_what_holds() {
+        for (policy, said) in [
+            (Policy::Default, "\"default\";q=1000;w=20"),
+            (Policy::Auth, "\"auth\";q=10;w=20"),
+            (Policy::ApiKey, "\"api_key\";q=400;w=20"),
+        ] {
+            let mut headers = HeaderMap::new();
+            LocalLimits::new(1.0).take(policy, key(1), 1).await.mark(&mut headers);
+            assert_eq!(headers.get(RATE_LIMIT_POLICY).unwrap(), said);
+            assert_eq!(headers.get(X_RESET).unwrap(), if policy == Policy::Auth { "2" } else { "1" });
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_factor_may_be_huge_or_tiny() {
+        let state = LocalLimits::new(1e12).take(Policy::Default, key(1), 1).await;
         assert!(state.limit >= 100_000_000 && state.remaining >= state.limit - 1, "{state:?}");
+        let state = LocalLimits::new(1e-9).take(Policy::Default, key(1), 1).await;
+        assert_eq!((state.limit, state.window, state.remaining), (1, 60, 0));
     }
 
     #[actix_web::test]
     async fn a_sweep_keeps_only_who_is_still_counted() {
         let limits = LocalLimits::new(1.0);
-        limits.take(Policy::Auth, key(1)).await;
+        limits.take(Policy::Auth, key(1), 1).await;
         limits.sweep().await;
         assert_eq!(limits.auth.len(), 1);
     }

@@ -5,7 +5,7 @@ use clowder_accounts::{
     Accounts, Login, NewAccount, Own, ProfilePatch, Registration, Session, SessionPatch, SignedIn,
     model::{EndKeys, Waiting},
 };
-use clowder_core::{Page, SessionId};
+use clowder_core::SessionId;
 
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown, Versioned},
@@ -13,6 +13,7 @@ use crate::{
     call::{IfMatch, Json, MaybeJson, Path},
     http::token::Refresh,
     problem::Answer,
+    query::Query,
 };
 
 type Port = Data<dyn Accounts>;
@@ -61,8 +62,10 @@ pub async fn edit_me(
     Ok(Versioned(own.version, own))
 }
 
-pub async fn sessions(accounts: Port, Caller(ctx): Caller) -> Answer<Listed<Session>> {
-    Ok(Listed(Page { items: accounts.sessions(&ctx).await?, next_cursor: None }))
+pub async fn sessions(accounts: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Session>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(accounts.sessions(&ctx, page).await?))
 }
 
 pub async fn name_session(

@@ -10,6 +10,7 @@ use crate::{
     auth::Caller,
     call::{Json, Path},
     problem::Answer,
+    query::Query,
     routes::Endpoint,
     ws,
 };
@@ -63,16 +64,20 @@ fn routes(table: &[Endpoint], scope: Scope) -> Vec<OpenedRoute> {
     lines.flat_map(|line| line.paths().flat_map(move |path| route(line, path))).collect()
 }
 
-pub async fn scopes(scopes: Data<Scopes>) -> Answer<Listed<Opened>> {
-    Ok(Listed(Page { items: scopes.0.clone(), next_cursor: None }))
+pub async fn scopes(scopes: Data<Scopes>, mut query: Query) -> Answer<Listed<Opened>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(Page::of_all(&scopes.0, &page)?))
 }
 
 pub async fn create(keys: Port, Caller(ctx): Caller, Json(new): Json<NewApiKey>) -> Answer<Created<IssuedKey>> {
     Ok(Created::New(keys.create_key(&ctx, new).await?))
 }
 
-pub async fn list(keys: Port, Caller(ctx): Caller) -> Answer<Listed<ApiKey>> {
-    Ok(Listed(Page { items: keys.keys(&ctx).await?, next_cursor: None }))
+pub async fn list(keys: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<ApiKey>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(keys.keys(&ctx, page).await?))
 }
 
 pub async fn one(keys: Port, Caller(ctx): Caller, Path(key): Path<ApiKeyId>) -> Answer<Shown<ApiKey>> {

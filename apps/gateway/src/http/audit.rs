@@ -12,7 +12,13 @@ use clowder_accounts::{
 use clowder_core::{Result, text::Flaw};
 use futures_util::{Stream, stream};
 
-use crate::{answer::Listed, auth::Caller, csv, problem::Answer, query::Query};
+use crate::{
+    answer::Listed,
+    auth::Caller,
+    csv,
+    problem::{Answer, Problem},
+    query::Query,
+};
 
 type Port = Data<dyn AuditLog>;
 
@@ -104,7 +110,7 @@ impl Export {
                 return None;
             }
             let piece = export.piece().await.map(Bytes::from).inspect_err(|error| {
-                tracing::error!(%error, "an export of the audit log was cut off");
+                Problem::from(error.clone()).log("an export of the audit log was cut off");
             });
             if piece.is_err() {
                 export.stage = Stage::Done;

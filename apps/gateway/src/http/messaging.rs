@@ -1,7 +1,7 @@
 //! Messaging over HTTP.
 
 use actix_web::web::Data;
-use clowder_core::{ChatId, MessageId, Page, text::Flaw};
+use clowder_core::{ChatId, MessageId, text::Flaw};
 use clowder_messaging::{
     Chat, ChatFilter, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -59,8 +59,8 @@ fn window(query: &mut Query) -> Window {
         query.flaw("before", Flaw::new("unwanted", "only one of before, after and around can be given"));
     }
     let begin = [before.map(Window::Before), after.map(Window::After), around.map(Window::Around)];
-    let resumed = query.value("cursor", Flaw::new("cursor", "is not one of ours"), |cursor| {
-        let (way, seq) = cursor.split_once('.')?;
+    let resumed = query.cursor().and_then(|place| {
+        let (way, seq) = place.split_once('.')?;
         let seq = seq.parse().ok()?;
         match way {
             "before" => Some(Window::Before(seq)),
@@ -101,8 +101,15 @@ pub async fn delete(
     Ok(Done)
 }
 
-pub async fn history(messaging: Port, Caller(ctx): Caller, Path(message): Path<MessageId>) -> Answer<Listed<Edit>> {
-    Ok(Listed(Page { items: messaging.history(&ctx, message).await?, next_cursor: None }))
+pub async fn history(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+    mut query: Query,
+) -> Answer<Listed<Edit>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(messaging.history(&ctx, message, page).await?))
 }
 
 pub async fn read(
@@ -122,10 +129,16 @@ pub async fn read_message(messaging: Port, Caller(ctx): Caller, Path(message): P
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use clowder_infra::keys::Keys;
+
     use super::*;
+    use crate::cursor::Cursors;
 
     #[test]
     fn windows() {
+        let cursors = Arc::new(Cursors::new(&Keys::new("secret")));
         for (text, expected) in [
             ("", Window::NEWEST),
             ("before=9", Window::Before(9)),
@@ -135,11 +148,15 @@ mod tests {
             ("after=0&cursor=after.50", Window::After(50)),
             ("around=7&cursor=after.50", Window::After(50)),
         ] {
-            let mut query = Query::parse(text);
+            let text = match text.split_once("cursor=") {
+                Some((rest, place)) => format!("{rest}cursor={}", cursors.seal("messages", place)),
+                None => text.to_owned(),
+            };
+            let mut query = Query::parse(&text).to_list(Arc::clone(&cursors), "messages");
             assert_eq!(window(&mut query), expected, "{text}");
             assert!(query.check().is_ok(), "{text}");
         }
-        for wrong in ["before=x", "before=1&after=2", "after=-1", "cursor=abc", "cursor=4", "cursor=around.4"] {
+        for wrong in ["before=x", "before=1&after=2", "after=-1", "cursor=abc", "cursor=before.4"] {
             let mut query = Query::parse(wrong);
             window(&mut query);
             assert!(query.check().is_err(), "{wrong}");

@@ -9,7 +9,7 @@ use clowder_accounts::{
     Privacy, Staff,
     model::{Download, Erasing, Erasure, Export, ExportId},
 };
-use clowder_core::{Error, Page, Result, UserId};
+use clowder_core::{Error, Result, UserId, input::Opaque};
 use futures_util::{Stream, stream};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     auth::Caller,
     call::{Json, Path},
     front::suspended,
-    problem::Answer,
+    problem::{Answer, Problem},
     query::Query,
 };
 
@@ -27,8 +27,10 @@ pub async fn export(privacy: Port, Caller(ctx): Caller) -> Answer<Accepted<Expor
     Ok(Accepted(privacy.export(&ctx).await?))
 }
 
-pub async fn exports(privacy: Port, Caller(ctx): Caller) -> Answer<Listed<Export>> {
-    Ok(Listed(Page { items: privacy.exports(&ctx).await?, next_cursor: None }))
+pub async fn exports(privacy: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Export>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(privacy.exports(&ctx, page).await?))
 }
 
 pub async fn one_export(privacy: Port, Caller(ctx): Caller, Path(export): Path<ExportId>) -> Answer<Shown<Export>> {
@@ -40,9 +42,11 @@ pub async fn download(
     staff: Data<dyn Staff>,
     Caller(ctx): Caller,
     Path(export): Path<ExportId>,
-    query: Query,
+    mut query: Query,
 ) -> Answer<HttpResponse> {
-    let file = privacy.download(&ctx, export, query.text("token").unwrap_or_default()).await?;
+    let token = query.long_text("token", Opaque::MAX);
+    query.check()?;
+    let file = privacy.download(&ctx, export, &token.unwrap_or_default()).await?;
     if let Some(suspension) = staff.standing(file.user, ctx.now).suspension {
         return Err(suspended(&suspension));
     }
@@ -90,7 +94,7 @@ fn chunks(privacy: Port, file: Download) -> impl Stream<Item = Result<Bytes>> {
                 Some((Ok(Bytes::from(piece)), Some((privacy, number + 1, left))))
             }
             Err(error) => {
-                tracing::error!(%error, "a download was cut off");
+                Problem::from(error.clone()).log("a download was cut off");
                 Some((Err(error), None))
             }
         }

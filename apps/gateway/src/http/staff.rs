@@ -17,7 +17,7 @@ type Port = Data<dyn Staff>;
 pub async fn accounts(staff: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Account>> {
     let page = query.page();
     let (role, status) = (query.word("role"), query.word("status"));
-    let filter = AccountFilter { role, status, q: query.text("q").map(str::to_owned) };
+    let filter = AccountFilter { role, status, q: query.text("q") };
     query.check()?;
     Ok(Listed(staff.accounts(&ctx, filter, page).await?))
 }

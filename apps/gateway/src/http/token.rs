@@ -4,7 +4,7 @@ use actix_web::{Either, web::Data};
 use clowder_accounts::{
     Accounts, Login, NewAccount, RefreshToken, Registration, SignedIn, Staff, model::Waiting, refusals::TOKEN_SUSPENDED,
 };
-use clowder_core::{Actor, Fields, Input, UserId};
+use clowder_core::{Actor, Fields, Input, UserId, input::Opaque};
 use serde::Serialize;
 
 use crate::{
@@ -58,7 +58,7 @@ impl Input for Refresh {
 
 impl Input for Token {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("token").map(|token| Self { token })
+        fields.required("token").map(|Opaque(token)| Self { token })
     }
 }
 

@@ -63,8 +63,8 @@ pub fn api_keys() -> Vec<Endpoint> {
         get("/api/api-keys/scopes", api_keys::scopes)
             .says("List the scopes an API key can have, and what each opens")
             .public()
-            .lists_all::<Opened>(),
-        get("/api/api-keys", api_keys::list).says("List the own API keys, the newest first").lists_all::<ApiKey>(),
+            .lists::<Opened>(),
+        get("/api/api-keys", api_keys::list).says("List the own API keys, the newest first").lists::<ApiKey>(),
         post("/api/api-keys", api_keys::create)
             .says("Make an API key")
             .reaches_others()
@@ -112,7 +112,7 @@ pub fn sign_ups() -> Vec<Endpoint> {
             .takes::<NewInvite>()
             .gives::<NewInvited>(201, "With its code, which is shown only here")
             // Of a repeated call, when whoever made it has been erased since.
-            .refuses(&[INVITE_UNKNOWN, once::MISMATCH, once::RUNNING]),
+            .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, once::MISMATCH, once::RUNNING]),
         delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
             .says("Revoke an invitation")
             .needs(Permission::Invite)

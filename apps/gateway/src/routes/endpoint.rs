@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::Method};
 use clowder_accounts::{Permission, Scope};
-use clowder_core::Refusal;
+use clowder_core::{Refusal, input::LONGEST_TEXT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
 use super::shape::Shape;
 use crate::{
-    front::Policy,
+    cursor,
+    front::{self, Policy},
     problem::{Answer, Problem, failure_of},
     refusals::Failure,
 };
@@ -43,6 +44,8 @@ pub struct Asked {
     pub name: &'static str,
     pub says: &'static str,
     pub schema: Shape,
+    /// How long a text may be, in characters.
+    pub most: usize,
 }
 
 pub struct Endpoint {
@@ -230,19 +233,15 @@ impl Endpoint {
         self
     }
 
-    /// A list that is short enough to be given whole.
-    pub fn lists_all<T: ToSchema>(mut self) -> Self {
-        let shape = Some(Shape::page_of::<T>());
-        self.gives.push(Given { status: 200, content_type: "application/json", shape, says: "All of it" });
-        self
-    }
-
     /// One page of a list.
     pub fn lists<T: ToSchema>(mut self) -> Self {
         let shape = Some(Shape::page_of::<T>());
         self.gives.push(Given { status: 200, content_type: "application/json", shape, says: "One page" });
-        self.asks::<i64>("limit", "How many at most: 50 when absent, never more than 200")
-            .asks::<String>("cursor", "The `next_cursor` of the page before")
+        self.asks::<i64>("limit", "How many at most: 50 when absent, never more than 200").asks_long(
+            "cursor",
+            cursor::LONGEST,
+            "The `next_cursor` of the page before",
+        )
     }
 
     /// Nothing but a status.
@@ -259,7 +258,13 @@ impl Endpoint {
 
     /// A parameter of the query string.
     pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<T>() });
+        self.asks.push(Asked { name, says, schema: Shape::of::<T>(), most: LONGEST_TEXT });
+        self
+    }
+
+    /// A text of the query string that may be longer than most.
+    pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
+        self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most });
         self
     }
 
@@ -289,6 +294,11 @@ impl Endpoint {
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
         self.gives_nothing(304, "It is still as `If-None-Match` says")
+    }
+
+    /// How large a body may be: whoever is nobody has little to say.
+    pub fn most_octets(&self) -> usize {
+        if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL }
     }
 
     pub fn paths(&self) -> impl Iterator<Item = &'static str> {

@@ -9,6 +9,8 @@ use clowder_accounts::{
     },
 };
 
+use clowder_core::input::Opaque;
+
 use super::{Endpoint, delete, get, post};
 use crate::http::privacy;
 
@@ -20,7 +22,7 @@ pub fn lines() -> Vec<Endpoint> {
             .refuses(&[AUTHENTICATION_STALE]),
         get("/api/users/me/exports", privacy::exports)
             .says("List the copies of the last 30 days, the latest first")
-            .lists_all::<Export>(),
+            .lists::<Export>(),
         get("/api/users/me/exports/{export_id}", privacy::one_export)
             .says("See how far a copy is")
             .gives::<Export>(200, "With its link once it is ready, for those who have shown lately who they are")
@@ -28,7 +30,7 @@ pub fn lines() -> Vec<Endpoint> {
         get("/api/exports/{export_id}/download", privacy::download)
             .says("Fetch a copy by its link")
             .public()
-            .asks::<String>("token", "What the link holds")
+            .asks_long("token", Opaque::MAX, "What the link holds")
             .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
             .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", privacy::erase)

@@ -12,7 +12,7 @@ pub enum Close {
     Binary,
     /// Text that is not UTF-8.
     NotText,
-    /// A frame above 64 KiB.
+    /// A frame, or a message of several, above 128 KiB.
     TooBig,
     /// Something of ours failed; try again.
     Fault,
@@ -23,6 +23,8 @@ pub enum Close {
     SessionEnded,
     TokenExpired,
     TooManyFrames,
+    /// The account or key that the first frame named has too many sockets already.
+    TooManySockets,
     /// Frames piled up; resume.
     TooSlow,
     /// Frames that make no sense; reconnecting is pointless.
@@ -43,6 +45,7 @@ impl Close {
         Self::SessionEnded,
         Self::TokenExpired,
         Self::TooManyFrames,
+        Self::TooManySockets,
         Self::TooSlow,
         Self::BadFrames,
     ];
@@ -60,7 +63,7 @@ impl Close {
             Self::NoAuthInTime => 4002,
             Self::SessionEnded => 4003,
             Self::TokenExpired => 4004,
-            Self::TooManyFrames => 4008,
+            Self::TooManyFrames | Self::TooManySockets => 4008,
             Self::TooSlow => 4009,
             Self::BadFrames => 4010,
         }
@@ -73,7 +76,7 @@ impl Close {
             Self::Protocol => "the frames break RFC 6455",
             Self::Binary => "text frames only",
             Self::NotText => "text must be UTF-8",
-            Self::TooBig => "a frame has at most 64 KiB",
+            Self::TooBig => "a frame has at most 128 KiB",
             Self::Fault => "something failed; reconnect with jitter and resume",
             Self::Restart => "restarting; reconnect with jitter and resume",
             Self::NotAuthenticated => "not authenticated",
@@ -81,6 +84,7 @@ impl Close {
             Self::SessionEnded => "the session has ended, its API key is revoked, or the account is suspended",
             Self::TokenExpired => "the access token has expired; refresh and resume",
             Self::TooManyFrames => "too many frames; slow down and resume",
+            Self::TooManySockets => "too many sockets are open by this account or key; close one first",
             Self::TooSlow => "read too slowly; resume",
             Self::BadFrames => "too many frames that make no sense; reconnecting is pointless",
         }

@@ -1,18 +1,59 @@
 //! What clients say over a socket: `{"id", "type", "data"}`. The same inputs, port methods and refusals as over REST.
 
 use clowder_accounts::Scope;
-use clowder_core::{ChatId, Fields, Input, MessageId};
+use clowder_core::{ChatId, Fields, Input, MessageId, input::Opaque};
 use clowder_messaging::{MessagePatch, NewMessage, NewRead};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
 
-use crate::{problem::Problem, refusals};
+use crate::{
+    problem::Problem,
+    refusals::{self, Failure},
+};
 
 /// A frame that can be answered.
 #[derive(Debug)]
 pub struct Request {
-    /// Comes back in the answer: a string or a number of the client's choice, or `null`.
-    pub id: Value,
+    pub id: CommandId,
     pub command: Result<Command, Problem>,
+}
+
+/// Comes back in the answer, octet for octet: a string or a number of the client's choice, or `null`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct CommandId(Box<RawValue>);
+
+impl CommandId {
+    /// Of what names no command.
+    pub fn none() -> Self {
+        Self(RawValue::NULL.to_owned())
+    }
+
+    fn read(raw: Option<&RawValue>) -> Result<Self, Failure> {
+        let Some(raw) = raw else { return Ok(Self::none()) };
+        let text = raw.get();
+        let fits = match text.as_bytes().first() {
+            Some(b'"') => serde_json::from_str::<String>(text).is_ok_and(|id| id.chars().count() <= MAX_ID),
+            Some(b'-' | b'0'..=b'9') => text.len() <= MAX_ID,
+            _ => text == "null",
+        };
+        if fits { Ok(Self(raw.to_owned())) } else { Err(refusals::FRAME_ID) }
+    }
+}
+
+/// The members of a frame.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default = "no_data")]
+    data: Value,
+}
+
+fn no_data() -> Value {
+    Value::Object(Map::new())
 }
 
 #[derive(Debug)]
@@ -28,22 +69,17 @@ pub enum Command {
     Ping,
 }
 
-/// The longest id of a command.
+/// The longest id of a command, in characters.
 const MAX_ID: usize = 128;
 
 impl Request {
-    /// `None` for text that is not the JSON of a command.
-    pub fn parse(text: &str) -> Option<Self> {
-        let Ok(Value::Object(mut members)) = serde_json::from_str(text) else { return None };
-        let id = members.remove("id").unwrap_or_default();
-        match &id {
-            Value::Null | Value::Number(_) => {}
-            Value::String(id) if id.len() <= MAX_ID => {}
-            _ => return None,
-        }
-        let Some(Value::String(kind)) = members.remove("type") else { return None };
-        let data = members.remove("data").unwrap_or(Value::Object(Map::new()));
-        Some(Self { id, command: Command::parse(&kind, data) })
+    /// Fails for text that is not the JSON of a command, or whose id cannot be given back.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        // An array of the members would do for the reader, but not for us.
+        let is_object = text.trim_start().starts_with('{');
+        let members = serde_json::from_str(text).ok().filter(|_| is_object);
+        let Members { id, kind, data } = members.ok_or(refusals::FRAME_UNPARSABLE)?;
+        Ok(Self { id: CommandId::read(id)?, command: Command::parse(&kind, data) })
     }
 }
 
@@ -104,9 +140,9 @@ pub struct Auth {
 
 impl Input for Auth {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let access = fields.required("access");
-        let cursor = fields.optional("cursor");
-        Some(Self { access: access?, cursor: cursor? })
+        let access = fields.required::<Opaque>("access");
+        let cursor = fields.optional::<Opaque>("cursor");
+        Some(Self { access: access?.0, cursor: cursor?.map(|cursor| cursor.0) })
     }
 }
 
@@ -188,7 +224,7 @@ pub struct Renew {
 
 impl Input for Renew {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("access").map(|access| Self { access })
+        fields.required("access").map(|Opaque(access)| Self { access })
     }
 }
 
@@ -200,9 +236,9 @@ mod tests {
 
     fn code(text: &str) -> String {
         match Request::parse(text) {
-            None => "not a command".into(),
-            Some(Request { id, command: Ok(_) }) => format!("ok {id}"),
-            Some(Request { id, command: Err(problem) }) => format!("{} {id}", problem.code),
+            Err(failure) => failure.code.into(),
+            Ok(Request { id, command: Ok(_) }) => format!("ok {}", id.0),
+            Ok(Request { id, command: Err(problem) }) => format!("{} {}", problem.code, id.0),
         }
     }
 
@@ -210,11 +246,23 @@ mod tests {
     fn frames_are_commands_or_refused() {
         let id = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
         for (text, expected) in [
-            ("", "not a command"),
-            ("[]", "not a command"),
-            ("{}", "not a command"),
-            (r#"{"type":7}"#, "not a command"),
-            (r#"{"type":"ping","id":{}}"#, "not a command"),
+            ("", "frame.unparsable"),
+            ("[]", "frame.unparsable"),
+            (r#"["a","ping",{}]"#, "frame.unparsable"),
+            ("{}", "frame.unparsable"),
+            (r#"{"type":7}"#, "frame.unparsable"),
+            (r#"{"type":"ping","id":{}}"#, "frame.id"),
+            (r#"{"type":"ping","id":[1]}"#, "frame.id"),
+            (r#"{"type":"ping","id":true}"#, "frame.id"),
+            (r#"{"type":"ping","id":"\ud800"}"#, "frame.id"),
+            (r#"{"type":"ping","id":null}"#, "ok null"),
+            // What comes back is what was sent, however it would be read.
+            (r#"{"id":18446744073709551617,"type":"ping"}"#, "ok 18446744073709551617"),
+            (r#"{"type":"ping","id":-0.10e+2}"#, "ok -0.10e+2"),
+            (r#"{"type":"ping","id":"\u00e4/\/"}"#, r#"ok "\u00e4/\/""#),
+            (&format!(r#"{{"type":"ping","id":"{}"}}"#, "ä".repeat(128)), &format!("ok \"{}\"", "ä".repeat(128))),
+            (&format!(r#"{{"type":"ping","id":"{}"}}"#, "a".repeat(129)), "frame.id"),
+            (&format!(r#"{{"type":"ping","id":{}}}"#, "1".repeat(129)), "frame.id"),
             (r#"{"type":"ping"}"#, "ok null"),
             (r#"{"type":"ping","id":7}"#, "ok 7"),
             (r#"{"type":"ping","id":"a","data":null}"#, "ok \"a\""),
@@ -230,7 +278,7 @@ mod tests {
         ] {
             assert_eq!(code(text), expected, "{text}");
         }
-        assert_eq!(code(&format!("{}1{}", "[".repeat(500), "]".repeat(500))), "not a command");
+        assert_eq!(code(&format!("{}1{}", "[".repeat(500), "]".repeat(500))), "frame.unparsable");
     }
 
     /// Something like JSON: the decoder must survive it and everything near it.

@@ -3,26 +3,27 @@
 
 use std::{ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
-use actix_web::error::PayloadError;
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::{Accounts, Identity};
 use clowder_core::{Actor, Ctx, Error, Origin, Timestamp, UserId, Via};
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
     Hub, Ports,
     close::Close,
-    command::{Command, Request},
+    command::{Command, CommandId, Request},
     frame,
+    guard::Fault,
     outlet::{Next, Outlet},
+    sockets::Held,
 };
 use crate::{
     clock,
+    front::{Key, Limits, Policy},
     problem::{Occasion, Problem},
     refusals,
 };
@@ -40,12 +41,12 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// Frames that make no sense before the socket is closed.
 const MAX_BAD: u32 = 10;
-/// Frames per second that a client may send, and how many at once.
-const FRAMES: (u32, u32) = (300, 600);
 
 /// What a socket works with.
 pub struct Parts {
     pub ports: Ports,
+    /// What the socket is counted as, until somebody else is known to hold it.
+    pub held: Held,
     pub request_id: Arc<str>,
     pub origin: Origin,
 }
@@ -73,7 +74,6 @@ pub struct Connection {
     parts: Parts,
     session: Session,
     stream: AggregatedMessageStream,
-    flood: DefaultDirectRateLimiter,
     bad: u32,
     heard: Instant,
 }
@@ -92,9 +92,7 @@ type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 
 impl Connection {
     pub fn new(parts: Parts, session: Session, stream: AggregatedMessageStream) -> Self {
-        let [rate, burst] = [FRAMES.0, FRAMES.1].map(|n| n.try_into().unwrap_or(std::num::NonZeroU32::MIN));
-        let flood = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
-        Self { parts, session, stream, flood, bad: 0, heard: Instant::now() }
+        Self { parts, session, stream, bad: 0, heard: Instant::now() }
     }
 
     pub async fn run(mut self, identity: Option<Identity>, cursor: Option<String>) {
@@ -119,6 +117,9 @@ impl Connection {
             None => {
                 let authenticated = Box::pin(timeout(AUTH_WITHIN, self.auth()));
                 let (identity, own) = authenticated.await.unwrap_or(Err(Close::NoAuthInTime))?;
+                // From now on it counts as theirs and no longer as its address's.
+                let (_, key) = payer(identity.actor, &self.parts.origin);
+                self.parts.held = self.parts.sockets.open(key).ok_or(Close::TooManySockets)?;
                 (identity, own.or(cursor))
             }
         };
@@ -158,7 +159,7 @@ impl Connection {
         loop {
             let message = self.stream.next().await;
             let Some(text) = self.control(message).await? else { continue };
-            let Some(Request { command: Ok(Command::Auth(auth)), .. }) = Request::parse(&text) else {
+            let Ok(Request { command: Ok(Command::Auth(auth)), .. }) = Request::parse(&text) else {
                 return Err(Close::NotAuthenticated);
             };
             let identity = self.parts.accounts.identify(&auth.access, clock::now());
@@ -172,19 +173,18 @@ impl Connection {
         message: Option<Result<AggregatedMessage, ProtocolError>>,
     ) -> Result<Option<Request>, Close> {
         let Some(text) = self.control(message).await? else { return Ok(None) };
-        if self.flood.check().is_err() {
-            return Err(Close::TooManyFrames);
-        }
-        let request = Request::parse(&text);
-        if request.is_none() {
-            self.bad += 1;
-            if self.bad >= MAX_BAD {
-                return Err(Close::BadFrames);
+        match Request::parse(&text) {
+            Ok(request) => Ok(Some(request)),
+            Err(failure) => {
+                self.bad += 1;
+                if self.bad >= MAX_BAD {
+                    return Err(Close::BadFrames);
+                }
+                let refused = refused(&CommandId::none(), &failure.into(), &self.parts.request_id);
+                in_time(self.session.text(refused)).await?;
+                Ok(None)
             }
-            let refused = self.refused(&Value::Null, &Problem::new(refusals::FRAME_UNPARSABLE));
-            in_time(self.session.text(refused)).await?;
         }
-        Ok(request)
     }
 
     /// Everything that is not text is dealt with here.
@@ -203,10 +203,12 @@ impl Connection {
             Some(Ok(AggregatedMessage::Binary(_))) => Err(Close::Binary),
             Some(Ok(AggregatedMessage::Close(_))) | None => Err(Close::Goodbye),
             Some(Err(ProtocolError::Overflow)) => Err(Close::TooBig),
-            Some(Err(ProtocolError::Io(error))) if is_overflow(&error) => Err(Close::TooBig),
-            Some(Err(ProtocolError::Io(error))) if error.kind() == std::io::ErrorKind::InvalidData => {
-                Err(Close::NotText)
-            }
+            Some(Err(ProtocolError::Io(error))) => Err(match Fault::of(&error) {
+                Some(Fault::TooBig) => Close::TooBig,
+                Some(Fault::TooMany) => Close::TooManyFrames,
+                None if error.kind() == std::io::ErrorKind::InvalidData => Close::NotText,
+                Some(Fault::Reserved) | None => Close::Protocol,
+            }),
             Some(Err(_)) => Err(Close::Protocol),
         }
     }
@@ -254,24 +256,18 @@ impl Connection {
         }
         in_time(self.session.ping(b"")).await
     }
-
-    fn refused(&self, id: &Value, problem: &Problem) -> ByteString {
-        refused(id, problem, &self.parts.request_id)
-    }
 }
 
 /// The same problem as over REST.
-fn refused(id: &Value, problem: &Problem, request_id: &str) -> ByteString {
-    if let Some(fault) = &problem.fault {
-        tracing::error!(request_id, code = problem.code, fault, "a command failed");
-    }
+fn refused(id: &CommandId, problem: &Problem, request_id: &str) -> ByteString {
+    tracing::error_span!("command", request_id).in_scope(|| problem.log("a command failed"));
     frame::error(id, &problem.body(Occasion { base: "", path: "/api/ws", request_id }))
 }
 
-/// Whether the guard has stopped a frame.
-fn is_overflow(error: &std::io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<PayloadError>());
-    matches!(inner, Some(PayloadError::Overflow))
+/// By which limit whoever holds a socket is counted, and as whom.
+pub fn payer(actor: Actor, origin: &Origin) -> (Policy, Key) {
+    let policy = Policy::Default.of(actor);
+    (policy, Key::new(policy, actor, origin.address))
 }
 
 /// A small frame on its way, or the end of a client that does not read.

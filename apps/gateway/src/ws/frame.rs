@@ -3,8 +3,9 @@
 use bytestring::ByteString;
 use clowder_core::{Passing, Recorded, SessionId, Timestamp, UserId};
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
+use super::command::CommandId;
 use crate::problem::Body;
 
 /// The first frame of every connection.
@@ -50,7 +51,7 @@ struct Said<'a, T> {
 struct Answered<'a, T> {
     #[serde(rename = "type")]
     kind: &'static str,
-    id: &'a Value,
+    id: &'a CommandId,
     data: T,
 }
 
@@ -63,11 +64,11 @@ pub fn passing(passing: &Passing) -> ByteString {
     said(passing.name, passing.at, &*passing.data)
 }
 
-pub fn ack(id: &Value, data: &RawValue) -> ByteString {
+pub fn ack(id: &CommandId, data: &RawValue) -> ByteString {
     text(&Answered { kind: "ack", id, data })
 }
 
-pub fn error(id: &Value, problem: &Body<'_>) -> ByteString {
+pub fn error(id: &CommandId, problem: &Body<'_>) -> ByteString {
     text(&Answered { kind: "error", id, data: problem })
 }
 

@@ -1,15 +1,52 @@
-//! Looks at the length that each frame announces before any of it is kept. The protocol layer checks it only when the
-//! whole frame is there, and would collect whatever comes until then, from anybody.
+//! Looks at the head of each frame before any of it is kept: its length, its reserved bits, and how many there are. The
+//! protocol layer checks a length only when the whole frame is there, and would collect whatever comes until then, from
+//! anybody; control frames and empty fragments it hands to nobody who could count them.
 
 use std::{
+    fmt, io,
+    num::NonZeroU32,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use actix_web::{dev::Payload, error::PayloadError, web::Bytes};
 use futures_util::Stream;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::MAX_FRAME;
+
+/// How many frames of whatever kind a client may send in a second.
+const FRAMES: NonZeroU32 = NonZeroU32::new(300).unwrap();
+
+/// What a client must not send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A frame, or a message of several, above [`MAX_FRAME`].
+    TooBig,
+    TooMany,
+    /// A reserved bit is set, although no extension was agreed upon (RFC 6455 §5.2).
+    Reserved,
+}
+
+impl Fault {
+    /// What the guard has found, if that is what ended the stream.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref()?;
+        match error.downcast_ref::<PayloadError>() {
+            Some(PayloadError::Io(error)) => Self::of(error),
+            Some(_) => None,
+            None => error.downcast_ref().copied(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Fault {}
 
 /// Reads frame headers (RFC 6455 §5.2) as they pass by.
 pub struct Guard {
@@ -28,15 +65,17 @@ impl Stream for Guard {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(match ready!(Pin::new(&mut self.payload).poll_next(context)) {
-            Some(Ok(octets)) if self.frames.pass(&octets) => Some(Ok(octets)),
-            Some(Ok(_)) => Some(Err(PayloadError::Overflow)),
+            Some(Ok(octets)) => match self.frames.pass(&octets) {
+                Ok(()) => Some(Ok(octets)),
+                Err(fault) => Some(Err(PayloadError::Io(io::Error::other(fault)))),
+            },
             other => other,
         })
     }
 }
 
-#[derive(Default)]
 struct Frames {
+    rate: DefaultDirectRateLimiter,
     /// Of the header that is being read.
     header: [u8; 10],
     read: usize,
@@ -46,9 +85,15 @@ struct Frames {
     message: u64,
 }
 
+impl Default for Frames {
+    fn default() -> Self {
+        Self { rate: RateLimiter::direct(Quota::per_second(FRAMES)), header: [0; 10], read: 0, left: 0, message: 0 }
+    }
+}
+
 impl Frames {
-    /// Whether everything announced so far is small enough.
-    fn pass(&mut self, mut octets: &[u8]) -> bool {
+    /// Whether everything announced so far may be sent.
+    fn pass(&mut self, mut octets: &[u8]) -> Result<(), Fault> {
         while let Some((first, rest)) = octets.split_first() {
             if self.left > 0 {
                 let passed = (octets.len() as u64).min(self.left);
@@ -61,13 +106,11 @@ impl Frames {
             }
             self.read += 1;
             octets = rest;
-            if let Some(length) = self.announced()
-                && !self.begin(length)
-            {
-                return false;
+            if let Some(length) = self.announced() {
+                self.begin(length)?;
             }
         }
-        true
+        Ok(())
     }
 
     /// The length of the payload, once the header is complete up to it.
@@ -81,8 +124,14 @@ impl Frames {
         }
     }
 
-    fn begin(&mut self, length: u64) -> bool {
+    fn begin(&mut self, length: u64) -> Result<(), Fault> {
         let [kind, short, ..] = self.header;
+        if kind & 0x70 != 0 {
+            return Err(Fault::Reserved);
+        }
+        if self.rate.check().is_err() {
+            return Err(Fault::TooMany);
+        }
         let masked = if short & 0x80 != 0 { 4 } else { 0 };
         let (last, opcode) = (kind & 0x80 != 0, kind & 0x0f);
         // Control frames may stand between the fragments of a message.
@@ -95,7 +144,7 @@ impl Frames {
         }
         self.read = 0;
         self.left = length.saturating_add(masked);
-        fits
+        if fits { Ok(()) } else { Err(Fault::TooBig) }
     }
 }
 
@@ -131,18 +180,48 @@ mod tests {
     fn what_is_announced_is_measured_however_it_arrives() {
         let (text, more, end, ping) = (0x81, 0x01, 0x80, 0x89);
         for (octets, fits) in [
-            ([frame(text, 0), frame(text, 5), frame(text, 200), frame(text, 65_536)].concat(), true),
-            (header(text, 65_537), false),
+            ([frame(text, 0), frame(text, 5), frame(text, 200), frame(text, 131_072)].concat(), true),
+            (header(text, 131_073), false),
             (header(text, u64::MAX), false),
             ([frame(text, 10), header(text, 1 << 40)].concat(), false),
-            ([frame(more, 30_000), frame(ping, 9), frame(0, 30_000), frame(end, 5_536)].concat(), true),
-            ([frame(more, 30_000), frame(ping, 9), frame(0, 30_000), header(end, 5_537)].concat(), false),
+            ([frame(more, 60_000), frame(ping, 9), frame(0, 60_000), frame(end, 11_072)].concat(), true),
+            ([frame(more, 60_000), frame(ping, 9), frame(0, 60_000), header(end, 11_073)].concat(), false),
             ([frame(more, 60_000), frame(end, 5_000), frame(text, 60_000)].concat(), true),
         ] {
             for step in [1, 7, 1000, octets.len()] {
                 let mut frames = Frames::default();
-                assert_eq!(octets.chunks(step).all(|chunk| frames.pass(chunk)), fits, "in steps of {step}");
+                let passed = octets.chunks(step).try_for_each(|chunk| frames.pass(chunk));
+                assert_eq!(passed, if fits { Ok(()) } else { Err(Fault::TooBig) }, "in steps of {step}");
             }
         }
+    }
+
+    #[test]
+    fn frames_of_every_kind_are_counted() {
+        let (text, more, ping, pong) = (0x81, 0x01, 0x89, 0x8a);
+        for kinds in [[text; 4], [ping; 4], [pong; 4], [0; 4], [text, more, 0, ping]] {
+            for length in [0, 3] {
+                let mut frames = Frames::default();
+                let flood = kinds.iter().cycle().map(|kind| frame(*kind, length)).take(1_000).collect::<Vec<_>>();
+                let passed = flood.iter().take_while(|frame| frames.pass(frame).is_ok()).count();
+                assert!((300..600).contains(&passed), "{kinds:?} of {length}: {passed}");
+                assert_eq!(Frames::default().pass(&flood.concat()), Err(Fault::TooMany), "all at once");
+            }
+        }
+    }
+
+    #[test]
+    fn reserved_bits_are_for_extensions() {
+        for bit in [0x40, 0x20, 0x10] {
+            assert_eq!(Frames::default().pass(&frame(0x81 | bit, 5)), Err(Fault::Reserved));
+        }
+    }
+
+    #[test]
+    fn what_ended_a_stream_is_found_again() {
+        let wrapped = io::Error::other(PayloadError::Io(io::Error::other(Fault::TooMany)));
+        assert_eq!(Fault::of(&wrapped), Some(Fault::TooMany));
+        assert_eq!(Fault::of(&io::Error::other(PayloadError::Overflow)), None);
+        assert_eq!(Fault::of(&io::Error::other("else")), None);
     }
 }

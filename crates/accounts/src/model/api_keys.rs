@@ -1,6 +1,6 @@
 //! API keys as their owner sees them, and what it takes to get one.
 
-use clowder_core::{ApiKeyId, Fields, Input, Timestamp, text::Flaw};
+use clowder_core::{ApiKeyId, Fields, Input, Timestamp, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 
 use super::DisplayName;
@@ -49,7 +49,9 @@ pub struct NewApiKey {
 impl Input for NewApiKey {
     fn read(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name");
-        let scopes = fields.required::<Vec<Scope>>("scopes").map(|scopes| scopes.into_iter().collect::<Scopes>());
+        let scopes = fields
+            .required_list::<Scope>("scopes", 2 * Scope::WORDS.len())
+            .map(|scopes| scopes.into_iter().collect::<Scopes>());
         let expires_at = fields.optional("expires_at");
         if scopes.is_some_and(Scopes::is_empty) {
             fields.flaw("scopes", Flaw::new("required", "must name at least one"));

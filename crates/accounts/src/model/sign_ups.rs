@@ -1,6 +1,6 @@
 //! People who wait to be let in, and invitations.
 
-use clowder_core::{Field, Fields, Id, Input, Timestamp, UserId, text::Flaw};
+use clowder_core::{Field, Fields, Id, Input, Timestamp, UserId, input::Opaque, text::Flaw};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -111,13 +111,13 @@ pub struct NewImport {
 impl Input for NewImport {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (username, email) = (fields.required("username"), fields.required("email"));
-        let password_hash = fields.required("password_hash");
+        let password_hash = fields.required::<Opaque>("password_hash");
         let (display_name, created_at) = (fields.optional("display_name"), fields.optional("created_at"));
         let email_verified = fields.optional("email_verified");
         Some(Self {
             username: username?,
             email: email?,
-            password_hash: password_hash?,
+            password_hash: password_hash?.0,
             display_name: display_name?,
             email_verified: email_verified?.unwrap_or(false),
             created_at: created_at?,

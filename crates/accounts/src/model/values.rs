@@ -4,7 +4,7 @@ use std::fmt;
 
 use clowder_core::{
     Field,
-    input::string,
+    input::{Opaque, string},
     text::{self, Flaw},
 };
 use serde_json::Value;
@@ -161,7 +161,7 @@ impl fmt::Debug for RefreshToken {
 
 impl Field for RefreshToken {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        string(value).map(Self)
+        Opaque::parse(value).map(|token| Self(token.0))
     }
 }
 

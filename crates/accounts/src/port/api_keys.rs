@@ -1,7 +1,7 @@
 //! What an implementation of API keys must keep.
 
 use async_trait::async_trait;
-use clowder_core::{ApiKeyId, Ctx, Result, Timestamp};
+use clowder_core::{ApiKeyId, Ctx, Page, PageRequest, Result, Timestamp};
 
 use crate::{
     Identity,
@@ -17,7 +17,7 @@ pub trait ApiKeys: Send + Sync {
     async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey>;
 
     /// The keys of the user who asks, the newest first.
-    async fn keys(&self, ctx: &Ctx) -> Result<Vec<ApiKey>>;
+    async fn keys(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<ApiKey>>;
 
     /// One key of the user who asks; `api_key.unknown` for any other.
     async fn key(&self, ctx: &Ctx, key: ApiKeyId) -> Result<ApiKey>;

@@ -1,7 +1,7 @@
 //! What people want.
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Result};
+use clowder_core::{Ctx, Result, Versions};
 
 use crate::model::{Settings, SettingsPatch};
 
@@ -10,7 +10,7 @@ pub trait Preferences: Send + Sync {
     /// The settings of the caller; the usual ones, version 1, for whoever never changed any.
     async fn settings(&self, ctx: &Ctx) -> Result<Settings>;
 
-    /// Changes some; `settings.stale` unless `version` is absent or the present one. The other devices of the caller
+    /// Changes some; `settings.stale` unless `version` is absent or holds the present one. The other devices of the caller
     /// hear of it (`settings.updated`).
-    async fn edit_settings(&self, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) -> Result<Settings>;
+    async fn edit_settings(&self, ctx: &Ctx, version: Option<Versions>, patch: SettingsPatch) -> Result<Settings>;
 }

@@ -1,7 +1,7 @@
 //! What an implementation of the rights over one's own data must keep.
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Result, UserId};
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId};
 
 use crate::model::{Download, Erasing, Erasure, Export, ExportId, Fate};
 
@@ -15,7 +15,7 @@ pub trait Privacy: Send + Sync {
 
     /// The copies that the caller asked for lately, the latest first. Their links need a recent authentication; without
     /// one `url` is `None`.
-    async fn exports(&self, ctx: &Ctx) -> Result<Vec<Export>>;
+    async fn exports(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Export>>;
 
     /// One of them, told in the same way; `export.unknown` for any other.
     async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export>;

@@ -19,7 +19,7 @@ use clowder_accounts::{
     sign_up,
 };
 use clowder_core::{
-    Actor, Ctx, Refusal, Result, SessionId, Timestamp, UserId,
+    Actor, Ctx, Page, PageRequest, Refusal, Result, SessionId, Timestamp, UserId, Versions,
     audit::{Entry, Target},
 };
 use serde_json::json;
@@ -135,7 +135,7 @@ impl Accounts for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn edit_me(&self, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own> {
+    async fn edit_me(&self, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
         let ctx = ctx.clone();
         let own = self.db.write(move |tx| profile::edit(tx, &ctx, version, patch)).await?;
         self.parts.memory.profiles.keep(&own);
@@ -143,9 +143,9 @@ impl Accounts for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn sessions(&self, ctx: &Ctx) -> Result<Vec<Session>> {
+    async fn sessions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Session>> {
         let ctx = ctx.clone();
-        self.db.read(move |conn| sessions::list(conn, &ctx)).await
+        self.db.read(move |conn| sessions::list(conn, &ctx, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

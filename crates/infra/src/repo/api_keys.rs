@@ -10,7 +10,7 @@ use clowder_accounts::{
     refusals::{API_KEY_INVALID, API_KEY_UNKNOWN, SESSION_ENDED},
 };
 use clowder_core::{
-    Actor, ApiKeyId, Ctx, Result, Role, Timestamp, Via, Word,
+    Actor, ApiKeyId, Ctx, Page, PageRequest, Result, Role, Timestamp, UserId, Via, Word,
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
@@ -18,7 +18,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::instrument;
 
-use super::{Repo, audit, db::Tx, dialect, journal, once::Stub, two_factor::require_recent};
+use super::{
+    Repo, audit,
+    db::Tx,
+    dialect::{self, Conn},
+    journal,
+    once::Stub,
+    two_factor::require_recent,
+};
 use crate::{
     api_keys::{self as format, Known, NOTED_EVERY, Presented},
     rows::ApiKeyRow,
@@ -47,14 +54,9 @@ impl ApiKeys for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn keys(&self, ctx: &Ctx) -> Result<Vec<ApiKey>> {
-        let own = api_keys::table.filter(api_keys::user_id.eq(ctx.user()?)).order(api_keys::id.desc());
-        self.db
-            .read(move |conn| {
-                let rows: Vec<ApiKeyRow> = own.select(ApiKeyRow::as_select()).load(conn)?;
-                Ok(rows.iter().map(ApiKeyRow::api_key).collect())
-            })
-            .await
+    async fn keys(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<ApiKey>> {
+        let user = ctx.user()?;
+        self.db.read(move |conn| list(conn, user, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -143,6 +145,20 @@ impl Repo {
 #[derive(Serialize, Deserialize)]
 struct Minted {
     id: ApiKeyId,
+}
+
+fn list(conn: &mut Conn, user: UserId, page: &PageRequest) -> Result<Page<ApiKey>> {
+    let mut own = api_keys::table
+        .filter(api_keys::user_id.eq(user))
+        .order(api_keys::id.desc())
+        .limit(page.fetch())
+        .select(ApiKeyRow::as_select())
+        .into_boxed();
+    if let Some(last) = page.id()? {
+        own = own.filter(api_keys::id.lt::<ApiKeyId>(last));
+    }
+    let rows: Vec<ApiKeyRow> = own.load(conn)?;
+    Ok(Page::cut(rows, page, |row| row.id.to_string()).map(|row| row.api_key()))
 }
 
 impl Stub for Minted {}

@@ -8,7 +8,7 @@ mod read;
 pub mod send;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -68,21 +68,27 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn edit(&self, ctx: &Ctx, message: MessageId, version: Option<i64>, patch: MessagePatch) -> Result<Message> {
+    async fn edit(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        version: Option<Versions>,
+        patch: MessagePatch,
+    ) -> Result<Message> {
         let ctx = ctx.clone();
         self.db.write(move |tx| edit::edit(tx, &ctx, message, version, patch)).await
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<i64>) -> Result<Deleted> {
+    async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<Deleted> {
         let ctx = ctx.clone();
         self.db.write(move |tx| edit::delete(tx, &ctx, message, version)).await
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn history(&self, ctx: &Ctx, message: MessageId) -> Result<Vec<Edit>> {
+    async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>> {
         let viewer = ctx.user()?;
-        self.look(move |conn, memory| messages::history(conn, memory, viewer, message)).await
+        self.look(move |conn, memory| messages::history(conn, memory, viewer, message, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -17,6 +17,7 @@ mod journal;
 mod messaging;
 mod migrations;
 mod once;
+mod people;
 mod preferences;
 mod privacy;
 mod sealing;

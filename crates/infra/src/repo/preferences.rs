@@ -6,7 +6,7 @@ use clowder_accounts::{
     model::{Settings, SettingsPatch},
     refusals::{SESSION_ENDED, SETTINGS_STALE},
 };
-use clowder_core::{Ctx, Result, UserId};
+use clowder_core::{Ctx, Result, UserId, Versions, versions::is_stale};
 use diesel::prelude::*;
 use tracing::instrument;
 
@@ -30,7 +30,7 @@ impl Preferences for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn edit_settings(&self, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) -> Result<Settings> {
+    async fn edit_settings(&self, ctx: &Ctx, version: Option<Versions>, patch: SettingsPatch) -> Result<Settings> {
         let ctx = ctx.clone();
         self.db.write(move |tx| edit(tx, &ctx, version, patch)).await
     }
@@ -41,7 +41,7 @@ pub fn settings(conn: &mut Conn, user: UserId) -> Result<Settings> {
     row.map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)
 }
 
-fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) -> Result<Settings> {
+fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPatch) -> Result<Settings> {
     let user = ctx.user()?;
     // There may be no row to lock yet, so the user's own stands for it.
     dialect::lock_user(tx.conn, user)?;
@@ -51,7 +51,7 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: SettingsPatch) 
         return Err(SESSION_ENDED.into());
     }
     let before = settings(tx.conn, user)?;
-    if version.is_some_and(|version| version != before.version) {
+    if is_stale(version.as_ref(), before.version) {
         return Err(SETTINGS_STALE.into());
     }
     let after = patch.applied_to(before);

@@ -19,7 +19,7 @@ use clowder_accounts::{
     Privacy,
     model::{Download, Erasing as Due, Erasure, Export, ExportId, Fate},
 };
-use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Id, Page, PageRequest, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -68,9 +68,9 @@ impl Privacy for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn exports(&self, ctx: &Ctx) -> Result<Vec<Export>> {
+    async fn exports(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Export>> {
         let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
-        self.db.read(move |conn| exports::list(conn, &keys, &ctx)).await
+        self.db.read(move |conn| exports::list(conn, &keys, &ctx, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clowder_accounts::{Login, ProfilePatch, RefreshToken, SessionPatch};
-use clowder_core::{Ctx, Input, Once};
+use clowder_core::{Ctx, Input, Once, PageRequest};
 use clowder_infra::{Options, Store};
 use serde_json::json;
 
@@ -199,7 +199,7 @@ on_both! {
         let accounts = &world.store.accounts;
         let second = accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
         let stranger = world.register("bob").await;
-        let listed = accounts.sessions(&world.by(&first.access)).await.unwrap();
+        let listed = accounts.sessions(&world.by(&first.access), PageRequest::default()).await.unwrap().items;
         assert_eq!(listed.iter().map(|s| (s.name.as_deref(), s.current)).collect::<Vec<_>>(),
             [(Some("phone"), false), (None, true)]);
         let (phone, own) = (listed[0].id, listed[1].id);
@@ -214,7 +214,7 @@ on_both! {
         assert_eq!(world.names().await, ["session.ended"]);
         assert_eq!(code(accounts.identify(&second.access, world.now())), "session.ended");
         assert_eq!(code(accounts.end_session(&world.by(&first.access), phone).await), "session.unknown");
-        assert_eq!(accounts.sessions(&world.by(&first.access)).await.unwrap().len(), 1);
+        assert_eq!(accounts.sessions(&world.by(&first.access), PageRequest::default()).await.unwrap().items.len(), 1);
         let third = accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
         accounts.logout(&world.by(&first.access)).await.unwrap();
         assert_eq!(code(accounts.identify(&first.access, world.now())), "session.ended");
@@ -266,12 +266,12 @@ on_both! {
         let accounts = &world.store.accounts;
         let patch = |value| ProfilePatch::from_json(value).unwrap();
         let edited = accounts
-            .edit_me(&world.by(&ada.access), Some(1), patch(json!({"display_name": "Ada L.", "bio": "counts"})))
+            .edit_me(&world.by(&ada.access), Some(1.into()), patch(json!({"display_name": "Ada L.", "bio": "counts"})))
             .await
             .unwrap();
         assert_eq!((edited.version, edited.display_name.as_str(), edited.bio.as_deref()), (2, "Ada L.", Some("counts")));
         assert_eq!(world.names().await, ["user.updated"]);
-        let stale = accounts.edit_me(&world.by(&ada.access), Some(1), patch(json!({"bio": null}))).await;
+        let stale = accounts.edit_me(&world.by(&ada.access), Some(1.into()), patch(json!({"bio": null}))).await;
         assert_eq!(code(stale), "user.stale");
         let cleared = accounts.edit_me(&world.by(&ada.access), None, patch(json!({"bio": null}))).await.unwrap();
         assert_eq!((cleared.version, cleared.bio, cleared.display_name.as_str()), (3, None, "Ada L."));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clowder_accounts::{ApiKeys, IssuedKey, NewApiKey, Scope, api_keys::MOST};
-use clowder_core::{Actor, Ctx, Error, Id, Input, Once, Role, Timestamp, Via};
+use clowder_core::{Actor, Ctx, Error, Id, Input, Once, PageRequest, Role, Timestamp, Via};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};
@@ -37,10 +37,10 @@ on_both! {
         assert_eq!(identity.actor, Actor::User { id: ada.id, via: Via::Key(issued.api_key.id), role: Role::User });
         assert!(identity.opens(Some(Scope::ChatsRead)) && !identity.opens(Some(Scope::ChatsWrite)));
         assert!(!identity.opens(None), "what no scope opens is for people");
-        let own = keys.keys(&world.ctx(&ada)).await.unwrap();
+        let own = keys.keys(&world.ctx(&ada), PageRequest::default()).await.unwrap().items;
         assert_eq!((own.len(), own[0].id), (1, issued.api_key.id));
         assert!(!serde_json::to_string(&own).unwrap().contains(hidden));
-        assert!(keys.keys(&world.ctx(&bob)).await.unwrap().is_empty());
+        assert!(keys.keys(&world.ctx(&bob), PageRequest::default()).await.unwrap().items.is_empty());
         assert_eq!(code(keys.key(&world.ctx(&bob), issued.api_key.id).await), "api_key.unknown");
         assert_eq!(code(keys.revoke_key(&world.ctx(&bob), issued.api_key.id).await), "api_key.unknown");
         assert_eq!(keys.key(&world.ctx(&ada), issued.api_key.id).await.unwrap().prefix, issued.api_key.prefix);
@@ -132,7 +132,7 @@ on_both! {
             }
         }
         assert_eq!(made, MOST);
-        assert_eq!(world.store.api_keys.keys(&world.ctx(&ada)).await.unwrap().len() as i64, MOST);
+        assert_eq!(world.store.api_keys.keys(&world.ctx(&ada), PageRequest::default()).await.unwrap().items.len() as i64, MOST);
     }
 
     async fn a_repeated_creation_makes_no_other_key_and_shows_none(world: World) {
@@ -142,7 +142,7 @@ on_both! {
         let second = world.store.api_keys.create_key(&call(), bot(None)).await.unwrap();
         assert_eq!(first.api_key.id, second.api_key.id);
         assert_eq!((first.key.is_some(), second.key), (true, None), "nobody kept it");
-        assert_eq!(world.store.api_keys.keys(&world.ctx(&ada)).await.unwrap().len(), 1);
+        assert_eq!(world.store.api_keys.keys(&world.ctx(&ada), PageRequest::default()).await.unwrap().items.len(), 1);
     }
 
     async fn its_use_is_noted_to_the_minute(world: World) {

@@ -82,10 +82,10 @@ on_both! {
     async fn a_write_that_fails_leaves_no_trace(world: World) {
         let ada = world.register("ada").await;
         let patch = || ProfilePatch::from_json(json!({"bio": "counts"})).unwrap();
-        assert_eq!(code(world.store.accounts.edit_me(&world.by(&ada.access), Some(7), patch()).await), "user.stale");
+        assert_eq!(code(world.store.accounts.edit_me(&world.by(&ada.access), Some(7.into()), patch()).await), "user.stale");
         assert_eq!(actions(&world.store).await.len(), 2);
         let other = world.another_node().await;
-        other.accounts.edit_me(&world.by(&ada.access), Some(1), patch()).await.unwrap();
+        other.accounts.edit_me(&world.by(&ada.access), Some(1.into()), patch()).await.unwrap();
         assert_eq!(actions(&world.store).await.len(), 3, "and positions have no gap");
         whole(&world.store).await;
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clowder_accounts::model::{Export, ExportId, ExportStatus};
-use clowder_core::Input;
+use clowder_core::{Input, PageRequest};
 use serde_json::{Value, json};
 
 use crate::{
@@ -56,9 +56,9 @@ on_both! {
         let ready = privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
         assert_eq!((ready.status, ready.progress), (ExportStatus::Ready, 100));
         assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "a fresh one is as good as new");
-        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap().len(), 1);
+        assert_eq!(privacy.exports(&world.ctx(&ada), PageRequest::default()).await.unwrap().items.len(), 1);
         assert_eq!(code(privacy.one_export(&world.ctx(&bob), asked.id).await), "export.unknown");
-        assert!(privacy.exports(&world.ctx(&bob)).await.unwrap().is_empty());
+        assert!(privacy.exports(&world.ctx(&bob), PageRequest::default()).await.unwrap().items.is_empty());
 
         let files = fetch(&world, &ready).await;
         let names: Vec<_> = files.keys().map(String::as_str).collect();
@@ -137,10 +137,10 @@ on_both! {
         let privacy = &world.store.privacy;
         let one = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();
         assert_eq!((one.status, one.size, one.url), (ExportStatus::Ready, ready.size, None));
-        assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url, None);
+        assert_eq!(privacy.exports(&world.ctx(&ada), PageRequest::default()).await.unwrap().items[0].url, None);
         let again = Input::from_json(json!({"password": "correct horse"})).unwrap();
         world.store.two_factor.reauthenticate(&world.ctx(&ada), again).await.unwrap();
-        assert!(privacy.exports(&world.ctx(&ada)).await.unwrap()[0].url.is_some());
+        assert!(privacy.exports(&world.ctx(&ada), PageRequest::default()).await.unwrap().items[0].url.is_some());
     }
 
     async fn copies_are_few_and_need_a_recent_authentication(world: World) {
@@ -153,7 +153,7 @@ on_both! {
         for number in 0..3 {
             again().await;
             assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);
-            assert_eq!(privacy.exports(&world.ctx(&ada)).await.unwrap().len(), number + 1);
+            assert_eq!(privacy.exports(&world.ctx(&ada), PageRequest::default()).await.unwrap().items.len(), number + 1);
             world.wait(Duration::from_secs(2 * 3600));
         }
         assert_eq!(code(privacy.export(&world.ctx(&ada)).await), "authentication.stale");

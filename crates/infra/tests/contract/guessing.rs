@@ -195,12 +195,13 @@ on_both! {
         for _ in 0..99 {
             login(&world, "ada", OLD).await.unwrap();
         }
-        let open = async || world.store.accounts.sessions(&world.by(&first.access)).await;
-        assert_eq!(open().await.unwrap().len(), 100);
+        let all = PageRequest { limit: 200, cursor: None };
+        let open = async || world.store.accounts.sessions(&world.by(&first.access), all.clone()).await;
+        assert_eq!(open().await.unwrap().items.len(), 100);
         world.names().await;
         let last = login(&world, "ada", OLD).await.unwrap();
         assert_eq!(world.names().await, ["session.ended"]);
-        let left = world.store.accounts.sessions(&world.by(&last.access)).await.unwrap();
+        let left = world.store.accounts.sessions(&world.by(&last.access), all).await.unwrap().items;
         assert_eq!(left.len(), 100);
         let refreshed = world.store.accounts.refresh(&world.nobody(), RefreshToken::new(first.refresh)).await;
         assert_eq!(code(refreshed), "session.ended");

@@ -67,7 +67,7 @@ on_both! {
         assert_eq!(code(world.try_say(&eve, chat.id, "hi", None).await), "chat.unknown");
         assert_eq!(code(messaging.read(&eve_ctx, chat.id, NewRead { seq: 1 }).await), "chat.unknown");
         assert_eq!(code(messaging.message(&eve_ctx, message.id).await), "message.unknown");
-        assert_eq!(code(messaging.history(&eve_ctx, message.id).await), "message.unknown");
+        assert_eq!(code(messaging.history(&eve_ctx, message.id, PageRequest::default()).await), "message.unknown");
         let patch = MessagePatch::from_json(json!({"content": "x"})).unwrap();
         assert_eq!(code(messaging.edit(&eve_ctx, message.id, None, patch).await), "message.unknown");
         assert_eq!(code(messaging.delete(&eve_ctx, message.id, None).await), "message.unknown");
@@ -105,17 +105,17 @@ on_both! {
         world.names().await;
         let messaging = &world.store.messaging;
         let patch = |text: &str| MessagePatch::from_json(json!({"content": text})).unwrap();
-        let edited = messaging.edit(&world.ctx(&bob), message.id, Some(1), patch("second-secret")).await.unwrap();
+        let edited = messaging.edit(&world.ctx(&bob), message.id, Some(1.into()), patch("second-secret")).await.unwrap();
         assert_eq!((edited.version, edited.content.as_deref(), edited.seq), (2, Some("second-secret"), 1));
         assert_eq!(world.names().await, ["message.updated"]);
         assert_eq!(messaging.message(&world.ctx(&ada), message.id).await.unwrap(), edited);
         let same = messaging.edit(&world.ctx(&bob), message.id, None, patch("second-secret")).await.unwrap();
         assert_eq!(same.version, 2, "an edit that changes nothing is none");
         assert!(world.names().await.is_empty());
-        let stale = messaging.edit(&world.ctx(&bob), message.id, Some(1), patch("x")).await;
+        let stale = messaging.edit(&world.ctx(&bob), message.id, Some(1.into()), patch("x")).await;
         assert_eq!(code(stale), "message.stale");
         assert_eq!(code(messaging.edit(&world.ctx(&ada), message.id, None, patch("x")).await), "message.forbidden");
-        let history = messaging.history(&world.ctx(&ada), message.id).await.unwrap();
+        let history = messaging.history(&world.ctx(&ada), message.id, PageRequest::default()).await.unwrap().items;
         assert_eq!(history.iter().map(|e| (e.version, e.content.as_str())).collect::<Vec<_>>(),
             [(1, "first-secret"), (2, "second-secret")]);
 
@@ -125,7 +125,7 @@ on_both! {
         assert_eq!(messaging.delete(&world.ctx(&bob), message.id, None).await.unwrap(), gone, "twice is fine");
         let shown = messaging.message(&world.ctx(&bob), message.id).await.unwrap();
         assert_eq!((shown.content, shown.deleted_at), (None, Some(gone.deleted_at)));
-        assert!(messaging.history(&world.ctx(&bob), message.id).await.unwrap().is_empty());
+        assert!(messaging.history(&world.ctx(&bob), message.id, PageRequest::default()).await.unwrap().items.is_empty());
         assert_eq!(code(messaging.edit(&world.ctx(&bob), message.id, None, patch("x")).await), "message.deleted");
         for recorded in world.everything().await {
             assert!(!recorded.data.get().contains("secret"), "{} still knows", recorded.name);

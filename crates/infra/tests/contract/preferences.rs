@@ -16,12 +16,12 @@ on_both! {
         let preferences = &world.store.preferences;
         assert_eq!(preferences.settings(&world.ctx(&ada)).await.unwrap(), Settings::default());
         let change = patch(json!({"time_zone": "Asia/Tokyo", "privacy": {"last_seen": "nobody"}}));
-        let after = preferences.edit_settings(&world.ctx(&ada), Some(1), change).await.unwrap();
+        let after = preferences.edit_settings(&world.ctx(&ada), Some(1.into()), change).await.unwrap();
         assert_eq!((after.time_zone.as_str(), after.privacy.last_seen, after.version), ("Asia/Tokyo", Audience::Nobody, 2));
         assert_eq!(world.names().await, ["settings.updated"]);
         assert_eq!(preferences.settings(&world.ctx(&ada)).await.unwrap(), after);
         assert_eq!(preferences.settings(&world.ctx(&bob)).await.unwrap(), Settings::default());
-        let stale = preferences.edit_settings(&world.ctx(&ada), Some(1), patch(json!({"theme": "dark"}))).await;
+        let stale = preferences.edit_settings(&world.ctx(&ada), Some(1.into()), patch(json!({"theme": "dark"}))).await;
         assert_eq!(code(stale), "settings.stale");
         assert!(world.names().await.is_empty(), "a refusal writes nothing");
     }
@@ -32,7 +32,7 @@ on_both! {
             let tries: Vec<_> = (0..6).map(|index| {
                 let (store, ctx) = (world.store.clone(), world.ctx(&ada));
                 let patch = patch(json!({"language": format!("x{}", char::from(b'a' + index))}));
-                tokio::spawn(async move { store.preferences.edit_settings(&ctx, Some(version), patch).await })
+                tokio::spawn(async move { store.preferences.edit_settings(&ctx, Some(version.into()), patch).await })
             }).collect();
             let mut won = 0;
             for tried in tries {

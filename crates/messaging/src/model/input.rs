@@ -28,16 +28,8 @@ impl Input for NewChat {
         let kind = fields.required("type");
         let title = fields.either(["title", "name"]);
         let description = fields.optional("description");
-        let participant_ids = fields.optional::<Vec<UserId>>("participant_ids");
-        if participant_ids.iter().flatten().any(|ids| ids.len() > MAX_INVITED) {
-            fields.flaw("participant_ids", Flaw::new("too_many", format!("must be at most {MAX_INVITED}")));
-        }
-        let new = Self {
-            kind: kind?,
-            title: title?,
-            description: description?,
-            participant_ids: participant_ids?.unwrap_or_default(),
-        };
+        let participant_ids = fields.optional_list("participant_ids", MAX_INVITED);
+        let new = Self { kind: kind?, title: title?, description: description?, participant_ids: participant_ids? };
         match new.kind {
             ChatType::Private if new.participant_ids.len() != 1 => {
                 fields.flaw("participant_ids", Flaw::new("one", "must name exactly one person for a private chat"));
@@ -51,6 +43,10 @@ impl Input for NewChat {
             _ => {}
         }
         Some(new)
+    }
+
+    fn rows(&self) -> usize {
+        self.participant_ids.len()
     }
 }
 

@@ -10,6 +10,8 @@ struct Call {
     accounts: Arc<dyn Accounts>,
     messaging: Arc<dyn Messaging>,
     hub: Arc<Hub>,
+    limits: Arc<dyn Limits>,
+    payer: (Policy, Key),
     identity: Identity,
     user: UserId,
 }
@@ -25,15 +27,17 @@ impl Connection {
             accounts: Arc::clone(&self.parts.accounts),
             messaging: Arc::clone(&self.parts.messaging),
             hub: Arc::clone(&self.parts.hub),
+            limits: Arc::clone(&self.parts.limits),
+            payer: payer(bound.identity.actor, &self.parts.origin),
             identity: bound.identity,
             user: bound.user,
         };
         let Request { id, command } = request;
         Some(Box::pin(async move {
-            let done = match command {
-                Ok(command) if !call.may(&command) => Err(SCOPE_MISSING.into()),
-                Ok(command) => call.perform(command).await,
-                Err(problem) => Err(problem),
+            let done = match (call.pay().await, command) {
+                (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
+                (Ok(()), Ok(command)) if !call.may(&command) => Err(SCOPE_MISSING.into()),
+                (Ok(()), Ok(command)) => call.perform(command).await,
             };
             match done {
                 Ok((data, renewed)) => (frame::ack(&id, &data), renewed),
@@ -56,6 +60,12 @@ impl Connection {
 type Done = (Box<RawValue>, Option<Identity>);
 
 impl Call {
+    /// A command costs what a request does, whatever becomes of it.
+    async fn pay(&self) -> Result<(), Problem> {
+        let (policy, key) = self.payer;
+        self.limits.take(policy, key, 1).await.allowed()
+    }
+
     /// What no scope opens is about the socket itself.
     fn may(&self, command: &Command) -> bool {
         command.scope().is_none_or(|scope| self.identity.opens(Some(scope)))
@@ -69,7 +79,9 @@ impl Call {
         }
         match command {
             Command::Send(send) => done(messaging.send(ctx, send.chat_id, send.new).await?.into_inner()),
-            Command::Edit(edit) => done(messaging.edit(ctx, edit.message_id, edit.version, edit.patch).await?),
+            Command::Edit(edit) => {
+                done(messaging.edit(ctx, edit.message_id, edit.version.map(Into::into), edit.patch).await?)
+            }
             Command::Delete(delete) => done(messaging.delete(ctx, delete.message_id, None).await?),
             Command::Read(read) => done(messaging.read(ctx, read.chat_id, read.new).await?),
             Command::TypingStart(at) => self.typing(at.chat_id, true),

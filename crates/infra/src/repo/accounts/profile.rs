@@ -6,10 +6,11 @@ use clowder_accounts::{
     refusals::{SESSION_ENDED, USER_STALE},
 };
 use clowder_core::{
-    Ctx, Result, UserId, Word,
+    Ctx, Result, UserId, Versions, Word,
     audit::{Entry, Target},
+    versions::is_stale,
 };
-use diesel::{prelude::*, sql_types::Bool};
+use diesel::prelude::*;
 
 use super::super::{
     audit,
@@ -35,7 +36,7 @@ struct Edited {
     visibility: Option<&'static str>,
 }
 
-pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: ProfilePatch) -> Result<Own> {
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
     let edited = Edited {
         display_name: patch.display_name.map(DisplayName::into_string),
         bio: patch.bio.map(Note::into_option),
@@ -45,13 +46,14 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<i64>, patch: ProfilePatc
     let user = ctx.user()?;
     dialect::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
-    let fresh = users::version.eq(version.unwrap_or(0)).or(version.is_none().into_sql::<Bool>());
-    let row: Option<UserRow> = diesel::update(users::table.find(user).filter(fresh))
+    if is_stale(version.as_ref(), before.version) {
+        return Err(USER_STALE.into());
+    }
+    let row: UserRow = diesel::update(users::table.find(user))
         .set((&edited, users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())
-        .get_result(tx.conn)
-        .optional()?;
-    let after = row.ok_or(USER_STALE)?.own()?.at(ctx.now);
+        .get_result(tx.conn)?;
+    let after = row.own()?.at(ctx.now);
     // What stood there before is nowhere shown any more.
     tx.deleted_text = true;
     let entry = Entry::new("profile.changed").on(Target::user(user));

@@ -6,7 +6,7 @@ use clowder_accounts::{
     Own, Session, SessionPatch, SignedIn, model::DisplayName, policy::MOST_SESSIONS, refusals::SESSION_UNKNOWN,
 };
 use clowder_core::{
-    Actor, Ctx, Result, SessionId, Timestamp, UserId, Via,
+    Actor, Ctx, Page, PageRequest, Result, SessionId, Timestamp, UserId, Via,
     audit::{Entry, Target},
 };
 use diesel::prelude::*;
@@ -132,14 +132,20 @@ pub fn keep_refresh(conn: &mut Conn, session: SessionId, token: &str, expires_at
     Ok(())
 }
 
-pub fn list(conn: &mut Conn, ctx: &Ctx) -> Result<Vec<Session>> {
-    let rows = sessions::table
+pub fn list(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<Session>> {
+    let mut open = sessions::table
         .filter(sessions::user_id.eq(ctx.user()?))
         .filter(sessions::ended_at.is_null().and(sessions::expires_at.gt(ctx.now)))
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .limit(page.fetch())
         .select(SessionRow::as_select())
-        .load(conn)?;
-    Ok(rows.into_iter().map(|row| row.session(ctx)).collect())
+        .into_boxed();
+    if let Some((at, id)) = page.moment()? {
+        let earlier = sessions::last_used_at.lt(at);
+        open = open.filter(earlier.or(sessions::last_used_at.eq(at).and(sessions::id.lt::<SessionId>(id))));
+    }
+    let rows = Page::cut(open.load(conn)?, page, |row: &SessionRow| Page::<()>::place(row.last_used_at, row.id));
+    Ok(rows.map(|row| row.session(ctx)))
 }
 
 pub fn name(tx: &mut Tx<'_>, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session> {

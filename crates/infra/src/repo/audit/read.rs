@@ -65,8 +65,7 @@ pub fn timeline(conn: &mut Conn, ring: &KeyRing, user: UserId, page: &PageReques
 
 fn before(query: Query, page: &PageRequest) -> Result<Query> {
     let query = query.order(audit::position.desc()).limit(page.fetch());
-    let Some(cursor) = &page.cursor else { return Ok(query) };
-    let position: i64 = cursor.parse().map_err(|_| Error::field("?cursor", "cursor", "is not one of ours"))?;
+    let Some(position) = page.number()? else { return Ok(query) };
     Ok(query.filter(audit::position.lt(position)))
 }
 

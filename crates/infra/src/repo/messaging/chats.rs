@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, Error, Page, PageRequest, Result, Timestamp, Topic, UserId, Word};
+use clowder_core::{ChatId, Page, PageRequest, Result, Timestamp, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::Slowest, refusals::CHAT_UNKNOWN,
 };
@@ -105,19 +105,13 @@ pub fn list(
         Some(false) => query = query.filter(diesel::dsl::not(UNREAD)),
         None => {}
     }
-    if let Some(cursor) = &page.cursor {
-        let (at, id) = key(cursor).ok_or_else(|| Error::field("?cursor", "cursor", "is not one of ours"))?;
+    if let Some((at, id)) = page.moment()? {
+        let id: ChatId = id;
         query = query.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
     }
     let rows: Vec<Seated> = query.load(conn)?;
-    let page = Page::cut(rows, page, |(chat, ..)| format!("{}.{}", chat.active_at.as_micros(), chat.id));
+    let page = Page::cut(rows, page, |(chat, ..)| Page::<()>::place(chat.active_at, chat.id));
     Ok(Page { items: views(conn, memory, viewer, page.items)?, next_cursor: page.next_cursor })
-}
-
-fn key(cursor: &str) -> Option<(Timestamp, ChatId)> {
-    let (at, id) = cursor.split_once('.')?;
-    let at: i64 = at.parse().ok().filter(|at| (0..=4_000_000_000_000_000).contains(at))?;
-    Some((Timestamp::from_micros(at), id.parse().ok()?))
 }
 
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatId) -> Result<Chat> {

@@ -1,6 +1,6 @@
 //! Changing a message and taking it back.
 
-use clowder_core::{Ctx, Error, MessageId, Result};
+use clowder_core::{Ctx, Error, MessageId, Result, Versions};
 use clowder_messaging::{
     Change, Deleted, Message, MessagePatch,
     change::SHOW_THE_MESSAGE,
@@ -14,7 +14,13 @@ use super::{
 };
 use crate::schema::{chats, message_edits, messages as table};
 
-pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>, patch: MessagePatch) -> Result<Message> {
+pub fn edit(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    id: MessageId,
+    version: Option<Versions>,
+    patch: MessagePatch,
+) -> Result<Message> {
     let (before, facts) = locked(tx, ctx, id)?;
     let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
     diesel::insert_into(message_edits::table)
@@ -37,7 +43,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>, pat
     Ok(after)
 }
 
-pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<i64>) -> Result<Deleted> {
+pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Versions>) -> Result<Deleted> {
     let (before, facts) = locked(tx, ctx, id)?;
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
     let deleted = Deleted {

@@ -14,7 +14,7 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        journal, people,
     },
     chats,
 };
@@ -29,8 +29,8 @@ pub fn found(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     named.push(founder);
     // Nobody of them is erased between the look and the commit.
     dialect::keep_users(tx.conn, &named)?;
-    let cards = cards(tx.conn, &named)?;
-    let facts = MakeFacts { existing: cards.keys().copied().collect() };
+    let cards = cards(tx.conn, founder, &named)?;
+    let facts = MakeFacts { visible: cards.keys().copied().collect() };
     let founding = decide(ctx, new, &facts)?;
     if !insert(tx.conn, &founding)? {
         return existing(tx.conn, founder, &founding).map(Made::Found);
@@ -46,9 +46,11 @@ pub fn found(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     Ok(Made::New(mine))
 }
 
-fn cards(conn: &mut Conn, ids: &[UserId]) -> Result<HashMap<UserId, Card>> {
+/// The cards of those among them whom the founder may see.
+fn cards(conn: &mut Conn, founder: UserId, ids: &[UserId]) -> Result<HashMap<UserId, Card>> {
     let rows: Vec<CardRow> = users::table
-        .filter(users::id.eq_any(ids).and(users::deleted_at.is_null()))
+        .filter(users::id.eq_any(ids))
+        .filter(people::visible_to(founder))
         .select(CardRow::as_select())
         .load(conn)?;
     Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())

@@ -1,6 +1,6 @@
 //! Reading messages.
 
-use clowder_core::{ChatId, MessageId, Page, Result, UserId, Word};
+use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word};
 use clowder_messaging::{
     ChatRole, Edit, Message, Status, Window,
     edit::EditFacts,
@@ -117,16 +117,28 @@ pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Message
     Ok(facts.message)
 }
 
-pub fn history(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<Vec<Edit>> {
+pub fn history(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    id: MessageId,
+    page: &PageRequest,
+) -> Result<Page<Edit>> {
     let message = one(conn, memory, viewer, id)?;
-    let Some(content) = message.content else { return Ok(Vec::new()) };
+    let after = page.number()?;
+    let Some(content) = message.content else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
     let earlier: Vec<(i64, String, clowder_core::Timestamp)> = message_edits::table
-        .filter(message_edits::message_id.eq(id))
+        .filter(message_edits::message_id.eq(id).and(message_edits::version.gt(after.unwrap_or(0))))
         .order(message_edits::version)
+        .limit(page.fetch())
         .select((message_edits::version, message_edits::content, message_edits::written_at))
         .load(conn)?;
     let mut edits: Vec<Edit> =
         earlier.into_iter().map(|(version, content, written_at)| Edit { version, content, written_at }).collect();
-    edits.push(Edit { version: message.version, content, written_at: message.edited_at.unwrap_or(message.created_at) });
-    Ok(edits)
+    // What it says now comes after what it said.
+    if after.is_none_or(|after| after < message.version) {
+        let written_at = message.edited_at.unwrap_or(message.created_at);
+        edits.push(Edit { version: message.version, content, written_at });
+    }
+    Ok(Page::cut(edits, page, |edit| edit.version.to_string()))
 }

@@ -8,7 +8,7 @@ use clowder_accounts::{
     refusals::{EXPORT_GONE, EXPORT_UNKNOWN},
 };
 use clowder_core::{
-    Ctx, Error, Id, NewJob, Result, Timestamp, UserId, Word,
+    Ctx, Error, Id, NewJob, Page, PageRequest, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
     job::Work,
 };
@@ -104,9 +104,22 @@ fn rows(conn: &mut Conn, now: Timestamp, user: UserId) -> Result<Vec<ExportRow>>
     Ok(own.order((table::created_at.desc(), table::id.desc())).limit(100).select(ExportRow::as_select()).load(conn)?)
 }
 
-pub fn list(conn: &mut Conn, keys: &Keys, ctx: &Ctx) -> Result<Vec<Export>> {
+pub fn list(conn: &mut Conn, keys: &Keys, ctx: &Ctx, page: &PageRequest) -> Result<Page<Export>> {
     let recent = two_factor::is_recent(conn, ctx)?;
-    rows(conn, ctx.now, ctx.user()?)?.into_iter().map(|row| row.export(keys, ctx.now, recent)).collect()
+    let mut own = table::table
+        .filter(table::user_id.eq(ctx.user()?).and(table::created_at.gt(ctx.now.minus(EXPORT_KNOWN_FOR))))
+        .order((table::created_at.desc(), table::id.desc()))
+        .limit(page.fetch())
+        .select(ExportRow::as_select())
+        .into_boxed();
+    if let Some((at, id)) = page.moment()? {
+        let earlier = table::created_at.lt(at);
+        own = own.filter(earlier.or(table::created_at.eq(at).and(table::id.lt::<ExportId>(id))));
+    }
+    let rows = Page::cut(own.load(conn)?, page, |row: &ExportRow| Page::<()>::place(row.created_at, row.id));
+    let Page { items, next_cursor } = rows;
+    let items = items.into_iter().map(|row| row.export(keys, ctx.now, recent)).collect::<Result<_>>()?;
+    Ok(Page { items, next_cursor })
 }
 
 pub fn one(conn: &mut Conn, keys: &Keys, ctx: &Ctx, export: ExportId) -> Result<Export> {

@@ -87,14 +87,21 @@ impl Invited {
 }
 
 pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
-    may_invite(ctx.now, &new)?;
+    let maker = ctx.user()?;
+    // Of two that are made at once, the second is counted after the first.
+    dialect::lock_user(tx.conn, maker)?;
+    let open = table::table
+        .filter(table::created_by.eq(maker).and(table::revoked_at.is_null()))
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))
+        .filter(table::max_uses.is_null().or(table::max_uses.gt(table::uses.nullable())));
+    may_invite(ctx.now, &new, open.count().get_result(tx.conn)?)?;
     let mut octets = [0; 16];
     random(&mut octets)?;
     let code = URL_SAFE_NO_PAD.encode(octets);
     let invite = Invite {
         id: InviteId::new(ctx.now),
         note: new.note.map(DisplayName::into_string),
-        created_by: ctx.user()?,
+        created_by: maker,
         max_uses: new.max_uses.map(|uses| uses.0),
         uses: 0,
         created_at: ctx.now,

@@ -5,7 +5,7 @@ use clowder_accounts::{
     model::{Status, username_key},
     refusals::USER_UNKNOWN,
 };
-use clowder_core::{Error, Page, PageRequest, Result, Role, Timestamp, UserId, Word};
+use clowder_core::{Page, PageRequest, Result, Role, Timestamp, UserId, Word};
 use diesel::{
     BoxableExpression,
     dsl::not,
@@ -43,9 +43,8 @@ pub fn list(conn: &mut Conn, now: Timestamp, filter: &AccountFilter, page: &Page
         let by_name = users::username_key.like(containing(&username_key(part))).escape('\\');
         query = query.filter(by_name.or(users::email_key.like(containing(&part.to_lowercase())).escape('\\')));
     }
-    if let Some(cursor) = &page.cursor {
-        let before: UserId = cursor.parse().map_err(|_| Error::field("?cursor", "cursor", "is not one of ours"))?;
-        query = query.filter(users::id.lt(before));
+    if let Some(before) = page.id()? {
+        query = query.filter(users::id.lt::<UserId>(before));
     }
     let rows: Vec<UserRow> = query.load(conn)?;
     let page = Page::cut(rows, page, |row| row.id.to_string());

@@ -218,7 +218,8 @@ impl Stage {
             }
             "Accounts::end_other_sessions" => store.accounts.end_other_sessions(&ctx).await?,
             "Accounts::end_session" => {
-                let Some(session) = store.accounts.sessions(&ctx).await?.pop() else { return Ok(()) };
+                let sessions = store.accounts.sessions(&ctx, PageRequest::default()).await?;
+                let Some(session) = sessions.items.into_iter().next_back() else { return Ok(()) };
                 store.accounts.end_session(&ctx, session.id).await?;
                 self.login(who).await?;
             }

@@ -1,0 +1,84 @@
+//! How many sockets are open by whom. Everybody has so many, however many devices, tokens or connections they come with.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::front::Key;
+
+/// The most open sockets of one account, and of one API key.
+const MOST_OF_ONE: usize = 50;
+/// The most of one address whose holders have not said who they are.
+const MOST_OF_NOBODY: usize = 500;
+
+/// The open sockets of this process.
+#[derive(Clone, Default)]
+pub struct Sockets(Arc<Mutex<HashMap<Key, usize>>>);
+
+/// One open socket; it is counted until this goes.
+pub struct Held {
+    sockets: Sockets,
+    key: Key,
+}
+
+impl Sockets {
+    /// `None` when so many are open that this one must not be.
+    pub fn open(&self, key: Key) -> Option<Held> {
+        let most = if matches!(key, Key::Address(_)) { MOST_OF_NOBODY } else { MOST_OF_ONE };
+        let mut open = self.lock();
+        let count = open.entry(key).or_default();
+        if *count >= most {
+            metrics::counter!("clowder_sockets_refused_total").increment(1);
+            return None;
+        }
+        *count += 1;
+        drop(open);
+        Some(Held { sockets: self.clone(), key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut open = self.sockets.lock();
+        if let Some(count) = open.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use clowder_core::{Id, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn everybody_has_so_many_and_leaves_no_trace() {
+        let now = Timestamp::from_micros(1);
+        let sockets = Sockets::default();
+        for (key, most) in [
+            (Key::User(Id::new(now)), 50),
+            (Key::User(Id::new(now)), 50),
+            (Key::Program(Id::new(now)), 50),
+            (Key::Address(IpAddr::from([192, 0, 2, 1])), 500),
+            (Key::Address(IpAddr::from([192, 0, 2, 2])), 500),
+        ] {
+            let mut held: Vec<_> = (0..most).map(|_| sockets.open(key).unwrap()).collect();
+            assert!(sockets.open(key).is_none(), "{key:?}");
+            held.pop();
+            held.push(sockets.open(key).unwrap());
+            assert!(sockets.open(key).is_none(), "{key:?}");
+        }
+        assert!(sockets.lock().is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! Lists are read in pages, and what is on them has a cap.
+
+use clowder_accounts::{NewApiKey, RefreshToken, model::NewInvite, sign_up::MOST_INVITES};
+use clowder_core::{Error, Input, Page, PageRequest, Result};
+use clowder_messaging::{MessagePatch, edit::MOST_EDITS};
+use serde_json::json;
+
+use crate::world::{World, code, on_both};
+
+/// Every item of a list that is read in pages of this size; no page is larger.
+async fn walk<T>(limit: u32, list: impl AsyncFn(PageRequest) -> Result<Page<T>>) -> Vec<T> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = list(PageRequest { limit, cursor }).await.unwrap();
+        assert!(page.items.len() <= limit as usize);
+        all.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+fn wrong<T: std::fmt::Debug>(result: Result<T>) {
+    assert!(matches!(&result, Err(Error::Invalid(errors)) if errors[0].pointer == "?cursor"), "{result:?}");
+}
+
+fn nonsense() -> PageRequest {
+    PageRequest { limit: 50, cursor: Some("nonsense".to_owned()) }
+}
+
+on_both! {
+    async fn a_message_is_edited_a_hundred_times_and_no_more(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let message = world.say(&ada, chat, "text 0").await;
+        let messaging = &world.store.messaging;
+        let edit = async |text: &str| {
+            let patch = MessagePatch::from_json(json!({"content": text})).unwrap();
+            messaging.edit(&world.ctx(&ada), message.id, None, patch).await
+        };
+        for number in 1..=MOST_EDITS {
+            edit(&format!("text {number}")).await.unwrap();
+        }
+        world.changes().await;
+        assert_eq!(code(edit("one too many").await), "message.edits");
+        edit(&format!("text {MOST_EDITS}")).await.unwrap();
+        assert!(world.changes().await.is_empty(), "neither wrote anything");
+        for limit in [1, 7, 50, 100, 101, 200] {
+            let history = async |page| messaging.history(&world.ctx(&bob), message.id, page).await;
+            let said: Vec<_> = walk(limit, history).await.into_iter().map(|edit| edit.content).collect();
+            assert_eq!(said, (0..=MOST_EDITS).map(|number| format!("text {number}")).collect::<Vec<_>>(), "{limit}");
+        }
+        wrong(messaging.history(&world.ctx(&bob), message.id, nonsense()).await);
+        messaging.delete(&world.ctx(&ada), message.id, None).await.unwrap();
+        wrong(messaging.history(&world.ctx(&bob), message.id, nonsense()).await);
+    }
+
+    async fn own_lists_have_pages(world: World) {
+        let ada = world.register("ada").await;
+        let ctx = || world.by(&ada.access);
+        for number in 0..7 {
+            let new = json!({"name": format!("key {number}"), "scopes": ["chats:read"]});
+            world.store.api_keys.create_key(&ctx(), NewApiKey::from_json(new).unwrap()).await.unwrap();
+            let login = json!({"username": "ada", "password": "correct horse"});
+            let login = clowder_accounts::Login::from_json(login).unwrap();
+            world.store.accounts.login(&world.nobody(), login).await.unwrap();
+        }
+        // The first session was used last, so the order is not that of the ids.
+        world.store.accounts.refresh(&world.nobody(), RefreshToken::new(ada.refresh.clone())).await.unwrap();
+        let names = async |limit| {
+            let keys = async |page| world.store.api_keys.keys(&ctx(), page).await;
+            walk(limit, keys).await.into_iter().map(|key| key.name).collect::<Vec<_>>()
+        };
+        let sessions = async |limit| {
+            let sessions = async |page| world.store.accounts.sessions(&ctx(), page).await;
+            walk(limit, sessions).await.into_iter().map(|session| session.id).collect::<Vec<_>>()
+        };
+        assert_eq!(names(200).await, (0..7).rev().map(|number| format!("key {number}")).collect::<Vec<_>>());
+        assert_eq!(sessions(200).await.len(), 8);
+        for limit in [1, 3, 7, 8] {
+            assert_eq!(names(limit).await, names(200).await, "{limit}");
+            assert_eq!(sessions(limit).await, sessions(200).await, "{limit}");
+        }
+        world.store.privacy.export(&ctx()).await.unwrap();
+        let exports = async |page| world.store.privacy.exports(&ctx(), page).await;
+        assert_eq!(walk(1, exports).await.len(), 1);
+        wrong(world.store.api_keys.keys(&ctx(), nonsense()).await);
+        wrong(world.store.accounts.sessions(&ctx(), nonsense()).await);
+        wrong(world.store.privacy.exports(&ctx(), nonsense()).await);
+    }
+
+    async fn a_hundred_open_invitations_and_no_more(world: World) {
+        let ada = world.person("ada").await;
+        let new = || NewInvite::from_json(json!({"max_uses": 1})).unwrap();
+        let mut first = None;
+        for _ in 0..MOST_INVITES {
+            let made = world.store.sign_ups.invite(&world.ctx(&ada), new()).await.unwrap();
+            first.get_or_insert(made.invite.id);
+        }
+        assert_eq!(code(world.store.sign_ups.invite(&world.ctx(&ada), new()).await), "invite.limit");
+        let bob = world.person("bob").await;
+        world.store.sign_ups.invite(&world.ctx(&bob), new()).await.unwrap();
+        world.store.sign_ups.revoke_invite(&world.ctx(&ada), first.unwrap()).await.unwrap();
+        world.store.sign_ups.invite(&world.ctx(&ada), new()).await.unwrap();
+    }
+}
