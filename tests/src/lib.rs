@@ -5,6 +5,7 @@
 //! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
 
 pub mod authenticator;
+pub mod browser;
 pub mod client;
 pub mod command;
 pub mod database;
@@ -12,14 +13,17 @@ pub mod documents;
 pub mod hands;
 pub mod mail;
 mod process;
+pub mod proxy;
 pub mod server;
 pub mod socket;
 pub mod world;
 
+pub use browser::{Browser, Site};
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use hands::Hands;
 pub use mail::{Letter, Mailbox, Post};
+pub use proxy::Place;
 pub use server::Server;
 pub use socket::{Auth, Heard, Socket};
 pub use world::{User, World};

@@ -6,6 +6,8 @@ mod closing;
 mod events;
 #[path = "realtime/frames.rs"]
 mod frames;
+#[path = "realtime/heartbeat.rs"]
+mod heartbeat;
 #[path = "realtime/opening.rs"]
 mod opening;
 #[path = "realtime/order.rs"]

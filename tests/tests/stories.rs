@@ -24,6 +24,8 @@ mod limits;
 mod mail;
 #[path = "stories/messaging.rs"]
 mod messaging;
+#[path = "stories/names.rs"]
+mod names;
 #[path = "stories/operation.rs"]
 mod operation;
 #[path = "stories/privacy.rs"]

@@ -10,6 +10,20 @@ pub fn of(version: i64) -> HeaderValue {
 /// No thing has this version, so a tag that is none of ours matches nothing.
 const NEVER: i64 = -1;
 
+/// What comes behind a version when the answer was compressed: another representation has another strong tag (RFC 9110
+/// §8.8.3.3), and it still names the same version.
+const CODINGS: &[&str] = &["-br", "-gzip"];
+
+/// The tag of the same version in a content coding.
+pub fn encoded(tag: &HeaderValue, coding: &str) -> Option<HeaderValue> {
+    let opaque = tag.to_str().ok()?.strip_suffix('"')?;
+    HeaderValue::try_from(format!("{opaque}-{coding}\"")).ok()
+}
+
+fn without_coding(opaque: &str) -> &str {
+    CODINGS.iter().find_map(|coding| opaque.strip_suffix(coding)).unwrap_or(opaque)
+}
+
 /// The version that `If-Match` demands; `None` without the header and for `*`. Of several tags the newest counts:
 /// who has seen that one may edit.
 pub fn if_match(headers: &HeaderMap) -> Option<i64> {
@@ -36,7 +50,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
         for tag in value.to_str().unwrap_or_default().split(',').map(str::trim) {
             let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
             tags.any |= tag == "*";
-            tags.versions.extend(opaque.and_then(|version| version.parse::<i64>().ok()));
+            tags.versions.extend(opaque.and_then(|opaque| without_coding(opaque).parse::<i64>().ok()));
         }
     }
     tags
@@ -61,6 +75,9 @@ mod tests {
             (&["*"], None),
             (&["\"3\""], Some(3)),
             (&["W/\"3\""], Some(3)),
+            (&["\"3-br\""], Some(3)),
+            (&["\"3-gzip\""], Some(3)),
+            (&["\"3-zip\""], Some(NEVER)),
             (&["\"3\", \"4\""], Some(4)),
             (&["\"3\"", "\"5\""], Some(5)),
             (&["3"], Some(NEVER)),

@@ -4,6 +4,7 @@
 mod access;
 mod body;
 mod client;
+mod compress;
 mod cors;
 mod host;
 mod limits;
@@ -29,6 +30,8 @@ use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
 pub use client::Network;
+pub use cors::WebOrigin;
+pub use host::HostName;
 pub use limits::{Limits, LocalLimits, Policy};
 pub use meter::Meter;
 pub use once::IDEMPOTENCY_KEY;
@@ -38,6 +41,7 @@ use crate::{
     clock::{self, Stopwatch},
     config::Config,
     problem::{Answer, Occasion, Problem},
+    public_url::PublicUrl,
     refusals,
     routes::{Found, Router},
     stop::Stop,
@@ -61,7 +65,7 @@ pub struct Front {
     hosts: Hosts,
     cors: Cors,
     proxies: Vec<Network>,
-    public_url: String,
+    public_url: PublicUrl,
     stop: Stop,
 }
 
@@ -86,7 +90,7 @@ impl Front {
             hosts: Hosts::new(config),
             cors: Cors::new(&config.server.cors_allowed_origins),
             proxies: config.server.trusted_proxies.clone(),
-            public_url: config.server.public_url.trim_end_matches('/').to_owned(),
+            public_url: config.server.public_url.clone(),
             stop,
         }
     }
@@ -102,7 +106,8 @@ impl Front {
         let answered = self.answer(&request, payload, &mut visit).instrument(span.clone()).await;
         let mut answer = answered.unwrap_or_else(|problem| {
             log_fault(&span, &problem);
-            problem.render(Occasion { base: &self.public_url, path: request.path(), request_id: &visit.id })
+            let path = self.public_url.outer(request.path());
+            problem.render(Occasion { base: self.public_url.base(), path: &path, request_id: &visit.id })
         });
         self.mark(&request, &visit, answer.headers_mut());
         if self.stop.is_stopping() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -129,8 +134,8 @@ impl Front {
         let left = self.limits.take(policy, Key::new(policy, actor, address)).await;
         visit.left = Some(left);
 
-        if !line.is_some_and(|line| line.any_host) && !self.hosts.know(request) {
-            return Err(refusals::HOST_UNKNOWN.into());
+        if !line.is_some_and(|line| line.any_host) {
+            self.hosts.admit(request)?;
         }
         if Cors::is_preflight(request) {
             return Ok(self.cors.preflight(request));
@@ -166,7 +171,8 @@ impl Front {
         }
         request.extensions_mut().insert(Call { ctx, identity, params, body });
 
-        let mut answer = run::run(endpoint, request, payload).await?;
+        let answer = run::run(endpoint, request, payload).await?;
+        let mut answer = compress::shrink(endpoint, request, answer).await;
         if once.is_some_and(|once| once.was_replayed()) {
             answer.headers_mut().insert(once::REPLAYED, once::TRUE);
         }

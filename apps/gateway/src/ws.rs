@@ -8,17 +8,17 @@ mod cursor;
 mod frame;
 mod guard;
 mod hub;
+mod opening;
 mod outlet;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev,
-    http::header,
     web::{Data, Payload},
 };
-use clowder_accounts::{Accounts, ApiKeys, Identity, Staff, Ticket};
-use clowder_core::{Actor, Ctx, ctx::TOKEN_MISSING};
+use clowder_accounts::{Accounts, ApiKeys, Staff, Ticket};
+use clowder_core::{Actor, ctx::TOKEN_MISSING};
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
 
@@ -31,6 +31,7 @@ pub use hub::Hub;
 use self::{
     connection::{Connection, Parts},
     guard::Guard,
+    opening::Opening,
 };
 use crate::{
     answer::Created,
@@ -38,6 +39,7 @@ use crate::{
     call::Call,
     front,
     problem::Answer,
+    public_url::PublicUrl,
     query::Query,
     refusals,
 };
@@ -55,6 +57,9 @@ pub struct Ports {
     pub api_keys: Arc<dyn ApiKeys>,
     pub messaging: Arc<dyn Messaging>,
     pub hub: Arc<Hub>,
+    pub public_url: Arc<PublicUrl>,
+    /// How often a socket hears from us at least; who is silent for twice as long is gone.
+    pub heartbeat: Duration,
 }
 
 /// A ticket for a socket, for clients that can set neither headers nor subprotocols.
@@ -67,47 +72,29 @@ pub async fn ticket(
     Ok(Created::New(accounts.ticket(&ctx, access).await?))
 }
 
-/// Opens a socket. A token that is presented and refused is an HTTP 401; without any, the first frame must bring one.
+/// Opens a socket. A token or key that is presented in a header and refused is an HTTP 401; what pages present is
+/// answered over the socket, and without any the first frame must bring a token.
 pub async fn connect(request: HttpRequest, payload: Payload, ports: Data<Ports>, query: Query) -> Answer<HttpResponse> {
     let (ctx, presented) = Call::of(&request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
-    let identity = match presented? {
-        Some(identity) => Some(identity),
-        None => other_ways(&request, &ctx, &*ports.accounts, &query).await?,
+    let opening = match presented? {
+        Some(identity) => {
+            if let Actor::User { id, .. } = identity.actor
+                && let Some(suspension) = ports.staff.standing(id, ctx.now).suspension
+            {
+                return Err(front::suspended(&suspension));
+            }
+            Opening::Known(identity)
+        }
+        None => opening::without_header(&request, &ctx, &*ports.accounts, &*ports.staff).await,
     };
-    if let Some(Identity { actor: Actor::User { id, .. }, .. }) = identity
-        && let Some(suspension) = ports.staff.standing(id, ctx.now).suspension
-    {
-        return Err(front::suspended(&suspension));
-    }
     let cursor = query.text("cursor").map(str::to_owned);
     let mut guarded = dev::Payload::Stream { payload: Guard::new(payload.into_inner()).boxed_local() };
     let payload = Payload::from_request(&request, &mut guarded).await?;
-    let (answer, session, stream) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])
-        .map_err(|_| crate::problem::Problem::new(refusals::UPGRADE_REQUIRED))?;
+    let (answer, session, stream) =
+        actix_ws::handle_with_protocols(&request, payload, &[opening::subprotocol(&request)])
+            .map_err(|_| crate::problem::Problem::new(refusals::UPGRADE_REQUIRED))?;
     let stream = stream.max_frame_size(MAX_FRAME).aggregate_continuations().max_continuation_size(MAX_FRAME);
     let parts = Parts { ports: Ports::clone(&ports), request_id: ctx.request_id, origin: ctx.origin };
-    actix_web::rt::spawn(Connection::new(parts, session, stream).run(identity, cursor));
+    actix_web::rt::spawn(Connection::new(parts, session, stream).run(opening, cursor));
     Ok(answer)
-}
-
-/// The ways in besides the `Authorization` header.
-async fn other_ways(
-    request: &HttpRequest,
-    ctx: &Ctx,
-    accounts: &dyn Accounts,
-    query: &Query,
-) -> Answer<Option<Identity>> {
-    if let Some(access) = subprotocol_token(request) {
-        return Ok(Some(accounts.identify(access, ctx.now)?));
-    }
-    match query.credential("ticket") {
-        Some(ticket) => Ok(Some(accounts.redeem(ctx, ticket).await?)),
-        None => Ok(None),
-    }
-}
-
-/// `Sec-WebSocket-Protocol: clowder.v1, bearer.<access>`: the only header that a browser lets a page set.
-fn subprotocol_token(request: &HttpRequest) -> Option<&str> {
-    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
-    offered.flat_map(|value| value.split(',')).find_map(|protocol| protocol.trim().strip_prefix("bearer."))
 }

@@ -76,6 +76,8 @@ pub struct Endpoint {
     pub edits: bool,
     /// Whether it shows something that has an `ETag`.
     pub tagged: bool,
+    /// Whether a GET shows something that lets its reader in, so that its answer must not be compressed.
+    pub shows_secret: bool,
     pub run: Run,
 }
 
@@ -152,6 +154,7 @@ impl Endpoint {
             creates: false,
             edits: false,
             tagged: false,
+            shows_secret: false,
             run: verb.run(),
         }
     }
@@ -289,6 +292,12 @@ impl Endpoint {
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
         self.gives_nothing(304, "It is still as `If-None-Match` says")
+    }
+
+    /// Its answer holds a secret beside what others may have written: never compressed (see `front::compress`).
+    pub fn shows_secret(mut self) -> Self {
+        self.shows_secret = true;
+        self
     }
 
     pub fn paths(&self) -> impl Iterator<Item = &'static str> {
