@@ -5,6 +5,7 @@
 //! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
 
 pub mod authenticator;
+pub mod browser;
 pub mod client;
 pub mod command;
 pub mod database;
@@ -13,15 +14,18 @@ pub mod hands;
 pub mod mail;
 pub mod postgres;
 mod process;
+pub mod proxy;
 pub mod relay;
 pub mod server;
 pub mod socket;
 pub mod world;
 
+pub use browser::{Browser, Site};
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use hands::Hands;
 pub use mail::{Letter, Mailbox, Post};
+pub use proxy::Place;
 pub use postgres::Postgres;
 pub use relay::Relay;
 pub use server::Server;

@@ -18,6 +18,10 @@ pub enum Auth<'a> {
     Key(&'a str),
     Subprotocol(&'a str),
     Ticket(&'a str),
+    /// These subprotocols as they are.
+    Protocols(&'a str),
+    /// This query as it is.
+    Query(&'a str),
     /// In the first frame, when the socket is open.
     Later,
 }
@@ -35,6 +39,11 @@ pub struct Socket {
     commands: u64,
     /// Of the last frame that carried one: from here the client can resume.
     pub cursor: Option<String>,
+    /// The subprotocol that was answered.
+    pub protocol: Option<String>,
+    /// Why the socket was closed, when it was.
+    pub reason: Option<String>,
+    pings: usize,
 }
 
 impl Socket {
@@ -43,6 +52,9 @@ impl Socket {
         let mut query = Vec::new();
         if let Auth::Ticket(ticket) = auth {
             query.push(format!("ticket={ticket}"));
+        }
+        if let Auth::Query(given) = auth {
+            query.push(given.to_owned());
         }
         if let Some(cursor) = cursor {
             query.push(format!("cursor={cursor}"));
@@ -59,10 +71,17 @@ impl Socket {
                 let offer = format!("clowder.v1, bearer.{access}").parse().unwrap();
                 request.headers_mut().insert("sec-websocket-protocol", offer);
             }
-            Auth::Ticket(_) | Auth::Later => {}
+            Auth::Protocols(offer) => {
+                request.headers_mut().insert("sec-websocket-protocol", offer.parse().unwrap());
+            }
+            Auth::Ticket(_) | Auth::Query(_) | Auth::Later => {}
         }
         match timeout(PATIENCE, connect_async(request)).await.expect("no handshake") {
-            Ok((stream, _)) => Ok(Self { stream, kept: VecDeque::new(), commands: 0, cursor: None }),
+            Ok((stream, response)) => {
+                let protocol = response.headers().get("sec-websocket-protocol");
+                let protocol = protocol.map(|protocol| protocol.to_str().unwrap().to_owned());
+                Ok(Self { stream, kept: VecDeque::new(), commands: 0, cursor: None, protocol, reason: None, pings: 0 })
+            }
             Err(tungstenite::Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or(Value::Null)))
@@ -90,8 +109,10 @@ impl Socket {
                     return Heard::Frame(frame);
                 }
                 Some(Ok(Message::Close(frame))) => {
+                    self.reason = frame.as_ref().map(|frame| frame.reason.to_string());
                     return Heard::Closed(frame.map_or(CloseCode::Status, |frame| frame.code).into());
                 }
+                Some(Ok(Message::Ping(_))) => self.pings += 1,
                 Some(Ok(_)) => {}
                 Some(Err(error)) => panic!("the socket broke: {error}"),
                 None => panic!("the socket ended without a close frame"),
@@ -168,6 +189,11 @@ impl Socket {
                 Heard::Closed(code) => panic!("closed with {code} instead of an answer"),
             }
         }
+    }
+
+    /// How many control pings were read so far.
+    pub fn pings(&self) -> usize {
+        self.pings
     }
 
     /// How many frames arrived while commands waited for their answers.

@@ -8,6 +8,8 @@ mod events;
 mod following;
 #[path = "realtime/frames.rs"]
 mod frames;
+#[path = "realtime/heartbeat.rs"]
+mod heartbeat;
 #[path = "realtime/limits.rs"]
 mod limits;
 #[path = "realtime/opening.rs"]

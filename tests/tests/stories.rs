@@ -34,6 +34,8 @@ mod long_lists;
 mod mail;
 #[path = "stories/messaging.rs"]
 mod messaging;
+#[path = "stories/names.rs"]
+mod names;
 #[path = "stories/operation.rs"]
 mod operation;
 #[path = "stories/privacy.rs"]

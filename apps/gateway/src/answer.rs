@@ -4,12 +4,13 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
     body::BoxBody,
     http::{StatusCode, header},
+    web::Data,
 };
 use clowder_core::Page;
 use clowder_messaging::Made;
 use serde::Serialize;
 
-use crate::{call::Call, etag};
+use crate::{call::Call, etag, public_url::PublicUrl};
 
 /// 200 with a thing.
 pub struct Shown<T>(pub T);
@@ -29,7 +30,8 @@ pub struct Versioned<T>(pub i64, pub T);
 /// 204.
 pub struct Done;
 
-/// One page of a list, with a link to the next one (RFC 8288).
+/// One page of a list, with a link to the next one (RFC 8288): a whole address where `PUBLIC_URL` tells how clients
+/// reach this server, or else a path.
 pub struct Listed<T>(pub Page<T>);
 
 impl<T: Serialize> Responder for Shown<T> {
@@ -105,7 +107,8 @@ impl<T: Serialize> Responder for Listed<T> {
         }
         let mut answer = json(StatusCode::OK, page);
         if let Some(cursor) = &page.next_cursor {
-            let link = next_link(request.path(), request.query_string(), cursor);
+            let public = request.app_data::<Data<PublicUrl>>().map_or("", |public| public.base());
+            let link = next_link(&format!("{public}{}", request.path()), request.query_string(), cursor);
             if let Ok(link) = header::HeaderValue::try_from(link) {
                 answer.headers_mut().insert(header::LINK, link);
             }

@@ -26,6 +26,7 @@ use crate::{
     docs,
     front::{Front, Limits, LocalLimits, Meter},
     http::{self, api_keys::Scopes, docs::Documents},
+    public_url::PublicUrl,
     routes::{self, Router},
     stop::{self, Stop, Stopper},
     telemetry,
@@ -150,12 +151,15 @@ pub async fn start(config: Config) -> Result<Running> {
         hub,
         limits: limits.clone(),
         sockets: Sockets::default(),
+        public_url: Arc::new(config.server.public_url.clone()),
+        heartbeat: Duration::from_secs(config.server.heartbeat_seconds),
         recorder: recorder.clone(),
         documents,
         scopes,
         stop: stop.clone(),
     };
-    let mut servers = vec![spawn(main_server(listener, Arc::new(front), parts, workers(&config))?)];
+    let keep_alive = Duration::from_secs(config.server.keep_alive_seconds);
+    let mut servers = vec![spawn(main_server(listener, Arc::new(front), parts, workers(&config), keep_alive)?)];
     let mut metrics_addr = None;
     if let Some(address) = config.server.metrics_bind {
         let listener = listen(address, unread)?;
@@ -188,6 +192,8 @@ struct Parts {
     hub: Arc<Hub>,
     limits: Arc<dyn Limits>,
     sockets: Sockets,
+    public_url: Arc<PublicUrl>,
+    heartbeat: Duration,
     recorder: PrometheusHandle,
     documents: Data<Documents>,
     scopes: Data<Scopes>,
@@ -204,6 +210,8 @@ impl Parts {
             hub: self.hub,
             limits: self.limits,
             sockets: self.sockets,
+            public_url: Arc::clone(&self.public_url),
+            heartbeat: self.heartbeat,
         };
         app.app_data(Data::new(ports))
             .app_data(Data::from(self.store.accounts))
@@ -219,12 +227,19 @@ impl Parts {
             .app_data(Data::from(self.store.upkeep))
             .app_data(Data::new(self.recorder))
             .app_data(Data::new(self.stop))
+            .app_data(Data::from(self.public_url))
             .app_data(self.scopes)
             .app_data(self.documents);
     }
 }
 
-fn main_server(listener: TcpListener, front: Arc<Front>, parts: Parts, workers: usize) -> Result<Server> {
+fn main_server(
+    listener: TcpListener,
+    front: Arc<Front>,
+    parts: Parts,
+    workers: usize,
+    keep_alive: Duration,
+) -> Result<Server> {
     let server = HttpServer::new(move || {
         let front = Arc::clone(&front);
         App::new().configure(|app| parts.clone().hand_over(app)).default_service(fn_factory(move || {
@@ -237,7 +252,7 @@ fn main_server(listener: TcpListener, front: Arc<Front>, parts: Parts, workers: 
         }))
     });
     // Answers and events are small and written whole: waiting for more would only cost a round trip.
-    let server = server.tcp_nodelay(true);
+    let server = server.tcp_nodelay(true).keep_alive(keep_alive);
     let server = server.workers(workers).disable_signals().shutdown_timeout(FINISH_SECONDS);
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
 }

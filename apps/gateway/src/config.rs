@@ -22,7 +22,10 @@ pub use layers::{Faults, Layers};
 pub use secret::Secret;
 pub use value::Grace;
 
-use crate::front::Network;
+use crate::{
+    front::{HostName, Network, WebOrigin},
+    public_url::PublicUrl,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -51,15 +54,19 @@ pub struct Server {
     /// Replaces the port of `bind`.
     pub port: Option<u16>,
     /// What clients see as the beginning of every address.
-    pub public_url: String,
-    pub allowed_hosts: Vec<String>,
-    pub cors_allowed_origins: Vec<String>,
+    pub public_url: PublicUrl,
+    pub allowed_hosts: Vec<HostName>,
+    pub cors_allowed_origins: Vec<WebOrigin>,
     pub trusted_proxies: Vec<Network>,
     pub metrics_bind: Option<SocketAddr>,
     /// Threads that serve requests; 0 is one per core.
     pub workers: usize,
     pub rate_limit_factor: f64,
     pub unread_seconds: u64,
+    /// How long a connection may stay idle before it is closed.
+    pub keep_alive_seconds: u64,
+    /// How often a socket hears from us at least.
+    pub heartbeat_seconds: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -163,7 +170,7 @@ impl Default for Config {
             server: Server {
                 bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
                 port: None,
-                public_url: String::new(),
+                public_url: PublicUrl::default(),
                 allowed_hosts: Vec::new(),
                 cors_allowed_origins: Vec::new(),
                 trusted_proxies: Vec::new(),
@@ -171,6 +178,8 @@ impl Default for Config {
                 workers: 0,
                 rate_limit_factor: 1.0,
                 unread_seconds: 60,
+                keep_alive_seconds: 90,
+                heartbeat_seconds: 30,
             },
             database: Database {
                 url: None,
@@ -252,7 +261,7 @@ impl Config {
 
     /// How this server is reached, without a slash at the end.
     pub fn server_url(&self) -> String {
-        match self.server.public_url.trim_end_matches('/') {
+        match self.server.public_url.base() {
             "" => format!("http://{}", self.address()),
             public => public.to_owned(),
         }
@@ -306,10 +315,6 @@ impl Config {
         if let Err(error) = EnvFilter::try_new(&self.log.filter) {
             faults.push(format!("LOG: `{}` is no filter: {error}", self.log.filter));
         }
-        let url = &self.server.public_url;
-        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-            faults.push(format!("PUBLIC_URL: `{url}` must begin with https:// or http://"));
-        }
         for wrong in [mail::check(&self.mail_route()), mail::sender(&self.mail.from).map(drop)] {
             faults.extend(wrong.err().map(|error| error.to_string().trim_start_matches("internal: ").to_owned()));
         }
@@ -333,10 +338,10 @@ impl Config {
             ),
             _ => {}
         }
-        if self.server.cors_allowed_origins.iter().any(|origin| origin == "*") {
+        if self.server.cors_allowed_origins.iter().any(WebOrigin::is_any) {
             faults.push("CORS_ALLOWED_ORIGINS: `*` is for debugging; name the origins".to_owned());
         }
-        if self.server.allowed_hosts.iter().any(|host| host == "*") {
+        if self.server.allowed_hosts.iter().any(HostName::is_any) {
             faults.push("ALLOWED_HOSTS: `*` is for debugging; name the hosts".to_owned());
         }
         faults

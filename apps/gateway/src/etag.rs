@@ -8,6 +8,20 @@ pub fn of(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// What comes behind a version when the answer was compressed: another representation has another strong tag (RFC 9110
+/// §8.8.3.3), and it still names the same version.
+const CODINGS: &[&str] = &["-br", "-gzip"];
+
+/// The tag of the same version in a content coding.
+pub fn encoded(tag: &HeaderValue, coding: &str) -> Option<HeaderValue> {
+    let opaque = tag.to_str().ok()?.strip_suffix('"')?;
+    HeaderValue::try_from(format!("{opaque}-{coding}\"")).ok()
+}
+
+fn without_coding(opaque: &str) -> &str {
+    CODINGS.iter().find_map(|coding| opaque.strip_suffix(coding)).unwrap_or(opaque)
+}
+
 /// The versions of which `If-Match` demands one; `None` without the header and for `*`. The comparison is strong (RFC
 /// 9110 §13.1.1): a weak tag is none of them.
 pub fn if_match(headers: &HeaderMap) -> Option<Versions> {
@@ -46,7 +60,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
 
 /// Tags are compared octet by octet: only what [`of`] writes names a version.
 fn version(tag: &str) -> Option<i64> {
-    let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let text = without_coding(tag.strip_prefix('"')?.strip_suffix('"')?);
     text.parse().ok().filter(|version: &i64| version.to_string() == text)
 }
 
@@ -68,6 +82,9 @@ mod tests {
             (&[][..], None),
             (&["*"], None),
             (&["\"3\""], Some(&[3][..])),
+            (&["\"3-br\""], Some(&[3])),
+            (&["\"3-gzip\""], Some(&[3])),
+            (&["\"3-zip\""], Some(&[])),
             (&["W/\"3\""], Some(&[])),
             (&["W/\"3\", \"4\""], Some(&[4])),
             (&["\"3\", \"4\""], Some(&[3, 4])),

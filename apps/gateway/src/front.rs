@@ -4,6 +4,7 @@
 mod access;
 mod body;
 mod client;
+mod compress;
 mod cors;
 mod host;
 mod limits;
@@ -30,6 +31,8 @@ use tracing::{Instrument, Span, field};
 pub use access::suspended;
 pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY};
 pub use client::Network;
+pub use cors::WebOrigin;
+pub use host::HostName;
 pub use limits::{Key, Left, Limits, LocalLimits, Policy, units};
 pub use meter::Meter;
 pub use once::IDEMPOTENCY_KEY;
@@ -40,6 +43,7 @@ use crate::{
     config::Config,
     cursor::Cursors,
     problem::{Answer, Occasion, Problem},
+    public_url::PublicUrl,
     refusals,
     routes::{Found, Router},
     stop::Stop,
@@ -65,7 +69,7 @@ pub struct Front {
     hosts: Hosts,
     cors: Cors,
     proxies: Vec<Network>,
-    public_url: String,
+    public_url: PublicUrl,
     stop: Stop,
 }
 
@@ -92,7 +96,7 @@ impl Front {
             hosts: Hosts::new(config),
             cors: Cors::new(&config.server.cors_allowed_origins),
             proxies: config.server.trusted_proxies.clone(),
-            public_url: config.server.public_url.trim_end_matches('/').to_owned(),
+            public_url: config.server.public_url.clone(),
             stop,
         }
     }
@@ -108,7 +112,8 @@ impl Front {
         let answered = self.answer(&request, payload, &mut visit).instrument(span.clone()).await;
         let mut answer = answered.unwrap_or_else(|problem| {
             span.in_scope(|| problem.log("failed"));
-            problem.render(Occasion { base: &self.public_url, path: request.path(), request_id: &visit.id })
+            let path = self.public_url.outer(request.path());
+            problem.render(Occasion { base: self.public_url.base(), path: &path, request_id: &visit.id })
         });
         self.mark(&request, &visit, answer.headers_mut());
         let is_over = self.stop.is_stopping() && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
@@ -179,7 +184,7 @@ impl Front {
 
         let answer = run::run(endpoint, request, payload).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
-        let mut answer = answer?;
+        let mut answer = compress::shrink(endpoint, request, answer?).await;
         if once.is_some_and(|once| once.was_replayed()) {
             answer.headers_mut().insert(once::REPLAYED, once::TRUE);
         }
@@ -187,8 +192,7 @@ impl Front {
     }
 
     fn expect_host(&self, request: &HttpRequest, found: &Found<'_>) -> Answer<()> {
-        let is_known = found.endpoint().is_some_and(|line| line.any_host) || self.hosts.know(request);
-        if is_known { Ok(()) } else { Err(refusals::HOST_UNKNOWN.into()) }
+        if found.endpoint().is_some_and(|line| line.any_host) { Ok(()) } else { self.hosts.admit(request) }
     }
 
     /// The headers that every answer has.

@@ -17,6 +17,7 @@ pub mod etag;
 pub mod front;
 pub mod http;
 pub mod problem;
+pub mod public_url;
 pub mod query;
 pub mod refusals;
 pub mod routes;

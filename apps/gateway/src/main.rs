@@ -14,7 +14,9 @@ use clowder_core::{Error, Result};
 use clowder_gateway::{
     app,
     config::{Config, Faults, Layers},
-    docs, routes, stop, telemetry, ws,
+    docs,
+    public_url::PublicUrl,
+    routes, stop, telemetry, ws,
 };
 use clowder_infra::{DatabaseUrl, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -158,8 +160,8 @@ fn run(sources: Sources, command: Command) -> Result<ExitCode> {
         Command::Audit(AuditCommand::Verify { noted }) => return wait(auditing::verify(&config()?, noted.as_deref())),
         Command::Admin(command) => return wait(admin::run(&config()?, command)),
         Command::Doctor => return wait(async { Ok(doctor::examine(&config()?).await) }),
-        Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), "")),
-        Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), "")),
+        Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), &PublicUrl::default())),
+        Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), &PublicUrl::default())),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -187,11 +189,12 @@ async fn serve(config: Config) -> Result<()> {
         }
         stop::end_at_the_latest();
     });
+    let public = config.server.public_url.clone();
     let running = tokio::select! {
         running = app::start(config) => running?,
         () = &mut told => return Ok(()),
     };
-    greet(&format!("http://{}", reachable(running.addr)), running.metrics_addr);
+    greet(&format!("http://{}", reachable(running.addr)), &public, running.metrics_addr);
     told.await;
     tracing::info!("stopping");
     running.stop().await;
@@ -209,10 +212,14 @@ fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
 }
 
 /// Two lines that work as pasted into a shell: somebody new, and their socket.
-fn greet(url: &str, metrics: Option<std::net::SocketAddr>) {
+fn greet(here: &str, public: &PublicUrl, metrics: Option<std::net::SocketAddr>) {
+    let (url, reached) = match public.base() {
+        "" => (here, String::new()),
+        public => (public, format!(", for clients {public}")),
+    };
     let metrics = metrics.map_or_else(String::new, |address| format!("; metrics: http://{address}/metrics"));
     println!(
-        r#"Clowder {version} listens on {url} (API: {url}/api/swagger{metrics}). Paste these into a shell:
+        r#"Clowder {version} listens on {here}{reached} (API: {url}/api/swagger{metrics}). Paste these into a shell:
 
 TOKEN=$(curl -s {url}/api/auth/register -H 'Content-Type: application/json' -d "{{\"username\":\"ada$RANDOM\",\"email\":\"ada$RANDOM@example.org\",\"password\":\"correct horse battery\"}}" | tee /dev/stderr | sed -E 's/.*"access":"([^"]+)".*/\1/')
 curl -sN --http1.1 --output - {url}/api/ws -H "Authorization: Bearer $TOKEN" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: Y2xvd2RlciBpcyBjYXRzIQ=='

@@ -14,7 +14,11 @@ const fn failure(status: u16, code: &'static str, title: &'static str) -> Failur
     Failure { status, code, title }
 }
 
-pub const HOST_UNKNOWN: Failure = failure(400, "host.unknown", "The Host of the request is not one of ours");
+pub const HOST_UNKNOWN: Failure = failure(
+    400,
+    "host.unknown",
+    "This server does not answer to the Host of the request; ALLOWED_HOSTS and PUBLIC_URL say which it does",
+);
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
 pub const BODY_SLOW: Failure =

@@ -8,18 +8,19 @@ mod cursor;
 mod frame;
 mod guard;
 mod hub;
+mod opening;
 mod outlet;
 mod sockets;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev,
     http::header::{self, HeaderValue},
     web::{Data, Payload},
 };
-use clowder_accounts::{Accounts, ApiKeys, Identity, Staff, Ticket};
-use clowder_core::{Actor, Ctx, ctx::TOKEN_MISSING, input::Opaque};
+use clowder_accounts::{Accounts, ApiKeys, Staff, Ticket};
+use clowder_core::{Actor, ctx::TOKEN_MISSING, input::Opaque};
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
 
@@ -33,6 +34,7 @@ pub use sockets::Sockets;
 use self::{
     connection::{Connection, Parts, payer},
     guard::Guard,
+    opening::Opening,
 };
 use crate::{
     answer::Created,
@@ -40,6 +42,7 @@ use crate::{
     call::Call,
     front::{self, Limits},
     problem::{Answer, Problem},
+    public_url::PublicUrl,
     query::Query,
     refusals,
 };
@@ -65,6 +68,9 @@ pub struct Ports {
     /// The same that count requests.
     pub limits: Arc<dyn Limits>,
     pub sockets: Sockets,
+    pub public_url: Arc<PublicUrl>,
+    /// How often a socket hears from us at least; who is silent for twice as long is gone.
+    pub heartbeat: Duration,
 }
 
 /// A ticket for a socket, for clients that can set neither headers nor subprotocols.
@@ -77,38 +83,46 @@ pub async fn ticket(
     Ok(Created::New(accounts.ticket(&ctx, access).await?))
 }
 
-/// Opens a socket. A token that is presented and refused is an HTTP 401; without any, the first frame must bring one.
+/// Opens a socket. A token or key that is presented in a header and refused is an HTTP 401; what pages present is
+/// answered over the socket, and without any the first frame must bring a token.
 pub async fn connect(
     request: HttpRequest,
     payload: Payload,
     ports: Data<Ports>,
     mut query: Query,
 ) -> Answer<HttpResponse> {
-    let (ticket, cursor) = (query.credential("ticket"), query.long_text("cursor", Opaque::MAX));
+    let cursor = query.long_text("cursor", Opaque::MAX);
     query.check()?;
     // Before a ticket is spent on what can be no handshake.
     if !asks_to_upgrade(&request) {
         return Err(upgrade_required());
     }
     let (ctx, presented) = Call::of(&request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
-    let identity = match presented? {
-        Some(identity) => Some(identity),
-        None => other_ways(&request, &ctx, &*ports.accounts, ticket.as_deref()).await?,
+    let opening = match presented? {
+        Some(identity) => {
+            if let Actor::User { id, .. } = identity.actor
+                && let Some(suspension) = ports.staff.standing(id, ctx.now).suspension
+            {
+                return Err(front::suspended(&suspension));
+            }
+            Opening::Known(identity)
+        }
+        None => opening::without_header(&request, &ctx, &*ports.accounts, &*ports.staff).await,
     };
-    if let Some(Identity { actor: Actor::User { id, .. }, .. }) = identity
-        && let Some(suspension) = ports.staff.standing(id, ctx.now).suspension
-    {
-        return Err(front::suspended(&suspension));
-    }
-    let (_, key) = payer(identity.map_or(Actor::Nobody, |identity| identity.actor), &ctx.origin);
+    let actor = match &opening {
+        Opening::Known(identity) => identity.actor,
+        Opening::Unknown | Opening::Refused(_) => Actor::Nobody,
+    };
+    let (_, key) = payer(actor, &ctx.origin);
     let held = ports.sockets.open(key).ok_or_else(|| Problem::new(refusals::SOCKETS).retry_after(LATER))?;
     let mut guarded = dev::Payload::Stream { payload: Guard::new(payload.into_inner()).boxed_local() };
     let payload = Payload::from_request(&request, &mut guarded).await?;
     let (answer, session, stream) =
-        actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL]).map_err(|_| upgrade_required())?;
+        actix_ws::handle_with_protocols(&request, payload, &[opening::subprotocol(&request)])
+            .map_err(|_| upgrade_required())?;
     let stream = stream.max_frame_size(MAX_FRAME).aggregate_continuations().max_continuation_size(MAX_FRAME);
     let parts = Parts { ports: Ports::clone(&ports), held, request_id: ctx.request_id, origin: ctx.origin };
-    actix_web::rt::spawn(Connection::new(parts, session, stream).run(identity, cursor));
+    actix_web::rt::spawn(Connection::new(parts, session, stream).run(opening, cursor));
     Ok(answer)
 }
 
@@ -125,26 +139,4 @@ fn upgrade_required() -> Problem {
     Problem::new(refusals::UPGRADE_REQUIRED)
         .header(header::UPGRADE, HeaderValue::from_static("websocket"))
         .header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION))
-}
-
-/// The ways in besides the `Authorization` header.
-async fn other_ways(
-    request: &HttpRequest,
-    ctx: &Ctx,
-    accounts: &dyn Accounts,
-    ticket: Option<&str>,
-) -> Answer<Option<Identity>> {
-    if let Some(access) = subprotocol_token(request) {
-        return Ok(Some(accounts.identify(access, ctx.now)?));
-    }
-    match ticket {
-        Some(ticket) => Ok(Some(accounts.redeem(ctx, ticket).await?)),
-        None => Ok(None),
-    }
-}
-
-/// `Sec-WebSocket-Protocol: clowder.v1, bearer.<access>`: the only header that a browser lets a page set.
-fn subprotocol_token(request: &HttpRequest) -> Option<&str> {
-    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
-    offered.flat_map(|value| value.split(',')).find_map(|protocol| protocol.trim().strip_prefix("bearer."))
 }

@@ -19,7 +19,7 @@ pub use settings::{
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
 pub use staff::{Account, AccountFilter, NewRole, NewSuspension, ResetLink, Status};
-pub use values::{Email, Password, RefreshToken, Username, key_of as username_key};
+pub use values::{Email, Password, RefreshToken, Username, key_of as username_key, skeletons_of as username_skeletons};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
 use serde::{Deserialize, Serialize};

@@ -16,6 +16,7 @@ pub mod input;
 pub mod job;
 pub mod journal;
 pub mod mail;
+pub mod name;
 pub mod once;
 pub mod page;
 #[cfg(feature = "diesel")]
@@ -37,6 +38,7 @@ pub use input::{Field, Fields, Input, Nested};
 pub use job::{Job, JobId, Jobs, NewJob};
 pub use journal::{Journal, Positions};
 pub use mail::{Mail, Mailer};
+pub use name::Name;
 pub use once::Once;
 pub use page::{Page, PageRequest};
 pub use time::Timestamp;

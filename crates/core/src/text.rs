@@ -2,7 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use crate::FieldError;
+use crate::{FieldError, name};
 
 /// What is wrong with a text; the pointer is added where the field is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +21,15 @@ impl Flaw {
     }
 }
 
-/// A line of text, such as a name: trimmed, without line breaks, `min` to `max` characters.
+/// A line of text, such as a name: trimmed, without line breaks of any kind, `min` to `max` characters.
 pub fn line(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
-    measured(normal(text.trim(), |c| !c.is_control())?, min, max)
+    measured(normal(text.trim(), |c| !c.is_control() && !is_line_break(c))?, min, max)
 }
 
 /// Prose: kept as written but for normalisation; line breaks and tabs are welcome, `min` to `max` characters.
 pub fn prose(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     let text = normal(text, |c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))?;
-    if min > 0 && text.trim().is_empty() {
+    if min > 0 && name::is_blank(&text) {
         return Err(Flaw::new("required", "must not be blank"));
     }
     measured(text, min, max)
@@ -49,6 +49,11 @@ pub fn cut(text: &str, max: usize) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// The line and paragraph separators of Unicode, which are no control characters.
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn normal(text: &str, allowed: impl Fn(char) -> bool) -> Result<String, Flaw> {
@@ -79,7 +84,10 @@ mod tests {
         assert_eq!(code(line("a\nb", 1, 9)), Err("control_character"));
         assert_eq!(code(prose("a\nb\t", 1, 9)), Ok("a\nb\t".into()), "prose keeps its breaks and its ends");
         assert_eq!(code(prose("a\0b", 1, 9)), Err("control_character"));
+        assert_eq!(code(line("a\u{2028}b", 1, 9)), Err("control_character"));
         assert_eq!(code(prose(" \n", 1, 9)), Err("required"));
+        assert_eq!(code(prose("\u{200b}\u{202e}", 1, 9)), Err("required"), "nobody sees it");
+        assert_eq!(code(prose("\u{202e}abc", 1, 9)), Ok("\u{202e}abc".into()), "prose may turn its direction");
         assert_eq!(code(line("ab", 3, 9)), Err("too_short"));
         assert_eq!(code(line("abcd", 1, 3)), Err("too_long"));
         assert_eq!(code(line("", 0, 3)), Ok(String::new()));

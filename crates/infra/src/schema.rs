@@ -250,6 +250,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    username_claims (skeleton) {
+        skeleton -> Text,
+        user_id -> Uid,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
@@ -448,4 +457,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     two_factor,
     user_keys,
     users,
+    username_claims,
 );

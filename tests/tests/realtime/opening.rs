@@ -1,9 +1,17 @@
 //! The four ways to say who one is, and what happens to those who do not.
 
-use clowder_tests::{Auth, Socket, User, World, on_both};
-use serde_json::{Value, json};
+use clowder_tests::{Auth, Client, Database, Heard, Socket, User, World, on_both};
+use serde_json::json;
 
-on_both!(four_ways, refused_handshakes, a_ticket_is_good_once, wrong_first_frames, no_first_frame);
+on_both!(
+    four_ways,
+    refused_handshakes,
+    subprotocols,
+    a_ticket_is_good_once,
+    suspended_pages_are_told,
+    wrong_first_frames,
+    no_first_frame,
+);
 
 async fn greeted(mut socket: Socket, user: &User) {
     let hello = socket.hello().await;
@@ -32,12 +40,80 @@ async fn four_ways(world: World) {
     greeted(socket, &ada).await;
 }
 
+/// A program sees the status, a page does not: it is told over the socket.
 async fn refused_handshakes(world: World) {
-    for auth in [Auth::Header("nonsense"), Auth::Subprotocol("nonsense"), Auth::Ticket("nonsense")] {
-        let (status, problem) = Socket::open(&world.server.address, auth, None).await.err().unwrap();
-        assert_eq!(status, 401);
-        assert!(problem["code"].is_string() || problem == Value::Null, "{problem}");
+    let ada = world.user("ada").await;
+    let address = &world.server.address;
+    let (status, problem) = Socket::open(address, Auth::Header("nonsense"), None).await.err().unwrap();
+    assert_eq!((status, &problem["code"]), (401, &json!("token.invalid")));
+    let expired = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "1")]).await;
+    let eve = expired.user("eve").await;
+    // Its token is the clock by which the test waits: it ends when the token does.
+    assert_eq!(eve.socket().await.closed().await, 4004);
+    let old = Auth::Subprotocol(eve.token());
+    assert_eq!(
+        refused(&expired.server.address, old).await,
+        (4001, "the access token has expired; refresh it".to_owned())
+    );
+
+    let alone = format!("bearer.{}", ada.token());
+    let query = format!("token={}", ada.token());
+    for (auth, says) in [
+        (Auth::Subprotocol("nonsense"), "access token is not valid"),
+        (Auth::Subprotocol(""), "access token is not valid"),
+        (Auth::Ticket("nonsense"), "get a new one"),
+        (Auth::Ticket(""), "get a new one"),
+        (Auth::Protocols(&alone), "offer the subprotocol `clowder.v1` beside"),
+        (Auth::Protocols("graphql-ws, bearer.x"), "offer the subprotocol `clowder.v1` beside"),
+        (Auth::Query(&query), "no token is read from the address"),
+        (Auth::Query("access_token="), "no token is read from the address"),
+    ] {
+        let (code, reason) = refused(address, auth).await;
+        assert!(code == 4001 && reason.contains(says), "{code} {reason}");
     }
+    let session = world.login("ada").await;
+    session.post("/api/auth/logout", json!({})).await.expect(204);
+    let (code, reason) = refused(address, Auth::Subprotocol(session.token())).await;
+    assert!(code == 4001 && reason.contains("session"), "{code} {reason}");
+}
+
+/// How a socket is closed that opens all the same.
+async fn refused(address: &str, auth: Auth<'_>) -> (u16, String) {
+    let mut socket = Socket::open(address, auth, None).await.expect("it opens");
+    let heard = socket.next().await;
+    let Heard::Closed(code) = heard else { panic!("{heard:?} instead of the end") };
+    (code, socket.reason.unwrap_or_default())
+}
+
+/// A browser fails a handshake that takes none of the subprotocols it offered.
+async fn subprotocols(world: World) {
+    let ada = world.user("ada").await;
+    let bearer = format!("bearer.{}", ada.token());
+    for (offer, answered) in [
+        (format!("clowder.v1, {bearer}"), Some("clowder.v1")),
+        (format!("{bearer}, clowder.v1"), Some("clowder.v1")),
+        (format!("other.v2, clowder.v1, {bearer}"), Some("clowder.v1")),
+        (bearer.clone(), Some(&*bearer)),
+        ("clowder.v1".to_owned(), Some("clowder.v1")),
+        ("other.v2".to_owned(), None),
+    ] {
+        let opened = raw_handshake(&world.server.address, &offer).await;
+        assert_eq!(opened.as_deref(), answered, "{offer}");
+    }
+}
+
+/// The subprotocol that the answer names, whatever a client makes of it.
+async fn raw_handshake(address: &str, offer: &str) -> Option<String> {
+    let request = Client::new(address)
+        .request("GET", "/api/ws")
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "Y2xvd2RlciBpcyBjYXRzIQ==")
+        .header("sec-websocket-protocol", offer);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 101);
+    answer.headers().get("sec-websocket-protocol").map(|it| it.to_str().unwrap().to_owned())
 }
 
 async fn a_ticket_is_good_once(world: World) {
@@ -45,7 +121,20 @@ async fn a_ticket_is_good_once(world: World) {
     let ticket = ticket(&ada).await;
     let address = &world.server.address;
     greeted(Socket::open(address, Auth::Ticket(&ticket), None).await.unwrap(), &ada).await;
-    assert_eq!(Socket::open(address, Auth::Ticket(&ticket), None).await.err().unwrap().0, 401);
+    let (code, reason) = refused(address, Auth::Ticket(&ticket)).await;
+    assert!(code == 4001 && reason.contains("used"), "{reason}");
+}
+
+async fn suspended_pages_are_told(world: World) {
+    let (ada, boss) = (world.user("ada").await, world.staff("boss", "admin").await);
+    let ticket = ticket(&ada).await;
+    let suspend = format!("/api/admin/users/{}/suspension", ada.id);
+    boss.put(&suspend, json!({"reason": "spam"})).await.expect(200);
+    for auth in [Auth::Subprotocol(ada.token()), Auth::Ticket(&ticket)] {
+        let (code, reason) = refused(&world.server.address, auth).await;
+        assert!(code == 4003 && reason.contains("suspended"), "{code} {reason}");
+    }
+    assert_eq!(Socket::open(&world.server.address, Auth::Header(ada.token()), None).await.err().unwrap().0, 403);
 }
 
 async fn wrong_first_frames(world: World) {

@@ -70,10 +70,12 @@ async fn suspension(world: World) {
 
     // No socket opens, by whatever way.
     let address = &world.server.address;
-    for auth in [Auth::Header(ada.token()), Auth::Subprotocol(ada.token())] {
-        let (status, problem) = Socket::open(address, auth, None).await.err().expect("a socket of a suspended account");
-        assert_eq!((status, problem["code"].as_str()), (403, Some("account.suspended")));
-    }
+    let by_header = Socket::open(address, Auth::Header(ada.token()), None).await;
+    let (status, problem) = by_header.err().expect("a socket of a suspended account");
+    assert_eq!((status, problem["code"].as_str()), (403, Some("account.suspended")));
+    // A page sees no status, so it is told over the socket.
+    let mut page = Socket::open(address, Auth::Subprotocol(ada.token()), None).await.ok().unwrap();
+    assert_eq!(page.next().await, Heard::Closed(4003));
     let mut late = Socket::open(address, Auth::Later, None).await.ok().unwrap();
     late.say(json!({"type": "auth", "data": {"access": ada.token()}})).await;
     assert_eq!(late.next().await, Heard::Closed(4003));

@@ -1,6 +1,10 @@
-//! Octets that are no HTTP: refused before anything of ours sees them, and nobody else notices.
+//! What happens to connections: octets that are no HTTP are refused before anything of ours sees them, idle ones are
+//! kept for a while, and answers are made small where that is safe.
+
+use std::time::{Duration, Instant};
 
 use clowder_tests::{Database, PATIENCE, World};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -62,4 +66,93 @@ async fn a_broken_body_is_a_problem() {
         assert!(answer.contains("application/problem+json") && answer.contains("\"code\":\"body."), "{answer:?}");
     }
     assert!(!world.server.log().contains("panic"), "{}", world.server.log());
+}
+
+async fn ask(stream: &mut TcpStream) {
+    stream.write_all(b"GET /api/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    // Its body is JSON, and short.
+    while !answer.ends_with(b"}") {
+        answer.push(timeout(PATIENCE, stream.read_u8()).await.expect("no answer").unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", answer.escape_ascii());
+}
+
+/// A balancer sends the next request into a connection that it has kept: it must not be closed before.
+#[tokio::test]
+async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
+    let world = World::with(Database::sqlite(), &[("KEEP_ALIVE_SECONDS", "2")]).await;
+    let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
+    ask(&mut stream).await;
+    let idle = Instant::now();
+    let mut rest = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it is kept for ever").unwrap();
+    assert!(idle.elapsed() >= Duration::from_millis(1_900) && rest.is_empty(), "{:?}", idle.elapsed());
+    let shown = world.command(&["config", "default"], &[]).text;
+    assert!(shown.contains("keep_alive_seconds = 90"), "balancers keep one for 60 seconds, some for 75");
+}
+
+/// What is kept must not hold up the end.
+#[tokio::test]
+async fn an_idle_connection_does_not_hold_up_the_end() {
+    let world = World::new(Database::sqlite()).await;
+    let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
+    ask(&mut stream).await;
+    let asked = Instant::now();
+    assert!(world.server.stop().await.success());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn an_unknown_host_is_told_which_setting_decides() {
+    let world = World::with(Database::sqlite(), &[("ALLOWED_HOSTS", "chat.example")]).await;
+    let request = world.nobody().request("GET", "/api/problems").header("host", "evil.example:80");
+    let problem = clowder_tests::Answer::to(request).await.refused(400, "host.unknown");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("`evil.example`") && detail.contains("ALLOWED_HOSTS"), "{detail}");
+}
+
+/// Nothing that lets somebody in is compressed, so that its length tells nothing.
+#[tokio::test]
+async fn answers_are_compressed_but_for_secrets() {
+    let world = World::new(Database::sqlite()).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    for number in 0..20 {
+        ada.says(&chat, &format!("{number}: {}", "the same again, ".repeat(10))).await;
+    }
+    let long = ada.says(&chat, &"A long one. ".repeat(200)).await;
+    let get = async |path: &str, accepts: &str| {
+        let request = ada.request("GET", path).header("accept-encoding", accepts);
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map_or("", |it| it.to_str().unwrap()).to_owned();
+        let (coding, vary, tag) = (header("content-encoding"), header("vary"), header("etag"));
+        (coding, vary.contains("Accept-Encoding"), tag, answer.bytes().await.unwrap())
+    };
+    let page = format!("/api/chats/{chat}/messages");
+    let (coding, varies, _, plain) = get(&page, "identity").await;
+    assert_eq!((&*coding, varies), ("", true));
+    for (accepts, coding) in [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.1", "gzip")] {
+        let (coded, varies, _, octets) = get(&page, accepts).await;
+        assert_eq!((&*coded, varies), (coding, true), "{accepts}");
+        assert!(octets.len() * 4 < plain.len(), "{accepts}: {} of {}", octets.len(), plain.len());
+    }
+    // Another representation has another tag, and the tag names the same version.
+    let message = format!("/api/messages/{}", long["id"].as_str().unwrap());
+    let (coding, _, tag, _) = get(&message, "br").await;
+    assert_eq!((&*coding, &*tag), ("br", "\"1-br\""));
+    let known = ada.request("GET", &message).header("if-none-match", &tag).send().await.unwrap();
+    assert_eq!(known.status(), 304);
+    let edit = ada.request("PATCH", &message).header("if-match", &tag).json(&json!({"content": "short"}));
+    clowder_tests::Answer::to(edit).await.expect(200);
+    clowder_tests::Answer::to(ada.request("DELETE", &message).header("if-match", &tag))
+        .await
+        .refused(412, "message.stale");
+
+    let key = json!({"name": "x".repeat(80), "scopes": ["chats:read"]});
+    let login = json!({"username": "ada", "password": clowder_tests::world::PASSWORD});
+    for (path, body) in [("/api/auth/login", login), ("/api/api-keys", key)] {
+        let secret = ada.request("POST", path).header("accept-encoding", "gzip, br").json(&body).send().await.unwrap();
+        assert!(secret.headers().get("content-encoding").is_none(), "{path}");
+    }
 }

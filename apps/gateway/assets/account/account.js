@@ -2,7 +2,12 @@
 // so programs that look at links before people do cannot use them up.
 "use strict";
 
-const paths = { verify: "/api/auth/verify-email", reset: "/api/auth/password/reset" };
+// A proxy may have put the server below a path: it is found from where this script is.
+const server = new URL("../", document.currentScript.src);
+const paths = {
+  verify: new URL("api/auth/verify-email", server),
+  reset: new URL("api/auth/password/reset", server),
+};
 const thanks = {
   verify: "Thank you: the address is confirmed.",
   reset: "Your password has been changed. You can sign in with it now.",

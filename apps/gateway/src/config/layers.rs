@@ -144,8 +144,8 @@ impl Layers {
     /// The settings, or everything that is wrong with them.
     pub fn check(mut self) -> Result<Config, Faults> {
         if self.config.debug && self.config.server.cors_allowed_origins.is_empty() {
-            self.config.server.cors_allowed_origins =
-                ["http://localhost:3000", "http://localhost:5173", "http://localhost:8080"].map(str::to_owned).to_vec();
+            let usual = ["http://localhost:3000", "http://localhost:5173", "http://localhost:8080"];
+            self.config.server.cors_allowed_origins = usual.iter().filter_map(|origin| origin.parse().ok()).collect();
         }
         self.faults.extend(self.config.faults());
         if self.faults.is_empty() { Ok(self.config) } else { Err(Faults(self.faults)) }
@@ -208,7 +208,7 @@ mod tests {
             .unwrap();
         assert_eq!(config.address(), "0.0.0.0:5".parse().unwrap());
         assert_eq!((config.server.workers, config.data_dir.to_str()), (6, Some("a")));
-        assert_eq!(config.server.allowed_hosts, ["a", "b"]);
+        assert_eq!(config.server.allowed_hosts, ["a", "b"].map(|name| name.parse().unwrap()));
     }
 
     #[test]
@@ -242,6 +242,24 @@ mod tests {
         ] {
             assert!(faults.contains(named), "{named} in {faults}");
         }
+    }
+
+    #[test]
+    fn addresses_that_could_never_match_are_named_with_what_is_right() {
+        for (name, value, says) in [
+            ("CORS_ALLOWED_ORIGINS", "https://app.example, localhost:4200", "must be http://localhost:4200"),
+            ("CORS_ALLOWED_ORIGINS", "not an origin", "`not an origin` must be an origin"),
+            ("ALLOWED_HOSTS", "https://chat.example", "as in chat.example"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, loadbalancer", "`loadbalancer` must be an address or a network"),
+            ("PUBLIC_URL", "chat.example", "must begin with https://"),
+            ("PUBLIC_URL", "https://chat.example/base?x", "https://chat.example/base"),
+        ] {
+            let faults = from(&[(name, value)]).unwrap_err();
+            let fault = &faults.0[0];
+            assert!(faults.0.len() == 1 && fault.contains(name) && fault.contains(says), "{faults}");
+        }
+        let config = from(&[("PUBLIC_URL", "https://chat.example/base/")]).unwrap();
+        assert_eq!(config.account_url(), "https://chat.example/base/account");
     }
 
     #[test]

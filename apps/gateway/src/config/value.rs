@@ -1,12 +1,12 @@
 //! How the value of a setting is read from text and shown again.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use clowder_accounts::sign_up::Mode;
 use clowder_core::Word;
 
 use super::{Format, Rotation, Secret};
-use crate::front::Network;
+use crate::public_url::PublicUrl;
 
 /// The value of one setting, whatever its type.
 pub trait Value {
@@ -211,25 +211,39 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.map(|item| quoted(&item)).collect::<Vec<_>>().join(", "))
 }
 
-impl Value for Vec<String> {
+/// Every item that is wrong is told.
+impl<T: FromStr<Err = String> + Display> Value for Vec<T> {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        *self = items(text).map(str::to_owned).collect();
-        Ok(())
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        for item in items(text) {
+            match item.parse() {
+                Ok(value) => right.push(value),
+                // The text as a whole is shown by whoever tells the fault.
+                Err(says) if item == text.trim() => wrong.push(says),
+                Err(says) => wrong.push(format!("`{item}` {says}")),
+            }
+        }
+        if wrong.is_empty() {
+            *self = right;
+            Ok(())
+        } else {
+            Err(wrong.join("; "))
+        }
     }
 
     fn show(&self) -> String {
-        list(self.iter().cloned())
+        list(self.iter().map(T::to_string))
     }
 }
 
-impl Value for Vec<Network> {
+impl Value for PublicUrl {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        *self = items(text).map(str::parse).collect::<Result<_, _>>()?;
+        *self = text.parse()?;
         Ok(())
     }
 
     fn show(&self) -> String {
-        list(self.iter().map(Network::to_string))
+        quoted(self.base())
     }
 }
 

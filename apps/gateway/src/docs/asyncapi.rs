@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::routes::{Components, Shape};
+use crate::{
+    public_url::PublicUrl,
+    routes::{Components, Shape},
+    ws::Close,
+};
 
 /// Who says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +25,35 @@ pub struct Frame {
     pub schema: Shape,
 }
 
-pub fn asyncapi(frames: &[Frame], public_url: &str) -> Value {
+const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the subprotocol `clowder.v1`, and is resumed \
+    from the last `cursor` that was seen.\n\n\
+    Who opens it is said in one of these ways: the `Authorization` header; an API key in `X-API-Key`; the subprotocol \
+    `bearer.<access token>`, offered beside `clowder.v1`, which alone is answered; `?ticket=` from POST /api/ws/ticket; or \
+    the first frame, `auth`, within 10 seconds. A token in the address is not read.\n\n\
+    A token or key in a header that is refused is an HTTP 401. A page sees no status: for a bad token by subprotocol, a bad \
+    ticket, `bearer.…` offered alone and a token in the address the socket opens and is closed at once, with 4001 and a \
+    reason. `x-close-codes` of the channel lists all codes with their reasons.\n\n\
+    The server pings every `heartbeat_ms` of `hello`, and says `heartbeat` to every socket that has heard nothing else for \
+    so long, since pages hear no pings. Who hears nothing for twice as long should reconnect and resume.\n\n\
+    A frame has at most 128 KiB, a socket takes 300 frames a second, and a command costs what a request does: beyond that, \
+    an `error` with `rate.limited`.";
+
+fn close_codes() -> Value {
+    Close::ALL.iter().map(|close| json!({ "code": close.code(), "reason": close.says() })).collect()
+}
+
+fn security_schemes() -> Value {
+    let key = |name: &str, place: &str, says: &str| json!({ "type": "httpApiKey", "name": name, "in": place, "description": says });
+    json!({
+        "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+        "api_key": key("X-API-Key", "header", "For programs"),
+        "subprotocol":
+            key("Sec-WebSocket-Protocol", "header", "For pages: `clowder.v1, bearer.<access token>`; `clowder.v1` is answered"),
+        "ticket": key("ticket", "query", "From POST /api/ws/ticket; good once and for 30 seconds")
+    })
+}
+
+pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
     let mut components = Components::default();
     let mut messages = Map::new();
     for frame in frames {
@@ -29,11 +61,14 @@ pub fn asyncapi(frames: &[Frame], public_url: &str) -> Value {
         let message = json!({ "name": frame.name, "summary": frame.summary, "payload": frame.schema.schema() });
         messages.insert(key(frame), message);
     }
-    let (protocol, host) = match public_url.split_once("://") {
-        Some(("https", host)) => ("wss", host),
-        Some((_, host)) => ("ws", host),
-        None => ("ws", "localhost:8080"),
-    };
+    let protocol = if public.scheme() == "https" { "wss" } else { "ws" };
+    let host = if public.is_set() { public.authority() } else { "localhost:8080" };
+    let ways = ["bearer", "api_key", "subprotocol", "ticket"];
+    let ways = ways.map(|way| json!({ "$ref": format!("#/components/securitySchemes/{way}") }));
+    let mut server = json!({ "host": host, "protocol": protocol, "security": ways });
+    if !public.path().is_empty() {
+        server["pathname"] = json!(public.path());
+    }
     let reference = |base: &str, frame: &Frame| json!({ "$ref": format!("#/{base}/messages/{}", key(frame)) });
     let all: Map<_, _> = frames.iter().map(|frame| (key(frame), reference("components", frame))).collect();
     let said = |direction| {
@@ -45,15 +80,12 @@ pub fn asyncapi(frames: &[Frame], public_url: &str) -> Value {
         "info": {
             "title": "Clowder over WebSocket",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Text frames of JSON. A connection is opened with the subprotocol `clowder.v1`, and is \
-                            resumed from the last `cursor` that was seen. A frame has at most 128 KiB, a socket \
-                            takes 300 frames a second, and a command costs what a request does: beyond that, \
-                            an `error` with `rate.limited`.",
+            "description": DESCRIPTION,
             "license": { "name": "MIT" }
         },
         "defaultContentType": "application/json",
-        "servers": { "main": { "host": host, "protocol": protocol } },
-        "channels": { "socket": { "address": "/api/ws", "messages": all } },
+        "servers": { "main": server },
+        "channels": { "socket": { "address": "/api/ws", "messages": all, "x-close-codes": close_codes() } },
         "operations": {
             "receive": {
                 "action": "receive", "channel": { "$ref": "#/channels/socket" },
@@ -66,7 +98,7 @@ pub fn asyncapi(frames: &[Frame], public_url: &str) -> Value {
                 "messages": said(Direction::FromServer)
             }
         },
-        "components": { "messages": messages, "schemas": components.into_value() }
+        "components": { "messages": messages, "schemas": components.into_value(), "securitySchemes": security_schemes() }
     })
 }
 

@@ -12,11 +12,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     problem::{Body, failure_of},
+    public_url::PublicUrl,
     refusals::{self, Failure},
     routes::{Access, Components, Endpoint, Shape},
 };
 
-pub fn openapi(table: &[Endpoint], public_url: &str) -> Value {
+pub fn openapi(table: &[Endpoint], public: &PublicUrl) -> Value {
     let (mut paths, mut problems, mut components) = (Map::new(), Map::new(), Components::default());
     Shape::of::<Body<'static>>().collect_into(&mut components);
     for line in table {
@@ -29,7 +30,7 @@ pub fn openapi(table: &[Endpoint], public_url: &str) -> Value {
             }
         }
     }
-    let server = if public_url.is_empty() { "/" } else { public_url };
+    let server = if public.is_set() { public.base() } else { "/" };
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -289,9 +290,56 @@ mod tests {
         }
     }
 
+    /// The names of all members that something of this schema can have, however deep.
+    fn members(document: &Value, schema: &Value, seen: &mut HashSet<String>, found: &mut HashSet<String>) {
+        let mut stack = vec![schema];
+        while let Some(value) = stack.pop() {
+            if let Some(target) = value.get("$ref").and_then(Value::as_str)
+                && seen.insert(target.to_owned())
+            {
+                members(document, document.pointer(&target[1..]).unwrap(), seen, found);
+            }
+            found.extend(value.get("properties").and_then(Value::as_object).iter().flat_map(|it| it.keys().cloned()));
+            match value {
+                Value::Object(inner) => stack.extend(inner.values()),
+                Value::Array(inner) => stack.extend(inner),
+                _ => {}
+            }
+        }
+    }
+
+    /// A new line that shows a secret to a GET can't forget to say so.
+    #[test]
+    fn what_is_compressed_holds_no_secret() {
+        const SECRETS: &[&str] =
+            &["access", "refresh", "token", "ticket", "key", "secret", "otpauth_url", "recovery_codes", "link", "url"];
+        let (table, mut marked) = (routes::table(true), 0);
+        let document = openapi(&table, &PublicUrl::default());
+        for line in table.iter().filter(|line| line.methods.contains(&Method::GET)) {
+            let mut found = HashSet::new();
+            for given in line.gives.iter().filter_map(|given| given.shape.as_ref()) {
+                members(&document, given.schema(), &mut HashSet::new(), &mut found);
+            }
+            let secrets: Vec<_> = SECRETS.iter().filter(|name| found.contains(**name)).collect();
+            assert!(secrets.is_empty() || line.shows_secret, "{} shows {secrets:?}: mark it `shows_secret`", line.path);
+            marked += usize::from(line.shows_secret);
+        }
+        assert!(marked >= 2, "the copies of one's data");
+    }
+
+    #[test]
+    fn addresses_are_those_that_clients_use() {
+        let public = "https://chat.example/base".parse().unwrap();
+        assert_eq!(openapi(&routes::table(true), &public)["servers"][0]["url"], "https://chat.example/base");
+        let asyncapi = crate::docs::asyncapi(&crate::ws::frames(), &public);
+        let server = &asyncapi["servers"]["main"];
+        assert_eq!((&server["host"], &server["pathname"]), (&json!("chat.example"), &json!("/base")));
+        assert_eq!(server["protocol"], "wss");
+    }
+
     #[test]
     fn the_document_is_whole() {
-        let document = openapi(&routes::table(true), "");
+        let document = openapi(&routes::table(true), &PublicUrl::default());
         let mut found = Vec::new();
         references(&document, &mut found);
         for reference in found {

@@ -1,31 +1,23 @@
 //! Whose address a request came from, when there are proxies in between.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName};
+use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A network in CIDR notation: `10.0.0.0/8`, `fd00::/8`, or a single address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32 - u32::from(self.prefix);
-                (own.to_bits() ^ other.to_bits()).checked_shr(shift).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128 - u32::from(self.prefix);
-                (own.to_bits() ^ other.to_bits()).checked_shr(shift).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+        self.0.contains(&address)
     }
 }
 
@@ -33,38 +25,75 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no network like 10.0.0.0/8");
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
-        if prefix > most { Err(wrong()) } else { Ok(Self { address, prefix }) }
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| "must be an address or a network like 10.0.0.0/8 or fd00::/8".to_owned())
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 
-/// The address of the client. `X-Forwarded-For` grows to the right, and only what a trusted proxy wrote is true: so
-/// the client is the rightmost address that is no trusted proxy itself.
+/// The address of the client. Each proxy adds the address that it was asked from at the right, and only what a trusted
+/// proxy wrote is true: so the client is the rightmost address that is no trusted proxy itself.
+///
+/// `X-Forwarded-For` wins over `Forwarded` (RFC 7239), for nearly every proxy writes the former, and many pass on what
+/// a client wrote into the latter.
 pub fn address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
     let is_proxy = |address: &IpAddr| trusted.iter().any(|network| network.contains(*address));
     let mut client = peer?.to_canonical();
     if trusted.is_empty() || !is_proxy(&client) {
         return Some(client);
     }
-    let hops: Vec<_> = headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
-    for hop in hops.iter().rev().flat_map(|value| value.rsplit(',')) {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
-        client = address.to_canonical();
+    for hop in hops(headers).into_iter().rev() {
+        // Whoever cannot be told hides what stands before.
+        let Some(address) = hop else { break };
+        client = address;
         if !is_proxy(&client) {
             break;
         }
     }
     Some(client)
+}
+
+/// The addresses that proxies noted, in their order; `None` for what is no address.
+fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let lines = |name: &HeaderName| headers.get_all(name).map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>();
+    if headers.contains_key(FORWARDED_FOR) {
+        lines(&FORWARDED_FOR).iter().flat_map(|line| line.split(',')).map(|hop| node(hop.trim())).collect()
+    } else {
+        lines(&FORWARDED).iter().flat_map(|line| outside_quotes(line, ',')).map(forwarded_for).collect()
+    }
+}
+
+/// The `for` of one element: `for="[2001:db8::7]:443";proto=https` (RFC 7239 §4).
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let pairs = outside_quotes(element, ';').into_iter().filter_map(|pair| pair.trim().split_once('='));
+    let mut found = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+    let (_, value) = found.next()?;
+    let value = value.trim();
+    node(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+}
+
+/// An address as proxies write it: alone, with a port, or in brackets. A hidden or unknown one is none.
+fn node(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address: Option<IpAddr> = text.parse().ok().or_else(bracketed);
+    address.or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip())).map(|it| it.to_canonical())
+}
+
+/// The parts between separators that stand in no quoted string (RFC 9110 §5.6.4).
+fn outside_quotes(text: &str, separator: char) -> Vec<&str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let is_separator = |c: char| {
+        let plain = !std::mem::take(&mut escaped);
+        escaped = quoted && plain && c == '\\';
+        quoted ^= plain && c == '"';
+        c == separator && !quoted
+    };
+    text.split(is_separator).collect()
 }
 
 #[cfg(test)]
@@ -73,9 +102,17 @@ mod tests {
 
     use super::*;
 
+    fn client(peer: &str, headers: &[(HeaderName, &str)]) -> IpAddr {
+        let trusted: Vec<Network> = ["10.0.0.0/8", "fd00::/8"].iter().map(|n| n.parse().unwrap()).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name.clone(), HeaderValue::from_str(value).unwrap());
+        }
+        address(Some(peer.parse().unwrap()), &map, &trusted).unwrap()
+    }
+
     #[test]
     fn the_client_is_the_rightmost_that_is_no_proxy() {
-        let trusted: Vec<Network> = ["10.0.0.0/8", "fd00::/8"].iter().map(|n| n.parse().unwrap()).collect();
         for (peer, forwarded, expected) in [
             ("192.0.2.1", &["203.0.113.9"][..], "192.0.2.1"),
             ("10.1.1.1", &[], "10.1.1.1"),
@@ -85,22 +122,59 @@ mod tests {
             ("10.1.1.1", &["1.1.1.1", "203.0.113.9,10.2.2.2"], "203.0.113.9"),
             ("10.1.1.1", &["10.3.3.3"], "10.3.3.3"),
             ("10.1.1.1", &["203.0.113.9, nonsense"], "10.1.1.1"),
+            ("10.1.1.1", &["203.0.113.9, unknown, 10.2.2.2"], "10.2.2.2"),
+            ("10.1.1.1", &["203.0.113.7:51234"], "203.0.113.7"),
+            ("10.1.1.1", &["[2001:db8::7]:443"], "2001:db8::7"),
+            ("10.1.1.1", &["[2001:db8::7]"], "2001:db8::7"),
+            ("10.1.1.1", &["2001:db8::7"], "2001:db8::7"),
+            ("10.1.1.1", &["203.0.113.7:51234, 10.2.2.2:80, [fd00::1]:8443"], "203.0.113.7"),
+            ("10.1.1.1", &["::ffff:203.0.113.7"], "203.0.113.7"),
+            ("10.1.1.1", &["203.0.113.7:port"], "10.1.1.1"),
+            ("10.1.1.1", &["203.0.113.7:99999"], "10.1.1.1"),
+            ("10.1.1.1", &[""], "10.1.1.1"),
             ("::ffff:10.1.1.1", &["2001:db8::1"], "2001:db8::1"),
             ("fd00::7", &["203.0.113.9"], "203.0.113.9"),
         ] {
-            let mut headers = HeaderMap::new();
-            for value in forwarded {
-                headers.append(FORWARDED_FOR, HeaderValue::from_static(value));
-            }
-            let client = address(Some(peer.parse().unwrap()), &headers, &trusted);
-            assert_eq!(client, Some(expected.parse().unwrap()), "{peer} {forwarded:?}");
+            let headers: Vec<_> = forwarded.iter().map(|value| (FORWARDED_FOR, *value)).collect();
+            assert_eq!(client(peer, &headers), expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
         }
+    }
+
+    #[test]
+    fn what_rfc_7239_says() {
+        for (forwarded, expected) in [
+            (&["for=203.0.113.7"][..], "203.0.113.7"),
+            (&["For=\"203.0.113.7:51234\";proto=https;by=10.1.1.1"], "203.0.113.7"),
+            (&["for=\"[2001:db8::7]:443\""], "2001:db8::7"),
+            (&["proto=https; FOR = \"[2001:db8::7]\" "], "2001:db8::7"),
+            (&["for=1.1.1.1, for=203.0.113.7;by=10.2.2.2"], "203.0.113.7"),
+            (&["for=1.1.1.1", "for=203.0.113.7, for=10.2.2.2"], "203.0.113.7"),
+            (&["for=1.1.1.1;host=\"a,b;for=2.2.2.2\\\"\", for=203.0.113.7"], "203.0.113.7"),
+            (&["host=\"x, for=1.1.1.1\""], "10.1.1.1"),
+            (&["for=203.0.113.7, for=_hidden"], "10.1.1.1"),
+            (&["for=203.0.113.7, for=unknown, for=10.2.2.2"], "10.2.2.2"),
+            (&["for=203.0.113.7, proto=https"], "10.1.1.1"),
+            (&["nonsense"], "10.1.1.1"),
+            (&["for=\""], "10.1.1.1"),
+        ] {
+            let headers: Vec<_> = forwarded.iter().map(|value| (FORWARDED, *value)).collect();
+            assert_eq!(client("10.1.1.1", &headers), expected.parse::<IpAddr>().unwrap(), "{forwarded:?}");
+        }
+        let untrusted = client("192.0.2.1", &[(FORWARDED, "for=203.0.113.7")]);
+        assert_eq!(untrusted, "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn of_both_headers_the_one_that_proxies_write_wins() {
+        let both = [(FORWARDED, "for=1.1.1.1"), (FORWARDED_FOR, "203.0.113.7")];
+        assert_eq!(client("10.1.1.1", &both), "203.0.113.7".parse::<IpAddr>().unwrap());
     }
 
     #[test]
     fn networks() {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+            ("10.1.2.3/8", "10.255.0.1", "11.0.0.1"),
             ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
             ("fd00::/8", "fdff::1", "fe00::1"),
         ] {
@@ -109,7 +183,7 @@ mod tests {
             assert!(!network.contains(outside.parse().unwrap()));
         }
         assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
-        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "host", "::/129", "10.0.0.0/-1"] {
+        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "host", "::/129", "10.0.0.0/-1", "10.0.0.1:80"] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
     }

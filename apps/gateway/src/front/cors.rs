@@ -1,5 +1,7 @@
 //! Which pages of other origins may use the API from a browser (the CORS protocol of the Fetch standard §3.2).
 
+use std::{fmt, str::FromStr};
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -8,28 +10,92 @@ use actix_web::{
     },
 };
 
+use crate::public_url::is_authority;
+
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-api-key, x-request-id",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, x-ratelimit-limit, \
-     x-ratelimit-remaining, x-ratelimit-reset, x-request-id",
+    "etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
+     x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id",
 );
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// The origins that are let in, each exactly as a browser spells it.
+/// An origin exactly as a browser spells it, `https://app.example` or `http://localhost:4200`; or `*` for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebOrigin(String);
+
+impl WebOrigin {
+    pub fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+}
+
+impl fmt::Display for WebOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for WebOrigin {
+    type Err = String;
+
+    /// What a browser would never send would silently let in nobody, so it is refused with what is right.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self(text.to_owned()));
+        }
+        let wrong = || "must be an origin, as in https://app.example or http://localhost:4200".to_owned();
+        let Some((scheme, rest)) = text.split_once("://") else {
+            let is_host = !text.is_empty() && text.chars().all(is_of_authority);
+            let local = text.starts_with("localhost") || text.starts_with("127.");
+            let scheme = if local { "http" } else { "https" };
+            return Err(if is_host && text != "null" {
+                format!("has no scheme: it must be {scheme}://{text}")
+            } else {
+                wrong()
+            });
+        };
+        let (scheme, rest) = (scheme.to_ascii_lowercase(), rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase());
+        if let Some((authority, _)) = rest.split_once(['/', '?', '#']) {
+            return Err(format!("has a path: an origin ends after the host, as in {scheme}://{authority}"));
+        }
+        if !rest.is_ascii() {
+            return Err("must be spelled as browsers send it, in ASCII (xn--…)".to_owned());
+        }
+        let port = match scheme.as_str() {
+            "https" => ":443",
+            "http" => ":80",
+            _ => "",
+        };
+        // Browsers leave out the port that a scheme has by itself.
+        let rest = rest.strip_suffix(port).unwrap_or(&rest);
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+        if is_scheme && is_authority(rest) && rest.chars().all(is_of_authority) {
+            Ok(Self(format!("{scheme}://{rest}")))
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+fn is_of_authority(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']')
+}
+
+/// The origins that are let in.
 #[derive(Debug, Clone)]
 pub struct Cors {
-    origins: Vec<String>,
+    origins: Vec<WebOrigin>,
     any: bool,
 }
 
 impl Cors {
-    pub fn new(origins: &[String]) -> Self {
-        let origins: Vec<_> = origins.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
-        Self { any: origins.iter().any(|origin| origin == "*"), origins }
+    pub fn new(origins: &[WebOrigin]) -> Self {
+        Self { any: origins.iter().any(WebOrigin::is_any), origins: origins.to_vec() }
     }
 
     pub fn is_preflight(request: &HttpRequest) -> bool {
@@ -64,7 +130,7 @@ impl Cors {
 
     fn origin<'h>(&self, asked: &'h HeaderMap) -> Option<&'h HeaderValue> {
         let origin = asked.get(header::ORIGIN)?;
-        (self.any || self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes())).then_some(origin)
+        (self.any || self.origins.iter().any(|known| known.0.as_bytes() == origin.as_bytes())).then_some(origin)
     }
 }
 
@@ -73,6 +139,10 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+
+    fn cors(origins: &[&str]) -> Cors {
+        Cors::new(&origins.iter().map(|origin| origin.parse().unwrap()).collect::<Vec<_>>())
+    }
 
     fn allowed(cors: &Cors, origin: &'static str) -> bool {
         let request = TestRequest::with_uri("/")
@@ -90,13 +160,45 @@ mod tests {
 
     #[test]
     fn origins_are_exact() {
-        let cors = Cors::new(&["https://app.example".to_owned(), "http://localhost:5173/".to_owned()]);
-        assert!(allowed(&cors, "https://app.example"));
-        assert!(allowed(&cors, "http://localhost:5173"));
+        let known = cors(&["https://app.example", "http://localhost:5173/"]);
+        assert!(allowed(&known, "https://app.example"));
+        assert!(allowed(&known, "http://localhost:5173"));
         for foreign in ["http://app.example", "https://app.example:444", "https://x.app.example", "null"] {
-            assert!(!allowed(&cors, foreign), "{foreign}");
+            assert!(!allowed(&known, foreign), "{foreign}");
         }
-        assert!(!allowed(&Cors::new(&[]), "https://app.example"));
-        assert!(allowed(&Cors::new(&["*".to_owned()]), "https://any.example"));
+        assert!(!allowed(&cors(&[]), "https://app.example"));
+        assert!(allowed(&cors(&["*"]), "https://any.example"));
+    }
+
+    #[test]
+    fn an_origin_is_spelled_as_browsers_do() {
+        for (text, spelled) in [
+            ("https://app.example", "https://app.example"),
+            ("https://app.example/", "https://app.example"),
+            ("HTTPS://App.Example:443", "https://app.example"),
+            ("http://localhost:4200", "http://localhost:4200"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("*", "*"),
+        ] {
+            assert_eq!(text.parse::<WebOrigin>().map(|origin| origin.0).as_deref(), Ok(spelled), "{text}");
+        }
+        for (text, says) in [
+            ("localhost:4200", "http://localhost:4200"),
+            ("app.example", "https://app.example"),
+            ("https://app.example/path", "ends after the host, as in https://app.example"),
+            ("not an origin", "must be an origin"),
+            ("null", "must be an origin"),
+            ("", "must be an origin"),
+            ("https://", "must be an origin"),
+            ("https://a b", "must be an origin"),
+            ("https://me@app.example", "must be an origin"),
+            ("https://*.app.example", "must be an origin"),
+            ("https://app.example:port", "must be an origin"),
+            ("https://bücher.example", "xn--"),
+        ] {
+            let fault = text.parse::<WebOrigin>().unwrap_err();
+            assert!(fault.contains(says), "{text}: {fault}");
+        }
     }
 }

@@ -1,12 +1,78 @@
 //! Answers only to names that are ours, so that a page on another site cannot borrow a browser's reach into a
 //! private network (DNS rebinding) and no foreign name ends up in a link.
 
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
+
 use actix_web::{
     HttpRequest,
     http::{header, uri::Authority},
 };
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    problem::{Answer, Problem},
+    refusals,
+};
+
+/// A name that this server answers to: `chat.example`, `.chat.example` for it and all names below it, an address, or
+/// `*` for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(String);
+
+impl HostName {
+    pub fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for HostName {
+    type Err = String;
+
+    /// What no `Host` could be would silently match nothing, so it is refused with what is right.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self(text.to_owned()));
+        }
+        if let Ok(address) = text.parse::<Ipv6Addr>() {
+            return Ok(Self(in_brackets(address.into())));
+        }
+        let instead = |name: &str| format!("must be a name without scheme, port and path, as in {name}");
+        let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let bare = without_port(bare.split(['/', '?', '#']).next().unwrap_or_default());
+        if let Some(parent) = bare.strip_prefix('*') {
+            return Err(format!("must be {parent} to include all names below"));
+        }
+        if bare.is_empty() || !bare.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c)) {
+            return Err(instead("chat.example, spelled in ASCII"));
+        }
+        if bare != text {
+            return Err(instead(bare));
+        }
+        if bare.starts_with('[') != bare.contains(':') || (bare.contains(':') && !is_bracketed_address(bare)) {
+            return Err(instead("[::1]"));
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+}
+
+fn is_bracketed_address(text: &str) -> bool {
+    text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).is_some_and(|it| it.parse::<Ipv6Addr>().is_ok())
+}
+
+/// An address as it stands in a URL.
+fn in_brackets(address: IpAddr) -> String {
+    if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
+}
 
 /// The names this server answers to.
 #[derive(Debug, Clone)]
@@ -20,26 +86,31 @@ impl Hosts {
     /// the host of `PUBLIC_URL`.
     pub fn new(config: &Config) -> Self {
         let server = &config.server;
-        let mut names: Vec<_> = server.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut names: Vec<_> = server.allowed_hosts.iter().map(HostName::to_string).collect();
         if names.is_empty() {
             names = ["localhost", ".localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec();
-            let bound = config.address().ip();
-            names.push(if bound.is_ipv6() { format!("[{bound}]") } else { bound.to_string() });
+            names.push(in_brackets(config.address().ip()));
         }
-        if let Some((_, rest)) = server.public_url.split_once("://") {
-            names.push(without_port(rest.split('/').next().unwrap_or_default()).to_ascii_lowercase());
+        if server.public_url.is_set() {
+            names.push(without_port(server.public_url.authority()).to_ascii_lowercase());
         }
-        let any = names.iter().any(|name| name == "*");
-        Self { names, any }
+        Self { names, any: server.allowed_hosts.iter().any(HostName::is_any) }
     }
 
-    pub fn know(&self, request: &HttpRequest) -> bool {
+    /// Refuses a request for a host that is not ours, and says which setting would make it one.
+    pub fn admit(&self, request: &HttpRequest) -> Answer<()> {
         let head = request.head();
         let host = match head.headers.get(header::HOST) {
             Some(value) => value.to_str().ok(),
             None => head.uri.authority().map(Authority::as_str),
         };
-        self.any || host.is_some_and(|host| self.has(host))
+        if self.any || host.is_some_and(|host| self.has(host)) {
+            return Ok(());
+        }
+        let host: String = host.unwrap_or_default().chars().take(100).collect();
+        let name = without_port(&host);
+        Err(Problem::new(refusals::HOST_UNKNOWN)
+            .because(format!("`{name}` is neither among ALLOWED_HOSTS nor the host of PUBLIC_URL")))
     }
 
     fn has(&self, host: &str) -> bool {
@@ -74,8 +145,8 @@ mod tests {
 
     fn hosts(allowed: &[&str], public_url: &str) -> Hosts {
         let mut config = Config::default();
-        config.server.allowed_hosts = allowed.iter().map(|name| (*name).to_owned()).collect();
-        config.server.public_url = public_url.to_owned();
+        config.server.allowed_hosts = allowed.iter().map(|name| name.parse().unwrap()).collect();
+        config.server.public_url = public_url.parse().unwrap();
         Hosts::new(&config)
     }
 
@@ -90,6 +161,35 @@ mod tests {
             ["", "evil.example", "xlocalhost", "localhost.evil.example", "::1", "chat.example:8x", "127.0.0.2"]
         {
             assert!(!hosts.has(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_request_could_have_is_refused() {
+        for (text, name) in [
+            ("Chat.Example", "chat.example"),
+            (".chat.example", ".chat.example"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("*", "*"),
+        ] {
+            assert_eq!(text.parse::<HostName>().map(|it| it.0).as_deref(), Ok(name), "{text}");
+        }
+        for (text, says) in [
+            ("https://chat.example", "as in chat.example"),
+            ("https://chat.example:8443/base", "as in chat.example"),
+            ("chat.example:8080", "as in chat.example"),
+            ("chat.example/base", "as in chat.example"),
+            ("*.chat.example", "must be .chat.example"),
+            ("[::1]:8080", "as in [::1]"),
+            ("[chat]", "as in [::1]"),
+            ("a:b:c", "as in [::1]"),
+            ("bücher.example", "ASCII"),
+            ("chat example", "ASCII"),
+        ] {
+            let fault = text.parse::<HostName>().unwrap_err();
+            assert!(fault.contains(says), "{text}: {fault}");
         }
     }
 

@@ -1,24 +1,24 @@
 //! The page that letters link to, for servers whose front end has none of its own. It asks no outside host.
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType},
 };
 
-use crate::{call::Path, problem::Answer, refusals};
+use crate::{call::Path, problem::Answer, public_url::top_from, refusals};
 
 const PAGE: &str = include_str!("../../assets/account/page.html");
 const SCRIPT: &str = include_str!("../../assets/account/account.js");
 const STYLE: &str = include_str!("../../assets/account/account.css");
 
-pub async fn page() -> Answer<HttpResponse> {
+pub async fn page(request: HttpRequest) -> Answer<HttpResponse> {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; \
                   base-uri 'none'; frame-ancestors 'none'";
     Ok(HttpResponse::Ok()
         .content_type(ContentType::html())
         .insert_header((CONTENT_SECURITY_POLICY, policy))
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(PAGE))
+        .body(PAGE.replace("{top}", &top_from(request.path()))))
 }
 
 pub async fn part(Path(file): Path<String>) -> Answer<HttpResponse> {

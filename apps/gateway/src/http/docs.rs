@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType},
     web::{Bytes, Data},
 };
@@ -12,8 +12,14 @@ use serde_json::Value;
 use crate::{
     call::Path,
     problem::{Answer, Problem},
+    public_url::top_from,
     refusals,
 };
+
+/// Where the document is as far as Swagger UI is told; the script puts the right address in its place.
+const OPENAPI: &str = "/api/openapi.json";
+/// The script of Swagger UI that names the document.
+const STARTER: &str = "swagger-initializer.js";
 
 /// Both documents, made once at the start.
 pub struct Documents {
@@ -24,13 +30,20 @@ pub struct Documents {
 
 impl Documents {
     pub fn new(openapi: &Value, asyncapi: &Value) -> Self {
-        let swagger =
-            utoipa_swagger_ui::Config::from("/api/openapi.json").persist_authorization(true).validator_url("none");
+        let swagger = utoipa_swagger_ui::Config::from(OPENAPI).persist_authorization(true).validator_url("none");
         Self { openapi: openapi.to_string().into(), asyncapi: asyncapi.to_string().into(), swagger: Arc::new(swagger) }
     }
 
     fn swagger_part(&self, file: &str) -> Answer<(String, Vec<u8>)> {
         match utoipa_swagger_ui::serve(file, Arc::clone(&self.swagger)) {
+            // The script that starts the page finds the document from where it is itself.
+            Ok(Some(found)) if file == STARTER => {
+                let script = String::from_utf8_lossy(&found.bytes);
+                let document = format!("new URL({:?}, here).href", "../openapi.json");
+                let script = script.replace(&format!("{OPENAPI:?}"), &document);
+                let script = format!("const here = document.currentScript.src;\n{script}");
+                Ok((found.content_type, script.into_bytes()))
+            }
             Ok(Some(found)) => Ok((found.content_type, found.bytes.into_owned())),
             Ok(None) => Err(refusals::ROUTE_UNKNOWN.into()),
             Err(error) => Err(Problem::new(refusals::INTERNAL).fault(error.to_string())),
@@ -50,11 +63,13 @@ fn document(json: &Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-cache")).body(json.clone())
 }
 
-/// Its parts are asked for by their full path, so that a slash at the end of the page's own is no difference.
-pub async fn swagger(documents: Data<Documents>) -> Answer<HttpResponse> {
+/// Its parts are asked for from the top of the server, so that neither a slash at the end of the page's own path nor a
+/// path that a proxy has put before it is a difference.
+pub async fn swagger(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
     let (_, html) = documents.swagger_part("index.html")?;
-    let html = String::from_utf8_lossy(&html).replace("=\"./", "=\"").replace("src=\"", "src=\"/api/swagger/");
-    Ok(page(html.replace("href=\"", "href=\"/api/swagger/").into_bytes()))
+    let parts = format!("{}api/swagger/", top_from(request.path()));
+    let html = String::from_utf8_lossy(&html).replace("=\"./", "=\"").replace("src=\"", &format!("src=\"{parts}"));
+    Ok(page(html.replace("href=\"", &format!("href=\"{parts}")).into_bytes()))
 }
 
 pub async fn swagger_file(documents: Data<Documents>, Path(file): Path<String>) -> Answer<HttpResponse> {
@@ -69,14 +84,14 @@ const REDOC_PAGE: &str = r#"<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Clowder API</title>
 <style>body { margin: 0 }</style>
-<redoc spec-url="/api/openapi.json" disable-search="false"></redoc>
-<script src="/api/redoc/redoc.standalone.js"></script>
+<redoc spec-url="{top}api/openapi.json" disable-search="false"></redoc>
+<script src="{top}api/redoc/redoc.standalone.js"></script>
 </html>
 "#;
 const REDOC_SCRIPT: &[u8] = include_bytes!("../../assets/redoc/redoc.standalone.js");
 
-pub async fn redoc() -> Answer<HttpResponse> {
-    Ok(page(REDOC_PAGE.as_bytes().to_vec()))
+pub async fn redoc(request: HttpRequest) -> Answer<HttpResponse> {
+    Ok(page(REDOC_PAGE.replace("{top}", &top_from(request.path())).into_bytes()))
 }
 
 pub async fn redoc_script() -> Answer<HttpResponse> {
@@ -108,6 +123,9 @@ mod tests {
             let (_, text) = documents.swagger_part(file).unwrap();
             assert!(!String::from_utf8_lossy(&text).contains("//cdn") && !text.is_empty(), "{file}");
         }
+        let (_, starter) = documents.swagger_part(STARTER).unwrap();
+        let starter = String::from_utf8_lossy(&starter).into_owned();
+        assert!(starter.contains("new URL(\"../openapi.json\", here)") && !starter.contains(OPENAPI), "{starter}");
         assert!(!REDOC_PAGE.contains("://"));
         let script = String::from_utf8_lossy(REDOC_SCRIPT);
         assert!(!script.contains("cdn.redoc") && !script.contains("fonts.googleapis"));

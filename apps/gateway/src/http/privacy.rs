@@ -18,23 +18,45 @@ use crate::{
     call::{Json, Path},
     front::suspended,
     problem::{Answer, Problem},
+    public_url::PublicUrl,
     query::Query,
 };
 
 type Port = Data<dyn Privacy>;
+type Public = Data<PublicUrl>;
 
-pub async fn export(privacy: Port, Caller(ctx): Caller) -> Answer<Accepted<Export>> {
-    Ok(Accepted(privacy.export(&ctx).await?))
+pub async fn export(privacy: Port, public: Public, Caller(ctx): Caller) -> Answer<Accepted<Export>> {
+    Ok(Accepted(public.links(privacy.export(&ctx).await?)))
 }
 
-pub async fn exports(privacy: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Export>> {
+pub async fn exports(
+    privacy: Port,
+    public: Public,
+    Caller(ctx): Caller,
+    mut query: Query,
+) -> Answer<Listed<Export>> {
     let page = query.page();
     query.check()?;
-    Ok(Listed(privacy.exports(&ctx, page).await?))
+    Ok(Listed(privacy.exports(&ctx, page).await?.map(|export| public.links(export))))
 }
 
-pub async fn one_export(privacy: Port, Caller(ctx): Caller, Path(export): Path<ExportId>) -> Answer<Shown<Export>> {
-    Ok(Shown(privacy.one_export(&ctx, export).await?))
+pub async fn one_export(
+    privacy: Port,
+    public: Public,
+    Caller(ctx): Caller,
+    Path(export): Path<ExportId>,
+) -> Answer<Shown<Export>> {
+    Ok(Shown(public.links(privacy.one_export(&ctx, export).await?)))
+}
+
+impl PublicUrl {
+    /// The copy with its link as clients can follow it.
+    fn links(&self, mut export: Export) -> Export {
+        if let Some(url) = &mut export.url {
+            url.insert_str(0, self.base());
+        }
+        export
+    }
 }
 
 pub async fn download(

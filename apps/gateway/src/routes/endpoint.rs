@@ -79,6 +79,8 @@ pub struct Endpoint {
     pub edits: bool,
     /// Whether it shows something that has an `ETag`.
     pub tagged: bool,
+    /// Whether a GET shows something that lets its reader in, so that its answer must not be compressed.
+    pub shows_secret: bool,
     pub run: Run,
 }
 
@@ -155,6 +157,7 @@ impl Endpoint {
             creates: false,
             edits: false,
             tagged: false,
+            shows_secret: false,
             run: verb.run(),
         }
     }
@@ -299,6 +302,12 @@ impl Endpoint {
     /// How large a body may be: whoever is nobody has little to say.
     pub fn most_octets(&self) -> usize {
         if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL }
+    }
+
+    /// Its answer holds a secret beside what others may have written: never compressed (see `front::compress`).
+    pub fn shows_secret(mut self) -> Self {
+        self.shows_secret = true;
+        self
     }
 
     pub fn paths(&self) -> impl Iterator<Item = &'static str> {

@@ -22,10 +22,12 @@ pub fn lines() -> Vec<Endpoint> {
             .refuses(&[AUTHENTICATION_STALE]),
         get("/api/users/me/exports", privacy::exports)
             .says("List the copies of the last 30 days, the latest first")
-            .lists::<Export>(),
+            .lists::<Export>()
+            .shows_secret(),
         get("/api/users/me/exports/{export_id}", privacy::one_export)
             .says("See how far a copy is")
             .gives::<Export>(200, "With its link once it is ready, for those who have shown lately who they are")
+            .shows_secret()
             .refuses(&[EXPORT_UNKNOWN]),
         get("/api/exports/{export_id}/download", privacy::download)
             .says("Fetch a copy by its link")

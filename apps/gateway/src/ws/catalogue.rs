@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{
     command::{Auth, InChat, OfMessage, Renew},
-    frame::{Hello, Reset, Resumed},
+    frame::{Heartbeat, Hello, Reset, Resumed},
 };
 use crate::{
     docs::{Direction, Frame},
@@ -23,6 +23,7 @@ pub fn frames() -> Vec<Frame> {
         said::<Hello>("hello", "The first frame of every connection"),
         said::<Resumed>("resumed", "Everything that was missed has been sent"),
         said::<Reset>("reset", "What was missed cannot be told; reload over REST"),
+        said::<Heartbeat>("heartbeat", "Nothing else was said for `heartbeat_ms`; the connection is alive"),
         answer(Shape::any(), "ack", "A command was carried out; `data` is what it made or changed"),
         answer(Shape::of::<Body<'_>>(), "error", "A command was refused; `data` is the problem"),
         durable::<Chat>("chat.created", "A chat that the user takes part in from now on"),

@@ -18,7 +18,7 @@ pub enum Close {
     Fault,
     /// The node stops; reconnect with jitter and resume.
     Restart,
-    NotAuthenticated,
+    NotAuthenticated(Why),
     NoAuthInTime,
     SessionEnded,
     TokenExpired,
@@ -31,7 +31,40 @@ pub enum Close {
     BadFrames,
 }
 
+/// Why somebody is not authenticated; a page has nothing else to go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The first frame was anything else than `auth`.
+    NoAuth,
+    TokenInvalid,
+    TokenExpired,
+    /// The token is good, and its session is not.
+    SessionEnded,
+    TicketInvalid,
+    /// `bearer.…` was offered without the subprotocol that is spoken.
+    BearerAlone,
+    /// A token in the address would end up in logs, so it is not read.
+    TokenInAddress,
+}
+
+impl Why {
+    const fn says(self) -> &'static str {
+        match self {
+            Self::NoAuth => "not authenticated: the first frame must be `auth` with an access token",
+            Self::TokenInvalid => "the access token is not valid; sign in again",
+            Self::TokenExpired => "the access token has expired; refresh it",
+            Self::SessionEnded => "the session of the access token has ended; sign in again",
+            Self::TicketInvalid => "the ticket is used, expired or not valid; get a new one",
+            Self::BearerAlone => "offer the subprotocol `clowder.v1` beside `bearer.<access token>`",
+            Self::TokenInAddress => {
+                "no token is read from the address; offer the subprotocols `clowder.v1` and `bearer.<access token>`"
+            }
+        }
+    }
+}
+
 impl Close {
+    /// Every way in which a socket is closed, for the documents.
     pub const ALL: &[Self] = &[
         Self::Goodbye,
         Self::Protocol,
@@ -40,7 +73,13 @@ impl Close {
         Self::TooBig,
         Self::Fault,
         Self::Restart,
-        Self::NotAuthenticated,
+        Self::NotAuthenticated(Why::NoAuth),
+        Self::NotAuthenticated(Why::TokenInvalid),
+        Self::NotAuthenticated(Why::TokenExpired),
+        Self::NotAuthenticated(Why::SessionEnded),
+        Self::NotAuthenticated(Why::TicketInvalid),
+        Self::NotAuthenticated(Why::BearerAlone),
+        Self::NotAuthenticated(Why::TokenInAddress),
         Self::NoAuthInTime,
         Self::SessionEnded,
         Self::TokenExpired,
@@ -59,7 +98,7 @@ impl Close {
             Self::TooBig => 1009,
             Self::Fault => 1011,
             Self::Restart => 1012,
-            Self::NotAuthenticated => 4001,
+            Self::NotAuthenticated(_) => 4001,
             Self::NoAuthInTime => 4002,
             Self::SessionEnded => 4003,
             Self::TokenExpired => 4004,
@@ -79,7 +118,7 @@ impl Close {
             Self::TooBig => "a frame has at most 128 KiB",
             Self::Fault => "something failed; reconnect with jitter and resume",
             Self::Restart => "restarting; reconnect with jitter and resume",
-            Self::NotAuthenticated => "not authenticated",
+            Self::NotAuthenticated(why) => why.says(),
             Self::NoAuthInTime => "no authentication within 10 seconds",
             Self::SessionEnded => "the session has ended, its API key is revoked, or the account is suspended",
             Self::TokenExpired => "the access token has expired; refresh and resume",
@@ -94,5 +133,18 @@ impl Close {
 impl From<Close> for CloseReason {
     fn from(close: Close) -> Self {
         Self { code: CloseCode::from(close.code()), description: Some(close.says().to_owned()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 6455 §5.5.1: the payload of a control frame has 125 octets, and the code takes two of them.
+    #[test]
+    fn every_reason_fits_into_a_close_frame() {
+        for close in Close::ALL {
+            assert!((1..=123).contains(&close.says().len()), "{close:?}");
+        }
     }
 }

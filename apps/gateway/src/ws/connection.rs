@@ -14,10 +14,11 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
     Hub, Ports,
-    close::Close,
+    close::{Close, Why},
     command::{Command, CommandId, Request},
-    frame,
+    frame::{self, Heartbeat},
     guard::Fault,
+    opening::{Opening, refused as refused_token},
     outlet::{Next, Outlet},
     sockets::Held,
 };
@@ -25,14 +26,13 @@ use crate::{
     clock,
     front::{Key, Limits, Policy},
     problem::{Occasion, Problem},
+    public_url::PublicUrl,
     refusals,
 };
 
 mod greet;
 mod perform;
 
-/// How often the server pings; who is silent for twice as long is gone.
-pub const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How long a socket may stay without having said who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to hear that it is being closed.
@@ -75,7 +75,10 @@ pub struct Connection {
     session: Session,
     stream: AggregatedMessageStream,
     bad: u32,
+    /// When the client was last heard, told something, and pinged.
     heard: Instant,
+    told: Instant,
+    pinged: Instant,
 }
 
 /// A socket that knows who it is.
@@ -92,12 +95,13 @@ type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 
 impl Connection {
     pub fn new(parts: Parts, session: Session, stream: AggregatedMessageStream) -> Self {
-        Self { parts, session, stream, bad: 0, heard: Instant::now() }
+        let now = Instant::now();
+        Self { parts, session, stream, bad: 0, heard: now, told: now, pinged: now }
     }
 
-    pub async fn run(mut self, identity: Option<Identity>, cursor: Option<String>) {
+    pub async fn run(mut self, opening: Opening, cursor: Option<String>) {
         metrics::gauge!("clowder_sockets").increment(1);
-        let close = match self.serve(identity, cursor).await {
+        let close = match self.serve(opening, cursor).await {
             Ok(never) => match never {},
             Err(close) => close,
         };
@@ -107,14 +111,11 @@ impl Connection {
         let _ = timeout(GOODBYE_WITHIN, self.session.close(Some(close.into()))).await;
     }
 
-    async fn serve(
-        &mut self,
-        identity: Option<Identity>,
-        cursor: Option<String>,
-    ) -> Result<std::convert::Infallible, Close> {
-        let (identity, cursor) = match identity {
-            Some(identity) => (identity, cursor),
-            None => {
+    async fn serve(&mut self, opening: Opening, cursor: Option<String>) -> Result<std::convert::Infallible, Close> {
+        let (identity, cursor) = match opening {
+            Opening::Known(identity) => (identity, cursor),
+            Opening::Refused(close) => return Err(close),
+            Opening::Unknown => {
                 let authenticated = Box::pin(timeout(AUTH_WITHIN, self.auth()));
                 let (identity, own) = authenticated.await.unwrap_or(Err(Close::NoAuthInTime))?;
                 // From now on it counts as theirs and no longer as its address's.
@@ -160,10 +161,10 @@ impl Connection {
             let message = self.stream.next().await;
             let Some(text) = self.control(message).await? else { continue };
             let Ok(Request { command: Ok(Command::Auth(auth)), .. }) = Request::parse(&text) else {
-                return Err(Close::NotAuthenticated);
+                return Err(Close::NotAuthenticated(Why::NoAuth));
             };
             let identity = self.parts.accounts.identify(&auth.access, clock::now());
-            return Ok((identity.map_err(|_| Close::NotAuthenticated)?, auth.cursor));
+            return Ok((identity.map_err(|error| refused_token(&error, Why::TokenInvalid))?, auth.cursor));
         }
     }
 
@@ -180,8 +181,9 @@ impl Connection {
                 if self.bad >= MAX_BAD {
                     return Err(Close::BadFrames);
                 }
-                let refused = refused(&CommandId::none(), &failure.into(), &self.parts.request_id);
+                let refused = self.refused(&CommandId::none(), &failure.into());
                 in_time(self.session.text(refused)).await?;
+                self.told = Instant::now();
                 Ok(None)
             }
         }
@@ -239,11 +241,14 @@ impl Connection {
                 }
             }
         };
-        timeout(WRITE_WITHIN, written).await.unwrap_or(Err(Close::TooSlow))
+        timeout(WRITE_WITHIN, written).await.unwrap_or(Err(Close::TooSlow))?;
+        self.told = Instant::now();
+        Ok(())
     }
 
+    /// Whatever was told since only makes it ring early, and then it is set anew.
     fn next_alarm(&self, bound: &Bound) -> Instant {
-        bound.expires.min(Instant::now() + HEARTBEAT)
+        bound.expires.min(self.told.min(self.pinged) + self.parts.heartbeat)
     }
 
     async fn alarm(&mut self, bound: &Bound) -> Result<(), Close> {
@@ -251,17 +256,33 @@ impl Connection {
         if now >= bound.expires {
             return Err(Close::TokenExpired);
         }
-        if now.duration_since(self.heard) >= 2 * HEARTBEAT {
+        let heartbeat = self.parts.heartbeat;
+        if now.duration_since(self.heard) >= 2 * heartbeat {
             return Err(Close::Goodbye);
         }
-        in_time(self.session.ping(b"")).await
+        // What is nearly due goes along, so that an idle socket wakes up once and not twice.
+        let due = heartbeat - heartbeat / 10;
+        if now.duration_since(self.pinged) >= due {
+            in_time(self.session.ping(b"")).await?;
+            self.pinged = now;
+        }
+        // A page hears no pings, and has to tell a quiet connection from a dead one.
+        if now.duration_since(self.told) >= due {
+            self.write(&bound.outlet, frame::said("heartbeat", clock::now(), Heartbeat {})).await?;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, id: &CommandId, problem: &Problem) -> ByteString {
+        refused(id, problem, &self.parts.request_id, &self.parts.public_url)
     }
 }
 
 /// The same problem as over REST.
-fn refused(id: &CommandId, problem: &Problem, request_id: &str) -> ByteString {
+fn refused(id: &CommandId, problem: &Problem, request_id: &str, public: &PublicUrl) -> ByteString {
     tracing::error_span!("command", request_id).in_scope(|| problem.log("a command failed"));
-    frame::error(id, &problem.body(Occasion { base: "", path: "/api/ws", request_id }))
+    let path = public.outer("/api/ws");
+    frame::error(id, &problem.body(Occasion { base: public.base(), path: &path, request_id }))
 }
 
 /// By which limit whoever holds a socket is counted, and as whom.

@@ -14,7 +14,8 @@ pub struct Hello {
     /// `null` when an API key opened the socket.
     pub session_id: Option<SessionId>,
     pub user_id: UserId,
-    /// The server pings this often; a client that hears nothing for twice as long should reconnect.
+    /// The server pings this often, and says `heartbeat` when it has said nothing else for so long; a client that hears
+    /// nothing for twice as long should reconnect.
     #[schema(example = 30000)]
     pub heartbeat_ms: u64,
     /// Can be resumed from, like that of any event.
@@ -22,6 +23,10 @@ pub struct Hello {
     /// Whether what was missed follows now.
     pub resumed: bool,
 }
+
+/// Nothing else was said for `heartbeat_ms`; the connection is alive.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Heartbeat {}
 
 /// Everything that was missed has been sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -1,8 +1,9 @@
 //! What clients send to accounts.
 
 use clowder_core::{
-    Field, Fields, Input, Visibility,
+    Field, Fields, Input, Name, Visibility,
     input::string,
+    name::is_blank,
     text::{self, Flaw},
 };
 use serde_json::Value;
@@ -139,20 +140,7 @@ impl Field for LoginName {
 }
 
 /// A name as others see it: 1 to 80 characters on one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisplayName(String);
-
-impl DisplayName {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
-
-impl Field for DisplayName {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        text::line(&string(value)?, 1, 80).map(Self)
-    }
-}
+pub type DisplayName = Name<80>;
 
 /// Free text of at most `MAX` characters; empty says that there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +158,6 @@ impl<const MAX: usize> Field for Note<MAX> {
             return Ok(Self(None));
         }
         let note = text::prose(&string(value)?, 0, MAX)?;
-        Ok(Self(Some(note).filter(|note| !note.trim().is_empty())))
+        Ok(Self(Some(note).filter(|note| !is_blank(note))))
     }
 }

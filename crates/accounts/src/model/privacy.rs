@@ -18,7 +18,7 @@ pub struct Export {
     /// Octets of the zip file, once it is ready.
     #[schema(minimum = 0)]
     pub size: Option<i64>,
-    /// Where the zip file is, relative to this server, while it can be had. Whoever knows it needs no token, so it is
+    /// Where the zip file is while it can be had: a whole address where `PUBLIC_URL` is set, or else a path. Whoever knows it needs no token, so it is
     /// told to those only who have shown within 10 minutes who they are.
     #[schema(example = "/api/exports/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10/download?token=q0Jm3vXk2cYwzN1sT5bq7g")]
     pub url: Option<String>,

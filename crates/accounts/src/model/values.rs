@@ -1,16 +1,19 @@
 //! Values that are right by construction: a `Username` that exists is a valid one.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use clowder_core::{
     Field,
     input::{Opaque, string},
+    name::{is_digit, is_invisible, is_letter, is_mark},
     text::{self, Flaw},
 };
+use icu_properties::{CodePointSetData, props::XidContinue};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
-/// 3 to 30 letters, digits, `_`, `.` or `-`, beginning and ending with a letter or digit.
+/// 3 to 30 letters of any script with their marks, digits, `_`, `.` or `-` (Unicode UAX 31, XID_Continue), beginning
+/// with a letter or digit and ending with one or its mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
@@ -19,9 +22,14 @@ impl Username {
         &self.0
     }
 
-    /// What must be unique: the name without case and without look-alikes.
+    /// What somebody signs in with, whatever the case, and what must be unique.
     pub fn key(&self) -> String {
         key_of(&self.0)
+    }
+
+    /// All that this name could be mistaken for: two names that share one of these look alike.
+    pub fn skeletons(&self) -> BTreeSet<String> {
+        skeletons_of(&self.0)
     }
 }
 
@@ -29,25 +37,39 @@ impl Username {
 /// Cyrillic letters are one name.
 pub fn key_of(username: &str) -> String {
     let folded: String = username.nfkc().flat_map(char::to_lowercase).collect();
-    unicode_security::skeleton(&folded).flat_map(char::to_lowercase).collect()
+    skeleton(&folded)
 }
+
+/// The key, and the skeleton of the name as it is written: a capital I looks like a small l, and a Cyrillic Н like a
+/// Latin H, but their small letters look like nothing of the kind. What is left is folded, and compared like a key.
+pub fn skeletons_of(username: &str) -> BTreeSet<String> {
+    let written: String = username.nfkc().collect();
+    BTreeSet::from([key_of(username), skeleton(&skeleton(&written))])
+}
+
+/// The skeleton in small letters.
+fn skeleton(text: &str) -> String {
+    unicode_security::skeleton(text).flat_map(char::to_lowercase).collect()
+}
+
+/// UTS 39 §5.4: nobody writes more marks on one letter, but for mischief.
+const MOST_MARKS: usize = 4;
 
 impl Field for Username {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let name = text::line(&string(value)?, 3, 30)?;
-        let plain = |c: char| c.is_alphanumeric();
-        if !name.chars().all(|c| plain(c) || matches!(c, '_' | '.' | '-')) {
+        let part_of_a_name = |c: char| CodePointSetData::new::<XidContinue>().contains(c) && !is_invisible(c);
+        if !name.chars().all(|c| part_of_a_name(c) || matches!(c, '.' | '-')) {
             return Err(Flaw::new("characters", "may contain letters, digits, '_', '.' and '-' only"));
         }
-        if !name.starts_with(plain) || !name.ends_with(plain) {
+        let plain = |c: char| is_letter(c) || is_digit(c);
+        if !name.starts_with(plain) || !name.ends_with(|c| plain(c) || is_mark(c)) {
             return Err(Flaw::new("characters", "must begin and end with a letter or a digit"));
         }
-        let name = Self(name);
-        // Letters that show nothing are none.
-        if name.key().chars().count() < 3 {
-            return Err(Flaw::new("characters", "must have at least 3 letters that can be seen"));
+        if name.chars().collect::<Vec<_>>().windows(MOST_MARKS + 1).any(|run| run.iter().copied().all(is_mark)) {
+            return Err(Flaw::new("characters", "must not have more than 4 marks on one letter"));
         }
-        Ok(name)
+        Ok(Self(name))
     }
 }
 
@@ -173,7 +195,22 @@ mod tests {
 
     #[test]
     fn usernames() {
-        for good in ["ada", "a.d-a_1", "Ådä", "яна", "x".repeat(30).as_str()] {
+        for good in [
+            "ada",
+            "a.d-a_1",
+            "Ådä",
+            "яна",
+            "हिन्दी",
+            "সুব্রত",
+            "தமிழ்மொழி",
+            "น้ำใส",
+            "محمد",
+            "שלומית",
+            "山田太郎",
+            "김철수",
+            "٣ق٣",
+            "x".repeat(30).as_str(),
+        ] {
             assert!(Username::parse(json!(good)).is_ok(), "{good}");
         }
         for bad in [
@@ -188,6 +225,17 @@ mod tests {
             "<b>",
             "   ",
             "\u{3164}\u{3164}\u{3164}",
+            "ad\u{200b}a",
+            "ad\u{200d}a",
+            "a\u{202e}da",
+            "ad\u{fe0f}a",
+            "ad\u{34f}a",
+            "\u{93f}ada",
+            "a½a",
+            "ada²",
+            "ⓐⓓⓐ",
+            "👍👍👍",
+            "x\u{300}\u{301}\u{302}\u{303}\u{304}xx",
         ] {
             assert!(Username::parse(json!(bad)).is_err(), "{bad}");
         }
@@ -209,6 +257,42 @@ mod tests {
             assert_eq!(key_of(other), latin, "{other}");
         }
         assert_ne!(key_of("paypals"), latin);
+    }
+
+    /// Whatever the case: the small letters of what looks alike in capitals may look like nothing of the kind.
+    #[test]
+    fn names_that_look_alike_share_a_skeleton() {
+        let alike = |one: &str, other: &str| !skeletons_of(one).is_disjoint(&skeletons_of(other));
+        for (one, other) in [
+            ("alice", "aIice"),
+            ("Alice", "AIice"),
+            ("alice", "a1ice"),
+            ("HELEN", "НELEN"),
+            ("helen", "НELEN"),
+            ("Helen", "НЕLЕN"),
+            ("Bob", "Вob"),
+            ("bob", "ВOB"),
+            ("Tom", "Τom"),
+            ("tom", "ΤOM"),
+            ("TOM", "ΤΟΜ"),
+            ("paypal", "раураl"),
+            ("ada", "ADA"),
+            ("chris", "Сhris"),
+            ("b0b", "BOB"),
+            ("हिन्दी", "हिन्दी"),
+        ] {
+            assert!(
+                alike(one, other) && alike(other, one),
+                "{one} {other}: {:?} {:?}",
+                skeletons_of(one),
+                skeletons_of(other)
+            );
+        }
+        for (one, other) in
+            [("alice", "alicia"), ("Helen", "Heleen"), ("Вова", "Bob"), ("तमिल", "हिन्दी"), ("tom", "том1")]
+        {
+            assert!(!alike(one, other), "{one} {other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Accounts over the database: each method is one transaction, and what is slow happens outside of it.
 
 pub mod access;
+pub mod names;
 pub mod profile;
 mod refresh;
 pub mod register;

@@ -57,6 +57,10 @@ impl Repo {
         let repo = Self { db, parts, opened_at: now, opened, turns, sends, found };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
+        // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.
+        if let Err(error) = repo.claim_names().await {
+            tracing::error!(%error, "usernames of older accounts could not be claimed");
+        }
         Ok(repo)
     }
 

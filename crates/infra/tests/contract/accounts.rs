@@ -7,7 +7,7 @@ use clowder_core::{Ctx, Input, Once, PageRequest};
 use clowder_infra::{Options, Store};
 use serde_json::json;
 
-use crate::world::{World, account, code, on_both};
+use crate::world::{PASSWORD, World, account, account_called, code, on_both};
 
 fn login(name: &str, password: &str) -> Login {
     Login::from_json(json!({"username": name, "password": password, "device_name": "phone"})).unwrap()
@@ -40,6 +40,62 @@ on_both! {
         same_address.email = account("Ada").email;
         assert_eq!(code(accounts.register(&world.nobody(), same_address).await), "email.taken");
         assert!(world.names().await.is_empty(), "a refusal writes nothing");
+    }
+
+    async fn a_name_that_looks_like_anothers_is_taken_whatever_the_case(world: World) {
+        let accounts = &world.store.accounts;
+        for (name, alike) in [
+            ("alice", "aIice"),
+            ("HELEN", "НELEN"),
+            ("Bob", "Вob"),
+            ("Tom", "Τom"),
+            ("хау", "XAY"),
+            ("हिन्दी", "हिन्दी"),
+        ] {
+            world.store.accounts.register(&world.nobody(), account_called(name)).await.unwrap();
+            let refused = accounts.register(&world.nobody(), account_called(alike)).await;
+            assert_eq!(code(refused), "username.taken", "{alike} after {name}");
+        }
+        // The other way around, too: what was first keeps its name from its look-alikes.
+        accounts.register(&world.nobody(), account_called("ΤIM")).await.unwrap();
+        assert_eq!(code(accounts.register(&world.nobody(), account_called("tlm")).await), "username.taken");
+        accounts.register(&world.nobody(), account_called("timo")).await.unwrap();
+        accounts.login(&world.nobody(), login("alice", PASSWORD)).await.unwrap();
+        assert_eq!(code(accounts.login(&world.nobody(), login("aIice", PASSWORD)).await), "credentials.invalid");
+    }
+
+    async fn of_look_alikes_that_race_for_a_name_one_wins(world: World) {
+        let tries = ["alice", "aIice", "Alice", "AIice", "a1ice", "ALICE"].map(|name| {
+            let world = world.clone();
+            tokio::spawn(async move { world.store.accounts.register(&world.nobody(), account_called(name)).await })
+        });
+        let mut won = 0;
+        for result in tries {
+            match result.await.unwrap() {
+                Ok(_) => won += 1,
+                refused => assert_eq!(code(refused), "username.taken"),
+            }
+        }
+        assert_eq!(won, 1);
+    }
+
+    async fn names_of_older_accounts_are_claimed_when_the_store_opens(world: World) {
+        let [_, bob, imp] = world.people(["alice", "bob", "imp"]).await;
+        // As before names were claimed: nobody has a claim, and a look-alike got in.
+        world.meddle("DELETE FROM username_claims").unwrap();
+        world.meddle("UPDATE users SET username = 'aIice', username_key = 'aiice' WHERE username = 'imp'").unwrap();
+        assert!(world.store.accounts.register(&world.nobody(), account_called("ВOB")).await.is_ok(), "that was the fault");
+        world.meddle("DELETE FROM username_claims").unwrap();
+        let store = world.another_node().await;
+        for taken in ["AIice", "Вob", "aiice"] {
+            let refused = store.accounts.register(&world.nobody(), account_called(taken)).await;
+            assert_eq!(code(refused), "username.taken", "{taken}");
+        }
+        // Those who look alike stay who they are.
+        for person in [&bob, &imp] {
+            store.accounts.me(&world.ctx(person)).await.unwrap();
+        }
+        store.accounts.login(&world.nobody(), login("aIice", PASSWORD)).await.unwrap();
     }
 
     async fn of_many_that_race_for_a_name_one_wins(world: World) {

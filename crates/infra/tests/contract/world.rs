@@ -269,9 +269,18 @@ pub struct Person {
     pub actor: Actor,
 }
 
+pub const PASSWORD: &str = "correct horse";
+
 pub fn account(name: &str) -> NewAccount {
     let email = format!("{name}@example.org");
-    NewAccount::from_json(json!({"username": name, "email": email, "password": "correct horse"})).unwrap()
+    NewAccount::from_json(json!({"username": name, "email": email, "password": PASSWORD})).unwrap()
+}
+
+/// A name of any script, with an address that nobody else has.
+pub fn account_called(name: &str) -> NewAccount {
+    let letters: String = name.escape_unicode().filter(char::is_ascii_alphanumeric).collect();
+    let email = format!("{letters}@example.org");
+    NewAccount::from_json(json!({"username": name, "email": email, "password": PASSWORD})).unwrap()
 }
 
 /// The code of a refusal.

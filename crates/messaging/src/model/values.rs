@@ -1,7 +1,7 @@
 //! Values that are right by construction, and the closed sets of messaging.
 
 use clowder_core::{
-    Field, Word,
+    Field, Name, Word,
     input::string,
     text::{self, Flaw},
 };
@@ -94,17 +94,4 @@ impl Field for ClientId {
 }
 
 /// What a chat is called: 1 to `MAX` characters on one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Title<const MAX: usize>(String);
-
-impl<const MAX: usize> Title<MAX> {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
-
-impl<const MAX: usize> Field for Title<MAX> {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        text::line(&string(value)?, 1, MAX).map(Self)
-    }
-}
+pub type Title<const MAX: usize> = Name<MAX>;

@@ -8,7 +8,7 @@ use super::{
         frame::{self, Durable, Hello, Reset, Resumed},
         hub::Attached,
     },
-    Bound, Close, Connection, HEARTBEAT, Identity, Left,
+    Bound, Close, Connection, Identity, Left, Why,
 };
 use crate::clock;
 
@@ -18,7 +18,9 @@ const CHUNK: Chunk = Chunk { rows: 256, octets: 256 * 1024 };
 impl Connection {
     /// Attaches the socket first, so that nothing falls between what is replayed and what is live.
     pub(super) async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
-        let Actor::User { id: user, via, .. } = identity.actor else { return Err(Close::NotAuthenticated) };
+        let Actor::User { id: user, via, .. } = identity.actor else {
+            return Err(Close::NotAuthenticated(Why::TokenInvalid));
+        };
         let hub = std::sync::Arc::clone(&self.parts.hub);
         let since = match &cursor {
             Some(cursor) => Some(self.judge(user, cursor).await?),
@@ -41,7 +43,7 @@ impl Connection {
                 Via::Key(_) => None,
             },
             user_id: user,
-            heartbeat_ms: HEARTBEAT.as_millis() as u64,
+            heartbeat_ms: self.parts.heartbeat.as_millis() as u64,
             cursor: seal(from.unwrap_or(&attached.live_from)),
             resumed: from.is_some(),
         };

@@ -19,6 +19,7 @@ struct Call {
 impl Connection {
     pub(super) fn begin(&self, bound: &Bound, request: Request) -> Option<Work> {
         let request_id = Arc::clone(&self.parts.request_id);
+        let public = Arc::clone(&self.parts.public_url);
         let now = clock::now();
         let mut ctx = Ctx::new(self.present(bound, now), now, Arc::clone(&request_id));
         ctx.origin = self.parts.origin.clone();
@@ -41,7 +42,7 @@ impl Connection {
             };
             match done {
                 Ok((data, renewed)) => (frame::ack(&id, &data), renewed),
-                Err(problem) => (refused(&id, &problem, &request_id), None),
+                Err(problem) => (refused(&id, &problem, &request_id, &public), None),
             }
         }))
     }

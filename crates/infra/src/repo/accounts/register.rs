@@ -27,7 +27,7 @@ use super::{
         once::Stub,
         sign_ups::invites,
     },
-    profile,
+    names, profile,
     sessions::{self, Mint},
 };
 use crate::{rows::UserRow, schema::users};
@@ -47,7 +47,8 @@ pub fn register(
     }
     // The address first: whoever commits the same name and address in between is then found by the name.
     let email_taken = has_email(tx.conn, &new.email.key())?;
-    let username_taken = has_name(tx.conn, &new)? || sign_ups::has_name(tx.conn, ctx.now, &new.username.key())?;
+    let username_taken =
+        names::is_taken(tx.conn, new.username.as_str())? || sign_ups::has_name(tx.conn, ctx.now, &new.username)?;
     let (invitation, invite) = invites::look(tx, ctx, new.invite.as_ref())?;
     let facts = SignUpFacts { username_taken, email_taken, invite: invitation };
     let (steps, pretended) = match decide(rules, &facts)? {
@@ -106,6 +107,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     if made == 0 {
         return Err(taken(tx.conn, &row)?.into());
     }
+    names::claim(tx.conn, row.id, &row.username)?;
     let own = row.own()?;
     // An address that got too many letters lately is asked when its owner wants to be.
     let may_send = mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok();
@@ -138,6 +140,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, rol
     if made == 0 {
         return Err(taken(tx.conn, &row)?.into());
     }
+    names::claim(tx.conn, row.id, &row.username)?;
     let own = row.own()?;
     let entry = Entry::new("user.registered").on(Target::user(own.id)).after(serde_json::json!({"role": role}));
     audit::record(tx, ctx, &entry)?;
@@ -150,10 +153,6 @@ fn row(ctx: &Ctx, new: &NewAccount, password: String) -> UserRow {
     let name = (new.username.as_str().to_owned(), new.username.key());
     let email = (new.email.as_str().to_owned(), new.email.key());
     UserRow { display_name: display_name(new), ..UserRow::new(UserId::new(ctx.now), name, email, password, ctx.now) }
-}
-
-fn has_name(conn: &mut Conn, new: &NewAccount) -> Result<bool> {
-    Ok(select(exists(users::table.filter(users::username_key.eq(new.username.key())))).get_result(conn)?)
 }
 
 pub fn has_email(conn: &mut Conn, email_key: &str) -> Result<bool> {

@@ -1,7 +1,7 @@
 //! People whose account has to wait: until they confirm their address, or until somebody lets them in.
 
 use clowder_accounts::{
-    Change, Email, NewAccount,
+    Change, Email, NewAccount, Username,
     model::{InviteId, NextStep, SignUpId, Waiting},
     policy::VERIFY_FOR,
     refusals::{LINK_GONE, PASSWORD_WRONG, USERNAME_TAKEN},
@@ -14,7 +14,14 @@ use clowder_core::{
 use diesel::prelude::*;
 
 use super::{
-    super::{accounts::register, audit, db::Tx, dialect::Conn, journal, sign_ups::invites},
+    super::{
+        accounts::{names, register},
+        audit,
+        db::Tx,
+        dialect::Conn,
+        journal,
+        sign_ups::invites,
+    },
     mailed::{self, Purpose, Whose},
     verify,
 };
@@ -101,9 +108,10 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     Ok(())
 }
 
-/// Whether a name is spoken for by somebody who waits.
-pub fn has_name(conn: &mut Conn, now: Timestamp, username_key: &str) -> Result<bool> {
-    let waiting = table::table.filter(table::username_key.eq(username_key).and(table::expires_at.gt(now)));
+/// Whether a name, or one that this one looks like, is spoken for by somebody who waits.
+pub fn has_name(conn: &mut Conn, now: Timestamp, username: &Username) -> Result<bool> {
+    let alike = table::username_key.eq_any(username.skeletons());
+    let waiting = table::table.filter(alike.and(table::expires_at.gt(now)));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
@@ -143,6 +151,7 @@ pub fn welcome(
     if diesel::insert_into(users::table).values(&user).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Err(register::taken(tx.conn, &user)?.into());
     }
+    names::claim(tx.conn, user.id, &user.username)?;
     let own = user.own()?;
     let email = verify::email_of(&own)?;
     if verified_at.is_none() && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email).is_ok() {

@@ -7,7 +7,10 @@ use diesel::prelude::*;
 
 use super::{
     super::{
-        accounts::sessions::{self, Which},
+        accounts::{
+            names,
+            sessions::{self, Which},
+        },
         db::Tx,
         dialect, journal, user_keys,
     },
@@ -55,6 +58,7 @@ pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> R
         users::version.eq(users::version + 1),
     );
     diesel::update(users::table.find(user)).set(nobody).execute(tx.conn)?;
+    names::release(tx.conn, user)?;
     let ended = sessions::close(tx, ctx, user, Which::All)?;
     sessions::tell_ended(tx, ctx, user, &ended)?;
     journal::append(tx, ctx, &Change::UserDeleted(Topic::user(user), card))?;

@@ -63,7 +63,10 @@ pub struct Leaf {
 pub static PARTS: &[Part] = &[
     Part {
         name: "account",
-        references: &[kept("users", "id", "the tombstone: messages are said by somebody")],
+        references: &[
+            kept("users", "id", "the tombstone: messages are said by somebody"),
+            erased("username_claims", "user_id"),
+        ],
         files: &[File {
             name: "account.json",
             about: "your profile, address and role",

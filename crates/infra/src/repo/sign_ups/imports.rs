@@ -3,6 +3,7 @@
 use clowder_accounts::{
     Change,
     model::{DisplayName, Imported, NewImport},
+    refusals::USERNAME_TAKEN,
 };
 use clowder_core::{
     Card, Ctx, Result, UserId,
@@ -10,7 +11,13 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::super::{accounts::register, audit, db::Tx, dialect::Conn, journal};
+use super::super::{
+    accounts::{names, register},
+    audit,
+    db::Tx,
+    dialect::Conn,
+    journal,
+};
 use crate::{hasher, rows::UserRow, schema::users};
 
 /// One transaction: what is told of it comes last, in one order.
@@ -36,6 +43,9 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     if is_here(tx.conn, &username_key, &email_key)? {
         return Ok(Imported::WasHere);
     }
+    if names::is_taken(tx.conn, new.username.as_str())? {
+        return Ok(Imported::Refused(USERNAME_TAKEN.title));
+    }
     let name = (new.username.as_str().to_owned(), username_key);
     let row = UserRow {
         display_name: new.display_name.map_or_else(|| name.0.clone(), DisplayName::into_string),
@@ -46,6 +56,7 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Ok(Imported::Refused(register::taken(tx.conn, &row)?.title));
     }
+    names::claim(tx.conn, row.id, &row.username)?;
     made.push(row.own()?.card());
     Ok(Imported::Made)
 }

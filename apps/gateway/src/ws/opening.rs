@@ -1,0 +1,139 @@
+//! Who opens a socket without saying so in a header. A page can set no header and sees no status: whatever is wrong
+//! with what it presents is told by opening the socket and closing it at once, with a code and a reason.
+
+use std::borrow::Cow;
+
+use actix_web::{HttpRequest, http::header};
+use clowder_accounts::{
+    Accounts, Identity, Staff,
+    refusals::{SESSION_ENDED, TOKEN_EXPIRED},
+};
+use clowder_core::{Actor, Ctx, Error, Result};
+
+use super::{
+    PROTOCOL,
+    close::{Close, Why},
+};
+
+/// What a socket begins with.
+pub enum Opening {
+    /// It is known whose it is.
+    Known(Identity),
+    /// The first frame has to say whose it is.
+    Unknown,
+    Refused(Close),
+}
+
+/// Names that clients of other systems give to a token in the address, where it would end up in logs.
+const TOKENS_IN_ADDRESSES: &[&str] = &["token", "access_token", "access"];
+
+/// The ways in besides headers: a subprotocol, or a ticket in the address.
+pub async fn without_header(request: &HttpRequest, ctx: &Ctx, accounts: &dyn Accounts, staff: &dyn Staff) -> Opening {
+    let identity = match presented(request) {
+        Presented::Nothing => return Opening::Unknown,
+        Presented::Wrong(why) => return Opening::Refused(Close::NotAuthenticated(why)),
+        Presented::Access(access) => {
+            accounts.identify(access, ctx.now).map_err(|error| refused(&error, Why::TokenInvalid))
+        }
+        Presented::Ticket(ticket) => redeem(ctx, accounts, &ticket).await,
+    };
+    match identity {
+        Ok(Identity { actor: Actor::User { id, .. }, .. }) if staff.standing(id, ctx.now).suspension.is_some() => {
+            Opening::Refused(Close::SessionEnded)
+        }
+        Ok(identity) => Opening::Known(identity),
+        Err(close) => Opening::Refused(close),
+    }
+}
+
+async fn redeem(ctx: &Ctx, accounts: &dyn Accounts, ticket: &str) -> Result<Identity, Close> {
+    accounts.redeem(ctx, ticket).await.map_err(|error| refused(&error, Why::TicketInvalid))
+}
+
+/// Why a token or ticket is worth nothing, or that this cannot be found out just now.
+pub fn refused(error: &Error, otherwise: Why) -> Close {
+    match error {
+        Error::Refused(TOKEN_EXPIRED) => Close::NotAuthenticated(Why::TokenExpired),
+        Error::Refused(SESSION_ENDED) => Close::NotAuthenticated(Why::SessionEnded),
+        Error::Refused(_) | Error::Invalid(_) => Close::NotAuthenticated(otherwise),
+        Error::TooMany { .. } => Close::TooManyFrames,
+        Error::Unavailable(_) | Error::Internal(_) => Close::Fault,
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Presented<'r> {
+    Nothing,
+    Access(&'r str),
+    Ticket(Cow<'r, str>),
+    Wrong(Why),
+}
+
+/// An empty credential is a bad one, not an absent one.
+fn presented(request: &HttpRequest) -> Presented<'_> {
+    let (speaks, bearer) = offered(request);
+    if let Some((_, access)) = bearer {
+        return if speaks { Presented::Access(access) } else { Presented::Wrong(Why::BearerAlone) };
+    }
+    let parameter = |known: &dyn Fn(&str) -> bool| {
+        let mut pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        pairs.find(|(name, _)| known(name)).map(|(_, value)| value)
+    };
+    if let Some(ticket) = parameter(&|name| name == "ticket") {
+        return Presented::Ticket(ticket);
+    }
+    match parameter(&|name| TOKENS_IN_ADDRESSES.contains(&name)) {
+        Some(_) => Presented::Wrong(Why::TokenInAddress),
+        None => Presented::Nothing,
+    }
+}
+
+/// The subprotocol that is answered with. To a client that offers `bearer.…` alone it is that one: a browser fails a
+/// handshake that takes none of those it offered, and the page would never read the reason.
+pub fn subprotocol(request: &HttpRequest) -> &str {
+    match offered(request) {
+        (false, Some((whole, _))) => whole,
+        _ => PROTOCOL,
+    }
+}
+
+/// Whether ours is among the subprotocols, and the one that holds a token with the token.
+fn offered(request: &HttpRequest) -> (bool, Option<(&str, &str)>) {
+    let lines = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    let offers = || lines.clone().flat_map(|line| line.split(',')).map(str::trim);
+    let bearer = offers().find_map(|offer| Some((offer, offer.strip_prefix("bearer.")?)));
+    (offers().any(|offer| offer == PROTOCOL), bearer)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn what_a_page_presents() {
+        for (protocols, query, expected, answered) in [
+            (&[][..], "", Presented::Nothing, PROTOCOL),
+            (&["clowder.v1"], "cursor=c", Presented::Nothing, PROTOCOL),
+            (&["clowder.v1, bearer.a.b.c"], "", Presented::Access("a.b.c"), PROTOCOL),
+            (&["bearer.a.b.c", "clowder.v1"], "", Presented::Access("a.b.c"), PROTOCOL),
+            (&["bearer.a.b.c"], "", Presented::Wrong(Why::BearerAlone), "bearer.a.b.c"),
+            (&["graphql-ws, bearer.a"], "", Presented::Wrong(Why::BearerAlone), "bearer.a"),
+            (&["clowder.v1, bearer."], "", Presented::Access(""), PROTOCOL),
+            (&[], "cursor=c&ticket=a%2Bb", Presented::Ticket("a+b".into()), PROTOCOL),
+            (&[], "ticket=", Presented::Ticket("".into()), PROTOCOL),
+            (&["clowder.v1, bearer.a"], "ticket=t", Presented::Access("a"), PROTOCOL),
+            (&["clowder.v1"], "token=a.b.c", Presented::Wrong(Why::TokenInAddress), PROTOCOL),
+            (&[], "access_token=", Presented::Wrong(Why::TokenInAddress), PROTOCOL),
+        ] {
+            let mut request = TestRequest::with_uri(&format!("/api/ws?{query}"));
+            for line in protocols {
+                request = request.append_header((header::SEC_WEBSOCKET_PROTOCOL, *line));
+            }
+            let request = request.to_http_request();
+            assert_eq!(presented(&request), expected, "{protocols:?} {query}");
+            assert_eq!(subprotocol(&request), answered, "{protocols:?}");
+        }
+    }
+}

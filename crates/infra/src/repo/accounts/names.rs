@@ -1,0 +1,87 @@
+//! Whose a username is. Each account claims all that its name could be mistaken for, so that no look-alike can come
+//! after it; what it signs in with stands on the account itself.
+
+use std::collections::BTreeSet;
+
+use clowder_accounts::{model::username_skeletons, refusals::USERNAME_TAKEN};
+use clowder_core::{Result, UserId};
+use diesel::{dsl::exists, prelude::*, select};
+
+use super::super::{Repo, dialect::Conn};
+use crate::schema::{username_claims as table, users};
+
+/// How many accounts are looked at in one transaction.
+const PIECE: i64 = 500;
+
+/// Whether somebody has this name, or one that looks like it.
+pub fn is_taken(conn: &mut Conn, username: &str) -> Result<bool> {
+    let claimed = table::table.filter(table::skeleton.eq_any(username_skeletons(username)));
+    Ok(select(exists(claimed)).get_result(conn)?)
+}
+
+/// Claims the name of a new account. Of several that look alike and are made at once, one gets it.
+pub fn claim(conn: &mut Conn, user: UserId, username: &str) -> Result<()> {
+    let skeletons = username_skeletons(username);
+    if insert(conn, user, &skeletons)? < skeletons.len() {
+        return Err(USERNAME_TAKEN.into());
+    }
+    Ok(())
+}
+
+/// Lets go of the name of an account that is erased.
+pub fn release(conn: &mut Conn, user: UserId) -> Result<()> {
+    diesel::delete(table::table.filter(table::user_id.eq(user))).execute(conn)?;
+    Ok(())
+}
+
+/// Always in one order, so that no two accounts wait for each other.
+fn insert(conn: &mut Conn, user: UserId, skeletons: &BTreeSet<String>) -> Result<usize> {
+    let mut made = 0;
+    for skeleton in skeletons {
+        let claim = (table::skeleton.eq(skeleton), table::user_id.eq(user));
+        made += diesel::insert_into(table::table).values(claim).on_conflict_do_nothing().execute(conn)?;
+    }
+    Ok(made)
+}
+
+/// Accounts after this one that claim nothing, by id.
+fn unclaimed(conn: &mut Conn, after: Option<UserId>) -> Result<Vec<(UserId, String)>> {
+    let claims = table::table.filter(table::user_id.eq(users::id));
+    let mut missing = users::table
+        .filter(users::deleted_at.is_null().and(diesel::dsl::not(exists(claims))))
+        .select((users::id, users::username))
+        .order(users::id)
+        .limit(PIECE)
+        .into_boxed();
+    if let Some(after) = after {
+        missing = missing.filter(users::id.gt(after));
+    }
+    Ok(missing.load(conn)?)
+}
+
+impl Repo {
+    /// Claims the names of accounts that were made before names were claimed. Accounts whose names look alike stay as
+    /// they are: the older one has the claim, and the log names the younger. Answers how many of those there are.
+    pub(in super::super) async fn claim_names(&self) -> Result<usize> {
+        let (mut after, mut alike) = (None, 0);
+        loop {
+            let missing = self.db.read(move |conn| unclaimed(conn, after)).await?;
+            let Some((last, _)) = missing.last() else { return Ok(alike) };
+            after = Some(*last);
+            alike += self
+                .db
+                .write(move |tx| {
+                    let mut alike = 0;
+                    for (user, username) in missing {
+                        let skeletons = username_skeletons(&username);
+                        if insert(tx.conn, user, &skeletons)? < skeletons.len() {
+                            alike += 1;
+                            tracing::warn!(%user, "the username of this account looks like that of an older one");
+                        }
+                    }
+                    Ok(alike)
+                })
+                .await?;
+        }
+    }
+}

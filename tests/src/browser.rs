@@ -1,0 +1,227 @@
+//! A real Chromium without a window, spoken to over its DevTools protocol; and sites for its pages to come from.
+
+use std::{collections::VecDeque, path::PathBuf, process::Stdio};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use crate::{PATIENCE, setting};
+
+/// One browser with one page.
+pub struct Browser {
+    _child: Child,
+    _profile: TempDir,
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    page: String,
+    commands: u64,
+    events: VecDeque<Value>,
+    /// What the page asked for and did not get, and what its security policy forbade.
+    pub failures: Vec<String>,
+}
+
+impl Browser {
+    /// Starts one with an empty page.
+    pub async fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut child = Command::new(program())
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-proxy-server",
+            ])
+            .arg("--remote-debugging-port=0")
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Chromium does not start");
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = timeout(PATIENCE, async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some(address) = line.strip_prefix("DevTools listening on ") {
+                    return address.to_owned();
+                }
+            }
+            panic!("Chromium ended before it listened");
+        });
+        let address = address.await.expect("Chromium does not say where it listens");
+        // What it complains about later must not fill a pipe that nobody reads.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (stream, _) = connect_async(address).await.unwrap();
+        let mut browser = Self {
+            _child: child,
+            _profile: profile,
+            stream,
+            page: String::new(),
+            commands: 0,
+            events: VecDeque::new(),
+            failures: Vec::new(),
+        };
+        let target = browser.command("Target.createTarget", json!({"url": "about:blank"})).await;
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let attached = browser.command("Target.attachToTarget", attach).await;
+        attached["sessionId"].as_str().unwrap().clone_into(&mut browser.page);
+        for domain in ["Page.enable", "Network.enable", "Log.enable", "Runtime.enable"] {
+            browser.command(domain, json!({})).await;
+        }
+        browser
+    }
+
+    /// Opens an address and waits until the page has loaded.
+    pub async fn open(&mut self, url: &str) {
+        // A new hash alone would load nothing.
+        for url in ["about:blank", url] {
+            let opened = self.command("Page.navigate", json!({"url": url})).await;
+            assert!(opened["errorText"].is_null(), "{url}: {opened}");
+            self.event("Page.loadEventFired").await;
+        }
+    }
+
+    /// Runs a script in the page: the body of an async function. What it returns, as JSON.
+    pub async fn run(&mut self, script: &str) -> Value {
+        let expression = format!("(async () => {{ {script} }})()");
+        let run = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let ran = self.command("Runtime.evaluate", run).await;
+        assert!(ran["exceptionDetails"].is_null(), "{script}\n{:#}", ran["exceptionDetails"]);
+        ran["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true in the page.
+    pub async fn until(&mut self, expression: &str) {
+        let patience = PATIENCE.as_millis();
+        let script = format!(
+            "const end = performance.now() + {patience}; \
+             while (!({expression})) {{ \
+                 if (performance.now() > end) return document.documentElement.outerHTML.slice(0, 2000); \
+                 await new Promise((next) => setTimeout(next, 10)); \
+             }} \
+             return true;"
+        );
+        let held = self.run(&script).await;
+        assert_eq!(held, true, "never: {expression}; {:?}", self.failures);
+    }
+
+    async fn command(&mut self, method: &str, parameters: Value) -> Value {
+        self.commands += 1;
+        let id = self.commands;
+        let mut command = json!({"id": id, "method": method, "params": parameters});
+        if !self.page.is_empty() {
+            command["sessionId"] = json!(self.page);
+        }
+        self.stream.send(Message::text(command.to_string())).await.unwrap();
+        loop {
+            let heard = self.hear(method).await;
+            if heard["id"] == id {
+                assert!(heard["error"].is_null(), "{method}: {}", heard["error"]);
+                return heard["result"].clone();
+            }
+            self.note(heard);
+        }
+    }
+
+    /// Waits for an event that was not waited for before.
+    async fn event(&mut self, method: &str) {
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                if event["method"] == method {
+                    return;
+                }
+            }
+            let heard = self.hear(method).await;
+            self.note(heard);
+        }
+    }
+
+    async fn hear(&mut self, waiting_for: &str) -> Value {
+        let heard = timeout(PATIENCE * 2, self.stream.next()).await;
+        let heard = heard.unwrap_or_else(|_| panic!("Chromium says nothing: {waiting_for}")).expect("Chromium ended");
+        serde_json::from_str(heard.unwrap().to_text().unwrap()).unwrap()
+    }
+
+    fn note(&mut self, event: Value) {
+        let parameters = &event["params"];
+        match event["method"].as_str().unwrap_or_default() {
+            // What a browser looks for at the top of any site is not a page's fault.
+            "Network.responseReceived" if parameters["response"]["url"].as_str().unwrap().ends_with("/favicon.ico") => {
+            }
+            "Network.responseReceived" if parameters["response"]["status"].as_u64() >= Some(400) => {
+                self.failures.push(format!("{} {}", parameters["response"]["status"], parameters["response"]["url"]));
+            }
+            // What the network says was heard already.
+            "Log.entryAdded"
+                if parameters["entry"]["level"] == "error" && parameters["entry"]["source"] != "network" =>
+            {
+                self.failures.push(parameters["entry"]["text"].to_string());
+            }
+            "Page.loadEventFired" => self.events.push_back(event),
+            _ => {}
+        }
+    }
+}
+
+/// `TEST_CHROMIUM`, or one that is installed.
+fn program() -> PathBuf {
+    if let Some(given) = setting("TEST_CHROMIUM") {
+        return given.into();
+    }
+    let folders = setting("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"];
+    let mut programs = names.iter().flat_map(|name| std::env::split_paths(&folders).map(move |it| it.join(name)));
+    programs.find(|program| program.is_file()).expect("no Chromium: run `make test`, or set TEST_CHROMIUM")
+}
+
+/// A site that answers everything with one page: an origin of its own.
+pub struct Site {
+    /// `http://127.0.0.1:port`
+    pub origin: String,
+    serving: JoinHandle<()>,
+}
+
+impl Site {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream));
+            }
+        });
+        Self { origin, serving }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(octet) => head.push(octet),
+            Err(_) => return,
+        }
+    }
+    let page = "<!doctype html><meta charset=utf-8><link rel=icon href=data:,><title>A page</title>";
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+        page.len()
+    );
+    let _ = stream.write_all(answer.as_bytes()).await;
+}

@@ -1,0 +1,135 @@
+//! A page of another origin signs in, holds a socket, and is told why it is refused.
+
+use clowder_tests::{Browser, Database, Site, World, world::PASSWORD};
+use serde_json::{Value, json};
+
+/// `call` asks the API, `socket` opens a socket that keeps what it hears, `heard` waits for a frame of a type.
+const KIT: &str = r#"
+    window.call = async (method, path, body, headers = {}) => {
+        if (body) headers["content-type"] = "application/json";
+        const answer = await fetch(api + path, { method, headers, body: body && JSON.stringify(body) });
+        return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.json() };
+    };
+    window.socket = (protocols, query = "") => {
+        const socket = new WebSocket(api.replace("http", "ws") + "/api/ws" + query, protocols);
+        const it = { socket, frames: [], wake: () => {} };
+        it.closed = new Promise((done) => {
+            socket.onclose = ({ code, reason }) => done({ code, reason, protocol: socket.protocol });
+        });
+        socket.onmessage = ({ data }) => { it.frames.push(JSON.parse(data)); it.wake(); };
+        return it;
+    };
+    window.heard = async (it, type) => {
+        for (;;) {
+            const found = it.frames.findIndex((frame) => frame.type === type);
+            if (found >= 0) return it.frames.splice(found, 1)[0];
+            await Promise.race([
+                new Promise((next) => { it.wake = next; }),
+                it.closed.then(({ code, reason }) => { throw new Error(`closed: ${code} ${reason}`); }),
+            ]);
+        }
+    };
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_origin() {
+    let (site, stranger) = (Site::start().await, Site::start().await);
+    let settings = [("CORS_ALLOWED_ORIGINS", &*site.origin), ("HEARTBEAT_SECONDS", "1")];
+    let world = World::with(Database::sqlite(), &settings).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut browser = Browser::start().await;
+    let kit = format!("window.api = 'http://{}'; {KIT}", world.server.address);
+
+    browser.open(&site.origin).await;
+    browser.run(&kit).await;
+    signs_in(&mut browser).await;
+    holds_a_socket(&mut browser, &bob, &chat).await;
+    is_told_why(&mut browser).await;
+
+    // A page of an origin that nobody let in can read nothing, and there is nothing to steal that a browser would send.
+    browser.open(&stranger.origin).await;
+    browser.run(&kit).await;
+    let read = browser.run("return call('GET', '/api/health').then(() => true, (error) => error.name)").await;
+    assert_eq!(read, "TypeError");
+}
+
+async fn signs_in(browser: &mut Browser) {
+    let login = json!({"username": "ada", "password": PASSWORD});
+    let answer = browser.run(&format!("return window.me = await call('POST', '/api/auth/login', {login})")).await;
+    assert_eq!(answer["status"], 200, "{answer}");
+    for exposed in ["x-request-id", "ratelimit", "ratelimit-policy", "x-ratelimit-remaining"] {
+        assert!(answer["headers"][exposed].is_string(), "{exposed} is hidden from pages: {answer}");
+    }
+    // This one takes a preflight, and its answer has a tag.
+    let me = browser
+        .run(
+            "window.bearer = { authorization: 'Bearer ' + me.body.access }; \
+             return call('GET', '/api/auth/me', null, { ...bearer, 'if-none-match': '\"99\"' })",
+        )
+        .await;
+    assert_eq!((&me["status"], &me["body"]["username"]), (&json!(200), &json!("ada")), "{me}");
+    assert_eq!(me["headers"]["etag"], "\"1\"");
+    let refused = browser.run("return call('GET', '/api/auth/me', null, { authorization: 'Bearer x' })").await;
+    assert_eq!((&refused["status"], &refused["body"]["code"]), (&json!(401), &json!("token.invalid")), "{refused}");
+}
+
+async fn holds_a_socket(browser: &mut Browser, bob: &clowder_tests::User, chat: &str) {
+    let hello = browser
+        .run("window.one = socket(['clowder.v1', 'bearer.' + me.body.access]); return await heard(one, 'hello')")
+        .await;
+    assert_eq!(hello["data"]["heartbeat_ms"], 1000, "{hello}");
+    assert_eq!(browser.run("return one.socket.protocol").await, "clowder.v1");
+    let message = bob.says(chat, "Can you hear me?").await;
+    let heard = browser.run("return await heard(one, 'message.sent')").await;
+    assert_eq!(heard["data"]["id"], message["id"], "{heard}");
+    for _ in 0..2 {
+        let heartbeat = browser.run("return await heard(one, 'heartbeat')").await;
+        assert_eq!(heartbeat["data"], json!({}));
+    }
+    let renewed = browser
+        .run(
+            "window.me = await call('POST', '/api/auth/refresh', { refresh: me.body.refresh }); \
+             one.socket.send(JSON.stringify({ id: 7, type: 'token.renew', data: { access: me.body.access } })); \
+             return await heard(one, 'ack')",
+        )
+        .await;
+    assert_eq!(renewed["id"], 7, "{renewed}");
+    assert!(renewed["data"]["expires_at"].is_string(), "{renewed}");
+    // By ticket, and by the first frame.
+    let ticket = browser
+        .run(
+            "const { body } = await call('POST', '/api/ws/ticket', {}, { ...bearer, authorization: 'Bearer ' + me.body.access }); \
+             return await heard(socket([], '?ticket=' + body.ticket), 'hello')",
+        )
+        .await;
+    assert_eq!(ticket["type"], "hello");
+    let later = browser
+        .run(
+            "const late = socket(['clowder.v1']); \
+             late.socket.onopen = () => late.socket.send(JSON.stringify({ type: 'auth', data: { access: me.body.access } })); \
+             return await heard(late, 'hello')",
+        )
+        .await;
+    assert_eq!(later["type"], "hello");
+}
+
+async fn is_told_why(browser: &mut Browser) {
+    for (arguments, code, says) in [
+        ("['bearer.' + me.body.access]", 4001, "offer the subprotocol `clowder.v1`"),
+        ("['clowder.v1', 'bearer.nonsense']", 4001, "the access token is not valid"),
+        ("[], '?ticket=nonsense'", 4001, "get a new one"),
+        ("[], '?token=' + me.body.access", 4001, "no token is read from the address"),
+    ] {
+        let closed: Value = browser.run(&format!("return socket({arguments}).closed")).await;
+        assert_eq!(closed["code"], code, "{arguments}: {closed}");
+        assert!(closed["reason"].as_str().unwrap().contains(says), "{arguments}: {closed}");
+    }
+    let ended = browser
+        .run(
+            "await fetch(api + '/api/auth/logout', { method: 'POST', headers: { authorization: 'Bearer ' + me.body.access } }); \
+             return await one.closed",
+        )
+        .await;
+    assert_eq!(ended["code"], 4003, "{ended}");
+}
