@@ -6,10 +6,14 @@ mod accounts;
 mod admin;
 #[path = "stories/api_keys.rs"]
 mod api_keys;
+#[path = "stories/command_line.rs"]
+mod command_line;
 #[path = "stories/contract.rs"]
 mod contract;
 #[path = "stories/credentials.rs"]
 mod credentials;
+#[path = "stories/doctor.rs"]
+mod doctor;
 #[path = "stories/durability.rs"]
 mod durability;
 #[path = "stories/limits.rs"]
@@ -20,6 +24,8 @@ mod mail;
 mod messaging;
 #[path = "stories/operation.rs"]
 mod operation;
+#[path = "stories/permissions.rs"]
+mod permissions;
 #[path = "stories/privacy.rs"]
 mod privacy;
 #[path = "stories/security.rs"]

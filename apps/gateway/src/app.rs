@@ -67,11 +67,6 @@ impl Running {
 /// migrated by `clowder migrate`, once, before its nodes start.
 pub async fn open(config: &Config) -> Result<Store> {
     let url = DatabaseUrl::parse(&config.database_url())?;
-    if let DatabaseUrl::Sqlite(path) = &url
-        && let Some(folder) = path.parent()
-    {
-        std::fs::create_dir_all(folder).map_err(|error| Error::internal(format!("{}: {error}", folder.display())))?;
-    }
     if url.is_embedded() {
         for name in Store::migrate(&url)? {
             tracing::info!(name, "migrated");

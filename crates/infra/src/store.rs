@@ -113,6 +113,9 @@ pub trait Upkeep: Send + Sync {
     /// Looks whether the database answers, has the schema this build needs, and keeps up.
     async fn check(&self) -> Vec<Check>;
 
+    /// The time on the database's machine, where that is another one.
+    async fn clock(&self) -> Result<Option<Timestamp>>;
+
     /// Forgets what has had its time: changes before `journal_until`, stored answers, expired sessions. Bounded per
     /// call; answers how many rows went, 0 when all is done.
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize>;

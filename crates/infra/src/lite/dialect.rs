@@ -39,10 +39,7 @@ define_sql_function! {
 /// The lanes that write and the lanes that read.
 pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
     let DatabaseUrl::Sqlite(path) = url else { return Err(Error::internal("not a SQLite URL")) };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
-    }
+    url.create_file()?;
     // The writer opens first: it makes the file and switches it to the write-ahead log.
     let writer = pool(
         path,
@@ -131,6 +128,11 @@ pub fn lock_migrations(_: &mut Conn) -> Result<()> {
 
 pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
+}
+
+/// The database is on this machine and has no clock of its own.
+pub fn clock(_: &mut Conn) -> Result<Option<Timestamp>> {
+    Ok(None)
 }
 
 /// Jobs of these kinds that are due, the longest first. One writer is lock enough.

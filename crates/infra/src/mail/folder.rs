@@ -1,9 +1,7 @@
 //! Mail as files, for a server that has no mail server: open them with any mail program.
 
 use std::{
-    fs::{DirBuilder, OpenOptions},
     io::{ErrorKind, Result as Io, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicI64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -13,6 +11,7 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Error, Mail, Mailer, Result, Timestamp};
 
 use super::Envelope;
+use crate::private;
 
 /// How long letters are kept: whoever wants them for longer takes them out of the folder.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -29,10 +28,7 @@ pub struct Folder {
 impl Folder {
     pub fn open(folder: &Path, envelope: Envelope) -> Result<Self> {
         // Letters hold what lets one into accounts.
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
+        private::create_folder(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
         Ok(Self { folder: folder.to_owned(), envelope, swept: AtomicI64::new(i64::MIN) })
     }
@@ -59,6 +55,17 @@ impl Mailer for Folder {
             .await
             .map_err(|error| Error::internal(format!("mail: {error}")))?
             .map_err(failed)
+    }
+
+    async fn check(&self) -> Result<()> {
+        let (folder, probe) = (self.folder.clone(), self.folder.join(format!(".{}.draft", std::process::id())));
+        tokio::task::spawn_blocking(move || {
+            write(&probe, b"")
+                .and_then(|()| std::fs::remove_file(&probe))
+                .map_err(|error| Error::unavailable(format!("mail folder {}: {error}", folder.display())))
+        })
+        .await
+        .map_err(|error| Error::internal(format!("mail: {error}")))?
     }
 
     fn describe(&self) -> String {
@@ -99,5 +106,5 @@ fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
 
 /// For the owner of the server alone to read.
 fn write(path: &Path, bytes: &[u8]) -> Io<()> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(bytes)
+    private::writing().open(path)?.write_all(bytes)
 }

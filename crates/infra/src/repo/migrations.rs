@@ -39,10 +39,7 @@ fn connect(url: &DatabaseUrl) -> Result<Conn> {
     let address = match url {
         DatabaseUrl::Postgres(url) => url.clone(),
         DatabaseUrl::Sqlite(path) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
-            }
+            url.create_file()?;
             path.to_string_lossy().into_owned()
         }
     };
