@@ -52,6 +52,9 @@ pub fn database_url(text: &str) -> Checked {
     match text.split_once("://") {
         // libpq takes several hosts, and a URL without any means the socket of this machine.
         Some((scheme, rest)) if scheme != "sqlite" => authority(rest, true),
+        _ if DatabaseUrl::parse(text).is_ok_and(|url| matches!(url, DatabaseUrl::Sqlite(path) if path.is_dir())) => {
+            Err("must name a file, and this is a folder".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -201,6 +204,7 @@ mod tests {
             (database_url, "mysql://db/clowder", Some("must begin with `postgres://`")),
             (database_url, "postgres://u:p/w@db/clowder", Some("%2F")),
             (database_url, "postgres://u:p@db:54a2/clowder", Some("port from 1 to 65535")),
+            (database_url, "sqlite:src", Some("must name a file")),
             (database_url, "sqlite::memory:", Some("must name a file")),
             (database_url, "sqlite://clowder.db?mode=rwc", Some("must name a file")),
             (redis_url, "redis://:p@host:6379/0", None),
