@@ -52,6 +52,10 @@ pub enum AdminCommand {
         form: Form,
     },
     /// Suspend an account: it can do nothing but read why
+    ///
+    /// Its sockets are closed, and its tokens and API keys are refused within a second on every node. Example:
+    ///
+    /// clowder admin suspend ada --reason "advertising" --until 2026-12-24T18:00:00Z
     Suspend {
         /// Name of the account
         username: String,

@@ -69,7 +69,10 @@ pub enum Command {
     /// Serve HTTP and WebSocket until SIGTERM or SIGINT
     ///
     /// Requests that have begun are finished first, for up to 25 seconds. On SQLite the schema is brought up to date at
-    /// the start; on PostgreSQL run `clowder migrate` once before the nodes start.
+    /// the start; on PostgreSQL run `clowder migrate` once before the nodes start. Exit code 1: it could not start, for
+    /// example because the port is taken; 2: the settings are wrong. Example:
+    ///
+    /// clowder serve --bind 0.0.0.0:8080 --set server.public_url=https://chat.example
     Serve {
         /// IP address and port to listen on, such as 0.0.0.0:80 [environment: BIND]
         #[arg(long, value_name = "ADDRESS:PORT")]
@@ -80,7 +83,9 @@ pub enum Command {
     },
     /// Bring the schema of the database up to date
     ///
-    /// May be started by several nodes at once; one of them does the work. It prints the migrations that ran.
+    /// Of several that are started at once, one does the work. Prints the migrations that ran. Example:
+    ///
+    /// DATABASE_URL=postgres://user:password@db:5432/clowder clowder migrate
     Migrate {
         #[command(flatten)]
         form: Form,

@@ -14,6 +14,10 @@ use crate::output::{Form, Outcome, Output};
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
     /// List jobs, the latest first
+    ///
+    /// A job is dead when it was tried often enough; it stays until it is retried or dropped. Example:
+    ///
+    /// clowder jobs list --state dead --limit 10
     List {
         /// Only jobs in this state
         #[arg(long, value_parser = PossibleValuesParser::new(JobState::WORDS.iter().map(|(word, _)| *word)))]

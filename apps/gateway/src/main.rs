@@ -142,9 +142,9 @@ fn wait(command: impl Future<Output = Result<Outcome>>) -> Result<Outcome> {
 
 fn show(config: &Config, json: bool, out: &mut Output) -> Outcome {
     if json {
-        out.json(&config.json())
+        out.json(&config.json());
     } else {
-        out.print(config.print())
+        out.print(config.print());
     }
     Outcome::Done
 }

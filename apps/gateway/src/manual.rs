@@ -82,11 +82,9 @@ fn paragraphs(about: &str) -> String {
         }
     };
     let shown = |paragraph: &str| {
-        if paragraph.starts_with("clowder ") {
-            format!("    {paragraph}")
-        } else {
-            ended(paragraph).replace('\n', "  \n")
-        }
+        // A command in a paragraph of its own.
+        let first = paragraph.split_whitespace().find(|word| !word.contains('='));
+        if first == Some("clowder") { format!("    {paragraph}") } else { ended(paragraph).replace('\n', "  \n") }
     };
     about.split("\n\n").map(shown).collect::<Vec<_>>().join("\n\n")
 }

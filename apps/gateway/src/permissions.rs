@@ -43,7 +43,7 @@ pub fn close(config: &Config) {
         match open.access {
             Access::Everybody(mode) if open.is_ours => match private::close(&open.path) {
                 Ok(_) => {
-                    tracing::warn!("{} ({mode:04o}) was open to everybody, and is closed now", open.path.display())
+                    tracing::warn!("{} ({mode:04o}) was open to everybody, and is closed now", open.path.display());
                 }
                 Err(error) => tracing::warn!("{}: {error}", open.sentence()),
             },
