@@ -11,13 +11,23 @@ pub struct Client {
     pub access: Option<String>,
     /// Sent as `X-API-Key`.
     pub key: Option<String>,
+    may_fail: bool,
 }
+
+/// Marks a request whose answer may be a fault of the server; it is taken off before the request is sent.
+const MAY_FAIL: &str = "x-test-may-fail";
 
 impl Client {
     pub fn new(address: &str) -> Self {
         // No redirects and no proxies: a story sees what the server said.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { http, base: format!("http://{address}"), access: None, key: None }
+        Self { http, base: format!("http://{address}"), access: None, key: None, may_fail: false }
+    }
+
+    /// The same client where the server may fail (5xx): its database is down, its disk is full. Anywhere else such an answer
+    /// fails the test.
+    pub fn may_fail(&self) -> Self {
+        Self { may_fail: true, ..self.clone() }
     }
 
     /// The same connection pool, in somebody's name.
@@ -32,6 +42,7 @@ impl Client {
 
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let request = self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.base));
+        let request = if self.may_fail { request.header(MAY_FAIL, "1") } else { request };
         match (&self.access, &self.key) {
             (Some(access), _) => request.bearer_auth(access),
             (None, Some(key)) => request.header("x-api-key", key),
@@ -76,12 +87,16 @@ impl Answer {
 
     /// For stories in which the server dies.
     pub async fn try_to(request: RequestBuilder) -> Result<Self, reqwest::Error> {
-        let response = request.send().await?;
+        let (client, request) = request.build_split();
+        let mut request = request?;
+        let may_fail = request.headers_mut().remove(MAY_FAIL).is_some();
+        let response = client.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let answer = Self { status, headers, text, body };
         answer.holds_everywhere();
+        assert!(answer.status < 500 || may_fail, "the server failed: {answer:?}");
         Ok(answer)
     }
 

@@ -12,6 +12,8 @@ mod api_keys;
 mod bounds;
 #[path = "stories/clock.rs"]
 mod clock;
+#[path = "stories/command_line.rs"]
+mod command_line;
 #[path = "stories/contention.rs"]
 mod contention;
 #[path = "stories/contract.rs"]
@@ -20,6 +22,8 @@ mod contract;
 mod copies;
 #[path = "stories/credentials.rs"]
 mod credentials;
+#[path = "stories/doctor.rs"]
+mod doctor;
 #[path = "stories/durability.rs"]
 mod durability;
 #[path = "stories/failures.rs"]
@@ -38,6 +42,8 @@ mod messaging;
 mod names;
 #[path = "stories/operation.rs"]
 mod operation;
+#[path = "stories/permissions.rs"]
+mod permissions;
 #[path = "stories/privacy.rs"]
 mod privacy;
 #[path = "stories/security.rs"]

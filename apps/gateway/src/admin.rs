@@ -1,112 +1,152 @@
 //! `clowder admin`: accounts with a role, made and changed by whoever runs the server, while it runs. There is no default
 //! account: this is how the first administrator comes to be.
 
-use std::{io::Read, process::ExitCode};
+use std::io::{self, BufRead, BufReader, Read};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clap::Subcommand;
+use clap::{Subcommand, builder::PossibleValuesParser};
 use clowder_accounts::{Account, NewAccount, NewRole, NewSuspension, Staff, Username};
 use clowder_core::{Actor, Ctx, Error, Field, Input, Result, Role, Word};
-use clowder_gateway::{app, clock, config::Config};
+use clowder_gateway::{
+    app, clock,
+    config::{Config, without_mark},
+};
 use serde_json::{Value, json};
+
+use crate::output::{Form, Outcome, Output, complain};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdminCommand {
-    /// Make an account with a role. Without a password one is made up and printed, once.
+    /// Create an account with a role; without a password one is made up and printed, once
+    ///
+    /// There is no default account: this is how the first administrator comes to be. Example:
+    ///
+    /// clowder admin create --username ada --email ada@example.org --password-stdin < password.txt
     Create {
+        /// Name to sign in with
         #[arg(long)]
         username: String,
+        /// Email address
         #[arg(long)]
         email: String,
-        /// Others on this machine may see it among the processes; --password-stdin is safer.
+        /// The password; others on this machine may see it among the processes, so --password-stdin is safer
         #[arg(long, conflicts_with = "password_stdin")]
         password: Option<String>,
-        /// Read the password from the first line of the standard input.
+        /// Read the password from the first line of the standard input (UTF-8)
         #[arg(long)]
         password_stdin: bool,
-        /// `user`, `moderator` or `admin`.
-        #[arg(long, default_value = "admin")]
+        /// What the account may do
+        #[arg(long, default_value = "admin", value_parser = roles())]
         role: String,
+        #[command(flatten)]
+        form: Form,
     },
-    /// Give somebody a role: `user`, `moderator` or `admin`.
-    SetRole { username: String, role: String },
-    /// Suspend an account: it can do nothing but read why.
-    Suspend {
+    /// Change the role of an account
+    SetRole {
+        /// Name of the account
         username: String,
-        /// What its owner reads.
+        /// What it may do from now on
+        #[arg(value_parser = roles())]
+        role: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Suspend an account: it can do nothing but read why
+    ///
+    /// Its sockets are closed, and its tokens and API keys are refused within a second on every node. Example:
+    ///
+    /// clowder admin suspend ada --reason "advertising" --until 2026-12-24T18:00:00Z
+    Suspend {
+        /// Name of the account
+        username: String,
+        /// What its owner reads
         #[arg(long)]
         reason: String,
-        /// When it ends by itself, as of RFC 3339: 2026-12-24T18:00:00Z.
-        #[arg(long)]
+        /// When it ends by itself (RFC 3339), such as 2026-12-24T18:00:00Z; without it, when it is lifted
+        #[arg(long, value_name = "TIME")]
         until: Option<String>,
+        #[command(flatten)]
+        form: Form,
     },
-    /// Lift a suspension.
-    Lift { username: String },
-    /// Remove the second factor of somebody who has lost it: the password alone signs them in. An email tells them.
-    RemoveSecondFactor { username: String },
-    /// Print a link by which somebody who cannot be reached by mail chooses a new password. It works once, for 30 minutes.
-    ResetLink { username: String },
+    /// Lift a suspension
+    Lift {
+        /// Name of the account
+        username: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Print a link to choose a new password, for somebody whom no email reaches; it works once, for 30 minutes
+    ResetLink {
+        /// Name of the account
+        username: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Remove the second factor of somebody who has lost it: the password alone signs them in, and an email tells them
+    RemoveSecondFactor {
+        /// Name of the account
+        username: String,
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
-/// What is wrong with the input is told field by field, with the exit code of wrong usage.
-pub async fn run(config: &Config, command: AdminCommand) -> Result<ExitCode> {
-    match carry_out(config, command).await {
-        Err(Error::Invalid(errors)) => {
-            for error in errors {
-                eprintln!("clowder: {} {}", error.pointer.trim_start_matches('/'), error.message);
-            }
-            Ok(ExitCode::from(2))
-        }
-        Err(Error::Refused(refusal)) => {
-            eprintln!("clowder: {} ({})", refusal.title, refusal.code);
-            Ok(ExitCode::FAILURE)
-        }
-        done => done.map(|()| ExitCode::SUCCESS),
-    }
+fn roles() -> PossibleValuesParser {
+    PossibleValuesParser::new(Role::WORDS.iter().map(|(word, _)| *word))
 }
 
-async fn carry_out(config: &Config, command: AdminCommand) -> Result<()> {
+pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Result<Outcome> {
     // What can be wrong by itself is told before a database is opened.
     match command {
-        AdminCommand::Create { username, email, password, password_stdin, role } => {
+        AdminCommand::Create { username, email, password, password_stdin, role, form } => {
             let NewRole { role } = NewRole::from_json(json!({ "role": role }))?;
             let given = if password_stdin { Some(first_line()?) } else { password };
             let made_up = if given.is_none() { Some(made_up()?) } else { None };
             let password = given.as_ref().or(made_up.as_ref());
             let new = NewAccount::from_json(json!({ "username": username, "email": email, "password": password }))?;
             let (staff, ctx) = open(config).await?;
-            say("made", &staff.create_account(&ctx, new, role).await?);
+            let account = staff.create_account(&ctx, new, role).await?;
+            if form.json {
+                out.json(&json!({"account": account, "password": made_up}));
+                return Ok(Outcome::Done);
+            }
+            say("created", &account, form, out);
             if let Some(password) = made_up {
-                println!("password: {password}");
-                println!("It is not shown again; change it after signing in.");
+                out.line(format_args!("password: {password}"));
+                out.line("It is not shown again; change it after signing in.");
             }
         }
-        AdminCommand::SetRole { username, role } => {
+        AdminCommand::SetRole { username, role, form } => {
             let NewRole { role } = NewRole::from_json(json!({ "role": role }))?;
             let (staff, ctx, account) = find(config, username).await?;
-            say("changed", &staff.set_role(&ctx, account.id, role).await?);
+            say("changed", &staff.set_role(&ctx, account.id, role).await?, form, out);
         }
-        AdminCommand::Suspend { username, reason, until } => {
+        AdminCommand::Suspend { username, reason, until, form } => {
             let new = NewSuspension::from_json(json!({ "reason": reason, "until": until }))?;
             let (staff, ctx, account) = find(config, username).await?;
-            say("suspended", &staff.suspend(&ctx, account.id, new).await?);
+            say("suspended", &staff.suspend(&ctx, account.id, new).await?, form, out);
         }
-        AdminCommand::Lift { username } => {
+        AdminCommand::Lift { username, form } => {
             let (staff, ctx, account) = find(config, username).await?;
-            say("lifted", &staff.lift(&ctx, account.id).await?);
+            say("lifted", &staff.lift(&ctx, account.id).await?, form, out);
         }
-        AdminCommand::RemoveSecondFactor { username } => {
+        AdminCommand::RemoveSecondFactor { username, form } => {
             let (staff, ctx, account) = find(config, username).await?;
-            say("second factor removed", &staff.remove_second_factor(&ctx, account.id).await?);
+            let account = staff.remove_second_factor(&ctx, account.id).await?;
+            say("removed the second factor of", &account, form, out);
         }
-        AdminCommand::ResetLink { username } => {
+        AdminCommand::ResetLink { username, form } => {
             let (staff, ctx, account) = find(config, username).await?;
             let link = staff.reset_link(&ctx, account.id).await?;
-            println!("{}", link.url);
-            eprintln!("For {} alone: it works once, until {}.", account.username, link.expires_at);
+            if form.json {
+                out.json(&json!({"url": link.url, "expires_at": link.expires_at}));
+                return Ok(Outcome::Done);
+            }
+            out.line(&link.url);
+            complain(format_args!("for {} alone: it works once, until {}", account.username, link.expires_at));
         }
     }
-    Ok(())
+    Ok(Outcome::Done)
 }
 
 type Port = std::sync::Arc<dyn Staff>;
@@ -123,19 +163,24 @@ async fn find(config: &Config, username: String) -> Result<(Port, Ctx, Account)>
     Ok((staff, ctx, account))
 }
 
-fn say(done: &str, account: &Account) {
+fn say(done: &str, account: &Account, form: Form, out: &mut Output) {
+    if form.json {
+        return out.json(&json!({"account": account}));
+    }
     let Account { username, id, role, suspension, .. } = account;
     let role = Role::as_str(*role);
     let suspension = suspension.as_ref().map(|suspension| format!(", {}", suspension.sentence())).unwrap_or_default();
-    println!("{done}: {username} ({id}), role {role}{suspension}");
+    out.line(format_args!("{done}: {username} ({id}), role {role}{suspension}"));
 }
 
+/// The password on the first line, without the byte order mark that some editors and shells begin a text with.
 fn first_line() -> Result<String> {
-    let mut text = String::new();
+    let mut octets = Vec::new();
     // A password has at most 256 characters; nobody needs more than this.
-    let read = std::io::stdin().take(4096).read_to_string(&mut text);
+    let read = BufReader::new(io::stdin().take(4096)).read_until(b'\n', &mut octets);
     read.map_err(|error| Error::internal(format!("the password cannot be read: {error}")))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let text = String::from_utf8(octets).map_err(|_| Error::field("/password", "encoding", "must be UTF-8"))?;
+    Ok(without_mark(&text).trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// 144 random bits.

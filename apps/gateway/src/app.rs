@@ -71,11 +71,6 @@ pub async fn open(config: &Config) -> Result<Store> {
         clock::move_by(file);
     }
     let url = DatabaseUrl::parse(&config.database_url())?;
-    if let DatabaseUrl::Sqlite(path) = &url
-        && let Some(folder) = path.parent()
-    {
-        std::fs::create_dir_all(folder).map_err(|error| Error::internal(format!("{}: {error}", folder.display())))?;
-    }
     if url.is_embedded() {
         for name in Store::migrate(&url)? {
             tracing::info!(name, "migrated");

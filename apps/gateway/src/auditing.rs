@@ -1,17 +1,32 @@
 //! `clowder audit`: is the audit log still what was written?
 
-use std::process::ExitCode;
-
+use clap::Subcommand;
 use clowder_accounts::audit::{Chained, Walked};
-use clowder_core::{Error, Result};
+use clowder_core::Result;
 use clowder_gateway::{app, config::Config};
 use clowder_infra::keys::hex;
+use serde_json::json;
 
-/// Walks the chain up to its end, or up to an end that somebody noted earlier and then up to the present one. Prints the
-/// end, which can be noted for the next time: whoever rewrites the whole log cannot rewrite that note.
-pub async fn verify(config: &Config, noted: Option<&str>) -> Result<ExitCode> {
-    let noted =
-        noted.map(|text| parse(text).ok_or_else(|| Error::internal("--noted must be POSITION:HASH"))).transpose()?;
+use crate::output::{Form, Outcome, Output};
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditCommand {
+    /// Check that no entry was changed, removed or put in
+    ///
+    /// Prints the end of the chain. Note it somewhere else, and give it as --noted the next time: whoever rewrites the
+    /// whole log can't rewrite that note. Exit code 1: the chain is broken, and the first wrong position is told.
+    Verify {
+        /// An end of the chain that was noted earlier, as this command prints it: the log must still contain it
+        #[arg(long, value_name = "POSITION:HASH", value_parser = noted)]
+        noted: Option<Chained>,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// Walks the chain up to its end, or up to an end that somebody noted earlier and then up to the present one.
+pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Result<Outcome> {
+    let AuditCommand::Verify { noted, form } = command;
     let store = app::open(config).await?;
     let head = store.audit.head().await?;
     let mut from = Chained::start();
@@ -21,16 +36,31 @@ pub async fn verify(config: &Config, noted: Option<&str>) -> Result<ExitCode> {
                 Walked::Further(link) => from = link,
                 Walked::Whole => break,
                 Walked::Broken { position } => {
-                    println!("BROKEN at position {position}: this entry is missing, was changed, or does not follow");
-                    return Ok(ExitCode::FAILURE);
+                    if form.json {
+                        out.json(&json!({"ok": false, "broken_at": position}));
+                    } else {
+                        out.line(format_args!(
+                            "BROKEN at position {position}: this entry is missing, was changed, or does not follow"
+                        ));
+                    }
+                    return Ok(Outcome::Failed);
                 }
             }
         }
         from = until;
     }
-    println!("ok: {} entries, the chain is whole", head.position);
-    println!("end: {}:{}", head.position, hex(&head.hash));
-    Ok(ExitCode::SUCCESS)
+    let end = format!("{}:{}", head.position, hex(&head.hash));
+    if form.json {
+        out.json(&json!({"ok": true, "entries": head.position, "end": end}));
+    } else {
+        out.line(format_args!("ok: {} entries, the chain is whole", head.position));
+        out.line(format_args!("end: {end}"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn noted(text: &str) -> std::result::Result<Chained, String> {
+    parse(text).ok_or_else(|| "must be POSITION:HASH, as this command prints it".to_owned())
 }
 
 fn parse(text: &str) -> Option<Chained> {

@@ -4,9 +4,11 @@
 //! by `--config` or `CLOWDER_CONFIG`, `.env`, the environment, arguments. Everything that is wrong with any of them
 //! is told at once.
 
+mod checks;
 mod layers;
 mod secret;
 mod settings;
+mod suggest;
 mod value;
 
 use std::{
@@ -15,11 +17,11 @@ use std::{
 };
 
 use clowder_accounts::sign_up::Mode;
-use clowder_infra::{DatabaseUrl, mail, seal::KeyRing};
-use tracing_subscriber::EnvFilter;
+use clowder_infra::mail;
 
-pub use layers::{Faults, Layers};
+pub use layers::{Faults, Layers, without_mark};
 pub use secret::Secret;
+pub use settings::SETTINGS;
 pub use value::Grace;
 
 use crate::{
@@ -282,68 +284,73 @@ impl Config {
         settings::document(self)
     }
 
-    /// What cannot work, and what must not be served to the world; debugging allows the latter.
-    fn faults(&self) -> Vec<String> {
+    /// The settings as one object, for programs; secrets are not shown.
+    pub fn json(&self) -> serde_json::Value {
+        // The document is of our own making.
+        value::json(toml::Value::Table(settings::document(self).parse().unwrap_or_default()))
+    }
+
+    /// Settings that are right each by itself and don't go together, and what must not be served to the world; debugging
+    /// allows the latter. Nothing is said about settings of which `is_wrong` has told something already.
+    fn faults(&self, is_wrong: &dyn Fn(&[&str]) -> bool) -> Vec<String> {
         let mut faults = Vec::new();
-        if !(4..=15).contains(&self.auth.bcrypt_cost) {
-            faults.push(format!("BCRYPT_COST: `{}` must be a whole number from 4 to 15", self.auth.bcrypt_cost));
+        let mut expect = |paths: &[&str], fault: Option<String>| faults.extend(fault.filter(|_| !is_wrong(paths)));
+        let access = self.auth.access_token_seconds;
+        for (path, name, seconds) in [
+            ("auth.refresh_token_seconds", "REFRESH_TOKEN_SECONDS", self.auth.refresh_token_seconds),
+            ("auth.session_seconds", "SESSION_SECONDS", self.auth.session_seconds),
+        ] {
+            let fault = format!("{name}: `{seconds}` must not be less than ACCESS_TOKEN_SECONDS ({access})");
+            expect(&[path, "auth.access_token_seconds"], (seconds < access).then_some(fault));
         }
-        // For a day after an erasure it is remembered that the tokens of its sessions are worth nothing.
-        if !(1..=86_400).contains(&self.auth.access_token_seconds) {
-            let seconds = self.auth.access_token_seconds;
-            faults.push(format!("ACCESS_TOKEN_SECONDS: `{seconds}` must be a whole number from 1 to 86400"));
-        }
-        let Database { lanes, queue, batch, .. } = self.database;
-        for (name, count) in [("lanes", lanes), ("queue", queue), ("batch", batch)] {
-            if count == 0 {
-                faults.push(format!("database.{name}: must be at least 1"));
-            }
-        }
-        if let Err(fault) = KeyRing::parse(self.encryption_keys()) {
-            faults.push(format!("ENCRYPTION_KEYS: {fault}"));
-        }
-        if self.jobs.lease_seconds == 0 {
-            faults.push("JOB_LEASE_SECONDS: must be at least 1".to_owned());
-        }
-        if let Err(error) = DatabaseUrl::parse(&self.database_url()) {
-            faults.push(error.to_string());
-        }
-        let redis = self.redis.url.as_ref().map_or("redis://", Secret::expose);
-        if !redis.starts_with("redis://") && !redis.starts_with("rediss://") {
-            faults.push("REDIS_URL: must begin with redis:// or rediss://".to_owned());
-        }
-        if let Err(error) = EnvFilter::try_new(&self.log.filter) {
-            faults.push(format!("LOG: `{}` is no filter: {error}", self.log.filter));
-        }
-        for wrong in [mail::check(&self.mail_route()), mail::sender(&self.mail.from).map(drop)] {
-            faults.extend(wrong.err().map(|error| error.to_string().trim_start_matches("internal: ").to_owned()));
-        }
-        let page = &self.mail.account_url;
-        if !page.is_empty() && !page.starts_with("http://") && !page.starts_with("https://") {
-            faults.push(format!("ACCOUNT_URL: `{page}` must begin with https:// or http://"));
-        }
+        let (address, metrics) = (self.address(), self.server.metrics_bind);
+        expect(
+            &["server.bind", "server.port", "server.metrics_bind"],
+            metrics
+                .filter(|metrics| *metrics == address && address.port() != 0)
+                .map(|metrics| format!("METRICS_BIND: `{metrics}` must not be where the server itself listens")),
+        );
+        let media = self.media_root();
+        expect(
+            &["data_dir", "media_root"],
+            (media == self.data_dir)
+                .then(|| format!("MEDIA_ROOT: `{}` must be a folder of its own, not DATA_DIR", media.display())),
+        );
         if self.debug {
             return faults;
         }
-        if self.test_clock_file.is_some() {
-            faults.push("TEST_CLOCK_FILE: moves the clock and is for tests; it needs DEBUG=true".to_owned());
-        }
-        match &self.auth.secret_key {
-            Some(secret) if secret.is_weak() => faults.push(
-                "SECRET_KEY: is weak; with DEBUG=false it needs at least 32 characters that nobody can guess"
-                    .to_owned(),
-            ),
-            None if !self.is_embedded() => faults.push(
-                "SECRET_KEY: is missing; every node that shares a database must be given the same one".to_owned(),
-            ),
-            _ => {}
-        }
-        if self.server.cors_allowed_origins.iter().any(WebOrigin::is_any) {
-            faults.push("CORS_ALLOWED_ORIGINS: `*` is for debugging; name the origins".to_owned());
-        }
-        if self.server.allowed_hosts.iter().any(HostName::is_any) {
-            faults.push("ALLOWED_HOSTS: `*` is for debugging; name the hosts".to_owned());
-        }
+        let secret = match &self.auth.secret_key {
+            Some(secret) if secret.is_weak() => {
+                Some("is weak; with DEBUG=false it must have at least 32 characters that nobody can guess")
+            }
+            None if !self.is_embedded() => {
+                Some("is missing; every node that shares a database must be given the same one")
+            }
+            _ => None,
+        };
+        expect(&["auth.secret_key", "database.url"], secret.map(|fault| format!("SECRET_KEY: {fault}")));
+        expect(
+            &["server.cors_allowed_origins"],
+            self.server
+                .cors_allowed_origins
+                .iter()
+                .any(WebOrigin::is_any)
+                .then(|| "CORS_ALLOWED_ORIGINS: `*` must not be used without DEBUG; name the origins".to_owned()),
+        );
+        expect(
+            &["server.allowed_hosts"],
+            self.server
+                .allowed_hosts
+                .iter()
+                .any(HostName::is_any)
+                .then(|| "ALLOWED_HOSTS: `*` must not be used without DEBUG; name the hosts".to_owned()),
+        );
+        expect(
+            &["test_clock_file"],
+            self.test_clock_file
+                .is_some()
+                .then(|| "TEST_CLOCK_FILE: moves the clock and is for tests; it must not be set without DEBUG".to_owned()),
+        );
         faults
     }
 }

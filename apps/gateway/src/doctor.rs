@@ -1,76 +1,238 @@
-//! Looks at everything `clowder serve` stands on, and says what would stand in its way.
+//! Looks at everything `clowder serve` stands on, says what would stand in its way, and changes nothing.
 
-use std::{net::TcpListener, path::Path, process::ExitCode};
+mod places;
 
-use clowder_gateway::{app, config::Config};
+use std::{net::TcpListener, time::Duration};
+
+use clowder_core::Timestamp;
+use clowder_gateway::{
+    app, clock,
+    config::{Config, Faults},
+};
 use clowder_infra::{DatabaseUrl, Store, mail};
+use serde::Serialize;
+use serde_json::json;
 
-use crate::keyring;
+use crate::{
+    keyring,
+    output::{Form, Outcome, Output},
+    permissions, serving,
+};
 
-/// Prints one line per finding; fails when any is bad.
-pub async fn examine(config: &Config) -> ExitCode {
-    let mut well = true;
-    let mut find = |name: &str, finding: Result<String, String>| {
-        well &= finding.is_ok();
-        let (mark, text) = match &finding {
-            Ok(text) => ("ok  ", text),
-            Err(text) => ("FAIL", text),
-        };
-        println!("{mark} {name}: {text}");
-    };
-    find("settings", Ok("all are known and make sense".to_owned()));
-    find("data folder", writable(&config.data_dir));
-    find("media folder", writable(&config.media_root()));
-    find(
-        "mail",
-        mail::mailer(&config.mail_route(), &config.mail.from).map(|m| m.describe()).map_err(|e| e.to_string()),
-    );
-    if config.redis.url.is_some() {
-        find("Redis", Ok("is set, and not asked by this version: the journal tells".to_owned()));
+/// How long somebody else may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Tokens and deadlines are off by as much as the clocks are.
+const SKEW_WARNS: Duration = Duration::from_secs(1);
+const SKEW_FAILS: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Ok,
+    Warning,
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    name: &'static str,
+    status: Status,
+    detail: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, name: &'static str, (status, detail): Told) {
+        // What libraries say may have several lines.
+        let detail = detail.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.0.push(Finding { name, status, detail });
     }
-    find("port", free(config));
-    let schema = schema(config);
-    let behind = schema.is_err();
-    find("schema", schema);
-    if !behind {
-        match app::open(config).await {
-            Ok(store) => {
-                for check in store.upkeep.check().await {
-                    find(check.name, if check.ok { Ok(check.detail) } else { Err(check.detail) });
-                }
-                find("encryption keys", keyring::finding(&store).await);
+
+    fn tell(self, form: Form, out: &mut Output) -> Outcome {
+        let status = self.0.iter().map(|finding| finding.status).max().unwrap_or(Status::Ok);
+        if form.json {
+            out.json(&json!({"status": status, "findings": self.0}));
+        } else {
+            for Finding { name, status, detail } in &self.0 {
+                let mark = match status {
+                    Status::Ok => "ok  ",
+                    Status::Warning => "WARN",
+                    Status::Failed => "FAIL",
+                };
+                out.line(format_args!("{mark} {name}: {detail}"));
             }
-            Err(error) => find("store", Err(error.to_string())),
+        }
+        Outcome::of(status != Status::Failed)
+    }
+}
+
+type Told = (Status, String);
+
+fn ok(detail: impl Into<String>) -> Told {
+    (Status::Ok, detail.into())
+}
+
+fn warning(detail: impl Into<String>) -> Told {
+    (Status::Warning, detail.into())
+}
+
+fn failed(detail: impl Into<String>) -> Told {
+    (Status::Failed, detail.into())
+}
+
+/// With wrong settings there is nothing more to look at.
+pub fn unusable(faults: &Faults, form: Form, out: &mut Output) -> Outcome {
+    let mut findings = Findings::default();
+    faults.0.iter().for_each(|fault| findings.add("settings", failed(fault)));
+    findings.tell(form, out)
+}
+
+/// Tells one finding after the other; fails when one of them would keep the server from working.
+pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
+    let mut findings = Findings::default();
+    findings.add("settings", ok("all are known and make sense"));
+    for (name, folder) in places::folders(config) {
+        findings.add(name, places::writable(&folder));
+        if let Some(told) = places::space(&folder) {
+            findings.add("disk space", told);
         }
     }
-    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    permissions(config, &mut findings);
+    findings.add("mail", mail(config).await);
+    if config.redis.url.is_some() {
+        findings.add("Redis", ok("is set, and not asked by this version: the journal tells"));
+    }
+    findings.add("port", port(config));
+    database(config, &mut findings).await;
+    findings.tell(form, out)
 }
 
-fn writable(folder: &Path) -> Result<String, String> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    let tried = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&probe, b""))
-        .and_then(|()| std::fs::remove_file(&probe));
-    tried
-        .map(|()| format!("{} can be written", folder.display()))
-        .map_err(|error| format!("{}: {error}", folder.display()))
+fn permissions(config: &Config, findings: &mut Findings) {
+    let open = permissions::look(config);
+    if open.is_empty() {
+        findings.add("permissions", ok("what there is can be read by its owner alone"));
+    }
+    // A folder of emails may hold thousands.
+    const MOST: usize = 20;
+    open.iter().take(MOST).for_each(|open| findings.add("permissions", warning(open.sentence())));
+    if open.len() > MOST {
+        findings.add("permissions", warning(format!("and {} more", open.len() - MOST)));
+    }
 }
 
-fn free(config: &Config) -> Result<String, String> {
+async fn mail(config: &Config) -> Told {
+    let route = config.mail_route();
+    if let mail::Route::Folder(folder) = &route
+        && !folder.exists()
+    {
+        return ok(format!("emails will be files in {}, which the first start creates", folder.display()));
+    }
+    let mailer = match mail::mailer(&route, &config.mail.from) {
+        Ok(mailer) => mailer,
+        Err(error) => return failed(error.to_string()),
+    };
+    match tokio::time::timeout(PATIENCE, mailer.check()).await {
+        Ok(Ok(())) => ok(format!("{}: ready", mailer.describe())),
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(_) => failed(format!("{} does not answer within {PATIENCE:?}", mailer.describe())),
+    }
+}
+
+/// A port that this very server listens on is as good as a free one.
+fn port(config: &Config) -> Told {
     let address = config.address();
-    TcpListener::bind(address).map(|_| format!("{address} is free")).map_err(|error| format!("{address}: {error}"))
+    if let Some(process) = serving::process(&config.data_dir, address) {
+        return ok(format!("{address} is in use by this server itself, process {process}"));
+    }
+    match TcpListener::bind(address) {
+        Ok(_) => ok(format!("{address} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => failed(format!(
+            "{address} is in use by another program, or by a server with another DATA_DIR; set BIND or PORT"
+        )),
+        Err(error) => failed(format!("{address}: {error}")),
+    }
 }
 
-fn schema(config: &Config) -> Result<String, String> {
-    let url = DatabaseUrl::parse(&config.database_url()).map_err(|error| error.to_string())?;
+async fn database(config: &Config, findings: &mut Findings) {
+    let url = match DatabaseUrl::parse(&config.database_url()) {
+        Ok(url) => url,
+        Err(error) => return findings.add("schema", failed(error.to_string())),
+    };
     if let DatabaseUrl::Sqlite(path) = &url
         && !path.exists()
     {
-        return Ok("will be made by the first start".to_owned());
+        return findings.add("schema", ok(format!("{} will be created by the first start", path.display())));
     }
-    match Store::pending(&url).map_err(|error| error.to_string())?.as_slice() {
-        [] => Ok("is up to date".to_owned()),
-        pending if url.is_embedded() => Ok(format!("{} migrations will run at the next start", pending.len())),
-        pending => Err(format!("is behind; run `clowder migrate` (pending: {})", pending.join(", "))),
+    match Store::pending(&url).as_deref() {
+        Ok([]) => findings.add("schema", ok("is up to date")),
+        // Opening it would bring it up to date, and nothing is changed here.
+        Ok(pending) if url.is_embedded() => {
+            return findings.add("schema", ok(format!("{} migrations will run at the next start", pending.len())));
+        }
+        Ok(pending) => {
+            let pending = pending.join(", ");
+            return findings.add("schema", failed(format!("is behind; run `clowder migrate` (pending: {pending})")));
+        }
+        Err(error) => return findings.add("schema", failed(error.to_string())),
+    }
+    let secret = config.data_dir.join("secret.key");
+    if config.auth.secret_key.is_none() && !secret.exists() {
+        let missing = format!("{} is missing, and there is a database that was used with it", secret.display());
+        return findings.add("secret", failed(missing));
+    }
+    match app::open(config).await {
+        Ok(store) => {
+            for check in store.upkeep.check().await {
+                findings.add(check.name, if check.ok { ok(check.detail) } else { failed(check.detail) });
+            }
+            findings.add("clock", skew(&store).await);
+            findings.add("encryption keys", keyring::finding(&store).await.map_or_else(failed, ok));
+        }
+        Err(error) => findings.add("store", failed(error.to_string())),
+    }
+}
+
+async fn skew(store: &Store) -> Told {
+    let before = clock::now();
+    match store.upkeep.clock().await {
+        Ok(Some(there)) => compare(before, there, clock::now()),
+        Ok(None) => ok("the database is on this machine"),
+        Err(error) => failed(error.to_string()),
+    }
+}
+
+/// The database was asked between the two moments; what lies within is no difference.
+fn compare(before: Timestamp, there: Timestamp, after: Timestamp) -> Told {
+    let (ahead, behind) = (there.since(after), before.since(there));
+    let (skew, word) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
+    let text = format!("the database is {:.1} s {word} this machine", skew.as_secs_f64());
+    match skew {
+        skew if skew >= SKEW_FAILS => failed(format!("{text}; set both by NTP")),
+        skew if skew >= SKEW_WARNS => warning(format!("{text}; set both by NTP")),
+        _ => ok("the database and this machine agree within a second"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_compared() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        for (before, there, after, status, says) in [
+            (100, 100, 100, Status::Ok, "agree"),
+            // A slow answer is no skew.
+            (100, 104, 109, Status::Ok, "agree"),
+            (100, 102, 100, Status::Warning, "2.0 s ahead of"),
+            (100, 97, 101, Status::Warning, "3.0 s behind"),
+            (100, 131, 100, Status::Failed, "31.0 s ahead of"),
+            (100, 10, 100, Status::Failed, "90.0 s behind"),
+        ] {
+            let (found, detail) = compare(at(before), at(there), at(after));
+            assert!(found == status && detail.contains(says), "{before} {there} {after}: {found:?} {detail}");
+        }
     }
 }

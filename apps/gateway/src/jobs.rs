@@ -1,60 +1,72 @@
 //! `clowder jobs`: what waits, runs or was given up, and the means to let it run again.
 
-use clap::Subcommand;
+use clap::{Subcommand, builder::PossibleValuesParser};
 use clowder_core::{
     Actor, Ctx, Error, JobId, PageRequest, Result, Word,
     job::{JobState, Jobs},
 };
 use clowder_gateway::{app, clock, config::Config, stop};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::output::{Form, Outcome, Output};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
-    /// List jobs, the latest ordered first.
+    /// List jobs, the latest first
+    ///
+    /// A job is dead when it was tried often enough; it stays until it is retried or dropped. Example:
+    ///
+    /// clowder jobs list --state dead --limit 10
     List {
-        /// Only those that are `waiting`, `running` or `dead`.
-        #[arg(long)]
+        /// Only jobs in this state
+        #[arg(long, value_parser = PossibleValuesParser::new(JobState::WORDS.iter().map(|(word, _)| *word)))]
         state: Option<String>,
-        /// How many at most.
-        #[arg(long, default_value_t = 50)]
+        /// The most jobs to list
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
+        #[command(flatten)]
+        form: Form,
     },
-    /// Let a waiting or dead job run at once, or all dead ones.
+    /// Run a waiting or dead job now
     Retry {
-        /// The id of the job.
-        #[arg(required_unless_present = "dead")]
-        job: Option<String>,
-        /// All dead jobs.
+        /// Id of the job, as `clowder jobs list` shows it
+        #[arg(required_unless_present = "dead", value_parser = id)]
+        job: Option<JobId>,
+        /// All dead jobs
         #[arg(long, conflicts_with = "job")]
         dead: bool,
     },
-    /// Forget a dead job for good.
+    /// Delete a dead job
     Drop {
-        /// The id of the job.
-        job: String,
+        /// Id of the job, as `clowder jobs list` shows it
+        #[arg(value_parser = id)]
+        job: JobId,
     },
-    /// Do jobs, and nothing else, until SIGTERM or SIGINT.
+    /// Do jobs, and nothing else, until SIGTERM or SIGINT
+    ///
+    /// For servers with JOB_HANDS=0, which leave the jobs to processes of their own. At least one job is done at a time.
     Run,
 }
 
-pub async fn run(config: &Config, command: JobsCommand) -> Result<()> {
+pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Result<Outcome> {
     let store = app::open(config).await?;
     let ctx = Ctx::new(Actor::System, clock::now(), "clowder jobs");
     match command {
-        JobsCommand::List { state, limit } => list(&*store.jobs, &ctx, state, limit).await,
-        JobsCommand::Retry { dead: true, .. } => {
-            println!("{} jobs will run again", store.jobs.retry_dead(&ctx).await?);
-            Ok(())
+        JobsCommand::List { state, limit, form } => {
+            let state = state.as_deref().and_then(JobState::find);
+            list(&*store.jobs, &ctx, state, limit, form, out).await?;
         }
-        JobsCommand::Retry { job, .. } => {
-            store.jobs.retry(&ctx, id(&job.unwrap_or_default())?).await?;
-            println!("it will run again");
-            Ok(())
+        JobsCommand::Retry { job: Some(job), .. } => {
+            store.jobs.retry(&ctx, job).await?;
+            out.line("it will run again");
+        }
+        JobsCommand::Retry { job: None, .. } => {
+            out.line(format_args!("{} jobs will run again", store.jobs.retry_dead(&ctx).await?));
         }
         JobsCommand::Drop { job } => {
-            store.jobs.drop_dead(&ctx, id(&job)?).await?;
-            println!("it is forgotten");
-            Ok(())
+            store.jobs.drop_dead(&ctx, job).await?;
+            out.line("it is deleted");
         }
         JobsCommand::Run => {
             let internal = |error: std::io::Error| Error::internal(error.to_string());
@@ -62,40 +74,44 @@ pub async fn run(config: &Config, command: JobsCommand) -> Result<()> {
             let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
             let (stopper, stop) = stop::channel();
             let crew = tokio::spawn(app::crew(config, &store, config.jobs.hands.max(1))?.run(stop.waited()));
-            println!("doing jobs");
+            out.line("doing jobs");
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
             stop::end_at_the_latest();
             stopper.stop();
-            crew.await.map_err(|error| Error::internal(error.to_string()))
+            crew.await.map_err(|error| Error::internal(error.to_string()))?;
         }
     }
+    Ok(Outcome::Done)
 }
 
-fn id(text: &str) -> Result<JobId> {
-    text.parse().map_err(|_| Error::internal("that is no id of a job"))
+fn id(text: &str) -> std::result::Result<JobId, String> {
+    text.parse().map_err(|_| "must be the id of a job, as `clowder jobs list` shows it".to_owned())
 }
 
-async fn list(jobs: &dyn Jobs, ctx: &Ctx, state: Option<String>, limit: u32) -> Result<()> {
-    let state = state
-        .map(|word| JobState::find(&word).ok_or_else(|| Error::internal("--state: waiting, running or dead")))
-        .transpose()?;
+async fn list(
+    jobs: &dyn Jobs,
+    ctx: &Ctx,
+    state: Option<JobState>,
+    limit: u32,
+    form: Form,
+    out: &mut Output,
+) -> Result<()> {
     let page = jobs.list(ctx, state, PageRequest { limit, cursor: None }).await?;
+    let more = page.next_cursor.is_some();
+    if form.json {
+        out.json(&json!({"items": page.items, "more": more}));
+        return Ok(());
+    }
     for job in page.items {
         let error = job.last_error.map_or_else(String::new, |error| format!("  {error}"));
-        println!(
-            "{}  {:7}  {:20}  try {}  due {}{error}",
-            job.id,
-            job.state.as_str(),
-            job.kind,
-            job.attempts,
-            job.run_at
-        );
+        let (id, state, kind, tries, due) = (job.id, job.state.as_str(), job.kind, job.attempts, job.run_at);
+        out.line(format_args!("{id}  {state:7}  {kind:20}  try {tries}  due {due}{error}"));
     }
-    if page.next_cursor.is_some() {
-        println!("… and more");
+    if more {
+        out.line("… and more");
     }
     Ok(())
 }

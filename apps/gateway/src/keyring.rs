@@ -1,20 +1,44 @@
 //! `clowder keys`: moving what is sealed under the active key, and telling what stands under which.
 
-use std::process::ExitCode;
-
+use clap::Subcommand;
 use clowder_core::Result;
 use clowder_gateway::{app, config::Config};
 use clowder_infra::{
     Store,
     seal::{COLUMNS, Column, Held, Under},
 };
+use serde_json::json;
 use uuid::Uuid;
 
-/// Goes through every column under the key ring, piece by piece. What does not open is left and told at the end.
-pub async fn rotate(config: &Config) -> Result<ExitCode> {
+use crate::output::{Form, Outcome, Output, complain};
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum KeysCommand {
+    /// Encrypt every field again that is not under the active key, the first of ENCRYPTION_KEYS
+    ///
+    /// Safe while the server runs; may be stopped and repeated. Exit code 1: some values don't open, and were left.
+    Rotate,
+    /// Show how many values are encrypted with which key
+    ///
+    /// Exit code 1: some values don't open with the keys that are set.
+    Status {
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+pub async fn run(config: &Config, command: KeysCommand, out: &mut Output) -> Result<Outcome> {
     let store = app::open(config).await?;
+    match command {
+        KeysCommand::Rotate => rotate(&store, out).await,
+        KeysCommand::Status { form } => status(&store, form, out).await,
+    }
+}
+
+/// Goes through every column under the key ring, piece by piece. What does not open is left and told at the end.
+async fn rotate(store: &Store, out: &mut Output) -> Result<Outcome> {
     let active = store.sealing.keys().into_iter().next().unwrap_or_default();
-    println!("the active key is `{active}`");
+    out.line(format_args!("the active key is `{active}`"));
     let mut well = true;
     for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
         let (mut seen, mut resealed, mut told) = (0, 0, 0);
@@ -25,35 +49,41 @@ pub async fn rotate(config: &Config) -> Result<ExitCode> {
             resealed += piece.resealed;
             for fault in &piece.faults {
                 well = false;
-                eprintln!("{fault}");
+                complain(fault);
             }
             after = piece.next;
             if after.is_none() || seen - told >= 10_000 {
                 told = seen;
-                println!("{}: {seen} looked at, {resealed} sealed anew", name(column));
+                out.line(format_args!("{}: {seen} looked at, {resealed} sealed anew", name(column)));
             }
             if after.is_none() {
                 break;
             }
         }
     }
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Outcome::of(well))
 }
 
 /// One line per column and key.
-pub async fn status(config: &Config) -> Result<ExitCode> {
-    let store = app::open(config).await?;
-    println!("keys: {} (the first is active)", store.sealing.keys().join(", "));
-    let mut well = true;
+async fn status(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> {
+    let keys = store.sealing.keys();
+    let (mut well, mut lines, mut rows) = (true, Vec::new(), Vec::new());
     for column in COLUMNS {
         for Held { key, count, lost } in store.sealing.held(column).await? {
+            rows.push(json!({"column": name(column), "key": key, "count": count, "lost": lost}));
             let key = key.map_or("the keys of users".to_owned(), |key| format!("`{key}`"));
             let fault = if lost == 0 { String::new() } else { format!(", {lost} of them do not open") };
-            println!("{}: {count} under {key}{fault}", name(column));
+            lines.push(format!("{}: {count} under {key}{fault}", name(column)));
             well &= lost == 0;
         }
     }
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if form.json {
+        out.json(&json!({"keys": keys, "active": keys.first(), "columns": rows}));
+    } else {
+        out.line(format_args!("keys: {} (the first is active)", keys.join(", ")));
+        lines.iter().for_each(|line| out.line(line));
+    }
+    Ok(Outcome::of(well))
 }
 
 /// What the doctor says of the keys of the ring: the keys of users are among what they seal.

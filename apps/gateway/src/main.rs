@@ -1,185 +1,170 @@
 //! The one binary: `clowder serve`, and what surrounds it.
 
 mod admin;
+mod arguments;
 mod auditing;
 mod doctor;
 mod jobs;
 mod keyring;
+mod manual;
+mod output;
+mod permissions;
+mod serving;
 mod users;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-use clap::{Args, Parser, Subcommand};
+use arguments::{Cli, Command, ConfigCommand, Sources};
+use clap::{CommandFactory, Parser};
 use clowder_core::{Error, Result};
 use clowder_gateway::{
     app,
     config::{Config, Faults, Layers},
     docs,
     public_url::PublicUrl,
-    routes, stop, telemetry, ws,
+    routes, stop,
+    telemetry::{self, Stream},
+    ws,
 };
 use clowder_infra::{DatabaseUrl, Store};
+use output::{Outcome, Output, complain};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Social and messaging backend.
-#[derive(Debug, Parser)]
-#[command(name = "clowder", version)]
-struct Cli {
-    #[command(flatten)]
-    sources: Sources,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Args)]
-struct Sources {
-    /// A TOML file laid over config/default.toml; also CLOWDER_CONFIG.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// One setting, such as `server.workers=2`; may be repeated.
-    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = pair)]
-    set: Vec<(String, String)>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve HTTP and WebSocket until SIGTERM or SIGINT.
-    Serve {
-        /// Address and port to listen on.
-        #[arg(long)]
-        bind: Option<String>,
-        /// Replaces the port of the address.
-        #[arg(long)]
-        port: Option<String>,
-    },
-    /// Bring the schema of the database up to date.
-    Migrate,
-    /// Show settings.
-    #[command(subcommand)]
-    Config(ConfigCommand),
-    /// Look after jobs: work that was put off until later.
-    #[command(subcommand)]
-    Jobs(jobs::JobsCommand),
-    /// Look after accounts.
-    #[command(subcommand)]
-    Users(users::UsersCommand),
-    /// Look after the keys that seal fields at rest.
-    #[command(subcommand)]
-    Keys(KeysCommand),
-    /// Look into the audit log.
-    #[command(subcommand)]
-    Audit(AuditCommand),
-    /// Look after roles and suspensions: the way in for the first administrator.
-    #[command(subcommand)]
-    Admin(admin::AdminCommand),
-    /// Look whether this server could do its work.
-    Doctor,
-    /// Print the OpenAPI document.
-    Openapi,
-    /// Print the AsyncAPI document.
-    Asyncapi,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-enum ConfigCommand {
-    /// Print the settings in force, without secrets.
-    Print,
-    /// Print the built-in settings: what config/default.toml holds.
-    Default,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-enum KeysCommand {
-    /// Seal everything anew that is not under the active key. Safe while the server runs; may be stopped and repeated.
-    Rotate,
-    /// Tell how many values stand under which key.
-    Status,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-enum AuditCommand {
-    /// Walk the chain and tell the first entry that is broken; fails when there is one.
-    Verify {
-        /// An end of the chain that was noted earlier, as this command prints it: the log must still contain it.
-        #[arg(long, value_name = "POSITION:HASH")]
-        noted: Option<String>,
-    },
-}
-
-fn pair(text: &str) -> std::result::Result<(String, String), String> {
-    let (path, value) = text.split_once('=').ok_or("must be SECTION.KEY=VALUE")?;
-    Ok((path.to_owned(), value.to_owned()))
-}
-
 fn main() -> ExitCode {
+    // Whatever this process or a library creates is closed to other users from its first moment on.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     let Cli { sources, command } = Cli::parse();
-    match run(sources, command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("clowder: {}", error.to_string().trim_start_matches("internal: "));
-            ExitCode::FAILURE
-        }
+    let mut out = Output::default();
+    let outcome = run(sources, command, &mut out).unwrap_or_else(Failure::tell);
+    out.end(outcome)
+}
+
+/// Why a command was not carried out.
+enum Failure {
+    Settings(Faults),
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
     }
 }
 
-fn run(sources: Sources, command: Command) -> Result<ExitCode> {
+impl Failure {
+    fn tell(self) -> Outcome {
+        match self {
+            Self::Settings(faults) => complain(faults.to_string().trim_end()),
+            Self::Error(Error::Invalid(errors)) => {
+                for error in errors {
+                    complain(format_args!("{} {}", error.pointer.trim_start_matches('/'), error.message));
+                }
+            }
+            Self::Error(error) => {
+                match error {
+                    Error::Refused(refusal) => complain(format_args!("{} ({})", refusal.title, refusal.code)),
+                    error => complain(error.to_string().trim_start_matches("internal: ")),
+                }
+                return Outcome::Failed;
+            }
+        }
+        Outcome::Misused
+    }
+}
+
+fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Result<Outcome, Failure> {
     let mut arguments = sources.set;
     if let Command::Serve { bind, port } = &command {
         let given = [("server.bind", bind), ("server.port", port)];
         arguments.extend(given.into_iter().filter_map(|(path, value)| Some((path.to_owned(), value.clone()?))));
     }
-    let config = || {
-        Layers::load(sources.config.clone(), &arguments)
-            .map_err(|Faults(faults)| Error::internal(format!("the settings are wrong:\n  {}", faults.join("\n  "))))
-    };
-    match command {
+    let settings = || Layers::load(sources.config.clone(), &arguments);
+    let config = || settings().map_err(Failure::Settings);
+    Ok(match command {
         Command::Serve { .. } => {
             let config = config()?;
-            let _logging = telemetry::log(&config.log)?;
+            let _logging = telemetry::log(&config.log, Stream::Output)?;
             actix_web::rt::System::new().block_on(serve(config))?;
+            Outcome::Done
         }
-        Command::Migrate => migrate(&config()?)?,
-        Command::Config(ConfigCommand::Print) => print!("{}", config()?.print()),
-        Command::Config(ConfigCommand::Default) => print!("{}", Config::default().print()),
+        Command::Migrate { form } => migrate(&config()?, form.json, out)?,
+        Command::Config(ConfigCommand::Print { form }) => show(&config()?, form.json, out),
+        Command::Config(ConfigCommand::Default { form }) => show(&Config::default(), form.json, out),
         Command::Jobs(command) => {
             let config = config()?;
-            let _logging = telemetry::log(&config.log)?;
-            actix_web::rt::System::new().block_on(jobs::run(&config, command))?;
+            let is_service = matches!(command, jobs::JobsCommand::Run);
+            let _logging = telemetry::log(&config.log, if is_service { Stream::Output } else { Stream::Errors })?;
+            wait(jobs::run(&config, command, out))?
         }
-        Command::Users(command) => {
-            let config = config()?;
-            let _logging = telemetry::log(&config.log)?;
-            let all = actix_web::rt::System::new().block_on(users::run(&config, command))?;
-            return Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        Command::Users(command) => carry_out(&config()?, |config| wait(users::run(config, command, out)))?,
+        Command::Keys(command) => carry_out(&config()?, |config| wait(keyring::run(config, command, out)))?,
+        Command::Audit(command) => carry_out(&config()?, |config| wait(auditing::run(config, command, out)))?,
+        Command::Admin(command) => carry_out(&config()?, |config| wait(admin::run(config, command, out)))?,
+        Command::Doctor { form } => match settings() {
+            Ok(config) => carry_out(&config, |config| wait(async { Ok(doctor::examine(config, form, out).await) }))?,
+            Err(faults) => doctor::unusable(&faults, form, out),
+        },
+        Command::Openapi => {
+            out.line(format_args!("{:#}", docs::openapi(&routes::table(true), &PublicUrl::default())));
+            Outcome::Done
         }
-        Command::Keys(KeysCommand::Rotate) => return wait(keyring::rotate(&config()?)),
-        Command::Keys(KeysCommand::Status) => return wait(keyring::status(&config()?)),
-        Command::Audit(AuditCommand::Verify { noted }) => return wait(auditing::verify(&config()?, noted.as_deref())),
-        Command::Admin(command) => return wait(admin::run(&config()?, command)),
-        Command::Doctor => return wait(async { Ok(doctor::examine(&config()?).await) }),
-        Command::Openapi => println!("{:#}", docs::openapi(&routes::table(true), &PublicUrl::default())),
-        Command::Asyncapi => println!("{:#}", docs::asyncapi(&ws::frames(), &PublicUrl::default())),
-    }
-    Ok(ExitCode::SUCCESS)
+        Command::Asyncapi => {
+            out.line(format_args!("{:#}", docs::asyncapi(&ws::frames(), &PublicUrl::default())));
+            Outcome::Done
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "clowder", &mut script);
+            out.print(String::from_utf8_lossy(&script));
+            Outcome::Done
+        }
+        Command::Manual => {
+            out.print(manual::markdown());
+            Outcome::Done
+        }
+    })
 }
 
-fn wait(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+/// Runs a command that opens the store, and logs what is wrong to the standard error.
+fn carry_out(config: &Config, command: impl FnOnce(&Config) -> Result<Outcome>) -> Result<Outcome> {
+    let _logging = telemetry::log(&config.log, Stream::Errors)?;
+    command(config)
+}
+
+fn wait(command: impl Future<Output = Result<Outcome>>) -> Result<Outcome> {
     actix_web::rt::System::new().block_on(command)
 }
 
-fn migrate(config: &Config) -> Result<()> {
+fn show(config: &Config, json: bool, out: &mut Output) -> Outcome {
+    if json {
+        out.json(&config.json());
+    } else {
+        out.print(config.print());
+    }
+    Outcome::Done
+}
+
+fn migrate(config: &Config, json: bool, out: &mut Output) -> Result<Outcome> {
     let url = DatabaseUrl::parse(&config.database_url())?;
     let ran = Store::migrate(&url)?;
-    ran.iter().for_each(|name| println!("{name}"));
-    println!("{} migrations ran; the schema is up to date", ran.len());
-    Ok(())
+    if json {
+        out.json(&json!({"ran": ran}));
+    } else {
+        ran.iter().for_each(|name| out.line(name));
+        out.line(format_args!("{} migrations ran; the schema is up to date", ran.len()));
+    }
+    Ok(Outcome::Done)
 }
 
 async fn serve(config: Config) -> Result<()> {
-    let internal = |error: std::io::Error| Error::internal(error.to_string());
+    let internal = |error: io::Error| Error::internal(error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut told = std::pin::pin!(async {
@@ -189,11 +174,14 @@ async fn serve(config: Config) -> Result<()> {
         }
         stop::end_at_the_latest();
     });
-    let public = config.server.public_url.clone();
+    permissions::close(&config);
+    let (folder, public) = (config.data_dir.clone(), config.server.public_url.clone());
     let running = tokio::select! {
         running = app::start(config) => running?,
         () = &mut told => return Ok(()),
     };
+    let _serving = serving::announce(&folder, running.addr)
+        .inspect_err(|error| tracing::debug!(%error, "`clowder doctor` will not know this server"));
     greet(&format!("http://{}", reachable(running.addr)), &public, running.metrics_addr);
     told.await;
     tracing::info!("stopping");
@@ -211,14 +199,16 @@ fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
     address
 }
 
-/// Two lines that work as pasted into a shell: somebody new, and their socket.
+/// Two lines that work as pasted into a shell: somebody new, and their socket. A server whose output nobody reads serves
+/// all the same.
 fn greet(here: &str, public: &PublicUrl, metrics: Option<std::net::SocketAddr>) {
     let (url, reached) = match public.base() {
         "" => (here, String::new()),
         public => (public, format!(", for clients {public}")),
     };
     let metrics = metrics.map_or_else(String::new, |address| format!("; metrics: http://{address}/metrics"));
-    println!(
+    let _ = writeln!(
+        io::stdout(),
         r#"Clowder {version} listens on {here}{reached} (API: {url}/api/swagger{metrics}). Paste these into a shell:
 
 TOKEN=$(curl -s {url}/api/auth/register -H 'Content-Type: application/json' -d "{{\"username\":\"ada$RANDOM\",\"email\":\"ada$RANDOM@example.org\",\"password\":\"correct horse battery\"}}" | tee /dev/stderr | sed -E 's/.*"access":"([^"]+)".*/\1/')

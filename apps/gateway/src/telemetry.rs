@@ -1,8 +1,13 @@
 //! What the process tells about itself: log lines and measurements.
 
-use std::{io, path::Path, sync::OnceLock};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    sync::OnceLock,
+};
 
 use clowder_core::{Error, Result};
+use clowder_infra::private;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_appender::{
     non_blocking::{NonBlocking, WorkerGuard},
@@ -10,34 +15,56 @@ use tracing_appender::{
 };
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
-use crate::config::{Format, Log, Rotation};
+use crate::config::{Config, Format, Log, Rotation};
 
 /// Writes what is still waiting when it is dropped.
 pub struct Logging(#[expect(dead_code, reason = "held for its drop")] WorkerGuard);
 
+/// Where log lines go that go into no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// For a service: its log is all it says.
+    Output,
+    /// For a command, whose output is read by others.
+    Errors,
+}
+
 /// Starts logging. Lines are written by a thread of their own, so that a slow disk stalls no request.
-pub fn log(settings: &Log) -> Result<Logging> {
-    let (writer, guard) = writer(settings).map_err(|error| Error::internal(format!("log: {error}")))?;
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|error| Error::internal(format!("log: {error}")))?;
+pub fn log(settings: &Log, stream: Stream) -> Result<Logging> {
+    let (writer, guard) = writer(settings, stream).map_err(|error| Error::internal(format!("log: {error}")))?;
+    // Whoever calls a command wants to hear of trouble only, unless they ask for more.
+    let is_unset = settings.filter == Config::default().log.filter;
+    let directives = if stream == Stream::Errors && is_unset { "warn" } else { &settings.filter };
+    let filter = EnvFilter::try_new(directives).map_err(|error| Error::internal(format!("log: {error}")))?;
     let to_terminal = settings.file.is_none();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::NONE);
     let started = match settings.format {
         Format::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
-        Format::Pretty => lines.with_ansi(to_terminal && is_terminal()).try_init(),
+        Format::Pretty => lines.with_ansi(to_terminal && stream.is_terminal()).try_init(),
     };
     started.map_err(|error| Error::internal(format!("log: {error}")))?;
     Ok(Logging(guard))
 }
 
-fn is_terminal() -> bool {
-    io::IsTerminal::is_terminal(&io::stdout())
+impl Stream {
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Output => io::stdout().is_terminal(),
+            Self::Errors => io::stderr().is_terminal(),
+        }
+    }
 }
 
-fn writer(settings: &Log) -> io::Result<(NonBlocking, WorkerGuard)> {
-    let Some(path) = &settings.file else { return Ok(tracing_appender::non_blocking(io::stdout())) };
+fn writer(settings: &Log, stream: Stream) -> io::Result<(NonBlocking, WorkerGuard)> {
+    let Some(path) = &settings.file else {
+        return Ok(match stream {
+            Stream::Output => tracing_appender::non_blocking(io::stdout()),
+            Stream::Errors => tracing_appender::non_blocking(io::stderr()),
+        });
+    };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| io::Error::other("LOG_FILE names no file"))?.to_string_lossy();
-    std::fs::create_dir_all(folder)?;
+    let name = path.file_name().ok_or_else(|| io::Error::other("CLOWDER__LOG__FILE names no file"))?.to_string_lossy();
+    private::create_folder(folder)?;
     let rotation = match settings.rotation {
         Rotation::Never => rolling::Rotation::NEVER,
         Rotation::Hourly => rolling::Rotation::HOURLY,

@@ -5,39 +5,55 @@ use std::{collections::HashMap, path::PathBuf};
 use clap::Subcommand;
 use clowder_accounts::model::{Imported, NewImport};
 use clowder_core::{Actor, Ctx, Error, Input, Result};
-use clowder_gateway::{app, clock, config::Config};
+use clowder_gateway::{
+    app, clock,
+    config::{Config, without_mark},
+};
 use clowder_infra::{keys::Keys, receipts};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::output::{Form, Outcome, Output, complain};
 
 /// How many people share a transaction.
 const BATCH: usize = 200;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum UsersCommand {
-    /// Bring people over: a CSV file (RFC 4180) with the columns `username`, `email` and `password_hash`, and, if wanted,
-    /// `display_name`, `email_verified` (true or false) and `created_at` (RFC 3339). Hashes are those of Django
-    /// (pbkdf2_sha256, argon2, bcrypt, bcrypt_sha256), argon2 in PHC format, or bcrypt. Who is here already is left as
-    /// they are, so the same file can be given again.
-    Import { file: PathBuf },
-    /// Check the receipt of an erasure, as its letter has it: whether this server signed it, and what it says.
-    VerifyReceipt { file: PathBuf },
-    /// Print the public key (JWK) with which anybody can check such receipts.
+    /// Bring accounts over from another system, with their passwords
+    ///
+    /// The file is CSV (RFC 4180). Its first line names the columns: `username`, `email` and `password_hash`, and, if
+    /// wanted, `display_name`, `email_verified` (true or false) and `created_at` (RFC 3339). Hashes are those of Django
+    /// (pbkdf2_sha256, argon2, bcrypt, bcrypt_sha256), argon2 in PHC format, or bcrypt. Accounts that are here already
+    /// are left as they are, so the same file can be given again. Exit code 1: some lines were refused; each is named
+    /// with the reason, and all others are there.
+    Import {
+        /// The CSV file
+        file: PathBuf,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Check the receipt of an erasure: whether this server signed it, and what it says (JSON)
+    VerifyReceipt {
+        /// The receipt, as the email had it
+        file: PathBuf,
+    },
+    /// Print the public key (JWK) with which anybody can check such receipts
     ReceiptKey,
 }
 
-/// Fails when anybody was refused, after all others were brought over.
-pub async fn run(config: &Config, command: UsersCommand) -> Result<bool> {
+/// Fails when an account was refused, after all others were brought over.
+pub async fn run(config: &Config, command: UsersCommand, out: &mut Output) -> Result<Outcome> {
     match command {
-        UsersCommand::Import { file } => import(config, file).await,
+        UsersCommand::Import { file, form } => import(config, file, form, out).await,
         UsersCommand::VerifyReceipt { file } => {
             let text = std::fs::read_to_string(&file)
                 .map_err(|error| Error::internal(format!("{}: {error}", file.display())))?;
-            println!("{}", serde_json::to_string_pretty(&receipts::verify(&keys(config)?, &text)?)?);
-            Ok(true)
+            out.json(&receipts::verify(&keys(config)?, without_mark(&text))?);
+            Ok(Outcome::Done)
         }
         UsersCommand::ReceiptKey => {
-            println!("{}", receipts::public_key(&keys(config)?));
-            Ok(true)
+            out.line(receipts::public_key(&keys(config)?));
+            Ok(Outcome::Done)
         }
     }
 }
@@ -47,7 +63,7 @@ fn keys(config: &Config) -> Result<Keys> {
     Ok(Keys::new(secret.expose()))
 }
 
-async fn import(config: &Config, file: PathBuf) -> Result<bool> {
+async fn import(config: &Config, file: PathBuf, form: Form, out: &mut Output) -> Result<Outcome> {
     let wrong = |error: csv::Error| Error::internal(format!("{}: {error}", file.display()));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&file).map_err(wrong)?;
     let store = app::open(config).await?;
@@ -64,21 +80,28 @@ async fn import(config: &Config, file: PathBuf) -> Result<bool> {
         }
     }
     flush(&store, &mut batch, &mut report).await?;
-    println!("{} brought over, {} were here already, {} refused", report.made, report.here, report.refused);
-    Ok(report.refused == 0)
+    let Report { made, here, refused } = &report;
+    if form.json {
+        let refused: Vec<_> = refused.iter().map(|(line, reason)| json!({"line": line, "reason": reason})).collect();
+        out.json(&json!({"imported": made, "existing": here, "refused": refused}));
+    } else {
+        out.line(format_args!("{made} brought over, {here} were here already, {} refused", refused.len()));
+    }
+    Ok(Outcome::of(refused.is_empty()))
 }
 
 #[derive(Default)]
 struct Report {
     made: usize,
     here: usize,
-    refused: usize,
+    /// Line and reason.
+    refused: Vec<(usize, String)>,
 }
 
 impl Report {
     fn refuse(&mut self, line: usize, why: &str) {
-        self.refused += 1;
-        eprintln!("line {line}: {why}");
+        complain(format_args!("line {line}: {why}"));
+        self.refused.push((line, why.to_owned()));
     }
 }
 

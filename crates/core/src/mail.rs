@@ -30,6 +30,10 @@ pub trait Mailer: Send + Sync {
     /// twice can be known as one. A refusal that will not change is an error that is not ours.
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()>;
 
+    /// Whether mail would be taken now, without sending any: the server answers and accepts the login, or the folder can
+    /// be written to.
+    async fn check(&self) -> Result<()>;
+
     /// Where letters go, for people.
     fn describe(&self) -> String;
 }

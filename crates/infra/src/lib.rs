@@ -18,6 +18,7 @@ mod lite;
 pub mod mail;
 mod pg;
 pub mod privacy;
+pub mod private;
 mod profiles;
 pub mod receipts;
 mod rows;

@@ -130,6 +130,8 @@ pub trait Upkeep: Send + Sync {
 
     /// What lies after `now` counts as now from here on; answers how many rows were changed. See [`crate::clock`].
     async fn put_clock_right(&self, now: Timestamp) -> Result<usize>;
+    /// The time on the database's machine, where that is another one.
+    async fn clock(&self) -> Result<Option<Timestamp>>;
 
     /// Forgets what has had its time: changes before `journal_until`, stored answers, expired sessions. Bounded per
     /// call; answers how many rows went, 0 when all is done.

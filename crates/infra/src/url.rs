@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clowder_core::{Error, Result};
 
+use crate::private;
+
 /// `postgres://…` or `sqlite:path`. A server that is down is an error, never a silent file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -18,15 +20,30 @@ impl DatabaseUrl {
                 ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full"].iter().any(|m| url.contains(m));
             if wants_tls && !cfg!(feature = "pg-tls") {
                 return Err(Error::internal(
-                    "DATABASE_URL asks for TLS, and this build has none: build with `--no-default-features --features pg-tls`",
+                    "DATABASE_URL: asks for TLS, and this build has none: build with `--no-default-features --features pg-tls`",
                 ));
             }
             return Ok(Self::Postgres(url.to_owned()));
         }
         match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            _ => Err(Error::internal("DATABASE_URL must begin with postgres:// or sqlite:")),
+            // Every connection would have a database of its own in memory, and options become part of the file's name.
+            Some(path) if path.is_empty() || path.starts_with(":memory:") || path.contains('?') => {
+                Err(Error::internal("DATABASE_URL: must name a file after `sqlite:`, without options"))
+            }
+            Some(path) => Ok(Self::Sqlite(path.into())),
+            None => Err(Error::internal("DATABASE_URL: must begin with postgres:// or sqlite:")),
         }
+    }
+
+    /// Creates what an embedded database needs before it is opened: its folder and its file, closed to other users.
+    /// SQLite gives the files beside it (`-wal`, `-shm`) the mode of this one.
+    pub fn create_file(&self) -> Result<()> {
+        let Self::Sqlite(path) = self else { return Ok(()) };
+        let create = || {
+            private::create_folder_of(path)?;
+            private::create_file(path)
+        };
+        create().map_err(|error| Error::unavailable(format!("cannot create {}: {error}", path.display())))
     }
 
     pub const fn is_embedded(&self) -> bool {
@@ -46,6 +63,8 @@ mod tests {
             ("sqlite:///var/clowder.db", sqlite("/var/clowder.db")),
             ("postgres://localhost/x", Some(DatabaseUrl::Postgres("postgres://localhost/x".into()))),
             ("sqlite:", None),
+            ("sqlite::memory:", None),
+            ("sqlite://clowder.db?mode=rwc", None),
             ("mysql://localhost/x", None),
             ("", None),
         ] {

@@ -38,20 +38,29 @@ async fn a_given_password(world: World) {
             format!("{name}@example.org"),
         ]
     };
-    let run = |name: &str, more: &[&str], input: &str| {
+    let run = |name: &str, more: &[&str], input: &[u8]| {
         let mut arguments = create(name);
         arguments.extend(more.iter().map(|more| (*more).to_owned()));
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         world.command_with(&arguments, &[], input)
     };
-    let said = run("root", &["--password", PASSWORD], "");
+    let said = run("root", &["--password", PASSWORD], b"");
     assert!(said.well && !said.text.contains(PASSWORD), "{}", said.text);
-    let said = run("toor", &["--password-stdin", "--role", "moderator"], &format!("{PASSWORD}\nmore\n"));
+    let said = run("toor", &["--password-stdin", "--role", "moderator"], format!("{PASSWORD}\nmore\n").as_bytes());
     assert!(said.well && said.text.contains("moderator"), "{}", said.text);
-    for name in ["root", "toor"] {
+    // Some editors and shells begin a text with a byte order mark, and end lines with CR LF.
+    let said = run("mark", &["--password-stdin"], format!("\u{feff}{PASSWORD}\r\n").as_bytes());
+    assert!(said.well, "{}", said.text);
+    for name in ["root", "toor", "mark"] {
         world.login(name).await;
     }
-    assert_eq!(run("both", &["--password", PASSWORD, "--password-stdin"], "").code, Some(2));
+    assert_eq!(run("both", &["--password", PASSWORD, "--password-stdin"], b"").code, Some(2));
+    for (input, says) in
+        [(&b"\xff\xfec\0o\0r\0r\0e\0c\0t\0\n\0"[..], "must be UTF-8"), (b"", "password"), (b"\n", "password")]
+    {
+        let said = run("wrong", &["--password-stdin"], input);
+        assert!(said.code == Some(2) && said.err.contains(says), "{said:?}");
+    }
 }
 
 async fn wrong_input(world: World) {
@@ -77,7 +86,8 @@ async fn wrong_input(world: World) {
     ] {
         let said = world.command(&arguments, &[]);
         assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.text);
-        assert!(said.text.contains(says), "{arguments:?}: {}", said.text);
+        assert!(said.err.to_lowercase().contains(says), "{arguments:?}: {}", said.text);
+        assert!(said.out.is_empty(), "{}", said.out);
         assert!(!said.text.contains("internal"), "{}", said.text);
     }
     assert!(world.command(&["admin", "set-role", "ada", "admin"], &[]).well);

@@ -34,7 +34,7 @@ impl Senders {
                         break;
                     }
                     let body = json!({"content": format!("{} says {i}", person.name), "client_id": format!("{i}")});
-                    let request = person.request("POST", &format!("/api/chats/{chat}/messages")).json(&body);
+                    let request = person.may_fail().request("POST", &format!("/api/chats/{chat}/messages")).json(&body);
                     match Answer::try_to(request).await {
                         Ok(answer) if answer.status == 201 => {
                             acks.push(answer.body);
@@ -131,10 +131,10 @@ async fn postgres_crashes_under_load() {
     let senders = Senders::start(&people, &chat, false);
     senders.more(100).await;
     postgres.run("crash");
-    let down = people[0].get(&format!("/api/chats/{chat}")).await;
+    let down = people[0].may_fail().get(&format!("/api/chats/{chat}")).await;
     assert_eq!(down.status, 503, "{}", down.text);
     assert_eq!(world.nobody().get("/api/health/live").await.status, 200, "alive all the same");
-    assert_eq!(world.nobody().get("/api/health/ready").await.status, 503);
+    assert_eq!(world.nobody().may_fail().get("/api/health/ready").await.status, 503);
     postgres.run("start");
     senders.more(100).await;
     let acknowledged = senders.finish().await;

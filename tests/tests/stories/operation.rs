@@ -1,8 +1,8 @@
 //! What whoever runs a server sees of it: measurements and log.
 
-use std::fs;
+use std::{fs, io::pipe};
 
-use clowder_tests::{Client, Database, World};
+use clowder_tests::{Client, Database, PATIENCE, World, command::clowder};
 use serde_json::json;
 
 #[tokio::test]
@@ -66,4 +66,31 @@ async fn checking_a_token_asks_no_database() {
     // What there is comes from what goes on in the background: jobs, and changes of other nodes.
     let calls = asked().await - before;
     assert!(calls < TIMES / 4, "{calls} calls of the database for {TIMES} tokens");
+}
+
+/// A log that nobody reads any more is no reason to end.
+#[tokio::test]
+async fn whoever_reads_the_log_may_go_away() {
+    let database = Database::sqlite();
+    let [(_, output), (_, errors)] = [pipe().unwrap(), pipe().unwrap()];
+    let command = clowder(&database, &["serve"], &[("LOG", "debug")]);
+    let mut command = tokio::process::Command::from(command);
+    let mut server = command.stdout(output).stderr(errors).kill_on_drop(true).spawn().unwrap();
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+    let found = async {
+        loop {
+            tick.tick().await;
+            let names = fs::read_dir(database.folder.path()).unwrap().flatten();
+            let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            if let Some(address) = names.filter_map(|name| name.strip_prefix("serving-").map(str::to_owned)).next() {
+                return address;
+            }
+        }
+    };
+    let address = tokio::time::timeout(PATIENCE, found).await.expect("it does not serve");
+    let nobody = Client::new(&address);
+    for _ in 0..50 {
+        nobody.get("/api/health/live").await.expect(200);
+    }
+    assert!(server.try_wait().unwrap().is_none(), "it has ended");
 }

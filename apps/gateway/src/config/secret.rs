@@ -3,6 +3,7 @@
 use std::{fmt, fs, io, io::Write, path::Path};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use clowder_infra::private;
 
 use super::Config;
 
@@ -61,16 +62,12 @@ fn kept(path: &Path) -> io::Result<Secret> {
 /// Written aside and then linked into place: of two that start at once, both use what the first one made.
 fn make(path: &Path) -> io::Result<Secret> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     let aside = path.with_extension(format!("key.{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&aside)?;
+    let mut file = private::writing().open(&aside)?;
     writeln!(file, "{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))?;
     file.sync_all()?;
     let linked = fs::hard_link(&aside, path);

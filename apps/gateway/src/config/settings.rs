@@ -1,6 +1,9 @@
 //! The table of settings: where each lives, what it is called, what it means.
 
-use super::{Config, value::Value};
+use super::{
+    Config, checks,
+    value::{Value, whole},
+};
 
 pub struct Setting {
     /// The section of the file; empty for the top.
@@ -12,7 +15,13 @@ pub struct Setting {
     pub secret: bool,
     pub about: &'static str,
     pub of: fn(&mut Config) -> &mut dyn Value,
+    /// The least and the largest whole number that makes sense.
+    pub within: Option<(u64, u64)>,
+    /// Says what would be right about a text.
+    pub check: Option<Check>,
 }
+
+type Check = fn(&str) -> Result<(), String>;
 
 const fn setting(
     section: &'static str,
@@ -21,11 +30,21 @@ const fn setting(
     of: fn(&mut Config) -> &mut dyn Value,
     about: &'static str,
 ) -> Setting {
-    Setting { section, key, name, secret: false, about, of }
+    Setting { section, key, name, secret: false, about, of, within: None, check: None }
 }
 
 const fn secret(mut setting: Setting) -> Setting {
     setting.secret = true;
+    setting
+}
+
+const fn within(least: u64, most: u64, mut setting: Setting) -> Setting {
+    setting.within = Some((least, most));
+    setting
+}
+
+const fn checked(check: Check, mut setting: Setting) -> Setting {
+    setting.check = Some(check);
     setting
 }
 
@@ -35,10 +54,10 @@ pub const SETTINGS: &[Setting] = &[
         "For development only: allows weak secrets, `*` and pages of localhost."),
     setting("", "test_clock_file", "TEST_CLOCK_FILE", |c| &mut c.test_clock_file,
         "For tests of wrong clocks only, and refused without `debug`: a file with the number of seconds by which this server's clock is ahead. Empty: it is right."),
-    setting("", "data_dir", "DATA_DIR", |c| &mut c.data_dir,
-        "Folder of the embedded default: database, mail and secret."),
-    setting("", "media_root", "MEDIA_ROOT", |c| &mut c.media_root,
-        "Folder for uploaded files. Empty: media in `data_dir`."),
+    checked(checks::folder, setting("", "data_dir", "DATA_DIR", |c| &mut c.data_dir,
+        "Folder of the embedded default: database, mail and secret.")),
+    checked(checks::folder, setting("", "media_root", "MEDIA_ROOT", |c| &mut c.media_root,
+        "Folder for uploaded files. Empty: media in `data_dir`.")),
     setting("server", "bind", "BIND", |c| &mut c.server.bind,
         "Address and port to listen on."),
     setting("server", "port", "PORT", |c| &mut c.server.port,
@@ -53,74 +72,74 @@ pub const SETTINGS: &[Setting] = &[
         "Addresses and networks (CIDR) of proxies whose `X-Forwarded-For`, or without it `Forwarded`, is believed."),
     setting("server", "metrics_bind", "METRICS_BIND", |c| &mut c.server.metrics_bind,
         "Moves `/metrics` from the main port to this address and port. Empty: it stays."),
-    setting("server", "workers", "", |c| &mut c.server.workers,
-        "Threads that serve requests. 0: one per core."),
-    setting("server", "rate_limit_factor", "RATE_LIMIT_FACTOR", |c| &mut c.server.rate_limit_factor,
-        "Multiplies every rate limit of the API; larger is laxer. Frames and numbers of sockets stay as they are."),
-    setting("server", "unread_seconds", "", |c| &mut c.server.unread_seconds,
-        "How long a client may leave unread what it was sent before its connection is cut, in seconds. On Linux only."),
-    setting("server", "keep_alive_seconds", "KEEP_ALIVE_SECONDS", |c| &mut c.server.keep_alive_seconds,
-        "How long a connection may stay idle between requests, in seconds. More than the idle time of the balancer in front, which is 60 with most."),
-    setting("server", "heartbeat_seconds", "HEARTBEAT_SECONDS", |c| &mut c.server.heartbeat_seconds,
-        "How often an open socket is pinged, and hears a `heartbeat` when there is nothing else to say, in seconds."),
-    secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,
-        "`postgres://…` or `sqlite:…`. Empty: the file clowder.db in `data_dir`.")),
-    setting("database", "read_lanes", "DATABASE_READ_LANES", |c| &mut c.database.read_lanes,
-        "Connections that read. 0: 4 to SQLite, 8 to PostgreSQL."),
-    setting("database", "lanes", "DATABASE_LANES", |c| &mut c.database.lanes,
-        "Connections that write, to PostgreSQL; SQLite has one."),
-    setting("database", "wait_seconds", "DATABASE_WAIT_SECONDS", |c| &mut c.database.wait_seconds,
-        "How long a call may wait for a connection before it is answered 503, in seconds."),
-    setting("database", "connect_seconds", "DATABASE_CONNECT_SECONDS", |c| &mut c.database.connect_seconds,
-        "How long connecting to PostgreSQL may take, in seconds, per host of the URL."),
-    setting("database", "statement_seconds", "DATABASE_STATEMENT_SECONDS", |c| &mut c.database.statement_seconds,
-        "How long a statement may take on PostgreSQL, in seconds. A server that says nothing for two more has its connection cut."),
-    setting("database", "lock_milliseconds", "DATABASE_LOCK_MILLISECONDS", |c| &mut c.database.lock_milliseconds,
-        "How long a statement may wait for a lock on PostgreSQL before its call is answered 503, in milliseconds."),
-    setting("database", "queue", "DATABASE_QUEUE", |c| &mut c.database.queue,
-        "Calls that may wait for a connection; more are answered 503."),
-    setting("database", "batch", "DATABASE_BATCH", |c| &mut c.database.batch,
-        "The most messages that are committed together. 1: each by itself."),
-    secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
-        "`redis://…` or `rediss://…`, for a cluster. This version gets along without: its nodes look at the journal five times a second.")),
+    within(0, 1_024, setting("server", "workers", "", |c| &mut c.server.workers,
+        "Threads that serve requests. 0: one per core.")),
+    checked(checks::factor, setting("server", "rate_limit_factor", "RATE_LIMIT_FACTOR", |c| &mut c.server.rate_limit_factor,
+        "Multiplies every rate limit of the API; larger is laxer. Frames and numbers of sockets stay as they are.")),
+    within(1, 86_400, setting("server", "unread_seconds", "", |c| &mut c.server.unread_seconds,
+        "How long a client may leave unread what it was sent before its connection is cut, in seconds. On Linux only.")),
+    within(1, 3_600, setting("server", "keep_alive_seconds", "KEEP_ALIVE_SECONDS", |c| &mut c.server.keep_alive_seconds,
+        "How long a connection may stay idle between requests, in seconds. More than the idle time of the balancer in front, which is 60 with most.")),
+    within(1, 3_600, setting("server", "heartbeat_seconds", "HEARTBEAT_SECONDS", |c| &mut c.server.heartbeat_seconds,
+        "How often an open socket is pinged, and hears a `heartbeat` when there is nothing else to say, in seconds.")),
+    checked(checks::database_url, secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,
+        "`postgres://…` or `sqlite:…`. Empty: the file clowder.db in `data_dir`."))),
+    within(0, 256, setting("database", "read_lanes", "DATABASE_READ_LANES", |c| &mut c.database.read_lanes,
+        "Connections that read. 0: 4 to SQLite, 8 to PostgreSQL.")),
+    within(2, 1_000, setting("database", "lanes", "DATABASE_LANES", |c| &mut c.database.lanes,
+        "Connections that write, to PostgreSQL; SQLite has one.")),
+    within(1, 60, setting("database", "wait_seconds", "DATABASE_WAIT_SECONDS", |c| &mut c.database.wait_seconds,
+        "How long a call may wait for a connection before it is answered 503, in seconds.")),
+    within(1, 60, setting("database", "connect_seconds", "DATABASE_CONNECT_SECONDS", |c| &mut c.database.connect_seconds,
+        "How long connecting to PostgreSQL may take, in seconds, per host of the URL.")),
+    within(1, 3_600, setting("database", "statement_seconds", "DATABASE_STATEMENT_SECONDS", |c| &mut c.database.statement_seconds,
+        "How long a statement may take on PostgreSQL, in seconds. A server that says nothing for two more has its connection cut.")),
+    within(1, 60_000, setting("database", "lock_milliseconds", "DATABASE_LOCK_MILLISECONDS", |c| &mut c.database.lock_milliseconds,
+        "How long a statement may wait for a lock on PostgreSQL before its call is answered 503, in milliseconds.")),
+    within(1, 100_000, setting("database", "queue", "DATABASE_QUEUE", |c| &mut c.database.queue,
+        "Calls that may wait for a connection; more are answered 503.")),
+    within(1, 1_000, setting("database", "batch", "DATABASE_BATCH", |c| &mut c.database.batch,
+        "The most messages that are committed together. 1: each by itself.")),
+    checked(checks::redis_url, secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
+        "`redis://…` or `rediss://…`, for a cluster. This version gets along without: its nodes look at the journal five times a second."))),
     secret(setting("auth", "secret_key", "SECRET_KEY", |c| &mut c.auth.secret_key,
         "Signs tokens and cursors; at least 32 characters. Empty: made once and kept in `data_dir`, for SQLite only.")),
-    setting("auth", "access_token_seconds", "ACCESS_TOKEN_SECONDS", |c| &mut c.auth.access_token_seconds,
-        "How long an access token is good, in seconds."),
-    setting("auth", "refresh_token_seconds", "REFRESH_TOKEN_SECONDS", |c| &mut c.auth.refresh_token_seconds,
-        "How long a session lasts without being used, in seconds."),
-    setting("auth", "session_seconds", "SESSION_SECONDS", |c| &mut c.auth.session_seconds,
-        "The longest that a session lasts, however often it is used, in seconds."),
-    setting("auth", "bcrypt_cost", "BCRYPT_COST", |c| &mut c.auth.bcrypt_cost,
-        "Work per password, 4 to 15; each step doubles it."),
+    within(1, 86_400, setting("auth", "access_token_seconds", "ACCESS_TOKEN_SECONDS", |c| &mut c.auth.access_token_seconds,
+        "How long an access token is good, in seconds.")),
+    within(1, 31_536_000, setting("auth", "refresh_token_seconds", "REFRESH_TOKEN_SECONDS", |c| &mut c.auth.refresh_token_seconds,
+        "How long a session lasts without being used, in seconds.")),
+    within(1, 315_360_000, setting("auth", "session_seconds", "SESSION_SECONDS", |c| &mut c.auth.session_seconds,
+        "The longest that a session lasts, however often it is used, in seconds.")),
+    within(4, 15, setting("auth", "bcrypt_cost", "BCRYPT_COST", |c| &mut c.auth.bcrypt_cost,
+        "Work per password; each step doubles it.")),
     setting("accounts", "sign_up", "SIGN_UP", |c| &mut c.accounts.sign_up,
         "Who may make an account: `open`, `invite`, `approval` or `closed`."),
     setting("accounts", "reveal_taken", "REVEAL_TAKEN", |c| &mut c.accounts.reveal_taken,
         "Whether registering tells that an address has an account. If not, accounts are made when their address is confirmed."),
     setting("accounts", "require_verified_email", "REQUIRE_VERIFIED_EMAIL", |c| &mut c.accounts.require_verified_email,
         "Whether people have to confirm their address before they may write to others and make API keys."),
-    setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
-        "How many days people have to think twice who had their account erased, 0 to 365."),
-    secret(setting("mail", "smtp_url", "SMTP_URL", |c| &mut c.mail.smtp_url,
-        "`smtp://user:password@host:587?tls=required` (STARTTLS) or `smtps://…` (TLS). Empty: letters are written into `data_dir`/mail.")),
-    setting("mail", "from", "MAIL_FROM", |c| &mut c.mail.from,
-        "Who letters come from; the name is also what they are signed with."),
-    setting("mail", "account_url", "ACCOUNT_URL", |c| &mut c.mail.account_url,
-        "The page that letters link to, with `#verify=…` or `#reset=…`. Empty: `/account` of this server."),
-    setting("jobs", "hands", "JOB_HANDS", |c| &mut c.jobs.hands,
-        "How many jobs are done at a time. 0: none here; `clowder jobs run` does them."),
-    setting("jobs", "lease_seconds", "JOB_LEASE_SECONDS", |c| &mut c.jobs.lease_seconds,
-        "How long a job stays with a worker that is not heard of, in seconds; then another does it."),
-    secret(setting("security", "keys", "ENCRYPTION_KEYS", |c| &mut c.security.keys,
-        "Keys that seal fields at rest: `id/base64` of 32 octets, separated by commas; the first seals, all open. Empty: one is derived from SECRET_KEY.")),
-    setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
-        "How long clients can resume after being away, in days."),
-    setting("log", "filter", "LOG", |c| &mut c.log.filter,
-        "What is logged: a level, or directives such as `warn,clowder_gateway=debug`."),
+    within(0, 365, setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
+        "How many days people have to think twice who had their account erased.")),
+    checked(checks::smtp_url, secret(setting("mail", "smtp_url", "SMTP_URL", |c| &mut c.mail.smtp_url,
+        "`smtp://user:password@host:587?tls=required` (STARTTLS) or `smtps://…` (TLS). Empty: letters are written into `data_dir`/mail."))),
+    checked(checks::sender, setting("mail", "from", "MAIL_FROM", |c| &mut c.mail.from,
+        "Who letters come from; the name is also what they are signed with.")),
+    checked(checks::page, setting("mail", "account_url", "ACCOUNT_URL", |c| &mut c.mail.account_url,
+        "The page that letters link to, with `#verify=…` or `#reset=…`. Empty: `/account` of this server.")),
+    within(0, 256, setting("jobs", "hands", "JOB_HANDS", |c| &mut c.jobs.hands,
+        "How many jobs are done at a time. 0: none here; `clowder jobs run` does them.")),
+    within(1, 3_600, setting("jobs", "lease_seconds", "JOB_LEASE_SECONDS", |c| &mut c.jobs.lease_seconds,
+        "How long a job stays with a worker that is not heard of, in seconds; then another does it.")),
+    checked(checks::encryption_keys, secret(setting("security", "keys", "ENCRYPTION_KEYS", |c| &mut c.security.keys,
+        "Keys that seal fields at rest: `id/base64` of 32 octets, separated by commas; the first seals, all open. Empty: one is derived from SECRET_KEY."))),
+    within(1, 365, setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
+        "How long clients can resume after being away, in days.")),
+    checked(checks::log_filter, setting("log", "filter", "LOG", |c| &mut c.log.filter,
+        "What is logged: a level, or directives such as `warn,clowder_gateway=debug`.")),
     setting("log", "format", "LOG_FORMAT", |c| &mut c.log.format,
         "`pretty` for people, `json` for machines."),
-    setting("log", "file", "", |c| &mut c.log.file,
-        "Log into this file. Empty: into the standard output."),
+    checked(checks::log_file, setting("log", "file", "", |c| &mut c.log.file,
+        "Log into this file. Empty: into the standard output.")),
     setting("log", "rotation", "", |c| &mut c.log.rotation,
         "When a new log file begins: `never`, `hourly` or `daily`."),
 ];
@@ -130,6 +149,22 @@ impl Setting {
     pub fn long_name(&self) -> String {
         let section = if self.section.is_empty() { String::new() } else { format!("{}__", self.section) };
         format!("CLOWDER__{section}{}", self.key).to_uppercase()
+    }
+
+    /// The name that users know best.
+    pub fn shown_name(&self) -> String {
+        if self.name.is_empty() { self.long_name() } else { self.name.to_owned() }
+    }
+
+    /// Takes the value, or says what would be right; then the value from before stays.
+    pub fn take(&self, config: &mut Config, text: &str) -> Result<(), String> {
+        if let Some((least, most)) = self.within {
+            whole::<u64>(text, least..=most)?;
+        }
+        if let Some(check) = self.check {
+            check(text)?;
+        }
+        (self.of)(config).set(text)
     }
 
     /// `server.bind`.
@@ -153,8 +188,8 @@ pub fn document(config: &Config) -> String {
             text += &format!("\n[{section}]\n");
         }
         let value = (setting.of)(&mut config).show();
-        let name = if setting.name.is_empty() { setting.long_name() } else { setting.name.to_owned() };
-        text += &format!("\n# {} [{name}]\n{} = {value}\n", setting.about, setting.key);
+        let range = setting.within.map_or_else(String::new, |(least, most)| format!(" {least} to {most}."));
+        text += &format!("\n# {}{range} [{}]\n{} = {value}\n", setting.about, setting.shown_name(), setting.key);
     }
     text
 }

@@ -10,11 +10,24 @@ use crate::public_url::PublicUrl;
 
 /// The value of one setting, whatever its type.
 pub trait Value {
-    /// Takes the text or says what it should have been. Lists are separated by commas.
+    /// Takes the text, or says what it should have been and stays as it was. Lists are separated by commas.
     fn set(&mut self, text: &str) -> Result<(), String>;
 
     /// As a TOML value.
     fn show(&self) -> String;
+}
+
+/// The same value for programs that don't read TOML.
+pub fn json(value: toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(flag) => flag.into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(json).collect(),
+        toml::Value::Table(table) => table.into_iter().map(|(key, value)| (key, json(value))).collect(),
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -36,7 +49,8 @@ impl Value for bool {
     }
 }
 
-fn whole<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<T, String> {
+/// A whole number within a range; `_` may separate its digits.
+pub fn whole<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<T, String> {
     let number = text.replace('_', "").parse::<u64>().ok().filter(|number| range.contains(number));
     number
         .and_then(|number| T::try_from(number).ok())
@@ -90,8 +104,8 @@ impl Value for u32 {
 
 impl Value for f64 {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-        number.map(|number| *self = number).ok_or_else(|| "must be a number above 0".to_owned())
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        number.map(|number| *self = number).ok_or_else(|| "must be a number".to_owned())
     }
 
     fn show(&self) -> String {
@@ -126,7 +140,9 @@ impl Value for PathBuf {
 
 impl Value for SocketAddr {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        *self = text.parse().map_err(|_| "must be an address and a port like 127.0.0.1:8080".to_owned())?;
+        *self = text
+            .parse()
+            .map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())?;
         Ok(())
     }
 
@@ -138,9 +154,10 @@ impl Value for SocketAddr {
 /// Empty is none.
 impl<T: Value + Empty> Value for Option<T> {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        *self = None;
-        if !text.is_empty() {
-            let mut value = T::empty();
+        let mut value = T::empty();
+        if text.is_empty() {
+            *self = None;
+        } else {
             value.set(text)?;
             *self = Some(value);
         }

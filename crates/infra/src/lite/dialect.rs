@@ -73,10 +73,7 @@ pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<Seat> {
 
 fn path_of(url: &DatabaseUrl) -> Result<PathBuf> {
     let DatabaseUrl::Sqlite(path) = url else { return Err(Error::internal("not a SQLite URL")) };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::internal(format!("cannot make {}: {error}", folder.display())))?;
-    }
+    url.create_file()?;
     Ok(path.clone())
 }
 
@@ -246,6 +243,11 @@ pub fn lock_migrations(_: &mut Conn) -> Result<()> {
 
 pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
+}
+
+/// The database is on this machine and has no clock of its own.
+pub fn clock(_: &mut Conn) -> Result<Option<Timestamp>> {
+    Ok(None)
 }
 
 /// Jobs of these kinds that are due, the longest first. One writer is lock enough.

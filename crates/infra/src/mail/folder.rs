@@ -1,9 +1,7 @@
 //! Mail as files, for a server that has no mail server: open them with any mail program.
 
 use std::{
-    fs::{DirBuilder, OpenOptions},
     io::{ErrorKind, Result as Io, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
@@ -17,7 +15,7 @@ use clowder_core::{Ctx, Error, Mail, Mailer, Result, Timestamp};
 use tokio::time::Instant;
 
 use super::Envelope;
-use crate::clock::Pace;
+use crate::{clock::Pace, private};
 
 /// How long letters are kept: whoever wants them for longer takes them out of the folder.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -38,10 +36,7 @@ pub struct Folder {
 impl Folder {
     pub fn open(folder: &Path, envelope: Envelope) -> Result<Self> {
         // Letters hold what lets one into accounts.
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
+        private::create_folder(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -77,6 +72,17 @@ impl Mailer for Folder {
             .await
             .map_err(|error| Error::internal(format!("mail: {error}")))?
             .map_err(failed)
+    }
+
+    async fn check(&self) -> Result<()> {
+        let (folder, probe) = (self.folder.clone(), self.folder.join(format!(".{}.draft", std::process::id())));
+        tokio::task::spawn_blocking(move || {
+            write(&probe, b"")
+                .and_then(|()| std::fs::remove_file(&probe))
+                .map_err(|error| Error::unavailable(format!("mail folder {}: {error}", folder.display())))
+        })
+        .await
+        .map_err(|error| Error::internal(format!("mail: {error}")))?
     }
 
     fn describe(&self) -> String {
@@ -121,7 +127,7 @@ fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
 
 /// For the owner of the server alone to read.
 fn write(path: &Path, bytes: &[u8]) -> Io<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = private::writing().open(path)?;
     file.write_all(bytes)?;
     // Some file systems find out only now that there is no room; and the job that wrote it is about to be forgotten.
     file.sync_all()

@@ -63,6 +63,16 @@ impl Mailer for Smtp {
         }
     }
 
+    async fn check(&self) -> Result<()> {
+        let failed = |text: String| Error::unavailable(format!("mail server {}: {text}", self.server));
+        let asked = tokio::time::timeout(PATIENCE, self.transport.test_connection()).await;
+        match asked.map_err(|_| failed("does not answer".to_owned()))? {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(failed("does not accept the connection".to_owned())),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+
     fn describe(&self) -> String {
         format!("SMTP server {}", self.server)
     }

@@ -243,6 +243,12 @@ pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
+/// The time on the server's machine.
+pub fn clock(conn: &mut Conn) -> Result<Option<Timestamp>> {
+    let micros = diesel::dsl::sql::<BigInt>("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+    Ok(Some(Timestamp::from_micros(diesel::select(micros).get_result(conn)?)))
+}
+
 /// Jobs of these kinds that are due, the longest first, held until the end of the transaction; what another worker is just
 /// taking is left to it.
 pub fn due_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp) -> Result<Vec<JobId>> {

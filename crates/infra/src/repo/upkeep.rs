@@ -37,6 +37,10 @@ impl Upkeep for Repo {
         self.write_clock_right(now).await
     }
 
+    async fn clock(&self) -> Result<Option<Timestamp>> {
+        self.db.read(dialect::clock).await
+    }
+
     async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize> {
         let now = ctx.now;
         let mut gone = 0;

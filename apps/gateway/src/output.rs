@@ -1,0 +1,87 @@
+//! What commands print. A reader that goes away early, as `head` does, is no fault: the work goes on and nothing more is
+//! said. Everything else that keeps the output from being written is told at the end.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+    process::ExitCode,
+};
+
+use clap::Args;
+use serde::Serialize;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// It could not be done, or something was found that is wrong.
+    Failed,
+    /// The arguments, the settings or the input were wrong.
+    Misused,
+}
+
+impl Outcome {
+    pub fn of(well: bool) -> Self {
+        if well { Self::Done } else { Self::Failed }
+    }
+}
+
+/// What a shell reports of a program that SIGPIPE has ended.
+const READER_GONE: u8 = 128 + 13;
+
+/// For commands that list or show something.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Form {
+    /// Print one JSON document, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The standard output.
+#[derive(Default)]
+pub struct Output {
+    fault: Option<io::Error>,
+}
+
+impl Output {
+    pub fn line(&mut self, text: impl Display) {
+        self.print(format_args!("{text}\n"));
+    }
+
+    /// A document for programs.
+    pub fn json(&mut self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.line(text),
+            Err(error) => self.fault = Some(error.into()),
+        }
+    }
+
+    /// Text as it is. After the first failure nothing more is written.
+    pub fn print(&mut self, text: impl Display) {
+        if self.fault.is_none() {
+            self.fault = write!(io::stdout(), "{text}").err();
+        }
+    }
+
+    /// The exit code.
+    pub fn end(mut self, outcome: Outcome) -> ExitCode {
+        if self.fault.is_none() {
+            self.fault = io::stdout().flush().err();
+        }
+        match (outcome, self.fault) {
+            (Outcome::Misused, _) => ExitCode::from(2),
+            (Outcome::Failed, _) => ExitCode::FAILURE,
+            (Outcome::Done, None) => ExitCode::SUCCESS,
+            (Outcome::Done, Some(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(READER_GONE),
+            (Outcome::Done, Some(error)) => {
+                complain(format_args!("cannot write the output: {error}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Says on the standard error what went wrong. There may be nobody there either.
+pub fn complain(text: impl Display) {
+    let _ = writeln!(io::stderr(), "clowder: {text}");
+}

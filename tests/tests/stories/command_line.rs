@@ -1,0 +1,174 @@
+//! The command line as shells and programs meet it: pipes that close, one document for programs, settings that are wrong.
+
+use std::{
+    fs::File,
+    io::pipe,
+    process::{Command, Stdio},
+};
+
+use clowder_tests::{
+    Database, World,
+    command::{clowder, run},
+    on_both,
+    server::binary,
+};
+use serde_json::json;
+
+on_both!(documents_for_programs);
+// Without hands the email of whoever registers stays in the list of jobs.
+on_both!(with [("JOB_HANDS", "0")]; whoever_reads_may_go_away);
+
+/// Every command that prints something.
+const PRINTING: &[&[&str]] = &[
+    &["openapi"],
+    &["asyncapi"],
+    &["config", "print"],
+    &["config", "default", "--json"],
+    &["jobs", "list"],
+    &["jobs", "list", "--json"],
+    &["jobs", "retry", "--dead"],
+    &["keys", "status"],
+    &["keys", "rotate"],
+    &["audit", "verify"],
+    &["users", "receipt-key"],
+    &["users", "import", "people.csv"],
+    &["admin", "set-role", "ada", "moderator"],
+    &["admin", "reset-link", "ada"],
+    &["completions", "bash"],
+    &["manual"],
+    &["migrate"],
+    &["doctor"],
+];
+
+async fn whoever_reads_may_go_away(world: World) {
+    world.user("ada").await;
+    let people = "username,email,password_hash\n";
+    std::fs::write(world.database.folder.path().join("people.csv"), people).unwrap();
+    for arguments in PRINTING {
+        let prepared = || clowder(&world.database, arguments, &[]);
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let out = prepared().stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        // As a shell tells of a program that SIGPIPE has ended.
+        assert_eq!(out.status.code(), Some(141), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked") && !said.contains("roken pipe"), "{arguments:?}: {said}");
+        // Nobody listens at all.
+        let [(_, output), (_, errors)] = [pipe().unwrap(), pipe().unwrap()];
+        let status = prepared().stdout(output).stderr(errors).status().unwrap();
+        assert_eq!(status.code(), Some(141), "{arguments:?}");
+        // Every other fault of the output is told.
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let out = prepared().stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(1) && said.contains("cannot write the output"), "{arguments:?}: {said}");
+    }
+    for arguments in
+        [&["--help"][..], &["help", "serve"], &["--version"], &["nonsense"], &["config", "print", "--set", "x=1"]]
+    {
+        let [(_, output), (_, errors)] = [pipe().unwrap(), pipe().unwrap()];
+        let status = clowder(&world.database, arguments, &[]).stdout(output).stderr(errors).status().unwrap();
+        assert!(matches!(status.code(), Some(0 | 2)), "{arguments:?}: {status}");
+    }
+}
+
+#[test]
+fn the_first_line_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let piped = |command: &str| {
+        let script = format!("set -o pipefail; \"$0\" {command} | head -n 1");
+        let out = Command::new("bash").args(["-c", &script]).arg(binary()).current_dir(folder.path()).output().unwrap();
+        let [out, err] = [&out.stdout, &out.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+        (out, err)
+    };
+    assert_eq!(piped("openapi"), ("{\n".to_owned(), String::new()));
+    assert_eq!(piped("asyncapi"), ("{\n".to_owned(), String::new()));
+    let (out, err) = piped("config print");
+    assert!(out.starts_with("# Every setting") && err.is_empty(), "{out}{err}");
+}
+
+/// One document, and nothing else, however much is logged.
+async fn documents_for_programs(world: World) {
+    world.user("ada").await;
+    let json = |arguments: &[&str]| {
+        let said = world.command(&[arguments, &["--json"]].concat(), &[("LOG", "debug")]);
+        assert!(said.well, "{arguments:?}: {}", said.text);
+        said.json()
+    };
+    let jobs = json(&["jobs", "list", "--limit", "1"]);
+    assert!(jobs["items"].is_array() && jobs["more"].is_boolean(), "{jobs}");
+    let keys = json(&["keys", "status"]);
+    assert_eq!(keys["active"], "secret-key");
+    assert!(keys["columns"].as_array().unwrap().iter().all(|column| column["lost"] == 0), "{keys}");
+    let chain = json(&["audit", "verify"]);
+    assert!(chain["ok"] == true && chain["entries"].as_u64() > Some(0), "{chain}");
+    let noted = world.command(&["audit", "verify", "--noted", chain["end"].as_str().unwrap()], &[]);
+    assert!(noted.well, "{}", noted.text);
+    assert_eq!(json(&["admin", "set-role", "ada", "admin"])["account"]["role"], "admin");
+    let created = json(&["admin", "create", "--username", "bob", "--email", "bob@example.org"]);
+    assert_eq!(created["account"]["username"], "bob");
+    let login = json!({"username": "bob", "password": created["password"]});
+    world.nobody().post("/api/auth/login", login).await.expect(200);
+    assert!(json(&["admin", "reset-link", "bob"])["url"].as_str().unwrap().contains("#reset="));
+    assert_eq!(json(&["migrate"]), json!({"ran": []}));
+    let settings = json(&["config", "print"]);
+    assert_eq!(settings["auth"]["secret_key"], "(secret)");
+    assert_eq!(settings["database"]["url"], "(secret)");
+    assert_eq!(settings["auth"]["bcrypt_cost"], 4);
+    assert_eq!(json(&["config", "default"])["server"]["bind"], "127.0.0.1:8080");
+    let people = "username,email,password_hash\ncem,cem@example.org,nonsense\n";
+    std::fs::write(world.database.folder.path().join("people.csv"), people).unwrap();
+    let said = world.command(&["users", "import", "people.csv", "--json"], &[]);
+    assert_eq!(said.code, Some(1), "{}", said.text);
+    assert!(said.json()["imported"] == 0 && said.json()["refused"][0]["line"] == 2, "{}", said.text);
+    let key = world.command(&["users", "receipt-key"], &[]).json();
+    assert_eq!(key["kty"], "OKP");
+}
+
+#[test]
+fn wrong_settings_are_named_all_at_once() {
+    let database = Database::sqlite();
+    let settings = [
+        ("DATABASE_URL", "postgress://ada:s3cret@db/clowder"),
+        ("SMTP_URL", "smtp.example.org"),
+        ("REDIS_URI", "redis://:s3cret@redis"),
+        ("BCRYPT_COST", "3"),
+        ("CLOWDER__SERVER__BNID", "x"),
+        ("DATA_DIR", "data"),
+    ];
+    let says = [
+        "did you mean `postgres://`?",
+        "did you mean `smtp://smtp.example.org`?",
+        "REDIS_URI is no setting; did you mean REDIS_URL?",
+        "BCRYPT_COST: `3` must be a whole number from 4 to 15",
+        "did you mean CLOWDER__SERVER__BIND?",
+        "unknown setting server.prot; did you mean server.port?",
+    ];
+    for command in [&["serve"][..], &["migrate"], &["jobs", "list"], &["config", "print"], &["keys", "rotate"]] {
+        let arguments = [command, &["--set", "server.prot=1"]].concat();
+        let said = run(clowder(&database, &arguments, &settings), b"");
+        assert_eq!(said.code, Some(2), "{command:?}: {}", said.text);
+        assert!(said.out.is_empty(), "{}", said.out);
+        for says in says {
+            assert!(said.err.contains(says), "{says} in {}", said.err);
+        }
+        assert!(!said.err.contains("s3cret"), "{}", said.err);
+    }
+    let left: Vec<_> = std::fs::read_dir(database.folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "nothing has begun: {left:?}");
+}
+
+#[test]
+fn shells_complete_commands() {
+    let script = |shell: &str| {
+        let out = Command::new(binary()).args(["completions", shell]).output().unwrap();
+        assert!(out.status.success());
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert!(script("zsh").starts_with("#compdef clowder"));
+    assert!(script("fish").contains("complete -c clowder"));
+    let asked = "COMP_WORDS=(clowder co); COMP_CWORD=1; _clowder clowder co clowder; echo \"${COMPREPLY[*]}\"
+                 COMP_WORDS=(clowder jobs list --s); COMP_CWORD=3; _clowder clowder --s list; echo \"${COMPREPLY[*]}\"";
+    let out = Command::new("bash").args(["--norc", "-c", &format!("{}\n{asked}", script("bash"))]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "config completions\n--state --set\n", "{out:?}");
+}

@@ -1,0 +1,84 @@
+//! `clowder doctor` finds what would keep a server from working, knows its own running server, and changes nothing.
+
+use std::{fs, net::TcpListener};
+
+use clowder_tests::{
+    Database, World,
+    command::{Said, clowder, run},
+    on_both,
+};
+
+on_both!(a_server_at_work, what_is_wrong);
+
+/// Status and detail of one finding.
+fn finding(said: &Said, name: &str) -> (String, String) {
+    let report = said.json();
+    let found = report["findings"].as_array().unwrap().iter().find(|finding| finding["name"] == name).cloned();
+    let found = found.unwrap_or_else(|| panic!("{name} in {report:#}"));
+    let text = |field: &str| found[field].as_str().unwrap().to_owned();
+    (text("status"), text("detail"))
+}
+
+async fn a_server_at_work(world: World) {
+    let address = world.server.address.clone();
+    let here = [("BIND", address.as_str())];
+    let said = world.command(&["doctor"], &here);
+    assert_eq!(said.code, Some(0), "{}", said.text);
+    assert!(said.out.contains(&format!("ok   port: {address} is in use by this server itself")), "{}", said.out);
+    let said = world.command(&["doctor", "--json"], &here);
+    assert!(said.well, "{}", said.text);
+    assert!(said.json()["status"] != "failed", "{}", said.out);
+    for name in ["settings", "data folder", "permissions", "mail", "schema", "database", "clock", "encryption keys"] {
+        let (status, detail) = finding(&said, name);
+        assert_eq!(status, "ok", "{name}: {detail}");
+    }
+    let World { server, database, .. } = world;
+    assert!(server.stop().await.success());
+    let said = run(clowder(&database, &["doctor", "--json"], &here), b"");
+    assert_eq!(finding(&said, "port"), ("ok".to_owned(), format!("{address} is free")));
+}
+
+async fn what_is_wrong(world: World) {
+    let doctor = |settings: &[(&str, &str)]| {
+        let said = world.command(&["doctor", "--json"], settings);
+        assert_eq!(said.code, Some(1), "{}", said.text);
+        assert_eq!(said.json()["status"], "failed", "{}", said.out);
+        said
+    };
+    let failed = |settings: &[(&str, &str)], name: &str, says: &str| {
+        let (status, detail) = finding(&doctor(settings), name);
+        assert!(status == "failed" && detail.contains(says), "{name}: {detail}");
+    };
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    failed(&[("BIND", &taken)], "port", "is in use by another program");
+    failed(&[("SMTP_URL", "smtp://127.0.0.1:1")], "mail", "mail server 127.0.0.1:1");
+    failed(&[("BIND", "203.0.113.1:80")], "port", "203.0.113.1:80");
+    failed(&[("BCRYPT_COST", "3")], "settings", "BCRYPT_COST: `3` must be");
+    failed(&[("MEDIA_ROOT", "/proc/media")], "media folder", "/proc");
+    if world.database.url.starts_with("postgres") {
+        let (server, _) = world.database.url.rsplit_once('/').unwrap();
+        failed(&[("DATABASE_URL", &format!("{server}/nowhere"))], "schema", "nowhere");
+        world.database.psql("DELETE FROM __diesel_schema_migrations WHERE version IN (SELECT max(version) FROM __diesel_schema_migrations)");
+        failed(&[], "schema", "run `clowder migrate`");
+    } else {
+        failed(&[("SECRET_KEY", "")], "secret", "secret.key is missing");
+    }
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let database = Database::sqlite();
+    let folder = database.folder.path();
+    let said = run(clowder(&database, &["doctor", "--json"], &[("DATA_DIR", "data"), ("SECRET_KEY", "")]), b"");
+    assert!(said.well, "{}", said.text);
+    assert!(finding(&said, "schema").1.contains("will be created by the first start"), "{}", said.out);
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "something was created");
+    // A database of an earlier version stays one.
+    fs::write(folder.join("clowder.db"), "").unwrap();
+    let said = run(clowder(&database, &["doctor", "--json"], &[]), b"");
+    assert!(finding(&said, "schema").1.contains("migrations will run at the next start"), "{}", said.out);
+    assert!(run(clowder(&database, &["migrate"], &[]), b"").well);
+    let said = run(clowder(&database, &["doctor", "--json"], &[]), b"");
+    assert!(said.well && finding(&said, "schema").1 == "is up to date", "{}", said.out);
+}
