@@ -20,7 +20,7 @@ async fn listed(world: &World, store: &Store, viewer: &Person, chat: ChatId) -> 
 async fn catch_up(store: &Store, follower: &mut Follower) {
     let heads = store.journal.extent().await.unwrap().heads;
     while *follower.known() != heads {
-        follower.next().await.unwrap();
+        follower.step().await.unwrap();
     }
 }
 

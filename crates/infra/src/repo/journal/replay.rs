@@ -6,7 +6,7 @@ use std::{
 };
 
 use clowder_core::{
-    Error, Id, Positions, Result, Topic, UserId, Word,
+    Error, Id, Positions, Recorded, Result, Topic, UserId, Word,
     follow::{Step, stretches},
     journal::{Chunk, Replayed},
 };
@@ -107,7 +107,7 @@ pub fn replay(
                 .select(JournalRow::as_select())
                 .load(conn)?;
             for row in rows {
-                replayed.changes.extend(entry(row)?.change);
+                replayed.changes.extend(entry(row)?.change.filter(|change| missed.concerns(number, change)));
             }
         }
         replayed.reached.advance(stream, reached);
@@ -121,6 +121,7 @@ pub fn replay(
 /// Which changes are to be told to whom.
 struct Missed {
     user: UserId,
+    now: HashSet<Topic>,
     /// What is about a topic stands in the stream of that topic.
     followed: BTreeMap<i16, Vec<Topic>>,
     steps: HashMap<Topic, Vec<(i64, Step)>>,
@@ -132,11 +133,16 @@ struct Missed {
 
 impl Missed {
     fn new(user: UserId, followed: &[Topic], steps: Vec<FollowStep>) -> Self {
-        let now: HashSet<_> = followed.iter().collect();
-        let mut missed =
-            Self { user, followed: BTreeMap::new(), steps: HashMap::new(), told: Vec::new(), hidden: HashSet::new() };
+        let mut missed = Self {
+            user,
+            now: followed.iter().copied().collect(),
+            followed: BTreeMap::new(),
+            steps: HashMap::new(),
+            told: Vec::new(),
+            hidden: HashSet::new(),
+        };
         for FollowStep { stream, place, topic, step } in steps {
-            if step == Step::Leave || now.contains(&topic) {
+            if step == Step::Leave || missed.now.contains(&topic) {
                 missed.told.push((stream, place));
             } else {
                 missed.hidden.insert((stream, place.0));
@@ -147,6 +153,12 @@ impl Missed {
             missed.followed.entry(stream_of(*topic)).or_default().push(*topic);
         }
         missed
+    }
+
+    /// Places are found by the id of a topic alone.
+    fn concerns(&self, stream: i16, change: &Recorded) -> bool {
+        let is_told = || self.told.iter().any(|(other, place)| (*other, place.0) == (stream, change.position));
+        change.topic == Topic::user(self.user) || self.now.contains(&change.topic) || is_told()
     }
 
     fn hides(&self, stream: i16, position: i64) -> bool {

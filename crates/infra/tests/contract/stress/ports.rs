@@ -55,6 +55,7 @@ pub const WRITES: &[&str] = &[
     "Staff::set_role",
     "Staff::suspend",
     "Staff::lift",
+    "Staff::remove_second_factor",
     "Staff::reset_link",
     "Staff::end_sessions",
     "TwoFactor::setup",
@@ -62,6 +63,7 @@ pub const WRITES: &[&str] = &[
     "TwoFactor::disable",
     "TwoFactor::renew_codes",
     "TwoFactor::reauthenticate",
+    "Upkeep::put_clock_right",
     "Upkeep::sweep",
 ];
 
@@ -108,7 +110,9 @@ const READS: &[&str] = &[
     "Staff::accounts",
     "Staff::standing",
     "Upkeep::check",
+    "Upkeep::clock",
     "Upkeep::recall",
+    "Upkeep::was_ahead",
 ];
 
 /// `Port::method` of all ports, as their sources say.

@@ -403,6 +403,7 @@ impl Stage {
                 store.staff.suspend(&admin, member.id, of::<NewSuspension>(json!({"reason": "x"}))).await?;
             }
             "Staff::lift" => drop(store.staff.lift(&admin, member.id).await?),
+            "Staff::remove_second_factor" => drop(store.staff.remove_second_factor(&admin, member.id).await?),
             "Staff::reset_link" => {
                 let link = store.staff.reset_link(&admin, member.id).await?;
                 let (_, token) = link.url.split_once("#reset=").unwrap();
@@ -423,6 +424,7 @@ impl Stage {
                 let again = of::<Reauthentication>(json!({"password": PASSWORD}));
                 store.two_factor.reauthenticate(&ctx, again).await?;
             }
+            "Upkeep::put_clock_right" => drop(store.upkeep.put_clock_right(ctx.now).await?),
             "Upkeep::sweep" => drop(store.upkeep.sweep(&self.system(), Timestamp::from_micros(0)).await?),
             other => panic!("nobody performs {other}"),
         }
