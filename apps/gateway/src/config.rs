@@ -347,9 +347,9 @@ impl Config {
         );
         expect(
             &["test_clock_file"],
-            self.test_clock_file
-                .is_some()
-                .then(|| "TEST_CLOCK_FILE: moves the clock and is for tests; it must not be set without DEBUG".to_owned()),
+            self.test_clock_file.is_some().then(|| {
+                "TEST_CLOCK_FILE: moves the clock and is for tests; it must not be set without DEBUG".to_owned()
+            }),
         );
         faults
     }

@@ -209,7 +209,7 @@ async fn what_is_no_handshake_is_told_how_to_be_one() {
 /// What a client gets wrong is no fault of the server.
 #[tokio::test]
 async fn a_refused_command_is_no_error_in_the_log() {
-    let world = World::with(Database::sqlite(), &[("LOG", "warn")]).await;
+    let world = World::with(Database::sqlite(), &[("LOG", "warn,clowder::permissions=error")]).await;
     let ada = world.user("ada").await;
     let mut socket = ada.socket().await;
     let nowhere = json!({"chat_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10", "content": "x"});

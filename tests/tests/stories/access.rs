@@ -289,7 +289,7 @@ async fn a_second_factor_is_removed_by_hand(world: World) {
     let login = json!({"username": "ada", "password": PASSWORD});
     world.nobody().post("/api/auth/login", login.clone()).await.refused(401, "otp.required");
     let said = world.command(&["admin", "remove-second-factor", "ada"], &[]);
-    assert!(said.well && said.text.contains("second factor removed: ada"), "{}", said.text);
+    assert!(said.well && said.text.contains("removed the second factor of: ada"), "{}", said.text);
     world.nobody().post("/api/auth/login", login).await.expect(200);
     world.until(&ada, |me| me["two_factor"] == false).await;
     let again = world.command(&["admin", "remove-second-factor", "ada"], &[]);

@@ -40,9 +40,13 @@ async fn at_once(user: &User, chat: &str, calls: usize) -> usize {
         let (user, chat) = (user.clone(), chat.to_owned());
         asked.push(tokio::spawn(async move {
             match i % 6 {
-                0..=2 => user.get("/api/chats").await,
-                3 => user.patch("/api/auth/me", json!({"bio": format!("{i}")})).await,
-                _ => user.post(&format!("/api/chats/{chat}/messages"), json!({"content": format!("{i}")})).await,
+                0..=2 => user.may_fail().get("/api/chats").await,
+                3 => user.may_fail().patch("/api/auth/me", json!({"bio": format!("{i}")})).await,
+                _ => {
+                    user.may_fail()
+                        .post(&format!("/api/chats/{chat}/messages"), json!({"content": format!("{i}")}))
+                        .await
+                }
             }
         }));
     }
@@ -59,7 +63,7 @@ async fn at_once(user: &User, chat: &str, calls: usize) -> usize {
 async fn unready(world: &World) -> Vec<Value> {
     let ask = async || {
         let asked = Instant::now();
-        let answer = world.nobody().get("/api/health/ready").await;
+        let answer = world.nobody().may_fail().get("/api/health/ready").await;
         assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
         answer
     };
@@ -80,10 +84,11 @@ async fn a_host_that_falls_silent_holds_nobody() {
     let asked = Instant::now();
     at_once(&ada, &chat, 30).await;
     assert!(asked.elapsed() < Duration::from_secs(10), "everybody is told within a bound: {:?}", asked.elapsed());
-    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await).await;
-    until(200, async || world.nobody().get("/api/health/ready").await).await;
+    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await)
+        .await;
+    until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "the silent connections are gone");
-    let measured = world.nobody().get("/metrics").await.text;
+    let measured = world.nobody().may_fail().get("/metrics").await.text;
     assert!(measured.contains("clowder_database_cut_total"), "it is counted");
     assert!(measured.contains(r#"clowder_database_errors_total{database="postgres""#), "by kind");
 
@@ -94,7 +99,7 @@ async fn a_host_that_falls_silent_holds_nobody() {
     });
     let failing = unready(&world).await;
     assert!(failing.iter().any(|check| check["pointer"] == "database"), "{failing:?}");
-    assert_eq!(world.nobody().get("/api/health/live").await.status, 200);
+    assert_eq!(world.nobody().may_fail().get("/api/health/live").await.status, 200);
     assert_eq!(calls.await.unwrap(), 0);
 
     let asked = Instant::now();
@@ -136,7 +141,8 @@ async fn a_primary_that_was_switched_is_let_go() {
     psql(&url, "ALTER DATABASE postgres SET default_transaction_read_only = off");
     psql(&url, "ALTER SYSTEM SET default_transaction_read_only = on");
     psql(&url, "SELECT pg_reload_conf()");
-    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "on"})).await).await;
+    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "on"})).await)
+        .await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "all connections are new ones");
 
     // And as while there is no primary: nobody may write, and it is said.
@@ -146,14 +152,16 @@ async fn a_primary_that_was_switched_is_let_go() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND \
          backend_type = 'client backend'",
     );
-    until(503, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "no"})).await).await;
-    ada.get("/api/chats").await.expect(200);
-    let failing = until(503, async || world.nobody().get("/api/health/ready").await).await;
+    until(503, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "no"})).await)
+        .await;
+    ada.may_fail().get("/api/chats").await.expect(200);
+    let failing = until(503, async || world.nobody().may_fail().get("/api/health/ready").await).await;
     assert!(failing.text.contains("writes"), "{}", failing.text);
     psql(&url, "ALTER SYSTEM RESET default_transaction_read_only");
     psql(&url, "SELECT pg_reload_conf()");
-    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "yes"})).await).await;
-    until(200, async || world.nobody().get("/api/health/ready").await).await;
+    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "yes"})).await)
+        .await;
+    until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,18 +179,19 @@ async fn connections_that_are_used_up_slow_nobody_down_for_long() {
 
     psql(&url, "ALTER ROLE app CONNECTION LIMIT 0");
     psql(&url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
-    until(503, async || ada.get("/api/chats").await).await;
+    until(503, async || ada.may_fail().get("/api/chats").await).await;
     let failing = unready(&world).await;
     assert!(failing.iter().any(|check| check["message"] == "cannot be reached"), "{failing:?}");
     psql(&url, "ALTER ROLE app CONNECTION LIMIT -1");
-    until(201, async || ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await).await;
-    until(200, async || world.nobody().get("/api/health/ready").await).await;
+    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await)
+        .await;
+    until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
 
     // A restart while nobody calls costs nobody anything.
     postgres.run("stop");
-    assert_eq!(ada.get("/api/chats").await.status, 503);
+    assert_eq!(ada.may_fail().get("/api/chats").await.status, 503);
     postgres.run("start");
-    until(200, async || world.nobody().get("/api/health/ready").await).await;
+    until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30);
 }
 
@@ -219,25 +228,25 @@ async fn a_locked_row_keeps_neither_readers_nor_other_writers() {
     let edits: Vec<_> = (0..40)
         .map(|i| {
             let (ada, path) = (ada.clone(), format!("/api/messages/{message}"));
-            tokio::spawn(async move { ada.patch(&path, json!({"content": format!("{i}")})).await })
+            tokio::spawn(async move { ada.may_fail().patch(&path, json!({"content": format!("{i}")})).await })
         })
         .collect();
     for _ in 0..20 {
         let asked = Instant::now();
-        bob.get("/api/chats").await.expect(200);
+        bob.may_fail().get("/api/chats").await.expect(200);
         assert!(asked.elapsed() < Duration::from_secs(1), "readers have connections of their own");
     }
     let asked = Instant::now();
-    until(200, async || bob.patch("/api/auth/me", json!({"bio": "still here"})).await).await;
+    until(200, async || bob.may_fail().patch("/api/auth/me", json!({"bio": "still here"})).await).await;
     assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
     for edit in edits {
         let edit = edit.await.unwrap();
         assert_eq!(edit.status, 503, "a lock that is held is no fault: {}", edit.text);
     }
-    let measured = world.nobody().get("/metrics").await.text;
+    let measured = world.nobody().may_fail().get("/metrics").await.text;
     assert!(measured.contains(r#"kind="contended""#), "{measured}");
     drop(held);
-    until(200, async || ada.patch(&format!("/api/messages/{message}"), json!({"content": "x"})).await).await;
+    until(200, async || ada.may_fail().patch(&format!("/api/messages/{message}"), json!({"content": "x"})).await).await;
 }
 
 /// Runs a statement behind the server's back; what it answers.

@@ -29,12 +29,7 @@ pub async fn export(privacy: Port, public: Public, Caller(ctx): Caller) -> Answe
     Ok(Accepted(public.links(privacy.export(&ctx).await?)))
 }
 
-pub async fn exports(
-    privacy: Port,
-    public: Public,
-    Caller(ctx): Caller,
-    mut query: Query,
-) -> Answer<Listed<Export>> {
+pub async fn exports(privacy: Port, public: Public, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Export>> {
     let page = query.page();
     query.check()?;
     Ok(Listed(privacy.exports(&ctx, page).await?.map(|export| public.links(export))))

@@ -80,7 +80,8 @@ fn path_of(url: &DatabaseUrl) -> Result<PathBuf> {
 /// How many connections read unless the settings say otherwise.
 const READERS: usize = 4;
 
-const ALL: &str = "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+const ALL: &str =
+    "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
 
 const WRITER: &[&str] = &[
     ALL,

@@ -8,27 +8,25 @@
 mod pages;
 
 use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
+    ops::Range,
     time::{Duration, Instant},
 };
 
-use clowder_core::{Error, Result};
+use clowder_core::Result;
 use diesel::{
     connection::SimpleConnection,
     prelude::*,
     sql_query,
     sql_types::{BigInt, Binary, Integer},
+    sqlite::Sqlite,
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    task::spawn_blocking,
     time::sleep,
 };
 
 use super::dialect::{BUSY_TIMEOUT_MS, Conn, Seat};
-use crate::{DatabaseUrl, lanes::Lanes};
+use crate::{lanes::Lanes, statement::statement};
 
 /// How long deletions are gathered before their text is overwritten.
 const GATHER: Duration = Duration::from_secs(2);
@@ -45,8 +43,8 @@ const TELL_AFTER: u32 = 10;
 /// How many pages are overwritten in one transaction, so that other writers get their turn.
 const PAGES: usize = 64;
 
-/// How many pages of the file are read at a time.
-const BLOCK: usize = 256;
+/// How many pages are read at a time, so that other readers get their turn.
+const BLOCK: i64 = 256;
 
 /// Reading through a large file is not done more often than for a tenth of the time.
 const REST: u32 = 9;
@@ -58,17 +56,16 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// Works on the lane that writes: nobody else holds the write lock there, however much is written.
-    pub fn start(url: &DatabaseUrl, writer: &Lanes<Seat>) -> Result<Self> {
-        let DatabaseUrl::Sqlite(path) = url else { return Err(Error::internal("not a SQLite URL")) };
+    /// Writes on the lane that writes: nobody else holds the write lock there, however much is written.
+    pub fn start(writer: &Lanes<Seat>, readers: &Lanes<Seat>) -> Self {
         // One is enough: all that was deleted before it is taken is overwritten.
         let (wake, woken) = mpsc::channel(1);
         let (run, stopped) = oneshot::channel();
-        let scrub = Scrub { path: path.clone(), writer: writer.clone(), stopped, rest: Duration::ZERO };
+        let scrub = Scrub { writer: writer.clone(), readers: readers.clone(), stopped, rest: Duration::ZERO };
         tokio::spawn(scrub.run(woken));
         // A process that died may have left something.
         let _ = wake.try_send(());
-        Ok(Self { wake, _run: run })
+        Self { wake, _run: run }
     }
 
     /// A text has been deleted, and the transaction committed.
@@ -79,8 +76,8 @@ impl Scrubber {
 }
 
 struct Scrub {
-    path: PathBuf,
     writer: Lanes<Seat>,
+    readers: Lanes<Seat>,
     /// Nothing is ever sent: it is closed when the scrubber is to end.
     stopped: oneshot::Receiver<()>,
     /// How long to rest before the file is read again.
@@ -134,9 +131,8 @@ impl Scrub {
             return Ok(false);
         }
         let Some(layout) = self.writer.run(|conn| Layout::of(conn)).await? else { return Ok(true) };
-        let (path, began) = (self.path.clone(), Instant::now());
-        let read = spawn_blocking(move || layout.dirty(&path)).await;
-        let dirty = read.map_err(|error| Error::internal(format!("reading pages: {error}")))??;
+        let began = Instant::now();
+        let dirty = self.dirty(layout).await?;
         self.rest = began.elapsed() * REST;
         if dirty.is_empty() {
             return Ok(true);
@@ -150,6 +146,20 @@ impl Scrub {
         }
         metrics::counter!("clowder_scrubbed_pages_total").increment(dirty.len() as u64);
         self.writer.run(|conn| cut_log(conn)).await
+    }
+}
+
+impl Scrub {
+    /// The pages that hold something between their cells; what has changed meanwhile is looked at again before it is
+    /// overwritten. They are read through SQLite alone: to open the file beside it, and close it, would drop the locks
+    /// that SQLite holds for this process, and another process could take the log away from under it.
+    async fn dirty(&self, layout: Layout) -> Result<Vec<i64>> {
+        let mut dirty = Vec::new();
+        for first in (1..=layout.pages).step_by(BLOCK as usize) {
+            let pages = first..(first + BLOCK).min(layout.pages + 1);
+            dirty.extend(self.readers.run(move |conn| layout.dirty(conn, pages)).await?);
+        }
+        Ok(dirty)
     }
 }
 
@@ -184,7 +194,7 @@ struct Page {
 /// How the file is laid out.
 #[derive(Clone, Copy)]
 struct Layout {
-    page_size: usize,
+    pages: i64,
     reserved: usize,
 }
 
@@ -195,34 +205,24 @@ impl Layout {
             let query = format!("SELECT {name} AS number FROM pragma_{name}");
             Ok(sql_query(query).get_result::<Number>(conn)?.number)
         };
-        if number("auto_vacuum")? != 0 || number("page_count")? >= pages::MOST_PAGES {
+        let pages = number("page_count")?;
+        if number("auto_vacuum")? != 0 || pages >= pages::MOST_PAGES {
             return Ok(None);
         }
-        let page_size = usize::try_from(number("page_size")?).map_err(|_| Error::internal("pages of no size"))?;
         let first = sql_query("SELECT data FROM sqlite_dbpage WHERE pgno = 1").get_result::<Page>(conn)?.data;
         let reserved = first.get(20).copied().map_or(0, usize::from);
-        Ok(Some(Self { page_size, reserved }))
+        Ok(Some(Self { pages, reserved }))
     }
 
-    /// The pages of the file that hold something between their cells. It is read beside SQLite, so nobody waits for it;
-    /// what has changed meanwhile is looked at again before it is overwritten.
-    fn dirty(&self, path: &Path) -> Result<Vec<i64>> {
-        let failed = |error| Error::unavailable(format!("cannot read {}: {error}", path.display()));
-        let mut file = File::open(path).map_err(failed)?;
-        let mut block = vec![0; self.page_size * BLOCK];
-        let (mut number, mut dirty) = (0, Vec::new());
-        loop {
-            let length = read_full(&mut file, &mut block).map_err(failed)?;
-            for page in block[..length].chunks_exact(self.page_size) {
-                number += 1;
-                if pages::is_dirty(page, number, self.reserved) {
-                    dirty.push(number);
-                }
-            }
-            if length < block.len() {
-                return Ok(dirty);
-            }
+    /// Which of these pages hold something between their cells.
+    fn dirty(&self, conn: &mut Conn, pages: Range<i64>) -> Result<Vec<i64>> {
+        let mut dirty = Vec::new();
+        for number in pages {
+            let page = statement::<(Binary,), Sqlite>("SELECT data FROM sqlite_dbpage WHERE pgno = ?");
+            let page: Option<(Vec<u8>,)> = page.bind::<BigInt, _>(number).get_result(conn).optional()?;
+            dirty.extend(page.filter(|(page,)| pages::is_dirty(page, number, self.reserved)).map(|_| number));
         }
+        Ok(dirty)
     }
 
     fn clean(&self, conn: &mut Conn, number: i64) -> Result<()> {
@@ -239,16 +239,4 @@ impl Layout {
         }
         Ok(())
     }
-}
-
-/// Reads until the buffer is full or the file ends.
-fn read_full(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut length = 0;
-    while let Some(room) = buffer.get_mut(length..).filter(|room| !room.is_empty()) {
-        match file.read(room)? {
-            0 => break,
-            read => length += read,
-        }
-    }
-    Ok(length)
 }

@@ -65,7 +65,7 @@ impl Db {
             letterhead: parts.options.letterhead.clone(),
             emails_an_hour: parts.options.emails_an_hour,
             feed: parts.feed.clone(),
-            scrubber: Scrubber::start(&parts.options.url, &writers)?,
+            scrubber: Scrubber::start(&writers, &readers),
             condition: Condition::default(),
             ordered: Notify::new(),
         };

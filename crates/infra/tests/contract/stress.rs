@@ -24,6 +24,7 @@ use stage::{Dice, Stage};
 const ONLY_TRIED: &[&str] = &[
     "Credentials::resend",
     "Privacy::undo_erasure",
+    "Staff::remove_second_factor",
     "TwoFactor::disable",
     "TwoFactor::enable",
     "TwoFactor::renew_codes",

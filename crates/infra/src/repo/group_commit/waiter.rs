@@ -5,10 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use clowder_core::{Cause, Result};
 
 use super::{
-    super::{
-        db::commit,
-        dialect::Seat,
-    },
+    super::{db::commit, dialect::Seat},
     Inner, Queued,
     write::{is_everybodys, settle, write, write_alone},
 };
