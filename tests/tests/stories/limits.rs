@@ -98,9 +98,9 @@ async fn guessing_passwords_is_slowed_down() {
         if answer.status == 429 {
             assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
             assert_eq!(guessed, 5, "as many are free");
-            // Even the right password has to wait now: the answer tells nothing.
+            // An account that was used from here before is not held up by guesses at others.
             let right = json!({"username": "ada", "password": PASSWORD});
-            assert_eq!(world.nobody().post("/api/auth/login", right).await.status, 429);
+            assert_eq!(world.nobody().post("/api/auth/login", right).await.status, 200);
             return;
         }
         assert_eq!(answer.status, 401);

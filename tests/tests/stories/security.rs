@@ -120,7 +120,7 @@ async fn administrators_search_and_export() {
     let none = root.get("/api/admin/audit?to=2020-01-01T00:00:00Z").await.expect(200);
     assert_eq!(none["items"], json!([]));
     let wrong = root.get("/api/admin/audit?actor=x&action=%25&target=1&from=now&to=1&cursor=1").await;
-    assert_eq!(wrong.wrong_fields(), ["?actor", "?action", "?target", "?from", "?to"]);
+    assert_eq!(wrong.wrong_fields(), ["?actor", "?action", "?target", "?from", "?to", "?cursor"]);
     // What PostgreSQL cannot hold is the caller's mistake.
     let wrong =
         root.get("/api/admin/audit?target=%00:x&from=-009999-01-02T00:00:00Z&to=%2B010000-01-01T00:00:00Z").await;
