@@ -1,5 +1,7 @@
 //! The command line: which commands there are, what they take, and what `--help` says of them.
 
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "the comments are what `--help` prints")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
