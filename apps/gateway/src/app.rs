@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
 use crate::{
-    clock,
+    clock::{self, Finding, Watch},
     config::Config,
     docs,
     front::{Front, Limits, LocalLimits, Meter},
@@ -285,28 +285,36 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-/// Puts right what was written while the clock was ahead, of this process or of one before it.
+/// Puts right what this process wrote while its clock was ahead. What lies after now for another reason is left alone: a
+/// clock that is behind makes everything look like that, and what would be changed then could not be brought back.
 async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    let mut gone_back = match upkeep.was_ahead(clock::now()).await {
-        Ok(true) => Some(clock::now()),
-        Ok(false) => None,
-        Err(error) => {
-            tracing::warn!(%error, "whether the clock was ahead cannot be found out just now");
-            None
+    let mut watch = Watch::start();
+    match upkeep.was_ahead(clock::now()).await {
+        Ok(true) => {
+            tracing::warn!("the database holds times that are yet to come: this clock is behind, or one was ahead")
         }
-    };
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "whether a clock was ahead cannot be found out just now"),
+    }
+    let mut was_ahead = None;
     loop {
         tokio::select! {
             () = stop.wait() => return,
             _ = second.tick() => {}
         }
-        gone_back = clock::gone_back().or(gone_back);
-        let Some(now) = gone_back else { continue };
+        match watch.look() {
+            Finding::WasAhead(now) => was_ahead = Some(now),
+            Finding::WentBack(by) => {
+                tracing::warn!(?by, "the clock went back; it may be behind, so nothing is changed")
+            }
+            Finding::Steady => {}
+        }
+        let Some(now) = was_ahead else { continue };
         match upkeep.put_clock_right(now).await {
             Ok(rows) => {
                 tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
-                gone_back = None;
+                was_ahead = None;
             }
             Err(error) => tracing::warn!(%error, "the clock was ahead, and what it wrote cannot be put right just now"),
         }

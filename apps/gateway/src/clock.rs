@@ -21,10 +21,8 @@ pub fn move_by(file: &Path) {
     tracing::warn!(file = %file.display(), "TEST_CLOCK_FILE: this server's clock is not the time; never do this in production");
 }
 
-/// The latest moment that was read, in microseconds.
+/// The latest moment that was read since the clock was looked after, in microseconds.
 static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
-/// A clock that is set right by less than this was not wrong enough to matter.
-const APART: Duration = Duration::from_secs(5);
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> Timestamp {
@@ -37,14 +35,72 @@ pub fn now() -> Timestamp {
     now
 }
 
-/// The time now, if the clock has gone back since this was asked last: what it wrote before lies ahead.
-pub fn gone_back() -> Option<Timestamp> {
-    let now = now();
-    if Timestamp::from_micros(LATEST.load(Ordering::Relaxed)).since(now) < APART {
-        return None;
+/// What holding the clock against the time that has passed tells about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing to be done.
+    Steady,
+    /// It was ahead, and is back where it was: what it wrote meanwhile lies after now.
+    WasAhead(Timestamp),
+    /// It has gone back without having been ahead. Either it is behind now, or it was ahead before this process began;
+    /// nobody can tell.
+    WentBack(Duration),
+}
+
+/// Looks after the clock of this process. It counts as right as it was at the start; what moves it by more than
+/// [`APART`] beside the time that passes by the process's own measure is noticed.
+#[derive(Debug)]
+pub struct Watch {
+    /// A moment of the clock, and of the measure.
+    start: (Timestamp, Instant),
+    /// By how much the clock differed at the last look, and since when.
+    offset: i64,
+    since: Instant,
+    was_ahead: bool,
+}
+
+/// A clock that is wrong by less than this is not wrong enough to matter.
+const APART: Duration = Duration::from_secs(5);
+/// A clock that keeps its new place for so long is believed: it was wrong at the start, or the machine slept.
+const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+impl Watch {
+    pub fn start() -> Self {
+        Self::at(now(), Instant::now())
     }
-    LATEST.store(now.as_micros(), Ordering::Relaxed);
-    Some(now)
+
+    fn at(now: Timestamp, measured: Instant) -> Self {
+        Self { start: (now, measured), offset: 0, since: measured, was_ahead: false }
+    }
+
+    pub fn look(&mut self) -> Finding {
+        let now = now();
+        let latest = LATEST.swap(i64::MIN, Ordering::Relaxed);
+        self.judge(now, Timestamp::from_micros(latest), Instant::now())
+    }
+
+    /// `latest` is the latest moment that anybody read since the last look.
+    fn judge(&mut self, now: Timestamp, latest: Timestamp, measured: Instant) -> Finding {
+        let apart = APART.as_micros() as i64;
+        let expected = self.start.0.plus(measured.duration_since(self.start.1));
+        let offset = now.as_micros() - expected.as_micros();
+        self.was_ahead |= latest.max(now).as_micros() - expected.as_micros() > apart;
+        let moved = offset - self.offset;
+        if moved.abs() > apart {
+            self.since = measured;
+        }
+        self.offset = offset;
+        if offset.abs() <= apart {
+            return if std::mem::take(&mut self.was_ahead) { Finding::WasAhead(now) } else { Finding::Steady };
+        }
+        if measured.duration_since(self.since) > BELIEVED_AFTER {
+            *self = Self::at(now, measured);
+        }
+        if moved < -apart {
+            return Finding::WentBack(Duration::from_micros(moved.unsigned_abs()));
+        }
+        Finding::Steady
+    }
 }
 
 /// What is no whole number of seconds moves nothing.
@@ -71,6 +127,41 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_clock_that_returns_to_where_it_was_has_been_ahead() {
+        const DAY: i64 = 24 * 3600;
+        let (begun, at) = (Instant::now(), Timestamp::from_micros(1_790_000_000_000_000));
+        let moment = |seconds: i64| Timestamp::from_micros(at.as_micros() + seconds * 1_000_000);
+        let (steady, back) = (Some(Finding::Steady), None);
+        let ahead = |seconds: i64| Some(Finding::WasAhead(moment(seconds)));
+        // Seconds that have passed, by how many the clock is off, by how many it was at its latest, what is found; `None`
+        // for a clock that went back.
+        for looks in [
+            &[(1, 0, 0, steady), (2, 30 * DAY, 30 * DAY, steady), (3, 0, 0, ahead(3)), (4, 0, 0, steady)][..],
+            &[(1, 0, 30 * DAY, ahead(1)), (2, 0, 0, steady)],
+            &[(1, -60 * DAY, 0, back), (2, -60 * DAY, -60 * DAY, steady), (3, 0, 0, steady)],
+            &[
+                (1, 8 * 3600, 8 * 3600, steady),
+                (2, 8 * 3600 - 6, 8 * 3600, back),
+                (3, 8 * 3600 - 6, 8 * 3600 - 6, steady),
+            ],
+            &[(1, 30 * DAY, 30 * DAY, steady), (2, DAY, 30 * DAY, back), (3, 0, DAY, ahead(3))],
+            &[(1, DAY, DAY, steady), (2, -DAY, DAY, back), (3, -DAY, -DAY, steady)],
+            // Wrong at the start, and right for a day: from then on that is where it belongs.
+            &[(1, 60 * DAY, 60 * DAY, steady), (DAY + 9, 60 * DAY, 60 * DAY, steady), (DAY + 10, 0, 60 * DAY, back)],
+        ] {
+            let mut watch = Watch::at(at, begun);
+            for (passed, off, latest, expected) in looks.iter().copied() {
+                let measured = begun + Duration::from_secs(passed.unsigned_abs());
+                let found = watch.judge(moment(passed + off), moment(passed + latest), measured);
+                match expected {
+                    Some(expected) => assert_eq!(found, expected, "{looks:?} after {passed} s"),
+                    None => assert!(matches!(found, Finding::WentBack(_)), "{looks:?} after {passed} s: {found:?}"),
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_file_moves_the_clock() {

@@ -1,7 +1,7 @@
 //! A clock that was ahead, and is right again: what it wrote lies after now, and would wait or live for as long as the
 //! clock was wrong. The lists here say of every time in the database whether that matters. What has to be put right is
-//! put right by `repo/clock.rs`: when a process sees its clock go back, when one starts and finds ids of the future, and when
-//! a schedule is found to lie beyond its next moment.
+//! put right by `repo/clock.rs`, by a process that has seen its clock jump ahead and come back. Nobody else does: by a clock
+//! that is behind, all that is right lies after now, too.
 
 use std::time::Duration;
 

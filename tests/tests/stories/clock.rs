@@ -37,10 +37,10 @@ impl Moved {
     }
 
     /// Waits until the server has noticed.
-    async fn noticed(&self) {
+    async fn noticed(&self, what: &str) {
         let mut tick = interval(std::time::Duration::from_millis(20));
         let noticed = async {
-            while !self.0.server.log().contains("what it wrote was put right") {
+            while !self.0.server.log().contains(what) {
                 tick.tick().await;
             }
         };
@@ -73,7 +73,7 @@ async fn a_month_ahead_for_a_moment(database: Database) {
     Answer::to(once).await.expect(201);
 
     story.ahead(0);
-    story.noticed().await;
+    story.noticed("what it wrote was put right").await;
     // Nobody waits for longer than a minute, and sessions of before go on.
     let held = story.login("ada", PASSWORD).await;
     assert!(held.status == 200 || held.header("retry-after").parse::<u32>().unwrap() <= 60, "{}", held.text);
@@ -100,6 +100,48 @@ async fn a_month_ahead_for_a_moment(database: Database) {
         story.refresh(&bob["refresh"]).await.expect(200);
     }
     story.refresh(&bob["refresh"]).await.refused(401, "token.reused");
+}
+
+/// By a clock that is behind, everything that is right is yet to come. Nothing of it may be changed.
+async fn two_months_behind_for_a_moment(database: Database) {
+    let story = Moved::new(database).await;
+    let world = &story.0;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let erasing = world.nobody().with(bob.token()).request("DELETE", "/api/users/me");
+    let erasing = Answer::to(erasing.json(&json!({"password": PASSWORD}))).await.expect(202);
+    let chat = json!({"type": "group", "title": "Today"});
+    let create =
+        async || Answer::to(ada.request("POST", "/api/chats").header("idempotency-key", "behind").json(&chat)).await;
+    let created = create().await.expect(201);
+
+    story.ahead(-2 * MONTH);
+    story.noticed("the clock went back").await;
+    story.ahead(0);
+    let Moved(world) = story;
+    // As the database has it, and by a process that begins with a right clock.
+    let world = world
+        .restart(async |server| {
+            server.stop().await;
+        })
+        .await;
+    let again = world.nobody().with(ada.token()).request("POST", "/api/chats");
+    let again = Answer::to(again.header("idempotency-key", "behind").json(&chat)).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"), "{}", again.text);
+    assert_eq!(again.body["id"], created["id"]);
+    let refreshed = world.nobody().post("/api/auth/refresh", json!({"refresh": ada.refresh})).await;
+    refreshed.expect(200);
+    let bob = world.login("bob").await;
+    assert_eq!(bob.get("/api/auth/me").await.expect(200)["erase_at"], erasing["erase_at"], "nobody is erased early");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_on_sqlite() {
+    two_months_behind_for_a_moment(Database::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_on_postgres() {
+    two_months_behind_for_a_moment(Database::postgres()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

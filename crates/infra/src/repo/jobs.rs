@@ -113,8 +113,7 @@ impl Jobs for Repo {
                 if *due <= cron::next(cron.schedule, now)? {
                     continue;
                 }
-                let rows = self.write_clock_right(now).await?;
-                tracing::warn!(schedule = cron.name, %due, rows, "the clock was ahead; what it wrote was put right");
+                tracing::warn!(schedule = cron.name, %due, "the schedule lies beyond its next moment and is computed anew");
             }
             let (ctx, cron) = (ctx.clone(), cron.clone());
             self.db.write(move |tx| fire(tx, &ctx, &cron)).await?;
