@@ -54,6 +54,39 @@ async fn openapi_is_complete() {
     assert!(flaws.is_empty(), "{flaws:#?}");
 }
 
+/// What clients may add, and what they may not.
+#[tokio::test]
+async fn unknown_members_of_bodies() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    let mut strict = Vec::new();
+    for (method, path, operation) in api.operations() {
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let Some(target) = body["$ref"].as_str() else { continue };
+        let schema = api.0.pointer(&target[1..]).unwrap();
+        let says = schema["description"].as_str().unwrap_or_default();
+        match schema["additionalProperties"].as_bool() {
+            Some(true) => assert!(says.ends_with("Unknown members are ignored."), "{method} {path}: {says}"),
+            Some(false) => {
+                assert!(says.ends_with("Unknown members are refused."), "{method} {path}: {says}");
+                strict.push(path);
+            }
+            None => panic!("{method} {path} does not say"),
+        }
+    }
+    strict.dedup();
+    assert_eq!(strict, ["/api/users/me/settings"]);
+    for part in ["PrivacyPatch", "NotificationsPatch"] {
+        assert_eq!(api.0["components"]["schemas"][part]["additionalProperties"], false, "{part}");
+    }
+    let ada = world.user("ada").await;
+    ada.patch("/api/auth/me", json!({"bio": "counts", "shoe_size": 38})).await.expect(200);
+    ada.patch("/api/users/me/settings", json!({"theme": "dark", "shoe_size": 38})).await.expect(422);
+    ada.patch("/api/users/me/settings", json!({"privacy": {"shoe_size": 38}})).await.expect(422);
+    let whole = ada.get("/api/users/me/settings").await.expect(200);
+    ada.patch("/api/users/me/settings", whole).await.expect(200);
+}
+
 #[tokio::test]
 async fn asyncapi_is_complete() {
     let world = World::new(Database::sqlite()).await;

@@ -69,6 +69,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
             out.line("it is deleted");
         }
         JobsCommand::Run => {
+            store.sealing.try_keys().await?;
             let internal = |error: std::io::Error| Error::internal(error.to_string());
             let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;

@@ -159,6 +159,7 @@ fn accounts() -> Vec<Endpoint> {
             .scope(Scope::ProfileWrite)
             .edits()
             .takes::<SettingsPatch>()
+            .nothing_else()
             .gives::<Settings>(200, "As they are now")
             .refuses(&[SETTINGS_STALE]),
         post("/api/token", token::obtain)

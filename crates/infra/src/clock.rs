@@ -45,7 +45,7 @@ pub const LEFT: &[(&str, &str)] = &[
     ("api_keys.created_at", "shown, and no rule depends on it"),
     ("api_keys.expires_at", "chosen by a person"),
     ("audit.at", "the log says what the clock said, and cannot be changed"),
-    ("chats.active_at", "orders lists; the next message puts it right"),
+    ("chats.active_at", "never runs against the order of a chat: stays ahead until the clock has caught up"),
     ("chats.created_at", "shown, and no rule depends on it"),
     ("erasures.erased_at", "stands in a signed receipt"),
     ("invites.created_at", "shown, and no rule depends on it"),

@@ -9,7 +9,7 @@ mod value;
 
 pub use columns::{
     AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, AUDIT_REQUEST, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK,
-    TOTP_SECRET, Under,
+    TOTP_SECRET, USER_KEY, Under,
 };
 pub use ring::{KeyRing, UserKey};
 pub use value::{Place, Sealed, SealedBy};
@@ -57,6 +57,11 @@ pub trait Sealing: Send + Sync {
     /// Counts the sealed values of a column by key, and tries whether they open. It reads the whole column, piece by
     /// piece.
     async fn held(&self, column: &'static Column) -> Result<Vec<Held>>;
+
+    /// Tries the oldest and the newest keys of users. Fails when the ring opens none of those that name one of its keys,
+    /// which then is not the one that sealed them; what is broken beside others that open is no reason. Nothing sealed
+    /// yet is fine.
+    async fn try_keys(&self) -> Result<()>;
 
     /// The ids of the ring, the active one first.
     fn keys(&self) -> Vec<String>;

@@ -123,6 +123,37 @@ async fn stopped(world: World) {
     nothing_is_lost(&reader, &chat, &acknowledged).await;
 }
 
+/// Whoever closes a SQLite database last takes its log away. The server's locks tell others that they are not the last,
+/// and nothing that it does in the background may drop them.
+#[tokio::test]
+async fn another_process_closes_the_file() {
+    let world = World::new(Database::sqlite()).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let scrubs = async || {
+        let metrics = world.nobody().get("/metrics").await.text;
+        let count = metrics.lines().find_map(|line| line.strip_prefix("clowder_scrubs_total "));
+        count.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    let mut acknowledged = vec![ada.says(&chat, "stays").await];
+    let before = scrubs().await;
+    let gone = ada.says(&chat, "goes").await;
+    ada.delete(&format!("/api/messages/{}", gone["id"].as_str().unwrap())).await;
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
+    let scrubbed = async {
+        while scrubs().await <= before {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(clowder_tests::PATIENCE, scrubbed).await.expect("deleted text is not overwritten");
+    world.database.run("SELECT count(*) FROM messages");
+    for i in 0..20 {
+        acknowledged.push(ada.says(&chat, &format!("after it {i}")).await);
+    }
+    let world = world.restart(Server::kill).await;
+    nothing_is_lost(&world.login("ada").await, &chat, &acknowledged).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_crashes_under_load() {
     let postgres = Postgres::new();

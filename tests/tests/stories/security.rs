@@ -1,9 +1,14 @@
 //! What is written down about an account, who may read it, and the keys under which it lies.
 
-use clowder_tests::{Answer, Client, Database, World, on_both, world::each};
+use clowder_tests::{
+    Answer, Client, Database, World,
+    command::{clowder, run},
+    on_both,
+    world::each,
+};
 use serde_json::{Value, json};
 
-on_both!(own_timeline, chain_and_keys);
+on_both!(own_timeline, chain_and_keys, other_keys);
 
 const OLD: &str = "2026-10/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NEW: &str = "2026-11/IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
@@ -85,6 +90,36 @@ async fn chain_and_keys(world: World) {
     }
     let said = keys("status", "broken");
     assert!(!said.well && said.text.contains("ENCRYPTION_KEYS: key 1 must be id/base64"), "{said:?}");
+}
+
+/// A server that cannot read what it holds would answer every login with 500.
+async fn other_keys(world: World) {
+    for number in 0..30 {
+        world.user(&format!("person{number}")).await;
+    }
+    let World { server, database, .. } = world;
+    assert!(server.stop().await.success());
+    let wrong = [("SECRET_KEY", "another-secret-for-tests-0123456789abcdef")];
+    for arguments in [&["serve"][..], &["jobs", "run"]] {
+        let said = run(clowder(&database, arguments, &wrong), b"");
+        assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.text);
+        assert!(said.err.contains("SECRET_KEY or ENCRYPTION_KEYS is not what"), "{arguments:?}: {}", said.text);
+    }
+    // However many do not open, there is a line per column and key.
+    for arguments in [&["keys", "status"][..], &["doctor"]] {
+        let said = run(clowder(&database, arguments, &wrong), b"");
+        assert!(said.code == Some(1) && said.text.contains("not open"), "{arguments:?}: {}", said.text);
+        assert!(said.text.lines().count() < 25, "{arguments:?}: {}", said.text);
+    }
+    let said = run(clowder(&database, &["keys", "rotate"], &[wrong[0], ("ENCRYPTION_KEYS", OLD)]), b"");
+    assert!(said.code == Some(1) && said.err.contains("and 10 more\n"), "{}", said.text);
+    // One that is broken beside others that open keeps nobody out.
+    database.run(
+        "UPDATE user_keys SET key = (SELECT key FROM user_keys ORDER BY user_id DESC LIMIT 1)
+         WHERE user_id = (SELECT user_id FROM user_keys ORDER BY user_id LIMIT 1)",
+    );
+    let world = World::new(database).await;
+    world.login("person9").await;
 }
 
 /// All of an export, as long as it takes.

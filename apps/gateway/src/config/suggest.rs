@@ -43,6 +43,11 @@ const ALIASES: &[(&str, &str)] = &[
 /// Below this many letters, too many words of others are one letter away.
 const TOO_SHORT: usize = 8;
 
+/// The name without what separates its words.
+fn squeezed(name: &str) -> String {
+    name.replace(['_', '-'], "").to_uppercase()
+}
+
 /// The `CLOWDER__SECTION__KEY` that was meant.
 pub fn long_name(wrong: &str) -> Option<String> {
     let known: Vec<_> = SETTINGS.iter().map(Setting::long_name).collect();
@@ -72,13 +77,15 @@ pub fn variable(name: &str, value: &str, variables: &BTreeMap<String, String>) -
     let long = |setting: &Setting| setting.long_name().replace("__", "_") == name;
     let meant = if let Some(rest) = prefixed {
         let long = SETTINGS.iter().find(|setting| long(setting)).map(Setting::long_name);
-        known.iter().find(|own| *own == rest).cloned().or(long)
+        known.iter().find(|own| squeezed(own) == squeezed(rest)).cloned().or(long)
     } else {
         let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, own)| (*own).to_owned());
         let upper = name.to_uppercase();
         let is_slip =
             |own: &&String| own.len() >= TOO_SHORT && name.len() >= TOO_SHORT && strsim::osa_distance(own, &upper) <= 1;
-        alias.or_else(|| known.iter().find(is_slip).cloned())
+        // However short: a name of two words without its underscore is hard to explain otherwise.
+        let is_joined = |own: &&String| own.contains('_') && squeezed(own) == squeezed(name);
+        alias.or_else(|| known.iter().find(is_joined).or_else(|| known.iter().find(is_slip)).cloned())
     };
     // A slip beside the real thing is none.
     meant.filter(|meant| {
@@ -105,7 +112,17 @@ mod tests {
             ("SMTP_URI", "smtp://host", Some("SMTP_URL")),
             ("SECRET_KEYS", "x", Some("SECRET_KEY")),
             ("SECRETKEY_FILE", "/run/secrets/x", Some("SECRET_KEY_FILE")),
+            ("SIGNUP", "closed", Some("SIGN_UP")),
+            ("sign_up", "closed", Some("SIGN_UP")),
+            ("SIGN-UP", "closed", Some("SIGN_UP")),
+            ("S_IGNUP", "closed", Some("SIGN_UP")),
+            ("CLOWDER_SIGNUP", "closed", Some("SIGN_UP")),
+            ("SECRETKEY", "x", Some("SECRET_KEY")),
+            ("SECRETKEYFILE", "/run/secrets/x", Some("SECRET_KEY_FILE")),
+            ("DATABASEURL", "postgres://db/c", Some("DATABASE_URL")),
+            ("DATADIR", "/data", Some("DATA_DIR")),
             ("TRUSTED_PROXYS", "10.0.0.0/8", None),
+            ("PORTT", "8080", None),
             // Those of others.
             ("DATABASE_URL", "postgres://db/c", None),
             ("CLOWDER_PORT", "tcp://10.0.0.1:8080", None),
@@ -118,6 +135,11 @@ mod tests {
             ("DATABASE_URI", "", None),
         ] {
             assert_eq!(variable(name, value, &none).as_deref(), meant, "{name}");
+        }
+        for name in SETTINGS.iter().map(|setting| setting.name).filter(|name| name.contains('_')) {
+            for wrong in [name.replace('_', ""), name.replace('_', "__"), name.replacen('_', "", 1)] {
+                assert_eq!(variable(&wrong, "x", &none).as_deref(), Some(name), "{wrong}");
+            }
         }
         let both = BTreeMap::from([("DATABASE_URL".to_owned(), "sqlite:x".to_owned())]);
         assert_eq!(variable("DATABASE_URI", "postgres://db/c", &both), None);

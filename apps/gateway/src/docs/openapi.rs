@@ -78,6 +78,7 @@ fn operation(
     }
     if let Some(shape) = &line.takes {
         shape.collect_into(components);
+        components.say_of_others(shape.schema(), !line.nothing_else);
         operation["requestBody"] = json!({
             "description": format!("At most {} KiB", line.most_octets() >> 10),
             "required": !line.or_nothing,

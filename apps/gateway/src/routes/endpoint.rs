@@ -70,6 +70,8 @@ pub struct Endpoint {
     pub takes: Option<Shape>,
     /// Whether there may also be no body.
     pub or_nothing: bool,
+    /// Whether members that nobody knows are refused; otherwise they are ignored.
+    pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
     pub refusals: Vec<Failure>,
@@ -151,6 +153,7 @@ impl Endpoint {
             any_host: false,
             takes: None,
             or_nothing: false,
+            nothing_else: false,
             gives: Vec::new(),
             asks: Vec::new(),
             refusals: Vec::new(),
@@ -229,6 +232,12 @@ impl Endpoint {
     pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
         self.or_nothing = true;
         self.takes::<T>()
+    }
+
+    /// A member of the body that nobody knows is refused.
+    pub fn nothing_else(mut self) -> Self {
+        self.nothing_else = true;
+        self
     }
 
     pub fn gives<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {

@@ -88,6 +88,33 @@ impl Shape {
 pub struct Components(BTreeMap<String, Value>);
 
 impl Components {
+    /// Says of what this refers to, as the body of a request, whether members that nobody knows are ignored or refused.
+    pub fn say_of_others(&mut self, body: &Value, ignored: bool) {
+        let mut open = vec![body.clone()];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Object(members) => {
+                    let target = members.get("$ref").and_then(Value::as_str);
+                    let name = target.and_then(|target| target.strip_prefix("#/components/schemas/"));
+                    if let Some(schema) = name.and_then(|name| self.0.get_mut(name)) {
+                        if schema.get("properties").is_none() || schema.get("additionalProperties").is_some() {
+                            continue;
+                        }
+                        let sentence = format!("Unknown members are {}.", if ignored { "ignored" } else { "refused" });
+                        let said =
+                            schema["description"].as_str().map_or_else(String::new, |said| format!("{said}\n\n"));
+                        schema["description"] = json!(said + &sentence);
+                        schema["additionalProperties"] = json!(ignored);
+                        open.push(schema["properties"].clone());
+                    }
+                    open.extend(members.into_iter().map(|(_, value)| value));
+                }
+                Value::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+    }
+
     pub fn into_value(self) -> Value {
         self.0.into_iter().collect::<serde_json::Map<_, _>>().into()
     }

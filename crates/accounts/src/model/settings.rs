@@ -103,6 +103,8 @@ impl Word for About {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"language": "de", "privacy": {"last_seen": "friends"}}))]
 pub struct SettingsPatch {
+    /// Ignored, so that what was read may come back whole; `If-Match` is what is compared.
+    pub version: Option<i64>,
     #[schema(value_type = Option<String>, max_length = 35)]
     pub language: Option<Language>,
     #[schema(value_type = Option<String>, max_length = 64)]
@@ -128,14 +130,14 @@ pub struct NotificationsPatch {
 
 impl Input for SettingsPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        // What was read may come back whole.
-        let _version: Option<i64> = fields.optional("version")?;
+        let version = fields.optional("version");
         let (language, time_zone) = (fields.optional("language"), fields.optional("time_zone"));
         let theme = fields.optional("theme");
         let privacy = fields.optional::<Nested<_>>("privacy");
         let notifications = fields.optional::<Nested<_>>("notifications");
         fields.nothing_else();
         Some(Self {
+            version: version?,
             language: language?,
             time_zone: time_zone?,
             theme: theme?,

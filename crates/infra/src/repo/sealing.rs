@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use clowder_core::{
-    Id, Result,
+    Error, Id, Result,
     sql::{Seal, Uid},
 };
 use diesel::{
@@ -15,10 +15,13 @@ use diesel::{
 use uuid::Uuid;
 
 use super::{Repo, dialect::Conn, user_keys};
-use crate::seal::{Column, Held, KeyRing, Piece, Place, Sealed, SealedBy, Sealing, Under};
+use crate::seal::{Column, Held, KeyRing, Piece, Place, Sealed, SealedBy, Sealing, USER_KEY, Under};
 
 /// How many values are looked at in one transaction: a few milliseconds' work, so that others get their turn.
 const PIECE: i64 = 200;
+
+/// How many keys of users are tried at each end when a server starts.
+const TRIED: i64 = 8;
 
 #[derive(QueryableByName)]
 struct Value {
@@ -72,6 +75,21 @@ impl Sealing for Repo {
         }
     }
 
+    async fn try_keys(&self) -> Result<()> {
+        let ring = self.db.ring();
+        let by_key = self.db.read(move |conn| tried(conn, &ring)).await?;
+        let closed: Vec<_> =
+            by_key.into_iter().filter(|(_, opens)| !opens).map(|(key, _)| format!("`{key}`")).collect();
+        if closed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::internal(format!(
+            "what this database holds sealed under the key {} does not open: SECRET_KEY or ENCRYPTION_KEYS is not what \
+             the database was used with; set it again as it was (`clowder keys status` tells more)",
+            closed.join(", ")
+        )))
+    }
+
     fn keys(&self) -> Vec<String> {
         self.parts.ring.ids().map(str::to_owned).collect()
     }
@@ -87,6 +105,26 @@ fn values(conn: &mut Conn, Column { table, column, row, .. }: &Column, after: Op
             .load(conn)?,
         None => sql_query(format!("{select} ORDER BY {row} LIMIT $1")).bind::<BigInt, _>(PIECE).load(conn)?,
     })
+}
+
+/// The keys that seal the oldest and the newest keys of users, and whether any of those opens.
+fn tried(conn: &mut Conn, ring: &KeyRing) -> Result<BTreeMap<String, bool>> {
+    let Column { table, column, row, .. } = USER_KEY;
+    let mut by_key = BTreeMap::new();
+    for order in ["ASC", "DESC"] {
+        let values =
+            sql_query(format!("SELECT {row} AS id, {column} AS value FROM {table} ORDER BY {row} {order} LIMIT $1"))
+                .bind::<BigInt, _>(TRIED)
+                .load::<Value>(conn)?;
+        for Value { id, value } in values {
+            let Some(value) = value else { continue };
+            // What is no sealed value at all says nothing about keys.
+            let Ok(SealedBy::Ring(key)) = value.by() else { continue };
+            let opens = by_key.entry(key.to_owned()).or_insert(false);
+            *opens = *opens || ring.open(Place::new(USER_KEY, id), &value).is_ok();
+        }
+    }
+    Ok(by_key)
 }
 
 /// Puts new values in the place of those that were seen, where they still stand.
@@ -110,7 +148,7 @@ fn count(conn: &mut Conn, ring: &KeyRing, column: &Column, after: Option<Uuid>) 
     let next = values.last().map(|value| value.id.uuid()).filter(|_| values.len() as i64 == PIECE);
     let sealed: Vec<_> = values.iter().filter_map(|value| Some((value.id, value.value.as_ref()?))).collect();
     // A key that does not open is told of where it lies itself.
-    let users = user_keys::for_values(conn, ring, sealed.iter().map(|(_, value)| *value)).unwrap_or_default();
+    let (users, _) = user_keys::read(conn, ring, sealed.iter().map(|(_, value)| *value)).unwrap_or_default();
     let found = sealed
         .into_iter()
         .map(|(row, value)| {

@@ -45,12 +45,25 @@ pub fn find(conn: &mut Conn, ring: &KeyRing, owner: UserId) -> Result<Option<Use
 }
 
 /// The keys that these values name, by their ids, as far as there still are such and they can be read: one that cannot
-/// must not hide what others seal.
+/// must not hide what others seal. It is logged.
 pub fn for_values<'v>(
     conn: &mut Conn,
     ring: &KeyRing,
     values: impl Iterator<Item = &'v Sealed>,
 ) -> Result<HashMap<Uuid, UserKey>> {
+    let (keys, faults) = read(conn, ring, values)?;
+    for error in &faults {
+        let _: Option<()> = unreadable(error);
+    }
+    Ok(keys)
+}
+
+/// The same keys, and why others cannot be read.
+pub fn read<'v>(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    values: impl Iterator<Item = &'v Sealed>,
+) -> Result<(HashMap<Uuid, UserKey>, Vec<Error>)> {
     let mut ids = Vec::new();
     for value in values {
         // What is no sealed value is told of where it is opened.
@@ -64,11 +77,14 @@ pub fn for_values<'v>(
         .filter(user_keys::id.eq_any(ids))
         .select((user_keys::user_id, user_keys::id, user_keys::key))
         .load(conn)?;
-    let open = |(owner, id, sealed): Row| match ring.open_user_key(owner, id.uuid(), &sealed) {
-        Ok(key) => Some((id.uuid(), key)),
-        Err(error) => unreadable(&error),
-    };
-    Ok(rows.into_iter().filter_map(open).collect())
+    let (mut keys, mut faults) = (HashMap::new(), Vec::new());
+    for (owner, id, sealed) in rows {
+        match ring.open_user_key(owner, id.uuid(), &sealed) {
+            Ok(key) => drop(keys.insert(id.uuid(), key)),
+            Err(error) => faults.push(error),
+        }
+    }
+    Ok((keys, faults))
 }
 
 /// Shreds what is sealed with a user's key, wherever it lies, also in backups of the tables that hold it: without the

@@ -40,11 +40,32 @@ pub struct FollowStep {
     pub step: Step,
 }
 
+/// The changes of all streams in `(from, to]`, up to the heads without `to`; `None` when there can be none.
+fn between(from: &Positions, to: Option<&Positions>) -> Result<Option<Condition>> {
+    let mut any: Option<Condition> = None;
+    for index in 0..STREAMS {
+        let stream = i16::try_from(index).map_err(|_| Error::internal("too many streams"))?;
+        let after = journal::stream.eq(stream).and(journal::position.gt(from.get(index)));
+        let one: Condition = match to.map(|to| to.get(index)) {
+            Some(until) if until <= from.get(index) => continue,
+            Some(until) => Box::new(after.and(journal::position.le(until))),
+            None => Box::new(after),
+        };
+        any = Some(match any {
+            Some(any) => Box::new(any.or(one)),
+            None => one,
+        });
+    }
+    Ok(any)
+}
+
 /// What a user entered and left in `(from, to]`, in the order of each stream; up to the heads without `to`.
 pub fn steps(conn: &mut Conn, user: UserId, from: &Positions, to: Option<&Positions>) -> Result<Vec<FollowStep>> {
     type Row = (i16, i64, i32, Option<String>, Option<String>, Option<Id<()>>);
+    let Some(between) = between(from, to)? else { return Ok(Vec::new()) };
     let rows: Vec<Row> = journal::table
         .filter(journal::follower_id.eq(user))
+        .filter(between)
         .order((journal::stream, journal::position))
         .select((
             journal::stream,
@@ -57,10 +78,6 @@ pub fn steps(conn: &mut Conn, user: UserId, from: &Positions, to: Option<&Positi
         .load(conn)?;
     let mut steps = Vec::new();
     for (stream, position, octets, step, kind, id) in rows {
-        let index = index(stream)?;
-        if from.cover(index, position) || to.is_some_and(|to| !to.cover(index, position)) {
-            continue;
-        }
         // What this version cannot read has no part in what it follows.
         let (Some(step), Some(kind), Some(id)) = (step, kind, id) else { continue };
         let (Some(step), Ok(kind)) = (Step::find(&step), kind.parse()) else { continue };
@@ -126,7 +143,7 @@ struct Missed {
     followed: BTreeMap<i16, Vec<Topic>>,
     steps: HashMap<Topic, Vec<(i64, Step)>>,
     /// Steps that are told whatever their topic is.
-    told: Vec<(i16, Place)>,
+    told: BTreeMap<(i16, i64), i32>,
     /// Entering what has been left since.
     hidden: HashSet<(i16, i64)>,
 }
@@ -138,12 +155,12 @@ impl Missed {
             now: followed.iter().copied().collect(),
             followed: BTreeMap::new(),
             steps: HashMap::new(),
-            told: Vec::new(),
+            told: BTreeMap::new(),
             hidden: HashSet::new(),
         };
         for FollowStep { stream, place, topic, step } in steps {
             if step == Step::Leave || missed.now.contains(&topic) {
-                missed.told.push((stream, place));
+                missed.told.insert((stream, place.0), place.1);
             } else {
                 missed.hidden.insert((stream, place.0));
             }
@@ -157,7 +174,7 @@ impl Missed {
 
     /// Places are found by the id of a topic alone.
     fn concerns(&self, stream: i16, change: &Recorded) -> bool {
-        let is_told = || self.told.iter().any(|(other, place)| (*other, place.0) == (stream, change.position));
+        let is_told = || self.told.contains_key(&(stream, change.position));
         change.topic == Topic::user(self.user) || self.now.contains(&change.topic) || is_told()
     }
 
@@ -177,8 +194,8 @@ impl Missed {
                 Some(steps) => parts.extend(stretches(steps, after, until).into_iter().map(|part| (id, part))),
             }
         }
-        let mut places: Vec<Place> =
-            self.told.iter().filter(|(other, _)| *other == stream).map(|(_, place)| *place).collect();
+        let told = self.told.range((stream, after + 1)..=(stream, until));
+        let mut places: Vec<Place> = told.map(|((_, position), octets)| (*position, *octets)).collect();
         for topics in whole.chunks(TOPICS_AT_ONCE) {
             let of_these = Box::new(journal::topic_id.eq_any(topics.to_vec()));
             places.extend(first(conn, stream, after, until, of_these, limit)?);

@@ -103,6 +103,7 @@ const READS: &[&str] = &[
     "Privacy::one_export",
     "Sealing::held",
     "Sealing::keys",
+    "Sealing::try_keys",
     "SignUps::invites",
     "SignUps::waiting",
     "Staff::account",
