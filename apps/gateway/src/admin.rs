@@ -17,7 +17,7 @@ use crate::output::{Form, Outcome, Output, complain};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdminCommand {
-    /// Create an account with a role; without a password one is made up and printed, once
+    /// Create an account with a role; without a password one is generated and printed, once
     ///
     /// There is no default account: this is how the first administrator comes to be. Example:
     ///

@@ -114,10 +114,10 @@ pub struct Accounts {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mail {
-    /// None: letters are written into a folder.
+    /// None: emails are written into a folder.
     pub smtp_url: Option<Secret>,
     pub from: String,
-    /// The page that letters link to; empty is the one of this server.
+    /// The page that emails link to; empty is the one of this server.
     pub account_url: String,
 }
 
@@ -245,7 +245,7 @@ impl Config {
         self.media_root.clone().unwrap_or_else(|| self.data_dir.join("media"))
     }
 
-    /// How letters go out.
+    /// How emails go out.
     pub fn mail_route(&self) -> mail::Route {
         match &self.mail.smtp_url {
             Some(url) => mail::Route::Smtp(url.expose().to_owned()),
@@ -253,7 +253,7 @@ impl Config {
         }
     }
 
-    /// The page that letters link to.
+    /// The page that emails link to.
     pub fn account_url(&self) -> String {
         match self.mail.account_url.as_str() {
             "" => format!("{}/account", self.server_url()),

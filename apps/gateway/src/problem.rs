@@ -146,7 +146,7 @@ impl Problem {
             error.message = text::cut(&error.message, LONGEST_MESSAGE);
         }
         if more > 0 {
-            let message = format!("there are {more} more; mend these first");
+            let message = format!("there are {more} more; fix these first");
             errors.push(FieldError { pointer: String::new(), code: "errors.more".into(), message });
         }
         self.0.errors = errors;

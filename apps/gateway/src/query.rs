@@ -111,7 +111,7 @@ impl Query {
         let cursor = self.long_text("cursor", cursor::LONGEST)?;
         let place = self.list.as_ref().and_then(|(cursors, list)| cursors.open(list, &cursor));
         if place.is_none() {
-            self.flaw("cursor", Flaw::new("cursor", "is not one of ours"));
+            self.flaw("cursor", Flaw::new("cursor", "is not valid"));
         }
         place
     }

@@ -26,12 +26,12 @@ pub const BODY_SLOW: Failure =
 pub const PERMISSION_DENIED: Failure =
     failure(403, "permission.denied", "This needs a permission that your role does not have");
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
-pub const ID_INVALID: Failure = failure(404, "id.invalid", "Nothing can have such an id");
+pub const ID_INVALID: Failure = failure(404, "id.invalid", "This is not a valid id");
 pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not answer to this method");
 pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is larger than is taken here");
 pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query have more than 8 KiB");
 pub const CONTENT_ENCODING: Failure =
-    failure(415, "content_encoding.unsupported", "Bodies are taken as they are: leave Content-Encoding away");
+    failure(415, "content_encoding.unsupported", "Compressed bodies are not supported: omit Content-Encoding");
 pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
 pub const INPUT_INVALID: Failure =
     failure(422, "input.invalid", "Some of the input is wrong; `errors` names all of it");

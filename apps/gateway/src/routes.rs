@@ -110,7 +110,7 @@ fn accounts() -> Vec<Endpoint> {
             .even_suspended()
             .gives_nothing(204, "Its tokens are worth nothing from now on"),
         post("/api/auth/logout-all", accounts::logout_all)
-            .says("End all own sessions, and API keys if that is wished")
+            .says("End all your sessions, and API keys if asked for")
             .even_suspended()
             .takes_if_any::<EndKeys>()
             .gives_nothing(
@@ -119,7 +119,7 @@ fn accounts() -> Vec<Endpoint> {
             ),
         get("/api/auth/me", accounts::me)
             .also("/api/users/me")
-            .says("Read the own account")
+            .says("Read your account")
             .scope(Scope::ProfileRead)
             .even_suspended()
             .tagged()
@@ -127,14 +127,14 @@ fn accounts() -> Vec<Endpoint> {
         patch("/api/auth/me", accounts::edit_me)
             .or_put()
             .also("/api/users/me")
-            .says("Edit the own profile")
+            .says("Edit your profile")
             .scope(Scope::ProfileWrite)
             .edits()
             .takes::<ProfilePatch>()
             .gives::<Own>(200, "As it is now")
             .refuses(&[USER_STALE]),
         get("/api/auth/sessions", accounts::sessions)
-            .says("List the own open sessions, at most 100, the last used first")
+            .says("List your open sessions, at most 100, the last used first")
             .lists::<Session>(),
         patch("/api/auth/sessions/{session_id}", accounts::name_session)
             .says("Name a session")
@@ -142,20 +142,20 @@ fn accounts() -> Vec<Endpoint> {
             .gives::<Session>(200, "As it is now")
             .refuses(&[SESSION_UNKNOWN]),
         delete("/api/auth/sessions", accounts::end_other_sessions)
-            .says("End all own sessions but the one that asks")
+            .says("End all your sessions but the one that asks")
             .gives_nothing(204, "Their tokens are worth nothing from now on"),
         delete("/api/auth/sessions/{session_id}", accounts::end_session)
             .says("End a session")
             .gives_nothing(204, "Its tokens are worth nothing from now on")
             .refuses(&[SESSION_UNKNOWN]),
         get("/api/users/me/settings", preferences::settings)
-            .says("Read the own settings")
+            .says("Read your settings")
             .scope(Scope::ProfileRead)
             .tagged()
             .gives::<Settings>(200, "All of them"),
         patch("/api/users/me/settings", preferences::edit_settings)
             .or_put()
-            .says("Change some of the own settings")
+            .says("Change some of your settings")
             .scope(Scope::ProfileWrite)
             .edits()
             .takes::<SettingsPatch>()
@@ -196,37 +196,37 @@ fn accounts() -> Vec<Endpoint> {
 fn credentials() -> Vec<Endpoint> {
     vec![
         post("/api/auth/verify-email", credentials::verify_email)
-            .says("Confirm an address with what the letter held; where `REVEAL_TAKEN=false`, with the password that was chosen")
+            .says("Confirm an address with the token from the email; where `REVEAL_TAKEN=false`, with the password that was chosen")
             .public()
             .guarded()
             .takes::<Proof>()
             .gives_nothing(204, "It is confirmed")
             .refuses(&[LINK_GONE, PASSWORD_WRONG, EMAIL_TAKEN, USERNAME_TAKEN]),
         post("/api/auth/verify-email/resend", credentials::resend)
-            .says("Get another letter; one a minute, five an hour")
+            .says("Get another email; one a minute, five an hour")
             .guarded()
             .gives_nothing(204, "It is on its way")
             .refuses(&[EMAIL_VERIFIED]),
         post("/api/auth/verify-email/request", credentials::resend_to)
-            .says("Get another letter without being signed in; one a minute, five an hour")
+            .says("Get another email without being signed in; one a minute, five an hour")
             .public()
             .guarded()
             .takes::<Resend>()
             .gives_nothing(204, "If somebody has yet to confirm the address, it is on its way"),
         post("/api/auth/email/change", credentials::change_email)
-            .says("Ask for another address; it becomes yours when its letter is answered")
+            .says("Ask for another address; it becomes yours once the link in its email is followed")
             .guarded()
             .takes::<ChangeEmail>()
-            .gives_nothing(204, "A letter is on its way, and a notice to the present address")
+            .gives_nothing(204, "An email is on its way, and a notice to the present address")
             .refuses(&[PASSWORD_WRONG, EMAIL_TAKEN, EMAIL_VERIFIED, AUTHENTICATION_STALE]),
         post("/api/auth/password/forgot", credentials::forgot)
-            .says("Get a letter that lets you choose a new password")
+            .says("Get an email that lets you choose a new password")
             .public()
             .guarded()
             .takes::<Forgot>()
-            .gives_nothing(204, "If there is an account, a letter is on its way"),
+            .gives_nothing(204, "If there is an account, an email is on its way"),
         post("/api/auth/password/reset", credentials::reset)
-            .says("Choose a new password with what the letter held")
+            .says("Choose a new password with the token from the email")
             .public()
             .guarded()
             .takes::<ResetPassword>()
@@ -239,7 +239,7 @@ fn credentials() -> Vec<Endpoint> {
             .gives_nothing(204, "It is changed, and all other sessions and export links are ended; API keys with `end_keys`")
             .refuses(&[PASSWORD_WRONG]),
         get("/account", account_page::page)
-            .says("The page that letters link to")
+            .says("The page that emails link to")
             .public()
             .gives_text("text/html", "Confirms an address or takes a new password"),
         get("/account/{file}", account_page::part)
@@ -265,10 +265,10 @@ fn two_factor() -> Vec<Endpoint> {
             .gives::<RecoveryCodes>(200, CODES)
             .refuses(&[TWO_FACTOR_ON, TWO_FACTOR_OFF, OTP_WRONG]),
         post("/api/auth/2fa/disable", two_factor::disable)
-            .says("Let the password be enough again")
+            .says("Turn off two-factor authentication")
             .guarded()
             .takes::<Disabling>()
-            .gives_nothing(204, "It is")
+            .gives_nothing(204, "It is off")
             .refuses(&[TWO_FACTOR_OFF, PASSWORD_WRONG, OTP_WRONG]),
         post("/api/auth/2fa/recovery-codes", two_factor::renew_codes)
             .says("Get new recovery codes in the place of the old ones")
@@ -287,7 +287,7 @@ fn two_factor() -> Vec<Endpoint> {
 fn messaging() -> Vec<Endpoint> {
     vec![
         get("/api/chats", messaging::chats)
-            .says("List the own chats, the most recently active first")
+            .says("List your chats, the most recently active first")
             .scope(Scope::ChatsRead)
             .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
             .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
@@ -326,7 +326,7 @@ fn messaging() -> Vec<Endpoint> {
             .gives::<Message>(200, "What was sent before under this `client_id`")
             .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, once::MISMATCH, once::RUNNING]),
         post("/api/chats/{chat_id}/read", messaging::read)
-            .says("Move the own read mark forward")
+            .says("Move your read mark forward")
             .scope(Scope::MessagesWrite)
             .takes::<NewRead>()
             .gives::<Read>(200, "Where the mark is now")
@@ -339,7 +339,7 @@ fn messaging() -> Vec<Endpoint> {
             .refuses(&[MESSAGE_UNKNOWN]),
         patch("/api/messages/{message_id}", messaging::edit)
             .or_put()
-            .says("Edit an own message")
+            .says("Edit your message")
             .scope(Scope::MessagesWrite)
             .reaches_others()
             .edits()

@@ -43,6 +43,7 @@ pub struct Own {
     /// Whether signing in needs a code besides the password.
     #[serde(default)]
     pub two_factor: bool,
+    /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
     pub visibility: Visibility,
     /// When the account is due to be erased, at the wish of its owner, who may undo it until then.
     #[serde(default)]
@@ -109,9 +110,9 @@ pub struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NextStep {
-    /// A letter is on its way: follow its link, then sign in.
+    /// An email is on its way: follow its link, then sign in.
     ConfirmEmail,
-    /// Somebody has to let you in; a letter will tell.
+    /// Somebody has to let you in; an email will tell.
     AwaitApproval,
 }
 

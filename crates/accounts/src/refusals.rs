@@ -7,7 +7,7 @@ pub const USERNAME_TAKEN: Refusal =
 pub const EMAIL_TAKEN: Refusal = Refusal::new(Conflict, "email.taken", "This address has an account already");
 pub const CREDENTIALS_INVALID: Refusal =
     Refusal::new(Unauthenticated, "credentials.invalid", "Username or password is wrong");
-pub const TOKEN_INVALID: Refusal = Refusal::new(Unauthenticated, "token.invalid", "The token is not one of ours");
+pub const TOKEN_INVALID: Refusal = Refusal::new(Unauthenticated, "token.invalid", "The token is not valid");
 pub const TOKEN_EXPIRED: Refusal = Refusal::new(Unauthenticated, "token.expired", "The token has expired");
 pub const TOKEN_REUSED: Refusal =
     Refusal::new(Unauthenticated, "token.reused", "The refresh token was used before; its session has been ended");
@@ -19,8 +19,9 @@ pub const USER_STALE: Refusal = Refusal::new(Stale, "user.stale", "The profile h
 pub const OTP_REQUIRED: Refusal =
     Refusal::new(Unauthenticated, "otp.required", "The account has two factors; send a code as `otp`");
 pub const OTP_INVALID: Refusal =
-    Refusal::new(Unauthenticated, "otp.invalid", "The code is wrong, was used before, or is past");
-pub const OTP_WRONG: Refusal = Refusal::new(Forbidden, "otp.wrong", "The code is wrong, was used before, or is past");
+    Refusal::new(Unauthenticated, "otp.invalid", "The code is wrong, was used before, or has expired");
+pub const OTP_WRONG: Refusal =
+    Refusal::new(Forbidden, "otp.wrong", "The code is wrong, was used before, or has expired");
 pub const TWO_FACTOR_ON: Refusal = Refusal::new(Conflict, "two_factor.on", "The account has two factors already");
 pub const TWO_FACTOR_OFF: Refusal =
     Refusal::new(Conflict, "two_factor.off", "The account has no second factor, or none is set up");
@@ -30,20 +31,18 @@ pub const AUTHENTICATION_STALE: Refusal = Refusal::new(
     "This needs a session that has shown within 10 minutes who it is: POST /api/auth/reauthenticate",
 );
 
-pub const LINK_GONE: Refusal =
-    Refusal::new(Gone, "link.gone", "What the letter held has been used, has expired, or is none of ours");
+pub const LINK_GONE: Refusal = Refusal::new(Gone, "link.gone", "The link has been used, has expired, or is unknown");
 pub const PASSWORD_WRONG: Refusal = Refusal::new(Forbidden, "password.wrong", "The password is wrong");
 pub const EMAIL_VERIFIED: Refusal = Refusal::new(Conflict, "email.verified", "The address is confirmed already");
 pub const EMAIL_UNVERIFIED: Refusal = Refusal::new(
     Forbidden,
     "email.unverified",
-    "Confirm the address of the account first: POST /api/auth/verify-email/resend sends another letter",
+    "Confirm the address of the account first: POST /api/auth/verify-email/resend sends another email",
 );
-pub const SIGN_UP_CLOSED: Refusal = Refusal::new(Forbidden, "sign_up.closed", "This server takes nobody in");
-pub const INVITE_REQUIRED: Refusal =
-    Refusal::new(Forbidden, "invite.required", "This server takes in whoever has an invitation");
+pub const SIGN_UP_CLOSED: Refusal = Refusal::new(Forbidden, "sign_up.closed", "Registration is closed");
+pub const INVITE_REQUIRED: Refusal = Refusal::new(Forbidden, "invite.required", "Registration needs an invitation");
 pub const INVITE_GONE: Refusal =
-    Refusal::new(Gone, "invite.gone", "The invitation is used up, revoked, past, or none of ours");
+    Refusal::new(Gone, "invite.gone", "The invitation is used up, revoked, expired or unknown");
 pub const INVITE_LIMIT: Refusal =
     Refusal::new(Conflict, "invite.limit", "One person has at most 100 open invitations; revoke one first");
 pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "invite.unknown", "There is no such invitation");
@@ -55,7 +54,7 @@ pub const OUTRANKED: Refusal =
     Refusal::new(Forbidden, "user.outranked", "Only somebody of a higher role may do this to this account");
 pub const LAST_ADMIN: Refusal =
     Refusal::new(Conflict, "role.last_admin", "This is the last administrator who can act; name another first");
-pub const API_KEY_INVALID: Refusal = Refusal::new(Unauthenticated, "api_key.invalid", "The API key is not one of ours");
+pub const API_KEY_INVALID: Refusal = Refusal::new(Unauthenticated, "api_key.invalid", "The API key is not valid");
 pub const API_KEY_EXPIRED: Refusal = Refusal::new(Unauthenticated, "api_key.expired", "The API key has expired");
 pub const API_KEY_UNKNOWN: Refusal = Refusal::new(Unknown, "api_key.unknown", "There is no such API key of yours");
 pub const API_KEY_LIMIT: Refusal =
@@ -65,7 +64,7 @@ pub const SETTINGS_STALE: Refusal =
     Refusal::new(Stale, "settings.stale", "The settings have changed since you read them");
 
 pub const EXPORT_UNKNOWN: Refusal = Refusal::new(Unknown, "export.unknown", "There is no such export of yours");
-pub const EXPORT_GONE: Refusal = Refusal::new(Gone, "export.gone", "The export is past its time; ask for another one");
+pub const EXPORT_GONE: Refusal = Refusal::new(Gone, "export.gone", "The export has expired; ask for another one");
 pub const ERASURE_NONE: Refusal = Refusal::new(Conflict, "erasure.none", "The account is not about to be erased");
 
 /// The table, for the page of problems and for the documents.

@@ -46,9 +46,9 @@ impl Scope {
     /// What it opens, in a few words.
     pub const fn says(self) -> &'static str {
         match self {
-            Self::ProfileRead => "Read the own account",
-            Self::ProfileWrite => "Edit the own profile",
-            Self::ChatsRead => "Read the own chats, each with its last message",
+            Self::ProfileRead => "Read your account",
+            Self::ProfileWrite => "Edit your profile",
+            Self::ChatsRead => "Read your chats, each with its last message",
             Self::ChatsWrite => "Make chats",
             Self::MessagesRead => "Read messages",
             Self::MessagesWrite => "Send, edit and delete messages, move the read mark, show that somebody types",

@@ -124,7 +124,7 @@ impl Letterhead {
 
     /// Somebody tried to register with an address that has an account.
     pub fn has_account(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["somebody wants to make an account with this address. There is one already, so none was made. If you forgot the password, ask for a new one.".to_owned()];
+        let says = ["somebody tried to create an account with this address. There is one already, so none was made. If you forgot the password, ask for a new one.".to_owned()];
         self.write(to, "You have an account already", &says, None, "If it was not you, do nothing.")
     }
 
@@ -135,7 +135,7 @@ impl Letterhead {
     }
 
     pub fn rejected(&self, to: &Recipient, reason: Option<&str>) -> Result<Mail> {
-        let mut says = vec!["your wish for an account was not granted.".to_owned()];
+        let mut says = vec!["your request for an account was declined.".to_owned()];
         says.extend(reason.map(|reason| format!("The reason: {reason}")));
         self.write(to, "About your account", &says, None, "You get this because you asked for an account.")
     }
@@ -145,7 +145,7 @@ impl Letterhead {
         let how = match path {
             Some(_) => "The link is good until {}; whoever has it can fetch the copy, so keep it to yourself.",
             None => {
-                "Sign in to fetch it, until {}. There is no link in this letter, because this address has not been confirmed."
+                "Sign in to fetch it, until {}. There is no link in this email, because this address has not been confirmed."
             }
         };
         let how = how.replace("{}", &day(until));
@@ -158,7 +158,7 @@ impl Letterhead {
         let (when, reason) = match can_undo {
             true => (format!("on {}. Until then you can sign in and keep it after all", day(at)), NOT_YOU),
             false => (
-                "now. Another letter will tell when it is done".to_owned(),
+                "now. Another email will tell when it is done".to_owned(),
                 "You get this because this address belongs to the account.",
             ),
         };
@@ -183,7 +183,7 @@ impl Letterhead {
             "Your account has been erased",
             &says,
             None,
-            "You get this because this address belonged to the account. There will be no more letters.",
+            "You get this because this address belonged to the account. There will be no more emails.",
         )
     }
 

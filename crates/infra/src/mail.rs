@@ -106,7 +106,7 @@ impl Worker for Postman {
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
         let mail: Mail = job.read()?;
         if mail.good_until.is_some_and(|until| until <= ctx.now) {
-            tracing::warn!(job = %job.id, subject = mail.subject, "a letter is not sent any more: what it holds has expired");
+            tracing::warn!(job = %job.id, subject = mail.subject, "an email is not sent any more: what it holds has expired");
             return Ok(());
         }
         self.0.send(ctx, &job.id.to_string(), &mail).await

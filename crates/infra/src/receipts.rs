@@ -38,11 +38,11 @@ pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     validation.set_required_spec_claims(&["iss"]);
     // A receipt is good for ever.
     validation.validate_exp = false;
-    let wrong = |error: jsonwebtoken::errors::Error| Error::internal(format!("this is no receipt of ours: {error}"));
+    let wrong = |error: jsonwebtoken::errors::Error| Error::internal(format!("this is not a receipt of this server: {error}"));
     let token = jsonwebtoken::decode::<Claims>(text.trim(), &key, &validation).map_err(wrong)?;
     match token.header.typ.as_deref() {
         Some(KIND) => Ok(token.claims.receipt),
-        _ => Err(Error::internal("this is no receipt of ours: it is of another type")),
+        _ => Err(Error::internal("this is not a receipt of this server: it is of another type")),
     }
 }
 

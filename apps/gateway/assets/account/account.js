@@ -1,4 +1,4 @@
-// What a letter links to. The token stands after `#`, which no server is sent; nothing happens until a button is pressed,
+// What an email links to. The token stands after `#`, which no server is sent; nothing happens until a button is pressed,
 // so programs that look at links before people do cannot use them up.
 "use strict";
 
@@ -12,7 +12,7 @@ const thanks = {
   verify: "Thank you: the address is confirmed.",
   reset: "Your password has been changed. You can sign in with it now.",
 };
-const gone = "This link has been used, or is too old. Ask for a new letter where you sign in.";
+const gone = "This link has been used, or is too old. Ask for a new email where you sign in.";
 const told = document.getElementById("told");
 const chosen = document.getElementById("chosen");
 

@@ -64,7 +64,7 @@ pub fn api_keys() -> Vec<Endpoint> {
             .says("List the scopes an API key can have, and what each opens")
             .public()
             .lists::<Opened>(),
-        get("/api/api-keys", api_keys::list).says("List the own API keys, the newest first").lists::<ApiKey>(),
+        get("/api/api-keys", api_keys::list).says("List your API keys, the newest first").lists::<ApiKey>(),
         post("/api/api-keys", api_keys::create)
             .says("Make an API key")
             .reaches_others()
@@ -93,13 +93,13 @@ pub fn sign_ups() -> Vec<Endpoint> {
         post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
             .says("Let somebody in")
             .needs(Permission::DecideSignUps)
-            .gives_nothing(204, "The account is made, and a letter tells")
+            .gives_nothing(204, "The account is made, and an email tells")
             .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
         post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
             .says("Do not let somebody in")
             .needs(Permission::DecideSignUps)
             .takes::<Rejection>()
-            .gives_nothing(204, "The wish is forgotten, and a letter tells")
+            .gives_nothing(204, "The wish is forgotten, and an email tells")
             .refuses(&[SIGN_UP_UNKNOWN]),
         get("/api/admin/invites", sign_ups::invites)
             .says("List invitations, the latest first")
@@ -124,7 +124,7 @@ pub fn sign_ups() -> Vec<Endpoint> {
 pub fn security() -> Vec<Endpoint> {
     vec![
         get("/api/users/me/security", audit::security)
-            .says("Read what concerned the security of the own account, newest first")
+            .says("Read what concerned the security of your account, newest first")
             .lists::<SecurityEvent>(),
         audit_filter(get("/api/admin/audit", audit::list))
             .needs(Permission::ReadAudit)

@@ -18,7 +18,7 @@ pub fn lines() -> Vec<Endpoint> {
     vec![
         post("/api/users/me/export", privacy::export)
             .says("Get a copy of everything that is known about you; three a day, and one that is fresh is given again")
-            .gives::<Export>(202, "It is being made, or was made just now; a letter tells when it is ready")
+            .gives::<Export>(202, "It is being made, or was made just now; an email tells when it is ready")
             .refuses(&[AUTHENTICATION_STALE]),
         get("/api/users/me/exports", privacy::exports)
             .says("List the copies of the last 30 days, the latest first")
@@ -36,7 +36,7 @@ pub fn lines() -> Vec<Endpoint> {
             .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
             .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", privacy::erase)
-            .says("Have the own account erased, after some days to think twice")
+            .says("Have your account erased, after some days to think twice")
             .guarded()
             .takes::<Erasure>()
             .gives::<Erasing>(
@@ -45,13 +45,13 @@ pub fn lines() -> Vec<Endpoint> {
             )
             .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, LAST_ADMIN]),
         delete("/api/users/me/erasure", privacy::undo_erasure)
-            .says("Keep the own account after all")
+            .says("Keep your account after all")
             .gives_nothing(204, "It stays")
             .refuses(&[ERASURE_NONE]),
         delete("/api/admin/users/{user_id}", privacy::erase_user)
             .says("Have an account erased now")
             .needs(Permission::EraseUsers)
-            .asks::<Fate>("messages", "What shall become of its messages; as its owner wished, or `keep`, when absent")
+            .asks::<Fate>("messages", "What happens to its messages; as its owner asked, or `keep`, when absent")
             .gives::<Erasing>(202, "All its sessions are ended, and it is being erased")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
     ]

@@ -32,7 +32,7 @@ pub fn frames() -> Vec<Frame> {
         durable::<Deleted>("message.deleted", "A message was taken back"),
         durable::<Read>("message.read", "Somebody has read a chat up to here"),
         durable::<clowder_core::Card>("user.registered", "The account was made"),
-        durable::<Own>("user.updated", "The own profile was edited"),
+        durable::<Own>("user.updated", "Your profile was edited"),
         durable::<SessionEnded>("session.ended", "A device of the user was signed out"),
         durable::<Settings>("settings.updated", "The user changed their settings, on whichever device"),
         durable::<clowder_core::Card>(

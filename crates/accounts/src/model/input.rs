@@ -53,16 +53,17 @@ impl Input for NewAccount {
     }
 }
 
-/// `{username or email, password, device_name?, otp?}`
+/// `{username or email, password, device_name?, otp?}`: `email` may be sent in place of `username`, and either takes a
+/// username or an email address.
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"username": "ada", "password": "correct horse battery"}))]
 pub struct Login {
-    /// A username or an address; `email` is accepted as its name too.
+    /// The username or the email address of the account. `email` may be sent in place of `username`.
     #[schema(value_type = String, max_length = 254)]
     pub username: LoginName,
     #[schema(value_type = String, format = "password", max_length = 256)]
     pub password: Password,
-    /// How the device shall be listed among the sessions.
+    /// How the device is listed among the sessions.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub device_name: Option<DisplayName>,
     /// Of an account with two factors: the code of the authenticator, or a recovery code.
@@ -83,7 +84,6 @@ impl Input for Login {
     }
 }
 
-/// `{refresh}`
 /// What a user may change of themselves; absent fields stay.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
@@ -96,6 +96,7 @@ pub struct ProfilePatch {
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub status_text: Option<Note<140>>,
+    /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
     pub visibility: Option<Visibility>,
 }
 

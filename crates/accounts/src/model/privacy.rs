@@ -68,7 +68,7 @@ pub struct Download {
 pub struct Erasure {
     #[schema(value_type = String, format = "password", max_length = 256)]
     pub password: Password,
-    /// What shall become of the own messages: `keep` when absent.
+    /// What happens to your messages: `keep` when absent.
     #[schema(value_type = Option<Fate>)]
     pub messages: Fate,
 }

@@ -28,11 +28,11 @@ pub struct Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Privacy {
-    /// Who may see when the user was last there.
+    /// Who may see when the user was last there. Stored, but not yet honoured in this version.
     pub last_seen: Audience,
-    /// Who may begin a private chat with the user.
+    /// Who may begin a private chat with the user. Stored, but not yet honoured in this version.
     pub messages_from: Audience,
-    /// Whether others learn what the user has read; who does not tell is not told.
+    /// Whether others learn what the user has read, and the user what others have. Stored, but not yet honoured in this version.
     pub read_receipts: bool,
 }
 
@@ -116,8 +116,11 @@ pub struct SettingsPatch {
 
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
 pub struct PrivacyPatch {
+    /// Who may see when the user was last there. Stored, but not yet honoured in this version.
     pub last_seen: Option<Audience>,
+    /// Who may begin a private chat with the user. Stored, but not yet honoured in this version.
     pub messages_from: Option<Audience>,
+    /// Whether others learn what the user has read, and the user what others have. Stored, but not yet honoured in this version.
     pub read_receipts: Option<bool>,
 }
 

@@ -64,7 +64,7 @@ impl Mailer for Folder {
             if let Some(until) = until
                 && let Err(error) = sweep(&folder, until)
             {
-                tracing::warn!(%error, "old letters were not swept");
+                tracing::warn!(%error, "old emails were not swept");
             }
             Ok(())
         };

@@ -148,7 +148,7 @@ pub static PARTS: &[Part] = &[
         references: &[erased("mailed_tokens", "user_id"), erased("jobs", "subject_id")],
         files: &[File {
             name: "letters.json",
-            about: "letters that asked you to confirm something",
+            about: "emails that asked you to confirm something",
             shape: Shape::List,
             read: sheets::letters,
         }],
