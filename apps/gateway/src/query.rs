@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use clowder_core::{
     Error, FieldError, PageRequest, Word,
     error::MOST_ERRORS,
-    input::{LONGEST_TEXT, Opaque},
+    input::LONGEST_TEXT,
     page::{DEFAULT_LIMIT, MAX_LIMIT},
     text::{self, Flaw},
 };
@@ -26,8 +26,6 @@ use crate::{
 #[derive(Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
-    /// The names of those that came without a value.
-    empty: Vec<String>,
     errors: Vec<FieldError>,
     /// What opens the cursors of the list that was asked for, and what that list is called.
     list: Option<(Arc<Cursors>, String)>,
@@ -36,11 +34,10 @@ pub struct Query {
 impl Query {
     pub fn parse(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
-        let (empty, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.is_empty());
         // No text of ours holds a NUL, and PostgreSQL can keep none.
-        let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(_, value)| value.contains('\0'));
-        let empty = empty.into_iter().map(|(name, _)| name).collect();
-        let mut query = Self { pairs, empty, ..Self::default() };
+        let (wrong, pairs): (Vec<_>, Vec<_>) =
+            pairs.filter(|(_, value)| !value.is_empty()).partition(|(_, value)| value.contains('\0'));
+        let mut query = Self { pairs, ..Self::default() };
         let wrong = wrong.iter().take(MOST_ERRORS + 1);
         wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
         query
@@ -67,12 +64,6 @@ impl Query {
                 None
             }
         }
-    }
-
-    /// A credential: an empty one is a bad one, not an absent one.
-    pub fn credential(&mut self, name: &str) -> Option<String> {
-        let given = self.long_text(name, Opaque::MAX);
-        given.or_else(|| self.empty.iter().any(|empty| empty == name).then(String::new))
     }
 
     /// A whole number of at least `least`.
@@ -189,14 +180,6 @@ mod tests {
         let problem = query.check().unwrap_err();
         let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
         assert_eq!(told, ["?q", "?type", "?limit", "?unread"].map(|pointer| (pointer, "too_long")));
-    }
-
-    #[test]
-    fn an_empty_credential_is_there() {
-        for (text, credential) in [("", None), ("ticket=", Some("")), ("ticket", Some("")), ("ticket=a", Some("a"))] {
-            assert_eq!(Query::parse(text).credential("ticket").as_deref(), credential, "{text}");
-        }
-        assert_eq!(Query::parse("ticket=").text("ticket"), None);
     }
 
     #[test]

@@ -98,23 +98,25 @@ pub async fn connect(
         return Err(upgrade_required());
     }
     let (ctx, presented) = Call::of(&request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
-    let opening = match presented? {
+    let hold = |actor| {
+        let (_, key) = payer(actor, &ctx.origin);
+        ports.sockets.open(key).ok_or_else(|| Problem::new(refusals::SOCKETS).retry_after(LATER))
+    };
+    let (held, opening) = match presented? {
         Some(identity) => {
             if let Actor::User { id, .. } = identity.actor
                 && let Some(suspension) = ports.staff.standing(id, ctx.now).suspension
             {
                 return Err(front::suspended(&suspension));
             }
-            Opening::Known(identity)
+            (hold(identity.actor)?, Opening::Known(identity))
         }
-        None => opening::without_header(&request, &ctx, &*ports.accounts, &*ports.staff).await,
+        None => {
+            // Before a ticket is spent on a socket that there is no room for.
+            let held = hold(opening::holder(&request, ctx.now, &*ports.accounts))?;
+            (held, opening::without_header(&request, &ctx, &*ports.accounts, &*ports.staff).await)
+        }
     };
-    let actor = match &opening {
-        Opening::Known(identity) => identity.actor,
-        Opening::Unknown | Opening::Refused(_) => Actor::Nobody,
-    };
-    let (_, key) = payer(actor, &ctx.origin);
-    let held = ports.sockets.open(key).ok_or_else(|| Problem::new(refusals::SOCKETS).retry_after(LATER))?;
     let mut guarded = dev::Payload::Stream { payload: Guard::new(payload.into_inner()).boxed_local() };
     let payload = Payload::from_request(&request, &mut guarded).await?;
     let (answer, session, stream) =

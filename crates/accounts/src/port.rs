@@ -55,6 +55,9 @@ pub trait Accounts: Send + Sync {
     /// longer than the token.
     async fn ticket(&self, ctx: &Ctx, access: &str) -> Result<Ticket>;
 
+    /// Who holds a ticket, without taking it in: for what has to be known before it is spent. Asks no database.
+    fn ticket_holder(&self, ticket: &str, now: Timestamp) -> Result<Identity>;
+
     /// Takes a ticket in, once, on whichever node; `token.invalid` for any that is not good. What it proves ends when
     /// the access token does that it was asked with.
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity>;

@@ -64,7 +64,10 @@ pub const SETTINGS_STALE: Refusal =
     Refusal::new(Stale, "settings.stale", "The settings have changed since you read them");
 
 pub const EXPORT_UNKNOWN: Refusal = Refusal::new(Unknown, "export.unknown", "There is no such export of yours");
-pub const EXPORT_GONE: Refusal = Refusal::new(Gone, "export.gone", "The export has expired; ask for another one");
+/// The same code where anybody with a link asks, who has no exports.
+pub const EXPORT_LINK_INVALID: Refusal = Refusal::new(Unknown, "export.unknown", "This link is not valid");
+pub const EXPORT_GONE: Refusal =
+    Refusal::new(Gone, "export.gone", "The export has expired, or its link has been ended; ask for another one");
 pub const ERASURE_NONE: Refusal = Refusal::new(Conflict, "erasure.none", "The account is not about to be erased");
 
 /// The table, for the page of problems and for the documents.

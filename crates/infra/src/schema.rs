@@ -331,6 +331,15 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
+    sign_up_claims (skeleton) {
+        skeleton -> Text,
+        sign_up_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
     mailed_tokens (hash) {
         hash -> Binary,
         purpose -> Text,
@@ -451,6 +460,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     recovery_codes,
     refresh_tokens,
     sessions,
+    sign_up_claims,
     sign_ups,
     streams,
     throttles,

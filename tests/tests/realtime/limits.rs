@@ -38,6 +38,9 @@ async fn a_person_has_fifty_sockets(world: World) {
     }
     refused(&world, Auth::Header(ada.token())).await;
     refused(&world, Auth::Subprotocol(other.token())).await;
+    let ticket = ada.post("/api/ws/ticket", json!({})).await.expect(201);
+    let ticket = ticket["ticket"].as_str().unwrap();
+    refused(&world, Auth::Ticket(ticket)).await;
     // Who says so in the first frame only is told so in the same way as soon as that can be known.
     let mut later = Socket::open(&world.server.address, Auth::Later, None).await.ok().unwrap();
     later.say(json!({"type": "auth", "data": {"access": other.token()}})).await;
@@ -46,8 +49,16 @@ async fn a_person_has_fifty_sockets(world: World) {
     sockets[7].command("ping", json!({})).await.unwrap();
     // One that ends makes room for another.
     drop(sockets.pop());
-    let again = async { while Socket::open(&world.server.address, Auth::Header(ada.token()), None).await.is_err() {} };
-    timeout(PATIENCE, again).await.expect("a socket that was closed still counts");
+    let again = async {
+        loop {
+            if let Ok(socket) = Socket::open(&world.server.address, Auth::Ticket(ticket), None).await {
+                break socket;
+            }
+        }
+    };
+    let mut again = timeout(PATIENCE, again).await.expect("a socket that was closed still counts");
+    // Nor was the ticket spent on a socket that there was no room for.
+    again.hello().await;
 }
 
 async fn a_key_has_sockets_of_its_own(world: World) {

@@ -8,6 +8,7 @@ on_both!(
     refused_handshakes,
     subprotocols,
     a_ticket_is_good_once,
+    wrong_tickets_make_wait,
     suspended_pages_are_told,
     wrong_first_frames,
     no_first_frame,
@@ -123,6 +124,32 @@ async fn a_ticket_is_good_once(world: World) {
     greeted(Socket::open(address, Auth::Ticket(&ticket), None).await.unwrap(), &ada).await;
     let (code, reason) = refused(address, Auth::Ticket(&ticket)).await;
     assert!(code == 4001 && reason.contains("used"), "{reason}");
+    let (code, reason) = refused(address, Auth::Ticket(&"t".repeat(4_097))).await;
+    assert!(code == 4001 && reason.contains("not valid"), "{reason}");
+}
+
+async fn wrong_tickets_make_wait(world: World) {
+    let ada = world.user("ada").await;
+    let ticket = ticket(&ada).await;
+    let address = &world.server.address;
+    // Others count at this address, too, so it may be fewer than five.
+    let (mut code, mut reason) = (4001, String::new());
+    for _ in 0..6 {
+        (code, reason) = refused(address, Auth::Ticket("nonsense")).await;
+    }
+    assert_eq!(code, 4008, "{reason}");
+    assert!(reason.starts_with("too many failed attempts from this address; try again in "), "{reason}");
+    // The right one has to wait as well, and is not spent.
+    let opened = async {
+        loop {
+            let mut socket = Socket::open(address, Auth::Ticket(&ticket), None).await.unwrap();
+            match socket.next().await {
+                Heard::Frame(frame) => break assert_eq!(frame["type"], "hello"),
+                other => assert!(matches!(other, Heard::Closed(4008)), "{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(clowder_tests::PATIENCE, opened).await.expect("the ticket was spent");
 }
 
 async fn suspended_pages_are_told(world: World) {

@@ -25,6 +25,8 @@ const TABLE: &[(&str, &str)] = &[
     ("other sessions ended", "-+ -+ -+ -+ - + +"),
     ("password change", "-+ -+ -+ -+ - + +"),
     ("password change with end_keys", "-+ -+ -+ -+ - - +"),
+    ("one session ended", "-+ -+ -+ -+ + + +"),
+    ("reset by link", "-- -- -- -- - - +"),
     ("reset by mail", "-- -- -- -- - - +"),
     ("reset by mail, first proof", "-- -- -- -- - - -"),
     ("erasure request", "-- -- -- -- - - +"),
@@ -87,6 +89,17 @@ async fn happens(world: &World, root: &User, event: &str, holder: &Holder) -> &'
         "logout" => this.post("/api/auth/logout", json!({})).await,
         "logout-all" if end_keys["end_keys"] == false => Answer::to(this.request("POST", "/api/auth/logout-all")).await,
         "logout-all" => this.post("/api/auth/logout-all", end_keys).await,
+        "one session ended" => {
+            let sessions = this.get("/api/auth/sessions").await.expect(200);
+            let other = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == false);
+            this.delete(&format!("/api/auth/sessions/{}", other.unwrap()["id"].as_str().unwrap())).await
+        }
+        "reset by link" => {
+            let said = world.command(&["admin", "reset-link", &this.name], &[]);
+            let (_, token) = said.text.split_once("#reset=").expect("a link");
+            let reset = json!({"token": token.split_whitespace().next().unwrap(), "new_password": NEW});
+            world.nobody().post("/api/auth/password/reset", reset).await
+        }
         "other sessions ended" => this.delete("/api/auth/sessions").await,
         "password change" => {
             let change = json!({"current_password": PASSWORD, "new_password": NEW, "end_keys": end_keys["end_keys"]});
@@ -235,6 +248,11 @@ async fn a_role_that_is_lowered(world: World) {
     let (root, mo) = (world.staff("root", "admin").await, world.staff("mo_1", "moderator").await);
     let key = mo.post("/api/api-keys", json!({"name": "bot", "scopes": ["admin:read"]})).await.expect(201);
     let program = world.nobody().with_key(key["key"].as_str().unwrap());
+    let copy = mo.post("/api/users/me/export", json!({})).await.expect(202);
+    let path = format!("/api/users/me/exports/{}", copy["id"].as_str().unwrap());
+    eventually("the copy is never ready", async || mo.get(&path).await.body["status"] == "ready").await;
+    let link = mo.get(&path).await.expect(200)["url"].as_str().unwrap().to_owned();
+    let (mut socket, ticket) = (mo.socket().await, ticket(&mo).await);
     let role = format!("/api/admin/users/{}/role", mo.id);
     for (given, status) in [("user", 403), ("moderator", 200)] {
         for caller in [&*mo, &program] {
@@ -245,7 +263,10 @@ async fn a_role_that_is_lowered(world: World) {
             assert_eq!(caller.get("/api/admin/users").await.status, status, "{given}");
         }
         mo.get("/api/chats").await.expect(200);
+        assert_eq!(world.nobody().get(&link).await.status, 200, "{given}");
+        socket.command("ping", json!({})).await.unwrap();
     }
+    assert!(opens(&world.server.address, &ticket).await);
 }
 
 async fn empty_credentials(world: World) {

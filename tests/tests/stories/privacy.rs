@@ -86,7 +86,9 @@ async fn copy(world: World) {
 
     let path = link.split('?').next().unwrap();
     for token in ["", "?token=", "?token=nonsense"] {
-        ada.get(&format!("{path}{token}")).await.refused(404, "export.unknown");
+        let answer = ada.get(&format!("{path}{token}")).await;
+        assert_eq!(answer.body["title"], "This link is not valid", "{}", answer.text);
+        answer.refused(404, "export.unknown");
     }
     for token in ["%00", &"A".repeat(5000)] {
         assert_eq!(ada.get(&format!("{path}?token={token}")).await.wrong_fields(), ["?token"]);

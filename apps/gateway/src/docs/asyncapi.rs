@@ -32,7 +32,8 @@ const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the 
     the first frame, `auth`, within 10 seconds. A token in the address is not read.\n\n\
     A token or key in a header that is refused is an HTTP 401. A page sees no status: for a bad token by subprotocol, a bad \
     ticket, `bearer.…` offered alone and a token in the address the socket opens and is closed at once, with 4001 and a \
-    reason. `x-close-codes` of the channel lists all codes with their reasons.\n\n\
+    reason. After too many wrong tickets from one address it is 4008, with the seconds to wait (up to 60). A ticket has at \
+    most 4,096 characters. `x-close-codes` of the channel lists all codes with their reasons.\n\n\
     The server pings every `heartbeat_ms` of `hello`, and says `heartbeat` to every socket that has heard nothing else for \
     so long, since pages hear no pings. Who hears nothing for twice as long should reconnect and resume.\n\n\
     A frame has at most 128 KiB, a socket takes 300 frames a second, and a command costs what a request does: beyond that, \

@@ -4,8 +4,8 @@ use clowder_accounts::{
     Permission,
     model::{Erasing, Erasure, Export, Fate},
     refusals::{
-        ACCOUNT_SUSPENDED, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_UNKNOWN, LAST_ADMIN, OUTRANKED,
-        PASSWORD_WRONG, USER_UNKNOWN,
+        ACCOUNT_SUSPENDED, AUTHENTICATION_STALE, ERASURE_NONE, EXPORT_GONE, EXPORT_LINK_INVALID, EXPORT_UNKNOWN,
+        LAST_ADMIN, OUTRANKED, PASSWORD_WRONG, USER_UNKNOWN,
     },
 };
 
@@ -34,7 +34,7 @@ pub fn lines() -> Vec<Endpoint> {
             .public()
             .asks_long("token", Opaque::MAX, "What the link holds")
             .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
-            .refuses(&[EXPORT_UNKNOWN, EXPORT_GONE, ACCOUNT_SUSPENDED]),
+            .refuses(&[EXPORT_LINK_INVALID, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", privacy::erase)
             .says("Have your account erased, after some days to think twice")
             .guarded()

@@ -1,6 +1,9 @@
 //! Why a socket is closed: the codes of RFC 6455 §7.4 and our own, with what the client should do.
 
+use std::borrow::Cow;
+
 use actix_ws::{CloseCode, CloseReason};
+use clowder_accounts::throttle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
@@ -23,6 +26,10 @@ pub enum Close {
     SessionEnded,
     TokenExpired,
     TooManyFrames,
+    /// Guesses at tickets from this address have to wait, by so many seconds.
+    TooManyAttempts {
+        seconds: u64,
+    },
     /// The account or key that the first frame named has too many sockets already.
     TooManySockets,
     /// Frames piled up; resume.
@@ -84,6 +91,7 @@ impl Close {
         Self::SessionEnded,
         Self::TokenExpired,
         Self::TooManyFrames,
+        Self::TooManyAttempts { seconds: throttle::LONGEST.as_secs() },
         Self::TooManySockets,
         Self::TooSlow,
         Self::BadFrames,
@@ -102,15 +110,18 @@ impl Close {
             Self::NoAuthInTime => 4002,
             Self::SessionEnded => 4003,
             Self::TokenExpired => 4004,
-            Self::TooManyFrames | Self::TooManySockets => 4008,
+            Self::TooManyFrames | Self::TooManyAttempts { .. } | Self::TooManySockets => 4008,
             Self::TooSlow => 4009,
             Self::BadFrames => 4010,
         }
     }
 
     /// At most 123 octets, as the protocol wants.
-    pub const fn says(self) -> &'static str {
-        match self {
+    pub fn says(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::TooManyAttempts { seconds } => {
+                return format!("too many failed attempts from this address; try again in {seconds} s").into();
+            }
             Self::Goodbye => "goodbye",
             Self::Protocol => "the frames break RFC 6455",
             Self::Binary => "text frames only",
@@ -126,13 +137,13 @@ impl Close {
             Self::TooManySockets => "too many sockets are open by this account or key; close one first",
             Self::TooSlow => "read too slowly; resume",
             Self::BadFrames => "too many frames that make no sense; reconnecting is pointless",
-        }
+        })
     }
 }
 
 impl From<Close> for CloseReason {
     fn from(close: Close) -> Self {
-        Self { code: CloseCode::from(close.code()), description: Some(close.says().to_owned()) }
+        Self { code: CloseCode::from(close.code()), description: Some(close.says().into_owned()) }
     }
 }
 

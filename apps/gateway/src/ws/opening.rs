@@ -8,7 +8,7 @@ use clowder_accounts::{
     Accounts, Identity, Staff,
     refusals::{SESSION_ENDED, TOKEN_EXPIRED},
 };
-use clowder_core::{Actor, Ctx, Error, Result};
+use clowder_core::{Actor, Ctx, Error, Result, Timestamp, input::Opaque, text};
 
 use super::{
     PROTOCOL,
@@ -26,6 +26,16 @@ pub enum Opening {
 
 /// Names that clients of other systems give to a token in the address, where it would end up in logs.
 const TOKENS_IN_ADDRESSES: &[&str] = &["token", "access_token", "access"];
+
+/// Whose socket it would be, before anything is spent on it.
+pub fn holder(request: &HttpRequest, now: Timestamp, accounts: &dyn Accounts) -> Actor {
+    let identity = match presented(request) {
+        Presented::Nothing | Presented::Wrong(_) => return Actor::Nobody,
+        Presented::Access(access) => accounts.identify(access, now),
+        Presented::Ticket(ticket) => accounts.ticket_holder(&ticket, now),
+    };
+    identity.map_or(Actor::Nobody, |identity| identity.actor)
+}
 
 /// The ways in besides headers: a subprotocol, or a ticket in the address.
 pub async fn without_header(request: &HttpRequest, ctx: &Ctx, accounts: &dyn Accounts, staff: &dyn Staff) -> Opening {
@@ -56,7 +66,8 @@ pub fn refused(error: &Error, otherwise: Why) -> Close {
         Error::Refused(TOKEN_EXPIRED) => Close::NotAuthenticated(Why::TokenExpired),
         Error::Refused(SESSION_ENDED) => Close::NotAuthenticated(Why::SessionEnded),
         Error::Refused(_) | Error::Invalid(_) => Close::NotAuthenticated(otherwise),
-        Error::TooMany { .. } => Close::TooManyFrames,
+        // As `Retry-After` says it.
+        Error::TooMany { retry_after } => Close::TooManyAttempts { seconds: retry_after.as_secs().max(1) },
         Error::Unavailable(_) | Error::Internal(_) => Close::Fault,
     }
 }
@@ -80,7 +91,10 @@ fn presented(request: &HttpRequest) -> Presented<'_> {
         pairs.find(|(name, _)| known(name)).map(|(_, value)| value)
     };
     if let Some(ticket) = parameter(&|name| name == "ticket") {
-        return Presented::Ticket(ticket);
+        return match text::at_most(&ticket, Opaque::MAX) {
+            Ok(()) => Presented::Ticket(ticket),
+            Err(_) => Presented::Wrong(Why::TicketInvalid),
+        };
     }
     match parameter(&|name| TOKENS_IN_ADDRESSES.contains(&name)) {
         Some(_) => Presented::Wrong(Why::TokenInAddress),
@@ -113,6 +127,8 @@ mod tests {
 
     #[test]
     fn what_a_page_presents() {
+        let longest = "t".repeat(Opaque::MAX);
+        let (full, over) = (format!("ticket={longest}"), format!("ticket={longest}t"));
         for (protocols, query, expected, answered) in [
             (&[][..], "", Presented::Nothing, PROTOCOL),
             (&["clowder.v1"], "cursor=c", Presented::Nothing, PROTOCOL),
@@ -122,6 +138,8 @@ mod tests {
             (&["graphql-ws, bearer.a"], "", Presented::Wrong(Why::BearerAlone), "bearer.a"),
             (&["clowder.v1, bearer."], "", Presented::Access(""), PROTOCOL),
             (&[], "cursor=c&ticket=a%2Bb", Presented::Ticket("a+b".into()), PROTOCOL),
+            (&[], &full, Presented::Ticket(longest.as_str().into()), PROTOCOL),
+            (&[], &over, Presented::Wrong(Why::TicketInvalid), PROTOCOL),
             (&[], "ticket=", Presented::Ticket("".into()), PROTOCOL),
             (&["clowder.v1, bearer.a"], "ticket=t", Presented::Access("a"), PROTOCOL),
             (&["clowder.v1"], "token=a.b.c", Presented::Wrong(Why::TokenInAddress), PROTOCOL),

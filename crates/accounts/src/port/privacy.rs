@@ -20,7 +20,7 @@ pub trait Privacy: Send + Sync {
     /// One of them, told in the same way; `export.unknown` for any other.
     async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export>;
 
-    /// What a link leads to. `export.unknown` when the link is none of ours, `export.gone` once its time is past or
+    /// What a link leads to. `export.unknown` when the link is not valid, `export.gone` once its time is past or
     /// the account has been erased.
     async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download>;
 

@@ -93,9 +93,14 @@ impl Accounts for Repo {
         tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens, access)
     }
 
+    fn ticket_holder(&self, ticket: &str, now: Timestamp) -> Result<Identity> {
+        let ticket = tickets::read(now, &self.parts.keys, ticket).ok_or(TOKEN_INVALID)?;
+        self.identify(&ticket.access, now)
+    }
+
     #[instrument(level = "debug", skip_all)]
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
-        let stub = tickets::read(ctx, &self.parts.keys, ticket);
+        let stub = tickets::read(ctx.now, &self.parts.keys, ticket);
         let ticket = self.seek(ctx, move |_| Ok(stub)).await?.ok_or(TOKEN_INVALID)?;
         let identity = self.identify(&ticket.access, ctx.now)?;
         let ctx = ctx.clone();

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clowder_accounts::{
-    Login, RefreshToken,
-    model::{ChangePassword, NewImport},
+    Login, NewAccount, RefreshToken,
+    model::{ChangePassword, NewImport, NewInvite, Proof},
+    sign_up::{Mode, Rules},
 };
 use clowder_core::{Ctx, Error, Input, PageRequest};
 use clowder_infra::{DatabaseUrl, Options, Store};
@@ -288,6 +289,76 @@ on_both! {
             assert!(tried.is_err());
         }
         assert_eq!(looked_at, 5);
+    }
+
+    async fn secrets_are_not_guessed_many_at_a_time(world: World) {
+        let ada = world.register("ada").await;
+        let mail = crate::credentials::letters(&world).await;
+        let (_, emailed) = mail[0].text.split_once("#verify=").unwrap();
+        let emailed = emailed.split_whitespace().next().unwrap();
+        let sign_up = Rules { mode: Mode::Invite, reveal_taken: true };
+        let options = Options { sign_up, ..world.options.clone() };
+        let store = Store::open(options, world.now()).await.unwrap();
+        let invite = NewInvite::from_json(json!({})).unwrap();
+        let invite = store.sign_ups.invite(&world.by(&ada.access), invite).await.unwrap().code;
+        let ticket = store.accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
+        for (kind, right, refusal) in
+            [("invitation", &*invite, "invite.gone"), ("ticket", &*ticket, "token.invalid"), ("emailed", emailed, "link.gone")]
+        {
+            let address = format!("192.0.2.{}", kind.len());
+            let attempt = |secret: &str| {
+                let (store, ctx, secret) = (store.clone(), from(&world, &address), secret.to_owned());
+                async move {
+                    match kind {
+                        "invitation" => {
+                            let new = json!({"username": "bob", "email": "bob@example.org", "password": OLD, "invite": secret});
+                            store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await.map(|_| ())
+                        }
+                        "ticket" => store.accounts.redeem(&ctx, &secret).await.map(|_| ()),
+                        _ => {
+                            let proof = Proof::from_json(json!({"token": secret})).unwrap();
+                            store.credentials.verify_email(&ctx, proof).await
+                        }
+                    }
+                }
+            };
+            // The right one comes last: that it is looked at before the wrong ones are counted would show in it.
+            let guesses = (0..40).map(|index| format!("guess {index}")).chain([right.to_owned()]);
+            let mut said = futures_util::future::join_all(guesses.map(|guess| attempt(&guess))).await;
+            assert_eq!(wait_of(said.pop().unwrap()), 1, "{kind}: the right one waits like the others");
+            let mut looked_at = 0;
+            for said in said {
+                match said {
+                    Err(Error::TooMany { retry_after }) => assert!(retry_after <= Duration::from_secs(1), "{kind}"),
+                    refused => {
+                        assert_eq!(code(refused), refusal, "{kind}");
+                        looked_at += 1;
+                    }
+                }
+            }
+            assert_eq!(looked_at, 5, "{kind}");
+            // What is right is not counted: the sixth failure has to wait no longer than if it had not been there.
+            world.wait(Duration::from_secs(1));
+            attempt(right).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+            assert_eq!(code(attempt("wrong").await), refusal, "{kind}");
+            assert_eq!(wait_of(attempt("wrong").await), 2, "{kind}");
+        }
+    }
+
+    async fn right_tickets_that_come_at_once_are_no_guesses(world: World) {
+        let ada = world.register("ada").await;
+        let nodes = [world.store.clone(), world.another_node().await];
+        let mut tickets = Vec::new();
+        for index in 0..20 {
+            let ticket = world.store.accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
+            tickets.push((nodes[index % 2].clone(), from(&world, "192.0.2.1"), ticket));
+        }
+        let redeemed = tickets.into_iter().map(|(store, ctx, ticket)| {
+            tokio::spawn(async move { store.accounts.redeem(&ctx, &ticket).await })
+        });
+        for redeemed in redeemed.collect::<Vec<_>>() {
+            redeemed.await.unwrap().unwrap();
+        }
     }
 
     async fn no_session_lasts_for_ever(world: World) {

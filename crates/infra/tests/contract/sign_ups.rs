@@ -235,6 +235,58 @@ on_both! {
         assert!(store.accounts.register(&ctx(), new("ada", Some(&invite))).await.is_ok());
     }
 
+    async fn a_name_that_looks_like_that_of_somebody_who_waits_is_taken(world: World) {
+        let [admin] = world.people(["root"]).await;
+        let (open, approval) = (node(&world, Mode::Open, false).await, node(&world, Mode::Approval, true).await);
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        // Addresses of their own: how many emails one gets is another matter.
+        let sign_up = async |store: &Store, name: &str| {
+            let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let email = format!("somebody{number}@example.org");
+            let new = json!({"username": name, "email": email, "password": "correct horse"});
+            let mut ctx = world.nobody();
+            ctx.origin.address = Some(format!("192.0.2.{number}").parse().unwrap());
+            store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await
+        };
+        // A Cyrillic В, the small letter of which looks like nothing Latin; and the other way round.
+        for (first, second) in [("Вob", "Bob"), ("Hal", "Нal")] {
+            sign_up(&open, first).await.unwrap();
+            assert_eq!(code(sign_up(&open, second).await), "username.taken", "{first} waits");
+        }
+        // What was not confirmed is free again, whether or not the sweep came by.
+        world.wait(Duration::from_secs(24 * 3600 + 60));
+        sign_up(&open, "Bob").await.unwrap();
+        assert_eq!(code(sign_up(&open, "Вob").await), "username.taken");
+        world.wait(Duration::from_secs(24 * 3600 + 60));
+        world.store.upkeep.sweep(&world.nobody(), world.now()).await.unwrap();
+        // Who is rejected lets go of the name, who is taken in keeps it.
+        let waits = async || approval.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items;
+        assert_eq!(next(sign_up(&approval, "Вob").await), NextStep::AwaitApproval);
+        assert_eq!(code(sign_up(&approval, "Bob").await), "username.taken");
+        let reason = Rejection::from_json(json!({})).unwrap();
+        approval.sign_ups.reject(&world.ctx(&admin), waits().await[0].id, reason).await.unwrap();
+        assert_eq!(next(sign_up(&approval, "Bob").await), NextStep::AwaitApproval);
+        approval.sign_ups.approve(&world.ctx(&admin), waits().await[0].id).await.unwrap();
+        assert_eq!(code(sign_up(&approval, "Вob").await), "username.taken");
+        login(&world, &approval, "Bob").await.unwrap();
+    }
+
+    async fn of_look_alikes_that_sign_up_at_once_one_waits(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        let tries = ["alice", "aIice", "Alice", "AIice", "a1ice", "ALICE"].map(|name| {
+            let (store, ctx) = (store.clone(), world.nobody());
+            tokio::spawn(async move { store.accounts.register(&ctx, new(name, None)).await })
+        });
+        let mut waiting = 0;
+        for tried in tries {
+            match tried.await.unwrap() {
+                Ok(_) => waiting += 1,
+                refused => assert_eq!(code(refused), "username.taken"),
+            }
+        }
+        assert_eq!(waiting, 1);
+    }
+
     async fn of_two_who_wait_for_one_address_the_first_to_confirm_gets_it(world: World) {
         let store = node(&world, Mode::Open, false).await;
         let mut other = new("eve", None);

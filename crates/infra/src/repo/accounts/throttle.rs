@@ -241,8 +241,9 @@ impl Repo {
         }
     }
 
-    /// Looks for what a secret leads to that is too long to be guessed: an invitation, a ticket, what an email held. One
-    /// that leads nowhere is counted at the place it came from; `None` stands for it.
+    /// Looks for what a secret leads to that is too long to be guessed: an invitation, a ticket, what an email held. It is
+    /// counted at the place it came from before it is looked at, and taken back unless it leads nowhere; `None` stands
+    /// for that.
     pub(in super::super) async fn seek<T: Send + 'static>(
         &self,
         ctx: &Ctx,
@@ -250,15 +251,22 @@ impl Repo {
     ) -> Result<Option<T>> {
         let attempt = Attempt::from_place(ctx, &self.parts.keys);
         let same = attempt.clone();
-        let looked = self.db.read(move |conn| {
-            same.may_be_made(conn)?;
-            look(conn)
+        self.db.read(move |conn| same.may_be_made(conn)).await?;
+        // Those of one place wait here, and not for a row that would keep a connection.
+        let _turns = self.turns.take(attempt.turns()).await;
+        let looked = self.db.write(move |tx| {
+            let begun = match attempt.begin(tx)? {
+                Ok(begun) => begun,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            // A refusal rolls the count back: what was found is only not good for this.
+            let found = look(tx.conn)?;
+            if found.is_some() {
+                begun.take_back(tx)?;
+            }
+            Ok(Ok(found))
         });
-        let found = looked.await?;
-        if found.is_none() {
-            self.begin(attempt).await?;
-        }
-        Ok(found)
+        looked.await?
     }
 }
 

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     rows::{SignUpRow, UserRow},
-    schema::{sign_ups as table, users},
+    schema::{sign_up_claims as claims, sign_ups as table, users},
 };
 
 /// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the letter.
@@ -55,12 +55,15 @@ pub fn wait(
         created_at: ctx.now,
         expires_at: steps.until(ctx.now),
     };
-    let past = table::table.filter(table::username_key.eq(&row.username_key).and(table::expires_at.le(ctx.now)));
-    diesel::delete(past).execute(tx.conn)?;
+    // In one order, so that no two that sign up wait for each other.
+    for (past, _) in alike(tx.conn, &new.username)?.into_iter().filter(|(_, until)| *until <= ctx.now) {
+        diesel::delete(table::table.find(past)).execute(tx.conn)?;
+    }
     let noted = diesel::insert_into(table::table).values(&row).on_conflict_do_nothing().execute(tx.conn)?;
     if noted == 0 {
         return Err(USERNAME_TAKEN.into());
     }
+    claim(tx.conn, row.id, &new.username)?;
     if !steps.confirm {
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
@@ -110,9 +113,28 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
 
 /// Whether a name, or one that this one looks like, is spoken for by somebody who waits.
 pub fn has_name(conn: &mut Conn, now: Timestamp, username: &Username) -> Result<bool> {
-    let alike = table::username_key.eq_any(username.skeletons());
-    let waiting = table::table.filter(alike.and(table::expires_at.gt(now)));
-    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
+    Ok(alike(conn, username)?.into_iter().any(|(_, until)| until > now))
+}
+
+/// Those whose names look like this one and until when they wait, also if that is past: by what they claim, and by their
+/// key those who waited before names were claimed.
+fn alike(conn: &mut Conn, username: &Username) -> Result<Vec<(SignUpId, Timestamp)>> {
+    let skeletons = username.skeletons();
+    let claimed = claims::table.filter(claims::skeleton.eq_any(&skeletons)).select(claims::sign_up_id);
+    let alike = table::table.filter(table::id.eq_any(claimed).or(table::username_key.eq_any(&skeletons)));
+    Ok(alike.select((table::id, table::expires_at)).order(table::id).load(conn)?)
+}
+
+/// Claims all that the name of somebody who waits could be mistaken for, always in one order; the claims go with the
+/// sign-up.
+fn claim(conn: &mut Conn, sign_up: SignUpId, username: &Username) -> Result<()> {
+    for skeleton in username.skeletons() {
+        let claim = (claims::skeleton.eq(skeleton), claims::sign_up_id.eq(sign_up));
+        if diesel::insert_into(claims::table).values(claim).on_conflict_do_nothing().execute(conn)? == 0 {
+            return Err(USERNAME_TAKEN.into());
+        }
+    }
+    Ok(())
 }
 
 /// Somebody who waits has confirmed their address, with a password that was right for this hash.

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
     model::{Download, Export, ExportId, ExportStatus},
     privacy::{EXPORT_KNOWN_FOR, Wish, may_export, status_of},
-    refusals::{EXPORT_GONE, EXPORT_UNKNOWN},
+    refusals::{EXPORT_GONE, EXPORT_LINK_INVALID, EXPORT_UNKNOWN},
 };
 use clowder_core::{
     Ctx, Error, Id, NewJob, Page, PageRequest, Result, Timestamp, UserId, Word,
@@ -156,7 +156,7 @@ pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> 
     let unseal = |sealed: Vec<u8>| keys.unseal(Purpose::ExportLink, export.uuid().as_bytes(), &sealed).ok();
     let opened = URL_SAFE_NO_PAD.decode(token).ok().and_then(unseal);
     let pass: Option<Pass> = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
-    let pass = pass.filter(|pass| pass.export == export).ok_or(EXPORT_UNKNOWN)?;
+    let pass = pass.filter(|pass| pass.export == export).ok_or(EXPORT_LINK_INVALID)?;
     if pass.until > now { Ok(pass.link) } else { Err(EXPORT_GONE.into()) }
 }
 

@@ -75,6 +75,7 @@ const READS: &[&str] = &[
     "Accounts::me",
     "Accounts::sessions",
     "Accounts::ticket",
+    "Accounts::ticket_holder",
     "ApiKeys::is_revoked",
     "ApiKeys::key",
     "ApiKeys::keys",
