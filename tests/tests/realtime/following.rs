@@ -93,6 +93,8 @@ async fn nobody_hears_what_was_before_them(world: World) {
     assert_eq!(told(&heard_until(&mut live, "a word after").await), expected);
     assert_eq!(told(&missed(&ada, &before).await), expected);
     live.command("message.send", json!({"chat_id": chat, "content": "thank you"})).await.unwrap();
+    // Whoever asks earlier may get a cursor from before it.
+    assert_eq!(told(&heard_until(&mut live, "thank you").await), ["thank you"]);
 
     // Gone and back again: what was said meanwhile is not for them.
     let there = cursor(&ada).await;
@@ -100,9 +102,9 @@ async fn nobody_hears_what_was_before_them(world: World) {
     bob.says(&chat, "among us").await;
     Scribe::new(&world.database).joins(&ada, &bob.chat(&chat).await).commit();
     bob.says(&chat, "welcome back").await;
-    let expected = ["thank you", "participant.removed", "chat.created", "welcome back"];
+    let expected = ["participant.removed", "chat.created", "welcome back"];
     assert_eq!(told(&heard_until(&mut live, "welcome back").await), expected);
-    assert_eq!(told(&missed(&ada, &there).await), expected[1..]);
+    assert_eq!(told(&missed(&ada, &there).await), expected);
 }
 
 /// Another node over the same database, of which the server learns only when it looks.

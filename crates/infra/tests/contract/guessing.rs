@@ -187,6 +187,8 @@ on_both! {
                 Err(error) => assert!(changed, "{error:?}"),
             }
         }
+        // Those that came too late failed, and the next has to wait.
+        world.wait(Duration::from_secs(61));
         let (right, wrong) = if changed { (NEW, OLD) } else { (OLD, NEW) };
         login(&world, "ada", right).await.unwrap();
         assert_eq!(code(login(&world, "ada", wrong).await), "credentials.invalid", "the old one did not come back");
