@@ -1,6 +1,6 @@
 //! A way to a server that can go bad: packets that vanish, connections that are cut.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,10 +20,12 @@ pub struct Relay {
 }
 
 /// Connections are numbered in the order in which they came.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
     /// How many came so far.
     came: u64,
+    /// Those that are not closed yet.
+    open: BTreeSet<u64>,
     /// Those before this one carry nothing any more, and nobody is told.
     silent_before: u64,
     /// Those before this one are cut.
@@ -44,8 +46,15 @@ impl Relay {
                 counted.send_modify(|state| {
                     number = state.came;
                     state.came += 1;
+                    state.open.insert(number);
                 });
-                tokio::spawn(relay(number, client, target.clone(), watched.clone()));
+                let (relayed, closed) = (relay(number, client, target.clone(), watched.clone()), counted.clone());
+                tokio::spawn(async move {
+                    relayed.await;
+                    closed.send_modify(|state| {
+                        state.open.remove(&number);
+                    });
+                });
             }
         });
         Self { address, state, accepting }
@@ -71,9 +80,16 @@ impl Relay {
         self.silence_present();
     }
 
-    /// Closes present connections; new ones work.
-    pub fn cut_present(&self) {
-        self.state.send_modify(|state| state.cut_before = state.came);
+    /// Closes present connections, and returns when they are closed; new ones work.
+    pub async fn cut_present(&self) {
+        let mut before = 0;
+        self.state.send_modify(|state| {
+            state.cut_before = state.came;
+            before = state.came;
+        });
+        let mut watched = self.state.subscribe();
+        let closed = watched.wait_for(|state| state.open.range(..before).next().is_none()).await;
+        closed.expect("the relay is gone");
     }
 }
 
@@ -101,7 +117,10 @@ async fn relay(number: u64, client: TcpStream, target: String, state: watch::Rec
 async fn pump(number: u64, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let State { silent_before, cut_before, .. } = *state.borrow_and_update();
+        let (silent_before, cut_before) = {
+            let state = state.borrow_and_update();
+            (state.silent_before, state.cut_before)
+        };
         if number < cut_before {
             return;
         }

@@ -123,9 +123,10 @@ pub fn crew(config: &Config, store: &Store, hands: usize) -> Result<Crew> {
 
 /// Starts serving and returns as soon as it listens.
 pub async fn start(config: Config) -> Result<Running> {
+    // First of all: threads that start before it would report nothing.
+    let recorder = telemetry::recorder()?;
     let store = open(&config).await?;
     store.sealing.try_keys().await?;
-    let recorder = telemetry::recorder()?;
     let limits: Arc<dyn Limits> = Arc::new(LocalLimits::new(config.server.rate_limit_factor));
     let (stopper, stop) = stop::channel();
 
