@@ -294,7 +294,7 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
     let mut watch = Watch::start();
     match upkeep.was_ahead(clock::now()).await {
         Ok(true) => {
-            tracing::warn!("the database holds times that are yet to come: this clock is behind, or one was ahead")
+            tracing::warn!("the database holds times that are yet to come: this clock is behind, or one was ahead");
         }
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "whether a clock was ahead cannot be found out just now"),
@@ -308,7 +308,7 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
         match watch.look() {
             Finding::WasAhead(now) => was_ahead = Some(now),
             Finding::WentBack(by) => {
-                tracing::warn!(?by, "the clock went back; it may be behind, so nothing is changed")
+                tracing::warn!(?by, "the clock went back; it may be behind, so nothing is changed");
             }
             Finding::Steady => {}
         }
