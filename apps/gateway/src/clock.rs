@@ -48,7 +48,7 @@ pub enum Finding {
 }
 
 /// Looks after the clock of this process. It counts as right as it was at the start; what moves it by more than
-/// [`APART`] beside the time that passes by the process's own measure is noticed.
+/// five seconds beside the time that passes by the process's own measure is noticed.
 #[derive(Debug)]
 pub struct Watch {
     /// A moment of the clock, and of the measure.
