@@ -190,7 +190,6 @@ impl Repo {
             .read(move |conn| {
                 let found = sessions::credentials(conn, &sought)?;
                 let attempt = Attempt::at(conn, &caller, &keys, &sought, found.as_ref().map(|(user, _)| *user))?;
-                attempt.may_be_made(conn)?;
                 Ok((attempt, found))
             })
             .await?;

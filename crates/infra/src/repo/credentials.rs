@@ -151,12 +151,7 @@ impl Repo {
         password: &Password,
     ) -> Result<String> {
         let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
-        let looked = self.db.read(move |conn| {
-            let attempt = Attempt::at(conn, &caller, &keys, &sought, user)?;
-            attempt.may_be_made(conn)?;
-            Ok(attempt)
-        });
-        let attempt = looked.await?;
+        let attempt = self.db.read(move |conn| Attempt::at(conn, &caller, &keys, &sought, user)).await?;
         let _turns = self.turns.take(attempt.turns()).await;
         let begun = self.begin(attempt).await?;
         let right = self.verify(&begun, password, Some(hash.clone())).await? != hasher::Verdict::Wrong;

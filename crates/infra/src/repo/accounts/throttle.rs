@@ -231,6 +231,9 @@ impl Begun {
 impl Repo {
     /// Counts an attempt, or says how long to wait.
     pub(in super::super) async fn begin(&self, attempt: Attempt) -> Result<Begun> {
+        // Not before the turn has come: those that are being tried are counted, and may be right.
+        let same = attempt.clone();
+        self.db.read(move |conn| same.may_be_made(conn)).await?;
         self.db.write(move |tx| attempt.begin(tx)).await?
     }
 
@@ -250,10 +253,10 @@ impl Repo {
         look: impl FnOnce(&mut Conn) -> Result<Option<T>> + Send + 'static,
     ) -> Result<Option<T>> {
         let attempt = Attempt::from_place(ctx, &self.parts.keys);
-        let same = attempt.clone();
-        self.db.read(move |conn| same.may_be_made(conn)).await?;
         // Those of one place wait here, and not for a row that would keep a connection.
         let _turns = self.turns.take(attempt.turns()).await;
+        let same = attempt.clone();
+        self.db.read(move |conn| same.may_be_made(conn)).await?;
         let looked = self.db.write(move |tx| {
             let begun = match attempt.begin(tx)? {
                 Ok(begun) => begun,
