@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{root, server, setting, unique};
+use crate::{Scribe, root, server, setting, unique};
 
 /// Ends with the test: the folder is removed, the PostgreSQL database dropped.
 pub struct Database {
@@ -29,14 +29,13 @@ impl Database {
 
     pub fn postgres() -> Self {
         let name = format!("test_{}", unique());
-        psql(&format!("CREATE DATABASE {name} TEMPLATE {}", template())).unwrap();
+        psql(&admin_url(), &format!("CREATE DATABASE {name} TEMPLATE {}", template()));
         Self { url: url_of(&name), folder: tempfile::tempdir().unwrap(), name: Some(name) }
     }
 
     /// Runs a statement behind the server's back, on PostgreSQL.
     pub fn psql(&self, statement: &str) {
-        let out = Command::new("psql").args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statement, &self.url]).output();
-        assert!(out.expect("psql is not installed").status.success(), "{statement}");
+        psql(&self.url, statement);
     }
 
     /// Runs a statement in a transaction that stays open until what this gives is dropped, which undoes it.
@@ -58,6 +57,11 @@ impl Database {
         self.url.starts_with("sqlite:")
     }
 
+    /// How an id is spelled in a statement of this database.
+    pub fn literal(&self, id: &str) -> String {
+        if self.is_sqlite() { format!("X'{}'", id.replace('-', "")) } else { format!("'{id}'::uuid") }
+    }
+
     /// Runs statements behind the server's back, on whichever database it is.
     pub fn run(&self, statements: &str) {
         let Some(file) = self.url.strip_prefix("sqlite:") else { return self.psql(statements) };
@@ -71,6 +75,11 @@ impl Database {
         child.stdin.take().unwrap().write_all(statements.as_bytes()).unwrap();
         let out = child.wait_with_output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
+
+    /// Somebody who writes into the journal.
+    pub fn scribe(&self) -> Scribe<'_> {
+        Scribe::new(self.is_sqlite(), |statements| self.run(statements))
     }
 
     /// An empty database somewhere else, migrated now.
@@ -98,7 +107,7 @@ impl Drop for Held {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            let _ = psql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            let _ = try_psql(&admin_url(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
 }
@@ -115,10 +124,14 @@ fn url_of(name: &str) -> String {
     format!("{server}/{name}{query}")
 }
 
-/// Runs one statement as the administrator.
-fn psql(statement: &str) -> Result<String, String> {
+/// Runs one statement on a PostgreSQL; what it answers.
+pub fn psql(url: &str, statement: &str) -> String {
+    try_psql(url, statement).unwrap_or_else(|said| panic!("{statement}: {said}"))
+}
+
+fn try_psql(url: &str, statement: &str) -> Result<String, String> {
     let out = Command::new("psql")
-        .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statement, &admin_url()])
+        .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statement, url])
         .output()
         .expect("psql is not installed");
     if out.status.success() {
@@ -135,13 +148,14 @@ fn template() -> &'static str {
     NAME.get_or_init(|| {
         let name = format!("template_{:016x}", migrations());
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
-        if psql(&there).unwrap() != "1" {
+        let admin = admin_url();
+        if psql(&admin, &there) != "1" {
             let building = format!("building_{}", unique());
-            psql(&format!("CREATE DATABASE {building}")).unwrap();
+            psql(&admin, &format!("CREATE DATABASE {building}"));
             server::migrate(&url_of(&building));
-            if psql(&format!("ALTER DATABASE {building} RENAME TO {name}")).is_err() {
-                psql(&format!("DROP DATABASE {building}")).unwrap();
-                assert_eq!(psql(&there).unwrap(), "1", "the template could not be made");
+            if try_psql(&admin, &format!("ALTER DATABASE {building} RENAME TO {name}")).is_err() {
+                psql(&admin, &format!("DROP DATABASE {building}"));
+                assert_eq!(psql(&admin, &there), "1", "the template could not be made");
             }
         }
         name

@@ -16,8 +16,10 @@ pub mod postgres;
 mod process;
 pub mod proxy;
 pub mod relay;
+pub mod scribe;
 pub mod server;
 pub mod socket;
+pub mod wait;
 pub mod world;
 
 pub use browser::{Browser, Site};
@@ -28,8 +30,10 @@ pub use mail::{Letter, Mailbox, Post};
 pub use postgres::Postgres;
 pub use proxy::Place;
 pub use relay::Relay;
+pub use scribe::Scribe;
 pub use server::Server;
 pub use socket::{Auth, Heard, Socket};
+pub use wait::{answer, until, within};
 pub use world::{User, World};
 
 use std::{
@@ -40,6 +44,9 @@ use std::{
 
 /// How long a story waits for something that should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Within this all nodes know what ends or changes access.
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// Plays each story on both databases; after `with […];` the server has these settings.
 #[macro_export]

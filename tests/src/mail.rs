@@ -6,15 +6,11 @@ use std::{
     path::{Path, PathBuf},
     process::Command as Blocking,
     sync::Mutex,
-    time::Duration,
 };
 
 use mail_parser::{Address, MessageParser};
 use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::{interval, timeout},
-};
+use tokio::process::{Child, Command};
 
 use crate::{PATIENCE, process, root, setting};
 
@@ -100,35 +96,25 @@ impl Mailbox {
 
     /// The next letter to this address that was not given before; waits for it.
     pub async fn next(&self, to: &str) -> Letter {
-        let arrives = async {
-            let mut tick = interval(Duration::from_millis(20));
-            loop {
-                for file in self.files() {
-                    if self.read.lock().unwrap().contains(&file) {
-                        continue;
-                    }
-                    let letter = Letter::parse(&fs::read(&file).unwrap());
-                    if letter.to == to {
-                        self.read.lock().unwrap().insert(file);
-                        return letter;
-                    }
+        crate::answer(&format!("an email to {to}"), async || {
+            for file in self.files() {
+                if self.read.lock().unwrap().contains(&file) {
+                    continue;
                 }
-                tick.tick().await;
+                let letter = Letter::parse(&fs::read(&file).unwrap());
+                if letter.to == to {
+                    self.read.lock().unwrap().insert(file);
+                    return Some(letter);
+                }
             }
-        };
-        timeout(PATIENCE, arrives).await.unwrap_or_else(|_| panic!("no letter to {to}; there are: {:#?}", self.all()))
+            None
+        })
+        .await
     }
 
     /// Waits until so many have arrived.
     pub async fn count(&self, count: usize) {
-        let arrive = async {
-            let mut tick = interval(Duration::from_millis(20));
-            while self.files().len() < count {
-                tick.tick().await;
-            }
-        };
-        let arrived = timeout(PATIENCE * 2, arrive).await;
-        assert!(arrived.is_ok(), "{} letters of {count}", self.files().len());
+        crate::within(PATIENCE * 2, &format!("{count} emails"), async || self.files().len() >= count).await;
     }
 }
 

@@ -60,13 +60,7 @@ impl World {
 
     /// Waits until the server has got to know what another process did to somebody's account.
     pub async fn until(&self, user: &User, holds: impl Fn(&Value) -> bool) {
-        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-        let known = async {
-            while !holds(&user.get("/api/auth/me").await.body) {
-                tick.tick().await;
-            }
-        };
-        tokio::time::timeout(crate::PATIENCE, known).await.expect("the server never learned of it");
+        crate::until("the server learns of it", async || holds(&user.get("/api/auth/me").await.body)).await;
     }
 
     fn signed_in(&self, name: &str, answer: Value) -> User {

@@ -22,5 +22,3 @@ mod property;
 mod replica;
 #[path = "realtime/resume.rs"]
 mod resume;
-#[path = "realtime/scribe.rs"]
-mod scribe;

@@ -1,11 +1,11 @@
 //! The port to the journal: the one place where what happened is written down.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::{Ctx, Recorded, Result, Timestamp, Topic, UserId};
+use crate::{Ctx, Recorded, Result, Topic, UserId};
 
 /// One position per stream. "Everything up to here" for whoever holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -129,8 +129,10 @@ pub trait Journal: Send + Sync {
         chunk: Chunk,
     ) -> Result<Replayed>;
 
-    /// Forgets what happened before `until`, a bounded number of rows per call; answers how many went.
-    async fn sweep(&self, ctx: &Ctx, until: Timestamp) -> Result<usize>;
+    /// Forgets what it has held for longer than `keep`, a bounded number of rows per call; answers how many went. The age
+    /// of a change is the time measured from one call to the next since it was first there at such a call, and at most
+    /// 20 minutes of each: no clock that is wrong, of a writer or of the caller, makes anything older.
+    async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize>;
 }
 
 #[cfg(test)]

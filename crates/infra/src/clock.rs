@@ -51,6 +51,7 @@ pub const LEFT: &[(&str, &str)] = &[
     ("invites.created_at", "shown, and no rule depends on it"),
     ("invites.expires_at", "chosen by a person"),
     ("invites.revoked_at", "that it is there matters, not when"),
+    ("journal_marks.marked_at", "a sweep counts no time since a mark that lies ahead"),
     ("mailed_tokens.used_at", "that it is there matters, not when"),
     ("message_edits.written_at", "never runs against its place in a chat"),
     ("messages.created_at", "never runs against its place in a chat"),

@@ -14,6 +14,12 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
+    journal_marks (measured) { measured -> BigInt, marked_at -> Ts, heads -> Text, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
     journal (stream, position) {
         stream -> SmallInt,
         position -> BigInt,
@@ -452,6 +458,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     invites,
     jobs,
     journal,
+    journal_marks,
     mailed_tokens,
     message_edits,
     messages,

@@ -133,9 +133,9 @@ pub trait Upkeep: Send + Sync {
     /// The time on the database's machine, where that is another one.
     async fn clock(&self) -> Result<Option<Timestamp>>;
 
-    /// Forgets what has had its time: changes before `journal_until`, stored answers, expired sessions. Bounded per
-    /// call; answers how many rows went, 0 when all is done.
-    async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize>;
+    /// Forgets what has had its time: what the journal has held for longer than `journal_for`, stored answers, expired
+    /// sessions. Bounded per call; answers how many rows went, 0 when all is done.
+    async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize>;
 }
 
 /// The kind of the job that forgets what has had its time.

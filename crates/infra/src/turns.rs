@@ -1,5 +1,6 @@
-//! Turns: of attempts at one thing that come to this process at once, a few are worked on and the others wait. An attempt
-//! counts as a failure until it has turned out right, so without this a burst of right ones would be refused.
+//! Turns: of calls about one thing that come to this process at once, a few are worked on and the others wait. An attempt
+//! to sign in counts as a failure until it has turned out right, so without this a burst of right ones would be refused; of
+//! read marks, each would count what the others count.
 
 use std::{
     collections::HashMap,
@@ -8,15 +9,17 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many attempts at one thing are worked on at once: as many as may fail without a pause.
-const AT_ONCE: usize = clowder_accounts::throttle::FREE as usize;
-
-#[derive(Default)]
 pub struct Turns {
+    /// How many about one thing are worked on at once.
+    at_once: usize,
     taken: Mutex<HashMap<Vec<u8>, Weak<Semaphore>>>,
 }
 
 impl Turns {
+    pub fn new(at_once: usize) -> Self {
+        Self { at_once, taken: Mutex::default() }
+    }
+
     /// Waits until it is one's turn at each of these things, which all callers name in one order. The turns last until what
     /// is returned is dropped; who waits is remembered only as long.
     pub async fn take(&self, keys: impl Iterator<Item = &Vec<u8>>) -> Vec<OwnedSemaphorePermit> {
@@ -35,7 +38,7 @@ impl Turns {
             }
             let known = taken.get(key).and_then(Weak::upgrade);
             known.unwrap_or_else(|| {
-                let new = Arc::new(Semaphore::new(AT_ONCE));
+                let new = Arc::new(Semaphore::new(self.at_once));
                 taken.insert(key.to_vec(), Arc::downgrade(&new));
                 new
             })
@@ -51,9 +54,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_few_at_once_and_each_thing_by_itself() {
-        let turns = Turns::default();
+        let turns = Turns::new(5);
         let mut held = Vec::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..5 {
             held.push(turns.one(b"ada").await.unwrap());
         }
         let mut next = Box::pin(turns.one(b"ada"));
@@ -65,7 +68,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_remembered_who_does_not_wait() {
-        let turns = Turns::default();
+        let turns = Turns::new(5);
         for number in 0..10_000_u32 {
             drop(turns.one(&number.to_be_bytes()).await);
         }

@@ -52,7 +52,7 @@ mod reading;
 mod registry;
 #[path = "contract/schema.rs"]
 mod schema;
-#[path = "contract/scribe.rs"]
+#[path = "../../../tests/src/scribe.rs"]
 mod scribe;
 #[path = "contract/sealing.rs"]
 mod sealing;

@@ -7,7 +7,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use super::{replica::Replica, scribe::Scribe};
+use super::replica::Replica;
 
 const PEOPLE: usize = 3;
 
@@ -186,18 +186,18 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
                 && let Some(seen) = seen_by_anybody(people, &chat).await
                 && seen["type"] == "group"
             {
-                Scribe::new(&world.database).joins(user, &seen).commit();
+                world.database.scribe().joins(&user.id, &seen).commit();
             }
         }
         Step::Leave { who, chat: index } => {
             let (chat, user) = (chat(index), &people[who].user);
             let seen = user.get(&format!("/api/chats/{chat}")).await;
             if seen.status == 200 && seen.body["type"] == "group" {
-                Scribe::new(&world.database).leaves(user, &chat).commit();
+                world.database.scribe().leaves(&user.id, &chat).commit();
             }
         }
         Step::Unreadable { chat: index, times } => {
-            Scribe::new(&world.database).unreadable(&chat(index), times).commit();
+            world.database.scribe().unreadable(chat(index), times).commit();
         }
         Step::Drop { who } => people[who].drop(),
         Step::Resume { who } => people[who].resume().await,

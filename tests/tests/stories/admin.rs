@@ -1,6 +1,6 @@
 //! Whoever runs the server makes the first administrator and governs accounts from the command line, while it runs.
 
-use clowder_tests::{World, on_both, world::PASSWORD};
+use clowder_tests::{World, on_both, until, world::PASSWORD};
 use serde_json::json;
 
 on_both!(the_first_administrator, a_given_password, wrong_input, governing_from_outside, a_link_for_a_new_password);
@@ -15,13 +15,7 @@ async fn the_first_administrator(world: World) {
     assert_eq!(signed_in["user"]["role"], "admin");
     let root = world.nobody().with(signed_in["access"].as_str().unwrap());
     // The running server has it from the journal.
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-    let known = async {
-        while root.get("/api/admin/users").await.status != 200 {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(clowder_tests::PATIENCE, known).await.expect("the server never learned of it");
+    until("the server learns of it", async || root.get("/api/admin/users").await.status == 200).await;
     let said = world.command(&create, &[]);
     assert_eq!(said.code, Some(1));
     assert!(said.text.contains("username.taken"), "{}", said.text);

@@ -1,6 +1,6 @@
 //! Programs act for people by API keys: within their scopes, until they are revoked.
 
-use clowder_tests::{Auth, Client, Database, Server, Socket, User, World, on_both};
+use clowder_tests::{Auth, Client, Database, SECOND, Server, Socket, User, World, on_both, until, within};
 use serde_json::{Value, json};
 
 on_both!(
@@ -37,13 +37,7 @@ async fn a_program_at_work(world: World) {
     bot.get("/api/auth/me").await.refused(403, "scope.missing");
     // What it was used for is noted, later than the answer.
     let own = format!("/api/api-keys/{}", text(&issued, "id"));
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-    let noted = async {
-        while ada.get(&own).await.expect(200)["last_used_at"].is_null() {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(clowder_tests::PATIENCE, noted).await.expect("its use was not noted");
+    until("its use is noted", async || !ada.get(&own).await.expect(200)["last_used_at"].is_null()).await;
     let listed = ada.get("/api/api-keys").await.expect(200);
     assert!(!listed.to_string().contains(&text(&issued, "key")[30..]), "shown once");
     assert_eq!(listed["items"][0]["scopes"], json!(["chats:read", "messages:write"]));
@@ -252,12 +246,6 @@ async fn another_node_goes_by_a_revocation_within_a_second() {
     let mut socket = Socket::open(&other.address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
     socket.hello().await;
     ada.delete(&format!("/api/api-keys/{}", text(&issued, "id"))).await.expect(204);
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-    let refused = async {
-        while there.get("/api/chats").await.status != 401 {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(1), refused).await.expect("not within a second");
+    within(SECOND, "the other node knows", async || there.get("/api/chats").await.status == 401).await;
     assert_eq!(socket.closed().await, 4003);
 }

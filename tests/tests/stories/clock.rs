@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use clowder_tests::{Answer, Database, Mailbox, PATIENCE, World, world::PASSWORD};
+use clowder_tests::{Answer, Database, Mailbox, World, until, world::PASSWORD};
 use serde_json::{Value, json};
-use tokio::time::{interval, timeout};
 
 const MONTH: i64 = 30 * 24 * 3600;
 
@@ -38,13 +37,7 @@ impl Moved {
 
     /// Waits until the server has noticed.
     async fn noticed(&self, what: &str) {
-        let mut tick = interval(std::time::Duration::from_millis(20));
-        let noticed = async {
-            while !self.0.server.log().contains(what) {
-                tick.tick().await;
-            }
-        };
-        assert!(timeout(PATIENCE, noticed).await.is_ok(), "{}", self.0.server.log());
+        until(what, async || self.0.server.log().contains(what)).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clowder_tests::{Answer, Database, World, on_both};
 use serde_json::json;
 
-on_both!(a_repeat_of_what_was_deleted);
+on_both!(a_repeat_of_what_was_deleted, many_marks_of_one_reader);
 
 async fn a_repeat_of_what_was_deleted(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -27,6 +27,48 @@ async fn a_repeat_of_what_was_deleted(world: World) {
     assert_eq!((&again.body["id"], &again.body["content"]), (&first.body["id"], &json!(null)));
     assert!(again.body["deleted_at"].is_string() && !again.text.contains("between us"), "{}", again.text);
     assert_eq!(ada.messages(&chat).await.len(), 1);
+}
+
+/// One reader jumps about in a large chat from many devices at once: what is on the way is counted about once, the
+/// number of unread messages is right, and others do not wait.
+async fn many_marks_of_one_reader(world: World) {
+    const MESSAGES: i64 = 100_000;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (chat, lunch) = (ada.group("History", &[&bob]).await, bob.group("Lunch", &[&ada]).await);
+    let database = &world.database;
+    let [chat_id, ada_id, bob_id] = [&chat, &ada.id, &bob.id].map(|id| database.literal(id));
+    let (id, at) = if database.is_sqlite() { ("randomblob(16)", "1") } else { ("gen_random_uuid()", "now()") };
+    // Every other is Ada's.
+    database.run(&format!(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MESSAGES}) \
+         INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version) \
+         SELECT {id}, {chat_id}, n, 'text', CASE n % 2 WHEN 0 THEN {ada_id} ELSE {bob_id} END, 'x', {at}, 1 FROM n; \
+         UPDATE chats SET last_seq = {MESSAGES} WHERE id = {chat_id}; \
+         UPDATE participants SET own_after_read = {MESSAGES} / 2 WHERE chat_id = {chat_id}"
+    ));
+    let marks: Vec<_> = (0..32)
+        .map(|n| {
+            let (ada, path) = (ada.clone(), format!("/api/chats/{chat}/read"));
+            let seq = MESSAGES / 2 - n % 8;
+            tokio::spawn(async move { ada.post(&path, json!({"seq": seq})).await.expect(200)["seq"].clone() })
+        })
+        .collect();
+    let promptly = Duration::from_secs(2);
+    for seq in 1..=10 {
+        let said = tokio::time::timeout(promptly, bob.says(&lunch, "hello")).await.expect("a send waits for marks");
+        assert_eq!(said["seq"], seq);
+    }
+    for mark in marks {
+        assert!(mark.await.unwrap().as_i64().unwrap() > MESSAGES / 2 - 8);
+    }
+    ada.post(&format!("/api/chats/{chat}/read"), json!({"seq": MESSAGES / 2})).await.expect(200);
+    let seen = ada.get(&format!("/api/chats/{chat}")).await.expect(200);
+    assert_eq!((&seen["read_seq"], &seen["unread_count"]), (&json!(MESSAGES / 2), &json!(MESSAGES / 4)));
+    let measured = world.nobody().get("/metrics").await.text;
+    let counted = measured.lines().find_map(|line| line.strip_prefix("clowder_read_mark_messages_total "));
+    let counted: i64 = counted.expect("it is not measured").parse().unwrap();
+    // Half of those on the way are hers. One by one, the marks count what is new to them.
+    assert!((MESSAGES / 4 - 10..=MESSAGES / 4 + 10).contains(&counted), "{counted} counted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

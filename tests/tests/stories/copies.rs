@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, process::Command, time::Duration};
 
-use clowder_tests::{Answer, Database, PATIENCE, User, World, database::walk, documents::OpenApi, world::PASSWORD};
+use clowder_tests::{Answer, Database, User, World, database::walk, documents::OpenApi, until, world::PASSWORD};
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
@@ -206,13 +206,7 @@ async fn plant(world: &World) -> (User, User, String, String) {
 async fn ready(ada: &User) {
     let asked = call(ada, "POST", "/api/users/me/export", json!({}), "").await.expect(202);
     let path = format!("/api/users/me/exports/{}", asked["id"].as_str().unwrap());
-    let mut tick = interval(Duration::from_millis(50));
-    let ready = async {
-        while ada.get(&path).await.expect(200)["status"] != "ready" {
-            tick.tick().await;
-        }
-    };
-    timeout(PATIENCE, ready).await.expect("the export never came");
+    until("the export is ready", async || ada.get(&path).await.expect(200)["status"] == "ready").await;
 }
 
 /// Everything that the server keeps, place by place, in small letters.

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use clowder_tests::{Answer, Database, Postgres, Server, User, World, on_both};
+use clowder_tests::{Answer, Database, Postgres, Server, User, World, on_both, until};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -139,13 +139,7 @@ async fn another_process_closes_the_file() {
     let before = scrubs().await;
     let gone = ada.says(&chat, "goes").await;
     ada.delete(&format!("/api/messages/{}", gone["id"].as_str().unwrap())).await;
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
-    let scrubbed = async {
-        while scrubs().await <= before {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(clowder_tests::PATIENCE, scrubbed).await.expect("deleted text is not overwritten");
+    until("deleted text is overwritten", async || scrubs().await > before).await;
     world.database.run("SELECT count(*) FROM messages");
     for i in 0..20 {
         acknowledged.push(ada.says(&chat, &format!("after it {i}")).await);

@@ -1,14 +1,10 @@
 //! A PostgreSQL that is there but not right: silent, cut off, read-only, full of connections, locked.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
-use clowder_tests::{Answer, Database, PATIENCE, Postgres, Relay, User, World};
+use clowder_tests::{Answer, Database, Postgres, Relay, User, World, answer, database::psql};
 use serde_json::{Value, json};
-use tokio::{
-    io::AsyncWriteExt,
-    process::{Child, Command},
-    time::{Instant, interval, timeout},
-};
+use tokio::time::Instant;
 
 /// Short ones, so that the story is.
 const DEADLINES: &[(&str, &str)] = &[
@@ -20,17 +16,7 @@ const DEADLINES: &[(&str, &str)] = &[
 
 /// Asks until the answer is this one.
 async fn until(status: u16, ask: impl AsyncFn() -> Answer) -> Answer {
-    let mut tick = interval(Duration::from_millis(50));
-    let became = async {
-        loop {
-            let answer = ask().await;
-            if answer.status == status {
-                return answer;
-            }
-            tick.tick().await;
-        }
-    };
-    timeout(PATIENCE, became).await.unwrap_or_else(|_| panic!("it never became {status}"))
+    answer(&format!("{status}"), async || Some(ask().await).filter(|answer| answer.status == status)).await
 }
 
 /// How many calls of both kinds succeed when all are made at once; the others must be told properly to come back.
@@ -198,35 +184,13 @@ async fn connections_that_are_used_up_slow_nobody_down_for_long() {
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "{}", world.server.log());
 }
 
-/// A row, held in a transaction of somebody else until this is dropped.
-struct Held(Child);
-
-impl Held {
-    async fn row(url: &str, select: &str) -> Self {
-        let mut command = Command::new("psql");
-        command.args(["-XqAt", url]).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
-        let mut held = Self(command.spawn().unwrap());
-        // What it reads from stays open, so its transaction does too.
-        let script = format!("BEGIN; {select} FOR UPDATE;\n");
-        held.0.stdin.as_mut().unwrap().write_all(script.as_bytes()).await.unwrap();
-        let mut tick = interval(Duration::from_millis(20));
-        let is_held = async {
-            while !psql(url, &format!("{select} FOR UPDATE SKIP LOCKED")).is_empty() {
-                tick.tick().await;
-            }
-        };
-        timeout(PATIENCE, is_held).await.expect("the row is not held");
-        held
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_row_keeps_neither_readers_nor_other_writers() {
     let world = World::new(Database::postgres()).await;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.group("Cats", &[&bob]).await;
     let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
-    let held = Held::row(&world.database.url, &format!("SELECT id FROM chats WHERE id = '{chat}'")).await;
+    let held = world.database.holding(&format!("SELECT id FROM chats WHERE id = '{chat}' FOR UPDATE"));
     // More than there are writers.
     let edits: Vec<_> = (0..40)
         .map(|i| {
@@ -250,11 +214,4 @@ async fn a_locked_row_keeps_neither_readers_nor_other_writers() {
     assert!(measured.contains(r#"kind="contended""#), "{measured}");
     drop(held);
     until(200, async || ada.may_fail().patch(&format!("/api/messages/{message}"), json!({"content": "x"})).await).await;
-}
-
-/// Runs a statement behind the server's back; what it answers.
-fn psql(url: &str, statement: &str) -> String {
-    let out = std::process::Command::new("psql").args(["-XqAt", "-c", statement, url]).output().unwrap();
-    assert!(out.status.success(), "{statement}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }

@@ -4,12 +4,10 @@ use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use clowder_tests::{Answer, Client, Database, PATIENCE, Server};
+use clowder_tests::{Answer, Client, Database, Server, answer};
 use serde_json::{Value, json};
-use tokio::time::{interval, timeout};
 
 /// Takes all the room that is left; given back when it is dropped.
 struct Filler(PathBuf);
@@ -42,19 +40,6 @@ async fn user(server: &Server, name: &str) -> Client {
     let nobody = Client::new(&server.address);
     let answer = nobody.may_fail().post("/api/auth/register", new).await.expect(201);
     nobody.with(answer["access"].as_str().unwrap())
-}
-
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let mut tick = interval(Duration::from_millis(50));
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tick.tick().await;
-        }
-    };
-    timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +80,7 @@ async fn the_database_has_no_room() {
         answer.refused(507, "storage.full");
     }
     let nobody = Client::new(&server.address);
-    let ready = until("not ready", async || {
+    let ready = answer("not ready", async || {
         Some(nobody.may_fail().get("/api/health/ready").await).filter(|ready| ready.status == 503)
     })
     .await;
@@ -104,9 +89,9 @@ async fn the_database_has_no_room() {
     ada.may_fail().get("/api/chats").await.expect(200);
 
     drop(filler);
-    let next = until("writes do not go on", async || Some(send(999).await).filter(|sent| sent.status == 201)).await;
+    let next = answer("writes do not go on", async || Some(send(999).await).filter(|sent| sent.status == 201)).await;
     acknowledged.push(next.body);
-    until("not ready again", async || {
+    answer("not ready again", async || {
         Some(nobody.may_fail().get("/api/health/ready").await).filter(|r| r.status == 200)
     })
     .await;
@@ -139,13 +124,13 @@ async fn the_mail_folder_has_no_room() {
     user(&server, "ada").await;
     let nobody = Client::new(&server.address);
     let failed = r#"clowder_jobs_total{kind="mail.send",outcome="again"}"#;
-    until("the mail is not tried", async || {
+    answer("the mail is not tried", async || {
         nobody.may_fail().get("/metrics").await.text.contains(failed).then_some(())
     })
     .await;
     let names = || fs::read_dir(&inside).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     assert_eq!(names().collect::<Vec<_>>(), ["filler"], "nothing half-written stays");
     drop(filler);
-    until("the mail is lost", async || names().find(|name| name.ends_with(".eml"))).await;
+    answer("the mail is lost", async || names().find(|name| name.ends_with(".eml"))).await;
     assert_eq!(server.stop().await.code(), Some(0));
 }

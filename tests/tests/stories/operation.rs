@@ -2,7 +2,7 @@
 
 use std::{fs, io::pipe};
 
-use clowder_tests::{Client, Database, PATIENCE, World, command::clowder};
+use clowder_tests::{Client, Database, World, answer, command::clowder};
 use serde_json::json;
 
 #[tokio::test]
@@ -76,18 +76,12 @@ async fn whoever_reads_the_log_may_go_away() {
     let command = clowder(&database, &["serve"], &[("LOG", "debug")]);
     let mut command = tokio::process::Command::from(command);
     let mut server = command.stdout(output).stderr(errors).kill_on_drop(true).spawn().unwrap();
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-    let found = async {
-        loop {
-            tick.tick().await;
-            let names = fs::read_dir(database.folder.path()).unwrap().flatten();
-            let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-            if let Some(address) = names.filter_map(|name| name.strip_prefix("serving-").map(str::to_owned)).next() {
-                return address;
-            }
-        }
-    };
-    let address = tokio::time::timeout(PATIENCE, found).await.expect("it does not serve");
+    let address = answer("it serves", async || {
+        let names = fs::read_dir(database.folder.path()).unwrap().flatten();
+        let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.find_map(|name| name.strip_prefix("serving-").map(str::to_owned))
+    })
+    .await;
     let nobody = Client::new(&address);
     for _ in 0..50 {
         nobody.get("/api/health/live").await.expect(200);

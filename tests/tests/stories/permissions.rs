@@ -8,9 +8,10 @@ use std::{
 };
 
 use clowder_tests::{
-    Client, Database, PATIENCE, Server,
+    Client, Database, Server,
     command::{clowder, run},
     database::walk,
+    until,
     world::PASSWORD,
 };
 use serde_json::json;
@@ -38,13 +39,8 @@ fn everything(folder: &Path) -> Vec<PathBuf> {
 async fn register(server: &Server, data: &Path) {
     let new = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
     Client::new(&server.address).post("/api/auth/register", new).await.expect(201);
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-    let written = async {
-        while !walk(data.join("mail")).iter().any(|path| path.extension().is_some_and(|end| end == "eml")) {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, written).await.expect("no email was written");
+    let is_written = || walk(data.join("mail")).iter().any(|path| path.extension().is_some_and(|end| end == "eml"));
+    until("an email is written", async || is_written()).await;
 }
 
 #[tokio::test]

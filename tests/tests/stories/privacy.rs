@@ -3,32 +3,16 @@
 use std::{
     fs,
     io::{Cursor, Read},
-    time::Duration,
 };
 
-use clowder_tests::{Database, Mailbox, PATIENCE, User, World, on_both, world::PASSWORD, world::each};
+use clowder_tests::{Database, Mailbox, User, World, answer, on_both, world::PASSWORD, world::each};
 use serde_json::{Value, json};
-use tokio::time::{interval, timeout};
 
 on_both!(copy, second_thoughts);
 
-/// Asks until there is an answer.
-async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let mut tick = interval(Duration::from_millis(50));
-    let came = timeout(PATIENCE, async {
-        loop {
-            tick.tick().await;
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-        }
-    });
-    came.await.unwrap_or_else(|_| panic!("{what}: it never came"))
-}
-
 async fn ready(user: &User, export: &Value) -> Value {
     let path = format!("/api/users/me/exports/{}", export["id"].as_str().unwrap());
-    until("the copy", async || Some(user.get(&path).await.expect(200)).filter(|export| export["status"] == "ready"))
+    answer("the copy", async || Some(user.get(&path).await.expect(200)).filter(|export| export["status"] == "ready"))
         .await
 }
 
@@ -206,7 +190,7 @@ async fn links_expire_and_administrators_erase() {
     let mut socket = ada.socket().await;
     root.delete(&path).await.expect(202);
     assert_eq!(socket.closed().await, 4003);
-    until("the end", async || Some(root.delete(&path).await).filter(|answer| answer.status == 404))
+    answer("the end", async || Some(root.delete(&path).await).filter(|answer| answer.status == 404))
         .await
         .refused(404, "user.unknown");
     root.delete(&format!("/api/admin/users/{}", root.id)).await.refused(409, "role.last_admin");

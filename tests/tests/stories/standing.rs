@@ -1,6 +1,6 @@
 //! Roles are given and taken, accounts suspended and let go; it acts at once, for tokens already issued too.
 
-use clowder_tests::{Auth, Database, Heard, Socket, World, on_both, world::PASSWORD};
+use clowder_tests::{Auth, Database, Heard, SECOND, Socket, World, on_both, within, world::PASSWORD};
 use serde_json::json;
 
 on_both!(roles, suspension, a_suspension_ends_by_itself, signed_out_by_staff, finding_accounts);
@@ -162,27 +162,17 @@ async fn every_node_goes_by_it_within_a_second() {
     let mut socket = Socket::open(&other.address, Auth::Header(ada.token()), None).await.ok().unwrap();
     socket.hello().await;
     root.put(&format!("/api/admin/users/{}/role", ada.id), json!({"role": "moderator"})).await.expect(200);
-    within_a_second(async || there.get("/api/admin/users").await.status == 200).await;
+    within(SECOND, "the other node knows", async || there.get("/api/admin/users").await.status == 200).await;
     let suspension = format!("/api/admin/users/{}/suspension", ada.id);
     root.put(&suspension, json!({"reason": "spam"})).await.expect(200);
-    within_a_second(async || there.get("/api/chats").await.status == 403).await;
+    within(SECOND, "the other node knows", async || there.get("/api/chats").await.status == 403).await;
     assert_eq!(socket.closed().await, 4003);
     root.delete(&suspension).await.expect(204);
-    within_a_second(async || there.get("/api/chats").await.status == 200).await;
+    within(SECOND, "the other node knows", async || there.get("/api/chats").await.status == 200).await;
 
     let mut socket = Socket::open(&other.address, Auth::Header(ada.token()), None).await.ok().unwrap();
     socket.hello().await;
     root.delete(&format!("/api/admin/users/{}", ada.id)).await.expect(202);
     assert_eq!(socket.closed().await, 4003, "whoever is erased hears nothing more");
-    within_a_second(async || there.get("/api/chats").await.status == 401).await;
-}
-
-async fn within_a_second(holds: impl AsyncFn() -> bool) {
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-    let known = async {
-        while !holds().await {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(1), known).await.expect("not within a second");
+    within(SECOND, "the other node knows", async || there.get("/api/chats").await.status == 401).await;
 }

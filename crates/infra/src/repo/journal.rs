@@ -3,11 +3,11 @@
 mod replay;
 mod sweep;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Timestamp, Topic, UserId,
+    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Topic, UserId,
     change::anchor_of,
     follow,
     journal::{Chunk, Entry, Extent, Replayed},
@@ -110,10 +110,12 @@ impl Journal for Repo {
         self.db.read(move |conn| replay::replay(conn, user, &followed, &from, &to, chunk)).await
     }
 
-    async fn sweep(&self, _ctx: &Ctx, until: Timestamp) -> Result<usize> {
+    async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize> {
+        let now = ctx.now;
+        let Some(old) = self.db.write(move |tx| sweep::mark(tx, now, keep)).await? else { return Ok(0) };
         let mut gone = 0;
         // One stream at a time, so that writers of the others never wait.
-        for stream in 0..STREAMS as i16 {
+        for (stream, until) in (0..STREAMS as i16).zip(old.as_slice().to_vec()) {
             gone += self.db.write(move |tx| sweep::sweep(tx, stream, until)).await?;
         }
         Ok(gone)

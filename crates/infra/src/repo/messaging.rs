@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::{Repo, db::Tx, dialect::Conn, once::Stub};
 use crate::store::Memory;
 
-/// How often moving a read mark starts over because another device of the same person was faster.
-const READ_ATTEMPTS: usize = 16;
+/// How often moving a read mark starts over because another device of the same person was faster, on another node.
+const READ_ATTEMPTS: usize = 4;
 
 #[async_trait]
 impl Messaging for Repo {
@@ -94,14 +94,21 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
         let user = ctx.user()?;
+        // The marks of one person in a chat wait for each other here: each finds what the one before has done, and none
+        // counts what another counts already.
+        let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
+        let _turn = self.marks.take(std::iter::once(&mark)).await;
         for _ in 0..READ_ATTEMPTS {
             // A mark that stays costs no transaction, and what has to be counted is counted before anything is locked.
-            let step = match self.db.read(move |conn| read::plan(conn, chat, user, new)).await? {
+            let mut way = match self.db.read(move |conn| read::plan(conn, chat, user, new)).await? {
                 read::Plan::Stay(seq) => return Ok(Read { chat_id: chat, user_id: user, seq, at: ctx.now }),
-                read::Plan::Move(step) => step,
+                read::Plan::Move(way) => way,
             };
+            while !way.is_counted() {
+                way = self.db.read(move |conn| way.count(conn)).await?;
+            }
             let caller = ctx.clone();
-            if let Some(read) = self.db.write(move |tx| read::advance(tx, &caller, step)).await? {
+            if let Some(read) = self.db.write(move |tx| read::advance(tx, &caller, way)).await? {
                 return Ok(read);
             }
         }

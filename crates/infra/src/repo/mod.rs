@@ -44,7 +44,10 @@ pub struct Repo {
     parts: Parts,
     opened_at: Timestamp,
     opened: Instant,
+    /// Of those who try a password or a code.
     turns: Turns,
+    /// Of the read marks of one person in a chat.
+    marks: Turns,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
     found: check::Found,
 }
@@ -53,8 +56,10 @@ impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
         let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
-        let (opened, turns, found) = (Instant::now(), Turns::default(), check::Found::default());
-        let repo = Self { db, parts, opened_at: now, opened, turns, sends, found };
+        // As many attempts at once as may fail without a pause.
+        let (turns, marks) = (Turns::new(clowder_accounts::throttle::FREE as usize), Turns::new(1));
+        let (opened, found) = (Instant::now(), check::Found::default());
+        let repo = Self { db, parts, opened_at: now, opened, turns, marks, sends, found };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.

@@ -1,6 +1,6 @@
 //! Looking after the store: is it well, and what may be forgotten.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_accounts::model::SignUpId;
@@ -41,7 +41,7 @@ impl Upkeep for Repo {
         self.db.read(dialect::clock).await
     }
 
-    async fn sweep(&self, ctx: &Ctx, journal_until: Timestamp) -> Result<usize> {
+    async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize> {
         let now = ctx.now;
         let mut gone = 0;
         // Each on its own, so that what one costs holds up none of the others, and no other writer for long.
@@ -66,7 +66,7 @@ impl Upkeep for Repo {
         }
         let caller = ctx.clone();
         self.db.write(move |tx| privacy::erasures::remind(tx, &caller)).await?;
-        Ok(gone + Journal::sweep(self, ctx, journal_until).await?)
+        Ok(gone + Journal::sweep(self, ctx, journal_for).await?)
     }
 }
 
@@ -137,8 +137,7 @@ impl Worker for Sweeper {
 
     /// In bounded pieces, so that other writers get their turn in between.
     async fn work(&self, ctx: &Ctx, _job: &Taken) -> Result<()> {
-        let until = ctx.now.minus(self.0.parts.options.journal_for);
-        while Upkeep::sweep(&*self.0, ctx, until).await? > 0 {}
+        while Upkeep::sweep(&*self.0, ctx, self.0.parts.options.journal_for).await? > 0 {}
         Ok(())
     }
 }

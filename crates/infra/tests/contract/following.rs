@@ -3,19 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{
-    ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId,
-    follow::Step::{Enter, Leave},
-    journal::Chunk,
-};
+use clowder_core::{ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId, journal::Chunk};
 use clowder_infra::Followed;
 use clowder_messaging::{CHAT, Message, NewMessage};
 use serde_json::json;
 
-use crate::{
-    scribe::Scribe,
-    world::{World, on_both},
-};
+use crate::world::{World, on_both};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 async fn heads(world: &World) -> Positions {
     world.store.journal.extent().await.unwrap().heads
@@ -49,11 +44,10 @@ on_both! {
     async fn what_cannot_be_read_is_passed_over_one_by_one(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
-        let (stream, from) = (Scribe::stream_of(&world, chat), heads(&world).await);
+        let (stream, from) = (world.scribe().stream_of(chat), heads(&world).await);
         let mut follower = world.another_node().await.follow().await.unwrap();
-        Scribe::new(&world).unreadable(chat, 600).commit();
+        world.scribe().unreadable(chat, 600).commit();
         let theirs = Topic::new(TopicKind::new("a_new_kind"), chat);
-        Scribe::new(&world).change(chat, "a_new_kind", theirs, None, "{}").commit();
         let message = world.say(&ada, chat, "hello").await;
 
         for n in 1..=600 {
@@ -62,7 +56,7 @@ on_both! {
             assert_eq!(position, from.get(stream) + n, "one by one, and nothing else is concluded from it");
         }
         let Followed::Change(unknown) = follower.step().await.unwrap() else { panic!("a change") };
-        assert_eq!((unknown.topic, &*unknown.name), (theirs, "test.written"), "a kind that nobody knows can be read");
+        assert_eq!((unknown.topic, &*unknown.name), (theirs, "test.unknown"), "a kind that nobody knows can be read");
         let Followed::Change(said) = follower.step().await.unwrap() else { panic!("a change") };
         assert_eq!((said.subject, said.position), (Some(message.id.uuid()), from.get(stream) + 602));
         assert_eq!(follower.known(), &heads(&world).await);
@@ -76,14 +70,12 @@ on_both! {
     async fn only_the_floor_says_what_was_swept(world: World) {
         let [ada] = world.people(["ada"]).await;
         let chat = world.group(&ada, &[]).await.id;
-        let stream = Scribe::stream_of(&world, chat);
+        let stream = world.scribe().stream_of(chat);
         let asleep = world.another_node().await;
         let mut follower = asleep.follow().await.unwrap();
         world.say(&ada, chat, "swept").await;
-        world.wait(Duration::from_secs(60));
-        let until = world.now();
+        while world.store.journal.sweep(&world.ctx(&ada), Duration::ZERO).await.unwrap() > 0 {}
         world.say(&ada, chat, "kept").await;
-        while world.store.journal.sweep(&world.ctx(&ada), until).await.unwrap() > 0 {}
         let floor = world.store.journal.extent().await.unwrap().floors.get(stream);
         let step = follower.step().await.unwrap();
         assert!(matches!(step, Followed::Swept { position, .. } if position == floor), "{step:?}");
@@ -107,10 +99,11 @@ on_both! {
         let new = NewMessage::from_json(json!({"content": "from the future"})).unwrap();
         world.store.messaging.send(&ahead, chat, new).await.unwrap();
         world.say(&ada, chat, "old").await;
-        world.wait(Duration::from_secs(60));
-        let until = world.now();
+        let sweep = async || while world.store.journal.sweep(&world.nobody(), MINUTE).await.unwrap() > 0 {};
+        sweep().await;
         world.say(&ada, chat, "new").await;
-        while world.store.journal.sweep(&world.ctx(&ada), until).await.unwrap() > 0 {}
+        world.wait(MINUTE);
+        sweep().await;
         let left = world.everything().await;
         let left: Vec<_> = left.into_iter().filter(|change| &*change.name == "message.sent").collect();
         assert_eq!(told(&left), ["new"]);
@@ -142,7 +135,7 @@ on_both! {
         let [ada] = world.people(["ada"]).await;
         let before = heads(&world).await;
         let chat = world.group(&ada, &[]).await.id;
-        let stream = Scribe::stream_of(&world, chat);
+        let stream = world.scribe().stream_of(chat);
         for n in 0..10 {
             world.say(&ada, chat, &format!("{n}{}", "x".repeat(5_000))).await;
         }
@@ -165,7 +158,7 @@ on_both! {
         let from = heads(&world).await;
         let chunks = [Chunk::rows(1), Chunk::rows(3), Chunk::rows(100)];
         world.say(&ada, chat, "before").await;
-        Scribe::new(&world).step(Enter, bob.id, chat).commit();
+        world.scribe().joins(bob.id, &json!({"id": chat})).commit();
         let entered = heads(&world).await;
         world.say(&ada, chat, "one").await;
         for chunk in chunks {
@@ -175,7 +168,7 @@ on_both! {
         }
 
         // Who has left hears that, and nothing of what was said: they may not see it any more, whenever it was.
-        Scribe::new(&world).step(Leave, bob.id, chat).commit();
+        world.scribe().leaves(bob.id, chat).commit();
         let left = heads(&world).await;
         world.say(&ada, chat, "between").await;
         for chunk in chunks {
@@ -186,7 +179,7 @@ on_both! {
         }
 
         // Who has come back gets what happened while they were there.
-        Scribe::new(&world).unreadable(chat, 5).step(Enter, bob.id, chat).commit();
+        world.scribe().unreadable(chat, 5).joins(bob.id, &json!({"id": chat})).commit();
         world.say(&ada, chat, "two").await;
         for chunk in chunks {
             let all = ["Enter", "one", "Leave", "Enter", "two"];
@@ -205,7 +198,7 @@ on_both! {
         let from = heads(&world).await;
         for chat in &chats {
             world.say(&ada, *chat, "before").await;
-            Scribe::new(&world).step(Enter, bob.id, *chat).commit();
+            world.scribe().joins(bob.id, &json!({"id": chat})).commit();
             world.say(&ada, *chat, "after").await;
         }
         let missed = missed(&world, bob.id, &chats, &from, Chunk::rows(50)).await;
@@ -221,13 +214,13 @@ on_both! {
             chats.push(world.group(&ada, &[]).await.id);
         }
         let [kept, entered, left, back] = chats[..] else { panic!("four chats") };
-        Scribe::new(&world).step(Enter, bob.id, kept).step(Enter, bob.id, left).step(Enter, bob.id, back).commit();
+        world.scribe().joins(bob.id, &json!({"id": kept})).joins(bob.id, &json!({"id": left})).joins(bob.id, &json!({"id": back})).commit();
         let at = heads(&world).await;
-        Scribe::new(&world)
-            .step(Leave, bob.id, left)
-            .step(Enter, bob.id, entered)
-            .step(Leave, bob.id, back)
-            .step(Enter, bob.id, back)
+        world.scribe()
+            .leaves(bob.id, left)
+            .joins(bob.id, &json!({"id": entered}))
+            .leaves(bob.id, back)
+            .joins(bob.id, &json!({"id": back}))
             .commit();
         let followed = async |at: &Positions| {
             let mut followed = world.store.journal.followed(bob.id, at.clone()).await.unwrap();

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Positions, Recorded, Topic, TopicKind, follow::Step, journal::Chunk};
-use clowder_messaging::CHAT;
+use clowder_core::{
+    ChatId, Ctx, Input, Positions, Recorded, Timestamp, Topic, TopicKind, follow::Step, journal::Chunk,
+};
+use clowder_messaging::{CHAT, NewMessage};
+use serde_json::json;
 
 use crate::world::{Person, World, on_both};
 
@@ -76,11 +79,8 @@ on_both! {
         world.say(&ada, chat, "old").await;
         let old = world.store.journal.extent().await.unwrap();
         assert!(old.can_replay(&old.heads));
-        world.wait(Duration::from_secs(60));
+        while world.store.upkeep.sweep(&world.ctx(&ada), Duration::ZERO).await.unwrap() > 0 {}
         world.say(&ada, chat, "new").await;
-        let until = world.now().minus(Duration::from_secs(30));
-        let ctx = world.ctx(&ada);
-        while world.store.upkeep.sweep(&ctx, until).await.unwrap() > 0 {}
         let extent = world.store.journal.extent().await.unwrap();
         assert_eq!(extent.epoch, old.epoch);
         assert!(extent.can_replay(&extent.heads));
@@ -97,6 +97,55 @@ on_both! {
             left
         };
         assert_eq!(left, 1);
+    }
+
+    async fn how_old_a_change_is_no_clock_says(world: World) {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+        const TEN_MINUTES: Duration = Duration::from_secs(600);
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let all = world.everything().await.len();
+        let sweep = async |ctx: Ctx, keep| {
+            let mut gone = 0;
+            loop {
+                let went = world.store.journal.sweep(&ctx, keep).await.unwrap();
+                gone += went;
+                if went == 0 {
+                    break gone;
+                }
+            }
+        };
+        let at = |ctx: Ctx, now: Timestamp| Ctx { now, ..ctx };
+        let (past, future) = (world.now().minus(5 * WEEK), world.now().plus(5 * WEEK));
+        assert_eq!(sweep(world.nobody(), WEEK).await, 0);
+        // A writer is behind, then a sweeper, then a sweeper ahead; and in between they are right.
+        world.say(&ada, chat, "before").await;
+        let new = NewMessage::from_json(json!({"content": "long ago"})).unwrap();
+        world.store.messaging.send(&at(world.ctx(&ada), past), chat, new).await.unwrap();
+        for wrong in [past, future, past, future] {
+            assert_eq!(sweep(world.nobody(), WEEK).await, 0);
+            assert_eq!(sweep(at(world.nobody(), wrong), WEEK).await, 0);
+            world.wait(TEN_MINUTES);
+        }
+        // No server has run for long.
+        world.wait(2 * WEEK);
+        assert_eq!(sweep(world.nobody(), WEEK).await, 0);
+        assert_eq!(world.everything().await.len(), all + 2, "nothing is lost");
+
+        // What is measured counts: all that was there at the first look goes when its time is over, and nothing else.
+        let keep = 20 * TEN_MINUTES;
+        assert_eq!(sweep(world.nobody(), keep).await, 0);
+        world.say(&ada, chat, "new").await;
+        let (mut gone, mut looks) = (0, 0);
+        while gone < all + 2 {
+            world.wait(TEN_MINUTES);
+            gone += sweep(world.nobody(), keep).await;
+            looks += 1;
+            assert!(looks <= 20, "{gone} of {all} are gone");
+        }
+        assert!(looks > 10, "{looks}");
+        let left = world.everything().await;
+        assert_eq!(names(&left), ["message.sent"]);
     }
 
     async fn the_journal_of_an_older_version_is_converted(world: World) {

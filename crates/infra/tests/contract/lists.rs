@@ -109,7 +109,7 @@ on_both! {
         rename(&world, &world.store, &bob, "two").await;
         assert_eq!(name().await, "bob", "asleep");
         world.wait(std::time::Duration::from_secs(8 * 24 * 3600));
-        while world.store.upkeep.sweep(&world.nobody(), world.now()).await.unwrap() > 0 {}
+        while world.store.upkeep.sweep(&world.nobody(), std::time::Duration::ZERO).await.unwrap() > 0 {}
         world.say(&ada, chat, "good morning").await;
         catch_up(&other, &mut there).await;
         let patch = MessagePatch::from_json(json!({"content": "hello again"})).unwrap();

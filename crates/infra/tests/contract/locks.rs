@@ -6,7 +6,10 @@ use clowder_core::ChatId;
 use clowder_infra::DatabaseUrl;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
 
-use crate::world::World;
+use crate::{
+    scribe::Scribe,
+    world::{World, beside},
+};
 
 impl World {
     /// How an id is spelled in a statement of this database.
@@ -17,13 +20,18 @@ impl World {
         }
     }
 
+    /// Somebody who writes into the journal.
+    pub fn scribe(&self) -> Scribe<'_> {
+        let embedded = self.options.url.is_embedded();
+        let begin = if embedded { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        Scribe::new(embedded, move |statements| self.batch(&format!("{begin}; {statements}; COMMIT;")))
+    }
+
     /// A transaction on a connection of its own. On SQLite it holds the write lock from the start.
     pub fn transaction(&self) -> Transaction {
         let mut transaction = match &self.options.url {
             DatabaseUrl::Postgres(url) => Transaction::Postgres(PgConnection::establish(url).unwrap()),
-            DatabaseUrl::Sqlite(path) => {
-                Transaction::Sqlite(SqliteConnection::establish(&path.to_string_lossy()).unwrap())
-            }
+            DatabaseUrl::Sqlite(path) => Transaction::Sqlite(beside(path)),
         };
         let begin = if self.options.url.is_embedded() { "BEGIN IMMEDIATE" } else { "BEGIN" };
         transaction.run(begin);
@@ -62,9 +70,7 @@ impl World {
         let query = sql_query(format!("WITH asked (number) AS ({query}) SELECT number FROM asked"));
         let number: Number = match &self.options.url {
             DatabaseUrl::Postgres(url) => query.get_result(&mut PgConnection::establish(url).unwrap()).unwrap(),
-            DatabaseUrl::Sqlite(path) => {
-                query.get_result(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap()).unwrap()
-            }
+            DatabaseUrl::Sqlite(path) => query.get_result(&mut beside(path)).unwrap(),
         };
         number.number
     }

@@ -8,9 +8,9 @@ use std::{
 };
 
 use clowder_infra::DatabaseUrl;
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
 
-use crate::world::{World, on_both};
+use crate::world::{World, beside, on_both};
 
 #[path = "stress/ports.rs"]
 mod ports;
@@ -40,9 +40,7 @@ fn count(world: &World, what: &str) -> i64 {
     let query = sql_query(format!("SELECT count(*) AS count FROM {what}"));
     let found: Count = match &world.options.url {
         DatabaseUrl::Postgres(url) => query.get_result(&mut PgConnection::establish(url).unwrap()),
-        DatabaseUrl::Sqlite(path) => {
-            query.get_result(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap())
-        }
+        DatabaseUrl::Sqlite(path) => query.get_result(&mut beside(path)),
     }
     .unwrap();
     found.count
@@ -71,6 +69,11 @@ const NEVER: &[(&str, &str)] = &[
     (
         "a wrong lowest mark",
         "chats c WHERE c.slowest_seq <> (SELECT min(p.read_seq) FROM participants p WHERE p.chat_id = c.id)",
+    ),
+    (
+        "a wrong second lowest mark",
+        "chats c WHERE c.second_seq <> (SELECT p.read_seq FROM participants p WHERE p.chat_id = c.id \
+         ORDER BY p.read_seq LIMIT 1 OFFSET 1)",
     ),
     (
         "gaps in the journal",

@@ -1,6 +1,7 @@
 //! A store on a database of its own, people, a clock that the test moves, and what the journal got to know.
 
 use std::{
+    path::Path,
     sync::atomic::{AtomicI64, AtomicU32, Ordering},
     time::Duration,
 };
@@ -8,7 +9,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_accounts::{NewAccount, SignedIn};
 use clowder_core::{
-    Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId, journal::Chunk,
+    Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId,
+    journal::{Chunk, Extent},
 };
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
@@ -64,6 +66,13 @@ fn admin(statement: &str) {
     sql_query(statement).execute(&mut conn).unwrap();
 }
 
+/// A connection beside those of the store, which waits for its turn as they do.
+pub fn beside(path: &Path) -> SqliteConnection {
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+    conn.batch_execute("PRAGMA busy_timeout = 20000").unwrap();
+    conn
+}
+
 impl World {
     pub async fn sqlite() -> std::sync::Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
@@ -106,9 +115,7 @@ impl World {
     pub fn meddle(&self, statement: &str) -> Result<usize, diesel::result::Error> {
         match &self.options.url {
             DatabaseUrl::Postgres(url) => sql_query(statement).execute(&mut PgConnection::establish(url).unwrap()),
-            DatabaseUrl::Sqlite(path) => {
-                sql_query(statement).execute(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap())
-            }
+            DatabaseUrl::Sqlite(path) => sql_query(statement).execute(&mut beside(path)),
         }
     }
 
@@ -116,9 +123,7 @@ impl World {
     pub fn batch(&self, statements: &str) {
         match &self.options.url {
             DatabaseUrl::Postgres(url) => PgConnection::establish(url).unwrap().batch_execute(statements).unwrap(),
-            DatabaseUrl::Sqlite(path) => {
-                SqliteConnection::establish(&path.to_string_lossy()).unwrap().batch_execute(statements).unwrap();
-            }
+            DatabaseUrl::Sqlite(path) => beside(path).batch_execute(statements).unwrap(),
         }
     }
 
@@ -236,12 +241,13 @@ impl World {
     /// What the journal has got to know since this was last asked, stream by stream.
     pub async fn changes(&self) -> Vec<Recorded> {
         let mut seen = self.seen.lock().await;
-        let heads = self.store.journal.extent().await.unwrap().heads;
+        let Extent { heads, floors, .. } = self.store.journal.extent().await.unwrap();
         let mut changes = Vec::new();
         for stream in 0..heads.as_slice().len() {
             let got = self.store.journal.after(stream, seen.get(stream), Chunk::rows(100_000)).await.unwrap();
             let positions: Vec<_> = got.iter().map(|entry| entry.position).collect();
-            let expected: Vec<_> = (seen.get(stream) + 1..=heads.get(stream)).collect();
+            let swept = seen.get(stream).max(floors.get(stream));
+            let expected: Vec<_> = (swept + 1..=heads.get(stream)).collect();
             assert_eq!(positions, expected, "no gap, nothing twice");
             changes.extend(got.into_iter().filter_map(|entry| entry.change));
         }

@@ -1,24 +1,60 @@
-//! The journal forgets: what is older than it is kept, a bounded number of rows at a time.
+//! The journal forgets what it has held for longer than it is kept. No clock is trusted with that, neither a writer's nor
+//! the sweeper's: what is old is found by positions, and how old by the time that was measured from sweep to sweep.
 
-use clowder_core::{Result, Timestamp};
+use std::time::Duration;
+
+use clowder_core::{Positions, Result, Timestamp};
 use diesel::prelude::*;
 
 use super::super::db::Tx;
-use crate::schema::{journal, streams};
+use crate::schema::{journal, journal_marks as marks, streams};
 
 /// How many changes of a stream go at a time.
 const SWEPT_AT_ONCE: i64 = 2_000;
+/// The most that passes from one sweep to the next: twice what lies between them. A clock that jumps ahead, or a sweeper
+/// whose clock is another's, makes nothing older than that; and while no server runs, nothing grows old.
+const BETWEEN: Duration = Duration::from_secs(20 * 60);
 
-/// Everything in a stream up to the last change from before `until` goes. Positions are in the order of the commits, so
-/// what stands before an old change is old, too, even if it was written by a node whose clock was ahead.
-pub fn sweep(tx: &mut Tx<'_>, stream: i16, until: Timestamp) -> Result<usize> {
-    let oldest: Vec<(i64, Timestamp)> = journal::table
-        .filter(journal::stream.eq(stream))
+/// Marks how far the journal reaches now; answers how far it reached when it was swept `keep` ago, as far as measured.
+pub fn mark(tx: &mut Tx<'_>, now: Timestamp, keep: Duration) -> Result<Option<Positions>> {
+    let last: Option<(i64, Timestamp)> = marks::table
+        .order(marks::measured.desc())
+        .select((marks::measured, marks::marked_at))
+        .first(tx.conn)
+        .optional()?;
+    let measured = last.map_or(0, |(measured, at)| measured + micros(now.since(at).min(BETWEEN)));
+    let heads: Vec<i64> = streams::table.order(streams::stream).select(streams::head).load(tx.conn)?;
+    let heads = serde_json::to_string(&heads)?;
+    diesel::insert_into(marks::table)
+        .values((marks::measured.eq(measured), marks::marked_at.eq(now), marks::heads.eq(&heads)))
+        .on_conflict(marks::measured)
+        .do_update()
+        .set((marks::marked_at.eq(now), marks::heads.eq(&heads)))
+        .execute(tx.conn)?;
+    let old: Option<(i64, String)> = marks::table
+        .filter(marks::measured.le(measured.saturating_sub(micros(keep))))
+        .order(marks::measured.desc())
+        .select((marks::measured, marks::heads))
+        .first(tx.conn)
+        .optional()?;
+    let Some((measured, heads)) = old else { return Ok(None) };
+    diesel::delete(marks::table.filter(marks::measured.lt(measured))).execute(tx.conn)?;
+    Ok(Some(Positions::new(serde_json::from_str(&heads)?)))
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The first of what stands in a stream up to a position goes.
+pub fn sweep(tx: &mut Tx<'_>, stream: i16, until: i64) -> Result<usize> {
+    let oldest: Vec<i64> = journal::table
+        .filter(journal::stream.eq(stream).and(journal::position.le(until)))
         .order(journal::position)
         .limit(SWEPT_AT_ONCE)
-        .select((journal::position, journal::at))
+        .select(journal::position)
         .load(tx.conn)?;
-    let Some((floor, _)) = oldest.into_iter().rfind(|(_, at)| *at < until) else { return Ok(0) };
+    let Some(floor) = oldest.last() else { return Ok(0) };
     // The rows first and the stream last, as writers lock them.
     let gone = diesel::delete(journal::table.filter(journal::stream.eq(stream).and(journal::position.le(floor))))
         .execute(tx.conn)?;

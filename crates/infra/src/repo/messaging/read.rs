@@ -21,27 +21,62 @@ use crate::{
     schema::{chats, messages, participants},
 };
 
+/// How many messages of a stretch are looked through at a time, so that others get their turn at the database in between.
+const PIECE: i64 = 20_000;
+
 /// What a read mark is going to do.
 pub enum Plan {
     /// It is there already.
     Stay(i64),
-    Move(Step),
+    Move(Way),
 }
 
 /// One way of a read mark.
 #[derive(Clone, Copy)]
-pub struct Step {
+pub struct Way {
     chat: ChatId,
     user: UserId,
     from: i64,
     to: i64,
-    /// How many messages on the way are the reader's own.
-    own: i64,
+    /// How many messages after the mark were the reader's own.
+    own_after: i64,
+    /// What has to be counted yet: the messages after the first and up to the second.
+    uncounted: (i64, i64),
+    /// How many of those counted are the reader's own.
+    counted: i64,
+    /// Whether what lies beyond the way is counted, which is less.
+    beyond: bool,
     /// Whether the chat has to be told: the mark is one of the two lowest.
     counts: bool,
 }
 
-/// Marks never go back, so one that is found to stay needs no lock.
+impl Way {
+    /// Counts the next piece.
+    pub fn count(mut self, conn: &mut Conn) -> Result<Self> {
+        let (after, end) = self.uncounted;
+        let until = end.min(after + PIECE);
+        if after < until {
+            let own = count_own(conn, self.chat, self.user, after, until)?;
+            metrics::counter!("clowder_read_mark_messages_total").increment(own.unsigned_abs());
+            self.counted += own;
+            self.uncounted.0 = until;
+        }
+        Ok(self)
+    }
+
+    pub fn is_counted(&self) -> bool {
+        self.uncounted.0 >= self.uncounted.1
+    }
+
+    /// How many messages on the way are the reader's own.
+    fn own(&self) -> i64 {
+        if self.beyond { self.own_after - self.counted } else { self.counted }
+    }
+}
+
+/// Marks never go back, so one that is found to stay needs no lock. The first piece is counted, which is all there is to
+/// most ways. What is counted is never more than what the mark passes: over all their marks together, nobody makes the
+/// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
     let facts: Option<(i64, i64, i64, SlowestRow)> = participants::table
         .inner_join(chats::table)
@@ -52,19 +87,16 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
     let (from, own_after, last_seq, slowest) = facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All were read by one query, so the own messages between mark and end are as many as it says.
-    let own = if to == last_seq {
-        own_after
-    } else if to - from <= last_seq - to {
-        count_own(conn, chat, user, from, to)?
-    } else {
-        own_after - count_own(conn, chat, user, to, last_seq)?
-    };
-    Ok(Plan::Move(Step { chat, user, from, to, own, counts: Slowest::from(slowest).counts(from) }))
+    let beyond = last_seq - to < to - from;
+    let uncounted = if beyond { (to, last_seq) } else { (from, to) };
+    let counts = Slowest::from(slowest).counts(from);
+    let way = Way { chat, user, from, to, own_after, uncounted, counted: 0, beyond, counts };
+    Ok(Plan::Move(way.count(conn)?))
 }
 
 /// Moves the mark; `None` when it is not any more where the plan found it, or counts now.
-pub fn advance(tx: &mut Tx<'_>, ctx: &Ctx, step: Step) -> Result<Option<Read>> {
-    let Step { chat, user, from, to, own, counts } = step;
+pub fn advance(tx: &mut Tx<'_>, ctx: &Ctx, way: Way) -> Result<Option<Read>> {
+    let Way { chat, user, from, to, counts, .. } = way;
     // Senders hold the chat; of the readers, only those whose mark is one of the two lowest need it.
     if counts {
         dialect::lock_chat(tx.conn, chat)?;
@@ -81,7 +113,7 @@ pub fn advance(tx: &mut Tx<'_>, ctx: &Ctx, step: Step) -> Result<Option<Read>> {
         return Ok(None);
     }
     diesel::update(participants::table.find((chat, user)))
-        .set((participants::read_seq.eq(to), participants::own_after_read.eq(participants::own_after_read - own)))
+        .set((participants::read_seq.eq(to), participants::own_after_read.eq(participants::own_after_read - way.own())))
         .execute(tx.conn)?;
     if counts {
         note_slowest(tx.conn, chat)?;

@@ -1,29 +1,36 @@
-//! Writes into a chat and its journal behind the server's back, as a node of another version would.
+//! Writes into a chat and its journal behind the server's back, as a node of another version would: changes that this one
+//! does not make, and changes that it cannot read. The contract tests of the store include this file.
 
-use clowder_tests::{Database, User};
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 
 pub struct Scribe<'d> {
-    database: &'d Database,
+    /// Whether it is SQLite.
+    embedded: bool,
+    run: Box<dyn Fn(&str) + 'd>,
     statements: Vec<String>,
 }
 
 impl<'d> Scribe<'d> {
-    pub fn new(database: &'d Database) -> Self {
-        Self { database, statements: Vec::new() }
+    /// `run` runs statements in one transaction.
+    pub fn new(embedded: bool, run: impl Fn(&str) + 'd) -> Self {
+        Self { embedded, run: Box::new(run), statements: Vec::new() }
     }
 
-    fn id(&self, id: &str) -> String {
-        if self.database.is_sqlite() { format!("X'{}'", id.replace('-', "")) } else { format!("'{id}'") }
+    fn id(&self, id: impl Display) -> String {
+        let id = id.to_string();
+        if self.embedded { format!("X'{}'", id.replace('-', "")) } else { format!("'{id}'") }
     }
 
     fn now(&self) -> &'static str {
-        if self.database.is_sqlite() { "CAST(strftime('%s', 'now') AS INTEGER) * 1000000" } else { "now()" }
+        if self.embedded { "CAST(strftime('%s', 'now') AS INTEGER) * 1000000" } else { "now()" }
     }
 
-    fn stream_of(&self, chat: &str) -> u8 {
-        let last = u8::from_str_radix(&chat[34..], 16).unwrap();
-        if self.database.is_sqlite() { 0 } else { last % 16 }
+    /// The stream of what is anchored at a chat.
+    pub fn stream_of(&self, chat: impl Display) -> usize {
+        let last = usize::from_str_radix(&chat.to_string()[34..], 16).unwrap();
+        if self.embedded { 0 } else { last % 16 }
     }
 
     /// A change in the order of a chat. `follow` is who enters or leaves it by it.
@@ -43,8 +50,9 @@ impl<'d> Scribe<'d> {
     }
 
     /// Changes that the server cannot read, and one of a kind that it does not know.
-    pub fn unreadable(mut self, chat: &str, times: usize) -> Self {
-        let (stream, at, now) = (self.stream_of(chat), self.id(chat), self.now());
+    pub fn unreadable(mut self, chat: impl Display, times: usize) -> Self {
+        let chat = chat.to_string();
+        let (stream, at, now) = (self.stream_of(&chat), self.id(&chat), self.now());
         self.statements.push(format!(
             "UPDATE streams SET head = head + {times} WHERE stream = {stream}; \
              WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {times}) \
@@ -53,15 +61,15 @@ impl<'d> Scribe<'d> {
              'test.unreadable', {now}, CASE n % 2 WHEN 0 THEN 'no JSON' ELSE '{{}}' END \
              FROM streams, counted WHERE stream = {stream}"
         ));
-        self.change(chat, ("a_new_kind", chat), "test.unknown", None, "{}");
+        self.change(&chat, ("a_new_kind", &chat), "test.unknown", None, "{}");
         self
     }
 
     /// Somebody takes part in a chat from now on. What they are told is the chat as another of its people sees it, with
     /// nothing read.
-    pub fn joins(mut self, user: &User, seen: &Value) -> Self {
-        let chat = seen["id"].as_str().unwrap();
-        let (at, who, now) = (self.id(chat), self.id(&user.id), self.now());
+    pub fn joins(mut self, user: impl Display, seen: &Value) -> Self {
+        let (user, chat) = (user.to_string(), seen["id"].as_str().unwrap());
+        let (at, who, now) = (self.id(chat), self.id(&user), self.now());
         self.statements.push(format!(
             "INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read) \
              SELECT {at}, {who}, 'member', {now}, 0, count(*) FROM messages \
@@ -70,23 +78,24 @@ impl<'d> Scribe<'d> {
         ));
         let mut data = seen.clone();
         data["read_seq"] = json!(0);
-        self.change(chat, ("user", &user.id), "chat.created", Some(("enter", &user.id)), &data.to_string());
+        self.change(chat, ("user", &user), "chat.created", Some(("enter", &user)), &data.to_string());
         self
     }
 
-    pub fn leaves(mut self, user: &User, chat: &str) -> Self {
-        let (at, who) = (self.id(chat), self.id(&user.id));
+    pub fn leaves(mut self, user: impl Display, chat: impl Display) -> Self {
+        let (user, chat) = (user.to_string(), chat.to_string());
+        let (at, who) = (self.id(&chat), self.id(&user));
         self.statements.push(format!(
             "DELETE FROM participants WHERE chat_id = {at} AND user_id = {who}; \
              UPDATE chats SET participant_count = participant_count - 1 WHERE id = {at}"
         ));
-        let data = json!({"chat_id": chat, "user_id": user.id, "removed_by": user.id});
-        self.change(chat, ("chat", chat), "participant.removed", Some(("leave", &user.id)), &data.to_string());
+        let data = json!({"chat_id": chat, "user_id": user, "removed_by": user});
+        self.change(&chat, ("chat", &chat), "participant.removed", Some(("leave", &user)), &data.to_string());
         self
     }
 
     /// All of it in one transaction.
     pub fn commit(self) {
-        self.database.run(&self.statements.join("; "));
+        (self.run)(&self.statements.join("; "));
     }
 }

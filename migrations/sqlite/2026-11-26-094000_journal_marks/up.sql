@@ -1,0 +1,7 @@
+-- How far the journal reached when it was swept. What stands before a mark is as old as the mark, whatever the clock of its
+-- writer said; and how old a mark is, is measured from sweep to sweep.
+CREATE TABLE journal_marks (
+    measured INTEGER NOT NULL PRIMARY KEY,
+    marked_at INTEGER NOT NULL,
+    heads TEXT NOT NULL
+) STRICT;
