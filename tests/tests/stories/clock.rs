@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use clowder_tests::{Answer, Database, Mailbox, World, until, world::PASSWORD};
+use clowder_tests::{Answer, Client, Database, Mailbox, World, until, world::PASSWORD};
 use serde_json::{Value, json};
 
 const MONTH: i64 = 30 * 24 * 3600;
@@ -62,8 +62,10 @@ async fn a_month_ahead_for_a_moment(database: Database) {
     let client = world.nobody().with(next["access"].as_str().unwrap());
     client.get("/api/auth/sessions").await.expect(200);
     let chat = json!({"type": "group", "title": "Tomorrow"});
-    let once = client.request("POST", "/api/chats").header("idempotency-key", "month").json(&chat);
-    Answer::to(once).await.expect(201);
+    let create = async |client: &Client| {
+        Answer::to(client.request("POST", "/api/chats").header("idempotency-key", "month").json(&chat)).await
+    };
+    let created = create(&client).await.expect(201);
 
     story.ahead(0);
     story.noticed("what it wrote was put right").await;
@@ -76,6 +78,9 @@ async fn a_month_ahead_for_a_moment(database: Database) {
     let repeated = story.refresh(&bob["refresh"]).await.expect(200);
     assert_eq!(repeated["refresh"], next["refresh"], "within its grace, which runs from now on");
     let client = world.nobody().with(repeated["access"].as_str().unwrap());
+    let again = create(&client).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"), "{}", again.text);
+    assert_eq!(again.body["id"], created["id"]);
     let sessions = client.get("/api/auth/sessions").await.expect(200);
     let now = client.get("/api/auth/me").await;
     let server = jiff::fmt::rfc2822::parse(now.header("date")).unwrap().timestamp();
