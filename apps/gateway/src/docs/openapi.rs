@@ -69,6 +69,9 @@ fn operation(
         "responses": responses(line, components, problems),
         "security": security(line),
     });
+    if !line.notes.is_empty() {
+        operation["description"] = json!(line.notes.join("\n\n"));
+    }
     if let Access::Needs(permission) = line.access {
         operation["x-permission"] = json!(permission.as_str());
         operation["x-least-role"] = json!(permission.least());
