@@ -35,8 +35,7 @@ impl Query {
     pub fn parse(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
         // No text of ours holds a NUL, and PostgreSQL can keep none.
-        let (wrong, pairs): (Vec<_>, Vec<_>) =
-            pairs.partition(|(_, value)| value.contains('\0'));
+        let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.contains('\0'));
         let mut query = Self { pairs, ..Self::default() };
         let wrong = wrong.iter().take(MOST_ERRORS + 1);
         wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
@@ -154,8 +153,7 @@ mod tests {
 
     #[test]
     fn pages_are_read_within_their_bounds() {
-        for (text, limit) in [("", 50), ("limit=1", 1), ("limit=200", 200), ("limit=99999999999", 200)]
-        {
+        for (text, limit) in [("", 50), ("limit=1", 1), ("limit=200", 200), ("limit=99999999999", 200)] {
             let mut query = Query::parse(text);
             assert_eq!(query.page().limit, limit, "{text}");
             assert!(query.check().is_ok());
@@ -208,7 +206,10 @@ mod tests {
         let problem = query.check().unwrap_err();
         let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
         let expected = ["?limit", "?cursor", "?unread", "?visibility", "?q"];
-        assert_eq!(told, std::iter::zip(expected, ["type", "cursor", "type", "choice", "required"]).collect::<Vec<_>>());
+        assert_eq!(
+            told,
+            std::iter::zip(expected, ["type", "cursor", "type", "choice", "required"]).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -225,12 +225,7 @@ impl LocalLimits {
     pub fn new(factor: f64) -> Self {
         let clock = DefaultClock::default();
         let budget = |policy| Budget::new(policy, factor, &clock);
-        Self {
-            default: budget(Policy::Default),
-            auth: budget(Policy::Auth),
-            api_key: budget(Policy::ApiKey),
-            clock,
-        }
+        Self { default: budget(Policy::Default), auth: budget(Policy::Auth), api_key: budget(Policy::ApiKey), clock }
     }
 
     fn budget(&self, policy: Policy) -> &Budget {
