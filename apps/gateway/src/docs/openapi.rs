@@ -69,6 +69,7 @@ fn operation(
         "responses": responses(line, components, problems),
         "security": security(line),
     });
+    line.asks.iter().for_each(|asked| asked.schema.collect_into(components));
     if !line.notes.is_empty() {
         operation["description"] = json!(line.notes.join("\n\n"));
     }

@@ -92,6 +92,7 @@ mod tests {
         ] {
             let mut held: Vec<_> = (0..most).map(|_| sockets.open(key).unwrap()).collect();
             assert!(sockets.open(key).is_none(), "{key:?}");
+            assert!(Sockets::limit(key).starts_with(&format!("At most {most} sockets")), "{key:?}");
             held.pop();
             held.push(sockets.open(key).unwrap());
             assert!(sockets.open(key).is_none(), "{key:?}");
