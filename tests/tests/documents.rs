@@ -118,6 +118,69 @@ async fn asyncapi_is_complete() {
     }
 }
 
+/// What may come that is not in the document yet, and what is made of what the server does not know.
+#[tokio::test]
+async fn unknown_members_and_types_of_frames() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let says = api.0["info"]["description"].as_str().unwrap();
+    assert!(says.contains("clients must ignore members and types that they do not know"), "{says}");
+    for (key, message) in api.0["components"]["messages"].as_object().unwrap() {
+        assert_eq!(message["payload"]["additionalProperties"], true, "{key}");
+    }
+    for (name, schema) in api.0["components"]["schemas"].as_object().unwrap() {
+        assert_ne!(schema["additionalProperties"], false, "{name}: members are added without notice");
+    }
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut socket = ada.socket().await;
+    let data = json!({"chat_id": chat, "content": "hello", "shoe_size": 38});
+    socket.say(json!({"id": 1, "type": "message.send", "data": data, "shoe_size": 38})).await;
+    assert_eq!(socket.until("ack").await["id"], 1);
+    socket.say(json!({"id": 2, "type": "shoe.tie", "data": {}})).await;
+    let error = socket.until("error").await;
+    assert_eq!((&error["id"], &error["data"]["code"]), (&json!(2), &json!("frame.unknown")));
+    assert_eq!(socket.command("ping", json!({})).await.unwrap(), json!({}), "it is not closed");
+}
+
+/// What PUT and PATCH make of a body that says nothing new.
+#[tokio::test]
+async fn edits_that_change_nothing() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
+    let mut socket = ada.socket().await;
+    let mut tried = 0;
+    for (method, template, operation) in api.operations() {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let edits = parameters.iter().any(|parameter| parameter["name"] == "If-Match");
+        if !matches!(&*method, "PUT" | "PATCH") || !edits {
+            continue;
+        }
+        let says = operation["description"].as_str().unwrap_or_default();
+        assert!(says.contains("members that are absent stay as they are"), "{method} {template}: {says}");
+        let path = template.replace("{message_id}", &message);
+        let before = ada.get(&path).await;
+        let mut same = vec![json!({}), before.body.clone()];
+        if path.starts_with("/api/messages") {
+            same = vec![json!({}), json!({"content": "hello"})];
+        }
+        for body in same {
+            let tag = before.header("etag");
+            let answer = Answer::to(ada.request(&method, &path).header("if-match", tag).json(&body)).await;
+            assert_eq!((answer.status, answer.header("etag")), (200, tag), "{method} {path}");
+            assert_eq!(answer.body, before.body, "{method} {path}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "{tried}");
+    // Nothing was told before what is told now.
+    ada.says(&chat, "done").await;
+    assert_eq!(socket.frame().await["type"], "message.sent");
+}
+
 /// Calls, and keeps what the document has against the answer.
 struct Tour {
     api: OpenApi,

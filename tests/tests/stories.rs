@@ -42,10 +42,14 @@ mod messaging;
 mod names;
 #[path = "stories/operation.rs"]
 mod operation;
+#[path = "stories/pages_of_others.rs"]
+mod pages_of_others;
 #[path = "stories/permissions.rs"]
 mod permissions;
 #[path = "stories/privacy.rs"]
 mod privacy;
+#[path = "stories/queries.rs"]
+mod queries;
 #[path = "stories/security.rs"]
 mod security;
 #[path = "stories/sessions.rs"]

@@ -100,7 +100,7 @@ impl<T: Serialize> Responder for Listed<T> {
         let page = &mut self.0;
         // What the list knows its places by is nobody else's business.
         if let Some(place) = page.next_cursor.take() {
-            match Call::of(request, |call| Ok(call.cursors.seal(&call.list(), &place))) {
+            match Call::of(request, |call| Ok(call.cursors.seal(&call.list(request.query_string()), &place))) {
                 Ok(cursor) => page.next_cursor = Some(cursor),
                 Err(problem) => return HttpResponse::from_error(problem),
             }

@@ -20,6 +20,9 @@ use crate::{
     refusals,
 };
 
+/// The parameters that say which page of a list is asked for, and not which list.
+const PAGING: [&str; 2] = ["cursor", "limit"];
+
 /// A request that may be answered.
 pub struct Call {
     pub ctx: Ctx,
@@ -30,6 +33,8 @@ pub struct Call {
     pub body: Bytes,
     /// The template of the path that the endpoint is known by.
     pub route: &'static str,
+    /// The parameters of the query string that the endpoint knows.
+    pub asks: Vec<&'static str>,
     pub cursors: Arc<Cursors>,
     pub charge: Charge,
 }
@@ -61,10 +66,19 @@ impl Charge {
 }
 
 impl Call {
-    /// The list that is asked for, of all that there are: cursors are good for one of them.
-    pub fn list(&self) -> String {
+    /// The list that is asked for, of all that there are: cursors are good for one of them. Every parameter but `cursor`
+    /// and `limit` makes it another list; their order does not matter.
+    pub fn list(&self, query: &str) -> String {
         let viewer = self.ctx.user().map(|user| user.to_string()).unwrap_or_default();
-        format!("{viewer} {} {}", self.route, self.params.join(" "))
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let mut filters = form_urlencoded::Serializer::new(String::new());
+        for name in self.asks.iter().filter(|name| !PAGING.contains(name)) {
+            // Of several of a name the first is read.
+            if let Some((_, value)) = pairs.iter().find(|(known, _)| known == name) {
+                filters.append_pair(name, value);
+            }
+        }
+        format!("{viewer} {} {} {}", self.route, self.params.join(" "), filters.finish())
     }
 
     /// Reads from the call of a request.

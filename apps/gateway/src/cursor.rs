@@ -19,7 +19,7 @@ impl Cursors {
         Self { key: keys.derive("cursors of lists") }
     }
 
-    /// `list` is what all pages of a list have in common: the template of its path.
+    /// `list` is what all pages of a list have in common: its viewer, path and filters.
     pub fn seal(&self, list: &str, place: &str) -> String {
         let sealed = [place.as_bytes(), &self.mark(list, place.as_bytes())].concat();
         URL_SAFE_NO_PAD.encode(sealed)

@@ -134,6 +134,8 @@ impl Front {
         let address = client::address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &self.proxies);
         if Cors::is_preflight(request) {
             // It asks nothing of anybody, and a browser sends one before nearly every call.
+            let key = Key::new(Policy::Default, Actor::Nobody, address);
+            visit.left = Some(self.limits.look(Policy::Default, key).await);
             self.expect_host(request, &found)?;
             return Ok(self.cors.preflight(request));
         }
@@ -180,7 +182,8 @@ impl Front {
         }
         let charge = Charge { limits: Arc::clone(&self.limits), policy, key, left: Cell::new(left) };
         let (route, cursors) = (endpoint.path, Arc::clone(&self.cursors));
-        request.extensions_mut().insert(Call { ctx, identity, params, body, route, cursors, charge });
+        let asks = endpoint.asks.iter().map(|asked| asked.name).collect();
+        request.extensions_mut().insert(Call { ctx, identity, params, body, route, asks, cursors, charge });
 
         let answer = run::run(endpoint, request, payload).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);

@@ -112,6 +112,13 @@ impl Problem {
         self
     }
 
+    /// Says which limit was met, and when to come back; `limit` is a sentence without its full stop.
+    pub fn too_many(failure: Failure, limit: impl fmt::Display, seconds: u64) -> Self {
+        let seconds = seconds.max(1);
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        Self::new(failure).because(format!("{limit}. Try again in {seconds} {unit}.")).retry_after(seconds)
+    }
+
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after = Some(seconds.max(1));
         self
@@ -264,7 +271,11 @@ impl From<Error> for Problem {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
-            Error::TooMany { retry_after } => Self::new(refusals::TOO_MANY).retry_after(retry_after.as_secs()),
+            Error::TooMany { limit, retry_after } => {
+                // Rounded up: whoever waits that long has waited long enough.
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                Self::too_many(refusals::TOO_MANY, limit.says(), seconds)
+            }
             // Room is made by people, so coming back at once is of no use.
             Error::Unavailable(outage) if outage.cause == Cause::Full => {
                 Self::new(refusals::STORAGE_FULL).retry_after(10).fault(outage.why)
@@ -317,6 +328,7 @@ impl ResponseError for Problem {
 mod tests {
     use std::time::Duration;
 
+    use clowder_core::Limit;
     use serde_json::json;
 
     use super::*;
@@ -335,8 +347,8 @@ mod tests {
             (refused(Kind::Stale), 412, None),
             (refused(Kind::Invalid), 422, None),
             (Error::field("/name", "required", "is required"), 422, None),
-            (Error::TooMany { retry_after: Duration::from_secs(7) }, 429, Some("7")),
-            (Error::TooMany { retry_after: Duration::from_millis(7) }, 429, Some("1")),
+            (Error::TooMany { limit: Limit::Emails, retry_after: Duration::from_secs(7) }, 429, Some("7")),
+            (Error::TooMany { limit: Limit::Attempts, retry_after: Duration::from_millis(7) }, 429, Some("1")),
             (Error::unavailable("queue full"), 503, Some("1")),
             (Error::outage(Cause::Full, "disk"), 507, Some("10")),
             (Error::internal("secret"), 500, None),

@@ -21,8 +21,8 @@ use crate::{
     problem::{Answer, Problem},
 };
 
-/// The parameters of a request. Unknown ones are ignored, empty ones are absent, and none is longer than its reader allows:
-/// 200 characters, unless it says otherwise.
+/// The parameters of a request that its endpoint asks for; others are ignored. None is longer than its reader allows: 200
+/// characters, unless it says otherwise. One that is given but empty is as wrong as any other wrong value.
 #[derive(Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
@@ -35,8 +35,7 @@ impl Query {
     pub fn parse(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
         // No text of ours holds a NUL, and PostgreSQL can keep none.
-        let (wrong, pairs): (Vec<_>, Vec<_>) =
-            pairs.filter(|(_, value)| !value.is_empty()).partition(|(_, value)| value.contains('\0'));
+        let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.contains('\0'));
         let mut query = Self { pairs, ..Self::default() };
         let wrong = wrong.iter().take(MOST_ERRORS + 1);
         wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
@@ -49,13 +48,18 @@ impl Query {
         self
     }
 
-    /// A text of at most 200 characters.
+    /// A text of 1 to 200 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        self.long_text(name, LONGEST_TEXT)
+        let text = self.any_text(name, LONGEST_TEXT)?;
+        if text.is_empty() {
+            self.flaw(name, Flaw::new("required", "must not be empty"));
+            return None;
+        }
+        Some(text)
     }
 
-    /// A text of at most `most` characters.
-    pub fn long_text(&mut self, name: &str, most: usize) -> Option<String> {
+    /// A text of at most `most` characters for which the reader has an answer also when it is empty: a token, a cursor.
+    pub fn any_text(&mut self, name: &str, most: usize) -> Option<String> {
         let (_, text) = self.pairs.iter().find(|(known, _)| known == name)?;
         match text::at_most(text, most) {
             Ok(()) => Some(text.clone()),
@@ -99,7 +103,7 @@ impl Query {
 
     /// The place that the page before ended at. A cursor that this list did not make is a fault.
     pub fn cursor(&mut self) -> Option<String> {
-        let cursor = self.long_text("cursor", cursor::LONGEST)?;
+        let cursor = self.any_text("cursor", cursor::LONGEST)?;
         let place = self.list.as_ref().and_then(|(cursors, list)| cursors.open(list, &cursor));
         if place.is_none() {
             self.flaw("cursor", Flaw::new("cursor", "is not valid"));
@@ -119,7 +123,7 @@ impl Query {
 
     /// Any other value; `wrong` is what to say when `parse` makes nothing of it.
     pub fn value<T>(&mut self, name: &str, wrong: Flaw, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let parsed = parse(&self.text(name)?);
+        let parsed = parse(&self.any_text(name, LONGEST_TEXT)?);
         if parsed.is_none() {
             self.flaw(name, wrong);
         }
@@ -132,8 +136,11 @@ impl FromRequest for Query {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let query = Self::parse(request.query_string());
-        ready(Call::of(request, |call| Ok(query.to_list(Arc::clone(&call.cursors), call.list()))))
+        let mut query = Self::parse(request.query_string());
+        ready(Call::of(request, |call| {
+            query.pairs.retain(|(name, _)| call.asks.contains(&name.as_str()));
+            Ok(query.to_list(Arc::clone(&call.cursors), call.list(request.query_string())))
+        }))
     }
 }
 
@@ -146,8 +153,7 @@ mod tests {
 
     #[test]
     fn pages_are_read_within_their_bounds() {
-        for (text, limit) in [("", 50), ("limit=1", 1), ("limit=200", 200), ("limit=99999999999", 200), ("limit=", 50)]
-        {
+        for (text, limit) in [("", 50), ("limit=1", 1), ("limit=200", 200), ("limit=99999999999", 200)] {
             let mut query = Query::parse(text);
             assert_eq!(query.page().limit, limit, "{text}");
             assert!(query.check().is_ok());
@@ -164,7 +170,7 @@ mod tests {
         };
         let (ours, wrong) = (cursors.seal("/a", "a+b"), Err("cursor".to_owned()));
         assert_eq!(place(&ours, "/a"), Ok(Some("a+b".to_owned())));
-        assert_eq!(place("", "/a"), Ok(None));
+        assert_eq!(place("", "/a"), wrong);
         assert_eq!(place(&ours, "/b"), wrong);
         assert_eq!(place("nonsense", "/a"), wrong);
         assert_eq!(place(&"x".repeat(600), "/a"), Err("too_long".to_owned()));
@@ -175,7 +181,7 @@ mod tests {
         let long = "ä".repeat(201);
         let mut query = Query::parse(&format!("q={long}&type={long}&token={long}&limit={long}&unread={long}"));
         assert_eq!((query.text("q"), query.value("type", Flaw::new("x", "x"), |_| Some(()))), (None, None));
-        assert_eq!(query.long_text("token", 201), Some(long));
+        assert_eq!(query.any_text("token", 201), Some(long));
         assert_eq!((query.limit(), query.flag("unread")), (50, None));
         let problem = query.check().unwrap_err();
         let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
@@ -189,6 +195,21 @@ mod tests {
         let problem = query.check().unwrap_err();
         let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
         assert_eq!(told, [("?q", "characters"), ("?token", "characters")]);
+    }
+
+    #[test]
+    fn what_is_given_is_not_empty() {
+        let mut query = Query::parse("limit=&unread=&visibility=&q=&cursor=&token=");
+        query.page();
+        assert_eq!((query.flag("unread"), query.word::<Visibility>("visibility"), query.text("q")), (None, None, None));
+        assert_eq!(query.any_text("token", 200).as_deref(), Some(""), "its reader says what that is");
+        let problem = query.check().unwrap_err();
+        let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
+        let expected = ["?limit", "?cursor", "?unread", "?visibility", "?q"];
+        assert_eq!(
+            told,
+            std::iter::zip(expected, ["type", "cursor", "type", "choice", "required"]).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -288,6 +288,12 @@ fn messaging() -> Vec<Endpoint> {
     vec![
         get("/api/chats", messaging::chats)
             .says("List your chats, the most recently active first")
+            .notes(
+                "A message moves its chat to the top. A chat that moves while the list is read page by page is on the \
+                 first page from then on: it may be missing from the pages that follow, or be listed a second time if its \
+                 page is read again. Its event (`message.sent`, `chat.created`) says that it moved, and reading from the \
+                 top again finds it. Chats that do not move are neither skipped nor repeated.",
+            )
             .scope(Scope::ChatsRead)
             .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
             .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")

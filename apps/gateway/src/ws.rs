@@ -91,7 +91,7 @@ pub async fn connect(
     ports: Data<Ports>,
     mut query: Query,
 ) -> Answer<HttpResponse> {
-    let cursor = query.long_text("cursor", Opaque::MAX);
+    let cursor = query.any_text("cursor", Opaque::MAX);
     query.check()?;
     // Before a ticket is spent on what can be no handshake.
     if !asks_to_upgrade(&request) {
@@ -100,7 +100,7 @@ pub async fn connect(
     let (ctx, presented) = Call::of(&request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
     let hold = |actor| {
         let (_, key) = payer(actor, &ctx.origin);
-        ports.sockets.open(key).ok_or_else(|| Problem::new(refusals::SOCKETS).retry_after(LATER))
+        ports.sockets.open(key).ok_or_else(|| Problem::too_many(refusals::SOCKETS, Sockets::limit(key), LATER))
     };
     let (held, opening) = match presented? {
         Some(identity) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Refusal, Result, Timestamp, UserId, Visibility, text::Flaw};
+use clowder_core::{Error, Limit, Refusal, Result, Timestamp, UserId, Visibility, text::Flaw};
 
 use zxcvbn::feedback::Feedback;
 
@@ -109,7 +109,7 @@ pub fn may_mail(now: Timestamp, sent: &[Timestamp]) -> Result<()> {
         _ => Duration::ZERO,
     };
     let wait = wait(60, 1).max(wait(3600, 5));
-    if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: wait }) }
+    if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { limit: Limit::Emails, retry_after: wait }) }
 }
 
 /// How many emails to addresses of others one person, or one place whose people are not signed in, may cause in an hour.
@@ -123,8 +123,8 @@ pub fn may_cause_mail(now: Timestamp, caused: &[Timestamp], most: u32) -> Result
     lately.sort_unstable_by(|a, b| b.cmp(a));
     // The one that has to be forgotten first.
     match (most as usize).checked_sub(1).and_then(|last| lately.get(last)) {
-        Some(at) => Err(Error::TooMany { retry_after: at.left(CAUSED_FOR, now) }),
-        None if most == 0 => Err(Error::TooMany { retry_after: CAUSED_FOR }),
+        Some(at) => Err(Error::TooMany { limit: Limit::Emails, retry_after: at.left(CAUSED_FOR, now) }),
+        None if most == 0 => Err(Error::TooMany { limit: Limit::Emails, retry_after: CAUSED_FOR }),
         None => Ok(()),
     }
 }
@@ -217,7 +217,7 @@ mod tests {
             let at = |ago: &i64| Timestamp::from_micros(now.as_micros() - ago * 1_000_000);
             let times: Vec<_> = caused.iter().map(at).collect();
             let waits = match may_cause_mail(now, &times, most) {
-                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                Err(Error::TooMany { retry_after, .. }) => retry_after.as_secs(),
                 _ => 0,
             };
             assert_eq!(waits, wait, "{caused:?}");
@@ -242,7 +242,7 @@ mod tests {
             let at = |ago: &i64| Timestamp::from_micros(now.as_micros() - ago * 1_000_000);
             let times: Vec<_> = sent.iter().map(at).collect();
             let waits = match may_mail(now, &times) {
-                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                Err(Error::TooMany { retry_after, .. }) => retry_after.as_secs(),
                 _ => 0,
             };
             assert_eq!(waits, wait, "{sent:?}");

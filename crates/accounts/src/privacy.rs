@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Card, Error, Result, Timestamp, UserId};
+use clowder_core::{Card, Error, Limit, Result, Timestamp, UserId};
 
 use crate::{
     model::{ExportId, ExportStatus},
@@ -64,7 +64,7 @@ pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]
     let within = good().map(|(.., at)| *at).filter(|at| now.since(*at) < Duration::from_secs(DAY));
     match within.clone().min() {
         Some(first) if within.count() >= EXPORTS_A_DAY => {
-            Err(Error::TooMany { retry_after: first.left(Duration::from_secs(DAY), now) })
+            Err(Error::TooMany { limit: Limit::Exports, retry_after: first.left(Duration::from_secs(DAY), now) })
         }
         _ => Ok(Wish::New),
     }
@@ -131,7 +131,7 @@ mod tests {
             let recent: Vec<_> =
                 recent.iter().enumerate().map(|(n, (status, ago))| (id(n as u128), *status, at(*ago))).collect();
             let said = may_export(now, &recent).map_err(|error| match error {
-                Error::TooMany { retry_after } => retry_after.as_secs(),
+                Error::TooMany { retry_after, .. } => retry_after.as_secs(),
                 other => panic!("{other}"),
             });
             assert_eq!(said, verdict, "{recent:?}");

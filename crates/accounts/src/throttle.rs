@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Result, Timestamp};
+use clowder_core::{Error, Limit, Result, Timestamp};
 
 /// Failures are forgotten this long after the last one.
 pub const MEMORY: Duration = Duration::from_secs(3600);
@@ -38,7 +38,7 @@ pub struct ThrottleFacts {
 pub fn may_try(now: Timestamp, facts: &ThrottleFacts) -> Result<()> {
     let others = pause_left(now, facts.account).max(pause_left(now, facts.address));
     let wait = pause_left(now, facts.pair).max(if facts.known { Duration::ZERO } else { others });
-    if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: wait }) }
+    if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { limit: Limit::Attempts, retry_after: wait }) }
 }
 
 /// How long to wait still: a second after the last of the failures that are free, doubled with each further one.
@@ -80,7 +80,7 @@ mod tests {
             (ThrottleFacts { address: failed(60, 0), known: true, ..none }, 0),
         ] {
             let waits = match may_try(now, &facts) {
-                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                Err(Error::TooMany { retry_after, .. }) => retry_after.as_secs(),
                 Ok(()) => 0,
                 Err(error) => panic!("{error}"),
             };

@@ -3,7 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-use clowder_core::{Error, Field, Fields, Input, Refusal, Result, Timestamp, input::string, text::Flaw};
+use clowder_core::{Error, Field, Fields, Input, Limit, Refusal, Result, Timestamp, input::string, text::Flaw};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl Guesses {
         }
         let pause = Duration::from_secs(1 << over.clamp(0, 20)).min(LONGEST);
         let left = failed_at.left(pause, now);
-        if left.is_zero() { Ok(()) } else { Err(Error::TooMany { retry_after: left }) }
+        if left.is_zero() { Ok(()) } else { Err(Error::TooMany { limit: Limit::Attempts, retry_after: left }) }
     }
 
     /// The count after one more failure.
@@ -229,7 +229,7 @@ mod tests {
         ] {
             let guesses = Guesses { failures, failed_at: Some(now.minus(Duration::from_secs(ago))) };
             let waits = match guesses.may_try(now) {
-                Err(Error::TooMany { retry_after }) => retry_after.as_secs(),
+                Err(Error::TooMany { retry_after, .. }) => retry_after.as_secs(),
                 verdict => verdict.map(|()| 0).unwrap(),
             };
             assert_eq!(waits, wait, "{failures} failures, the last {ago} s ago");

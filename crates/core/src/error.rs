@@ -97,6 +97,35 @@ impl Cause {
     }
 }
 
+/// Which limit was met. Callers are told, so it says neither whom an attempt concerned nor whether there is such an
+/// account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Requests from one address, by those who are not signed in.
+    Requests,
+    /// Failed attempts to guess a secret.
+    Attempts,
+    /// Emails to one address, or caused by one person or address.
+    Emails,
+    /// Copies of one's own data.
+    Exports,
+}
+
+impl Limit {
+    /// A sentence without its full stop.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Requests => "There were too many requests from this address by clients that are not signed in",
+            Self::Attempts => "There were too many failed attempts",
+            Self::Emails => {
+                "Too many emails were requested: there is a limit for each address that receives them, and one for each \
+                 person or address that requests them"
+            }
+            Self::Exports => "There were too many exports of your data within a day",
+        }
+    }
+}
+
 /// What is not there just now.
 #[derive(Debug, Clone)]
 pub struct Outage {
@@ -117,8 +146,8 @@ pub enum Error {
     Refused(Refusal),
     #[error("invalid input: {0:?}")]
     Invalid(Vec<FieldError>),
-    #[error("too many requests")]
-    TooMany { retry_after: Duration },
+    #[error("too many {limit:?}")]
+    TooMany { limit: Limit, retry_after: Duration },
     /// Something we need is not there just now; the same call may work soon.
     #[error("unavailable: {0}")]
     Unavailable(Outage),

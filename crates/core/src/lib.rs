@@ -31,7 +31,7 @@ pub mod word;
 pub use card::Card;
 pub use change::{Change, Passing, Recorded};
 pub use ctx::{Actor, Ctx, Origin, Role, Via};
-pub use error::{Cause, Error, FieldError, Kind, Outage, Refusal, Result};
+pub use error::{Cause, Error, FieldError, Kind, Limit, Outage, Refusal, Result};
 pub use follow::Follow;
 pub use id::{ApiKeyId, ChatId, Id, MessageId, SessionId, UserId};
 pub use input::{Field, Fields, Input, Nested};

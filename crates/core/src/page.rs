@@ -13,7 +13,7 @@ pub const MAX_LIMIT: u32 = 200;
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Give it back as `?cursor=` for the next page; `null` on the last one.
+    /// Give it back as `?cursor=`, with the same filters, for the next page; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 

@@ -93,7 +93,7 @@ async fn if_match(world: World) {
     let ada = world.user("ada").await;
     let edit = async |tags: &str, path: &str| {
         let request = ada.request("PATCH", path).header("if-match", tags);
-        let body = json!({"display_name": "Ada", "theme": "dark", "content": tags});
+        let body = json!({"display_name": "Ada", "bio": tags, "content": tags});
         Answer::to(request.json(&body)).await
     };
     let chat = ada.group("Lunch", &[]).await;

@@ -29,7 +29,11 @@ async fn large_calls_cost_more(world: World) {
     };
     assert!((4..20).contains(&made), "{made} groups of 500 in one burst");
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
-    refused.refused(429, "rate.limited");
+    let wait = refused.header("retry-after").to_owned();
+    let problem = refused.refused(429, "rate.limited");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("limit of this account was reached: 100 units at once"), "{detail}");
+    assert!(detail.contains(&format!("Try again in {wait} second")), "{detail}");
     // What is small still goes.
     while ada.get("/api/auth/me").await.status != 200 {}
 }
@@ -54,13 +58,19 @@ async fn a_burst_is_a_third_of_a_minute() {
 #[tokio::test]
 async fn preflights_cost_nothing() {
     let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.1")]).await;
+    let mut least = 90;
     for _ in 0..300 {
         let preflight = world
             .nobody()
             .request("OPTIONS", "/api/chats")
             .header("origin", "https://app.example")
             .header("access-control-request-method", "POST");
-        assert_eq!(Answer::to(preflight).await.status, 204);
+        let answer = Answer::to(preflight).await;
+        assert_eq!(answer.status, 204);
+        assert!(remaining(&answer) >= least, "it says what is left, and takes none of it: {answer:?}");
+        least = remaining(&answer);
+        assert_eq!(answer.header("ratelimit-policy"), "\"default\";q=100;w=20");
+        assert!(answer.header("ratelimit").starts_with("\"default\";r="), "{answer:?}");
     }
     assert!(remaining(&world.nobody().get("/api/problems").await) >= 90);
     let foreign = world.nobody().request("OPTIONS", "/api/chats").header("host", "evil.example");
@@ -81,6 +91,11 @@ async fn guessing_at_one_account_is_slowed_down_sooner() {
         let right = json!({"username": name, "password": PASSWORD});
         let answer = world.nobody().post("/api/auth/login", right).await;
         assert_eq!((answer.status, answer.header("retry-after")), (429, "1"), "{name}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert_eq!(
+            detail, "There were too many failed attempts. Try again in 1 second.",
+            "it tells nothing about anybody"
+        );
     }
     let other = json!({"username": "bob", "password": "not the password"});
     assert_eq!(world.nobody().post("/api/auth/login", other.clone()).await.status, 429, "from the same address");

@@ -190,16 +190,16 @@ async fn every_list_is_read_in_pages(world: World) {
         page(&root, &path, "", 50).await;
         page(&root, &path, "limit=1", 1).await;
         page(&root, &path, "limit=100000", 200).await;
-        let (mut seen, mut cursor) = (HashSet::new(), String::new());
+        let (mut seen, mut query) = (HashSet::new(), "limit=200".to_owned());
         loop {
-            let page = page(&root, &path, &format!("limit=200&cursor={cursor}"), 200).await;
+            let page = page(&root, &path, &query, 200).await;
             for item in page["items"].as_array().unwrap() {
                 let key = ["id", "seq", "version", "position", "scope"].into_iter().map(|key| &item[key]);
                 let key = key.map(ToString::to_string).collect::<String>();
                 assert!(seen.insert(key), "{path}: {item} twice");
             }
             match page["next_cursor"].as_str() {
-                Some(next) => next.clone_into(&mut cursor),
+                Some(next) => query = format!("limit=200&cursor={next}"),
                 None => break,
             }
         }

@@ -138,7 +138,7 @@ async fn pages(world: World) {
             let answer = ada.get(&format!("/api/chats/{chat}/messages{next}")).await.expect(200);
             seen.extend(each(answer["items"].as_array().unwrap(), "seq").iter().map(|seq| seq.as_i64().unwrap()));
             let Some(cursor) = answer["next_cursor"].as_str() else { break };
-            next = format!("?limit=7&cursor={cursor}");
+            next = format!("{start}&cursor={cursor}");
         }
         assert_eq!(seen, whole, "page by page from {start}");
     }

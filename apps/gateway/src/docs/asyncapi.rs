@@ -36,6 +36,9 @@ const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the 
     most 4,096 characters. `x-close-codes` of the channel lists all codes with their reasons.\n\n\
     The server pings every `heartbeat_ms` of `hello`, and says `heartbeat` to every socket that has heard nothing else for \
     so long, since pages hear no pings. Who hears nothing for twice as long should reconnect and resume.\n\n\
+    New versions add members to frames and new types of events, without notice: clients must ignore members and types that \
+    they do not know, and still keep the `cursor` of an unknown event. The server ignores unknown members of commands; a \
+    command of an unknown type is answered with an `error` `frame.unknown`.\n\n\
     A frame has at most 128 KiB, a socket takes 300 frames a second, and a command costs what a request does: beyond that, \
     an `error` with `rate.limited`.";
 

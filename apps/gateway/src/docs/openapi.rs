@@ -69,6 +69,10 @@ fn operation(
         "responses": responses(line, components, problems),
         "security": security(line),
     });
+    line.asks.iter().for_each(|asked| asked.schema.collect_into(components));
+    if !line.notes.is_empty() {
+        operation["description"] = json!(line.notes.join("\n\n"));
+    }
     if let Access::Needs(permission) = line.access {
         operation["x-permission"] = json!(permission.as_str());
         operation["x-least-role"] = json!(permission.least());

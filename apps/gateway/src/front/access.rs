@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use clowder_accounts::{Identity, Scope, Suspension, permissions, refusals::ACCOUNT_SUSPENDED};
 use clowder_core::{
-    Actor, Error, Result, Timestamp, Via,
+    Actor, Error, Limit, Result, Timestamp, Via,
     ctx::{SCOPE_MISSING, TOKEN_MISSING},
 };
 
@@ -38,7 +38,10 @@ impl Front {
         // Whoever tries keys is nobody until one is good, and the look into the database is counted as nobody's.
         let left = self.limits.take(Policy::Default, Key::new(Policy::Default, Actor::Nobody, address), 1).await;
         if let Some(seconds) = left.retry_after {
-            return Err(Error::TooMany { retry_after: std::time::Duration::from_secs(seconds) });
+            return Err(Error::TooMany {
+                limit: Limit::Requests,
+                retry_after: std::time::Duration::from_secs(seconds),
+            });
         }
         self.api_keys.check_key(key, now).await.map(Some)
     }

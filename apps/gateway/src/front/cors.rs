@@ -16,8 +16,9 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-api-key, x-request-id",
 );
+/// What pages of other origins may read besides what every page may (CORS-safelisted, Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
+    "accept-encoding, allow, content-disposition, etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
      x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id",
 );
 /// How long a browser may remember a preflight, in seconds.

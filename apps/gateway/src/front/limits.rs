@@ -2,8 +2,11 @@
 //! (draft-ietf-httpapi-ratelimit-headers-10, and the older `X-RateLimit-*`).
 
 use std::{
+    convert::Infallible,
+    fmt,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +17,11 @@ use governor::{
     InsufficientCapacity, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
-    state::keyed::DashMapStateStore,
+    nanos::Nanos,
+    state::{
+        StateStore,
+        keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
+    },
 };
 
 use crate::{
@@ -101,6 +108,8 @@ impl Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
     pub policy: Policy,
+    /// Whose limit it is.
+    pub key: Key,
     /// The most that can be used at once.
     pub limit: u32,
     /// Seconds in which that much comes back.
@@ -118,41 +127,108 @@ pub trait Limits: Send + Sync {
     /// Takes all of these units, or none when there are not enough. What costs more than can ever be there takes all.
     async fn take(&self, policy: Policy, key: Key, units: u32) -> Left;
 
+    /// What there is to take, without taking any of it.
+    async fn look(&self, policy: Policy, key: Key) -> Left;
+
     /// Forgets who has all of the limit again, so that a flood of addresses cannot fill the memory.
     async fn sweep(&self);
 }
 
-/// Callers are spread over shards with a lock each.
-type Limiter = RateLimiter<Key, DashMapStateStore<Key>, DefaultClock, StateInformationMiddleware>;
+/// What everybody has used. Callers are spread over shards with a lock each.
+#[derive(Clone, Default)]
+struct Used(Arc<DashMapStateStore<Key>>);
+
+impl StateStore for Used {
+    type Key = Key;
+
+    fn measure_and_replace<T, F, E>(&self, key: &Key, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        self.0.measure_and_replace(key, measure)
+    }
+}
+
+impl ShrinkableKeyedStateStore<Key> for Used {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.0.retain_recent(drop_below);
+    }
+
+    fn shrink_to_fit(&self) {
+        self.0.shrink_to_fit();
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The same, to be looked at: what is measured is never written.
+struct Seen(Used);
+
+impl StateStore for Seen {
+    type Key = Key;
+
+    fn measure_and_replace<T, F, E>(&self, key: &Key, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        // Whoever has used nothing gets no entry.
+        if !self.0.0.contains_key(key) {
+            return measure(None).map(|(value, _)| value);
+        }
+        let measured = self.0.measure_and_replace(key, |used| Err::<(Infallible, _), _>(measure(used)));
+        match measured {
+            Ok(never) => match never {},
+            Err(measured) => measured.map(|(value, _)| value),
+        }
+    }
+}
+
+type Limiter<S> = RateLimiter<Key, S, DefaultClock, StateInformationMiddleware>;
+
+/// One policy.
+struct Budget {
+    taking: Limiter<Used>,
+    looking: Limiter<Seen>,
+}
+
+impl Budget {
+    fn new(policy: Policy, factor: f64, clock: &DefaultClock) -> Self {
+        let amount = (policy.per_minute() * factor).clamp(1.0, 1_000_000_000.0) as u32;
+        let amount = NonZeroU32::new(amount).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(amount.get() / BURST).unwrap_or(NonZeroU32::MIN);
+        let period = MINUTE / amount.get();
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(amount)).allow_burst(burst);
+        let used = Used::default();
+        Self {
+            looking: RateLimiter::new(quota, Seen(used.clone()), clock.clone()),
+            taking: RateLimiter::new(quota, used, clock.clone()),
+        }
+    }
+}
 
 /// The generic cell rate algorithm (ITU-T I.371), in the memory of this process.
 pub struct LocalLimits {
-    default: Limiter,
-    auth: Limiter,
-    api_key: Limiter,
+    default: Budget,
+    auth: Budget,
+    api_key: Budget,
     clock: DefaultClock,
 }
 
 impl LocalLimits {
     /// A larger `factor` is laxer.
     pub fn new(factor: f64) -> Self {
-        let limiter = |policy: Policy| {
-            let amount = (policy.per_minute() * factor).clamp(1.0, 1_000_000_000.0) as u32;
-            let amount = NonZeroU32::new(amount).unwrap_or(NonZeroU32::MIN);
-            let burst = NonZeroU32::new(amount.get() / BURST).unwrap_or(NonZeroU32::MIN);
-            let period = MINUTE / amount.get();
-            let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(amount)).allow_burst(burst);
-            RateLimiter::dashmap(quota).with_middleware::<StateInformationMiddleware>()
-        };
-        Self {
-            default: limiter(Policy::Default),
-            auth: limiter(Policy::Auth),
-            api_key: limiter(Policy::ApiKey),
-            clock: DefaultClock::default(),
-        }
+        let clock = DefaultClock::default();
+        let budget = |policy| Budget::new(policy, factor, &clock);
+        Self { default: budget(Policy::Default), auth: budget(Policy::Auth), api_key: budget(Policy::ApiKey), clock }
     }
 
-    fn limiter(&self, policy: Policy) -> &Limiter {
+    fn budget(&self, policy: Policy) -> &Budget {
         match policy {
             Policy::Default => &self.default,
             Policy::Auth => &self.auth,
@@ -164,7 +240,7 @@ impl LocalLimits {
 #[async_trait]
 impl Limits for LocalLimits {
     async fn take(&self, policy: Policy, key: Key, units: u32) -> Left {
-        let limiter = self.limiter(policy);
+        let limiter = &self.budget(policy).taking;
         let units = NonZeroU32::new(units).unwrap_or(NonZeroU32::MIN);
         let (units, taken) = match limiter.check_key_n(&key, units) {
             Ok(taken) => (units, taken),
@@ -184,18 +260,30 @@ impl Limits for LocalLimits {
                 (quota, there, Some(seconds(wait).max(1)))
             }
         };
-        let limit = quota.burst_size().get();
-        let reset = seconds(quota.replenish_interval() * (limit - remaining.min(limit)));
-        let window = seconds(quota.replenish_interval() * limit);
-        Left { policy, limit, window, remaining, reset, retry_after }
+        left(policy, key, quota, remaining, retry_after)
+    }
+
+    async fn look(&self, policy: Policy, key: Key) -> Left {
+        match self.budget(policy).looking.check_key(&key) {
+            // It says what would be left if one were taken.
+            Ok(state) => left(policy, key, state.quota(), state.remaining_burst_capacity() + 1, None),
+            Err(not_yet) => left(policy, key, not_yet.quota(), 0, None),
+        }
     }
 
     async fn sweep(&self) {
-        for limiter in [&self.default, &self.auth, &self.api_key] {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
+        for budget in [&self.default, &self.auth, &self.api_key] {
+            budget.taking.retain_recent();
+            budget.taking.shrink_to_fit();
         }
     }
+}
+
+fn left(policy: Policy, key: Key, quota: Quota, remaining: u32, retry_after: Option<u64>) -> Left {
+    let limit = quota.burst_size().get();
+    let reset = seconds(quota.replenish_interval() * (limit - remaining.min(limit)));
+    let window = seconds(quota.replenish_interval() * limit);
+    Left { policy, key, limit, window, remaining, reset, retry_after }
 }
 
 /// Rounded up: who waits that long has waited long enough.
@@ -207,7 +295,7 @@ impl Left {
     /// What there is to say to whoever had too little left.
     pub fn allowed(&self) -> Answer<()> {
         match self.retry_after {
-            Some(seconds) => Err(Problem::new(refusals::TOO_MANY).retry_after(seconds)),
+            Some(seconds) => Err(Problem::too_many(refusals::TOO_MANY, self, seconds)),
             None => Ok(()),
         }
     }
@@ -229,8 +317,24 @@ impl Left {
     }
 }
 
+/// Names the limit, for whoever met it.
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = match (self.policy, self.key) {
+            (Policy::Auth, _) => "this address for requests that could be used to guess a secret",
+            (_, Key::User(_)) => "this account",
+            (_, Key::Program(_)) => "this API key",
+            (_, Key::Address(_)) => "this address for clients that are not signed in",
+        };
+        let Self { limit, window, .. } = self;
+        write!(f, "The rate limit of {whose} was reached: {limit} units at once, which come back within {window} s")
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use clowder_core::{Id, Role, Timestamp};
+
     use super::*;
 
     fn key(last: u8) -> Key {
@@ -260,6 +364,42 @@ mod tests {
         assert_eq!(limits.take(Policy::Default, key(1), 40).await.remaining, 0, "who was refused paid nothing");
         let all = limits.take(Policy::Default, key(2), 5_000).await;
         assert_eq!((all.remaining, all.retry_after), (0, None), "more than can ever be there is all that there is");
+    }
+
+    #[actix_web::test]
+    async fn looking_takes_nothing() {
+        let limits = LocalLimits::new(0.3);
+        let looked = |left: Left| (left.limit, left.remaining, left.reset, left.retry_after);
+        assert_eq!(looked(limits.look(Policy::Auth, key(1)).await), (3, 3, 0, None));
+        assert_eq!(limits.auth.taking.len(), 0, "looking leaves no trace");
+        for there in [3, 2, 1, 0] {
+            for _ in 0..2 {
+                assert_eq!(limits.look(Policy::Auth, key(1)).await.remaining, there);
+            }
+            limits.take(Policy::Auth, key(1), 1).await;
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_refusal_names_the_limit() {
+        let now = Timestamp::from_micros(1);
+        let user = |via| Actor::User { id: Id::new(now), via, role: Role::User };
+        let (person, program) = (user(Via::Session(Id::new(now))), user(Via::Key(Id::new(now))));
+        let limits = LocalLimits::new(1e-9);
+        for (policy, actor, whose) in [
+            (Policy::Default, person, "of this account was"),
+            (Policy::Default, program, "of this API key was"),
+            (Policy::Default, Actor::Nobody, "of this address for clients that are not signed in was"),
+            (Policy::Auth, person, "of this address for requests that could be used to guess a secret was"),
+        ] {
+            let policy = policy.of(actor);
+            let key = Key::new(policy, actor, Some(IpAddr::from([192, 0, 2, 1])));
+            limits.take(policy, key, 1).await.allowed().unwrap();
+            let problem = limits.take(policy, key, 1).await.allowed().unwrap_err();
+            let detail = problem.detail.as_deref().unwrap();
+            assert!(detail.contains(whose) && detail.contains("1 units at once"), "{detail}");
+            assert!(detail.ends_with("Try again in 60 seconds."), "{detail}");
+        }
     }
 
     #[test]
@@ -296,7 +436,7 @@ mod tests {
         let limits = LocalLimits::new(1.0);
         limits.take(Policy::Auth, key(1), 1).await;
         limits.sweep().await;
-        assert_eq!(limits.auth.len(), 1);
+        assert_eq!(limits.auth.taking.len(), 1);
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub async fn download(
     Path(export): Path<ExportId>,
     mut query: Query,
 ) -> Answer<HttpResponse> {
-    let token = query.long_text("token", Opaque::MAX);
+    let token = query.any_text("token", Opaque::MAX);
     query.check()?;
     let file = privacy.download(&ctx, export, &token.unwrap_or_default()).await?;
     if let Some(suspension) = staff.standing(file.user, ctx.now).suspension {

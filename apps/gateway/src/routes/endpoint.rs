@@ -17,6 +17,10 @@ use crate::{
     refusals::Failure,
 };
 
+/// Of what PATCH and PUT take alike.
+const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
+    that changes nothing is answered 200 with the present `version`, and causes no event.";
+
 /// A handler without its type. The front has checked access and read the body before it runs.
 pub type Run = Arc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, Answer<HttpResponse>> + Send + Sync>;
 
@@ -57,6 +61,8 @@ pub struct Endpoint {
     /// The handler's module and name, `messaging.send`: what the operation is called everywhere.
     pub name: String,
     pub summary: &'static str,
+    /// What there is to know besides, in sentences.
+    pub notes: Vec<&'static str>,
     pub access: Access,
     /// What opens it to API keys; without one it is for people.
     pub scope: Option<Scope>,
@@ -145,6 +151,7 @@ impl Endpoint {
             aliases: Vec::new(),
             name: V::name(),
             summary: "",
+            notes: Vec::new(),
             access: Access::User,
             scope: None,
             even_suspended: false,
@@ -168,6 +175,12 @@ impl Endpoint {
     /// What it does, in a few words.
     pub fn says(mut self, summary: &'static str) -> Self {
         self.summary = summary;
+        self
+    }
+
+    /// What there is to know besides; a sentence or two.
+    pub fn notes(mut self, notes: &'static str) -> Self {
+        self.notes.push(notes);
         self
     }
 
@@ -202,7 +215,7 @@ impl Endpoint {
     /// PUT does what PATCH does: absent fields stay.
     pub fn or_put(mut self) -> Self {
         self.methods.push(Method::PUT);
-        self
+        self.notes(PARTIAL)
     }
 
     /// The same under another path.
@@ -252,7 +265,7 @@ impl Endpoint {
         self.asks::<i64>("limit", "How many at most: 50 when absent, never more than 200").asks_long(
             "cursor",
             cursor::LONGEST,
-            "The `next_cursor` of the page before",
+            "The `next_cursor` of the page before. It is good for the same caller and the same other parameters, `limit` apart",
         )
     }
 

@@ -35,7 +35,7 @@ impl Shape {
                 "items": { "type": "array", "items": reference::<T>() },
                 "next_cursor": {
                     "type": ["string", "null"],
-                    "description": "Give it back as `?cursor=` for the next page; `null` on the last one."
+                    "description": "Give it back as `?cursor=`, with the same filters, for the next page; `null` on the last one."
                 }
             }
         });
@@ -67,7 +67,10 @@ impl Shape {
         properties.retain(|member, _| member == "type" || members.contains(&member.as_str()));
         properties.insert("data".into(), self.schema);
         let required: Vec<_> = properties.keys().cloned().collect();
-        Self { schema: json!({ "type": "object", "required": required, "properties": properties }), ..self }
+        let schema = json!({
+            "type": "object", "required": required, "properties": properties, "additionalProperties": true
+        });
+        Self { schema, ..self }
     }
 
     pub fn schema(&self) -> &Value {

@@ -23,9 +23,19 @@ pub struct Held {
 }
 
 impl Sockets {
+    /// The most that may be open at once, for those who met it.
+    pub fn limit(key: Key) -> String {
+        let whose = match key {
+            Key::User(_) => "of this account",
+            Key::Program(_) => "of this API key",
+            Key::Address(_) => "of this address that have not said who they are",
+        };
+        format!("At most {} sockets {whose} may be open at once; close one first", most(key))
+    }
+
     /// `None` when so many are open that this one must not be.
     pub fn open(&self, key: Key) -> Option<Held> {
-        let most = if matches!(key, Key::Address(_)) { MOST_OF_NOBODY } else { MOST_OF_ONE };
+        let most = most(key);
         let mut open = self.lock();
         let count = open.entry(key).or_default();
         if *count >= most {
@@ -39,6 +49,13 @@ impl Sockets {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn most(key: Key) -> usize {
+    match key {
+        Key::Address(_) => MOST_OF_NOBODY,
+        Key::User(_) | Key::Program(_) => MOST_OF_ONE,
     }
 }
 
@@ -75,6 +92,7 @@ mod tests {
         ] {
             let mut held: Vec<_> = (0..most).map(|_| sockets.open(key).unwrap()).collect();
             assert!(sockets.open(key).is_none(), "{key:?}");
+            assert!(Sockets::limit(key).starts_with(&format!("At most {most} sockets")), "{key:?}");
             held.pop();
             held.push(sockets.open(key).unwrap());
             assert!(sockets.open(key).is_none(), "{key:?}");

@@ -8,7 +8,7 @@ use clowder_core::{
 };
 use serde_json::Value;
 
-use super::{Email, MailedToken, Password, Username};
+use super::{Email, MailedToken, Own, Password, Username};
 use crate::{policy, two_factor::Otp};
 
 /// `{username, email, password, display_name?, invite?}`
@@ -98,6 +98,17 @@ pub struct ProfilePatch {
     pub status_text: Option<Note<140>>,
     /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
     pub visibility: Option<Visibility>,
+}
+
+impl ProfilePatch {
+    /// Whether the profile is another one after this.
+    pub fn changes(&self, own: &Own) -> bool {
+        let Self { display_name, bio, status_text, visibility } = self;
+        display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
+            || bio.as_ref().is_some_and(|bio| bio.0 != own.bio)
+            || status_text.as_ref().is_some_and(|text| text.0 != own.status_text)
+            || visibility.is_some_and(|visibility| visibility != own.visibility)
+    }
 }
 
 impl Input for ProfilePatch {

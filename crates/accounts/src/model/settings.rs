@@ -168,12 +168,12 @@ impl Input for NotificationsPatch {
 }
 
 impl SettingsPatch {
-    /// The settings as they are after this.
-    pub fn applied_to(self, old: Settings) -> Settings {
+    /// The settings as they are after this, or `None` when it changes nothing.
+    pub fn applied_to(self, old: &Settings) -> Option<Settings> {
         let (privacy, notifications) = (self.privacy.unwrap_or_default(), self.notifications.unwrap_or_default());
-        Settings {
-            language: self.language.map_or(old.language, |language| language.0),
-            time_zone: self.time_zone.map_or(old.time_zone, |zone| zone.0),
+        let new = Settings {
+            language: self.language.map_or_else(|| old.language.clone(), |language| language.0),
+            time_zone: self.time_zone.map_or_else(|| old.time_zone.clone(), |zone| zone.0),
             theme: self.theme.unwrap_or(old.theme),
             privacy: Privacy {
                 last_seen: privacy.last_seen.unwrap_or(old.privacy.last_seen),
@@ -185,8 +185,9 @@ impl SettingsPatch {
                 push: notifications.push.unwrap_or(old.notifications.push),
                 mail: notifications.mail.unwrap_or(old.notifications.mail),
             },
-            version: old.version + 1,
-        }
+            version: old.version,
+        };
+        (new != *old).then(|| Settings { version: old.version + 1, ..new })
     }
 }
 
@@ -233,12 +234,14 @@ mod tests {
     #[test]
     fn what_is_absent_stays() {
         let patch = json!({"language": "pt-BR", "time_zone": "europe/berlin", "privacy": {"last_seen": "nobody"}});
-        let after = SettingsPatch::from_json(patch).unwrap().applied_to(Settings::default());
+        let after = SettingsPatch::from_json(patch.clone()).unwrap().applied_to(&Settings::default()).unwrap();
         assert_eq!((after.language.as_str(), after.time_zone.as_str(), after.version), ("pt-BR", "Europe/Berlin", 2));
         assert_eq!((after.privacy.last_seen, after.privacy.messages_from), (Audience::Nobody, Audience::Everyone));
         let whole = serde_json::to_value(&after).unwrap();
-        let again = SettingsPatch::from_json(whole).unwrap().applied_to(after.clone());
-        assert_eq!(Settings { version: 2, ..again }, after, "what was read can be sent back");
+        for same in [json!({}), json!({"privacy": {}, "notifications": {}}), json!({"theme": "system"}), patch, whole] {
+            let patch = SettingsPatch::from_json(same.clone()).unwrap();
+            assert_eq!(patch.applied_to(&after), None, "{same} changes nothing");
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub struct ResetLink {
 /// Whether an account is suspended just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AccountStatus)]
 pub enum Status {
     Active,
     Suspended,

@@ -54,7 +54,7 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPa
     if is_stale(version.as_ref(), before.version) {
         return Err(SETTINGS_STALE.into());
     }
-    let after = patch.applied_to(before);
+    let Some(after) = patch.applied_to(&before) else { return Ok(before) };
     let row = PreferencesRow::new(user, &after, ctx.now);
     diesel::insert_into(table::table)
         .values(&row)

@@ -156,6 +156,9 @@ fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, to: Role) -> Result<Own> {
 fn suspend(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewSuspension) -> Result<Own> {
     let (facts, before) = facts(tx.conn, ctx, user)?;
     let suspension = decide_suspension(ctx, &facts, new)?;
+    if before.suspension.as_ref() == Some(&suspension) {
+        return Ok(before);
+    }
     let own = put_suspension(tx, user, Some(&suspension))?;
     audit::record(tx, ctx, &told(Entry::new("user.suspended"), user, &before, &own))?;
     let changes = [Change::UserUpdated(own.clone()), Change::UserSuspended(user, suspension)];

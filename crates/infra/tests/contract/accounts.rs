@@ -327,6 +327,12 @@ on_both! {
             .unwrap();
         assert_eq!((edited.version, edited.display_name.as_str(), edited.bio.as_deref()), (2, "Ada L.", Some("counts")));
         assert_eq!(world.names().await, ["user.updated"]);
+        let whole = json!({"display_name": "Ada L.", "bio": "counts", "status_text": null, "visibility": edited.visibility});
+        for same in [json!({}), json!({"bio": "counts"}), json!({"status_text": ""}), whole] {
+            let same = accounts.edit_me(&world.by(&ada.access), Some(edited.version.into()), patch(same)).await.unwrap();
+            assert_eq!(same, edited);
+        }
+        assert!(world.names().await.is_empty(), "what changes nothing is no change");
         let stale = accounts.edit_me(&world.by(&ada.access), Some(1.into()), patch(json!({"bio": null}))).await;
         assert_eq!(code(stale), "user.stale");
         let cleared = accounts.edit_me(&world.by(&ada.access), None, patch(json!({"bio": null}))).await.unwrap();

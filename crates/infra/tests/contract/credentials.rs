@@ -92,7 +92,7 @@ pub async fn login(world: &World, name: &str, password: &str) -> Result<SignedIn
 #[track_caller]
 pub fn wait_of<T: std::fmt::Debug>(result: Result<T>) -> u64 {
     match result {
-        Err(Error::TooMany { retry_after }) => retry_after.as_millis().div_ceil(1000) as u64,
+        Err(Error::TooMany { retry_after, .. }) => retry_after.as_millis().div_ceil(1000) as u64,
         other => panic!("not told to wait: {other:?}"),
     }
 }

@@ -159,7 +159,7 @@ on_both! {
         assert_eq!(code(privacy.export(&world.ctx(&ada)).await), "authentication.stale");
         again().await;
         let refused = privacy.export(&world.ctx(&ada)).await.unwrap_err();
-        let clowder_core::Error::TooMany { retry_after } = refused else { panic!("{refused}") };
+        let clowder_core::Error::TooMany { retry_after, .. } = refused else { panic!("{refused}") };
         world.wait(retry_after);
         again().await;
         assert_eq!(export(&world, &ada).await.status, ExportStatus::Ready);

@@ -238,7 +238,7 @@ on_both! {
         let (mut looked_at, mut was_right) = (0, false);
         for guess in guesses {
             match guess.await.unwrap() {
-                Err(Error::TooMany { retry_after }) => assert!(retry_after <= Duration::from_secs(1)),
+                Err(Error::TooMany { retry_after, .. }) => assert!(retry_after <= Duration::from_secs(1)),
                 Ok(_) => was_right = true,
                 refused => {
                     assert_eq!(code(refused), "credentials.invalid");
@@ -338,7 +338,7 @@ on_both! {
             let mut looked_at = 0;
             for said in said.into_iter().chain(others) {
                 match said {
-                    Err(Error::TooMany { retry_after }) => assert!(retry_after <= Duration::from_secs(1), "{kind}"),
+                    Err(Error::TooMany { retry_after, .. }) => assert!(retry_after <= Duration::from_secs(1), "{kind}"),
                     refused => {
                         assert_eq!(code(refused), refusal, "{kind}");
                         looked_at += 1;

@@ -21,6 +21,13 @@ on_both! {
         assert_eq!(world.names().await, ["settings.updated"]);
         assert_eq!(preferences.settings(&world.ctx(&ada)).await.unwrap(), after);
         assert_eq!(preferences.settings(&world.ctx(&bob)).await.unwrap(), Settings::default());
+        let same = json!({"time_zone": "Asia/Tokyo", "privacy": {"last_seen": "nobody"}, "notifications": {}});
+        for same in [json!({}), same] {
+            assert_eq!(preferences.edit_settings(&world.ctx(&ada), Some(2.into()), patch(same)).await.unwrap(), after);
+        }
+        let usual = preferences.edit_settings(&world.ctx(&bob), None, patch(json!({"theme": "system"}))).await.unwrap();
+        assert_eq!(usual, Settings::default());
+        assert!(world.names().await.is_empty(), "what changes nothing is no change");
         let stale = preferences.edit_settings(&world.ctx(&ada), Some(1.into()), patch(json!({"theme": "dark"}))).await;
         assert_eq!(code(stale), "settings.stale");
         assert!(world.names().await.is_empty(), "a refusal writes nothing");

@@ -158,6 +158,9 @@ on_both! {
         let expected = Some(Suspension { until: Some(until), reason: "spam".to_owned() });
         assert_eq!(suspended.suspension, expected);
         assert_eq!(world.names().await, ["user.updated", "user.suspended"]);
+        let same = world.store.staff.suspend(&world.system(), ada.user.id, spam(Some(until))).await.unwrap();
+        assert_eq!(same.suspension, suspended.suspension);
+        assert!(world.names().await.is_empty(), "the same again changes nothing");
         assert_eq!(followed.next().await.unwrap().subject, None);
         let restarted = world.another_node().await;
         for store in [&world.store, &other, &restarted] {

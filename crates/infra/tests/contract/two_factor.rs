@@ -69,7 +69,7 @@ fn again(password: &str, otp: Option<&str>) -> Reauthentication {
 /// The code of a refusal, or how many seconds to wait.
 fn refused<T: std::fmt::Debug>(result: Result<T>) -> String {
     match result {
-        Err(Error::TooMany { retry_after }) => format!("wait {}", retry_after.as_secs_f64().ceil()),
+        Err(Error::TooMany { retry_after, .. }) => format!("wait {}", retry_after.as_secs_f64().ceil()),
         other => code(other).to_owned(),
     }
 }

@@ -37,18 +37,21 @@ struct Edited {
 }
 
 pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
-    let edited = Edited {
-        display_name: patch.display_name.map(DisplayName::into_string),
-        bio: patch.bio.map(Note::into_option),
-        status_text: patch.status_text.map(Note::into_option),
-        visibility: patch.visibility.map(Word::as_str),
-    };
     let user = ctx.user()?;
     dialect::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
     if is_stale(version.as_ref(), before.version) {
         return Err(USER_STALE.into());
     }
+    if !patch.changes(&before) {
+        return Ok(before.at(ctx.now));
+    }
+    let edited = Edited {
+        display_name: patch.display_name.map(DisplayName::into_string),
+        bio: patch.bio.map(Note::into_option),
+        status_text: patch.status_text.map(Note::into_option),
+        visibility: patch.visibility.map(Word::as_str),
+    };
     let row: UserRow = diesel::update(users::table.find(user))
         .set((&edited, users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())

@@ -54,7 +54,7 @@ pub fn ask_in_time(
 ) -> Result<()> {
     match mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email) {
         Ok(()) => ask(tx, ctx, whose, username, email, good_for),
-        Err(Error::TooMany { retry_after }) => order_later(tx, ctx, whose, email, ctx.now.plus(retry_after)),
+        Err(Error::TooMany { retry_after, .. }) => order_later(tx, ctx, whose, email, ctx.now.plus(retry_after)),
         Err(error) => Err(error),
     }
 }

@@ -1,0 +1,95 @@
+//! What pages of other origins may read: every header that tells a client something is exposed to them (CORS).
+
+use std::collections::BTreeSet;
+
+use clowder_tests::{Answer, Client, Database, World, documents::OpenApi, world::PASSWORD};
+use serde_json::json;
+
+/// What every page may read (CORS-safelisted response-header names, Fetch §2.2.1.3).
+const SAFELISTED: &[&str] =
+    &["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"];
+/// What concerns the connection, caches and browsers, and no program.
+const NOT_FOR_PROGRAMS: &[&str] = &[
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "connection",
+    "content-encoding",
+    "content-security-policy",
+    "date",
+    "referrer-policy",
+    "sec-websocket-version",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "x-content-type-options",
+];
+/// Exposed for what is yet to come.
+const NOT_YET_SENT: &[&str] = &["location"];
+
+/// Asks as a page does, and notes the headers of the answers.
+struct Page {
+    seen: BTreeSet<String>,
+    exposed: BTreeSet<String>,
+}
+
+impl Page {
+    async fn ask(&mut self, client: &Client, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = client.request(method, path).header("origin", "https://app.example");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        let answer = Answer::to(request).await;
+        self.seen.extend(answer.headers.keys().map(ToString::to_string));
+        self.exposed = answer.header("access-control-expose-headers").split(", ").map(str::to_owned).collect();
+        answer
+    }
+}
+
+#[tokio::test]
+async fn pages_may_read_every_header_that_tells_them_something() {
+    let world = World::with(Database::sqlite(), &[("CORS_ALLOWED_ORIGINS", "https://app.example")]).await;
+    let (root, bob) = (world.staff("root", "admin").await, world.user("bob").await);
+    let chat = root.private_chat(&bob).await;
+    root.group("Lunch", &[&bob]).await;
+    let message = root.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
+    let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
+    let mut page = Page { seen: BTreeSet::new(), exposed: BTreeSet::new() };
+    let mut walked = 0;
+    for (_, template, _) in api.operations().into_iter().filter(|(method, ..)| *method == "GET") {
+        let ids = [("{chat_id}", &chat), ("{message_id}", &message), ("{user_id}", &bob.id)];
+        let path = ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(name, id));
+        for client in [&*root, world.nobody()] {
+            page.ask(client, "GET", &path, &[], "").await;
+        }
+        page.ask(world.nobody(), "DELETE", &path, &[], "").await;
+        walked += 1;
+    }
+    assert!(walked > 30, "{walked}");
+    page.ask(&root, "GET", "/api/chats?limit=1", &[], "").await.expect(200);
+    page.ask(&root, "OPTIONS", "/api/chats", &[("access-control-request-method", "POST")], "").await;
+    page.ask(&root, "GET", "/api/auth/me", &[("if-none-match", "*")], "").await;
+    page.ask(&root, "GET", "/api/admin/audit/export", &[], "").await.expect(200);
+    let group = json!({"type": "group", "title": "x"}).to_string();
+    for _ in 0..2 {
+        page.ask(&root, "POST", "/api/chats", &[("idempotency-key", "1")], &group).await.expect(201);
+    }
+    page.ask(&root, "POST", "/api/chats", &[("content-encoding", "gzip")], &group).await.expect(415);
+    let guess = json!({"username": "bob", "password": format!("not {PASSWORD}")}).to_string();
+    while page.ask(world.nobody(), "POST", "/api/auth/login", &[], &guess).await.status != 429 {}
+
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let readable: BTreeSet<_> = page.exposed.union(&names(SAFELISTED)).cloned().collect();
+    let known: BTreeSet<_> = readable.union(&names(NOT_FOR_PROGRAMS)).cloned().collect();
+    let hidden: Vec<_> = page.seen.difference(&known).collect();
+    assert!(hidden.is_empty(), "sent, but neither exposed nor known to be of no use to a program: {hidden:?}");
+    let expected: BTreeSet<_> = page.exposed.difference(&names(NOT_YET_SENT)).cloned().collect();
+    let unseen: Vec<_> = expected.difference(&page.seen).collect();
+    assert!(unseen.is_empty(), "exposed, but never sent: {unseen:?}");
+    assert!(page.exposed.is_disjoint(&names(NOT_FOR_PROGRAMS)), "{:?}", page.exposed);
+}
