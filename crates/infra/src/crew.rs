@@ -101,12 +101,17 @@ impl Crew {
     async fn one(self, job: Taken, cut: watch::Receiver<bool>) {
         let span = tracing::error_span!("job", id = %job.id, kind = job.kind, attempts = job.attempts);
         async {
-            let Some(verdict) = self.verdict(&job, cut).await else { return };
+            let Some((verdict, refused)) = self.verdict(&job, cut).await else { return };
             let outcome = match &verdict {
                 Verdict::Done => "done",
                 Verdict::Again { error, .. } => {
                     tracing::warn!(error, "failed and will be tried again");
                     "again"
+                }
+                // Bad input, or a mail server that does not take this email, is no fault of this server.
+                Verdict::Dead { error } if refused => {
+                    tracing::warn!(error, "refused for good; `clowder jobs retry` lets it run again");
+                    "refused"
                 }
                 Verdict::Dead { error } => {
                     tracing::error!(error, "failed for good; `clowder jobs retry` lets it run again");
@@ -123,10 +128,10 @@ impl Crew {
         .await;
     }
 
-    /// Works a job and keeps hold of it meanwhile; `None` when it is somebody else's now.
-    async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<Verdict> {
+    /// Works a job and keeps hold of it meanwhile, and says whether it was refused; `None` when it is somebody else's now.
+    async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<(Verdict, bool)> {
         if let Err(verdict) = may_work(job.attempts) {
-            return Some(verdict);
+            return Some((verdict, false));
         }
         let ctx = self.ctx(format!("job-{}", job.id));
         let mut work = std::pin::pin!(AssertUnwindSafe(self.work(&ctx, job)).catch_unwind());
@@ -152,7 +157,8 @@ impl Crew {
         let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the worker panicked")));
         let mut random = [0_u8; 1];
         let jitter = keys::random(&mut random).map_or(0.5, |()| f64::from(random[0]) / 255.0);
-        Some(decide((self.clock)(), job.attempts, jitter, &outcome))
+        let refused = outcome.as_ref().is_err_and(|error| !error.is_ours());
+        Some((decide((self.clock)(), job.attempts, jitter, &outcome), refused))
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {

@@ -155,7 +155,7 @@ async fn who_is_refused_for_good_becomes_a_dead_letter() {
     let waiting = listed(&world, "waiting", "451").await;
     assert_eq!(waiting.len(), 1, "{waiting:?}");
     let metrics = world.nobody().get("/metrics").await.text;
-    for (outcome, count) in [("done", 1), ("dead", 1)] {
+    for (outcome, count) in [("done", 1), ("refused", 1)] {
         let line = metrics.lines().find(|line| line.contains("mail.send") && line.contains(outcome));
         assert!(line.is_some_and(|line| line.ends_with(&format!(" {count}"))), "{outcome}: {line:?}");
     }
