@@ -79,7 +79,7 @@ pub struct Edit {
 }
 
 /// What a creation found: made just now, or there already.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Made<T> {
     New(T),
     Found(T),

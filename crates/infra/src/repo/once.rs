@@ -9,6 +9,7 @@ use clowder_core::{
     Actor, Cause, Ctx, Error, Id, Once, Result, UserId,
     once::{KEPT_FOR, MISMATCH},
 };
+use clowder_messaging::Made;
 use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -92,6 +93,9 @@ pub fn owner(keys: &Keys, ctx: &Ctx, once: &Once) -> Owner {
 /// The stored answers that concern a batch of calls, for writes that share a transaction. They are looked up when
 /// whatever orders two calls with one key is locked, and stored together after all has been decided; so an attempt that
 /// is refused leaves its key free.
+///
+/// Such an answer is the id of a thing and whether it was there before. That is no secret and is stored as it is:
+/// sealing it would cost a send more than everything else that its key costs, but for writing the page.
 #[derive(Default)]
 pub struct Answers(HashMap<Owner, AnswerRow>);
 
@@ -105,19 +109,18 @@ impl Answers {
     }
 
     /// What was answered before; `None` when there is nothing or it has had its time.
-    pub fn get<T: DeserializeOwned>(&self, tx: &Tx<'_>, owner: &Owner, ctx: &Ctx, once: &Once) -> Result<Option<T>> {
+    pub fn get<K>(&self, owner: &Owner, ctx: &Ctx, once: &Once) -> Result<Option<Made<Id<K>>>> {
         let Some(row) = self.0.get(owner).filter(|row| row.created_at > ctx.now.minus(KEPT_FOR)) else {
             return Ok(None);
         };
         if row.fingerprint != once.fingerprint {
             return Err(MISMATCH.into());
         }
-        let stub = tx.house.keys.unseal(Purpose::Answer, &place(owner.0, &owner.1), &row.answer)?;
-        Ok(Some(serde_json::from_slice(&stub)?))
+        decoded(&row.answer).map(Some)
     }
 
     /// Stores what is answered now. Fails when a key is not free any more, which a second look explains.
-    pub fn store<T: Serialize>(&self, tx: &mut Tx<'_>, answers: &[(&Owner, &Ctx, &Once, T)]) -> Result<()> {
+    pub fn store<K>(&self, tx: &mut Tx<'_>, answers: &[(&Owner, &Ctx, &Once, Made<Id<K>>)]) -> Result<()> {
         if answers.is_empty() {
             return Ok(());
         }
@@ -126,12 +129,11 @@ impl Answers {
             if self.0.contains_key(*owner) {
                 diesel::delete(answers::table.find((owner.0, &owner.1))).execute(tx.conn)?;
             }
-            let stub = serde_json::to_vec(answer)?;
             rows.push(AnswerRow {
                 caller_id: owner.0,
                 key: owner.1.clone(),
                 fingerprint: once.fingerprint.to_vec(),
-                answer: tx.house.keys.seal(Purpose::Answer, &place(owner.0, &owner.1), &stub)?,
+                answer: encoded(*answer),
                 created_at: ctx.now,
             });
         }
@@ -141,4 +143,22 @@ impl Answers {
         }
         Ok(())
     }
+}
+
+fn encoded<K>(answer: Made<Id<K>>) -> Vec<u8> {
+    let (found, id) = match answer {
+        Made::New(id) => (0, id),
+        Made::Found(id) => (1, id),
+    };
+    [&[found], id.uuid().as_bytes().as_slice()].concat()
+}
+
+fn decoded<K>(octets: &[u8]) -> Result<Made<Id<K>>> {
+    let id = |octets| Uuid::from_slice(octets).map(Id::from_uuid).ok();
+    let answer = match octets.split_first() {
+        Some((0, octets)) => id(octets).map(Made::New),
+        Some((1, octets)) => id(octets).map(Made::Found),
+        _ => None,
+    };
+    answer.ok_or_else(|| Error::internal("a stored answer that names nothing"))
 }

@@ -46,9 +46,9 @@ impl PendingSend {
 
     /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
     /// no text is kept that may be deleted.
-    fn answered(&self, tx: &Tx<'_>, answers: &Answers) -> Result<Option<Made<MessageId>>> {
+    fn answered(&self, answers: &Answers) -> Result<Option<Made<MessageId>>> {
         match (&self.owner, &self.ctx.once) {
-            (Some(owner), Some(once)) => answers.get(tx, owner, &self.ctx, once),
+            (Some(owner), Some(once)) => answers.get(owner, &self.ctx, once),
             _ => Ok(None),
         }
     }
@@ -73,7 +73,7 @@ impl Queued for PendingSend {
         let mut answers = Vec::new();
         let mut outcomes = Vec::with_capacity(sends.len());
         for (index, send) in sends.iter().enumerate() {
-            outcomes.push(match facts.attempt(tx, send)? {
+            outcomes.push(match facts.attempt(send)? {
                 Attempt::Held => Outcome::Held,
                 Attempt::Twin => Outcome::Again,
                 Attempt::Refused(error) => Outcome::Done(Err(error)),
@@ -190,7 +190,7 @@ impl Facts {
     }
 
     /// Decides about the next send of the batch.
-    fn attempt(&mut self, tx: &Tx<'_>, send: &PendingSend) -> Result<Attempt> {
+    fn attempt(&mut self, send: &PendingSend) -> Result<Attempt> {
         if self.held.contains(&send.chat) {
             return Ok(Attempt::Held);
         }
@@ -202,7 +202,7 @@ impl Facts {
             return Ok(Attempt::Twin);
         }
         let seat = self.seats.get(&(send.chat, send.sender)).cloned();
-        match send.answered(tx, &self.answers) {
+        match send.answered(&self.answers) {
             Ok(Some(_)) if seat.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
             Ok(Some(made)) => return Ok(Attempt::Replayed(made)),
             Ok(None) => {}
@@ -229,7 +229,7 @@ impl Facts {
     fn store(&self, tx: &mut Tx<'_>, sent: &[(&PendingSend, Made<MessageId>)]) -> Result<()> {
         let keyed = sent.iter().filter_map(|(send, made)| {
             let (owner, once) = (send.owner.as_ref()?, send.ctx.once.as_ref()?);
-            Some((owner, &send.ctx, once, made))
+            Some((owner, &send.ctx, once, *made))
         });
         self.answers.store(tx, &keyed.collect::<Vec<_>>())
     }
