@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 /// other: a download link is no ticket, and a stored answer no job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The stored answer of an `Idempotency-Key`, bound to its caller and key.
+    /// The stored answer of an `Idempotency-Key`, bound to where it is stored.
     Answer,
     /// What a job carries, bound to its id.
     Job,

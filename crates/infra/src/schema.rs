@@ -40,9 +40,8 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    answers (caller_id, key) {
-        caller_id -> Uid,
-        key -> Text,
+    answers (id) {
+        id -> Uid,
         fingerprint -> Binary,
         answer -> Binary,
         created_at -> Ts,

@@ -6,7 +6,7 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Binary, SmallInt, Text},
+    sql_types::{BigInt, Binary, SmallInt},
     sqlite::Sqlite,
 };
 
@@ -102,26 +102,25 @@ pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, U
     Ok(())
 }
 
-/// What is stored under these keys of these callers.
-pub fn stored_answers(conn: &mut Conn, wanted: &[(Id<()>, &str)]) -> Result<Vec<AnswerRow>> {
+/// What is stored under these ids.
+pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRow>> {
     let mut found = Vec::new();
-    for (caller, key) in wanted {
-        let answer = answers::table.find((caller, *key)).select(AnswerRow::as_select()).first(conn).optional()?;
+    for id in wanted {
+        let answer = answers::table.find(id).select(AnswerRow::as_select()).first(conn).optional()?;
         found.extend(answer);
     }
     Ok(found)
 }
 
-/// Stores answers under keys that have none, and says how many had none.
+/// Stores answers under ids that have none, and says how many had none.
 pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
     let mut stored = 0;
     for row in rows {
         stored += statement::<(), Sqlite>(
-            "INSERT INTO answers (caller_id, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?) \
+            "INSERT INTO answers (id, fingerprint, answer, created_at) VALUES (?, ?, ?, ?) \
              ON CONFLICT DO NOTHING",
         )
-        .bind::<Uid, _>(row.caller_id)
-        .bind::<Text, _>(row.key)
+        .bind::<Uid, _>(row.id)
         .bind::<Binary, _>(row.fingerprint)
         .bind::<Binary, _>(row.answer)
         .bind::<Ts, _>(row.created_at)

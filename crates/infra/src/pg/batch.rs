@@ -97,40 +97,33 @@ pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, U
     Ok(())
 }
 
-/// What is stored under these keys of these callers.
-pub fn stored_answers(conn: &mut Conn, wanted: &[(Id<()>, &str)]) -> Result<Vec<AnswerRow>> {
+/// What is stored under these ids.
+pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRow>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let (callers, keys): (Vec<_>, Vec<_>) = wanted.iter().map(|(caller, key)| (*caller, (*key).to_owned())).unzip();
-    Ok(statement::<(Uid, Text, Binary, Binary, Ts), Pg>(
-        "SELECT a.caller_id, a.key, a.fingerprint, a.answer, a.created_at \
-         FROM unnest(?, ?) AS w(caller_id, key) \
-         JOIN answers a ON a.caller_id = w.caller_id AND a.key = w.key",
+    Ok(statement::<(Uid, Binary, Binary, Ts), Pg>(
+        "SELECT a.id, a.fingerprint, a.answer, a.created_at FROM answers a WHERE a.id = ANY(?)",
     )
-    .bind::<Array<Uid>, _>(callers)
-    .bind::<Array<Text>, _>(keys)
+    .bind::<Array<Uid>, _>(wanted.to_vec())
     .load(conn)?)
 }
 
-/// Stores answers under keys that have none, and says how many had none.
+/// Stores answers under ids that have none, and says how many had none.
 pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
-    let (mut callers, mut keys, mut prints) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut answers, mut times) = (Vec::new(), Vec::new());
+    let (mut ids, mut prints, mut answers, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in rows {
-        callers.push(row.caller_id);
-        keys.push(row.key);
+        ids.push(row.id);
         prints.push(row.fingerprint);
         answers.push(row.answer);
         times.push(row.created_at);
     }
     Ok(statement::<(), Pg>(
-        "INSERT INTO answers (caller_id, key, fingerprint, answer, created_at) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?) AS w(caller_id, key, fingerprint, answer, created_at) \
-         ORDER BY w.caller_id, w.key ON CONFLICT DO NOTHING",
+        "INSERT INTO answers (id, fingerprint, answer, created_at) \
+         SELECT * FROM unnest(?, ?, ?, ?) AS w(id, fingerprint, answer, created_at) \
+         ORDER BY w.id ON CONFLICT DO NOTHING",
     )
-    .bind::<Array<Uid>, _>(callers)
-    .bind::<Array<Text>, _>(keys)
+    .bind::<Array<Uid>, _>(ids)
     .bind::<Array<Binary>, _>(prints)
     .bind::<Array<Binary>, _>(answers)
     .bind::<Array<Ts>, _>(times)

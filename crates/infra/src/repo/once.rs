@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 use super::{batch, db::Tx};
 use crate::{
-    keys::{Keys, Purpose, hex},
+    keys::{Keys, Purpose},
     rows::AnswerRow,
     schema::answers,
 };
 
-/// A key, and whose it is.
-pub type Owner = (Id<()>, String);
+/// Where an answer is stored: a keyed hash of a key and of whose it is.
+pub type AnswerId = Id<()>;
 
 /// What is stored to answer a call again: ids, and secrets that cannot be had a second time. Never a text that somebody
 /// can delete, and nothing about anybody but the caller and `subject`.
@@ -41,14 +41,13 @@ pub fn guard<T, S: Stub>(
     first: impl FnOnce(&mut Tx<'_>) -> Result<(T, S)>,
     again: impl FnOnce(&mut Tx<'_>, S) -> Result<T>,
 ) -> Result<T> {
-    let (caller, key) = owner(&tx.house.keys, ctx, once);
-    let own = answers::table.find((caller, &key));
+    let id = id_of(&tx.house.keys, ctx, once);
+    let own = answers::table.find(id);
     diesel::delete(own.filter(answers::created_at.le(ctx.now.minus(KEPT_FOR)))).execute(tx.conn)?;
     // First of all, so that the same call on another connection waits here for what becomes of this one.
     let begun = diesel::insert_into(answers::table)
         .values((
-            answers::caller_id.eq(caller),
-            answers::key.eq(&key),
+            answers::id.eq(id),
             answers::fingerprint.eq(once.fingerprint.as_slice()),
             answers::answer.eq(&[] as &[u8]),
             answers::created_at.eq(ctx.now),
@@ -61,33 +60,30 @@ pub fn guard<T, S: Stub>(
         if fingerprint != once.fingerprint {
             return Err(MISMATCH.into());
         }
-        let stub = tx.house.keys.unseal(Purpose::Answer, &place(caller, &key), &answer)?;
+        let stub = tx.house.keys.unseal(Purpose::Answer, id.uuid().as_bytes(), &answer)?;
         let answered = again(tx, serde_json::from_slice(&stub)?)?;
         once.mark_replayed();
         return Ok(answered);
     }
     let (value, stub) = first(tx)?;
-    let sealed = tx.house.keys.seal(Purpose::Answer, &place(caller, &key), &serde_json::to_vec(&stub)?)?;
-    diesel::update(own).set((answers::answer.eq(sealed), answers::subject_id.eq(stub.subject()))).execute(tx.conn)?;
+    let sealed = tx.house.keys.seal(Purpose::Answer, id.uuid().as_bytes(), &serde_json::to_vec(&stub)?)?;
+    let subject = match ctx.actor {
+        Actor::User { id, .. } => Some(id),
+        Actor::Nobody | Actor::System => stub.subject(),
+    };
+    diesel::update(own).set((answers::answer.eq(sealed), answers::subject_id.eq(subject))).execute(tx.conn)?;
     Ok(value)
 }
 
-/// Where an answer belongs: it opens under the key of the same caller only.
-fn place(caller: Id<()>, key: &str) -> Vec<u8> {
-    [caller.uuid().as_bytes(), key.as_bytes()].concat()
-}
-
-/// Keys belong to the caller; of callers without a name, to their address, which need not be written down for that.
-pub fn owner(keys: &Keys, ctx: &Ctx, once: &Once) -> Owner {
-    match (ctx.actor, ctx.origin.address) {
-        (Actor::User { id, .. }, _) => (Id::from_uuid(id.uuid()), once.key.to_string()),
-        (_, Some(address)) => {
-            let address = address.to_string();
-            let parts = ["once", &address, &once.key].map(str::as_bytes);
-            (Id::from_uuid(Uuid::nil()), hex(&keys.fingerprint(&parts)))
-        }
-        (_, None) => (Id::from_uuid(Uuid::nil()), once.key.to_string()),
-    }
+/// Keys belong to the caller; of callers without a name, to their address. Neither is written down for that.
+pub fn id_of(keys: &Keys, ctx: &Ctx, once: &Once) -> AnswerId {
+    let caller = match (ctx.actor, ctx.origin.address) {
+        (Actor::User { id, .. }, _) => id.to_string(),
+        (_, Some(address)) => address.to_string(),
+        (_, None) => String::new(),
+    };
+    let hash = keys.fingerprint(&["once", &caller, &once.key].map(str::as_bytes));
+    Id::from_uuid(Uuid::from_u128(u128::from_be_bytes(std::array::from_fn(|index| hash[index]))))
 }
 
 /// The stored answers that concern a batch of calls, for writes that share a transaction. They are looked up when
@@ -97,20 +93,20 @@ pub fn owner(keys: &Keys, ctx: &Ctx, once: &Once) -> Owner {
 /// Such an answer is the id of a thing and whether it was there before. That is no secret and is stored as it is:
 /// sealing it would cost a send more than everything else that its key costs, but for writing the page.
 #[derive(Default)]
-pub struct Answers(HashMap<Owner, AnswerRow>);
+pub struct Answers(HashMap<AnswerId, AnswerRow>);
 
 impl Answers {
-    pub fn load<'o>(tx: &mut Tx<'_>, owners: impl Iterator<Item = &'o Owner>) -> Result<Self> {
-        let mut wanted: Vec<_> = owners.map(|(caller, key)| (*caller, key.as_str())).collect();
+    pub fn load(tx: &mut Tx<'_>, ids: impl Iterator<Item = AnswerId>) -> Result<Self> {
+        let mut wanted: Vec<_> = ids.collect();
         wanted.sort_unstable();
         wanted.dedup();
         let rows = batch::stored_answers(tx.conn, &wanted)?;
-        Ok(Self(rows.into_iter().map(|row| ((row.caller_id, row.key.clone()), row)).collect()))
+        Ok(Self(rows.into_iter().map(|row| (row.id, row)).collect()))
     }
 
     /// What was answered before; `None` when there is nothing or it has had its time.
-    pub fn get<K>(&self, owner: &Owner, ctx: &Ctx, once: &Once) -> Result<Option<Made<Id<K>>>> {
-        let Some(row) = self.0.get(owner).filter(|row| row.created_at > ctx.now.minus(KEPT_FOR)) else {
+    pub fn get<K>(&self, id: AnswerId, ctx: &Ctx, once: &Once) -> Result<Option<Made<Id<K>>>> {
+        let Some(row) = self.0.get(&id).filter(|row| row.created_at > ctx.now.minus(KEPT_FOR)) else {
             return Ok(None);
         };
         if row.fingerprint != once.fingerprint {
@@ -120,22 +116,17 @@ impl Answers {
     }
 
     /// Stores what is answered now. Fails when a key is not free any more, which a second look explains.
-    pub fn store<K>(&self, tx: &mut Tx<'_>, answers: &[(&Owner, &Ctx, &Once, Made<Id<K>>)]) -> Result<()> {
+    pub fn store<K>(&self, tx: &mut Tx<'_>, answers: &[(AnswerId, &Ctx, &Once, Made<Id<K>>)]) -> Result<()> {
         if answers.is_empty() {
             return Ok(());
         }
         let mut rows = Vec::with_capacity(answers.len());
-        for (owner, ctx, once, answer) in answers {
-            if self.0.contains_key(*owner) {
-                diesel::delete(answers::table.find((owner.0, &owner.1))).execute(tx.conn)?;
+        for (id, ctx, once, answer) in answers {
+            if self.0.contains_key(id) {
+                diesel::delete(answers::table.find(id)).execute(tx.conn)?;
             }
-            rows.push(AnswerRow {
-                caller_id: owner.0,
-                key: owner.1.clone(),
-                fingerprint: once.fingerprint.to_vec(),
-                answer: encoded(*answer),
-                created_at: ctx.now,
-            });
+            let (fingerprint, answer) = (once.fingerprint.to_vec(), encoded(*answer));
+            rows.push(AnswerRow { id: *id, fingerprint, answer, created_at: ctx.now });
         }
         let wanted = rows.len();
         if batch::store_answers(tx.conn, rows)? < wanted {

@@ -75,15 +75,14 @@ pub const PIECE: i64 = 2_000;
 
 fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = table::answers::table.filter(table::answers::created_at.le(now.minus(KEPT_FOR)));
-    let mut past: Vec<(Id<()>, String)> =
-        past.select((table::answers::caller_id, table::answers::key)).limit(PIECE).load(tx.conn)?;
+    let mut past: Vec<Id<()>> = past.select(table::answers::id).limit(PIECE).load(tx.conn)?;
     // In one order, for an erasure may be at the same ones.
     past.sort_unstable();
     let mut gone = 0;
-    for own in &past {
+    for id in &past {
         // Somebody may have used the key anew since it was looked at.
         let still = table::answers::created_at.le(now.minus(KEPT_FOR));
-        gone += diesel::delete(table::answers::table.find((own.0, &own.1)).filter(still)).execute(tx.conn)?;
+        gone += diesel::delete(table::answers::table.find(id).filter(still)).execute(tx.conn)?;
     }
     Ok(gone)
 }

@@ -19,10 +19,8 @@ pub struct LockedChatRow {
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = answers)]
 pub struct AnswerRow {
-    pub caller_id: Id<()>,
-    pub key: String,
+    pub id: Id<()>,
     pub fingerprint: Vec<u8>,
-    /// Sealed.
     pub answer: Vec<u8>,
     pub created_at: Timestamp,
 }

@@ -51,8 +51,7 @@ pub fn take_in(tx: &mut Tx<'_>, ctx: &Ctx, stub: &Stub, holder: Actor) -> Result
     }
     let first = diesel::insert_into(answers::table)
         .values((
-            answers::caller_id.eq(stub.id),
-            answers::key.eq("ticket"),
+            answers::id.eq(stub.id),
             answers::fingerprint.eq(Vec::new()),
             answers::answer.eq(Vec::new()),
             answers::created_at.eq(ctx.now),

@@ -16,7 +16,7 @@ use super::{
         dialect,
         group_commit::{LOCK_WAIT, Outcome, Queued},
         journal,
-        once::{self, Answers, Owner},
+        once::{self, AnswerId, Answers},
     },
     messages,
 };
@@ -32,23 +32,23 @@ pub struct PendingSend {
     chat: ChatId,
     new: NewMessage,
     fingerprint: Fingerprint,
-    /// Whose `Idempotency-Key` it carries.
-    owner: Option<Owner>,
+    /// Where the answer to its `Idempotency-Key` is stored.
+    answer_id: Option<AnswerId>,
 }
 
 impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
         let print = keys.fingerprint(&[chat.uuid().as_bytes(), new.content.as_str().as_bytes()]);
         let fingerprint = std::array::from_fn(|index| print[index]);
-        let owner = ctx.once.as_ref().map(|once| once::owner(keys, ctx, once));
-        Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint, owner })
+        let answer_id = ctx.once.as_ref().map(|once| once::id_of(keys, ctx, once));
+        Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint, answer_id })
     }
 
     /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
     /// no text is kept that may be deleted.
     fn answered(&self, answers: &Answers) -> Result<Option<Made<MessageId>>> {
-        match (&self.owner, &self.ctx.once) {
-            (Some(owner), Some(once)) => answers.get(owner, &self.ctx, once),
+        match (self.answer_id, &self.ctx.once) {
+            (Some(id), Some(once)) => answers.get(id, &self.ctx, once),
             _ => Ok(None),
         }
     }
@@ -159,7 +159,7 @@ struct Facts {
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
     /// The client ids and keys of those that came before in this batch.
     clients: HashSet<(UserId, String)>,
-    owners: HashSet<Owner>,
+    answer_ids: HashSet<AnswerId>,
 }
 
 impl Facts {
@@ -173,7 +173,7 @@ impl Facts {
         let held: HashSet<_> = held.into_iter().collect();
 
         let free = || sends.iter().filter(|send| !held.contains(&send.chat));
-        let answers = Answers::load(tx, free().filter_map(|send| send.owner.as_ref()))?;
+        let answers = Answers::load(tx, free().filter_map(|send| send.answer_id))?;
         let pairs: HashSet<_> = free().map(|send| (send.chat, send.sender)).collect();
         let clients: HashSet<_> =
             free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
@@ -186,7 +186,7 @@ impl Facts {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.id, print));
         }
-        Ok(Self { chats, held, answers, seats, earlier, clients: HashSet::new(), owners: HashSet::new() })
+        Ok(Self { chats, held, answers, seats, earlier, clients: HashSet::new(), answer_ids: HashSet::new() })
     }
 
     /// Decides about the next send of the batch.
@@ -197,8 +197,8 @@ impl Facts {
         let client = send.new.client_id.as_ref().map(|client_id| (send.sender, client_id.as_str().to_owned()));
         let earlier = client.as_ref().and_then(|client| self.earlier.get(client)).copied();
         let new_client = client.is_none_or(|client| self.clients.insert(client));
-        let new_owner = send.owner.as_ref().is_none_or(|owner| self.owners.insert(owner.clone()));
-        if !new_client || !new_owner {
+        let new_key = send.answer_id.is_none_or(|id| self.answer_ids.insert(id));
+        if !new_client || !new_key {
             return Ok(Attempt::Twin);
         }
         let seat = self.seats.get(&(send.chat, send.sender)).cloned();
@@ -228,8 +228,8 @@ impl Facts {
     /// Stores under their keys which messages were sent.
     fn store(&self, tx: &mut Tx<'_>, sent: &[(&PendingSend, Made<MessageId>)]) -> Result<()> {
         let keyed = sent.iter().filter_map(|(send, made)| {
-            let (owner, once) = (send.owner.as_ref()?, send.ctx.once.as_ref()?);
-            Some((owner, &send.ctx, once, *made))
+            let (id, once) = (send.answer_id?, send.ctx.once.as_ref()?);
+            Some((id, &send.ctx, once, *made))
         });
         self.answers.store(tx, &keyed.collect::<Vec<_>>())
     }

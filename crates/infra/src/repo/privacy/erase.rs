@@ -125,18 +125,13 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 }
 
 /// What was answered to them, and what was answered to nobody when they registered. Answers to others name things by
-/// their ids, and are given with what is known of these now.
+/// their ids, and are given with what is known of these now; so are those of their sends, which say of whom they are
+/// to nobody and have a day at most.
 pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
-    let theirs =
-        answers::caller_id.eq(Id::<()>::from_uuid(erasing.user.uuid())).or(answers::subject_id.eq(erasing.user));
-    let some: Vec<(Id<()>, String)> = answers::table
-        .filter(theirs)
-        .select((answers::caller_id, answers::key))
-        .order((answers::caller_id, answers::key))
-        .limit(ROWS)
-        .load(tx.conn)?;
-    for own in &some {
-        diesel::delete(answers::table.find((own.0, &own.1))).execute(tx.conn)?;
+    let theirs = answers::table.filter(answers::subject_id.eq(erasing.user));
+    let some: Vec<Id<()>> = theirs.select(answers::id).order(answers::id).limit(ROWS).load(tx.conn)?;
+    for id in &some {
+        diesel::delete(answers::table.find(id)).execute(tx.conn)?;
     }
     all_gone(some.len(), some.len() as i64 == ROWS)
 }

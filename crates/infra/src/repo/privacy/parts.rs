@@ -177,12 +177,7 @@ pub static PARTS: &[Part] = &[
         erase: erase::api_keys,
     },
     Part { name: "exports", references: &[erased("exports", "user_id")], files: &[], erase: erase::exports },
-    Part {
-        name: "answers",
-        references: &[erased("answers", "caller_id"), erased("answers", "subject_id")],
-        files: &[],
-        erase: erase::answers,
-    },
+    Part { name: "answers", references: &[erased("answers", "subject_id")], files: &[], erase: erase::answers },
     Part {
         name: "journal",
         references: &[
