@@ -262,6 +262,7 @@ diesel::table! {
     username_claims (skeleton) {
         skeleton -> Text,
         user_id -> Uid,
+        version -> Integer,
     }
 }
 
@@ -340,6 +341,7 @@ diesel::table! {
     sign_up_claims (skeleton) {
         skeleton -> Text,
         sign_up_id -> Uid,
+        version -> Integer,
     }
 }
 
