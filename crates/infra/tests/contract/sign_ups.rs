@@ -5,10 +5,11 @@ use std::time::Duration;
 use clowder_accounts::{
     Login, NewAccount, Registration,
     model::{Imported, NewImport, NewInvite, NextStep, Proof, Rejection, Resend},
+    refusals::{USERNAME_AWAITED, USERNAME_RESERVED, USERNAME_TAKEN},
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
-    Error, Input, Mail, PageRequest, Result,
+    Error, Input, Mail, PageRequest, Result, Role,
     job::{Verdict, Work},
 };
 use clowder_infra::{Options, Store};
@@ -202,7 +203,7 @@ on_both! {
     }
 
     async fn invitations_are_not_guessed_many_at_a_time(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         let store = node(&world, Mode::Invite, true).await;
         let invite = NewInvite::from_json(json!({})).unwrap();
         let invite = store.sign_ups.invite(&world.ctx(&admin), invite).await.unwrap().code;
@@ -236,7 +237,7 @@ on_both! {
     }
 
     async fn a_name_that_looks_like_that_of_somebody_who_waits_is_taken(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         let (open, approval) = (node(&world, Mode::Open, false).await, node(&world, Mode::Approval, true).await);
         let count = std::sync::atomic::AtomicUsize::new(0);
         // Addresses of their own: how many emails one gets is another matter.
@@ -271,6 +272,57 @@ on_both! {
         login(&world, &approval, "Bob").await.unwrap();
     }
 
+    async fn a_name_that_somebody_waits_with_is_not_given_to_another(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        register(&world, &store, "Вob", None).await.unwrap();
+        let hash = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
+        let import = async |name: &str| {
+            let new = json!({"username": name, "email": format!("{name}@old.example"), "password_hash": hash});
+            let imported = store.sign_ups.import(&world.nobody(), vec![NewImport::from_json(new).unwrap()]).await;
+            imported.unwrap()[0]
+        };
+        let create = async |name: &str| store.staff.create_account(&world.system(), new(name, None), Role::User).await;
+        assert_eq!(code(create("bob").await), "username.awaited");
+        assert_eq!(import("bob").await, Imported::Refused(USERNAME_AWAITED.title));
+        world.wait(Duration::from_secs(24 * 3600 + 60));
+        create("bob").await.unwrap();
+        assert_eq!(import("b0b").await, Imported::Refused(USERNAME_TAKEN.title));
+    }
+
+    async fn reserved_names_are_the_operators_to_give(world: World) {
+        for store in [node(&world, Mode::Open, true).await, node(&world, Mode::Open, false).await] {
+            for name in ["Adm1n", "support", "deleted-3f0c8a8f2d10"] {
+                assert_eq!(code(register(&world, &store, name, None).await), "username.reserved", "{name}");
+            }
+        }
+        let create = async |name: &str| {
+            let new = json!({"username": name, "email": format!("{name}@example.org"), "password": "correct horse"});
+            let new = NewAccount::from_json(new).unwrap();
+            world.store.staff.create_account(&world.system(), new, Role::User).await
+        };
+        create("support").await.unwrap();
+        assert_eq!(code(create("deleted-3f0c8a8f2d10").await), "username.reserved");
+        let import = |name: &str| {
+            let hash = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
+            let new = json!({"username": name, "email": format!("{name}@old.example"), "password_hash": hash});
+            NewImport::from_json(new).unwrap()
+        };
+        let people = vec![import("help"), import("deleted-1")];
+        let imported = world.store.sign_ups.import(&world.nobody(), people).await.unwrap();
+        assert_eq!(imported, [Imported::Made, Imported::Refused(USERNAME_RESERVED.title)]);
+    }
+
+    async fn waiting_names_that_an_older_rule_claimed_are_claimed_anew(world: World) {
+        let store = node(&world, Mode::Open, false).await;
+        register(&world, &store, "idris", None).await.unwrap();
+        world.meddle("DELETE FROM sign_up_claims").unwrap();
+        world
+            .meddle("INSERT INTO sign_up_claims (skeleton, sign_up_id) SELECT 'idris', id FROM sign_ups")
+            .unwrap();
+        let store = node(&world, Mode::Open, false).await;
+        assert_eq!(code(register(&world, &store, "lDRlS", None).await), "username.taken");
+    }
+
     async fn of_look_alikes_that_sign_up_at_once_one_waits(world: World) {
         let store = node(&world, Mode::Open, false).await;
         let tries = ["alice", "aIice", "Alice", "AIice", "a1ice", "ALICE"].map(|name| {
@@ -301,7 +353,7 @@ on_both! {
     }
 
     async fn whoever_needs_approval_waits_for_it(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         letters(&world).await;
         let store = node(&world, Mode::Approval, true).await;
         for name in ["ada", "bob", "eve"] {
@@ -336,7 +388,7 @@ on_both! {
     }
 
     async fn approval_comes_after_the_address_where_both_are_asked_for(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         letters(&world).await;
         let store = node(&world, Mode::Approval, false).await;
         assert_eq!(next(register(&world, &store, "ada", None).await), NextStep::ConfirmEmail);
@@ -361,7 +413,7 @@ on_both! {
     }
 
     async fn invitations_are_used_up_revoked_and_past(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         let store = node(&world, Mode::Invite, true).await;
         let invite = async |new: Value| {
             store.sign_ups.invite(&world.ctx(&admin), NewInvite::from_json(new).unwrap()).await.unwrap()
@@ -371,7 +423,7 @@ on_both! {
         assert_eq!(code(register(&world, &store, "ada", None).await), "invite.required");
         assert_eq!(code(register(&world, &store, "ada", Some("made up")).await), "invite.gone");
         // Of many who come with an invitation for one, one gets in; a refused attempt uses nothing up.
-        assert_eq!(code(register(&world, &store, "root", Some(&once.code)).await), "username.taken");
+        assert_eq!(code(register(&world, &store, "rita", Some(&once.code)).await), "username.taken");
         let tries: Vec<_> = (0..6).map(|index| {
             let (store, world, code) = (store.clone(), world.clone(), once.code.clone());
             tokio::spawn(async move { register(&world, &store, &format!("guest{index}"), Some(&code)).await })
@@ -398,7 +450,7 @@ on_both! {
     }
 
     async fn an_invitation_is_used_by_accounts_and_held_by_those_who_wait(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         letters(&world).await;
         let store = node(&world, Mode::Invite, false).await;
         let past = NewInvite::from_json(json!({"expires_at": world.now()})).unwrap();
@@ -412,7 +464,7 @@ on_both! {
         assert_eq!(next(register(&world, &store, "typo", Some(&once)).await), NextStep::ConfirmEmail);
         assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone");
         world.wait(day);
-        let pretended = NewAccount { email: new("root", None).email, ..new("again", Some(&once)) };
+        let pretended = NewAccount { email: new("rita", None).email, ..new("again", Some(&once)) };
         assert_eq!(next(store.accounts.register(&world.nobody(), pretended).await), NextStep::ConfirmEmail);
         assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone", "it looks the same");
         world.wait(day);

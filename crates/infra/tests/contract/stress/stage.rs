@@ -80,7 +80,7 @@ impl Stage {
         let options = Options { sign_up, ..world.options.clone() };
         let other = Store::open(options, world.now()).await.unwrap();
         let mut members = Vec::new();
-        for name in ["root", "boss", "ada", "bob", "eve", "dan"] {
+        for name in ["rita", "boss", "ada", "bob", "eve", "dan"] {
             let signed_in = world.register(name).await;
             members.push(Member {
                 id: signed_in.user.id,
