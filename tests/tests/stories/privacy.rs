@@ -183,7 +183,7 @@ async fn links_expire_and_administrators_erase() {
     assert_eq!((&past["status"], &past["url"]), (&json!("expired"), &json!(null)));
 
     world.user("rita").await;
-    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'root'");
+    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'rita'");
     let root = world.login("rita").await;
     let path = format!("/api/admin/users/{}", ada.id);
     bob.delete(&path).await.refused(403, "permission.denied");

@@ -138,7 +138,7 @@ async fn administrators_search_and_export() {
         Answer::to(edit.json(&json!({"bio": number.to_string()}))).await.expect(200);
     }
     world.user("rita").await;
-    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'root'");
+    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'rita'");
     let root = world.login("rita").await;
 
     let page = root.get("/api/admin/audit?action=profile.changed&limit=3").await;

@@ -90,7 +90,7 @@ impl Stage {
                 access: Mutex::new(signed_in.access),
             });
         }
-        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('root', 'boss')").unwrap();
+        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('rita', 'boss')").unwrap();
         let ids: Vec<_> = members.iter().map(|member| member.id).collect();
         let mut chats = Vec::new();
         for owner in &members[..3] {
