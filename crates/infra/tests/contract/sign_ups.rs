@@ -5,11 +5,10 @@ use std::time::Duration;
 use clowder_accounts::{
     Login, NewAccount, Registration,
     model::{Imported, NewImport, NewInvite, NextStep, Proof, Rejection, Resend},
-    refusals::{USERNAME_AWAITED, USERNAME_RESERVED, USERNAME_TAKEN},
     sign_up::{Mode, Rules},
 };
 use clowder_core::{
-    Error, Input, Mail, PageRequest, Result, Role,
+    Error, Input, Mail, PageRequest, Result,
     job::{Verdict, Work},
 };
 use clowder_infra::{Options, Store};
@@ -18,18 +17,18 @@ use serde_json::{Value, json};
 use crate::world::{World, code, on_both};
 
 /// A node over the same database that takes people in by other rules.
-async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
+pub async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
     let options = Options { sign_up: Rules { mode, reveal_taken }, ..world.options.clone() };
     Store::open(options, world.now()).await.unwrap()
 }
 
-fn new(name: &str, invite: Option<&str>) -> NewAccount {
+pub fn new(name: &str, invite: Option<&str>) -> NewAccount {
     let email = format!("{name}@example.org");
     let new = json!({"username": name, "email": email, "password": "correct horse", "invite": invite});
     NewAccount::from_json(new).unwrap()
 }
 
-async fn register(world: &World, store: &Store, name: &str, invite: Option<&str>) -> Result<Registration> {
+pub async fn register(world: &World, store: &Store, name: &str, invite: Option<&str>) -> Result<Registration> {
     store.accounts.register(&world.nobody(), new(name, invite)).await
 }
 
@@ -270,57 +269,6 @@ on_both! {
         approval.sign_ups.approve(&world.ctx(&admin), waits().await[0].id).await.unwrap();
         assert_eq!(code(sign_up(&approval, "Вob").await), "username.taken");
         login(&world, &approval, "Bob").await.unwrap();
-    }
-
-    async fn a_name_that_somebody_waits_with_is_not_given_to_another(world: World) {
-        let store = node(&world, Mode::Open, false).await;
-        register(&world, &store, "Вob", None).await.unwrap();
-        let hash = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
-        let import = async |name: &str| {
-            let new = json!({"username": name, "email": format!("{name}@old.example"), "password_hash": hash});
-            let imported = store.sign_ups.import(&world.nobody(), vec![NewImport::from_json(new).unwrap()]).await;
-            imported.unwrap()[0]
-        };
-        let create = async |name: &str| store.staff.create_account(&world.system(), new(name, None), Role::User).await;
-        assert_eq!(code(create("bob").await), "username.awaited");
-        assert_eq!(import("bob").await, Imported::Refused(USERNAME_AWAITED.title));
-        world.wait(Duration::from_secs(24 * 3600 + 60));
-        create("bob").await.unwrap();
-        assert_eq!(import("b0b").await, Imported::Refused(USERNAME_TAKEN.title));
-    }
-
-    async fn reserved_names_are_the_operators_to_give(world: World) {
-        for store in [node(&world, Mode::Open, true).await, node(&world, Mode::Open, false).await] {
-            for name in ["Adm1n", "support", "deleted-3f0c8a8f2d10"] {
-                assert_eq!(code(register(&world, &store, name, None).await), "username.reserved", "{name}");
-            }
-        }
-        let create = async |name: &str| {
-            let new = json!({"username": name, "email": format!("{name}@example.org"), "password": "correct horse"});
-            let new = NewAccount::from_json(new).unwrap();
-            world.store.staff.create_account(&world.system(), new, Role::User).await
-        };
-        create("support").await.unwrap();
-        assert_eq!(code(create("deleted-3f0c8a8f2d10").await), "username.reserved");
-        let import = |name: &str| {
-            let hash = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
-            let new = json!({"username": name, "email": format!("{name}@old.example"), "password_hash": hash});
-            NewImport::from_json(new).unwrap()
-        };
-        let people = vec![import("help"), import("deleted-1")];
-        let imported = world.store.sign_ups.import(&world.nobody(), people).await.unwrap();
-        assert_eq!(imported, [Imported::Made, Imported::Refused(USERNAME_RESERVED.title)]);
-    }
-
-    async fn waiting_names_that_an_older_rule_claimed_are_claimed_anew(world: World) {
-        let store = node(&world, Mode::Open, false).await;
-        register(&world, &store, "idris", None).await.unwrap();
-        world.meddle("DELETE FROM sign_up_claims").unwrap();
-        world
-            .meddle("INSERT INTO sign_up_claims (skeleton, sign_up_id) SELECT 'idris', id FROM sign_ups")
-            .unwrap();
-        let store = node(&world, Mode::Open, false).await;
-        assert_eq!(code(register(&world, &store, "lDRlS", None).await), "username.taken");
     }
 
     async fn of_look_alikes_that_sign_up_at_once_one_waits(world: World) {
