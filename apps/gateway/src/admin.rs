@@ -11,6 +11,7 @@ use clowder_gateway::{
     app, clock,
     config::{Config, without_mark},
 };
+use clowder_infra::Store;
 use serde_json::{Value, json};
 
 use crate::output::{Form, Outcome, Output, complain};
@@ -104,7 +105,7 @@ pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Re
             let made_up = if given.is_none() { Some(made_up()?) } else { None };
             let password = given.as_ref().or(made_up.as_ref());
             let new = NewAccount::from_json(json!({ "username": username, "email": email, "password": password }))?;
-            let (staff, ctx) = open(config).await?;
+            let (staff, ctx) = port(app::open(config).await?);
             let account = staff.create_account(&ctx, new, role).await?;
             if form.json {
                 out.json(&json!({"account": account, "password": made_up}));
@@ -151,14 +152,13 @@ pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Re
 
 type Port = std::sync::Arc<dyn Staff>;
 
-async fn open(config: &Config) -> Result<(Port, Ctx)> {
-    let store = app::open(config).await?;
-    Ok((store.staff, Ctx::new(Actor::System, clock::now(), "clowder admin")))
+fn port(store: Store) -> (Port, Ctx) {
+    (store.staff, Ctx::new(Actor::System, clock::now(), "clowder admin"))
 }
 
 async fn find(config: &Config, username: String) -> Result<(Port, Ctx, Account)> {
     let name = Username::parse(Value::String(username)).map_err(|flaw| Error::Invalid(vec![flaw.at("/username")]))?;
-    let (staff, ctx) = open(config).await?;
+    let (staff, ctx) = port(app::open_existing(config).await?);
     let account = staff.account_named(&ctx, &name).await?;
     Ok((staff, ctx, account))
 }

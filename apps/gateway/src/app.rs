@@ -3,6 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
+    path::Path,
     rc::Rc,
     sync::Arc,
     thread::available_parallelism,
@@ -111,6 +112,38 @@ pub async fn open(config: &Config) -> Result<Store> {
         ..Options::new(url, secret.expose())
     };
     Store::open(options, clock::now()).await
+}
+
+/// Opens the store of an installation that is here already. Whoever only looks after one has named the wrong place when
+/// there is none, and must not leave a new one there.
+pub async fn open_existing(config: &Config) -> Result<Store> {
+    database_exists(config)?;
+    secret_exists(config)?;
+    open(config).await
+}
+
+/// Fails and names the file when the embedded database is not there.
+pub fn database_exists(config: &Config) -> Result<()> {
+    match DatabaseUrl::parse(&config.database_url())? {
+        DatabaseUrl::Sqlite(path) => exists(&path, "DATA_DIR and DATABASE_URL"),
+        DatabaseUrl::Postgres(_) => Ok(()),
+    }
+}
+
+/// Fails and names the file when the secret is kept in one that is not there.
+pub fn secret_exists(config: &Config) -> Result<()> {
+    match config.auth.secret_key {
+        Some(_) => Ok(()),
+        None => exists(&config.data_dir.join("secret.key"), "DATA_DIR and SECRET_KEY"),
+    }
+}
+
+fn exists(path: &Path, settings: &str) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Err(Error::internal(format!("{} is missing; check {settings}, or let `clowder serve` create it", path.display())))
 }
 
 /// Who does the jobs, `hands` at a time.

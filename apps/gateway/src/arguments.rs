@@ -43,6 +43,8 @@ Settings:
     DATA_DIR          folder of the database, emails and the secret, when nothing else is set
     SMTP_URL          smtp://user:password@host:587?tls=required; without it emails are files in DATA_DIR/mail
     PUBLIC_URL        how clients reach this server, https://chat.example
+  Only serve, migrate, admin create and users import begin a new installation; other commands fail and name what is
+  missing when there is none.
   A secret can also come from a file: SECRET_KEY_FILE=/run/secrets/key.
 
 Exit codes:
@@ -114,7 +116,7 @@ pub enum Command {
     ///
     /// Looks at the settings, the folders and who may read them, free disk space, mail, the port, the database, its
     /// schema, its clock and the encryption keys, and changes nothing. Each line begins with `ok`, `WARN` or `FAIL`; the
-    /// exit code is 1 when there is a FAIL. A port that is taken by this very server is fine.
+    /// exit code is 1 when there is a FAIL; a database that is not there yet is one. A port that is taken by this very server is fine.
     Doctor {
         #[command(flatten)]
         form: Form,

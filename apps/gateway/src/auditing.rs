@@ -27,7 +27,7 @@ pub enum AuditCommand {
 /// Walks the chain up to its end, or up to an end that somebody noted earlier and then up to the present one.
 pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Result<Outcome> {
     let AuditCommand::Verify { noted, form } = command;
-    let store = app::open(config).await?;
+    let store = app::open_existing(config).await?;
     let head = store.audit.head().await?;
     let mut from = Chained::start();
     for until in noted.into_iter().chain([head.clone()]) {

@@ -160,10 +160,8 @@ async fn database(config: &Config, findings: &mut Findings) {
         Ok(url) => url,
         Err(error) => return findings.add("schema", failed(error.to_string())),
     };
-    if let DatabaseUrl::Sqlite(path) = &url
-        && !path.exists()
-    {
-        return findings.add("schema", ok(format!("{} will be created by the first start", path.display())));
+    if let Err(error) = app::database_exists(config) {
+        return findings.add("schema", failed(error.to_string().trim_start_matches("internal: ")));
     }
     match Store::pending(&url).as_deref() {
         Ok([]) => findings.add("schema", ok("is up to date")),
@@ -182,7 +180,7 @@ async fn database(config: &Config, findings: &mut Findings) {
         let missing = format!("{} is missing, and there is a database that was used with it", secret.display());
         return findings.add("secret", failed(missing));
     }
-    match app::open(config).await {
+    match app::open_existing(config).await {
         Ok(store) => {
             for check in store.upkeep.check().await {
                 findings.add(check.name, if check.ok { ok(check.detail) } else { failed(check.detail) });

@@ -50,7 +50,7 @@ pub enum JobsCommand {
 }
 
 pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Result<Outcome> {
-    let store = app::open(config).await?;
+    let store = app::open_existing(config).await?;
     let ctx = Ctx::new(Actor::System, clock::now(), "clowder jobs");
     match command {
         JobsCommand::List { state, limit, form } => {

@@ -31,7 +31,7 @@ pub enum KeysCommand {
 const MOST_FAULTS: usize = 20;
 
 pub async fn run(config: &Config, command: KeysCommand, out: &mut Output) -> Result<Outcome> {
-    let store = app::open(config).await?;
+    let store = app::open_existing(config).await?;
     match command {
         KeysCommand::Rotate => rotate(&store, out).await,
         KeysCommand::Status { form } => status(&store, form, out).await,

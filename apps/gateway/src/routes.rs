@@ -78,8 +78,16 @@ fn realtime() -> Vec<Endpoint> {
 }
 
 fn accounts() -> Vec<Endpoint> {
-    const SIGNING_UP: &[clowder_core::Refusal] =
-        &[USERNAME_TAKEN, EMAIL_TAKEN, SIGN_UP_CLOSED, INVITE_REQUIRED, INVITE_GONE, once::MISMATCH, once::RUNNING];
+    const SIGNING_UP: &[clowder_core::Refusal] = &[
+        USERNAME_TAKEN,
+        USERNAME_RESERVED,
+        EMAIL_TAKEN,
+        SIGN_UP_CLOSED,
+        INVITE_REQUIRED,
+        INVITE_GONE,
+        once::MISMATCH,
+        once::RUNNING,
+    ];
     const LATER: &str = "Something has to happen first: what `next` says";
     const REFRESHING: &[clowder_core::Refusal] = &[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REUSED, SESSION_ENDED];
     vec![

@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::PathBuf};
 
 use clap::Subcommand;
 use clowder_accounts::model::{Imported, NewImport};
-use clowder_core::{Actor, Ctx, Error, Input, Result};
+use clowder_core::{Actor, Ctx, Error, Input, Result, text};
 use clowder_gateway::{
     app, clock,
     config::{Config, without_mark},
@@ -25,7 +25,8 @@ pub enum UsersCommand {
     /// wanted, `display_name`, `email_verified` (true or false) and `created_at` (RFC 3339). Hashes are those of Django
     /// (pbkdf2_sha256, argon2, bcrypt, bcrypt_sha256), argon2 in PHC format, or bcrypt. Accounts that are here already
     /// are left as they are, so the same file can be given again. Exit code 1: some lines were refused; each is named
-    /// with the reason, and all others are there.
+    /// with the reason, and all others are there; 2: the first line is missing or has a column that is unknown, and nobody
+    /// was brought over.
     Import {
         /// The CSV file
         file: PathBuf,
@@ -59,6 +60,7 @@ pub async fn run(config: &Config, command: UsersCommand, out: &mut Output) -> Re
 }
 
 fn keys(config: &Config) -> Result<Keys> {
+    app::secret_exists(config)?;
     let secret = config.secret_key().map_err(|error| Error::internal(format!("SECRET_KEY: {error}")))?;
     Ok(Keys::new(secret.expose()))
 }
@@ -66,6 +68,10 @@ fn keys(config: &Config) -> Result<Keys> {
 async fn import(config: &Config, file: PathBuf, form: Form, out: &mut Output) -> Result<Outcome> {
     let wrong = |error: csv::Error| Error::internal(format!("{}: {error}", file.display()));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&file).map_err(wrong)?;
+    if let Err(why) = check_columns(reader.headers().map_err(wrong)?) {
+        complain(format_args!("{}: line 1: {why}", file.display()));
+        return Ok(Outcome::Misused);
+    }
     let store = app::open(config).await?;
     let (mut batch, mut report) = (Vec::new(), Report::default());
     for (index, row) in reader.deserialize::<HashMap<String, String>>().enumerate() {
@@ -88,6 +94,29 @@ async fn import(config: &Config, file: PathBuf, form: Form, out: &mut Output) ->
         out.line(format_args!("{made} brought over, {here} were here already, {} refused", refused.len()));
     }
     Ok(Outcome::of(refused.is_empty()))
+}
+
+const REQUIRED: &[&str] = &["username", "email", "password_hash"];
+const OPTIONAL: &[&str] = &["display_name", "email_verified", "created_at"];
+
+/// The first line names every column that must be there, none twice, and none that nobody knows: a slip in one of these
+/// would bring everybody over without it.
+fn check_columns(columns: &csv::StringRecord) -> std::result::Result<(), String> {
+    if columns.iter().all(str::is_empty) {
+        return Err(format!("must name the columns, at least {}", REQUIRED.join(", ")));
+    }
+    let known = || REQUIRED.iter().chain(OPTIONAL).copied();
+    let unknown = columns.iter().filter(|column| !known().any(|known| known == *column));
+    let unknown = unknown.map(|column| format!("unknown column `{}`", text::cut(column, 80)));
+    let missing = REQUIRED.iter().filter(|name| !columns.iter().any(|column| column == **name));
+    let missing = missing.map(|name| format!("the column `{name}` is missing"));
+    let twice = known().filter(|name| columns.iter().filter(|column| column == name).count() > 1);
+    let twice = twice.map(|name| format!("the column `{name}` is there twice"));
+    let wrong: Vec<_> = unknown.chain(missing).chain(twice).collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{}; the columns are {}", wrong.join("; "), known().collect::<Vec<_>>().join(", "))),
+    }
 }
 
 #[derive(Default)]
@@ -136,4 +165,27 @@ async fn flush(store: &clowder_infra::Store, batch: &mut Vec<(usize, NewImport)>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_names_the_columns() {
+        for (line, says) in [
+            ("username,email,password_hash", None),
+            ("email,created_at,password_hash,username,email_verified,display_name", None),
+            ("", Some("must name the columns")),
+            ("username,email,password_hash,email_verifed", Some("unknown column `email_verifed`")),
+            ("username,email", Some("the column `password_hash` is missing")),
+            ("username,email,password_hash,email", Some("the column `email` is there twice")),
+            ("username,email,password_hash,", Some("unknown column ``")),
+            ("ada,ada@example.org,pbkdf2_sha256$1", Some("the column `username` is missing")),
+        ] {
+            let said = check_columns(&line.split(',').collect::<Vec<_>>().into()).err();
+            let right = said.as_deref().map_or(says.is_none(), |said| says.is_some_and(|says| said.contains(says)));
+            assert!(right, "{line}: {said:?}");
+        }
+    }
 }

@@ -22,6 +22,7 @@ pub mod port;
 pub mod privacy;
 pub mod refresh;
 pub mod refusals;
+pub mod reserved;
 pub mod scopes;
 pub mod sign_up;
 pub mod standing;

@@ -3,6 +3,7 @@
 mod api_keys;
 mod credentials;
 mod input;
+mod look_alikes;
 mod privacy;
 mod settings;
 mod sign_ups;
@@ -12,6 +13,7 @@ mod values;
 pub use api_keys::{ApiKey, IssuedKey, NewApiKey};
 pub use credentials::{ChangeEmail, ChangePassword, EndKeys, Forgot, MailedToken, Proof, Resend, ResetPassword};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
+pub use look_alikes::{LOOK_VERSION, key_of as username_key, skeletons_of as username_skeletons};
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{
     About, Audience, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings, SettingsPatch,
@@ -19,7 +21,7 @@ pub use settings::{
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
 pub use staff::{Account, AccountFilter, NewRole, NewSuspension, ResetLink, Status};
-pub use values::{Email, Password, RefreshToken, Username, key_of as username_key, skeletons_of as username_skeletons};
+pub use values::{Email, Password, RefreshToken, Username};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,14 @@ use clowder_core::{Refusal, error::Kind::*};
 
 pub const USERNAME_TAKEN: Refusal =
     Refusal::new(Conflict, "username.taken", "This username, or one that looks like it, is taken");
+pub const USERNAME_RESERVED: Refusal =
+    Refusal::new(Conflict, "username.reserved", "This username, or one that looks like it, is reserved");
+/// For whoever runs the server: those who sign up learn that the name is taken.
+pub const USERNAME_AWAITED: Refusal = Refusal::new(
+    Conflict,
+    "username.awaited",
+    "Somebody who is signing up has this username, or one that looks like it, until they are rejected or it expires",
+);
 pub const EMAIL_TAKEN: Refusal = Refusal::new(Conflict, "email.taken", "This address has an account already");
 pub const CREDENTIALS_INVALID: Refusal =
     Refusal::new(Unauthenticated, "credentials.invalid", "Username or password is wrong");
@@ -86,6 +94,8 @@ pub const ALL: &[Refusal] = &[
     USER_STALE,
     LINK_GONE,
     PASSWORD_WRONG,
+    USERNAME_RESERVED,
+    USERNAME_AWAITED,
     EMAIL_VERIFIED,
     EMAIL_UNVERIFIED,
     SIGN_UP_CLOSED,

@@ -30,7 +30,10 @@ impl<const MAX: usize> Name<MAX> {
 impl<const MAX: usize> Field for Name<MAX> {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let name = text::line(&string(value)?, 1, MAX)?;
-        if is_blank(&name) || !hides_nothing(&name) {
+        if name.chars().all(shows_nothing) {
+            return Err(Flaw::new("required", "must not be blank"));
+        }
+        if !hides_nothing(&name) {
             return Err(Flaw::new("characters", "must not contain invisible or direction-changing characters"));
         }
         Ok(Self(name))
@@ -40,7 +43,17 @@ impl<const MAX: usize> Field for Name<MAX> {
 /// Whether nothing of a text can be seen: spaces, controls, and what fonts show nothing for (Unicode's
 /// Default_Ignorable_Code_Point, such as U+200B and the Hangul fillers, and the blank Braille pattern).
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| is_space(c) || is_invisible(c) || c.is_control() || c == BLANK_BRAILLE)
+    text.chars().all(|c| is_space(c) || is_invisible(c) || c.is_control() || c == BLANK_BRAILLE || is_noncharacter(c))
+}
+
+/// What makes no name: nothing at all, or what each font shows as it likes (private use).
+fn shows_nothing(c: char) -> bool {
+    is_blank(c.encode_utf8(&mut [0; 4])) || in_category(c, GeneralCategory::PrivateUse)
+}
+
+/// The code points that will never be characters (Unicode §23.7).
+fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Whether a character shows nothing of its own. Joiners and variation selectors are among them.
@@ -67,6 +80,10 @@ pub fn is_digit(c: char) -> bool {
 
 fn in_group(c: char, group: GeneralCategoryGroup) -> bool {
     group.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+}
+
+fn in_category(c: char, category: GeneralCategory) -> bool {
+    CodePointMapData::<GeneralCategory>::new().get(c) == category
 }
 
 fn is_space(c: char) -> bool {
@@ -147,6 +164,7 @@ mod tests {
             "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
             "葛\u{e0100}城",
             "⠓⠊",
+            "Ada \u{f8ff}",
         ] {
             assert!(Name::<80>::parse(json!(good)).is_ok(), "{}", good.escape_unicode());
         }
@@ -176,6 +194,10 @@ mod tests {
             "🏴\u{e0067}\u{e0062}",
             "A\u{fff9}da",
             "A\u{17b4}da",
+            "\u{ffff}",
+            "\u{e000}",
+            "\u{10ffff}",
+            "\u{fdd0} \u{f8ff}\u{200b}",
         ] {
             assert!(Name::<80>::parse(json!(bad)).is_err(), "{}", bad.escape_unicode());
         }
@@ -183,12 +205,20 @@ mod tests {
 
     #[test]
     fn blank_is_what_nobody_sees() {
-        for blank in
-            ["", " ", "\n\t", "\u{200b}", "\u{202e}\u{202c}", "\u{a0}\u{2028}", "\u{fe0f}", "\u{3164} \u{2800}"]
-        {
+        for blank in [
+            "",
+            " ",
+            "\n\t",
+            "\u{200b}",
+            "\u{202e}\u{202c}",
+            "\u{a0}\u{2028}",
+            "\u{fe0f}",
+            "\u{3164} \u{2800}",
+            "\u{ffff}",
+        ] {
             assert!(is_blank(blank), "{}", blank.escape_unicode());
         }
-        for seen in ["a", ".", "\u{202e}abc", "👍", "\u{301}"] {
+        for seen in ["a", ".", "\u{202e}abc", "👍", "\u{301}", "\u{f8ff}"] {
             assert!(!is_blank(seen), "{}", seen.escape_unicode());
         }
     }

@@ -261,6 +261,7 @@ diesel::table! {
     username_claims (skeleton) {
         skeleton -> Text,
         user_id -> Uid,
+        version -> Integer,
     }
 }
 
@@ -339,6 +340,7 @@ diesel::table! {
     sign_up_claims (skeleton) {
         skeleton -> Text,
         sign_up_id -> Uid,
+        version -> Integer,
     }
 }
 

@@ -23,6 +23,7 @@ mod faults;
 #[path = "contract/following.rs"]
 mod following;
 #[path = "contract/guessing.rs"]
+mod given_names;
 mod guessing;
 #[path = "contract/jobs.rs"]
 mod jobs;

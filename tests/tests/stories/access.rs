@@ -171,7 +171,7 @@ async fn line(node: &str, holder: &Holder, sockets: &mut [Socket; 2], wanted: &s
 }
 
 async fn what_ends_access(world: World) {
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     for (number, (event, wanted)) in TABLE.iter().enumerate() {
         let holder = holder(&world, &format!("holder{number}")).await;
         let mut sockets = [holder.other.socket().await, holder.this.socket().await];
@@ -203,7 +203,7 @@ async fn what_ends_access(world: World) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn within_a_second_on_another_node() {
     let world = World::with(Database::postgres(), &[("JOB_HANDS", "1")]).await;
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let far = Server::start(&world.database, &[("JOB_HANDS", "0")]).await;
     for (number, (event, wanted)) in TABLE.iter().enumerate() {
         let holder = holder(&world, &format!("holder{number}")).await;
@@ -228,7 +228,7 @@ async fn within_a_second_on_another_node() {
 }
 
 async fn a_role_that_is_lowered(world: World) {
-    let (root, mo) = (world.staff("root", "admin").await, world.staff("mo_1", "moderator").await);
+    let (root, mo) = (world.staff("rita", "admin").await, world.staff("mo_1", "moderator").await);
     let key = mo.post("/api/api-keys", json!({"name": "bot", "scopes": ["admin:read"]})).await.expect(201);
     let program = world.nobody().with_key(key["key"].as_str().unwrap());
     let copy = mo.post("/api/users/me/export", json!({})).await.expect(202);
@@ -275,7 +275,7 @@ async fn empty_credentials(world: World) {
 }
 
 async fn verifying_asks_for_the_standing(world: World) {
-    let (root, ada) = (world.staff("root", "admin").await, world.user("ada").await);
+    let (root, ada) = (world.staff("rita", "admin").await, world.user("ada").await);
     let verify = async || world.nobody().post("/api/token/verify", json!({"token": ada.token()})).await;
     verify().await.expect(200);
     let path = format!("/api/admin/users/{}/suspension", ada.id);
@@ -288,7 +288,7 @@ async fn verifying_asks_for_the_standing(world: World) {
 }
 
 async fn a_second_factor_is_removed_by_hand(world: World) {
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let ada = holder(&world, "ada").await.this;
     let login = json!({"username": "ada", "password": PASSWORD});
     world.nobody().post("/api/auth/login", login.clone()).await.refused(401, "otp.required");
@@ -307,7 +307,7 @@ async fn a_second_factor_is_removed_by_hand(world: World) {
 
 /// What people write who mean "never".
 async fn the_last_moments_of_time(world: World) {
-    let (root, ada) = (world.staff("root", "admin").await, world.user("ada").await);
+    let (root, ada) = (world.staff("rita", "admin").await, world.user("ada").await);
     let never = "9999-12-31T23:59:59Z";
     let shown = "9999-12-31T23:59:59.000Z";
     let key = json!({"name": "bot", "scopes": ["chats:read", "realtime:connect"], "expires_at": never});

@@ -40,7 +40,7 @@ async fn problems_are_short(world: World) {
 }
 
 async fn texts_are_short(world: World) {
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let long = "x".repeat(201);
     for path in [
         format!("/api/admin/users?q={long}"),

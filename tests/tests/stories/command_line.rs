@@ -121,6 +121,15 @@ async fn documents_for_programs(world: World) {
     let said = world.command(&["users", "import", "people.csv", "--json"], &[]);
     assert_eq!(said.code, Some(1), "{}", said.text);
     assert!(said.json()["imported"] == 0 && said.json()["refused"][0]["line"] == 2, "{}", said.text);
+    for (people, says) in [
+        ("", "line 1: must name the columns"),
+        ("username,email,password_hash,email_verifed\n", "line 1: unknown column `email_verifed`"),
+        ("username,email\ncem,cem@example.org\n", "line 1: the column `password_hash` is missing"),
+    ] {
+        std::fs::write(world.database.folder.path().join("people.csv"), people).unwrap();
+        let said = world.command(&["users", "import", "people.csv"], &[]);
+        assert!(said.code == Some(2) && said.err.contains(says), "{}", said.text);
+    }
     let key = world.command(&["users", "receipt-key"], &[]).json();
     assert_eq!(key["kty"], "OKP");
 }
@@ -133,10 +142,12 @@ fn wrong_settings_are_named_all_at_once() {
         ("SMTP_URL", "smtp.example.org"),
         ("REDIS_URI", "redis://:s3cret@redis"),
         ("BCRYPT_COST", "3"),
+        ("LOG", "info,loud"),
         ("CLOWDER__SERVER__BNID", "x"),
         ("DATA_DIR", "data"),
     ];
     let says = [
+        "`loud` has no level",
         "did you mean `postgres://`?",
         "did you mean `smtp://smtp.example.org`?",
         "REDIS_URI is no setting; did you mean REDIS_URL?",
@@ -156,6 +167,69 @@ fn wrong_settings_are_named_all_at_once() {
     }
     let left: Vec<_> = std::fs::read_dir(database.folder.path()).unwrap().collect();
     assert!(left.is_empty(), "nothing has begun: {left:?}");
+}
+
+/// What looks after an installation: with the wrong DATA_DIR it names what is missing, and leaves nothing there.
+const NEEDS_AN_INSTALLATION: &[&[&str]] = &[
+    &["jobs", "list"],
+    &["jobs", "retry", "--dead"],
+    &["jobs", "drop", "01890a5d-ac96-774b-bcce-b302099a8057"],
+    &["jobs", "run"],
+    &["users", "verify-receipt", "receipt.txt"],
+    &["users", "receipt-key"],
+    &["keys", "rotate"],
+    &["keys", "status"],
+    &["audit", "verify"],
+    &["admin", "set-role", "ada", "admin"],
+    &["admin", "suspend", "ada", "--reason", "spam"],
+    &["admin", "lift", "ada"],
+    &["admin", "reset-link", "ada"],
+    &["admin", "remove-second-factor", "ada"],
+    &["doctor"],
+];
+/// What begins one, or needs none.
+const NEEDS_NONE: &[&str] = &[
+    "serve",
+    "migrate",
+    "admin create",
+    "users import",
+    "config print",
+    "config default",
+    "openapi",
+    "asyncapi",
+    "completions",
+    "manual",
+];
+
+#[test]
+fn no_installation_begins_by_being_looked_at() {
+    let database = Database::sqlite();
+    let folder = database.folder.path();
+    std::fs::write(folder.join("receipt.txt"), "a.b.c").unwrap();
+    for arguments in NEEDS_AN_INSTALLATION {
+        for settings in [
+            // The place that DATA_DIR alone makes, with a secret of its own; and one that DATABASE_URL names.
+            [("DATA_DIR", "wrong"), ("DATABASE_URL", ""), ("SECRET_KEY", "")],
+            [("DATA_DIR", "wrong"), ("DATABASE_URL", "sqlite:wrong/other.db"), ("SECRET_KEY", "")],
+        ] {
+            let said = run(clowder(&database, arguments, &settings), b"");
+            assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.text);
+            let names = ["wrong/clowder.db is missing", "wrong/other.db is missing", "wrong/secret.key is missing"];
+            assert!(names.iter().any(|name| said.text.contains(name)), "{arguments:?}: {}", said.text);
+            assert!(!folder.join("wrong").exists(), "{arguments:?}");
+        }
+    }
+    // Every command is in one of the lists.
+    let manual = run(clowder(&database, &["manual"], &[]), b"").out;
+    let headings = manual.lines().filter(|line| line.starts_with('#'));
+    let commands: Vec<_> =
+        headings.filter_map(|line| line.trim_start_matches(['#', ' ']).strip_prefix("clowder ")).collect();
+    assert!(commands.contains(&"jobs list") && commands.contains(&"doctor"), "{commands:?}");
+    for command in &commands {
+        let is_group = commands.iter().any(|other| other.starts_with(&format!("{command} ")));
+        let looked_at = NEEDS_AN_INSTALLATION.iter().any(|arguments| arguments.join(" ").starts_with(command));
+        assert!(is_group || looked_at || NEEDS_NONE.contains(command), "{command}: does it begin an installation?");
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ async fn call(user: &User, method: &str, path: &str, body: Value, key: &str) -> 
 
 /// Plants every text that goes; somebody else, and the message of hers that she deletes herself.
 async fn plant(world: &World) -> (User, User, String, String) {
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let bob = world.user("bob").await;
     let new = json!({
         "username": "zquser", "email": "Zqmail@zqdomäne.example", "display_name": "Zqfirstname", "password": PASSWORD,

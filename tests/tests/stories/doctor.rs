@@ -71,8 +71,9 @@ fn looking_changes_nothing() {
     let database = Database::sqlite();
     let folder = database.folder.path();
     let said = run(clowder(&database, &["doctor", "--json"], &[("DATA_DIR", "data"), ("SECRET_KEY", "")]), b"");
-    assert!(said.well, "{}", said.text);
-    assert!(finding(&said, "schema").1.contains("will be created by the first start"), "{}", said.out);
+    assert_eq!(said.code, Some(1), "{}", said.text);
+    let (status, detail) = finding(&said, "schema");
+    assert!(status == "failed" && detail.contains("clowder.db is missing"), "{}", said.out);
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "something was created");
     // A database of an earlier version stays one.
     fs::write(folder.join("clowder.db"), "").unwrap();

@@ -168,7 +168,7 @@ async fn page(client: &Client, path: &str, query: &str, most: usize) -> Value {
 }
 
 async fn every_list_is_read_in_pages(world: World) {
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let mut things = plant(&world, &root).await;
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let mut cursors = BTreeMap::new();

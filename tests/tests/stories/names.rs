@@ -10,32 +10,96 @@ fn account(username: &str, address: &str) -> Value {
     json!({"username": username, "email": format!("{address}@example.org"), "password": PASSWORD})
 }
 
+const HOLDERS: &[&str] = &[
+    "हिन्दी",
+    "সুব্রত",
+    "தமிழ்மொழி",
+    "น้ำใส",
+    "alice",
+    "HELEN",
+    "Bob",
+    "Tom",
+    "bill",
+    "idris",
+    "nelli",
+    "kim",
+    "idris7",
+    "clow",
+    "office",
+    "fast",
+    "rho",
+    "kap",
+    "istan",
+    "jon",
+];
+const LOOK_ALIKES: &[&str] = &[
+    "aIice",
+    "НELEN",
+    "Вob",
+    "Τom",
+    "ALICE",
+    "ALlCE",
+    "BlLL",
+    "lDRlS",
+    "NELLl",
+    "КlM",
+    "ldris7",
+    "ϲlow",
+    "Ϲlow",
+    "ϹLOW",
+    "oſſice",
+    "ſast",
+    "ϱho",
+    "ϰap",
+    "i\u{307}stan",
+    "j\u{307}on",
+];
+const WRONG: &[&str] = &[
+    "a\u{200b}da",
+    "a\u{202e}da",
+    "ada\u{2028}",
+    "\u{301}ada",
+    "a b",
+    "\u{ffff}\u{ffff}\u{ffff}",
+    "\u{e000}\u{e000}\u{e000}",
+    "\u{10ffff}\u{10ffff}\u{10ffff}",
+];
+
 async fn usernames(world: World) {
     let nobody = world.nobody();
-    for (number, name) in ["हिन्दी", "সুব্রত", "தமிழ்மொழி", "น้ำใส", "alice", "HELEN", "Bob", "Tom"].into_iter().enumerate()
-    {
+    for (number, name) in HOLDERS.iter().enumerate() {
         let made = nobody.post("/api/auth/register", account(name, &format!("first{number}"))).await.expect(201);
-        assert_eq!(made["user"]["username"], name);
+        assert_eq!(made["user"]["username"], *name);
         let login = json!({"username": name, "password": PASSWORD});
         nobody.post("/api/auth/login", login).await.expect(200);
     }
-    for (number, name) in ["aIice", "НELEN", "Вob", "Τom", "ALICE"].into_iter().enumerate() {
+    for (number, name) in LOOK_ALIKES.iter().enumerate() {
         let new = account(name, &format!("second{number}"));
         nobody.post("/api/auth/register", new).await.refused(409, "username.taken");
     }
-    for (number, name) in ["a\u{200b}da", "a\u{202e}da", "ada\u{2028}", "\u{301}ada", "a b"].into_iter().enumerate() {
+    for (number, name) in WRONG.iter().enumerate() {
         let new = account(name, &format!("third{number}"));
         // A line separator at the end is trimmed like any space.
         let answer = nobody.post("/api/auth/register", new).await;
-        match name {
+        match *name {
             "ada\u{2028}" => drop(answer.expect(201)),
             _ => assert_eq!(answer.wrong_fields(), ["/username"], "{}", name.escape_unicode()),
         }
     }
 }
 
-const HIDDEN: &[&str] =
-    &["\u{200b}", "Ada\u{202e}", "A\u{2066}da", "A\u{2028}da", "A\u{2029}da", "\u{3164}", "A\u{ad}da"];
+const HIDDEN: &[&str] = &[
+    "\u{200b}",
+    "Ada\u{202e}",
+    "A\u{2066}da",
+    "A\u{2028}da",
+    "A\u{2029}da",
+    "\u{3164}",
+    "A\u{ad}da",
+    "\u{ffff}",
+    "\u{e000}",
+    "\u{10ffff} \u{e001}",
+];
 const SHOWN: &[&str] = &["👩\u{200d}💻 Ada", "می\u{200c}خواهم", "❤\u{fe0f}", "הודיה"];
 
 /// Every field that holds a name: a new one belongs here.
@@ -71,7 +135,7 @@ async fn blank_messages(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let path = format!("/api/chats/{chat}/messages");
-    for blank in ["\u{200b}", "\u{202e}\u{202c}", "\u{3164}\n", "\u{feff} \u{2060}", "\u{2800}"] {
+    for blank in ["\u{200b}", "\u{202e}\u{202c}", "\u{3164}\n", "\u{feff} \u{2060}", "\u{2800}", "\u{ffff}"] {
         let answer = ada.post(&path, json!({"content": blank})).await;
         assert_eq!(answer.wrong_fields(), ["/content"], "{}", blank.escape_unicode());
     }

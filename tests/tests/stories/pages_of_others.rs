@@ -54,7 +54,7 @@ impl Page {
 #[tokio::test]
 async fn pages_may_read_every_header_that_tells_them_something() {
     let world = World::with(Database::sqlite(), &[("CORS_ALLOWED_ORIGINS", "https://app.example")]).await;
-    let (root, bob) = (world.staff("root", "admin").await, world.user("bob").await);
+    let (root, bob) = (world.staff("rita", "admin").await, world.user("bob").await);
     let chat = root.private_chat(&bob).await;
     root.group("Lunch", &[&bob]).await;
     let message = root.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();

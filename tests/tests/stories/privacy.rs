@@ -182,9 +182,9 @@ async fn links_expire_and_administrators_erase() {
     let past = ada.get(&format!("/api/users/me/exports/{}", asked["id"].as_str().unwrap())).await.expect(200);
     assert_eq!((&past["status"], &past["url"]), (&json!("expired"), &json!(null)));
 
-    world.user("root").await;
-    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'root'");
-    let root = world.login("root").await;
+    world.user("rita").await;
+    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'rita'");
+    let root = world.login("rita").await;
     let path = format!("/api/admin/users/{}", ada.id);
     bob.delete(&path).await.refused(403, "permission.denied");
     let mut socket = ada.socket().await;

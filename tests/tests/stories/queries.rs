@@ -57,7 +57,7 @@ fn queries(api: &OpenApi) -> Vec<Query> {
 }
 
 async fn nothing_is_given_empty(world: World) {
-    let (root, bob) = (world.staff("root", "admin").await, world.user("bob").await);
+    let (root, bob) = (world.staff("rita", "admin").await, world.user("bob").await);
     let chat = root.private_chat(&bob).await;
     let message = root.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
@@ -88,7 +88,7 @@ async fn nothing_is_given_empty(world: World) {
 }
 
 async fn cursors_are_bound_to_filters(world: World) {
-    let (root, bob) = (world.staff("root", "admin").await, world.user("bob").await);
+    let (root, bob) = (world.staff("rita", "admin").await, world.user("bob").await);
     for title in ["one", "two", "three"] {
         root.group(title, &[&bob]).await;
     }

@@ -137,9 +137,9 @@ async fn administrators_search_and_export() {
         let edit = ada.request("PATCH", "/api/auth/me").header("user-agent", "=1+1,\"x\"");
         Answer::to(edit.json(&json!({"bio": number.to_string()}))).await.expect(200);
     }
-    world.user("root").await;
-    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'root'");
-    let root = world.login("root").await;
+    world.user("rita").await;
+    world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'rita'");
+    let root = world.login("rita").await;
 
     let page = root.get("/api/admin/audit?action=profile.changed&limit=3").await;
     assert!(page.header("link").contains("action=profile.changed"));

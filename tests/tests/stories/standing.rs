@@ -6,7 +6,7 @@ use serde_json::json;
 on_both!(roles, suspension, a_suspension_ends_by_itself, signed_out_by_staff, finding_accounts);
 
 async fn roles(world: World) {
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let ada = world.user("ada").await;
     let role = format!("/api/admin/users/{}/role", ada.id);
     ada.get("/api/admin/users").await.refused(403, "permission.denied");
@@ -155,7 +155,7 @@ async fn finding_accounts(world: World) {
 async fn every_node_goes_by_it_within_a_second() {
     let world = World::new(Database::postgres()).await;
     let other = clowder_tests::Server::start(&world.database, &[]).await;
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("rita", "admin").await;
     let ada = world.user("ada").await;
     let there = clowder_tests::Client::new(&other.address).with(ada.token());
     there.get("/api/chats").await.expect(200);

@@ -101,19 +101,28 @@ pub fn encryption_keys(text: &str) -> Checked {
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
-/// A word that is no level names a part of the program, so a level that is misspelt would silence the log without a word.
+/// Our own parts; those of libraries cannot all be known.
+const PARTS: &[&str] = &["clowder_gateway", "clowder_infra", "clowder_accounts", "clowder_messaging", "clowder_core"];
+
+/// Each directive is a level, or says which level a part of the program has. A word alone that is no level would name a
+/// part, and silence all others.
 pub fn log_filter(text: &str) -> Checked {
     let right = "must be a level (off, error, warn, info, debug, trace) or directives such as \
                  `warn,clowder_gateway=debug`";
-    if text.trim().is_empty() {
-        return Err(right.to_owned());
-    }
-    for word in text.split(',').map(|directive| directive.rsplit('=').next().unwrap_or_default().trim()) {
-        let known = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-        let slip = closest(&word.to_lowercase(), LEVELS.iter().copied())
-            .or_else(|| (word.eq_ignore_ascii_case("warning")).then_some("warn"));
-        if let (false, Some(meant)) = (known, slip) {
-            return Err(format!("{right}; did you mean `{meant}` for `{word}`?"));
+    for directive in text.split(',').map(str::trim) {
+        let (part, word) = match directive.rfind('=').filter(|at| !directive[*at..].contains(']')) {
+            Some(at) => (directive[..at].trim(), directive[at + 1..].trim()),
+            None => ("", directive),
+        };
+        if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word)) {
+            let slip = closest(&word.to_lowercase(), LEVELS.iter().copied())
+                .or_else(|| (word.eq_ignore_ascii_case("warning")).then_some("warn"));
+            let meant = slip.map_or_else(String::new, |slip| format!("; did you mean `{slip}`?"));
+            return Err(format!("{right}; `{directive}` has no level{meant}"));
+        }
+        let own = part.split([':', '[']).next().unwrap_or_default();
+        if own.starts_with("clowder") && !PARTS.contains(&own) {
+            return Err(format!("{right}; the parts are {}, and there is no `{own}`", PARTS.join(", ")));
         }
     }
     EnvFilter::try_new(text).map(drop).map_err(|error| format!("{right}: {error}"))
@@ -221,7 +230,16 @@ mod tests {
             (page, "chat.example", Some("did you mean `https://chat.example`?")),
             (log_filter, "warn,clowder_gateway=debug", None),
             (log_filter, "INFO", None),
-            (log_filter, "clowder_gateway", None),
+            (log_filter, "clowder_gateway=trace,clowder_infra::repo=off,hyper=warn", None),
+            (log_filter, "warn,clowder_gateway[call{id=1}]=debug", None),
+            (log_filter, "", Some("has no level")),
+            (log_filter, "loud", Some("`loud` has no level")),
+            (log_filter, "info,loud", Some("`loud` has no level")),
+            (log_filter, "info,", Some("`` has no level")),
+            (log_filter, "clowder_gateway", Some("`clowder_gateway` has no level")),
+            (log_filter, "warn,clowder_gatway=debug", Some("there is no `clowder_gatway`")),
+            (log_filter, "info,hyper=loud", Some("`hyper=loud` has no level")),
+            (log_filter, "warn,[call{id=1}]", Some("has no level")),
             (log_filter, "inof", Some("did you mean `info`")),
             (log_filter, "info,clowder_gateway=debgu", Some("did you mean `debug`")),
             (log_filter, "a=b=c", Some("must be a level")),

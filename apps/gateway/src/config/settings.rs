@@ -135,7 +135,7 @@ pub const SETTINGS: &[Setting] = &[
     within(1, 365, setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
         "How long clients can resume after being away, in days.")),
     checked(checks::log_filter, setting("log", "filter", "LOG", |c| &mut c.log.filter,
-        "What is logged: a level, or directives such as `warn,clowder_gateway=debug`.")),
+        "What is logged: a level, or directives that each have one, such as `warn,clowder_gateway=debug`.")),
     setting("log", "format", "LOG_FORMAT", |c| &mut c.log.format,
         "`pretty` for people, `json` for machines."),
     checked(checks::log_file, setting("log", "file", "", |c| &mut c.log.file,

@@ -17,6 +17,7 @@ use clowder_accounts::{
     SessionPatch, SignedIn, Ticket,
     policy::may_reach_others,
     refusals::{CREDENTIALS_INVALID, INVITE_GONE, TOKEN_INVALID},
+    reserved::{Giver, may_give},
     sign_up,
 };
 use clowder_core::{
@@ -39,6 +40,7 @@ impl Accounts for Repo {
         let rules = self.parts.options.sign_up;
         // Before any work that costs something.
         sign_up::may_ask(rules.mode, new.invite.is_some())?;
+        may_give(Giver::Anybody, &new.username)?;
         if let Some(code) = new.invite.clone() {
             self.seek(ctx, move |conn| invites::find(conn, &code)).await?.ok_or(INVITE_GONE)?;
         }

@@ -7,6 +7,7 @@ use clowder_accounts::{
     Account, AccountFilter, Change, NewAccount, NewSuspension, Own, Staff, Standing, Username,
     model::ResetLink,
     refusals::{SESSION_ENDED, USER_UNKNOWN},
+    reserved::{Giver, may_give},
     standing::{By, StandingFacts, Suspension, decide_suspension, may_end_sessions, may_govern, may_set_role},
 };
 use clowder_core::{
@@ -59,6 +60,7 @@ impl Staff for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn create_account(&self, ctx: &Ctx, new: NewAccount, role: Role) -> Result<Account> {
+        may_give(Giver::Operator, &new.username)?;
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
         self.govern(ctx, move |tx, ctx| accounts::register::create(tx, ctx, new, password, role)).await
     }

@@ -51,6 +51,14 @@ on_both! {
             ("Tom", "Τom"),
             ("хау", "XAY"),
             ("हिन्दी", "हिन्दी"),
+            ("bill", "BlLL"),
+            ("idris7", "ldris7"),
+            ("kim", "КlM"),
+            ("clow", "ϲlow"),
+            ("office", "oſſice"),
+            ("rho", "ϱho"),
+            ("kap", "ϰap"),
+            ("istan", "i\u{307}stan"),
         ] {
             world.store.accounts.register(&world.nobody(), account_called(name)).await.unwrap();
             let refused = accounts.register(&world.nobody(), account_called(alike)).await;
@@ -96,6 +104,35 @@ on_both! {
             store.accounts.me(&world.ctx(person)).await.unwrap();
         }
         store.accounts.login(&world.nobody(), login("aIice", PASSWORD)).await.unwrap();
+    }
+
+    async fn names_that_an_older_rule_claimed_are_claimed_anew(world: World) {
+        let [idris, _, kap] = world.people(["idris", "young", "kap"]).await;
+        // As an older rule left them: a younger account claims what now is the older one's, too.
+        world.meddle("UPDATE users SET username = 'ldris', username_key = 'ldris' WHERE username = 'young'").unwrap();
+        world.meddle("DELETE FROM username_claims").unwrap();
+        for (skeleton, owner) in [("idris", "idris"), ("ldrls", "ldris"), ("kap", "kap"), ("past", "kap")] {
+            let claim = "INSERT INTO username_claims (skeleton, user_id) SELECT";
+            world.meddle(&format!("{claim} '{skeleton}', id FROM users WHERE username = '{owner}'")).unwrap();
+        }
+        for _ in 0..2 {
+            let store = world.another_node().await;
+            for taken in ["idris", "lDRlS", "ldris", "kap", "ϰap"] {
+                let refused = store.accounts.register(&world.nobody(), account_called(taken)).await;
+                assert_eq!(code(refused), "username.taken", "{taken}");
+            }
+        }
+        let owned = |skeleton: &str, owner| {
+            let by = format!("skeleton = '{skeleton}' AND user_id = (SELECT id FROM users WHERE username = '{owner}')");
+            world.meddle(&format!("UPDATE username_claims SET version = version WHERE {by}")).unwrap()
+        };
+        assert_eq!((owned("ldrls", "idris"), owned("ldrls", "ldris")), (1, 0), "the elder has the claim");
+        assert_eq!(owned("past", "kap"), 0, "what the rule claims no more is free");
+        world.store.accounts.register(&world.nobody(), account_called("past")).await.unwrap();
+        for person in [&idris, &kap] {
+            world.store.accounts.me(&world.ctx(person)).await.unwrap();
+        }
+        world.store.accounts.login(&world.nobody(), login("ldris", PASSWORD)).await.unwrap();
     }
 
     async fn of_many_that_race_for_a_name_one_wins(world: World) {

@@ -168,8 +168,8 @@ on_both! {
     }
 
     async fn a_node_that_hears_of_it_late_honours_nothing_of_theirs(world: World) {
-        let [root, ada] = world.people(["root", "ada"]).await;
-        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'root'").unwrap();
+        let [root, ada] = world.people(["rita", "ada"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'rita'").unwrap();
         world.store.staff.set_role(&world.ctx(&root), ada.id, Role::Moderator).await.unwrap();
         let new = json!({"name": "bot", "scopes": ["messages:write"]});
         let new = clowder_accounts::NewApiKey::from_json(new).unwrap();
@@ -350,9 +350,9 @@ on_both! {
     }
 
     async fn administrators_erase_those_below_at_once(world: World) {
-        let [root, chief, ada, bob] = world.people(["root", "chief", "ada", "bob"]).await;
+        let [root, chief, ada, bob] = world.people(["rita", "chief", "ada", "bob"]).await;
         let privacy = &world.store.privacy;
-        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('root', 'chief')").unwrap();
+        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('rita', 'chief')").unwrap();
         let erase = async |by: &Person, whom: UserId| privacy.erase_user(&world.ctx(by), whom, None).await;
         erase(&root, ada.id).await.unwrap();
         let Actor::User { via: Via::Session(session), .. } = ada.actor else { panic!("a user") };
@@ -370,7 +370,7 @@ on_both! {
     }
 
     async fn of_administrators_who_go_at_once_one_stays(world: World) {
-        let [root, chief] = world.people(["root", "chief"]).await;
+        let [root, chief] = world.people(["rita", "chief"]).await;
         let privacy = &world.store.privacy;
         world.meddle("UPDATE users SET role = 'admin'").unwrap();
         let (root_ctx, chief_ctx) = (world.ctx(&root), world.ctx(&chief));
@@ -387,8 +387,8 @@ on_both! {
     }
 
     async fn a_pending_erasure_gives_way_to_one_at_once(world: World) {
-        let [root, ada, bob] = world.people(["root", "ada", "bob"]).await;
-        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'root'").unwrap();
+        let [root, ada, bob] = world.people(["rita", "ada", "bob"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'rita'").unwrap();
         let privacy = &world.store.privacy;
         privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
         let due = privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();

@@ -17,18 +17,18 @@ use serde_json::{Value, json};
 use crate::world::{World, code, on_both};
 
 /// A node over the same database that takes people in by other rules.
-async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
+pub async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
     let options = Options { sign_up: Rules { mode, reveal_taken }, ..world.options.clone() };
     Store::open(options, world.now()).await.unwrap()
 }
 
-fn new(name: &str, invite: Option<&str>) -> NewAccount {
+pub fn new(name: &str, invite: Option<&str>) -> NewAccount {
     let email = format!("{name}@example.org");
     let new = json!({"username": name, "email": email, "password": "correct horse", "invite": invite});
     NewAccount::from_json(new).unwrap()
 }
 
-async fn register(world: &World, store: &Store, name: &str, invite: Option<&str>) -> Result<Registration> {
+pub async fn register(world: &World, store: &Store, name: &str, invite: Option<&str>) -> Result<Registration> {
     store.accounts.register(&world.nobody(), new(name, invite)).await
 }
 
@@ -202,7 +202,7 @@ on_both! {
     }
 
     async fn invitations_are_not_guessed_many_at_a_time(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         let store = node(&world, Mode::Invite, true).await;
         let invite = NewInvite::from_json(json!({})).unwrap();
         let invite = store.sign_ups.invite(&world.ctx(&admin), invite).await.unwrap().code;
@@ -236,7 +236,7 @@ on_both! {
     }
 
     async fn a_name_that_looks_like_that_of_somebody_who_waits_is_taken(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         let (open, approval) = (node(&world, Mode::Open, false).await, node(&world, Mode::Approval, true).await);
         let count = std::sync::atomic::AtomicUsize::new(0);
         // Addresses of their own: how many emails one gets is another matter.
@@ -301,7 +301,7 @@ on_both! {
     }
 
     async fn whoever_needs_approval_waits_for_it(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         letters(&world).await;
         let store = node(&world, Mode::Approval, true).await;
         for name in ["ada", "bob", "eve"] {
@@ -336,7 +336,7 @@ on_both! {
     }
 
     async fn approval_comes_after_the_address_where_both_are_asked_for(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         letters(&world).await;
         let store = node(&world, Mode::Approval, false).await;
         assert_eq!(next(register(&world, &store, "ada", None).await), NextStep::ConfirmEmail);
@@ -361,7 +361,7 @@ on_both! {
     }
 
     async fn invitations_are_used_up_revoked_and_past(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         let store = node(&world, Mode::Invite, true).await;
         let invite = async |new: Value| {
             store.sign_ups.invite(&world.ctx(&admin), NewInvite::from_json(new).unwrap()).await.unwrap()
@@ -371,7 +371,7 @@ on_both! {
         assert_eq!(code(register(&world, &store, "ada", None).await), "invite.required");
         assert_eq!(code(register(&world, &store, "ada", Some("made up")).await), "invite.gone");
         // Of many who come with an invitation for one, one gets in; a refused attempt uses nothing up.
-        assert_eq!(code(register(&world, &store, "root", Some(&once.code)).await), "username.taken");
+        assert_eq!(code(register(&world, &store, "rita", Some(&once.code)).await), "username.taken");
         let tries: Vec<_> = (0..6).map(|index| {
             let (store, world, code) = (store.clone(), world.clone(), once.code.clone());
             tokio::spawn(async move { register(&world, &store, &format!("guest{index}"), Some(&code)).await })
@@ -398,7 +398,7 @@ on_both! {
     }
 
     async fn an_invitation_is_used_by_accounts_and_held_by_those_who_wait(world: World) {
-        let [admin] = world.people(["root"]).await;
+        let [admin] = world.people(["rita"]).await;
         letters(&world).await;
         let store = node(&world, Mode::Invite, false).await;
         let past = NewInvite::from_json(json!({"expires_at": world.now()})).unwrap();
@@ -412,7 +412,7 @@ on_both! {
         assert_eq!(next(register(&world, &store, "typo", Some(&once)).await), NextStep::ConfirmEmail);
         assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone");
         world.wait(day);
-        let pretended = NewAccount { email: new("root", None).email, ..new("again", Some(&once)) };
+        let pretended = NewAccount { email: new("rita", None).email, ..new("again", Some(&once)) };
         assert_eq!(next(store.accounts.register(&world.nobody(), pretended).await), NextStep::ConfirmEmail);
         assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone", "it looks the same");
         world.wait(day);

@@ -22,7 +22,7 @@ fn spam(until: Option<Timestamp>) -> NewSuspension {
 }
 
 impl World {
-    fn system(&self) -> Ctx {
+    pub fn system(&self) -> Ctx {
         Ctx::new(Actor::System, self.now(), "test")
     }
 
@@ -74,7 +74,7 @@ on_both! {
 
     async fn nobody_governs_equals_or_betters(world: World) {
         let (root, mod_one, mod_two) = (
-            world.with_role("root", Role::Admin).await,
+            world.with_role("rita", Role::Admin).await,
             world.with_role("modone", Role::Moderator).await,
             world.with_role("modtwo", Role::Moderator).await,
         );
@@ -195,7 +195,7 @@ on_both! {
     }
 
     async fn accounts_are_found_page_by_page(world: World) {
-        let root = world.with_role("root", Role::Admin).await;
+        let root = world.with_role("rita", Role::Admin).await;
         let mut made = vec![root.id];
         for name in ["ada", "bob_", "carol", "dan%"] {
             let name = name.trim_end_matches('%');
@@ -246,7 +246,7 @@ on_both! {
     }
 
     async fn what_staff_and_keys_do_is_written_down(world: World) {
-        let (root, ada) = (world.with_role("root", Role::Admin).await, world.person("ada").await);
+        let (root, ada) = (world.with_role("rita", Role::Admin).await, world.person("ada").await);
         let (staff, keys) = (&world.store.staff, &world.store.api_keys);
         let before = world.store.audit.head().await.unwrap().position;
         staff.set_role(&world.ctx(&root), ada.id, Role::Moderator).await.unwrap();
@@ -282,7 +282,7 @@ on_both! {
     }
 
     async fn a_session_that_is_long_open_makes_neither_roles_nor_keys(world: World) {
-        let (root, ada) = (world.with_role("root", Role::Admin).await, world.person("ada").await);
+        let (root, ada) = (world.with_role("rita", Role::Admin).await, world.person("ada").await);
         world.wait(Duration::from_secs(600));
         let stale = "authentication.stale";
         assert_eq!(code(world.store.staff.set_role(&world.ctx(&root), ada.id, Role::Admin).await), stale);

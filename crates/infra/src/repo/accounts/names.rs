@@ -3,11 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use clowder_accounts::{model::username_skeletons, refusals::USERNAME_TAKEN};
+use clowder_accounts::{
+    model::{LOOK_VERSION, username_skeletons},
+    refusals::USERNAME_TAKEN,
+};
 use clowder_core::{Result, UserId};
 use diesel::{dsl::exists, prelude::*, select};
 
-use super::super::{Repo, dialect::Conn};
+use super::super::{Repo, credentials::sign_ups, dialect::Conn};
 use crate::schema::{username_claims as table, users};
 
 /// How many accounts are looked at in one transaction.
@@ -38,15 +41,15 @@ pub fn release(conn: &mut Conn, user: UserId) -> Result<()> {
 fn insert(conn: &mut Conn, user: UserId, skeletons: &BTreeSet<String>) -> Result<usize> {
     let mut made = 0;
     for skeleton in skeletons {
-        let claim = (table::skeleton.eq(skeleton), table::user_id.eq(user));
+        let claim = (table::skeleton.eq(skeleton), table::user_id.eq(user), table::version.eq(LOOK_VERSION));
         made += diesel::insert_into(table::table).values(claim).on_conflict_do_nothing().execute(conn)?;
     }
     Ok(made)
 }
 
-/// Accounts after this one that claim nothing, by id.
+/// Accounts after this one that claim nothing by the present rule, by id: the oldest first.
 fn unclaimed(conn: &mut Conn, after: Option<UserId>) -> Result<Vec<(UserId, String)>> {
-    let claims = table::table.filter(table::user_id.eq(users::id));
+    let claims = table::table.filter(table::user_id.eq(users::id).and(table::version.eq(LOOK_VERSION)));
     let mut missing = users::table
         .filter(users::deleted_at.is_null().and(diesel::dsl::not(exists(claims))))
         .select((users::id, users::username))
@@ -59,22 +62,33 @@ fn unclaimed(conn: &mut Conn, after: Option<UserId>) -> Result<Vec<(UserId, Stri
     Ok(missing.load(conn)?)
 }
 
+/// Claims a name by the present rule, in place of what was claimed by an older one, by this account or by a younger one
+/// that looks like it. Answers whether all is this account's.
+fn renew(conn: &mut Conn, user: UserId, username: &str) -> Result<bool> {
+    let skeletons = username_skeletons(username);
+    let past = table::user_id.eq(user).or(table::skeleton.eq_any(&skeletons));
+    diesel::delete(table::table.filter(table::version.lt(LOOK_VERSION).and(past))).execute(conn)?;
+    insert(conn, user, &skeletons)?;
+    let others = table::table.filter(table::skeleton.eq_any(&skeletons).and(table::user_id.ne(user)));
+    Ok(!select(exists(others)).get_result::<bool>(conn)?)
+}
+
 impl Repo {
-    /// Claims the names of accounts that were made before names were claimed. Accounts whose names look alike stay as
-    /// they are: the older one has the claim, and the log names the younger. Answers how many of those there are.
+    /// Claims the names of accounts that were made before names were claimed, or before this rule was. Accounts whose
+    /// names look alike stay as they are: the older one has the claim, and the log names the younger. Then the same for
+    /// those who wait. Answers how many accounts look like an older one.
     pub(in super::super) async fn claim_names(&self) -> Result<usize> {
         let (mut after, mut alike) = (None, 0);
         loop {
             let missing = self.db.read(move |conn| unclaimed(conn, after)).await?;
-            let Some((last, _)) = missing.last() else { return Ok(alike) };
+            let Some((last, _)) = missing.last() else { break };
             after = Some(*last);
             alike += self
                 .db
                 .write(move |tx| {
                     let mut alike = 0;
                     for (user, username) in missing {
-                        let skeletons = username_skeletons(&username);
-                        if insert(tx.conn, user, &skeletons)? < skeletons.len() {
+                        if !renew(tx.conn, user, &username)? {
                             alike += 1;
                             tracing::warn!(%user, "the username of this account looks like that of an older one");
                         }
@@ -83,5 +97,7 @@ impl Repo {
                 })
                 .await?;
         }
+        self.db.write(|tx| sign_ups::claim_waiting(tx.conn)).await?;
+        Ok(alike)
     }
 }

@@ -4,7 +4,7 @@ use clowder_accounts::{
     Change, NewAccount, Own, Registration, SignedIn,
     model::{DisplayName, Waiting},
     policy::VERIFY_FOR,
-    refusals::{EMAIL_TAKEN, USERNAME_TAKEN},
+    refusals::{EMAIL_TAKEN, USERNAME_AWAITED, USERNAME_TAKEN},
     sign_up::{Rules, SignUpFacts, Verdict, decide},
 };
 use clowder_core::{
@@ -135,6 +135,12 @@ pub fn display_name(new: &NewAccount) -> String {
 
 /// Makes an account with a role; nobody is signed in by it. That it has one is told like any change of a role.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, role: Role) -> Result<Own> {
+    if names::is_taken(tx.conn, new.username.as_str())? {
+        return Err(USERNAME_TAKEN.into());
+    }
+    if sign_ups::has_name(tx.conn, ctx.now, &new.username)? {
+        return Err(USERNAME_AWAITED.into());
+    }
     let row = UserRow { role: role.as_str().to_owned(), ..row(ctx, &new, password) };
     let made = diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)?;
     if made == 0 {

@@ -1,8 +1,10 @@
 //! People whose account has to wait: until they confirm their address, or until somebody lets them in.
 
+use std::collections::BTreeSet;
+
 use clowder_accounts::{
     Change, Email, NewAccount, Username,
-    model::{InviteId, NextStep, SignUpId, Waiting},
+    model::{InviteId, LOOK_VERSION, NextStep, SignUpId, Waiting, username_skeletons},
     policy::VERIFY_FOR,
     refusals::{LINK_GONE, PASSWORD_WRONG, USERNAME_TAKEN},
     sign_up::{APPROVE_FOR, CONFIRM_FOR, Steps},
@@ -128,11 +130,33 @@ fn alike(conn: &mut Conn, username: &Username) -> Result<Vec<(SignUpId, Timestam
 /// Claims all that the name of somebody who waits could be mistaken for, always in one order; the claims go with the
 /// sign-up.
 fn claim(conn: &mut Conn, sign_up: SignUpId, username: &Username) -> Result<()> {
-    for skeleton in username.skeletons() {
-        let claim = (claims::skeleton.eq(skeleton), claims::sign_up_id.eq(sign_up));
-        if diesel::insert_into(claims::table).values(claim).on_conflict_do_nothing().execute(conn)? == 0 {
-            return Err(USERNAME_TAKEN.into());
-        }
+    let skeletons = username.skeletons();
+    if insert(conn, sign_up, &skeletons)? < skeletons.len() {
+        return Err(USERNAME_TAKEN.into());
+    }
+    Ok(())
+}
+
+fn insert(conn: &mut Conn, sign_up: SignUpId, skeletons: &BTreeSet<String>) -> Result<usize> {
+    let mut made = 0;
+    for skeleton in skeletons {
+        let claim = (claims::skeleton.eq(skeleton), claims::sign_up_id.eq(sign_up), claims::version.eq(LOOK_VERSION));
+        made += diesel::insert_into(claims::table).values(claim).on_conflict_do_nothing().execute(conn)?;
+    }
+    Ok(made)
+}
+
+/// Claims the names of those who wait by the present rule, in place of what an older one claimed. Of several that look
+/// alike the one that has waited longest has the claim.
+pub fn claim_waiting(conn: &mut Conn) -> Result<()> {
+    let present = claims::table.filter(claims::sign_up_id.eq(table::id).and(claims::version.eq(LOOK_VERSION)));
+    let missing = table::table.filter(diesel::dsl::not(diesel::dsl::exists(present)));
+    let missing: Vec<(SignUpId, String)> = missing.select((table::id, table::username)).order(table::id).load(conn)?;
+    for (sign_up, username) in missing {
+        let skeletons = username_skeletons(&username);
+        let past = claims::sign_up_id.eq(sign_up).or(claims::skeleton.eq_any(&skeletons));
+        diesel::delete(claims::table.filter(claims::version.lt(LOOK_VERSION).and(past))).execute(conn)?;
+        insert(conn, sign_up, &skeletons)?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use clowder_accounts::{
     Change,
     model::{DisplayName, Imported, NewImport},
-    refusals::USERNAME_TAKEN,
+    refusals::{USERNAME_AWAITED, USERNAME_TAKEN},
+    reserved::{Giver, may_give},
 };
 use clowder_core::{
     Card, Ctx, Result, UserId,
@@ -14,6 +15,7 @@ use diesel::prelude::*;
 use super::super::{
     accounts::{names, register},
     audit,
+    credentials::sign_ups,
     db::Tx,
     dialect::Conn,
     journal,
@@ -43,8 +45,14 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     if is_here(tx.conn, &username_key, &email_key)? {
         return Ok(Imported::WasHere);
     }
+    if let Err(reserved) = may_give(Giver::Operator, &new.username) {
+        return Ok(Imported::Refused(reserved.title));
+    }
     if names::is_taken(tx.conn, new.username.as_str())? {
         return Ok(Imported::Refused(USERNAME_TAKEN.title));
+    }
+    if sign_ups::has_name(tx.conn, ctx.now, &new.username)? {
+        return Ok(Imported::Refused(USERNAME_AWAITED.title));
     }
     let name = (new.username.as_str().to_owned(), username_key);
     let row = UserRow {

@@ -80,7 +80,7 @@ impl Stage {
         let options = Options { sign_up, ..world.options.clone() };
         let other = Store::open(options, world.now()).await.unwrap();
         let mut members = Vec::new();
-        for name in ["root", "boss", "ada", "bob", "eve", "dan"] {
+        for name in ["rita", "boss", "ada", "bob", "eve", "dan"] {
             let signed_in = world.register(name).await;
             members.push(Member {
                 id: signed_in.user.id,
@@ -90,7 +90,7 @@ impl Stage {
                 access: Mutex::new(signed_in.access),
             });
         }
-        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('root', 'boss')").unwrap();
+        world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('rita', 'boss')").unwrap();
         let ids: Vec<_> = members.iter().map(|member| member.id).collect();
         let mut chats = Vec::new();
         for owner in &members[..3] {

@@ -1,0 +1,168 @@
+//! What a username could be mistaken for: by the skeletons of Unicode UTS 39, whatever the case.
+
+use std::collections::BTreeSet;
+
+use icu_properties::{CodePointSetData, props::SoftDotted};
+use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
+
+/// Rises whenever [`skeletons_of`] answers otherwise than before, so that names which were claimed by an older rule are
+/// claimed anew.
+pub const LOOK_VERSION: i32 = 2;
+
+/// The skeleton of Unicode UTS 39 §4 over the case-folded compatibility form, so that `Ada`, `ada` and `аdа` with
+/// Cyrillic letters are one name.
+pub fn key_of(username: &str) -> String {
+    let folded: String = username.nfkc().flat_map(char::to_lowercase).collect();
+    lower(&unicode_security::skeleton(&folded).collect::<String>())
+}
+
+/// The key, and what the name looks like as it is written, in small letters and in capitals: at most four. Letters that
+/// look alike in one case may look like nothing of the kind in the other, as Cyrillic Н and н, so each case counts.
+pub fn skeletons_of(username: &str) -> BTreeSet<String> {
+    let written = undotted(username);
+    let upper: String = written.chars().flat_map(char::to_uppercase).collect();
+    BTreeSet::from([
+        key_of(username),
+        look(&written.replace(RHO_SYMBOL, "r")),
+        look(&undotted(&lower(&written))),
+        look(&upper),
+    ])
+}
+
+/// UTS 39 takes ϱ for a p, which the other cases claim. Whoever knows its name reads an r.
+const RHO_SYMBOL: char = '\u{3f1}';
+const DOT_ABOVE: char = '\u{307}';
+/// After so many rounds nothing changes any more; two are the rule.
+const ROUNDS: usize = 8;
+
+/// What a text looks like. The skeleton comes before the compatibility form, which would make a sigma of ϲ and an s of ſ;
+/// and both are repeated, for the small letter of what looks like a capital may itself look like another. A capital I is
+/// a small l to the eye, so i and l are one in the end, with 1 and |, as are o and 0.
+fn look(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..ROUNDS {
+        let compatible: String = unicode_security::skeleton(&text).nfkc().collect();
+        let next = undotted(&lower(&compatible));
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+    text.replace('i', "l")
+}
+
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The decomposed text without the dots above letters that have one already (i, j and their like): they cannot be seen.
+fn undotted(text: &str) -> String {
+    let mut has_dot = false;
+    let visible = text.nfd().filter(|&c| {
+        if c == DOT_ABOVE && has_dot {
+            return false;
+        }
+        match canonical_combining_class(c) {
+            0 => has_dot = CodePointSetData::new::<SoftDotted>().contains(c),
+            // Another mark takes the place of the dot.
+            230 => has_dot = false,
+            _ => {}
+        }
+        true
+    });
+    visible.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_share_a_key() {
+        let latin = key_of("paypal");
+        for other in ["PayPal", "раураl", "paypa1", "ｐａｙｐａｌ"] {
+            assert_eq!(key_of(other), latin, "{other}");
+        }
+        assert_ne!(key_of("paypals"), latin);
+    }
+
+    #[test]
+    fn a_name_has_few_claims() {
+        for name in ["alice", "Ada", "ϱϲϰſi\u{307}", "İSTAN", "x".repeat(30).as_str(), "ﬃﬃﬃ", "ŉŉŉ"] {
+            assert!(skeletons_of(name).len() <= 4, "{name}: {:?}", skeletons_of(name));
+            assert!(skeletons_of(name).contains(&key_of(name)), "what one signs in with is claimed");
+        }
+    }
+
+    /// Whatever the case: the small letters of what looks alike in capitals may look like nothing of the kind.
+    #[test]
+    fn names_that_look_alike_share_a_skeleton() {
+        let alike = |one: &str, other: &str| !skeletons_of(one).is_disjoint(&skeletons_of(other));
+        for (one, other) in [
+            ("alice", "aIice"),
+            ("Alice", "AIice"),
+            ("alice", "a1ice"),
+            ("HELEN", "НELEN"),
+            ("helen", "НELEN"),
+            ("Helen", "НЕLЕN"),
+            ("Bob", "Вob"),
+            ("bob", "ВOB"),
+            ("Tom", "Τom"),
+            ("tom", "ΤOM"),
+            ("TOM", "ΤΟΜ"),
+            ("paypal", "раураl"),
+            ("ada", "ADA"),
+            ("chris", "Сhris"),
+            ("b0b", "BOB"),
+            ("alice", "ALlCE"),
+            ("Alice", "ALlCE"),
+            ("ALICE", "ALlCE"),
+            ("bill", "BlLL"),
+            ("idris", "lDRlS"),
+            ("nelli", "NELLl"),
+            ("kim", "КlM"),
+            ("KIM", "КlM"),
+            ("idris7", "ldris7"),
+            ("vivi", "νivl"),
+            ("clow", "ϲlow"),
+            ("Clow", "Ϲlow"),
+            ("CLOW", "ϹLOW"),
+            ("clow", "ϹLOW"),
+            ("office", "oſſice"),
+            ("OFFICE", "oſſice"),
+            ("fast", "ſast"),
+            ("rho", "ϱho"),
+            ("pho", "ϱho"),
+            ("kap", "ϰap"),
+            ("bob", "ϐob"),
+            ("istan", "i\u{307}stan"),
+            ("Istan", "i\u{307}stan"),
+            ("istan", "İSTAN"),
+            ("istan", "ISTAN"),
+            ("istan", "ıstan"),
+            ("jon", "j\u{307}on"),
+            ("paypal", "ｐаｙｐаl"),
+            ("Helen", "Нｅlｅn"),
+            ("help", "ʰelp"),
+            ("हिन्दी", "हिन्दी"),
+        ] {
+            assert!(
+                alike(one, other) && alike(other, one),
+                "{one} {other}: {:?} {:?}",
+                skeletons_of(one),
+                skeletons_of(other)
+            );
+        }
+        for (one, other) in [
+            ("alice", "alicia"),
+            ("Helen", "Heleen"),
+            ("Вова", "Bob"),
+            ("तमिल", "हिन्दी"),
+            ("tom", "том1"),
+            ("vova", "nona"),
+            ("jan", "ĵan"),
+        ] {
+            assert!(!alike(one, other), "{one} {other}");
+        }
+    }
+}
