@@ -55,7 +55,7 @@ pub struct Repo {
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
+        let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch, dialect::answer_within(&parts.options));
         // As many attempts at once as may fail without a pause.
         let (turns, marks) = (Turns::new(clowder_accounts::throttle::FREE as usize), Turns::new(1));
         let (opened, found) = (Instant::now(), check::Found::default());
