@@ -187,7 +187,7 @@ on_both! {
         let accounts = &world.store.accounts;
         let second = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
         let third = accounts.refresh(&world.nobody(), token(&second.refresh)).await.unwrap();
-        world.wait(Duration::from_secs(20));
+        world.wait(Duration::from_secs(19));
         let again = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
         assert_eq!(again.refresh, second.refresh, "the same successor, though it was used");
         let next = accounts.refresh(&world.nobody(), token(&again.refresh)).await.unwrap();
