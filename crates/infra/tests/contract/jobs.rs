@@ -1,5 +1,6 @@
 //! The promises of `Jobs`, and of the crew that works them.
 
+#[path = "jobs/steadiness.rs"]
 mod steadiness;
 
 use std::{
