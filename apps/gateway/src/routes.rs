@@ -220,7 +220,7 @@ fn credentials() -> Vec<Endpoint> {
             .public()
             .guarded()
             .takes::<Resend>()
-            .gives_nothing(204, "If somebody has yet to confirm the address, it is on its way"),
+            .gives_nothing(204, "If somebody has yet to confirm the address, and you have not caused too many emails, it is on its way"),
         post("/api/auth/email/change", credentials::change_email)
             .says("Ask for another address; it becomes yours once the link in its email is followed")
             .guarded()
@@ -232,7 +232,7 @@ fn credentials() -> Vec<Endpoint> {
             .public()
             .guarded()
             .takes::<Forgot>()
-            .gives_nothing(204, "If there is an account, an email is on its way"),
+            .gives_nothing(204, "If there is an account, and you have not caused too many emails, an email is on its way"),
         post("/api/auth/password/reset", credentials::reset)
             .says("Choose a new password with the token from the email")
             .public()

@@ -6,7 +6,8 @@ use clowder_core::{Ctx, Refusal, Timestamp};
 
 use crate::refusals::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_REUSED};
 
-/// Within this time a used token answers with the successor it already has: two tabs race, an answer gets lost.
+/// Within this time a used token answers with the successor it already has, used or not: two tabs race, an answer gets
+/// lost.
 pub const GRACE: Duration = Duration::from_secs(20);
 /// How often a token is answered again after the grace, while its successor has not been used: a client that was
 /// offline never got the answer.
@@ -21,7 +22,7 @@ pub struct RefreshFacts {
     pub session_ended: bool,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
-    /// Whether the successor has been used in its turn: then no honest client still waits for it.
+    /// Whether the successor has been used in its turn: after the grace no honest client still waits for it then.
     pub successor_used: bool,
     /// How often it was answered again after the grace.
     pub late: i16,
@@ -45,8 +46,9 @@ pub enum Verdict {
 pub fn decide(ctx: &Ctx, facts: &RefreshFacts) -> Verdict {
     match facts.used_at {
         _ if facts.session_ended => Verdict::Refuse(SESSION_ENDED),
-        Some(_) if facts.successor_used => Verdict::EndSession(TOKEN_REUSED),
+        // A tab that lags behind by a rotation or two comes when the successor has been used already.
         Some(used_at) if ctx.now.since(used_at) <= GRACE => Verdict::Repeat,
+        Some(_) if facts.successor_used => Verdict::EndSession(TOKEN_REUSED),
         Some(_) if may_repeat_late(ctx.now, facts) => Verdict::RepeatLate,
         Some(_) => Verdict::EndSession(TOKEN_REUSED),
         None if facts.expires_at <= ctx.now => Verdict::Refuse(TOKEN_EXPIRED),
@@ -77,7 +79,9 @@ mod tests {
             (false, now, None, false, (0, 0), Verdict::Refuse(TOKEN_EXPIRED)),
             (false, later, ago(0), false, (0, 0), Verdict::Repeat),
             (false, later, ago(20), false, (2, 2), Verdict::Repeat),
-            (false, later, ago(20), true, (0, 0), reused),
+            (false, later, ago(0), true, (0, 0), Verdict::Repeat),
+            (false, later, ago(20), true, (2, 2), Verdict::Repeat),
+            (true, later, ago(1), true, (0, 0), ended),
             (false, later, ago(21), false, (0, 0), Verdict::RepeatLate),
             (false, later, ago(100_000), false, (1, 1), Verdict::RepeatLate),
             (false, later, ago(21), false, (2, 0), reused),

@@ -202,6 +202,12 @@ pub trait Worker: Send + Sync {
     fn kind(&self) -> &'static str;
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
+
+    /// Whether this job does, because of what time it is, something that cannot be undone. It then waits while the clock
+    /// has jumped ahead and may be wrong.
+    fn needs_a_steady_clock(&self, _ctx: &Ctx, _job: &Taken) -> bool {
+        true
+    }
 }
 
 impl Taken {

@@ -1,6 +1,11 @@
 //! The crew: takes jobs from the table and works them off, a few at a time, until it is told to stop.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use clowder_core::{
     Actor, Ctx, Error, Jobs, Result, Timestamp,
@@ -30,12 +35,16 @@ pub struct Crew {
     crons: Arc<[Cron]>,
     hands: usize,
     clock: fn() -> Timestamp,
+    pace: Arc<Mutex<Pace>>,
 }
 
 impl Crew {
     /// `hands` is how many jobs are worked on at a time.
     pub fn new(jobs: Arc<dyn Jobs>, hands: usize, clock: fn() -> Timestamp) -> Self {
-        Self { jobs, workers: Arc::default(), crons: Arc::new([]), hands, clock }
+        let crew = Self { jobs, workers: Arc::default(), crons: Arc::new([]), hands, clock, pace: Arc::default() };
+        // From here on a jump is noticed.
+        crew.ctx_and_steadiness(String::new());
+        crew
     }
 
     /// Takes in who does what, and what comes back by itself.
@@ -52,7 +61,6 @@ impl Crew {
         let mut at_work = JoinSet::new();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pace = Pace::default();
         loop {
             let free = self.hands.saturating_sub(at_work.len());
             for job in self.take(free).await {
@@ -62,7 +70,7 @@ impl Crew {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                _ = tick.tick() => self.tick(&mut pace).await,
+                _ = tick.tick() => self.tick().await,
                 Some(_) = at_work.join_next() => {}
                 () = self.jobs.ordered(), if free => {}
                 () = sleep(POLL), if free => {}
@@ -89,11 +97,20 @@ impl Crew {
         })
     }
 
-    async fn tick(&self, pace: &mut Pace) {
-        if !pace.is_steady((self.clock)(), Instant::now()) {
+    /// Also whether its time can be relied on for what cannot be undone.
+    fn ctx_and_steadiness(&self, id: String) -> (Ctx, bool) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let ctx = self.ctx(id);
+        let steady = pace.is_steady(ctx.now, Instant::now());
+        (ctx, steady)
+    }
+
+    async fn tick(&self) {
+        let (ctx, steady) = self.ctx_and_steadiness("tick".into());
+        if !steady {
             return;
         }
-        if let Err(error) = self.jobs.tick(&self.ctx("tick".into()), &self.crons).await {
+        if let Err(error) = self.jobs.tick(&ctx, &self.crons).await {
             tracing::warn!(%error, "schedules cannot be looked at just now");
         }
     }
@@ -101,7 +118,7 @@ impl Crew {
     async fn one(self, job: Taken, cut: watch::Receiver<bool>) {
         let span = tracing::error_span!("job", id = %job.id, kind = job.kind, attempts = job.attempts);
         async {
-            let Some((verdict, refused)) = self.verdict(&job, cut).await else { return };
+            let Some((verdict, fault)) = self.verdict(&job, cut).await else { return };
             let outcome = match &verdict {
                 Verdict::Done => "done",
                 Verdict::Again { error, .. } => {
@@ -109,9 +126,14 @@ impl Crew {
                     "again"
                 }
                 // Bad input, or a mail server that does not take this email, is no fault of this server.
-                Verdict::Dead { error } if refused => {
+                Verdict::Dead { error } if fault == Fault::Refused => {
                     tracing::warn!(error, "refused for good; `clowder jobs retry` lets it run again");
                     "refused"
+                }
+                // Nor is a mail server that is away for a day.
+                Verdict::Dead { error } if fault == Fault::Elsewhere => {
+                    tracing::warn!(error, "given up; `clowder jobs retry` lets it run again");
+                    "dead"
                 }
                 Verdict::Dead { error } => {
                     tracing::error!(error, "failed for good; `clowder jobs retry` lets it run again");
@@ -128,13 +150,13 @@ impl Crew {
         .await;
     }
 
-    /// Works a job and keeps hold of it meanwhile, and says whether it was refused; `None` when it is somebody else's now.
-    async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<(Verdict, bool)> {
+    /// Works a job and keeps hold of it meanwhile, and says whose fault it was; `None` when it is somebody else's now.
+    async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<(Verdict, Fault)> {
         if let Err(verdict) = may_work(job.attempts) {
-            return Some((verdict, false));
+            return Some((verdict, Fault::Ours));
         }
-        let ctx = self.ctx(format!("job-{}", job.id));
-        let mut work = std::pin::pin!(AssertUnwindSafe(self.work(&ctx, job)).catch_unwind());
+        let (ctx, steady) = self.ctx_and_steadiness(format!("job-{}", job.id));
+        let mut work = std::pin::pin!(AssertUnwindSafe(self.work(&ctx, steady, job)).catch_unwind());
         let mut hold = interval(self.jobs.lease() / 3);
         hold.tick().await;
         let outcome = loop {
@@ -157,16 +179,33 @@ impl Crew {
         let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the worker panicked")));
         let mut random = [0_u8; 1];
         let jitter = keys::random(&mut random).map_or(0.5, |()| f64::from(random[0]) / 255.0);
-        let refused = outcome.as_ref().is_err_and(|error| !error.is_ours());
-        Some((decide((self.clock)(), job.attempts, jitter, &outcome), refused))
+        let fault = match &outcome {
+            Ok(()) | Err(Error::Internal(_)) => Fault::Ours,
+            Err(Error::Unavailable(_)) => Fault::Elsewhere,
+            Err(_) => Fault::Refused,
+        };
+        Some((decide((self.clock)(), job.attempts, jitter, &outcome), fault))
     }
 
-    async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
+    async fn work(&self, ctx: &Ctx, steady: bool, job: &Taken) -> Result<()> {
         match self.workers.get(job.kind.as_str()) {
+            Some(worker) if !steady && worker.needs_a_steady_clock(ctx, job) => {
+                Err(Error::unavailable("the clock has jumped ahead, and this cannot be undone"))
+            }
             Some(worker) => worker.work(ctx, job).await,
             None => Err(Error::internal("nobody here does this kind of job")),
         }
     }
+}
+
+/// Where it lies that a job failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Ours,
+    /// What it needs is away.
+    Elsewhere,
+    /// What it carries is not taken.
+    Refused,
 }
 
 /// Returns when nothing may go on any longer.

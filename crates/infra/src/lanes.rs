@@ -112,10 +112,7 @@ impl<S: Seat + Send + 'static> Lanes<S> {
                 Ok(answered) => break answered,
                 // A test may have sped up the timer.
                 Err(_) if asked.elapsed() < self.patience => {}
-                Err(_) if !claimed.swap(true, Ordering::AcqRel) => {
-                    metrics::counter!("clowder_lane_given_up_total", "lane" => self.name).increment(1);
-                    return Err(Error::outage(Cause::Busy, format!("no lane {} was free in time", self.name)));
-                }
+                Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(self.given_up()),
                 // It has begun, and what it does has deadlines of its own.
                 Err(_) => break answered.await,
             }
@@ -129,6 +126,17 @@ impl<S: Seat + Send + 'static> Lanes<S> {
             metrics::counter!("clowder_lane_refused_total", "lane" => self.name).increment(1);
             Error::outage(Cause::Busy, format!("the queue of lane {} is full", self.name))
         })
+    }
+
+    /// How long a caller waits for its job to begin.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// What a caller hears whose job did not begin in time; it is counted.
+    pub fn given_up(&self) -> Error {
+        metrics::counter!("clowder_lane_given_up_total", "lane" => self.name).increment(1);
+        Error::outage(Cause::Busy, format!("no lane {} was free in time", self.name))
     }
 
     /// How many jobs wait.

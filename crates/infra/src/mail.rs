@@ -105,10 +105,18 @@ impl Worker for Postman {
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
         let mail: Mail = job.read()?;
-        if mail.good_until.is_some_and(|until| until <= ctx.now) {
+        if is_expired(ctx, &mail) {
             tracing::warn!(job = %job.id, subject = mail.subject, "an email is not sent any more: what it holds has expired");
             return Ok(());
         }
         self.0.send(ctx, &job.id.to_string(), &mail).await
     }
+
+    fn needs_a_steady_clock(&self, ctx: &Ctx, job: &Taken) -> bool {
+        job.read::<Mail>().is_ok_and(|mail| is_expired(ctx, &mail))
+    }
+}
+
+fn is_expired(ctx: &Ctx, mail: &Mail) -> bool {
+    mail.good_until.is_some_and(|until| until <= ctx.now)
 }

@@ -12,8 +12,13 @@ struct Moved(World);
 
 impl Moved {
     async fn new(database: Database) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
         let file = database.folder.path().join("clock").display().to_string();
-        Self(World::with(database, &[("DEBUG", "true"), ("TEST_CLOCK_FILE", &file), ("JOB_HANDS", "1")]).await)
+        let moved = [("DEBUG", "true"), ("TEST_CLOCK_FILE", &file), ("JOB_HANDS", "1")];
+        Self(World::with(database, &[&moved[..], settings].concat()).await)
     }
 
     fn ahead(&self, seconds: i64) {
@@ -150,6 +155,36 @@ async fn sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres() {
     a_month_ahead_for_a_moment(Database::postgres()).await;
+}
+
+async fn theft(database: Database) {
+    let story = Moved::new(database).await;
+    let world = &story.0;
+    let (phone, laptop) = (world.user("ada").await, world.login("ada").await);
+    let mut socket = phone.socket().await;
+    let first = json!(phone.refresh);
+    let second = story.refresh(&first).await.expect(200);
+    let third = story.refresh(&second["refresh"]).await.expect(200);
+    story.ahead(21);
+    // The first token has a successor that was used itself: after the grace nobody honest comes with it.
+    story.refresh(&first).await.refused(401, "token.reused");
+    assert_eq!(socket.closed().await, 4003);
+    for token in [&second, &third] {
+        assert_eq!(story.refresh(&token["refresh"]).await.status, 401, "the family has ended");
+        let access = world.nobody().with(token["access"].as_str().unwrap());
+        assert_eq!(access.get("/api/auth/me").await.status, 401, "with its access tokens");
+    }
+    laptop.get("/api/auth/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn theft_on_sqlite() {
+    theft(Database::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn theft_on_postgres() {
+    theft(Database::postgres()).await;
 }
 
 /// What moves the clock is for tests: a server that is not being debugged does not start with it.

@@ -51,8 +51,14 @@ const FIELDS: &[(&str, Then)] = &[
     ("PATCH /api/auth/sessions/{session_id} /name", Gone("zqsession")),
     ("POST /api/auth/verify-email /token", SECRET),
     ("POST /api/auth/verify-email/request /email", Gone("zqmail")),
-    ("POST /api/chats /description", Kept("it belongs to the chat, which others are in")),
-    ("POST /api/chats /title", Kept("it belongs to the chat, which others are in")),
+    (
+        "POST /api/chats /description",
+        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+    ),
+    (
+        "POST /api/chats /title",
+        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+    ),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
@@ -198,6 +204,9 @@ async fn plant(world: &World) -> (User, User, String, String) {
     let message = format!("/api/messages/{said}");
     call(&ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
     ada.private_chat(&bob).await;
+    let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
+    let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();
+    ada.says(&alone, "zqalonesaid").await;
     ready(&ada).await;
     (ada, bob, chat, said)
 }
@@ -294,9 +303,10 @@ mod nothing_is_left {
             })
             .collect();
         // What lies sealed from the start cannot be found before either.
+        let alone = ["zqalonetitle", "zqalonetext", "zqalonesaid"];
         let sealed = ["zqrequest", "zqsuspended"];
         let before = kept(&world);
-        for text in planted.iter().filter(|text| !sealed.contains(*text)) {
+        for text in planted.iter().chain(&alone).filter(|text| !sealed.contains(*text)) {
             assert!(!found(&before, text).is_empty(), "{text} was not planted");
         }
         // She takes a message back, and somebody repeats the call that sent it.
@@ -315,6 +325,7 @@ mod nothing_is_left {
         Answer::to(ada.request("DELETE", "/api/users/me").json(&wish)).await.expect(202);
         his.until("user.deleted").await;
         let mut all = planted;
+        all.extend(alone);
         all.extend(SPELLINGS.iter().map(|(_, spelling)| *spelling));
         gone(&world, &all).await;
         // Emails that were delivered are out of reach; none of them holds what somebody said.

@@ -93,6 +93,71 @@ async fn a_host_that_falls_silent_holds_nobody() {
     assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
 }
 
+/// Sends one after the other, each once the server has surely taken the one before, and says how long each waited.
+async fn one_after_the_other(user: &User, chat: &str, sends: usize) -> Vec<(Answer, Duration)> {
+    let mut asked = Vec::new();
+    for i in 0..sends {
+        let (user, path) = (user.clone(), format!("/api/chats/{chat}/messages"));
+        asked.push(tokio::spawn({
+            let user = user.clone();
+            async move {
+                let began = Instant::now();
+                (user.may_fail().post(&path, json!({"content": format!("{i}")})).await, began.elapsed())
+            }
+        }));
+        for _ in 0..10 {
+            assert_eq!(user.may_fail().get("/api/health/live").await.status, 200);
+        }
+    }
+    let mut answers = Vec::new();
+    for answer in asked {
+        answers.push(answer.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
+    let mut database = Database::postgres();
+    let relay = Relay::to(&database.url).await;
+    database.url = relay.through(&database.url);
+    let world = World::with(database, DEADLINES).await;
+    let ada = world.user("ada").await;
+    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    // A statement has 2 s, and the silence after it 2 s more.
+    let bound = Duration::from_millis(4900);
+    ada.says(&chat, "warm").await;
+    relay.silence();
+    for (answer, waited) in one_after_the_other(&ada, &chat, 8).await {
+        answer.refused(503, "unavailable");
+        assert!(waited < bound, "{waited:?}");
+    }
+    relay.speak();
+    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await)
+        .await;
+
+    // Nor does stopping cut anybody off without a word.
+    relay.silence();
+    let sends = tokio::spawn({
+        let (ada, chat) = (ada.clone(), chat.clone());
+        async move {
+            let began = Instant::now();
+            let sends = (0..8).map(|i| {
+                let (ada, path) = (ada.clone(), format!("/api/chats/{chat}/messages"));
+                tokio::spawn(async move { ada.may_fail().post(&path, json!({"content": format!("{i}")})).await })
+            });
+            for answer in sends.collect::<Vec<_>>() {
+                answer.await.unwrap().refused(503, "unavailable");
+            }
+            began.elapsed()
+        }
+    });
+    assert!(!unready(&world).await.is_empty());
+    assert!(world.server.stop().await.code().is_some(), "it ends by itself");
+    let waited = sends.await.unwrap();
+    assert!(waited < bound, "{waited:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_were_cut_cost_nobody_an_answer() {
     let mut database = Database::postgres();

@@ -159,6 +159,10 @@ async fn who_is_refused_for_good_becomes_a_dead_letter() {
         let line = metrics.lines().find(|line| line.contains("mail.send") && line.contains(outcome));
         assert!(line.is_some_and(|line| line.ends_with(&format!(" {count}"))), "{outcome}: {line:?}");
     }
+    // It is no fault of this server.
+    let log = world.server.log();
+    let line = log.lines().find(|line| line.contains("refused for good")).expect("it is logged");
+    assert!(line.contains("WARN") && !log.contains("ERROR"), "{log}");
     let said = world.command(&["jobs", "retry", "--dead"], &[]);
     assert_eq!((said.well, said.text.trim()), (true, "1 jobs will run again"));
     listed(&world, "dead", "550").await;

@@ -61,6 +61,11 @@ pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes
     Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, READER)?))
 }
 
+/// A file has no deadlines: it takes as long as the disk does.
+pub fn answer_within(_: &Options) -> Option<Duration> {
+    None
+}
+
 /// A connection of its own, to look at the schema or to change it.
 pub fn connect(url: &DatabaseUrl) -> Result<Seat> {
     Seat::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])

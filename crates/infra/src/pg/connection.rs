@@ -36,6 +36,14 @@ impl Default for Deadlines {
     }
 }
 
+impl Deadlines {
+    /// How long after a statement was sent its connection is cut if nothing was heard; `None` if statements may take for
+    /// ever.
+    pub fn overdue_after(&self) -> Option<Duration> {
+        Some(self.statement + GRACE).filter(|_| !self.statement.is_zero())
+    }
+}
+
 /// How much longer than the server we wait until we take its silence for an answer.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -114,8 +122,7 @@ impl Seat {
     pub fn connect(way: &Arc<Way>) -> Result<Self> {
         let turn = way.turn.load(Ordering::Relaxed);
         let lost = |error: &dyn std::fmt::Display| Error::outage(Cause::Lost, format!("cannot connect: {error}"));
-        let endless = way.deadlines.statement.is_zero();
-        let limit = if endless { Duration::MAX } else { way.deadlines.statement + GRACE };
+        let limit = way.deadlines.overdue_after().unwrap_or(Duration::MAX);
         let watch = Watch::start(socket::Mark::take(), limit, Arc::downgrade(way));
         let mut conn = PgConnection::establish(&watch.mark(&way.url)).map_err(|error| lost(&error))?;
         watch.socket();

@@ -5,7 +5,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clowder_accounts::model::InviteId;
@@ -83,8 +83,17 @@ pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<Seat> {
     Seat::connect(&Way::new(url, For::Writing, deadlines, 1))
 }
 
+/// Within what time a caller hears what became of a write that shares a transaction with others: when a statement of
+/// it would be overdue. `None` when statements may take for ever.
+pub fn answer_within(options: &Options) -> Option<Duration> {
+    options.deadlines.overdue_after()
+}
+
 /// How many connections read unless the settings say otherwise.
 const READERS: usize = 8;
+
+/// A connection that was closed says so sooner than this.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// The wait for a lock, in milliseconds, when nearly all who could write are writing: then who waits keeps others out.
 const BRIEF_LOCK: u32 = 500;
@@ -96,8 +105,10 @@ pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
     let crowd = way.writing.fetch_add(1, Ordering::Relaxed) + 1;
     let _leave = Leave(&way.writing);
     let brief = crowd * 4 > way.writers * 3 && way.writers > 1;
+    let began = Instant::now();
     if let Err(error) = begin(seat, brief).map_err(Error::from) {
-        if !error.costs_connection() {
+        // A host that was silent for so long would hold up a second try, too.
+        if !error.costs_connection() || began.elapsed() >= SILENT {
             return Err(error);
         }
         metrics::counter!("clowder_database_retried_total").increment(1);

@@ -117,15 +117,18 @@ impl Credentials for Repo {
 
 impl Repo {
     /// Whether there is such an account is found out by a job, so that it shows neither in the answer nor in the time
-    /// it takes.
+    /// it takes. Nor is anything said when the caller has caused too many emails: none goes out then.
     async fn order_letter(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
         let asked = Asked { email: email.as_str().to_owned(), wants };
         let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?.to(email.as_str()));
-        let ordered = self.db.write(move |tx| {
-            mailed::cause(tx, &ctx)?;
-            jobs::order(tx, &ctx, &job)
+        let ordered = self.db.write(move |tx| match mailed::cause(tx, &ctx) {
+            Err(Error::TooMany { .. }) => Ok(false),
+            caused => caused.and_then(|()| jobs::order(tx, &ctx, &job)).map(|()| true),
         });
-        ordered.await
+        if !ordered.await? {
+            metrics::counter!("clowder_emails_withheld_total").increment(1);
+        }
+        Ok(())
     }
 
     /// Whether the caller knows their own password; failures make further attempts wait. What relies on it asks once more
@@ -228,5 +231,10 @@ impl Worker for LetterWriter {
             Wants::Change(user) => verify::mail_later(tx, &ctx, user, &email),
         });
         written.await
+    }
+
+    /// An email that was put off is not written any more when what it is about has expired.
+    fn needs_a_steady_clock(&self, _ctx: &Ctx, job: &Taken) -> bool {
+        job.read::<Asked>().is_ok_and(|asked| matches!(asked.wants, Wants::SignUp(_) | Wants::Change(_)))
     }
 }

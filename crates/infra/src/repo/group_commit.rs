@@ -7,6 +7,9 @@
 //! An item may need a row that somebody else has locked. It then steps aside and its batch goes on without it. One job
 //! at a time, the waiter, looks after all such items: it tries them again together, waits a moment for the lock of
 //! one of them, and starts over, until the row is free or the item gives up.
+//!
+//! A caller is answered in time whatever becomes of the connection: an item that no transaction has begun with is
+//! withdrawn after a while, and of one that is being written its caller hears that nobody knows.
 
 mod queues;
 mod waiter;
@@ -19,10 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{Error, Result};
-use tokio::sync::oneshot;
+use clowder_core::{Cause, Error, Result};
+use tokio::{
+    sync::oneshot::{self, error::RecvError},
+    time::timeout,
+};
 
-use queues::{Pending, Queues};
+use queues::{Claim, Pending, Queues};
 use waiter::Waiter;
 use write::write;
 
@@ -72,23 +78,51 @@ struct Inner<Q: Queued> {
     queues: Mutex<Queues<Q>>,
     /// The most items in one transaction.
     max: usize,
+    /// How long an item may wait, and then be written.
+    limit: Option<Duration>,
 }
 
 impl<Q: Queued> GroupCommit<Q> {
-    /// At most `max` items share a commit.
-    pub fn new(db: Db, max: usize) -> Self {
-        Self(Arc::new(Inner { db, queues: Mutex::default(), max: max.max(1) }))
+    /// At most `max` items share a commit. Callers are answered within `limit`, if there is one.
+    pub fn new(db: Db, max: usize, limit: Option<Duration>) -> Self {
+        Self(Arc::new(Inner { db, queues: Mutex::default(), max: max.max(1), limit }))
     }
 
-    /// Waits until the item is written durably or refused; `Unavailable` when there is no room, and when its row stays
-    /// locked by somebody else for seconds.
+    /// Waits until the item is written durably or refused; `Unavailable` when there is no room, when no connection was
+    /// free in time, when its row stays locked by somebody else for seconds, and when the database does not answer in
+    /// time. In the last case nobody knows whether it was written.
     pub async fn write(&self, item: Q) -> Result<Q::Answer> {
-        let (answer, answered) = oneshot::channel();
-        let pending = Pending { item, answer, give_up_at: Instant::now() + GIVE_UP_AFTER };
+        let (answer, mut answered) = oneshot::channel();
+        let (asked, claim) = (Instant::now(), Claim::default());
+        let pending = Pending { item, answer, give_up_at: asked + GIVE_UP_AFTER, claim: claim.clone() };
         if self.0.lock().push(pending)? {
             Turn::start(&self.0);
         }
-        answered.await.unwrap_or_else(|_| Err(Error::internal("a queued write was dropped")))
+        let writers = self.0.db.writers();
+        let mut answer = by(asked + writers.patience(), &mut answered).await;
+        if answer.is_none() && claim.withdraw() {
+            return Err(writers.given_up());
+        }
+        if answer.is_none() {
+            answer = match self.0.limit {
+                Some(limit) => by(asked + limit, &mut answered).await,
+                None => Some(answered.await),
+            };
+        }
+        let silent = || Error::outage(Cause::Overdue, "the database did not answer in time");
+        answer.ok_or_else(silent)?.unwrap_or_else(|_| Err(Error::internal("a queued write was dropped")))
+    }
+}
+
+/// What was answered by a moment; `None` when nothing was.
+async fn by<T>(moment: Instant, answered: &mut oneshot::Receiver<T>) -> Option<Result<T, RecvError>> {
+    loop {
+        match timeout(moment.saturating_duration_since(Instant::now()), &mut *answered).await {
+            Ok(answered) => return Some(answered),
+            // A test may have sped up the timer.
+            Err(_) if Instant::now() < moment => {}
+            Err(_) => return None,
+        }
     }
 }
 
@@ -146,12 +180,16 @@ impl<Q: Queued> Turn<Q> {
         let batch: Vec<_> = {
             let mut queues = self.0.lock();
             let n = queues.ready.len().min(self.0.max);
-            queues.ready.drain(..n).filter(|pending| !pending.answer.is_closed()).collect()
+            queues.ready.drain(..n).filter(Pending::begin).collect()
         };
         match seat {
             Ok(seat) => {
                 let written = write(seat, self.0.db.house(), batch);
                 self.0.set_aside(written.held);
+                // Where no transaction can be begun, nobody needs to wait for their turn to hear so.
+                if let Some(error) = written.none_can_begin {
+                    self.0.lock().refuse_ready(&error);
+                }
                 written.healthy
             }
             // Without a database nobody needs to wait for their turn to hear so.

@@ -29,7 +29,7 @@ mod user_keys;
 
 use std::{sync::Arc, time::Instant};
 
-use clowder_core::{Result, Timestamp, job::Worker};
+use clowder_core::{Error, Result, Timestamp, job::Worker};
 
 use super::{batch, dialect};
 pub use db::Db;
@@ -55,7 +55,8 @@ pub struct Repo {
 impl Repo {
     pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
         let db = Db::open(&parts)?;
-        let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch);
+        let limit = dialect::answer_within(&parts.options);
+        let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch, limit);
         // As many attempts at once as may fail without a pause.
         let (turns, marks) = (Turns::new(clowder_accounts::throttle::FREE as usize), Turns::new(1));
         let (opened, found) = (Instant::now(), check::Found::default());
@@ -64,7 +65,10 @@ impl Repo {
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.
         if let Err(error) = repo.claim_names().await {
-            tracing::error!(%error, "usernames of older accounts could not be claimed");
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "usernames of older accounts could not be claimed"),
+                _ => tracing::warn!(%error, "usernames of older accounts cannot be claimed just now"),
+            }
         }
         Ok(repo)
     }

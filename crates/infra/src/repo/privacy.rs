@@ -2,6 +2,7 @@
 //! and erased is said in one registry, [`parts`].
 
 mod account;
+mod deserted;
 mod erase;
 pub mod erasures;
 pub mod exports;

@@ -219,11 +219,25 @@ on_both! {
         assert_eq!(code(accounts.refresh(&world.nobody(), token("unheard of")).await), "token.invalid");
     }
 
-    async fn a_successor_that_was_used_ends_the_grace(world: World) {
+    async fn a_tab_that_lags_by_a_rotation_has_the_same_grace(world: World) {
+        let first = world.register("ada").await;
+        let accounts = &world.store.accounts;
+        let second = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
+        let third = accounts.refresh(&world.nobody(), token(&second.refresh)).await.unwrap();
+        world.wait(Duration::from_secs(19));
+        let again = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
+        assert_eq!(again.refresh, second.refresh, "the same successor, though it was used");
+        let next = accounts.refresh(&world.nobody(), token(&again.refresh)).await.unwrap();
+        assert_eq!(next.refresh, third.refresh, "which leads to where the other tab is");
+        accounts.refresh(&world.nobody(), token(&third.refresh)).await.expect("the session goes on");
+    }
+
+    async fn a_successor_that_was_used_leaves_nothing_after_the_grace(world: World) {
         let first = world.register("ada").await;
         let accounts = &world.store.accounts;
         let second = accounts.refresh(&world.nobody(), token(&first.refresh)).await.unwrap();
         accounts.refresh(&world.nobody(), token(&second.refresh)).await.unwrap();
+        world.wait(Duration::from_secs(21));
         assert_eq!(code(accounts.refresh(&world.nobody(), token(&first.refresh)).await), "token.reused");
     }
 

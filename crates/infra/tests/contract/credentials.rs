@@ -7,7 +7,7 @@ use clowder_accounts::{
     model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
 };
 use clowder_core::{
-    Ctx, Error, Input, Mail, Result,
+    Ctx, Error, Input, Mail, Origin, Result,
     job::{Verdict, Work},
 };
 use clowder_infra::Store;
@@ -330,6 +330,40 @@ on_both! {
         // Both waited, and the job that came second found that one had just been sent.
         assert_eq!(mail.len(), 1);
         reset(&world, &token(&mail[0], "reset"), NEW).await.unwrap();
+    }
+
+    async fn too_many_emails_change_no_answer(world: World) {
+        let ada = world.person("ada").await;
+        verify(&world, &token(&letter(&world).await, "verify")).await.unwrap();
+        assert!(world.store.accounts.me(&world.ctx(&ada)).await.unwrap().email_verified);
+        world.person("bob").await;
+        letters(&world).await;
+        let somewhere = || {
+            let origin = Origin { address: Some("203.0.113.9".parse().unwrap()), agent: None };
+            Ctx { origin, ..world.nobody() }
+        };
+        let forgot = async |address: &str| {
+            let forgot = Forgot::from_json(json!({"email": address})).unwrap();
+            world.store.credentials.forgot(&somewhere(), forgot).await
+        };
+        for over in [false, true] {
+            world.wait(2 * 60 * MINUTE);
+            if over {
+                for i in 0..world.options.emails_an_hour {
+                    forgot(&format!("nobody{i}@example.org")).await.unwrap();
+                }
+            }
+            // Verified, not verified, unknown: how many emails to choose a new password, and to confirm the address.
+            for (name, resets, asks) in [("ada", 1, 0), ("bob", 1, 1), ("nobody", 0, 0)] {
+                let address = format!("{name}@example.org");
+                forgot(&address).await.expect("always the same answer");
+                let resend = Resend::from_json(json!({"email": address})).unwrap();
+                world.store.credentials.resend_to(&somewhere(), resend).await.expect("always the same answer");
+                let sent = letters(&world).await;
+                let expected = if over { 0 } else { resets + asks };
+                assert_eq!(sent.len(), expected, "{name}, over the quota: {over}: {sent:?}");
+            }
+        }
     }
 
     async fn a_new_password_makes_all_other_letters_worthless(world: World) {

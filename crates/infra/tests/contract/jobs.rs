@@ -1,5 +1,8 @@
 //! The promises of `Jobs`, and of the crew that works them.
 
+#[path = "jobs/steadiness.rs"]
+mod steadiness;
+
 use std::{
     collections::BTreeSet,
     sync::{
@@ -392,6 +395,10 @@ impl Worker for Errands {
         Errand::KIND
     }
 
+    fn needs_a_steady_clock(&self, _ctx: &Ctx, job: &Taken) -> bool {
+        job.read::<Errand>().unwrap().0 == "for good"
+    }
+
     async fn work(&self, _ctx: &Ctx, job: &Taken) -> Result<()> {
         let Errand(what) = job.read()?;
         let first = self.tries.fetch_add(1, Ordering::SeqCst) == 0;
@@ -417,6 +424,10 @@ struct Rig {
 
 impl Rig {
     async fn new(what: &str) -> Self {
+        Self::by(clock, what).await
+    }
+
+    async fn by(clock: fn() -> Timestamp, what: &str) -> Self {
         let world = World::sqlite().await;
         order(&world, what).await;
         let (sender, said) = mpsc::unbounded_channel();

@@ -12,7 +12,7 @@ use clowder_core::{
     journal::Chunk,
 };
 use clowder_infra::{Store, receipts};
-use clowder_messaging::{MessagePatch, NewChat, Window};
+use clowder_messaging::{MessagePatch, NewChat, NewMessage, Window};
 use serde_json::{Value, json};
 
 use crate::{
@@ -332,6 +332,44 @@ on_both! {
         let receipt = receipts::verify(&world.store.keys, receipt).unwrap();
         let rows: Vec<_> = receipt.parts.iter().filter(|part| part.name == "messages").map(|part| part.rows).collect();
         assert_eq!(rows, [180], "counted once, whoever did it");
+    }
+
+    async fn a_chat_goes_with_the_last_person_in_it(world: World) {
+        let [ada, bob, carol] = world.people(["ada", "bob", "carol"]).await;
+        let group = async |title: &str, others: &[&Person]| {
+            let ids: Vec<UserId> = others.iter().map(|person| person.id).collect();
+            let new = json!({"type": "group", "title": title, "description": format!("about {title}"), "participant_ids": ids});
+            let chat = world.store.messaging.create_chat(&world.ctx(&ada), NewChat::from_json(new).unwrap()).await.unwrap().into_inner().id;
+            // More than goes in one piece.
+            for i in 0..201 {
+                let new = NewMessage::from_json(json!({"content": format!("{title} {i}")})).unwrap();
+                world.store.messaging.send(&world.ctx(&ada), chat, new).await.unwrap();
+            }
+            let message = world.say(&ada, chat, "with a mistkae").await;
+            let patch = MessagePatch::from_json(json!({"content": format!("{title} corrected")})).unwrap();
+            world.store.messaging.edit(&world.ctx(&ada), message.id, None, patch).await.unwrap();
+            chat
+        };
+        group("alonechat", &[]).await;
+        group("twochat", &[&bob]).await;
+        let three = group("threechat", &[&bob, &carol]).await;
+        world.changes().await;
+        world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        for title in ["alonechat", "twochat", "threechat"] {
+            assert!(world.holds(title.as_bytes()), "{title}: she is still there");
+        }
+        world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        for title in ["alonechat", "twochat"] {
+            world.gone(title.as_bytes()).await;
+        }
+        assert_eq!(history(&world, three, &carol).await.len(), 100, "what belongs to the living stays");
+        assert_eq!(world.store.messaging.chat(&world.ctx(&carol), three).await.unwrap().title.as_deref(), Some("threechat"));
+        world.store.privacy.erase_user(&system(&world), carol.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        world.gone(b"threechat").await;
+        world.gone(b"mistkae").await;
     }
 
     async fn an_erasure_ends_though_its_key_is_gone(world: World) {

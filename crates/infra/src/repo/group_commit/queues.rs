@@ -3,6 +3,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Instant,
 };
 
@@ -15,12 +19,47 @@ pub struct Pending<Q: Queued> {
     pub item: Q,
     pub answer: oneshot::Sender<Result<Q::Answer>>,
     pub give_up_at: Instant,
+    pub claim: Claim,
+}
+
+/// Whether an item waits, is being written, or was withdrawn by its caller: what is begun cannot be withdrawn, and what
+/// was withdrawn is never begun.
+#[derive(Clone, Default)]
+pub struct Claim(Arc<AtomicU8>);
+
+const WAITS: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl Claim {
+    fn step(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// `false` when it has been begun.
+    pub fn withdraw(&self) -> bool {
+        self.step(WAITS, WITHDRAWN)
+    }
+
+    fn begin(&self) -> bool {
+        self.step(WAITS, BEGUN) || self.0.load(Ordering::Acquire) == BEGUN
+    }
+
+    /// Nothing was written, and it waits again.
+    fn wait_again(&self) {
+        self.step(BEGUN, WAITS);
+    }
 }
 
 impl<Q: Queued> Pending<Q> {
     pub fn answer(self, answer: Result<Q::Answer>) {
         // Whoever left meanwhile does not wait for the answer.
         let _ = self.answer.send(answer);
+    }
+
+    /// A transaction is to begin with it; not if its caller has left.
+    pub fn begin(&self) -> bool {
+        !self.answer.is_closed() && self.claim.begin()
     }
 
     /// Itself, unless its caller has left or has waited long enough.
@@ -79,6 +118,7 @@ impl<Q: Queued> Queues<Q> {
     }
 
     pub fn hold(&mut self, pending: Pending<Q>) {
+        pending.claim.wait_again();
         let key = pending.item.key();
         self.held_items += 1;
         self.held
@@ -95,7 +135,7 @@ impl<Q: Queued> Queues<Q> {
         let Some(items) = self.held.get_mut(&key) else { return Vec::new() };
         let taken: Vec<_> = items.drain(..items.len().min(max)).collect();
         self.held_items -= taken.len();
-        taken.into_iter().filter_map(Pending::still_waiting).collect()
+        taken.into_iter().filter_map(Pending::still_waiting).filter(Pending::begin).collect()
     }
 
     /// Puts items back in front of those that came after them.
@@ -103,6 +143,7 @@ impl<Q: Queued> Queues<Q> {
         self.held_items += items.len();
         if let Some(held) = self.held.get_mut(&key) {
             for item in items.into_iter().rev() {
+                item.claim.wait_again();
                 held.push_front(item);
             }
         }
@@ -113,6 +154,7 @@ impl<Q: Queued> Queues<Q> {
         self.order.retain(|held| *held != key);
         let rest = self.held.remove(&key).unwrap_or_default();
         self.held_items -= rest.len();
+        first.iter().for_each(|pending| pending.claim.wait_again());
         self.ready.extend(first.into_iter().chain(rest));
         !self.ready.is_empty() && !mem::replace(&mut self.turn, true)
     }

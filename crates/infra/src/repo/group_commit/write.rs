@@ -16,13 +16,21 @@ use super::{
 pub struct Written<Q: Queued> {
     /// Whether the connection is still good.
     pub healthy: bool,
+    /// Why no transaction could be begun, if that was on account of the connection.
+    pub none_can_begin: Option<Error>,
     pub held: Vec<Pending<Q>>,
+}
+
+impl<Q: Queued> Default for Written<Q> {
+    fn default() -> Self {
+        Self { healthy: true, none_can_begin: None, held: Vec::new() }
+    }
 }
 
 /// Writes a batch and answers everybody but those whose rows others hold.
 pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) -> Written<Q> {
     if batch.is_empty() {
-        return Written { healthy: true, held: Vec::new() };
+        return Written::default();
     }
     metrics::histogram!(Q::BATCH_SIZE).record(batch.len() as f64);
     let mut begun = false;
@@ -34,14 +42,15 @@ pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) 
         Ok(outcomes) => {
             let later = settle(batch, outcomes);
             let written = write_alone(seat, house, later.again);
-            Written { healthy: written.healthy, held: later.held.into_iter().chain(written.held).collect() }
+            Written { held: later.held.into_iter().chain(written.held).collect(), ..written }
         }
         // No item can be at fault for this, and trying one by one would only take longer to say so.
         Err(error) if !begun || is_everybodys(&error) => {
             for pending in batch {
                 pending.answer(Err(error.clone()));
             }
-            Written { healthy: !error.costs_connection(), held: Vec::new() }
+            let healthy = !error.costs_connection();
+            Written { healthy, none_can_begin: Some(error).filter(|_| !begun && !healthy), held: Vec::new() }
         }
         Err(error) => {
             tracing::debug!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
@@ -52,7 +61,7 @@ pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) 
 
 /// Writes each item in a transaction of its own.
 pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending<Q>>) -> Written<Q> {
-    let mut written = Written { healthy: true, held: Vec::new() };
+    let mut written = Written::default();
     let mut lost = None;
     for pending in items.into_iter().filter_map(Pending::still_waiting) {
         if let Some(error) = &lost {
@@ -61,9 +70,10 @@ pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending
         }
         let mut alone = || commit(seat, house, |tx| Q::write_batch(tx, &[&pending.item]));
         // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
-        // and others have waited with it.
+        // and others have waited with it. What may have been committed is not written once more.
         let began = Instant::now();
-        let outcomes = alone().or_else(|error| if began.elapsed() < LOCK_WAIT { alone() } else { Err(error) });
+        let again = |error: &Error| began.elapsed() < LOCK_WAIT && !is_everybodys(error);
+        let outcomes = alone().or_else(|error| if again(&error) { alone() } else { Err(error) });
         match outcomes.map(|mut outcomes| outcomes.pop()) {
             Ok(Some(Outcome::Held)) => written.held.push(pending),
             Ok(Some(Outcome::Done(answer))) => pending.answer(answer),

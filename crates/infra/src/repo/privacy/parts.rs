@@ -8,7 +8,7 @@ use clowder_core::{Ctx, Result};
 
 use super::{
     super::{db::Tx, dialect::Conn},
-    Asking, Erasing, account, erase, messages, rewrite, sheets,
+    Asking, Erasing, account, deserted, erase, messages, rewrite, sheets,
 };
 use crate::privacy::{Reference, erased, kept};
 
@@ -188,6 +188,8 @@ pub static PARTS: &[Part] = &[
         files: &[],
         erase: rewrite::journal,
     },
+    // After everything that finds its way by the seats.
+    Part { name: "deserted_chats", references: &[], files: &[], erase: deserted::clear },
     Part {
         name: "audit",
         references: &[

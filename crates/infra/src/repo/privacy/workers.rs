@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Result,
+    Ctx, Error, Result,
     job::{Taken, Work, Worker},
 };
 
@@ -35,7 +35,10 @@ impl Worker for Exporter {
         let Some(run) = self.0.db.write(move |tx| Run::begin(tx, &caller, export)).await? else { return Ok(()) };
         match self.pack(ctx, run).await {
             Err(error) if job.attempts >= TRIES => {
-                tracing::error!(%error, "an export failed for good");
+                match error {
+                    Error::Internal(_) => tracing::error!(%error, "an export failed for good"),
+                    _ => tracing::warn!(%error, "an export failed for good"),
+                }
                 self.0.db.write(move |tx| fail(tx, export)).await
             }
             packed => packed,

@@ -1,0 +1,86 @@
+//! Chats in which nobody is left: what was said there is said to nobody any more, and nobody could ever delete it.
+
+use clowder_accounts::change::USER_DELETED;
+use clowder_core::{ChatId, Ctx, Error, Id, MessageId, Result, UserId};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+    },
+    Erasing,
+    parts::Piece,
+};
+use crate::schema::{chats, journal, message_edits, messages, participants, users};
+
+/// How many chats are looked at in one piece.
+const CHATS: i64 = 50;
+/// How many rows of a chat go in one.
+const ROWS: i64 = 200;
+/// What a change in the journal says when nobody may know any more what it said.
+const NOTHING: &str = "{}";
+
+/// Deletes the chats that they shared with no living person, with all that these hold.
+pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+    let mark: Option<ChatId> =
+        mark.map(str::parse).transpose().map_err(|_| Error::internal("a mark that is no chat"))?;
+    let mut after = mark.unwrap_or(Id::from_uuid(Uuid::nil()));
+    let seats: Vec<ChatId> = participants::table
+        .filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(after)))
+        .select(participants::chat_id)
+        .order(participants::chat_id)
+        .limit(CHATS)
+        .load(tx.conn)?;
+    for chat in &seats {
+        // Nobody comes back to life, so what is found holds.
+        if !is_inhabited(tx.conn, *chat)? {
+            dialect::lock_chat(tx.conn, *chat)?;
+            let rows = clear_some(tx, erasing.user, *chat)?;
+            return Ok(Piece { rows, next: Some(after.to_string()) });
+        }
+        after = *chat;
+    }
+    Ok(Piece { rows: 0, next: (seats.len() as i64 == CHATS).then(|| after.to_string()) })
+}
+
+fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {
+    let living = participants::table
+        .inner_join(users::table)
+        .filter(participants::chat_id.eq(chat).and(users::deleted_at.is_null()));
+    Ok(living.select(participants::user_id).first::<UserId>(conn).optional()?.is_some())
+}
+
+/// Some of what a chat holds, its messages first; at last the seat by which it was found, and the chat itself.
+fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
+    let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
+    let said: Vec<MessageId> = said.select(messages::id).load(tx.conn)?;
+    if !said.is_empty() {
+        let edits = message_edits::table.filter(message_edits::message_id.eq_any(&said));
+        let edits = diesel::delete(edits).execute(tx.conn)?;
+        let said = messages::table.filter(messages::id.eq_any(&said));
+        return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
+    }
+    // Places in the journal never change.
+    let told: Vec<(i16, i64)> = journal::table
+        .filter(journal::topic_id.eq(Id::<()>::from_uuid(chat.uuid())))
+        .filter(journal::data.ne(NOTHING).and(journal::name.ne(USER_DELETED)))
+        .select((journal::stream, journal::position))
+        .limit(ROWS)
+        .load(tx.conn)?;
+    if !told.is_empty() {
+        for place in &told {
+            diesel::update(journal::table.find(*place)).set(journal::data.eq(NOTHING)).execute(tx.conn)?;
+        }
+        return Ok(told.len() as u64);
+    }
+    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
+    let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;
+    if !others.is_empty() {
+        let seats = participants::table.filter(participants::chat_id.eq(chat));
+        return Ok(diesel::delete(seats.filter(participants::user_id.eq_any(others))).execute(tx.conn)? as u64);
+    }
+    let seat = diesel::delete(participants::table.find((chat, user))).execute(tx.conn)?;
+    Ok((seat + diesel::delete(chats::table.find(chat)).execute(tx.conn)?) as u64)
+}
