@@ -133,6 +133,13 @@ impl AsyncApi {
             .collect()
     }
 
+    /// What in a frame is not as the document says of the message with this key.
+    pub fn complaints_of(&self, key: &str, frame: &Value) -> Vec<String> {
+        let message = &self.0["components"]["messages"][key];
+        assert!(message.is_object(), "{key} is not documented");
+        complaints(&self.0, &message["payload"], frame)
+    }
+
     /// What in a frame is not as the document says. Acks and errors go by their type, as events do.
     pub fn complaints(&self, frame: &Value) -> Vec<String> {
         let kind = frame["type"].as_str().unwrap_or_default();

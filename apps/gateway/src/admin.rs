@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Subcommand, builder::PossibleValuesParser};
-use clowder_accounts::{Account, NewAccount, NewRole, NewSuspension, Staff, Username};
+use clowder_accounts::{Account, NewAccount, NewRole, NewSuspension, Staff, Suspension, Username};
 use clowder_core::{Actor, Ctx, Error, Field, Input, Result, Role, Word};
 use clowder_gateway::{
     app, clock,
@@ -14,7 +14,7 @@ use clowder_gateway::{
 use clowder_infra::Store;
 use serde_json::{Value, json};
 
-use crate::output::{Form, Outcome, Output, complain};
+use crate::output::{Form, Outcome, Output, note};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdminCommand {
@@ -144,7 +144,7 @@ pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Re
                 return Ok(Outcome::Done);
             }
             out.line(&link.url);
-            complain(format_args!("for {} alone: it works once, until {}", account.username, link.expires_at));
+            note(format_args!("The link is for {} alone. It works once, until {}.", account.username, link.expires_at));
         }
     }
     Ok(Outcome::Done)
@@ -157,6 +157,9 @@ fn port(store: Store) -> (Port, Ctx) {
 }
 
 async fn find(config: &Config, username: String) -> Result<(Port, Ctx, Account)> {
+    if username.contains('@') {
+        return Err(Error::field("/username", "characters", "is an email address; give the username of the account"));
+    }
     let name = Username::parse(Value::String(username)).map_err(|flaw| Error::Invalid(vec![flaw.at("/username")]))?;
     let (staff, ctx) = port(app::open_existing(config).await?);
     let account = staff.account_named(&ctx, &name).await?;
@@ -169,8 +172,14 @@ fn say(done: &str, account: &Account, form: Form, out: &mut Output) {
     }
     let Account { username, id, role, suspension, .. } = account;
     let role = Role::as_str(*role);
-    let suspension = suspension.as_ref().map(|suspension| format!(", {}", suspension.sentence())).unwrap_or_default();
-    out.line(format_args!("{done}: {username} ({id}), role {role}{suspension}"));
+    out.line(format_args!("{done}: {username} ({id}), role {role}"));
+    match suspension {
+        Some(Suspension { until: Some(until), reason, .. }) => {
+            out.line(format_args!("until {until}, because: {reason}"));
+        }
+        Some(Suspension { reason, .. }) => out.line(format_args!("until it is lifted, because: {reason}")),
+        None => {}
+    }
 }
 
 /// The password on the first line, without the byte order mark that some editors and shells begin a text with.

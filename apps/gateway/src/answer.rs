@@ -7,7 +7,7 @@ use actix_web::{
     web::Data,
 };
 use clowder_core::Page;
-use clowder_messaging::Made;
+use clowder_messaging::{Chat, Made, Message};
 use serde::Serialize;
 
 use crate::{call::Call, etag, public_url::PublicUrl};
@@ -15,10 +15,27 @@ use crate::{call::Call, etag, public_url::PublicUrl};
 /// 200 with a thing.
 pub struct Shown<T>(pub T);
 
-/// 201 with a thing that is new, 200 with one that was there.
-pub enum Created<T> {
-    New(T),
-    Found(T),
+/// 201 with a thing that is new.
+pub struct Created<T>(pub T);
+
+/// 201 with something new that has a version, 200 with what was there: with its `ETag`, by which it can be edited without being read again.
+pub struct CreatedVersioned<T>(pub Made<T>);
+
+/// What counts its edits.
+pub trait Version {
+    fn version(&self) -> i64;
+}
+
+impl Version for Chat {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Version for Message {
+    fn version(&self) -> i64 {
+        self.version
+    }
 }
 
 /// 202 with what has to happen before there is a thing.
@@ -46,10 +63,7 @@ impl<T: Serialize> Responder for Created<T> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        match self {
-            Self::New(thing) => json(StatusCode::CREATED, &thing),
-            Self::Found(thing) => json(StatusCode::OK, &thing),
-        }
+        json(StatusCode::CREATED, &self.0)
     }
 }
 
@@ -61,12 +75,19 @@ impl<T: Serialize> Responder for Accepted<T> {
     }
 }
 
-impl<T> From<Made<T>> for Created<T> {
-    fn from(made: Made<T>) -> Self {
-        match made {
-            Made::New(thing) => Self::New(thing),
-            Made::Found(thing) => Self::Found(thing),
+impl<T: Serialize + Version> Responder for CreatedVersioned<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let (status, thing) = match self.0 {
+            Made::New(thing) => (StatusCode::CREATED, thing),
+            Made::Found(thing) => (StatusCode::OK, thing),
+        };
+        let mut answer = json(status, &thing);
+        if answer.status() == status {
+            answer.headers_mut().insert(header::ETAG, etag::of(thing.version()));
         }
+        answer
     }
 }
 

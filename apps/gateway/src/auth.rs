@@ -11,6 +11,9 @@ use crate::{call::Call, problem::Problem};
 /// header that is no text.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let Ok(value) = request.headers().get(header::AUTHORIZATION)?.to_str() else { return Some("") };
+    if value.trim().is_empty() {
+        return Some("");
+    }
     let (scheme, token) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

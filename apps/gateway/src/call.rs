@@ -81,6 +81,16 @@ impl Call {
         format!("{viewer} {} {} {}", self.route, self.params.join(" "), filters.finish())
     }
 
+    /// Says which segments of the path are not the ids that they should be.
+    fn wrong_id(&self) -> Problem {
+        let names = self.route.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        let wrong =
+            names.zip(&self.params).filter(|(name, text)| name.ends_with("id") && text.parse::<Id<()>>().is_err());
+        let wrong: Vec<_> = wrong.map(|(name, _)| format!("`{name}` must be a UUID.")).collect();
+        let problem = Problem::new(refusals::ID_INVALID);
+        if wrong.is_empty() { problem } else { problem.because(wrong.join(" ")) }
+    }
+
     /// Reads from the call of a request.
     pub fn of<T>(request: &HttpRequest, read: impl FnOnce(&Self) -> Answer<T>) -> Answer<T> {
         match request.extensions().get::<Self>() {
@@ -131,7 +141,7 @@ impl<T: FromPath> FromRequest for Path<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Call::of(request, |call| T::from_path(&call.params).map(Self).ok_or_else(|| refusals::ID_INVALID.into())))
+        ready(Call::of(request, |call| T::from_path(&call.params).map(Self).ok_or_else(|| call.wrong_id())))
     }
 }
 
@@ -180,7 +190,10 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(etag::if_match(request.headers()))))
+        ready(match etag::if_match(request.headers()) {
+            Ok(versions) => Ok(Self(versions)),
+            Err(flaw) => Err(Error::Invalid(vec![flaw.at("If-Match")]).into()),
+        })
     }
 }
 

@@ -320,9 +320,9 @@ impl Config {
             return faults;
         }
         let secret = match &self.auth.secret_key {
-            Some(secret) if secret.is_weak() => {
-                Some("is weak; with DEBUG=false it must have at least 32 characters that nobody can guess")
-            }
+            Some(secret) if secret.is_weak() => Some(
+                "is weak: with DEBUG=false it must have at least 32 characters, more than a few different ones, and none of the words of examples (`changeme`, `insecure`). `openssl rand -base64 32` makes one",
+            ),
             None if !self.is_embedded() => {
                 Some("is missing; every node that shares a database must be given the same one")
             }

@@ -1,7 +1,7 @@
 //! Entity tags (RFC 9110 §8.8.3). What can be edited counts its edits, and the count is its tag.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use clowder_core::Versions;
+use clowder_core::{Versions, text::Flaw};
 
 /// The tag of a version.
 pub fn of(version: i64) -> HeaderValue {
@@ -23,10 +23,14 @@ fn without_coding(opaque: &str) -> &str {
 }
 
 /// The versions of which `If-Match` demands one; `None` without the header and for `*`. The comparison is strong (RFC
-/// 9110 §13.1.1): a weak tag is none of them.
-pub fn if_match(headers: &HeaderMap) -> Option<Versions> {
-    let tags = tags(headers, header::IF_MATCH)?;
-    (!tags.any).then(|| tags.strong.into_iter().collect())
+/// 9110 §13.1.1): a weak tag is none of them. What is not a list of tags would only ever be stale, so it is refused.
+pub fn if_match(headers: &HeaderMap) -> Result<Option<Versions>, Flaw> {
+    let Some(tags) = tags(headers, header::IF_MATCH) else { return Ok(None) };
+    if tags.malformed {
+        let says = "must be the quoted ETag that was read, such as \"1\", several of them with commas between, or *";
+        return Err(Flaw::new("etag", says));
+    }
+    Ok((!tags.any).then(|| tags.strong.into_iter().collect()))
 }
 
 /// Whether the caller of a GET has this version already. Proxies that compress make a tag weak on its way (`W/"3"`); here
@@ -39,6 +43,8 @@ pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
 #[derive(Default)]
 struct Tags {
     any: bool,
+    malformed: bool,
+    count: usize,
     strong: Vec<i64>,
     weak: Vec<i64>,
 }
@@ -47,20 +53,44 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
     let mut tags = None::<Tags>;
     for value in headers.get_all(name) {
         let tags = tags.get_or_insert_default();
-        for tag in value.to_str().unwrap_or_default().split(',').map(str::trim) {
-            tags.any |= tag == "*";
-            match tag.strip_prefix("W/") {
-                Some(tag) => tags.weak.extend(version(tag)),
-                None => tags.strong.extend(version(tag)),
+        for tag in list(value.as_bytes()) {
+            match tag.strip_prefix(b"W/") {
+                _ if tag == b"*" => tags.any = true,
+                _ if tag.is_empty() => {}
+                Some(tag) if is_opaque(tag) => tags.weak.extend(version(tag)),
+                None if is_opaque(tag) => tags.strong.extend(version(tag)),
+                _ => tags.malformed = true,
             }
+            tags.count += usize::from(!tag.is_empty());
         }
+    }
+    if let Some(tags) = &mut tags {
+        // Empty elements of a list are allowed (RFC 9110 §5.6.1), an empty list is not; `*` stands alone.
+        tags.malformed |= tags.count == 0 || (tags.any && tags.count > 1);
     }
     tags
 }
 
+/// The elements of a list; a comma within quotes belongs to its tag.
+fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut quoted = false;
+    value
+        .split(move |octet| {
+            quoted ^= *octet == b'"';
+            *octet == b',' && !quoted
+        })
+        .map(<[u8]>::trim_ascii)
+}
+
+/// `"` visible characters without another `"` `"` (RFC 9110 §8.8.3).
+fn is_opaque(tag: &[u8]) -> bool {
+    let within = tag.strip_prefix(b"\"").and_then(|tag| tag.strip_suffix(b"\""));
+    within.is_some_and(|within| within.iter().all(|octet| !matches!(octet, 0..=b' ' | b'"' | 0x7f)))
+}
+
 /// Tags are compared octet by octet: only what [`of`] writes names a version.
-fn version(tag: &str) -> Option<i64> {
-    let text = without_coding(tag.strip_prefix('"')?.strip_suffix('"')?);
+fn version(tag: &[u8]) -> Option<i64> {
+    let text = without_coding(std::str::from_utf8(tag).ok()?.strip_prefix('"')?.strip_suffix('"')?);
     text.parse().ok().filter(|version: &i64| version.to_string() == text)
 }
 
@@ -89,16 +119,22 @@ mod tests {
             (&["W/\"3\", \"4\""], Some(&[4])),
             (&["\"3\", \"4\""], Some(&[3, 4])),
             (&["\"3\"", "\"5\""], Some(&[3, 5])),
-            (&["3"], Some(&[])),
+            (&["\"3\", , \"4\","], Some(&[3, 4])),
+            (&["\"a,b\",\"3\""], Some(&[3])),
+            (&["\"\""], Some(&[])),
             (&["\"03\""], Some(&[])),
             (&["\"+3\""], Some(&[])),
-            (&["\"3"], Some(&[])),
             (&["\"abc\""], Some(&[])),
-            (&[""], Some(&[])),
         ] {
             let expected = expected.map(|versions| versions.iter().copied().collect::<Versions>());
-            assert_eq!(if_match(&headers(header::IF_MATCH, values)), expected, "{values:?}");
+            assert_eq!(if_match(&headers(header::IF_MATCH, values)).unwrap(), expected, "{values:?}");
         }
+        for wrong in
+            ["", " ", ",", "3", "1,2", "\"3", "3\"", "\"3\" \"4\"", "w/\"3\"", "W/3", "W/*", "*, \"3\"", "\"3\", 4"]
+        {
+            assert!(if_match(&headers(header::IF_MATCH, &[wrong])).is_err(), "{wrong}");
+        }
+        assert!(if_match(&headers(header::IF_MATCH, &["\"3\"", "x"])).is_err());
     }
 
     #[test]

@@ -159,7 +159,13 @@ impl Front {
             Found::OtherMethods { allow, .. } if *request.method() == Method::OPTIONS => {
                 return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
             }
-            Found::OtherMethods { allow, .. } => return Err(Problem::new(refusals::METHOD_NOT_ALLOWED).allow(allow)),
+            Found::OtherMethods { allow, .. } => {
+                let says = format!("This path answers to {allow}.");
+                return Err(Problem::new(refusals::METHOD_NOT_ALLOWED).because(says).allow(allow));
+            }
+            Found::Nothing if request.path() == "/" => {
+                return Err(Problem::new(refusals::ROUTE_UNKNOWN).because("The API is described at /api/swagger."));
+            }
             Found::Nothing => return Err(refusals::ROUTE_UNKNOWN.into()),
         };
         self.admit(endpoint, &identity, visit.now)?;

@@ -106,6 +106,9 @@ async fn list(
         out.json(&json!({"items": page.items, "more": more}));
         return Ok(());
     }
+    if page.items.is_empty() {
+        out.line("There are no such jobs.");
+    }
     for job in page.items {
         let error = job.last_error.map_or_else(String::new, |error| format!("  {error}"));
         let (id, state, kind, tries, due) = (job.id, job.state.as_str(), job.kind, job.attempts, job.run_at);

@@ -69,7 +69,9 @@ impl Failure {
             }
             Self::Error(error) => {
                 match error {
-                    Error::Refused(refusal) => complain(format_args!("{} ({})", refusal.title, refusal.code)),
+                    Error::Refused(refusal) | Error::Stale { refusal, .. } => {
+                        complain(format_args!("{} ({})", refusal.title, refusal.code));
+                    }
                     error => complain(error.to_string().trim_start_matches("internal: ")),
                 }
                 return Outcome::Failed;
@@ -116,7 +118,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
             Outcome::Done
         }
         Command::Asyncapi => {
-            out.line(format_args!("{:#}", docs::asyncapi(&ws::frames(), &PublicUrl::default())));
+            out.line(format_args!("{:#}", docs::asyncapi(&ws::frames(), &PublicUrl::default(), "localhost:8080")));
             Outcome::Done
         }
         Command::Completions { shell } => {
@@ -199,7 +201,7 @@ fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
     address
 }
 
-/// Two lines that work as pasted into a shell: somebody new, and their socket. A server whose output nobody reads serves
+/// Two lines that work as pasted into any POSIX shell, again and again: somebody new, and their socket. A server whose output nobody reads serves
 /// all the same.
 fn greet(here: &str, public: &PublicUrl, metrics: Option<std::net::SocketAddr>) {
     let (url, reached) = match public.base() {
@@ -211,7 +213,7 @@ fn greet(here: &str, public: &PublicUrl, metrics: Option<std::net::SocketAddr>) 
         io::stdout(),
         r#"Clowder {version} listens on {here}{reached} (API: {url}/api/swagger{metrics}). Paste these into a shell:
 
-TOKEN=$(curl -s {url}/api/auth/register -H 'Content-Type: application/json' -d "{{\"username\":\"ada$RANDOM\",\"email\":\"ada$RANDOM@example.org\",\"password\":\"correct horse battery\"}}" | tee /dev/stderr | sed -E 's/.*"access":"([^"]+)".*/\1/')
+NAME=ada$(date +%s); TOKEN=$(curl -s {url}/api/auth/register -H 'Content-Type: application/json' -d "{{\"username\":\"$NAME\",\"email\":\"$NAME@example.org\",\"password\":\"correct horse battery\"}}" -w '\n' | tee /dev/stderr | sed -E 's/.*"access":"([^"]+)".*/\1/')
 curl -sN --http1.1 --output - {url}/api/ws -H "Authorization: Bearer $TOKEN" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: Y2xvd2RlciBpcyBjYXRzIQ=='
 "#,
         version = env!("CARGO_PKG_VERSION"),

@@ -82,6 +82,11 @@ impl Output {
 }
 
 /// Says on the standard error what went wrong. There may be nobody there either.
+/// What a person should know beside the output, which a script may read.
+pub fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 pub fn complain(text: impl Display) {
     let _ = writeln!(io::stderr(), "clowder: {text}");
 }

@@ -13,7 +13,10 @@ use clowder_accounts::Suspension;
 use clowder_core::{Cause, Error, FieldError, Kind, Refusal, error::MOST_ERRORS, text};
 use serde::Serialize;
 
-use crate::refusals::{self, Failure};
+use crate::{
+    etag,
+    refusals::{self, Failure},
+};
 
 /// What a handler answers with: something, or a problem.
 pub type Answer<T> = Result<T, Problem>;
@@ -270,6 +273,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
+            Error::Stale { refusal, current } => Self::from(refusal)
+                .because(format!("{}; the current version is {current}.", refusal.title))
+                .header(header::ETAG, etag::of(current)),
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { limit, retry_after } => {
                 // Rounded up: whoever waits that long has waited long enough.
@@ -345,6 +351,11 @@ mod tests {
             (refused(Kind::Conflict), 409, None),
             (refused(Kind::Gone), 410, None),
             (refused(Kind::Stale), 412, None),
+            (
+                Error::Stale { refusal: Refusal::new(Kind::Stale, "thing.stale", "It has changed"), current: 3 },
+                412,
+                None,
+            ),
             (refused(Kind::Invalid), 422, None),
             (Error::field("/name", "required", "is required"), 422, None),
             (Error::TooMany { limit: Limit::Emails, retry_after: Duration::from_secs(7) }, 429, Some("7")),

@@ -37,8 +37,7 @@ pub const INPUT_INVALID: Failure =
     failure(422, "input.invalid", "Some of the input is wrong; `errors` names all of it");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
-pub const FRAME_UNPARSABLE: Failure =
-    failure(400, "frame.unparsable", "The frame is not a JSON object with a type, an id and data");
+pub const FRAME_UNPARSABLE: Failure = failure(400, "frame.unparsable", "The frame is not a JSON object with a `type`");
 pub const FRAME_UNKNOWN: Failure = failure(422, "frame.unknown", "There is no such command");
 pub const FRAME_UNEXPECTED: Failure = failure(409, "frame.unexpected", "This socket is authenticated already");
 pub const FRAME_ID: Failure =

@@ -352,7 +352,7 @@ fn messaging() -> Vec<Endpoint> {
             .gives::<Message>(200, "The message")
             .refuses(&[MESSAGE_UNKNOWN]),
         patch("/api/messages/{message_id}", messaging::edit)
-            .or_put()
+            .or_put_whole()
             .says("Edit your message")
             .scope(Scope::MessagesWrite)
             .reaches_others()

@@ -80,7 +80,7 @@ pub async fn ticket(
     request: HttpRequest,
 ) -> Answer<Created<Ticket>> {
     let access = auth::bearer(&request).ok_or(TOKEN_MISSING)?;
-    Ok(Created::New(accounts.ticket(&ctx, access).await?))
+    Ok(Created(accounts.ticket(&ctx, access).await?))
 }
 
 /// Opens a socket. A token or key that is presented in a header and refused is an HTTP 401; what pages present is

@@ -89,9 +89,9 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
 /// Says also how strong the password is (zxcvbn, 0 to 4), and what would make it stronger.
 fn flaw(code: &'static str, message: &str, typed: &str) -> Flaw {
     let looked = zxcvbn::zxcvbn(&head(typed), &[]);
-    let mut message = format!("{message}; strength {} of 4", u8::from(looked.score()));
+    let mut message = format!("{message}. Its strength is {} of 4.", u8::from(looked.score()));
     for advice in looked.feedback().into_iter().flat_map(Feedback::suggestions) {
-        message += &format!("; {}", advice.to_string().trim_end_matches('.'));
+        message += &format!(" {}.", advice.to_string().trim_end_matches('.'));
     }
     Flaw::new(code, message)
 }
@@ -197,7 +197,11 @@ mod tests {
     fn a_refused_password_is_told_its_strength() {
         let short = Password::parse(json!("qwerty")).unwrap();
         let flaw = may_use_password(&short, None).unwrap_err();
-        assert!(flaw.message.contains("strength 0 of 4; "), "{}", flaw.message);
+        assert!(
+            flaw.message.starts_with("must have at least 10 characters. Its strength is 0 of 4. "),
+            "{}",
+            flaw.message
+        );
         let longest = Password::parse(json!("Tr0ub4dor&3 ".repeat(21))).unwrap();
         assert!(may_use_password(&longest, None).is_ok());
     }

@@ -144,6 +144,9 @@ impl fmt::Display for Outage {
 pub enum Error {
     #[error("{}", .0.code)]
     Refused(Refusal),
+    /// The caller has seen another version than the one that there is.
+    #[error("{}", .refusal.code)]
+    Stale { refusal: Refusal, current: i64 },
     #[error("invalid input: {0:?}")]
     Invalid(Vec<FieldError>),
     #[error("too many {limit:?}")]

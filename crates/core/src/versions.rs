@@ -1,12 +1,14 @@
 //! The versions of a thing that a caller may have seen: an edit is for one of these, or for none.
 
-/// At least one of them has to be the present one. Empty, no version will do.
+use crate::{Error, Refusal, Result};
+
+/// At least one of them has to be the current one. Empty, no version will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions(Vec<i64>);
 
 impl Versions {
-    pub fn hold(&self, present: i64) -> bool {
-        self.0.contains(&present)
+    pub fn hold(&self, current: i64) -> bool {
+        self.0.contains(&current)
     }
 }
 
@@ -22,9 +24,12 @@ impl FromIterator<i64> for Versions {
     }
 }
 
-/// Whether a thing has changed since the caller saw it; `None` says that any version will do.
-pub fn is_stale(seen: Option<&Versions>, present: i64) -> bool {
-    seen.is_some_and(|seen| !seen.hold(present))
+/// Fails with the refusal when a thing has changed since the caller saw it; `None` says that any version will do.
+pub fn check(seen: Option<&Versions>, current: i64, refusal: Refusal) -> Result<()> {
+    match seen {
+        Some(seen) if !seen.hold(current) => Err(Error::Stale { refusal, current }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -41,7 +46,11 @@ mod tests {
             (Some(vec![2, 9]), true),
             (Some(vec![]), true),
         ] {
-            assert_eq!(is_stale(seen.clone().map(Versions::from_iter).as_ref(), 1), stale, "{seen:?}");
+            let refusal = Refusal::new(crate::Kind::Stale, "thing.stale", "It has changed");
+            match check(seen.clone().map(Versions::from_iter).as_ref(), 1, refusal) {
+                Err(Error::Stale { refusal: told, current: 1 }) => assert!(stale && told == refusal, "{seen:?}"),
+                other => assert!(other.is_ok() && !stale, "{seen:?}: {other:?}"),
+            }
         }
     }
 }

@@ -38,8 +38,7 @@ pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     validation.set_required_spec_claims(&["iss"]);
     // A receipt is good for ever.
     validation.validate_exp = false;
-    let wrong =
-        |error: jsonwebtoken::errors::Error| Error::internal(format!("this is not a receipt of this server: {error}"));
+    let wrong = |_| Error::internal("this is not a receipt that this server has signed, or not the whole of it");
     let token = jsonwebtoken::decode::<Claims>(text.trim(), &key, &validation).map_err(wrong)?;
     match token.header.typ.as_deref() {
         Some(KIND) => Ok(token.claims.receipt),

@@ -1,6 +1,6 @@
 //! The rules of changing and taking back what was said.
 
-use clowder_core::{Ctx, Result, Versions, versions::is_stale};
+use clowder_core::{Ctx, Result, Versions, versions};
 
 use crate::{
     ChatRole, Message, MessagePatch, policy,
@@ -28,11 +28,9 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     if message.deleted_at.is_some() {
         return Err(MESSAGE_GONE.into());
     }
-    if is_stale(version.as_ref(), message.version) {
-        return Err(MESSAGE_STALE.into());
-    }
-    let content = patch.content.map(crate::Content::into_string);
-    if content.is_none() || content == message.content {
+    versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
+    let content = Some(patch.content.into_string());
+    if content == message.content {
         return Ok(None);
     }
     // The version counts the edits, from 1.
@@ -55,9 +53,7 @@ pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> 
     if message.deleted_at.is_some() {
         return Ok(None);
     }
-    if is_stale(version.as_ref(), message.version) {
-        return Err(MESSAGE_STALE.into());
-    }
+    versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
     message.content = None;
     message.deleted_at = Some(ctx.now);
     message.version += 1;
@@ -95,25 +91,25 @@ mod tests {
         let now = Timestamp::from_micros(9);
         let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
         let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let patch = |text: Option<&str>| MessagePatch::from_json(json!({"content": text})).unwrap();
+        let patch = |text: &str| MessagePatch::from_json(json!({"content": text})).unwrap();
         let code = |r: Result<Option<Message>>| match r {
             Ok(Some(m)) => format!("v{} {:?}", m.version, m.content),
             Ok(None) => "nothing".into(),
             Err(Error::Refused(refusal)) => refusal.code.into(),
+            Err(Error::Stale { refusal, current }) => format!("{} {current}", refusal.code),
             Err(other) => panic!("{other:?}"),
         };
         let member = Some(ChatRole::Member);
         for (viewer, role, version, text, deleted, edit, delete) in [
-            (ada, member, None, Some("new"), false, "v4 Some(\"new\")", "v4 None"),
-            (ada, member, Some(3), Some("new"), false, "v4 Some(\"new\")", "v4 None"),
-            (ada, member, Some(2), Some("new"), false, "message.stale", "message.stale"),
-            (ada, member, None, Some("old"), false, "nothing", "v4 None"),
-            (ada, member, None, None, false, "nothing", "v4 None"),
-            (ada, member, None, Some("new"), true, "message.deleted", "nothing"),
-            (ada, None, None, Some("new"), false, "message.unknown", "message.unknown"),
-            (bob, None, None, Some("new"), true, "message.unknown", "message.unknown"),
-            (bob, member, None, Some("new"), false, "message.forbidden", "message.forbidden"),
-            (bob, Some(ChatRole::Admin), None, Some("new"), false, "message.forbidden", "v4 None"),
+            (ada, member, None, "new", false, "v4 Some(\"new\")", "v4 None"),
+            (ada, member, Some(3), "new", false, "v4 Some(\"new\")", "v4 None"),
+            (ada, member, Some(2), "new", false, "message.stale 3", "message.stale 3"),
+            (ada, member, None, "old", false, "nothing", "v4 None"),
+            (ada, member, None, "new", true, "message.deleted", "nothing"),
+            (ada, None, None, "new", false, "message.unknown", "message.unknown"),
+            (bob, None, None, "new", true, "message.unknown", "message.unknown"),
+            (bob, member, None, "new", false, "message.forbidden", "message.forbidden"),
+            (bob, Some(ChatRole::Admin), None, "new", false, "message.forbidden", "v4 None"),
         ] {
             let facts = || EditFacts { message: message(ada, deleted), role };
             let version = version.map(Versions::from);
@@ -123,8 +119,8 @@ mod tests {
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
             let facts = || EditFacts { message: message(), role: member };
-            assert_eq!(code(super::decide(&ctx(ada), None, patch(Some("new")), facts())), edit);
-            assert_eq!(code(super::decide(&ctx(ada), None, patch(Some("old")), facts())), "nothing");
+            assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
+            assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
     }

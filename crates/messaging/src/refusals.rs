@@ -9,7 +9,7 @@ pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The mes
 pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
     Forbidden,
     "message.forbidden",
-    "Only its author may edit a message; only author and admins may delete it",
+    "Only its author may edit a message; only its author, and the owner and admins of a group, may delete it",
 );
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =

@@ -68,3 +68,31 @@ fn every_file_of_a_copy_and_every_part_is_documented() {
     let names: BTreeSet<_> = parts.iter().map(|part| part.name.to_owned()).filter(|name| name != "erasure").collect();
     assert_eq!(first_column("docs/privacy.md", "| part | what happens |"), names);
 }
+
+#[test]
+fn every_code_of_a_wrong_field_is_documented() {
+    // Put together here, so that this file does not find itself.
+    let (flaw, field, made) = (["Flaw::", "new("].concat(), ["Error::", "field("].concat(), " flaw(");
+    let mut codes = BTreeSet::from(["errors.more".to_owned()]);
+    for path in ["crates", "apps"].into_iter().flat_map(|folder| walk(root().join(folder))) {
+        if !path.to_string_lossy().contains("/src/") || path.extension().is_none_or(|end| end != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let calls =
+            [(flaw.as_str(), 0), (&field, 1)].into_iter().chain(path.ends_with("policy.rs").then_some((made, 0)));
+        let calls = calls.chain(path.ends_with("policy.rs").then_some(("Err(flaw(", 0)));
+        for (call, place) in calls {
+            for rest in text.split(call).skip(1) {
+                let arguments = rest.split(';').next().unwrap_or_default();
+                // What is not spelled here is a code that was spelled elsewhere.
+                if place == 1 || arguments.trim_start().starts_with('"') {
+                    codes.extend(quoted(arguments, '"').nth(place));
+                }
+            }
+        }
+    }
+    assert!(codes.len() > 20, "{codes:?}");
+    assert_eq!(first_column("docs/errors.md", "| code | meaning |"), codes);
+}

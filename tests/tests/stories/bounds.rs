@@ -100,14 +100,24 @@ async fn if_match(world: World) {
     let message = ada.says(&chat, "hello").await;
     let message = format!("/api/messages/{}", message["id"].as_str().unwrap());
     for path in ["/api/auth/me", message.as_str()] {
-        for stale in ["W/\"1\"", "\"01\"", "\"+1\"", "\"2\"", "1", "\"\"", "\"2\", W/\"1\""] {
+        for stale in ["W/\"1\"", "\"01\"", "\"+1\"", "\"2\"", "\"\"", "\"2\", W/\"1\""] {
             let answer = edit(stale, path).await;
             assert_eq!(answer.status, 412, "{path} {stale}: {}", answer.text);
+            assert_eq!(answer.header("etag"), "\"1\"", "it says which version is the current one");
+            assert!(answer.body["detail"].as_str().unwrap().contains("current version is 1"), "{}", answer.text);
+        }
+        // What is not a list of tags has not changed since it was read: it never was one.
+        for malformed in ["1", "", "1,2", "\"1", "*, \"1\"", "w/\"1\""] {
+            let answer = edit(malformed, path).await;
+            assert_eq!(answer.clone().wrong_fields(), ["If-Match"], "{path} {malformed}: {}", answer.text);
+            assert!(answer.text.contains("quoted"), "{}", answer.text);
         }
         assert_eq!(edit("\"1\", \"9\"", path).await.expect(200)["version"], 2, "{path}");
         assert_eq!(edit("W/\"9\", \"2\"", path).await.expect(200)["version"], 3, "{path}");
         edit("*", path).await.expect(200);
     }
+    let malformed = Answer::to(ada.request("DELETE", &message).header("if-match", "4")).await;
+    assert_eq!(malformed.wrong_fields(), ["If-Match"]);
     let removed = ada.request("DELETE", &message).header("if-match", "\"9\", \"4\"");
     assert_eq!(Answer::to(removed).await.status, 204);
 }

@@ -152,6 +152,12 @@ async fn editing(world: World) {
     let (ada, bob, chat) = pair(&world).await;
     let sent = ada.says(&chat, "helo").await;
     let path = format!("/api/messages/{}", id(&sent));
+    // What was made can be edited without being read again.
+    let made = ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "x", "client_id": "tag"})).await;
+    let again = ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "x", "client_id": "tag"})).await;
+    assert_eq!((made.status, made.header("etag"), again.status, again.header("etag")), (201, "\"1\"", 200, "\"1\""));
+    let group = ada.post("/api/chats", json!({"type": "group", "title": "Lunch"})).await;
+    assert_eq!((group.status, group.header("etag")), (201, "\"1\""));
     let etag = ada.get(&path).await.header("etag").to_owned();
     let edit = async |etag: &str, content: &str| {
         let request = ada.request("PATCH", &path).header("if-match", etag);
@@ -163,6 +169,18 @@ async fn editing(world: World) {
     edit(&etag, "hallo").await.refused(412, "message.stale");
     bob.patch(&path, json!({"content": "mine"})).await.refused(403, "message.forbidden");
     assert_eq!(ada.patch(&path, json!({"content": ""})).await.wrong_fields(), ["/content"]);
+    let mut socket = ada.socket().await;
+    for empty in [json!({}), json!({"content": null}), json!({"contents": "hallo"})] {
+        for method in ["PATCH", "PUT"] {
+            let refused = Answer::to(ada.request(method, &path).json(&empty)).await;
+            assert_eq!(refused.body["errors"][0]["code"], "required", "{}", refused.text);
+            assert_eq!(refused.wrong_fields(), ["/content"]);
+        }
+        let mut command = empty;
+        command["message_id"] = sent["id"].clone();
+        let refused = socket.command("message.edit", command).await.unwrap_err();
+        assert_eq!(refused["errors"][0]["pointer"], "/content", "{refused}");
+    }
     assert_eq!(bob.get(&path).await.expect(200)["content"], "hello");
     let history = bob.get(&format!("{path}/history")).await.expect(200);
     assert!(history.to_string().contains("helo"), "{history}");

@@ -186,8 +186,9 @@ impl Layers {
     /// The settings, or everything that is wrong with them.
     pub fn check(mut self) -> Result<Config, Faults> {
         if self.config.debug && self.config.server.cors_allowed_origins.is_empty() {
-            let usual = ["http://localhost:3000", "http://localhost:5173", "http://localhost:8080"];
-            self.config.server.cors_allowed_origins = usual.iter().filter_map(|origin| origin.parse().ok()).collect();
+            let hosts = ["localhost", "127.0.0.1"].into_iter();
+            let usual = hosts.flat_map(|host| [3000, 5173, 8080].map(|port| format!("http://{host}:{port}")));
+            self.config.server.cors_allowed_origins = usual.filter_map(|origin| origin.parse().ok()).collect();
         }
         self.faults.extend(self.config.faults(&|paths| paths.iter().any(|path| self.wrong.contains(*path))));
         if self.faults.is_empty() { Ok(self.config) } else { Err(Faults(self.faults)) }

@@ -23,6 +23,15 @@ pub struct Frame {
     pub summary: &'static str,
     /// The whole frame, envelope included.
     pub schema: Shape,
+    /// What answers a command that is carried out.
+    pub reply: Option<Reply>,
+}
+
+pub enum Reply {
+    /// An `ack` that looks like this, envelope included.
+    Ack(Shape),
+    /// A frame that is also said by itself.
+    Frame(&'static str),
 }
 
 const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the subprotocol `clowder.v1`, and is resumed \
@@ -35,10 +44,12 @@ const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the 
     reason. After too many wrong tickets from one address it is 4008, with the seconds to wait (up to 60). A ticket has at \
     most 4,096 characters. `x-close-codes` of the channel lists all codes with their reasons.\n\n\
     The server pings every `heartbeat_ms` of `hello`, and says `heartbeat` to every socket that has heard nothing else for \
-    so long, since pages hear no pings. Who hears nothing for twice as long should reconnect and resume.\n\n\
+    so long, since pages hear no pings. A client that hears nothing for twice as long should reconnect and resume.\n\n\
     New versions add members to frames and new types of events, without notice: clients must ignore members and types that \
     they do not know, and still keep the `cursor` of an unknown event. The server ignores unknown members of commands; a \
     command of an unknown type is answered with an `error` `frame.unknown`.\n\n\
+    A command may be sent without `id`; its answer then has `id: null`. `auth` is answered with `hello`, or by closing the \
+    socket; every other command with one `ack` or `error`.\n\n\
     A frame has at most 128 KiB, a socket takes 300 frames a second, and a command costs what a request does: beyond that, \
     an `error` with `rate.limited`.";
 
@@ -57,28 +68,61 @@ fn security_schemes() -> Value {
     })
 }
 
-pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
+/// `host` is where the server is reached when `PUBLIC_URL` does not say.
+pub fn asyncapi(frames: &[Frame], public: &PublicUrl, host: &str) -> Value {
     let mut components = Components::default();
     let mut messages = Map::new();
     for frame in frames {
         frame.schema.collect_into(&mut components);
-        let message = json!({ "name": frame.name, "summary": frame.summary, "payload": frame.schema.schema() });
+        let mut message = json!({ "name": frame.name, "summary": frame.summary, "payload": frame.schema.schema() });
+        if frame.direction == Direction::FromClient || frame.name == "error" {
+            message["correlationId"] = json!({ "location": "$message.payload#/id" });
+        }
         messages.insert(key(frame), message);
+        if let Some(Reply::Ack(ack)) = &frame.reply {
+            ack.collect_into(&mut components);
+            let message = json!({
+                "name": "ack",
+                "title": format!("ack of {}", frame.name),
+                "summary": format!("`{}` was carried out", frame.name),
+                "correlationId": { "location": "$message.payload#/id" },
+                "payload": ack.schema()
+            });
+            messages.insert(ack_key(frame), message);
+        }
     }
     let protocol = if public.scheme() == "https" { "wss" } else { "ws" };
-    let host = if public.is_set() { public.authority() } else { "localhost:8080" };
+    let host = if public.is_set() { public.authority() } else { host };
     let ways = ["bearer", "api_key", "subprotocol", "ticket"];
     let ways = ways.map(|way| json!({ "$ref": format!("#/components/securitySchemes/{way}") }));
     let mut server = json!({ "host": host, "protocol": protocol, "security": ways });
     if !public.path().is_empty() {
         server["pathname"] = json!(public.path());
     }
-    let reference = |base: &str, frame: &Frame| json!({ "$ref": format!("#/{base}/messages/{}", key(frame)) });
-    let all: Map<_, _> = frames.iter().map(|frame| (key(frame), reference("components", frame))).collect();
-    let said = |direction| {
-        let said = frames.iter().filter(|frame| frame.direction == direction);
-        said.map(|frame| reference("channels/socket", frame)).collect::<Vec<_>>()
-    };
+    let reference = |base: &str, key: &str| json!({ "$ref": format!("#/{base}/messages/{key}") });
+    let here = |key: &str| reference("channels/socket", key);
+    let all: Map<_, _> = messages.keys().map(|key| (key.clone(), reference("components", key))).collect();
+    let socket = json!({ "$ref": "#/channels/socket" });
+    let said: Vec<_> =
+        frames.iter().filter(|it| it.direction == Direction::FromServer).map(|it| here(it.name)).collect();
+    let mut operations = Map::new();
+    for frame in frames.iter().filter(|frame| frame.direction == Direction::FromClient) {
+        let answer = match &frame.reply {
+            Some(Reply::Ack(_)) => Some(ack_key(frame)),
+            Some(Reply::Frame(name)) => Some((*name).to_owned()),
+            None => None,
+        };
+        let answers: Vec<_> = answer.iter().map(String::as_str).chain(["error"]).map(here).collect();
+        let operation = json!({
+            "action": "receive", "channel": socket, "summary": frame.summary, "messages": [here(&key(frame))],
+            "reply": { "channel": socket, "messages": answers }
+        });
+        operations.insert(frame.name.to_owned(), operation);
+    }
+    operations.insert(
+        "events".to_owned(),
+        json!({ "action": "send", "channel": socket, "summary": "What the server says", "messages": said }),
+    );
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -90,18 +134,7 @@ pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
         "defaultContentType": "application/json",
         "servers": { "main": server },
         "channels": { "socket": { "address": "/api/ws", "messages": all, "x-close-codes": close_codes() } },
-        "operations": {
-            "receive": {
-                "action": "receive", "channel": { "$ref": "#/channels/socket" },
-                "summary": "What the server hears",
-                "messages": said(Direction::FromClient)
-            },
-            "send": {
-                "action": "send", "channel": { "$ref": "#/channels/socket" },
-                "summary": "What the server says",
-                "messages": said(Direction::FromServer)
-            }
-        },
+        "operations": operations,
         "components": { "messages": messages, "schemas": components.into_value(), "securitySchemes": security_schemes() }
     })
 }
@@ -112,4 +145,8 @@ fn key(frame: &Frame) -> String {
         Direction::FromServer => frame.name.to_owned(),
         Direction::FromClient => format!("client.{}", frame.name),
     }
+}
+
+fn ack_key(frame: &Frame) -> String {
+    format!("ack.{}", frame.name)
 }

@@ -135,11 +135,11 @@ fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
         parameters.push(header("Idempotency-Key", "Of the client's choice, good for 24 hours: a repeated call gets the answer of the first; of a message that was sent, as the message is now"));
     }
     if line.edits {
-        parameters.push(header("If-Match", "The `ETag` that was read; 412 when it is no longer the present one"));
+        parameters.push(header("If-Match", "The `ETag` that was read, in its quotes; 412 when it is no longer the current one, and then `ETag` says which is; 422 when it is not a list of entity tags or `*`"));
     }
     if line.tagged {
         parameters
-            .push(header("If-None-Match", "The `ETag` that the caller has; 304 when it is still the present one"));
+            .push(header("If-None-Match", "The `ETag` that the caller has; 304 when it is still the current one"));
     }
     parameters
 }
@@ -204,7 +204,7 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
             refusals::BODIES_FULL,
         ]);
     }
-    if line.takes.is_some() || !line.asks.is_empty() {
+    if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates {
         failures.push(refusals::INPUT_INVALID);
     }
     if line.path.contains("id}") {
@@ -336,7 +336,7 @@ mod tests {
     fn addresses_are_those_that_clients_use() {
         let public = "https://chat.example/base".parse().unwrap();
         assert_eq!(openapi(&routes::table(true), &public)["servers"][0]["url"], "https://chat.example/base");
-        let asyncapi = crate::docs::asyncapi(&crate::ws::frames(), &public);
+        let asyncapi = crate::docs::asyncapi(&crate::ws::frames(), &public, "localhost:8080");
         let server = &asyncapi["servers"]["main"];
         assert_eq!((&server["host"], &server["pathname"]), (&json!("chat.example"), &json!("/base")));
         assert_eq!(server["protocol"], "wss");

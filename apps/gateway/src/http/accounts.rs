@@ -24,7 +24,7 @@ pub async fn register(
     Json(new): Json<NewAccount>,
 ) -> Answer<Either<Created<SignedIn>, Accepted<Waiting>>> {
     Ok(match accounts.register(&ctx, new).await? {
-        Registration::SignedIn(signed_in) => Either::Left(Created::New(*signed_in)),
+        Registration::SignedIn(signed_in) => Either::Left(Created(*signed_in)),
         Registration::Waiting(waiting) => Either::Right(Accepted(waiting)),
     })
 }

@@ -71,7 +71,7 @@ pub async fn scopes(scopes: Data<Scopes>, mut query: Query) -> Answer<Listed<Ope
 }
 
 pub async fn create(keys: Port, Caller(ctx): Caller, Json(new): Json<NewApiKey>) -> Answer<Created<IssuedKey>> {
-    Ok(Created::New(keys.create_key(&ctx, new).await?))
+    Ok(Created(keys.create_key(&ctx, new).await?))
 }
 
 pub async fn list(keys: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<ApiKey>> {

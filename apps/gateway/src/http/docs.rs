@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType},
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType, HOST},
     web::{Bytes, Data},
 };
 use serde_json::Value;
@@ -24,14 +24,14 @@ const STARTER: &str = "swagger-initializer.js";
 /// Both documents, made once at the start.
 pub struct Documents {
     openapi: Bytes,
-    asyncapi: Bytes,
+    asyncapi: Value,
     swagger: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
 impl Documents {
-    pub fn new(openapi: &Value, asyncapi: &Value) -> Self {
+    pub fn new(openapi: &Value, asyncapi: Value) -> Self {
         let swagger = utoipa_swagger_ui::Config::from(OPENAPI).persist_authorization(true).validator_url("none");
-        Self { openapi: openapi.to_string().into(), asyncapi: asyncapi.to_string().into(), swagger: Arc::new(swagger) }
+        Self { openapi: openapi.to_string().into(), asyncapi, swagger: Arc::new(swagger) }
     }
 
     fn swagger_part(&self, file: &str) -> Answer<(String, Vec<u8>)> {
@@ -55,8 +55,15 @@ pub async fn openapi(documents: Data<Documents>) -> Answer<HttpResponse> {
     Ok(document(&documents.openapi))
 }
 
-pub async fn asyncapi(documents: Data<Documents>) -> Answer<HttpResponse> {
-    Ok(document(&documents.asyncapi))
+/// Names the server by `PUBLIC_URL`, or else as it was asked, for AsyncAPI knows no relative addresses.
+pub async fn asyncapi(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
+    let mut asyncapi = documents.asyncapi.clone();
+    let host = &mut asyncapi["servers"]["main"]["host"];
+    if host.as_str().is_some_and(str::is_empty) {
+        let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        *host = asked.map_or_else(|| request.app_config().local_addr().to_string(), str::to_owned).into();
+    }
+    Ok(document(&asyncapi.to_string().into()))
 }
 
 fn document(json: &Bytes) -> HttpResponse {
@@ -118,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_pages_ask_no_outside_host() {
-        let documents = Documents::new(&Value::Null, &Value::Null);
+        let documents = Documents::new(&Value::Null, Value::Null);
         for file in ["index.html", "swagger-initializer.js", "index.css"] {
             let (_, text) = documents.swagger_part(file).unwrap();
             assert!(!String::from_utf8_lossy(&text).contains("//cdn") && !text.is_empty(), "{file}");

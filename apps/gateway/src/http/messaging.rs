@@ -7,7 +7,7 @@ use clowder_messaging::{
 };
 
 use crate::{
-    answer::{Created, Done, Listed, Shown, Versioned},
+    answer::{CreatedVersioned, Done, Listed, Shown, Versioned},
     auth::Caller,
     call::{IfMatch, Json, Path},
     problem::Answer,
@@ -16,8 +16,12 @@ use crate::{
 
 type Port = Data<dyn Messaging>;
 
-pub async fn create_chat(messaging: Port, Caller(ctx): Caller, Json(new): Json<NewChat>) -> Answer<Created<Chat>> {
-    Ok(messaging.create_chat(&ctx, new).await?.into())
+pub async fn create_chat(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Json(new): Json<NewChat>,
+) -> Answer<CreatedVersioned<Chat>> {
+    Ok(CreatedVersioned(messaging.create_chat(&ctx, new).await?))
 }
 
 pub async fn chats(messaging: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Chat>> {
@@ -37,8 +41,8 @@ pub async fn send(
     Caller(ctx): Caller,
     Path(chat): Path<ChatId>,
     Json(new): Json<NewMessage>,
-) -> Answer<Created<Message>> {
-    Ok(messaging.send(&ctx, chat, new).await?.into())
+) -> Answer<CreatedVersioned<Message>> {
+    Ok(CreatedVersioned(messaging.send(&ctx, chat, new).await?))
 }
 
 pub async fn messages(

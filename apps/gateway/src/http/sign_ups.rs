@@ -38,7 +38,7 @@ pub async fn reject(
 }
 
 pub async fn invite(port: Port, Caller(ctx): Caller, Json(new): Json<NewInvite>) -> Answer<Created<NewInvited>> {
-    Ok(Created::New(port.invite(&ctx, new).await?))
+    Ok(Created(port.invite(&ctx, new).await?))
 }
 
 pub async fn invites(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Invite>> {

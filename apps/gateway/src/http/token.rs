@@ -101,7 +101,7 @@ pub async fn register(
     Json(new): Json<NewAccount>,
 ) -> Answer<Either<Created<Registered>, Accepted<Waiting>>> {
     Ok(match accounts.register(&ctx, new).await? {
-        Registration::SignedIn(signed_in) => Either::Left(Created::New((*signed_in).into())),
+        Registration::SignedIn(signed_in) => Either::Left(Created((*signed_in).into())),
         Registration::Waiting(waiting) => Either::Right(Accepted(waiting)),
     })
 }

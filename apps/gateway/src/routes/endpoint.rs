@@ -19,7 +19,10 @@ use crate::{
 
 /// Of what PATCH and PUT take alike.
 const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
-    that changes nothing is answered 200 with the present `version`, and causes no event.";
+    that changes nothing is answered 200 with the current `version`, and causes no event.";
+/// Likewise where there is only one member to change.
+const WHOLE: &str = "PATCH and PUT are the same. A body that changes nothing is answered 200 with the current `version`, and \
+    causes no event.";
 
 /// A handler without its type. The front has checked access and read the body before it runs.
 pub type Run = Arc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, Answer<HttpResponse>> + Send + Sync>;
@@ -216,6 +219,12 @@ impl Endpoint {
     pub fn or_put(mut self) -> Self {
         self.methods.push(Method::PUT);
         self.notes(PARTIAL)
+    }
+
+    /// PUT does what PATCH does, and the body has to be there whole.
+    pub fn or_put_whole(mut self) -> Self {
+        self.methods.push(Method::PUT);
+        self.notes(WHOLE)
     }
 
     /// The same under another path.

@@ -58,6 +58,15 @@ impl Shape {
 
     /// A frame of the WebSocket that carries this as its `data`, beside some of the other members a frame can have.
     pub fn framed(self, name: &str, members: &[&str]) -> Self {
+        let mut framed = self.command(name, members);
+        let all: Vec<_> =
+            framed.schema["properties"].as_object().into_iter().flat_map(|it| it.keys().cloned()).collect();
+        framed.schema["required"] = json!(all);
+        framed
+    }
+
+    /// Likewise of a frame in which only its type has to be there.
+    fn command(self, name: &str, members: &[&str]) -> Self {
         let id = json!({ "type": ["string", "number", "null"], "maxLength": 128 });
         let mut properties = serde_json::Map::new();
         properties.insert("type".into(), json!({ "const": name }));
@@ -66,11 +75,20 @@ impl Shape {
         properties.insert("cursor".into(), json!({ "type": "string", "description": "Resume after this event" }));
         properties.retain(|member, _| member == "type" || members.contains(&member.as_str()));
         properties.insert("data".into(), self.schema);
-        let required: Vec<_> = properties.keys().cloned().collect();
         let schema = json!({
-            "type": "object", "required": required, "properties": properties, "additionalProperties": true
+            "type": "object", "required": ["type"], "properties": properties, "additionalProperties": true
         });
         Self { schema, ..self }
+    }
+
+    /// A command: its `id` may be left out (the answer then has `null`), and so may `data` that holds nothing that is
+    /// required.
+    pub fn commanding(self, name: &str, takes_data: bool) -> Self {
+        let mut framed = self.command(name, &["id"]);
+        if takes_data {
+            framed.schema["required"] = json!(["type", "data"]);
+        }
+        framed
     }
 
     pub fn schema(&self) -> &Value {

@@ -9,11 +9,12 @@ use clowder_messaging::{Chat, Deleted, Message, MessagePatch, NewMessage, NewRea
 use utoipa::ToSchema;
 
 use super::{
-    command::{Auth, InChat, OfMessage, Renew},
+    command::{Auth, InChat, OfMessage, OfVersion, Renew},
+    connection::Renewed,
     frame::{Heartbeat, Hello, Reset, Resumed},
 };
 use crate::{
-    docs::{Direction, Frame},
+    docs::{Direction, Frame, Reply},
     problem::Body,
     routes::Shape,
 };
@@ -24,8 +25,11 @@ pub fn frames() -> Vec<Frame> {
         said::<Resumed>("resumed", "Everything that was missed has been sent"),
         said::<Reset>("reset", "What was missed cannot be told; reload over REST"),
         said::<Heartbeat>("heartbeat", "Nothing else was said for `heartbeat_ms`; the connection is alive"),
-        answer(Shape::any(), "ack", "A command was carried out; `data` is what it made or changed"),
-        answer(Shape::of::<Body<'_>>(), "error", "A command was refused; `data` is the problem"),
+        said_by(
+            Shape::of::<Body<'_>>().framed("error", &["id"]),
+            "error",
+            "A command was refused; `data` is the problem",
+        ),
         durable::<Chat>("chat.created", "A chat that the user takes part in from now on"),
         durable::<Message>("message.sent", "Something was said"),
         durable::<Message>("message.updated", "A message was edited"),
@@ -47,31 +51,46 @@ pub fn frames() -> Vec<Frame> {
             "Somebody types; ends by itself after 6 seconds. One typing event per person and chat in 2 seconds",
         ),
         said::<Typing>("typing.stop", "Somebody has stopped typing; up to 2 seconds late"),
-        command(Shape::of::<Auth>(), "auth", "Says who it is; the first frame when the handshake did not"),
-        command(Shape::both::<InChat, NewMessage>(), "message.send", "Says something; acked with the message"),
-        command(Shape::both::<OfMessage, MessagePatch>(), "message.edit", "Edits a message; acked with it"),
-        command(Shape::of::<OfMessage>(), "message.delete", "Takes a message back"),
-        command(Shape::both::<InChat, NewRead>(), "message.read", "Moves the read mark"),
-        command(Shape::of::<InChat>(), "typing.start", "Somebody types; repeat every few seconds"),
-        command(Shape::of::<InChat>(), "typing.stop", "Stops typing"),
-        command(Shape::of::<Renew>(), "token.renew", "Keeps the socket beyond the expiry of its token"),
-        command(Shape::any(), "ping", "Asks for an ack"),
+        command(Shape::of::<Auth>(), "auth", "Says who it is; the first frame when the handshake did not")
+            .answered(Reply::Frame("hello")),
+        command(Shape::both::<InChat, NewMessage>(), "message.send", "Sends a message").acked(Shape::of::<Message>()),
+        command(Shape::both::<OfVersion, MessagePatch>(), "message.edit", "Edits a message")
+            .acked(Shape::of::<Message>()),
+        command(Shape::of::<OfMessage>(), "message.delete", "Deletes a message").acked(Shape::of::<Deleted>()),
+        command(Shape::both::<InChat, NewRead>(), "message.read", "Moves the read mark").acked(Shape::of::<Read>()),
+        command(Shape::of::<InChat>(), "typing.start", "Somebody types; repeat every few seconds").acked(Shape::any()),
+        command(Shape::of::<InChat>(), "typing.stop", "Stops typing").acked(Shape::any()),
+        command(Shape::of::<Renew>(), "token.renew", "Keeps the socket beyond the expiry of its token")
+            .acked(Shape::of::<Renewed>()),
+        Frame {
+            schema: Shape::any().commanding("ping", false),
+            ..command(Shape::any(), "ping", "Asks for an ack").acked(Shape::any())
+        },
     ]
 }
 
+fn said_by(schema: Shape, name: &'static str, summary: &'static str) -> Frame {
+    Frame { name, direction: Direction::FromServer, summary, schema, reply: None }
+}
+
 fn said<T: ToSchema>(name: &'static str, summary: &'static str) -> Frame {
-    Frame { name, direction: Direction::FromServer, summary, schema: Shape::of::<T>().framed(name, &["at"]) }
+    said_by(Shape::of::<T>().framed(name, &["at"]), name, summary)
 }
 
 fn durable<T: ToSchema>(name: &'static str, summary: &'static str) -> Frame {
-    let schema = Shape::of::<T>().framed(name, &["at", "cursor"]);
-    Frame { name, direction: Direction::FromServer, summary, schema }
-}
-
-fn answer(data: Shape, name: &'static str, summary: &'static str) -> Frame {
-    Frame { name, direction: Direction::FromServer, summary, schema: data.framed(name, &["id"]) }
+    said_by(Shape::of::<T>().framed(name, &["at", "cursor"]), name, summary)
 }
 
 fn command(data: Shape, name: &'static str, summary: &'static str) -> Frame {
-    Frame { name, direction: Direction::FromClient, summary, schema: data.framed(name, &["id"]) }
+    Frame { name, direction: Direction::FromClient, summary, schema: data.commanding(name, true), reply: None }
+}
+
+impl Frame {
+    fn answered(self, reply: Reply) -> Self {
+        Self { reply: Some(reply), ..self }
+    }
+
+    fn acked(self, data: Shape) -> Self {
+        self.answered(Reply::Ack(data.framed("ack", &["id"])))
+    }
 }

@@ -162,9 +162,17 @@ impl Input for Send {
 
 #[derive(Debug)]
 pub struct Edit {
-    pub message_id: MessageId,
+    pub of: OfVersion,
     pub patch: MessagePatch,
-    /// Like `If-Match`: the version that was seen.
+}
+
+/// Names a message, and perhaps which version of it.
+#[derive(Debug, utoipa::ToSchema)]
+pub struct OfVersion {
+    pub message_id: MessageId,
+    /// Like `If-Match`: the version that was read. If it is no longer the current one, the command is refused with
+    /// `message.stale`.
+    #[schema(minimum = 1)]
     pub version: Option<i64>,
 }
 
@@ -173,7 +181,7 @@ impl Input for Edit {
         let message_id = fields.required("message_id");
         let patch = MessagePatch::read(fields);
         let version = fields.optional("version");
-        Some(Self { message_id: message_id?, patch: patch?, version: version? })
+        Some(Self { of: OfVersion { message_id: message_id?, version: version? }, patch: patch? })
     }
 }
 

@@ -33,6 +33,8 @@ use crate::{
 mod greet;
 mod perform;
 
+pub use perform::Renewed;
+
 /// How long a socket may stay without having said who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to hear that it is being closed.

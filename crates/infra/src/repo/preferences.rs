@@ -6,7 +6,7 @@ use clowder_accounts::{
     model::{Settings, SettingsPatch},
     refusals::{SESSION_ENDED, SETTINGS_STALE},
 };
-use clowder_core::{Ctx, Result, UserId, Versions, versions::is_stale};
+use clowder_core::{Ctx, Result, UserId, Versions, versions};
 use diesel::prelude::*;
 use tracing::instrument;
 
@@ -51,9 +51,7 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPa
         return Err(SESSION_ENDED.into());
     }
     let before = settings(tx.conn, user)?;
-    if is_stale(version.as_ref(), before.version) {
-        return Err(SETTINGS_STALE.into());
-    }
+    versions::check(version.as_ref(), before.version, SETTINGS_STALE)?;
     let Some(after) = patch.applied_to(&before) else { return Ok(before) };
     let row = PreferencesRow::new(user, &after, ctx.now);
     diesel::insert_into(table::table)

@@ -73,13 +73,13 @@ impl Input for NewMessage {
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have dinner?"}))]
 pub struct MessagePatch {
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 8000)]
-    pub content: Option<Content>,
+    #[schema(value_type = String, min_length = 1, max_length = 8000)]
+    pub content: Content,
 }
 
 impl Input for MessagePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.optional("content").map(|content| Self { content })
+        fields.required("content").map(|content| Self { content })
     }
 }
 

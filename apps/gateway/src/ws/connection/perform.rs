@@ -81,7 +81,7 @@ impl Call {
         match command {
             Command::Send(send) => done(messaging.send(ctx, send.chat_id, send.new).await?.into_inner()),
             Command::Edit(edit) => {
-                done(messaging.edit(ctx, edit.message_id, edit.version.map(Into::into), edit.patch).await?)
+                done(messaging.edit(ctx, edit.of.message_id, edit.of.version.map(Into::into), edit.patch).await?)
             }
             Command::Delete(delete) => done(messaging.delete(ctx, delete.message_id, None).await?),
             Command::Read(read) => done(messaging.read(ctx, read.chat_id, read.new).await?),

@@ -8,7 +8,7 @@ use clowder_accounts::{
 use clowder_core::{
     Ctx, Result, UserId, Versions, Word,
     audit::{Entry, Target},
-    versions::is_stale,
+    versions,
 };
 use diesel::prelude::*;
 
@@ -40,9 +40,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
     let user = ctx.user()?;
     dialect::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
-    if is_stale(version.as_ref(), before.version) {
-        return Err(USER_STALE.into());
-    }
+    versions::check(version.as_ref(), before.version, USER_STALE)?;
     if !patch.changes(&before) {
         return Ok(before.at(ctx.now));
     }
