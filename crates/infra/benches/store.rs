@@ -80,7 +80,10 @@ fn name(url: &DatabaseUrl) -> &'static str {
 
 fn print(workload: &str, peer: &str, rate: f64, cpu_micros: Option<f64>) {
     let cpu_us = cpu_micros.map(f64::round);
-    println!("{}", json!({"peer": peer, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0, "cpu_us": cpu_us}));
+    println!(
+        "{}",
+        json!({"peer": peer, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0, "cpu_us": cpu_us})
+    );
 }
 
 struct Bench {

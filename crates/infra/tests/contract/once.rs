@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, Ctx, Id, Input, Once, Result, once::KEPT_FOR};
-use clowder_infra::{DatabaseUrl, Store, keys::Purpose};
+use clowder_core::{ChatId, Ctx, Input, Once, Result, once::KEPT_FOR};
+use clowder_infra::{DatabaseUrl, Store};
 use clowder_messaging::{Made, Message, MessagePatch, NewMessage};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use serde_json::json;
