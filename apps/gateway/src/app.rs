@@ -210,7 +210,7 @@ pub async fn start(config: Config) -> Result<Running> {
 async fn hub(store: &Store, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
     let follower = store.follow().await?;
     let sealer = Sealer::new(&store.keys, store.journal.extent().await?.epoch);
-    let hub = Hub::new(sealer, store.journal.clone(), follower.known());
+    let hub = Hub::new(sealer, store.journal.clone(), follower.known(), store.read_lanes);
     let hub = Arc::new(hub);
     let following = tokio::spawn(Arc::clone(&hub).run(follower, stop));
     Ok((hub, following))

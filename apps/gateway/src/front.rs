@@ -10,6 +10,7 @@ mod host;
 mod limits;
 mod meter;
 mod once;
+mod outgoing;
 mod run;
 mod trace;
 
@@ -17,6 +18,7 @@ use std::{cell::Cell, sync::Arc};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
+    body::{BodySize, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         ConnectionType, Method, StatusCode,
@@ -52,6 +54,7 @@ use body::Bodies;
 use cors::Cors;
 use host::Hosts;
 use once::Onces;
+use outgoing::Outgoing;
 
 /// The most octets of path and query: answers repeat them.
 const LONGEST_URI: usize = 8 << 10;
@@ -64,6 +67,7 @@ pub struct Front {
     api_keys: Arc<dyn ApiKeys>,
     limits: Arc<dyn Limits>,
     bodies: Bodies,
+    outgoing: Outgoing,
     cursors: Arc<Cursors>,
     onces: Onces,
     hosts: Hosts,
@@ -91,6 +95,7 @@ impl Front {
             api_keys: Arc::clone(&store.api_keys),
             limits,
             bodies: Bodies::default(),
+            outgoing: Outgoing::default(),
             cursors: Arc::new(Cursors::new(&store.keys)),
             onces: Onces::new(Arc::clone(&store.keys)),
             hosts: Hosts::new(config),
@@ -172,7 +177,8 @@ impl Front {
 
         let mut payload = payload;
         // Held until the call is answered, for that is how long the body is.
-        let mut room = self.bodies.room(Key::new(Policy::Default.of(actor), actor, address));
+        let caller = Key::new(Policy::Default.of(actor), actor, address);
+        let mut room = self.bodies.room(caller);
         let body = match endpoint.takes {
             Some(_) => body::read(request, &mut payload, endpoint.most_octets(), &mut room).await?,
             None => Default::default(),
@@ -193,7 +199,14 @@ impl Front {
 
         let answer = run::run(endpoint, request, payload).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
-        let mut answer = compress::shrink(endpoint, request, answer?).await;
+        let answer = answer?;
+        if let BodySize::Sized(octets) = answer.body().size()
+            && let more @ 1.. = outgoing::units(usize::try_from(octets).unwrap_or(usize::MAX))
+        {
+            visit.left = Some(self.limits.owe(policy, key, more).await);
+        }
+        let answer = compress::shrink(endpoint, request, answer).await;
+        let mut answer = self.outgoing.hold(request, caller, answer)?;
         if once.is_some_and(|once| once.was_replayed()) {
             answer.headers_mut().insert(once::REPLAYED, once::TRUE);
         }

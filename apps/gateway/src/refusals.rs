@@ -47,6 +47,11 @@ pub const SOCKETS: Failure =
     failure(429, "sockets.too_many", "Too many sockets are open by this account, key or address; close one first");
 pub const BODIES_FULL: Failure =
     failure(503, "bodies.full", "Too much is being uploaded just now; try again after Retry-After seconds");
+pub const ANSWERS_FULL: Failure = failure(
+    503,
+    "answers.full",
+    "Too many large answers are on their way; read those that you asked for, then try again",
+);
 pub const INTERNAL: Failure =
     failure(500, "internal", "Something went wrong on our side; the request id helps to find it");
 pub const UNAVAILABLE: Failure =
@@ -78,6 +83,7 @@ pub const ALL: &[Failure] = &[
     TOO_MANY,
     SOCKETS,
     BODIES_FULL,
+    ANSWERS_FULL,
     INTERNAL,
     UNAVAILABLE,
     STORAGE_FULL,

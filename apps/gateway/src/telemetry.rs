@@ -35,7 +35,7 @@ pub fn log(settings: &Log, stream: Stream) -> Result<Logging> {
     // Whoever calls a command wants to hear of trouble only, unless they ask for more.
     let is_unset = settings.filter == Config::default().log.filter;
     let directives = if stream == Stream::Errors && is_unset { "warn" } else { &settings.filter };
-    let filter = EnvFilter::try_new(directives).map_err(|error| Error::internal(format!("log: {error}")))?;
+    let filter = EnvFilter::try_new(quiet(directives)).map_err(|error| Error::internal(format!("log: {error}")))?;
     let to_terminal = settings.file.is_none();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::NONE);
     let started = match settings.format {
@@ -44,6 +44,23 @@ pub fn log(settings: &Log, stream: Stream) -> Result<Logging> {
     };
     started.map_err(|error| Error::internal(format!("log: {error}")))?;
     Ok(Logging(guard))
+}
+
+/// What the HTTP library says at ERROR of clients that send no HTTP or a wrong frame: they alone decide how often.
+const OF_CLIENTS: [&str; 3] = ["actix_http::h1::dispatcher", "actix_http::h1::decoder", "actix_http::ws::codec"];
+
+/// The filter of the operator, and silence about the faults of clients unless it names the library itself.
+fn quiet(directives: &str) -> String {
+    let names = |directive: &str| directive.trim().starts_with("actix_http");
+    if directives.split(',').any(names) {
+        return directives.to_owned();
+    }
+    let off = OF_CLIENTS.iter().map(|target| format!("{target}=off"));
+    std::iter::once(directives.to_owned())
+        .filter(|given| !given.trim().is_empty())
+        .chain(off)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 impl Stream {
@@ -88,4 +105,24 @@ pub fn recorder() -> Result<PrometheusHandle> {
             .map_err(|error| Error::internal(format!("metrics: {error}")))
     };
     RECORDER.get_or_init(install).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_clients_are_silenced_unless_they_are_named() {
+        for given in ["info", "debug,clowder=trace", "", "clowder_gateway=info"] {
+            let filter = quiet(given);
+            for target in OF_CLIENTS {
+                assert!(filter.contains(&format!("{target}=off")), "{filter}");
+            }
+            assert!(filter.starts_with(given));
+            EnvFilter::try_new(&filter).unwrap();
+        }
+        for given in ["info,actix_http=error", "actix_http::ws::codec=debug"] {
+            assert_eq!(quiet(given), given);
+        }
+    }
 }

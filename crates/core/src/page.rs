@@ -1,4 +1,7 @@
-//! How long lists are read: keyset pages, whose cost does not grow with depth.
+//! How long lists are read: keyset pages, whose cost does not grow with depth, and whose size is bounded in items and
+//! in octets.
+
+use std::io;
 
 use serde::Serialize;
 
@@ -8,6 +11,60 @@ use crate::{Error, Id, Result, Timestamp};
 pub const DEFAULT_LIMIT: u32 = 50;
 /// More than this is not an error, it is this.
 pub const MAX_LIMIT: u32 = 200;
+/// A page ends before the item with which its items would have more octets than this, as JSON. A single item that is
+/// larger is a page by itself.
+pub const MOST_OCTETS: usize = 1 << 20;
+
+/// What still fits on a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    pub items: usize,
+    pub octets: usize,
+}
+
+impl Room {
+    /// A page of at most so many items.
+    pub const fn of(limit: u32) -> Self {
+        Self { items: limit as usize, octets: MOST_OCTETS }
+    }
+
+    /// Takes the items that fit, and says whether there are more. The first one fits unless the room is for no items. What
+    /// comes after the last one is not built.
+    pub fn fill<T: Serialize>(&mut self, rows: impl IntoIterator<Item = Result<T>>) -> Result<(Vec<T>, bool)> {
+        let mut items = Vec::new();
+        let mut rows = rows.into_iter();
+        while self.items > 0 {
+            let Some(item) = rows.next().transpose()? else { return Ok((items, false)) };
+            let octets = octets_of(&item)?;
+            if octets > self.octets && !items.is_empty() {
+                return Ok((items, true));
+            }
+            self.octets = self.octets.saturating_sub(octets);
+            self.items -= 1;
+            items.push(item);
+        }
+        let more = rows.next().is_some();
+        Ok((items, more))
+    }
+}
+
+/// How many octets a thing has as JSON.
+fn octets_of(thing: &impl Serialize) -> Result<usize> {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0 += octets.len();
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, thing)?;
+    Ok(count.0)
+}
 
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -63,12 +120,19 @@ impl PageRequest {
 }
 
 impl<T> Page<T> {
-    /// Cuts a list that was read with [`PageRequest::fetch`] and names the key after which the next page starts.
-    pub fn cut(mut items: Vec<T>, request: &PageRequest, key: impl Fn(&T) -> String) -> Self {
-        let more = items.len() > request.limit as usize;
-        items.truncate(request.limit as usize);
+    /// A page of a list that was read with [`PageRequest::fetch`]: as many of its items as fit, and the key after which
+    /// the next page starts.
+    pub fn fill(
+        rows: impl IntoIterator<Item = Result<T>>,
+        request: &PageRequest,
+        key: impl Fn(&T) -> String,
+    ) -> Result<Self>
+    where
+        T: Serialize,
+    {
+        let (items, more) = Room::of(request.limit).fill(rows)?;
         let next_cursor = if more { items.last().map(key) } else { None };
-        Self { items, next_cursor }
+        Ok(Self { items, next_cursor })
     }
 
     /// A place in a list that is ordered by time and id, for [`PageRequest::moment`].
@@ -116,6 +180,35 @@ mod tests {
         for wrong in ["x", "-1", ""] {
             assert!(Page::of_all(&all, &request(2, Some(wrong))).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_large() {
+        let text = |octets: usize| "x".repeat(octets - 2);
+        const HALF: usize = MOST_OCTETS / 2;
+        for (sizes, limit, expected, more) in [
+            (&[][..], 9, 0, false),
+            (&[10, 10], 9, 2, false),
+            (&[10, 10], 2, 2, false),
+            (&[10, 10, 10], 2, 2, true),
+            (&[HALF, HALF], 9, 2, false),
+            (&[HALF, HALF, 2], 9, 2, true),
+            (&[HALF, HALF + 1, 2], 9, 1, true),
+            (&[MOST_OCTETS + 1], 9, 1, false),
+            (&[2 * MOST_OCTETS, 2], 9, 1, true),
+        ] {
+            let rows = sizes.iter().map(|octets| Ok(text(*octets)));
+            let page = Page::fill(rows, &request(limit, None), |last| last.len().to_string()).unwrap();
+            assert_eq!((page.items.len(), page.next_cursor.is_some()), (expected, more), "{sizes:?}");
+        }
+        assert_eq!(octets_of(&"\u{1}\"é🦀\n").unwrap(), 2 + 6 + 2 + 2 + 4 + 2, "as it is written");
+        let looked_at = std::cell::Cell::new(0);
+        let rows = (0..9).map(|_| {
+            looked_at.set(looked_at.get() + 1);
+            Ok(text(MOST_OCTETS))
+        });
+        Page::fill(rows, &request(9, None), String::clone).unwrap();
+        assert_eq!(looked_at.get(), 2, "what comes after is not built");
     }
 
     #[test]

@@ -5,3 +5,5 @@ mod dialect;
 #[path = "repo/mod.rs"]
 pub mod repo;
 mod scrub;
+
+pub use dialect::read_lanes;

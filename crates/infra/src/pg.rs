@@ -6,3 +6,5 @@ mod dialect;
 #[path = "repo/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one set of queries, compiled once per database")]
 pub mod repo;
+
+pub use dialect::read_lanes;

@@ -164,6 +164,8 @@ pub struct Store {
     pub audit: Arc<dyn AuditLog>,
     pub sealing: Arc<dyn Sealing>,
     pub keys: Arc<Keys>,
+    /// How many can read the database at the same time.
+    pub read_lanes: usize,
     feed: Feed,
     memory: Memory,
     poll: Duration,
@@ -238,6 +240,7 @@ impl Store {
             Memory { tokens, profiles: Arc::default(), faces: Arc::default(), standings, api_keys: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
+        let read_lanes = if embedded { lite::read_lanes(&options) } else { pg::read_lanes(&options) };
         let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
         let parts =
             Parts { options, keys: Arc::clone(&keys), ring, memory: memory.clone(), hasher, feed: feed.clone() };
@@ -263,6 +266,7 @@ impl Store {
                     sealing: store.clone(),
                     upkeep: store,
                     keys,
+                    read_lanes,
                     feed,
                     memory,
                     poll,

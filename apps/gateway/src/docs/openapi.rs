@@ -257,7 +257,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     (
         "X-RateLimit-Limit",
         "integer",
-        "The most units at once; a call costs one, and one more for every 25 rows it writes",
+        "The most units at once; a call costs one, and one more for every 25 rows it writes and for every 64 KiB it answers",
     ),
     ("X-RateLimit-Remaining", "integer", "Units that are left"),
     ("X-RateLimit-Reset", "integer", "Seconds until all of them are there again"),

@@ -127,6 +127,10 @@ pub trait Limits: Send + Sync {
     /// Takes all of these units, or none when there are not enough. What costs more than can ever be there takes all.
     async fn take(&self, policy: Policy, key: Key, units: u32) -> Left;
 
+    /// Takes these units for what was done already: what is not there is owed, and waited for before anything more is
+    /// allowed. Nobody owes more than a minute's units.
+    async fn owe(&self, policy: Policy, key: Key, units: u32) -> Left;
+
     /// What there is to take, without taking any of it.
     async fn look(&self, policy: Policy, key: Key) -> Left;
 
@@ -195,6 +199,9 @@ type Limiter<S> = RateLimiter<Key, S, DefaultClock, StateInformationMiddleware>;
 struct Budget {
     taking: Limiter<Used>,
     looking: Limiter<Seen>,
+    used: Used,
+    /// In which one unit comes back.
+    period: Duration,
 }
 
 impl Budget {
@@ -207,7 +214,9 @@ impl Budget {
         let used = Used::default();
         Self {
             looking: RateLimiter::new(quota, Seen(used.clone()), clock.clone()),
-            taking: RateLimiter::new(quota, used, clock.clone()),
+            taking: RateLimiter::new(quota, used.clone(), clock.clone()),
+            used,
+            period,
         }
     }
 }
@@ -261,6 +270,22 @@ impl Limits for LocalLimits {
             }
         };
         left(policy, key, quota, remaining, retry_after)
+    }
+
+    async fn owe(&self, policy: Policy, key: Key, units: u32) -> Left {
+        let Budget { taking, used, period, .. } = self.budget(policy);
+        // From now on, whatever is left from before.
+        let owed = match taking.check_key(&key) {
+            Ok(_) => units.saturating_sub(1),
+            Err(not_yet) if not_yet.wait_time_from(self.clock.now()) < MINUTE => units,
+            Err(_) => 0,
+        };
+        let more = Nanos::from(*period) * u64::from(owed);
+        let add = |until: Option<Nanos>| Ok::<_, Infallible>(((), until.unwrap_or_else(|| Nanos::new(0)) + more));
+        match used.measure_and_replace(&key, add) {
+            Ok(()) => self.look(policy, key).await,
+            Err(never) => match never {},
+        }
     }
 
     async fn look(&self, policy: Policy, key: Key) -> Left {
@@ -364,6 +389,21 @@ mod tests {
         assert_eq!(limits.take(Policy::Default, key(1), 40).await.remaining, 0, "who was refused paid nothing");
         let all = limits.take(Policy::Default, key(2), 5_000).await;
         assert_eq!((all.remaining, all.retry_after), (0, None), "more than can ever be there is all that there is");
+    }
+
+    #[actix_web::test]
+    async fn what_was_done_is_paid_even_if_too_little_is_left() {
+        let limits = LocalLimits::new(0.1);
+        assert_eq!(limits.take(Policy::Default, key(1), 95).await.remaining, 5);
+        assert_eq!(limits.owe(Policy::Default, key(1), 3).await.remaining, 2);
+        assert_eq!(limits.owe(Policy::Default, key(1), 27).await.remaining, 0);
+        let wait = limits.take(Policy::Default, key(1), 1).await.retry_after;
+        assert!(wait.is_some_and(|seconds| (5..=6).contains(&seconds)), "25 units are owed: {wait:?}");
+        for _ in 0..100 {
+            limits.owe(Policy::Default, key(1), 50).await;
+        }
+        let wait = limits.take(Policy::Default, key(1), 1).await.retry_after;
+        assert!(wait.is_some_and(|seconds| (60..=71).contains(&seconds)), "{wait:?}");
     }
 
     #[actix_web::test]

@@ -37,9 +37,6 @@ use super::{
 };
 use crate::{clock, stop::Stop};
 
-/// How many resuming sockets may read the journal at the same time: after a restart all come back at once.
-const REPLAYS: usize = 32;
-
 /// How often those who type are looked at.
 const TYPING_TICK: Duration = Duration::from_millis(500);
 
@@ -47,6 +44,8 @@ pub struct Hub {
     state: Mutex<State>,
     pub sealer: Sealer,
     pub journal: Arc<dyn Journal>,
+    /// How many resuming sockets may read the journal at the same time: after a restart all come back at once, and half of
+    /// the connections that read are for everybody else.
     pub replays: Semaphore,
 }
 
@@ -72,9 +71,10 @@ pub struct Attached {
 }
 
 impl Hub {
-    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions) -> Self {
+    /// `read_lanes` says how many can read the database at the same time.
+    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_lanes: usize) -> Self {
         let state = State { positions: known.clone(), ..State::default() };
-        Self { state: Mutex::new(state), sealer, journal, replays: Semaphore::new(REPLAYS) }
+        Self { state: Mutex::new(state), sealer, journal, replays: Semaphore::new((read_lanes / 2).max(1)) }
     }
 
     /// Follows the journal until the process stops; then sends every socket elsewhere.

@@ -47,12 +47,17 @@ define_sql_function! {
     fn greatest(a: BigInt, b: BigInt) -> BigInt;
 }
 
+/// How many can read at the same time.
+pub fn read_lanes(options: &Options) -> usize {
+    if options.read_lanes == 0 { READERS } else { options.read_lanes }
+}
+
 /// The lanes that write and the lanes that read.
 pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
     let path = path_of(url)?;
     // The writer opens first: it makes the file and switches it to the write-ahead log.
     drop(Seat::open(&path, WRITER)?);
-    let readers = if options.read_lanes == 0 { READERS } else { options.read_lanes };
+    let readers = read_lanes(options);
     let start = |name, threads, pragmas: &'static [&str]| {
         let path = path.clone();
         let plan = Plan { name, threads, depth: options.queue, patience: options.patience };

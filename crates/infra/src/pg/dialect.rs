@@ -49,6 +49,11 @@ define_sql_function! {
     fn greatest(a: BigInt, b: BigInt) -> BigInt;
 }
 
+/// How many can read at the same time.
+pub fn read_lanes(options: &Options) -> usize {
+    if options.read_lanes == 0 { READERS } else { options.read_lanes }
+}
+
 /// The lanes that write and the lanes that read. Each have connections of their own, so that writers that wait for
 /// locks hold up no reader.
 pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
@@ -66,7 +71,7 @@ pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes
             }
         })
     };
-    let readers = if options.read_lanes == 0 { READERS } else { options.read_lanes };
+    let readers = read_lanes(options);
     Ok((start("postgres-write", options.lanes, For::Writing)?, start("postgres-read", readers, For::Reading)?))
 }
 

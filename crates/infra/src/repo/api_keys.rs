@@ -158,7 +158,7 @@ fn list(conn: &mut Conn, user: UserId, page: &PageRequest) -> Result<Page<ApiKey
         own = own.filter(api_keys::id.lt::<ApiKeyId>(last));
     }
     let rows: Vec<ApiKeyRow> = own.load(conn)?;
-    Ok(Page::cut(rows, page, |row| row.id.to_string()).map(|row| row.api_key()))
+    Page::fill(rows.into_iter().map(|row| Ok(row.api_key())), page, |key| key.id.to_string())
 }
 
 impl Stub for Minted {}

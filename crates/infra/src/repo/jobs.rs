@@ -262,6 +262,6 @@ fn list(conn: &mut dialect::Conn, now: Timestamp, state: Option<JobState>, page:
             found.filter(jobs::dead_at.is_null()).filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
         }
     };
-    let rows = found.load(conn)?.into_iter().map(|row| row.job(now)).collect();
-    Ok(Page::cut(rows, page, |job: &Job| job.id.to_string()))
+    let rows = found.load(conn)?.into_iter().map(|row| Ok(row.job(now)));
+    Page::fill(rows, page, |job: &Job| job.id.to_string())
 }

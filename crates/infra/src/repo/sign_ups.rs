@@ -104,8 +104,8 @@ fn waiting(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<SignUp
     if let Some(last) = page.id::<SignUp>()? {
         found = found.filter(table::id.gt(last));
     }
-    let rows = found.load(conn)?.into_iter().map(SignUpRow::sign_up).collect();
-    Ok(Page::cut(rows, page, |sign_up: &SignUp| sign_up.id.to_string()))
+    let rows = found.load(conn)?.into_iter().map(|row| Ok(SignUpRow::sign_up(row)));
+    Page::fill(rows, page, |sign_up: &SignUp| sign_up.id.to_string())
 }
 
 /// Takes somebody from the list: of two that decide at once, one does.

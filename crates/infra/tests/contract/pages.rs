@@ -1,8 +1,8 @@
 //! Lists are read in pages, and what is on them has a cap.
 
 use clowder_accounts::{NewApiKey, RefreshToken, model::NewInvite, sign_up::MOST_INVITES};
-use clowder_core::{Error, Input, Page, PageRequest, Result};
-use clowder_messaging::{MessagePatch, edit::MOST_EDITS};
+use clowder_core::{Error, Input, Page, PageRequest, Result, page::MOST_OCTETS};
+use clowder_messaging::{ChatFilter, MessagePatch, Window, edit::MOST_EDITS};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};
@@ -54,6 +54,66 @@ on_both! {
         wrong(messaging.history(&world.ctx(&bob), message.id, nonsense()).await);
         messaging.delete(&world.ctx(&ada), message.id, None).await.unwrap();
         wrong(messaging.history(&world.ctx(&bob), message.id, nonsense()).await);
+    }
+
+    async fn pages_end_before_they_are_too_large(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let text = "🦀".repeat(8_000);
+        for _ in 0..80 {
+            world.say(&ada, chat, &text).await;
+        }
+        let messaging = &world.store.messaging;
+        let read = async |window: Window| {
+            let page = messaging.messages(&world.ctx(&bob), chat, window, 200).await.unwrap();
+            let size = serde_json::to_vec(&page.items).unwrap().len();
+            assert!(size <= MOST_OCTETS + 400, "{size} octets");
+            (page.items.into_iter().map(|message| message.seq).collect::<Vec<_>>(), page.next_cursor)
+        };
+        for (start, all) in [(Window::NEWEST, (1..=80).rev().collect::<Vec<_>>()), (Window::After(0), (1..=80).collect())] {
+            let (mut window, mut seen, mut pages) = (start, Vec::new(), 0);
+            loop {
+                let (seqs, next) = read(window).await;
+                seen.extend(seqs);
+                pages += 1;
+                let Some(next) = next else { break };
+                let (way, seq) = next.split_once('.').unwrap();
+                let seq = seq.parse().unwrap();
+                window = if way == "before" { Window::Before(seq) } else { Window::After(seq) };
+            }
+            assert_eq!(seen, all, "each exactly once");
+            assert!(pages >= 3, "{pages}");
+        }
+        // Around one: it is there, with as much before it as after it, and both ends lead on.
+        let (seqs, next) = read(Window::Around(40)).await;
+        let (first, last) = (seqs[0], seqs[seqs.len() - 1]);
+        assert_eq!(seqs, (first..=last).collect::<Vec<_>>());
+        assert!((20..=26).contains(&first) && (50..=56).contains(&last), "{first} to {last}");
+        assert_eq!(next, Some(format!("after.{last}")));
+        assert_eq!(read(Window::Before(first)).await.0[0], first - 1);
+
+        let mut chats = Vec::new();
+        for _ in 0..40 {
+            let group = world.group(&ada, &[]).await.id;
+            world.say(&ada, group, &text).await;
+            chats.insert(0, group);
+        }
+        chats.push(chat);
+        let list = async |page| messaging.chats(&world.ctx(&ada), ChatFilter::default(), page).await;
+        let first = list(PageRequest { limit: 200, cursor: None }).await.unwrap();
+        assert!(first.items.len() < 35 && first.next_cursor.is_some());
+        let seen: Vec<_> = walk(200, list).await.into_iter().map(|chat| chat.id).collect();
+        assert_eq!(seen, chats);
+
+        let message = world.say(&ada, chat, "0").await;
+        for number in 1..=40 {
+            let patch = MessagePatch::from_json(json!({"content": format!("{number}{text}").chars().take(8_000).collect::<String>()}));
+            messaging.edit(&world.ctx(&ada), message.id, None, patch.unwrap()).await.unwrap();
+        }
+        let history = async |page| messaging.history(&world.ctx(&bob), message.id, page).await;
+        assert!(history(PageRequest { limit: 200, cursor: None }).await.unwrap().items.len() < 35);
+        let seen: Vec<_> = walk(200, history).await.into_iter().map(|edit| edit.version).collect();
+        assert_eq!(seen, (1..=41).collect::<Vec<_>>());
     }
 
     async fn own_lists_have_pages(world: World) {

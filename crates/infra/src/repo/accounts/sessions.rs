@@ -144,8 +144,9 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<Sessi
         let earlier = sessions::last_used_at.lt(at);
         open = open.filter(earlier.or(sessions::last_used_at.eq(at).and(sessions::id.lt::<SessionId>(id))));
     }
-    let rows = Page::cut(open.load(conn)?, page, |row: &SessionRow| Page::<()>::place(row.last_used_at, row.id));
-    Ok(rows.map(|row| row.session(ctx)))
+    let rows: Vec<SessionRow> = open.load(conn)?;
+    let rows = rows.into_iter().map(|row| Ok(row.session(ctx)));
+    Page::fill(rows, page, |session| Page::<()>::place(session.last_used_at, session.id))
 }
 
 pub fn name(tx: &mut Tx<'_>, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session> {

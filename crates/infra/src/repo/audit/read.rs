@@ -30,8 +30,8 @@ type Query = audit::BoxedQuery<'static, Backend>;
 pub fn page(conn: &mut Conn, ring: &KeyRing, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditRecord>> {
     let query = before(filtered(filter), page)?;
     let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
-    let rows = Page::cut(rows, page, |row| row.position.to_string());
-    Ok(Page { items: opened(conn, ring, rows.items)?, next_cursor: rows.next_cursor })
+    let records = opened(conn, ring, rows)?.into_iter().map(Ok);
+    Page::fill(records, page, |record| record.position.to_string())
 }
 
 /// The oldest first.
@@ -57,10 +57,10 @@ pub fn end(conn: &mut Conn) -> Result<i64> {
 pub fn timeline(conn: &mut Conn, ring: &KeyRing, user: UserId, page: &PageRequest) -> Result<Page<SecurityEvent>> {
     let query = before(audit::table.filter(audit::subject_id.eq(user)).into_boxed(), page)?;
     let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
-    let rows = Page::cut(rows, page, |row| row.position.to_string());
-    let records = opened(conn, ring, rows.items)?;
-    let items = records.into_iter().map(|record| SecurityEvent::new(user, record)).collect();
-    Ok(Page { items, next_cursor: rows.next_cursor })
+    let records = opened(conn, ring, rows)?;
+    let positions: HashMap<_, _> = records.iter().map(|record| (record.id, record.position)).collect();
+    let events = records.into_iter().map(|record| Ok(SecurityEvent::new(user, record)));
+    Page::fill(events, page, |event| positions.get(&event.id).copied().unwrap_or_default().to_string())
 }
 
 fn before(query: Query, page: &PageRequest) -> Result<Query> {

@@ -110,13 +110,13 @@ pub fn list(
         query = query.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
     }
     let rows: Vec<Seated> = query.load(conn)?;
-    let page = Page::cut(rows, page, |(chat, ..)| Page::<()>::place(chat.active_at, chat.id));
-    Ok(Page { items: views(conn, memory, viewer, page.items)?, next_cursor: page.next_cursor })
+    let views = views(conn, memory, viewer, rows)?;
+    Page::fill(views, page, |chat| Page::<()>::place(chat.active_at, chat.id))
 }
 
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatId) -> Result<Chat> {
     let seated: Option<Seated> = seated!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
-    views(conn, memory, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.pop().ok_or_else(|| CHAT_UNKNOWN.into())
+    views(conn, memory, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
 }
 
 /// The chats that a user takes part in, and so follows.
@@ -126,15 +126,20 @@ pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
 }
 
 /// Adds to each chat its face, the people on it, and how many unread messages are deleted.
-fn views(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, rows: Vec<Seated>) -> Result<Vec<Chat>> {
+fn views(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    rows: Vec<Seated>,
+) -> Result<impl Iterator<Item = Result<Chat>>> {
     let faces = faces(conn, memory, &rows)?;
     let deleted = deleted_unread(conn, viewer, &rows)?;
     let senders = faces.values().filter_map(|face| face.last.as_ref()).map(|last| last.sender_id);
     let peers = faces.values().filter_map(|face| face.pair).map(|pair| pair.other(viewer));
     let cards = Cards::of(conn, memory, senders.chain(peers))?;
     // A chat that has gone since has no face any more.
-    let seen = rows.into_iter().filter_map(|seated| faces.get(&seated.0.id).map(|face| (seated, face)));
-    seen.map(|((chat, seat, slowest), face)| {
+    let seen = rows.into_iter().filter_map(move |seated| faces.get(&seated.0.id).cloned().map(|face| (seated, face)));
+    let view = move |((chat, seat, slowest), face): (Seated, Arc<Face>)| {
         let gone = deleted.get(&chat.id).copied().unwrap_or(0);
         let said = |last: &MessageRow| {
             let status = Slowest::from(slowest).status(last.sender_id, last.seq);
@@ -157,8 +162,8 @@ fn views(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, rows: Vec<Sea
             active_at: chat.active_at,
             version: chat.version,
         })
-    })
-    .collect()
+    };
+    Ok(seen.map(view))
 }
 
 /// The face of each chat: from memory, and from the database those that memory does not know.

@@ -1,6 +1,6 @@
 //! Reading messages.
 
-use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word, page::Room};
 use clowder_messaging::{
     ChatRole, Edit, Message, Status, Window,
     edit::EditFacts,
@@ -34,6 +34,18 @@ impl Seat {
         row.map(|(role, slowest)| Ok(Self { role: ChatRole::parse_word(&role)?, slowest: slowest.into() })).transpose()
     }
 
+    /// As many of these messages as there is room for, and whether there are more.
+    fn fill(
+        &self,
+        conn: &mut Conn,
+        memory: Option<&Memory>,
+        room: &mut Room,
+        rows: Vec<MessageRow>,
+    ) -> Result<(Vec<Message>, bool)> {
+        let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
+        room.fill(rows.into_iter().map(|row| self.message(row, &cards)))
+    }
+
     fn message(&self, row: MessageRow, cards: &Cards) -> Result<Message> {
         let (sender, status) = (cards.card(row.sender_id)?, self.slowest.status(row.sender_id, row.seq));
         row.message(sender, status)
@@ -49,52 +61,56 @@ pub fn page(
     limit: u32,
 ) -> Result<Page<Message>> {
     let seat = Seat::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
-    let limit = i64::from(limit);
-    let (rows, more) = match window {
-        Window::Before(seq) => older(conn, chat, seq, limit)?,
-        Window::After(seq) => newer(conn, chat, seq, limit)?,
+    let mut room = Room::of(limit);
+    let (items, more) = match window {
+        Window::Before(seq) => {
+            let rows = older(conn, chat, seq, room.items)?;
+            seat.fill(conn, memory, &mut room, rows)?
+        }
+        Window::After(seq) => {
+            let rows = newer(conn, chat, seq, room.items)?;
+            seat.fill(conn, memory, &mut room, rows)?
+        }
         Window::Around(seq) => {
-            let (mut rows, _) = older(conn, chat, seq, limit / 2)?;
-            rows.reverse();
-            let (newer, more) = newer(conn, chat, seq - 1, limit - rows.len() as i64)?;
-            rows.extend(newer);
-            (rows, more)
+            // Those nearest to the middle, and no more than half of the page.
+            let half = Room { items: room.items / 2, octets: room.octets / 2 };
+            let (mut left, rows) = (half, older(conn, chat, seq, half.items)?);
+            let (mut items, _) = seat.fill(conn, memory, &mut left, rows)?;
+            items.reverse();
+            room.items -= items.len();
+            room.octets -= half.octets - left.octets;
+            let rows = newer(conn, chat, seq - 1, room.items)?;
+            let (newer, more) = seat.fill(conn, memory, &mut room, rows)?;
+            items.extend(newer);
+            (items, more)
         }
     };
-    let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
-    let items = rows.into_iter().map(|row| seat.message(row, &cards)).collect::<Result<Vec<_>>>()?;
     // The next page goes on from here, in the same direction.
     let way = if matches!(window, Window::Before(_)) { "before" } else { "after" };
     let next_cursor = items.last().filter(|_| more).map(|last| format!("{way}.{}", last.seq));
     Ok(Page { items, next_cursor })
 }
 
-type Rows = (Vec<MessageRow>, bool);
-
-fn older(conn: &mut Conn, chat: ChatId, before: i64, limit: i64) -> Result<Rows> {
+/// One more than `limit`, if there is one: so a page knows that another follows.
+fn older(conn: &mut Conn, chat: ChatId, before: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.lt(before)))
         .order(messages::seq.desc())
-        .limit(limit + 1)
+        .limit(limit as i64 + 1)
         .select(MessageRow::as_select())
         .load(conn)?;
-    Ok(cut(rows, limit))
+    Ok(rows)
 }
 
-fn newer(conn: &mut Conn, chat: ChatId, after: i64, limit: i64) -> Result<Rows> {
+/// Likewise.
+fn newer(conn: &mut Conn, chat: ChatId, after: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.gt(after)))
         .order(messages::seq.asc())
-        .limit(limit + 1)
+        .limit(limit as i64 + 1)
         .select(MessageRow::as_select())
         .load(conn)?;
-    Ok(cut(rows, limit))
-}
-
-fn cut(mut rows: Vec<MessageRow>, limit: i64) -> Rows {
-    let more = rows.len() as i64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(0));
-    (rows, more)
+    Ok(rows)
 }
 
 /// A message with the viewer's part in its chat.
@@ -133,12 +149,12 @@ pub fn history(
         .limit(page.fetch())
         .select((message_edits::version, message_edits::content, message_edits::written_at))
         .load(conn)?;
-    let mut edits: Vec<Edit> =
-        earlier.into_iter().map(|(version, content, written_at)| Edit { version, content, written_at }).collect();
+    let edits = earlier.into_iter().map(|(version, content, written_at)| Edit { version, content, written_at });
     // What it says now comes after what it said.
-    if after.is_none_or(|after| after < message.version) {
-        let written_at = message.edited_at.unwrap_or(message.created_at);
-        edits.push(Edit { version: message.version, content, written_at });
-    }
-    Ok(Page::cut(edits, page, |edit| edit.version.to_string()))
+    let now = after.is_none_or(|after| after < message.version).then(|| Edit {
+        version: message.version,
+        content,
+        written_at: message.edited_at.unwrap_or(message.created_at),
+    });
+    Page::fill(edits.chain(now).map(Ok), page, |edit| edit.version.to_string())
 }

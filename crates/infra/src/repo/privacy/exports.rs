@@ -116,10 +116,9 @@ pub fn list(conn: &mut Conn, keys: &Keys, ctx: &Ctx, page: &PageRequest) -> Resu
         let earlier = table::created_at.lt(at);
         own = own.filter(earlier.or(table::created_at.eq(at).and(table::id.lt::<ExportId>(id))));
     }
-    let rows = Page::cut(own.load(conn)?, page, |row: &ExportRow| Page::<()>::place(row.created_at, row.id));
-    let Page { items, next_cursor } = rows;
-    let items = items.into_iter().map(|row| row.export(keys, ctx.now, recent)).collect::<Result<_>>()?;
-    Ok(Page { items, next_cursor })
+    let rows: Vec<ExportRow> = own.load(conn)?;
+    let rows = rows.into_iter().map(|row| row.export(keys, ctx.now, recent));
+    Page::fill(rows, page, |export| Page::<()>::place(export.created_at, export.id))
 }
 
 pub fn one(conn: &mut Conn, keys: &Keys, ctx: &Ctx, export: ExportId) -> Result<Export> {

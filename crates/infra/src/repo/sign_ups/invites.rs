@@ -130,8 +130,8 @@ pub fn list(conn: &mut Conn, page: &PageRequest) -> Result<Page<Invite>> {
     if let Some(last) = page.id::<Invite>()? {
         found = found.filter(table::id.lt(last));
     }
-    let invites = found.load(conn)?.into_iter().map(Invite::from).collect();
-    Ok(Page::cut(invites, page, |invite: &Invite| invite.id.to_string()))
+    let invites = found.load(conn)?.into_iter().map(|row| Ok(Invite::from(row)));
+    Page::fill(invites, page, |invite: &Invite| invite.id.to_string())
 }
 
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, invite: InviteId) -> Result<()> {

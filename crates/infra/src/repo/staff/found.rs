@@ -47,9 +47,7 @@ pub fn list(conn: &mut Conn, now: Timestamp, filter: &AccountFilter, page: &Page
         query = query.filter(users::id.lt::<UserId>(before));
     }
     let rows: Vec<UserRow> = query.load(conn)?;
-    let page = Page::cut(rows, page, |row| row.id.to_string());
-    let items = page.items.into_iter().map(|row| account(row, now)).collect::<Result<_>>()?;
-    Ok(Page { items, next_cursor: page.next_cursor })
+    Page::fill(rows.into_iter().map(|row| account(row, now)), page, |account| account.id.to_string())
 }
 
 /// A pattern for `LIKE`: this text as it stands, with anything around it.

@@ -1,0 +1,176 @@
+//! The room for answers on their way: a client that asks for much and does not read keeps no memory from others.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    web::Bytes,
+};
+
+use super::limits::Key;
+use crate::{
+    problem::{Answer, Problem},
+    refusals,
+};
+
+/// What all answers on their way to those who are signed in may take together.
+const ROOM: usize = 256 << 20;
+/// What those to everybody else may take together.
+const ROOM_OF_NOBODY: usize = 64 << 20;
+/// What those to one person, API key or address may take together.
+const SHARE: usize = 16 << 20;
+/// Smaller answers are not counted: a connection has a buffer of about this size in any case.
+const LEAST: usize = 16 << 10;
+/// An answer is handed to its connection in pieces of this size, so that it counts until nearly all of it was written.
+const PIECE: usize = 16 << 10;
+/// An answer costs a unit for every so many octets, the first of which the call has paid at the door.
+const OCTETS_PER_UNIT: usize = 64 << 10;
+
+/// What an answer of so many octets costs beside the unit that is paid at the door.
+pub fn units(octets: usize) -> u32 {
+    u32::try_from(octets / OCTETS_PER_UNIT).unwrap_or(u32::MAX)
+}
+
+/// The octets of all answers on their way.
+#[derive(Default)]
+pub struct Outgoing {
+    used: Arc<Mutex<Used>>,
+}
+
+#[derive(Default)]
+struct Used {
+    known: usize,
+    nobody: usize,
+    each: HashMap<Key, usize>,
+}
+
+/// What an answer takes of the room, until this goes.
+struct Taken {
+    used: Arc<Mutex<Used>>,
+    key: Key,
+    octets: usize,
+}
+
+impl Outgoing {
+    /// Counts an answer until it was written or its connection is gone. What only reads is refused when there is no room;
+    /// whatever else was done is done, and its answer, which is about one thing, is sent in any case.
+    pub fn hold(&self, request: &HttpRequest, key: Key, answer: HttpResponse) -> Answer<HttpResponse> {
+        let (head, body) = answer.into_parts();
+        let body = match body.try_into_bytes() {
+            Ok(body) if body.len() >= LEAST => body,
+            Ok(body) => return Ok(head.set_body(BoxBody::new(body))),
+            Err(streamed) => return Ok(head.set_body(streamed)),
+        };
+        let taken = self.take(key, body.len(), !request.method().is_safe())?;
+        Ok(head.set_body(BoxBody::new(Held { left: body, _taken: taken })))
+    }
+
+    fn take(&self, key: Key, octets: usize, in_any_case: bool) -> Answer<Taken> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let Used { known, nobody, each } = &mut *used;
+        let (all, most) = if matches!(key, Key::Address(_)) { (nobody, ROOM_OF_NOBODY) } else { (known, ROOM) };
+        let theirs = each.get(&key).copied().unwrap_or_default();
+        if !in_any_case && (theirs + octets > SHARE || *all + octets > most) {
+            metrics::counter!("clowder_answers_refused_total").increment(1);
+            return Err(Problem::new(refusals::ANSWERS_FULL).retry_after(1));
+        }
+        *all += octets;
+        each.insert(key, theirs + octets);
+        Ok(Taken { used: Arc::clone(&self.used), key, octets })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = if matches!(self.key, Key::Address(_)) { &mut used.nobody } else { &mut used.known };
+        *all -= self.octets;
+        if let Some(theirs) = used.each.get_mut(&self.key) {
+            *theirs -= self.octets;
+            if *theirs == 0 {
+                used.each.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// A body that is counted.
+struct Held {
+    left: Bytes,
+    _taken: Taken,
+}
+
+impl MessageBody for Held {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.left.len() as u64)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let left = &mut self.get_mut().left;
+        if left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = left.split_to(PIECE.min(left.len()));
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use actix_web::{body::to_bytes, http::Method, test::TestRequest};
+    use clowder_core::UserId;
+
+    use super::*;
+
+    const LARGE: usize = 1 << 20;
+
+    fn user(number: u128) -> Key {
+        Key::User(UserId::from_uuid(uuid::Uuid::from_u128(number)))
+    }
+
+    fn held(outgoing: &Outgoing, method: Method, key: Key, octets: usize) -> Result<HttpResponse, &'static str> {
+        let request = TestRequest::default().method(method).to_http_request();
+        let answer = HttpResponse::Ok().body(vec![b'x'; octets]);
+        outgoing.hold(&request, key, answer).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn a_large_answer_costs_more() {
+        for (octets, cost) in [(0, 0), (65_535, 0), (65_536, 1), (LARGE, 16)] {
+            assert_eq!(units(octets), cost);
+        }
+    }
+
+    #[actix_web::test]
+    async fn answers_share_their_room_and_nobody_takes_it_all() {
+        let outgoing = Outgoing::default();
+        let mut answers = Vec::new();
+        for person in 0..16 {
+            for _ in 0..16 {
+                answers.push(held(&outgoing, Method::GET, user(person), LARGE).unwrap());
+            }
+            assert_eq!(held(&outgoing, Method::GET, user(person), LEAST).unwrap_err(), "answers.full", "their share");
+        }
+        assert_eq!(held(&outgoing, Method::GET, user(99), LEAST).unwrap_err(), "answers.full", "all of it");
+        held(&outgoing, Method::GET, user(99), LEAST - 1).unwrap();
+        held(&outgoing, Method::POST, user(99), LARGE).expect("what is done is told");
+        let address = Key::Address(IpAddr::from([192, 0, 2, 1]));
+        held(&outgoing, Method::GET, address, LARGE).expect("others have a room of their own");
+        let read = to_bytes(answers.pop().unwrap().into_body()).await.unwrap();
+        assert_eq!(read.len(), LARGE);
+        held(&outgoing, Method::GET, user(99), LARGE).expect("room again, once one was written");
+        drop(answers);
+        let used = outgoing.used.lock().unwrap();
+        assert_eq!((used.known, used.nobody, used.each.len()), (0, 0, 0));
+    }
+}
