@@ -22,8 +22,9 @@ mod exports;
 mod faults;
 #[path = "contract/following.rs"]
 mod following;
-#[path = "contract/guessing.rs"]
+#[path = "contract/given_names.rs"]
 mod given_names;
+#[path = "contract/guessing.rs"]
 mod guessing;
 #[path = "contract/jobs.rs"]
 mod jobs;
