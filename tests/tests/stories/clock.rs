@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use clowder_tests::{Answer, Client, Database, Mailbox, Post, World, until, world::PASSWORD};
+use clowder_tests::{Answer, Client, Database, Mailbox, World, until, world::PASSWORD};
 use serde_json::{Value, json};
 
 const MONTH: i64 = 30 * 24 * 3600;
@@ -155,24 +155,6 @@ async fn sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres() {
     a_month_ahead_for_a_moment(Database::postgres()).await;
-}
-
-/// What an email holds has expired by that clock only.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {
-    let mut post = Post::start(&[]).await;
-    let story = Moved::with(Database::sqlite(), &[("SMTP_URL", post.url().as_str())]).await;
-    story.0.user("bob").await;
-    post.mailbox.next("bob@example.org").await;
-    post.stop().await;
-    story.forgot("bob").await;
-    story.noticed("failed and will be tried again").await;
-    story.ahead(MONTH);
-    story.noticed("the clock has jumped ahead, and this cannot be undone").await;
-    post.again(&[]).await;
-    story.ahead(0);
-    assert_eq!(post.mailbox.next("bob@example.org").await.subject, "Choose a new password");
-    assert!(!story.0.server.log().contains("not sent any more"), "{}", story.0.server.log());
 }
 
 async fn theft(database: Database) {

@@ -1,5 +1,8 @@
 //! The promises of `Jobs`, and of the crew that works them.
 
+#[path = "jobs/steadiness.rs"]
+mod steadiness;
+
 use std::{
     collections::BTreeSet,
     sync::{
@@ -454,39 +457,6 @@ async fn what_fails_or_panics_is_tried_again() {
         rig.until_tried(2).await;
         assert!(listed(&rig.world, None).await.is_empty(), "{what}: done at the second try");
     }
-}
-
-const MOMENT: i64 = 1_790_000_000_000_000;
-
-/// Ahead of it by so many microseconds.
-static AHEAD: AtomicI64 = AtomicI64::new(0);
-
-fn moved() -> Timestamp {
-    Timestamp::from_micros(MOMENT + AHEAD.load(Ordering::SeqCst))
-}
-
-#[tokio::test]
-async fn what_cannot_be_undone_waits_while_the_clock_has_jumped() {
-    let mut rig = Rig::by(moved, "for good").await;
-    rig.world.meddle(&format!("UPDATE jobs SET run_at = {MOMENT}")).unwrap();
-    AHEAD.store(30 * 24 * 3_600_000_000, Ordering::SeqCst);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let crew = tokio::spawn(rig.crew.clone().run(async move {
-        let _ = stopped.await;
-    }));
-    loop {
-        if let [(JobState::Waiting, 1, Some(error))] = listed(&rig.world, None).await.as_slice() {
-            assert!(error.contains("clock"), "{error}");
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    assert!(rig.said.try_recv().is_err(), "it was not done");
-    AHEAD.store(0, Ordering::SeqCst);
-    rig.world.store.upkeep.put_clock_right(moved()).await.unwrap();
-    assert_eq!(rig.said.recv().await.as_deref(), Some("for good"), "by the right clock it is");
-    stop.send(()).unwrap();
-    crew.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
