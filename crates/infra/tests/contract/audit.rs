@@ -209,8 +209,9 @@ on_both! {
         // By a session of theirs, and by a program.
         let agent = Origin { agent: Some("PeculiarAgent/1.0".into()), ..Origin::default() };
         let program = Actor::User { id: bob.id, via: Via::Key(Id::new(world.now())), role: Role::Moderator };
-        for ctx in [world.ctx(&bob), Ctx::new(program, world.now(), "test")] {
-            let spam = NewSuspension::from_json(json!({"reason": "spam"})).unwrap();
+        // The same reason a second time would change nothing.
+        for (ctx, reason) in [(world.ctx(&bob), "spam"), (Ctx::new(program, world.now(), "test"), "threats")] {
+            let spam = NewSuspension::from_json(json!({"reason": reason})).unwrap();
             world.store.staff.suspend(&Ctx { origin: agent.clone(), ..ctx }, ada.id, spam).await.unwrap();
         }
         let seen = async |person| {
