@@ -270,7 +270,7 @@ impl Tour {
 
     /// What people with a role do, to somebody who can do nothing in between.
     async fn staff(&mut self, world: &World, eve: &User) {
-        let root = world.staff("root", "admin").await;
+        let root = world.staff("ruth", "admin").await;
         let account = format!("/api/admin/users/{}", eve.id);
         let suspension = format!("{account}/suspension");
         self.call(&root, "GET", "/api/admin/users?limit=2", None).await.expect(200);
@@ -431,7 +431,7 @@ async fn frames_are_as_documented() {
     }
     // Keys come and go. What a suspended account hears last may be cut off by the close.
     let eve = world.user("eve").await;
-    let root = world.staff("root", "admin").await;
+    let root = world.staff("ruth", "admin").await;
     let mut last = eve.socket().await;
     let key = eve.post("/api/api-keys", json!({"name": "bot", "scopes": ["realtime:connect"]})).await.expect(201);
     let mut program =

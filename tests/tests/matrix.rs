@@ -47,7 +47,7 @@ impl Matrix {
         let world = World::new(Database::sqlite()).await;
         let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
         let friend = world.user("friend").await;
-        let root = world.staff("root", "admin").await;
+        let root = world.staff("ruth", "admin").await;
         Self { world, api, friend, root }
     }
 

@@ -9,7 +9,7 @@ use clowder_gateway::{app, clock, config::Config, stop};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::output::{Form, Outcome, Output};
+use crate::output::{self, Form, Outcome, Output};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
@@ -107,7 +107,7 @@ async fn list(
         return Ok(());
     }
     if page.items.is_empty() {
-        out.line("There are no such jobs.");
+        output::note("there are no such jobs");
     }
     for job in page.items {
         let error = job.last_error.map_or_else(String::new, |error| format!("  {error}"));

@@ -35,7 +35,7 @@ async fn problems_are_short(world: World) {
     assert_eq!(codes(&told).len(), 51);
     let name = "🦀".repeat(200_000);
     ada.patch("/api/users/me/settings", json!({name: 1})).await.expect(422);
-    let nothing_to_add = ada.get("/api/chats/nowhere").await.expect(404);
+    let nothing_to_add = ada.get("/api/chats/00000000-0000-7000-8000-000000000000").await.expect(404);
     assert_eq!(nothing_to_add["detail"], nothing_to_add["title"]);
 }
 

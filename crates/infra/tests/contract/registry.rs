@@ -15,6 +15,7 @@ struct Line {
 
 /// Columns of ids that are not of users, and refer to nothing: ids of their own rows, of keys, of leases.
 const NOT_OF_USERS: &[&str] = &[
+    "answers.id",
     "api_keys.id",
     "audit.id",
     "audit.session_id",
