@@ -45,6 +45,23 @@ async fn at_once(user: &User, chat: &str, calls: usize) -> usize {
     well
 }
 
+/// A server whose PostgreSQL is reached through a relay, with somebody in it and a chat of theirs.
+async fn behind_a_relay(settings: &[(&str, &str)]) -> (World, Relay, User, String) {
+    let mut database = Database::postgres();
+    let relay = Relay::to(&database.url).await;
+    database.url = relay.through(&database.url);
+    let world = World::with(database, settings).await;
+    let ada = world.user("ada").await;
+    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    (world, relay, ada, chat)
+}
+
+/// Waits until a send is accepted.
+async fn sends_again(user: &User, chat: &str) {
+    let path = format!("/api/chats/{chat}/messages");
+    until(201, async || user.may_fail().post(&path, json!({"content": "back"})).await).await;
+}
+
 /// The checks that fail, as readiness tells them, which it does within a second.
 async fn unready(world: &World) -> Vec<Value> {
     let ask = async || {
@@ -58,20 +75,14 @@ async fn unready(world: &World) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_falls_silent_holds_nobody() {
-    let mut database = Database::postgres();
-    let relay = Relay::to(&database.url).await;
-    database.url = relay.through(&database.url);
-    let world = World::with(database, DEADLINES).await;
-    let ada = world.user("ada").await;
-    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    let (world, relay, ada, chat) = behind_a_relay(DEADLINES).await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "{}", world.server.log());
 
     relay.silence_present();
     let asked = Instant::now();
     at_once(&ada, &chat, 30).await;
     assert!(asked.elapsed() < Duration::from_secs(10), "everybody is told within a bound: {:?}", asked.elapsed());
-    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await)
-        .await;
+    sends_again(&ada, &chat).await;
     until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "the silent connections are gone");
     let measured = world.nobody().may_fail().get("/metrics").await.text;
@@ -118,12 +129,7 @@ async fn one_after_the_other(user: &User, chat: &str, sends: usize) -> Vec<(Answ
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
-    let mut database = Database::postgres();
-    let relay = Relay::to(&database.url).await;
-    database.url = relay.through(&database.url);
-    let world = World::with(database, DEADLINES).await;
-    let ada = world.user("ada").await;
-    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    let (world, relay, ada, chat) = behind_a_relay(DEADLINES).await;
     // A statement has 2 s, and the silence after it 2 s more.
     let bound = Duration::from_millis(4900);
     ada.says(&chat, "warm").await;
@@ -133,8 +139,7 @@ async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
         assert!(waited < bound, "{waited:?}");
     }
     relay.speak();
-    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await)
-        .await;
+    sends_again(&ada, &chat).await;
 
     // Nor does stopping cut anybody off without a word.
     relay.silence();
@@ -160,19 +165,13 @@ async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_were_cut_cost_nobody_an_answer() {
-    let mut database = Database::postgres();
-    let direct = database.url.clone();
-    let relay = Relay::to(&direct).await;
-    database.url = relay.through(&direct);
-    let world = World::with(database, &[]).await;
-    let ada = world.user("ada").await;
-    let chat = ada.group("Cats", &[&world.user("bob").await]).await;
+    let (world, relay, ada, chat) = behind_a_relay(&[]).await;
     assert_eq!(at_once(&ada, &chat, 60).await, 60);
     relay.cut_present().await;
     assert_eq!(at_once(&ada, &chat, 60).await, 60, "cut on the way: {}", world.server.log());
     // 57P01, said to connections that are idle; it is waited for until each has heard it.
     psql(
-        &direct,
+        &world.database.url,
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
          pg_backend_pid()",
     );
@@ -234,8 +233,7 @@ async fn connections_that_are_used_up_slow_nobody_down_for_long() {
     let failing = unready(&world).await;
     assert!(failing.iter().any(|check| check["message"] == "cannot be reached"), "{failing:?}");
     psql(&url, "ALTER ROLE app CONNECTION LIMIT -1");
-    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "back"})).await)
-        .await;
+    sends_again(&ada, &chat).await;
     until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
 
     // A restart while nobody calls costs nobody anything.
