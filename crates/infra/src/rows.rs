@@ -23,7 +23,9 @@ use serde_json::value::RawValue;
 use crate::{
     api_keys::{self as format, Known},
     keys::{Keys, Purpose},
-    schema::{api_keys, chats, invites, jobs, journal, messages, sessions, sign_ups, two_factor, users},
+    schema::{
+        api_keys, chats, invites, jobs, journal, message_client_ids, messages, sessions, sign_ups, two_factor, users,
+    },
     seal::Sealed,
 };
 
@@ -324,14 +326,12 @@ pub struct NewMessageRow<'m> {
     pub sender_id: UserId,
     pub content: Option<&'m str>,
     pub client_id: Option<&'m str>,
-    /// Of what was first said, for messages with a client id.
-    pub fingerprint: Option<&'m [u8]>,
     pub created_at: Timestamp,
     pub version: i64,
 }
 
 impl<'m> NewMessageRow<'m> {
-    pub fn new(message: &'m Message, fingerprint: &'m [u8]) -> Self {
+    pub fn new(message: &'m Message) -> Self {
         Self {
             id: message.id,
             chat_id: message.chat_id,
@@ -340,19 +340,19 @@ impl<'m> NewMessageRow<'m> {
             sender_id: message.sender.id,
             content: message.content.as_deref(),
             client_id: message.client_id.as_deref(),
-            fingerprint: message.client_id.is_some().then_some(fingerprint),
             created_at: message.created_at,
             version: message.version,
         }
     }
 }
 
-/// A message that carries a client id already.
-#[derive(Debug, Queryable)]
-pub struct EarlierRow {
+/// Which message a client id was used for. Written with the message, and deleted with it.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = message_client_ids)]
+pub struct ClientIdRow {
     pub sender_id: UserId,
     pub client_id: String,
-    pub id: MessageId,
+    pub message_id: MessageId,
     pub fingerprint: Vec<u8>,
 }
 

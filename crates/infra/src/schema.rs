@@ -146,32 +146,43 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    messages (id) {
-        id -> Uid,
+    messages (chat_id, seq) {
         chat_id -> Uid,
         seq -> BigInt,
+        id -> Uid,
         #[sql_name = "type"]
         kind -> Text,
         sender_id -> Uid,
-        content -> Nullable<Text>,
-        client_id -> Nullable<Text>,
-        fingerprint -> Nullable<Binary>,
         created_at -> Ts,
         edited_at -> Nullable<Ts>,
         deleted_at -> Nullable<Ts>,
         deleted_by -> Nullable<Uid>,
         version -> BigInt,
+        client_id -> Nullable<Text>,
+        content -> Nullable<Text>,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    message_edits (message_id, version) {
-        message_id -> Uid,
+    message_edits (chat_id, seq, version) {
+        chat_id -> Uid,
+        seq -> BigInt,
         version -> BigInt,
-        content -> Text,
         written_at -> Ts,
+        content -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_client_ids (sender_id, client_id) {
+        sender_id -> Uid,
+        client_id -> Text,
+        message_id -> Uid,
+        fingerprint -> Binary,
     }
 }
 
@@ -461,6 +472,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     journal,
     journal_marks,
     mailed_tokens,
+    message_client_ids,
     message_edits,
     messages,
     participants,

@@ -107,8 +107,8 @@ async fn plant(world: &World, root: &clowder_tests::User) -> Things {
          INSERT INTO audit (position, id, at, actor_type, actor_id, subject_id, action, request_id, previous, hash)
            SELECT 1000 + s.n, {id}, {now}, 'user', {me}, {me}, 'session.opened', 'x', {octets}, {octets} FROM {series};
          UPDATE audit_head SET position = 1000 + {MANY};
-         INSERT INTO message_edits (message_id, version, content, written_at)
-           SELECT {edited}, s.n, {long}, {now} FROM {hundred};
+         INSERT INTO message_edits (chat_id, seq, version, content, written_at)
+           SELECT m.chat_id, m.seq, s.n, {long}, {now} FROM messages m, {hundred} WHERE m.id = {edited};
          UPDATE messages SET version = 101, content = {long} WHERE id = {edited};
          INSERT INTO api_keys (id, user_id, name, hash, scopes, created_at)
            SELECT {id}, {me}, 'x', {octets}, 'chats:read', {now} FROM {fifty};

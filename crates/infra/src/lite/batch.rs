@@ -1,7 +1,7 @@
 //! The statements of the hottest path. On SQLite a statement costs no round trip: one per row, prepared once.
 
 use clowder_core::{
-    ChatId, Id, MessageId, Result, UserId,
+    ChatId, Id, Result, UserId,
     sql::{Ts, Uid},
 };
 use diesel::{
@@ -12,13 +12,14 @@ use diesel::{
 
 use super::dialect::Conn;
 use crate::{
-    rows::{AnswerRow, CardRow, EarlierRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
-    schema::{answers, chats, journal, messages, participants, users},
+    rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
+    schema::{answers, chats, journal, message_client_ids, messages, participants, users},
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part and are not erased.
-pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
+/// The role and card of each of these people in each of these chats, as far as they take part and are not erased. One
+/// writer is lock enough.
+pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
         let seat = participants::table
@@ -33,21 +34,17 @@ pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId
     Ok(found)
 }
 
-/// The messages that these senders sent under these client ids.
-pub fn earlier(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<EarlierRow>> {
+/// Nobody holds anything here.
+pub fn held_seats(_: &mut Conn, _: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+    Ok(Vec::new())
+}
+
+/// For which messages these senders used these client ids.
+pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     let mut found = Vec::new();
-    for (user, client) in wanted {
-        let message: Option<(MessageId, Option<Vec<u8>>)> = messages::table
-            .filter(messages::sender_id.eq(user).and(messages::client_id.eq(*client)))
-            .select((messages::id, messages::fingerprint))
-            .first(conn)
-            .optional()?;
-        found.extend(message.map(|(id, print)| EarlierRow {
-            sender_id: *user,
-            client_id: (*client).to_owned(),
-            id,
-            fingerprint: print.unwrap_or_default(),
-        }));
+    for wanted in wanted {
+        let used = message_client_ids::table.find(*wanted).select(ClientIdRow::as_select()).first(conn).optional()?;
+        found.extend(used);
     }
     Ok(found)
 }
@@ -144,9 +141,12 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
         .collect()
 }
 
-pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>]) -> Result<()> {
+pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>], client_ids: &[ClientIdRow]) -> Result<()> {
     for row in rows {
         diesel::insert_into(messages::table).values(row).execute(conn)?;
+    }
+    for row in client_ids {
+        diesel::insert_into(message_client_ids::table).values(row).execute(conn)?;
     }
     Ok(())
 }

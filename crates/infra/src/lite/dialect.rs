@@ -197,8 +197,8 @@ pub fn lock_chat(_: &mut Conn, _: ChatId) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
-pub fn lock_chat_within(_: &mut Conn, _: ChatId, _: Duration) -> Result<()> {
+/// No lock is waited for.
+pub fn wait_at_most(_: &mut Conn, _: Duration) -> Result<()> {
     Ok(())
 }
 
@@ -214,6 +214,11 @@ pub fn keep_participants(_: &mut Conn, _: ChatId, _: &[UserId]) -> Result<()> {
 
 /// One writer is lock enough.
 pub fn keep_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
+pub fn keep_user_id(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 

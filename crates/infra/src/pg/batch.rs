@@ -14,17 +14,32 @@ use diesel::{
 
 use super::dialect::Conn;
 use crate::{
-    rows::{AnswerRow, CardRow, EarlierRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
-    schema::{chats, journal, messages},
+    rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
+    schema::{chats, journal, message_client_ids, messages},
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part and are not erased.
-pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
+/// Locks those of these people's parts in these chats that nobody else holds, and tells the role and card of each. Those
+/// who take no part, or are erased, have none.
+pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Text, (Uid, Text, Text)), Pg>(
         "SELECT p.chat_id, p.role, u.id, u.username, u.display_name \
          FROM unnest(?, ?) AS w(chat_id, user_id) \
+         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL \
+         FOR NO KEY UPDATE OF p SKIP LOCKED FOR KEY SHARE OF u SKIP LOCKED",
+    )
+    .bind::<Array<Uid>, _>(chats)
+    .bind::<Array<Uid>, _>(users)
+    .load(conn)?)
+}
+
+/// Those of the parts that could not be locked which exist: somebody else holds them, or the account of whose they are.
+pub fn held_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+    let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
+    Ok(statement::<(Uid, Uid), Pg>(
+        "SELECT p.chat_id, p.user_id FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL",
     )
@@ -33,16 +48,16 @@ pub fn seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId
     .load(conn)?)
 }
 
-/// The messages that these senders sent under these client ids.
-pub fn earlier(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<EarlierRow>> {
+/// For which messages these senders used these client ids.
+pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let (users, clients): (Vec<_>, Vec<_>) = wanted.iter().map(|(user, client)| (*user, (*client).to_owned())).unzip();
     Ok(statement::<(Uid, Text, Uid, Binary), Pg>(
-        "SELECT m.sender_id, m.client_id, m.id, m.fingerprint \
+        "SELECT c.sender_id, c.client_id, c.message_id, c.fingerprint \
          FROM unnest(?, ?) AS w(sender_id, client_id) \
-         JOIN messages m ON m.sender_id = w.sender_id AND m.client_id = w.client_id",
+         JOIN message_client_ids c ON c.sender_id = w.sender_id AND c.client_id = w.client_id",
     )
     .bind::<Array<Uid>, _>(users)
     .bind::<Array<Text>, _>(clients)
@@ -144,8 +159,11 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
     .load(conn)?)
 }
 
-pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>]) -> Result<()> {
+pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>], client_ids: &[ClientIdRow]) -> Result<()> {
     diesel::insert_into(messages::table).values(rows).execute(conn)?;
+    if !client_ids.is_empty() {
+        diesel::insert_into(message_client_ids::table).values(client_ids).execute(conn)?;
+    }
     Ok(())
 }
 

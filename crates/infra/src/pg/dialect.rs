@@ -169,10 +169,9 @@ pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
     Ok(())
 }
 
-/// Like [`lock_chat`], but fails when it has waited for so long; so does every later wait of the transaction.
-pub fn lock_chat_within(conn: &mut Conn, chat: ChatId, wait: Duration) -> Result<()> {
-    conn.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", wait.as_millis()))?;
-    lock_chat(conn, chat)
+/// From here on the transaction fails when it has waited for a lock for so long.
+pub fn wait_at_most(conn: &mut Conn, wait: Duration) -> Result<()> {
+    Ok(conn.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", wait.as_millis()))?)
 }
 
 /// Whoever moves a participant's read mark holds this.
@@ -192,6 +191,12 @@ pub fn keep_participants(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Res
 /// Whoever needs these accounts to stay as they are holds this.
 pub fn keep_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
     users::table.filter(users::id.eq_any(ids)).order(users::id).select(users::id).for_share().load::<UserId>(conn)?;
+    Ok(())
+}
+
+/// Whoever writes rows that name an account, and must not wait for it later, holds this.
+pub fn keep_user_id(conn: &mut Conn, user: UserId) -> Result<()> {
+    users::table.find(user).select(users::id).for_key_share().first::<UserId>(conn).optional()?;
     Ok(())
 }
 

@@ -163,6 +163,41 @@ mod postgres_alone {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_held_sender_holds_up_their_own_sends_only() {
+        let world = World::postgres().await;
+        let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
+        let [lunch, other] = [world.group(&ada, &[&bob]).await.id, world.group(&ada, &[&bob]).await.id];
+        let rows = [
+            (format!("participants WHERE chat_id = '{lunch}' AND user_id = '{}'", bob.id), true),
+            (format!("users WHERE id = '{}'", bob.id), false),
+        ];
+        for (row, elsewhere) in rows {
+            let mut holder = world.transaction();
+            holder.run(&format!("SELECT 1 FROM {row} FOR UPDATE"));
+            let waiting: Vec<_> = (0..5).map(|n| sending(&world, &bob, lunch, &n.to_string())).collect();
+            for _ in 0..20 {
+                let more = sending(&world, &bob, lunch, "more");
+                let sends = [(&ada, lunch), (&ada, other)].map(|(who, chat)| sending(&world, who, chat, "hello"));
+                for send in sends {
+                    promptly(send).await.unwrap().unwrap();
+                }
+                if elsewhere {
+                    promptly(sending(&world, &bob, other, "hello")).await.unwrap().unwrap();
+                }
+                assert!(!more.is_finished(), "it cannot be written");
+            }
+            assert!(waiting.iter().all(|send| !send.is_finished()));
+            drop(holder);
+            for send in waiting {
+                promptly(send).await.unwrap().unwrap();
+            }
+            // The 20 that came later, too; the next is what counts them.
+            let before = world.say(&ada, lunch, "after").await.seq;
+            assert_eq!(before, if elsewhere { 46 } else { 92 });
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn one_held_chat_among_several_is_written_when_it_is_free() {
         let world = World::postgres().await;
         let [ada] = world.people(["ada"]).await.map(Arc::new);

@@ -87,7 +87,9 @@ on_both! {
             "SELECT count(*) FROM messages WHERE chat_id = {chat_id} AND sender_id = {ada_id} AND seq > 10 AND seq <= 2500"
         );
         let plan = plan(&world, &query);
-        assert!(plan.contains("messages_sender"), "{plan}");
+        // On SQLite messages lie in the order of their chats, which serves as well.
+        let index = if embedded { "PRIMARY KEY (chat_id=? AND seq>? AND seq<?)" } else { "messages_sender" };
+        assert!(plan.contains(index), "{plan}");
     }
 }
 

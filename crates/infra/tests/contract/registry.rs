@@ -31,6 +31,7 @@ const NOT_OF_USERS: &[&str] = &[
     "jobs.lease_id",
     "journal.followed_id",
     "journal.subject_id",
+    "message_client_ids.message_id",
     "messages.id",
     "sessions.id",
     "sign_ups.id",

@@ -86,7 +86,17 @@ const NEVER: &[(&str, &str)] = &[
     ("a deleted message with its text", "messages m WHERE m.deleted_at IS NOT NULL AND m.content IS NOT NULL"),
     (
         "edits of a deleted message",
-        "message_edits e JOIN messages m ON m.id = e.message_id AND m.deleted_at IS NOT NULL",
+        "message_edits e JOIN messages m ON m.chat_id = e.chat_id AND m.seq = e.seq AND m.deleted_at IS NOT NULL",
+    ),
+    (
+        "a client id without its message",
+        "message_client_ids c LEFT JOIN messages m ON m.id = c.message_id AND m.sender_id = c.sender_id \
+         AND m.client_id = c.client_id WHERE m.id IS NULL",
+    ),
+    (
+        "a message whose client id is free",
+        "messages m LEFT JOIN message_client_ids c ON c.sender_id = m.sender_id AND c.client_id = m.client_id \
+         WHERE m.client_id IS NOT NULL AND c.message_id IS NULL",
     ),
     ("two keys of one person", "(SELECT user_id FROM user_keys GROUP BY user_id HAVING count(*) > 1) twice"),
     ("gaps in the audit log", "audit_head h WHERE h.position <> (SELECT count(*) FROM audit)"),

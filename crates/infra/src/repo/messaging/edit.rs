@@ -25,13 +25,14 @@ pub fn edit(
     let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
     diesel::insert_into(message_edits::table)
         .values((
-            message_edits::message_id.eq(id),
+            message_edits::chat_id.eq(before.chat_id),
+            message_edits::seq.eq(before.seq),
             message_edits::version.eq(before.version),
             message_edits::content.eq(before.content.unwrap_or_default()),
             message_edits::written_at.eq(before.edited_at.unwrap_or(before.created_at)),
         ))
         .execute(tx.conn)?;
-    diesel::update(table::table.filter(table::id.eq(id)))
+    diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
             table::content.eq(&after.content),
             table::edited_at.eq(after.edited_at),
@@ -53,7 +54,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
         deleted_by: ctx.user()?,
         deleted_at: ctx.now,
     };
-    diesel::update(table::table.filter(table::id.eq(id)))
+    diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
             table::content.eq(None::<String>),
             table::deleted_at.eq(ctx.now),
@@ -64,7 +65,8 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
     diesel::update(chats::table.find(deleted.chat_id))
         .set((chats::deleted_count.eq(chats::deleted_count + 1), chats::revision.eq(chats::revision + 1)))
         .execute(tx.conn)?;
-    diesel::delete(message_edits::table.filter(message_edits::message_id.eq(id))).execute(tx.conn)?;
+    let edits = message_edits::chat_id.eq(after.chat_id).and(message_edits::seq.eq(after.seq));
+    diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     // What a resuming client would be told is the message without its text.
     journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after)))?;
     journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
@@ -81,7 +83,7 @@ fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, clowder
 }
 
 fn already(tx: &mut Tx<'_>, message: &Message) -> Result<Deleted> {
-    let by = table::table.filter(table::id.eq(message.id)).select(table::deleted_by).first(tx.conn)?;
+    let by = table::table.find((message.chat_id, message.seq)).select(table::deleted_by).first(tx.conn)?;
     let (Some(deleted_by), Some(deleted_at)) = (by, message.deleted_at) else {
         return Err(Error::internal("a deleted message without its end"));
     };

@@ -144,7 +144,8 @@ pub fn history(
     let after = page.number()?;
     let Some(content) = message.content else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
     let earlier: Vec<(i64, String, clowder_core::Timestamp)> = message_edits::table
-        .filter(message_edits::message_id.eq(id).and(message_edits::version.gt(after.unwrap_or(0))))
+        .filter(message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq)))
+        .filter(message_edits::version.gt(after.unwrap_or(0)))
         .order(message_edits::version)
         .limit(page.fetch())
         .select((message_edits::version, message_edits::content, message_edits::written_at))

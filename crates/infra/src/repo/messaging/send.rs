@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     keys::Keys,
-    rows::{LockedChatRow, NewMessageRow},
+    rows::{ClientIdRow, LockedChatRow, NewMessageRow},
 };
 
 /// One message on its way.
@@ -55,16 +55,20 @@ impl PendingSend {
 }
 
 impl Queued for PendingSend {
-    type Key = ChatId;
+    /// A sender's part in a chat.
+    type Key = (ChatId, UserId);
     type Answer = Made<Message>;
     const BATCH_SIZE: &'static str = "clowder_send_batch_messages";
 
-    fn key(&self) -> ChatId {
-        self.chat
+    fn key(&self) -> (ChatId, UserId) {
+        (self.chat, self.sender)
     }
 
-    fn lock(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
-        dialect::lock_chat_within(tx.conn, chat, LOCK_WAIT)
+    fn lock(tx: &mut Tx<'_>, (chat, sender): (ChatId, UserId)) -> Result<()> {
+        dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+        dialect::lock_chat(tx.conn, chat)?;
+        dialect::lock_participant(tx.conn, chat, sender)?;
+        dialect::keep_user_id(tx.conn, sender)
     }
 
     fn write_batch(tx: &mut Tx<'_>, sends: &[&Self]) -> Result<Vec<Outcome<Made<Message>>>> {
@@ -104,9 +108,12 @@ impl Queued for PendingSend {
             return Ok(outcomes);
         }
         facts.advance_chats(tx, &accepted)?;
-        let rows: Vec<_> =
-            accepted.iter().map(|(index, message)| NewMessageRow::new(message, &sends[*index].fingerprint)).collect();
-        batch::insert_messages(tx.conn, &rows)?;
+        let rows: Vec<_> = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect();
+        let client_ids = accepted.iter().filter_map(|(index, message)| {
+            let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
+            Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
+        });
+        batch::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
         let changes: Vec<_> = accepted
             .into_iter()
             .map(|(index, message)| {
@@ -137,7 +144,7 @@ impl PendingSend {
 
 /// What is to be done about one send of a batch.
 enum Attempt {
-    /// Somebody else holds its chat.
+    /// Somebody else holds its chat, or the sender's part in it.
     Held,
     /// Another of this batch has the same client id or the same key.
     Twin,
@@ -149,11 +156,11 @@ enum Attempt {
     Repeated(MessageId),
 }
 
-/// What is known of all sends of a batch. The chats are locked before anything is loaded, so that what is found stays
-/// true until the commit.
+/// What is known of all sends of a batch. The chats and the senders' parts in them are locked before anything else is
+/// loaded, so that what is found stays true until the commit.
 struct Facts {
     chats: HashMap<ChatId, LockedChatRow>,
-    held: HashSet<ChatId>,
+    held: HashSet<(ChatId, UserId)>,
     answers: Answers,
     seats: HashMap<(ChatId, UserId), (ChatRole, Card)>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
@@ -169,29 +176,33 @@ impl Facts {
         ids.dedup();
         let chats: HashMap<_, _> = batch::lock_chats(tx.conn, &ids)?.into_iter().map(|chat| (chat.id, chat)).collect();
         ids.retain(|id| !chats.contains_key(id));
-        let held = if ids.is_empty() { Vec::new() } else { batch::held_chats(tx.conn, &ids)? };
-        let held: HashSet<_> = held.into_iter().collect();
-
-        let free = || sends.iter().filter(|send| !held.contains(&send.chat));
-        let answers = Answers::load(tx, free().filter_map(|send| send.answer_id))?;
-        let pairs: HashSet<_> = free().map(|send| (send.chat, send.sender)).collect();
-        let clients: HashSet<_> =
-            free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
+        let held_chats = if ids.is_empty() { Vec::new() } else { batch::held_chats(tx.conn, &ids)? };
+        let (held, mut pairs): (HashSet<_>, HashSet<_>) =
+            sends.iter().map(|send| send.key()).partition(|(chat, _)| held_chats.contains(chat));
         let mut seats = HashMap::with_capacity(pairs.len());
-        for (chat, role, card) in batch::seats(tx.conn, &pairs.into_iter().collect::<Vec<_>>())? {
+        for (chat, role, card) in batch::lock_seats(tx.conn, &pairs.iter().copied().collect::<Vec<_>>())? {
             seats.insert((chat, card.id), (ChatRole::parse_word(&role)?, card.into()));
         }
+        pairs.retain(|pair| !seats.contains_key(pair));
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::held_seats(tx.conn, &pairs)? };
+        let held: HashSet<_> = held.into_iter().chain(held_seats).collect();
+
+        let free = || sends.iter().filter(|send| !held.contains(&send.key()));
+        let answers = Answers::load(tx, free().filter_map(|send| send.answer_id))?;
+        let clients: HashSet<_> =
+            free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
         let mut earlier = HashMap::new();
-        for row in batch::earlier(tx.conn, &clients.into_iter().collect::<Vec<_>>())? {
+        for row in batch::client_ids(tx.conn, &clients.into_iter().collect::<Vec<_>>())? {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
-            earlier.insert((row.sender_id, row.client_id), (row.id, print));
+            earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
         Ok(Self { chats, held, answers, seats, earlier, clients: HashSet::new(), answer_ids: HashSet::new() })
     }
 
     /// Decides about the next send of the batch.
     fn attempt(&mut self, send: &PendingSend) -> Result<Attempt> {
-        if self.held.contains(&send.chat) {
+        if self.held.contains(&send.key()) {
             return Ok(Attempt::Held);
         }
         let client = send.new.client_id.as_ref().map(|client_id| (send.sender, client_id.as_str().to_owned()));

@@ -13,7 +13,7 @@ use super::{
     Erasing,
     parts::Piece,
 };
-use crate::schema::{chats, journal, message_edits, messages, participants, users};
+use crate::schema::{chats, journal, message_client_ids, message_edits, messages, participants, users};
 
 /// How many chats are looked at in one piece.
 const CHATS: i64 = 50;
@@ -55,11 +55,17 @@ fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {
 /// Some of what a chat holds, its messages first; at last the seat by which it was found, and the chat itself.
 fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
-    let said: Vec<MessageId> = said.select(messages::id).load(tx.conn)?;
-    if !said.is_empty() {
-        let edits = message_edits::table.filter(message_edits::message_id.eq_any(&said));
-        let edits = diesel::delete(edits).execute(tx.conn)?;
-        let said = messages::table.filter(messages::id.eq_any(&said));
+    let said: Vec<(i64, MessageId, UserId, Option<String>)> =
+        said.select((messages::seq, messages::id, messages::sender_id, messages::client_id)).load(tx.conn)?;
+    if let Some((until, ..)) = said.last() {
+        let named = said.iter().filter_map(|(_, id, sender, client)| Some((*id, *sender, client.as_deref()?)));
+        for (id, sender, client) in named {
+            let used = message_client_ids::table.find((sender, client)).filter(message_client_ids::message_id.eq(id));
+            diesel::delete(used).execute(tx.conn)?;
+        }
+        let edits = message_edits::chat_id.eq(chat).and(message_edits::seq.le(until));
+        let edits = diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
+        let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
         return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
     }
     // Places in the journal never change.

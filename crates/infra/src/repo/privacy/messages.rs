@@ -13,7 +13,7 @@ use super::{
     Erasing,
     parts::Piece,
 };
-use crate::schema::{chats, messages, participants};
+use crate::schema::{chats, message_client_ids, messages, participants};
 
 /// How far a walk is: everything before this place has been seen.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -106,8 +106,12 @@ fn forget_client_ids(tx: &mut Tx<'_>, erasing: &Erasing, stretch: &Stretch) -> R
         .filter(messages::chat_id.eq(stretch.chat))
         .filter(messages::seq.gt(stretch.after.seq).and(messages::seq.le(stretch.until)))
         .filter(messages::sender_id.eq(erasing.user).and(messages::client_id.is_not_null()));
-    let nameless = (messages::client_id.eq(None::<String>), messages::fingerprint.eq(None::<Vec<u8>>));
-    if diesel::update(named).set(nameless).execute(tx.conn)? > 0 {
+    let client_ids: Vec<Option<String>> = named.select(messages::client_id).load(tx.conn)?;
+    if !client_ids.is_empty() {
+        let used = message_client_ids::client_id.eq_any(client_ids.into_iter().flatten());
+        let used = message_client_ids::sender_id.eq(erasing.user).and(used);
+        diesel::delete(message_client_ids::table.filter(used)).execute(tx.conn)?;
+        diesel::update(named).set(messages::client_id.eq(None::<String>)).execute(tx.conn)?;
         // What chats show is kept in memory under their revision.
         diesel::update(chats::table.find(stretch.chat))
             .set(chats::revision.eq(chats::revision + 1))

@@ -93,6 +93,7 @@ pub static PARTS: &[Part] = &[
         name: "messages",
         references: &[
             kept("messages", "sender_id", "others can read what was said to them, unless it is asked otherwise"),
+            erased("message_client_ids", "sender_id"),
             kept("messages", "deleted_by", "tells that a message was taken back, and by nobody else"),
         ],
         files: &[

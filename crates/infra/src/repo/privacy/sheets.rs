@@ -230,18 +230,12 @@ pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Lea
     let (seq, version) = (stretch.after.seq, stretch.after.version);
     let ahead = said::seq.gt(seq).or(said::seq.eq(seq).and(message_edits::version.gt(version)));
     let rows: Vec<Row> = message_edits::table
-        .inner_join(said::table.on(said::id.eq(message_edits::message_id)))
+        .inner_join(said::table.on(said::chat_id.eq(message_edits::chat_id).and(said::seq.eq(message_edits::seq))))
         .filter(said::chat_id.eq(stretch.chat).and(said::sender_id.eq(asking.user)))
         .filter(ahead.and(said::seq.ge(seq).and(said::seq.le(stretch.until))))
         .order((said::seq, message_edits::version))
         .limit(ROWS)
-        .select((
-            said::seq,
-            message_edits::message_id,
-            message_edits::version,
-            message_edits::content,
-            message_edits::written_at,
-        ))
+        .select((said::seq, said::id, message_edits::version, message_edits::content, message_edits::written_at))
         .load(conn)?;
     let (next, seen) = match rows.last() {
         Some((seq, _, version, ..)) if rows.len() as i64 == ROWS => {
