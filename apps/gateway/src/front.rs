@@ -27,7 +27,7 @@ use actix_web::{
 };
 use clowder_accounts::{Accounts, ApiKeys, Staff};
 use clowder_core::{Actor, Ctx, Origin, Timestamp, UserId};
-use clowder_infra::Store;
+use clowder_infra::{Store, lanes::fair::Caller};
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
@@ -144,7 +144,9 @@ impl Front {
             self.expect_host(request, &found)?;
             return Ok(self.cors.preflight(request));
         }
-        let identity = self.identify(request, address, visit.now).await;
+        // Until it is known who asks, it is nobody at this address.
+        let nobody = Key::new(Policy::Default, Actor::Nobody, address);
+        let identity = Caller::from(nobody).scope(self.identify(request, address, visit.now)).await;
         let actor = identity.as_ref().ok().copied().flatten().map_or(Actor::Nobody, |identity| identity.actor);
         let user = user_of(actor);
 
@@ -189,15 +191,16 @@ impl Front {
         let mut ctx = Ctx::new(actor, visit.now, visit.id.clone());
         ctx.origin = Origin { address, agent: agent(request.headers()) };
         ctx.once = once.clone();
+        let waits_as = Caller::from(caller);
         if endpoint.reaches_others {
-            self.accounts.may_reach_others(&ctx).await?;
+            waits_as.scope(self.accounts.may_reach_others(&ctx)).await?;
         }
         let charge = Charge { limits: Arc::clone(&self.limits), policy, key, left: Cell::new(left) };
         let (route, cursors) = (endpoint.path, Arc::clone(&self.cursors));
         let asks = endpoint.asks.iter().map(|asked| asked.name).collect();
         request.extensions_mut().insert(Call { ctx, identity, params, body, route, asks, cursors, charge });
 
-        let answer = run::run(endpoint, request, payload).await;
+        let answer = waits_as.scope(run::run(endpoint, request, payload)).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
         let answer = answer?;
         if let BodySize::Sized(octets) = answer.body().size()

@@ -1,8 +1,10 @@
-//! Lanes: named threads for blocking work, fed by one bounded queue.
+//! Lanes: named threads for blocking work, fed by one bounded queue in which callers take turns.
 //!
 //! A lane holds a seat (a database connection, or nothing for plain computing) and keeps it from job to job. A job
 //! whose caller has left is skipped; a panic is caught and costs the lane its seat, not its life; a full queue
 //! refuses at once. Measured beside the runtime's blocking pool: 2 to 3 times its rate on SQLite.
+
+pub mod fair;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,6 +17,7 @@ use std::{
 };
 
 use clowder_core::{Cause, Error, Result};
+use fair::{Caller, Full};
 use tokio::{sync::oneshot, time::timeout};
 
 /// How long a lane that found no seat does not look for one again; doubled with every failure up to the longest.
@@ -54,7 +57,7 @@ type Queued<S> = (Instant, Job<S>);
 pub struct Lanes<S> {
     name: &'static str,
     patience: Duration,
-    queue: flume::Sender<Queued<S>>,
+    queue: fair::Sender<Queued<S>>,
 }
 
 impl<S> Clone for Lanes<S> {
@@ -68,7 +71,7 @@ impl<S: Seat + Send + 'static> Lanes<S> {
     /// last handle is dropped and the queue is empty.
     pub fn start(plan: Plan, seat: impl Fn() -> Result<S> + Send + Sync + 'static) -> Result<Self> {
         let Plan { name, threads, depth, patience } = plan;
-        let (queue, jobs) = flume::bounded(depth);
+        let (queue, jobs) = fair::queue(depth);
         let seat: Arc<dyn Fn() -> Result<S> + Send + Sync> = Arc::new(seat);
         let seated = Arc::new(AtomicUsize::new(0));
         for number in 0..threads {
@@ -95,7 +98,7 @@ impl<S: Seat + Send + 'static> Lanes<S> {
         // Claimed by the lane that begins it, or by the caller who gives up.
         let claimed = Arc::new(AtomicBool::new(false));
         let claim = Arc::clone(&claimed);
-        self.push(Box::new(move |seat| {
+        let job = Box::new(move |seat: Result<&mut S>| {
             if answer.is_closed() || claim.swap(true, Ordering::AcqRel) {
                 return true;
             }
@@ -104,7 +107,8 @@ impl<S: Seat + Send + 'static> Lanes<S> {
             // Whoever left while we worked does not wait for the answer.
             let _ = answer.send(result);
             healthy
-        }))?;
+        });
+        self.queue(Caller::current(), job)?;
         let asked = Instant::now();
         let answered = loop {
             let left = self.patience.saturating_sub(asked.elapsed());
@@ -120,9 +124,13 @@ impl<S: Seat + Send + 'static> Lanes<S> {
         answered.unwrap_or_else(|_| Err(Error::internal(format!("a job panicked on lane {}", self.name))))
     }
 
-    /// Queues a job that answers by itself; `Unavailable` when the queue is full.
+    /// Queues a job of the server's that answers by itself; `Unavailable` when the queue is full.
     pub fn push(&self, job: Job<S>) -> Result<()> {
-        self.queue.try_send((Instant::now(), job)).map_err(|_| {
+        self.queue(Caller::Server, job)
+    }
+
+    fn queue(&self, caller: Caller, job: Job<S>) -> Result<()> {
+        self.queue.send(caller, (Instant::now(), job)).map_err(|Full(_)| {
             metrics::counter!("clowder_lane_refused_total", "lane" => self.name).increment(1);
             Error::outage(Cause::Busy, format!("the queue of lane {} is full", self.name))
         })
@@ -156,8 +164,8 @@ struct Failed {
 /// One thread at work.
 struct Lane<S> {
     name: &'static str,
-    jobs: flume::Receiver<Queued<S>>,
-    queue: flume::WeakSender<Queued<S>>,
+    jobs: fair::Receiver<Queued<S>>,
+    queue: fair::WeakSender<Queued<S>>,
     seat: Arc<dyn Fn() -> Result<S> + Send + Sync>,
     /// How many lanes of the same name have a seat.
     seated: Arc<AtomicUsize>,
@@ -169,7 +177,7 @@ impl<S: Seat> Lane<S> {
     fn drive(mut self) {
         let waited = metrics::histogram!("clowder_lane_wait_seconds", "lane" => self.name);
         while self.stands_back() {
-            let Ok((queued_at, job)) = self.jobs.recv() else { return };
+            let Some((caller, (queued_at, job))) = self.jobs.recv() else { return };
             waited.record(queued_at.elapsed());
             if self.held.as_mut().is_some_and(|held| !held.is_fit()) {
                 self.leave();
@@ -177,7 +185,7 @@ impl<S: Seat> Lane<S> {
             if self.held.is_none()
                 && let Err(error) = self.take_seat()
             {
-                self.without_seat(queued_at, job, error);
+                self.without_seat(caller, (queued_at, job), error);
                 continue;
             }
             let seat = self.held.as_mut().ok_or_else(|| Error::internal("a lane without a seat"));
@@ -232,13 +240,13 @@ impl<S: Seat> Lane<S> {
     }
 
     /// Leaves the job to a lane that has a seat; says no when none has.
-    fn without_seat(&self, queued_at: Instant, job: Job<S>, error: Error) {
-        let mut job = Some((queued_at, job));
+    fn without_seat(&self, caller: Caller, job: Queued<S>, error: Error) {
+        let mut job = Some(job);
         if self.seated.load(Ordering::Relaxed) > 0
             && let Some(queue) = self.queue.upgrade()
             && let Some(left) = job.take()
         {
-            job = queue.try_send(left).err().map(flume::TrySendError::into_inner);
+            job = queue.send(caller, left).err().map(|Full(job)| job);
         }
         if let Some((_, job)) = job {
             let refused = catch_unwind(AssertUnwindSafe(|| job(Err(error))));
@@ -322,6 +330,37 @@ mod tests {
             }
         };
         assert_eq!(seen, 0, "the caller had left");
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_much_waits_for_themselves() {
+        let lanes = Lanes::start(plan(1, 1000), || Ok(0_usize)).unwrap();
+        let ((gate, opened), (began, begun)) = (flume::bounded::<()>(0), flume::bounded::<()>(1));
+        lanes
+            .push(Box::new(move |_| {
+                let _ = (began.send(()), opened.recv());
+                true
+            }))
+            .unwrap();
+        begun.recv().unwrap();
+        // What a seat counts is how many were served before.
+        let ask = |last: u8| {
+            let caller = Caller::Address(std::net::IpAddr::from([192, 0, 2, last]));
+            Box::pin(caller.scope(lanes.run(|served| {
+                *served += 1;
+                Ok(*served)
+            })))
+        };
+        let mut flood: Vec<_> = (0..200).map(|_| ask(1)).collect();
+        let queued = flood.iter_mut().all(|asked| futures_poll_once(asked).is_none());
+        let mut others: Vec<_> = [2, 3].map(ask).into_iter().collect();
+        let others_queued = others.iter_mut().all(|asked| futures_poll_once(asked).is_none());
+        assert!(queued && others_queued && lanes.waiting() == 202);
+        gate.send(()).unwrap();
+        let served = futures_util::future::try_join_all(others).await.unwrap();
+        assert_eq!(served, [2, 3], "after one of the flood");
+        let flood = futures_util::future::try_join_all(flood).await.unwrap();
+        assert_eq!((flood[0], flood[1], flood[199]), (1, 4, 202), "in the order in which they were asked");
     }
 
     #[tokio::test]

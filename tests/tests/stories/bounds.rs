@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-on_both!(problems_are_short, texts_are_short, bodies, encodings, if_match, edits, hidden_profiles);
+on_both!(problems_are_short, texts_are_short, bodies, encodings, if_match, edits, hidden_profiles, a_flood_holds_up_nobody_else);
 
 fn codes(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().unwrap().iter().map(|error| error["code"].as_str().unwrap()).collect()
@@ -256,4 +256,88 @@ async fn bodies_share_their_room() {
     drop(held);
     until(&ada, 201).await;
     until(&crowd[0], 201).await;
+}
+
+/// How many large pages one person asks for at once.
+const FLOOD: usize = 60;
+
+/// Asks for a page of messages, and reads nothing of it.
+async fn ask(world: &World, who: &User, chat: &str) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(world.server.address.parse().unwrap()).await.unwrap();
+    let head = format!(
+        "GET /api/chats/{chat}/messages?limit=200 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        who.token()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn answers_that_are_not_read_share_their_room() {
+    let world = World::new(Database::sqlite()).await;
+    let [ada, bob] = [world.user("ada").await, world.user("bob").await];
+    let chat = ada.group("Long", &[&bob]).await;
+    for _ in 0..35 {
+        ada.says(&chat, &"🦀".repeat(8_000)).await;
+    }
+    let path = format!("/api/chats/{chat}/messages?limit=200");
+    let page = ada.get(&path).await;
+    assert!(page.status == 200 && page.text.len() < (1 << 20) + 1_000 && page.text.len() > 900_000);
+    let mut held = Vec::new();
+    for _ in 0..60 {
+        held.push(ask(&world, &ada, &chat).await);
+    }
+    let full = async {
+        loop {
+            let answer = ada.may_fail().get(&path).await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+    };
+    let full = timeout(PATIENCE, full).await.expect("one person has room for all that they do not read");
+    assert_eq!(full.header("retry-after"), "1");
+    full.refused(503, "answers.full");
+    ada.get("/api/auth/me").await.expect(200);
+    ada.says(&chat, "a write is answered").await;
+    bob.get(&path).await.expect(200);
+    drop(held);
+    let room = async { while ada.may_fail().get(&path).await.status != 200 {} };
+    timeout(PATIENCE, room).await.expect("what nobody waits for any more takes room");
+}
+
+/// A client's fault is not ours, and does not fill the log.
+#[tokio::test]
+async fn what_is_no_http_is_not_logged_as_an_error() {
+    let world = World::new(Database::sqlite()).await;
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nX : a\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+    }
+    world.nobody().get("/api/problems").await.expect(200);
+    assert!(!world.server.log().contains("ERROR"), "{}", world.server.log());
+}
+
+/// Whoever asks for much at once waits for themselves.
+async fn a_flood_holds_up_nobody_else(world: World) {
+    let [ada, bob] = [world.user("ada").await, world.user("bob").await];
+    let chat = ada.group("Long", &[&bob]).await;
+    for _ in 0..35 {
+        ada.says(&chat, &"🦀".repeat(8_000)).await;
+    }
+    let mut flood = Vec::new();
+    for _ in 0..FLOOD {
+        flood.push(ask(&world, &ada, &chat).await);
+    }
+    let answered = || flood.iter().filter(|stream| stream.try_read(&mut [0; 1]).is_ok()).count();
+    // All of them are being waited for once the first is answered.
+    timeout(PATIENCE, flood[0].readable()).await.unwrap().unwrap();
+    bob.get(&format!("/api/chats/{chat}/messages?limit=1")).await.expect(200);
+    let before = answered();
+    assert!(before < FLOOD / 2, "{before} calls of somebody else went first");
 }

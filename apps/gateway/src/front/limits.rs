@@ -13,6 +13,7 @@ use std::{
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
 use clowder_core::{Actor, ApiKeyId, UserId, Via, ctx::place};
+use clowder_infra::lanes::fair::Caller;
 use governor::{
     InsufficientCapacity, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -90,6 +91,17 @@ pub enum Key {
     User(UserId),
     Program(ApiKeyId),
     Address(IpAddr),
+}
+
+/// Whoever is counted together waits together.
+impl From<Key> for Caller {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::User(id) => Self::User(id),
+            Key::Program(id) => Self::Program(id),
+            Key::Address(address) => Self::Address(address),
+        }
+    }
 }
 
 impl Key {

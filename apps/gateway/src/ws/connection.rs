@@ -7,6 +7,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Sessio
 use bytestring::ByteString;
 use clowder_accounts::{Accounts, Identity};
 use clowder_core::{Actor, Ctx, Error, Origin, Timestamp, UserId, Via};
+use clowder_infra::lanes::fair::Caller;
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
 use serde_json::value::RawValue;
@@ -127,7 +128,8 @@ impl Connection {
             }
         };
         // What is over after a moment is boxed: thousands of idle sockets need not keep room for it.
-        let mut bound = Box::pin(self.greet(identity, cursor)).await?;
+        let (_, key) = payer(identity.actor, &self.parts.origin);
+        let mut bound = Box::pin(Caller::from(key).scope(self.greet(identity, cursor))).await?;
         let outlet = Arc::clone(&bound.outlet);
         let mut work: Option<Work> = None;
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));

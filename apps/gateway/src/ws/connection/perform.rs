@@ -34,7 +34,8 @@ impl Connection {
             user: bound.user,
         };
         let Request { id, command } = request;
-        Some(Box::pin(async move {
+        let caller = Caller::from(call.payer.1);
+        Some(Box::pin(caller.scope(async move {
             let done = match (call.pay().await, command) {
                 (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
                 (Ok(()), Ok(command)) if !call.may(&command) => Err(SCOPE_MISSING.into()),
@@ -44,7 +45,7 @@ impl Connection {
                 Ok((data, renewed)) => (frame::ack(&id, &data), renewed),
                 Err(problem) => (refused(&id, &problem, &request_id, &public), None),
             }
-        }))
+        })))
     }
 }
 

@@ -1,0 +1,226 @@
+//! A queue in which callers take turns: whoever asks for much at once waits for themselves and holds up nobody else. As
+//! long as everybody waits for one thing, it is first come, first served.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use clowder_core::{ApiKeyId, UserId};
+
+tokio::task_local! {
+    static CALLER: Caller;
+}
+
+/// For whom something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// For this process itself, or for many at once.
+    Server,
+    User(UserId),
+    Program(ApiKeyId),
+    /// Somebody at this address who has not said who they are.
+    Address(IpAddr),
+}
+
+impl Caller {
+    /// Who is behind the task that asks. What a task spawns is the server's unless it says otherwise.
+    pub fn current() -> Self {
+        CALLER.try_with(|caller| *caller).unwrap_or(Self::Server)
+    }
+
+    /// Does something of which all that waits in a queue waits as this caller's.
+    pub async fn scope<T>(self, work: impl Future<Output = T>) -> T {
+        CALLER.scope(self, work).await
+    }
+}
+
+/// A queue for at most so many jobs.
+pub fn queue<J>(depth: usize) -> (Sender<J>, Receiver<J>) {
+    let line = Arc::new(Mutex::new(Line { depth, waiting: 0, turns: VecDeque::new(), jobs: HashMap::new() }));
+    // One for each job: so whoever takes from the queue can wait, and learns when nobody will put anything into it.
+    let (told, news) = flume::unbounded();
+    (Sender { line: Arc::clone(&line), told }, Receiver { line, news })
+}
+
+/// It was refused for want of room.
+#[derive(Debug)]
+pub struct Full<J>(pub J);
+
+pub struct Sender<J> {
+    line: Arc<Mutex<Line<J>>>,
+    told: flume::Sender<()>,
+}
+
+/// One that does not keep the queue open.
+pub struct WeakSender<J> {
+    line: Arc<Mutex<Line<J>>>,
+    told: flume::WeakSender<()>,
+}
+
+pub struct Receiver<J> {
+    line: Arc<Mutex<Line<J>>>,
+    news: flume::Receiver<()>,
+}
+
+impl<J> Sender<J> {
+    /// Gives the job back when there is no room for it, or nobody to take it.
+    pub fn send(&self, caller: Caller, job: J) -> Result<(), Full<J>> {
+        let mut line = lock(&self.line);
+        if self.told.is_disconnected() {
+            return Err(Full(job));
+        }
+        line.push(caller, job)?;
+        // Should the last taker have left just now, the job is dropped with the queue.
+        let _ = self.told.send(());
+        Ok(())
+    }
+
+    pub fn len(&self) -> usize {
+        lock(&self.line).waiting
+    }
+
+    pub fn downgrade(&self) -> WeakSender<J> {
+        WeakSender { line: Arc::clone(&self.line), told: self.told.downgrade() }
+    }
+}
+
+impl<J> Clone for Sender<J> {
+    fn clone(&self) -> Self {
+        Self { line: Arc::clone(&self.line), told: self.told.clone() }
+    }
+}
+
+impl<J> WeakSender<J> {
+    /// `None` when the queue has been closed.
+    pub fn upgrade(&self) -> Option<Sender<J>> {
+        Some(Sender { line: Arc::clone(&self.line), told: self.told.upgrade()? })
+    }
+}
+
+impl<J> Receiver<J> {
+    /// Waits for a job, and says whose it is; `None` when the queue is closed and empty.
+    pub fn recv(&self) -> Option<(Caller, J)> {
+        loop {
+            self.news.recv().ok()?;
+            let next = lock(&self.line).pop();
+            if next.is_some() {
+                return next;
+            }
+        }
+    }
+}
+
+impl<J> Clone for Receiver<J> {
+    fn clone(&self) -> Self {
+        Self { line: Arc::clone(&self.line), news: self.news.clone() }
+    }
+}
+
+fn lock<J>(line: &Mutex<Line<J>>) -> MutexGuard<'_, Line<J>> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Line<J> {
+    depth: usize,
+    waiting: usize,
+    /// Who waits, in the order of their turns.
+    turns: VecDeque<Caller>,
+    jobs: HashMap<Caller, VecDeque<J>>,
+}
+
+impl<J> Line<J> {
+    /// A caller gets no more room than is left after it, half of the queue when nobody else is there: however much one
+    /// asks for, others find room.
+    fn push(&mut self, caller: Caller, job: J) -> Result<(), Full<J>> {
+        let left = self.depth.saturating_sub(self.waiting);
+        let theirs = self.jobs.get(&caller).map_or(0, VecDeque::len);
+        if left == 0 || (theirs >= left && caller != Caller::Server) {
+            return Err(Full(job));
+        }
+        if theirs == 0 {
+            self.turns.push_back(caller);
+        }
+        self.jobs.entry(caller).or_default().push_back(job);
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// The oldest job of the one whose turn it is.
+    fn pop(&mut self) -> Option<(Caller, J)> {
+        let caller = self.turns.pop_front()?;
+        let theirs = self.jobs.get_mut(&caller)?;
+        let job = theirs.pop_front()?;
+        if theirs.is_empty() {
+            self.jobs.remove(&caller);
+        } else {
+            self.turns.push_back(caller);
+        }
+        self.waiting -= 1;
+        Some((caller, job))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> Caller {
+        Caller::Address(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[test]
+    fn callers_take_turns() {
+        let (sender, receiver) = queue(100);
+        let [ada, bob, eve] = [1, 2, 3].map(address);
+        for (caller, job) in
+            [(ada, "a1"), (ada, "a2"), (ada, "a3"), (bob, "b1"), (Caller::Server, "s1"), (eve, "e1"), (bob, "b2")]
+        {
+            sender.send(caller, job).unwrap();
+        }
+        let next = || receiver.recv().unwrap();
+        assert_eq!([next(), next()], [(ada, "a1"), (bob, "b1")]);
+        sender.send(address(4), "f1").unwrap();
+        let rest: Vec<_> = (0..6).map(|_| next().1).collect();
+        assert_eq!(rest, ["s1", "e1", "a2", "b2", "f1", "a3"]);
+        drop(sender);
+        assert!(receiver.recv().is_none());
+        assert!(receiver.line.lock().unwrap().jobs.is_empty(), "nobody is remembered who does not wait");
+    }
+
+    #[test]
+    fn nobody_fills_the_queue_alone() {
+        let (sender, receiver) = queue(8);
+        let fill = |caller| (0..100).take_while(|_| sender.send(caller, ()).is_ok()).count();
+        assert_eq!([1, 2, 3, 4].map(|last| fill(address(last))), [4, 2, 1, 1]);
+        assert_eq!((fill(address(5)), sender.len()), (0, 8));
+        assert!(receiver.recv().is_some());
+        assert_eq!((fill(address(1)), fill(Caller::Server)), (0, 1), "the server has what is left");
+    }
+
+    #[test]
+    fn what_waits_is_done_after_the_last_sender_has_gone() {
+        let (sender, receiver) = queue(8);
+        let weak = sender.downgrade();
+        sender.send(address(1), 1).unwrap();
+        drop(sender);
+        assert!(weak.upgrade().is_none());
+        assert_eq!(receiver.recv().map(|(_, job)| job), Some(1));
+        assert!(receiver.recv().is_none());
+    }
+
+    #[test]
+    fn without_takers_nothing_is_taken() {
+        let (sender, receiver) = queue(8);
+        drop(receiver);
+        assert!(sender.send(Caller::Server, ()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_task_says_for_whom_it_asks() {
+        assert_eq!(Caller::current(), Caller::Server);
+        let within = address(1).scope(async { (Caller::current(), address(2).scope(async { Caller::current() }).await) });
+        assert_eq!(within.await, (address(1), address(2)));
+    }
+}
