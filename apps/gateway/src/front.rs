@@ -11,10 +11,11 @@ mod limits;
 mod meter;
 mod once;
 mod outgoing;
+mod reads;
 mod run;
 mod trace;
 
-use std::{cell::Cell, sync::Arc};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -55,6 +56,7 @@ use cors::Cors;
 use host::Hosts;
 use once::Onces;
 use outgoing::Outgoing;
+use reads::Reads;
 
 /// The most octets of path and query: answers repeat them.
 const LONGEST_URI: usize = 8 << 10;
@@ -68,6 +70,7 @@ pub struct Front {
     limits: Arc<dyn Limits>,
     bodies: Bodies,
     outgoing: Outgoing,
+    reads: Reads,
     cursors: Arc<Cursors>,
     onces: Onces,
     hosts: Hosts,
@@ -96,6 +99,7 @@ impl Front {
             limits,
             bodies: Bodies::default(),
             outgoing: Outgoing::default(),
+            reads: Reads::new(store.read_lanes, Duration::from_secs(config.database.wait_seconds)),
             cursors: Arc::new(Cursors::new(&store.keys)),
             onces: Onces::new(Arc::clone(&store.keys)),
             hosts: Hosts::new(config),
@@ -200,6 +204,8 @@ impl Front {
         let asks = endpoint.asks.iter().map(|asked| asked.name).collect();
         request.extensions_mut().insert(Call { ctx, identity, params, body, route, asks, cursors, charge });
 
+        // Held until there is an answer, made and compressed. Probes wait for nothing.
+        let _reading = if endpoint.any_host { None } else { self.reads.turn(request, caller).await? };
         let answer = waits_as.scope(run::run(endpoint, request, payload)).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
         let answer = answer?;

@@ -29,7 +29,7 @@ mod statement;
 pub mod store;
 pub mod tokens;
 pub mod totp;
-mod turns;
+pub mod turns;
 pub mod url;
 
 pub use crew::Crew;

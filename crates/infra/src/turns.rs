@@ -4,42 +4,44 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub struct Turns {
+pub struct Turns<K> {
     /// How many about one thing are worked on at once.
     at_once: usize,
-    taken: Mutex<HashMap<Vec<u8>, Weak<Semaphore>>>,
+    taken: Mutex<HashMap<K, Weak<Semaphore>>>,
 }
 
-impl Turns {
+impl<K: Clone + Eq + Hash + 'static> Turns<K> {
     pub fn new(at_once: usize) -> Self {
         Self { at_once, taken: Mutex::default() }
     }
 
     /// Waits until it is one's turn at each of these things, which all callers name in one order. The turns last until what
     /// is returned is dropped; who waits is remembered only as long.
-    pub async fn take(&self, keys: impl Iterator<Item = &Vec<u8>>) -> Vec<OwnedSemaphorePermit> {
+    pub async fn take(&self, keys: impl Iterator<Item = &K>) -> Vec<OwnedSemaphorePermit> {
         let mut turns = Vec::new();
         for key in keys {
-            turns.extend(self.one(key).await);
+            turns.extend(self.one(key.clone()).await);
         }
         turns
     }
 
-    async fn one(&self, key: &[u8]) -> Option<OwnedSemaphorePermit> {
+    /// Likewise, of one thing.
+    pub async fn one(&self, key: K) -> Option<OwnedSemaphorePermit> {
         let turns = {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             if taken.len() % 256 == 255 {
                 taken.retain(|_, turns| turns.strong_count() > 0);
             }
-            let known = taken.get(key).and_then(Weak::upgrade);
+            let known = taken.get(&key).and_then(Weak::upgrade);
             known.unwrap_or_else(|| {
                 let new = Arc::new(Semaphore::new(self.at_once));
-                taken.insert(key.to_vec(), Arc::downgrade(&new));
+                taken.insert(key, Arc::downgrade(&new));
                 new
             })
         };
@@ -57,11 +59,11 @@ mod tests {
         let turns = Turns::new(5);
         let mut held = Vec::new();
         for _ in 0..5 {
-            held.push(turns.one(b"ada").await.unwrap());
+            held.push(turns.one("ada").await.unwrap());
         }
-        let mut next = Box::pin(turns.one(b"ada"));
+        let mut next = Box::pin(turns.one("ada"));
         assert!(futures_util::poll!(&mut next).is_pending());
-        assert!(turns.one(b"bob").await.is_some());
+        assert!(turns.one("bob").await.is_some());
         held.pop();
         assert!(next.await.is_some());
     }
@@ -70,7 +72,7 @@ mod tests {
     async fn nobody_is_remembered_who_does_not_wait() {
         let turns = Turns::new(5);
         for number in 0..10_000_u32 {
-            drop(turns.one(&number.to_be_bytes()).await);
+            drop(turns.one(number).await);
         }
         assert!(turns.taken.lock().unwrap().len() <= 256);
     }

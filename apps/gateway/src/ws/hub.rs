@@ -22,7 +22,7 @@ use clowder_accounts::{
 use clowder_core::{
     ChatId, Error, Follow, Journal, Passing, Positions, Recorded, Result, Topic, UserId, Via, follow::Step,
 };
-use clowder_infra::{Followed, Follower};
+use clowder_infra::{Followed, Follower, turns::Turns};
 use clowder_messaging::CHAT;
 use tokio::sync::Semaphore;
 
@@ -47,6 +47,8 @@ pub struct Hub {
     /// How many resuming sockets may read the journal at the same time: after a restart all come back at once, and half of
     /// the connections that read are for everybody else.
     pub replays: Semaphore,
+    /// Of each person one at a time, however many sockets they have.
+    pub replays_of: Turns<UserId>,
 }
 
 #[derive(Default)]
@@ -74,7 +76,8 @@ impl Hub {
     /// `read_lanes` says how many can read the database at the same time.
     pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_lanes: usize) -> Self {
         let state = State { positions: known.clone(), ..State::default() };
-        Self { state: Mutex::new(state), sealer, journal, replays: Semaphore::new((read_lanes / 2).max(1)) }
+        let replays = Semaphore::new((read_lanes / 2).max(1));
+        Self { state: Mutex::new(state), sealer, journal, replays, replays_of: Turns::new(1) }
     }
 
     /// Follows the journal until the process stops; then sends every socket elsewhere.

@@ -45,9 +45,9 @@ pub struct Repo {
     opened_at: Timestamp,
     opened: Instant,
     /// Of those who try a password or a code.
-    turns: Turns,
+    turns: Turns<Vec<u8>>,
     /// Of the read marks of one person in a chat.
-    marks: Turns,
+    marks: Turns<Vec<u8>>,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
     found: check::Found,
 }

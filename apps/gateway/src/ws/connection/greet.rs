@@ -89,6 +89,7 @@ impl Connection {
             }
             let missed = {
                 // Held while the journal is read, not while the client takes its time.
+                let _own = hub.replays_of.one(attached.outlet.user).await;
                 let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
                 let (user, followed) = (attached.outlet.user, attached.followed.clone());
                 let missed = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone(), CHUNK).await;

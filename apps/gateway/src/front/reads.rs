@@ -1,0 +1,72 @@
+//! How many reads of one caller are at work at a time: as many as can read the database at once. The others wait for their
+//! turn here, and not in front of everybody else's calls in the queues and threads that all share.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use clowder_core::{Cause, Error};
+use clowder_infra::turns::Turns;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
+
+use super::limits::Key;
+use crate::problem::Answer;
+
+/// The reads at work.
+pub struct Reads {
+    turns: Turns<Key>,
+    /// How long a call waits for its turn.
+    patience: Duration,
+}
+
+impl Reads {
+    pub fn new(at_once: usize, patience: Duration) -> Self {
+        Self { turns: Turns::new(at_once.max(1)), patience }
+    }
+
+    /// Waits until it is the caller's turn, which lasts until what is returned is dropped. What writes waits for nothing:
+    /// writes share commits, so many at once are cheap.
+    pub async fn turn(&self, request: &HttpRequest, caller: Key) -> Answer<Option<OwnedSemaphorePermit>> {
+        if !request.method().is_safe() {
+            return Ok(None);
+        }
+        match timeout_at(Instant::now() + self.patience, self.turns.one(caller)).await {
+            Ok(turn) => Ok(turn),
+            Err(_) => {
+                metrics::counter!("clowder_reads_given_up_total").increment(1);
+                Err(Error::outage(Cause::Busy, "other reads of the same caller took too long").into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{http::Method, test::TestRequest};
+    use clowder_core::UserId;
+    use futures_util::poll;
+
+    use super::*;
+
+    fn user(number: u128) -> Key {
+        Key::User(UserId::from_uuid(uuid::Uuid::from_u128(number)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_reads_much_waits_for_themselves() {
+        let reads = Reads::new(2, Duration::from_secs(5));
+        let [get, post] = [Method::GET, Method::POST].map(|of| TestRequest::default().method(of).to_http_request());
+        let (first, second) = (reads.turn(&get, user(1)).await.unwrap(), reads.turn(&get, user(1)).await.unwrap());
+        assert!(first.is_some() && second.is_some());
+        let mut third = Box::pin(reads.turn(&get, user(1)));
+        assert!(poll!(&mut third).is_pending());
+        assert!(reads.turn(&get, user(2)).await.unwrap().is_some(), "nobody else waits");
+        assert!(reads.turn(&post, user(1)).await.unwrap().is_none(), "nor does what writes");
+        drop(first);
+        let _third = third.await.unwrap();
+        let refused = reads.turn(&get, user(1)).await.err().expect("two are at work for longer than it waits");
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "unavailable"));
+    }
+}
