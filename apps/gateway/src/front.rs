@@ -213,6 +213,9 @@ impl Front {
             && let more @ 1.. = outgoing::units(usize::try_from(octets).unwrap_or(usize::MAX))
         {
             visit.left = Some(self.limits.owe(policy, key, more).await);
+            // Writing so much as JSON took this thread a while. It looks for new calls only when nothing else is ready, so
+            // the rest waits until it has looked.
+            tokio::task::yield_now().await;
         }
         let answer = compress::shrink(endpoint, request, answer).await;
         let mut answer = self.outgoing.hold(request, caller, answer)?;

@@ -1,5 +1,5 @@
-//! How many reads of one caller are at work at a time: as many as can read the database at once. The others wait for their
-//! turn here, and not in front of everybody else's calls in the queues and threads that all share.
+//! How many reads of one caller are at work at a time: half as many as can read the database at once. The others wait for
+//! their turn here, and not in front of everybody else's calls in the queues and threads that all share.
 
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ pub struct Reads {
 }
 
 impl Reads {
-    pub fn new(at_once: usize, patience: Duration) -> Self {
-        Self { turns: Turns::new(at_once.max(1)), patience }
+    /// `read_lanes` says how many can read the database at the same time: half of them are for everybody else.
+    pub fn new(read_lanes: usize, patience: Duration) -> Self {
+        Self { turns: Turns::new((read_lanes / 2).max(1)), patience }
     }
 
     /// Waits until it is the caller's turn, which lasts until what is returned is dropped. What writes waits for nothing:
@@ -56,7 +57,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_reads_much_waits_for_themselves() {
-        let reads = Reads::new(2, Duration::from_secs(5));
+        let reads = Reads::new(4, Duration::from_secs(5));
         let [get, post] = [Method::GET, Method::POST].map(|of| TestRequest::default().method(of).to_http_request());
         let (first, second) = (reads.turn(&get, user(1)).await.unwrap(), reads.turn(&get, user(1)).await.unwrap());
         assert!(first.is_some() && second.is_some());

@@ -220,7 +220,8 @@ mod tests {
     #[tokio::test]
     async fn a_task_says_for_whom_it_asks() {
         assert_eq!(Caller::current(), Caller::Server);
-        let within = address(1).scope(async { (Caller::current(), address(2).scope(async { Caller::current() }).await) });
+        let within =
+            address(1).scope(async { (Caller::current(), address(2).scope(async { Caller::current() }).await) });
         assert_eq!(within.await, (address(1), address(2)));
     }
 }
