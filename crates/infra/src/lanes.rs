@@ -149,7 +149,7 @@ impl<S: Seat + Send + 'static> Lanes<S> {
 
     /// How many jobs wait.
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.waiting()
     }
 }
 

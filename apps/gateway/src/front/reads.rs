@@ -67,7 +67,7 @@ mod tests {
         assert!(reads.turn(&post, user(1)).await.unwrap().is_none(), "nor does what writes");
         drop(first);
         let _third = third.await.unwrap();
-        let refused = reads.turn(&get, user(1)).await.err().expect("two are at work for longer than it waits");
+        let refused = reads.turn(&get, user(1)).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.code), (503, "unavailable"));
     }
 }

@@ -77,7 +77,7 @@ impl<J> Sender<J> {
         Ok(())
     }
 
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         lock(&self.line).waiting
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let (sender, receiver) = queue(8);
         let fill = |caller| (0..100).take_while(|_| sender.send(caller, ()).is_ok()).count();
         assert_eq!([1, 2, 3, 4].map(|last| fill(address(last))), [4, 2, 1, 1]);
-        assert_eq!((fill(address(5)), sender.len()), (0, 8));
+        assert_eq!((fill(address(5)), sender.waiting()), (0, 8));
         assert!(receiver.recv().is_some());
         assert_eq!((fill(address(1)), fill(Caller::Server)), (0, 1), "the server has what is left");
     }
