@@ -172,7 +172,6 @@ on_both! {
             ("erasures.erase_at", world.options.erasure_after),
             ("exports.expires_at", 7 * day),
             ("jobs.lease_until", world.options.lease),
-            ("jobs.run_at", Duration::from_secs(75 * 60)),
             ("mailed_tokens.expires_at", day),
             ("refresh_tokens.expires_at", world.options.refresh_for),
             ("sessions.expires_at", world.options.refresh_for),
