@@ -113,7 +113,8 @@ mod tests {
     async fn nobody_waits_for_ever() {
         let patience = Duration::from_millis(200);
         let turns = Turns::new(1, patience);
-        let (pair, address) = (turns.take(keys(&["pair"])).await.unwrap(), turns.take(keys(&["address"])).await.unwrap());
+        let (pair, address) =
+            (turns.take(keys(&["pair"])).await.unwrap(), turns.take(keys(&["address"])).await.unwrap());
         let asked = Instant::now();
         let mut second = Box::pin(turns.hold(keys(&["pair", "address"]), async { Ok(()) }));
         assert!(poll!(&mut second).is_pending());

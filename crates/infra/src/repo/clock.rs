@@ -7,7 +7,10 @@ use clowder_accounts::{
     privacy::EXPORT_FOR,
     sign_up::{APPROVE_FOR, CONFIRM_FOR},
 };
-use clowder_core::{Result, SessionId, Timestamp, job::{TRIES, pause}};
+use clowder_core::{
+    Result, SessionId, Timestamp,
+    job::{TRIES, pause},
+};
 use diesel::prelude::*;
 
 use super::{

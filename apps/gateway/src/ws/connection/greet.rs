@@ -1,6 +1,12 @@
 //! The start of a bound socket: hello, what was missed, and from where on events are live.
 
+use std::time::Duration;
+
 use clowder_core::{Actor, Positions, Via, journal::Chunk};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{
     super::{
@@ -14,6 +20,8 @@ use crate::clock;
 
 /// How much is read from the journal at a time, and waits for the client meanwhile.
 const CHUNK: Chunk = Chunk { rows: 256, octets: 256 * 1024 };
+/// How long a socket waits for its turn to read: while the database is silent, others hold all turns.
+const TURN_WITHIN: Duration = Duration::from_secs(30);
 
 impl Connection {
     /// Attaches the socket first, so that nothing falls between what is replayed and what is live.
@@ -89,7 +97,7 @@ impl Connection {
             }
             let missed = {
                 // Held while the journal is read, not while the client takes its time.
-                let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
+                let _turn = turn(&hub.replays).await?;
                 let (user, followed) = (attached.outlet.user, attached.followed.clone());
                 let missed = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone(), CHUNK).await;
                 missed.map_err(|_| Close::Fault)?
@@ -105,5 +113,24 @@ impl Connection {
             }
             from = missed.reached;
         }
+    }
+}
+
+async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>, Close> {
+    timeout(TURN_WITHIN, turns.acquire()).await.map_err(|_| Close::Fault)?.map_err(|_| Close::Fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_does_not_wait_for_ever() {
+        let turns = Semaphore::new(1);
+        let held = turn(&turns).await.unwrap();
+        let told = timeout(TURN_WITHIN * 2, turn(&turns)).await.expect("it waits for ever");
+        assert_eq!(told.err(), Some(Close::Fault));
+        drop(held);
+        assert!(turn(&turns).await.is_ok());
     }
 }
