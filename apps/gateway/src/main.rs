@@ -22,7 +22,7 @@ use clap::{CommandFactory, Parser};
 use clowder_core::{Error, Result};
 use clowder_gateway::{
     app,
-    config::{Config, Faults, Layers},
+    config::{Config, Faults, Layers, reachable},
     docs,
     public_url::PublicUrl,
     routes, stop,
@@ -184,7 +184,7 @@ async fn serve(config: Config) -> Result<()> {
     };
     let _serving = serving::announce(&folder, running.addr)
         .inspect_err(|error| tracing::debug!(%error, "`clowder doctor` will not know this server"));
-    greet(&format!("http://{}", config::reachable(running.addr)), &public, running.metrics_addr);
+    greet(&format!("http://{}", reachable(running.addr)), &public, running.metrics_addr);
     told.await;
     tracing::info!("stopping");
     running.stop().await;
