@@ -87,7 +87,7 @@ fn pauses(tx: &mut Tx<'_>, _: &Longest, now: Timestamp) -> Result<usize> {
     let mut rows = 0;
     for attempts in 1..=TRIES {
         let longest = pause(attempts, 1.0);
-        let tried = table::jobs::table.filter(table::jobs::attempts.eq(attempts).and(table::jobs::dead_at.is_null()));
+        let tried = table::jobs::table.filter(table::jobs::attempts.eq(attempts));
         let beyond = tried.filter(table::jobs::run_at.gt(now.plus(longest)));
         rows += diesel::update(beyond).set(table::jobs::run_at.eq(now)).execute(tx.conn)?;
     }
