@@ -122,8 +122,12 @@ pub enum Command {
         form: Form,
     },
     /// Print the OpenAPI document of the HTTP API (JSON)
+    ///
+    /// It names the server by `PUBLIC_URL` or, without one, by the address that it listens on.
     Openapi,
     /// Print the AsyncAPI document of the WebSocket API (JSON)
+    ///
+    /// It names the server by `PUBLIC_URL` or, without one, by the address that it listens on.
     Asyncapi,
     /// Print a script that completes commands in a shell
     ///

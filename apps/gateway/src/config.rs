@@ -12,7 +12,7 @@ mod suggest;
 mod value;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -222,6 +222,17 @@ impl Default for Config {
     }
 }
 
+/// Whoever listens everywhere is also here.
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
 impl Config {
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
@@ -230,6 +241,14 @@ impl Config {
             address.set_port(port);
         }
         address
+    }
+
+    /// How clients reach this server: `PUBLIC_URL`, or else where it listens.
+    pub fn reached_at(&self) -> PublicUrl {
+        if self.server.public_url.is_set() {
+            return self.server.public_url.clone();
+        }
+        format!("http://{}", reachable(self.address())).parse().unwrap_or_default()
     }
 
     /// The URL of the database: that of the embedded default when none is set.

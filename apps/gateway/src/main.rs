@@ -22,7 +22,7 @@ use clap::{CommandFactory, Parser};
 use clowder_core::{Error, Result};
 use clowder_gateway::{
     app,
-    config::{Config, Faults, Layers},
+    config::{Config, Faults, Layers, reachable},
     docs,
     public_url::PublicUrl,
     routes, stop,
@@ -114,11 +114,11 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
             Err(faults) => doctor::unusable(&faults, form, out),
         },
         Command::Openapi => {
-            out.line(format_args!("{:#}", docs::openapi(&routes::table(true), &PublicUrl::default())));
+            out.line(format_args!("{:#}", docs::openapi(&routes::table(true), &config()?.reached_at())));
             Outcome::Done
         }
         Command::Asyncapi => {
-            out.line(format_args!("{:#}", docs::asyncapi(&ws::frames(), &PublicUrl::default(), "localhost:8080")));
+            out.line(format_args!("{:#}", docs::asyncapi(&ws::frames(), &config()?.reached_at())));
             Outcome::Done
         }
         Command::Completions { shell } => {
@@ -192,17 +192,8 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// Who listens everywhere is also here.
-fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
-    let mut address = address;
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    address
-}
-
-/// Two lines that work as pasted into any POSIX shell, again and again: somebody new, and their socket. A server whose output nobody reads serves
-/// all the same.
+/// Two lines that work as pasted into any POSIX shell, again and again: somebody new, and their socket. A server whose
+/// output nobody reads serves all the same.
 fn greet(here: &str, public: &PublicUrl, metrics: Option<std::net::SocketAddr>) {
     let (url, reached) = match public.base() {
         "" => (here, String::new()),

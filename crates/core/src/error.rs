@@ -189,6 +189,11 @@ impl Error {
         }
     }
 
+    /// Whether it says something about the database, so that other calls at the same time would fail likewise.
+    pub fn affects_everyone(&self) -> bool {
+        self.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Other))
+    }
+
     /// Whether the connection it happened on should be thrown away: it is gone, a new one may do better, or what went
     /// wrong is not understood.
     pub const fn costs_connection(&self) -> bool {

@@ -15,6 +15,9 @@ use crate::{
     lanes::{Lanes, Plan},
 };
 
+/// How long a call waits for a thread that hashes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// bcrypt over base64(HMAC-SHA-384(label, password)): bcrypt alone reads only 72 octets and stops at NUL; this
 /// reads them all. The label keeps our hashes apart from plain SHA-384 ones found elsewhere.
 pub struct Hasher {
@@ -32,7 +35,7 @@ impl Hasher {
             stand_back();
             Ok(())
         };
-        let plan = Plan { name: "hasher", threads, depth: 256, patience: Duration::from_secs(30) };
+        let plan = Plan { name: "hasher", threads, depth: 256, patience: PATIENCE };
         Ok(Self { lanes: Lanes::start(plan, seat)?, cost, decoy })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use clowder_tests::{Answer, Client, Database, Mailbox, World, until, world::PASSWORD};
+use clowder_tests::{Answer, Client, Database, Mailbox, Post, World, until, world::PASSWORD};
 use serde_json::{Value, json};
 
 const MONTH: i64 = 30 * 24 * 3600;
@@ -185,6 +185,28 @@ async fn theft_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn theft_on_postgres() {
     theft(Database::postgres()).await;
+}
+
+/// By that clock an email has expired, so it is put off. It must not stay away for longer than its link is good for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {
+    let mut post = Post::start(&[]).await;
+    let story = Moved::with(Database::sqlite(), &[("SMTP_URL", post.url().as_str())]).await;
+    let world = &story.0;
+    world.user("bob").await;
+    post.mailbox.next("bob@example.org").await;
+    post.stop().await;
+    story.forgot("bob").await;
+    story.noticed("failed and will be tried again").await;
+    story.ahead(MONTH);
+    story.noticed("the clock has jumped ahead, and this cannot be undone").await;
+    post.again(&[]).await;
+    story.ahead(0);
+    let letter = post.mailbox.next("bob@example.org").await;
+    assert_eq!(letter.subject, "Choose a new password");
+    let reset = json!({"token": letter.token("reset"), "new_password": "a fresh horse staple"});
+    world.nobody().post("/api/auth/password/reset", reset).await.expect(204);
+    assert!(!world.server.log().contains("not sent any more"), "{}", world.server.log());
 }
 
 /// What moves the clock is for tests: a server that is not being debugged does not start with it.

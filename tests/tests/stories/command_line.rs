@@ -87,6 +87,34 @@ fn the_first_line_is_enough() {
     assert!(out.starts_with("# Every setting") && err.is_empty(), "{out}{err}");
 }
 
+/// The documents name the server that the settings describe.
+#[test]
+fn documents_name_the_server() {
+    let database = Database::sqlite();
+    for (settings, url, (protocol, host, path)) in [
+        (&[("BIND", "127.0.0.1:8080")][..], "http://127.0.0.1:8080", ("ws", "127.0.0.1:8080", json!(null))),
+        (&[("BIND", "0.0.0.0:8080"), ("PORT", "9000")], "http://127.0.0.1:9000", ("ws", "127.0.0.1:9000", json!(null))),
+        (&[("BIND", "[::]:8080")], "http://[::1]:8080", ("ws", "[::1]:8080", json!(null))),
+        (
+            &[("BIND", "10.0.0.1:8080"), ("PUBLIC_URL", "https://chat.example/base")],
+            "https://chat.example/base",
+            ("wss", "chat.example", json!("/base")),
+        ),
+    ] {
+        let document = |command: &str| {
+            let said = run(clowder(&database, &[command], settings), b"");
+            assert!(said.well, "{}", said.text);
+            said.json()
+        };
+        assert_eq!(document("openapi")["servers"], json!([{"url": url}]));
+        let server = document("asyncapi")["servers"]["main"].clone();
+        assert_eq!(server["protocol"], protocol, "{server}");
+        assert_eq!((&server["host"], &server["pathname"]), (&json!(host), &path), "{server}");
+    }
+    let said = run(clowder(&database, &["openapi"], &[("BIND", "nonsense")]), b"");
+    assert!(said.code == Some(2) && said.text.contains("BIND") && said.out.is_empty(), "{}", said.text);
+}
+
 /// One document, and nothing else, however much is logged.
 async fn documents_for_programs(world: World) {
     world.user("ada").await;

@@ -1,5 +1,7 @@
 //! What holds on every route: problems, headers, hosts, origins, sizes, idempotency.
 
+use std::collections::BTreeSet;
+
 use clowder_tests::{Answer, World, on_both};
 use serde_json::json;
 
@@ -13,9 +15,24 @@ async fn problems(world: World) {
     ada.get("/nowhere").await.expect(404);
     let wrong = ada.delete("/api/chats").await;
     assert_eq!(wrong.status, 405);
-    assert!(wrong.header("allow").contains("GET") && wrong.header("allow").contains("POST"));
+    let allowed = wrong.header("allow");
+    assert_eq!(BTreeSet::from_iter(allowed.split(", ")), BTreeSet::from(["GET", "HEAD", "OPTIONS", "POST"]));
+    assert_eq!(wrong.body["detail"], format!("This path answers to {allowed}."));
+    let top = world.nobody().get("/").await.refused(404, "route.unknown");
+    assert_eq!(top["detail"], "The API is described at /api/swagger.");
+    let id = ada.get("/api/chats/not-a-uuid").await.refused(404, "id.invalid");
+    assert_eq!(id["detail"], "`chat_id` must be a UUID.");
     world.nobody().get("/api/chats").await.refused(401, "token.missing");
     world.nobody().with("nonsense").get("/api/chats").await.refused(401, "token.invalid");
+    // A header that is there and says nothing is a bad one, where somebody has to be known.
+    for (header, code) in
+        [("", "token.invalid"), ("  ", "token.invalid"), ("Bearer", "token.invalid"), ("Basic YQ==", "token.missing")]
+    {
+        let ask =
+            async |path: &str| Answer::to(world.nobody().request("GET", path).header("authorization", header)).await;
+        ask("/api/chats").await.refused(401, code);
+        ask("/api/problems").await.expect(200);
+    }
 
     // Every code that was met is in the list of codes.
     let listed = world.nobody().get("/api/problems").await;

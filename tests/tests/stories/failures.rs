@@ -163,6 +163,39 @@ async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
     assert!(waited < bound, "{waited:?}");
 }
 
+/// They wait for each other, but not for each other's connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_marks_on_a_host_that_falls_silent_are_told_within_the_bound() {
+    let (world, relay, ada, chat) = behind_a_relay(DEADLINES).await;
+    let bob = world.login("bob").await;
+    let last = bob.says(&chat, "hello").await["seq"].clone();
+    let path = format!("/api/chats/{chat}/read");
+    ada.post(&path, json!({"seq": 0})).await.expect(200);
+
+    relay.silence();
+    let marks: Vec<_> = (0..8)
+        .map(|_| {
+            let (ada, path, mark) = (ada.clone(), path.clone(), json!({"seq": last}));
+            tokio::spawn(async move {
+                let began = Instant::now();
+                (ada.may_fail().post(&path, mark).await, began.elapsed())
+            })
+        })
+        .collect();
+    let mut bounds = Vec::new();
+    for mark in marks {
+        let (answer, waited) = mark.await.unwrap();
+        answer.refused(503, "unavailable");
+        bounds.push(waited);
+    }
+    bounds.sort();
+    // One statement is silent for 4 s; whoever waits for it is refused after 2 s.
+    assert!(bounds[6] < Duration::from_millis(2900) && bounds[7] < Duration::from_millis(4900), "{bounds:?}");
+    relay.speak();
+    let marked = until(200, async || ada.may_fail().post(&path, json!({"seq": last})).await).await;
+    assert_eq!(marked.body["seq"], last);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_were_cut_cost_nobody_an_answer() {
     let (world, relay, ada, chat) = behind_a_relay(&[]).await;

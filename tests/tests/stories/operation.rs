@@ -1,9 +1,10 @@
 //! What whoever runs a server sees of it: measurements and log.
 
-use std::{fs, io::pipe};
+use std::{collections::BTreeSet, fs, io::pipe, process::Stdio};
 
-use clowder_tests::{Client, Database, World, answer, command::clowder};
-use serde_json::json;
+use clowder_tests::{Client, Database, PATIENCE, Relay, World, answer, command::clowder, until};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn measurements_can_be_moved_to_an_address_of_their_own() {
@@ -87,4 +88,69 @@ async fn whoever_reads_the_log_may_go_away() {
         nobody.get("/api/health/live").await.expect(200);
     }
     assert!(server.try_wait().unwrap().is_none(), "it has ended");
+}
+
+/// What is broken is an error, what is only away is a warning, and what callers get wrong is neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_says_whose_fault_it_was() {
+    let mut database = Database::postgres();
+    let (relay, direct) = (Relay::to(&database.url).await, database.url.clone());
+    database.url = relay.through(&database.url);
+    let settings = [
+        ("LOG", "debug"),
+        ("LOG_FORMAT", "json"),
+        ("DATABASE_STATEMENT_SECONDS", "1"),
+        ("DATABASE_WAIT_SECONDS", "1"),
+        ("DATABASE_CONNECT_SECONDS", "1"),
+        ("JOB_HANDS", "0"),
+    ];
+    let world = World::with(database, &settings).await;
+    let ada = world.user("ada").await;
+    let lines =
+        || -> Vec<Value> { world.server.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect() };
+    // The levels of what is said about a call, once it is over.
+    let levels = async |problem: &Value| -> BTreeSet<String> {
+        let of = |line: &&Value| line["span"]["id"] == problem["request_id"];
+        until("the call is logged", async || lines().iter().filter(of).any(|line| line["message"] == "answered")).await;
+        lines().iter().filter(of).map(|line| line["level"].as_str().unwrap().to_owned()).collect()
+    };
+    let has = |levels: &BTreeSet<String>| ["ERROR", "WARN"].map(|level| levels.contains(level));
+
+    let theirs = ada.post("/api/chats", json!({"type": 7})).await.expect(422);
+    assert_eq!(has(&levels(&theirs).await), [false, false]);
+    clowder_tests::database::psql(&direct, "ALTER TABLE preferences RENAME TO lost");
+    let ours = ada.may_fail().get("/api/users/me/settings").await.refused(500, "internal");
+    assert_eq!(has(&levels(&ours).await), [true, false]);
+    clowder_tests::database::psql(&direct, "ALTER TABLE lost RENAME TO preferences");
+
+    let errors = || lines().iter().filter(|line| line["level"] == "ERROR").count();
+    let before = errors();
+    relay.silence();
+    let away = ada.may_fail().get("/api/users/me/settings").await.refused(503, "unavailable");
+    assert_eq!(has(&levels(&away).await), [false, true]);
+    assert_eq!(errors(), before, "a database that is away is nobody's fault here: {}", world.server.log());
+}
+
+/// The two lines that are printed at the start, as somebody pastes them.
+#[tokio::test]
+async fn the_lines_of_the_start_work_as_pasted() {
+    let world = World::new(Database::sqlite()).await;
+    let log = world.server.log();
+    let pasted: Vec<_> = log.lines().filter(|line| line.starts_with("NAME=") || line.starts_with("curl ")).collect();
+    assert_eq!(pasted.len(), 2, "{log}");
+    let mut shell = tokio::process::Command::new("sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    shell.stdin.take().unwrap().write_all(format!("{}\n", pasted.join("\n")).as_bytes()).await.unwrap();
+    let (mut said, mut octets) = (shell.stdout.take().unwrap(), Vec::new());
+    let greeted = async {
+        while !String::from_utf8_lossy(&octets).contains(r#""type":"hello""#) {
+            assert_ne!(said.read_buf(&mut octets).await.unwrap(), 0, "it ended: {}", octets.escape_ascii());
+        }
+    };
+    tokio::time::timeout(PATIENCE, greeted).await.expect("nobody was greeted");
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use clowder_tests::{Database, PATIENCE, World};
+use clowder_tests::{Database, PATIENCE, World, answer as found};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -90,6 +90,44 @@ async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
     assert!(idle.elapsed() >= Duration::from_millis(1_900) && rest.is_empty(), "{:?}", idle.elapsed());
     let shown = world.command(&["config", "default"], &[]).text;
     assert!(shown.contains("keep_alive_seconds = 90"), "balancers keep one for 60 seconds, some for 75");
+}
+
+/// Whoever asks for much and reads none of it is refused more, and keeps nothing from anybody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_have_their_room() {
+    let world = World::new(Database::sqlite()).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    for _ in 0..30 {
+        ada.says(&chat, &"\u{1F408}".repeat(8_000)).await;
+    }
+    let page = format!("/api/chats/{chat}/messages?limit=30");
+    let octets = bob.get(&page).await.text.len();
+    assert!(octets > 900_000, "{octets}");
+    let head = format!("GET {page} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", ada.token());
+    let unread: Vec<_> = (0..20)
+        .map(|_| {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            // Neither system takes the answer off the server's hands.
+            socket.set_tcp_mss(600).unwrap();
+            socket.set_recv_buffer_size(4_096).unwrap();
+            socket.connect(&world.server.address.parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+            assert_eq!(socket.send(head.as_bytes()).unwrap(), head.len());
+            socket
+        })
+        .collect();
+    let full = found("ada's share is full", async || {
+        Some(ada.may_fail().get(&page).await).filter(|answer| answer.status != 200)
+    })
+    .await;
+    assert_eq!(full.header("retry-after"), "1");
+    full.refused(503, "answers.full");
+    ada.get("/api/auth/me").await.expect(200);
+    bob.get(&page).await.expect(200);
+    assert!(world.nobody().get("/metrics").await.text.contains("clowder_answers_refused_total "));
+    // Whoever goes away leaves the room to others.
+    drop(unread);
+    found("there is room again", async || Some(ada.may_fail().get(&page).await).filter(|it| it.status == 200)).await;
 }
 
 /// What is kept must not hold up the end.

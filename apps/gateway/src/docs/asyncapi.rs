@@ -68,8 +68,8 @@ fn security_schemes() -> Value {
     })
 }
 
-/// `host` is where the server is reached when `PUBLIC_URL` does not say.
-pub fn asyncapi(frames: &[Frame], public: &PublicUrl, host: &str) -> Value {
+/// The host is empty when `public` is not set.
+pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
     let mut components = Components::default();
     let mut messages = Map::new();
     for frame in frames {
@@ -92,10 +92,9 @@ pub fn asyncapi(frames: &[Frame], public: &PublicUrl, host: &str) -> Value {
         }
     }
     let protocol = if public.scheme() == "https" { "wss" } else { "ws" };
-    let host = if public.is_set() { public.authority() } else { host };
     let ways = ["bearer", "api_key", "subprotocol", "ticket"];
     let ways = ways.map(|way| json!({ "$ref": format!("#/components/securitySchemes/{way}") }));
-    let mut server = json!({ "host": host, "protocol": protocol, "security": ways });
+    let mut server = json!({ "host": public.authority(), "protocol": protocol, "security": ways });
     if !public.path().is_empty() {
         server["pathname"] = json!(public.path());
     }

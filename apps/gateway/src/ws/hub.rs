@@ -37,6 +37,8 @@ use super::{
 };
 use crate::{clock, stop::Stop};
 
+/// How long a socket waits for its turn to read: while the database is silent, others hold all turns.
+pub const TURN_WITHIN: Duration = Duration::from_secs(30);
 /// How often those who type are looked at.
 const TYPING_TICK: Duration = Duration::from_millis(500);
 
@@ -77,7 +79,7 @@ impl Hub {
     pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_lanes: usize) -> Self {
         let state = State { positions: known.clone(), ..State::default() };
         let replays = Semaphore::new((read_lanes / 2).max(1));
-        Self { state: Mutex::new(state), sealer, journal, replays, replays_of: Turns::new(1) }
+        Self { state: Mutex::new(state), sealer, journal, replays, replays_of: Turns::new(1, TURN_WITHIN) }
     }
 
     /// Follows the journal until the process stops; then sends every socket elsewhere.

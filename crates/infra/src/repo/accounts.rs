@@ -195,7 +195,16 @@ impl Repo {
                 Ok((attempt, found))
             })
             .await?;
-        let _turns = self.turns.take(attempt.turns()).await;
+        self.turns.hold(attempt.turns(), self.try_password(ctx, login, attempt, found)).await
+    }
+
+    async fn try_password(
+        &self,
+        ctx: &Ctx,
+        login: &Login,
+        attempt: Attempt,
+        found: Option<(UserId, String)>,
+    ) -> Result<Option<SignedIn>> {
         let begun = self.begin(attempt).await?;
         let verdict = self.verify(&begun, &login.password, found.as_ref().map(|(_, hash)| hash.clone())).await?;
         let proved = found.clone().filter(|_| verdict != hasher::Verdict::Wrong);

@@ -7,7 +7,10 @@ use clowder_accounts::{
     privacy::EXPORT_FOR,
     sign_up::{APPROVE_FOR, CONFIRM_FOR},
 };
-use clowder_core::{Result, SessionId, Timestamp, job::LONGEST_PAUSE};
+use clowder_core::{
+    Result, SessionId, Timestamp,
+    job::{TRIES, pause},
+};
 use diesel::prelude::*;
 
 use super::{
@@ -78,6 +81,19 @@ macro_rules! until {
     };
 }
 
+/// A job whose next try is further away than its pause can be was put off by a clock that was ahead, and is due now: what it
+/// carries may be good for less than another pause.
+fn pauses(tx: &mut Tx<'_>, _: &Longest, now: Timestamp) -> Result<usize> {
+    let mut rows = 0;
+    for attempts in 1..=TRIES {
+        let longest = pause(attempts, 1.0);
+        let tried = table::jobs::table.filter(table::jobs::attempts.eq(attempts));
+        let beyond = tried.filter(table::jobs::run_at.gt(now.plus(longest)));
+        rows += diesel::update(beyond).set(table::jobs::run_at.eq(now)).execute(tx.conn)?;
+    }
+    Ok(rows)
+}
+
 const STEPS: &[Step] = &[
     when!(answers.created_at),
     when!(api_keys.last_used_at),
@@ -91,14 +107,14 @@ const STEPS: &[Step] = &[
     until!(users.erase_at, |longest| longest.erasure),
     when!(exports.created_at),
     until!(exports.expires_at, |_| EXPORT_FOR),
-    // A job that was ordered ahead is done now, and one that waits for another try no longer than it would from now on.
+    // A job that was ordered ahead is done now.
     |tx, _, now| {
         let ahead = table::jobs::table.filter(table::jobs::created_at.gt(now).and(table::jobs::dead_at.is_null()));
         let put = (table::jobs::created_at.eq(now), table::jobs::run_at.eq(now));
         Ok(diesel::update(ahead).set(put).execute(tx.conn)?)
     },
     when!(jobs.created_at),
-    until!(jobs.run_at, |_| LONGEST_PAUSE, table::jobs::attempts.gt(0)),
+    pauses,
     until!(jobs.lease_until, |longest| longest.lease),
     when!(jobs.dead_at),
     when!(journal.at),

@@ -155,20 +155,22 @@ impl Repo {
     ) -> Result<String> {
         let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
         let attempt = self.db.read(move |conn| Attempt::at(conn, &caller, &keys, &sought, user)).await?;
-        let _turns = self.turns.take(attempt.turns()).await;
-        let begun = self.begin(attempt).await?;
-        let right = self.verify(&begun, password, Some(hash.clone())).await? != hasher::Verdict::Wrong;
-        let (ctx, refused) = (ctx.clone(), Entry::new("password.refused"));
-        let refused = user.map_or(refused.clone(), |user| refused.on(Target::user(user)));
-        let counted = self.db.write(move |tx| {
-            if right {
-                return begun.succeeded(tx);
-            }
-            begun.failed(tx)?;
-            audit::record(tx, &ctx, &refused)
+        let tried = self.turns.hold(attempt.turns(), async {
+            let begun = self.begin(attempt).await?;
+            let right = self.verify(&begun, password, Some(hash.clone())).await? != hasher::Verdict::Wrong;
+            let (ctx, refused) = (ctx.clone(), Entry::new("password.refused"));
+            let refused = user.map_or(refused.clone(), |user| refused.on(Target::user(user)));
+            let counted = self.db.write(move |tx| {
+                if right {
+                    return begun.succeeded(tx);
+                }
+                begun.failed(tx)?;
+                audit::record(tx, &ctx, &refused)
+            });
+            counted.await?;
+            Ok(right)
         });
-        counted.await?;
-        if right { Ok(hash) } else { Err(PASSWORD_WRONG.into()) }
+        if tried.await? { Ok(hash) } else { Err(PASSWORD_WRONG.into()) }
     }
 }
 

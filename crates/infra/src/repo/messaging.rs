@@ -8,7 +8,7 @@ mod read;
 pub mod send;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, Versions};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId, Versions};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -97,22 +97,7 @@ impl Messaging for Repo {
         // The marks of one person in a chat wait for each other here: each finds what the one before has done, and none
         // counts what another counts already.
         let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
-        let _turn = self.marks.take(std::iter::once(&mark)).await;
-        for _ in 0..READ_ATTEMPTS {
-            // A mark that stays costs no transaction, and what has to be counted is counted before anything is locked.
-            let mut way = match self.db.read(move |conn| read::plan(conn, chat, user, new)).await? {
-                read::Plan::Stay(seq) => return Ok(Read { chat_id: chat, user_id: user, seq, at: ctx.now }),
-                read::Plan::Move(way) => way,
-            };
-            while !way.is_counted() {
-                way = self.db.read(move |conn| way.count(conn)).await?;
-            }
-            let caller = ctx.clone();
-            if let Some(read) = self.db.write(move |tx| read::advance(tx, &caller, way)).await? {
-                return Ok(read);
-            }
-        }
-        Err(Error::unavailable("the read mark is being moved by many at once"))
+        self.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
     }
 }
 
@@ -140,6 +125,24 @@ impl Stored {
 }
 
 impl Repo {
+    async fn move_mark(&self, ctx: &Ctx, user: UserId, chat: ChatId, new: NewRead) -> Result<Read> {
+        for _ in 0..READ_ATTEMPTS {
+            // A mark that stays costs no transaction, and what has to be counted is counted before anything is locked.
+            let mut way = match self.db.read(move |conn| read::plan(conn, chat, user, new)).await? {
+                read::Plan::Stay(seq) => return Ok(Read { chat_id: chat, user_id: user, seq, at: ctx.now }),
+                read::Plan::Move(way) => way,
+            };
+            while !way.is_counted() {
+                way = self.db.read(move |conn| way.count(conn)).await?;
+            }
+            let caller = ctx.clone();
+            if let Some(read) = self.db.write(move |tx| read::advance(tx, &caller, way)).await? {
+                return Ok(read);
+            }
+        }
+        Err(Error::unavailable("the read mark is being moved by many at once"))
+    }
+
     /// Reads, with what this process remembers at hand.
     async fn look<T: Send + 'static>(
         &self,

@@ -36,7 +36,7 @@ pub use db::Db;
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
-use crate::{store::Parts, turns::Turns};
+use crate::{hasher, store::Parts, turns::Turns};
 
 /// All ports over this database.
 pub struct Repo {
@@ -57,8 +57,9 @@ impl Repo {
         let db = Db::open(&parts)?;
         let limit = dialect::answer_within(&parts.options);
         let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch, limit);
-        // As many attempts at once as may fail without a pause.
-        let (turns, marks) = (Turns::new(clowder_accounts::throttle::FREE as usize), Turns::new(1));
+        // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
+        let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
+        let marks = Turns::new(1, parts.options.patience);
         let (opened, found) = (Instant::now(), check::Found::default());
         let repo = Self { db, parts, opened_at: now, opened, turns, marks, sends, found };
         repo.remember_ended(now).await?;

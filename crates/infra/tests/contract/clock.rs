@@ -118,6 +118,19 @@ on_both! {
         world.wait(world.options.lease);
         assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1, "the lease is over");
         assert!(refresh(&world, &world.nobody(), &other.refresh).await.is_ok(), "sessions of before go on");
+
+        // A job that was put off by that clock is due now; one that was put off by the right clock keeps its pause.
+        store.jobs.order(&world.nobody(), NewJob::new(&Nothing, world.now()).unwrap()).await.unwrap();
+        let mut taken = store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap();
+        let job = taken[0].id;
+        for (at, due) in [(world.now().plus(MONTH), 1), (world.now().plus(Duration::from_secs(5)), 0)] {
+            let verdict = Verdict::Again { at, error: "later".into() };
+            store.jobs.settle(&world.nobody(), &taken[0], verdict).await.unwrap();
+            store.upkeep.put_clock_right(world.now()).await.unwrap();
+            taken = store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap();
+            assert_eq!(taken.len(), due, "{at}");
+            assert!(taken.iter().all(|again| again.id == job));
+        }
     }
 
     async fn every_time_that_a_rule_depends_on_is_put_right(world: World) {
@@ -172,7 +185,6 @@ on_both! {
             ("erasures.erase_at", world.options.erasure_after),
             ("exports.expires_at", 7 * day),
             ("jobs.lease_until", world.options.lease),
-            ("jobs.run_at", Duration::from_secs(75 * 60)),
             ("mailed_tokens.expires_at", day),
             ("refresh_tokens.expires_at", world.options.refresh_for),
             ("sessions.expires_at", world.options.refresh_for),

@@ -1,12 +1,18 @@
 //! The start of a bound socket: hello, what was missed, and from where on events are live.
 
+use std::time::Duration;
+
 use clowder_core::{Actor, Positions, Via, journal::Chunk};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{
     super::{
         cursor::Sealer,
         frame::{self, Durable, Hello, Reset, Resumed},
-        hub::Attached,
+        hub::{Attached, TURN_WITHIN},
     },
     Bound, Close, Connection, Identity, Left, Why,
 };
@@ -89,8 +95,8 @@ impl Connection {
             }
             let missed = {
                 // Held while the journal is read, not while the client takes its time.
-                let _own = hub.replays_of.one(attached.outlet.user).await;
-                let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
+                let _own = hub.replays_of.one(attached.outlet.user).await.map_err(|_| Close::Fault)?;
+                let _turn = turn(&hub.replays).await?;
                 let (user, followed) = (attached.outlet.user, attached.followed.clone());
                 let missed = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone(), CHUNK).await;
                 missed.map_err(|_| Close::Fault)?
@@ -106,5 +112,24 @@ impl Connection {
             }
             from = missed.reached;
         }
+    }
+}
+
+async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>, Close> {
+    timeout(TURN_WITHIN, turns.acquire()).await.map_err(|_| Close::Fault)?.map_err(|_| Close::Fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_does_not_wait_for_ever() {
+        let turns = Semaphore::new(1);
+        let held = turn(&turns).await.unwrap();
+        let told = timeout(TURN_WITHIN * 2, turn(&turns)).await.expect("it waits for ever");
+        assert_eq!(told.err(), Some(Close::Fault));
+        drop(held);
+        assert!(turn(&turns).await.is_ok());
     }
 }

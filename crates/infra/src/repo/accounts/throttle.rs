@@ -90,8 +90,8 @@ impl Attempt {
 
     /// Of what it takes a turn, so that attempts which are right do not hold up one another by being counted: always in
     /// this order. One place does not hold up another.
-    pub fn turns(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.pair.iter().chain(self.address.iter().filter(|_| !self.known))
+    pub fn turns(&self) -> Vec<Vec<u8>> {
+        self.pair.iter().chain(self.address.iter().filter(|_| !self.known)).cloned().collect()
     }
 
     /// The keys whose failures hold up this attempt, in the one order in which they are locked.
@@ -254,22 +254,24 @@ impl Repo {
     ) -> Result<Option<T>> {
         let attempt = Attempt::from_place(ctx, &self.parts.keys);
         // Those of one place wait here, and not for a row that would keep a connection.
-        let _turns = self.turns.take(attempt.turns()).await;
-        let same = attempt.clone();
-        self.db.read(move |conn| same.may_be_made(conn)).await?;
-        let looked = self.db.write(move |tx| {
-            let begun = match attempt.begin(tx)? {
-                Ok(begun) => begun,
-                Err(refused) => return Ok(Err(refused)),
-            };
-            // A refusal rolls the count back: what was found is only not good for this.
-            let found = look(tx.conn)?;
-            if found.is_some() {
-                begun.take_back(tx)?;
-            }
-            Ok(Ok(found))
+        let looked = self.turns.hold(attempt.turns(), async {
+            let same = attempt.clone();
+            self.db.read(move |conn| same.may_be_made(conn)).await?;
+            let looked = self.db.write(move |tx| {
+                let begun = match attempt.begin(tx)? {
+                    Ok(begun) => begun,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                // A refusal rolls the count back: what was found is only not good for this.
+                let found = look(tx.conn)?;
+                if found.is_some() {
+                    begun.take_back(tx)?;
+                }
+                Ok(Ok(found))
+            });
+            looked.await?
         });
-        looked.await?
+        looked.await
     }
 }
 

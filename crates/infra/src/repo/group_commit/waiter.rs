@@ -7,7 +7,7 @@ use clowder_core::{Cause, Result};
 use super::{
     super::{db::commit, dialect::Seat},
     Inner, Queued,
-    write::{is_everybodys, settle, write, write_alone},
+    write::{settle, write, write_alone},
 };
 
 /// One look at all items whose rows others hold. There is one waiter at a time, so locked rows occupy one lane however
@@ -80,7 +80,7 @@ impl<Q: Queued> Waiter<Q> {
                 self.0.release(key, later.again.into_iter().chain(later.held).collect());
                 true
             }
-            Err(error) if is_everybodys(&error) => {
+            Err(error) if error.affects_everyone() => {
                 // Whether these were committed nobody can tell; the others have lost nothing but time.
                 for pending in items {
                     pending.answer(Err(error.clone()));

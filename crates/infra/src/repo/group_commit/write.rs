@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clowder_core::{Cause, Error};
+use clowder_core::Error;
 
 use super::{
     super::{
@@ -45,7 +45,7 @@ pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) 
             Written { held: later.held.into_iter().chain(written.held).collect(), ..written }
         }
         // No item can be at fault for this, and trying one by one would only take longer to say so.
-        Err(error) if !begun || is_everybodys(&error) => {
+        Err(error) if !begun || error.affects_everyone() => {
             for pending in batch {
                 pending.answer(Err(error.clone()));
             }
@@ -72,7 +72,7 @@ pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending
         // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
         // and others have waited with it. What may have been committed is not written once more.
         let began = Instant::now();
-        let again = |error: &Error| began.elapsed() < LOCK_WAIT && !is_everybodys(error);
+        let again = |error: &Error| began.elapsed() < LOCK_WAIT && !error.affects_everyone();
         let outcomes = alone().or_else(|error| if again(&error) { alone() } else { Err(error) });
         match outcomes.map(|mut outcomes| outcomes.pop()) {
             Ok(Some(Outcome::Held)) => written.held.push(pending),
@@ -80,7 +80,7 @@ pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending
             Ok(Some(Outcome::Again) | None) => pending.answer(Err(Error::internal("a lone item depends on no other"))),
             Err(error) => {
                 written.healthy &= !error.costs_connection();
-                if is_everybodys(&error) {
+                if error.affects_everyone() {
                     lost = Some(error.clone());
                 }
                 pending.answer(Err(error));
@@ -106,9 +106,4 @@ pub fn settle<Q: Queued>(items: Vec<Pending<Q>>, outcomes: Vec<Outcome<Q::Answer
         }
     }
     later
-}
-
-/// Whether an error says something about the database, and nothing about the items of a batch.
-pub fn is_everybodys(error: &Error) -> bool {
-    error.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Other))
 }
