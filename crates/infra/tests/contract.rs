@@ -54,6 +54,8 @@ mod reading;
 mod registry;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/replaying.rs"]
+mod replaying;
 #[path = "../../../tests/src/scribe.rs"]
 mod scribe;
 #[path = "contract/sealing.rs"]

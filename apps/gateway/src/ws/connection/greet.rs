@@ -80,20 +80,25 @@ impl Connection {
     async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
         let hub = std::sync::Arc::clone(&self.parts.hub);
         let mut count = 0;
+        if from.reach(&attached.live_from) {
+            return Ok(count);
+        }
+        // Turns are held while the journal is read, not while the client takes its time.
+        let mut replay = {
+            let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
+            let (user, followed) = (attached.outlet.user, attached.followed.clone());
+            let replay = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone()).await;
+            replay.map_err(|_| Close::Fault)?
+        };
         loop {
             if let Some(close) = attached.outlet.closing() {
                 return Err(close);
             }
-            if from.reach(&attached.live_from) {
-                return Ok(count);
-            }
             let missed = {
-                // Held while the journal is read, not while the client takes its time.
                 let _turn = hub.replays.acquire().await.map_err(|_| Close::Fault)?;
-                let (user, followed) = (attached.outlet.user, attached.followed.clone());
-                let missed = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone(), CHUNK).await;
-                missed.map_err(|_| Close::Fault)?
+                replay.next(CHUNK).await.map_err(|_| Close::Fault)?
             };
+            let Some(missed) = missed else { return Ok(count) };
             for recorded in &missed.changes {
                 from.advance(recorded.stream, recorded.position);
                 if !attached.outlet.hears(&recorded.name) {
