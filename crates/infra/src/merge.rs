@@ -128,7 +128,9 @@ impl Merge {
             while let Some((_, place)) = found.next_if(|(of, _)| *of == part) {
                 source.held.push_back(place);
             }
-            if held == 0 && let Some((position, octets)) = source.held.front() {
+            if held == 0
+                && let Some((position, octets)) = source.held.front()
+            {
                 self.heads.push(Reverse((*position, *octets, part)));
             }
             let whole = source.held.len() - held < most;
@@ -195,7 +197,8 @@ mod tests {
     #[test]
     fn places_come_in_order_each_once_and_only_those_that_are_wanted() {
         let mut table = Table::new([(0..100).step_by(3).collect(), vec![], (1..100).step_by(3).collect(), vec![50]]);
-        let wanted: Vec<i64> = (10..=90).filter(|position| position % 3 < 2 || [50, 59, 77].contains(position)).collect();
+        let wanted: Vec<i64> =
+            (10..=90).filter(|position| position % 3 < 2 || [50, 59, 77].contains(position)).collect();
         assert_eq!(table.merged(table.parts(10..=90), &[10, 13, 59, 77, 90]), wanted);
         assert!(Table::new([]).merged(Vec::new(), &[]).is_empty());
         assert_eq!(Table::new([]).merged(Vec::new(), &[3, 9]), [3, 9]);
@@ -219,7 +222,8 @@ mod tests {
             Table::new(turns(1, 100_000)),
         ];
         for mut table in tables {
-            let (topics, rows) = (table.topics.len(), table.topics.iter().map(|(_, places)| places.len()).sum::<usize>());
+            let (topics, rows) =
+                (table.topics.len(), table.topics.iter().map(|(_, places)| places.len()).sum::<usize>());
             let merged = table.merged(table.parts(0..=i64::MAX), &[]);
             assert_eq!(merged.len(), rows);
             assert!(merged.is_sorted());

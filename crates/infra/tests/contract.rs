@@ -52,10 +52,10 @@ mod privacy;
 mod reading;
 #[path = "contract/registry.rs"]
 mod registry;
-#[path = "contract/schema.rs"]
-mod schema;
 #[path = "contract/replaying.rs"]
 mod replaying;
+#[path = "contract/schema.rs"]
+mod schema;
 #[path = "../../../tests/src/scribe.rs"]
 mod scribe;
 #[path = "contract/sealing.rs"]

@@ -48,6 +48,8 @@ pub struct Repo {
     turns: Turns,
     /// Of the read marks of one person in a chat.
     marks: Turns,
+    /// Of those who make chats.
+    founders: Turns,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
     found: check::Found,
 }
@@ -58,9 +60,10 @@ impl Repo {
         let limit = dialect::answer_within(&parts.options);
         let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch, limit);
         // As many attempts at once as may fail without a pause.
-        let (turns, marks) = (Turns::new(clowder_accounts::throttle::FREE as usize), Turns::new(1));
+        let turns = Turns::new(clowder_accounts::throttle::FREE as usize);
+        let (marks, founders) = (Turns::new(1), Turns::new(1));
         let (opened, found) = (Instant::now(), check::Found::default());
-        let repo = Self { db, parts, opened_at: now, opened, turns, marks, sends, found };
+        let repo = Self { db, parts, opened_at: now, opened, turns, marks, founders, sends, found };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.

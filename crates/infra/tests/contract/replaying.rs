@@ -37,7 +37,8 @@ impl Instrumentation for Counter {
                 let asked = asked.entry(self.0.clone()).or_default();
                 asked.statements += 1;
                 asked.characters += text.len();
-                asked.steps += usize::from(text.contains("WHERE") && text.contains("follower_id"));
+                let asks_steps = text.contains("\"follower_id\" = ") || text.contains("`follower_id` = ");
+                asked.steps += usize::from(asks_steps);
             }
             _ => {}
         }

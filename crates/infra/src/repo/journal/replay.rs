@@ -184,7 +184,8 @@ impl Missed {
                 let (places, whole) = take(conn, stream, &mut merge, &mut room, chunk)?;
                 let last = places.last().copied();
                 let wanted = places.into_iter().filter(|position| !self.hidden.contains(&(stream, *position)));
-                changes.extend(load(conn, stream, wanted.collect())?.into_iter().filter(|change| self.concerns(change)));
+                changes
+                    .extend(load(conn, stream, wanted.collect())?.into_iter().filter(|change| self.concerns(change)));
                 if !whole {
                     self.reached.advance(self.stream, last.unwrap_or(0));
                     self.merge = Some(merge);
@@ -193,6 +194,7 @@ impl Missed {
                 self.reached.advance(self.stream, until);
             }
             self.stream += 1;
+            self.merge = None;
         }
         Ok(Replayed { changes, reached: self.reached.clone() })
     }
