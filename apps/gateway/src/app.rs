@@ -96,6 +96,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         verified_to_reach_others: config.accounts.require_verified_email,
         erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days.0) * 24 * 3600),
         emails_an_hour: (f64::from(EMAILS_CAUSED) * config.server.rate_limit_factor).clamp(1.0, 1e9) as u32,
+        chats_per_person: i64::try_from(config.messaging.chats_per_person).unwrap_or(i64::MAX),
         letterhead: Letterhead {
             account_url: config.account_url(),
             server_url: config.server_url(),

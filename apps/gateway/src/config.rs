@@ -43,6 +43,7 @@ pub struct Config {
     pub redis: Redis,
     pub auth: Auth,
     pub accounts: Accounts,
+    pub messaging: Messaging,
     pub mail: Mail,
     pub jobs: Jobs,
     pub security: Security,
@@ -110,6 +111,12 @@ pub struct Accounts {
     pub reveal_taken: bool,
     pub require_verified_email: bool,
     pub erasure_days: Grace,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Messaging {
+    /// How many chats one person may have made.
+    pub chats_per_person: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -208,6 +215,7 @@ impl Default for Config {
                 require_verified_email: false,
                 erasure_days: Grace(30),
             },
+            messaging: Messaging { chats_per_person: 5_000 },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
             jobs: Jobs { hands: 4, lease_seconds: 60 },
             security: Security { keys: None },

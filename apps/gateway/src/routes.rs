@@ -315,7 +315,7 @@ fn messaging() -> Vec<Endpoint> {
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that these two had already")
             // Of a repeated call, when the caller has left the chat since.
-            .refuses(&[CHAT_UNKNOWN, once::MISMATCH, once::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, once::MISMATCH, once::RUNNING]),
         get("/api/chats/{chat_id}", messaging::chat)
             .says("Read a chat")
             .scope(Scope::ChatsRead)

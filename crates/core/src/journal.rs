@@ -103,6 +103,14 @@ pub struct Replayed {
     pub reached: Positions,
 }
 
+/// What somebody missed, read a piece at a time. It remembers what they follow and how far it has read, and holds no
+/// connection between two pieces.
+#[async_trait]
+pub trait Replay: Send {
+    /// The next piece; `None` when everything has been read. After an error it is of no use any more.
+    async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>>;
+}
+
 /// Reads what happened. Within a stream positions have no gaps and commit order is position order, so
 /// "everything after position p" is exact.
 #[async_trait]
@@ -119,15 +127,14 @@ pub trait Journal: Send + Sync {
     /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` is what they follow at `to`, and
     /// all that they may see: of these topics they get what happened while they followed them, of their personal topic
     /// everything but the entering of what they have left since. A change that makes them leave a topic they get in any
-    /// case, so that they know.
+    /// case, so that they know. What it costs to read all of it grows with the topics plus the changes.
     async fn replay(
         &self,
         user: UserId,
         followed: Arc<[Topic]>,
         from: Positions,
         to: Positions,
-        chunk: Chunk,
-    ) -> Result<Replayed>;
+    ) -> Result<Box<dyn Replay>>;
 
     /// Forgets what it has held for longer than `keep`, a bounded number of rows per call; answers how many went. The age
     /// of a change is the time measured from one call to the next since it was first there at such a call, and at most

@@ -16,6 +16,7 @@ pub mod lanes;
 pub mod letters;
 mod lite;
 pub mod mail;
+mod merge;
 mod pg;
 pub mod privacy;
 pub mod private;

@@ -117,6 +117,7 @@ diesel::table! {
         title -> Nullable<Text>,
         description -> Nullable<Text>,
         pair -> Nullable<Binary>,
+        founder_id -> Nullable<Uid>,
         participant_count -> BigInt,
         last_seq -> BigInt,
         revision -> BigInt,

@@ -51,6 +51,8 @@ pub struct Options {
     pub erasure_after: Duration,
     /// How many emails to addresses of others one person or place may cause in an hour.
     pub emails_an_hour: u32,
+    /// How many chats one person may have made.
+    pub chats_per_person: i64,
     /// In whose name letters are written.
     pub letterhead: Letterhead,
     /// How long the journal is kept.
@@ -88,6 +90,7 @@ impl Options {
             verified_to_reach_others: false,
             erasure_after: Duration::from_secs(30 * 24 * 60 * 60),
             emails_an_hour: EMAILS_CAUSED,
+            chats_per_person: clowder_messaging::chats::MOST,
             letterhead: Letterhead {
                 account_url: "http://127.0.0.1:8080/account".to_owned(),
                 server_url: "http://127.0.0.1:8080".to_owned(),

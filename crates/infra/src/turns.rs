@@ -1,6 +1,7 @@
 //! Turns: of calls about one thing that come to this process at once, a few are worked on and the others wait. An attempt
 //! to sign in counts as a failure until it has turned out right, so without this a burst of right ones would be refused; of
-//! read marks, each would count what the others count.
+//! read marks, each would count what the others count; and of many chats that one person makes, each would hold a
+//! connection while it waits.
 
 use std::{
     collections::HashMap,

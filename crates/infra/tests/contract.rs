@@ -52,6 +52,8 @@ mod privacy;
 mod reading;
 #[path = "contract/registry.rs"]
 mod registry;
+#[path = "contract/replaying.rs"]
+mod replaying;
 #[path = "contract/schema.rs"]
 mod schema;
 #[path = "../../../tests/src/scribe.rs"]

@@ -2,19 +2,30 @@
 
 use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, text::Flaw};
 
-use crate::{ChatRole, ChatType, NewChat};
+use crate::{ChatRole, ChatType, NewChat, refusals::CHAT_LIMIT};
+
+/// How many chats one person may have made, unless the settings say otherwise.
+pub const MOST: i64 = 5_000;
 
 /// What is known when somebody makes a chat.
 #[derive(Debug, Clone)]
 pub struct MakeFacts {
     /// Those of the named people whom the founder may see. Others might as well not exist.
     pub visible: Vec<UserId>,
+    /// Whether it is a private chat that the two have already.
+    pub exists: bool,
+    /// How many chats the founder has made that are still there.
+    pub made: i64,
+    /// How many one person may have made.
+    pub most: i64,
 }
 
 /// A chat that may be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Founding {
     pub id: ChatId,
+    /// Whose chat it is when chats are counted.
+    pub founder: UserId,
     pub kind: ChatType,
     pub title: Option<String>,
     pub description: Option<String>,
@@ -52,7 +63,8 @@ impl Pair {
     }
 }
 
-/// Everybody named must be there to be seen; one does not chat with oneself in private.
+/// Everybody named must be there to be seen; one does not chat with oneself in private. A chat counts for its founder
+/// alone: nobody can use up what others may make by adding them.
 pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
     let founder = ctx.user()?;
     let mut errors = Vec::new();
@@ -66,6 +78,9 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
     }
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
+    }
+    if facts.made >= facts.most && !facts.exists {
+        return Err(CHAT_LIMIT.into());
     }
     let mut seats = vec![(founder, ChatRole::Owner)];
     for id in new.participant_ids {
@@ -83,6 +98,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
     };
     Ok(Founding {
         id: ChatId::new(ctx.now),
+        founder,
         kind: new.kind,
         title: new.title.map(crate::model::Title::into_string),
         description: new.description.map(crate::model::Title::into_string),
@@ -104,12 +120,12 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
         let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let facts = MakeFacts { visible: vec![ada, bob] };
-        let decided = |kind: &str, ids: &[UserId]| {
+        let facts = MakeFacts { visible: vec![ada, bob], exists: false, made: 6, most: 7 };
+        let new = |kind: &str, ids: &[UserId]| {
             let title = (kind == "group").then_some("x");
-            let new = NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))?;
-            decide(&ctx, new, &facts)
+            NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))
         };
+        let decided = |kind: &str, ids: &[UserId]| decide(&ctx, new(kind, ids)?, &facts);
         let pointers = |r: Result<Founding>| match r {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|e| e.pointer).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
@@ -122,6 +138,12 @@ mod tests {
         assert_eq!(private.pair, Some(Pair::of(bob, ada)));
         let group = decided("group", &[bob, bob, ada]).unwrap();
         assert_eq!(group.seats, [(ada, ChatRole::Owner), (bob, ChatRole::Member)]);
-        assert_eq!(group.pair, None);
+        assert_eq!((group.pair, group.founder), (None, ada));
+        let full = MakeFacts { made: 7, ..facts };
+        for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {
+            let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &MakeFacts { exists, ..full.clone() });
+            assert_eq!(matches!(decided, Err(Error::Refused(CHAT_LIMIT))), refused, "{kind} {exists}: {decided:?}");
+        }
+        assert_eq!(pointers(decide(&ctx, new("group", &[eve]).unwrap(), &full)), ["/participant_ids/0"]);
     }
 }

@@ -10,7 +10,7 @@ use crate::{Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, NewCha
 #[async_trait]
 pub trait Messaging: Send + Sync {
     /// Makes a chat, or finds the private one that the pair has already; of two that make it at once, one finds
-    /// what the other made. Honours `ctx.once`.
+    /// what the other made. `chat.limit` when the caller has made as many as one person may. Honours `ctx.once`.
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>>;
 
     /// The caller's chats, the most recently active first.

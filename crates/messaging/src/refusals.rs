@@ -3,6 +3,8 @@
 use clowder_core::{Refusal, error::Kind::*};
 
 pub const CHAT_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.unknown", "There is no such chat, or not for you");
+pub const CHAT_LIMIT: Refusal =
+    Refusal::new(Conflict, "chat.limit", "You have made as many chats as one person may make on this server");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or not for you");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -18,5 +20,13 @@ pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id was used for another message");
 
 /// The table, for the page of problems and for the documents.
-pub const ALL: &[Refusal] =
-    &[CHAT_UNKNOWN, MESSAGE_UNKNOWN, MESSAGE_GONE, MESSAGE_FORBIDDEN, MESSAGE_STALE, MESSAGE_EDITS, CLIENT_ID_MISMATCH];
+pub const ALL: &[Refusal] = &[
+    CHAT_UNKNOWN,
+    CHAT_LIMIT,
+    MESSAGE_UNKNOWN,
+    MESSAGE_GONE,
+    MESSAGE_FORBIDDEN,
+    MESSAGE_STALE,
+    MESSAGE_EDITS,
+    CLIENT_ID_MISMATCH,
+];

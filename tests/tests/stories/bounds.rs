@@ -10,6 +10,7 @@ use tokio::{
     time::timeout,
 };
 
+on_both!(with [("CHATS_PER_PERSON", "2")]; chats_of_one_person);
 on_both!(
     problems_are_short,
     texts_are_short,
@@ -129,6 +130,22 @@ async fn if_match(world: World) {
     assert_eq!(malformed.wrong_fields(), ["If-Match"]);
     let removed = ada.request("DELETE", &message).header("if-match", "\"9\", \"4\"");
     assert_eq!(Answer::to(removed).await.status, 204);
+}
+
+async fn chats_of_one_person(world: World) {
+    let [ada, bob] = [world.user("ada").await, world.user("bob").await];
+    let pair = |with: &User| json!({"type": "private", "participant_ids": [with.id]});
+    ada.group("Lunch", &[&bob]).await;
+    let first = ada.post("/api/chats", pair(&bob)).await.expect(201);
+    let refused = ada.post("/api/chats", json!({"type": "group", "title": "Tea", "participant_ids": []})).await;
+    refused.refused(409, "chat.limit");
+    assert_eq!(ada.post("/api/chats", pair(&bob)).await.expect(200)["id"], first["id"], "what is there is found");
+    // Who was only added has made none.
+    bob.group("Dinner", &[&ada]).await;
+    bob.group("Breakfast", &[&ada]).await;
+    let refused = bob.post("/api/chats", json!({"type": "group", "title": "Tea", "participant_ids": []})).await;
+    refused.refused(409, "chat.limit");
+    assert_eq!(ada.get("/api/chats").await.expect(200)["items"].as_array().unwrap().len(), 4);
 }
 
 async fn edits(world: World) {

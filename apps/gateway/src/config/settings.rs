@@ -120,6 +120,8 @@ pub const SETTINGS: &[Setting] = &[
         "Whether people have to confirm their address before they may write to others and make API keys."),
     within(0, 365, setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
         "How many days people have to think twice who had their account erased.")),
+    within(1, 1_000_000, setting("messaging", "chats_per_person", "CHATS_PER_PERSON", |c| &mut c.messaging.chats_per_person,
+        "How many chats one person may make. Being added to chats of others does not count.")),
     checked(checks::smtp_url, secret(setting("mail", "smtp_url", "SMTP_URL", |c| &mut c.mail.smtp_url,
         "`smtp://user:password@host:587?tls=required` (STARTTLS) or `smtps://…` (TLS). Empty: emails are written into `data_dir`/mail."))),
     checked(checks::sender, setting("mail", "from", "MAIL_FROM", |c| &mut c.mail.from,

@@ -6,12 +6,13 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Binary, SmallInt},
+    sql_types::{BigInt, Binary, Integer, SmallInt},
     sqlite::Sqlite,
 };
 
 use super::dialect::Conn;
 use crate::{
+    merge::{Place, Window},
     rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
     schema::{answers, chats, journal, message_client_ids, messages, participants, users},
     statement::statement,
@@ -139,6 +140,25 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
             Ok((*stream, head.0))
         })
         .collect()
+}
+
+/// The places of a stream in these windows.
+pub fn places(conn: &mut Conn, stream: i16, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
+    let mut found = Vec::new();
+    for window in windows {
+        let places = statement::<(BigInt, Integer), Sqlite>(
+            "SELECT position, octet_length(data) FROM journal \
+             WHERE topic_id = ? AND stream = ? AND position BETWEEN ? AND ? ORDER BY position LIMIT ?",
+        )
+        .bind::<Uid, _>(window.topic)
+        .bind::<SmallInt, _>(stream)
+        .bind::<BigInt, _>(window.from)
+        .bind::<BigInt, _>(window.until)
+        .bind::<BigInt, _>(window.most as i64)
+        .load::<Place>(conn)?;
+        found.extend(places.into_iter().map(|place| (window.part, place)));
+    }
+    Ok(found)
 }
 
 pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>], client_ids: &[ClientIdRow]) -> Result<()> {

@@ -238,6 +238,11 @@ pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
 }
 
 /// One writer is lock enough.
+pub fn lock_founder(_: &mut Conn, _: UserId) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
 pub fn lock_invite(_: &mut Conn, _: InviteId) -> Result<()> {
     Ok(())
 }

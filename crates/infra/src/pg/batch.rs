@@ -9,11 +9,12 @@ use diesel::{
     dsl::{AsSelect, SqlTypeOf},
     pg::Pg,
     prelude::*,
-    sql_types::{Array, BigInt, Binary, SmallInt, Text},
+    sql_types::{Array, BigInt, Binary, Integer, SmallInt, Text},
 };
 
 use super::dialect::Conn;
 use crate::{
+    merge::{Place, Window},
     rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
     schema::{chats, journal, message_client_ids, messages},
     statement::statement,
@@ -157,6 +158,26 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
     .bind::<Array<SmallInt>, _>(streams)
     .bind::<Array<BigInt>, _>(counts)
     .load(conn)?)
+}
+
+/// The places of a stream in these windows. Each is a range of the index by topic.
+pub fn places(conn: &mut Conn, stream: i16, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
+    let all = |of: fn(&Window) -> i64| windows.iter().map(of).collect::<Vec<_>>();
+    let rows: Vec<(i64, i64, i32)> = statement::<(BigInt, BigInt, Integer), Pg>(
+        "SELECT w.part, j.position, j.octets \
+         FROM unnest(?, ?, ?, ?, ?) AS w(part, topic_id, first, until, most) \
+         CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM journal j \
+         WHERE j.topic_id = w.topic_id AND j.stream = ? AND j.position BETWEEN w.first AND w.until \
+         ORDER BY j.position LIMIT w.most) j",
+    )
+    .bind::<Array<BigInt>, _>(all(|window| window.part as i64))
+    .bind::<Array<Uid>, _>(windows.iter().map(|window| window.topic).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(all(|window| window.from))
+    .bind::<Array<BigInt>, _>(all(|window| window.until))
+    .bind::<Array<BigInt>, _>(all(|window| window.most as i64))
+    .bind::<SmallInt, _>(stream)
+    .load(conn)?;
+    Ok(rows.into_iter().map(|(part, position, octets)| (part as usize, (position, octets))).collect())
 }
 
 pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>], client_ids: &[ClientIdRow]) -> Result<()> {

@@ -219,6 +219,13 @@ pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     Ok(())
 }
 
+/// Whoever makes a chat holds this, so that each of their chats is counted.
+pub fn lock_founder(conn: &mut Conn, founder: UserId) -> Result<()> {
+    let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
+    lock.bind::<Text, _>(format!("chats of {founder}")).execute(conn)?;
+    Ok(())
+}
+
 /// Whoever uses an invitation holds this.
 pub fn lock_invite(conn: &mut Conn, invite: InviteId) -> Result<()> {
     invites::table.find(invite).select(invites::id).for_no_key_update().first::<InviteId>(conn).optional()?;

@@ -33,6 +33,8 @@ pub struct House {
     pub ring: Arc<KeyRing>,
     /// How many emails to others' addresses one person or place may cause in an hour.
     pub emails_an_hour: u32,
+    /// How many chats one person may have made.
+    pub chats_per_person: i64,
     feed: Feed,
     /// Told when a text has been deleted.
     scrubber: Scrubber,
@@ -64,6 +66,7 @@ impl Db {
             ring: Arc::clone(&parts.ring),
             letterhead: parts.options.letterhead.clone(),
             emails_an_hour: parts.options.emails_an_hour,
+            chats_per_person: parts.options.chats_per_person,
             feed: parts.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             condition: Condition::default(),

@@ -10,7 +10,7 @@ use clowder_core::{
     Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Topic, UserId,
     change::anchor_of,
     follow,
-    journal::{Chunk, Entry, Extent, Replayed},
+    journal::{Chunk, Entry, Extent, Replay},
 };
 use diesel::prelude::*;
 
@@ -105,9 +105,8 @@ impl Journal for Repo {
         followed: Arc<[Topic]>,
         from: Positions,
         to: Positions,
-        chunk: Chunk,
-    ) -> Result<Replayed> {
-        self.db.read(move |conn| replay::replay(conn, user, &followed, &from, &to, chunk)).await
+    ) -> Result<Box<dyn Replay>> {
+        Ok(Box::new(replay::Reader::open(&self.db, user, followed, from, to).await?))
     }
 
     async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize> {

@@ -27,6 +27,8 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        // The chats of one person are made one after another: who makes many at once holds one connection and not all.
+        let _turn = self.founders.one(viewer).await?;
         let first = move |tx: &mut Tx<'_>| {
             let made = found::found(tx, &caller, new)?;
             let stub = Stored::of(&made, |chat| chat.id.uuid());

@@ -29,7 +29,7 @@ mod user_keys;
 
 use std::{sync::Arc, time::Instant};
 
-use clowder_core::{Error, Result, Timestamp, job::Worker};
+use clowder_core::{Error, Result, Timestamp, UserId, job::Worker};
 
 use super::{batch, dialect};
 pub use db::Db;
@@ -48,6 +48,8 @@ pub struct Repo {
     turns: Turns<Vec<u8>>,
     /// Of the read marks of one person in a chat.
     marks: Turns<Vec<u8>>,
+    /// Of those who make chats.
+    founders: Turns<UserId>,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
     found: check::Found,
 }
@@ -60,8 +62,9 @@ impl Repo {
         // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
         let marks = Turns::new(1, parts.options.patience);
+        let founders = Turns::new(1, parts.options.patience);
         let (opened, found) = (Instant::now(), check::Found::default());
-        let repo = Self { db, parts, opened_at: now, opened, turns, marks, sends, found };
+        let repo = Self { db, parts, opened_at: now, opened, turns, marks, founders, sends, found };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.

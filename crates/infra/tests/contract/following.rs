@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_core::{ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId, journal::Chunk};
-use clowder_infra::Followed;
+use clowder_infra::{Followed, Store};
 use clowder_messaging::{CHAT, Message, NewMessage};
 use serde_json::json;
 
@@ -12,22 +12,24 @@ use crate::world::{World, on_both};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn heads(world: &World) -> Positions {
+pub async fn heads(world: &World) -> Positions {
     world.store.journal.extent().await.unwrap().heads
 }
 
 /// What somebody who follows these chats now missed, read in pieces of so many rows.
-async fn missed(world: &World, user: UserId, chats: &[ChatId], from: &Positions, chunk: Chunk) -> Vec<Recorded> {
-    let to = heads(world).await;
+pub async fn missed(node: &Store, user: UserId, chats: &[ChatId], from: &Positions, chunk: Chunk) -> Vec<Recorded> {
+    let to = node.journal.extent().await.unwrap().heads;
     let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
     let (mut from, mut changes) = (from.clone(), Vec::new());
-    while !from.reach(&to) {
-        let piece = world.store.journal.replay(user, followed.clone(), from.clone(), to.clone(), chunk).await.unwrap();
+    let mut replay = node.journal.replay(user, followed, from.clone(), to.clone()).await.unwrap();
+    while let Some(piece) = replay.next(chunk).await.unwrap() {
         assert!(piece.reached != from, "each piece gets further");
         assert!(piece.changes.len() <= chunk.rows);
         changes.extend(piece.changes);
         from = piece.reached;
     }
+    assert_eq!(from, to);
+    assert!(replay.next(chunk).await.unwrap().is_none(), "what has ended stays so");
     changes
 }
 
@@ -62,7 +64,7 @@ on_both! {
         assert_eq!(follower.known(), &heads(&world).await);
 
         for chunk in [Chunk::rows(7), Chunk::rows(256), Chunk { rows: 256, octets: 1 }] {
-            let missed = missed(&world, bob.id, &[chat], &from, chunk).await;
+            let missed = missed(&world.store, bob.id, &[chat], &from, chunk).await;
             assert_eq!(told(&missed), ["hello"], "pieces that hold nothing readable do not end it: {chunk:?}");
         }
     }
@@ -147,9 +149,10 @@ on_both! {
         assert_eq!(entries.len(), 1, "one in any case");
         let followed: Arc<[Topic]> = [Topic::new(CHAT, chat)].into();
         let to = heads(&world).await;
-        let piece = journal.replay(ada.id, followed, before.clone(), to, chunk).await.unwrap();
+        let mut replay = journal.replay(ada.id, followed, before.clone(), to).await.unwrap();
+        let piece = replay.next(chunk).await.unwrap().unwrap();
         assert_eq!(piece.changes.len(), 3);
-        assert_eq!(missed(&world, ada.id, &[chat], &before, chunk).await.len(), 11);
+        assert_eq!(missed(&world.store, ada.id, &[chat], &before, chunk).await.len(), 11);
     }
 
     async fn what_was_missed_is_theirs_from_where_they_entered(world: World) {
@@ -162,9 +165,9 @@ on_both! {
         let entered = heads(&world).await;
         world.say(&ada, chat, "one").await;
         for chunk in chunks {
-            assert_eq!(told(&missed(&world, bob.id, &[chat], &from, chunk).await), ["Enter", "one"]);
-            assert_eq!(told(&missed(&world, bob.id, &[chat], &entered, chunk).await), ["one"]);
-            assert_eq!(told(&missed(&world, ada.id, &[chat], &from, chunk).await), ["before", "one"]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[chat], &from, chunk).await), ["Enter", "one"]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[chat], &entered, chunk).await), ["one"]);
+            assert_eq!(told(&missed(&world.store, ada.id, &[chat], &from, chunk).await), ["before", "one"]);
         }
 
         // Who has left hears that, and nothing of what was said: they may not see it any more, whenever it was.
@@ -172,10 +175,10 @@ on_both! {
         let left = heads(&world).await;
         world.say(&ada, chat, "between").await;
         for chunk in chunks {
-            assert_eq!(told(&missed(&world, bob.id, &[], &from, chunk).await), ["Leave"]);
-            assert_eq!(told(&missed(&world, bob.id, &[], &entered, chunk).await), ["Leave"]);
-            assert_eq!(told(&missed(&world, bob.id, &[], &left, chunk).await), [""; 0]);
-            assert_eq!(told(&missed(&world, ada.id, &[chat], &entered, chunk).await), ["one", "Leave", "between"]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[], &from, chunk).await), ["Leave"]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[], &entered, chunk).await), ["Leave"]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[], &left, chunk).await), [""; 0]);
+            assert_eq!(told(&missed(&world.store, ada.id, &[chat], &entered, chunk).await), ["one", "Leave", "between"]);
         }
 
         // Who has come back gets what happened while they were there.
@@ -183,9 +186,9 @@ on_both! {
         world.say(&ada, chat, "two").await;
         for chunk in chunks {
             let all = ["Enter", "one", "Leave", "Enter", "two"];
-            assert_eq!(told(&missed(&world, bob.id, &[chat], &from, chunk).await), all);
-            assert_eq!(told(&missed(&world, bob.id, &[chat], &entered, chunk).await), all[1..]);
-            assert_eq!(told(&missed(&world, bob.id, &[chat], &left, chunk).await), all[3..]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[chat], &from, chunk).await), all);
+            assert_eq!(told(&missed(&world.store, bob.id, &[chat], &entered, chunk).await), all[1..]);
+            assert_eq!(told(&missed(&world.store, bob.id, &[chat], &left, chunk).await), all[3..]);
         }
     }
 
@@ -201,10 +204,13 @@ on_both! {
             world.scribe().joins(bob.id, &json!({"id": chat})).commit();
             world.say(&ada, *chat, "after").await;
         }
-        let missed = missed(&world, bob.id, &chats, &from, Chunk::rows(50)).await;
-        let told = told(&missed);
-        assert_eq!(told.len(), 260);
-        assert_eq!(told.iter().filter(|word| *word == "after").count(), 130);
+        // Pieces of one end where their stream ends, too.
+        for chunk in [Chunk::rows(50), Chunk::rows(1)] {
+            let missed = missed(&world.store, bob.id, &chats, &from, chunk).await;
+            let told = told(&missed);
+            assert_eq!(told.len(), 260);
+            assert_eq!(told.iter().filter(|word| *word == "after").count(), 130);
+        }
     }
 
     async fn what_was_followed_at_an_earlier_place(world: World) {

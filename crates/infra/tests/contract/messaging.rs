@@ -1,6 +1,9 @@
 //! The promises of `Messaging`, but for sending under load.
 
+use std::sync::Arc;
+
 use clowder_core::{Ctx, Input, Once, PageRequest};
+use clowder_infra::{Options, Store};
 use clowder_messaging::{ChatFilter, Made, MessagePatch, NewChat, NewRead, Status, Window};
 use serde_json::json;
 
@@ -206,6 +209,44 @@ on_both! {
         assert!(list(private, 9, None).await.items.is_empty());
         let wrong = world.store.messaging.chats(&world.ctx(&ada), ChatFilter::default(), page(2, Some("x".into()))).await;
         assert!(matches!(wrong, Err(clowder_core::Error::Invalid(_))));
+    }
+
+    async fn of_chats_made_at_once_no_more_than_allowed_come_into_being(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let options = Options { chats_per_person: 7, ..world.options.clone() };
+        let mut nodes = Vec::new();
+        for _ in 0..2 {
+            nodes.push(Arc::new(Store::open(options.clone(), world.now()).await.unwrap()));
+        }
+        let with = |id| NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [id]})).unwrap();
+        // On two nodes, and each names the other.
+        let tries = (0..100).map(|n| {
+            let (node, me, other) = (nodes[n / 2 % 2].clone(), [&ada, &bob][n % 2], [&bob, &ada][n % 2].id);
+            let ctx = world.ctx(me);
+            tokio::spawn(async move { (n % 2, node.messaging.create_chat(&ctx, with(other)).await) })
+        });
+        let mut made = [0, 0];
+        for result in tries.collect::<Vec<_>>() {
+            match result.await.unwrap() {
+                (who, Ok(_)) => made[who] += 1,
+                (_, refused) => assert_eq!(code(refused), "chat.limit"),
+            }
+        }
+        assert_eq!(made, [7, 7]);
+
+        // Whoever was only added has made none, and what a pair has is found.
+        let messaging = &nodes[0].messaging;
+        let Made::New(pair) = messaging.create_chat(&world.ctx(&eve), private(ada.id)).await.unwrap() else {
+            panic!("it is new")
+        };
+        let found = messaging.create_chat(&world.ctx(&ada), private(eve.id)).await.unwrap();
+        assert!(matches!(found, Made::Found(chat) if chat.id == pair.id));
+        assert_eq!(code(messaging.create_chat(&world.ctx(&ada), private(bob.id)).await), "chat.limit");
+        for _ in 0..6 {
+            messaging.create_chat(&world.ctx(&eve), with(ada.id)).await.unwrap();
+        }
+        assert_eq!(code(messaging.create_chat(&world.ctx(&eve), with(ada.id)).await), "chat.limit");
+        assert_eq!(messaging.chats(&world.ctx(&ada), ChatFilter::default(), page(99, None)).await.unwrap().items.len(), 21);
     }
 
     async fn a_repeated_creation_with_a_key_makes_one_chat(world: World) {

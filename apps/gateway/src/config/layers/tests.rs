@@ -172,6 +172,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("accounts.reveal_taken", &["perhaps"]),
     ("accounts.require_verified_email", &["perhaps"]),
     ("accounts.erasure_days", &["366", "-1", "a month"]),
+    ("messaging.chats_per_person", &["0", "1000001", "many"]),
     ("mail.smtp_url", &["smtp.example.org", "http://smtp.example.org", "smtp://host:0"]),
     ("mail.from", &["", "nobody", "Clowder <>"]),
     ("mail.account_url", &["chat.example/account", "javascript:alert(1)", "https://"]),

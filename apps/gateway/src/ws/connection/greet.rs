@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use clowder_core::{Actor, Positions, Via, journal::Chunk};
+use clowder_core::{Actor, Positions, UserId, Via, journal::Chunk};
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::timeout,
 };
 
 use super::{
     super::{
+        Hub,
         cursor::Sealer,
         frame::{self, Durable, Hello, Reset, Resumed},
         hub::{Attached, TURN_WITHIN},
@@ -86,21 +87,25 @@ impl Connection {
     async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
         let hub = std::sync::Arc::clone(&self.parts.hub);
         let mut count = 0;
+        if from.reach(&attached.live_from) {
+            return Ok(count);
+        }
+        // Turns are held while the journal is read, not while the client takes its time.
+        let mut replay = {
+            let _turns = turns(&hub, attached.outlet.user).await?;
+            let (user, followed) = (attached.outlet.user, attached.followed.clone());
+            let replay = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone()).await;
+            replay.map_err(|_| Close::Fault)?
+        };
         loop {
             if let Some(close) = attached.outlet.closing() {
                 return Err(close);
             }
-            if from.reach(&attached.live_from) {
-                return Ok(count);
-            }
             let missed = {
-                // Held while the journal is read, not while the client takes its time.
-                let _own = hub.replays_of.one(attached.outlet.user).await.map_err(|_| Close::Fault)?;
-                let _turn = turn(&hub.replays).await?;
-                let (user, followed) = (attached.outlet.user, attached.followed.clone());
-                let missed = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone(), CHUNK).await;
-                missed.map_err(|_| Close::Fault)?
+                let _turns = turns(&hub, attached.outlet.user).await?;
+                replay.next(CHUNK).await.map_err(|_| Close::Fault)?
             };
+            let Some(missed) = missed else { return Ok(count) };
             for recorded in &missed.changes {
                 from.advance(recorded.stream, recorded.position);
                 if !attached.outlet.hears(&recorded.name) {
@@ -113,6 +118,11 @@ impl Connection {
             from = missed.reached;
         }
     }
+}
+
+/// Of one's own sockets first, so that those who wait for each other keep nobody else from reading.
+async fn turns(hub: &Hub, user: UserId) -> Result<(OwnedSemaphorePermit, SemaphorePermit<'_>), Close> {
+    Ok((hub.replays_of.one(user).await.map_err(|_| Close::Fault)?, turn(&hub.replays).await?))
 }
 
 async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>, Close> {

@@ -2,34 +2,36 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    ops::RangeInclusive,
+    sync::Arc,
 };
 
+use async_trait::async_trait;
 use clowder_core::{
     Error, Id, Positions, Recorded, Result, Topic, UserId, Word,
     follow::{Step, stretches},
-    journal::{Chunk, Replayed},
+    journal::{Chunk, Replay, Replayed},
 };
 use diesel::{define_sql_function, prelude::*, sql_types};
 
 use super::{
-    super::dialect::{Backend, Conn, STREAMS, stream_of},
+    super::{
+        batch,
+        db::Db,
+        dialect::{Backend, Conn, STREAMS, stream_of},
+    },
     entry,
 };
-use crate::{rows::JournalRow, schema::journal};
+use crate::{
+    merge::{Merge, Place},
+    rows::JournalRow,
+    schema::journal,
+};
 
 define_sql_function! {
     /// How many octets a text has.
     fn octet_length(text: sql_types::Text) -> sql_types::Integer;
 }
 
-/// SQLite takes 32,766 variables in a statement.
-const TOPICS_AT_ONCE: usize = 30_000;
-/// SQLite refuses expressions that are nested deeper than 1,000.
-const STRETCHES_AT_ONCE: usize = 100;
-
-/// Position and size of a change.
-type Place = (i64, i32);
 type Condition = Box<dyn BoxableExpression<journal::table, Backend, SqlType = sql_types::Bool>>;
 
 /// A change by which a user came to follow a topic, or stopped.
@@ -44,7 +46,7 @@ pub struct FollowStep {
 fn between(from: &Positions, to: Option<&Positions>) -> Result<Option<Condition>> {
     let mut any: Option<Condition> = None;
     for index in 0..STREAMS {
-        let stream = i16::try_from(index).map_err(|_| Error::internal("too many streams"))?;
+        let stream = number(index)?;
         let after = journal::stream.eq(stream).and(journal::position.gt(from.get(index)));
         let one: Condition = match to.map(|to| to.get(index)) {
             Some(until) if until <= from.get(index) => continue,
@@ -86,56 +88,43 @@ pub fn steps(conn: &mut Conn, user: UserId, from: &Positions, to: Option<&Positi
     Ok(steps)
 }
 
-pub fn replay(
-    conn: &mut Conn,
-    user: UserId,
-    followed: &[Topic],
-    from: &Positions,
-    to: &Positions,
-    chunk: Chunk,
-) -> Result<Replayed> {
-    let missed = Missed::new(user, followed, steps(conn, user, from, Some(to))?);
-    let (mut replayed, mut room) = (Replayed { changes: Vec::new(), reached: from.clone() }, chunk);
-    for stream in 0..STREAMS {
-        let (after, until) = (from.get(stream), to.get(stream));
-        if after >= until {
-            continue;
-        }
-        if room.rows == 0 || room.octets == 0 {
-            break;
-        }
-        let number = i16::try_from(stream).map_err(|_| Error::internal("too many streams"))?;
-        let mut places = missed.places(conn, number, after, until, room.rows)?;
-        let found = places.len();
-        let sizes = places.iter().map(|(_, octets)| usize::try_from(*octets).unwrap_or(0));
-        let fits = room.fit(sizes.clone());
-        room.rows -= fits;
-        room.octets = room.octets.saturating_sub(sizes.take(fits).sum());
-        places.truncate(fits);
-        // Without as many as were asked for, there are no more.
-        let whole = fits == found && room.rows > 0;
-        let reached = if whole { until } else { places.last().map_or(until, |(position, _)| *position) };
-        let wanted: Vec<i64> =
-            places.iter().map(|(position, _)| *position).filter(|position| !missed.hides(number, *position)).collect();
-        if !wanted.is_empty() {
-            let rows: Vec<JournalRow> = journal::table
-                .filter(journal::stream.eq(number).and(journal::position.eq_any(wanted)))
-                .order(journal::position)
-                .select(JournalRow::as_select())
-                .load(conn)?;
-            for row in rows {
-                replayed.changes.extend(entry(row)?.change.filter(|change| missed.concerns(number, change)));
-            }
-        }
-        replayed.reached.advance(stream, reached);
-        if !whole {
-            break;
-        }
-    }
-    Ok(replayed)
+/// Reads what somebody missed, a piece at a time, each with a connection of its own.
+pub struct Reader {
+    db: Db,
+    /// `None` once reading has failed.
+    missed: Option<Missed>,
 }
 
-/// Which changes are to be told to whom.
+impl Reader {
+    pub async fn open(db: &Db, user: UserId, followed: Arc<[Topic]>, from: Positions, to: Positions) -> Result<Self> {
+        let missed = db.read(move |conn| {
+            let steps = steps(conn, user, &from, Some(&to))?;
+            Ok(Missed::new(user, &followed, from, to, steps))
+        });
+        Ok(Self { missed: Some(missed.await?), db: db.clone() })
+    }
+}
+
+#[async_trait]
+impl Replay for Reader {
+    async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>> {
+        let gone = || Error::internal("a replay was read on after it had failed");
+        let mut missed = self.missed.take().ok_or_else(gone)?;
+        if missed.reached.reach(&missed.to) {
+            self.missed = Some(missed);
+            return Ok(None);
+        }
+        let read = self.db.read(move |conn| {
+            let piece = missed.read(conn, chunk)?;
+            Ok((missed, piece))
+        });
+        let (missed, piece) = read.await?;
+        self.missed = Some(missed);
+        Ok(Some(piece))
+    }
+}
+
+/// Which changes are to be told to whom, and how far they have been told.
 struct Missed {
     user: UserId,
     now: HashSet<Topic>,
@@ -146,10 +135,15 @@ struct Missed {
     told: BTreeMap<(i16, i64), i32>,
     /// Entering what has been left since.
     hidden: HashSet<(i16, i64)>,
+    reached: Positions,
+    to: Positions,
+    /// The stream that is being read.
+    stream: usize,
+    merge: Option<Merge>,
 }
 
 impl Missed {
-    fn new(user: UserId, followed: &[Topic], steps: Vec<FollowStep>) -> Self {
+    fn new(user: UserId, followed: &[Topic], from: Positions, to: Positions, steps: Vec<FollowStep>) -> Self {
         let mut missed = Self {
             user,
             now: followed.iter().copied().collect(),
@@ -157,6 +151,10 @@ impl Missed {
             steps: HashMap::new(),
             told: BTreeMap::new(),
             hidden: HashSet::new(),
+            reached: from,
+            to,
+            stream: 0,
+            merge: None,
         };
         for FollowStep { stream, place, topic, step } in steps {
             if step == Step::Leave || missed.now.contains(&topic) {
@@ -172,65 +170,97 @@ impl Missed {
         missed
     }
 
-    /// Places are found by the id of a topic alone.
-    fn concerns(&self, stream: i16, change: &Recorded) -> bool {
-        let is_told = || self.told.contains_key(&(stream, change.position));
-        change.topic == Topic::user(self.user) || self.now.contains(&change.topic) || is_told()
-    }
-
-    fn hides(&self, stream: i16, position: i64) -> bool {
-        self.hidden.contains(&(stream, position))
-    }
-
-    /// The first `limit` places in `(after, until]` of a stream, in order, each once.
-    fn places(&self, conn: &mut Conn, stream: i16, after: i64, until: i64, limit: usize) -> Result<Vec<Place>> {
-        // What is about a user may stand in any stream.
-        let mut whole: Vec<Id<()>> = vec![Id::from_uuid(self.user.uuid())];
-        let mut parts: Vec<(Id<()>, RangeInclusive<i64>)> = Vec::new();
-        for topic in self.followed.get(&stream).into_iter().flatten() {
-            let id = Id::from_uuid(topic.id);
-            match self.steps.get(topic) {
-                None => whole.push(id),
-                Some(steps) => parts.extend(stretches(steps, after, until).into_iter().map(|part| (id, part))),
+    /// The next piece.
+    fn read(&mut self, conn: &mut Conn, chunk: Chunk) -> Result<Replayed> {
+        let (mut changes, mut room) = (Vec::new(), chunk);
+        while self.stream < STREAMS && room.rows > 0 && room.octets > 0 {
+            let until = self.to.get(self.stream);
+            if self.reached.get(self.stream) < until {
+                let stream = number(self.stream)?;
+                let mut merge = match self.merge.take() {
+                    Some(merge) => merge,
+                    None => self.merge(stream, self.reached.get(self.stream), until),
+                };
+                let (places, whole) = take(conn, stream, &mut merge, &mut room, chunk)?;
+                let last = places.last().copied();
+                let wanted = places.into_iter().filter(|position| !self.hidden.contains(&(stream, *position)));
+                changes
+                    .extend(load(conn, stream, wanted.collect())?.into_iter().filter(|change| self.concerns(change)));
+                if !whole {
+                    self.reached.advance(self.stream, last.unwrap_or(0));
+                    self.merge = Some(merge);
+                    break;
+                }
+                self.reached.advance(self.stream, until);
             }
+            self.stream += 1;
+            self.merge = None;
+        }
+        Ok(Replayed { changes, reached: self.reached.clone() })
+    }
+
+    /// The places in `(after, until]` of a stream at which something stands that may be theirs.
+    fn merge(&self, stream: i16, after: i64, until: i64) -> Merge {
+        // What is about a user may stand in any stream.
+        let mut parts = vec![(Id::from_uuid(self.user.uuid()), after + 1..=until)];
+        for topic in self.followed.get(&stream).into_iter().flatten() {
+            let steps = self.steps.get(topic).map_or(&[][..], Vec::as_slice);
+            let id = Id::from_uuid(topic.id);
+            parts.extend(stretches(steps, after, until).into_iter().map(|stretch| (id, stretch)));
         }
         let told = self.told.range((stream, after + 1)..=(stream, until));
-        let mut places: Vec<Place> = told.map(|((_, position), octets)| (*position, *octets)).collect();
-        for topics in whole.chunks(TOPICS_AT_ONCE) {
-            let of_these = Box::new(journal::topic_id.eq_any(topics.to_vec()));
-            places.extend(first(conn, stream, after, until, of_these, limit)?);
-        }
-        for parts in parts.chunks(STRETCHES_AT_ONCE) {
-            let in_these = parts.iter().map(|(id, part)| -> Condition {
-                Box::new(journal::topic_id.eq(*id).and(journal::position.between(*part.start(), *part.end())))
-            });
-            if let Some(in_these) = in_these.reduce(|any, one| Box::new(any.or(one))) {
-                places.extend(first(conn, stream, after, until, in_these, limit)?);
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places.truncate(limit);
-        Ok(places)
+        Merge::new(parts, told.map(|((_, position), octets)| (*position, *octets)))
+    }
+
+    /// Places are found by the id of a topic alone.
+    fn concerns(&self, change: &Recorded) -> bool {
+        let is_told = || {
+            let stream = i16::try_from(change.stream);
+            stream.is_ok_and(|stream| self.told.contains_key(&(stream, change.position)))
+        };
+        change.topic == Topic::user(self.user) || self.now.contains(&change.topic) || is_told()
     }
 }
 
-fn first(
-    conn: &mut Conn,
-    stream: i16,
-    after: i64,
-    until: i64,
-    condition: Condition,
-    limit: usize,
-) -> Result<Vec<Place>> {
-    let places = journal::table
-        .filter(journal::stream.eq(stream))
-        .filter(journal::position.gt(after).and(journal::position.le(until)))
-        .filter(condition)
+/// Takes as many places as there is room for, and says whether these were all. The first of a chunk is taken in any
+/// case.
+fn take(conn: &mut Conn, stream: i16, merge: &mut Merge, room: &mut Chunk, chunk: Chunk) -> Result<(Vec<i64>, bool)> {
+    let mut places = Vec::new();
+    while room.rows > 0 {
+        let next = merge.peek(|windows| batch::places(conn, stream, windows))?;
+        let Some((position, octets)) = next else { return Ok((places, true)) };
+        let octets = usize::try_from(octets).unwrap_or(0);
+        if octets > room.octets && room.rows < chunk.rows {
+            break;
+        }
+        merge.take();
+        places.push(position);
+        room.rows -= 1;
+        room.octets = room.octets.saturating_sub(octets);
+    }
+    Ok((places, false))
+}
+
+/// What this version can read of what stands at these positions.
+fn load(conn: &mut Conn, stream: i16, positions: Vec<i64>) -> Result<Vec<Recorded>> {
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<JournalRow> = journal::table
+        .filter(journal::stream.eq(stream).and(journal::position.eq_any(positions)))
         .order(journal::position)
-        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-        .select((journal::position, octet_length(journal::data)));
-    Ok(places.load(conn)?)
+        .select(JournalRow::as_select())
+        .load(conn)?;
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in rows {
+        changes.extend(entry(row)?.change);
+    }
+    Ok(changes)
+}
+
+/// The number of a stream as the database has it.
+fn number(index: usize) -> Result<i16> {
+    i16::try_from(index).map_err(|_| Error::internal("too many streams"))
 }
 
 /// The number of a stream as positions count it.

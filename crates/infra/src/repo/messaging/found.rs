@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clowder_core::{Card, Ctx, Result, UserId, Word};
 use clowder_messaging::{
-    Change, Chat, ChatRole, Made, NewChat,
+    Change, Chat, ChatRole, ChatType, Made, NewChat,
     chats::{Founding, MakeFacts, Pair, decide},
     read::Slowest,
 };
@@ -25,12 +25,19 @@ use crate::{
 
 pub fn found(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     let founder = ctx.user()?;
+    // Before any account is held, and nobody holds two: so those who make chats with each other never wait in a circle.
+    dialect::lock_founder(tx.conn, founder)?;
     let mut named = new.participant_ids.clone();
     named.push(founder);
     // Nobody of them is erased between the look and the commit.
     dialect::keep_users(tx.conn, &named)?;
     let cards = cards(tx.conn, founder, &named)?;
-    let facts = MakeFacts { visible: cards.keys().copied().collect() };
+    let facts = MakeFacts {
+        visible: cards.keys().copied().collect(),
+        exists: exists(tx.conn, founder, &new)?,
+        made: table::table.filter(table::founder_id.eq(founder)).count().get_result(tx.conn)?,
+        most: tx.house.chats_per_person,
+    };
     let founding = decide(ctx, new, &facts)?;
     if !insert(tx.conn, &founding)? {
         return existing(tx.conn, founder, &founding).map(Made::Found);
@@ -44,6 +51,13 @@ pub fn found(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     let changes: Vec<_> = changes.iter().map(|change| (ctx, change)).collect();
     journal::append_all(tx, &changes)?;
     Ok(Made::New(mine))
+}
+
+/// Whether it is a private chat that the two have already.
+fn exists(conn: &mut Conn, founder: UserId, new: &NewChat) -> Result<bool> {
+    let (ChatType::Private, [other]) = (new.kind, new.participant_ids.as_slice()) else { return Ok(false) };
+    let of_the_two = table::table.filter(table::pair.eq(Pair::of(founder, *other).to_bytes()));
+    Ok(diesel::select(diesel::dsl::exists(of_the_two)).get_result(conn)?)
 }
 
 /// The cards of those among them whom the founder may see.
@@ -61,6 +75,7 @@ fn insert(conn: &mut Conn, founding: &Founding) -> Result<bool> {
     let made = diesel::insert_into(table::table)
         .values((
             table::id.eq(founding.id),
+            table::founder_id.eq(founding.founder),
             table::kind.eq(founding.kind.as_str()),
             table::title.eq(&founding.title),
             table::description.eq(&founding.description),

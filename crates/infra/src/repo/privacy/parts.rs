@@ -79,6 +79,7 @@ pub static PARTS: &[Part] = &[
         name: "chats",
         references: &[
             kept("participants", "user_id", "others see with whom they spoke: a deleted user"),
+            kept("chats", "founder_id", "counts who has made how many chats; a tombstone makes none"),
             kept("chats", "slowest_id", "one of the participants, of whom the same is true"),
         ],
         files: &[File {

@@ -102,6 +102,7 @@ const READS: &[&str] = &[
     "Privacy::download",
     "Privacy::exports",
     "Privacy::one_export",
+    "Replay::next",
     "Sealing::held",
     "Sealing::keys",
     "Sealing::try_keys",
