@@ -1,7 +1,5 @@
 //! The start of a bound socket: hello, what was missed, and from where on events are live.
 
-use std::time::Duration;
-
 use clowder_core::{Actor, Positions, UserId, Via, journal::Chunk};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
