@@ -121,6 +121,25 @@ async fn asyncapi_is_complete() {
     assert_eq!(Answer::to(request).await.expect(200)["servers"]["main"]["host"], "localhost:99");
 }
 
+/// Every event and every command has an example, which is as its schema says.
+#[tokio::test]
+async fn frames_have_examples() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let mut wrong = Vec::new();
+    for (key, message) in api.0["components"]["messages"].as_object().unwrap() {
+        if message["name"] == "ack" {
+            continue;
+        }
+        let examples = message["examples"].as_array().unwrap_or_else(|| panic!("{key} has no example"));
+        for example in examples {
+            assert_eq!(example["payload"]["type"], message["name"]);
+            wrong.extend(api.complaints_of(key, &example["payload"]));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 /// The table of events in docs/realtime.md has all that the server says, and tells which are replayed.
 #[tokio::test]
 async fn every_event_is_in_the_table() {

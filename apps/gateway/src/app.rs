@@ -173,7 +173,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let documents = Data::new(Documents::new(
         &docs::openapi(&table, &config.server.public_url),
         // Without `PUBLIC_URL` the place is taken by the host that is asked.
-        docs::asyncapi(&ws::frames(), &config.server.public_url),
+        docs::asyncapi(&config.server.public_url),
     ));
     let scopes = Data::new(Scopes::new(&table));
     let router = Router::new(table).map_err(Error::internal)?;

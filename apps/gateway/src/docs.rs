@@ -3,5 +3,5 @@
 mod asyncapi;
 mod openapi;
 
-pub use asyncapi::{Direction, Frame, Reply, asyncapi};
+pub use asyncapi::asyncapi;
 pub use openapi::openapi;

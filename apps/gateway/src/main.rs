@@ -27,7 +27,6 @@ use clowder_gateway::{
     public_url::PublicUrl,
     routes, stop,
     telemetry::{self, Stream},
-    ws,
 };
 use clowder_infra::{DatabaseUrl, Store};
 use output::{Outcome, Output, complain};
@@ -118,7 +117,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
             Outcome::Done
         }
         Command::Asyncapi => {
-            out.line(format_args!("{:#}", docs::asyncapi(&ws::frames(), &config()?.reached_at())));
+            out.line(format_args!("{:#}", docs::asyncapi(&config()?.reached_at())));
             Outcome::Done
         }
         Command::Completions { shell } => {

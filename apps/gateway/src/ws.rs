@@ -1,15 +1,16 @@
 //! The WebSocket: who may open one, and the table of what goes over it.
 
-mod catalogue;
 mod close;
-mod command;
+mod commands;
 mod connection;
 mod cursor;
+mod events;
 mod frame;
 mod guard;
 mod hub;
 mod opening;
 mod outlet;
+mod request;
 mod sockets;
 
 use std::{sync::Arc, time::Duration};
@@ -24,15 +25,16 @@ use clowder_core::{Actor, ctx::TOKEN_MISSING, input::Opaque};
 use clowder_messaging::Messaging;
 use futures_util::StreamExt;
 
-pub use catalogue::frames;
 pub use close::Close;
-pub use command::{COMMAND_SCOPES, Request};
+pub use commands::{Command, Reply, all as commands};
 pub use cursor::Sealer;
+pub use events::{Event, Kind, all as events};
 pub use hub::Hub;
+pub use request::Request;
 pub use sockets::Sockets;
 
 use self::{
-    connection::{Connection, Parts, payer},
+    connection::{Connection, SocketContext, payer},
     guard::Guard,
     opening::Opening,
 };
@@ -123,8 +125,9 @@ pub async fn connect(
         actix_ws::handle_with_protocols(&request, payload, &[opening::subprotocol(&request)])
             .map_err(|_| upgrade_required())?;
     let stream = stream.max_frame_size(MAX_FRAME).aggregate_continuations().max_continuation_size(MAX_FRAME);
-    let parts = Parts { ports: Ports::clone(&ports), held, request_id: ctx.request_id, origin: ctx.origin };
-    actix_web::rt::spawn(Connection::new(parts, session, stream).run(opening, cursor));
+    let ports = ports.into_inner();
+    let context = SocketContext { ports, held, request_id: ctx.request_id, origin: ctx.origin };
+    actix_web::rt::spawn(Connection::new(context, session, stream).run(opening, cursor));
     Ok(answer)
 }
 

@@ -5,34 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     public_url::PublicUrl,
     routes::{Components, Shape},
-    ws::Close,
+    ws::{self, Close, Kind, Reply},
 };
-
-/// Who says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    FromServer,
-    FromClient,
-}
-
-/// One kind of frame.
-pub struct Frame {
-    /// Its `type`: `message.sent`.
-    pub name: &'static str,
-    pub direction: Direction,
-    pub summary: &'static str,
-    /// The whole frame, envelope included.
-    pub schema: Shape,
-    /// What answers a command that is carried out.
-    pub reply: Option<Reply>,
-}
-
-pub enum Reply {
-    /// An `ack` that looks like this, envelope included.
-    Ack(Shape),
-    /// A frame that is also said by itself.
-    Frame(&'static str),
-}
 
 const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the subprotocol `clowder.v1`, and is resumed \
     from the last `cursor` that was seen.\n\n\
@@ -69,26 +43,39 @@ fn security_schemes() -> Value {
 }
 
 /// The host is empty when `public` is not set.
-pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
+pub fn asyncapi(public: &PublicUrl) -> Value {
     let mut components = Components::default();
     let mut messages = Map::new();
-    for frame in frames {
-        frame.schema.collect_into(&mut components);
-        let mut message = json!({ "name": frame.name, "summary": frame.summary, "payload": frame.schema.schema() });
-        if frame.direction == Direction::FromClient || frame.name == "error" {
-            message["correlationId"] = json!({ "location": "$message.payload#/id" });
+    let mut message = |key: String, mut message: Value, shape: &Shape| {
+        shape.collect_into(&mut components);
+        message["payload"] = shape.schema().clone();
+        messages.insert(key, message);
+    };
+    for event in ws::events() {
+        let (members, example): (&[_], _) = match event.kind {
+            Kind::Durable => (&["at", "cursor"], json!({ "at": AT, "cursor": CURSOR })),
+            Kind::Passing | Kind::Socket => (&["at"], json!({ "at": AT })),
+            Kind::Refusal => (&["id"], json!({ "id": ID })),
+        };
+        let mut described = described(event.name, event.about, example, (event.example)());
+        if event.kind == Kind::Refusal {
+            described["correlationId"] = correlation();
         }
-        messages.insert(key(frame), message);
-        if let Some(Reply::Ack(ack)) = &frame.reply {
-            ack.collect_into(&mut components);
-            let message = json!({
+        message(event.name.to_owned(), described, &(event.shape)().framed(event.name, members));
+    }
+    for command in ws::commands() {
+        let shape = command.takes.map_or_else(Shape::any, |takes| takes());
+        let mut described = described(command.name, command.about, json!({ "id": ID }), (command.example)());
+        described["correlationId"] = correlation();
+        message(command_key(command.name), described, &shape.commanding(command.name, command.takes.is_some()));
+        if let Reply::Ack(shape) = command.reply {
+            let described = json!({
                 "name": "ack",
-                "title": format!("ack of {}", frame.name),
-                "summary": format!("`{}` was carried out", frame.name),
-                "correlationId": { "location": "$message.payload#/id" },
-                "payload": ack.schema()
+                "title": format!("ack of {}", command.name),
+                "summary": format!("`{}` was carried out", command.name),
+                "correlationId": correlation(),
             });
-            messages.insert(ack_key(frame), message);
+            message(ack_key(command.name), described, &shape().framed("ack", &["id"]));
         }
     }
     let protocol = if public.scheme() == "https" { "wss" } else { "ws" };
@@ -102,21 +89,19 @@ pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
     let here = |key: &str| reference("channels/socket", key);
     let all: Map<_, _> = messages.keys().map(|key| (key.clone(), reference("components", key))).collect();
     let socket = json!({ "$ref": "#/channels/socket" });
-    let said: Vec<_> =
-        frames.iter().filter(|it| it.direction == Direction::FromServer).map(|it| here(it.name)).collect();
+    let said: Vec<_> = ws::events().map(|event| here(event.name)).collect();
     let mut operations = Map::new();
-    for frame in frames.iter().filter(|frame| frame.direction == Direction::FromClient) {
-        let answer = match &frame.reply {
-            Some(Reply::Ack(_)) => Some(ack_key(frame)),
-            Some(Reply::Frame(name)) => Some((*name).to_owned()),
-            None => None,
+    for command in ws::commands() {
+        let answer = match command.reply {
+            Reply::Ack(_) => ack_key(command.name),
+            Reply::Event(name) => name.to_owned(),
         };
-        let answers: Vec<_> = answer.iter().map(String::as_str).chain(["error"]).map(here).collect();
         let operation = json!({
-            "action": "receive", "channel": socket, "summary": frame.summary, "messages": [here(&key(frame))],
-            "reply": { "channel": socket, "messages": answers }
+            "action": "receive", "channel": socket, "summary": command.about,
+            "messages": [here(&command_key(command.name))],
+            "reply": { "channel": socket, "messages": [here(&answer), here("error")] }
         });
-        operations.insert(frame.name.to_owned(), operation);
+        operations.insert(command.name.to_owned(), operation);
     }
     operations.insert(
         "events".to_owned(),
@@ -138,14 +123,27 @@ pub fn asyncapi(frames: &[Frame], public: &PublicUrl) -> Value {
     })
 }
 
-/// Keys of components may hold dots; the direction tells apart what both sides can say.
-fn key(frame: &Frame) -> String {
-    match frame.direction {
-        Direction::FromServer => frame.name.to_owned(),
-        Direction::FromClient => format!("client.{}", frame.name),
-    }
+const AT: &str = "2026-11-26T12:00:00.000Z";
+const CURSOR: &str = "AQIDBAUGBwgJCgsMDQ4P";
+const ID: &str = "1";
+
+/// A message with an example of the whole frame: its `type`, some members and its `data`.
+fn described(name: &str, about: &str, members: Value, data: Value) -> Value {
+    let mut example = members;
+    example["type"] = json!(name);
+    example["data"] = data;
+    json!({ "name": name, "summary": about, "examples": [{ "payload": example }] })
 }
 
-fn ack_key(frame: &Frame) -> String {
-    format!("ack.{}", frame.name)
+fn correlation() -> Value {
+    json!({ "location": "$message.payload#/id" })
+}
+
+/// Keys of components may hold dots; the prefix tells apart what both sides can say.
+fn command_key(name: &str) -> String {
+    format!("client.{name}")
+}
+
+fn ack_key(name: &str) -> String {
+    format!("ack.{name}")
 }

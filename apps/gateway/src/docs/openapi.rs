@@ -336,7 +336,7 @@ mod tests {
     fn addresses_are_those_that_clients_use() {
         let public = "https://chat.example/base".parse().unwrap();
         assert_eq!(openapi(&routes::table(true), &public)["servers"][0]["url"], "https://chat.example/base");
-        let asyncapi = crate::docs::asyncapi(&crate::ws::frames(), &public);
+        let asyncapi = crate::docs::asyncapi(&public);
         let server = &asyncapi["servers"]["main"];
         assert_eq!((&server["host"], &server["pathname"]), (&json!("chat.example"), &json!("/base")));
         assert_eq!(server["protocol"], "wss");

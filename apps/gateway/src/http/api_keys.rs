@@ -48,7 +48,10 @@ impl Scopes {
             summary: scope.says(),
             least_role: scope.least(),
             routes: routes(table, scope),
-            commands: ws::COMMAND_SCOPES.iter().filter(|(_, opens)| *opens == scope).map(|(name, _)| *name).collect(),
+            commands: ws::commands()
+                .filter(|command| command.scope == Some(scope))
+                .map(|command| command.name)
+                .collect(),
         };
         Self(Scope::WORDS.iter().map(|(_, scope)| opened(*scope)).collect())
     }

@@ -5,36 +5,32 @@ use std::{ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
-use clowder_accounts::{Accounts, Identity};
-use clowder_core::{Actor, Ctx, Error, Origin, Timestamp, UserId, Via};
+use clowder_accounts::Identity;
+use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, UserId, Via};
 use clowder_infra::lanes::fair::Caller;
-use clowder_messaging::Messaging;
 use futures_util::StreamExt;
-use serde_json::value::RawValue;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
     Hub, Ports,
     close::{Close, Why},
-    command::{Command, CommandId, Request},
+    commands::{Auth, Call, Done},
     frame::{self, Heartbeat},
     guard::Fault,
     opening::{Opening, refused as refused_token},
     outlet::{Next, Outlet},
+    request::{CommandId, Request},
     sockets::Held,
 };
 use crate::{
     clock,
-    front::{Key, Limits, Policy},
+    front::{Key, Policy},
     problem::{Occasion, Problem},
     public_url::PublicUrl,
-    refusals,
 };
 
 mod greet;
 mod perform;
-
-pub use perform::Renewed;
 
 /// How long a socket may stay without having said who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
@@ -46,15 +42,15 @@ const WRITE_WITHIN: Duration = Duration::from_secs(30);
 const MAX_BAD: u32 = 10;
 
 /// What a socket works with.
-pub struct Parts {
-    pub ports: Ports,
+pub struct SocketContext {
+    pub ports: Arc<Ports>,
     /// What the socket is counted as, until somebody else is known to hold it.
     pub held: Held,
     pub request_id: Arc<str>,
     pub origin: Origin,
 }
 
-impl Deref for Parts {
+impl Deref for SocketContext {
     type Target = Ports;
 
     fn deref(&self) -> &Ports {
@@ -62,7 +58,7 @@ impl Deref for Parts {
     }
 }
 
-impl Parts {
+impl SocketContext {
     /// Whether this process knows that whoever holds a socket has nothing to say any more.
     fn is_over(&self, user: UserId, via: Via, now: Timestamp) -> bool {
         let ended = match via {
@@ -74,7 +70,7 @@ impl Parts {
 }
 
 pub struct Connection {
-    parts: Parts,
+    context: SocketContext,
     session: Session,
     stream: AggregatedMessageStream,
     bad: u32,
@@ -97,9 +93,9 @@ struct Bound {
 type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 
 impl Connection {
-    pub fn new(parts: Parts, session: Session, stream: AggregatedMessageStream) -> Self {
+    pub fn new(context: SocketContext, session: Session, stream: AggregatedMessageStream) -> Self {
         let now = Instant::now();
-        Self { parts, session, stream, bad: 0, heard: now, told: now, pinged: now }
+        Self { context, session, stream, bad: 0, heard: now, told: now, pinged: now }
     }
 
     pub async fn run(mut self, opening: Opening, cursor: Option<String>) {
@@ -122,13 +118,13 @@ impl Connection {
                 let authenticated = Box::pin(timeout(AUTH_WITHIN, self.auth()));
                 let (identity, own) = authenticated.await.unwrap_or(Err(Close::NoAuthInTime))?;
                 // From now on it counts as theirs and no longer as its address's.
-                let (_, key) = payer(identity.actor, &self.parts.origin);
-                self.parts.held = self.parts.sockets.open(key).ok_or(Close::TooManySockets)?;
+                let (_, key) = payer(identity.actor, &self.context.origin);
+                self.context.held = self.context.sockets.open(key).ok_or(Close::TooManySockets)?;
                 (identity, own.or(cursor))
             }
         };
         // What is over after a moment is boxed: thousands of idle sockets need not keep room for it.
-        let (_, key) = payer(identity.actor, &self.parts.origin);
+        let (_, key) = payer(identity.actor, &self.context.origin);
         let mut bound = Box::pin(Caller::from(key).scope(self.greet(identity, cursor))).await?;
         let outlet = Arc::clone(&bound.outlet);
         let mut work: Option<Work> = None;
@@ -148,7 +144,7 @@ impl Connection {
                 }
                 message = self.stream.next(), if work.is_none() => {
                     if let Some(request) = self.hear(message).await? {
-                        work = self.begin(&bound, request);
+                        work = Some(self.begin(&bound, request));
                     }
                 }
                 () = timer.as_mut() => {
@@ -164,10 +160,11 @@ impl Connection {
         loop {
             let message = self.stream.next().await;
             let Some(text) = self.control(message).await? else { continue };
-            let Ok(Request { command: Ok(Command::Auth(auth)), .. }) = Request::parse(&text) else {
+            let first = Request::parse(&text).ok().filter(|first| first.name == Auth::NAME);
+            let Some(Ok(auth)) = first.map(|first| Auth::from_json(first.data)) else {
                 return Err(Close::NotAuthenticated(Why::NoAuth));
             };
-            let identity = self.parts.accounts.identify(&auth.access, clock::now());
+            let identity = self.context.accounts.identify(&auth.access, clock::now());
             return Ok((identity.map_err(|error| refused_token(&error, Why::TokenInvalid))?, auth.cursor));
         }
     }
@@ -252,7 +249,7 @@ impl Connection {
 
     /// Whatever was told since only makes it ring early, and then it is set anew.
     fn next_alarm(&self, bound: &Bound) -> Instant {
-        bound.expires.min(self.told.min(self.pinged) + self.parts.heartbeat)
+        bound.expires.min(self.told.min(self.pinged) + self.context.heartbeat)
     }
 
     async fn alarm(&mut self, bound: &Bound) -> Result<(), Close> {
@@ -260,7 +257,7 @@ impl Connection {
         if now >= bound.expires {
             return Err(Close::TokenExpired);
         }
-        let heartbeat = self.parts.heartbeat;
+        let heartbeat = self.context.heartbeat;
         if now.duration_since(self.heard) >= 2 * heartbeat {
             return Err(Close::Goodbye);
         }
@@ -278,7 +275,7 @@ impl Connection {
     }
 
     fn refused(&self, id: &CommandId, problem: &Problem) -> ByteString {
-        refused(id, problem, &self.parts.request_id, &self.parts.public_url)
+        refused(id, problem, &self.context.request_id, &self.context.public_url)
     }
 }
 

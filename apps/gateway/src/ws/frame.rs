@@ -5,7 +5,7 @@ use clowder_core::{Passing, Recorded, SessionId, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::command::CommandId;
+use super::request::CommandId;
 use crate::problem::Body;
 
 /// The first frame of every connection.

@@ -6,7 +6,6 @@
 //! or after they left, however far the hub is behind the database.
 
 mod follows;
-mod hearing;
 mod typing;
 
 use std::{
@@ -25,8 +24,6 @@ use clowder_core::{
 use clowder_infra::{Followed, Follower, turns::Turns};
 use clowder_messaging::CHAT;
 use tokio::sync::Semaphore;
-
-pub use hearing::may_hear;
 
 use self::{follows::Follows, typing::TypingList};
 use super::{

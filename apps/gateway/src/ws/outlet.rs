@@ -10,7 +10,7 @@ use clowder_accounts::Scopes;
 use clowder_core::{UserId, Via};
 use tokio::sync::Notify;
 
-use super::{close::Close, hub::may_hear};
+use super::{close::Close, events::may_hear};
 
 /// A socket that reads more slowly than this much piles up is let go; it can resume.
 const ROOM: usize = 1024 * 1024;

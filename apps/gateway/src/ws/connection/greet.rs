@@ -26,7 +26,7 @@ impl Connection {
         let Actor::User { id: user, via, .. } = identity.actor else {
             return Err(Close::NotAuthenticated(Why::TokenInvalid));
         };
-        let hub = std::sync::Arc::clone(&self.parts.hub);
+        let hub = std::sync::Arc::clone(&self.context.hub);
         let since = match &cursor {
             Some(cursor) => Some(self.judge(user, cursor).await?),
             None => None,
@@ -38,7 +38,7 @@ impl Connection {
             .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
         let left = Left { hub: hub.clone(), outlet: attached.outlet.clone() };
         // It may have ended while we waited, when there was no outlet yet to be told.
-        if self.parts.is_over(user, via, clock::now()) {
+        if self.context.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
         let seal = |positions: &Positions| hub.sealer.seal(user, &Sealer::pack(positions));
@@ -48,7 +48,7 @@ impl Connection {
                 Via::Key(_) => None,
             },
             user_id: user,
-            heartbeat_ms: self.parts.heartbeat.as_millis() as u64,
+            heartbeat_ms: self.context.heartbeat.as_millis() as u64,
             cursor: seal(from.unwrap_or(&attached.live_from)),
             resumed: from.is_some(),
         };
@@ -76,14 +76,14 @@ impl Connection {
 
     /// What a cursor is worth: where to go on, or why that cannot be.
     async fn judge(&self, user: clowder_core::UserId, cursor: &str) -> Result<Result<Positions, &'static str>, Close> {
-        let Some(positions) = self.parts.hub.sealer.open(user, cursor) else { return Ok(Err("unknown")) };
-        let extent = self.parts.hub.journal.extent().await.map_err(|_| Close::Fault)?;
+        let Some(positions) = self.context.hub.sealer.open(user, cursor) else { return Ok(Err("unknown")) };
+        let extent = self.context.hub.journal.extent().await.map_err(|_| Close::Fault)?;
         Ok(if extent.can_replay(&positions) { Ok(positions) } else { Err("expired") })
     }
 
     /// Sends what happened after `from` up to where live events begin, and says how many that were.
     async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
-        let hub = std::sync::Arc::clone(&self.parts.hub);
+        let hub = std::sync::Arc::clone(&self.context.hub);
         let mut count = 0;
         if from.reach(&attached.live_from) {
             return Ok(count);

@@ -1,0 +1,110 @@
+//! What clients say over a socket: one table, each domain's commands in a file of their own. They take the same inputs,
+//! call the same port methods and are refused for the same reasons as over REST.
+
+mod messaging;
+mod socket;
+
+use std::sync::Arc;
+
+use clowder_accounts::{Identity, Scope};
+use clowder_core::{Ctx, Error, UserId, ctx::SCOPE_MISSING};
+use futures_util::future::LocalBoxFuture;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+
+pub use self::socket::Auth;
+use super::Ports;
+use crate::{
+    front::{Key, Policy},
+    problem::Problem,
+    refusals,
+    routes::Shape,
+};
+
+/// All commands, domain by domain.
+pub const COMMANDS: &[&[Command]] = &[socket::COMMANDS, messaging::COMMANDS];
+
+/// One line of the table.
+pub struct Command {
+    /// Its `type`: `message.send`.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub about: &'static str,
+    /// What opens it to API keys. Commands about the socket itself have none and are open to all.
+    pub scope: Option<Scope>,
+    /// Refused to those whose address is not confirmed, where the server says so.
+    pub reaches_others: bool,
+    /// Its `data`; without, it has none.
+    pub takes: Option<fn() -> Shape>,
+    /// An example of its `data`.
+    pub example: fn() -> Value,
+    pub reply: Reply,
+    pub run: fn(Call, Value) -> Running,
+}
+
+/// What answers a command that has been carried out.
+pub enum Reply {
+    /// An `ack` with `data` of this shape.
+    Ack(fn() -> Shape),
+    /// An event of this name.
+    Event(&'static str),
+}
+
+/// What a command needs of its connection, which goes on meanwhile.
+pub struct Call {
+    pub ctx: Ctx,
+    pub ports: Arc<Ports>,
+    pub identity: Identity,
+    pub user: UserId,
+}
+
+/// A command at work.
+pub type Running = LocalBoxFuture<'static, Result<Done, Problem>>;
+
+/// The `data` of an `ack`, and perhaps who holds the socket from now on.
+pub struct Done {
+    pub data: Box<RawValue>,
+    pub renewed: Option<Identity>,
+}
+
+pub fn all() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().copied().flatten()
+}
+
+impl Call {
+    /// A command costs what a request does, whatever becomes of it.
+    pub async fn carry_out(self, payer: (Policy, Key), name: &str, data: Value) -> Result<Done, Problem> {
+        self.ports.limits.take(payer.0, payer.1, 1).await.allowed()?;
+        let command = all().find(|command| command.name == name).ok_or(refusals::FRAME_UNKNOWN)?;
+        if command.scope.is_some() && !self.identity.opens(command.scope) {
+            return Err(SCOPE_MISSING.into());
+        }
+        if command.reaches_others {
+            self.ports.accounts.may_reach_others(&self.ctx).await?;
+        }
+        (command.run)(self, data).await
+    }
+}
+
+fn done(data: impl serde::Serialize) -> Result<Done, Problem> {
+    Ok(Done { data: to_raw_value(&data).map_err(Error::from)?, renewed: None })
+}
+
+fn nothing() -> Result<Done, Problem> {
+    done(serde_json::Map::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = all().map(|command| command.name).collect();
+        assert_eq!(names.len(), all().count());
+    }
+}

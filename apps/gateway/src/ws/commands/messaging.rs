@@ -1,0 +1,183 @@
+//! Commands of chats and messages.
+
+use clowder_accounts::Scope;
+use clowder_core::{ChatId, Fields, Input, MessageId};
+use clowder_messaging::{Deleted, Message, MessagePatch, NewMessage, NewRead, Read, refusals::CHAT_UNKNOWN};
+use serde_json::{Value, json};
+
+use super::{Call, Command, Done, Reply, done, nothing};
+use crate::{problem::Problem, routes::Shape};
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "message.send",
+        about: "Sends a message",
+        scope: Some(Scope::MessagesWrite),
+        reaches_others: true,
+        takes: Some(Shape::both::<InChat, NewMessage>),
+        example: || json!({"chat_id": CHAT, "content": "Shall we have lunch?", "client_id": "phone-42"}),
+        reply: Reply::Ack(Shape::of::<Message>),
+        run: |call, data| Box::pin(send(call, data)),
+    },
+    Command {
+        name: "message.edit",
+        about: "Edits a message",
+        scope: Some(Scope::MessagesWrite),
+        reaches_others: true,
+        takes: Some(Shape::both::<OfVersion, MessagePatch>),
+        example: || json!({"message_id": MESSAGE, "content": "Shall we have dinner?", "version": 1}),
+        reply: Reply::Ack(Shape::of::<Message>),
+        run: |call, data| Box::pin(edit(call, data)),
+    },
+    Command {
+        name: "message.delete",
+        about: "Deletes a message",
+        scope: Some(Scope::MessagesWrite),
+        reaches_others: false,
+        takes: Some(Shape::of::<OfMessage>),
+        example: || json!({"message_id": MESSAGE}),
+        reply: Reply::Ack(Shape::of::<Deleted>),
+        run: |call, data| Box::pin(delete(call, data)),
+    },
+    Command {
+        name: "message.read",
+        about: "Moves the read mark",
+        scope: Some(Scope::MessagesWrite),
+        reaches_others: false,
+        takes: Some(Shape::both::<InChat, NewRead>),
+        example: || json!({"chat_id": CHAT, "seq": 7}),
+        reply: Reply::Ack(Shape::of::<Read>),
+        run: |call, data| Box::pin(read(call, data)),
+    },
+    Command {
+        name: "typing.start",
+        about: "Tells the others that you type; repeat it every few seconds",
+        scope: Some(Scope::MessagesWrite),
+        reaches_others: false,
+        takes: Some(Shape::of::<InChat>),
+        example: || json!({"chat_id": CHAT}),
+        reply: Reply::Ack(Shape::any),
+        run: |call, data| Box::pin(async move { typing(&call, data, true) }),
+    },
+    Command {
+        name: "typing.stop",
+        about: "Tells the others that you have stopped typing",
+        scope: Some(Scope::MessagesWrite),
+        reaches_others: false,
+        takes: Some(Shape::of::<InChat>),
+        example: || json!({"chat_id": CHAT}),
+        reply: Reply::Ack(Shape::any),
+        run: |call, data| Box::pin(async move { typing(&call, data, false) }),
+    },
+];
+
+const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+
+/// Names a chat.
+#[derive(Debug, utoipa::ToSchema)]
+struct InChat {
+    chat_id: ChatId,
+}
+
+impl Input for InChat {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("chat_id").map(|chat_id| Self { chat_id })
+    }
+}
+
+/// Names a message.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfMessage {
+    message_id: MessageId,
+}
+
+impl Input for OfMessage {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("message_id").map(|message_id| Self { message_id })
+    }
+}
+
+/// Names a message, and perhaps which version of it.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfVersion {
+    message_id: MessageId,
+    /// Like `If-Match`: the version that was read. If it is no longer the current one, the command is refused with
+    /// `message.stale`.
+    #[schema(minimum = 1)]
+    version: Option<i64>,
+}
+
+impl Input for OfVersion {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let message_id = fields.required("message_id");
+        let version = fields.optional("version");
+        Some(Self { message_id: message_id?, version: version? })
+    }
+}
+
+/// The members of two inputs in one object, so that all that is wrong is told at once.
+struct Both<A, B>(A, B);
+
+impl<A: Input, B: Input> Input for Both<A, B> {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (a, b) = (A::read(fields), B::read(fields));
+        Some(Self(a?, b?))
+    }
+}
+
+async fn send(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(InChat { chat_id }, new) = Both::<_, NewMessage>::from_json(data)?;
+    done(call.ports.messaging.send(&call.ctx, chat_id, new).await?.into_inner())
+}
+
+async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(OfVersion { message_id, version }, patch) = Both::<_, MessagePatch>::from_json(data)?;
+    done(call.ports.messaging.edit(&call.ctx, message_id, version.map(Into::into), patch).await?)
+}
+
+async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
+    let OfMessage { message_id } = OfMessage::from_json(data)?;
+    done(call.ports.messaging.delete(&call.ctx, message_id, None).await?)
+}
+
+async fn read(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
+    done(call.ports.messaging.read(&call.ctx, chat_id, new).await?)
+}
+
+fn typing(call: &Call, data: Value, on: bool) -> Result<Done, Problem> {
+    let InChat { chat_id } = InChat::from_json(data)?;
+    if !call.ports.hub.follows(call.user, chat_id) {
+        return Err(CHAT_UNKNOWN.into());
+    }
+    call.ports.hub.typing(call.user, chat_id, on);
+    nothing()
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Error;
+
+    use super::*;
+
+    fn wrong<I: Input>(data: Value) -> Vec<String> {
+        match I::from_json(data) {
+            Ok(_) => Vec::new(),
+            Err(Error::Invalid(fields)) => {
+                fields.iter().map(|field| format!("{} {}", field.pointer, field.code)).collect()
+            }
+            Err(other) => vec![other.to_string()],
+        }
+    }
+
+    /// What is wrong with the members of both inputs is told at once.
+    #[test]
+    fn commands_read_their_data() {
+        assert_eq!(wrong::<Both<InChat, NewMessage>>(json!({})).len(), 2);
+        assert_eq!(wrong::<Both<InChat, NewMessage>>(json!({"chat_id": CHAT, "content": "hi"})), Vec::<String>::new());
+        assert_eq!(wrong::<Both<InChat, NewRead>>(json!({"chat_id": CHAT, "seq": -1})).len(), 1);
+        assert_eq!(wrong::<Both<OfVersion, MessagePatch>>(json!({"message_id": 7, "version": "x"})).len(), 3);
+        assert_eq!(wrong::<OfMessage>(json!([])).len(), 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! Events of accounts: told to whom they belong, and `user.deleted` to those who share a chat with them.
+
+use clowder_accounts::{
+    ApiKey, Own,
+    Scope::{ChatsRead, ProfileRead},
+    Suspension,
+    change::{ApiKeyRevoked, SessionEnded},
+    model::Settings,
+};
+use clowder_core::Card;
+use serde_json::{Value, json};
+
+use super::{Event, Kind};
+use crate::routes::Shape;
+
+pub const EVENTS: &[Event] = &[
+    Event {
+        name: "user.registered",
+        about: "Your account was created",
+        scope: Some(ProfileRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Card>,
+        example: || card("ada", "Ada Lovelace"),
+    },
+    Event {
+        name: "user.updated",
+        about: "Your profile was edited",
+        scope: Some(ProfileRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Own>,
+        example: || {
+            json!({
+                "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org",
+                "email_verified": true, "bio": null, "status_text": "at the engine", "role": "user",
+                "visibility": "public", "two_factor": false, "suspension": null, "erase_at": null, "created_at": AT,
+                "version": 2
+            })
+        },
+    },
+    Event {
+        name: "user.deleted",
+        about: "Somebody in a chat is a deleted user from now on; the card says how they are shown",
+        scope: Some(ChatsRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Card>,
+        example: || card("deleted-01993c4e", "Deleted user"),
+    },
+    Event {
+        name: "user.suspended",
+        about: "Your account can do nothing any more; the socket closes",
+        scope: None,
+        kind: Kind::Durable,
+        shape: Shape::of::<Suspension>,
+        example: || json!({"reason": "advertising in strangers' chats", "until": null}),
+    },
+    Event {
+        name: "session.ended",
+        about: "One of your devices was signed out",
+        scope: None,
+        kind: Kind::Durable,
+        shape: Shape::of::<SessionEnded>,
+        example: || json!({"session_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d11", "ended_at": AT}),
+    },
+    Event {
+        name: "settings.updated",
+        about: "You changed your settings, on whichever device",
+        scope: Some(ProfileRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Settings>,
+        example: || {
+            json!({
+                "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
+                "privacy": {"last_seen": "friends", "messages_from": "everyone", "read_receipts": true},
+                "notifications": {"about": "all", "push": true, "mail": false}, "version": 2
+            })
+        },
+    },
+    Event {
+        name: "api_key.created",
+        about: "You created an API key",
+        scope: None,
+        kind: Kind::Durable,
+        shape: Shape::of::<ApiKey>,
+        example: || {
+            json!({
+                "id": KEY, "name": "nightly report", "prefix": "clw_09rXvyQRvHpJFBbvX1tkKT", "scopes": ["chats:read"],
+                "expires_at": null, "last_used_at": null, "created_at": AT
+            })
+        },
+    },
+    Event {
+        name: "api_key.revoked",
+        about: "One of your API keys was revoked",
+        scope: None,
+        kind: Kind::Durable,
+        shape: Shape::of::<ApiKeyRevoked>,
+        example: || json!({"api_key_id": KEY, "revoked_at": AT}),
+    },
+];
+
+const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
+const KEY: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d14";
+const AT: &str = "2026-11-26T12:00:00.000Z";
+
+fn card(username: &str, display_name: &str) -> Value {
+    json!({"id": ADA, "username": username, "display_name": display_name})
+}

@@ -1,0 +1,90 @@
+//! Events of chats and messages.
+
+use clowder_accounts::Scope::{ChatsRead, MessagesRead};
+use clowder_messaging::{Chat, Deleted, Message, Read, Typing};
+use serde_json::{Value, json};
+
+use super::{Event, Kind};
+use crate::routes::Shape;
+
+pub const EVENTS: &[Event] = &[
+    Event {
+        name: "chat.created",
+        about: "You take part in a new chat from now on",
+        scope: Some(ChatsRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Chat>,
+        example: || {
+            json!({
+                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "my_role": "member",
+                "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
+                "created_at": AT, "active_at": AT, "version": 1
+            })
+        },
+    },
+    Event {
+        name: "message.sent",
+        about: "Somebody sent a message",
+        scope: Some(MessagesRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Message>,
+        example: || message("Shall we have lunch?", Value::Null, 1),
+    },
+    Event {
+        name: "message.updated",
+        about: "A message was edited",
+        scope: Some(MessagesRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Message>,
+        example: || message("Shall we have dinner?", json!("2026-11-26T12:01:00.000Z"), 2),
+    },
+    Event {
+        name: "message.deleted",
+        about: "A message was deleted",
+        scope: Some(MessagesRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Deleted>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "deleted_by": ADA, "deleted_at": AT}),
+    },
+    Event {
+        name: "message.read",
+        about: "Somebody has read a chat up to here",
+        scope: Some(MessagesRead),
+        kind: Kind::Durable,
+        shape: Shape::of::<Read>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
+    },
+    Event {
+        name: "typing.start",
+        about: "Somebody types; ends by itself after 6 seconds. One typing event per person and chat in 2 seconds",
+        scope: Some(ChatsRead),
+        kind: Kind::Passing,
+        shape: Shape::of::<Typing>,
+        example: typing,
+    },
+    Event {
+        name: "typing.stop",
+        about: "Somebody has stopped typing; up to 2 seconds late",
+        scope: Some(ChatsRead),
+        kind: Kind::Passing,
+        shape: Shape::of::<Typing>,
+        example: typing,
+    },
+];
+
+const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
+const AT: &str = "2026-11-26T12:00:00.000Z";
+
+fn message(content: &str, edited_at: Value, version: i64) -> Value {
+    json!({
+        "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
+        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace"}, "content": content, "status": "sent",
+        "client_id": "phone-42", "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
+    })
+}
+
+fn typing() -> Value {
+    json!({"chat_id": CHAT, "user_id": ADA})
+}

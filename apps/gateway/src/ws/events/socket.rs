@@ -1,0 +1,72 @@
+//! Events about the socket itself.
+
+use serde_json::json;
+
+use super::{Event, Kind};
+use crate::{
+    problem::Body,
+    routes::Shape,
+    ws::frame::{Heartbeat, Hello, Reset, Resumed},
+};
+
+pub const EVENTS: &[Event] = &[
+    Event {
+        name: "hello",
+        about: "The first frame of every connection",
+        scope: None,
+        kind: Kind::Socket,
+        shape: Shape::of::<Hello>,
+        example: || {
+            json!({
+                "session_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d11",
+                "user_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12",
+                "heartbeat_ms": 30_000,
+                "cursor": "AQIDBAUGBwgJCgsMDQ4P",
+                "resumed": false
+            })
+        },
+    },
+    Event {
+        name: "resumed",
+        about: "Everything that was missed has been sent",
+        scope: None,
+        kind: Kind::Socket,
+        shape: Shape::of::<Resumed>,
+        example: || json!({"count": 3}),
+    },
+    Event {
+        name: "reset",
+        about: "What was missed cannot be told; reload over REST",
+        scope: None,
+        kind: Kind::Socket,
+        shape: Shape::of::<Reset>,
+        example: || json!({"reason": "expired"}),
+    },
+    Event {
+        name: "heartbeat",
+        about: "Nothing else was said for `heartbeat_ms`; the connection is alive",
+        scope: None,
+        kind: Kind::Socket,
+        shape: Shape::of::<Heartbeat>,
+        example: || json!({}),
+    },
+    Event {
+        name: "error",
+        about: "A command was refused; `data` is the problem",
+        scope: None,
+        kind: Kind::Refusal,
+        shape: Shape::of::<Body<'_>>,
+        example: || {
+            json!({
+                "type": "/api/problems#chat.unknown",
+                "title": "There is no such chat, or not for you",
+                "status": 404,
+                "detail": "There is no such chat, or not for you",
+                "instance": "/api/ws",
+                "code": "chat.unknown",
+                "request_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13",
+                "errors": []
+            })
+        },
+    },
+];
