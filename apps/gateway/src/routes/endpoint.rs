@@ -327,7 +327,7 @@ impl Endpoint {
     /// It shows something with an `ETag`, so it may answer that the caller has it already.
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
-        self.gives_nothing(304, "It is still as `If-None-Match` says")
+        self.gives_nothing(304, "Its version is still what `If-None-Match` says; what is not edited (counts, the last message, a status) may have changed")
     }
 
     /// How large a body may be: whoever is nobody has little to say.

@@ -34,7 +34,7 @@ pub const COMMANDS: &[Command] = &[
         about: "Deletes a message",
         scope: Some(Scope::MessagesWrite),
         reaches_others: false,
-        takes: Some(Shape::of::<OfMessage>),
+        takes: Some(Shape::of::<OfVersion>),
         example: || json!({"message_id": MESSAGE}),
         reply: Reply::Ack(Shape::of::<Deleted>),
         run: |call, data| Box::pin(delete(call, data)),
@@ -86,18 +86,6 @@ impl Input for InChat {
     }
 }
 
-/// Names a message.
-#[derive(Debug, utoipa::ToSchema)]
-struct OfMessage {
-    message_id: MessageId,
-}
-
-impl Input for OfMessage {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("message_id").map(|message_id| Self { message_id })
-    }
-}
-
 /// Names a message, and perhaps which version of it.
 #[derive(Debug, utoipa::ToSchema)]
 struct OfVersion {
@@ -137,8 +125,8 @@ async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
 }
 
 async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
-    let OfMessage { message_id } = OfMessage::from_json(data)?;
-    done(call.ports.messaging.delete(&call.ctx, message_id, None).await?)
+    let OfVersion { message_id, version } = OfVersion::from_json(data)?;
+    done(call.ports.messaging.delete(&call.ctx, message_id, version.map(Into::into)).await?)
 }
 
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {
@@ -178,6 +166,6 @@ mod tests {
         assert_eq!(wrong::<Both<InChat, NewMessage>>(json!({"chat_id": CHAT, "content": "hi"})), Vec::<String>::new());
         assert_eq!(wrong::<Both<InChat, NewRead>>(json!({"chat_id": CHAT, "seq": -1})).len(), 1);
         assert_eq!(wrong::<Both<OfVersion, MessagePatch>>(json!({"message_id": 7, "version": "x"})).len(), 3);
-        assert_eq!(wrong::<OfMessage>(json!([])).len(), 1);
+        assert_eq!(wrong::<OfVersion>(json!([])).len(), 1);
     }
 }
