@@ -82,6 +82,16 @@ async fn refused_commands(world: World) {
     let problem = ada.socket().await.command("message.send", data).await.unwrap_err();
     let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert!(pointers.iter().all(|pointer| pointer.as_str().unwrap().ends_with("/content")), "{problem}");
+    // Who has not seen the latest version neither edits nor deletes it.
+    let mut socket = ada.socket().await;
+    let edit = json!({"message_id": sent["id"], "content": "hello!", "version": 1});
+    socket.command("message.edit", edit.clone()).await.unwrap();
+    for (command, data) in [("message.edit", edit), ("message.delete", json!({"message_id": sent["id"], "version": 1}))]
+    {
+        let problem = socket.command(command, data).await.unwrap_err();
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(412), &json!("message.stale")), "{command}");
+    }
+    socket.command("message.delete", json!({"message_id": sent["id"], "version": 2})).await.unwrap();
 }
 
 async fn typing(world: World) {
