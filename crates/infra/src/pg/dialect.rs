@@ -184,7 +184,7 @@ pub fn probe(seat: &mut Seat, seek_room: bool) -> Result<()> {
 
 /// What does not fit into `work_mem` becomes a file of the database's own tablespace.
 const SEEK_ROOM: &str = "SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''; \
-    SELECT count(*) FROM generate_series(1, 65536)";
+    SELECT count(*) FROM generate_series(1, 80000)";
 
 /// Whoever changes a chat or a message of it holds this.
 pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
