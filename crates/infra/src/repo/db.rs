@@ -83,10 +83,7 @@ impl Db {
 
     /// Writes in one transaction; an error undoes all of it, and an internal error of the server begins it once more.
     /// After the commit its changes are on their way.
-    pub async fn write<T: Send + 'static>(
-        &self,
-        f: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    pub async fn write<T: Send + 'static>(&self, f: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
         let house = Arc::clone(&self.house);
         let counted = Arc::clone(&self.house);
         // What happens inside of a transaction is counted there.

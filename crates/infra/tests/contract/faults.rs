@@ -79,7 +79,9 @@ fn fail_inside(world: &World, table: &str, times: u32) {
             "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
              IF nextval('errors') <= {times} THEN RAISE 'innen' USING ERRCODE = 'XX000'; END IF; RETURN NEW; END $$"
         ),
-        format!("CREATE OR REPLACE TRIGGER fail BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()"),
+        format!(
+            "CREATE OR REPLACE TRIGGER fail BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()"
+        ),
     ] {
         world.meddle(&statement).unwrap();
     }

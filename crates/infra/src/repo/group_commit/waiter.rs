@@ -88,9 +88,7 @@ impl<Q: Queued> Waiter<Q> {
                 !error.costs_connection()
             }
             // It was not the waiting that failed.
-            Err(error)
-                if items.is_empty() && !matches!(error.cause(), Some(Cause::Contended | Cause::Aborted)) =>
-            {
+            Err(error) if items.is_empty() && !matches!(error.cause(), Some(Cause::Contended | Cause::Aborted)) => {
                 for pending in self.0.lock().take(key, usize::MAX) {
                     pending.answer(Err(error.clone()));
                 }
