@@ -27,7 +27,7 @@ pub use client::{Answer, Client};
 pub use database::Database;
 pub use hands::Hands;
 pub use mail::{Letter, Mailbox, Post};
-pub use postgres::Postgres;
+pub use postgres::{Postgres, SmallPostgres};
 pub use proxy::Place;
 pub use relay::Relay;
 pub use scribe::Scribe;

@@ -1,6 +1,10 @@
 //! A PostgreSQL of a test's own, which others do not miss when it crashes, refuses or takes no writes.
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
 
 use tempfile::TempDir;
 
@@ -31,5 +35,58 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let _ = Command::new(root().join("scripts/postgres")).arg("stop").arg(self.0.path().join("postgres")).output();
+    }
+}
+
+/// A PostgreSQL on a small file system of its own, which ends with the test.
+pub struct SmallPostgres {
+    pub url: String,
+    folder: TempDir,
+    holder: Child,
+}
+
+/// Mounts, and goes on as whoever called: PostgreSQL does not run as root.
+const MOUNT: &str = r#"mount -t tmpfs -o size=112m,mode=711 tmpfs "$SMALL_DISK" && exec "$@""#;
+/// Until its input ends.
+const HOLD: &str = r#""$POSTGRES" start "$SMALL_DISK/postgres" && cat; "$POSTGRES" stop "$SMALL_DISK/postgres""#;
+
+impl SmallPostgres {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Command::new("chmod").arg("711").arg(folder.path()).status().unwrap().success());
+        let id = |of: &str| String::from_utf8(Command::new("id").arg(of).output().unwrap().stdout).unwrap();
+        let (user, group) = (id("-u"), id("-g"));
+        let mut command = Command::new("unshare");
+        if user == "0\n" {
+            command.args(["-m", "sh", "-c", MOUNT, "sh"]);
+        } else {
+            // Who may not mount may do so in a user namespace of their own, where the system allows it.
+            command.args(["-Urm", "sh", "-c", MOUNT, "sh", "unshare", "-U"]);
+            command.args([format!("--map-user={}", user.trim()), format!("--map-group={}", group.trim())]);
+        }
+        let mut holder = command
+            .args(["sh", "-c", HOLD])
+            .env("SMALL_DISK", folder.path())
+            .env("POSTGRES", root().join("scripts/postgres"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        assert!(url.starts_with("postgres:"), "PostgreSQL does not start on a small disk");
+        Self { url: url.trim().to_owned(), folder, holder }
+    }
+
+    /// Where its file system is, as everybody else sees it.
+    pub fn disk(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), self.folder.path().display()))
+    }
+}
+
+impl Drop for SmallPostgres {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
     }
 }

@@ -30,6 +30,8 @@ struct State {
     silent_before: u64,
     /// Those before this one are cut.
     cut_before: u64,
+    /// Those before this one are dead, which nobody hears before they say something.
+    dead_before: u64,
 }
 
 impl Relay {
@@ -80,6 +82,12 @@ impl Relay {
         self.silence_present();
     }
 
+    /// Present connections are dead, as when something in between has forgotten them: the next packet of the client is
+    /// answered with a reset, and until then nobody is told. New ones work.
+    pub fn forget_present(&self) {
+        self.state.send_modify(|state| state.dead_before = state.came);
+    }
+
     /// Closes present connections, and returns when they are closed; new ones work.
     pub async fn cut_present(&self) {
         let mut before = 0;
@@ -108,27 +116,40 @@ fn host_of(url: &str) -> &str {
 async fn relay(number: u64, client: TcpStream, target: String, state: watch::Receiver<State>) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    tokio::join!(
+    // A forgotten connection ends at once for both.
+    let _ = tokio::try_join!(
         pump(number, from_client, to_server, state.clone()),
         pump(number, from_server, to_client, state.clone()),
     );
 }
 
-async fn pump(number: u64, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
+/// Somebody spoke on a connection that is dead.
+struct Forgotten;
+
+async fn pump(
+    number: u64,
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+) -> Result<(), Forgotten> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let (silent_before, cut_before) = {
+        let (silent_before, cut_before, dead_before) = {
             let state = state.borrow_and_update();
-            (state.silent_before, state.cut_before)
+            (state.silent_before, state.cut_before, state.dead_before)
         };
         if number < cut_before {
-            return;
+            return Ok(());
         }
         tokio::select! {
-            changed = state.changed() => if changed.is_err() { return },
+            changed = state.changed() => if changed.is_err() { return Ok(()) },
             read = from.read(&mut buffer), if number >= silent_before => match read {
-                Ok(0) | Err(_) => return,
-                Ok(read) => if to.write_all(&buffer[..read]).await.is_err() { return },
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(_) if number < dead_before => {
+                    let _ = from.as_ref().set_zero_linger();
+                    return Err(Forgotten);
+                }
+                Ok(read) => if to.write_all(&buffer[..read]).await.is_err() { return Ok(()) },
             },
         }
     }

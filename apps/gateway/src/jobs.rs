@@ -36,12 +36,16 @@ pub enum JobsCommand {
         /// All dead jobs
         #[arg(long, conflicts_with = "job")]
         dead: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Delete a dead job
     Drop {
         /// Id of the job, as `clowder jobs list` shows it
         #[arg(value_parser = id)]
         job: JobId,
+        #[command(flatten)]
+        form: Form,
     },
     /// Do jobs, and nothing else, until SIGTERM or SIGINT
     ///
@@ -57,16 +61,17 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
             let state = state.as_deref().and_then(JobState::find);
             list(&*store.jobs, &ctx, state, limit, form, out).await?;
         }
-        JobsCommand::Retry { job: Some(job), .. } => {
+        JobsCommand::Retry { job: Some(job), form, .. } => {
             store.jobs.retry(&ctx, job).await?;
-            out.line("it will run again");
+            out.say(form, "it will run again", &json!({"retried": 1}));
         }
-        JobsCommand::Retry { job: None, .. } => {
-            out.line(format_args!("{} jobs will run again", store.jobs.retry_dead(&ctx).await?));
+        JobsCommand::Retry { job: None, form, .. } => {
+            let retried = store.jobs.retry_dead(&ctx).await?;
+            out.say(form, format_args!("{retried} jobs will run again"), &json!({"retried": retried}));
         }
-        JobsCommand::Drop { job } => {
+        JobsCommand::Drop { job, form } => {
             store.jobs.drop_dead(&ctx, job).await?;
-            out.line("it is deleted");
+            out.say(form, "it is deleted", &json!({"dropped": 1}));
         }
         JobsCommand::Run => {
             store.sealing.try_keys().await?;

@@ -17,7 +17,10 @@ pub enum KeysCommand {
     /// Encrypt every field again that is not under the active key, the first of ENCRYPTION_KEYS
     ///
     /// Safe while the server runs; may be stopped and repeated. Exit code 1: some values don't open, and were left.
-    Rotate,
+    Rotate {
+        #[command(flatten)]
+        form: Form,
+    },
     /// Show how many values are encrypted with which key
     ///
     /// Exit code 1: some values don't open with the keys that are set.
@@ -33,16 +36,21 @@ const MOST_FAULTS: usize = 20;
 pub async fn run(config: &Config, command: KeysCommand, out: &mut Output) -> Result<Outcome> {
     let store = app::open_existing(config).await?;
     match command {
-        KeysCommand::Rotate => rotate(&store, out).await,
+        KeysCommand::Rotate { form } => rotate(&store, form, out).await,
         KeysCommand::Status { form } => status(&store, form, out).await,
     }
 }
 
 /// Goes through every column under the key ring, piece by piece. What does not open is left and told at the end.
-async fn rotate(store: &Store, out: &mut Output) -> Result<Outcome> {
+async fn rotate(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> {
     let active = store.sealing.keys().into_iter().next().unwrap_or_default();
-    out.line(format_args!("the active key is `{active}`"));
-    let mut lost = 0;
+    let mut tell = |text: std::fmt::Arguments<'_>| {
+        if !form.json {
+            out.line(text);
+        }
+    };
+    tell(format_args!("the active key is `{active}`"));
+    let (mut lost, mut columns) = (0, Vec::new());
     for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
         let (mut seen, mut resealed, mut told) = (0, 0, 0);
         let mut after: Option<Uuid> = None;
@@ -59,15 +67,19 @@ async fn rotate(store: &Store, out: &mut Output) -> Result<Outcome> {
             after = piece.next;
             if after.is_none() || seen - told >= 10_000 {
                 told = seen;
-                out.line(format_args!("{}: {seen} looked at, {resealed} sealed anew", name(column)));
+                tell(format_args!("{}: {seen} looked at, {resealed} sealed anew", name(column)));
             }
             if after.is_none() {
                 break;
             }
         }
+        columns.push(json!({"column": name(column), "seen": seen, "resealed": resealed}));
     }
     if lost > MOST_FAULTS {
         complain(format_args!("and {} more", lost - MOST_FAULTS));
+    }
+    if form.json {
+        out.json(&json!({"active": active, "columns": columns, "lost": lost}));
     }
     Ok(Outcome::of(lost == 0))
 }

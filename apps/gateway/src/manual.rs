@@ -11,8 +11,9 @@ const OPENING: &str = "\
 
 One binary, `clowder`, serves and looks after everything around it. This page is what `clowder manual` prints.
 
-Output goes to the standard output, and everything that is wrong to the standard error. Commands that list or show
-something take `--json` and then print one JSON document. `clowder help COMMAND` tells the same as this page.
+Output goes to the standard output, and everything that is wrong to the standard error. Every command takes `--json` and
+then prints one JSON document, except those that run until they are stopped (`serve`, `jobs run`) and those that print a
+document of their own (`openapi`, `asyncapi`, `completions`, `manual`). `clowder help COMMAND` tells the same as this page.
 
 ";
 
@@ -98,6 +99,25 @@ mod tests {
     fn the_page_is_what_the_command_line_says() {
         let page = include_str!("../../../docs/command-line.md");
         assert!(page == markdown(), "run: clowder manual > docs/command-line.md");
+    }
+
+    /// As the opening says.
+    #[test]
+    fn commands_that_answer_take_json() {
+        const WITHOUT: &[&str] = &["serve", "jobs run", "openapi", "asyncapi", "completions", "manual"];
+        fn walk(command: &Command, path: &str, without: &mut Vec<String>) {
+            let subs: Vec<_> = command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
+            if subs.is_empty() && !command.get_arguments().any(|arg| arg.get_long() == Some("json")) {
+                without.push(path.to_owned());
+            }
+            subs.iter().for_each(|sub| walk(sub, format!("{path} {}", sub.get_name()).trim(), without));
+        }
+        let mut without = Vec::new();
+        walk(&Cli::command(), "", &mut without);
+        without.sort();
+        let mut right = WITHOUT.to_vec();
+        right.sort_unstable();
+        assert_eq!(without, right);
     }
 
     #[test]

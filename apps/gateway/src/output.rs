@@ -29,7 +29,7 @@ impl Outcome {
 /// What a shell reports of a program that SIGPIPE has ended.
 const READER_GONE: u8 = 128 + 13;
 
-/// For commands that list or show something.
+/// For commands that answer something.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Form {
     /// Print one JSON document, for programs.
@@ -53,6 +53,15 @@ impl Output {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.line(text),
             Err(error) => self.fault = Some(error.into()),
+        }
+    }
+
+    /// The same for people and for programs.
+    pub fn say(&mut self, form: Form, text: impl Display, document: &impl Serialize) {
+        if form.json {
+            self.json(document);
+        } else {
+            self.line(text);
         }
     }
 

@@ -286,6 +286,10 @@ impl From<Error> for Problem {
             Error::Unavailable(outage) if outage.cause == Cause::Full => {
                 Self::new(refusals::STORAGE_FULL).retry_after(10).fault(outage.why)
             }
+            // It was repeated already, and came back.
+            Error::Unavailable(outage) if outage.cause == Cause::Aborted => {
+                Self::new(refusals::INTERNAL).fault(outage.why)
+            }
             Error::Unavailable(outage) => Self::new(refusals::UNAVAILABLE).retry_after(1).fault(outage.why),
             Error::Internal(why) => Self::new(refusals::INTERNAL).fault(why),
         }
@@ -362,6 +366,7 @@ mod tests {
             (Error::TooMany { limit: Limit::Attempts, retry_after: Duration::from_millis(7) }, 429, Some("1")),
             (Error::unavailable("queue full"), 503, Some("1")),
             (Error::outage(Cause::Full, "disk"), 507, Some("10")),
+            (Error::outage(Cause::Aborted, "multixact"), 500, None),
             (Error::internal("secret"), 500, None),
         ] {
             let answer = Problem::from(error).render(OCCASION);

@@ -37,22 +37,28 @@ pub enum UsersCommand {
     VerifyReceipt {
         /// The receipt, as the email had it
         file: PathBuf,
+        #[command(flatten)]
+        form: Form,
     },
     /// Print the public key (JWK) with which anybody can check such receipts
-    ReceiptKey,
+    ReceiptKey {
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 /// Fails when an account was refused, after all others were brought over.
 pub async fn run(config: &Config, command: UsersCommand, out: &mut Output) -> Result<Outcome> {
     match command {
         UsersCommand::Import { file, form } => import(config, file, form, out).await,
-        UsersCommand::VerifyReceipt { file } => {
+        // What these two print is a document in any form.
+        UsersCommand::VerifyReceipt { file, form: _ } => {
             let text = std::fs::read_to_string(&file)
                 .map_err(|error| Error::internal(format!("{}: {error}", file.display())))?;
             out.json(&receipts::verify(&keys(config)?, without_mark(&text))?);
             Ok(Outcome::Done)
         }
-        UsersCommand::ReceiptKey => {
+        UsersCommand::ReceiptKey { form: _ } => {
             out.line(receipts::public_key(&keys(config)?));
             Ok(Outcome::Done)
         }

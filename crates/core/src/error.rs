@@ -64,6 +64,9 @@ pub enum Cause {
     ReadOnly,
     /// Another transaction holds what this one needs: lock timeout, deadlock, serialization failure, busy file.
     Contended,
+    /// PostgreSQL undid the transaction because of an internal error of its own. It may not come back when the
+    /// transaction is repeated; when it does, it counts as a fault of ours.
+    Aborted,
     /// A statement took longer than it may.
     Overdue,
     /// No room is left on a disk.
@@ -83,6 +86,7 @@ impl Cause {
             Self::Lost => "lost",
             Self::ReadOnly => "read_only",
             Self::Contended => "contended",
+            Self::Aborted => "aborted",
             Self::Overdue => "overdue",
             Self::Full => "full",
             Self::Storage => "storage",
@@ -93,7 +97,7 @@ impl Cause {
 
     /// Whether a new connection may succeed where this one failed.
     pub const fn costs_connection(self) -> bool {
-        matches!(self, Self::Lost | Self::ReadOnly | Self::Storage)
+        matches!(self, Self::Lost | Self::ReadOnly | Self::Storage | Self::Aborted)
     }
 }
 
@@ -191,7 +195,7 @@ impl Error {
 
     /// Whether it says something about the database, so that other calls at the same time would fail likewise.
     pub fn affects_everyone(&self) -> bool {
-        self.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Other))
+        self.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Aborted | Cause::Other))
     }
 
     /// Whether the connection it happened on should be thrown away: it is gone, a new one may do better, or what went

@@ -21,9 +21,11 @@ impl Flaw {
     }
 }
 
-/// A line of text, such as a name: trimmed, without line breaks of any kind, `min` to `max` characters.
+/// A line of text, such as a name: without line breaks of any kind, also at its ends, trimmed of spaces, `min` to `max`
+/// characters.
 pub fn line(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
-    measured(normal(text.trim(), |c| !c.is_control() && !is_line_break(c))?, min, max)
+    let text = normal(text, |c| !c.is_control() && !is_line_break(c))?;
+    measured(text.trim().to_owned(), min, max)
 }
 
 /// Prose: kept as written but for normalisation; line breaks and tabs are welcome, `min` to `max` characters.
@@ -84,7 +86,12 @@ mod tests {
         assert_eq!(code(line("a\nb", 1, 9)), Err("control_character"));
         assert_eq!(code(prose("a\nb\t", 1, 9)), Ok("a\nb\t".into()), "prose keeps its breaks and its ends");
         assert_eq!(code(prose("a\0b", 1, 9)), Err("control_character"));
-        assert_eq!(code(line("a\u{2028}b", 1, 9)), Err("control_character"));
+        for c in ["\u{2028}", "\u{2029}", "\n", "\r\n", "\t", "\u{b}", "\u{85}", "\0"] {
+            for text in [format!("a{c}b"), format!("a{c}"), format!("{c}a"), format!(" {c} a"), c.to_owned()] {
+                assert_eq!(code(line(&text, 1, 9)), Err("control_character"), "{text:?}");
+            }
+        }
+        assert_eq!(code(line("\u{3000}a\u{a0}b\u{2003}", 1, 9)), Ok("a\u{a0}b".into()), "spaces are trimmed");
         assert_eq!(code(prose(" \n", 1, 9)), Err("required"));
         assert_eq!(code(prose("\u{200b}\u{202e}", 1, 9)), Err("required"), "nobody sees it");
         assert_eq!(code(prose("\u{202e}abc", 1, 9)), Ok("\u{202e}abc".into()), "prose may turn its direction");

@@ -139,6 +139,11 @@ async fn documents_for_programs(world: World) {
     world.nobody().post("/api/auth/login", login).await.expect(200);
     assert!(json(&["admin", "reset-link", "bob"])["url"].as_str().unwrap().contains("#reset="));
     assert_eq!(json(&["migrate"]), json!({"ran": []}));
+    assert_eq!(json(&["jobs", "retry", "--dead"]), json!({"retried": 0}));
+    let rotated = json(&["keys", "rotate"]);
+    assert_eq!((&rotated["active"], &rotated["lost"]), (&json!("secret-key"), &json!(0)), "{rotated}");
+    assert!(rotated["columns"].as_array().unwrap().iter().all(|column| column["resealed"] == 0), "{rotated}");
+    assert_eq!(json(&["users", "receipt-key"])["kty"], "OKP");
     let settings = json(&["config", "print"]);
     assert_eq!(settings["auth"]["secret_key"], "(secret)");
     assert_eq!(settings["database"]["url"], "(secret)");

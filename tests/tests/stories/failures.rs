@@ -212,6 +212,23 @@ async fn connections_that_were_cut_cost_nobody_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_died_unnoticed_cost_nobody_an_answer() {
+    let (world, relay, ada, chat) = behind_a_relay(&[]).await;
+    assert_eq!(at_once(&ada, &chat, 60).await, 60);
+    // More calls than there are connections of either kind, one after the other.
+    relay.forget_present();
+    for _ in 0..24 {
+        ada.may_fail().get("/api/chats").await.expect(200);
+    }
+    for i in 0..24 {
+        ada.may_fail().patch("/api/auth/me", json!({"bio": format!("{i}")})).await.expect(200);
+        ada.says(&chat, "still here").await;
+    }
+    relay.forget_present();
+    assert_eq!(at_once(&ada, &chat, 60).await, 60, "{}", world.server.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_was_switched_is_let_go() {
     let postgres = Postgres::new();
     let url = postgres.run("start");

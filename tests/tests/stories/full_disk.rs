@@ -4,9 +4,10 @@ use std::{
     fs::{self, OpenOptions},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-use clowder_tests::{Answer, Client, Database, Server, answer};
+use clowder_tests::{Answer, Client, Database, Server, SmallPostgres, World, answer, database::psql};
 use serde_json::{Value, json};
 
 /// Takes all the room that is left; given back when it is dropped.
@@ -111,6 +112,60 @@ async fn the_database_has_no_room() {
         assert!(there.iter().any(|message| message["id"] == ack["id"]), "lost: {ack}");
     }
     assert_eq!(server.stop().await.code(), Some(0));
+}
+
+/// What needs no room goes on in PostgreSQL, and says nothing about what does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_has_no_room() {
+    let postgres = SmallPostgres::start();
+    let world = World::new(Database::at(postgres.url.clone())).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let path = format!("/api/chats/{chat}/messages");
+    let send =
+        async |i: usize| ada.may_fail().post(&path, json!({"content": format!("{i} {}", "x".repeat(2000))})).await;
+    let ready = async || world.nobody().may_fail().get("/api/health/ready").await;
+    let mut acknowledged = vec![send(0).await.expect(201)];
+    ready().await.expect(200);
+
+    // What follows fits into one piece of the write-ahead log: PostgreSQL ends where it cannot begin another one. The
+    // checkpoint is the first to write into the new one.
+    psql(&postgres.url, "SELECT pg_switch_wal()");
+    psql(&postgres.url, "CHECKPOINT");
+    let filler = Filler::new(&postgres.disk());
+    let mut sent = 0;
+    answer("there is room", async || {
+        sent += 1;
+        let answer = send(sent).await;
+        if answer.status == 201 {
+            acknowledged.push(answer.body);
+            return None;
+        }
+        assert!(answer.header("retry-after").parse::<u32>().is_ok());
+        answer.refused(507, "storage.full");
+        Some(())
+    })
+    .await;
+    answer("ready", async || Some(ready().await).filter(|ready| ready.status == 503)).await;
+    // For as long as there is none, whether or not other writes still find some.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(3) {
+        let edited = ada.may_fail().patch("/api/auth/me", json!({"bio": format!("{:?}", since.elapsed())})).await;
+        assert!(matches!(edited.status, 200 | 507), "{}", edited.text);
+        let ready = ready().await;
+        assert!(ready.text.contains("no room is left on the disk"), "{}", ready.text);
+        ready.refused(503, "not_ready");
+    }
+    ada.may_fail().get("/api/chats").await.expect(200);
+
+    drop(filler);
+    let next = answer("writes do not go on", async || Some(send(999).await).filter(|sent| sent.status == 201)).await;
+    acknowledged.push(next.body);
+    answer("not ready again", async || Some(ready().await).filter(|ready| ready.status == 200)).await;
+    let there = ada.messages(&chat).await;
+    for ack in &acknowledged {
+        assert!(there.iter().any(|message| message["id"] == ack["id"]), "lost: {ack}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,6 +50,8 @@ fn by_state(state: &str) -> Option<Cause> {
     Some(match state {
         "25006" => Cause::ReadOnly,
         "40001" | "40P01" | "55P03" | "55006" => Cause::Contended,
+        // An internal error of the server. XX001 and XX002 are damaged data, which a repeat does not mend.
+        "XX000" => Cause::Aborted,
         "57014" => Cause::Overdue,
         "53100" => Cause::Full,
         "53300" | "25P03" => Cause::Lost,
@@ -135,7 +137,9 @@ mod tests {
             ("58030", Some(Cause::Storage)),
             ("42P01", None),
             ("22012", None),
+            ("XX000", Some(Cause::Aborted)),
             ("XX001", None),
+            ("XX002", None),
         ] {
             assert_eq!(by_state(state), right, "{state}");
         }

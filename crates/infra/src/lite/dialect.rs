@@ -146,6 +146,11 @@ impl DerefMut for Seat {
     }
 }
 
+/// Reads. There is no connection that somebody else could cut.
+pub fn read<T>(seat: &mut Seat, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
+    f(seat)
+}
+
 /// One transaction. It takes the write lock at once: one that reads first and writes later would fail without waiting.
 /// An error undoes everything.
 pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
@@ -166,7 +171,7 @@ pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
 
 /// Writes what does no harm, and waits for the disk. A little may still fit where nothing of use does, so it also looks
 /// how much room is left.
-pub fn probe(seat: &mut Seat) -> Result<()> {
+pub fn probe(seat: &mut Seat, _seek_room: bool) -> Result<()> {
     if room(&seat.path).is_some_and(|room| room < ROOM) {
         return Err(Error::outage(Cause::Full, "less than 1 MiB is left on the disk"));
     }

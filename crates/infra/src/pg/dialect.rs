@@ -103,6 +103,20 @@ const SILENT: Duration = Duration::from_secs(1);
 /// The wait for a lock, in milliseconds, when nearly all who could write are writing: then who waits keeps others out.
 const BRIEF_LOCK: u32 = 500;
 
+/// Reads. What a dead connection did not answer, or an internal error of the server, is asked once more on a new one.
+pub fn read<T>(seat: &mut Seat, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
+    let began = Instant::now();
+    match f(seat) {
+        // A host that was silent for so long would hold up a second try, too.
+        Err(error) if began.elapsed() < SILENT && matches!(error.cause(), Some(Cause::Lost | Cause::Aborted)) => {
+            metrics::counter!("clowder_database_retried_total").increment(1);
+            seat.renew()?;
+            f(seat)
+        }
+        read => read,
+    }
+}
+
 /// One transaction. A connection that turns out to be dead at its beginning is replaced, for nothing was asked of it
 /// yet; an error undoes everything.
 pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
@@ -154,14 +168,23 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Writes what does no harm, without waiting for anybody, and waits for the disk.
-pub fn probe(seat: &mut Seat) -> Result<()> {
+/// Writes what does no harm, without waiting for anybody, and waits for the disk. That needs no room, so when there may be
+/// none it also writes 1 MiB where the tables are: a temporary file, which leaves nothing behind and nothing in the
+/// write-ahead log.
+pub fn probe(seat: &mut Seat, seek_room: bool) -> Result<()> {
     write_tx(seat, |conn| {
+        if seek_room {
+            conn.batch_execute(SEEK_ROOM)?;
+        }
         let free = streams::table.select(streams::stream).limit(1).for_update().skip_locked();
         free.load::<i16>(conn)?;
         Ok(())
     })
 }
+
+/// What does not fit into `work_mem` becomes a file of the database's own tablespace.
+const SEEK_ROOM: &str = "SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''; \
+    SELECT count(*) FROM generate_series(1, 80000)";
 
 /// Whoever changes a chat or a message of it holds this.
 pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {

@@ -48,7 +48,7 @@ impl Accounts for Repo {
         let caller = ctx.by(Actor::Nobody);
         let mint = self.mint();
         let first = move |tx: &mut Tx<'_>| {
-            let registration = register::register(tx, &caller, &mint, rules, new, password)?;
+            let registration = register::register(tx, &caller, &mint, rules, new.clone(), password.clone())?;
             let stub = register::Registered::of(&registration);
             Ok((registration, stub))
         };
@@ -103,7 +103,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
         let stub = tickets::read(ctx.now, &self.parts.keys, ticket);
-        let ticket = self.seek(ctx, move |_| Ok(stub)).await?.ok_or(TOKEN_INVALID)?;
+        let ticket = self.seek(ctx, move |_| Ok(stub.clone())).await?.ok_or(TOKEN_INVALID)?;
         let identity = self.identify(&ticket.access, ctx.now)?;
         let ctx = ctx.clone();
         self.db.write(move |tx| tickets::take_in(tx, &ctx, &ticket, identity.actor)).await?;
@@ -145,7 +145,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn edit_me(&self, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
         let ctx = ctx.clone();
-        let own = self.db.write(move |tx| profile::edit(tx, &ctx, version, patch)).await?;
+        let own = self.db.write(move |tx| profile::edit(tx, &ctx, version.clone(), patch.clone())).await?;
         self.parts.memory.profiles.keep(&own);
         Ok(own)
     }
@@ -159,7 +159,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| sessions::name(tx, &ctx, session, patch)).await
+        self.db.write(move |tx| sessions::name(tx, &ctx, session, patch.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -253,7 +253,7 @@ impl Repo {
             let ended = sessions::make_room(tx, &ctx, proved.user)?;
             begun.succeeded(tx)?;
             otp.note(tx, &ctx)?;
-            let signed_in = sessions::open(tx, &ctx, &mint, proved.user, login.device_name, anew)?;
+            let signed_in = sessions::open(tx, &ctx, &mint, proved.user, login.device_name.clone(), anew.clone())?;
             sessions::tell_ended(tx, &ctx, proved.user, &ended)?;
             Ok(Ok(Some(signed_in)))
         });

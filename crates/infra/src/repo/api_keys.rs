@@ -41,7 +41,7 @@ impl ApiKeys for Repo {
     async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
         let (caller, user) = (ctx.clone(), ctx.user()?);
         let first = move |tx: &mut Tx<'_>| {
-            let issued = create(tx, &caller, new)?;
+            let issued = create(tx, &caller, new.clone())?;
             let stub = Minted { id: issued.api_key.id };
             Ok((issued, stub))
         };

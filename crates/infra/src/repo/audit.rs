@@ -185,6 +185,6 @@ impl AuditLog for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn verify(&self, from: Chained, until: &Chained) -> Result<Walked> {
         let until = until.clone();
-        self.db.read(move |conn| chain::walk(conn, from, &until)).await
+        self.db.read(move |conn| chain::walk(conn, from.clone(), &until)).await
     }
 }

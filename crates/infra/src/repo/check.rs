@@ -76,6 +76,6 @@ fn describe(error: &Error) -> &'static str {
         Some(Cause::Storage) => "the disk fails",
         Some(Cause::Contended | Cause::Busy) => "is too busy",
         Some(Cause::Overdue) => "does not answer in time",
-        Some(Cause::Other) | None => "fails",
+        Some(Cause::Aborted | Cause::Other) | None => "fails",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -75,17 +75,15 @@ impl Db {
         Ok(Self { writers, readers, house: Arc::new(house) })
     }
 
-    /// Reads.
-    pub async fn read<T: Send + 'static>(&self, f: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static) -> Result<T> {
-        let read = self.readers.run(|seat| f(seat)).await;
+    /// Reads; twice if the connection turns out to be dead, or if the server had an internal error.
+    pub async fn read<T: Send + 'static>(&self, f: impl Fn(&mut Conn) -> Result<T> + Send + 'static) -> Result<T> {
+        let read = self.readers.run(move |seat| dialect::read(seat, f)).await;
         read.inspect_err(|error| note("read", error))
     }
 
-    /// Writes in one transaction; an error undoes all of it. After the commit its changes are on their way.
-    pub async fn write<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    /// Writes in one transaction; an error undoes all of it, and an internal error of the server begins it once more.
+    /// After the commit its changes are on their way.
+    pub async fn write<T: Send + 'static>(&self, f: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
         let house = Arc::clone(&self.house);
         let counted = Arc::clone(&self.house);
         // What happens inside of a transaction is counted there.
@@ -93,7 +91,13 @@ impl Db {
         let begins = Arc::clone(&begun);
         let written = self.writers.run(move |seat| {
             begins.store(true, Ordering::Relaxed);
-            commit(seat, &house, f)
+            match commit(seat, &house, &f) {
+                Err(error) if error.cause() == Some(Cause::Aborted) => {
+                    metrics::counter!("clowder_database_retried_total").increment(1);
+                    commit(seat, &house, &f)
+                }
+                written => written,
+            }
         });
         written.await.inspect_err(|error| {
             if !begun.load(Ordering::Relaxed) {
@@ -107,12 +111,12 @@ impl Db {
     pub async fn create<T: Send + 'static, S: Stub>(
         &self,
         ctx: &Ctx,
-        first: impl FnOnce(&mut Tx<'_>) -> Result<(T, S)> + Send + 'static,
-        again: impl FnOnce(&mut Tx<'_>, S) -> Result<T> + Send + 'static,
+        first: impl Fn(&mut Tx<'_>) -> Result<(T, S)> + Send + 'static,
+        again: impl Fn(&mut Tx<'_>, S) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Some(once) = ctx.once.clone() else { return self.write(|tx| Ok(first(tx)?.0)).await };
+        let Some(once) = ctx.once.clone() else { return self.write(move |tx| Ok(first(tx)?.0)).await };
         let ctx = ctx.clone();
-        self.write(move |tx| once::guard(tx, &ctx, &once, first, again)).await
+        self.write(move |tx| once::guard(tx, &ctx, &once, &first, &again)).await
     }
 
     /// The lane that writes, for a job that answers its callers by itself.
@@ -120,14 +124,16 @@ impl Db {
         &self.writers
     }
 
-    /// Whether writing works: what the last write said, or a try if there was none within [`LATELY`].
+    /// Whether writing works: what the last write said, or a try if there was none within [`LATELY`]. Once a write found
+    /// no room, only a try that found some says that it works: other writes may need none.
     pub async fn try_to_write(&self) -> Result<()> {
         if self.house.condition.is_well() {
             return Ok(());
         }
-        let tried = self.writers.run(dialect::probe).await;
+        let seek_room = !self.house.condition.has_room();
+        let tried = self.writers.run(move |seat| dialect::probe(seat, seek_room)).await;
         match &tried {
-            Ok(()) => self.house.condition.written(),
+            Ok(()) => self.house.condition.probed(),
             Err(error) => self.house.condition.failed(error),
         }
         tried
@@ -176,28 +182,47 @@ const LATELY: Duration = Duration::from_secs(2);
 
 /// How writing went lately.
 #[derive(Default)]
-pub struct Condition(Mutex<Option<Instant>>);
+pub struct Condition(Mutex<Lately>);
+
+#[derive(Default)]
+struct Lately {
+    written_at: Option<Instant>,
+    /// Whether room was sought and found, and no write has met a full disk since.
+    has_room: bool,
+}
 
 impl Condition {
-    fn set(&self, written_at: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = written_at;
+    fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn written(&self) {
-        self.set(Some(Instant::now()));
+        self.lately().written_at = Some(Instant::now());
+    }
+
+    /// A try to write has succeeded, and has sought room if that was in question.
+    fn probed(&self) {
+        *self.lately() = Lately { written_at: Some(Instant::now()), has_room: true };
     }
 
     fn failed(&self, error: &Error) {
         note("write", error);
+        let Some(cause) = error.cause() else { return };
+        let mut lately = self.lately();
         // Whoever waits for a lock, or for their turn, tells nothing about the database.
-        if error.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Busy | Cause::Other)) {
-            self.set(None);
+        if !matches!(cause, Cause::Contended | Cause::Busy | Cause::Other) {
+            lately.written_at = None;
         }
+        lately.has_room &= cause != Cause::Full;
+    }
+
+    fn has_room(&self) -> bool {
+        self.lately().has_room
     }
 
     fn is_well(&self) -> bool {
-        let written_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written_at.is_some_and(|at| at.elapsed() < LATELY)
+        let lately = self.lately();
+        lately.has_room && lately.written_at.is_some_and(|at| at.elapsed() < LATELY)
     }
 }
 

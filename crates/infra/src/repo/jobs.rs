@@ -86,7 +86,7 @@ impl Jobs for Repo {
 
     async fn settle(&self, ctx: &Ctx, job: &Taken, verdict: Verdict) -> Result<()> {
         let (held, now) = (Held::of(job), ctx.now);
-        self.db.write(move |tx| settle(tx, now, held, verdict)).await
+        self.db.write(move |tx| settle(tx, now, held, verdict.clone())).await
     }
 
     async fn give_back(&self, _ctx: &Ctx, job: &Taken) -> Result<()> {
@@ -143,7 +143,7 @@ impl Jobs for Repo {
         // In pieces, so that other writers get their turn in between.
         for some in dead.chunks(200) {
             let some = some.to_vec();
-            revived += self.db.write(move |tx| revive(tx, now, some)).await?;
+            revived += self.db.write(move |tx| revive(tx, now, some.clone())).await?;
         }
         Ok(revived)
     }

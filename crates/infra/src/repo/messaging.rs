@@ -30,7 +30,7 @@ impl Messaging for Repo {
         // The chats of one person are made one after another: who makes many at once holds one connection and not all.
         let _turn = self.founders.one(viewer).await?;
         let first = move |tx: &mut Tx<'_>| {
-            let made = found::found(tx, &caller, new)?;
+            let made = found::found(tx, &caller, new.clone())?;
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };
@@ -78,13 +78,13 @@ impl Messaging for Repo {
         patch: MessagePatch,
     ) -> Result<Message> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| edit::edit(tx, &ctx, message, version, patch)).await
+        self.db.write(move |tx| edit::edit(tx, &ctx, message, version.clone(), patch.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<Deleted> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| edit::delete(tx, &ctx, message, version)).await
+        self.db.write(move |tx| edit::delete(tx, &ctx, message, version.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -148,7 +148,7 @@ impl Repo {
     /// Reads, with what this process remembers at hand.
     async fn look<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&mut Conn, Option<&Memory>) -> Result<T> + Send + 'static,
+        f: impl Fn(&mut Conn, Option<&Memory>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let memory = self.parts.memory.clone();
         self.db.read(move |conn| f(conn, Some(&memory))).await

@@ -32,7 +32,7 @@ impl Preferences for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn edit_settings(&self, ctx: &Ctx, version: Option<Versions>, patch: SettingsPatch) -> Result<Settings> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| edit(tx, &ctx, version, patch)).await
+        self.db.write(move |tx| edit(tx, &ctx, version.clone(), patch.clone())).await
     }
 }
 

@@ -52,7 +52,7 @@ impl Sealing for Repo {
         }
         let resealed = match anew.is_empty() {
             true => 0,
-            false => self.db.write(move |tx| replace(tx.conn, column, anew)).await?,
+            false => self.db.write(move |tx| replace(tx.conn, column, anew.clone())).await?,
         };
         Ok(Piece { seen, resealed, faults, next })
     }

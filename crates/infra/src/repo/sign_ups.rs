@@ -55,7 +55,7 @@ impl SignUps for Repo {
         let ctx = ctx.clone();
         let rejected = self.db.write(move |tx| {
             let row = take(tx, &ctx, sign_up)?;
-            let reason = rejection.reason.and_then(Note::into_option);
+            let reason = rejection.reason.clone().and_then(Note::into_option);
             let mail = tx.house.letterhead.rejected(&recipient(&row), reason.as_deref())?;
             mailed::post(tx, &ctx, Whose::SignUp(sign_up), &mail)?;
             audit::record(tx, &ctx, &Entry::new("sign_up.rejected").on(Target::of("sign_up", sign_up)))
@@ -67,7 +67,7 @@ impl SignUps for Repo {
     async fn invite(&self, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
         let caller = ctx.clone();
         let first = move |tx: &mut Tx<'_>| {
-            let invited = invites::make(tx, &caller, new)?;
+            let invited = invites::make(tx, &caller, new.clone())?;
             let stub = invites::Invited::of(&invited);
             Ok((invited, stub))
         };
@@ -88,7 +88,7 @@ impl SignUps for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn import(&self, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| imports::import(tx, &ctx, people)).await
+        self.db.write(move |tx| imports::import(tx, &ctx, people.clone())).await
     }
 }
 

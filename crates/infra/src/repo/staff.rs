@@ -62,7 +62,7 @@ impl Staff for Repo {
     async fn create_account(&self, ctx: &Ctx, new: NewAccount, role: Role) -> Result<Account> {
         may_give(Giver::Operator, &new.username)?;
         let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
-        self.govern(ctx, move |tx, ctx| accounts::register::create(tx, ctx, new, password, role)).await
+        self.govern(ctx, move |tx, ctx| accounts::register::create(tx, ctx, new.clone(), password.clone(), role)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -72,7 +72,7 @@ impl Staff for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn suspend(&self, ctx: &Ctx, user: UserId, new: NewSuspension) -> Result<Account> {
-        self.govern(ctx, move |tx, ctx| suspend(tx, ctx, user, new)).await
+        self.govern(ctx, move |tx, ctx| suspend(tx, ctx, user, new.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -116,7 +116,7 @@ impl Repo {
     async fn govern(
         &self,
         ctx: &Ctx,
-        change: impl FnOnce(&mut Tx<'_>, &Ctx) -> Result<Own> + Send + 'static,
+        change: impl Fn(&mut Tx<'_>, &Ctx) -> Result<Own> + Send + 'static,
     ) -> Result<Account> {
         let caller = ctx.clone();
         let own = self.db.write(move |tx| change(tx, &caller)).await?;

@@ -2,9 +2,13 @@
 
 use std::{fs, thread};
 
-use clowder_core::{Cause, Error};
+use clowder_accounts::ProfilePatch;
+use clowder_core::{Cause, Error, Input};
 use clowder_tests::Database;
 use diesel::{Connection, PgConnection, QueryResult, SqliteConnection, connection::SimpleConnection};
+use serde_json::json;
+
+use crate::world::World;
 
 #[track_caller]
 fn cause(result: QueryResult<()>) -> Option<Cause> {
@@ -33,6 +37,7 @@ fn postgres_is_judged_by_its_sqlstate() {
         ("55P03", Some(Cause::Contended)),
         ("57P03", Some(Cause::Lost)),
         ("58030", Some(Cause::Storage)),
+        ("XX000", Some(Cause::Aborted)),
         ("XX001", None),
     ] {
         let raise = format!("DO $$ BEGIN RAISE 'Die Datenbank ist gesperrt' USING ERRCODE = '{state}'; END $$");
@@ -62,6 +67,45 @@ fn postgres_is_judged_by_its_sqlstate() {
 
     assert_eq!(cause(one.batch_execute("SELECT pg_terminate_backend(pg_backend_pid())")), Some(Cause::Lost));
     assert_eq!(cause(one.batch_execute("SELECT 1")), Some(Cause::Lost));
+}
+
+/// Errors that the server makes by itself, as many as are asked for, whenever a row of a table is written.
+fn fail_inside(world: &World, table: &str, times: u32) {
+    for statement in [
+        "DROP SEQUENCE IF EXISTS errors".to_owned(),
+        // What a sequence has given out stays given when the transaction is undone.
+        "CREATE SEQUENCE errors".to_owned(),
+        format!(
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF nextval('errors') <= {times} THEN RAISE 'innen' USING ERRCODE = 'XX000'; END IF; RETURN NEW; END $$"
+        ),
+        format!(
+            "CREATE OR REPLACE TRIGGER fail BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()"
+        ),
+    ] {
+        world.meddle(&statement).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_postgres_undid_by_an_internal_error_is_begun_once_more() {
+    let world = World::postgres().await;
+    let [ada, bob] = world.people(["ada", "bob"]).await;
+    let chat = world.group(&ada, &[&bob]).await.id;
+    let edit = async |bio: &str| {
+        let patch = ProfilePatch::from_json(json!({"bio": bio})).unwrap();
+        world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await
+    };
+    fail_inside(&world, "users", 1);
+    assert_eq!(edit("again").await.unwrap().bio.as_deref(), Some("again"));
+    fail_inside(&world, "users", 1000);
+    assert_eq!(edit("never").await.unwrap_err().cause(), Some(Cause::Aborted), "it persists");
+    assert_eq!(world.store.accounts.me(&world.ctx(&ada)).await.unwrap().bio.as_deref(), Some("again"));
+
+    fail_inside(&world, "messages", 1);
+    assert_eq!(world.say(&ada, chat, "hello").await.seq, 1);
+    fail_inside(&world, "messages", 1000);
+    assert_eq!(world.try_say(&ada, chat, "never", None).await.unwrap_err().cause(), Some(Cause::Aborted));
 }
 
 #[test]

@@ -87,8 +87,8 @@ impl Repo {
                 .db
                 .write(move |tx| {
                     let mut alike = 0;
-                    for (user, username) in missing {
-                        if !renew(tx.conn, user, &username)? {
+                    for (user, username) in &missing {
+                        if !renew(tx.conn, *user, username)? {
                             alike += 1;
                             tracing::warn!(%user, "the username of this account looks like that of an older one");
                         }

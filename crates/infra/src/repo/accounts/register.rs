@@ -110,8 +110,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     names::claim(tx.conn, row.id, &row.username)?;
     let own = row.own()?;
     // An address that got too many letters lately is asked when its owner wants to be.
-    let may_send = mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok();
-    if may_send && may_cause(tx, ctx)? {
+    if may_cause(tx, ctx)? && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok() {
         verify::ask(tx, ctx, Whose::User(own.id), &own.username, &new.email, VERIFY_FOR)?;
     }
     audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;

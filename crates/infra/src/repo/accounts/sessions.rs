@@ -194,6 +194,13 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which) -> Result<V
     close_these(tx, ctx, &open)
 }
 
+/// Holds the open sessions of a user, who is held: for a write that closes them after what comes later in the order.
+pub fn hold(tx: &mut Tx<'_>, user: UserId) -> Result<()> {
+    let open = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
+    let open: Vec<SessionId> = open.select(sessions::id).order(sessions::id).load(tx.conn)?;
+    open.into_iter().try_for_each(|session| dialect::lock_session(tx.conn, session))
+}
+
 /// Closes what stands in the way of another session: those that were not used for the longest. Like [`close`], it comes
 /// before whatever else a sign-in holds.
 pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {

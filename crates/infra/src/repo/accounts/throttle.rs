@@ -234,7 +234,7 @@ impl Repo {
         // Not before the turn has come: those that are being tried are counted, and may be right.
         let same = attempt.clone();
         self.db.read(move |conn| same.may_be_made(conn)).await?;
-        self.db.write(move |tx| attempt.begin(tx)).await?
+        self.db.write(move |tx| attempt.clone().begin(tx)).await?
     }
 
     /// Takes an attempt back of which a fault of ours made nothing. If that fails, too, it stays counted.
@@ -250,7 +250,7 @@ impl Repo {
     pub(in super::super) async fn seek<T: Send + 'static>(
         &self,
         ctx: &Ctx,
-        look: impl FnOnce(&mut Conn) -> Result<Option<T>> + Send + 'static,
+        look: impl Fn(&mut Conn) -> Result<Option<T>> + Send + 'static,
     ) -> Result<Option<T>> {
         let attempt = Attempt::from_place(ctx, &self.parts.keys);
         // Those of one place wait here, and not for a row that would keep a connection.
@@ -258,7 +258,7 @@ impl Repo {
             let same = attempt.clone();
             self.db.read(move |conn| same.may_be_made(conn)).await?;
             let looked = self.db.write(move |tx| {
-                let begun = match attempt.begin(tx)? {
+                let begun = match attempt.clone().begin(tx)? {
                     Ok(begun) => begun,
                     Err(refused) => return Ok(Err(refused)),
                 };

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What a ticket holds: the access token it was asked with, so that its socket ends when that token does.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Stub {
     id: Id<()>,
     pub access: String,

@@ -1,6 +1,6 @@
 //! What letters hold: random, stored as a hash, good for one use and for a limited time.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{Email, Own, model::SignUpId, policy, refusals::LINK_GONE};
@@ -117,6 +117,13 @@ pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email
         .select(table::created_at)
         .load(conn)?;
     policy::may_mail(now, &sent)
+}
+
+/// Holds several mailboxes in one order, for writes that send to more than one: two people who change to each other's
+/// address would wait for each other.
+pub fn hold_mailboxes(conn: &mut Conn, emails: &[&Email]) -> Result<()> {
+    let mailboxes: BTreeSet<_> = emails.iter().map(|email| email.mailbox()).collect();
+    mailboxes.iter().try_for_each(|mailbox| dialect::lock_mailbox(conn, mailbox))
 }
 
 /// Notes that whoever asks causes an email to an address that may be somebody else's, or says how long to wait: a person

@@ -17,7 +17,7 @@ use super::{
         accounts::{
             access::{self, Ended},
             profile,
-            sessions::Which,
+            sessions::{self, Which},
             throttle::{Attempt, Sought},
         },
         audit,
@@ -68,6 +68,9 @@ pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -
     // The user first, like everybody who holds both.
     let user = mailed::look(tx.conn, ctx.now, RESETS, token)?.user_id.ok_or(LINK_GONE)?;
     dialect::lock_user(tx.conn, user)?;
+    sessions::hold(tx, user)?;
+    // Failures so far were at the old password.
+    Attempt::at(tx.conn, ctx, keys, &Sought::User(user), Some(user))?.forgive(tx)?;
     let presented = mailed::take(tx, ctx, RESETS, token)?;
     let row: UserRow = users::table.find(user).select(UserRow::as_select()).first(tx.conn)?;
     if row.email_key != presented.email_key {
@@ -76,8 +79,6 @@ pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -
     let proved = if presented.was_mailed() { prove(tx, ctx, user)? } else { None };
     // Whoever set up a second factor before anybody proved the address may not be whose address it is.
     let removed = proved.is_some() && two_factor::remove(tx, user)?;
-    // Failures so far were at the old password.
-    Attempt::at(tx.conn, ctx, keys, &Sought::User(user), Some(user))?.forgive(tx)?;
     let removed = removed.then(|| Entry::new("two_factor.removed").on(Target::user(user)));
     let ended = set(tx, ctx, user, hash, Which::All, true, removed)?;
     let proved = if proved.is_some() { Some(profile::own(tx.conn, user)?) } else { None };

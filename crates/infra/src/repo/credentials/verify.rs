@@ -158,8 +158,8 @@ pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         return Err(EMAIL_VERIFIED.into());
     }
     let email = email_of(&own)?;
-    mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email)?;
     mailed::cause(tx, ctx)?;
+    mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email)?;
     ask_user(tx, ctx, &own, &email)
 }
 
@@ -174,6 +174,7 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     let confirmed = own.email_verified && email_of(&own)? == change.email;
     let ask = decide_change(confirmed, holder.is_some(), reveal_taken)?;
     mailed::cause(tx, ctx)?;
+    mailed::hold_mailboxes(tx.conn, &[&change.email, &email_of(&own)?])?;
     match holder.filter(|_| ask == Ask::Holder) {
         // Nobody but the holder of the address learns how many letters it got.
         Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &change.email).is_ok() => {

@@ -88,19 +88,22 @@ impl<Q: Queued> Waiter<Q> {
                 !error.costs_connection()
             }
             // It was not the waiting that failed.
-            Err(error) if items.is_empty() && error.cause() != Some(Cause::Contended) => {
+            Err(error) if items.is_empty() && !matches!(error.cause(), Some(Cause::Contended | Cause::Aborted)) => {
                 for pending in self.0.lock().take(key, usize::MAX) {
                     pending.answer(Err(error.clone()));
                 }
                 self.0.release(key, Vec::new());
                 !error.costs_connection()
             }
-            Err(_) if items.is_empty() => {
+            Err(error) if items.is_empty() && error.cause() == Some(Cause::Contended) => {
                 let mut queues = self.0.lock();
                 queues.order.rotate_left(1);
                 true
             }
             Err(_) => {
+                if items.is_empty() {
+                    items = self.0.lock().take(key, usize::MAX);
+                }
                 let written = write_alone(seat, house, items);
                 self.0.release(key, written.held);
                 written.healthy

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use clowder_core::{
     follow::{Step, stretches},
     journal::{Chunk, Replay, Replayed},
 };
-use diesel::{define_sql_function, prelude::*, sql_types};
+use diesel::{connection::SimpleConnection, define_sql_function, prelude::*, sql_types};
 
 use super::{
     super::{
@@ -99,7 +99,7 @@ impl Reader {
     pub async fn open(db: &Db, user: UserId, followed: Arc<[Topic]>, from: Positions, to: Positions) -> Result<Self> {
         let missed = db.read(move |conn| {
             let steps = steps(conn, user, &from, Some(&to))?;
-            Ok(Missed::new(user, &followed, from, to, steps))
+            Ok(Missed::new(user, &followed, from.clone(), to.clone(), steps))
         });
         Ok(Self { missed: Some(missed.await?), db: db.clone() })
     }
@@ -109,12 +109,16 @@ impl Reader {
 impl Replay for Reader {
     async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>> {
         let gone = || Error::internal("a replay was read on after it had failed");
-        let mut missed = self.missed.take().ok_or_else(gone)?;
+        let missed = self.missed.take().ok_or_else(gone)?;
         if missed.reached.reach(&missed.to) {
             self.missed = Some(missed);
             return Ok(None);
         }
+        let held = Mutex::new(Some(missed));
         let read = self.db.read(move |conn| {
+            // Reading a piece moves on and cannot be repeated, so a dead connection has to be found out before.
+            conn.batch_execute("SELECT 1")?;
+            let mut missed = held.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(gone)?;
             let piece = missed.read(conn, chunk)?;
             Ok((missed, piece))
         });

@@ -82,6 +82,11 @@ fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after
         (Some(fate), _) => fate == Fate::Delete,
         (None, earlier) => earlier.as_ref().is_some_and(|(_, delete)| *delete),
     };
+    let ended = access::close(tx, ctx, user, Which::All, true)?;
+    let own = mark(tx, user, Some(erase_at))?;
+    let mail = tx.house.letterhead.erasure_requested(&letters::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
+    mailed::notify(tx, ctx, &before, &mail)?;
+    // Jobs come after sessions and mailboxes.
     if let Some((earlier, _)) = earlier {
         forget(tx, earlier)?;
     }
@@ -97,10 +102,6 @@ fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after
         ))
         .execute(tx.conn)?;
     jobs::order(tx, ctx, &NewJob::new(&Erase { erasure: id }, erase_at)?.keyed(key(id)))?;
-    let own = mark(tx, user, Some(erase_at))?;
-    let ended = access::close(tx, ctx, user, Which::All, true)?;
-    let mail = tx.house.letterhead.erasure_requested(&letters::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
-    mailed::notify(tx, ctx, &before, &mail)?;
     let entry = Entry::new("erasure.requested").on(Target::user(user));
     audit::record(tx, ctx, &entry.after(json!({"erase_at": erase_at, "delete_messages": delete_messages})))?;
     access::tell(tx, ctx, user, &ended)?;
@@ -114,12 +115,12 @@ pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
     let row: UserRow =
         users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(SESSION_ENDED)?;
     may_undo(ctx.now, row.erase_at, row.deleted_at.is_some())?;
-    if let Some((erasure, _)) = pending_of(tx, user)? {
-        forget(tx, erasure)?;
-    }
     let own = mark(tx, user, None)?;
     let mail = tx.house.letterhead.erasure_undone(&letters::Recipient::of(&own))?;
     mailed::notify(tx, ctx, &own, &mail)?;
+    if let Some((erasure, _)) = pending_of(tx, user)? {
+        forget(tx, erasure)?;
+    }
     audit::record(tx, ctx, &Entry::new("erasure.undone").on(Target::user(user)))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)

@@ -1,7 +1,7 @@
 //! Who makes copies and who erases. Either may die at any moment: a copy is then begun anew, an erasure goes on where it
 //! was.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use clowder_core::{
@@ -57,10 +57,13 @@ impl Exporter {
             let mut mark: Option<String> = None;
             loop {
                 let asking = asking.clone();
-                // Reading and packing are slow, so both happen on the lane.
+                // Reading and packing are slow, so both happen on the lane. What has to be read once more was not packed.
+                let held = Mutex::new(Some(packer));
                 let (back, next, more) = db
                     .read(move |conn| {
                         let leaf = (file.read)(conn, &asking, mark.as_deref())?;
+                        let taken = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+                        let mut packer = taken.ok_or_else(|| Error::internal("an export was packed twice"))?;
                         packer.put(&leaf.items)?;
                         Ok((packer, leaf.next, leaf.seen))
                     })
