@@ -70,5 +70,7 @@ mod staff;
 mod stress;
 #[path = "contract/two_factor.rs"]
 mod two_factor;
+#[path = "contract/upgrades.rs"]
+mod upgrades;
 #[path = "contract/world.rs"]
 mod world;

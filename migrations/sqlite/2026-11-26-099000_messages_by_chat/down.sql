@@ -20,7 +20,7 @@ SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, c.fi
     m.deleted_at, m.deleted_by, m.version
 FROM messages m LEFT JOIN message_client_ids c ON c.sender_id = m.sender_id AND c.client_id = m.client_id;
 CREATE TABLE message_edits_by_id (
-    message_id BLOB NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    message_id BLOB NOT NULL REFERENCES messages_by_id (id) ON DELETE CASCADE,
     version INTEGER NOT NULL,
     content TEXT NOT NULL,
     written_at INTEGER NOT NULL,

@@ -39,7 +39,8 @@ CREATE TABLE message_edits_by_chat (
     written_at INTEGER NOT NULL,
     content TEXT NOT NULL,
     PRIMARY KEY (chat_id, seq, version),
-    FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq) ON DELETE CASCADE
+    -- The table is renamed below, and this with it: a reference to `messages` would empty the edits when that is dropped.
+    FOREIGN KEY (chat_id, seq) REFERENCES messages_by_chat (chat_id, seq) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 INSERT INTO message_edits_by_chat (chat_id, seq, version, written_at, content)
 SELECT m.chat_id, m.seq, e.version, e.written_at, e.content FROM message_edits e JOIN messages m ON m.id = e.message_id;

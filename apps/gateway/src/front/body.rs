@@ -39,9 +39,9 @@ const SHARE: usize = 8;
 /// A body is counted as its caller's from here on: most are smaller, and cost no lock.
 const LARGE: usize = 4 << 10;
 
-/// How long a body may take to get going.
-const GRACE: Duration = Duration::from_secs(5);
-/// From then on, this many octets have to come in each second.
+/// How long a body may take to get going, and how long it may pause, however fast it came before.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Beyond that, this many octets have to come in each second.
 const SLOWEST: u64 = 1 << 10;
 
 /// The room for all bodies that are being read or worked on.
@@ -127,11 +127,10 @@ impl Drop for Room {
 /// The whole body of at most `most` octets.
 pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, room: &mut Room) -> Answer<Bytes> {
     may_be_read(request, most)?;
-    let began = Instant::now();
+    let mut deadline = Instant::now() + PAUSE;
     let mut whole = BytesMut::new();
     loop {
-        let chunk = timeout_at(began + patience(whole.len()), payload.next());
-        match chunk.await.map_err(|_| Problem::new(refusals::BODY_SLOW))? {
+        match timeout_at(deadline, payload.next()).await.map_err(|_| Problem::new(refusals::BODY_SLOW))? {
             None => return checked(request, whole.freeze()),
             Some(chunk) => {
                 let chunk = chunk.map_err(cut)?;
@@ -139,6 +138,7 @@ pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, roo
                     return Err(too_large(most));
                 }
                 room.take(chunk.len())?;
+                deadline = (deadline + time_for(chunk.len())).min(Instant::now() + PAUSE);
                 whole.extend_from_slice(&chunk);
             }
         }
@@ -160,9 +160,9 @@ fn may_be_read(request: &HttpRequest, most: usize) -> Answer<()> {
     Ok(())
 }
 
-/// How long after its beginning a body of which this much has come may let us wait for more.
-fn patience(come: usize) -> Duration {
-    GRACE + Duration::from_millis(come as u64 * 1_000 / SLOWEST)
+/// How long so many octets may take.
+fn time_for(octets: usize) -> Duration {
+    Duration::from_millis(octets as u64 * 1_000 / SLOWEST)
 }
 
 fn checked(request: &HttpRequest, body: Bytes) -> Answer<Bytes> {
@@ -212,8 +212,10 @@ mod tests {
             (vec![(4_000, 4_096), (5_100, 1)], slow),
             (vec![(1_000, 1_024); 60], Ok(61_440)),
             (vec![(1_000, 512); 60], slow),
-            (vec![(0, 100_000), (60_000, 1)], Ok(100_001)),
-            (vec![(0, 100_000), (110_000, 1)], slow),
+            // What came fast does not earn a longer pause, nor a trickle.
+            (vec![(0, 100_000), (4_900, 1)], Ok(100_001)),
+            (vec![(0, 100_000), (5_100, 1)], slow),
+            (vec![(0, 100_000), (2_500, 1), (2_600, 1)], slow),
         ] {
             assert_eq!(came_to(&pieces, MOST, &mut bodies.room(user(1))).await, expected, "{pieces:?}");
         }

@@ -38,7 +38,7 @@ impl Caller {
 
 /// A queue for at most so many jobs.
 pub fn queue<J>(depth: usize) -> (Sender<J>, Receiver<J>) {
-    let line = Arc::new(Mutex::new(Line { depth, waiting: 0, turns: VecDeque::new(), jobs: HashMap::new() }));
+    let line = Arc::new(Mutex::new(Line::new(depth)));
     // One for each job: so whoever takes from the queue can wait, and learns when nobody will put anything into it.
     let (told, news) = flume::unbounded();
     (Sender { line: Arc::clone(&line), told }, Receiver { line, news })
@@ -122,7 +122,8 @@ fn lock<J>(line: &Mutex<Line<J>>) -> MutexGuard<'_, Line<J>> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Line<J> {
+/// What waits, for whoever keeps it under a lock of their own.
+pub struct Line<J> {
     depth: usize,
     waiting: usize,
     /// Who waits, in the order of their turns.
@@ -131,24 +132,38 @@ struct Line<J> {
 }
 
 impl<J> Line<J> {
+    pub fn new(depth: usize) -> Self {
+        Self { depth, waiting: 0, turns: VecDeque::new(), jobs: HashMap::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
     /// A caller gets no more room than is left after it, half of the queue when nobody else is there: however much one
     /// asks for, others find room.
-    fn push(&mut self, caller: Caller, job: J) -> Result<(), Full<J>> {
+    pub fn push(&mut self, caller: Caller, job: J) -> Result<(), Full<J>> {
         let left = self.depth.saturating_sub(self.waiting);
         let theirs = self.jobs.get(&caller).map_or(0, VecDeque::len);
         if left == 0 || (theirs >= left && caller != Caller::Server) {
             return Err(Full(job));
         }
-        if theirs == 0 {
-            self.turns.push_back(caller);
-        }
-        self.jobs.entry(caller).or_default().push_back(job);
-        self.waiting += 1;
+        self.put_back(caller, job);
         Ok(())
     }
 
+    /// Takes in what was taken in before, whether there is room or not.
+    pub fn put_back(&mut self, caller: Caller, job: J) {
+        let theirs = self.jobs.entry(caller).or_default();
+        if theirs.is_empty() {
+            self.turns.push_back(caller);
+        }
+        theirs.push_back(job);
+        self.waiting += 1;
+    }
+
     /// The oldest job of the one whose turn it is.
-    fn pop(&mut self) -> Option<(Caller, J)> {
+    pub fn pop(&mut self) -> Option<(Caller, J)> {
         let caller = self.turns.pop_front()?;
         let theirs = self.jobs.get_mut(&caller)?;
         let job = theirs.pop_front()?;

@@ -2,7 +2,8 @@
 //!
 //! A caller queues an item and waits. Whoever finds the queue idle starts one job on the writing lanes; the job takes
 //! all that waits by then and writes it with one commit. A lone item waits for nobody, and no timer runs. When a
-//! transaction fails, its items are tried one by one, so that a bad item fails alone.
+//! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in the queue, and
+//! a batch is bounded in octets: whoever writes much waits for themselves.
 //!
 //! An item may need a row that somebody else has locked. It then steps aside and its batch goes on without it. One job
 //! at a time, the waiter, looks after all such items: it tries them again together, waits a moment for the lock of
@@ -36,9 +37,12 @@ use super::{
     db::{Db, Tx},
     dialect::Seat,
 };
+use crate::lanes::fair::Caller;
 
 /// More items than this in either queue are refused: whoever sends has to slow down.
 const ROOM: usize = 10_000;
+/// A batch that has this much text is large enough.
+const BATCH_OCTETS: usize = 256 << 10;
 /// How long an item waits for a row that somebody else holds, before its caller hears "not now".
 const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
 /// How long one transaction waits for the lock of one item.
@@ -53,6 +57,9 @@ pub trait Queued: Sized + Send + 'static {
     const BATCH_SIZE: &'static str;
 
     fn key(&self) -> Self::Key;
+
+    /// How much text it writes.
+    fn octets(&self) -> usize;
 
     /// Writes a batch, and says in the order of the items what became of each. It locks their rows without waiting for
     /// anybody. An error undoes all of it and is a fault of ours; what an item is refused is its outcome.
@@ -94,7 +101,8 @@ impl<Q: Queued> GroupCommit<Q> {
     pub async fn write(&self, item: Q) -> Result<Q::Answer> {
         let (answer, mut answered) = oneshot::channel();
         let (asked, claim) = (Instant::now(), Claim::default());
-        let pending = Pending { item, answer, give_up_at: asked + GIVE_UP_AFTER, claim: claim.clone() };
+        let (caller, give_up_at) = (Caller::current(), asked + GIVE_UP_AFTER);
+        let pending = Pending { item, caller, answer, give_up_at, claim: claim.clone() };
         if self.0.lock().push(pending)? {
             Turn::start(&self.0);
         }
@@ -141,12 +149,14 @@ impl<Q: Queued> Inner<Q> {
             queues.hold(item);
         }
         // What came later for the same rows stays behind them.
-        for pending in mem::take(&mut queues.ready) {
+        let mut free = Vec::new();
+        while let Some((_, pending)) = queues.ready.pop() {
             match queues.held.contains_key(&pending.item.key()) {
                 true => queues.hold(pending),
-                false => queues.ready.push_back(pending),
+                false => free.push(pending),
             }
         }
+        free.into_iter().for_each(|pending| queues.ready.put_back(pending.caller, pending));
         if !mem::replace(&mut queues.waiter, true) {
             drop(queues);
             Waiter::start(self);
@@ -177,11 +187,17 @@ impl<Q: Queued> Turn<Q> {
     }
 
     fn run(self, seat: Result<&mut Seat>) -> bool {
-        let batch: Vec<_> = {
+        let (mut batch, mut octets) = (Vec::new(), 0);
+        {
             let mut queues = self.0.lock();
-            let n = queues.ready.len().min(self.0.max);
-            queues.ready.drain(..n).filter(Pending::begin).collect()
-        };
+            while batch.len() < self.0.max && octets < BATCH_OCTETS {
+                let Some((_, pending)) = queues.ready.pop() else { break };
+                if pending.begin() {
+                    octets += pending.item.octets();
+                    batch.push(pending);
+                }
+            }
+        }
         match seat {
             Ok(seat) => {
                 let written = write(seat, self.0.db.house(), batch);

@@ -14,9 +14,11 @@ use clowder_core::{Error, Result};
 use tokio::sync::oneshot;
 
 use super::{Queued, ROOM};
+use crate::lanes::fair::{Caller, Line};
 
 pub struct Pending<Q: Queued> {
     pub item: Q,
+    pub caller: Caller,
     pub answer: oneshot::Sender<Result<Q::Answer>>,
     pub give_up_at: Instant,
     pub claim: Claim,
@@ -76,7 +78,8 @@ impl<Q: Queued> Pending<Q> {
 }
 
 pub struct Queues<Q: Queued> {
-    pub ready: VecDeque<Pending<Q>>,
+    /// Callers take turns here.
+    pub ready: Line<Pending<Q>>,
     /// Whether a turn is queued or at work that will come back for the rest.
     pub turn: bool,
     /// Items whose row somebody else holds, and those for the same row that came after them, in their order.
@@ -91,7 +94,7 @@ pub struct Queues<Q: Queued> {
 impl<Q: Queued> Default for Queues<Q> {
     fn default() -> Self {
         Self {
-            ready: VecDeque::new(),
+            ready: Line::new(ROOM),
             turn: false,
             held: HashMap::new(),
             held_items: 0,
@@ -106,14 +109,15 @@ impl<Q: Queued> Queues<Q> {
     pub fn push(&mut self, pending: Pending<Q>) -> Result<bool> {
         // What came first for a row goes first.
         let held = self.held.contains_key(&pending.item.key());
-        if (if held { self.held_items } else { self.ready.len() }) >= ROOM {
-            return Err(Error::unavailable("too many writes wait"));
-        }
+        let full = || Error::unavailable("too many writes wait");
         if held {
+            if self.held_items >= ROOM {
+                return Err(full());
+            }
             self.hold(pending);
             return Ok(false);
         }
-        self.ready.push_back(pending);
+        self.ready.push(pending.caller, pending).map_err(|_| full())?;
         Ok(!mem::replace(&mut self.turn, true))
     }
 
@@ -155,12 +159,12 @@ impl<Q: Queued> Queues<Q> {
         let rest = self.held.remove(&key).unwrap_or_default();
         self.held_items -= rest.len();
         first.iter().for_each(|pending| pending.claim.wait_again());
-        self.ready.extend(first.into_iter().chain(rest));
+        first.into_iter().chain(rest).for_each(|pending| self.ready.put_back(pending.caller, pending));
         !self.ready.is_empty() && !mem::replace(&mut self.turn, true)
     }
 
     pub fn refuse_ready(&mut self, error: &Error) {
-        for pending in self.ready.drain(..) {
+        while let Some((_, pending)) = self.ready.pop() {
             pending.answer(Err(error.clone()));
         }
     }

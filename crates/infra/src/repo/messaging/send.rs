@@ -64,6 +64,10 @@ impl Queued for PendingSend {
         (self.chat, self.sender)
     }
 
+    fn octets(&self) -> usize {
+        self.new.content.as_str().len()
+    }
+
     fn lock(tx: &mut Tx<'_>, (chat, sender): (ChatId, UserId)) -> Result<()> {
         dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
         dialect::lock_chat(tx.conn, chat)?;
