@@ -377,7 +377,7 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop)
                 if evidence == Evidence::Returned {
                     tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
                 } else if rows > 0 {
-                    tracing::warn!(rows, "times that were yet to come count as now");
+                    tracing::info!(rows, "times that were yet to come count as now");
                 }
                 to_do = None;
             }
