@@ -3,7 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
-    path::Path,
+    path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
     thread::available_parallelism,
@@ -17,12 +17,14 @@ use actix_web::{
 };
 use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
-use clowder_infra::{Crew, DatabaseUrl, Deadlines, Options, Store, Upkeep, letters::Letterhead, mail, store::CRONS};
+use clowder_infra::{
+    Crew, DatabaseUrl, Deadlines, Options, Store, Upkeep, clock::Evidence, letters::Letterhead, mail, store::CRONS,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
 use crate::{
-    clock::{self, Finding, Watch},
+    clock::{self, Finding, Notebook, Watch},
     config::Config,
     docs,
     front::{Front, Limits, LocalLimits, Meter},
@@ -205,7 +207,7 @@ pub async fn start(config: Config) -> Result<Running> {
     }
 
     let mut chores = vec![following, tokio::spawn(self::chores(limits, recorder, stop.clone()))];
-    chores.push(tokio::spawn(watch_clock(Arc::clone(&store.upkeep), stop.clone())));
+    chores.push(tokio::spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     if config.jobs.hands > 0 {
         chores.push(tokio::spawn(crew(&config, &store, config.jobs.hands)?.run(stop.waited())));
     }
@@ -331,11 +333,13 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-/// Puts right what this process wrote while its clock was ahead. What lies after now for another reason is left alone: a
-/// clock that is behind makes everything look like that, and what would be changed then could not be brought back.
-async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
+/// Puts right what was written while a clock was ahead, as far as can be known: all of it when this process, or the one
+/// before it, saw its clock ahead and back where it was. Otherwise, at the start and when the clock went back, what does no
+/// harm: this clock may be behind, and what would be changed then could not be brought back.
+async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    let mut watch = Watch::start();
+    let mut notebook = Notebook::open(&data_dir).await;
+    let mut watch = Watch::start(notebook.noted());
     match upkeep.was_ahead(clock::now()).await {
         Ok(true) => {
             tracing::warn!("the database holds times that are yet to come: this clock is behind, or one was ahead");
@@ -343,26 +347,41 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "whether a clock was ahead cannot be found out just now"),
     }
-    let mut was_ahead = None;
+    let mut to_do = Some(Evidence::Unclear);
     loop {
-        tokio::select! {
-            () = stop.wait() => return,
-            _ = second.tick() => {}
-        }
+        let stops = tokio::select! {
+            () = stop.wait() => true,
+            _ = second.tick() => false,
+        };
         match watch.look() {
-            Finding::WasAhead(now) => was_ahead = Some(now),
+            Finding::WasAhead(_) => to_do = Some(Evidence::Returned),
             Finding::WentBack(by) => {
-                tracing::warn!(?by, "the clock went back; it may be behind, so nothing is changed");
+                tracing::warn!(
+                    ?by,
+                    "the clock went back; it may be behind, so nothing is changed that must not be then"
+                );
+                to_do = to_do.or(Some(Evidence::Unclear));
             }
             Finding::Steady => {}
         }
-        let Some(now) = was_ahead else { continue };
-        match upkeep.put_clock_right(now).await {
+        // What has to be put right yet is known to the next process, too.
+        if to_do != Some(Evidence::Returned) {
+            notebook.keep(watch.note()).await;
+        }
+        if stops {
+            return;
+        }
+        let Some(evidence) = to_do else { continue };
+        match upkeep.put_clock_right(clock::now(), evidence).await {
             Ok(rows) => {
-                tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
-                was_ahead = None;
+                if evidence == Evidence::Returned {
+                    tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
+                } else if rows > 0 {
+                    tracing::info!(rows, "times that were yet to come count as now");
+                }
+                to_do = None;
             }
-            Err(error) => tracing::warn!(%error, "the clock was ahead, and what it wrote cannot be put right just now"),
+            Err(error) => tracing::warn!(%error, "what a clock wrote that was ahead cannot be put right just now"),
         }
     }
 }

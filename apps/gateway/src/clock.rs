@@ -11,6 +11,10 @@ use std::{
 
 use clowder_core::Timestamp;
 
+pub use self::note::{Note, Notebook};
+
+mod note;
+
 /// The file that moves the clock of this process, in tests.
 static MOVED_BY: OnceLock<PathBuf> = OnceLock::new();
 
@@ -56,6 +60,7 @@ pub struct Watch {
     /// By how much the clock differed at the last look, and since when.
     offset: i64,
     since: Instant,
+    last: Instant,
     was_ahead: bool,
 }
 
@@ -65,12 +70,36 @@ const APART: Duration = Duration::from_secs(5);
 const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl Watch {
-    pub fn start() -> Self {
-        Self::at(now(), Instant::now())
+    /// Goes on from what the process before noted, if its clock was ahead.
+    pub fn start(noted: Option<Note>) -> Self {
+        Self::after(noted, now(), Instant::now())
+    }
+
+    fn after(noted: Option<Note>, now: Timestamp, measured: Instant) -> Self {
+        let fresh = Self::at(now, measured);
+        match noted {
+            // Still ahead, by as much.
+            Some(note) if now.plus(APART) >= note.said => {
+                let by = note.said.since(note.right);
+                let offset = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+                Self { start: (now.minus(by), measured), offset, was_ahead: true, ..fresh }
+            }
+            // Where it had been: the first look finds that it was ahead.
+            Some(note) if now.plus(APART) >= note.right => Self { was_ahead: true, ..fresh },
+            // Behind, or nothing was noted.
+            _ => fresh,
+        }
+    }
+
+    /// What the next process has to know while the clock is ahead.
+    pub fn note(&self) -> Option<Note> {
+        let right = self.start.0.plus(self.last.duration_since(self.start.1));
+        let ahead = Duration::from_micros(self.offset.try_into().ok()?);
+        (ahead > APART).then(|| Note { right, said: right.plus(ahead) })
     }
 
     fn at(now: Timestamp, measured: Instant) -> Self {
-        Self { start: (now, measured), offset: 0, since: measured, was_ahead: false }
+        Self { start: (now, measured), offset: 0, since: measured, last: measured, was_ahead: false }
     }
 
     pub fn look(&mut self) -> Finding {
@@ -90,6 +119,7 @@ impl Watch {
             self.since = measured;
         }
         self.offset = offset;
+        self.last = measured;
         if offset.abs() <= apart {
             return if std::mem::take(&mut self.was_ahead) { Finding::WasAhead(now) } else { Finding::Steady };
         }
@@ -159,6 +189,40 @@ mod tests {
                     Some(expected) => assert_eq!(found, expected, "{looks:?} after {passed} s"),
                     None => assert!(matches!(found, Finding::WentBack(_)), "{looks:?} after {passed} s: {found:?}"),
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_goes_on_from_what_the_one_before_noted() {
+        const DAY: i64 = 24 * 3600;
+        let (begun, at) = (Instant::now(), Timestamp::from_micros(1_790_000_000_000_000));
+        let moment = |seconds: i64| Timestamp::from_micros(at.as_micros() + seconds * 1_000_000);
+        let mut before = Watch::at(at, begun);
+        assert_eq!(before.note(), None);
+        let later = begun + Duration::from_secs(60);
+        assert_eq!(before.judge(moment(60 + 30 * DAY), moment(60 + 30 * DAY), later), Finding::Steady);
+        let note = before.note().expect("it is ahead");
+        assert_eq!(note, Note { right: moment(60), said: moment(60 + 30 * DAY) });
+        // Where the next clock starts, by how much it moves after a second, and what is found then.
+        let ahead = |seconds: i64| Some(Finding::WasAhead(moment(seconds)));
+        for (starts, moves, found) in [
+            (70, 0, ahead(71)),
+            (57, 0, ahead(58)),
+            (29 * DAY, 0, ahead(29 * DAY + 1)),
+            (70 + 30 * DAY, 0, Some(Finding::Steady)),
+            (70 + 30 * DAY, -30 * DAY, ahead(71)),
+            (70 + 30 * DAY, -40 * DAY, None),
+            // Behind where it had been: that is another fault.
+            (0, 0, Some(Finding::Steady)),
+            (-DAY, 0, Some(Finding::Steady)),
+        ] {
+            let mut watch = Watch::after(Some(note), moment(starts), begun);
+            let now = moment(starts + 1 + moves);
+            let judged = watch.judge(now, now, begun + Duration::from_secs(1));
+            match found {
+                Some(found) => assert_eq!(judged, found, "{starts} {moves}"),
+                None => assert!(matches!(judged, Finding::WentBack(_)), "{starts} {moves}: {judged:?}"),
             }
         }
     }

@@ -47,13 +47,19 @@ pub fn decide(ctx: &Ctx, facts: &RefreshFacts) -> Verdict {
     match facts.used_at {
         _ if facts.session_ended => Verdict::Refuse(SESSION_ENDED),
         // A tab that lags behind by a rotation or two comes when the successor has been used already.
-        Some(used_at) if ctx.now.since(used_at) <= GRACE => Verdict::Repeat,
+        Some(used_at) if is_within_grace(ctx.now, used_at, facts.successor_used) => Verdict::Repeat,
         Some(_) if facts.successor_used => Verdict::EndSession(TOKEN_REUSED),
         Some(_) if may_repeat_late(ctx.now, facts) => Verdict::RepeatLate,
         Some(_) => Verdict::EndSession(TOKEN_REUSED),
         None if facts.expires_at <= ctx.now => Verdict::Refuse(TOKEN_EXPIRED),
         None => Verdict::Rotate,
     }
+}
+
+/// A clock that was ahead does not tell how long ago the token was used. That its successor has been used does: the
+/// grace is over.
+fn is_within_grace(now: Timestamp, used_at: Timestamp, successor_used: bool) -> bool {
+    if used_at > now { !successor_used } else { now.since(used_at) <= GRACE }
 }
 
 fn may_repeat_late(now: Timestamp, facts: &RefreshFacts) -> bool {
@@ -81,6 +87,11 @@ mod tests {
             (false, later, ago(20), false, (2, 2), Verdict::Repeat),
             (false, later, ago(0), true, (0, 0), Verdict::Repeat),
             (false, later, ago(20), true, (2, 2), Verdict::Repeat),
+            // Used by a clock that was ahead.
+            (false, later, Some(later), false, (0, 0), Verdict::Repeat),
+            (false, later, Some(later), true, (0, 0), reused),
+            (false, later, Some(now.plus(Duration::from_micros(1))), true, (0, 0), reused),
+            (true, later, Some(later), true, (0, 0), ended),
             (true, later, ago(1), true, (0, 0), ended),
             (false, later, ago(21), false, (0, 0), Verdict::RepeatLate),
             (false, later, ago(100_000), false, (1, 1), Verdict::RepeatLate),

@@ -1,7 +1,7 @@
 //! A clock that was ahead, and is right again: what it wrote lies after now, and would wait or live for as long as the
-//! clock was wrong. The lists here say of every time in the database whether that matters. What has to be put right is
-//! put right by `repo/clock.rs`, by a process that has seen its clock jump ahead and come back. Nobody else does: by a clock
-//! that is behind, all that is right lies after now, too.
+//! clock was wrong. The lists here say of every time in the database whether that matters. `repo/clock.rs` puts it right:
+//! all of it when a clock was seen ahead and back, for by a clock that is behind all that is right lies after now, too;
+//! otherwise what does no harm then.
 
 use std::time::Duration;
 
@@ -70,6 +70,15 @@ pub const LEFT: &[(&str, &str)] = &[
     ("users.suspended_until", "chosen by a person"),
     ("users.two_factor_at", "that it is there matters, not when"),
 ];
+
+/// What is known about a clock after which moments lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// It was seen ahead, and is back where it was. All is put right.
+    Returned,
+    /// It may as well be behind. Only that is put right which does no harm then.
+    Unclear,
+}
 
 /// Further than this ahead of what the process has measured, the clock has jumped.
 pub const JUMP: Duration = Duration::from_secs(300);

@@ -18,6 +18,7 @@ use clowder_messaging::Messaging;
 use crate::{
     DatabaseUrl, Follower,
     api_keys::KeyMemory,
+    clock::Evidence,
     faces::Faces,
     feed::Feed,
     hasher::Hasher,
@@ -132,7 +133,8 @@ pub trait Upkeep: Send + Sync {
     async fn was_ahead(&self, now: Timestamp) -> Result<bool>;
 
     /// What lies after `now` counts as now from here on; answers how many rows were changed. See [`crate::clock`].
-    async fn put_clock_right(&self, now: Timestamp) -> Result<usize>;
+    async fn put_clock_right(&self, now: Timestamp, evidence: Evidence) -> Result<usize>;
+
     /// The time on the database's machine, where that is another one.
     async fn clock(&self) -> Result<Option<Timestamp>>;
 

@@ -27,6 +27,14 @@ impl Moved {
         fs::rename(draft, file).unwrap();
     }
 
+    /// Another server on the same data, which starts with a clock that is so far ahead.
+    async fn restart(self, seconds: i64, settings: &[(&str, &str)]) -> Self {
+        let World { server, database, .. } = self.0;
+        assert!(server.stop().await.success());
+        fs::write(database.folder.path().join("clock"), seconds.to_string()).unwrap();
+        Self::with(database, settings).await
+    }
+
     async fn login(&self, name: &str, password: &str) -> Answer {
         self.0.nobody().post("/api/auth/login", json!({"username": name, "password": password})).await
     }
@@ -207,6 +215,92 @@ async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {
     let reset = json!({"token": letter.token("reset"), "new_password": "a fresh horse staple"});
     world.nobody().post("/api/auth/password/reset", reset).await.expect(204);
     assert!(!world.server.log().contains("not sent any more"), "{}", world.server.log());
+}
+
+/// The process that saw its clock ahead ends before the clock is right. The next one starts when it is, or before.
+async fn restarted_while_ahead(database: Database, next_starts: i64) {
+    let mut post = Post::start(&[]).await;
+    let url = post.url();
+    let settings = [("SMTP_URL", url.as_str())];
+    let story = Moved::with(database, &settings).await;
+    story.0.user("bob").await;
+    post.mailbox.next("bob@example.org").await;
+
+    story.ahead(MONTH);
+    let first = story.login("bob", PASSWORD).await.expect(200);
+    let second = story.refresh(&first["refresh"]).await.expect(200);
+    let client = story.0.nobody().with(second["access"].as_str().unwrap());
+    let copy = client.post("/api/users/me/export", json!({})).await.expect(202);
+    let path = format!("/api/users/me/exports/{}", copy["id"].as_str().unwrap());
+    until("a copy is made by any clock", async || client.get(&path).await.body["status"] == "ready").await;
+    post.mailbox.next("bob@example.org").await;
+    post.stop().await;
+    story.forgot("bob").await;
+    story.noticed("failed and will be tried again").await;
+
+    let story = story.restart(next_starts, &settings).await;
+    post.again(&[]).await;
+    story.ahead(0);
+    story.noticed("the clock was ahead; what it wrote was put right").await;
+    let letter = post.mailbox.next("bob@example.org").await;
+    assert_eq!(letter.subject, "Choose a new password", "the email is not put off for a month");
+    let third = story.refresh(&second["refresh"]).await.expect(200);
+    let fourth = story.refresh(&third["refresh"]).await.expect(200);
+    let client = story.0.nobody().with(fourth["access"].as_str().unwrap());
+    let copy = client.get(&path).await;
+    let server = jiff::fmt::rfc2822::parse(copy.header("date")).unwrap().timestamp();
+    let expires: jiff::Timestamp = copy.body["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!(expires <= server + jiff::SignedDuration::from_secs(7 * 24 * 3600 + 2), "{expires} {server}");
+    // Half a minute later a used token with a used successor is a stolen one.
+    story.ahead(30);
+    story.refresh(&first["refresh"]).await.refused(401, "token.reused");
+    story.refresh(&fourth["refresh"]).await.refused(401, "session.ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarted_when_right_on_sqlite() {
+    restarted_while_ahead(Database::sqlite(), 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarted_when_right_on_postgres() {
+    restarted_while_ahead(Database::postgres(), 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarted_while_still_ahead_on_sqlite() {
+    restarted_while_ahead(Database::sqlite(), MONTH).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarted_while_still_ahead_on_postgres() {
+    restarted_while_ahead(Database::postgres(), MONTH).await;
+}
+
+/// Nobody saw where the clock had been: it was ahead when the process started. What is dangerous is put right all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn started_ahead_and_then_right() {
+    let mut post = Post::start(&[]).await;
+    let url = post.url();
+    let settings = [("SMTP_URL", url.as_str())];
+    let database = Database::sqlite();
+    fs::write(database.folder.path().join("clock"), MONTH.to_string()).unwrap();
+    let story = Moved::with(database, &settings).await;
+    let bob = story.0.user("bob").await;
+    post.mailbox.next("bob@example.org").await;
+    let first = json!(bob.refresh);
+    let second = story.refresh(&first).await.expect(200);
+    let third = story.refresh(&second["refresh"]).await.expect(200);
+    post.stop().await;
+    story.forgot("bob").await;
+    story.noticed("failed and will be tried again").await;
+    post.again(&[]).await;
+    story.ahead(0);
+    story.noticed("times that were yet to come count as now").await;
+    assert_eq!(post.mailbox.next("bob@example.org").await.subject, "Choose a new password");
+    story.ahead(30);
+    story.refresh(&first).await.refused(401, "token.reused");
+    story.refresh(&third["refresh"]).await.refused(401, "session.ended");
 }
 
 /// What moves the clock is for tests: a server that is not being debugged does not start with it.

@@ -19,7 +19,11 @@ use super::{
     db::Tx,
     dialect::Conn,
 };
-use crate::{clock::JUMP, schema as table, store::Options};
+use crate::{
+    clock::{Evidence, JUMP},
+    schema as table,
+    store::Options,
+};
 
 /// One statement of its own each, so that it holds up no other writer for long. Doing it twice changes nothing.
 type Step = fn(&mut Tx<'_>, &Longest, Timestamp) -> Result<usize>;
@@ -39,9 +43,10 @@ impl Longest {
 
 impl Repo {
     /// Answers how many rows were put right.
-    pub(super) async fn write_clock_right(&self, now: Timestamp) -> Result<usize> {
+    pub(super) async fn write_clock_right(&self, now: Timestamp, evidence: Evidence) -> Result<usize> {
         let mut rows = 0;
-        for step in STEPS {
+        let sure: &[Step] = if evidence == Evidence::Returned { ONLY_WHEN_RETURNED } else { &[] };
+        for step in HARMLESS.iter().chain(sure) {
             let longest = Longest::of(&self.parts.options);
             rows += self.db.write(move |tx| step(tx, &longest, now)).await?;
         }
@@ -94,19 +99,15 @@ fn pauses(tx: &mut Tx<'_>, _: &Longest, now: Timestamp) -> Result<usize> {
     Ok(rows)
 }
 
-const STEPS: &[Step] = &[
-    when!(answers.created_at),
+/// What does no harm either when this clock is behind: somebody waits for less long, a job runs sooner or once more, a grace
+/// is over.
+const HARMLESS: &[Step] = &[
     when!(api_keys.last_used_at),
     // Their times are part of the key, so they cannot all become now. The hour begins anew.
     |tx, _, now| {
         let ahead = table::caused_emails::table.filter(table::caused_emails::created_at.gt(now));
         Ok(diesel::delete(ahead).execute(tx.conn)?)
     },
-    when!(erasures.requested_at),
-    until!(erasures.erase_at, |longest| longest.erasure, table::erasures::erased_at.is_null()),
-    until!(users.erase_at, |longest| longest.erasure),
-    when!(exports.created_at),
-    until!(exports.expires_at, |_| EXPORT_FOR),
     // A job that was ordered ahead is done now.
     |tx, _, now| {
         let ahead = table::jobs::table.filter(table::jobs::created_at.gt(now).and(table::jobs::dead_at.is_null()));
@@ -116,14 +117,26 @@ const STEPS: &[Step] = &[
     when!(jobs.created_at),
     pauses,
     until!(jobs.lease_until, |longest| longest.lease),
+    when!(refresh_tokens.used_at),
+    when!(sessions.authenticated_at),
+    when!(throttles.last_at),
+    when!(two_factor.failed_at),
+];
+
+/// What would end or be erased too early by a clock that is behind, and could not be brought back.
+const ONLY_WHEN_RETURNED: &[Step] = &[
+    when!(answers.created_at),
+    when!(erasures.requested_at),
+    until!(erasures.erase_at, |longest| longest.erasure, table::erasures::erased_at.is_null()),
+    until!(users.erase_at, |longest| longest.erasure),
+    when!(exports.created_at),
+    until!(exports.expires_at, |_| EXPORT_FOR),
     when!(jobs.dead_at),
     when!(journal.at),
     when!(mailed_tokens.created_at),
     until!(mailed_tokens.expires_at, |_| RESET_FOR, table::mailed_tokens::purpose.eq_any(words(RESETS))),
     until!(mailed_tokens.expires_at, |_| VERIFY_FOR.max(CONFIRM_FOR)),
-    when!(refresh_tokens.used_at),
     until!(refresh_tokens.expires_at, |longest| longest.session),
-    when!(sessions.authenticated_at),
     when!(sessions.created_at),
     when!(sessions.ended_at),
     when!(sessions.last_used_at),
@@ -131,6 +144,4 @@ const STEPS: &[Step] = &[
     when!(sign_ups.created_at),
     until!(sign_ups.expires_at, |_| CONFIRM_FOR, table::sign_ups::confirmed_at.is_null()),
     until!(sign_ups.expires_at, |_| APPROVE_FOR),
-    when!(throttles.last_at),
-    when!(two_factor.failed_at),
 ];

@@ -13,6 +13,7 @@ use diesel::prelude::*;
 
 use super::{Repo, accounts::throttle, check, clock, credentials::mailed, db::Tx, dialect, privacy};
 use crate::{
+    clock::Evidence,
     schema as table,
     store::{Check, SWEEP, Upkeep},
 };
@@ -33,8 +34,8 @@ impl Upkeep for Repo {
         self.db.read(move |conn| clock::was_ahead(conn, now)).await
     }
 
-    async fn put_clock_right(&self, now: Timestamp) -> Result<usize> {
-        self.write_clock_right(now).await
+    async fn put_clock_right(&self, now: Timestamp, evidence: Evidence) -> Result<usize> {
+        self.write_clock_right(now, evidence).await
     }
 
     async fn clock(&self) -> Result<Option<Timestamp>> {

@@ -11,7 +11,10 @@ use clowder_core::{
     Ctx, Input, NewJob, Result, Timestamp,
     job::{Cron, Verdict, Work},
 };
-use clowder_infra::{DatabaseUrl, clock::PUT_RIGHT};
+use clowder_infra::{
+    DatabaseUrl,
+    clock::{Evidence, PUT_RIGHT},
+};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -106,7 +109,7 @@ on_both! {
 
         // The next look at the schedules finds theirs too far away; the rest is put right by whoever saw the clock return.
         store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
-        store.upkeep.put_clock_right(world.now()).await.unwrap();
+        store.upkeep.put_clock_right(world.now(), Evidence::Returned).await.unwrap();
         let now = world.now();
         let crons = latest(&world, "crons.next_at").unwrap();
         assert!(crons <= now.plus(Duration::from_secs(600)).as_micros(), "schedules are computed anew");
@@ -126,7 +129,7 @@ on_both! {
         for (at, due) in [(world.now().plus(MONTH), 1), (world.now().plus(Duration::from_secs(5)), 0)] {
             let verdict = Verdict::Again { at, error: "later".into() };
             store.jobs.settle(&world.nobody(), &taken[0], verdict).await.unwrap();
-            store.upkeep.put_clock_right(world.now()).await.unwrap();
+            store.upkeep.put_clock_right(world.now(), Evidence::Returned).await.unwrap();
             taken = store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap();
             assert_eq!(taken.len(), due, "{at}");
             assert!(taken.iter().all(|again| again.id == job));
@@ -199,13 +202,29 @@ on_both! {
         for column in PUT_RIGHT {
             assert_eq!(beyond(column), Some(true), "the test writes no {column} ahead");
         }
+        // As long as this clock may be behind, nothing ends or is erased sooner.
+        assert!(store.upkeep.put_clock_right(right.now, Evidence::Unclear).await.unwrap() > 0);
+        let harmless = [
+            "api_keys.last_used_at",
+            "caused_emails.created_at",
+            "jobs.created_at",
+            "jobs.lease_until",
+            "jobs.run_at",
+            "refresh_tokens.used_at",
+            "sessions.authenticated_at",
+            "throttles.last_at",
+            "two_factor.failed_at",
+        ];
+        for column in PUT_RIGHT.iter().filter(|column| **column != "crons.next_at") {
+            assert_eq!(beyond(column) == Some(true), !harmless.contains(column), "{column}");
+        }
         store.jobs.tick(&right, &[CRON]).await.unwrap();
-        assert!(store.upkeep.put_clock_right(right.now).await.unwrap() > 0);
+        assert!(store.upkeep.put_clock_right(right.now, Evidence::Returned).await.unwrap() > 0);
         for column in PUT_RIGHT {
             assert_ne!(beyond(column), Some(true), "{column}");
         }
         // Doing it again changes nothing, and the account can be kept after all.
-        assert_eq!(store.upkeep.put_clock_right(right.now).await.unwrap(), 0);
+        assert_eq!(store.upkeep.put_clock_right(right.now, Evidence::Returned).await.unwrap(), 0);
         let undo = Ctx { now: right.now, ..world.ctx(&person) };
         store.privacy.undo_erasure(&undo).await.unwrap();
     }

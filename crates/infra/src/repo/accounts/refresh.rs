@@ -131,13 +131,16 @@ fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, held: &Held, token: &RefreshT
     let mut salt = vec![0; 16];
     keys::random(&mut salt)?;
     let successor = mint.tokens.successor(token.expose(), &salt);
-    let expires_at = mint.expiry(ctx.now, held.created_at);
+    // A session that a clock ahead opened counts as opened now, once and for all: its life would begin anew each time.
+    let created_at = held.created_at.min(ctx.now);
+    let expires_at = mint.expiry(ctx.now, created_at);
     sessions::keep_refresh(tx.conn, held.session, &successor, expires_at)?;
     diesel::update(refresh_tokens::table.find(hash))
         .set((refresh_tokens::used_at.eq(ctx.now), refresh_tokens::salt.eq(salt)))
         .execute(tx.conn)?;
     diesel::update(table::table.find(held.session))
         .set((
+            table::created_at.eq(created_at),
             table::last_used_at.eq(ctx.now),
             table::expires_at.eq(expires_at),
             table::address.eq(ctx.origin.address.map(|address| address.to_string())),

@@ -44,6 +44,11 @@ impl Worker for Exporter {
             packed => packed,
         }
     }
+
+    /// A copy can be made again.
+    fn needs_a_steady_clock(&self, _ctx: &Ctx, _job: &Taken) -> bool {
+        false
+    }
 }
 
 impl Exporter {

@@ -29,7 +29,7 @@ async fn what_cannot_be_undone_waits_while_the_clock_has_jumped() {
     }
     assert!(rig.said.try_recv().is_err(), "it was not done");
     AHEAD.store(0, Ordering::SeqCst);
-    rig.world.store.upkeep.put_clock_right(moved()).await.unwrap();
+    rig.world.store.upkeep.put_clock_right(moved(), clowder_infra::clock::Evidence::Returned).await.unwrap();
     assert_eq!(rig.said.recv().await.as_deref(), Some("for good"), "by the right clock it is");
     stop.send(()).unwrap();
     crew.await.unwrap();

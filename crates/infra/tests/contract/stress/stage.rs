@@ -22,7 +22,7 @@ use clowder_core::{
     Actor, ApiKeyId, ChatId, Ctx, Error, Input, Mail, MessageId, NewJob, Once, PageRequest, Result, Role, UserId,
     job::{Cron, Verdict, Work},
 };
-use clowder_infra::{Options, Store, seal};
+use clowder_infra::{Options, Store, clock::Evidence, seal};
 use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::{Value, json};
 
@@ -423,7 +423,7 @@ impl Stage {
                 let again = of::<Reauthentication>(json!({"password": PASSWORD}));
                 store.two_factor.reauthenticate(&ctx, again).await?;
             }
-            "Upkeep::put_clock_right" => drop(store.upkeep.put_clock_right(ctx.now).await?),
+            "Upkeep::put_clock_right" => drop(store.upkeep.put_clock_right(ctx.now, Evidence::Returned).await?),
             "Upkeep::sweep" => drop(store.upkeep.sweep(&self.system(), std::time::Duration::MAX).await?),
             other => panic!("nobody performs {other}"),
         }
