@@ -140,7 +140,6 @@ on_both! {
         let faults = std::mem::take(&mut *faults.lock().unwrap());
         assert!(faults.is_empty(), "{} faults, the first of them: {:#?}", faults.len(), &faults[..faults.len().min(12)]);
         let came = std::mem::take(&mut *came.lock().unwrap());
-        eprintln!("TEMP {came:?}");
         let never: Vec<_> = WRITES.iter().filter(|write| came.get(*write).is_none_or(|(_, succeeded)| *succeeded == 0)).collect();
         assert!(never.is_empty(), "these never came through: {never:?} of {came:?}");
         for (met, what) in MET {
