@@ -318,10 +318,10 @@ mod nothing_is_left {
 
         // She goes, and with her all that was hers.
         let mut his = bob.socket().await;
+        let root = world.staff("rita", "admin").await;
         assert!(world.command(&["admin", "set-role", "zquser", "user"], &[]).well);
         world.until(&ada, |me| me["role"] == "user").await;
         // Somebody who is suspended can do nothing by herself, so an administrator has her erased; the suspension stands.
-        let root = world.staff("rita", "admin").await;
         let account = format!("/api/admin/users/{}", ada.id);
         root.put(&format!("{account}/suspension"), json!({"reason": suspended})).await.expect(200);
         assert!(!found(&kept(&world), suspended).is_empty(), "{suspended} was not planted");
