@@ -10,35 +10,35 @@ use std::{
 };
 
 use clowder_accounts::{
-    Login, NewApiKey, RefreshToken, Registration, SessionPatch, SignedIn,
+    NewApiKey, Registration, SessionPatch,
     model::{
         ChangeEmail, ChangePassword, Erasure, Fate, Forgot, NewImport, NewInvite, NewSuspension, ProfilePatch, Proof,
         Rejection, Resend, ResetPassword, SettingsPatch,
     },
     sign_up::{Mode, Rules},
-    two_factor::{Disabling, Enabling, Reauthentication, STEP},
+    two_factor::{Disabling, Reauthentication},
 };
 use clowder_core::{
-    Actor, ApiKeyId, ChatId, Ctx, Error, Input, Kind, Mail, MessageId, NewJob, Once, Origin, PageRequest, Refusal,
-    Result, Role, UserId,
-    job::{Cron, Taken, Verdict, Work},
+    Actor, ApiKeyId, ChatId, Ctx, Input, Kind, Mail, MessageId, NewJob, Once, PageRequest, Refusal, Result, Role,
+    UserId, job::Cron,
 };
 use clowder_infra::{
     Options, Store,
     seal::{COLUMNS, Under},
-    totp,
 };
 use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::{Value, json};
 
 use crate::{
     sealing::{NEW, OLD},
-    two_factor::octets,
     world::{World, account},
 };
 
 /// What a write would need is not there yet, or somebody else was faster: it was not done.
 const NOTHING_TO_DO: Refusal = Refusal::new(Kind::Unknown, "stress.nothing", "There is nothing to do it to");
+
+#[path = "people.rs"]
+mod people;
 
 const PASSWORD: &str = "correct horse";
 
@@ -153,117 +153,6 @@ impl Stage {
 
     fn take<T>(list: &Mutex<Vec<T>>) -> Option<T> {
         list.lock().unwrap().pop()
-    }
-
-    /// Somebody who is not signed in, at one of a few places.
-    fn nobody(&self, dice: &mut Dice) -> Ctx {
-        let address = [203, 0, 113, dice.below(6) as u8].into();
-        Ctx { origin: Origin { address: Some(address), agent: None }, ..self.world.nobody() }
-    }
-
-    async fn try_login(&self, who: usize, otp: Option<String>) -> Result<SignedIn> {
-        let login = of::<Login>(json!({"username": self.members[who].name, "password": PASSWORD, "otp": otp}));
-        self.stores[0].accounts.login(&self.nobody(&mut Dice(who as u64)), login).await
-    }
-
-    /// Signs in, also if there is a second factor just now.
-    async fn login(&self, who: usize) -> Result<SignedIn> {
-        let member = &self.members[who];
-        let signed_in = match self.try_login(who, None).await {
-            Err(Error::Refused(refused)) if refused.code == "otp.required" => {
-                match self.try_login(who, Self::take(&member.codes)).await {
-                    // The codes were of an earlier factor.
-                    Err(Error::Refused(_)) => {
-                        match self.stores[0].staff.remove_second_factor(&self.system(), member.id).await {
-                            Err(error) if error.is_ours() => return Err(error),
-                            _ => self.try_login(who, None).await?,
-                        }
-                    }
-                    signed_in => signed_in?,
-                }
-            }
-            signed_in => signed_in?,
-        };
-        member.refresh.lock().unwrap().clone_from(&signed_in.refresh);
-        if let Ok(identity) = self.stores[0].accounts.identify(&signed_in.access, self.world.now()) {
-            *member.actor.lock().unwrap() = identity.actor;
-        }
-        member.access.lock().unwrap().clone_from(&signed_in.access);
-        Ok(signed_in)
-    }
-
-    /// Sees to it that somebody has a second factor.
-    async fn enrol(&self, store: &Store, who: usize) -> Result<()> {
-        let enrolment = match store.two_factor.setup(&self.ctx(who)).await {
-            Err(Error::Refused(refused)) if refused.code == "two_factor.on" => return Ok(()),
-            enrolment => enrolment?,
-        };
-        let ctx = self.ctx(who);
-        let otp = totp::code(&octets(&enrolment.secret), ctx.now.as_seconds() / STEP);
-        let enabled = store.two_factor.enable(&ctx, of::<Enabling>(json!({"otp": otp}))).await?;
-        *self.members[who].codes.lock().unwrap() = enabled.recovery_codes;
-        Ok(())
-    }
-
-    /// An address that others want, too: that of somebody who takes part, or of one of those who registered last.
-    async fn address(&self, dice: &mut Dice) -> Result<String> {
-        let newcomer = self.newcomer(dice);
-        match newcomer.filter(|_| dice.below(2) == 0) {
-            Some((_, email)) => Ok(email),
-            None => Ok(self.stores[0].accounts.me(&self.ctx(2 + dice.below(4))).await?.email.clone()),
-        }
-    }
-
-    fn newcomer(&self, dice: &mut Dice) -> Option<(Actor, String)> {
-        let newcomers = self.newcomers.lock().unwrap();
-        newcomers.iter().rev().nth(dice.below(3)).cloned()
-    }
-
-    async fn refresh(&self, store: &Store, ctx: &Ctx, token: &str) -> Result<SignedIn> {
-        store.accounts.refresh(ctx, of::<RefreshOnly>(json!({"refresh": token})).0).await
-    }
-
-    /// An email that somebody takes on to send.
-    async fn take_mail(&self, store: &Store) -> Result<Taken> {
-        let job = store.jobs.take(&self.system(), vec![Mail::KIND], 1).await?.pop();
-        Ok(job.ok_or(NOTHING_TO_DO)?)
-    }
-
-    async fn give_up(&self, store: &Store, job: &Taken) -> Result<()> {
-        store.jobs.settle(&self.system(), job, Verdict::Dead { error: "on purpose".to_owned() }).await
-    }
-
-    /// Does the jobs of a few; emails are read for what they hold.
-    async fn do_jobs(&self, dice: &mut Dice) -> Result<()> {
-        let store = &self.stores[dice.below(3)];
-        let mut kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
-        kinds.push(Mail::KIND);
-        let jobs = store.jobs.take(&self.system(), kinds, 4).await?;
-        if jobs.is_empty() {
-            return Err(NOTHING_TO_DO.into());
-        }
-        for job in jobs {
-            let outcome = match store.workers.iter().find(|worker| worker.kind() == job.kind) {
-                Some(worker) => worker.work(&self.system(), &job).await,
-                None => {
-                    let mail: Mail = job.read()?;
-                    for purpose in ["verify", "reset"] {
-                        let found = mail.text.split_once(&format!("#{purpose}="));
-                        if let Some(token) = found.and_then(|(_, rest)| rest.split_whitespace().next()) {
-                            self.tokens.lock().unwrap().entry(purpose).or_default().push(token.to_owned());
-                        }
-                    }
-                    Ok(())
-                }
-            };
-            store.jobs.settle(&self.system(), &job, Verdict::Done).await?;
-            match outcome {
-                // Its owner was erased, or it was begun anew, while it was made.
-                Err(Error::Unavailable(why)) if why.why.contains("another worker's now") => {}
-                outcome => outcome?,
-            }
-        }
-        Ok(())
     }
 
     pub async fn perform(&self, write: &str, dice: &mut Dice) -> Result<()> {
@@ -595,14 +484,5 @@ impl Stage {
             other => panic!("nobody performs {other}"),
         }
         Ok(())
-    }
-}
-
-/// The token alone, as a body has it.
-struct RefreshOnly(RefreshToken);
-
-impl Input for RefreshOnly {
-    fn read(fields: &mut clowder_core::Fields) -> Option<Self> {
-        fields.required("refresh").map(Self)
     }
 }
