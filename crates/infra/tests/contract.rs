@@ -6,6 +6,8 @@
 mod accounts;
 #[path = "contract/api_keys.rs"]
 mod api_keys;
+#[path = "contract/asked.rs"]
+mod asked;
 #[path = "contract/audit.rs"]
 mod audit;
 #[path = "contract/clock.rs"]

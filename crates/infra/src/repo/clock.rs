@@ -8,7 +8,7 @@ use clowder_accounts::{
     sign_up::{APPROVE_FOR, CONFIRM_FOR},
 };
 use clowder_core::{
-    Result, SessionId, Timestamp,
+    Cause, Result, SessionId, Timestamp,
     job::{TRIES, pause},
 };
 use diesel::prelude::*;
@@ -17,7 +17,7 @@ use super::{
     Repo,
     credentials::mailed::{RESETS, words},
     db::Tx,
-    dialect::Conn,
+    dialect::{self, Conn},
 };
 use crate::{
     clock::{Evidence, JUMP},
@@ -27,6 +27,11 @@ use crate::{
 
 /// One statement of its own each, so that it holds up no other writer for long. Doing it twice changes nothing.
 type Step = fn(&mut Tx<'_>, &Longest, Timestamp) -> Result<usize>;
+
+/// Much less than the second after which PostgreSQL looks for a deadlock: it is not another write that fails.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a step is tried that others keep from its rows.
+const ATTEMPTS: usize = 50;
 
 /// How long things last at most that this server makes.
 struct Longest {
@@ -47,10 +52,29 @@ impl Repo {
         let mut rows = 0;
         let sure: &[Step] = if evidence == Evidence::Returned { ONLY_WHEN_RETURNED } else { &[] };
         for step in HARMLESS.iter().chain(sure) {
-            let longest = Longest::of(&self.parts.options);
-            rows += self.db.write(move |tx| step(tx, &longest, now)).await?;
+            rows += self.take_step(*step, now).await?;
         }
         Ok(rows)
+    }
+
+    /// A step locks rows as it finds them, against the order that others keep: so it gives way to them, and tries again.
+    async fn take_step(&self, step: Step, now: Timestamp) -> Result<usize> {
+        for _ in 1..ATTEMPTS {
+            match self.try_step(step, now).await {
+                Err(error) if error.cause() == Some(Cause::Contended) => {}
+                taken => return taken,
+            }
+        }
+        self.try_step(step, now).await
+    }
+
+    async fn try_step(&self, step: Step, now: Timestamp) -> Result<usize> {
+        let longest = Longest::of(&self.parts.options);
+        let taken = self.db.write(move |tx| {
+            dialect::wait_at_most(tx.conn, PATIENCE)?;
+            step(tx, &longest, now)
+        });
+        taken.await
     }
 }
 

@@ -1,11 +1,16 @@
 //! Read marks: counted right whatever happens at the same time, and never by walking a chat.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use clowder_core::ChatId;
+use clowder_infra::DatabaseUrl;
 use clowder_messaging::NewRead;
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};
 
-use crate::world::{World, on_both};
+use crate::{
+    asked,
+    world::{Person, World, beside, on_both},
+};
 
 /// Participants whose kept number of own messages is not what counting says.
 const WRONG_OWN: &str = "SELECT count(*) FROM participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
@@ -78,43 +83,76 @@ on_both! {
         world.meddle("ANALYZE").unwrap();
         let unread = async |who| world.store.messaging.chat(&world.ctx(who), chat).await.unwrap().unread_count;
         assert_eq!(unread(&ada).await, 4_000);
-        // A short way, then all but a short way, then what is left.
-        for (seq, left) in [(14, 3_988), (4_990, 8), (4_991, 7), (5_000, 0)] {
-            world.store.messaging.read(&world.ctx(&ada), chat, NewRead { seq }).await.unwrap();
+        // A short way, half of the way, all but a short way, then what is left.
+        for (seq, left) in [(14, 3_988), (2_500, 2_000), (4_990, 8), (4_991, 7), (5_000, 0)] {
+            if seq == 2_500 {
+                counted_by_an_index(&world, &ada, chat, seq).await;
+            } else {
+                world.store.messaging.read(&world.ctx(&ada), chat, NewRead { seq }).await.unwrap();
+            }
             assert_eq!(unread(&ada).await, left, "after {seq}");
         }
-        let query = format!(
-            "SELECT count(*) FROM messages WHERE chat_id = {chat_id} AND sender_id = {ada_id} AND seq > 10 AND seq <= 2500"
-        );
-        let plan = plan(&world, &query);
-        // On SQLite messages lie in the order of their chats, which serves as well.
-        let index = if embedded { "PRIMARY KEY (chat_id=? AND seq>? AND seq<?)" } else { "messages_sender" };
-        assert!(plan.contains(index), "{plan}");
     }
 }
 
-/// How the database would answer a query.
-fn plan(world: &World, query: &str) -> String {
-    #[derive(QueryableByName)]
-    struct Postgres {
-        #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
-        line: String,
+/// Moves a mark that has to count, and looks at how the database answers the statement that this takes.
+async fn counted_by_an_index(world: &World, who: &Person, chat: ChatId, seq: i64) {
+    let path = match &world.options.url {
+        DatabaseUrl::Postgres(url) => return uses_the_index(world, url, who, chat, seq).await,
+        DatabaseUrl::Sqlite(path) => path,
+    };
+    asked::record();
+    let node = world.another_node().await;
+    asked::take(path);
+    node.messaging.read(&world.ctx(who), chat, NewRead { seq }).await.unwrap();
+    let asked = asked::take(path);
+    let counts = |text: &&String| text.to_lowercase().contains("count(*)") && text.contains("`messages`");
+    let counting: Vec<_> = asked.iter().filter(counts).collect();
+    let [counting] = counting[..] else { panic!("one statement counts: {asked:#?}") };
+    let (statement, _) = counting.split_once(" -- binds").unwrap();
+    let lines: Vec<Line> = sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(&mut beside(path)).unwrap();
+    let plan: Vec<_> = lines.into_iter().map(|line| line.detail).collect();
+    // Messages lie in the order of their chats, which serves as well as an index.
+    assert!(plan.iter().any(|line| line.contains("PRIMARY KEY (chat_id=? AND seq>? AND seq<?)")), "{plan:?}");
+    assert!(!plan.iter().any(|line| line.starts_with("SCAN")), "{plan:?}");
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    detail: String,
+}
+
+/// What PostgreSQL itself counted: how often each index of the messages was searched, and all of them read through.
+async fn uses_the_index(world: &World, url: &str, who: &Person, chat: ChatId, seq: i64) {
+    #[derive(QueryableByName, Debug)]
+    struct Used {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        searched: i64,
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        read_through: i64,
     }
-    #[derive(QueryableByName)]
-    struct Sqlite {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        detail: String,
-    }
-    match &world.options.url {
-        clowder_infra::DatabaseUrl::Postgres(url) => {
-            let mut conn = PgConnection::establish(url).unwrap();
-            let lines: Vec<Postgres> = sql_query(format!("EXPLAIN {query}")).load(&mut conn).unwrap();
-            lines.into_iter().map(|row| row.line + "\n").collect()
+    let mut conn = PgConnection::establish(url).unwrap();
+    let mut used = move || -> Used {
+        let query = "SELECT (SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'messages_sender') AS searched, \
+             (SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'messages') AS read_through";
+        sql_query(query).get_result(&mut conn).unwrap()
+    };
+    let node = world.another_node().await;
+    // A connection tells what it did when it ends, at the latest: those of this node do nothing but this.
+    let before = used();
+    node.messaging.read(&world.ctx(who), chat, NewRead { seq }).await.unwrap();
+    drop(node);
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    let counted = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let after = used();
+            if after.searched > before.searched {
+                return after;
+            }
+            tick.tick().await;
         }
-        clowder_infra::DatabaseUrl::Sqlite(path) => {
-            let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-            let lines: Vec<Sqlite> = sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(&mut conn).unwrap();
-            lines.into_iter().map(|row| row.detail + "\n").collect()
-        }
-    }
+    });
+    let Ok(after) = counted.await else { panic!("the index was not used: {before:?}, {:?}", used()) };
+    assert_eq!(after.read_through, before.read_through);
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::world::{World, account, code, on_both};
 
-const OLD: &str = "2026-10/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-const NEW: &str = "2026-11/IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
+pub const OLD: &str = "2026-10/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub const NEW: &str = "2026-11/IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
 
 fn from(ctx: Ctx, address: &str, agent: &str) -> Ctx {
     let address: IpAddr = address.parse().unwrap();

@@ -22,7 +22,7 @@ struct Ada {
 }
 
 /// RFC 4648 base32, back to octets.
-fn octets(text: &str) -> Vec<u8> {
+pub fn octets(text: &str) -> Vec<u8> {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: String = text.chars().map(|c| format!("{:05b}", letters.find(c).unwrap())).collect();
     bits.as_bytes()

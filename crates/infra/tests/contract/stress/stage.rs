@@ -10,23 +10,36 @@ use std::{
 };
 
 use clowder_accounts::{
-    Login, NewApiKey, RefreshToken, Registration, SessionPatch,
+    NewApiKey, Registration, SessionPatch,
     model::{
         ChangeEmail, ChangePassword, Erasure, Fate, Forgot, NewImport, NewInvite, NewSuspension, ProfilePatch, Proof,
         Rejection, Resend, ResetPassword, SettingsPatch,
     },
     sign_up::{Mode, Rules},
-    two_factor::{Disabling, Enabling, Reauthentication},
+    two_factor::{Disabling, Reauthentication},
 };
 use clowder_core::{
-    Actor, ApiKeyId, ChatId, Ctx, Error, Input, Mail, MessageId, NewJob, Once, PageRequest, Result, Role, UserId,
-    job::{Cron, Verdict, Work},
+    Actor, ApiKeyId, ChatId, Ctx, Input, Kind, Mail, MessageId, NewJob, Once, PageRequest, Refusal, Result, Role,
+    UserId, job::Cron,
 };
-use clowder_infra::{Options, Store, clock::Evidence, seal};
+use clowder_infra::{
+    Options, Store,
+    clock::Evidence,
+    seal::{COLUMNS, Under},
+};
 use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::{Value, json};
 
-use crate::world::{World, account};
+use crate::{
+    sealing::{NEW, OLD},
+    world::{World, account},
+};
+
+/// What a write would need is not there yet, or somebody else was faster: it was not done.
+const NOTHING_TO_DO: Refusal = Refusal::new(Kind::Unknown, "stress.nothing", "There is nothing to do it to");
+
+#[path = "people.rs"]
+mod people;
 
 const PASSWORD: &str = "correct horse";
 
@@ -37,19 +50,24 @@ struct Member {
     actor: Mutex<Actor>,
     refresh: Mutex<String>,
     access: Mutex<String>,
+    /// Recovery codes of the second factor that they have now and then.
+    codes: Mutex<Vec<String>>,
 }
 
 pub struct Stage {
     world: Arc<World>,
-    /// Another process over the same database, where accounts wait for approval.
-    other: Store,
+    /// Processes over the same database: sign-ups are open in the first, wait for approval in the second, and do not tell
+    /// who has an account in the third, which also seals with another key than the others.
+    pub stores: [Store; 3],
     members: Vec<Member>,
     chats: Vec<ChatId>,
     said: Mutex<Vec<(usize, MessageId)>>,
     tokens: Mutex<BTreeMap<&'static str, Vec<String>>>,
-    api_keys: Mutex<Vec<(usize, ApiKeyId, String)>>,
+    api_keys: Mutex<Vec<(usize, ApiKeyId)>>,
     invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
     others: Mutex<Vec<UserId>>,
+    /// Those who registered last, whose addresses are not confirmed yet, and their addresses.
+    newcomers: Mutex<Vec<(Actor, String)>>,
     count: AtomicU64,
 }
 
@@ -76,9 +94,17 @@ fn of<T: Input>(value: Value) -> T {
 
 impl Stage {
     pub async fn new(world: &Arc<World>) -> Self {
-        let sign_up = Rules { mode: Mode::Approval, reveal_taken: true };
-        let options = Options { sign_up, ..world.options.clone() };
-        let other = Store::open(options, world.now()).await.unwrap();
+        let open = async |mode, reveal_taken, encryption_keys: String| {
+            let sign_up = Rules { mode, reveal_taken };
+            // Whoever causes emails waits for others who do, and not for an hour.
+            let options = Options { sign_up, encryption_keys, emails_an_hour: u32::MAX, ..world.options.clone() };
+            Store::open(options, world.now()).await.unwrap()
+        };
+        let stores = [
+            open(Mode::Open, true, format!("{OLD},{NEW}")).await,
+            open(Mode::Approval, true, format!("{OLD},{NEW}")).await,
+            open(Mode::Open, false, format!("{NEW},{OLD}")).await,
+        ];
         let mut members = Vec::new();
         for name in ["rita", "boss", "ada", "bob", "eve", "dan"] {
             let signed_in = world.register(name).await;
@@ -88,6 +114,7 @@ impl Stage {
                 actor: Mutex::new(world.by(&signed_in.access).actor),
                 refresh: Mutex::new(signed_in.refresh),
                 access: Mutex::new(signed_in.access),
+                codes: Mutex::default(),
             });
         }
         world.meddle("UPDATE users SET role = 'admin' WHERE username IN ('rita', 'boss')").unwrap();
@@ -100,7 +127,7 @@ impl Stage {
         }
         Self {
             world: Arc::clone(world),
-            other,
+            stores,
             members,
             chats,
             said: Mutex::default(),
@@ -108,6 +135,7 @@ impl Stage {
             api_keys: Mutex::default(),
             invites: Mutex::default(),
             others: Mutex::default(),
+            newcomers: Mutex::default(),
             count: AtomicU64::new(0),
         }
     }
@@ -128,71 +156,56 @@ impl Stage {
         list.lock().unwrap().pop()
     }
 
-    async fn login(&self, who: usize) -> Result<()> {
-        let member = &self.members[who];
-        let login = of::<Login>(json!({"username": member.name, "password": PASSWORD}));
-        let signed_in = self.world.store.accounts.login(&self.world.nobody(), login).await?;
-        *member.refresh.lock().unwrap() = signed_in.refresh;
-        if let Ok(identity) = self.world.store.accounts.identify(&signed_in.access, self.world.now()) {
-            *member.actor.lock().unwrap() = identity.actor;
-        }
-        *member.access.lock().unwrap() = signed_in.access;
-        Ok(())
-    }
-
-    /// Does the jobs of a few; emails are read for what they hold.
-    async fn do_jobs(&self, dice: &mut Dice) -> Result<()> {
-        let store = [&self.world.store, &self.other][dice.below(2)];
-        let mut kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
-        kinds.push(Mail::KIND);
-        for job in store.jobs.take(&self.system(), kinds, 4).await? {
-            let outcome = match store.workers.iter().find(|worker| worker.kind() == job.kind) {
-                Some(worker) => worker.work(&self.system(), &job).await,
-                None => {
-                    let mail: Mail = job.read()?;
-                    for purpose in ["verify", "reset"] {
-                        let found = mail.text.split_once(&format!("#{purpose}="));
-                        if let Some(token) = found.and_then(|(_, rest)| rest.split_whitespace().next()) {
-                            self.tokens.lock().unwrap().entry(purpose).or_default().push(token.to_owned());
-                        }
-                    }
-                    Ok(())
-                }
-            };
-            store.jobs.settle(&self.system(), &job, Verdict::Done).await?;
-            match outcome {
-                // Its owner was erased, or it was begun anew, while it was made.
-                Err(Error::Unavailable(why)) if why.why.contains("another worker's now") => {}
-                outcome => outcome?,
-            }
-        }
-        Ok(())
-    }
-
     pub async fn perform(&self, write: &str, dice: &mut Dice) -> Result<()> {
         let world = &self.world;
-        // Two processes, whose memories differ.
-        let store = [&world.store, &self.other][dice.below(2)];
+        // A code of the second factor is taken once in 30 seconds, an address gets an email a minute.
+        world.wait(Duration::from_millis(100));
+        // Several processes, whose memories differ.
+        let store = &self.stores[dice.below(3)];
         let who = 2 + dice.below(4);
         let (member, ctx) = (&self.members[who], self.ctx(who));
         let (admin, chat) = (self.ctx(dice.below(2)), self.chats[dice.below(3)]);
-        let token = |purpose: &str| self.tokens.lock().unwrap().get_mut(purpose).and_then(Vec::pop);
+        let token = |purpose| self.tokens.lock().unwrap().get_mut(purpose).and_then(Vec::pop).ok_or(NOTHING_TO_DO);
+        let nobody = self.nobody(dice);
         match write {
             "Accounts::register" => {
                 let once = Some(Once::new(self.fresh("k"), [1; 32]));
-                let ctx = Ctx { once, ..world.nobody() };
-                if let Registration::SignedIn(new) =
-                    store.accounts.register(&ctx, account(&self.fresh("guest"))).await?
-                {
+                let ctx = Ctx { once, ..nobody };
+                let mut name = self.fresh("guest");
+                if dice.below(4) == 0 {
+                    // Names that others want at the same time, and that look alike.
+                    name = format!("guest{}", self.count.load(Ordering::Relaxed) / 50);
+                    name = if dice.below(2) == 0 { name.replace('1', "l") } else { name };
+                }
+                let (store, email) = match dice.below(3) {
+                    // Nothing comes of it, but only the holder of the address learns so.
+                    0 => (&self.stores[2], self.address(dice).await?),
+                    _ => (store, format!("{name}@example.org")),
+                };
+                let new = json!({"username": name, "email": email, "password": PASSWORD});
+                if let Registration::SignedIn(new) = store.accounts.register(&ctx, of(new)).await? {
                     self.others.lock().unwrap().push(new.user.id);
+                    let actor = store.accounts.identify(&new.access, ctx.now)?.actor;
+                    self.newcomers.lock().unwrap().push((actor, email));
                 }
             }
-            "Accounts::login" => self.login(who).await?,
+            "Accounts::login" => drop(self.login(who).await?),
+            "Accounts::refresh" if dice.below(2) == 0 => {
+                // Somebody comes with a token whose successor has been used, twice at once.
+                let first = self.login(who).await?.refresh;
+                let second = self.refresh(store, &nobody, &first).await?.refresh;
+                self.refresh(store, &nobody, &second).await?;
+                let late = Ctx { now: world.now().plus(Duration::from_secs(60)), ..nobody };
+                let other = &self.stores[dice.below(3)];
+                let both = tokio::join!(self.refresh(store, &late, &first), self.refresh(other, &late, &first));
+                for refreshed in [both.0, both.1] {
+                    refreshed.map(drop).or_else(|error| if error.is_ours() { Err(error) } else { Ok(()) })?;
+                }
+                self.login(who).await?;
+            }
             "Accounts::refresh" => {
                 let token = member.refresh.lock().unwrap().clone();
-                let signed_in =
-                    store.accounts.refresh(&world.nobody(), of::<RefreshOnly>(json!({"refresh": token})).0).await?;
-                *member.refresh.lock().unwrap() = signed_in.refresh;
+                *member.refresh.lock().unwrap() = self.refresh(store, &nobody, &token).await?.refresh;
             }
             "Accounts::redeem" => {
                 let access = member.access.lock().unwrap().clone();
@@ -218,7 +231,7 @@ impl Stage {
             "Accounts::end_other_sessions" => store.accounts.end_other_sessions(&ctx).await?,
             "Accounts::end_session" => {
                 let sessions = store.accounts.sessions(&ctx, PageRequest::default()).await?;
-                let Some(session) = sessions.items.into_iter().next_back() else { return Ok(()) };
+                let session = sessions.items.into_iter().next_back().ok_or(NOTHING_TO_DO)?;
                 store.accounts.end_session(&ctx, session.id).await?;
                 self.login(who).await?;
             }
@@ -226,40 +239,63 @@ impl Stage {
                 let new = of::<NewApiKey>(json!({"name": "bot", "scopes": ["messages:read"]}));
                 let ctx = Ctx { once: Some(Once::new(self.fresh("k"), [1; 32])), ..ctx };
                 let issued = store.api_keys.create_key(&ctx, new).await?;
-                self.api_keys.lock().unwrap().push((who, issued.api_key.id, issued.key.unwrap_or_default()));
+                self.api_keys.lock().unwrap().push((who, issued.api_key.id));
             }
             "ApiKeys::revoke_key" => {
-                let Some((who, key, _)) = Self::take(&self.api_keys) else { return Ok(()) };
+                let (who, key) = Self::take(&self.api_keys).ok_or(NOTHING_TO_DO)?;
                 store.api_keys.revoke_key(&self.ctx(who), key).await?;
             }
             "ApiKeys::check_key" => {
-                let key = self.api_keys.lock().unwrap().last().cloned();
-                let Some((.., key)) = key else { return Ok(()) };
+                let new = of::<NewApiKey>(json!({"name": "bot", "scopes": ["messages:read"]}));
+                let issued = store.api_keys.create_key(&ctx, new).await?;
+                let key = issued.key.unwrap_or_default();
                 store.api_keys.check_key(&key, world.now().plus(Duration::from_secs(120))).await?;
+                self.api_keys.lock().unwrap().push((who, issued.api_key.id));
             }
             "AuditLog::begin_export" => drop(store.audit.begin_export(&admin, &Default::default()).await?),
             "Credentials::verify_email" => {
-                let Some(token) = token("verify") else { return Ok(()) };
-                store.credentials.verify_email(&world.nobody(), of::<Proof>(json!({"token": token}))).await?;
+                let mut confirmed: Result<()> = Err(NOTHING_TO_DO.into());
+                for _ in 0..4 {
+                    let Ok(token) = token("verify") else { break };
+                    let proof = of::<Proof>(json!({"token": token, "password": PASSWORD}));
+                    match store.credentials.verify_email(&nobody, proof).await {
+                        Err(error) if error.is_ours() => return Err(error),
+                        Err(_) => {}
+                        Ok(()) => confirmed = Ok(()),
+                    }
+                }
+                confirmed?;
             }
-            "Credentials::resend" => store.credentials.resend(&ctx).await?,
+            "Credentials::resend" => {
+                let (actor, _) = self.newcomer(dice).ok_or(NOTHING_TO_DO)?;
+                // When the address may get another email.
+                let later = Duration::from_secs(61 * self.count.fetch_add(1, Ordering::Relaxed));
+                store.credentials.resend(&Ctx::new(actor, world.now().plus(later), "test")).await?;
+            }
             "Credentials::resend_to" => {
-                let resend = of::<Resend>(json!({"email": format!("{}@example.org", member.name)}));
-                store.credentials.resend_to(&world.nobody(), resend).await?;
+                let resend = of::<Resend>(json!({"email": self.address(dice).await?}));
+                store.credentials.resend_to(&nobody, resend).await?;
             }
             "Credentials::change_email" => {
-                let email = format!("{}@example.com", self.fresh(&member.name));
+                // Who has not confirmed an address gets no more emails about the change than of any other kind.
+                let ctx = match self.newcomer(dice).filter(|_| dice.below(2) == 0) {
+                    Some((newcomer, _)) => Ctx::new(newcomer, world.now(), "test"),
+                    None => ctx,
+                };
+                let email = match dice.below(2) {
+                    0 => self.address(dice).await?,
+                    _ => format!("{}@example.com", self.fresh(&member.name)),
+                };
                 let change = of::<ChangeEmail>(json!({"email": email, "password": PASSWORD}));
                 store.credentials.change_email(&ctx, change).await?;
             }
             "Credentials::forgot" => {
-                let forgot = of::<Forgot>(json!({"email": format!("{}@example.org", member.name)}));
-                store.credentials.forgot(&world.nobody(), forgot).await?;
+                let forgot = of::<Forgot>(json!({"email": self.address(dice).await?}));
+                store.credentials.forgot(&nobody, forgot).await?;
             }
             "Credentials::reset" => {
-                let Some(token) = token("reset") else { return Ok(()) };
-                let reset = of::<ResetPassword>(json!({"token": token, "new_password": PASSWORD}));
-                store.credentials.reset(&world.nobody(), reset).await?;
+                let reset = of::<ResetPassword>(json!({"token": token("reset")?, "new_password": PASSWORD}));
+                store.credentials.reset(&nobody, reset).await?;
                 self.login(who).await?;
             }
             "Credentials::change_password" => {
@@ -276,10 +312,9 @@ impl Stage {
             }
             "Jobs::take" | "Jobs::settle" => self.do_jobs(dice).await?,
             "Jobs::renew" | "Jobs::give_back" => {
-                for job in store.jobs.take(&self.system(), vec![Mail::KIND], 1).await? {
-                    store.jobs.renew(&self.system(), &job).await?;
-                    store.jobs.give_back(&self.system(), &job).await?;
-                }
+                let job = self.take_mail(store).await?;
+                store.jobs.renew(&self.system(), &job).await?;
+                store.jobs.give_back(&self.system(), &job).await?;
             }
             "Jobs::tick" => {
                 let cron = Cron { name: "stress", schedule: "* * * * * UTC", kind: clowder_infra::store::SWEEP };
@@ -291,16 +326,21 @@ impl Stage {
                 store.jobs.tick(&later, &[cron]).await?;
             }
             "Jobs::retry" | "Jobs::drop_dead" => {
-                let job = store.jobs.take(&self.system(), vec![Mail::KIND], 1).await?.pop();
-                let Some(job) = job else { return Ok(()) };
-                store.jobs.settle(&self.system(), &job, Verdict::Dead { error: "on purpose".to_owned() }).await?;
+                let job = self.take_mail(store).await?;
+                self.give_up(store, &job).await?;
                 if write == "Jobs::retry" {
                     store.jobs.retry(&self.system(), job.id).await?;
                 } else {
                     store.jobs.drop_dead(&self.system(), job.id).await?;
                 }
             }
-            "Jobs::retry_dead" => drop(store.jobs.retry_dead(&self.system()).await?),
+            "Jobs::retry_dead" => {
+                let job = self.take_mail(store).await?;
+                self.give_up(store, &job).await?;
+                if store.jobs.retry_dead(&self.system()).await? == 0 {
+                    return Err(NOTHING_TO_DO.into());
+                }
+            }
             "Journal::sweep" => drop(store.journal.sweep(&self.system(), std::time::Duration::ZERO).await?),
             "Messaging::create_chat" => {
                 let peer = self.members[2 + (who - 1) % 4].id;
@@ -320,12 +360,12 @@ impl Stage {
             }
             "Messaging::edit" => {
                 let said = self.said.lock().unwrap().last().copied();
-                let Some((who, message)) = said else { return Ok(()) };
+                let (who, message) = said.ok_or(NOTHING_TO_DO)?;
                 let patch = of::<MessagePatch>(json!({"content": self.fresh("edited ")}));
                 store.messaging.edit(&self.ctx(who), message, None, patch).await?;
             }
             "Messaging::delete" => {
-                let Some((who, message)) = Self::take(&self.said) else { return Ok(()) };
+                let (who, message) = Self::take(&self.said).ok_or(NOTHING_TO_DO)?;
                 store.messaging.delete(&self.ctx(who), message, None).await?;
             }
             "Messaging::read" => {
@@ -338,7 +378,7 @@ impl Stage {
                 store.preferences.edit_settings(&ctx, None, patch).await?;
             }
             "Privacy::export" => drop(store.privacy.export(&ctx).await?),
-            "Privacy::erase" => {
+            "Privacy::erase" | "Privacy::undo_erasure" => {
                 // Administrators, too: of two at once one stays.
                 let who = dice.below(6);
                 let wish = json!({"password": PASSWORD, "messages": "delete"});
@@ -346,21 +386,24 @@ impl Stage {
                 self.login(who).await?;
                 store.privacy.undo_erasure(&self.ctx(who)).await?;
             }
-            "Privacy::undo_erasure" => store.privacy.undo_erasure(&ctx).await?,
             "Privacy::erase_user" => {
-                let Some(guest) = Self::take(&self.others) else { return Ok(()) };
+                let guest = Self::take(&self.others).ok_or(NOTHING_TO_DO)?;
                 store.privacy.erase_user(&self.system(), guest, Some(Fate::Delete)).await?;
             }
             "Sealing::rotate" => {
-                let column = &seal::COLUMNS[dice.below(seal::COLUMNS.len())];
-                store.sealing.rotate(column, None).await?;
+                // Under another key than the last time, while others write under theirs.
+                let columns: Vec<_> = COLUMNS.iter().filter(|column| column.under == Under::Ring).collect();
+                let piece = store.sealing.rotate(columns[dice.below(columns.len())], None).await?;
+                assert_eq!(piece.faults, Vec::<String>::new());
+                if piece.resealed == 0 {
+                    return Err(NOTHING_TO_DO.into());
+                }
             }
             "SignUps::approve" | "SignUps::reject" => {
-                let waiting = self.other.accounts.register(&world.nobody(), account(&self.fresh("waiting"))).await?;
+                let waiting = self.stores[1].accounts.register(&nobody, account(&self.fresh("waiting"))).await?;
                 assert!(matches!(waiting, Registration::Waiting(_)));
-                let Some(sign_up) = store.sign_ups.waiting(&admin, PageRequest::default()).await?.items.pop() else {
-                    return Ok(());
-                };
+                let sign_up = store.sign_ups.waiting(&admin, PageRequest::default()).await?.items.pop();
+                let sign_up = sign_up.ok_or(NOTHING_TO_DO)?;
                 if write == "SignUps::approve" {
                     store.sign_ups.approve(&admin, sign_up.id).await?;
                 } else {
@@ -374,10 +417,10 @@ impl Stage {
                 let name = self.fresh("invited");
                 let email = format!("{name}@example.org");
                 let new = json!({"username": name, "email": email, "password": PASSWORD, "invite": invited.code});
-                store.accounts.register(&world.nobody(), of(new)).await?;
+                store.accounts.register(&nobody, of(new)).await?;
             }
             "SignUps::revoke_invite" => {
-                let Some(invite) = Self::take(&self.invites) else { return Ok(()) };
+                let invite = Self::take(&self.invites).ok_or(NOTHING_TO_DO)?;
                 store.sign_ups.revoke_invite(&admin, invite).await?;
             }
             "SignUps::import" => {
@@ -399,10 +442,18 @@ impl Stage {
                 store.staff.set_role(&self.system(), member.id, role).await?;
             }
             "Staff::suspend" => {
-                store.staff.suspend(&admin, member.id, of::<NewSuspension>(json!({"reason": "x"}))).await?;
+                let reason = self.fresh("x");
+                store.staff.suspend(&admin, member.id, of::<NewSuspension>(json!({"reason": reason}))).await?;
             }
-            "Staff::lift" => drop(store.staff.lift(&admin, member.id).await?),
-            "Staff::remove_second_factor" => drop(store.staff.remove_second_factor(&admin, member.id).await?),
+            "Staff::lift" => {
+                let reason = self.fresh("x");
+                store.staff.suspend(&admin, member.id, of::<NewSuspension>(json!({"reason": reason}))).await?;
+                store.staff.lift(&admin, member.id).await?;
+            }
+            "Staff::remove_second_factor" => {
+                self.enrol(store, who).await?;
+                store.staff.remove_second_factor(&admin, member.id).await?;
+            }
             "Staff::reset_link" => {
                 let link = store.staff.reset_link(&admin, member.id).await?;
                 let (_, token) = link.url.split_once("#reset=").unwrap();
@@ -413,29 +464,26 @@ impl Stage {
                 self.login(who).await?;
             }
             "TwoFactor::setup" => drop(store.two_factor.setup(&ctx).await?),
-            "TwoFactor::enable" => drop(store.two_factor.enable(&ctx, of::<Enabling>(json!({"otp": "123456"}))).await?),
+            "TwoFactor::enable" => self.enrol(store, who).await?,
             "TwoFactor::disable" => {
-                let disabling = json!({"password": PASSWORD, "otp": "123456"});
+                self.enrol(store, who).await?;
+                let code = Self::take(&member.codes).ok_or(NOTHING_TO_DO)?;
+                let disabling = json!({"password": PASSWORD, "otp": code});
                 store.two_factor.disable(&ctx, of::<Disabling>(disabling)).await?;
             }
-            "TwoFactor::renew_codes" => drop(store.two_factor.renew_codes(&ctx).await?),
+            "TwoFactor::renew_codes" => {
+                self.enrol(store, who).await?;
+                let renewed = store.two_factor.renew_codes(&ctx).await?;
+                *member.codes.lock().unwrap() = renewed.recovery_codes;
+            }
             "TwoFactor::reauthenticate" => {
-                let again = of::<Reauthentication>(json!({"password": PASSWORD}));
-                store.two_factor.reauthenticate(&ctx, again).await?;
+                let again = json!({"password": PASSWORD, "otp": Self::take(&member.codes)});
+                store.two_factor.reauthenticate(&ctx, of::<Reauthentication>(again)).await?;
             }
             "Upkeep::put_clock_right" => drop(store.upkeep.put_clock_right(ctx.now, Evidence::Returned).await?),
             "Upkeep::sweep" => drop(store.upkeep.sweep(&self.system(), std::time::Duration::MAX).await?),
             other => panic!("nobody performs {other}"),
         }
         Ok(())
-    }
-}
-
-/// The token alone, as a body has it.
-struct RefreshOnly(RefreshToken);
-
-impl Input for RefreshOnly {
-    fn read(fields: &mut clowder_core::Fields) -> Option<Self> {
-        fields.required("refresh").map(Self)
     }
 }
