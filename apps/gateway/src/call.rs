@@ -164,6 +164,11 @@ impl<T: Input + 'static> FromRequest for Json<T> {
 
 /// Nesting is bounded by the parser (128 levels).
 fn parse<T: Input>(body: &[u8]) -> Answer<T> {
+    if body.is_empty() {
+        return Err(
+            Problem::new(refusals::BODY_UNPARSABLE).because("The body is empty; this call needs a JSON object.")
+        );
+    }
     let value = serde_json::from_slice(body)
         .map_err(|error| Problem::new(refusals::BODY_UNPARSABLE).because(error.to_string()))?;
     Ok(T::from_json(value)?)
@@ -228,6 +233,7 @@ mod tests {
         ] {
             assert_eq!(parse::<Named>(body.as_bytes()).unwrap_err().status.as_u16(), status, "{body}");
         }
+        assert!(parse::<Named>(b"").unwrap_err().detail.as_deref().unwrap().starts_with("The body is empty"));
         assert_eq!(parse::<Named>(b"{\"name\": \"\xff\"}").unwrap_err().status.as_u16(), 400, "not UTF-8");
     }
 

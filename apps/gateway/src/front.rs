@@ -174,7 +174,7 @@ impl Front {
                 let says = format!("This path answers to {allow}.");
                 return Err(Problem::new(refusals::METHOD_NOT_ALLOWED).because(says).allow(allow));
             }
-            Found::Nothing if request.path() == "/" => {
+            Found::Nothing if matches!(request.path(), "/" | "/api" | "/api/" | "/api/docs" | "/api/docs/") => {
                 return Err(Problem::new(refusals::ROUTE_UNKNOWN).because("The API is described at /api/swagger."));
             }
             Found::Nothing => return Err(refusals::ROUTE_UNKNOWN.into()),

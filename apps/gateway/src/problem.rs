@@ -73,7 +73,8 @@ pub struct Body<'a> {
     #[schema(example = "chat.unknown")]
     pub code: &'a str,
     pub request_id: &'a str,
-    /// Every wrong field of the input, but at most 50, and then one with the code `errors.more`; empty for other problems.
+    /// What is wrong with the input, field by field: at most 50, and then one with the code `errors.more`; empty for other
+    /// problems.
     #[schema(max_items = 51)]
     pub errors: &'a [FieldError],
     /// Seconds to wait, as in the header `Retry-After`.
@@ -228,11 +229,12 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// RFC 6750 §3.1: only a token that was presented and refused has an error; a missing one has not.
+/// A token, session or key that was presented and refused is the `invalid_token` of RFC 6750 §3.1. Clients read an error
+/// from every 401, so what that document has no word for has the code of the problem.
 fn challenge(code: &str, title: &str) -> String {
     match code {
         "token.missing" => r#"Bearer realm="clowder", error="token_missing""#.to_owned(),
-        code if code.starts_with("token.") || code.starts_with("session.") => {
+        code if ["token.", "session.", "api_key."].iter().any(|noun| code.starts_with(noun)) => {
             format!(r#"Bearer realm="clowder", error="invalid_token", error_description="{title}""#)
         }
         code => format!(r#"Bearer realm="clowder", error="{code}", error_description="{title}""#),
@@ -385,9 +387,9 @@ mod tests {
             serde_json::to_value(problem.body(OCCASION)).unwrap(),
             json!({
                 "type": "https://chat.example/api/problems#input.invalid",
-                "title": "Some of the input is wrong; `errors` names all of it",
+                "title": "Some of the input is wrong; `errors` says what",
                 "status": 422,
-                "detail": "Some of the input is wrong; `errors` names all of it",
+                "detail": "Some of the input is wrong; `errors` says what",
                 "instance": "/api/x",
                 "code": "input.invalid",
                 "request_id": "r-1",
@@ -431,7 +433,9 @@ mod tests {
 
     #[test]
     fn a_refused_token_says_so() {
-        assert!(challenge("token.expired", "x").contains(r#"error="invalid_token""#));
+        for code in ["token.expired", "session.ended", "api_key.invalid", "api_key.expired"] {
+            assert!(challenge(code, "x").contains(r#"error="invalid_token""#), "{code}");
+        }
         assert!(challenge("token.missing", "x").contains("error="));
     }
 }

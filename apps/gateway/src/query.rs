@@ -50,7 +50,12 @@ impl Query {
 
     /// A text of 1 to 200 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        let text = self.any_text(name, LONGEST_TEXT)?;
+        self.long_text(name, LONGEST_TEXT)
+    }
+
+    /// A text of 1 to `most` characters.
+    pub fn long_text(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.any_text(name, most)?;
         if text.is_empty() {
             self.flaw(name, Flaw::new("required", "must not be empty"));
             return None;
@@ -72,8 +77,12 @@ impl Query {
 
     /// A whole number of at least `least`.
     pub fn number(&mut self, name: &str, least: i64) -> Option<i64> {
-        let wrong = Flaw::new("type", format!("must be a whole number of at least {least}"));
-        self.value(name, wrong, |text| i64::from_str(text).ok().filter(|number| *number >= least))
+        let number = self.value(name, Flaw::new("type", "must be a whole number"), |text| i64::from_str(text).ok())?;
+        if number < least {
+            self.flaw(name, Flaw::new("minimum", format!("must be {least} or more")));
+            return None;
+        }
+        Some(number)
     }
 
     pub fn flag(&mut self, name: &str) -> Option<bool> {
@@ -106,7 +115,7 @@ impl Query {
         let cursor = self.any_text("cursor", cursor::LONGEST)?;
         let place = self.list.as_ref().and_then(|(cursors, list)| cursors.open(list, &cursor));
         if place.is_none() {
-            self.flaw("cursor", Flaw::new("cursor", "is not valid"));
+            self.flaw("cursor", Flaw::new("cursor", "is not a cursor of this list with these filters"));
         }
         place
     }
@@ -220,6 +229,25 @@ mod tests {
         assert_eq!(query.word::<Visibility>("visibility"), None);
         let problem = query.check().unwrap_err();
         let told: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code.as_ref())).collect();
-        assert_eq!(told, [("?limit", "type"), ("?unread", "type"), ("?visibility", "choice")]);
+        assert_eq!(told, [("?limit", "minimum"), ("?unread", "type"), ("?visibility", "choice")]);
+    }
+
+    #[test]
+    fn a_number_is_whole_and_large_enough() {
+        for (text, expected) in [
+            ("0", Ok(Some(0))),
+            ("9223372036854775807", Ok(Some(i64::MAX))),
+            ("-1", Err("minimum")),
+            ("-9223372036854775808", Err("minimum")),
+            ("9223372036854775808", Err("type")),
+            ("x", Err("type")),
+            ("1.5", Err("type")),
+            ("", Err("type")),
+        ] {
+            let mut query = Query::parse(&format!("before={text}"));
+            let number = query.number("before", 0);
+            let read = query.check().map(|()| number).map_err(|problem| problem.errors[0].code.to_string());
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
+        }
     }
 }

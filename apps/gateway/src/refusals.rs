@@ -33,8 +33,7 @@ pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query h
 pub const CONTENT_ENCODING: Failure =
     failure(415, "content_encoding.unsupported", "Compressed bodies are not supported: omit Content-Encoding");
 pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
-pub const INPUT_INVALID: Failure =
-    failure(422, "input.invalid", "Some of the input is wrong; `errors` names all of it");
+pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "Some of the input is wrong; `errors` says what");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
 pub const FRAME_UNPARSABLE: Failure = failure(400, "frame.unparsable", "The frame is not a JSON object with a `type`");

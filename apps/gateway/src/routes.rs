@@ -211,12 +211,12 @@ fn credentials() -> Vec<Endpoint> {
             .gives_nothing(204, "It is confirmed")
             .refuses(&[LINK_GONE, PASSWORD_WRONG, EMAIL_TAKEN, USERNAME_TAKEN]),
         post("/api/auth/verify-email/resend", credentials::resend)
-            .says("Get another email; one a minute, five an hour")
+            .says("Send the confirmation email again; one a minute, five an hour")
             .guarded()
             .gives_nothing(204, "It is on its way")
             .refuses(&[EMAIL_VERIFIED]),
         post("/api/auth/verify-email/request", credentials::resend_to)
-            .says("Get another email without being signed in; one a minute, five an hour")
+            .says("Send the confirmation email again, without being signed in; one a minute, five an hour")
             .public()
             .guarded()
             .takes::<Resend>()
@@ -241,7 +241,7 @@ fn credentials() -> Vec<Endpoint> {
             .gives_nothing(204, "It is changed, and all sessions, export links and API keys are ended")
             .refuses(&[LINK_GONE]),
         post("/api/auth/password/change", credentials::change_password)
-            .says("Choose a new password with the present one")
+            .says("Change your password")
             .guarded()
             .takes::<ChangePassword>()
             .gives_nothing(204, "It is changed, and all other sessions and export links are ended; API keys with `end_keys`")
@@ -383,18 +383,18 @@ fn operation() -> Vec<Endpoint> {
     const HTML: &str = "text/html";
     vec![
         get("/api/health/live", health::live)
-            .says("Ask whether the process lives")
+            .says("Liveness check")
             .public()
             .any_host()
             .gives::<Health>(200, "It does"),
         get("/api/health/ready", health::ready)
-            .says("Ask whether it should be given work")
+            .says("Readiness check")
             .public()
             .any_host()
             .gives::<Health>(200, "It should")
             .fails(&[NOT_READY]),
         get("/api/health", health::report)
-            .says("Ask how it is, for people")
+            .says("Health, for people")
             .public()
             .any_host()
             .gives::<Health>(200, "What it stands on, one by one"),
@@ -462,5 +462,25 @@ mod tests {
             let named = table.iter().any(|line| line.access == Access::Needs(*permission));
             assert!(named, "no route needs {word}");
         }
+    }
+
+    #[test]
+    fn what_counts_as_auth_is_documented() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md");
+        let text = std::fs::read_to_string(page).unwrap();
+        let (_, section) = text.split_once("### Calls that count as `auth`").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let listed = section.lines().filter(|line| line.starts_with("- "));
+        let mut listed: Vec<_> = listed.flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+        let table = table(true);
+        let mut counted = Vec::new();
+        for line in table.iter().filter(|line| line.policy == Policy::Auth) {
+            for path in line.paths() {
+                counted.extend(line.methods.iter().map(|method| format!("{method} {path}")));
+            }
+        }
+        listed.sort_unstable();
+        counted.sort_unstable();
+        assert_eq!(listed, counted);
     }
 }

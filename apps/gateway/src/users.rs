@@ -35,7 +35,7 @@ pub enum UsersCommand {
     },
     /// Check the receipt of an erasure: whether this server signed it, and what it says (JSON)
     VerifyReceipt {
-        /// The receipt, as the email had it
+        /// The receipt: its line, or the whole email or its text
         file: PathBuf,
         #[command(flatten)]
         form: Form,

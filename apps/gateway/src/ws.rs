@@ -85,7 +85,7 @@ pub async fn ticket(
     Ok(Created(accounts.ticket(&ctx, access).await?))
 }
 
-/// Opens a socket. A token or key that is presented in a header and refused is an HTTP 401; what pages present is
+/// Opens a socket. A token or key that is presented in a header and refused is an HTTP 401 or 403; what pages present is
 /// answered over the socket, and without any the first frame must bring a token.
 pub async fn connect(
     request: HttpRequest,
@@ -93,7 +93,7 @@ pub async fn connect(
     ports: Data<Ports>,
     mut query: Query,
 ) -> Answer<HttpResponse> {
-    let cursor = query.any_text("cursor", Opaque::MAX);
+    let cursor = query.long_text("cursor", Opaque::MAX);
     query.check()?;
     // Before a ticket is spent on what can be no handshake.
     if !asks_to_upgrade(&request) {

@@ -53,7 +53,7 @@ pub struct Own {
     /// Why the account can do nothing just now; `null` when it is not suspended.
     pub suspension: Option<Suspension>,
     pub created_at: Timestamp,
-    /// Counts the edits; also the `ETag`.
+    /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
 }

@@ -95,7 +95,7 @@ impl PageRequest {
 
     /// The refusal of a cursor that no page of the list ended with.
     pub fn wrong() -> Error {
-        Error::field("?cursor", "cursor", "is not valid")
+        Error::field("?cursor", "cursor", "is not a cursor of this list with these filters")
     }
 
     /// The time and the id that the page before ended with, for lists ordered by both; see [`Page::place`].

@@ -24,13 +24,15 @@ impl Flaw {
 /// A line of text, such as a name: without line breaks of any kind, also at its ends, trimmed of spaces, `min` to `max`
 /// characters.
 pub fn line(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
-    let text = normal(text, |c| !c.is_control() && !is_line_break(c))?;
+    let wrong = "must be one line, without control characters";
+    let text = normal(text, |c| !c.is_control() && !is_line_break(c), wrong)?;
     measured(text.trim().to_owned(), min, max)
 }
 
 /// Prose: kept as written but for normalisation; line breaks and tabs are welcome, `min` to `max` characters.
 pub fn prose(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
-    let text = normal(text, |c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))?;
+    let wrong = "must not contain control characters other than line breaks and tabs";
+    let text = normal(text, |c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'), wrong)?;
     if min > 0 && name::is_blank(&text) {
         return Err(Flaw::new("required", "must not be blank"));
     }
@@ -58,9 +60,9 @@ fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-fn normal(text: &str, allowed: impl Fn(char) -> bool) -> Result<String, Flaw> {
+fn normal(text: &str, allowed: impl Fn(char) -> bool, wrong: &str) -> Result<String, Flaw> {
     if !text.chars().all(allowed) {
-        return Err(Flaw::new("control_character", "must not contain NUL or control characters"));
+        return Err(Flaw::new("control_character", wrong));
     }
     Ok(if is_nfc(text) { text.to_owned() } else { text.nfc().collect() })
 }
@@ -92,6 +94,8 @@ mod tests {
             }
         }
         assert_eq!(code(line("\u{3000}a\u{a0}b\u{2003}", 1, 9)), Ok("a\u{a0}b".into()), "spaces are trimmed");
+        assert!(line("a\nb", 1, 9).unwrap_err().message.contains("one line"));
+        assert!(prose("a\0b", 1, 9).unwrap_err().message.contains("other than line breaks"));
         assert_eq!(code(prose(" \n", 1, 9)), Err("required"));
         assert_eq!(code(prose("\u{200b}\u{202e}", 1, 9)), Err("required"), "nobody sees it");
         assert_eq!(code(prose("\u{202e}abc", 1, 9)), Ok("\u{202e}abc".into()), "prose may turn its direction");

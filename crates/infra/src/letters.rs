@@ -74,7 +74,7 @@ impl Letterhead {
             "Confirm your address",
             &says,
             self.action("Confirm the address", "verify", token),
-            "You get this because somebody gave this address for an account. If it was not you, do nothing.",
+            "You received this because this address was used for an account. If it was not you, ignore this email.",
         )
     }
 
@@ -90,14 +90,15 @@ impl Letterhead {
         let says =
             [format!("this link lets you choose a new password. It works once, and is good for {}.", span(good_for))];
         self.write(to, "Choose a new password", &says, self.action("Choose a new password", "reset", token),
-            "You get this because somebody said they forgot the password of your account. If it was not you, do nothing: your password stays as it is.")
+            "You received this because somebody asked to reset the password of your account. If it was not you, ignore this email: your password stays the same.")
     }
 
-    /// `keys` is how many API keys are left, `ended` how many were ended with it.
-    pub fn password_changed(&self, to: &Recipient, keys: i64, ended: usize) -> Result<Mail> {
-        let mut says = vec![
-            "the password of your account has been changed, and your other devices have been signed out.".to_owned(),
-        ];
+    /// `all` when every session was ended with it, and not only the others. `keys` is how many API keys are left, `ended`
+    /// how many were ended with it.
+    pub fn password_changed(&self, to: &Recipient, all: bool, keys: i64, ended: usize) -> Result<Mail> {
+        let devices = if all { "all your devices" } else { "your other devices" };
+        let mut says =
+            vec![format!("the password of your account has been changed, and {devices} have been signed out.")];
         match (keys, ended) {
             (0, 0) => {}
             (0, 1) => says.push("Your API key has been revoked.".to_owned()),
@@ -131,13 +132,13 @@ impl Letterhead {
     /// A sign-up that somebody had to approve.
     pub fn approved(&self, to: &Recipient) -> Result<Mail> {
         let says = ["your account has been approved. You can sign in now.".to_owned()];
-        self.write(to, "Your account is ready", &says, None, "You get this because you asked for an account.")
+        self.write(to, "Your account is ready", &says, None, "You received this because you asked for an account.")
     }
 
     pub fn rejected(&self, to: &Recipient, reason: Option<&str>) -> Result<Mail> {
         let mut says = vec!["your request for an account was declined.".to_owned()];
         says.extend(reason.map(|reason| format!("The reason: {reason}")));
-        self.write(to, "About your account", &says, None, "You get this because you asked for an account.")
+        self.write(to, "About your account", &says, None, "You received this because you asked for an account.")
     }
 
     /// A copy is ready; nothing of what is in it. Without `path` it can be fetched by those only who are signed in.
@@ -159,7 +160,7 @@ impl Letterhead {
             true => (format!("on {}. Until then you can sign in and keep it after all", day(at)), NOT_YOU),
             false => (
                 "now. Another email will tell when it is done".to_owned(),
-                "You get this because this address belongs to the account.",
+                "You received this because this address belongs to the account.",
             ),
         };
         let says = [format!("your account will be erased {when}. All your devices have been signed out.")];
@@ -183,7 +184,7 @@ impl Letterhead {
             "Your account has been erased",
             &says,
             None,
-            "You get this because this address belonged to the account. There will be no more emails.",
+            "You received this because this address belonged to the account. There will be no more emails.",
         )
     }
 
@@ -252,6 +253,21 @@ mod tests {
         assert!(mail.text.starts_with("Hello <b>Ada</b> Buy now,\n"), "{}", mail.text);
         for body in [&mail.text, &mail.html] {
             assert!(body.contains("https://chat.example/account#reset=t0ken") && body.contains("24 hours"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_new_password_tells_what_it_ended() {
+        let head = Letterhead { account_url: String::new(), server_url: String::new(), sender: "Clowder".into() };
+        let to = Recipient { name: "Ada".into(), address: "ada@example.org".into() };
+        for (all, keys, ended, says) in [
+            (false, 0, 0, &["your other devices have"][..]),
+            (false, 2, 0, &["your other devices have", "2 API keys still act for you"]),
+            (true, 0, 3, &["all your devices have", "All 3 of your API keys have been revoked"]),
+        ] {
+            let text = head.password_changed(&to, all, keys, ended).unwrap().text;
+            assert!(says.iter().all(|says| text.contains(says)), "{text}");
+            assert_eq!(text.contains("API key"), keys > 0 || ended > 0, "{text}");
         }
     }
 }

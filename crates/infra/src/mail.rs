@@ -13,8 +13,8 @@ use clowder_core::{
 use lettre::{
     Address, Message,
     message::{
-        Mailbox, MultiPart,
-        header::{HeaderName, HeaderValue},
+        Body, Mailbox, MultiPart,
+        header::{ContentTransferEncoding, HeaderName, HeaderValue},
     },
 };
 
@@ -78,9 +78,23 @@ impl Envelope {
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             // Nobody's holiday notice answers this (RFC 3834).
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
-            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+            .multipart(MultiPart::alternative_plain_html(body(&mail.text), body(&mail.html)))
             .map_err(|error| Error::internal(format!("mail: {error}")))
     }
+}
+
+/// The longest line of a message without its end (RFC 5322 §2.1.1).
+const LONGEST_LINE: usize = 998;
+
+/// ASCII goes out as it is, so that a link can be copied out of a file: the library breaks lines of more than 76
+/// characters, and writes `=` as `=3D`.
+fn body(text: &str) -> Body {
+    let is_plain = text.bytes().all(|octet| matches!(octet, b'\n' | b'\t' | b' '..=b'~'));
+    if is_plain && text.lines().all(|line| line.len() <= LONGEST_LINE) {
+        let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
+        return Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit);
+    }
+    Body::new(text.to_owned())
 }
 
 /// Domains travel in ASCII (RFC 5890), so that any server on the way knows them.
@@ -119,4 +133,27 @@ impl Worker for Postman {
 
 fn is_expired(ctx: &Ctx, mail: &Mail) -> bool {
     mail.good_until.is_some_and(|until| until <= ctx.now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ascii_goes_out_as_it_is() {
+        let plain = |text: &str| {
+            let body = body(text);
+            (matches!(body.encoding(), ContentTransferEncoding::SevenBit), String::from_utf8(body.into_vec()).unwrap())
+        };
+        let link = format!("https://chat.example/account#verify={}", "t".repeat(200));
+        assert_eq!(
+            plain(&format!("Confirm:\n{link}\n\nClowder")),
+            (true, format!("Confirm:\r\n{link}\r\n\r\nClowder\r\n"))
+        );
+        assert_eq!(plain(&"x".repeat(998)), (true, format!("{}\r\n", "x".repeat(998))));
+        for text in ["Hello Zo\u{eb},", &"x".repeat(999)] {
+            let (is_plain, octets) = plain(text);
+            assert!(!is_plain && octets.is_ascii() && octets.lines().all(|line| line.len() <= 76), "{octets}");
+        }
+    }
 }

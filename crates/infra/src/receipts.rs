@@ -29,7 +29,15 @@ pub fn sign(keys: &Keys, receipt: &Receipt) -> Result<String> {
     jsonwebtoken::encode(&header, &claims, &key).map_err(|error| Error::internal(format!("receipt: {error}")))
 }
 
-/// What a receipt says, if this server signed it.
+/// The receipt in a text such as the email that it came with: three parts of base64url with dots between them. Transport
+/// may have broken its line by `=` (RFC 2045 §6.7).
+fn find(text: &str) -> Option<String> {
+    let whole = text.replace("=\r\n", "").replace("=\n", "");
+    let words = whole.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
+    words.into_iter().find(|word| word.starts_with("eyJ") && word.matches('.').count() == 2).map(str::to_owned)
+}
+
+/// What a receipt says, if this server signed it; `text` is the receipt, or an email that holds it.
 pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     let public = SigningKey::from_bytes(&keys.derive("erasure receipts")).verifying_key();
     let key = DecodingKey::from_ed_der(public.as_bytes());
@@ -39,7 +47,9 @@ pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     // A receipt is good for ever.
     validation.validate_exp = false;
     let wrong = |_| Error::internal("this is not a receipt that this server has signed, or not the whole of it");
-    let token = jsonwebtoken::decode::<Claims>(text.trim(), &key, &validation).map_err(wrong)?;
+    let receipt = find(text)
+        .ok_or_else(|| Error::internal("there is no receipt in this: it is a line that begins with `eyJ`"))?;
+    let token = jsonwebtoken::decode::<Claims>(receipt, &key, &validation).map_err(wrong)?;
     match token.header.typ.as_deref() {
         Some(KIND) => Ok(token.claims.receipt),
         _ => Err(Error::internal("this is not a receipt of this server: it is of another type")),
@@ -72,6 +82,13 @@ mod tests {
         };
         let text = sign(&keys, &receipt).unwrap();
         assert_eq!(verify(&keys, &format!("\n{text}\n")).unwrap(), receipt);
+        let broken: Vec<_> = text.as_bytes().chunks(75).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let head = "Subject: Your account has been erased\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nHello Zo=C3=AB,\r\n";
+        for end in ["=\r\n", "=\n"] {
+            let email = format!("{head}\r\n{}\r\n\r\nClowder", broken.join(end));
+            assert_eq!(verify(&keys, &email).unwrap(), receipt, "a saved email");
+        }
+        assert_eq!(verify(&keys, &format!("<p>Hello</p><p>{text}</p>")).unwrap(), receipt);
         assert!(verify(&Keys::new("another"), &text).is_err());
         let (head, _) = text.rsplit_once('.').unwrap();
         let forged = [head.to_owned(), format!("{head}."), text.replacen('.', "x.", 1), String::new()];

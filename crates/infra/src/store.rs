@@ -48,7 +48,7 @@ pub struct Options {
     pub sign_up: Rules,
     /// Whether people have to confirm their address before they reach others.
     pub verified_to_reach_others: bool,
-    /// How long somebody has to think twice who had their account erased.
+    /// The grace period of an account whose owner had it deleted.
     pub erasure_after: Duration,
     /// How many emails to addresses of others one person or place may cause in an hour.
     pub emails_an_hour: u32,

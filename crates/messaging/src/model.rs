@@ -37,7 +37,7 @@ pub struct Chat {
     pub created_at: Timestamp,
     /// When something was last said; the list of chats is ordered by it.
     pub active_at: Timestamp,
-    /// Counts the edits of what can be edited; also the `ETag`.
+    /// Starts at 1 and grows by one with each change of what can be edited; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
 }
@@ -63,7 +63,7 @@ pub struct Message {
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
-    /// Counts the edits; also the `ETag`.
+    /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
 }

@@ -139,7 +139,13 @@ impl Raw {
     }
 
     /// The code of the close frame.
-    async fn closed(mut self) -> u16 {
+    async fn closed(self) -> u16 {
+        self.answers().await.1
+    }
+
+    /// How many commands were carried out, and the code of the close frame after that.
+    async fn answers(mut self) -> (usize, u16) {
+        let mut acks = 0;
         loop {
             let first = timeout(PATIENCE, self.0.read_u8()).await.expect("never closed").expect("no close frame");
             let length = match self.0.read_u8().await.unwrap() {
@@ -149,8 +155,9 @@ impl Raw {
             let mut data = vec![0; length];
             self.0.read_exact(&mut data).await.unwrap();
             if first == 0x88 {
-                return u16::from_be_bytes([data[0], data[1]]);
+                return (acks, u16::from_be_bytes([data[0], data[1]]));
             }
+            acks += usize::from(data.starts_with(br#"{"type":"ack""#));
         }
     }
 }
@@ -177,6 +184,12 @@ async fn frames_of_every_kind_are_counted() {
         let _ = raw.0.write_all(&frames.repeat(1_000)).await;
         assert_eq!(raw.closed().await, 4008, "{what}");
     }
+    // Those that came before are carried out.
+    let bob = world.user("bob").await;
+    let mut raw = Raw::open(&world, bob.token()).await;
+    let _ = raw.0.write_all(&frame(0x81, ping).repeat(1_000)).await;
+    let (acks, code) = raw.answers().await;
+    assert!(code == 4008 && (300..1_000).contains(&acks), "{acks} were answered, then {code}");
     // Three hundred at once are nothing to be sorry for.
     let mut socket = ada.socket().await;
     for _ in 0..250 {

@@ -169,6 +169,17 @@ async fn cursors(world: World) {
         let answer = ada.get(&format!("/api/chats{wrong}")).await;
         assert_eq!(answer.status, 422, "{wrong}: {}", answer.text);
     }
+    let answer = ada.get("/api/ws?cursor=").await;
+    answer.clone().refused(422, "input.invalid");
+    assert_eq!(answer.body["errors"][0]["pointer"], "?cursor", "{}", answer.text);
+    for (path, says) in [("/api", "/api/swagger"), ("/api/docs", "/api/swagger")] {
+        let answer = ada.get(path).await;
+        answer.clone().refused(404, "route.unknown");
+        assert!(answer.body["detail"].as_str().unwrap().contains(says), "{}", answer.text);
+    }
+    let answer = ada.delete("/api/users/me").await;
+    answer.clone().refused(400, "body.unparsable");
+    assert!(answer.body["detail"].as_str().unwrap().starts_with("The body is empty"), "{}", answer.text);
     ada.get("/api/chats?limit=100000").await.expect(200);
 }
 

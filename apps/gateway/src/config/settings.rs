@@ -119,7 +119,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("accounts", "require_verified_email", "REQUIRE_VERIFIED_EMAIL", |c| &mut c.accounts.require_verified_email,
         "Whether people have to confirm their address before they may write to others and make API keys."),
     within(0, 365, setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
-        "How many days people have to think twice who had their account erased.")),
+        "Grace period in days before a deleted account is erased.")),
     within(1, 1_000_000, setting("messaging", "chats_per_person", "CHATS_PER_PERSON", |c| &mut c.messaging.chats_per_person,
         "How many chats one person may make. Being added to chats of others does not count.")),
     checked(checks::smtp_url, secret(setting("mail", "smtp_url", "SMTP_URL", |c| &mut c.mail.smtp_url,

@@ -78,7 +78,7 @@ impl Value for u64 {
     }
 }
 
-/// Days to think twice: none, or up to a year.
+/// Days of grace before an erasure: none, or up to a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grace(pub u32);
 

@@ -13,7 +13,8 @@ const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the 
     Who opens it is said in one of these ways: the `Authorization` header; an API key in `X-API-Key`; the subprotocol \
     `bearer.<access token>`, offered beside `clowder.v1`, which alone is answered; `?ticket=` from POST /api/ws/ticket; or \
     the first frame, `auth`, within 10 seconds. A token in the address is not read.\n\n\
-    A token or key in a header that is refused is an HTTP 401. A page sees no status: for a bad token by subprotocol, a bad \
+    A token or key in a header that is refused is an HTTP 401; a key without `realtime:connect` and a suspended account are a \
+    403. A page sees no status: for a bad token by subprotocol, a bad \
     ticket, `bearer.…` offered alone and a token in the address the socket opens and is closed at once, with 4001 and a \
     reason. After too many wrong tickets from one address it is 4008, with the seconds to wait (up to 60). A ticket has at \
     most 4,096 characters. `x-close-codes` of the channel lists all codes with their reasons.\n\n\
@@ -22,10 +23,11 @@ const DESCRIPTION: &str = "Text frames of JSON. A connection is opened with the 
     New versions add members to frames and new types of events, without notice: clients must ignore members and types that \
     they do not know, and still keep the `cursor` of an unknown event. The server ignores unknown members of commands; a \
     command of an unknown type is answered with an `error` `frame.unknown`.\n\n\
-    A command may be sent without `id`; its answer then has `id: null`. `auth` is answered with `hello`, or by closing the \
-    socket; every other command with one `ack` or `error`.\n\n\
-    A frame has at most 128 KiB, a socket takes 300 frames a second, and a command costs what a request does: beyond that, \
-    an `error` with `rate.limited`.";
+    A command may be sent without `id`; its answer then has `id: null`. `auth` as the first frame is answered with `hello`, or by \
+    closing the socket; later it is an `error` `frame.unexpected`. Every other command is answered with one `ack` or `error`.\n\n\
+    A frame has at most 128 KiB, and a socket takes 300 frames a second: the next one closes it with 4008, after those before \
+    it have been answered. Keep at most 50 commands unanswered. A command costs what a request does: beyond that, an `error` \
+    with `rate.limited`.";
 
 fn close_codes() -> Value {
     Close::ALL.iter().map(|close| json!({ "code": close.code(), "reason": close.says() })).collect()

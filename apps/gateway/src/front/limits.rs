@@ -358,7 +358,7 @@ impl Left {
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whose = match (self.policy, self.key) {
-            (Policy::Auth, _) => "this address for requests that could be used to guess a secret",
+            (Policy::Auth, _) => "this address for signing up, signing in and managing credentials",
             (_, Key::User(_)) => "this account",
             (_, Key::Program(_)) => "this API key",
             (_, Key::Address(_)) => "this address for clients that are not signed in",
@@ -442,7 +442,7 @@ mod tests {
             (Policy::Default, person, "of this account was"),
             (Policy::Default, program, "of this API key was"),
             (Policy::Default, Actor::Nobody, "of this address for clients that are not signed in was"),
-            (Policy::Auth, person, "of this address for requests that could be used to guess a secret was"),
+            (Policy::Auth, person, "of this address for signing up, signing in and managing credentials was"),
         ] {
             let policy = policy.of(actor);
             let key = Key::new(policy, actor, Some(IpAddr::from([192, 0, 2, 1])));

@@ -91,12 +91,12 @@ pub fn sign_ups() -> Vec<Endpoint> {
             .needs(Permission::DecideSignUps)
             .lists::<SignUp>(),
         post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
-            .says("Let somebody in")
+            .says("Approve a sign-up")
             .needs(Permission::DecideSignUps)
             .gives_nothing(204, "The account is made, and an email tells")
             .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
         post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
-            .says("Do not let somebody in")
+            .says("Reject a sign-up")
             .needs(Permission::DecideSignUps)
             .takes::<Rejection>()
             .gives_nothing(204, "The wish is forgotten, and an email tells")

@@ -36,7 +36,7 @@ pub fn lines() -> Vec<Endpoint> {
             .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
             .refuses(&[EXPORT_LINK_INVALID, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", privacy::erase)
-            .says("Have your account erased, after some days to think twice")
+            .says("Delete your account, after a grace period")
             .guarded()
             .takes::<Erasure>()
             .gives::<Erasing>(

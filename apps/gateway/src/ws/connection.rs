@@ -74,6 +74,8 @@ pub struct Connection {
     session: Session,
     stream: AggregatedMessageStream,
     bad: u32,
+    /// More frames came than may; those before are still answered, for the client counts on them.
+    flooded: bool,
     /// When the client was last heard, told something, and pinged.
     heard: Instant,
     told: Instant,
@@ -95,7 +97,7 @@ type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 impl Connection {
     pub fn new(context: SocketContext, session: Session, stream: AggregatedMessageStream) -> Self {
         let now = Instant::now();
-        Self { context, session, stream, bad: 0, heard: now, told: now, pinged: now }
+        Self { context, session, stream, bad: 0, flooded: false, heard: now, told: now, pinged: now }
     }
 
     pub async fn run(mut self, opening: Opening, cursor: Option<String>) {
@@ -204,14 +206,19 @@ impl Connection {
             }
             Some(Ok(AggregatedMessage::Pong(_))) => Ok(None),
             Some(Ok(AggregatedMessage::Binary(_))) => Err(Close::Binary),
+            None if self.flooded => Err(Close::TooManyFrames),
             Some(Ok(AggregatedMessage::Close(_))) | None => Err(Close::Goodbye),
             Some(Err(ProtocolError::Overflow)) => Err(Close::TooBig),
-            Some(Err(ProtocolError::Io(error))) => Err(match Fault::of(&error) {
-                Some(Fault::TooBig) => Close::TooBig,
-                Some(Fault::TooMany) => Close::TooManyFrames,
-                None if error.kind() == std::io::ErrorKind::InvalidData => Close::NotText,
-                Some(Fault::Reserved) | None => Close::Protocol,
-            }),
+            Some(Err(ProtocolError::Io(error))) => match Fault::of(&error) {
+                Some(Fault::TooBig) => Err(Close::TooBig),
+                // The stream reads no further, and ends after what it has.
+                Some(Fault::TooMany) => {
+                    self.flooded = true;
+                    Ok(None)
+                }
+                None if error.kind() == std::io::ErrorKind::InvalidData => Err(Close::NotText),
+                Some(Fault::Reserved) | None => Err(Close::Protocol),
+            },
             Some(Err(_)) => Err(Close::Protocol),
         }
     }

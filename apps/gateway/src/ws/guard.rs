@@ -52,11 +52,13 @@ impl std::error::Error for Fault {}
 pub struct Guard {
     payload: Payload,
     frames: Frames,
+    /// What ends the stream once the frames before it have been handed on.
+    fault: Option<Fault>,
 }
 
 impl Guard {
     pub fn new(payload: Payload) -> Self {
-        Self { payload, frames: Frames::default() }
+        Self { payload, frames: Frames::default(), fault: None }
     }
 }
 
@@ -64,13 +66,21 @@ impl Stream for Guard {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.payload).poll_next(context)) {
+        let ended = |fault| Poll::Ready(Some(Err(PayloadError::Io(io::Error::other(fault)))));
+        if let Some(fault) = self.fault.take() {
+            return ended(fault);
+        }
+        match ready!(Pin::new(&mut self.payload).poll_next(context)) {
             Some(Ok(octets)) => match self.frames.pass(&octets) {
-                Ok(()) => Some(Ok(octets)),
-                Err(fault) => Some(Err(PayloadError::Io(io::Error::other(fault)))),
+                Ok(()) => Poll::Ready(Some(Ok(octets))),
+                Err((0, fault)) => ended(fault),
+                Err((before, fault)) => {
+                    self.fault = Some(fault);
+                    Poll::Ready(Some(Ok(octets.slice(..before))))
+                }
             },
-            other => other,
-        })
+            other => Poll::Ready(other),
+        }
     }
 }
 
@@ -92,8 +102,9 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Whether everything announced so far may be sent.
-    fn pass(&mut self, mut octets: &[u8]) -> Result<(), Fault> {
+    /// Whether everything announced so far may be sent; if not, how many of these octets belong to frames before.
+    fn pass(&mut self, whole: &[u8]) -> Result<(), (usize, Fault)> {
+        let (mut octets, mut before) = (whole, 0);
         while let Some((first, rest)) = octets.split_first() {
             if self.left > 0 {
                 let passed = (octets.len() as u64).min(self.left);
@@ -101,13 +112,16 @@ impl Frames {
                 octets = octets.get(passed as usize..).unwrap_or_default();
                 continue;
             }
+            if self.read == 0 {
+                before = whole.len() - octets.len();
+            }
             if let Some(place) = self.header.get_mut(self.read) {
                 *place = *first;
             }
             self.read += 1;
             octets = rest;
             if let Some(length) = self.announced() {
-                self.begin(length)?;
+                self.begin(length).map_err(|fault| (before, fault))?;
             }
         }
         Ok(())
@@ -190,7 +204,7 @@ mod tests {
         ] {
             for step in [1, 7, 1000, octets.len()] {
                 let mut frames = Frames::default();
-                let passed = octets.chunks(step).try_for_each(|chunk| frames.pass(chunk));
+                let passed = octets.chunks(step).try_for_each(|chunk| frames.pass(chunk).map_err(|(_, fault)| fault));
                 assert_eq!(passed, if fits { Ok(()) } else { Err(Fault::TooBig) }, "in steps of {step}");
             }
         }
@@ -205,7 +219,10 @@ mod tests {
                 let flood = kinds.iter().cycle().map(|kind| frame(*kind, length)).take(1_000).collect::<Vec<_>>();
                 let passed = flood.iter().take_while(|frame| frames.pass(frame).is_ok()).count();
                 assert!((300..600).contains(&passed), "{kinds:?} of {length}: {passed}");
-                assert_eq!(Frames::default().pass(&flood.concat()), Err(Fault::TooMany), "all at once");
+                let (before, fault) = Frames::default().pass(&flood.concat()).unwrap_err();
+                assert_eq!(fault, Fault::TooMany, "all at once");
+                let size = flood[0].len();
+                assert!(before % size == 0 && before / size >= 300, "whole frames: {before} octets of {size} each");
             }
         }
     }
@@ -213,7 +230,9 @@ mod tests {
     #[test]
     fn reserved_bits_are_for_extensions() {
         for bit in [0x40, 0x20, 0x10] {
-            assert_eq!(Frames::default().pass(&frame(0x81 | bit, 5)), Err(Fault::Reserved));
+            assert_eq!(Frames::default().pass(&frame(0x81 | bit, 5)), Err((0, Fault::Reserved)));
+            let both = [frame(0x81, 5), frame(0x81 | bit, 5)].concat();
+            assert_eq!(Frames::default().pass(&both), Err((both.len() / 2, Fault::Reserved)));
         }
     }
 

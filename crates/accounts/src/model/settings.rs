@@ -21,7 +21,7 @@ pub struct Settings {
     pub theme: Theme,
     pub privacy: Privacy,
     pub notifications: Notifications,
-    /// Counts the edits; also the `ETag`.
+    /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
 }

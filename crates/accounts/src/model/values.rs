@@ -85,7 +85,7 @@ impl Email {
 impl Field for Email {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let address = text::line(&string(value)?, 3, 254)?;
-        let wrong = || Flaw::new("email", "must be an e-mail address");
+        let wrong = || Flaw::new("email", "must be an email address");
         let (local, domain) = address.rsplit_once('@').ok_or_else(wrong)?;
         let local_is_right = !local.is_empty()
             && local.len() <= 64

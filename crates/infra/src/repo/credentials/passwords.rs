@@ -126,7 +126,7 @@ pub fn set(
     let is_reset = matches!(which, Which::All);
     let entry = if is_reset { Entry::new("password.reset") } else { Entry::new("password.changed") };
     let left = access::count_keys(tx, user)?;
-    let mail = tx.house.letterhead.password_changed(&Recipient::of(&own), left, ended.keys.len())?;
+    let mail = tx.house.letterhead.password_changed(&Recipient::of(&own), is_reset, left, ended.keys.len())?;
     mailed::notify(tx, ctx, &own, &mail)?;
     let entries: Vec<_> = [entry.on(Target::user(user))].into_iter().chain(besides).collect();
     audit::record_all(tx, ctx, &entries)?;
