@@ -50,12 +50,7 @@ impl Query {
 
     /// A text of 1 to 200 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        self.long_text(name, LONGEST_TEXT)
-    }
-
-    /// A text of 1 to `most` characters.
-    pub fn long_text(&mut self, name: &str, most: usize) -> Option<String> {
-        let text = self.any_text(name, most)?;
+        let text = self.any_text(name, LONGEST_TEXT)?;
         if text.is_empty() {
             self.flaw(name, Flaw::new("required", "must not be empty"));
             return None;

@@ -93,7 +93,7 @@ pub async fn connect(
     ports: Data<Ports>,
     mut query: Query,
 ) -> Answer<HttpResponse> {
-    let cursor = query.long_text("cursor", Opaque::MAX);
+    let cursor = query.any_text("cursor", Opaque::MAX);
     query.check()?;
     // Before a ticket is spent on what can be no handshake.
     if !asks_to_upgrade(&request) {

@@ -1,5 +1,6 @@
 //! Commands about the socket itself.
 
+use clowder_accounts::refusals::TOKEN_INVALID;
 use clowder_core::{Actor, Fields, Input, Timestamp, input::Opaque};
 use serde_json::{Value, json};
 
@@ -86,7 +87,8 @@ async fn renew(call: Call, data: Value) -> Result<Done, Problem> {
     let Renew { access } = Renew::from_json(data)?;
     let identity = call.ports.accounts.identify(&access, call.ctx.now)?;
     if !is_same(identity.actor, call.identity.actor) {
-        return Err(clowder_accounts::refusals::TOKEN_INVALID.into());
+        let says = "Must be a token of the session that opened this socket";
+        return Err(Problem::from(TOKEN_INVALID).because(says));
     }
     Ok(Done { renewed: Some(identity), ..done(Renewed { expires_at: identity.expires_at })? })
 }

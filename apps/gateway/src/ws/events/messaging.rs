@@ -56,7 +56,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "typing.start",
-        about: "Somebody types; ends by itself after 6 seconds. One typing event per person and chat in 2 seconds",
+        about: "Somebody types. After 6 seconds without another the server says `typing.stop`. One typing event per person and chat in 2 seconds",
         scope: Some(ChatsRead),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,
