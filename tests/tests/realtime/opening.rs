@@ -47,7 +47,7 @@ async fn refused_handshakes(world: World) {
     let address = &world.server.address;
     let (status, problem) = Socket::open(address, Auth::Header("nonsense"), None).await.err().unwrap();
     assert_eq!((status, &problem["code"]), (401, &json!("token.invalid")));
-    let expired = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "1")]).await;
+    let expired = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "3")]).await;
     let eve = expired.user("eve").await;
     // Its token is the clock by which the test waits: it ends when the token does.
     assert_eq!(eve.socket().await.closed().await, 4004);
