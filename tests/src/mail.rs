@@ -1,4 +1,4 @@
-//! Mail as it arrives: a real SMTP server in a process of its own, and the folder in which it or Clowder leaves letters.
+//! Mail as it arrives: a real SMTP server in a process of its own, and the folder in which it or Clowder leaves emails.
 
 use std::{
     collections::HashSet,
@@ -14,9 +14,9 @@ use tokio::process::{Child, Command};
 
 use crate::{PATIENCE, process, root, setting};
 
-/// A letter as a mail program shows it.
+/// An email as a mail program shows it.
 #[derive(Debug, Clone)]
-pub struct Letter {
+pub struct ReceivedEmail {
     pub id: String,
     pub to: String,
     pub to_name: String,
@@ -30,7 +30,7 @@ pub struct Letter {
     pub raw: String,
 }
 
-impl Letter {
+impl ReceivedEmail {
     fn parse(octets: &[u8]) -> Self {
         let message = MessageParser::default().parse(octets).expect("that is no message");
         let first = |address: Option<&Address<'_>>| {
@@ -70,7 +70,7 @@ impl Letter {
     }
 }
 
-/// A folder of letters.
+/// A folder of emails.
 pub struct Mailbox {
     folder: PathBuf,
     read: Mutex<HashSet<PathBuf>>,
@@ -90,21 +90,21 @@ impl Mailbox {
     }
 
     /// Everything that has arrived.
-    pub fn all(&self) -> Vec<Letter> {
-        self.files().iter().map(|file| Letter::parse(&fs::read(file).unwrap())).collect()
+    pub fn all(&self) -> Vec<ReceivedEmail> {
+        self.files().iter().map(|file| ReceivedEmail::parse(&fs::read(file).unwrap())).collect()
     }
 
-    /// The next letter to this address that was not given before; waits for it.
-    pub async fn next(&self, to: &str) -> Letter {
+    /// The next email to this address that was not given before; waits for it.
+    pub async fn next(&self, to: &str) -> ReceivedEmail {
         crate::answer(&format!("an email to {to}"), async || {
             for file in self.files() {
                 if self.read.lock().unwrap().contains(&file) {
                     continue;
                 }
-                let letter = Letter::parse(&fs::read(&file).unwrap());
-                if letter.to == to {
+                let email = ReceivedEmail::parse(&fs::read(&file).unwrap());
+                if email.to == to {
                     self.read.lock().unwrap().insert(file);
-                    return Some(letter);
+                    return Some(email);
                 }
             }
             None

@@ -1,4 +1,4 @@
-//! The only place where the parts are put together.
+//! The only place where the state are put together.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -18,7 +18,8 @@ use actix_web::{
 use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
 use clowder_infra::{
-    Crew, DatabaseUrl, Deadlines, Options, Store, Upkeep, clock::Evidence, letters::Letterhead, mail, store::CRONS,
+    DatabaseUrl, Deadlines, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
+    store::CRONS,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -99,7 +100,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days.0) * 24 * 3600),
         emails_an_hour: (f64::from(EMAILS_CAUSED) * config.server.rate_limit_factor).clamp(1.0, 1e9) as u32,
         chats_per_person: i64::try_from(config.messaging.chats_per_person).unwrap_or(i64::MAX),
-        letterhead: Letterhead {
+        email_templates: EmailTemplates {
             account_url: config.account_url(),
             server_url: config.server_url(),
             sender: mail::sender(&config.mail.from)?,
@@ -107,14 +108,14 @@ pub async fn open(config: &Config) -> Result<Store> {
         journal_for: Duration::from_secs(u64::from(config.journal.retention_days) * 24 * 3600),
         lease: Duration::from_secs(config.jobs.lease_seconds),
         bcrypt_cost: auth.bcrypt_cost,
-        lanes: database.lanes,
+        write_connections: database.write_connections,
         patience: Duration::from_secs(database.wait_seconds),
         deadlines: Deadlines {
             connect: Duration::from_secs(database.connect_seconds),
             statement: Duration::from_secs(database.statement_seconds),
             lock: Duration::from_millis(database.lock_milliseconds),
         },
-        read_lanes: database.read_lanes,
+        read_connections: database.read_connections,
         queue: database.queue,
         batch: database.batch,
         ..Options::new(url, secret.expose())
@@ -154,12 +155,12 @@ fn exists(path: &Path, settings: &str) -> Result<()> {
     Err(Error::internal(format!("{} is missing; check {settings}, or let `clowder serve` create it", path.display())))
 }
 
-/// Who does the jobs, `hands` at a time.
-pub fn crew(config: &Config, store: &Store, hands: usize) -> Result<Crew> {
+/// Who does the jobs, `concurrency` at a time.
+pub fn job_runner(config: &Config, store: &Store, concurrency: usize) -> Result<JobRunner> {
     let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
     let mut workers = store.workers.clone();
     workers.push(Arc::new(mail::Postman(mailer)));
-    Ok(Crew::new(store.jobs.clone(), hands, clock::now).with(workers, CRONS.to_vec()))
+    Ok(JobRunner::new(store.jobs.clone(), concurrency, clock::now).with(workers, CRONS.to_vec()))
 }
 
 /// Starts serving and returns as soon as it listens.
@@ -185,7 +186,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let listener = listen(config.address(), unread)?;
     let addr = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
     let (hub, following) = hub(&store, stop.clone()).await?;
-    let parts = Parts {
+    let state = AppState {
         store: store.clone(),
         hub,
         limits: limits.clone(),
@@ -198,7 +199,7 @@ pub async fn start(config: Config) -> Result<Running> {
         stop: stop.clone(),
     };
     let keep_alive = Duration::from_secs(config.server.keep_alive_seconds);
-    let mut servers = vec![spawn(main_server(listener, Arc::new(front), parts, workers(&config), keep_alive)?)];
+    let mut servers = vec![spawn(main_server(listener, Arc::new(front), state, workers(&config), keep_alive)?)];
     let mut metrics_addr = None;
     if let Some(address) = config.server.metrics_bind {
         let listener = listen(address, unread)?;
@@ -208,8 +209,8 @@ pub async fn start(config: Config) -> Result<Running> {
 
     let mut chores = vec![following, tokio::spawn(self::chores(limits, recorder, stop.clone()))];
     chores.push(tokio::spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
-    if config.jobs.hands > 0 {
-        chores.push(tokio::spawn(crew(&config, &store, config.jobs.hands)?.run(stop.waited())));
+    if config.jobs.concurrency > 0 {
+        chores.push(tokio::spawn(job_runner(&config, &store, config.jobs.concurrency)?.run(stop.waited())));
     }
     Ok(Running { addr, metrics_addr, store, stopper, servers, chores })
 }
@@ -218,7 +219,7 @@ pub async fn start(config: Config) -> Result<Running> {
 async fn hub(store: &Store, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
     let follower = store.follow().await?;
     let sealer = Sealer::new(&store.keys, store.journal.extent().await?.epoch);
-    let hub = Hub::new(sealer, store.journal.clone(), follower.known(), store.read_lanes);
+    let hub = Hub::new(sealer, store.journal.clone(), follower.known(), store.read_connections);
     let hub = Arc::new(hub);
     let following = tokio::spawn(Arc::clone(&hub).run(follower, stop));
     Ok((hub, following))
@@ -226,7 +227,7 @@ async fn hub(store: &Store, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
 
 /// What handlers can ask for.
 #[derive(Clone)]
-struct Parts {
+struct AppState {
     store: Store,
     hub: Arc<Hub>,
     limits: Arc<dyn Limits>,
@@ -239,7 +240,7 @@ struct Parts {
     stop: Stop,
 }
 
-impl Parts {
+impl AppState {
     fn hand_over(self, app: &mut ServiceConfig) {
         let ports = ws::Ports {
             accounts: self.store.accounts.clone(),
@@ -275,13 +276,13 @@ impl Parts {
 fn main_server(
     listener: TcpListener,
     front: Arc<Front>,
-    parts: Parts,
+    state: AppState,
     workers: usize,
     keep_alive: Duration,
 ) -> Result<Server> {
     let server = HttpServer::new(move || {
         let front = Arc::clone(&front);
-        App::new().configure(|app| parts.clone().hand_over(app)).default_service(fn_factory(move || {
+        App::new().configure(|app| state.clone().hand_over(app)).default_service(fn_factory(move || {
             let (front, meter) = (Arc::clone(&front), Rc::new(Meter::default()));
             let serve = move |request: ServiceRequest| {
                 let (front, meter) = (Arc::clone(&front), Rc::clone(&meter));

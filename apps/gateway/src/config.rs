@@ -77,14 +77,14 @@ pub struct Database {
     /// `postgres://…` or `sqlite:…`; empty is a SQLite file in the data directory.
     pub url: Option<Secret>,
     /// Connections that read; 0 is what the database does best with.
-    pub read_lanes: usize,
+    pub read_connections: usize,
     /// Connections that write, to PostgreSQL; SQLite has one.
-    pub lanes: usize,
+    pub write_connections: usize,
     pub wait_seconds: u64,
     pub connect_seconds: u64,
     pub statement_seconds: u64,
     pub lock_milliseconds: u64,
-    /// How many calls may wait for a lane before more are refused.
+    /// How many calls may wait for a worker before more are refused.
     pub queue: usize,
     /// The most messages that are committed together.
     pub batch: usize,
@@ -131,7 +131,7 @@ pub struct Mail {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Jobs {
     /// How many are worked on at a time; 0 leaves them to others.
-    pub hands: usize,
+    pub concurrency: usize,
     /// How long a job stays with a worker that is not heard of.
     pub lease_seconds: u64,
 }
@@ -192,8 +192,8 @@ impl Default for Config {
             },
             database: Database {
                 url: None,
-                read_lanes: 0,
-                lanes: 12,
+                read_connections: 0,
+                write_connections: 12,
                 wait_seconds: 5,
                 connect_seconds: 3,
                 statement_seconds: 10,
@@ -217,7 +217,7 @@ impl Default for Config {
             },
             messaging: Messaging { chats_per_person: 5_000 },
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
-            jobs: Jobs { hands: 4, lease_seconds: 60 },
+            jobs: Jobs { concurrency: 4, lease_seconds: 60 },
             security: Security { keys: None },
             journal: Journal { retention_days: 7 },
             log: Log {

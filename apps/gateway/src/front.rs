@@ -7,9 +7,9 @@ mod client;
 mod compress;
 mod cors;
 mod host;
+mod idempotency;
 mod limits;
 mod meter;
-mod once;
 mod outgoing;
 mod reads;
 mod run;
@@ -28,7 +28,7 @@ use actix_web::{
 };
 use clowder_accounts::{Accounts, ApiKeys, Staff};
 use clowder_core::{Actor, Ctx, Origin, Timestamp, UserId};
-use clowder_infra::{Store, lanes::fair::Caller};
+use clowder_infra::{Store, worker_pool::fair::Caller};
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
@@ -36,9 +36,9 @@ pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY};
 pub use client::Network;
 pub use cors::WebOrigin;
 pub use host::HostName;
+pub use idempotency::IDEMPOTENCY_KEY;
 pub use limits::{Key, Left, Limits, LocalLimits, Policy, units};
 pub use meter::Meter;
-pub use once::IDEMPOTENCY_KEY;
 
 use crate::{
     call::{Call, Charge},
@@ -54,7 +54,7 @@ use crate::{
 use body::Bodies;
 use cors::Cors;
 use host::Hosts;
-use once::Onces;
+use idempotency::IdempotencyKeys;
 use outgoing::Outgoing;
 use reads::Reads;
 
@@ -72,7 +72,7 @@ pub struct Front {
     outgoing: Outgoing,
     reads: Reads,
     cursors: Arc<Cursors>,
-    onces: Onces,
+    idempotency_keys: IdempotencyKeys,
     hosts: Hosts,
     cors: Cors,
     proxies: Vec<Network>,
@@ -99,9 +99,9 @@ impl Front {
             limits,
             bodies: Bodies::default(),
             outgoing: Outgoing::default(),
-            reads: Reads::new(store.read_lanes, Duration::from_secs(config.database.wait_seconds)),
+            reads: Reads::new(store.read_connections, Duration::from_secs(config.database.wait_seconds)),
             cursors: Arc::new(Cursors::new(&store.keys)),
-            onces: Onces::new(Arc::clone(&store.keys)),
+            idempotency_keys: IdempotencyKeys::new(Arc::clone(&store.keys)),
             hosts: Hosts::new(config),
             cors: Cors::new(&config.server.cors_allowed_origins),
             proxies: config.server.trusted_proxies.clone(),
@@ -189,12 +189,13 @@ impl Front {
             Some(_) => body::read(request, &mut payload, endpoint.most_octets(), &mut room).await?,
             None => Default::default(),
         };
-        let once = if endpoint.creates { self.onces.take(request, user, address, &body)? } else { None };
+        let idempotency_key =
+            if endpoint.creates { self.idempotency_keys.take(request, user, address, &body)? } else { None };
         // Until the handler is through, nobody else may run under the same key.
-        let (once, _running) = once.unzip();
+        let (idempotency_key, _running) = idempotency_key.unzip();
         let mut ctx = Ctx::new(actor, visit.now, visit.id.clone());
         ctx.origin = Origin { address, agent: agent(request.headers()) };
-        ctx.once = once.clone();
+        ctx.idempotency_key = idempotency_key.clone();
         let waits_as = Caller::from(caller);
         if endpoint.reaches_others {
             waits_as.scope(self.accounts.may_reach_others(&ctx)).await?;
@@ -219,8 +220,8 @@ impl Front {
         }
         let answer = compress::shrink(endpoint, request, answer).await;
         let mut answer = self.outgoing.hold(request, caller, answer)?;
-        if once.is_some_and(|once| once.was_replayed()) {
-            answer.headers_mut().insert(once::REPLAYED, once::TRUE);
+        if idempotency_key.is_some_and(|key| key.was_replayed()) {
+            answer.headers_mut().insert(idempotency::REPLAYED, idempotency::TRUE);
         }
         Ok(answer)
     }

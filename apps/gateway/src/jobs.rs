@@ -49,7 +49,7 @@ pub enum JobsCommand {
     },
     /// Do jobs, and nothing else, until SIGTERM or SIGINT
     ///
-    /// For servers with JOB_HANDS=0, which leave the jobs to processes of their own. At least one job is done at a time.
+    /// For servers with JOB_CONCURRENCY=0, which leave the jobs to processes of their own. At least one job is done at a time.
     Run,
 }
 
@@ -79,7 +79,8 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
             let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
             let (stopper, stop) = stop::channel();
-            let crew = tokio::spawn(app::crew(config, &store, config.jobs.hands.max(1))?.run(stop.waited()));
+            let runner =
+                tokio::spawn(app::job_runner(config, &store, config.jobs.concurrency.max(1))?.run(stop.waited()));
             out.line("doing jobs");
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -87,7 +88,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
             }
             stop::end_at_the_latest();
             stopper.stop();
-            crew.await.map_err(|error| Error::internal(error.to_string()))?;
+            runner.await.map_err(|error| Error::internal(error.to_string()))?;
         }
     }
     Ok(Outcome::Done)

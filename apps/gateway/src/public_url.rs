@@ -62,7 +62,7 @@ impl FromStr for PublicUrl {
         let wrong = || "must be a scheme, a host and perhaps a path, as in https://chat.example/base".to_owned();
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path = path.trim_end_matches('/');
-        // Nothing that would have to be escaped in a header, a page or a letter.
+        // Nothing that would have to be escaped in a header, a page or an email.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
         let segments_are_plain =
             path.split('/').skip(1).all(|part| !matches!(part, "" | "." | "..") && part.chars().all(plain));

@@ -19,7 +19,7 @@ use clowder_accounts::{
     refusals::*,
     two_factor::{Disabling, Enabling, Enrolment, Reauthentication, RecoveryCodes},
 };
-use clowder_core::{input::Opaque, once};
+use clowder_core::{idempotency, input::Opaque};
 use clowder_messaging::{Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, refusals::*};
 
 use crate::{
@@ -85,8 +85,8 @@ fn accounts() -> Vec<Endpoint> {
         SIGN_UP_CLOSED,
         INVITE_REQUIRED,
         INVITE_GONE,
-        once::MISMATCH,
-        once::RUNNING,
+        idempotency::MISMATCH,
+        idempotency::RUNNING,
     ];
     const LATER: &str = "Something has to happen first: what `next` says";
     const REFRESHING: &[clowder_core::Refusal] = &[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REUSED, SESSION_ENDED];
@@ -315,7 +315,7 @@ fn messaging() -> Vec<Endpoint> {
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that these two had already")
             // Of a repeated call, when the caller has left the chat since.
-            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, once::MISMATCH, once::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/chats/{chat_id}", messaging::chat)
             .says("Read a chat")
             .scope(Scope::ChatsRead)
@@ -338,7 +338,7 @@ fn messaging() -> Vec<Endpoint> {
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "What was sent before under this `client_id`")
-            .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, once::MISMATCH, once::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/chats/{chat_id}/read", messaging::read)
             .says("Move your read mark forward")
             .scope(Scope::MessagesWrite)

@@ -9,8 +9,8 @@ mod frame;
 mod guard;
 mod hub;
 mod opening;
-mod outlet;
 mod request;
+mod send_queue;
 mod sockets;
 
 use std::{sync::Arc, time::Duration};

@@ -17,9 +17,9 @@ pub const TICKET_FOR: Duration = Duration::from_secs(30);
 /// The most open sessions of a user: signing in once more ends the one that was not used for the longest.
 pub const MOST_SESSIONS: i64 = 100;
 
-/// How long a letter that confirms an address is good.
+/// How long an email that confirms an address is good.
 pub const VERIFY_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long a letter that lets one choose a new password is good.
+/// How long an email that lets one choose a new password is good.
 pub const RESET_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// Passwords of ten characters and more that everybody tries first, beside those that zxcvbn knows.
@@ -100,7 +100,7 @@ fn head(typed: &str) -> String {
     typed.chars().take(LOOKED_AT).collect()
 }
 
-/// Whether another letter may be sent to an address that got some at these times: one a minute, five an hour, so that
+/// Whether another email may be sent to an address that got some at these times: one a minute, five an hour, so that
 /// nobody can make us flood a stranger.
 pub fn may_mail(now: Timestamp, sent: &[Timestamp]) -> Result<()> {
     let within = |seconds| sent.iter().filter(move |at| now.since(**at) < Duration::from_secs(seconds));

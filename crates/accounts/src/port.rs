@@ -31,8 +31,8 @@ use crate::{
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Makes the account and signs it in, or says what has to happen first, as [`crate::sign_up::decide`] says. Of
-    /// several that race for one name exactly one wins; the others get `username.taken` or `email.taken`. A letter
-    /// asks whether the address is theirs. Honours `ctx.once`.
+    /// several that race for one name exactly one wins; the others get `username.taken` or `email.taken`. An email
+    /// asks whether the address is theirs. Honours `ctx.idempotency_key`.
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration>;
 
     /// Opens a session. An unknown name costs as much time as a wrong password, and both are `credentials.invalid`.

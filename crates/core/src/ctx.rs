@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ApiKeyId, Once, Refusal, Result, SessionId, Timestamp, UserId, error::Kind, word::Word};
+use crate::{ApiKeyId, IdempotencyKey, Refusal, Result, SessionId, Timestamp, UserId, error::Kind, word::Word};
 
 /// The circumstances of one call. The gateway (or a job) reads the clock once, here, and nobody reads it again.
 #[derive(Debug, Clone)]
@@ -19,12 +19,12 @@ pub struct Ctx {
     pub request_id: Arc<str>,
     pub origin: Origin,
     /// Set when the caller sent an `Idempotency-Key`.
-    pub once: Option<Once>,
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl Ctx {
     pub fn new(actor: Actor, now: Timestamp, request_id: impl Into<Arc<str>>) -> Self {
-        Self { actor, now, request_id: request_id.into(), origin: Origin::default(), once: None }
+        Self { actor, now, request_id: request_id.into(), origin: Origin::default(), idempotency_key: None }
     }
 
     /// The same call, but somebody else's: what a secret proves is not done by whoever else came along with it.

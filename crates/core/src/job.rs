@@ -130,8 +130,8 @@ pub fn decide(now: Timestamp, attempts: i16, jitter: f64, outcome: &Result<()>) 
     }
 }
 
-/// How long a letter that was given up is kept, in case somebody lets it be sent again.
-pub const DEAD_LETTERS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long an email that was given up is kept, in case somebody lets it be sent again.
+pub const DEAD_EMAILS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Whether a job may be worked on once more. One that took its worker with it on the last of its tries was never
 /// decided on; it must not take them all.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Ctx, Result, Timestamp, job::Work};
 
-/// One letter, ready to go: text, and the same as HTML.
+/// One email, ready to go: text, and the same as HTML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     /// What the recipient is called.
@@ -23,10 +23,10 @@ impl Work for Mail {
     const KIND: &'static str = "mail.send";
 }
 
-/// Hands letters to whoever delivers them.
+/// Hands emails to whoever delivers them.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Returns when the letter has been taken over. `id` makes the `Message-ID`, so that a letter which was sent
+    /// Returns when the email has been taken over. `id` makes the `Message-ID`, so that an email which was sent
     /// twice can be known as one. A refusal that will not change is an error that is not ours.
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()>;
 
@@ -34,6 +34,6 @@ pub trait Mailer: Send + Sync {
     /// be written to.
     async fn check(&self) -> Result<()>;
 
-    /// Where letters go, for people.
+    /// Where emails go, for people.
     fn describe(&self) -> String;
 }

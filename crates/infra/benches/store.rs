@@ -16,7 +16,7 @@ use std::{
 };
 
 use clowder_accounts::{NewAccount, SignedIn};
-use clowder_core::{Actor, ChatId, Ctx, Input, Once, PageRequest, Timestamp};
+use clowder_core::{Actor, ChatId, Ctx, IdempotencyKey, Input, PageRequest, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{ChatFilter, NewChat, NewMessage, Window};
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
@@ -89,7 +89,7 @@ fn print(workload: &str, peer: &str, rate: f64, cpu_micros: Option<f64>) {
 struct Bench {
     store: Store,
     name: &'static str,
-    seats: Vec<(SignedIn, ChatId)>,
+    members: Vec<(SignedIn, ChatId)>,
 }
 
 impl Bench {
@@ -104,18 +104,18 @@ impl Bench {
             people.push(registered.signed_in().unwrap());
         }
         let last = people.pop().unwrap();
-        let mut seats = Vec::new();
+        let mut members = Vec::new();
         for person in people {
             let new = json!({"type": "private", "participant_ids": [last.user.id]});
             let ctx = by(&store, &person);
             let chat = store.messaging.create_chat(&ctx, NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
-            seats.push((person, chat.id));
+            members.push((person, chat.id));
         }
-        Arc::new(Self { store, name: name(url), seats })
+        Arc::new(Self { store, name: name(url), members })
     }
 
     async fn send(self: Arc<Self>, who: usize) {
-        let (person, chat) = &self.seats[who % self.seats.len()];
+        let (person, chat) = &self.members[who % self.members.len()];
         let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
         let new = NewMessage::from_json(json!({"content": text})).unwrap();
         self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
@@ -124,12 +124,16 @@ impl Bench {
     /// The same with a key that nobody has used.
     async fn send_keyed(self: Arc<Self>, who: usize) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (person, chat) = &self.seats[who % self.seats.len()];
+        let (person, chat) = &self.members[who % self.members.len()];
         let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
         let new = NewMessage::from_json(json!({"content": text})).unwrap();
         let ctx = by(&self.store, person);
         let key = format!("{}-{}", ctx.now.as_micros(), NEXT.fetch_add(1, Ordering::Relaxed));
-        self.store.messaging.send(&Ctx { once: Some(Once::new(key, [7; 32])), ..ctx }, *chat, new).await.unwrap();
+        self.store
+            .messaging
+            .send(&Ctx { idempotency_key: Some(IdempotencyKey::new(key, [7; 32])), ..ctx }, *chat, new)
+            .await
+            .unwrap();
     }
 
     /// How long sends and lists of chats take while nobody holds a chat, and while somebody does and others keep sending
@@ -139,7 +143,7 @@ impl Bench {
             let mut holder = PgConnection::establish(url).unwrap();
             if held {
                 sql_query("BEGIN").execute(&mut holder).unwrap();
-                let lock = format!("SELECT 1 FROM chats WHERE id = '{}' FOR UPDATE", self.seats[0].1);
+                let lock = format!("SELECT 1 FROM chats WHERE id = '{}' FOR UPDATE", self.members[0].1);
                 sql_query(lock).execute(&mut holder).unwrap();
             }
             let stop = Arc::new(AtomicBool::new(false));
@@ -186,19 +190,19 @@ impl Bench {
 
     /// Into the chat that is held; it is not written in time, and that is all right.
     async fn try_send_to_the_first(&self) {
-        let (person, chat) = &self.seats[0];
+        let (person, chat) = &self.members[0];
         let new = NewMessage::from_json(json!({"content": "hello"})).unwrap();
         let _ = self.store.messaging.send(&by(&self.store, person), *chat, new).await;
     }
 
     async fn list(self: Arc<Self>, who: usize) {
-        let (person, _) = &self.seats[who % self.seats.len()];
+        let (person, _) = &self.members[who % self.members.len()];
         let page = PageRequest { limit: 50, cursor: None };
         self.store.messaging.chats(&by(&self.store, person), ChatFilter::default(), page).await.unwrap();
     }
 
     async fn page(self: Arc<Self>, who: usize) {
-        let (person, chat) = &self.seats[who % self.seats.len()];
+        let (person, chat) = &self.members[who % self.members.len()];
         let page = self.store.messaging.messages(&by(&self.store, person), *chat, Window::NEWEST, 50).await.unwrap();
         assert_eq!(page.items.len(), 50);
     }

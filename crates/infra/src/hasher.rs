@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     keys,
-    lanes::{Lanes, Plan},
+    worker_pool::{Plan, WorkerPool},
 };
 
 /// How long a call waits for a thread that hashes.
@@ -21,7 +21,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// bcrypt over base64(HMAC-SHA-384(label, password)): bcrypt alone reads only 72 octets and stops at NUL; this
 /// reads them all. The label keeps our hashes apart from plain SHA-384 ones found elsewhere.
 pub struct Hasher {
-    lanes: Lanes<()>,
+    pool: WorkerPool<()>,
     cost: u32,
     /// Verified against when there is no such account, so that nobody learns that from the time it takes.
     decoy: String,
@@ -31,24 +31,24 @@ impl Hasher {
     /// `cost` is bcrypt's: each step doubles the work; 4 to 31.
     pub fn start(cost: u32, threads: usize) -> Result<Self> {
         let decoy = hash("no account has this password", cost)?;
-        let seat = || {
+        let resource = || {
             stand_back();
             Ok(())
         };
         let plan = Plan { name: "hasher", threads, depth: 256, patience: PATIENCE };
-        Ok(Self { lanes: Lanes::start(plan, seat)?, cost, decoy })
+        Ok(Self { pool: WorkerPool::start(plan, resource)?, cost, decoy })
     }
 
     pub async fn hash(&self, password: String) -> Result<String> {
         let cost = self.cost;
-        self.lanes.run(move |()| hash(&password, cost)).await
+        self.pool.run(move |()| hash(&password, cost)).await
     }
 
     /// Whether the password is the one behind `stored`. Without `stored` it works as long, and says no.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
         let exists = stored.is_some();
         let (stored, cost) = (stored.unwrap_or_else(|| self.decoy.clone()), self.cost);
-        let verdict = self.lanes.run(move |()| verify(&password, &stored, cost)).await?;
+        let verdict = self.pool.run(move |()| verify(&password, &stored, cost)).await?;
         Ok(if exists { verdict } else { Verdict::Wrong })
     }
 }

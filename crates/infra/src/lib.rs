@@ -5,15 +5,14 @@
 //! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
 
 pub mod api_keys;
+mod chat_summaries;
 pub mod clock;
-pub mod crew;
 mod cron;
-mod faces;
+pub mod emails;
 pub mod feed;
 pub mod hasher;
+pub mod job_runner;
 pub mod keys;
-pub mod lanes;
-pub mod letters;
 mod lite;
 pub mod mail;
 mod merge;
@@ -32,9 +31,10 @@ pub mod tokens;
 pub mod totp;
 pub mod turns;
 pub mod url;
+pub mod worker_pool;
 
-pub use crew::Crew;
 pub use feed::{Followed, Follower};
+pub use job_runner::JobRunner;
 pub use pg::connection::Deadlines;
 pub use store::{Check, Options, Store, Upkeep};
 pub use url::DatabaseUrl;

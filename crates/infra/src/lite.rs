@@ -6,4 +6,4 @@ mod dialect;
 pub mod repo;
 mod scrub;
 
-pub use dialect::read_lanes;
+pub use dialect::read_connections;

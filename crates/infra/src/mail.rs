@@ -44,7 +44,7 @@ pub fn check(route: &Route) -> Result<()> {
     }
 }
 
-/// What letters are signed with: the name in `from`, or else its domain.
+/// What emails are signed with: the name in `from`, or else its domain.
 pub fn sender(from: &str) -> Result<String> {
     let Envelope { from } = Envelope::new(from)?;
     Ok(from.name.unwrap_or_else(|| from.email.domain().to_owned()))
@@ -108,7 +108,7 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The job that sends a letter.
+/// The job that sends an email.
 pub struct Postman(pub Arc<dyn Mailer>);
 
 #[async_trait]

@@ -7,4 +7,4 @@ mod dialect;
 #[expect(clippy::duplicate_mod, reason = "one set of queries, compiled once per database")]
 pub mod repo;
 
-pub use dialect::read_lanes;
+pub use dialect::read_connections;

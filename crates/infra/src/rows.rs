@@ -16,7 +16,7 @@ use clowder_core::{
     follow::Step,
     job::{JobState, Taken},
 };
-use clowder_messaging::{Message, MessageType, Status, read::Slowest};
+use clowder_messaging::{Message, MessageType, Status, read::LowestReadMarks};
 use diesel::prelude::*;
 use serde_json::value::RawValue;
 
@@ -262,21 +262,25 @@ impl ApiKeyRow {
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = chats)]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
-pub struct SlowestRow {
-    pub slowest_id: Option<UserId>,
-    pub slowest_seq: Option<i64>,
-    pub second_seq: Option<i64>,
+pub struct LowestReadMarksRow {
+    pub lowest_reader_id: Option<UserId>,
+    pub lowest_read_seq: Option<i64>,
+    pub second_lowest_read_seq: Option<i64>,
 }
 
-impl From<SlowestRow> for Slowest {
-    fn from(row: SlowestRow) -> Self {
-        Self { user: row.slowest_id, seq: row.slowest_seq, next: row.second_seq }
+impl From<LowestReadMarksRow> for LowestReadMarks {
+    fn from(row: LowestReadMarksRow) -> Self {
+        Self { user: row.lowest_reader_id, seq: row.lowest_read_seq, next: row.second_lowest_read_seq }
     }
 }
 
-impl From<Slowest> for SlowestRow {
-    fn from(slowest: Slowest) -> Self {
-        Self { slowest_id: slowest.user, slowest_seq: slowest.seq, second_seq: slowest.next }
+impl From<LowestReadMarks> for LowestReadMarksRow {
+    fn from(lowest_marks: LowestReadMarks) -> Self {
+        Self {
+            lowest_reader_id: lowest_marks.user,
+            lowest_read_seq: lowest_marks.seq,
+            second_lowest_read_seq: lowest_marks.next,
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Held {
 
 /// What a piece of a rotation did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Piece {
+pub struct RotateStep {
     pub seen: usize,
     pub resealed: usize,
     /// One sentence for each value that does not open, and so stays as it is.
@@ -52,7 +52,7 @@ pub trait Sealing: Send + Sync {
     /// Seals one bounded piece of a column anew, as far as it is not under the active key: values whose row key comes
     /// after `after`. Safe beside a running server and beside another rotation, and idempotent: a value that somebody
     /// else has changed meanwhile is left alone.
-    async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<Piece>;
+    async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<RotateStep>;
 
     /// Counts the sealed values of a column by key, and tries whether they open. It reads the whole column, piece by
     /// piece.

@@ -18,12 +18,12 @@ use clowder_messaging::Messaging;
 use crate::{
     DatabaseUrl, Follower,
     api_keys::KeyMemory,
+    chat_summaries::ChatSummaries,
     clock::Evidence,
-    faces::Faces,
+    emails::EmailTemplates,
     feed::Feed,
     hasher::Hasher,
     keys::Keys,
-    letters::Letterhead,
     lite,
     pg::{self, connection::Deadlines},
     profiles::Profiles,
@@ -54,8 +54,8 @@ pub struct Options {
     pub emails_an_hour: u32,
     /// How many chats one person may have made.
     pub chats_per_person: i64,
-    /// In whose name letters are written.
-    pub letterhead: Letterhead,
+    /// In whose name emails are written.
+    pub email_templates: EmailTemplates,
     /// How long the journal is kept.
     pub journal_for: Duration,
     /// How long a worker may hold a job without saying that it still works on it.
@@ -65,14 +65,14 @@ pub struct Options {
     /// Threads that hash passwords.
     pub hashers: usize,
     /// Connections that write, to PostgreSQL; SQLite has one.
-    pub lanes: usize,
+    pub write_connections: usize,
     /// Connections that read; 0 is what the database does best with.
-    pub read_lanes: usize,
+    pub read_connections: usize,
     /// How long a call waits for a connection.
     pub patience: Duration,
     /// How long PostgreSQL may take.
     pub deadlines: Deadlines,
-    /// Jobs that may wait for a lane before callers are refused.
+    /// Jobs that may wait for a worker before callers are refused.
     pub queue: usize,
     /// The most messages that share one commit; 1 switches group commit off.
     pub batch: usize,
@@ -92,7 +92,7 @@ impl Options {
             erasure_after: Duration::from_secs(30 * 24 * 60 * 60),
             emails_an_hour: EMAILS_CAUSED,
             chats_per_person: clowder_messaging::chats::MOST,
-            letterhead: Letterhead {
+            email_templates: EmailTemplates {
                 account_url: "http://127.0.0.1:8080/account".to_owned(),
                 server_url: "http://127.0.0.1:8080".to_owned(),
                 sender: "Clowder".to_owned(),
@@ -101,8 +101,8 @@ impl Options {
             lease: Duration::from_secs(60),
             bcrypt_cost: 12,
             hashers: std::thread::available_parallelism().map_or(2, usize::from),
-            lanes: 12,
-            read_lanes: 0,
+            write_connections: 12,
+            read_connections: 0,
             patience: Duration::from_secs(5),
             deadlines: Deadlines::default(),
             queue: 4096,
@@ -111,7 +111,7 @@ impl Options {
     }
 }
 
-/// What is behind one part of the house.
+/// What is behind one part of the store.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Check {
     pub name: &'static str,
@@ -170,7 +170,7 @@ pub struct Store {
     pub sealing: Arc<dyn Sealing>,
     pub keys: Arc<Keys>,
     /// How many can read the database at the same time.
-    pub read_lanes: usize,
+    pub read_connections: usize,
     feed: Feed,
     memory: Memory,
     poll: Duration,
@@ -181,7 +181,7 @@ pub struct Store {
 pub(crate) struct Memory {
     pub tokens: Arc<Tokens>,
     pub profiles: Arc<Profiles>,
-    pub faces: Arc<Faces>,
+    pub summaries: Arc<ChatSummaries>,
     pub standings: Arc<Standings>,
     pub api_keys: Arc<KeyMemory>,
 }
@@ -224,7 +224,7 @@ impl Memory {
 }
 
 /// What both databases' stores are built from.
-pub(crate) struct Parts {
+pub(crate) struct StoreDeps {
     pub options: Options,
     pub keys: Arc<Keys>,
     pub ring: Arc<KeyRing>,
@@ -242,13 +242,13 @@ impl Store {
         let standings = Arc::<Standings>::default();
         let tokens = Arc::new(Tokens::new(&keys, options.access_for, Arc::clone(&standings)));
         let memory =
-            Memory { tokens, profiles: Arc::default(), faces: Arc::default(), standings, api_keys: Arc::default() };
+            Memory { tokens, profiles: Arc::default(), summaries: Arc::default(), standings, api_keys: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
-        let read_lanes = if embedded { lite::read_lanes(&options) } else { pg::read_lanes(&options) };
+        let read_connections = if embedded { lite::read_connections(&options) } else { pg::read_connections(&options) };
         let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
         let parts =
-            Parts { options, keys: Arc::clone(&keys), ring, memory: memory.clone(), hasher, feed: feed.clone() };
+            StoreDeps { options, keys: Arc::clone(&keys), ring, memory: memory.clone(), hasher, feed: feed.clone() };
         // Another process may write too: a second gateway, the command line.
         let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
         macro_rules! ports {
@@ -271,7 +271,7 @@ impl Store {
                     sealing: store.clone(),
                     upkeep: store,
                     keys,
-                    read_lanes,
+                    read_connections,
                     feed,
                     memory,
                     poll,

@@ -28,6 +28,8 @@ mod following;
 mod given_names;
 #[path = "contract/guessing.rs"]
 mod guessing;
+#[path = "contract/idempotency.rs"]
+mod idempotency;
 #[path = "contract/jobs.rs"]
 mod jobs;
 #[path = "contract/journal.rs"]
@@ -40,8 +42,6 @@ mod locks;
 mod mail;
 #[path = "contract/messaging.rs"]
 mod messaging;
-#[path = "contract/once.rs"]
-mod once;
 #[path = "contract/pages.rs"]
 mod pages;
 #[path = "contract/people.rs"]

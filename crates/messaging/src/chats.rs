@@ -9,12 +9,12 @@ pub const MOST: i64 = 5_000;
 
 /// What is known when somebody makes a chat.
 #[derive(Debug, Clone)]
-pub struct MakeFacts {
-    /// Those of the named people whom the founder may see. Others might as well not exist.
+pub struct CreateFacts {
+    /// Those of the named people whom the creator may see. Others might as well not exist.
     pub visible: Vec<UserId>,
     /// Whether it is a private chat that the two have already.
     pub exists: bool,
-    /// How many chats the founder has made that are still there.
+    /// How many chats the creator has made that are still there.
     pub made: i64,
     /// How many one person may have made.
     pub most: i64,
@@ -22,15 +22,15 @@ pub struct MakeFacts {
 
 /// A chat that may be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Founding {
+pub struct ChatCreation {
     pub id: ChatId,
     /// Whose chat it is when chats are counted.
-    pub founder: UserId,
+    pub creator: UserId,
     pub kind: ChatType,
     pub title: Option<String>,
     pub description: Option<String>,
-    /// Everybody with their role, the founder first, nobody twice.
-    pub seats: Vec<(UserId, ChatRole)>,
+    /// Everybody with their role, the creator first, nobody twice.
+    pub participants: Vec<(UserId, ChatRole)>,
     /// What makes a private chat the only one of its pair.
     pub pair: Option<Pair>,
     pub at: Timestamp,
@@ -63,16 +63,16 @@ impl Pair {
     }
 }
 
-/// Everybody named must be there to be seen; one does not chat with oneself in private. A chat counts for its founder
+/// Everybody named must be there to be seen; one does not chat with oneself in private. A chat counts for its creator
 /// alone: nobody can use up what others may make by adding them.
-pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
-    let founder = ctx.user()?;
+pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreation> {
+    let creator = ctx.user()?;
     let mut errors = Vec::new();
     for (index, id) in new.participant_ids.iter().enumerate() {
         let at = || format!("/participant_ids/{index}");
         if !facts.visible.contains(id) {
             errors.push(Flaw::new("user.unknown", "there is no such user").at(at()));
-        } else if *id == founder && new.kind == ChatType::Private {
+        } else if *id == creator && new.kind == ChatType::Private {
             errors.push(Flaw::new("self", "must be somebody else").at(at()));
         }
     }
@@ -82,13 +82,13 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
     if facts.made >= facts.most && !facts.exists {
         return Err(CHAT_LIMIT.into());
     }
-    let mut seats = vec![(founder, ChatRole::Owner)];
+    let mut participants = vec![(creator, ChatRole::Owner)];
     for id in new.participant_ids {
-        if !seats.iter().any(|(seated, _)| *seated == id) {
-            seats.push((id, ChatRole::Member));
+        if !participants.iter().any(|(joined, _)| *joined == id) {
+            participants.push((id, ChatRole::Member));
         }
     }
-    let pair = match (new.kind, seats.as_mut_slice()) {
+    let pair = match (new.kind, participants.as_mut_slice()) {
         // Nobody owns a private chat more than the other.
         (ChatType::Private, [(a, role), (b, _)]) => {
             *role = ChatRole::Member;
@@ -96,13 +96,13 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &MakeFacts) -> Result<Founding> {
         }
         _ => None,
     };
-    Ok(Founding {
+    Ok(ChatCreation {
         id: ChatId::new(ctx.now),
-        founder,
+        creator,
         kind: new.kind,
         title: new.title.map(crate::model::Title::into_string),
         description: new.description.map(crate::model::Title::into_string),
-        seats,
+        participants,
         pair,
         at: ctx.now,
     })
@@ -120,13 +120,13 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
         let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let facts = MakeFacts { visible: vec![ada, bob], exists: false, made: 6, most: 7 };
+        let facts = CreateFacts { visible: vec![ada, bob], exists: false, made: 6, most: 7 };
         let new = |kind: &str, ids: &[UserId]| {
             let title = (kind == "group").then_some("x");
             NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))
         };
         let decided = |kind: &str, ids: &[UserId]| decide(&ctx, new(kind, ids)?, &facts);
-        let pointers = |r: Result<Founding>| match r {
+        let pointers = |r: Result<ChatCreation>| match r {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|e| e.pointer).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
@@ -134,14 +134,14 @@ mod tests {
         assert_eq!(pointers(decided("private", &[ada])), ["/participant_ids/0"]);
         assert_eq!(pointers(decided("group", &[bob, eve])), ["/participant_ids/1"]);
         let private = decided("private", &[bob]).unwrap();
-        assert_eq!(private.seats, [(ada, ChatRole::Member), (bob, ChatRole::Member)]);
+        assert_eq!(private.participants, [(ada, ChatRole::Member), (bob, ChatRole::Member)]);
         assert_eq!(private.pair, Some(Pair::of(bob, ada)));
         let group = decided("group", &[bob, bob, ada]).unwrap();
-        assert_eq!(group.seats, [(ada, ChatRole::Owner), (bob, ChatRole::Member)]);
-        assert_eq!((group.pair, group.founder), (None, ada));
-        let full = MakeFacts { made: 7, ..facts };
+        assert_eq!(group.participants, [(ada, ChatRole::Owner), (bob, ChatRole::Member)]);
+        assert_eq!((group.pair, group.creator), (None, ada));
+        let full = CreateFacts { made: 7, ..facts };
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {
-            let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &MakeFacts { exists, ..full.clone() });
+            let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &CreateFacts { exists, ..full.clone() });
             assert_eq!(matches!(decided, Err(Error::Refused(CHAT_LIMIT))), refused, "{kind} {exists}: {decided:?}");
         }
         assert_eq!(pointers(decide(&ctx, new("group", &[eve]).unwrap(), &full)), ["/participant_ids/0"]);

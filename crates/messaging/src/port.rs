@@ -10,7 +10,7 @@ use crate::{Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, NewCha
 #[async_trait]
 pub trait Messaging: Send + Sync {
     /// Makes a chat, or finds the private one that the pair has already; of two that make it at once, one finds
-    /// what the other made. `chat.limit` when the caller has made as many as one person may. Honours `ctx.once`.
+    /// what the other made. `chat.limit` when the caller has made as many as one person may. Honours `ctx.idempotency_key`.
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>>;
 
     /// The caller's chats, the most recently active first.
@@ -20,7 +20,7 @@ pub trait Messaging: Send + Sync {
 
     /// Says something. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
     /// `client_id` again finds the first message, whatever became of it; with another content it is
-    /// `client_id.mismatch`. Honours `ctx.once`: a repeat is answered with the message as it is now. `created_at` is never
+    /// `client_id.mismatch`. Honours `ctx.idempotency_key`: a repeat is answered with the message as it is now. `created_at` is never
     /// before that of the chat's message before. `Unavailable`, and not written, when somebody else keeps the chat locked
     /// for seconds.
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>>;

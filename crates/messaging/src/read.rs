@@ -19,7 +19,7 @@ pub fn decide(new: NewRead, facts: ReadFacts) -> Option<i64> {
 
 /// The two lowest read marks of a chat: enough to say of any message whether all but its sender have read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slowest {
+pub struct LowestReadMarks {
     /// Whose the lowest is.
     pub user: Option<UserId>,
     pub seq: Option<i64>,
@@ -27,7 +27,7 @@ pub struct Slowest {
     pub next: Option<i64>,
 }
 
-impl Slowest {
+impl LowestReadMarks {
     /// Of marks in ascending order; only the first two count.
     pub fn of(marks: &[(UserId, i64)]) -> Self {
         let (first, second) = (marks.first(), marks.get(1));
@@ -81,15 +81,15 @@ mod tests {
             (vec![(ada, 7)], ben, 3, Status::Read),
             (vec![], ada, 1, Status::Sent),
         ] {
-            assert_eq!(Slowest::of(&marks).status(sender, seq), status, "{marks:?} {seq}");
+            assert_eq!(LowestReadMarks::of(&marks).status(sender, seq), status, "{marks:?} {seq}");
         }
     }
 
     #[test]
     fn only_the_two_lowest_marks_count() {
         let [ada, ben]: [UserId; 2] = std::array::from_fn(|_| UserId::new(Timestamp::from_micros(0)));
-        let slowest = Slowest::of(&[(ada, 1), (ben, 3)]);
-        assert!(slowest.counts(1) && slowest.counts(3) && !slowest.counts(4));
-        assert!(Slowest::of(&[(ada, 1)]).counts(9));
+        let lowest_marks = LowestReadMarks::of(&[(ada, 1), (ben, 3)]);
+        assert!(lowest_marks.counts(1) && lowest_marks.counts(3) && !lowest_marks.counts(4));
+        assert!(LowestReadMarks::of(&[(ada, 1)]).counts(9));
     }
 }

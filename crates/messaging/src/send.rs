@@ -14,7 +14,7 @@ pub type Fingerprint = [u8; 16];
 #[derive(Debug, Clone)]
 pub struct SendFacts {
     /// The sender's part in the chat; `None` for strangers and for chats that do not exist.
-    pub seat: Option<(ChatRole, Card)>,
+    pub membership: Option<(ChatRole, Card)>,
     /// The message that carries this `client_id` already.
     pub earlier: Option<(MessageId, Fingerprint)>,
     pub fingerprint: Fingerprint,
@@ -41,7 +41,7 @@ pub enum Verdict {
 /// The message to write. Its time never runs against its `seq`: where the clock of this node is behind that of the one
 /// that wrote the last message, both get the same time.
 pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Result<Verdict> {
-    let (_, sender) = facts.seat.ok_or(CHAT_UNKNOWN)?;
+    let (_, sender) = facts.membership.ok_or(CHAT_UNKNOWN)?;
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
     }
@@ -74,22 +74,22 @@ mod tests {
         let ctx = Ctx::new(Actor::System, now, "test");
         let (chat, id, ada): (ChatId, MessageId, UserId) = (Id::new(now), Id::new(now), Id::new(now));
         let card = Card { id: ada, username: "ada".into(), display_name: "Ada".into() };
-        let seat = Some((ChatRole::Member, card));
-        let after = |seat, earlier, last| {
+        let membership = Some((ChatRole::Member, card));
+        let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            decide(&ctx, chat, new, SendFacts { seat, earlier, fingerprint: [1; 16], last })
+            decide(&ctx, chat, new, SendFacts { membership, earlier, fingerprint: [1; 16], last })
         };
-        let decided = |seat, earlier| after(seat, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
+        let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
         let refused = |r| matches!(r, Err(Error::Refused(refusal)) if refusal == CHAT_UNKNOWN);
         assert!(refused(decided(None, None)));
         assert!(refused(decided(None, Some((id, [1; 16])))), "who left does not even learn of repeats");
-        assert_eq!(decided(seat.clone(), Some((id, [1; 16]))).unwrap(), Verdict::Repeat(id));
-        assert!(matches!(decided(seat.clone(), Some((id, [2; 16]))), Err(Error::Refused(CLIENT_ID_MISMATCH))));
-        let Ok(Verdict::New(message)) = decided(seat.clone(), None) else { panic!("must be sent") };
+        assert_eq!(decided(membership.clone(), Some((id, [1; 16]))).unwrap(), Verdict::Repeat(id));
+        assert!(matches!(decided(membership.clone(), Some((id, [2; 16]))), Err(Error::Refused(CLIENT_ID_MISMATCH))));
+        let Ok(Verdict::New(message)) = decided(membership.clone(), None) else { panic!("must be sent") };
         assert_eq!((message.content.as_deref(), message.created_at, message.seq), (Some("hi"), now, 1));
         for (last, time) in [(6, 7), (7, 7), (8, 8)] {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };
-            let Ok(Verdict::New(message)) = after(seat.clone(), None, last) else { panic!("must be sent") };
+            let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };
             assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 async fn behind_a_proxy_that_takes_a_path_away() {
     let place = Place::new();
     let (address, public) = (place.address(), place.url());
-    let settings = [("PUBLIC_URL", &*public), ("TRUSTED_PROXIES", "127.0.0.0/8"), ("JOB_HANDS", "1")];
+    let settings = [("PUBLIC_URL", &*public), ("TRUSTED_PROXIES", "127.0.0.0/8"), ("JOB_CONCURRENCY", "1")];
     let world = World::with(Database::sqlite(), &settings).await;
     let _proxy = place.before(&world.server.address);
     let outside = Outside { client: Client::new(&address), address, public };
@@ -114,8 +114,8 @@ impl Outside {
         self.client.post("/api/auth/verify-email", json!({"token": token})).await.expect(204);
         let asked = eve.post("/api/users/me/export", json!({})).await.expect(202);
         let mailed = loop {
-            let letter = mail.next("eve@example.org").await;
-            if let Some(link) = letter.text.split_whitespace().find(|word| word.contains("/api/exports/")) {
+            let email = mail.next("eve@example.org").await;
+            if let Some(link) = email.text.split_whitespace().find(|word| word.contains("/api/exports/")) {
                 break link.to_owned();
             }
         };

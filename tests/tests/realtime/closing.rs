@@ -84,7 +84,7 @@ async fn a_slow_reader(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let mut slow = ada.socket().await;
-    // Far more than the kernel and the outlet hold between them, in frames of about 24 kB.
+    // Far more than the kernel and the send queue hold between them, in frames of about 24 kB.
     let text = "猫".repeat(8_000);
     let total = 1_200;
     let said: Vec<_> = (0..8)

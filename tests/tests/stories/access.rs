@@ -6,7 +6,7 @@ use clowder_tests::{
 };
 use serde_json::{Value, json};
 
-on_both!(with [("JOB_HANDS", "1")];
+on_both!(with [("JOB_CONCURRENCY", "1")];
     what_ends_access, a_role_that_is_lowered, empty_credentials, verifying_asks_for_the_standing,
     a_second_factor_is_removed_by_hand, the_last_moments_of_time,
 );
@@ -93,16 +93,16 @@ async fn happens(world: &World, root: &User, event: &str, holder: &Holder) -> &'
         }
         "reset by mail" | "reset by mail, first proof" => {
             let (mail, address) = (mailbox(world), format!("{}@example.org", this.name));
-            let letter = mail.next(&address).await;
+            let email = mail.next(&address).await;
             if event == "reset by mail" {
-                let proof = json!({"token": letter.token("verify")});
+                let proof = json!({"token": email.token("verify")});
                 world.nobody().post("/api/auth/verify-email", proof).await.expect(204);
             }
             world.nobody().post("/api/auth/password/forgot", json!({"email": address})).await.expect(204);
             let token = loop {
-                let letter = mail.next(&address).await;
-                if letter.subject == "Choose a new password" {
-                    break letter.token("reset");
+                let email = mail.next(&address).await;
+                if email.subject == "Choose a new password" {
+                    break email.token("reset");
                 }
             };
             let reset = json!({"token": token, "new_password": NEW});
@@ -188,9 +188,9 @@ async fn what_ends_access(world: World) {
         if event.starts_with("password change") {
             let mail = mailbox(&world);
             let told = loop {
-                let letter = mail.next(&format!("{}@example.org", holder.this.name)).await;
-                if letter.subject == "Your password has been changed" {
-                    break letter.text;
+                let email = mail.next(&format!("{}@example.org", holder.this.name)).await;
+                if email.subject == "Your password has been changed" {
+                    break email.text;
                 }
             };
             let keys =
@@ -202,9 +202,9 @@ async fn what_ends_access(world: World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn within_a_second_on_another_node() {
-    let world = World::with(Database::postgres(), &[("JOB_HANDS", "1")]).await;
+    let world = World::with(Database::postgres(), &[("JOB_CONCURRENCY", "1")]).await;
     let root = world.staff("rita", "admin").await;
-    let far = Server::start(&world.database, &[("JOB_HANDS", "0")]).await;
+    let far = Server::start(&world.database, &[("JOB_CONCURRENCY", "0")]).await;
     for (number, (event, wanted)) in TABLE.iter().enumerate() {
         let holder = holder(&world, &format!("holder{number}")).await;
         let open = async |user: &User| {

@@ -17,7 +17,7 @@ impl Moved {
 
     async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
         let file = database.folder.path().join("clock").display().to_string();
-        let moved = [("DEBUG", "true"), ("TEST_CLOCK_FILE", &file), ("JOB_HANDS", "1")];
+        let moved = [("DEBUG", "true"), ("TEST_CLOCK_FILE", &file), ("JOB_CONCURRENCY", "1")];
         Self(World::with(database, &[&moved[..], settings].concat()).await)
     }
 
@@ -210,9 +210,9 @@ async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {
     story.noticed("the clock has jumped ahead, and this cannot be undone").await;
     post.again(&[]).await;
     story.ahead(0);
-    let letter = post.mailbox.next("bob@example.org").await;
-    assert_eq!(letter.subject, "Choose a new password");
-    let reset = json!({"token": letter.token("reset"), "new_password": "a fresh horse staple"});
+    let email = post.mailbox.next("bob@example.org").await;
+    assert_eq!(email.subject, "Choose a new password");
+    let reset = json!({"token": email.token("reset"), "new_password": "a fresh horse staple"});
     world.nobody().post("/api/auth/password/reset", reset).await.expect(204);
     assert!(!world.server.log().contains("not sent any more"), "{}", world.server.log());
 }
@@ -242,8 +242,8 @@ async fn restarted_while_ahead(database: Database, next_starts: i64) {
     post.again(&[]).await;
     story.ahead(0);
     story.noticed("the clock was ahead; what it wrote was put right").await;
-    let letter = post.mailbox.next("bob@example.org").await;
-    assert_eq!(letter.subject, "Choose a new password", "the email is not put off for a month");
+    let email = post.mailbox.next("bob@example.org").await;
+    assert_eq!(email.subject, "Choose a new password", "the email is not put off for a month");
     let third = story.refresh(&second["refresh"]).await.expect(200);
     let fourth = story.refresh(&third["refresh"]).await.expect(200);
     let client = story.0.nobody().with(fourth["access"].as_str().unwrap());

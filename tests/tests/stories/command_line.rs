@@ -15,8 +15,8 @@ use clowder_tests::{
 use serde_json::json;
 
 on_both!(documents_for_programs);
-// Without hands the email of whoever registers stays in the list of jobs.
-on_both!(with [("JOB_HANDS", "0")]; whoever_reads_may_go_away);
+// Without a job runner the email of whoever registers stays in the list of jobs.
+on_both!(with [("JOB_CONCURRENCY", "0")]; whoever_reads_may_go_away);
 
 /// Every command that prints something.
 const PRINTING: &[&[&str]] = &[

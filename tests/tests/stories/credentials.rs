@@ -1,17 +1,17 @@
-//! Addresses are confirmed and changed, passwords forgotten, reset and changed, by what stands in real letters.
+//! Addresses are confirmed and changed, passwords forgotten, reset and changed, by what stands in real emails.
 
 use clowder_tests::{Answer, Client, Mailbox, World, on_both, world::PASSWORD};
 use serde_json::{Value, json};
 
 const NEW: &str = "staple battery horse";
 
-// One at a time, so that a letter which is there proves that those ordered before it were dealt with.
-on_both!(with [("JOB_HANDS", "1")];
+// One at a time, so that an email which is there proves that those ordered before it were dealt with.
+on_both!(with [("JOB_CONCURRENCY", "1")];
     confirming, resending, forgetting, resetting, resetting_at_once, changing, moving, unfit_input, the_page,
-    letters_of_others,
+    emails_of_others,
 );
-on_both!(with [("JOB_HANDS", "1"), ("REVEAL_TAKEN", "false")]; registering_where_nothing_is_told);
-on_both!(with [("JOB_HANDS", "1"), ("REQUIRE_VERIFIED_EMAIL", "true")]; only_confirmed_addresses_reach_others);
+on_both!(with [("JOB_CONCURRENCY", "1"), ("REVEAL_TAKEN", "false")]; registering_where_nothing_is_told);
+on_both!(with [("JOB_CONCURRENCY", "1"), ("REQUIRE_VERIFIED_EMAIL", "true")]; only_confirmed_addresses_reach_others);
 
 fn mailbox(world: &World) -> Mailbox {
     Mailbox::new(world.database.folder.path().join("mail"))
@@ -51,11 +51,11 @@ async fn confirming(world: World) {
     let ada = world.user("ada").await;
     let mut socket = ada.socket().await;
     assert_eq!(ada.get("/api/auth/me").await.expect(200)["email_verified"], false);
-    let letter = mail.next("ada@example.org").await;
-    assert_eq!(letter.subject, "Confirm your address");
-    let token = letter.token("verify");
+    let email = mail.next("ada@example.org").await;
+    assert_eq!(email.subject, "Confirm your address");
+    let token = email.token("verify");
 
-    // Whoever has the letter need not be signed in.
+    // Whoever has the email need not be signed in.
     let answer = verify(world.nobody(), &token).await;
     assert_eq!((answer.status, answer.text.as_str()), (204, ""));
     let updated = socket.until("user.updated").await;
@@ -79,7 +79,7 @@ async fn resending(world: World) {
     world.nobody().post("/api/auth/verify-email/resend", json!({})).await.refused(401, "token.missing");
 
     let (path, nobody) = ("/api/auth/verify-email/request", world.nobody());
-    // Nothing tells whether somebody waits for a letter.
+    // Nothing tells whether somebody waits for an email.
     for address in ["ada@example.org", "nobody@example.org"] {
         nobody.post(path, json!({"email": address})).await.expect(204);
     }
@@ -91,7 +91,7 @@ async fn resending(world: World) {
 async fn only_confirmed_addresses_reach_others(world: World) {
     let mail = mailbox(&world);
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let letter = mail.next("ada@example.org").await;
+    let email = mail.next("ada@example.org").await;
     verify(world.nobody(), &mail.next("bob@example.org").await.token("verify")).await.expect(204);
     world.until(&bob, |me| me["email_verified"] == true).await;
     let chat = bob.post("/api/chats", json!({"type": "private", "participant_ids": [ada.id]})).await.expect(201);
@@ -110,7 +110,7 @@ async fn only_confirmed_addresses_reach_others(world: World) {
     let said = socket.command("message.send", json!({"chat_id": chat["id"], "content": "hi"})).await;
     assert_eq!(said.unwrap_err()["code"], refused);
 
-    verify(world.nobody(), &letter.token("verify")).await.expect(204);
+    verify(world.nobody(), &email.token("verify")).await.expect(204);
     socket.until("user.updated").await;
     ada.post(&messages, json!({"content": "hi"})).await.expect(201);
     socket.command("message.send", json!({"chat_id": chat["id"], "content": "hi again"})).await.unwrap();
@@ -125,14 +125,14 @@ async fn forgetting(world: World) {
     for answer in [&unknown, &known] {
         assert_eq!((answer.status, answer.text.as_str()), (204, ""), "whoever asks learns nothing");
     }
-    let letter = mail.next("ada@example.org").await;
-    assert_eq!(letter.subject, "Choose a new password");
-    assert_eq!(mail.all().len(), 2, "and no letter to the unknown one");
-    // Asked again at once, the answer is the same, and no second letter goes out.
+    let email = mail.next("ada@example.org").await;
+    assert_eq!(email.subject, "Choose a new password");
+    assert_eq!(mail.all().len(), 2, "and no email to the unknown one");
+    // Asked again at once, the answer is the same, and no second email goes out.
     forgot(&world, "ada@example.org").await.expect(204);
-    reset(&world, &letter.token("reset"), NEW).await.expect(204);
+    reset(&world, &email.token("reset"), NEW).await.expect(204);
     mail.next("ada@example.org").await;
-    assert_eq!(mail.all().iter().filter(|letter| letter.subject == "Choose a new password").count(), 1);
+    assert_eq!(mail.all().iter().filter(|email| email.subject == "Choose a new password").count(), 1);
 }
 
 async fn resetting(world: World) {
@@ -144,7 +144,7 @@ async fn resetting(world: World) {
     forgot(&world, "ada@example.org").await.expect(204);
     let token = mail.next("ada@example.org").await.token("reset");
 
-    // What the letter holds is good for its purpose alone.
+    // What the email holds is good for its purpose alone.
     verify(world.nobody(), &token).await.refused(410, "link.gone");
     reset(&world, &confirm, NEW).await.refused(410, "link.gone");
     for (unfit, code) in [("short", "too_short"), ("password123", "common"), ("aaaaaaaaaaaaaa", "common")] {
@@ -163,7 +163,7 @@ async fn resetting(world: World) {
     world.nobody().post("/api/auth/refresh", refresh).await.refused(401, "session.ended");
     login(&world, "ada", PASSWORD).await.refused(401, "credentials.invalid");
     let again = login(&world, "ada", NEW).await.expect(200);
-    assert_eq!(again["user"]["email_verified"], true, "whoever got the letter has the address");
+    assert_eq!(again["user"]["email_verified"], true, "whoever got the email has the address");
     assert_eq!(mail.next("ada@example.org").await.subject, "Your password has been changed");
     reset(&world, &token, "another staple battery").await.refused(410, "link.gone");
 }
@@ -218,11 +218,11 @@ async fn moving(world: World) {
     let notice = mail.next("ada@example.org").await;
     assert_eq!(notice.subject, "Your address is about to change");
     assert!(notice.text.contains("ada+chat@new.example") && !notice.text.contains('#'), "{}", notice.text);
-    let letter = mail.next("ada+chat@new.example").await;
+    let email = mail.next("ada+chat@new.example").await;
     assert_eq!(ada.get("/api/auth/me").await.expect(200)["email"], "ada@example.org", "not before it is answered");
     // Another server's mail can be asked for again only after a while.
     assert_eq!(change_email(&ada, "ADA+chat@new.example", PASSWORD).await.status, 429);
-    verify(world.nobody(), &letter.token("verify")).await.expect(204);
+    verify(world.nobody(), &email.token("verify")).await.expect(204);
     let updated = socket.until("user.updated").await;
     assert_eq!(
         (&updated["data"]["email"], &updated["data"]["email_verified"]),
@@ -235,10 +235,10 @@ async fn moving(world: World) {
     forgot(&world, "ada@example.org").await.expect(204);
     forgot(&world, "ada+chat@new.example").await.expect(204);
     assert_eq!(mail.next("ada+chat@new.example").await.subject, "Choose a new password");
-    assert_eq!(mail.all().iter().filter(|letter| letter.to == "ada@example.org").count(), 2);
+    assert_eq!(mail.all().iter().filter(|email| email.to == "ada@example.org").count(), 2);
 }
 
-async fn letters_of_others(world: World) {
+async fn emails_of_others(world: World) {
     let mail = mailbox(&world);
     let (ada, eve) = (world.user("ada").await, world.user("eve").await);
     mail.next("ada@example.org").await;
@@ -334,9 +334,9 @@ async fn registering_where_nothing_is_told(world: World) {
     let taken = register("eve2", "Ada@Example.org").await;
     assert_eq!((free.status, taken.status), (202, 202));
     assert_eq!(free.body, taken.body, "nobody can tell the two apart");
-    let letter = mail.next("Ada@example.org").await;
-    assert_eq!(letter.subject, "You have an account already");
-    assert!(letter.text.starts_with("Hello Miss ada,") && !letter.text.contains("eve2"), "{}", letter.text);
+    let email = mail.next("Ada@example.org").await;
+    assert_eq!(email.subject, "You have an account already");
+    assert!(email.text.starts_with("Hello Miss ada,") && !email.text.contains("eve2"), "{}", email.text);
     for name in ["ada", "ADA", "eve", "eve2"] {
         register(name, "fresh@example.org").await.refused(409, "username.taken");
     }

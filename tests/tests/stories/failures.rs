@@ -11,7 +11,7 @@ const DEADLINES: &[(&str, &str)] = &[
     ("DATABASE_STATEMENT_SECONDS", "2"),
     ("DATABASE_WAIT_SECONDS", "2"),
     ("DATABASE_CONNECT_SECONDS", "2"),
-    ("JOB_HANDS", "0"),
+    ("JOB_CONCURRENCY", "0"),
 ];
 
 /// Asks until the answer is this one.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::Command};
 
-use clowder_tests::{Database, Hands, PATIENCE, Post, World, mail::Certificate, world::PASSWORD};
+use clowder_tests::{Database, JobProcess, PATIENCE, Post, World, mail::Certificate, world::PASSWORD};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn register(world: &World, name: &str, email: &str, display_name: &str) {
     world.nobody().post("/api/auth/register", new).await.expect(201);
 }
 
-/// The lines of `clowder jobs list` about letters, once there is one that says this.
+/// The lines of `clowder jobs list` about emails, once there is one that says this.
 async fn listed(world: &World, state: &str, says: &str) -> Vec<String> {
     let lines = async {
         loop {
@@ -46,31 +46,31 @@ fn retry(world: &World, what: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_letter_as_it_arrives() {
+async fn a_email_as_it_arrives() {
     let post = Post::start(&[]).await;
     let world =
         world(&post.url(), &[("PUBLIC_URL", "https://chat.example"), ("MAIL_FROM", "The Cats <cats@chat.example>")])
             .await;
     let name = r#"Ada "the <script>alert(1)</script>" & co, Ünï"#;
     register(&world, "ada", "ada@bücher.example", name).await;
-    let letter = post.mailbox.next("ada@xn--bcher-kva.example").await;
-    assert_eq!((letter.to_name.as_str(), letter.from.as_str()), ("ada", "cats@chat.example"));
-    assert_eq!((letter.header("X-Arrived"), letter.header("X-Rcpt")), ("plain", "ada@xn--bcher-kva.example"));
-    assert_eq!(letter.subject, "Confirm your address");
-    assert!(letter.id.ends_with("@chat.example"), "{}", letter.id);
-    assert_eq!(letter.header("Auto-Submitted"), "auto-generated");
-    assert!(letter.date.starts_with("20"), "{}", letter.date);
-    let link = format!("https://chat.example/account#verify={}", letter.token("verify"));
-    assert!(letter.text.contains(&link) && letter.html.contains(&link));
-    assert!(letter.text.contains("Hello ada,"), "a stranger may read it: {}", letter.text);
-    assert!(letter.text.trim_end().ends_with("The Cats"), "{}", letter.text);
-    world.nobody().post("/api/auth/verify-email", json!({"token": letter.token("verify")})).await.expect(204);
+    let email = post.mailbox.next("ada@xn--bcher-kva.example").await;
+    assert_eq!((email.to_name.as_str(), email.from.as_str()), ("ada", "cats@chat.example"));
+    assert_eq!((email.header("X-Arrived"), email.header("X-Rcpt")), ("plain", "ada@xn--bcher-kva.example"));
+    assert_eq!(email.subject, "Confirm your address");
+    assert!(email.id.ends_with("@chat.example"), "{}", email.id);
+    assert_eq!(email.header("Auto-Submitted"), "auto-generated");
+    assert!(email.date.starts_with("20"), "{}", email.date);
+    let link = format!("https://chat.example/account#verify={}", email.token("verify"));
+    assert!(email.text.contains(&link) && email.html.contains(&link));
+    assert!(email.text.contains("Hello ada,"), "a stranger may read it: {}", email.text);
+    assert!(email.text.trim_end().ends_with("The Cats"), "{}", email.text);
+    world.nobody().post("/api/auth/verify-email", json!({"token": email.token("verify")})).await.expect(204);
     // Whose address it is that is called by their name.
     world.nobody().post("/api/auth/password/forgot", json!({"email": "ada@bücher.example"})).await.expect(204);
-    let letter = post.mailbox.next("ada@xn--bcher-kva.example").await;
-    assert_eq!((letter.to_name.as_str(), letter.subject.as_str()), (name, "Choose a new password"));
-    assert!(letter.text.contains(&format!("Hello {name},")), "{}", letter.text);
-    assert!(!letter.html.contains("<script>"), "{}", letter.html);
+    let email = post.mailbox.next("ada@xn--bcher-kva.example").await;
+    assert_eq!((email.to_name.as_str(), email.subject.as_str()), (name, "Choose a new password"));
+    assert!(email.text.contains(&format!("Hello {name},")), "{}", email.text);
+    assert!(!email.html.contains("<script>"), "{}", email.html);
     // A name that would begin another header never gets that far.
     let new = json!({"username": "eve", "email": "eve@example.org", "password": PASSWORD, "display_name": "Eve\r\nBcc: x@y.example"});
     assert_eq!(world.nobody().post("/api/auth/register", new).await.wrong_fields(), ["/display_name"]);
@@ -116,14 +116,14 @@ async fn what_was_to_be_secret_is_not_sent_in_the_open() {
 async fn a_wrong_password_delays_and_does_not_lose() {
     let post = Post::start(&["--login", "cats:meow"]).await;
     let url = |password: &str| format!("smtp://cats:{password}@localhost:{}", post.port);
-    let world = world(&url("w00f"), &[("JOB_HANDS", "0")]).await;
+    let world = world(&url("w00f"), &[("JOB_CONCURRENCY", "0")]).await;
     world.user("ada").await;
-    let wrong = Hands::start(&world.database, &[("SMTP_URL", &url("w00f"))]).await;
+    let wrong = JobProcess::start(&world.database, &[("SMTP_URL", &url("w00f"))]).await;
     let lines = listed(&world, "waiting", "535").await;
     assert!(lines.iter().all(|line| !line.contains("w00f")), "{lines:?}");
     assert_eq!(wrong.stop().await.code(), Some(0));
     retry(&world, id(&lines[0]));
-    let right = Hands::start(&world.database, &[("SMTP_URL", &url("meow"))]).await;
+    let right = JobProcess::start(&world.database, &[("SMTP_URL", &url("meow"))]).await;
     assert_eq!(post.mailbox.next("ada@example.org").await.header("X-Arrived"), "plain authenticated");
     assert_eq!(right.stop().await.code(), Some(0));
 }
@@ -138,12 +138,12 @@ async fn a_server_that_is_down_and_comes_back() {
     assert!(lines[0].contains("try 1"), "{lines:?}");
     post.again(&[]).await;
     assert_eq!(retry(&world, id(&lines[0])).trim(), "it will run again");
-    let letter = post.mailbox.next("ada@example.org").await;
-    assert!(letter.id.starts_with(id(&lines[0])), "the job makes the Message-ID: {}", letter.id);
+    let email = post.mailbox.next("ada@example.org").await;
+    assert!(email.id.starts_with(id(&lines[0])), "the job makes the Message-ID: {}", email.id);
 }
 
 #[tokio::test]
-async fn who_is_refused_for_good_becomes_a_dead_letter() {
+async fn who_is_refused_for_good_becomes_a_dead_email() {
     let post = Post::start(&["--refuse", "nobody", "--defer", "later"]).await;
     let world = world(&post.url(), &[]).await;
     for name in ["nobody", "later", "ada"] {
@@ -176,7 +176,7 @@ async fn who_is_refused_for_good_becomes_a_dead_letter() {
     assert!(!world.command(&["jobs", "list", "--state", "asleep"], &[]).well);
 }
 
-/// Makes so many people, who get as many letters.
+/// Makes so many people, who get as many emails.
 async fn crowd(world: &World, count: usize) {
     let people = (0..count).map(async |i| world.user(&format!("person{i}")).await);
     stream::iter(people).buffer_unordered(16).collect::<Vec<_>>().await;
@@ -186,26 +186,26 @@ async fn crowd(world: &World, count: usize) {
 async fn of_two_workers_one_is_killed() {
     let post = Post::start(&["--slow", "0.1"]).await;
     let url = post.url();
-    let world = World::with(Database::postgres(), &[("JOB_HANDS", "0")]).await;
+    let world = World::with(Database::postgres(), &[("JOB_CONCURRENCY", "0")]).await;
     crowd(&world, 200).await;
-    let settings = [("SMTP_URL", url.as_str()), ("JOB_LEASE_SECONDS", "2"), ("DATABASE_LANES", "4")];
+    let settings = [("SMTP_URL", url.as_str()), ("JOB_LEASE_SECONDS", "2"), ("DATABASE_WRITE_CONNECTIONS", "4")];
     let (doomed, other) =
-        (Hands::start(&world.database, &settings).await, Hands::start(&world.database, &settings).await);
+        (JobProcess::start(&world.database, &settings).await, JobProcess::start(&world.database, &settings).await);
     post.mailbox.count(40).await;
     doomed.kill().await;
     let all_are_there = async {
         loop {
-            let letters = post.mailbox.all();
-            let ids: BTreeSet<_> = letters.iter().map(|letter| letter.id.as_str()).collect();
-            let people: BTreeSet<_> = letters.iter().map(|letter| letter.to.as_str()).collect();
+            let emails = post.mailbox.all();
+            let ids: BTreeSet<_> = emails.iter().map(|email| email.id.as_str()).collect();
+            let people: BTreeSet<_> = emails.iter().map(|email| email.to.as_str()).collect();
             if ids.len() == 200 {
                 assert_eq!(people.len(), 200);
-                return letters.len();
+                return emails.len();
             }
-            post.mailbox.count(letters.len() + 1).await;
+            post.mailbox.count(emails.len() + 1).await;
         }
     };
-    let sent = tokio::time::timeout(PATIENCE * 2, all_are_there).await.expect("letters are missing");
+    let sent = tokio::time::timeout(PATIENCE * 2, all_are_there).await.expect("emails are missing");
     // Only what the killed one had in its hands can have been sent twice.
     assert!(sent <= 204, "{sent}");
     assert_eq!(other.stop().await.code(), Some(0));
@@ -217,20 +217,20 @@ async fn who_is_asked_to_stop_finishes_what_it_has_begun() {
     for database in [Database::sqlite(), Database::postgres()] {
         let post = Post::start(&["--slow", "0.5"]).await;
         let url = post.url();
-        let world = World::with(database, &[("JOB_HANDS", "0")]).await;
+        let world = World::with(database, &[("JOB_CONCURRENCY", "0")]).await;
         crowd(&world, 12).await;
-        let settings = [("SMTP_URL", url.as_str()), ("JOB_HANDS", "2")];
-        let first = Hands::start(&world.database, &settings).await;
+        let settings = [("SMTP_URL", url.as_str()), ("JOB_CONCURRENCY", "2")];
+        let first = JobProcess::start(&world.database, &settings).await;
         post.mailbox.count(2).await;
         assert_eq!(first.stop().await.code(), Some(0));
         let sent = post.mailbox.all().len();
         assert!((2..12).contains(&sent), "it stopped in the middle: {sent}");
         let left = world.command(&["jobs", "list", "--state", "waiting"], &[]).text.lines().count();
         assert_eq!(sent + left, 12, "nothing is held by somebody who is gone");
-        let second = Hands::start(&world.database, &[("SMTP_URL", &url), ("JOB_HANDS", "12")]).await;
+        let second = JobProcess::start(&world.database, &[("SMTP_URL", &url), ("JOB_CONCURRENCY", "12")]).await;
         post.mailbox.count(12).await;
         assert_eq!(second.stop().await.code(), Some(0));
-        let ids: BTreeSet<_> = post.mailbox.all().into_iter().map(|letter| letter.id).collect();
+        let ids: BTreeSet<_> = post.mailbox.all().into_iter().map(|email| email.id).collect();
         assert_eq!((ids.len(), post.mailbox.all().len()), (12, 12), "each once");
         assert!(world.command(&["jobs", "list"], &[]).text.trim().ends_with("there are no such jobs"));
     }

@@ -52,7 +52,7 @@ async fn checking_a_token_asks_no_database() {
     let key = ada.post("/api/api-keys", key).await.expect(201)["key"].as_str().unwrap().to_owned();
     let asked = async || -> usize {
         let measured = world.nobody().get("/metrics").await.text;
-        let counts = measured.lines().filter(|line| line.starts_with("clowder_lane_wait_seconds_count"));
+        let counts = measured.lines().filter(|line| line.starts_with("clowder_pool_wait_seconds_count"));
         counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap()).sum()
     };
     let access = ada.get("/api/auth/me").await.expect(200);
@@ -102,7 +102,7 @@ async fn the_log_says_whose_fault_it_was() {
         ("DATABASE_STATEMENT_SECONDS", "1"),
         ("DATABASE_WAIT_SECONDS", "1"),
         ("DATABASE_CONNECT_SECONDS", "1"),
-        ("JOB_HANDS", "0"),
+        ("JOB_CONCURRENCY", "0"),
     ];
     let world = World::with(database, &settings).await;
     let ada = world.user("ada").await;

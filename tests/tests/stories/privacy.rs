@@ -16,13 +16,13 @@ async fn ready(user: &User, export: &Value) -> Value {
         .await
 }
 
-/// What the letter with this subject says; earlier ones are passed over.
-async fn letter(world: &World, to: &str, subject: &str) -> String {
+/// What the email with this subject says; earlier ones are passed over.
+async fn email(world: &World, to: &str, subject: &str) -> String {
     let mailbox = Mailbox::new(world.database.folder.path().join("mail"));
     loop {
-        let letter = mailbox.next(to).await;
-        if letter.subject == subject {
-            return letter.text;
+        let email = mailbox.next(to).await;
+        if email.subject == subject {
+            return email.text;
         }
     }
 }
@@ -42,9 +42,9 @@ async fn copy(world: World) {
     assert_eq!(each(listed["items"].as_array().unwrap(), "id"), [asked["id"].clone()]);
     let link = export["url"].as_str().unwrap();
     // Whoever reads an address that nobody has confirmed gets no link.
-    let told = letter(&world, "bob@example.org", "Your data is ready").await;
+    let told = email(&world, "bob@example.org", "Your data is ready").await;
     assert!(!told.contains("token=") && told.contains("Sign in to fetch it"), "{told}");
-    let told = letter(&world, "ada@example.org", "Your data is ready").await;
+    let told = email(&world, "ada@example.org", "Your data is ready").await;
     let mailed = told.split_whitespace().find_map(|word| Some(&word[word.find("/api/exports/")?..])).unwrap();
     world.nobody().request("GET", mailed).send().await.unwrap().error_for_status().unwrap();
 
@@ -98,7 +98,7 @@ async fn second_thoughts(world: World) {
     ada.get("/api/auth/me").await.refused(401, "session.ended");
     let refresh = json!({"refresh": ada.refresh});
     assert_eq!(world.nobody().post("/api/auth/refresh", refresh).await.status, 401);
-    assert!(letter(&world, "ada@example.org", "Your account will be erased").await.contains("will be erased on "));
+    assert!(email(&world, "ada@example.org", "Your account will be erased").await.contains("will be erased on "));
 
     let back = world.login("ada").await;
     assert_eq!(back.get("/api/auth/me").await.expect(200)["erase_at"], due);
@@ -138,7 +138,7 @@ mod gone {
         assert_eq!(hers.closed().await, 4003);
         let told = his.until("user.deleted").await;
         assert_eq!((&told["data"]["id"], &told["data"]["display_name"]), (&json!(ada.id), &json!("Deleted user")));
-        let last = letter(&world, "peculiar@example.org", "Your account has been erased").await;
+        let last = email(&world, "peculiar@example.org", "Your account has been erased").await;
         let receipt = last.split_whitespace().find(|word| word.starts_with("eyJ")).unwrap().to_owned();
 
         // Who spoke with her reads on.

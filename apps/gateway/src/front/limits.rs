@@ -13,7 +13,7 @@ use std::{
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
 use clowder_core::{Actor, ApiKeyId, UserId, Via, ctx::place};
-use clowder_infra::lanes::fair::Caller;
+use clowder_infra::worker_pool::fair::Caller;
 use governor::{
     InsufficientCapacity, Quota, RateLimiter,
     clock::{Clock, DefaultClock},

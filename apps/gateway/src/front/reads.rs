@@ -16,10 +16,10 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// `read_lanes` says how many can read the database at the same time: half of them are for everybody else. A call waits
+    /// `read_connections` says how many can read the database at the same time: half of them are for everybody else. A call waits
     /// for its turn for as long as `patience`.
-    pub fn new(read_lanes: usize, patience: Duration) -> Self {
-        Self { turns: Turns::new((read_lanes / 2).max(1), patience) }
+    pub fn new(read_connections: usize, patience: Duration) -> Self {
+        Self { turns: Turns::new((read_connections / 2).max(1), patience) }
     }
 
     /// Waits until it is the caller's turn, which lasts until what is returned is dropped. What writes waits for nothing:

@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY},
 };
-use clowder_core::{Refusal, once};
+use clowder_core::{Refusal, idempotency};
 use serde::Serialize;
 
 use crate::{
@@ -28,8 +28,8 @@ pub struct Problems {
 
 /// Every refusal of every domain, and the gateway's own failures, by code.
 pub fn every() -> Vec<Failure> {
-    let once = &[once::MISMATCH, once::RUNNING];
-    let domains: [&[Refusal]; 3] = [once, clowder_accounts::refusals::ALL, clowder_messaging::refusals::ALL];
+    let idempotency = &[idempotency::MISMATCH, idempotency::RUNNING];
+    let domains: [&[Refusal]; 3] = [idempotency, clowder_accounts::refusals::ALL, clowder_messaging::refusals::ALL];
     let mut all: Vec<_> = domains.iter().flat_map(|table| table.iter().copied().map(failure_of)).collect();
     all.extend(refusals::ALL);
     all.sort_by_key(|failure| failure.code);

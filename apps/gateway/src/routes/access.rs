@@ -5,7 +5,7 @@ use clowder_accounts::{
     model::{EndKeys, Invite, NewInvite, NewInvited, Rejection, SignUp, Status},
     refusals::*,
 };
-use clowder_core::{Role, once};
+use clowder_core::{Role, idempotency};
 
 use super::{Endpoint, delete, get, post, put};
 use crate::http::{
@@ -72,7 +72,13 @@ pub fn api_keys() -> Vec<Endpoint> {
             .takes::<NewApiKey>()
             .gives::<IssuedKey>(201, "The key, shown this once")
             // Unknown is the key of a repeated call that has been revoked since.
-            .refuses(&[API_KEY_LIMIT, API_KEY_UNKNOWN, AUTHENTICATION_STALE, once::MISMATCH, once::RUNNING]),
+            .refuses(&[
+                API_KEY_LIMIT,
+                API_KEY_UNKNOWN,
+                AUTHENTICATION_STALE,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ]),
         get("/api/api-keys/{api_key_id}", api_keys::one)
             .says("Read about an API key")
             .gives::<ApiKey>(200, "Without its secret")
@@ -112,7 +118,7 @@ pub fn sign_ups() -> Vec<Endpoint> {
             .takes::<NewInvite>()
             .gives::<NewInvited>(201, "With its code, which is shown only here")
             // Of a repeated call, when whoever made it has been erased since.
-            .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, once::MISMATCH, once::RUNNING]),
+            .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
         delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
             .says("Revoke an invitation")
             .needs(Permission::Invite)

@@ -1,5 +1,5 @@
 //! One socket, from its first frame to its last: a single task that reads commands one after the other, and sends what
-//! its outlet holds. A command at work never holds up what is to be delivered.
+//! its queue holds. A command at work never holds up what is to be delivered.
 
 use std::{ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Sessio
 use bytestring::ByteString;
 use clowder_accounts::Identity;
 use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, UserId, Via};
-use clowder_infra::lanes::fair::Caller;
+use clowder_infra::worker_pool::fair::Caller;
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -18,8 +18,8 @@ use super::{
     frame::{self, Heartbeat},
     guard::Fault,
     opening::{Opening, refused as refused_token},
-    outlet::{Next, Outlet},
     request::{CommandId, Request},
+    send_queue::{Next, SendQueue},
     sockets::Held,
 };
 use crate::{
@@ -84,7 +84,7 @@ pub struct Connection {
 
 /// A socket that knows who it is.
 struct Bound {
-    outlet: Arc<Outlet>,
+    queue: Arc<SendQueue>,
     _left: Left,
     user: UserId,
     identity: Identity,
@@ -128,21 +128,21 @@ impl Connection {
         // What is over after a moment is boxed: thousands of idle sockets need not keep room for it.
         let (_, key) = payer(identity.actor, &self.context.origin);
         let mut bound = Box::pin(Caller::from(key).scope(self.greet(identity, cursor))).await?;
-        let outlet = Arc::clone(&bound.outlet);
+        let queue = Arc::clone(&bound.queue);
         let mut work: Option<Work> = None;
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
         loop {
-            self.flush(&outlet).await?;
+            self.flush(&queue).await?;
             tokio::select! {
                 biased;
-                () = outlet.ready() => {}
+                () = queue.ready() => {}
                 (answer, renewed) = finished(&mut work) => {
                     work = None;
                     if let Some(identity) = renewed {
                         bound.renew(identity);
                         timer.as_mut().reset(self.next_alarm(&bound));
                     }
-                    self.write(&outlet, answer).await?;
+                    self.write(&queue, answer).await?;
                 }
                 message = self.stream.next(), if work.is_none() => {
                     if let Some(request) = self.hear(message).await? {
@@ -224,25 +224,25 @@ impl Connection {
     }
 
     /// Sends all that waits.
-    async fn flush(&mut self, outlet: &Outlet) -> Result<(), Close> {
+    async fn flush(&mut self, queue: &SendQueue) -> Result<(), Close> {
         loop {
-            match outlet.next() {
-                Next::Send(frame) => self.write(outlet, frame).await?,
+            match queue.next() {
+                Next::Send(frame) => self.write(queue, frame).await?,
                 Next::Close(close) => return Err(close),
                 Next::Nothing => return Ok(()),
             }
         }
     }
 
-    /// Sends one frame. While the client does not read, the outlet may decide that it is too slow.
-    async fn write(&mut self, outlet: &Outlet, frame: ByteString) -> Result<(), Close> {
+    /// Sends one frame. While the client does not read, the queue may decide that it is too slow.
+    async fn write(&mut self, queue: &SendQueue, frame: ByteString) -> Result<(), Close> {
         let mut written = std::pin::pin!(self.session.text(frame));
         let written = async {
             loop {
                 tokio::select! {
                     biased;
                     written = &mut written => return written.map_err(|_| Close::Goodbye),
-                    () = outlet.ready() => match outlet.closing() {
+                    () = queue.ready() => match queue.closing() {
                         Some(close) => return Err(close),
                         None => continue,
                     },
@@ -276,7 +276,7 @@ impl Connection {
         }
         // A page hears no pings, and has to tell a quiet connection from a dead one.
         if now.duration_since(self.told) >= due {
-            self.write(&bound.outlet, frame::said("heartbeat", clock::now(), Heartbeat {})).await?;
+            self.write(&bound.queue, frame::said("heartbeat", clock::now(), Heartbeat {})).await?;
         }
         Ok(())
     }
@@ -316,9 +316,9 @@ async fn finished(work: &mut Option<Work>) -> (ByteString, Option<Identity>) {
 
 impl Bound {
     fn new(left: Left, identity: Identity) -> Self {
-        let outlet = Arc::clone(&left.outlet);
-        let user = outlet.user;
-        let mut bound = Self { outlet, _left: left, user, identity, expires: Instant::now() };
+        let queue = Arc::clone(&left.queue);
+        let user = queue.user;
+        let mut bound = Self { queue, _left: left, user, identity, expires: Instant::now() };
         bound.renew(identity);
         bound
     }
@@ -332,11 +332,11 @@ impl Bound {
 /// Takes the socket out of the hub, however it ends.
 struct Left {
     hub: Arc<Hub>,
-    outlet: Arc<Outlet>,
+    queue: Arc<SendQueue>,
 }
 
 impl Drop for Left {
     fn drop(&mut self) {
-        self.hub.detach(&self.outlet);
+        self.hub.detach(&self.queue);
     }
 }

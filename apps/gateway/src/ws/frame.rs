@@ -45,7 +45,7 @@ pub struct Reset {
 }
 
 #[derive(Serialize)]
-struct Said<'a, T> {
+struct Envelope<'a, T> {
     #[serde(rename = "type")]
     kind: &'a str,
     at: Timestamp,
@@ -62,7 +62,7 @@ struct Answered<'a, T> {
 
 /// A frame without cursor.
 pub fn said(kind: &str, at: Timestamp, data: impl Serialize) -> ByteString {
-    text(&Said { kind, at, data })
+    text(&Envelope { kind, at, data })
 }
 
 pub fn passing(passing: &Passing) -> ByteString {
@@ -82,8 +82,9 @@ pub struct Durable(String);
 
 impl Durable {
     pub fn new(recorded: &Recorded) -> Self {
-        let mut frame = serde_json::to_string(&Said { kind: &recorded.name, at: recorded.at, data: &*recorded.data })
-            .unwrap_or_default();
+        let mut frame =
+            serde_json::to_string(&Envelope { kind: &recorded.name, at: recorded.at, data: &*recorded.data })
+                .unwrap_or_default();
         // The closing brace comes back after the cursor.
         frame.pop();
         frame.push_str(",\"cursor\":\"");

@@ -30,7 +30,7 @@ use super::{
     close::Close,
     cursor::Sealer,
     frame::{self, Durable},
-    outlet::Outlet,
+    send_queue::SendQueue,
 };
 use crate::{clock, stop::Stop};
 
@@ -65,17 +65,17 @@ struct State {
 
 /// A socket that has been attached, and from where on it gets live events.
 pub struct Attached {
-    pub outlet: Arc<Outlet>,
+    pub queue: Arc<SendQueue>,
     pub live_from: Positions,
     /// What its user follows there.
     pub followed: Arc<[Topic]>,
 }
 
 impl Hub {
-    /// `read_lanes` says how many can read the database at the same time.
-    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_lanes: usize) -> Self {
+    /// `read_connections` says how many can read the database at the same time.
+    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_connections: usize) -> Self {
         let state = State { positions: known.clone(), ..State::default() };
-        let replays = Semaphore::new((read_lanes / 2).max(1));
+        let replays = Semaphore::new((read_connections / 2).max(1));
         Self { state: Mutex::new(state), sealer, journal, replays, replays_of: Turns::new(1, TURN_WITHIN) }
     }
 
@@ -142,13 +142,13 @@ impl Hub {
             for topic in followed.into_iter().flat_map(|followed| follows.load(followed)) {
                 audience.entry(topic).or_default().insert(user);
             }
-            let outlet = Arc::new(Outlet::new(user, via, scopes));
-            follows.attach(Arc::clone(&outlet));
+            let queue = Arc::new(SendQueue::new(user, via, scopes));
+            follows.attach(Arc::clone(&queue));
             let followed = follows.topics().collect();
             let live_from = positions.clone();
             drop(state);
             drop(arrival);
-            return Ok(Attached { outlet, live_from, followed });
+            return Ok(Attached { queue, live_from, followed });
         }
     }
 
@@ -162,12 +162,12 @@ impl Hub {
         Err(Error::unavailable("this node lags behind the cursor"))
     }
 
-    pub fn detach(&self, outlet: &Arc<Outlet>) {
+    pub fn detach(&self, queue: &Arc<SendQueue>) {
         let mut state = self.lock();
-        if let Some(follows) = state.here.get_mut(&outlet.user) {
-            follows.detach(outlet);
+        if let Some(follows) = state.here.get_mut(&queue.user) {
+            follows.detach(queue);
         }
-        state.forget_if_gone(outlet.user);
+        state.forget_if_gone(queue.user);
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -219,7 +219,7 @@ impl Hub {
         let durable = Durable::new(recorded);
         for (user, follows) in state.concerned(recorded) {
             let frame = durable.with(&self.sealer.seal(user, &packed));
-            follows.hearing(&recorded.name).for_each(|outlet| outlet.push(frame.clone()));
+            follows.with_scope_for(&recorded.name).for_each(|queue| queue.push(frame.clone()));
         }
         if let Some(follow) = recorded.follow.filter(|follow| follow.step == Step::Leave) {
             state.follow(follow);
@@ -272,11 +272,11 @@ impl State {
         let Some(follows) = recorded.topic.as_user().and_then(|user| self.here.get(&user)) else { return };
         match (&*recorded.name, recorded.subject) {
             (SESSION_ENDED | API_KEY_REVOKED, Some(subject)) => {
-                let ended = follows.outlets().filter(|outlet| outlet.via.uuid() == subject);
-                ended.for_each(|outlet| outlet.close(Close::SessionEnded));
+                let ended = follows.queues().filter(|queue| queue.via.uuid() == subject);
+                ended.for_each(|queue| queue.close(Close::SessionEnded));
             }
             (USER_SUSPENDED | USER_DELETED, _) => {
-                follows.outlets().for_each(|outlet| outlet.close(Close::SessionEnded));
+                follows.queues().for_each(|queue| queue.close(Close::SessionEnded));
             }
             _ => {}
         }
@@ -286,8 +286,8 @@ impl State {
     fn pass(&self, passing: &Passing, but: Option<UserId>) {
         let frame = frame::passing(passing);
         for user in self.audience.get(&passing.topic).into_iter().flatten().filter(|user| Some(**user) != but) {
-            let outlets = self.here.get(user).into_iter().flat_map(|follows| follows.hearing(passing.name));
-            outlets.for_each(|outlet| outlet.push(frame.clone()));
+            let queues = self.here.get(user).into_iter().flat_map(|follows| follows.with_scope_for(passing.name));
+            queues.for_each(|queue| queue.push(frame.clone()));
         }
     }
 
@@ -301,7 +301,7 @@ impl State {
     }
 
     fn close_all(&self, close: Close) {
-        self.here.values().flat_map(Follows::outlets).for_each(|outlet| outlet.close(close));
+        self.here.values().flat_map(Follows::queues).for_each(|queue| queue.close(close));
     }
 
     fn forget_if_gone(&mut self, user: UserId) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Email, Password};
 use crate::policy;
 
-/// What a letter held: it proves that whoever presents it can read the mail of an address.
+/// What an email held: it proves that whoever presents it can read the mail of an address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailedToken(String);
 

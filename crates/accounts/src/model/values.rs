@@ -72,7 +72,7 @@ impl Email {
         format!("{}@{}", local.to_lowercase(), idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned()))
     }
 
-    /// Where its letters arrive with many providers: the key without what stands between `+` and `@`.
+    /// Where its emails arrive with many providers: the key without what stands between `+` and `@`.
     pub fn mailbox(&self) -> String {
         let key = self.key();
         match key.split_once('+').zip(key.rsplit_once('@')) {

@@ -12,7 +12,7 @@ use crate::{
 #[async_trait]
 pub trait ApiKeys: Send + Sync {
     /// Makes a key and shows it, this once: only a hash of its secret is kept. Needs a recent authentication. Of several
-    /// that are made at once no more come into being than [`crate::api_keys::MOST`] allows. Honours `ctx.once`: a call
+    /// that are made at once no more come into being than [`crate::api_keys::MOST`] allows. Honours `ctx.idempotency_key`: a call
     /// that is repeated makes no other key, and is not shown the first one's secret.
     async fn create_key(&self, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey>;
 

@@ -14,21 +14,21 @@ pub trait Credentials: Send + Sync {
     /// that was chosen as well: `password.wrong`, and the token stays good.
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()>;
 
-    /// Sends another letter to the unconfirmed address of the caller; at most one a minute and five an hour.
+    /// Sends another email to the unconfirmed address of the caller; at most one a minute and five an hour.
     async fn resend(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Sends another letter to each who has yet to confirm this address, within the same limits; takes the same time
+    /// Sends another email to each who has yet to confirm this address, within the same limits; takes the same time
     /// if there is nobody.
     async fn resend_to(&self, ctx: &Ctx, resend: Resend) -> Result<()>;
 
-    /// Asks for another address: it is sent a letter, the present one a notice. The address changes when the letter
+    /// Asks for another address: it is sent an email, the present one a notice. The address changes when the email
     /// is answered. With two factors it needs a recent authentication.
     async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()>;
 
-    /// Sends a letter by which the password can be chosen anew, if there is an account; takes the same time if not.
+    /// Sends an email by which the password can be chosen anew, if there is an account; takes the same time if not.
     async fn forgot(&self, ctx: &Ctx, forgot: Forgot) -> Result<()>;
 
-    /// Chooses a new password with what the letter held. Ends all sessions, export links and API keys. If it is the first
+    /// Chooses a new password with what the email held. Ends all sessions, export links and API keys. If it is the first
     /// proof of the address, a second factor that was set up before is removed: whoever did that may have been a stranger.
     async fn reset(&self, ctx: &Ctx, reset: ResetPassword) -> Result<()>;
 

@@ -9,7 +9,7 @@ use crate::model::{Download, Erasing, Erasure, Export, ExportId, Fate};
 #[async_trait]
 pub trait Privacy: Send + Sync {
     /// Orders a copy of what is known about the caller, as [`crate::privacy::may_export`] says: one that is being made
-    /// or was made just now is answered again. Needs a recent authentication. A letter tells when it is ready, with its link if the address has
+    /// or was made just now is answered again. Needs a recent authentication. An email tells when it is ready, with its link if the address has
     /// been confirmed.
     async fn export(&self, ctx: &Ctx) -> Result<Export>;
 

@@ -17,7 +17,7 @@ pub trait SignUps: Send + Sync {
     /// Forgets the sign-up and tells who wanted it by mail; name and address are free again.
     async fn reject(&self, ctx: &Ctx, sign_up: SignUpId, rejection: Rejection) -> Result<()>;
 
-    /// Makes an invitation; its code is in this answer and nowhere else. Honours `ctx.once`.
+    /// Makes an invitation; its code is in this answer and nowhere else. Honours `ctx.idempotency_key`.
     async fn invite(&self, ctx: &Ctx, new: NewInvite) -> Result<NewInvited>;
 
     /// All invitations, the latest first.

@@ -23,14 +23,14 @@ use crate::{
 pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
-        let seat = participants::table
+        let membership = participants::table
             .inner_join(users::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
             .filter(users::deleted_at.is_null())
             .select((participants::chat_id, participants::role, CardRow::as_select()))
             .first(conn)
             .optional()?;
-        found.extend(seat);
+        found.extend(membership);
     }
     Ok(found)
 }

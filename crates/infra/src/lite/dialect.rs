@@ -20,9 +20,9 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 pub use super::scrub::Scrubber;
 use crate::{
     DatabaseUrl,
-    lanes::{self, Lanes, Plan},
     schema::{jobs, streams},
     store::Options,
+    worker_pool::{self, Plan, WorkerPool},
 };
 
 pub type Conn = SqliteConnection;
@@ -48,20 +48,20 @@ define_sql_function! {
 }
 
 /// How many can read at the same time.
-pub fn read_lanes(options: &Options) -> usize {
-    if options.read_lanes == 0 { READERS } else { options.read_lanes }
+pub fn read_connections(options: &Options) -> usize {
+    if options.read_connections == 0 { READERS } else { options.read_connections }
 }
 
-/// The lanes that write and the lanes that read.
-pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
+/// the workers that write and the workers that read.
+pub fn pools(url: &DatabaseUrl, options: &Options) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
     let path = path_of(url)?;
     // The writer opens first: it makes the file and switches it to the write-ahead log.
-    drop(Seat::open(&path, WRITER)?);
-    let readers = read_lanes(options);
+    drop(PooledConn::open(&path, WRITER)?);
+    let readers = read_connections(options);
     let start = |name, threads, pragmas: &'static [&str]| {
         let path = path.clone();
         let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
-        Lanes::start(plan, move || Seat::open(&path, pragmas))
+        WorkerPool::start(plan, move || PooledConn::open(&path, pragmas))
     };
     Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, READER)?))
 }
@@ -72,12 +72,12 @@ pub fn answer_within(_: &Options) -> Option<Duration> {
 }
 
 /// A connection of its own, to look at the schema or to change it.
-pub fn connect(url: &DatabaseUrl) -> Result<Seat> {
-    Seat::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])
+pub fn connect(url: &DatabaseUrl) -> Result<PooledConn> {
+    PooledConn::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])
 }
 
 /// A connection of its own, to change the schema.
-pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<Seat> {
+pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<PooledConn> {
     connect(url)
 }
 
@@ -101,14 +101,14 @@ const WRITER: &[&str] = &[
 
 const READER: &[&str] = &[ALL, "PRAGMA query_only=ON;"];
 
-/// A connection on a lane.
-pub struct Seat {
+/// A connection on a worker.
+pub struct PooledConn {
     conn: Conn,
     path: PathBuf,
     broken: bool,
 }
 
-impl Seat {
+impl PooledConn {
     fn open(path: &Path, pragmas: &[&str]) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::outage(Cause::Storage, format!("cannot open {}: {error}", path.display()))
@@ -126,13 +126,13 @@ impl Seat {
     }
 }
 
-impl lanes::Seat for Seat {
+impl worker_pool::Resource for PooledConn {
     fn is_fit(&mut self) -> bool {
         !self.broken
     }
 }
 
-impl Deref for Seat {
+impl Deref for PooledConn {
     type Target = Conn;
 
     fn deref(&self) -> &Conn {
@@ -140,30 +140,30 @@ impl Deref for Seat {
     }
 }
 
-impl DerefMut for Seat {
+impl DerefMut for PooledConn {
     fn deref_mut(&mut self) -> &mut Conn {
         &mut self.conn
     }
 }
 
 /// Reads. There is no connection that somebody else could cut.
-pub fn read<T>(seat: &mut Seat, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
-    f(seat)
+pub fn read<T>(conn: &mut PooledConn, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
+    f(conn)
 }
 
 /// One transaction. It takes the write lock at once: one that reads first and writes later would fail without waiting.
 /// An error undoes everything.
-pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    AnsiTransactionManager::begin_transaction_sql(&mut **seat, "BEGIN IMMEDIATE")?;
-    let done = f(seat).and_then(|value| {
-        AnsiTransactionManager::commit_transaction(&mut **seat)?;
+pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    AnsiTransactionManager::begin_transaction_sql(&mut **conn, "BEGIN IMMEDIATE")?;
+    let done = f(conn).and_then(|value| {
+        AnsiTransactionManager::commit_transaction(&mut **conn)?;
         Ok(value)
     });
     if done.is_err() {
-        match AnsiTransactionManager::rollback_transaction(&mut **seat) {
+        match AnsiTransactionManager::rollback_transaction(&mut **conn) {
             Ok(()) | Err(diesel::result::Error::NotInTransaction) => {}
             // SQLite has undone it by itself, as when the disk is full; diesel does not know. The first error says more.
-            Err(_) => seat.broken = true,
+            Err(_) => conn.broken = true,
         }
     }
     done
@@ -171,11 +171,11 @@ pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
 
 /// Writes what does no harm, and waits for the disk. A little may still fit where nothing of use does, so it also looks
 /// how much room is left.
-pub fn probe(seat: &mut Seat, _seek_room: bool) -> Result<()> {
-    if room(&seat.path).is_some_and(|room| room < ROOM) {
+pub fn probe(conn: &mut PooledConn, _seek_room: bool) -> Result<()> {
+    if room(&conn.path).is_some_and(|room| room < ROOM) {
         return Err(Error::outage(Cause::Full, "less than 1 MiB is left on the disk"));
     }
-    write_tx(seat, |conn| {
+    write_tx(conn, |conn| {
         let same = diesel::update(streams::table).set(streams::head.eq(streams::head));
         same.execute(conn)?;
         Ok(())
@@ -243,7 +243,7 @@ pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
 }
 
 /// One writer is lock enough.
-pub fn lock_founder(_: &mut Conn, _: UserId) -> Result<()> {
+pub fn lock_creator(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 

@@ -25,8 +25,8 @@ use tokio::{
     time::sleep,
 };
 
-use super::dialect::{BUSY_TIMEOUT_MS, Conn, Seat};
-use crate::{lanes::Lanes, statement::statement};
+use super::dialect::{BUSY_TIMEOUT_MS, Conn, PooledConn};
+use crate::{statement::statement, worker_pool::WorkerPool};
 
 /// How long deletions are gathered before their text is overwritten.
 const GATHER: Duration = Duration::from_secs(2);
@@ -56,8 +56,8 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// Writes on the lane that writes: nobody else holds the write lock there, however much is written.
-    pub fn start(writer: &Lanes<Seat>, readers: &Lanes<Seat>) -> Self {
+    /// Writes on the worker that writes: nobody else holds the write lock there, however much is written.
+    pub fn start(writer: &WorkerPool<PooledConn>, readers: &WorkerPool<PooledConn>) -> Self {
         // One is enough: all that was deleted before it is taken is overwritten.
         let (wake, woken) = mpsc::channel(1);
         let (run, stopped) = oneshot::channel();
@@ -76,8 +76,8 @@ impl Scrubber {
 }
 
 struct Scrub {
-    writer: Lanes<Seat>,
-    readers: Lanes<Seat>,
+    writer: WorkerPool<PooledConn>,
+    readers: WorkerPool<PooledConn>,
     /// Nothing is ever sent: it is closed when the scrubber is to end.
     stopped: oneshot::Receiver<()>,
     /// How long to rest before the file is read again.

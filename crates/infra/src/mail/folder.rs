@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use super::Envelope;
 use crate::{clock::Pace, private};
 
-/// How long letters are kept: whoever wants them for longer takes them out of the folder.
+/// How long emails are kept: whoever wants them for longer takes them out of the folder.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// A clock that has jumped ahead by more than this is not believed: by it, letters would be old that are not.
+/// A clock that has jumped ahead by more than this is not believed: by it, emails would be old that are not.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How often old ones are looked for.
 const SWEPT_EVERY: Duration = Duration::from_secs(3600);
@@ -27,15 +27,15 @@ const SWEPT_EVERY: Duration = Duration::from_secs(3600);
 pub struct Folder {
     folder: PathBuf,
     envelope: Envelope,
-    /// When old letters were looked for last, in microseconds.
+    /// When old emails were looked for last, in microseconds.
     swept: AtomicI64,
-    /// By a clock that has jumped ahead every letter is old.
+    /// By a clock that has jumped ahead every email is old.
     pace: Mutex<Pace>,
 }
 
 impl Folder {
     pub fn open(folder: &Path, envelope: Envelope) -> Result<Self> {
-        // Letters hold what lets one into accounts.
+        // Emails hold what lets one into accounts.
         private::create_folder(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
         Ok(Self {
@@ -51,13 +51,13 @@ impl Folder {
 impl Mailer for Folder {
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()> {
         let bytes = self.envelope.message(ctx, id, mail)?.formatted();
-        let (draft, letter) = (self.folder.join(format!(".{id}.draft")), self.folder.join(format!("{id}.eml")));
+        let (draft, email) = (self.folder.join(format!(".{id}.draft")), self.folder.join(format!("{id}.eml")));
         let failed = |error| Error::file(format_args!("mail folder {}", self.folder.display()), &error);
         let (folder, until) = (self.folder.clone(), self.sweep_until(ctx.now));
-        // A letter is there as a whole or not at all.
+        // An email is there as a whole or not at all.
         let written = move || -> Io<()> {
-            if let Err(error) = write(&draft, &bytes).and_then(|()| std::fs::rename(&draft, letter)) {
-                // Half a letter is of no use, and where there is no room it takes some.
+            if let Err(error) = write(&draft, &bytes).and_then(|()| std::fs::rename(&draft, email)) {
+                // Half an email is of no use, and where there is no room it takes some.
                 let _ = std::fs::remove_file(draft);
                 return Err(error);
             }
@@ -91,7 +91,7 @@ impl Mailer for Folder {
 }
 
 impl Folder {
-    /// Before when letters are old, if it is time to look for such.
+    /// Before when emails are old, if it is time to look for such.
     fn sweep_until(&self, now: Timestamp) -> Option<SystemTime> {
         if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).is_steady(now, Instant::now()) {
             return None;
@@ -106,7 +106,7 @@ impl Folder {
     }
 }
 
-/// Letters hold names, addresses and what opens accounts, so they do not stay for ever. What is none of ours does.
+/// Emails hold names, addresses and what opens accounts, so they do not stay for ever. What is none of ours does.
 fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

@@ -13,9 +13,9 @@ use super::Envelope;
 
 /// How long a server may take to answer the call.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a letter may take in all. A server that falls silent in the middle must not hold a worker for ever; it may
-/// have taken the letter over all the same, which the `Message-ID` then shows.
-const LETTER: Duration = Duration::from_secs(120);
+/// How long an email may take in all. A server that falls silent in the middle must not hold a worker for ever; it may
+/// have taken the email over all the same, which the `Message-ID` then shows.
+const EMAIL: Duration = Duration::from_secs(120);
 
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -44,11 +44,11 @@ pub fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder> {
 impl Mailer for Smtp {
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()> {
         let message = self.envelope.message(ctx, id, mail)?;
-        let sent = tokio::time::timeout(LETTER, self.transport.send(message));
+        let sent = tokio::time::timeout(EMAIL, self.transport.send(message));
         let sent = sent.await.map_err(|_| Error::unavailable("mail server: fell silent"))?;
         match sent {
             Ok(_) => Ok(()),
-            // Replies of x5x are about this letter (RFC 5321 §4.2.1). Others, a wrong password among them, are about
+            // Replies of x5x are about this email (RFC 5321 §4.2.1). Others, a wrong password among them, are about
             // the way, and somebody may mend it.
             Err(error)
                 if error.is_permanent() && error.status().is_some_and(|c| c.category == Category::MailSystem) =>

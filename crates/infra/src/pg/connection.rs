@@ -16,7 +16,7 @@ use std::{
 use clowder_core::{Cause, Error, Result};
 use diesel::{Connection, connection::SimpleConnection, pg::PgConnection};
 
-use crate::lanes;
+use crate::worker_pool;
 use watch::Watch;
 
 /// How long statements and the waits before them may take.
@@ -107,8 +107,8 @@ fn with_defaults(url: &str, defaults: &[(&str, &str)]) -> String {
     url
 }
 
-/// A connection on a lane.
-pub struct Seat {
+/// A connection on a worker.
+pub struct PooledConn {
     // Closed before the watch lets go of its socket.
     conn: PgConnection,
     watch: Arc<Watch>,
@@ -118,7 +118,7 @@ pub struct Seat {
     rested_at: Instant,
 }
 
-impl Seat {
+impl PooledConn {
     pub fn connect(way: &Arc<Way>) -> Result<Self> {
         let turn = way.turn.load(Ordering::Relaxed);
         let lost = |error: &dyn std::fmt::Display| Error::outage(Cause::Lost, format!("cannot connect: {error}"));
@@ -154,7 +154,7 @@ impl Seat {
     }
 }
 
-impl lanes::Seat for Seat {
+impl worker_pool::Resource for PooledConn {
     fn is_fit(&mut self) -> bool {
         if self.broken || self.turn != self.way.turn.load(Ordering::Relaxed) {
             return false;
@@ -172,7 +172,7 @@ impl lanes::Seat for Seat {
     }
 }
 
-impl Deref for Seat {
+impl Deref for PooledConn {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
@@ -180,7 +180,7 @@ impl Deref for Seat {
     }
 }
 
-impl DerefMut for Seat {
+impl DerefMut for PooledConn {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.conn
     }

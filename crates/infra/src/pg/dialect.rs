@@ -20,13 +20,13 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
-pub use super::connection::Seat;
+pub use super::connection::PooledConn;
 use super::connection::{Deadlines, For, Way};
 use crate::{
     DatabaseUrl,
-    lanes::{self, Lanes, Plan},
     schema::{chats, invites, jobs, participants, sessions, streams, users},
     store::Options,
+    worker_pool::{self, Plan, WorkerPool},
 };
 
 pub type Conn = PgConnection;
@@ -50,42 +50,45 @@ define_sql_function! {
 }
 
 /// How many can read at the same time.
-pub fn read_lanes(options: &Options) -> usize {
-    if options.read_lanes == 0 { READERS } else { options.read_lanes }
+pub fn read_connections(options: &Options) -> usize {
+    if options.read_connections == 0 { READERS } else { options.read_connections }
 }
 
-/// The lanes that write and the lanes that read. Each have connections of their own, so that writers that wait for
+/// the workers that write and the workers that read. Each have connections of their own, so that writers that wait for
 /// locks hold up no reader.
-pub fn lanes(url: &DatabaseUrl, options: &Options) -> Result<(Lanes<Seat>, Lanes<Seat>)> {
+pub fn pools(url: &DatabaseUrl, options: &Options) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
     let start = |name, threads, purpose| {
         let way = Way::new(url, purpose, options.deadlines, threads);
         // Who cannot be reached at the start is a fault that is told at the start.
-        let first = Mutex::new(Some(Seat::connect(&way)?));
+        let first = Mutex::new(Some(PooledConn::connect(&way)?));
         let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
-        Lanes::start(plan, move || {
+        WorkerPool::start(plan, move || {
             let mut first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match first.take_if(lanes::Seat::is_fit) {
+            match first.take_if(worker_pool::Resource::is_fit) {
                 Some(first) => Ok(first),
-                None => Seat::connect(&way),
+                None => PooledConn::connect(&way),
             }
         })
     };
-    let readers = read_lanes(options);
-    Ok((start("postgres-write", options.lanes, For::Writing)?, start("postgres-read", readers, For::Reading)?))
+    let readers = read_connections(options);
+    Ok((
+        start("postgres-write", options.write_connections, For::Writing)?,
+        start("postgres-read", readers, For::Reading)?,
+    ))
 }
 
 /// A connection of its own, to look at the schema.
-pub fn connect(url: &DatabaseUrl) -> Result<Seat> {
+pub fn connect(url: &DatabaseUrl) -> Result<PooledConn> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
-    Seat::connect(&Way::new(url, For::Reading, Deadlines::default(), 1))
+    PooledConn::connect(&Way::new(url, For::Reading, Deadlines::default(), 1))
 }
 
 /// A connection of its own, to change the schema: that takes as long as it takes.
-pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<Seat> {
+pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<PooledConn> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
     let deadlines = Deadlines { statement: Duration::ZERO, lock: Duration::ZERO, ..Deadlines::default() };
-    Seat::connect(&Way::new(url, For::Writing, deadlines, 1))
+    PooledConn::connect(&Way::new(url, For::Writing, deadlines, 1))
 }
 
 /// Within what time a caller hears what became of a write that shares a transaction with others: when a statement of
@@ -104,14 +107,14 @@ const SILENT: Duration = Duration::from_secs(1);
 const BRIEF_LOCK: u32 = 500;
 
 /// Reads. What a dead connection did not answer, or an internal error of the server, is asked once more on a new one.
-pub fn read<T>(seat: &mut Seat, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
+pub fn read<T>(conn: &mut PooledConn, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
     let began = Instant::now();
-    match f(seat) {
+    match f(conn) {
         // A host that was silent for so long would hold up a second try, too.
         Err(error) if began.elapsed() < SILENT && matches!(error.cause(), Some(Cause::Lost | Cause::Aborted)) => {
             metrics::counter!("clowder_database_retried_total").increment(1);
-            seat.renew()?;
-            f(seat)
+            conn.renew()?;
+            f(conn)
         }
         read => read,
     }
@@ -119,23 +122,23 @@ pub fn read<T>(seat: &mut Seat, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T>
 
 /// One transaction. A connection that turns out to be dead at its beginning is replaced, for nothing was asked of it
 /// yet; an error undoes everything.
-pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    let way = seat.way();
+pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let way = conn.way();
     let crowd = way.writing.fetch_add(1, Ordering::Relaxed) + 1;
     let _leave = Leave(&way.writing);
     let brief = crowd * 4 > way.writers * 3 && way.writers > 1;
     let began = Instant::now();
-    if let Err(error) = begin(seat, brief).map_err(Error::from) {
+    if let Err(error) = begin(conn, brief).map_err(Error::from) {
         // A host that was silent for so long would hold up a second try, too.
         if !error.costs_connection() || began.elapsed() >= SILENT {
             return Err(error);
         }
         metrics::counter!("clowder_database_retried_total").increment(1);
-        seat.renew()?;
-        begin(seat, brief)?;
+        conn.renew()?;
+        begin(conn, brief)?;
     }
-    let done = f(seat).and_then(|value| {
-        AnsiTransactionManager::commit_transaction(&mut **seat)?;
+    let done = f(conn).and_then(|value| {
+        AnsiTransactionManager::commit_transaction(&mut **conn)?;
         Ok(value)
     });
     let Err(error) = &done else { return done };
@@ -143,20 +146,20 @@ pub fn write_tx<T>(seat: &mut Seat, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
     if error.cause() == Some(Cause::ReadOnly) {
         way.renounce();
     }
-    match AnsiTransactionManager::rollback_transaction(&mut **seat) {
+    match AnsiTransactionManager::rollback_transaction(&mut **conn) {
         Ok(()) | Err(diesel::result::Error::NotInTransaction) => {}
         // The first error says more than that it could not be undone here: the server undoes what is not committed.
-        Err(_) => seat.spoil(),
+        Err(_) => conn.spoil(),
     }
     done
 }
 
-fn begin(seat: &mut Seat, brief: bool) -> QueryResult<()> {
+fn begin(conn: &mut PooledConn, brief: bool) -> QueryResult<()> {
     if !brief {
-        return AnsiTransactionManager::begin_transaction(&mut **seat);
+        return AnsiTransactionManager::begin_transaction(&mut **conn);
     }
     let sql = format!("BEGIN; SET LOCAL lock_timeout = {BRIEF_LOCK}");
-    AnsiTransactionManager::begin_transaction_sql(&mut **seat, &sql)
+    AnsiTransactionManager::begin_transaction_sql(&mut **conn, &sql)
 }
 
 /// One transaction less, also when a panic ends it.
@@ -171,8 +174,8 @@ impl Drop for Leave<'_> {
 /// Writes what does no harm, without waiting for anybody, and waits for the disk. That needs no room, so when there may be
 /// none it also writes 1 MiB where the tables are: a temporary file, which leaves nothing behind and nothing in the
 /// write-ahead log.
-pub fn probe(seat: &mut Seat, seek_room: bool) -> Result<()> {
-    write_tx(seat, |conn| {
+pub fn probe(conn: &mut PooledConn, seek_room: bool) -> Result<()> {
+    write_tx(conn, |conn| {
         if seek_room {
             conn.batch_execute(SEEK_ROOM)?;
         }
@@ -243,9 +246,9 @@ pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
 }
 
 /// Whoever makes a chat holds this, so that each of their chats is counted.
-pub fn lock_founder(conn: &mut Conn, founder: UserId) -> Result<()> {
+pub fn lock_creator(conn: &mut Conn, creator: UserId) -> Result<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
-    lock.bind::<Text, _>(format!("chats of {founder}")).execute(conn)?;
+    lock.bind::<Text, _>(format!("chats of {creator}")).execute(conn)?;
     Ok(())
 }
 
@@ -266,7 +269,7 @@ pub fn lock_mailbox(conn: &mut Conn, mailbox: &str) -> Result<()> {
 pub struct Scrubber;
 
 impl Scrubber {
-    pub fn start(_: &Lanes<Seat>, _: &Lanes<Seat>) -> Self {
+    pub fn start(_: &WorkerPool<PooledConn>, _: &WorkerPool<PooledConn>) -> Self {
         Self
     }
 

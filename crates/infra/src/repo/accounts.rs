@@ -37,14 +37,14 @@ use two_factor::Checked;
 impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
-        let rules = self.parts.options.sign_up;
+        let rules = self.deps.options.sign_up;
         // Before any work that costs something.
         sign_up::may_ask(rules.mode, new.invite.is_some())?;
         may_give(Giver::Anybody, &new.username)?;
         if let Some(code) = new.invite.clone() {
             self.seek(ctx, move |conn| invites::find(conn, &code)).await?.ok_or(INVITE_GONE)?;
         }
-        let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
+        let password = self.deps.hasher.hash(new.password.expose().to_owned()).await?;
         let caller = ctx.by(Actor::Nobody);
         let mint = self.mint();
         let first = move |tx: &mut Tx<'_>| {
@@ -75,7 +75,7 @@ impl Accounts for Repo {
             refresh::Outcome::SignedIn(signed_in) => Ok(*signed_in),
             refresh::Outcome::Refused { refusal, ended } => {
                 if let Some(session) = ended {
-                    self.parts.memory.tokens.end(session);
+                    self.deps.memory.tokens.end(session);
                 }
                 Err(refusal.into())
             }
@@ -83,26 +83,26 @@ impl Accounts for Repo {
     }
 
     fn identify(&self, access: &str, now: Timestamp) -> Result<Identity> {
-        self.parts.memory.tokens.identify(access, now)
+        self.deps.memory.tokens.identify(access, now)
     }
 
     fn is_ended(&self, session: SessionId) -> bool {
-        self.parts.memory.tokens.is_ended(session)
+        self.deps.memory.tokens.is_ended(session)
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn ticket(&self, ctx: &Ctx, access: &str) -> Result<Ticket> {
-        tickets::issue(ctx, &self.parts.keys, &self.parts.memory.tokens, access)
+        tickets::issue(ctx, &self.deps.keys, &self.deps.memory.tokens, access)
     }
 
     fn ticket_holder(&self, ticket: &str, now: Timestamp) -> Result<Identity> {
-        let ticket = tickets::read(now, &self.parts.keys, ticket).ok_or(TOKEN_INVALID)?;
+        let ticket = tickets::read(now, &self.deps.keys, ticket).ok_or(TOKEN_INVALID)?;
         self.identify(&ticket.access, now)
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
-        let stub = tickets::read(ctx.now, &self.parts.keys, ticket);
+        let stub = tickets::read(ctx.now, &self.deps.keys, ticket);
         let ticket = self.seek(ctx, move |_| Ok(stub.clone())).await?.ok_or(TOKEN_INVALID)?;
         let identity = self.identify(&ticket.access, ctx.now)?;
         let ctx = ctx.clone();
@@ -122,14 +122,14 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn me(&self, ctx: &Ctx) -> Result<Own> {
-        let (user, profiles) = (ctx.user()?, &self.parts.memory.profiles);
+        let (user, profiles) = (ctx.user()?, &self.deps.memory.profiles);
         if let Some(own) = profiles.own(user) {
             return Ok(own.at(ctx.now));
         }
         let may_keep = profiles.is_followed();
         let own = self.db.read(move |conn| profile::own(conn, user)).await?;
         // Whoever reads that they are suspended is so from now on, also ahead of the journal.
-        self.parts.memory.standings.keep(&own);
+        self.deps.memory.standings.keep(&own);
         if may_keep {
             profiles.keep(&own);
         }
@@ -138,7 +138,7 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn may_reach_others(&self, ctx: &Ctx) -> Result<()> {
-        let demanded = self.parts.options.verified_to_reach_others;
+        let demanded = self.deps.options.verified_to_reach_others;
         Ok(may_reach_others(demanded, !demanded || self.me(ctx).await?.email_verified)?)
     }
 
@@ -146,7 +146,7 @@ impl Accounts for Repo {
     async fn edit_me(&self, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
         let ctx = ctx.clone();
         let own = self.db.write(move |tx| profile::edit(tx, &ctx, version.clone(), patch.clone())).await?;
-        self.parts.memory.profiles.keep(&own);
+        self.deps.memory.profiles.keep(&own);
         Ok(own)
     }
 
@@ -185,8 +185,7 @@ const TRIES: usize = 3;
 impl Repo {
     /// Nothing when the password was right for a hash that is no longer the stored one.
     async fn try_login(&self, ctx: &Ctx, login: &Login) -> Result<Option<SignedIn>> {
-        let (sought, caller, keys) =
-            (Sought::typed(login.username.as_str()), ctx.clone(), Arc::clone(&self.parts.keys));
+        let (sought, caller, keys) = (Sought::typed(login.username.as_str()), ctx.clone(), Arc::clone(&self.deps.keys));
         let (attempt, found) = self
             .db
             .read(move |conn| {
@@ -235,10 +234,10 @@ impl Repo {
         begun: Begun,
     ) -> Result<std::result::Result<Option<SignedIn>, Refusal>> {
         let anew = match verdict {
-            hasher::Verdict::RightButOld => Some(self.parts.hasher.hash(login.password.expose().to_owned()).await?),
+            hasher::Verdict::RightButOld => Some(self.deps.hasher.hash(login.password.expose().to_owned()).await?),
             _ => None,
         };
-        let (mint, keys, ctx, login) = (self.mint(), Arc::clone(&self.parts.keys), ctx.clone(), login.clone());
+        let (mint, keys, ctx, login) = (self.mint(), Arc::clone(&self.deps.keys), ctx.clone(), login.clone());
         let signed_in = self.db.write(move |tx| {
             if !proved.holds(tx)? {
                 begun.take_back(tx)?;
@@ -267,7 +266,7 @@ impl Repo {
         password: &Password,
         stored: Option<String>,
     ) -> Result<hasher::Verdict> {
-        let verdict = self.parts.hasher.verify(password.expose().to_owned(), stored).await;
+        let verdict = self.deps.hasher.verify(password.expose().to_owned(), stored).await;
         if verdict.is_err() {
             self.take_back(begun.clone()).await;
         }
@@ -285,18 +284,18 @@ impl Repo {
 
     /// Refuses the sessions that were ended a moment ago by whomever; what was ended earlier has no token left.
     pub(super) async fn remember_ended(&self, now: Timestamp) -> Result<()> {
-        let since = now.minus(self.parts.memory.tokens.remembered_for());
+        let since = now.minus(self.deps.memory.tokens.remembered_for());
         for session in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {
-            self.parts.memory.tokens.end(session);
+            self.deps.memory.tokens.end(session);
         }
         Ok(())
     }
 
     fn mint(&self) -> sessions::Mint {
         sessions::Mint {
-            tokens: Arc::clone(&self.parts.memory.tokens),
-            refresh_for: self.parts.options.refresh_for,
-            session_for: self.parts.options.session_for,
+            tokens: Arc::clone(&self.deps.memory.tokens),
+            refresh_for: self.deps.options.refresh_for,
+            session_for: self.deps.options.session_for,
         }
     }
 }

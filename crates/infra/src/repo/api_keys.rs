@@ -22,8 +22,8 @@ use super::{
     Repo, audit,
     db::Tx,
     dialect::{self, Conn},
+    idempotency::Stub,
     journal,
-    once::Stub,
     two_factor::require_recent,
 };
 use crate::{
@@ -71,13 +71,13 @@ impl ApiKeys for Repo {
     async fn revoke_key(&self, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
         let caller = ctx.clone();
         self.db.write(move |tx| revoke(tx, &caller, key)).await?;
-        self.parts.memory.api_keys.revoke(key);
+        self.deps.memory.api_keys.revoke(key);
         Ok(())
     }
 
     fn recall_key(&self, presented: &str, now: Timestamp) -> Option<Result<Identity>> {
         let Some(presented) = format::parse(presented) else { return Some(Err(API_KEY_INVALID.into())) };
-        let memory = &self.parts.memory.api_keys;
+        let memory = &self.deps.memory.api_keys;
         if memory.is_revoked(presented.id) {
             return Some(Err(API_KEY_INVALID.into()));
         }
@@ -95,7 +95,7 @@ impl ApiKeys for Repo {
             .db
             .read(move |conn| Ok(api_keys::table.find(id).select(ApiKeyRow::as_select()).first(conn).optional()?));
         let row: ApiKeyRow = found.await?.ok_or(API_KEY_INVALID)?;
-        let (known, memory) = (Arc::new(row.known()), &self.parts.memory);
+        let (known, memory) = (Arc::new(row.known()), &self.deps.memory);
         memory.api_keys.keep(&known, || memory.profiles.is_followed());
         // It may have been revoked while it was read.
         if memory.api_keys.is_revoked(id) {
@@ -105,7 +105,7 @@ impl ApiKeys for Repo {
     }
 
     fn is_revoked(&self, key: ApiKeyId) -> bool {
-        self.parts.memory.api_keys.is_revoked(key)
+        self.deps.memory.api_keys.is_revoked(key)
     }
 }
 
@@ -115,7 +115,7 @@ impl Repo {
         if known.should_note(now) {
             self.note_use(known.id, now);
         }
-        let role = self.parts.memory.standings.of(known.user, now).role;
+        let role = self.deps.memory.standings.of(known.user, now).role;
         Ok(Identity {
             actor: Actor::User { id: known.user, via: Via::Key(known.id), role },
             expires_at: known.expires_at.unwrap_or_else(|| now.plus(UNENDING)),

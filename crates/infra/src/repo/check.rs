@@ -14,11 +14,11 @@ const WITHIN: Duration = Duration::from_millis(600);
 const HOLDS_FOR: Duration = Duration::from_millis(300);
 
 /// What was found last.
-pub type Found = Mutex<Option<(Instant, Vec<Check>)>>;
+pub type LastLook = Mutex<Option<(Instant, Vec<Check>)>>;
 
 /// All checks. Of many who ask at once, one looks.
 pub async fn all(repo: &Repo) -> Vec<Check> {
-    let mut found = repo.found.lock().await;
+    let mut found = repo.last_look.lock().await;
     if let Some((_, checks)) = found.as_ref().filter(|(at, _)| at.elapsed() < HOLDS_FOR) {
         return checks.clone();
     }
@@ -33,7 +33,7 @@ async fn look(repo: &Repo) -> Vec<Check> {
         tracing::warn!(%error, "the database is not as it should be");
     }
     let (write, read) = repo.db.waiting();
-    let room = repo.parts.options.queue / 2;
+    let room = repo.deps.options.queue / 2;
     vec![
         Check {
             name: "database",
@@ -55,7 +55,7 @@ async fn look(repo: &Repo) -> Vec<Check> {
             },
         },
         Check {
-            name: "lanes",
+            name: "connections",
             ok: write < room && read < room,
             detail: format!("{write} writes and {read} reads wait"),
         },

@@ -69,7 +69,7 @@ impl Repo {
     }
 
     async fn try_step(&self, step: Step, now: Timestamp) -> Result<usize> {
-        let longest = Longest::of(&self.parts.options);
+        let longest = Longest::of(&self.deps.options);
         let taken = self.db.write(move |tx| {
             dialect::wait_at_most(tx.conn, PATIENCE)?;
             step(tx, &longest, now)

@@ -41,7 +41,7 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
         let ctx = ctx.by(Actor::Nobody);
-        let (silent, now, token) = (!self.parts.options.sign_up.reveal_taken, ctx.now, proof.token.clone());
+        let (silent, now, token) = (!self.deps.options.sign_up.reveal_taken, ctx.now, proof.token.clone());
         let asked = self.seek(&ctx, move |conn| verify::look(conn, now, silent, token.expose())).await?;
         let proved = match asked.ok_or(LINK_GONE)? {
             verify::Asked::Token => None,
@@ -52,13 +52,13 @@ impl Credentials for Repo {
             }
         };
         let own = self.db.write(move |tx| verify::answer(tx, &ctx, proof.token.expose(), proved.as_deref())).await?;
-        own.iter().for_each(|own| self.parts.memory.profiles.keep(own));
+        own.iter().for_each(|own| self.deps.memory.profiles.keep(own));
         Ok(())
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn resend_to(&self, ctx: &Ctx, resend: Resend) -> Result<()> {
-        self.order_letter(ctx, Wants::Verify, &resend.email).await
+        self.order_email(ctx, Wants::Verify, &resend.email).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -70,7 +70,7 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()> {
         let proved = self.prove_password(ctx, &change.password).await?;
-        let (ctx, reveal) = (ctx.clone(), self.parts.options.sign_up.reveal_taken);
+        let (ctx, reveal) = (ctx.clone(), self.deps.options.sign_up.reveal_taken);
         let asked = self.db.write(move |tx| {
             still(tx, &proved)?;
             verify::change(tx, &ctx, &change, reveal)
@@ -80,19 +80,19 @@ impl Credentials for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn forgot(&self, ctx: &Ctx, forgot: Forgot) -> Result<()> {
-        self.order_letter(ctx, Wants::Reset, &forgot.email).await
+        self.order_email(ctx, Wants::Reset, &forgot.email).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn reset(&self, ctx: &Ctx, reset: ResetPassword) -> Result<()> {
         let (asked, caller) = (reset.clone(), ctx.clone());
         self.seek(ctx, move |conn| passwords::look(conn, &caller, &asked)).await?.ok_or(LINK_GONE)?;
-        let hash = self.parts.hasher.hash(reset.new_password.expose().to_owned()).await?;
-        let (caller, keys) = (ctx.by(Actor::Nobody), Arc::clone(&self.parts.keys));
+        let hash = self.deps.hasher.hash(reset.new_password.expose().to_owned()).await?;
+        let (caller, keys) = (ctx.by(Actor::Nobody), Arc::clone(&self.deps.keys));
         let done = self.db.write(move |tx| passwords::reset(tx, &caller, &keys, reset.token.expose(), &hash));
         let (ended, proved) = done.await?;
         self.have_ended(&ended);
-        proved.iter().for_each(|own| self.parts.memory.profiles.keep(own));
+        proved.iter().for_each(|own| self.deps.memory.profiles.keep(own));
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Credentials for Repo {
         let proved = self.prove_password(ctx, &change.current_password).await?;
         let new = change.new_password.clone();
         self.db.read(move |conn| passwords::may_use(conn, user, &new)).await?;
-        let hash = self.parts.hasher.hash(change.new_password.expose().to_owned()).await?;
+        let hash = self.deps.hasher.hash(change.new_password.expose().to_owned()).await?;
         let caller = ctx.clone();
         let ended = self.db.write(move |tx| {
             still(tx, &proved)?;
@@ -118,7 +118,7 @@ impl Credentials for Repo {
 impl Repo {
     /// Whether there is such an account is found out by a job, so that it shows neither in the answer nor in the time
     /// it takes. Nor is anything said when the caller has caused too many emails: none goes out then.
-    async fn order_letter(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
+    async fn order_email(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
         let asked = Asked { email: email.as_str().to_owned(), wants };
         let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?.to(email.as_str()));
         let ordered = self.db.write(move |tx| match mailed::cause(tx, &ctx) {
@@ -153,7 +153,7 @@ impl Repo {
         hash: String,
         password: &Password,
     ) -> Result<String> {
-        let (caller, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (caller, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         let attempt = self.db.read(move |conn| Attempt::at(conn, &caller, &keys, &sought, user)).await?;
         let tried = self.turns.hold(attempt.turns(), async {
             let begun = self.begin(attempt).await?;
@@ -179,7 +179,7 @@ pub fn still(tx: &mut Tx<'_>, proved: &Proved) -> Result<()> {
     if proved.holds(tx)? { Ok(()) } else { Err(PASSWORD_WRONG.into()) }
 }
 
-/// Somebody asked for a letter to this address.
+/// Somebody asked for an email to this address.
 #[derive(Debug, Serialize, Deserialize)]
 struct Asked {
     email: String,
@@ -199,10 +199,10 @@ enum Wants {
 }
 
 impl Work for Asked {
-    const KIND: &'static str = "account.letter";
+    const KIND: &'static str = "account.email";
 }
 
-/// Orders a letter for when its address may get another one: it is not lost, or the letter of somebody else would be the
+/// Orders an email for when its address may get another one: it is not lost, or the email of somebody else would be the
 /// only one that arrives.
 pub fn order_later(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, email: &Email, at: Timestamp) -> Result<()> {
     let wants = match whose {
@@ -213,11 +213,11 @@ pub fn order_later(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, email: &Email, at: 
     jobs::order(tx, ctx, &NewJob::new(&Asked { email: email.as_str().to_owned(), wants }, at)?)
 }
 
-/// Sends those letters, where there is somebody to get one.
-pub struct LetterWriter(pub Arc<Repo>);
+/// Sends those emails, where there is somebody to get one.
+pub struct EmailRequests(pub Arc<Repo>);
 
 #[async_trait]
-impl Worker for LetterWriter {
+impl Worker for EmailRequests {
     fn kind(&self) -> &'static str {
         Asked::KIND
     }

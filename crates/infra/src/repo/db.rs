@@ -1,4 +1,4 @@
-//! Reading and writing: what runs on which lane, and what a transaction is.
+//! Reading and writing: what runs on which worker, and what a transaction is.
 
 use std::{
     sync::{
@@ -13,22 +13,22 @@ use tokio::sync::Notify;
 
 use super::{
     audit,
-    dialect::{self, Conn, Scrubber, Seat},
-    once::{self, Stub},
+    dialect::{self, Conn, PooledConn, Scrubber},
+    idempotency::{self, Stub},
 };
-use crate::{feed::Feed, keys::Keys, lanes::Lanes, letters::Letterhead, seal::KeyRing, store::Parts};
+use crate::{emails::EmailTemplates, feed::Feed, keys::Keys, seal::KeyRing, store::StoreDeps, worker_pool::WorkerPool};
 
 #[derive(Clone)]
 pub struct Db {
-    writers: Lanes<Seat>,
-    readers: Lanes<Seat>,
-    house: Arc<House>,
+    writers: WorkerPool<PooledConn>,
+    readers: WorkerPool<PooledConn>,
+    services: Arc<TxServices>,
 }
 
 /// What every transaction may need, and who hears of it when it has been committed.
-pub struct House {
+pub struct TxServices {
     pub keys: Arc<Keys>,
-    pub letterhead: Letterhead,
+    pub email_templates: EmailTemplates,
     /// Seals the values of sealed columns.
     pub ring: Arc<KeyRing>,
     /// How many emails to others' addresses one person or place may cause in an hour.
@@ -47,7 +47,7 @@ pub struct House {
 /// A transaction: its connection, and what it has done so far that others must hear of.
 pub struct Tx<'c> {
     pub conn: &'c mut Conn,
-    pub house: &'c House,
+    pub services: &'c TxServices,
     /// What has been written into the journal.
     pub recorded: Vec<Recorded>,
     /// What the audit log will hear of it. It is written late, all at once: see [`audit::write`].
@@ -59,42 +59,42 @@ pub struct Tx<'c> {
 }
 
 impl Db {
-    pub fn open(parts: &Parts) -> Result<Self> {
-        let (writers, readers) = dialect::lanes(&parts.options.url, &parts.options)?;
-        let house = House {
-            keys: Arc::clone(&parts.keys),
-            ring: Arc::clone(&parts.ring),
-            letterhead: parts.options.letterhead.clone(),
-            emails_an_hour: parts.options.emails_an_hour,
-            chats_per_person: parts.options.chats_per_person,
-            feed: parts.feed.clone(),
+    pub fn open(deps: &StoreDeps) -> Result<Self> {
+        let (writers, readers) = dialect::pools(&deps.options.url, &deps.options)?;
+        let services = TxServices {
+            keys: Arc::clone(&deps.keys),
+            ring: Arc::clone(&deps.ring),
+            email_templates: deps.options.email_templates.clone(),
+            emails_an_hour: deps.options.emails_an_hour,
+            chats_per_person: deps.options.chats_per_person,
+            feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             condition: Condition::default(),
             ordered: Notify::new(),
         };
-        Ok(Self { writers, readers, house: Arc::new(house) })
+        Ok(Self { writers, readers, services: Arc::new(services) })
     }
 
     /// Reads; twice if the connection turns out to be dead, or if the server had an internal error.
     pub async fn read<T: Send + 'static>(&self, f: impl Fn(&mut Conn) -> Result<T> + Send + 'static) -> Result<T> {
-        let read = self.readers.run(move |seat| dialect::read(seat, f)).await;
+        let read = self.readers.run(move |conn| dialect::read(conn, f)).await;
         read.inspect_err(|error| note("read", error))
     }
 
     /// Writes in one transaction; an error undoes all of it, and an internal error of the server begins it once more.
     /// After the commit its changes are on their way.
     pub async fn write<T: Send + 'static>(&self, f: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
-        let house = Arc::clone(&self.house);
-        let counted = Arc::clone(&self.house);
+        let services = Arc::clone(&self.services);
+        let counted = Arc::clone(&self.services);
         // What happens inside of a transaction is counted there.
         let begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&begun);
-        let written = self.writers.run(move |seat| {
+        let written = self.writers.run(move |conn| {
             begins.store(true, Ordering::Relaxed);
-            match commit(seat, &house, &f) {
+            match commit(conn, &services, &f) {
                 Err(error) if error.cause() == Some(Cause::Aborted) => {
                     metrics::counter!("clowder_database_retried_total").increment(1);
-                    commit(seat, &house, &f)
+                    commit(conn, &services, &f)
                 }
                 written => written,
             }
@@ -114,37 +114,39 @@ impl Db {
         first: impl Fn(&mut Tx<'_>) -> Result<(T, S)> + Send + 'static,
         again: impl Fn(&mut Tx<'_>, S) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Some(once) = ctx.once.clone() else { return self.write(move |tx| Ok(first(tx)?.0)).await };
+        let Some(idempotency_key) = ctx.idempotency_key.clone() else {
+            return self.write(move |tx| Ok(first(tx)?.0)).await;
+        };
         let ctx = ctx.clone();
-        self.write(move |tx| once::guard(tx, &ctx, &once, &first, &again)).await
+        self.write(move |tx| idempotency::guard(tx, &ctx, &idempotency_key, &first, &again)).await
     }
 
-    /// The lane that writes, for a job that answers its callers by itself.
-    pub fn writers(&self) -> &Lanes<Seat> {
+    /// The worker that writes, for a job that answers its callers by itself.
+    pub fn writers(&self) -> &WorkerPool<PooledConn> {
         &self.writers
     }
 
     /// Whether writing works: what the last write said, or a try if there was none within [`LATELY`]. Once a write found
     /// no room, only a try that found some says that it works: other writes may need none.
     pub async fn try_to_write(&self) -> Result<()> {
-        if self.house.condition.is_well() {
+        if self.services.condition.is_well() {
             return Ok(());
         }
-        let seek_room = !self.house.condition.has_room();
-        let tried = self.writers.run(move |seat| dialect::probe(seat, seek_room)).await;
+        let seek_room = !self.services.condition.has_room();
+        let tried = self.writers.run(move |conn| dialect::probe(conn, seek_room)).await;
         match &tried {
-            Ok(()) => self.house.condition.probed(),
-            Err(error) => self.house.condition.failed(error),
+            Ok(()) => self.services.condition.probed(),
+            Err(error) => self.services.condition.failed(error),
         }
         tried
     }
 
-    pub fn house(&self) -> &House {
-        &self.house
+    pub fn services(&self) -> &TxServices {
+        &self.services
     }
 
     pub fn ring(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.house.ring)
+        Arc::clone(&self.services.ring)
     }
 
     /// How many jobs wait to write and to read.
@@ -154,25 +156,26 @@ impl Db {
 }
 
 /// One transaction on a connection one holds already.
-pub fn commit<T>(seat: &mut Seat, house: &House, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-    let done = dialect::write_tx(seat, |conn| {
-        let mut tx = Tx { conn, house, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
+pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    let done = dialect::write_tx(conn, |conn| {
+        let mut tx =
+            Tx { conn, services, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
         let value = f(&mut tx)?;
         audit::write(&mut tx)?;
         Ok((value, (tx.recorded, tx.ordered, tx.deleted_text)))
     });
-    let (value, told) = done.inspect_err(|error| house.condition.failed(error))?;
+    let (value, told) = done.inspect_err(|error| services.condition.failed(error))?;
     let (recorded, ordered, deleted_text) = told;
     // A transaction that recorded nothing may have had nothing to write.
     if !recorded.is_empty() {
-        house.condition.written();
+        services.condition.written();
     }
-    house.feed.hand(recorded);
+    services.feed.hand(recorded);
     if ordered {
-        house.ordered.notify_one();
+        services.ordered.notify_one();
     }
     if deleted_text {
-        house.scrubber.wake();
+        services.scrubber.wake();
     }
     Ok(value)
 }
@@ -227,7 +230,7 @@ impl Condition {
 }
 
 /// Counts what went wrong, by kind; what was refused did not go wrong.
-fn note(lane: &'static str, error: &Error) {
+fn note(pool: &'static str, error: &Error) {
     let kind = match error {
         Error::Internal(_) => "internal",
         error => match error.cause() {
@@ -235,6 +238,6 @@ fn note(lane: &'static str, error: &Error) {
             None => return,
         },
     };
-    metrics::counter!("clowder_database_errors_total", "database" => dialect::NAME, "lane" => lane, "kind" => kind)
+    metrics::counter!("clowder_database_errors_total", "database" => dialect::NAME, "pool" => pool, "kind" => kind)
         .increment(1);
 }

@@ -1,6 +1,6 @@
 //! Group commit: one transaction for the writes of many callers, who are answered one by one.
 //!
-//! A caller queues an item and waits. Whoever finds the queue idle starts one job on the writing lanes; the job takes
+//! A caller queues an item and waits. Whoever finds the queue idle starts one job on the writing workers; the job takes
 //! all that waits by then and writes it with one commit. A lone item waits for nobody, and no timer runs. When a
 //! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in the queue, and
 //! a batch is bounded in octets: whoever writes much waits for themselves.
@@ -35,9 +35,9 @@ use write::write;
 
 use super::{
     db::{Db, Tx},
-    dialect::Seat,
+    dialect::PooledConn,
 };
-use crate::lanes::fair::Caller;
+use crate::worker_pool::fair::Caller;
 
 /// More items than this in either queue are refused: whoever sends has to slow down.
 const ROOM: usize = 10_000;
@@ -104,7 +104,7 @@ impl<Q: Queued> GroupCommit<Q> {
         let (caller, give_up_at) = (Caller::current(), asked + GIVE_UP_AFTER);
         let pending = Pending { item, caller, answer, give_up_at, claim: claim.clone() };
         if self.0.lock().push(pending)? {
-            Turn::start(&self.0);
+            BatchJob::start(&self.0);
         }
         let writers = self.0.db.writers();
         let mut answer = by(asked + writers.patience(), &mut answered).await;
@@ -166,19 +166,19 @@ impl<Q: Queued> Inner<Q> {
     /// Lets a key go whose row is free; what came for it meanwhile is written like everything else.
     fn release(self: &Arc<Self>, key: Q::Key, first: Vec<Pending<Q>>) {
         if self.lock().release(key, first) {
-            Turn::start(self);
+            BatchJob::start(self);
         }
     }
 }
 
 /// One batch of what is ready. Dropping it, also by a panic, hands the rest to the next turn or ends the work.
-struct Turn<Q: Queued>(Arc<Inner<Q>>);
+struct BatchJob<Q: Queued>(Arc<Inner<Q>>);
 
-impl<Q: Queued> Turn<Q> {
-    /// The turn comes to be on the lane: a job that the full queue turned away takes nothing with it.
+impl<Q: Queued> BatchJob<Q> {
+    /// The turn comes to be on the worker: a job that the full queue turned away takes nothing with it.
     fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
-        let job = move |seat: Result<&mut Seat>| Self(own).run(seat);
+        let job = move |conn: Result<&mut PooledConn>| Self(own).run(conn);
         if let Err(error) = inner.db.writers().push(Box::new(job)) {
             let mut queues = inner.lock();
             queues.turn = false;
@@ -186,7 +186,7 @@ impl<Q: Queued> Turn<Q> {
         }
     }
 
-    fn run(self, seat: Result<&mut Seat>) -> bool {
+    fn run(self, conn: Result<&mut PooledConn>) -> bool {
         let (mut batch, mut octets) = (Vec::new(), 0);
         {
             let mut queues = self.0.lock();
@@ -198,9 +198,9 @@ impl<Q: Queued> Turn<Q> {
                 }
             }
         }
-        match seat {
-            Ok(seat) => {
-                let written = write(seat, self.0.db.house(), batch);
+        match conn {
+            Ok(conn) => {
+                let written = write(conn, self.0.db.services(), batch);
                 self.0.set_aside(written.held);
                 // Where no transaction can be begun, nobody needs to wait for their turn to hear so.
                 if let Some(error) = written.none_can_begin {
@@ -220,7 +220,7 @@ impl<Q: Queued> Turn<Q> {
     }
 }
 
-impl<Q: Queued> Drop for Turn<Q> {
+impl<Q: Queued> Drop for BatchJob<Q> {
     fn drop(&mut self) {
         let mut queues = self.0.lock();
         if queues.ready.is_empty() {

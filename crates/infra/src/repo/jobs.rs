@@ -27,13 +27,13 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, job: &NewJob) -> Result<()> {
     let row = (
         jobs::id.eq(id),
         jobs::kind.eq(job.kind),
-        jobs::payload.eq(tx.house.keys.seal(Purpose::Job, id.uuid().as_bytes(), &job.payload)?),
+        jobs::payload.eq(tx.services.keys.seal(Purpose::Job, id.uuid().as_bytes(), &job.payload)?),
         jobs::key.eq(job.key.as_deref()),
         jobs::run_at.eq(job.run_at),
         jobs::attempts.eq(0),
         jobs::created_at.eq(ctx.now),
         jobs::subject_id.eq(job.subject),
-        jobs::recipient.eq(job.recipient.as_deref().map(|address| recipient(&tx.house.keys, address))),
+        jobs::recipient.eq(job.recipient.as_deref().map(|address| recipient(&tx.services.keys, address))),
     );
     diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
     tx.ordered = true;
@@ -54,7 +54,7 @@ impl Jobs for Repo {
     }
 
     fn lease(&self) -> Duration {
-        self.parts.options.lease
+        self.deps.options.lease
     }
 
     async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>> {
@@ -70,7 +70,7 @@ impl Jobs for Repo {
                     .get_results(tx.conn)?;
                 // What an update returns has no order.
                 rows.sort_by_key(|row| (row.run_at, row.id));
-                rows.into_iter().map(|row| row.taken(lease, &tx.house.keys)).collect()
+                rows.into_iter().map(|row| row.taken(lease, &tx.services.keys)).collect()
             })
             .await
     }
@@ -155,7 +155,7 @@ impl Jobs for Repo {
     }
 
     async fn ordered(&self) {
-        self.db.house().ordered.notified().await;
+        self.db.services().ordered.notified().await;
     }
 }
 

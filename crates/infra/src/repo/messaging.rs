@@ -1,8 +1,8 @@
 //! Messaging over the database: each method is one transaction; `send` shares its commit with others.
 
 pub mod chats;
+mod create_chat;
 pub mod edit;
-mod found;
 mod messages;
 mod read;
 pub mod send;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 use uuid::Uuid;
 
-use super::{Repo, db::Tx, dialect::Conn, once::Stub};
+use super::{Repo, db::Tx, dialect::Conn, idempotency::Stub};
 use crate::store::Memory;
 
 /// How often moving a read mark starts over because another device of the same person was faster, on another node.
@@ -28,9 +28,9 @@ impl Messaging for Repo {
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
         // The chats of one person are made one after another: who makes many at once holds one connection and not all.
-        let _turn = self.founders.one(viewer).await?;
+        let _turn = self.creators.one(viewer).await?;
         let first = move |tx: &mut Tx<'_>| {
-            let made = found::found(tx, &caller, new.clone())?;
+            let made = create_chat::create_chat(tx, &caller, new.clone())?;
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };
@@ -54,7 +54,7 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
-        self.sends.write(send::PendingSend::new(ctx, chat, new, &self.parts.keys)?).await
+        self.sends.write(send::PendingSend::new(ctx, chat, new, &self.deps.keys)?).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -150,7 +150,7 @@ impl Repo {
         &self,
         f: impl Fn(&mut Conn, Option<&Memory>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let memory = self.parts.memory.clone();
+        let memory = self.deps.memory.clone();
         self.db.read(move |conn| f(conn, Some(&memory))).await
     }
 }

@@ -1,6 +1,6 @@
 //! The queries, written once. This folder is compiled for each database, with that database's `dialect` and `batch`.
 //!
-//! One file or folder per domain, plus [`db`] (lanes and transactions), [`group_commit`], [`journal`] and [`once`].
+//! One file or folder per domain, plus [`db`] (workers and transactions), [`group_commit`], [`journal`] and [`idempotency`].
 
 mod accounts;
 mod api_keys;
@@ -12,11 +12,11 @@ mod credentials;
 mod db;
 mod fragment;
 mod group_commit;
+mod idempotency;
 mod jobs;
 mod journal;
 mod messaging;
 mod migrations;
-mod once;
 mod people;
 mod preferences;
 mod privacy;
@@ -36,12 +36,12 @@ pub use db::Db;
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
-use crate::{hasher, store::Parts, turns::Turns};
+use crate::{hasher, store::StoreDeps, turns::Turns};
 
 /// All ports over this database.
 pub struct Repo {
     db: Db,
-    parts: Parts,
+    deps: StoreDeps,
     opened_at: Timestamp,
     opened: Instant,
     /// Of those who try a password or a code.
@@ -49,22 +49,22 @@ pub struct Repo {
     /// Of the read marks of one person in a chat.
     marks: Turns<Vec<u8>>,
     /// Of those who make chats.
-    founders: Turns<UserId>,
+    creators: Turns<UserId>,
     sends: group_commit::GroupCommit<messaging::send::PendingSend>,
-    found: check::Found,
+    last_look: check::LastLook,
 }
 
 impl Repo {
-    pub(crate) async fn open(parts: Parts, now: Timestamp) -> Result<Self> {
-        let db = Db::open(&parts)?;
-        let limit = dialect::answer_within(&parts.options);
-        let sends = group_commit::GroupCommit::new(db.clone(), parts.options.batch, limit);
+    pub(crate) async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
+        let db = Db::open(&deps)?;
+        let limit = dialect::answer_within(&deps.options);
+        let sends = group_commit::GroupCommit::new(db.clone(), deps.options.batch, limit);
         // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
-        let marks = Turns::new(1, parts.options.patience);
-        let founders = Turns::new(1, parts.options.patience);
-        let (opened, found) = (Instant::now(), check::Found::default());
-        let repo = Self { db, parts, opened_at: now, opened, turns, marks, founders, sends, found };
+        let marks = Turns::new(1, deps.options.patience);
+        let creators = Turns::new(1, deps.options.patience);
+        let (opened, last_look) = (Instant::now(), check::LastLook::default());
+        let repo = Self { db, deps, opened_at: now, opened, turns, marks, creators, sends, last_look };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.
@@ -85,7 +85,7 @@ impl Repo {
     /// Who does the jobs that the domains order.
     pub(crate) fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
         vec![
-            Arc::new(credentials::LetterWriter(Arc::clone(self))),
+            Arc::new(credentials::EmailRequests(Arc::clone(self))),
             Arc::new(upkeep::Sweeper(Arc::clone(self))),
             Arc::new(privacy::workers::Exporter(Arc::clone(self))),
             Arc::new(privacy::workers::Eraser(Arc::clone(self))),

@@ -5,12 +5,12 @@ mod account;
 mod deserted;
 mod erase;
 pub mod erasures;
+mod export_files;
 pub mod exports;
 mod messages;
 mod packing;
 mod parts;
 mod rewrite;
-mod sheets;
 pub mod workers;
 
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub struct Erasing {
     pub user: UserId,
     pub delete_messages: bool,
     pub requested_at: Timestamp,
-    /// Who they were, for letters; known once the account is a tombstone.
+    /// Who they were, for emails; known once the account is a tombstone.
     pub recipient: Option<Recipient>,
 }
 
@@ -70,19 +70,19 @@ impl Privacy for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn exports(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Export>> {
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         self.db.read(move |conn| exports::list(conn, &keys, &ctx, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export> {
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         self.db.read(move |conn| exports::one(conn, &keys, &ctx, export)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download> {
-        let link = exports::may_fetch(&self.parts.keys, ctx.now, export, token)?;
+        let link = exports::may_fetch(&self.deps.keys, ctx.now, export, token)?;
         let now = ctx.now;
         self.db.read(move |conn| exports::download(conn, now, export, link)).await
     }
@@ -96,7 +96,7 @@ impl Privacy for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Due> {
         let proved = self.prove_password(ctx, &erasure.password).await?;
-        let (caller, after) = (ctx.clone(), self.parts.options.erasure_after);
+        let (caller, after) = (ctx.clone(), self.deps.options.erasure_after);
         let ordered = self.db.write(move |tx| {
             // Everybody who governs accounts holds administrators first, and then the account.
             dialect::lock_admins(tx.conn)?;
@@ -112,7 +112,7 @@ impl Privacy for Repo {
     async fn undo_erasure(&self, ctx: &Ctx) -> Result<()> {
         let ctx = ctx.clone();
         let own = self.db.write(move |tx| erasures::undo(tx, &ctx)).await?;
-        self.parts.memory.profiles.keep(&own);
+        self.deps.memory.profiles.keep(&own);
         Ok(())
     }
 

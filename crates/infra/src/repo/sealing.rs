@@ -15,7 +15,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::{Repo, dialect::Conn, user_keys};
-use crate::seal::{Column, Held, KeyRing, Piece, Place, Sealed, SealedBy, Sealing, USER_KEY, Under};
+use crate::seal::{Column, Held, KeyRing, Place, RotateStep, Sealed, SealedBy, Sealing, USER_KEY, Under};
 
 /// How many values are looked at in one transaction: a few milliseconds' work, so that others get their turn.
 const PIECE: i64 = 200;
@@ -33,9 +33,9 @@ struct Value {
 
 #[async_trait]
 impl Sealing for Repo {
-    async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<Piece> {
+    async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<RotateStep> {
         if column.under == Under::UserKey {
-            return Ok(Piece::default());
+            return Ok(RotateStep::default());
         }
         // Looking takes no lock; most pieces of a second run have nothing to write.
         let values = self.db.read(move |conn| values(conn, column, after)).await?;
@@ -44,7 +44,7 @@ impl Sealing for Repo {
         let (mut anew, mut faults) = (Vec::new(), Vec::new());
         for Value { id: row, value } in values {
             let Some(old) = value else { continue };
-            match self.parts.ring.reseal(Place::new(*column, row), &old) {
+            match self.deps.ring.reseal(Place::new(*column, row), &old) {
                 Ok(Some(new)) => anew.push((row, old, new)),
                 Ok(None) => {}
                 Err(error) => faults.push(error.to_string()),
@@ -54,7 +54,7 @@ impl Sealing for Repo {
             true => 0,
             false => self.db.write(move |tx| replace(tx.conn, column, anew.clone())).await?,
         };
-        Ok(Piece { seen, resealed, faults, next })
+        Ok(RotateStep { seen, resealed, faults, next })
     }
 
     async fn held(&self, column: &'static Column) -> Result<Vec<Held>> {
@@ -91,7 +91,7 @@ impl Sealing for Repo {
     }
 
     fn keys(&self) -> Vec<String> {
-        self.parts.ring.ids().map(str::to_owned).collect()
+        self.deps.ring.ids().map(str::to_owned).collect()
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
     db::Tx,
     dialect::Conn,
 };
-use crate::{letters::Recipient, rows::SignUpRow, schema::sign_ups as table};
+use crate::{emails::Recipient, rows::SignUpRow, schema::sign_ups as table};
 
 #[async_trait]
 impl SignUps for Repo {
@@ -40,7 +40,7 @@ impl SignUps for Repo {
         let ctx = ctx.clone();
         let approved = self.db.write(move |tx| {
             let row = take(tx, &ctx, sign_up)?;
-            let mail = tx.house.letterhead.approved(&recipient(&row))?;
+            let mail = tx.services.email_templates.approved(&recipient(&row))?;
             mailed::post(tx, &ctx, Whose::SignUp(sign_up), &mail)?;
             // Confirmed before, if this server asks for that; otherwise the new account is asked now.
             let verified = row.confirmed_at.filter(|at| *at > row.created_at);
@@ -56,7 +56,7 @@ impl SignUps for Repo {
         let rejected = self.db.write(move |tx| {
             let row = take(tx, &ctx, sign_up)?;
             let reason = rejection.reason.clone().and_then(Note::into_option);
-            let mail = tx.house.letterhead.rejected(&recipient(&row), reason.as_deref())?;
+            let mail = tx.services.email_templates.rejected(&recipient(&row), reason.as_deref())?;
             mailed::post(tx, &ctx, Whose::SignUp(sign_up), &mail)?;
             audit::record(tx, &ctx, &Entry::new("sign_up.rejected").on(Target::of("sign_up", sign_up)))
         });

@@ -1,6 +1,6 @@
 //! What people with a role do about accounts.
 
-mod found;
+mod search;
 
 use async_trait::async_trait;
 use clowder_accounts::{
@@ -37,31 +37,31 @@ use crate::{rows::UserRow, schema::users};
 #[async_trait]
 impl Staff for Repo {
     fn standing(&self, user: UserId, now: Timestamp) -> Standing {
-        self.parts.memory.standings.of(user, now)
+        self.deps.memory.standings.of(user, now)
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn accounts(&self, ctx: &Ctx, filter: AccountFilter, page: PageRequest) -> Result<Page<Account>> {
         let now = ctx.now;
-        self.db.read(move |conn| found::list(conn, now, &filter, &page)).await
+        self.db.read(move |conn| search::list(conn, now, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn account(&self, ctx: &Ctx, user: UserId) -> Result<Account> {
         let now = ctx.now;
-        self.db.read(move |conn| found::one(conn, now, user)).await
+        self.db.read(move |conn| search::one(conn, now, user)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn account_named(&self, ctx: &Ctx, name: &Username) -> Result<Account> {
         let (now, key) = (ctx.now, name.key());
-        self.db.read(move |conn| found::named(conn, now, &key)).await
+        self.db.read(move |conn| search::named(conn, now, &key)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn create_account(&self, ctx: &Ctx, new: NewAccount, role: Role) -> Result<Account> {
         may_give(Giver::Operator, &new.username)?;
-        let password = self.parts.hasher.hash(new.password.expose().to_owned()).await?;
+        let password = self.deps.hasher.hash(new.password.expose().to_owned()).await?;
         self.govern(ctx, move |tx, ctx| accounts::register::create(tx, ctx, new.clone(), password.clone(), role)).await
     }
 
@@ -120,15 +120,15 @@ impl Repo {
     ) -> Result<Account> {
         let caller = ctx.clone();
         let own = self.db.write(move |tx| change(tx, &caller)).await?;
-        self.parts.memory.learn(&own);
+        self.deps.memory.learn(&own);
         Ok(own.at(ctx.now).into())
     }
 
     /// Learns where those stand that are not everybody's, and of whom that was so.
     pub(super) async fn remember_standings(&self, now: Timestamp) -> Result<()> {
-        let known = self.parts.memory.standings.known();
-        for own in self.db.read(move |conn| found::standings(conn, now, &known)).await? {
-            self.parts.memory.standings.keep(&own);
+        let known = self.deps.memory.standings.known();
+        for own in self.db.read(move |conn| search::standings(conn, now, &known)).await? {
+            self.deps.memory.standings.keep(&own);
         }
         Ok(())
     }
@@ -216,7 +216,7 @@ pub(super) fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(Standin
     let others = users::table
         .filter(users::role.eq(Role::Admin.as_str()).and(users::id.ne(user)))
         .filter(users::deleted_at.is_null().and(users::erase_at.is_null()))
-        .filter(diesel::dsl::not(found::is_suspended(ctx.now)));
+        .filter(diesel::dsl::not(search::is_suspended(ctx.now)));
     let other_admins = select(exists(others)).get_result(conn)?;
     Ok((StandingFacts { by: by(conn, ctx)?, whom: user, role: whom.role, other_admins }, whom))
 }

@@ -30,8 +30,8 @@ use super::{
     journal, user_keys,
 };
 use crate::{
+    emails::Recipient,
     keys::Keys,
-    letters::Recipient,
     rows::{TwoFactorRow, UserRow},
     schema::{recovery_codes, sessions, two_factor, users},
     seal::{self, Place},
@@ -113,7 +113,7 @@ fn check(
     guesses.may_try(ctx.now)?;
     let user = factor.user_id;
     let own = two_factor::table.find(user);
-    let secret = user_keys::find(tx.conn, &tx.house.ring, user)?
+    let secret = user_keys::find(tx.conn, &tx.services.ring, user)?
         .ok_or_else(|| Error::internal("a second factor without its user's key"))?
         .open(Place::new(seal::TOTP_SECRET, user), &factor.secret)?;
     if let Some(step) = good_steps(ctx.now, factor.last_step).find(|step| totp::code(&secret, *step) == otp.expose()) {
@@ -147,33 +147,33 @@ impl TwoFactor for Repo {
     async fn setup(&self, ctx: &Ctx) -> Result<Enrolment> {
         let caller = ctx.clone();
         let (secret, username) = self.db.write(move |tx| setup(tx, &caller)).await?;
-        totp::enrolment(&secret, &self.parts.options.letterhead.sender, &username)
+        totp::enrolment(&secret, &self.deps.options.email_templates.sender, &username)
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn enable(&self, ctx: &Ctx, enabling: Enabling) -> Result<RecoveryCodes> {
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         let (own, codes) = settled(self.db.write(move |tx| enable(tx, &ctx, &keys, &enabling.otp)).await?)?;
-        self.parts.memory.profiles.keep(&own);
+        self.deps.memory.profiles.keep(&own);
         Ok(codes)
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn disable(&self, ctx: &Ctx, disabling: Disabling) -> Result<()> {
         let proved = self.prove_password(ctx, &disabling.password).await?;
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         let disabled = self.db.write(move |tx| {
             still(tx, &proved)?;
             disable(tx, &ctx, &keys, &disabling.otp)
         });
         let own = settled(disabled.await?)?;
-        self.parts.memory.profiles.keep(&own);
+        self.deps.memory.profiles.keep(&own);
         Ok(())
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn renew_codes(&self, ctx: &Ctx) -> Result<RecoveryCodes> {
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         self.db
             .write(move |tx| {
                 let user = ctx.user()?;
@@ -192,7 +192,7 @@ impl TwoFactor for Repo {
     async fn reauthenticate(&self, ctx: &Ctx, again: Reauthentication) -> Result<()> {
         ctx.session()?;
         let proved = self.prove_password(ctx, &again.password).await?;
-        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.parts.keys));
+        let (ctx, keys) = (ctx.clone(), Arc::clone(&self.deps.keys));
         let shown = self.db.write(move |tx| {
             still(tx, &proved)?;
             reauthenticate(tx, &ctx, &keys, again.otp.as_ref())
@@ -287,7 +287,7 @@ pub fn remove_for(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<clowder_ac
         return Err(TWO_FACTOR_OFF.into());
     }
     let own = profile::own(tx.conn, user)?;
-    let mail = tx.house.letterhead.second_factor_removed(&Recipient::of(&own))?;
+    let mail = tx.services.email_templates.second_factor_removed(&Recipient::of(&own))?;
     mailed::notify(tx, ctx, &own, &mail)?;
     switch(tx, ctx, user, None, Entry::new("two_factor.removed"))
 }

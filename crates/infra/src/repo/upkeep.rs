@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use clowder_accounts::model::SignUpId;
 use clowder_core::{
     Ctx, Id, JobId, Journal, Mail, Result, SessionId, Timestamp,
-    job::{DEAD_LETTERS_FOR, Taken, Work, Worker},
-    once::KEPT_FOR,
+    idempotency::KEPT_FOR,
+    job::{DEAD_EMAILS_FOR, Taken, Work, Worker},
 };
 use diesel::prelude::*;
 
@@ -50,8 +50,8 @@ impl Upkeep for Repo {
             answers,
             refresh_tokens,
             sessions,
-            letters,
-            dead_letters,
+            emails,
+            dead_emails,
             sign_ups,
             throttle::sweep,
             mailed::sweep_caused,
@@ -102,16 +102,16 @@ fn sessions(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     Ok(diesel::delete(table::sessions::table.filter(table::sessions::id.eq_any(past))).execute(tx.conn)?)
 }
 
-fn letters(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+fn emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = table::mailed_tokens::table.filter(table::mailed_tokens::expires_at.le(now.minus(KEPT_FOR)));
     let past: Vec<Vec<u8>> = past.select(table::mailed_tokens::hash).limit(PIECE).load(tx.conn)?;
     Ok(diesel::delete(table::mailed_tokens::table.filter(table::mailed_tokens::hash.eq_any(past))).execute(tx.conn)?)
 }
 
-/// Letters that could not be sent, and that nobody let run again: anybody can order letters to addresses that do not exist.
-fn dead_letters(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+/// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
+fn dead_emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     let past = table::jobs::table
-        .filter(table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_LETTERS_FOR))))
+        .filter(table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_EMAILS_FOR))))
         .select(table::jobs::id)
         .order(table::jobs::id)
         .limit(PIECE);
@@ -137,7 +137,7 @@ impl Worker for Sweeper {
 
     /// In bounded pieces, so that other writers get their turn in between.
     async fn work(&self, ctx: &Ctx, _job: &Taken) -> Result<()> {
-        while Upkeep::sweep(&*self.0, ctx, self.0.parts.options.journal_for).await? > 0 {}
+        while Upkeep::sweep(&*self.0, ctx, self.0.deps.options.journal_for).await? > 0 {}
         Ok(())
     }
 }

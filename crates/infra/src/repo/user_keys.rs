@@ -19,11 +19,11 @@ pub const NOBODY: UserId = Id::from_uuid(Uuid::nil());
 
 /// The key of a user, made if there is none.
 pub fn of(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId) -> Result<UserKey> {
-    if let Some(key) = find(tx.conn, &tx.house.ring, owner)? {
+    if let Some(key) = find(tx.conn, &tx.services.ring, owner)? {
         return Ok(key);
     }
     let id = Id::<UserKey>::new(ctx.now);
-    let (key, sealed) = tx.house.ring.user_key(owner, id.uuid())?;
+    let (key, sealed) = tx.services.ring.user_key(owner, id.uuid())?;
     let row = (
         user_keys::user_id.eq(owner),
         user_keys::id.eq(id),
@@ -34,7 +34,7 @@ pub fn of(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId) -> Result<UserKey> {
         return Ok(key);
     }
     // Somebody else made it at the same time.
-    find(tx.conn, &tx.house.ring, owner)?.ok_or_else(|| Error::internal("a user key came and went"))
+    find(tx.conn, &tx.services.ring, owner)?.ok_or_else(|| Error::internal("a user key came and went"))
 }
 
 /// The key of a user, if there is one (still).

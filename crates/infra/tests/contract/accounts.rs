@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clowder_accounts::{Login, ProfilePatch, RefreshToken, SessionPatch};
-use clowder_core::{Ctx, Input, Once, PageRequest};
+use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest};
 use clowder_infra::{Options, Store};
 use serde_json::json;
 
@@ -155,7 +155,7 @@ on_both! {
         for round in 0..5 {
             let call = |store: &Store| {
                 let (store, name) = (store.clone(), format!("ada{round}"));
-                let ctx = Ctx { once: Some(Once::new(name.clone(), [0; 32])), ..world.nobody() };
+                let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(name.clone(), [0; 32])), ..world.nobody() };
                 tokio::spawn(async move { store.accounts.register(&ctx, account(&name)).await.unwrap().signed_in().unwrap() })
             };
             let (one, two) = (call(&world.store), call(&other));
@@ -165,12 +165,12 @@ on_both! {
     }
 
     async fn a_repeated_registration_with_a_key_answers_the_same(world: World) {
-        let call = |key: &str, print: u8| Ctx { once: Some(Once::new(key, [print; 32])), ..world.nobody() };
+        let call = |key: &str, print: u8| Ctx { idempotency_key: Some(IdempotencyKey::new(key, [print; 32])), ..world.nobody() };
         let accounts = &world.store.accounts;
         let first = accounts.register(&call("k", 1), account("ada")).await.unwrap().signed_in().unwrap();
         let again = call("k", 1);
         let second = accounts.register(&again, account("ada")).await.unwrap().signed_in().unwrap();
-        assert!(again.once.unwrap().was_replayed());
+        assert!(again.idempotency_key.unwrap().was_replayed());
         assert_eq!((first.refresh, first.user), (second.refresh, second.user));
         assert_eq!(code(accounts.register(&call("k", 2), account("bob")).await), "idempotency.mismatch");
         assert_eq!(code(accounts.register(&call("l", 1), account("ada")).await), "username.taken");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clowder_accounts::{ApiKeys, IssuedKey, NewApiKey, Scope, api_keys::MOST};
-use clowder_core::{Actor, Ctx, Error, Id, Input, Once, PageRequest, Role, Timestamp, Via};
+use clowder_core::{Actor, Ctx, Error, Id, IdempotencyKey, Input, PageRequest, Role, Timestamp, Via};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};
@@ -137,7 +137,7 @@ on_both! {
 
     async fn a_repeated_creation_makes_no_other_key_and_shows_none(world: World) {
         let ada = world.person("ada").await;
-        let call = || Ctx { once: Some(Once::new("k", [1; 32])), ..world.ctx(&ada) };
+        let call = || Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.ctx(&ada) };
         let first = world.store.api_keys.create_key(&call(), bot(None)).await.unwrap();
         let second = world.store.api_keys.create_key(&call(), bot(None)).await.unwrap();
         assert_eq!(first.api_key.id, second.api_key.id);

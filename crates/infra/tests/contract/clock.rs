@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    credentials::{NEW, OLD, letters, login, wait_of},
+    credentials::{NEW, OLD, emails, login, wait_of},
     world::{World, code, on_both},
 };
 
@@ -68,7 +68,7 @@ on_both! {
     async fn what_lies_after_now_counts_as_now(world: World) {
         let store = &world.store;
         let ada = world.register("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
         let guess = |ctx: Ctx| {
             let login = Login::from_json(json!({"username": "ada", "password": "wrong horse"})).unwrap();
@@ -114,10 +114,10 @@ on_both! {
         let crons = latest(&world, "crons.next_at").unwrap();
         assert!(crons <= now.plus(Duration::from_secs(600)).as_micros(), "schedules are computed anew");
         world.wait(Duration::from_secs(60));
-        letters(&world).await;
+        emails(&world).await;
         world.wait(Duration::from_secs(60));
         forgot(world.nobody()).await;
-        assert!(letters(&world).await.iter().any(|mail| mail.subject == "Choose a new password"), "email goes out again");
+        assert!(emails(&world).await.iter().any(|mail| mail.subject == "Choose a new password"), "email goes out again");
         world.wait(world.options.lease);
         assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1, "the lease is over");
         assert!(refresh(&world, &world.nobody(), &other.refresh).await.is_ok(), "sessions of before go on");
@@ -159,9 +159,9 @@ on_both! {
         let wrong = Enabling::from_json(json!({"otp": "000000"})).unwrap();
         assert!(store.two_factor.enable(&ctx(), wrong).await.is_err());
         let copy = store.privacy.export(&ctx()).await.unwrap();
-        letters(&world).await;
+        emails(&world).await;
         assert!(store.privacy.one_export(&ctx(), copy.id).await.unwrap().expires_at.is_some());
-        let mut once = Ctx { once: Some(clowder_core::Once::new("k", [1; 32])), ..world.nobody() };
+        let mut once = Ctx { idempotency_key: Some(clowder_core::IdempotencyKey::new("k", [1; 32])), ..world.nobody() };
         once.origin.address = Some("192.0.2.2".parse().unwrap());
         store.accounts.register(&once, crate::world::account("bob")).await.unwrap();
         let mut options = world.options.clone();

@@ -14,7 +14,7 @@ use clowder_accounts::{
     model::{ChangeEmail, Forgot, NewInvite, ProfilePatch, Resend},
     privacy::tombstone,
 };
-use clowder_core::{Ctx, Input, Once, PageRequest, UserId, journal::Chunk};
+use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest, UserId, journal::Chunk};
 use clowder_infra::DatabaseUrl;
 use clowder_messaging::{Made, MessagePatch, NewChat};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
@@ -26,7 +26,7 @@ use crate::{
 };
 
 fn once(ctx: Ctx, key: &str) -> Ctx {
-    Ctx { once: Some(Once::new(key, [1; 32])), ..ctx }
+    Ctx { idempotency_key: Some(IdempotencyKey::new(key, [1; 32])), ..ctx }
 }
 
 fn group(title: &str, others: &[UserId]) -> NewChat {
@@ -55,7 +55,7 @@ on_both! {
         work(&world, &world.store).await;
         let call = once(ada(), "chat");
         let Made::New(again) = world.store.messaging.create_chat(&call, private()).await.unwrap() else { panic!("new") };
-        assert!(call.once.unwrap().was_replayed());
+        assert!(call.idempotency_key.unwrap().was_replayed());
         assert_eq!((again.id, again.peer.as_ref()), (chat.id, Some(&tombstone(eve.id))));
         // A message, deleted in between.
         let chat = world.store.messaging.create_chat(&ada(), group("Lunch", &[bob.id])).await.unwrap().into_inner();
@@ -131,7 +131,7 @@ on_both! {
         work(&world, &world.store).await;
         let left = world.store.jobs.list(&system(&world), None, PageRequest { limit: 200, cursor: None }).await.unwrap().items;
         world.store.jobs.retry_dead(&system(&world)).await.unwrap();
-        let taken = world.store.jobs.take(&system(&world), vec!["mail.send", "account.letter"], 100).await.unwrap();
+        let taken = world.store.jobs.take(&system(&world), vec!["mail.send", "account.email"], 100).await.unwrap();
         let payloads: Vec<_> = taken.iter().map(|job| String::from_utf8_lossy(&job.payload).to_lowercase()).collect();
         let theirs: Vec<_> = payloads.iter().filter(|payload| ["bücher", "xn--bcher", "straße", "strasse"].iter().any(|name| payload.contains(name))).collect();
         assert_eq!(theirs.len(), 1, "the receipt alone, of {}: {theirs:?}", left.len());

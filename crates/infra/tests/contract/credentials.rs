@@ -20,8 +20,8 @@ pub const NEW: &str = "staple battery";
 const MINUTE: Duration = Duration::from_secs(60);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Does what is due, and gives the letters that came of it.
-pub async fn letters(world: &World) -> Vec<Mail> {
+/// Does what is due, and gives the emails that came of it.
+pub async fn emails(world: &World) -> Vec<Mail> {
     let jobs = &world.store.jobs;
     for worker in world.store.workers.iter().filter(|worker| worker.kind() != "store.sweep") {
         for job in jobs.take(&world.nobody(), vec![worker.kind()], 100).await.unwrap() {
@@ -29,23 +29,23 @@ pub async fn letters(world: &World) -> Vec<Mail> {
             jobs.settle(&world.nobody(), &job, Verdict::Done).await.unwrap();
         }
     }
-    let mut letters = Vec::new();
+    let mut emails = Vec::new();
     for job in jobs.take(&world.nobody(), vec![Mail::KIND], 100).await.unwrap() {
-        letters.push(job.read().unwrap());
+        emails.push(job.read().unwrap());
         jobs.settle(&world.nobody(), &job, Verdict::Done).await.unwrap();
     }
-    letters
+    emails
 }
 
-async fn letter(world: &World) -> Mail {
-    let mut letters = letters(world).await;
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    letters.remove(0)
+async fn email(world: &World) -> Mail {
+    let mut emails = emails(world).await;
+    assert_eq!(emails.len(), 1, "{emails:?}");
+    emails.remove(0)
 }
 
 /// To whom and about what.
-fn heads(letters: &[Mail]) -> Vec<(&str, &str)> {
-    letters.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect()
+fn heads(emails: &[Mail]) -> Vec<(&str, &str)> {
+    emails.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect()
 }
 
 /// What stands after `#verify=` or `#reset=`.
@@ -100,7 +100,7 @@ pub fn wait_of<T: std::fmt::Debug>(result: Result<T>) -> u64 {
 on_both! {
     async fn an_address_is_confirmed_once_and_within_a_day(world: World) {
         let ada = world.person("ada").await;
-        let asked = letter(&world).await;
+        let asked = email(&world).await;
         assert_eq!(heads(std::slice::from_ref(&asked)), [("ada@example.org", "Confirm your address")]);
         world.names().await;
         world.wait(DAY - MINUTE);
@@ -114,23 +114,23 @@ on_both! {
         assert_eq!(code(world.store.credentials.resend(&world.ctx(&ada)).await), "email.verified");
 
         world.register("bob").await;
-        let late = letter(&world).await;
+        let late = email(&world).await;
         world.wait(DAY + MINUTE);
         assert_eq!(code(verify(&world, &token(&late, "verify")).await), "link.gone");
     }
 
-    async fn of_several_letters_one_is_answered(world: World) {
+    async fn of_several_emails_one_is_answered(world: World) {
         let ada = world.person("ada").await;
-        let first = letter(&world).await;
+        let first = email(&world).await;
         world.wait(MINUTE);
         world.store.credentials.resend(&world.ctx(&ada)).await.unwrap();
-        let second = letter(&world).await;
+        let second = email(&world).await;
         assert_ne!(token(&first, "verify"), token(&second, "verify"));
         verify(&world, &token(&first, "verify")).await.unwrap();
         assert_eq!(code(verify(&world, &token(&second, "verify")).await), "link.gone");
     }
 
-    async fn letters_come_one_a_minute_and_five_an_hour(world: World) {
+    async fn emails_come_one_a_minute_and_five_an_hour(world: World) {
         let ada = world.person("ada").await;
         let resend = async || world.store.credentials.resend(&world.ctx(&ada)).await;
         assert_eq!(wait_of(resend().await), 60, "registering sent one");
@@ -145,16 +145,16 @@ on_both! {
         assert_eq!(wait, 56 * 60, "until the first is an hour old");
         world.wait(Duration::from_secs(wait));
         resend().await.unwrap();
-        assert_eq!(letters(&world).await.len(), 6);
+        assert_eq!(emails(&world).await.len(), 6);
     }
 
     async fn an_address_that_nobody_confirmed_gets_no_flood(world: World) {
         let eve = world.person("eve").await;
-        letters(&world).await;
+        emails(&world).await;
         for n in 0..5 {
             change_email(&world, &eve, &format!("eve{n}@junk.example"), OLD).await.unwrap();
         }
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         let victim: Vec<_> = mail.iter().filter(|mail| mail.address == "eve@example.org").collect();
         assert_eq!(victim.len(), 1, "one a minute");
         assert!(victim[0].text.starts_with("Hello eve,"), "{}", victim[0].text);
@@ -167,11 +167,11 @@ on_both! {
 
     async fn whoever_is_not_signed_in_asks_by_address(world: World) {
         world.register("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         let resend = async |address: &str| {
             let resend = Resend::from_json(json!({"email": address})).unwrap();
             world.store.credentials.resend_to(&world.nobody(), resend).await.unwrap();
-            letters(&world).await
+            emails(&world).await
         };
         assert!(resend("Ada@example.org").await.is_empty(), "one a minute");
         world.wait(MINUTE);
@@ -183,9 +183,9 @@ on_both! {
         assert!(resend("ada@example.org").await.is_empty(), "it is confirmed");
     }
 
-    async fn of_many_that_ask_for_a_letter_at_once_one_gets_it(world: World) {
+    async fn of_many_that_ask_for_a_email_at_once_one_gets_it(world: World) {
         let ada = world.person("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         world.wait(MINUTE);
         let tries: Vec<_> = (0..8)
             .map(|_| {
@@ -197,17 +197,17 @@ on_both! {
         for tried in tries {
             sent += usize::from(tried.await.unwrap().is_ok());
         }
-        assert_eq!((sent, letters(&world).await.len()), (1, 1));
+        assert_eq!((sent, emails(&world).await.len()), (1, 1));
     }
 
     async fn an_address_changes_when_the_new_one_answers(world: World) {
         let ada = world.person("ada").await;
-        let first = letter(&world).await;
+        let first = email(&world).await;
         let me = async || world.store.accounts.me(&world.ctx(&ada)).await.unwrap();
         assert_eq!(code(change_email(&world, &ada, "ada@new.example", "wrong horse").await), "password.wrong");
-        assert!(letters(&world).await.is_empty());
+        assert!(emails(&world).await.is_empty());
         change_email(&world, &ada, "Ada@New.example", OLD).await.unwrap();
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         assert_eq!(heads(&mail), [
             ("Ada@new.example", "Confirm your address"),
             ("ada@example.org", "Your address is about to change"),
@@ -226,14 +226,14 @@ on_both! {
 
     async fn an_address_that_is_taken_is_not_given_twice(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
-        letters(&world).await;
+        emails(&world).await;
         assert_eq!(code(change_email(&world, &ada, "Bob@example.org", OLD).await), "email.taken");
         // Both ask for one address; whoever answers first has it.
         change_email(&world, &ada, "shared@example.org", OLD).await.unwrap();
         assert_eq!(wait_of(change_email(&world, &bob, "shared@example.org", OLD).await), 60);
         world.wait(MINUTE);
         change_email(&world, &bob, "shared@example.org", OLD).await.unwrap();
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         let asked: Vec<_> = mail.iter().filter(|mail| mail.address == "shared@example.org").collect();
         let answers: Vec<_> = asked
             .iter()
@@ -252,13 +252,13 @@ on_both! {
 
     async fn where_nothing_is_told_only_the_owner_of_an_address_learns_that_it_is_taken(world: World) {
         let [ada, _bob] = world.people(["ada", "bob"]).await;
-        letters(&world).await;
+        emails(&world).await;
         let mut options = world.options.clone();
         options.sign_up.reveal_taken = false;
         let silent = Store::open(options, world.now()).await.unwrap();
         let change = ChangeEmail::from_json(json!({"email": "bob@example.org", "password": OLD})).unwrap();
         silent.credentials.change_email(&world.ctx(&ada), change).await.unwrap();
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         assert_eq!(heads(&mail)[0], ("bob@example.org", "You have an account already"));
         assert!(mail[0].text.starts_with("Hello bob,"), "by the name of the account: {}", mail[0].text);
 
@@ -268,19 +268,19 @@ on_both! {
         new.display_name = Some(clowder_core::Field::parse(json!("Win at evil.example")).unwrap());
         world.wait(MINUTE);
         silent.accounts.register(&world.nobody(), new).await.unwrap();
-        let mail = letter(&world).await;
+        let mail = email(&world).await;
         assert!(mail.text.starts_with("Hello bob,") && !mail.text.contains("evil"), "{}", mail.text);
     }
 
     async fn a_forgotten_password_is_chosen_anew(world: World) {
         let ada = world.register("ada").await;
         let (phone, laptop) = (world.by(&ada.access), login(&world, "ada", OLD).await.unwrap());
-        letters(&world).await;
+        emails(&world).await;
         world.names().await;
         forgot(&world, "nobody@example.org").await;
-        assert!(letters(&world).await.is_empty());
+        assert!(emails(&world).await.is_empty());
         forgot(&world, "ADA@example.org").await;
-        let asked = letter(&world).await;
+        let asked = email(&world).await;
         assert_eq!(heads(std::slice::from_ref(&asked)), [("ada@example.org", "Choose a new password")], "as its owner wrote it");
         let reset_token = token(&asked, "reset");
         assert_eq!(code(verify(&world, &reset_token).await), "link.gone", "it is good for one purpose");
@@ -292,7 +292,7 @@ on_both! {
         assert_eq!(world.names().await, ["session.ended", "session.ended", "user.updated"]);
         assert_eq!(code(world.store.accounts.identify(&ada.access, world.now())), "session.ended");
         assert_eq!(code(world.store.accounts.identify(&laptop.access, world.now())), "session.ended");
-        let notice = letter(&world).await;
+        let notice = email(&world).await;
         assert_eq!(heads(&[notice]), [("ada@example.org", "Your password has been changed")]);
         assert_eq!(code(login(&world, "ada", OLD).await), "credentials.invalid");
         let again = login(&world, "ada", NEW).await.unwrap();
@@ -304,29 +304,29 @@ on_both! {
     async fn a_reset_is_seen_in_the_own_profile_at_once(world: World) {
         let ada = world.register("ada").await;
         let _followed = world.store.follow().await.unwrap();
-        letters(&world).await;
+        emails(&world).await;
         let me = async |access: &str| world.store.accounts.me(&world.by(access)).await.unwrap();
         assert!(!me(&ada.access).await.email_verified, "now it is in memory");
         forgot(&world, "ada@example.org").await;
-        reset(&world, &token(&letter(&world).await, "reset"), NEW).await.unwrap();
+        reset(&world, &token(&email(&world).await, "reset"), NEW).await.unwrap();
         let again = login(&world, "ada", NEW).await.unwrap();
         assert!(me(&again.access).await.email_verified);
     }
 
-    async fn a_letter_for_a_new_password_is_good_for_half_an_hour(world: World) {
+    async fn a_email_for_a_new_password_is_good_for_half_an_hour(world: World) {
         world.register("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         forgot(&world, "ada@example.org").await;
-        let first = letter(&world).await;
+        let first = email(&world).await;
         forgot(&world, "ada@example.org").await;
-        assert!(letters(&world).await.is_empty(), "one a minute");
+        assert!(emails(&world).await.is_empty(), "one a minute");
         world.wait(Duration::from_secs(30 * 60));
         assert_eq!(code(reset(&world, &token(&first, "reset"), NEW).await), "link.gone");
         for _ in 0..2 {
             forgot(&world, "ada@example.org").await;
             world.wait(MINUTE);
         }
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         // Both waited, and the job that came second found that one had just been sent.
         assert_eq!(mail.len(), 1);
         reset(&world, &token(&mail[0], "reset"), NEW).await.unwrap();
@@ -334,10 +334,10 @@ on_both! {
 
     async fn too_many_emails_change_no_answer(world: World) {
         let ada = world.person("ada").await;
-        verify(&world, &token(&letter(&world).await, "verify")).await.unwrap();
+        verify(&world, &token(&email(&world).await, "verify")).await.unwrap();
         assert!(world.store.accounts.me(&world.ctx(&ada)).await.unwrap().email_verified);
         world.person("bob").await;
-        letters(&world).await;
+        emails(&world).await;
         let somewhere = || {
             let origin = Origin { address: Some("203.0.113.9".parse().unwrap()), agent: None };
             Ctx { origin, ..world.nobody() }
@@ -359,25 +359,25 @@ on_both! {
                 forgot(&address).await.expect("always the same answer");
                 let resend = Resend::from_json(json!({"email": address})).unwrap();
                 world.store.credentials.resend_to(&somewhere(), resend).await.expect("always the same answer");
-                let sent = letters(&world).await;
+                let sent = emails(&world).await;
                 let expected = if over { 0 } else { resets + asks };
                 assert_eq!(sent.len(), expected, "{name}, over the quota: {over}: {sent:?}");
             }
         }
     }
 
-    async fn a_new_password_makes_all_other_letters_worthless(world: World) {
+    async fn a_new_password_makes_all_other_emails_worthless(world: World) {
         let ada = world.person("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         // Whoever knows the old password asks for an address of their own, and waits.
         change_email(&world, &ada, "thief@evil.example", OLD).await.unwrap();
-        let thief = letters(&world).await.remove(0);
+        let thief = emails(&world).await.remove(0);
         assert_eq!(thief.address, "thief@evil.example");
         forgot(&world, "ada@example.org").await;
-        let first = letter(&world).await;
+        let first = email(&world).await;
         world.wait(MINUTE);
         forgot(&world, "ada@example.org").await;
-        let second = letter(&world).await;
+        let second = email(&world).await;
         reset(&world, &token(&second, "reset"), NEW).await.unwrap();
         assert_eq!(code(reset(&world, &token(&first, "reset"), "another battery").await), "link.gone");
         assert_eq!(code(verify(&world, &token(&thief, "verify")).await), "link.gone", "the account stays with its owner");
@@ -386,20 +386,20 @@ on_both! {
 
     async fn an_address_that_was_left_opens_nothing(world: World) {
         let ada = world.person("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         forgot(&world, "ada@example.org").await;
-        let old = letter(&world).await;
+        let old = email(&world).await;
         change_email(&world, &ada, "ada@new.example", OLD).await.unwrap();
-        let asked = letters(&world).await.remove(0);
+        let asked = emails(&world).await.remove(0);
         verify(&world, &token(&asked, "verify")).await.unwrap();
         assert_eq!(code(reset(&world, &token(&old, "reset"), NEW).await), "link.gone");
     }
 
-    async fn of_many_that_use_one_letter_one_does(world: World) {
+    async fn of_many_that_use_one_email_one_does(world: World) {
         world.register("ada").await;
-        letters(&world).await;
+        emails(&world).await;
         forgot(&world, "ada@example.org").await;
-        let token = token(&letter(&world).await, "reset");
+        let token = token(&email(&world).await, "reset");
         let tries: Vec<_> = (0..8)
             .map(|i| {
                 let (world, token) = (world.clone(), token.clone());
@@ -422,7 +422,7 @@ on_both! {
         let here = world.register("ada").await;
         let ada = Person { id: here.user.id, actor: world.by(&here.access).actor };
         let there = login(&world, "ada", OLD).await.unwrap();
-        letters(&world).await;
+        emails(&world).await;
         world.names().await;
         assert_eq!(code(change_password(&world, &ada, "wrong horse", NEW).await), "password.wrong");
         let unfit = change_password(&world, &ada, OLD, "Adalovelace").await;
@@ -434,17 +434,17 @@ on_both! {
         let refreshed = world.store.accounts.refresh(&world.nobody(), RefreshToken::new(there.refresh)).await;
         assert_eq!(code(refreshed), "session.ended");
         world.store.accounts.refresh(&world.nobody(), RefreshToken::new(here.refresh)).await.unwrap();
-        assert_eq!(heads(&[letter(&world).await]), [("ada@example.org", "Your password has been changed")]);
+        assert_eq!(heads(&[email(&world).await]), [("ada@example.org", "Your password has been changed")]);
         login(&world, "ada", "Adalovelace").await.unwrap();
     }
 
     async fn a_new_password_is_not_the_username(world: World) {
         let long = world.person("ada.lovelace").await;
-        letters(&world).await;
+        emails(&world).await;
         let Err(Error::Invalid(errors)) = change_password(&world, &long, OLD, "Ada.Lovelace").await else { panic!() };
         assert_eq!((errors[0].pointer.as_str(), &*errors[0].code), ("/new_password", "username"));
         forgot(&world, "ada.lovelace@example.org").await;
-        let token = token(&letter(&world).await, "reset");
+        let token = token(&email(&world).await, "reset");
         assert!(matches!(reset(&world, &token, "ADA.lovelace").await, Err(Error::Invalid(_))));
         reset(&world, &token, NEW).await.unwrap();
     }

@@ -11,7 +11,7 @@ use clowder_core::{Input, PageRequest};
 use serde_json::{Value, json};
 
 use crate::{
-    privacy::{DAY, export, known, letters, system, work},
+    privacy::{DAY, emails, export, known, system, work},
     world::{Person, World, code, on_both},
 };
 
@@ -47,7 +47,7 @@ on_both! {
     async fn a_copy_holds_what_is_known_and_no_secret(world: World) {
         let (ada, bob, chat) = known(&world).await;
         let privacy = &world.store.privacy;
-        letters(&world).await;
+        emails(&world).await;
         world.meddle("UPDATE users SET email_verified_at = created_at WHERE username = 'peculiar'").unwrap();
         let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
         assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Waiting, 0, None, None));
@@ -62,7 +62,7 @@ on_both! {
 
         let files = fetch(&world, &ready).await;
         let names: Vec<_> = files.keys().map(String::as_str).collect();
-        assert_eq!(names, ["README.txt", "account.json", "api_keys.json", "chats.json", "edits.ndjson", "invites.json", "letters.json",
+        assert_eq!(names, ["README.txt", "account.json", "api_keys.json", "chats.json", "edits.ndjson", "emails.json", "invites.json",
             "messages.ndjson", "security.json", "sessions.json", "settings.json", "two_factor.json"]);
         assert!(names[1..].iter().all(|name| files["README.txt"].contains(name)));
         let parsed = |name: &str| serde_json::from_str::<Value>(&files[name]).unwrap();
@@ -80,10 +80,10 @@ on_both! {
         }
         assert!(!world.holds(b"messages.ndjson"), "pieces lie sealed");
 
-        let letter = letters(&world).await.pop().unwrap();
-        assert_eq!(letter.address, "peculiar@example.org");
-        assert!(letter.text.contains(&format!("/api/exports/{}/download?token=", asked.id)), "{}", letter.text);
-        assert!(!letter.text.contains("what I"));
+        let email = emails(&world).await.pop().unwrap();
+        assert_eq!(email.address, "peculiar@example.org");
+        assert!(email.text.contains(&format!("/api/exports/{}/download?token=", asked.id)), "{}", email.text);
+        assert!(!email.text.contains("what I"));
     }
 
     async fn a_link_is_good_for_one_copy_and_for_a_while(world: World) {
@@ -126,13 +126,13 @@ on_both! {
 
     async fn the_link_is_told_to_those_only_who_show_who_they_are(world: World) {
         let [ada] = world.people(["ada"]).await;
-        letters(&world).await;
+        emails(&world).await;
         let ready = export(&world, &ada).await;
         assert!(ready.url.is_some());
-        let letter = letters(&world).await.pop().unwrap();
-        assert_eq!(letter.subject, "Your data is ready");
-        let unconfirmed = letter.text.contains("token=") || letter.html.contains("token=");
-        assert!(!unconfirmed && letter.text.contains("Sign in to fetch it"), "{}", letter.text);
+        let email = emails(&world).await.pop().unwrap();
+        assert_eq!(email.subject, "Your data is ready");
+        let unconfirmed = email.text.contains("token=") || email.html.contains("token=");
+        assert!(!unconfirmed && email.text.contains("Sign in to fetch it"), "{}", email.text);
         world.wait(Duration::from_secs(11 * 60));
         let privacy = &world.store.privacy;
         let one = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();

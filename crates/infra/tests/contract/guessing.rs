@@ -296,7 +296,7 @@ on_both! {
 
     async fn secrets_are_not_guessed_many_at_a_time(world: World) {
         let ada = world.register("ada").await;
-        let mail = crate::credentials::letters(&world).await;
+        let mail = crate::credentials::emails(&world).await;
         let (_, emailed) = mail[0].text.split_once("#verify=").unwrap();
         let emailed = emailed.split_whitespace().next().unwrap();
         let sign_up = Rules { mode: Mode::Invite, reveal_taken: true };

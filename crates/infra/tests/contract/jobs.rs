@@ -1,4 +1,4 @@
-//! The promises of `Jobs`, and of the crew that works them.
+//! The promises of `Jobs`, and of the job runner that works them.
 
 #[path = "jobs/steadiness.rs"]
 mod steadiness;
@@ -17,7 +17,7 @@ use clowder_core::{
     Ctx, Error, Kind, Mail, NewJob, PageRequest, Refusal, Result, Timestamp,
     job::{Cron, JobState, TRIES, Taken, Verdict, Work, Worker, decide},
 };
-use clowder_infra::{Crew, DatabaseUrl};
+use clowder_infra::{DatabaseUrl, JobRunner};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Binary};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
@@ -97,9 +97,9 @@ on_both! {
     async fn what_is_ordered_in_a_transaction_is_ordered_with_it_or_not_at_all(world: World) {
         let mail = vec!["mail.send"];
         world.register("ada").await;
-        let letters = world.store.jobs.take(&world.nobody(), mail.clone(), 10).await.unwrap();
-        assert_eq!(letters.len(), 1, "the letter was ordered with the account");
-        world.store.jobs.settle(&world.nobody(), &letters[0], Verdict::Done).await.unwrap();
+        let emails = world.store.jobs.take(&world.nobody(), mail.clone(), 10).await.unwrap();
+        assert_eq!(emails.len(), 1, "the email was ordered with the account");
+        world.store.jobs.settle(&world.nobody(), &emails[0], Verdict::Done).await.unwrap();
         let again = world.store.accounts.register(&world.nobody(), crate::world::account("ada")).await;
         assert_eq!(code(again), "username.taken");
         assert!(world.store.jobs.take(&world.nobody(), mail, 10).await.unwrap().is_empty());
@@ -225,7 +225,7 @@ on_both! {
         assert_eq!(world.store.jobs.retry_dead(&world.nobody()).await.unwrap(), 0);
     }
 
-    async fn letters_that_could_not_be_sent_are_forgotten_after_a_month(world: World) {
+    async fn emails_that_could_not_be_sent_are_forgotten_after_a_month(world: World) {
         world.register("ada").await;
         let sweep = async || while world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap() > 0 {};
         let job = world.store.jobs.take(&world.nobody(), vec![Mail::KIND], 10).await.unwrap().remove(0);
@@ -371,7 +371,7 @@ on_both! {
     }
 }
 
-// The crew. Its clock is the test's; the runtime's is paused, so that its pauses pass at once.
+// The job runner. Its clock is the test's; the runtime's is paused, so that its pauses pass at once.
 
 static CLOCK: AtomicI64 = AtomicI64::new(1_790_000_000_000_000);
 
@@ -418,7 +418,7 @@ impl Worker for Errands {
 
 struct Rig {
     world: Arc<World>,
-    crew: Crew,
+    runner: JobRunner,
     said: mpsc::UnboundedReceiver<String>,
 }
 
@@ -432,21 +432,21 @@ impl Rig {
         order(&world, what).await;
         let (sender, said) = mpsc::unbounded_channel();
         let errands = Errands { tries: AtomicUsize::new(0), said: sender, never: Notify::new() };
-        let crew = Crew::new(world.store.jobs.clone(), 1, clock).with(vec![Arc::new(errands)], Vec::new());
-        Self { world, crew, said }
+        let runner = JobRunner::new(world.store.jobs.clone(), 1, clock).with(vec![Arc::new(errands)], Vec::new());
+        Self { world, runner, said }
     }
 
     /// Works until this many tries were made, and then stops in order.
     async fn until_tried(&mut self, tries: usize) {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let crew = tokio::spawn(self.crew.clone().run(async move {
+        let runner = tokio::spawn(self.runner.clone().run(async move {
             let _ = stopped.await;
         }));
         for _ in 0..tries {
             self.said.recv().await.unwrap();
         }
         stop.send(()).unwrap();
-        crew.await.unwrap();
+        runner.await.unwrap();
     }
 }
 
@@ -482,7 +482,7 @@ async fn a_job_that_takes_its_workers_with_it_is_given_up() {
     }
     CLOCK.fetch_max(rig.world.now().as_micros(), Ordering::SeqCst);
     let ended = Arc::new(Notify::new());
-    let crew = tokio::spawn(rig.crew.clone().run({
+    let runner = tokio::spawn(rig.runner.clone().run({
         let ended = Arc::clone(&ended);
         async move { ended.notified().await }
     }));
@@ -490,6 +490,6 @@ async fn a_job_that_takes_its_workers_with_it_is_given_up() {
         tokio::task::yield_now().await;
     }
     ended.notify_one();
-    crew.await.unwrap();
+    runner.await.unwrap();
     assert!(rig.said.try_recv().is_err(), "nobody worked on it");
 }

@@ -7,7 +7,7 @@ use clowder_core::{
     job::{Taken, Work, Worker},
 };
 use clowder_infra::mail::{Postman, Route, mailer, sender};
-use clowder_tests::{Letter, Mailbox, Post};
+use clowder_tests::{Mailbox, Post, ReceivedEmail};
 
 const FROM: &str = "Clowder <clowder@chat.example>";
 
@@ -30,31 +30,31 @@ fn mail(address: &str) -> Mail {
 async fn keeps_its_promises(mailer: Arc<dyn Mailer>, mailbox: &Mailbox) {
     let sent = mail("ada@example.org");
     mailer.send(&ctx(), "0001", &sent).await.unwrap();
-    let letter: Letter = mailbox.next("ada@example.org").await;
-    assert_eq!((letter.to_name.as_str(), letter.from.as_str()), ("Ada Lovelace", "clowder@chat.example"));
-    assert_eq!(letter.subject, sent.subject);
-    assert_eq!(letter.text.replace("\r\n", "\n").trim_end(), sent.text);
-    assert_eq!(letter.html.trim_end(), sent.html);
-    assert_eq!(letter.id, "0001@chat.example");
-    assert_eq!(letter.date, "2026-09-21T14:13:20Z");
-    assert_eq!(letter.header("Auto-Submitted"), "auto-generated");
-    assert_eq!(letter.header("MIME-Version"), "1.0");
-    assert!(letter.header("Content-Type").starts_with("multipart/alternative"), "{}", letter.raw);
-    assert!(letter.raw.is_ascii(), "any server on the way can carry it");
-    assert!(letter.raw.lines().all(|line| line.len() <= 998), "RFC 5322 §2.1.1");
+    let email: ReceivedEmail = mailbox.next("ada@example.org").await;
+    assert_eq!((email.to_name.as_str(), email.from.as_str()), ("Ada Lovelace", "clowder@chat.example"));
+    assert_eq!(email.subject, sent.subject);
+    assert_eq!(email.text.replace("\r\n", "\n").trim_end(), sent.text);
+    assert_eq!(email.html.trim_end(), sent.html);
+    assert_eq!(email.id, "0001@chat.example");
+    assert_eq!(email.date, "2026-09-21T14:13:20Z");
+    assert_eq!(email.header("Auto-Submitted"), "auto-generated");
+    assert_eq!(email.header("MIME-Version"), "1.0");
+    assert!(email.header("Content-Type").starts_with("multipart/alternative"), "{}", email.raw);
+    assert!(email.raw.is_ascii(), "any server on the way can carry it");
+    assert!(email.raw.lines().all(|line| line.len() <= 998), "RFC 5322 §2.1.1");
 
     // Domains of all languages travel in ASCII.
     mailer.send(&ctx(), "0002", &mail("jo@bücher.example")).await.unwrap();
     mailbox.next("jo@xn--bcher-kva.example").await;
 
-    // Nobody writes headers but us, whatever got into a letter.
+    // Nobody writes headers but us, whatever got into an email.
     let mut hostile = mail("eve@example.org");
     hostile.name = "\"Eve\" <evil@example.org>\r\nBcc: victim@example.org\r\n\r\n<script>".into();
     hostile.subject = "Hi\r\nBcc: victim@example.org\r\n\r\nBuy".into();
     mailer.send(&ctx(), "0003", &hostile).await.unwrap();
-    let letter = mailbox.next("eve@example.org").await;
-    assert_eq!(letter.header("Bcc"), "", "{}", letter.raw);
-    assert!(letter.text.starts_with("Hello."), "the body begins where it should: {}", letter.raw);
+    let email = mailbox.next("eve@example.org").await;
+    assert_eq!(email.header("Bcc"), "", "{}", email.raw);
+    assert!(email.text.starts_with("Hello."), "the body begins where it should: {}", email.raw);
 
     // What cannot be an address is refused for good, and not tried for a day.
     for wrong in ["", "nobody", "a b@example.org", "a@b@", "x@\r\ny.example", "ada@exa mple.org", "<ada@example.org>"] {
@@ -70,14 +70,14 @@ async fn into_a_folder() {
     let way = mailer(&Route::Folder(folder.clone()), FROM).unwrap();
     keeps_its_promises(way.clone(), &Mailbox::new(&folder)).await;
 
-    // Letters open accounts: they are for nobody but the owner of the server.
+    // Emails open accounts: they are for nobody but the owner of the server.
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 3, "no draft stays behind");
     assert!(files.iter().all(|file| mode(file) == 0o600));
 
-    // The same letter again is the same file.
+    // The same email again is the same file.
     way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap();
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
     std::fs::remove_dir_all(&folder).unwrap();
@@ -86,7 +86,7 @@ async fn into_a_folder() {
 }
 
 #[tokio::test]
-async fn old_letters_do_not_stay() {
+async fn old_emails_do_not_stay() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let way = mailer(&Route::Folder(folder.to_owned()), FROM).unwrap();
@@ -106,7 +106,7 @@ async fn old_letters_do_not_stay() {
     }
     way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap();
     assert_eq!(names(), ["0001.eml", "notes.txt", "young.eml"]);
-    // The folder may be large: it is not looked through for every letter.
+    // The folder may be large: it is not looked through for every email.
     days_ago("old.eml", 31);
     way.send(&ctx(), "0002", &mail("ada@example.org")).await.unwrap();
     assert!(names().contains(&"old.eml".to_owned()));
@@ -127,7 +127,7 @@ async fn over_smtp() {
     post.stop().await;
     let down = way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap_err();
     assert!(matches!(down, Error::Unavailable(_)), "{down}");
-    // The connection it kept is of no use any more, which must not cost a letter.
+    // The connection it kept is of no use any more, which must not cost an email.
     post.again(&[]).await;
     way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap();
     assert_eq!(post.mailbox.all().len(), 4);
@@ -156,7 +156,7 @@ async fn what_cannot_be_a_way_is_said_at_once_and_without_the_password() {
 }
 
 #[tokio::test]
-async fn what_a_letter_holds_may_expire_before_it_is_sent() {
+async fn what_a_email_holds_may_expire_before_it_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     let postman =
         Postman(mailer(&Route::Folder(folder.path().join("mail")), "Clowder <clowder@bücher.example>").unwrap());
@@ -168,6 +168,6 @@ async fn what_a_letter_holds_may_expire_before_it_is_sent() {
         postman.work(&late, &job).await.unwrap();
         assert_eq!(std::fs::read_dir(folder.path().join("mail")).unwrap().count(), sent, "{until:?}");
     }
-    let letter = Mailbox::new(folder.path().join("mail")).next("ada@example.org").await;
-    assert_eq!(letter.from, "clowder@xn--bcher-kva.example", "ours travels in ASCII, too");
+    let email = Mailbox::new(folder.path().join("mail")).next("ada@example.org").await;
+    assert_eq!(email.from, "clowder@xn--bcher-kva.example", "ours travels in ASCII, too");
 }

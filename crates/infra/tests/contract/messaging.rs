@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Ctx, Input, Once, PageRequest};
+use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest};
 use clowder_infra::{Options, Store};
 use clowder_messaging::{ChatFilter, Made, MessagePatch, NewChat, NewRead, Status, Window};
 use serde_json::json;
@@ -252,12 +252,12 @@ on_both! {
     async fn a_repeated_creation_with_a_key_makes_one_chat(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let new = || NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [bob.id]})).unwrap();
-        let call = |print: u8| Ctx { once: Some(Once::new("k", [print; 32])), ..world.ctx(&ada) };
+        let call = |print: u8| Ctx { idempotency_key: Some(IdempotencyKey::new("k", [print; 32])), ..world.ctx(&ada) };
         let messaging = &world.store.messaging;
         let first = messaging.create_chat(&call(1), new()).await.unwrap();
         assert_eq!(messaging.create_chat(&call(1), new()).await.unwrap(), first);
         assert_eq!(code(messaging.create_chat(&call(2), new()).await), "idempotency.mismatch");
-        let bob_call = Ctx { once: Some(Once::new("k", [1; 32])), ..world.ctx(&bob) };
+        let bob_call = Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.ctx(&bob) };
         let other = messaging.create_chat(&bob_call, new()).await.unwrap();
         assert_ne!(other, first, "keys belong to the caller");
     }

@@ -8,8 +8,8 @@ use clowder_accounts::{
     privacy::tombstone,
 };
 use clowder_core::{
-    Actor, ChatId, Ctx, Input, Mail, Once, Origin, PageRequest, Positions, Role, Topic, UserId, Via, job::Work,
-    journal::Chunk,
+    Actor, ChatId, Ctx, IdempotencyKey, Input, Mail, Origin, PageRequest, Positions, Role, Topic, UserId, Via,
+    job::Work, journal::Chunk,
 };
 use clowder_infra::{Store, receipts};
 use clowder_messaging::{MessagePatch, NewChat, NewMessage, Window};
@@ -31,7 +31,7 @@ fn from(ctx: Ctx) -> Ctx {
     Ctx { origin, ..ctx }
 }
 
-/// Does what is due, but leaves letters where they are; how many jobs there were.
+/// Does what is due, but leaves emails where they are; how many jobs there were.
 pub async fn work(world: &World, store: &Store) -> usize {
     let kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
     let mut done = 0;
@@ -54,8 +54,8 @@ pub async fn work(world: &World, store: &Store) -> usize {
     }
 }
 
-/// The letters that wait to be sent; they are sent by this.
-pub async fn letters(world: &World) -> Vec<Mail> {
+/// The emails that wait to be sent; they are sent by this.
+pub async fn emails(world: &World) -> Vec<Mail> {
     let mut mails = Vec::new();
     for job in world.store.jobs.take(&system(world), vec![Mail::KIND], 100).await.unwrap() {
         mails.push(job.read::<Mail>().unwrap());
@@ -118,9 +118,9 @@ on_both! {
         world.changes().await;
         assert!(work(&world, &world.store).await >= 1);
 
-        let mut mails = letters(&world).await;
+        let mut mails = emails(&world).await;
         mails.retain(|mail| mail.address == "peculiar@example.org");
-        let [last] = mails.as_slice() else { panic!("letters on their way were not taken back: {mails:?}") };
+        let [last] = mails.as_slice() else { panic!("emails on their way were not taken back: {mails:?}") };
         let receipt = last.text.split_whitespace().find(|word| word.starts_with("eyJ")).unwrap();
         let receipt: Receipt = receipts::verify(&world.store.keys, receipt).unwrap();
         assert_eq!((receipt.user_id, receipt.erased_at >= due.erase_at), (ada.id, true));
@@ -148,13 +148,13 @@ on_both! {
         let all = all.next(Chunk::rows(1000)).await.unwrap().unwrap();
         assert!(all.changes.iter().any(|change| &*change.name == "message.sent" && change.data.get().contains("Deleted user")));
 
-        // They are nobody: no way in, no letters, no new chats; the log stays whole.
+        // They are nobody: no way in, no emails, no new chats; the log stays whole.
         let login = Login::from_json(json!({"username": "peculiar", "password": "correct horse"})).unwrap();
         assert_eq!(code(world.store.accounts.login(&world.nobody(), login).await), "credentials.invalid");
         let forgot = Forgot::from_json(json!({"email": "peculiar@example.org"})).unwrap();
         world.store.credentials.forgot(&world.nobody(), forgot).await.unwrap();
         work(&world, &world.store).await;
-        assert!(letters(&world).await.is_empty());
+        assert!(emails(&world).await.is_empty());
         let new = NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [ada.id]})).unwrap();
         assert!(world.store.messaging.create_chat(&world.ctx(&bob), new).await.is_err());
         assert_eq!(code(world.store.accounts.me(&world.ctx(&ada)).await), "session.ended");
@@ -199,7 +199,7 @@ on_both! {
     }
 
     async fn nothing_is_left_where_it_lies_by_accident(world: World) {
-        let once = Ctx { once: Some(Once::new("k", [1; 32])), ..world.nobody() };
+        let once = Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.nobody() };
         let ada = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
         let bob = world.register("bob").await;
         let elsewhere = json!({"email": "elsewhere@example.org", "password": "correct horse"});
@@ -219,22 +219,22 @@ on_both! {
             world.store.jobs.settle(&system(&world), &job, clowder_core::job::Verdict::Done).await.unwrap();
         }
         world.store.jobs.retry_dead(&system(&world)).await.unwrap();
-        kinds = vec!["mail.send", "account.letter"];
+        kinds = vec!["mail.send", "account.email"];
         let left = world.store.jobs.take(&system(&world), kinds, 100).await.unwrap();
         let left: Vec<_> = left.iter().map(|job| (job.kind.as_str(), String::from_utf8_lossy(&job.payload))).collect();
         let to = |address: &str| left.iter().filter(|(_, payload)| payload.contains(address)).count();
-        assert_eq!((to("elsewhere@example.org"), to("account.letter")), (0, 0), "{left:?}");
+        assert_eq!((to("elsewhere@example.org"), to("account.email")), (0, 0), "{left:?}");
         assert_eq!((to("peculiar@example.org"), to(&bob.user.email)), (1, 1), "the receipt, and what is not theirs: {left:?}");
         assert!(left.iter().all(|(kind, _)| *kind == "mail.send"), "{left:?}");
         // Whoever repeats the call with the same key makes an account of their own.
-        let once = Ctx { once: Some(Once::new("k", [1; 32])), ..world.nobody() };
+        let once = Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.nobody() };
         let again = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
         assert_ne!(again.user.id, ada.user.id);
     }
 
     async fn there_are_thirty_days_to_think_twice(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
-        letters(&world).await;
+        emails(&world).await;
         let privacy = &world.store.privacy;
         assert_eq!(code(privacy.undo_erasure(&world.ctx(&ada)).await), "erasure.none");
         let wrong = Erasure::from_json(json!({"password": "another one"})).unwrap();
@@ -244,7 +244,7 @@ on_both! {
         assert_eq!(world.names().await, ["session.ended", "user.updated"]);
         let Actor::User { via: Via::Session(session), .. } = ada.actor else { panic!("a user") };
         assert!(world.store.accounts.is_ended(session));
-        assert!(letters(&world).await[0].text.contains("will be erased on "));
+        assert!(emails(&world).await[0].text.contains("will be erased on "));
 
         world.wait(29 * DAY);
         assert_eq!(work(&world, &world.store).await, 0);
@@ -260,7 +260,7 @@ on_both! {
         privacy.undo_erasure(&ctx()).await.unwrap();
         assert_eq!(code(privacy.undo_erasure(&ctx()).await), "erasure.none");
         assert_eq!(world.store.accounts.me(&ctx()).await.unwrap().erase_at, None);
-        assert!(letters(&world).await.iter().any(|mail| mail.subject == "Your account stays"));
+        assert!(emails(&world).await.iter().any(|mail| mail.subject == "Your account stays"));
         world.wait(2 * DAY);
         work(&world, &world.store).await;
         world.store.accounts.login(&world.nobody(), login()).await.unwrap();
@@ -301,7 +301,7 @@ on_both! {
             world.say(&bob, chat, "stays").await;
         }
         world.store.privacy.erase(&world.ctx(&ada), erasure(json!({"messages": "delete"}))).await.unwrap();
-        letters(&world).await;
+        emails(&world).await;
         world.wait(30 * DAY);
         world.changes().await;
         let job = world.store.jobs.take(&system(&world), vec!["account.erase"], 1).await.unwrap().pop().unwrap();
@@ -327,7 +327,7 @@ on_both! {
             assert!(messages.iter().all(|message| message.deleted_at.is_some() == (message.sender.id == ada.id)));
             assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().unread_count, 0);
         }
-        let last = letters(&world).await;
+        let last = emails(&world).await;
         assert_eq!(last.len(), 1, "one receipt");
         let receipt = last[0].text.split_whitespace().find(|word| word.starts_with("eyJ")).unwrap();
         let receipt = receipts::verify(&world.store.keys, receipt).unwrap();
@@ -376,7 +376,7 @@ on_both! {
     async fn an_erasure_ends_though_its_key_is_gone(world: World) {
         let [ada] = world.people(["ada"]).await;
         world.store.privacy.erase(&world.ctx(&ada), erasure(json!({}))).await.unwrap();
-        letters(&world).await;
+        emails(&world).await;
         let account_is_done = r#"[{"name":"account","rows":1,"done":true,"mark":null}]"#;
         let recipient = "recipient = (SELECT key FROM user_keys WHERE user_id = erasures.user_id)";
         assert_eq!(world.meddle(&format!("UPDATE erasures SET state = '{account_is_done}', {recipient}")).unwrap(), 1);
@@ -385,7 +385,7 @@ on_both! {
         assert_eq!(work(&world, &world.store).await, 1);
         let filter = clowder_accounts::AuditFilter { action: Some("user.erased".to_owned()), ..Default::default() };
         let done = world.store.audit.records(&system(&world), filter, PageRequest::default()).await.unwrap().items;
-        assert_eq!((done.len(), letters(&world).await.len()), (1, 0), "signed for, and nobody to send it to");
+        assert_eq!((done.len(), emails(&world).await.len()), (1, 0), "signed for, and nobody to send it to");
     }
 
     async fn administrators_erase_those_below_at_once(world: World) {
@@ -436,7 +436,7 @@ on_both! {
         let back = world.store.accounts.login(&world.nobody(), login).await.unwrap();
         assert_eq!(code(privacy.undo_erasure(&world.by(&back.access)).await), "erasure.none", "not theirs to undo");
         work(&world, &world.store).await;
-        let mails = letters(&world).await;
+        let mails = emails(&world).await;
         let receipts: Vec<_> = mails.iter().flat_map(|mail| mail.text.split_whitespace()).filter(|word| word.starts_with("eyJ")).collect();
         assert_eq!(receipts.len(), 1);
         let receipt = receipts::verify(&world.store.keys, receipts[0]).unwrap();

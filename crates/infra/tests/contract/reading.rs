@@ -16,8 +16,8 @@ use crate::{
 const WRONG_OWN: &str = "SELECT count(*) FROM participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
      WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)";
 /// Chats whose two lowest marks are not what looking says.
-const WRONG_SLOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.slowest_seq <> (SELECT min(p.read_seq) \
-     FROM participants p WHERE p.chat_id = c.id) OR c.second_seq <> (SELECT p.read_seq FROM participants p \
+const WRONG_SLOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.lowest_read_seq <> (SELECT min(p.read_seq) \
+     FROM participants p WHERE p.chat_id = c.id) OR c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p \
      WHERE p.chat_id = c.id ORDER BY p.read_seq LIMIT 1 OFFSET 1))";
 
 on_both! {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use clowder_core::{Ctx, Error, Input, Once};
+use clowder_core::{Ctx, Error, IdempotencyKey, Input};
 use clowder_messaging::{Made, MessagePatch, NewMessage};
 use serde_json::json;
 
@@ -135,10 +135,10 @@ on_both! {
         let [ada] = world.people(["ada"]).await;
         let chat = world.group(&ada, &[]).await.id;
         let send = async |print: u8| {
-            let ctx = Ctx { once: Some(Once::new("k", [print; 32])), ..world.ctx(&ada) };
+            let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new("k", [print; 32])), ..world.ctx(&ada) };
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let made = world.store.messaging.send(&ctx, chat, new).await;
-            (made, ctx.once.unwrap().was_replayed())
+            (made, ctx.idempotency_key.unwrap().was_replayed())
         };
         let (first, replayed) = send(1).await;
         assert!(!replayed);

@@ -37,15 +37,15 @@ async fn login(world: &World, store: &Store, name: &str) -> Result<()> {
     store.accounts.login(&world.nobody(), login).await.map(|_| ())
 }
 
-/// The letters that wait to be sent, which are sent by this.
-async fn letters(world: &World) -> Vec<Mail> {
+/// The emails that wait to be sent, which are sent by this.
+async fn emails(world: &World) -> Vec<Mail> {
     let ctx = world.nobody();
-    let mut letters = Vec::new();
+    let mut emails = Vec::new();
     for job in world.store.jobs.take(&ctx, vec![Mail::KIND], 100).await.unwrap() {
-        letters.push(job.read().unwrap());
+        emails.push(job.read().unwrap());
         world.store.jobs.settle(&ctx, &job, Verdict::Done).await.unwrap();
     }
-    letters
+    emails
 }
 
 fn token(mail: &Mail) -> Proof {
@@ -68,8 +68,8 @@ fn everything() -> PageRequest {
 on_both! {
     async fn where_nothing_is_told_an_account_begins_with_its_address(world: World) {
         world.register("ada").await;
-        letters(&world).await;
-        // Nobody gets two letters a minute.
+        emails(&world).await;
+        // Nobody gets two emails a minute.
         world.wait(Duration::from_secs(61));
         let store = node(&world, Mode::Open, false).await;
         let mut again = new("ada2", None);
@@ -77,7 +77,7 @@ on_both! {
         // Nobody can tell the two apart but by the mail.
         assert_eq!(next(store.accounts.register(&world.nobody(), again).await), NextStep::ConfirmEmail);
         assert_eq!(next(register(&world, &store, "bob", None).await), NextStep::ConfirmEmail);
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         assert_eq!(mail.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect::<Vec<_>>(), [
             ("ada@example.org", "You have an account already"),
             ("bob@example.org", "Confirm your address"),
@@ -96,24 +96,24 @@ on_both! {
         assert_eq!(next(register(&world, &store, "ada2", None).await), NextStep::ConfirmEmail);
     }
 
-    async fn a_lost_letter_is_sent_again_to_each_who_waits(world: World) {
+    async fn a_lost_email_is_sent_again_to_each_who_waits(world: World) {
         let store = node(&world, Mode::Open, false).await;
         let address = new("ada", None).email;
         for name in ["ada", "eve"] {
             let account = NewAccount { email: address.clone(), ..new(name, None) };
             store.accounts.register(&world.nobody(), account).await.unwrap();
         }
-        assert_eq!(crate::credentials::letters(&world).await.len(), 1, "one a minute");
+        assert_eq!(crate::credentials::emails(&world).await.len(), 1, "one a minute");
         world.wait(Duration::from_secs(59));
-        assert!(crate::credentials::letters(&world).await.is_empty());
+        assert!(crate::credentials::emails(&world).await.is_empty());
         world.wait(Duration::from_secs(1));
-        let mail = crate::credentials::letters(&world).await;
+        let mail = crate::credentials::emails(&world).await;
         assert!(mail.len() == 1 && mail[0].text.contains("for the account eve."), "the second came late, and came: {mail:?}");
         world.wait(Duration::from_secs(3600));
         let resend = async || {
             let resend = Resend::from_json(json!({"email": "ada@example.org"})).unwrap();
             store.credentials.resend_to(&world.nobody(), resend).await.unwrap();
-            crate::credentials::letters(&world).await
+            crate::credentials::emails(&world).await
         };
         let mail = resend().await;
         for (mail, name) in mail.iter().zip(["ada", "eve"]) {
@@ -133,9 +133,9 @@ on_both! {
         store.accounts.register(&world.nobody(), NewAccount::from_json(eve).unwrap()).await.unwrap();
         register(&world, &store, "ada", None).await.unwrap();
         world.wait(Duration::from_secs(61));
-        let mail = crate::credentials::letters(&world).await;
+        let mail = crate::credentials::emails(&world).await;
         assert_eq!(mail.len(), 2);
-        // Ada answers the first letter that she finds, with the password that she chose.
+        // Ada answers the first email that she finds, with the password that she chose.
         let verify = async |proof: Proof| store.credentials.verify_email(&world.nobody(), proof).await;
         let missing = verify(Proof { password: None, ..token(&mail[0]) }).await;
         assert!(matches!(missing, Err(Error::Invalid(errors)) if errors[0].pointer == "/password"));
@@ -188,18 +188,18 @@ on_both! {
         store.accounts.register(&from("192.0.2.1"), new("ada", None)).await.unwrap();
         let taken = NewAccount { email: new("somebody3", None).email, ..new("bob", None) };
         store.accounts.register(&from("192.0.2.1"), taken).await.unwrap();
-        crate::credentials::letters(&world).await;
+        crate::credentials::emails(&world).await;
         // It is answered like any other, and nothing is sent.
         forgot("192.0.2.1", 3).await.unwrap();
-        assert!(crate::credentials::letters(&world).await.is_empty());
+        assert!(crate::credentials::emails(&world).await.is_empty());
         let refused = store.accounts.register(&from("192.0.2.1"), new("eve", None)).await.map(|_| ());
         assert!(crate::credentials::wait_of(refused) > 3590);
         forgot("192.0.2.2", 9).await.unwrap();
-        // Where an account needs no letter to begin, it begins all the same.
+        // Where an account needs no email to begin, it begins all the same.
         let open = node(&world, Mode::Open, true).await;
-        crate::credentials::letters(&world).await;
+        crate::credentials::emails(&world).await;
         assert!(open.accounts.register(&from("192.0.2.1"), new("dan", None)).await.unwrap().signed_in().is_some());
-        assert!(crate::credentials::letters(&world).await.is_empty());
+        assert!(crate::credentials::emails(&world).await.is_empty());
         world.wait(Duration::from_secs(3600));
         forgot("192.0.2.1", 9).await.unwrap();
     }
@@ -251,7 +251,7 @@ on_both! {
             ctx.origin.address = Some(format!("192.0.2.{number}").parse().unwrap());
             store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await
         };
-        // A Cyrillic В, the small letter of which looks like nothing Latin; and the other way round.
+        // A Cyrillic В, the small email of which looks like nothing Latin; and the other way round.
         for (first, second) in [("Вob", "Bob"), ("Hal", "Нal")] {
             sign_up(&open, first).await.unwrap();
             assert_eq!(code(sign_up(&open, second).await), "username.taken", "{first} waits");
@@ -297,7 +297,7 @@ on_both! {
         register(&world, &store, "ada", None).await.unwrap();
         world.wait(Duration::from_secs(61));
         store.accounts.register(&world.nobody(), other).await.unwrap();
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         store.credentials.verify_email(&world.nobody(), token(&mail[1])).await.unwrap();
         assert_eq!(code(store.credentials.verify_email(&world.nobody(), token(&mail[0])).await), "email.taken");
         assert!(login(&world, &store, "eve").await.is_ok());
@@ -305,7 +305,7 @@ on_both! {
 
     async fn whoever_needs_approval_waits_for_it(world: World) {
         let [admin] = world.people(["rita"]).await;
-        letters(&world).await;
+        emails(&world).await;
         let store = node(&world, Mode::Approval, true).await;
         for name in ["ada", "bob", "eve"] {
             assert_eq!(next(register(&world, &store, name, None).await), NextStep::AwaitApproval);
@@ -323,7 +323,7 @@ on_both! {
         store.sign_ups.reject(&ctx, waiting[1].id, reason).await.unwrap();
         assert!(login(&world, &store, "ada").await.is_ok());
         assert_eq!(code(login(&world, &store, "bob").await), "credentials.invalid");
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         assert_eq!(mail.iter().map(|mail| mail.subject.as_str()).collect::<Vec<_>>(), ["Your account is ready", "Confirm your address", "About your account"]);
         store.credentials.verify_email(&world.nobody(), token(&mail[1])).await.unwrap();
         assert!(mail[2].text.contains("Not in the choir."));
@@ -340,11 +340,11 @@ on_both! {
 
     async fn approval_comes_after_the_address_where_both_are_asked_for(world: World) {
         let [admin] = world.people(["rita"]).await;
-        letters(&world).await;
+        emails(&world).await;
         let store = node(&world, Mode::Approval, false).await;
         assert_eq!(next(register(&world, &store, "ada", None).await), NextStep::ConfirmEmail);
         assert!(store.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items.is_empty());
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
         assert_eq!(code(login(&world, &store, "ada").await), "credentials.invalid");
         let waiting = store.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items;
@@ -360,7 +360,7 @@ on_both! {
         for decided in decided {
             done += usize::from(decided.await.unwrap().is_ok());
         }
-        assert_eq!((done, letters(&world).await.len()), (1, 1));
+        assert_eq!((done, emails(&world).await.len()), (1, 1));
     }
 
     async fn invitations_are_used_up_revoked_and_past(world: World) {
@@ -402,7 +402,7 @@ on_both! {
 
     async fn an_invitation_is_used_by_accounts_and_held_by_those_who_wait(world: World) {
         let [admin] = world.people(["rita"]).await;
-        letters(&world).await;
+        emails(&world).await;
         let store = node(&world, Mode::Invite, false).await;
         let past = NewInvite::from_json(json!({"expires_at": world.now()})).unwrap();
         let refused = store.sign_ups.invite(&world.ctx(&admin), past).await;
@@ -421,7 +421,7 @@ on_both! {
         world.wait(day);
         assert_eq!(uses().await, 0);
         // Of several who come at once, one waits, and gets the account.
-        letters(&world).await;
+        emails(&world).await;
         let tries: Vec<_> = (0..6).map(|index| {
             let (store, world, code) = (store.clone(), world.clone(), once.clone());
             tokio::spawn(async move { register(&world, &store, &format!("guest{index}"), Some(&code)).await })
@@ -434,7 +434,7 @@ on_both! {
             }
         }
         assert_eq!(waiting, 1);
-        let mail = letters(&world).await;
+        let mail = emails(&world).await;
         store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
         assert_eq!(uses().await, 1);
         world.wait(day);

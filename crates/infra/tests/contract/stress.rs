@@ -58,11 +58,11 @@ const NEVER: &[(&str, &str)] = &[
     ),
     (
         "a wrong lowest mark",
-        "chats c WHERE c.slowest_seq <> (SELECT min(p.read_seq) FROM participants p WHERE p.chat_id = c.id)",
+        "chats c WHERE c.lowest_read_seq <> (SELECT min(p.read_seq) FROM participants p WHERE p.chat_id = c.id)",
     ),
     (
         "a wrong second lowest mark",
-        "chats c WHERE c.second_seq <> (SELECT p.read_seq FROM participants p WHERE p.chat_id = c.id \
+        "chats c WHERE c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p WHERE p.chat_id = c.id \
          ORDER BY p.read_seq LIMIT 1 OFFSET 1)",
     ),
     (

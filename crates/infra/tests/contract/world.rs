@@ -93,7 +93,7 @@ impl World {
         Store::migrate(&url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.bcrypt_cost = 4;
-        options.lanes = 8;
+        options.write_connections = 8;
         let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);

@@ -36,8 +36,8 @@ impl Connection {
             .attach(user, via, identity.scopes, from)
             .await
             .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
-        let left = Left { hub: hub.clone(), outlet: attached.outlet.clone() };
-        // It may have ended while we waited, when there was no outlet yet to be told.
+        let left = Left { hub: hub.clone(), queue: attached.queue.clone() };
+        // It may have ended while we waited, when there was no queue yet to be told.
         if self.context.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
@@ -52,8 +52,8 @@ impl Connection {
             cursor: seal(from.unwrap_or(&attached.live_from)),
             resumed: from.is_some(),
         };
-        let outlet = attached.outlet.clone();
-        self.write(&outlet, frame::said("hello", clock::now(), hello)).await?;
+        let queue = attached.queue.clone();
+        self.write(&queue, frame::said("hello", clock::now(), hello)).await?;
         match since {
             Some(Ok(from)) => {
                 let count = self.replay(&attached, from.clone()).await?;
@@ -64,10 +64,10 @@ impl Connection {
                 } else {
                     frame::said("reset", clock::now(), Reset { reason: "expired" })
                 };
-                self.write(&outlet, end).await?;
+                self.write(&queue, end).await?;
             }
             Some(Err(reason)) => {
-                self.write(&outlet, frame::said("reset", clock::now(), Reset { reason })).await?;
+                self.write(&queue, frame::said("reset", clock::now(), Reset { reason })).await?;
             }
             None => {}
         }
@@ -90,28 +90,28 @@ impl Connection {
         }
         // Turns are held while the journal is read, not while the client takes its time.
         let mut replay = {
-            let _turns = turns(&hub, attached.outlet.user).await?;
-            let (user, followed) = (attached.outlet.user, attached.followed.clone());
+            let _turns = turns(&hub, attached.queue.user).await?;
+            let (user, followed) = (attached.queue.user, attached.followed.clone());
             let replay = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone()).await;
             replay.map_err(|_| Close::Fault)?
         };
         loop {
-            if let Some(close) = attached.outlet.closing() {
+            if let Some(close) = attached.queue.closing() {
                 return Err(close);
             }
             let missed = {
-                let _turns = turns(&hub, attached.outlet.user).await?;
+                let _turns = turns(&hub, attached.queue.user).await?;
                 replay.next(CHUNK).await.map_err(|_| Close::Fault)?
             };
             let Some(missed) = missed else { return Ok(count) };
             for recorded in &missed.changes {
                 from.advance(recorded.stream, recorded.position);
-                if !attached.outlet.hears(&recorded.name) {
+                if !attached.queue.hears(&recorded.name) {
                     continue;
                 }
                 count += 1;
-                let cursor = hub.sealer.seal(attached.outlet.user, &Sealer::pack(&from));
-                self.write(&attached.outlet, Durable::new(recorded).with(&cursor)).await?;
+                let cursor = hub.sealer.seal(attached.queue.user, &Sealer::pack(&from));
+                self.write(&attached.queue, Durable::new(recorded).with(&cursor)).await?;
             }
             from = missed.reached;
         }

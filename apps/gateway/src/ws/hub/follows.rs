@@ -4,11 +4,11 @@ use std::{collections::HashSet, sync::Arc};
 
 use clowder_core::{Topic, follow::Step};
 
-use super::super::outlet::Outlet;
+use super::super::send_queue::SendQueue;
 
 #[derive(Default)]
 pub struct Follows {
-    outlets: Vec<Arc<Outlet>>,
+    queues: Vec<Arc<SendQueue>>,
     topics: Topics,
     /// Sockets that are on their way in and keep this entry alive.
     arriving: usize,
@@ -74,21 +74,21 @@ impl Follows {
         self.topics = Topics::default();
     }
 
-    pub fn attach(&mut self, outlet: Arc<Outlet>) {
-        self.outlets.push(outlet);
+    pub fn attach(&mut self, queue: Arc<SendQueue>) {
+        self.queues.push(queue);
     }
 
-    pub fn detach(&mut self, outlet: &Arc<Outlet>) {
-        self.outlets.retain(|other| !Arc::ptr_eq(other, outlet));
+    pub fn detach(&mut self, queue: &Arc<SendQueue>) {
+        self.queues.retain(|other| !Arc::ptr_eq(other, queue));
     }
 
-    pub fn outlets(&self) -> impl Iterator<Item = &Arc<Outlet>> {
-        self.outlets.iter()
+    pub fn queues(&self) -> impl Iterator<Item = &Arc<SendQueue>> {
+        self.queues.iter()
     }
 
     /// The sockets that are told of what has this name.
-    pub fn hearing(&self, name: &str) -> impl Iterator<Item = &Arc<Outlet>> {
-        self.outlets.iter().filter(move |outlet| outlet.hears(name))
+    pub fn with_scope_for(&self, name: &str) -> impl Iterator<Item = &Arc<SendQueue>> {
+        self.queues.iter().filter(move |queue| queue.hears(name))
     }
 
     pub fn has(&self, topic: Topic) -> bool {
@@ -106,7 +106,7 @@ impl Follows {
     }
 
     pub fn is_gone(&self) -> bool {
-        self.outlets.is_empty() && self.arriving == 0
+        self.queues.is_empty() && self.arriving == 0
     }
 }
 

@@ -71,10 +71,10 @@ impl Repo {
     /// This process refuses what was ended from now on; other nodes learn of it from the journal.
     pub(in super::super) fn have_ended(&self, ended: &Ended) {
         for session in &ended.sessions {
-            self.parts.memory.tokens.end(*session);
+            self.deps.memory.tokens.end(*session);
         }
         for key in &ended.keys {
-            self.parts.memory.api_keys.revoke(key.id);
+            self.deps.memory.api_keys.revoke(key.id);
         }
     }
 }

@@ -23,8 +23,8 @@ use super::{
         },
         db::Tx,
         dialect::Conn,
+        idempotency::Stub,
         journal,
-        once::Stub,
         sign_ups::invites,
     },
     names, profile,
@@ -41,7 +41,7 @@ pub fn register(
     password: String,
 ) -> Result<Registration> {
     if !rules.reveal_taken {
-        // Nothing comes of it without a letter, so whoever has caused too many has to wait; it tells nothing about the
+        // Nothing comes of it without an email, so whoever has caused too many has to wait; it tells nothing about the
         // address.
         mailed::cause(tx, ctx)?;
     }
@@ -109,7 +109,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     }
     names::claim(tx.conn, row.id, &row.username)?;
     let own = row.own()?;
-    // An address that got too many letters lately is asked when its owner wants to be.
+    // An address that got too many emails lately is asked when its owner wants to be.
     if may_cause(tx, ctx)? && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok() {
         verify::ask(tx, ctx, Whose::User(own.id), &own.username, &new.email, VERIFY_FOR)?;
     }
@@ -119,7 +119,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     Ok(Registration::SignedIn(Box::new(signed_in)))
 }
 
-/// Whoever has caused too many letters still gets the account.
+/// Whoever has caused too many emails still gets the account.
 fn may_cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<bool> {
     match mailed::cause(tx, ctx) {
         Err(Error::TooMany { .. }) => Ok(false),

@@ -252,7 +252,7 @@ impl Repo {
         ctx: &Ctx,
         look: impl Fn(&mut Conn) -> Result<Option<T>> + Send + 'static,
     ) -> Result<Option<T>> {
-        let attempt = Attempt::from_place(ctx, &self.parts.keys);
+        let attempt = Attempt::from_place(ctx, &self.deps.keys);
         // Those of one place wait here, and not for a row that would keep a connection.
         let looked = self.turns.hold(attempt.turns(), async {
             let same = attempt.clone();

@@ -1,4 +1,4 @@
-//! What letters hold: random, stored as a hash, good for one use and for a limited time.
+//! What emails hold: random, stored as a hash, good for one use and for a limited time.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::{
     schema::{caused_emails, mailed_tokens as table},
 };
 
-/// Whose letter it is.
+/// Whose email it is.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose {
     User(UserId),
     SignUp(SignUpId),
-    /// Somebody is told something; the letter holds no token.
+    /// Somebody is told something; the email holds no token.
     Nobody,
 }
 
@@ -93,7 +93,7 @@ pub fn post_until(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, mail: Mail, good_unt
 }
 
 /// Tells somebody what happened to their account. Who has not confirmed the address may be a stranger to it: then it gets
-/// no more such letters than of any other kind.
+/// no more such emails than of any other kind.
 pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> {
     if !own.email_verified {
         let email = verify::email_of(own)?;
@@ -105,7 +105,7 @@ pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> 
     post(tx, ctx, Whose::User(own.id), mail)
 }
 
-/// Whether another letter of this kind may go to this address now. Letters of one kind do not use up what another may:
+/// Whether another email of this kind may go to this address now. Emails of one kind do not use up what another may:
 /// nobody can keep a person from a new password by having them sent something else. Holds the mailbox until the end of
 /// the transaction, so that of several that ask at once one is let through.
 pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email) -> Result<()> {
@@ -135,13 +135,13 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         // From inside.
         (Actor::System, _) | (Actor::Nobody, None) => return Ok(()),
     };
-    let sender = tx.house.keys.fingerprint(&["causes mail", &who].map(str::as_bytes)).to_vec();
+    let sender = tx.services.keys.fingerprint(&["causes mail", &who].map(str::as_bytes)).to_vec();
     dialect::lock_mailbox(tx.conn, &format!("from {}", hex(&sender)))?;
     let own = caused_emails::table.filter(caused_emails::sender.eq(&sender));
     let since = ctx.now.minus(policy::CAUSED_FOR);
     let caused: Vec<Timestamp> =
         own.filter(caused_emails::created_at.gt(since)).select(caused_emails::created_at).load(tx.conn)?;
-    policy::may_cause_mail(ctx.now, &caused, tx.house.emails_an_hour)?;
+    policy::may_cause_mail(ctx.now, &caused, tx.services.emails_an_hour)?;
     diesel::insert_into(caused_emails::table)
         .values((caused_emails::sender.eq(sender), caused_emails::created_at.eq(ctx.now)))
         .on_conflict_do_nothing()
@@ -224,7 +224,7 @@ pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], user: UserId) ->
     Ok(())
 }
 
-/// Makes the letters worthless that went to other addresses than this one, which is that of the account.
+/// Makes the emails worthless that went to other addresses than this one, which is that of the account.
 pub fn revoke_elsewhere(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email_key: &str) -> Result<()> {
     let open = table::table
         .filter(table::user_id.eq(user).and(table::email_key.ne(email_key)))

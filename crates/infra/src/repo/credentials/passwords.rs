@@ -1,4 +1,4 @@
-//! Choosing a new password, with the present one or with a letter.
+//! Choosing a new password, with the present one or with an email.
 
 use clowder_accounts::{
     Change, Email, Own, Password, Username,
@@ -28,9 +28,9 @@ use super::{
     mailed::{self, Purpose, RESETS, Whose},
     verify,
 };
-use crate::{keys::Keys, letters::Recipient, rows::UserRow, schema::users};
+use crate::{emails::Recipient, keys::Keys, rows::UserRow, schema::users};
 
-/// The slow half of "forgot": a letter, if there is an account and it did not get too many already.
+/// The slow half of "forgot": an email, if there is an account and it did not get too many already.
 pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     let user: Option<UserRow> = users::table
         .filter(users::email_key.eq(email.key()).and(users::deleted_at.is_null()))
@@ -44,7 +44,7 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
         return Ok(());
     }
     let token = mailed::issue(tx, ctx, Purpose::Reset, Whose::User(own.id), email, RESET_FOR)?;
-    let mail = tx.house.letterhead.reset_password(&Recipient::of(&own), &token, RESET_FOR)?;
+    let mail = tx.services.email_templates.reset_password(&Recipient::of(&own), &token, RESET_FOR)?;
     mailed::post_until(tx, ctx, Whose::User(own.id), mail, ctx.now.plus(RESET_FOR))?;
     audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(own.id)))
 }
@@ -104,10 +104,10 @@ pub fn hand(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own) -> Result<ResetLink> {
     audit::record(tx, ctx, &Entry::new("password.reset_link_made").on(Target::user(own.id)))?;
     let email = verify::email_of(own)?;
     let token = mailed::issue(tx, ctx, Purpose::Handed, Whose::User(own.id), &email, RESET_FOR)?;
-    Ok(ResetLink { url: tx.house.letterhead.link("reset", &token), expires_at: ctx.now.plus(RESET_FOR) })
+    Ok(ResetLink { url: tx.services.email_templates.link("reset", &token), expires_at: ctx.now.plus(RESET_FOR) })
 }
 
-/// Sets a password, ends this access of the user, and tells them by mail. Other letters that are on their way lose
+/// Sets a password, ends this access of the user, and tells them by mail. Other emails that are on their way lose
 /// their worth: whoever had asked for another address with the old password does not get the account by it.
 pub fn set(
     tx: &mut Tx<'_>,
@@ -126,7 +126,7 @@ pub fn set(
     let is_reset = matches!(which, Which::All);
     let entry = if is_reset { Entry::new("password.reset") } else { Entry::new("password.changed") };
     let left = access::count_keys(tx, user)?;
-    let mail = tx.house.letterhead.password_changed(&Recipient::of(&own), is_reset, left, ended.keys.len())?;
+    let mail = tx.services.email_templates.password_changed(&Recipient::of(&own), is_reset, left, ended.keys.len())?;
     mailed::notify(tx, ctx, &own, &mail)?;
     let entries: Vec<_> = [entry.on(Target::user(user))].into_iter().chain(besides).collect();
     audit::record_all(tx, ctx, &entries)?;

@@ -32,7 +32,7 @@ use crate::{
     schema::{sign_up_claims as claims, sign_ups as table, users},
 };
 
-/// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the letter.
+/// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the email.
 pub fn wait(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -69,7 +69,7 @@ pub fn wait(
     if !steps.confirm {
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
-    // An address that gets too many letters gets the next one later; the answer is the same.
+    // An address that gets too many emails gets the next one later; the answer is the same.
     match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
         Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &new.email).is_ok() => {
             verify::tell_holder(tx, ctx, holder, &new.email)?;
@@ -80,7 +80,7 @@ pub fn wait(
     Ok(Waiting { next: NextStep::ConfirmEmail })
 }
 
-/// The letter to somebody who waits that could not be sent when they signed up.
+/// The email to somebody who waits that could not be sent when they signed up.
 pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
     let waits = table::table.find(sign_up).filter(table::confirmed_at.is_null().and(table::expires_at.gt(ctx.now)));
     let waits: Option<(String, String, Timestamp)> =
@@ -96,7 +96,7 @@ pub fn password(conn: &mut Conn, now: Timestamp, sign_up: SignUpId) -> Result<Op
     Ok(waits.select(table::password).first(conn).optional()?)
 }
 
-/// Another letter for each that waits with this address, at most five: nobody can push in front of somebody by signing
+/// Another email for each that waits with this address, at most five: nobody can push in front of somebody by signing
 /// up with their address, too.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     const MOST: i64 = 5;

@@ -29,13 +29,13 @@ use super::{
     mailed::{self, Purpose, Whose},
     order_later, sign_ups,
 };
-use crate::{letters::Recipient, rows::UserRow, schema::users};
+use crate::{emails::Recipient, rows::UserRow, schema::users};
 
-/// Asks whether an address belongs to somebody; it becomes theirs, or is known to be, when the letter is answered.
+/// Asks whether an address belongs to somebody; it becomes theirs, or is known to be, when the email is answered.
 /// Whoever gets it may be a stranger, so it calls them by the username: that can hardly be made to say something.
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, username: &str, email: &Email, good_for: Duration) -> Result<()> {
     let token = mailed::issue(tx, ctx, Purpose::Verify, whose, email, good_for)?;
-    let mail = tx.house.letterhead.verify_email(username, email.as_str(), &token, good_for)?;
+    let mail = tx.services.email_templates.verify_email(username, email.as_str(), &token, good_for)?;
     mailed::post_until(tx, ctx, whose, mail, ctx.now.plus(good_for))
 }
 
@@ -43,7 +43,7 @@ fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> 
     ask(tx, ctx, Whose::User(own.id), &own.username, email, VERIFY_FOR)
 }
 
-/// Asks as soon as the address may get another letter.
+/// Asks as soon as the address may get another email.
 pub fn ask_in_time(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -59,14 +59,14 @@ pub fn ask_in_time(
     }
 }
 
-/// The letter about the address that a user wants, which could not be sent when they asked.
+/// The email about the address that a user wants, which could not be sent when they asked.
 pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email: &Email) -> Result<()> {
     let known = users::table.find(user).filter(users::deleted_at.is_null());
     let Some(row) = known.select(UserRow::as_select()).first(tx.conn).optional()? else { return Ok(()) };
     ask_in_time(tx, ctx, Whose::User(user), &row.username, email, VERIFY_FOR)
 }
 
-/// What it takes to answer a letter.
+/// What it takes to answer an email.
 pub enum Asked {
     Token,
     /// Where nobody learns which addresses are taken, whoever confirms an address has to be the one who chose the
@@ -97,7 +97,7 @@ pub fn look(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Resul
     Ok(Some(asked))
 }
 
-/// Another letter for those who have yet to confirm this address, if it did not get too many already.
+/// Another email for those who have yet to confirm this address, if it did not get too many already.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email).is_err() {
         return Ok(());
@@ -110,7 +110,7 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     }
 }
 
-/// The letter has been answered, with a password that was right for this hash where one is needed. Gives the profile when
+/// The email has been answered, with a password that was right for this hash where one is needed. Gives the profile when
 /// there is one already.
 pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> Result<Option<Own>> {
     // The user first, like everybody who holds both.
@@ -163,7 +163,7 @@ pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     ask_user(tx, ctx, &own, &email)
 }
 
-/// The password has been proved. The address gets a letter even if it has an account, and then only its owner learns
+/// The password has been proved. The address gets an email even if it has an account, and then only its owner learns
 /// so, unless this server tells anyway.
 pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bool) -> Result<()> {
     let own = profile::own(tx.conn, ctx.user()?)?;
@@ -176,7 +176,7 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     mailed::cause(tx, ctx)?;
     mailed::hold_mailboxes(tx.conn, &[&change.email, &email_of(&own)?])?;
     match holder.filter(|_| ask == Ask::Holder) {
-        // Nobody but the holder of the address learns how many letters it got.
+        // Nobody but the holder of the address learns how many emails it got.
         Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &change.email).is_ok() => {
             tell_holder(tx, ctx, holder, &change.email)?;
         }
@@ -187,7 +187,7 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
         }
         None => ask_in_time(tx, ctx, Whose::User(own.id), &own.username, &change.email, VERIFY_FOR)?,
     }
-    let notice = tx.house.letterhead.email_changing(&Recipient::of(&own), change.email.as_str())?;
+    let notice = tx.services.email_templates.email_changing(&Recipient::of(&own), change.email.as_str())?;
     mailed::notify(tx, ctx, &own, &notice)?;
     let asked = Entry::new("email.change_asked").on(Target::user(own.id));
     audit::record(tx, ctx, &asked.after(json!({"email": change.email.as_str()})))
@@ -197,7 +197,7 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
 /// there is none: the address gets no more than so many.
 pub fn tell_holder(tx: &mut Tx<'_>, ctx: &Ctx, (holder, name): (UserId, String), email: &Email) -> Result<()> {
     mailed::issue(tx, ctx, Purpose::Notice, Whose::User(holder), email, VERIFY_FOR)?;
-    let mail = tx.house.letterhead.has_account(&Recipient { name, address: email.as_str().to_owned() })?;
+    let mail = tx.services.email_templates.has_account(&Recipient { name, address: email.as_str().to_owned() })?;
     mailed::post(tx, ctx, Whose::User(holder), &mail)
 }
 

@@ -14,7 +14,7 @@ use clowder_core::{Error, Result};
 use tokio::sync::oneshot;
 
 use super::{Queued, ROOM};
-use crate::lanes::fair::{Caller, Line};
+use crate::worker_pool::fair::{Caller, FairQueue};
 
 pub struct Pending<Q: Queued> {
     pub item: Q,
@@ -79,7 +79,7 @@ impl<Q: Queued> Pending<Q> {
 
 pub struct Queues<Q: Queued> {
     /// Callers take turns here.
-    pub ready: Line<Pending<Q>>,
+    pub ready: FairQueue<Pending<Q>>,
     /// Whether a turn is queued or at work that will come back for the rest.
     pub turn: bool,
     /// Items whose row somebody else holds, and those for the same row that came after them, in their order.
@@ -94,7 +94,7 @@ pub struct Queues<Q: Queued> {
 impl<Q: Queued> Default for Queues<Q> {
     fn default() -> Self {
         Self {
-            ready: Line::new(ROOM),
+            ready: FairQueue::new(ROOM),
             turn: false,
             held: HashMap::new(),
             held_items: 0,

@@ -5,19 +5,19 @@ use std::{collections::HashMap, sync::Arc};
 use clowder_core::{Cause, Result};
 
 use super::{
-    super::{db::commit, dialect::Seat},
+    super::{db::commit, dialect::PooledConn},
     Inner, Queued,
     write::{settle, write, write_alone},
 };
 
-/// One look at all items whose rows others hold. There is one waiter at a time, so locked rows occupy one lane however
+/// One look at all items whose rows others hold. There is one waiter at a time, so locked rows occupy one worker however
 /// many they are. Dropping it, also by a panic, starts the next or ends the work.
 pub struct Waiter<Q: Queued>(Arc<Inner<Q>>);
 
 impl<Q: Queued> Waiter<Q> {
     pub fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
-        let job = move |seat: Result<&mut Seat>| Self(own).run(seat);
+        let job = move |conn: Result<&mut PooledConn>| Self(own).run(conn);
         if let Err(error) = inner.db.writers().push(Box::new(job)) {
             let mut queues = inner.lock();
             queues.waiter = false;
@@ -25,9 +25,9 @@ impl<Q: Queued> Waiter<Q> {
         }
     }
 
-    fn run(self, seat: Result<&mut Seat>) -> bool {
-        match seat {
-            Ok(seat) => self.write_the_free(seat) && self.wait_for_one(seat),
+    fn run(self, conn: Result<&mut PooledConn>) -> bool {
+        match conn {
+            Ok(conn) => self.write_the_free(conn) && self.wait_for_one(conn),
             Err(error) => {
                 self.0.lock().refuse_held(&error);
                 true
@@ -36,7 +36,7 @@ impl<Q: Queued> Waiter<Q> {
     }
 
     /// Tries all of them together; those whose rows are still locked stay where they are.
-    fn write_the_free(&self, seat: &mut Seat) -> bool {
+    fn write_the_free(&self, conn: &mut PooledConn) -> bool {
         let (mut tried, mut batch) = (Vec::new(), Vec::new());
         {
             let mut queues = self.0.lock();
@@ -50,7 +50,7 @@ impl<Q: Queued> Waiter<Q> {
                 tried.push(key);
             }
         }
-        let written = write(seat, self.0.db.house(), batch);
+        let written = write(conn, self.0.db.services(), batch);
         let mut held = HashMap::<_, Vec<_>>::new();
         for pending in written.held {
             held.entry(pending.item.key()).or_default().push(pending);
@@ -65,11 +65,11 @@ impl<Q: Queued> Waiter<Q> {
     }
 
     /// Waits in line for the row of one of them, which no longer polling could do as fairly and as promptly.
-    fn wait_for_one(&self, seat: &mut Seat) -> bool {
+    fn wait_for_one(&self, conn: &mut PooledConn) -> bool {
         let Some(key) = self.0.lock().order.front().copied() else { return true };
-        let house = self.0.db.house();
+        let services = self.0.db.services();
         let mut items = Vec::new();
-        let outcomes = commit(seat, house, |tx| {
+        let outcomes = commit(conn, services, |tx| {
             Q::lock(tx, key)?;
             items = self.0.lock().take(key, self.0.max);
             Q::write_batch(tx, &items.iter().map(|pending| &pending.item).collect::<Vec<_>>())
@@ -104,7 +104,7 @@ impl<Q: Queued> Waiter<Q> {
                 if items.is_empty() {
                     items = self.0.lock().take(key, usize::MAX);
                 }
-                let written = write_alone(seat, house, items);
+                let written = write_alone(conn, services, items);
                 self.0.release(key, written.held);
                 written.healthy
             }

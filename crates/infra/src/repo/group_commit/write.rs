@@ -6,8 +6,8 @@ use clowder_core::Error;
 
 use super::{
     super::{
-        db::{House, commit},
-        dialect::Seat,
+        db::{TxServices, commit},
+        dialect::PooledConn,
     },
     LOCK_WAIT, Outcome, Queued,
     queues::Pending,
@@ -28,20 +28,20 @@ impl<Q: Queued> Default for Written<Q> {
 }
 
 /// Writes a batch and answers everybody but those whose rows others hold.
-pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) -> Written<Q> {
+pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec<Pending<Q>>) -> Written<Q> {
     if batch.is_empty() {
         return Written::default();
     }
     metrics::histogram!(Q::BATCH_SIZE).record(batch.len() as f64);
     let mut begun = false;
-    let outcomes = commit(seat, house, |tx| {
+    let outcomes = commit(conn, services, |tx| {
         begun = true;
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
         Ok(outcomes) => {
             let later = settle(batch, outcomes);
-            let written = write_alone(seat, house, later.again);
+            let written = write_alone(conn, services, later.again);
             Written { held: later.held.into_iter().chain(written.held).collect(), ..written }
         }
         // No item can be at fault for this, and trying one by one would only take longer to say so.
@@ -54,13 +54,13 @@ pub fn write<Q: Queued>(seat: &mut Seat, house: &House, batch: Vec<Pending<Q>>) 
         }
         Err(error) => {
             tracing::debug!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
-            write_alone(seat, house, batch)
+            write_alone(conn, services, batch)
         }
     }
 }
 
 /// Writes each item in a transaction of its own.
-pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending<Q>>) -> Written<Q> {
+pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, items: Vec<Pending<Q>>) -> Written<Q> {
     let mut written = Written::default();
     let mut lost = None;
     for pending in items.into_iter().filter_map(Pending::still_waiting) {
@@ -68,7 +68,7 @@ pub fn write_alone<Q: Queued>(seat: &mut Seat, house: &House, items: Vec<Pending
             pending.answer(Err(Error::clone(error)));
             continue;
         }
-        let mut alone = || commit(seat, house, |tx| Q::write_batch(tx, &[&pending.item]));
+        let mut alone = || commit(conn, services, |tx| Q::write_batch(tx, &[&pending.item]));
         // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
         // and others have waited with it. What may have been committed is not written once more.
         let began = Instant::now();

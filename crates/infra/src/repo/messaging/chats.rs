@@ -4,14 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, Page, PageRequest, Result, Timestamp, Topic, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::Slowest, refusals::CHAT_UNKNOWN,
+    CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::LowestReadMarks, refusals::CHAT_UNKNOWN,
 };
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
 use super::super::{batch, cards::Cards, dialect::Conn, fragment::Fragment};
 use crate::{
-    faces::{Face, State},
-    rows::{MessageRow, SlowestRow},
+    chat_summaries::{ChatSummary, State},
+    rows::{LowestReadMarksRow, MessageRow},
     schema::{chats, messages, participants},
     store::Memory,
 };
@@ -55,8 +55,8 @@ struct FaceRow {
 }
 
 impl FaceRow {
-    fn face(self, last: Option<MessageRow>) -> Result<Face> {
-        Ok(Face {
+    fn summary(self, last: Option<MessageRow>) -> Result<ChatSummary> {
+        Ok(ChatSummary {
             kind: ChatType::parse_word(&self.kind)?,
             title: self.title,
             description: self.description,
@@ -69,22 +69,22 @@ impl FaceRow {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = participants)]
-struct SeatRow {
+struct MembershipRow {
     role: String,
     read_seq: i64,
     own_after_read: i64,
 }
 
-/// A chat, the viewer's seat in it, and who has read least.
-type Seated = (ChatRow, SeatRow, SlowestRow);
+/// A chat, the viewer's membership in it, and who has read least.
+type Joined = (ChatRow, MembershipRow, LowestReadMarksRow);
 
 /// The chats of a viewer.
-macro_rules! seated {
+macro_rules! joined {
     ($viewer:expr) => {
         participants::table.inner_join(chats::table).filter(participants::user_id.eq($viewer)).select((
             ChatRow::as_select(),
-            SeatRow::as_select(),
-            SlowestRow::as_select(),
+            MembershipRow::as_select(),
+            LowestReadMarksRow::as_select(),
         ))
     };
 }
@@ -96,7 +96,7 @@ pub fn list(
     filter: &ChatFilter,
     page: &PageRequest,
 ) -> Result<Page<Chat>> {
-    let mut query = seated!(viewer).order((chats::active_at.desc(), chats::id.desc())).limit(page.fetch()).into_boxed();
+    let mut query = joined!(viewer).order((chats::active_at.desc(), chats::id.desc())).limit(page.fetch()).into_boxed();
     if let Some(kind) = filter.kind {
         query = query.filter(chats::kind.eq(kind.as_str()));
     }
@@ -109,56 +109,58 @@ pub fn list(
         let id: ChatId = id;
         query = query.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
     }
-    let rows: Vec<Seated> = query.load(conn)?;
+    let rows: Vec<Joined> = query.load(conn)?;
     let views = views(conn, memory, viewer, rows)?;
     Page::fill(views, page, |chat| Page::<()>::place(chat.active_at, chat.id))
 }
 
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatId) -> Result<Chat> {
-    let seated: Option<Seated> = seated!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
-    views(conn, memory, viewer, vec![seated.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
+    let joined: Option<Joined> = joined!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
+    views(conn, memory, viewer, vec![joined.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
 }
 
 /// The chats that a user takes part in, and so follows.
 pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
-    let seats = participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id);
-    Ok(seats.load(conn)?.into_iter().map(|chat: ChatId| Topic::new(CHAT, chat)).collect())
+    let memberships = participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id);
+    Ok(memberships.load(conn)?.into_iter().map(|chat: ChatId| Topic::new(CHAT, chat)).collect())
 }
 
-/// Adds to each chat its face, the people on it, and how many unread messages are deleted.
+/// Adds to each chat its summary, the people on it, and how many unread messages are deleted.
 fn views(
     conn: &mut Conn,
     memory: Option<&Memory>,
     viewer: UserId,
-    rows: Vec<Seated>,
+    rows: Vec<Joined>,
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
-    let faces = faces(conn, memory, &rows)?;
+    let summaries = summaries(conn, memory, &rows)?;
     let deleted = deleted_unread(conn, viewer, &rows)?;
-    let senders = faces.values().filter_map(|face| face.last.as_ref()).map(|last| last.sender_id);
-    let peers = faces.values().filter_map(|face| face.pair).map(|pair| pair.other(viewer));
+    let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
+    let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let cards = Cards::of(conn, memory, senders.chain(peers))?;
-    // A chat that has gone since has no face any more.
-    let seen = rows.into_iter().filter_map(move |seated| faces.get(&seated.0.id).cloned().map(|face| (seated, face)));
-    let view = move |((chat, seat, slowest), face): (Seated, Arc<Face>)| {
+    // A chat that has gone since has no summary any more.
+    let seen = rows
+        .into_iter()
+        .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
+    let view = move |((chat, membership, lowest_marks), summary): (Joined, Arc<ChatSummary>)| {
         let gone = deleted.get(&chat.id).copied().unwrap_or(0);
         let said = |last: &MessageRow| {
-            let status = Slowest::from(slowest).status(last.sender_id, last.seq);
+            let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
             last.clone().message(cards.card(last.sender_id)?, status)
         };
         Ok(Chat {
             id: chat.id,
-            kind: face.kind,
-            title: face.title.clone(),
-            description: face.description.clone(),
-            peer: face.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
+            kind: summary.kind,
+            title: summary.title.clone(),
+            description: summary.description.clone(),
+            peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,
-            my_role: ChatRole::parse_word(&seat.role)?,
-            read_seq: seat.read_seq,
+            my_role: ChatRole::parse_word(&membership.role)?,
+            read_seq: membership.read_seq,
             // A message may come and go between the queries.
-            unread_count: (chat.last_seq - seat.read_seq - seat.own_after_read - gone).max(0),
+            unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - gone).max(0),
             last_seq: chat.last_seq,
-            last_message: face.last.as_ref().map(said).transpose()?,
-            created_at: face.created_at,
+            last_message: summary.last.as_ref().map(said).transpose()?,
+            created_at: summary.created_at,
             active_at: chat.active_at,
             version: chat.version,
         })
@@ -166,14 +168,14 @@ fn views(
     Ok(seen.map(view))
 }
 
-/// The face of each chat: from memory, and from the database those that memory does not know.
-fn faces(conn: &mut Conn, memory: Option<&Memory>, rows: &[Seated]) -> Result<HashMap<ChatId, Arc<Face>>> {
-    let faces = memory.map(|memory| &memory.faces);
+/// The summary of each chat: from memory, and from the database those that memory does not know.
+fn summaries(conn: &mut Conn, memory: Option<&Memory>, rows: &[Joined]) -> Result<HashMap<ChatId, Arc<ChatSummary>>> {
+    let summaries = memory.map(|memory| &memory.summaries);
     let mut found = HashMap::with_capacity(rows.len());
     let mut unknown = HashMap::new();
     for (chat, ..) in rows {
-        match faces.and_then(|faces| faces.get(chat.id, chat.state())) {
-            Some(face) => drop(found.insert(chat.id, face)),
+        match summaries.and_then(|summaries| summaries.get(chat.id, chat.state())) {
+            Some(summary) => drop(found.insert(chat.id, summary)),
             None => drop(unknown.insert(chat.id, chat.state())),
         }
     }
@@ -188,18 +190,19 @@ fn faces(conn: &mut Conn, memory: Option<&Memory>, rows: &[Seated]) -> Result<Ha
     let mut last: HashMap<_, _> = last.into_iter().map(|row| (row.chat_id, row)).collect();
     for head in heads {
         let chat = head.id;
-        let face = Arc::new(head.face(last.remove(&chat))?);
-        if let (Some(faces), Some(state)) = (faces, unknown.get(&chat)) {
-            faces.keep(chat, *state, Arc::clone(&face));
+        let summary = Arc::new(head.summary(last.remove(&chat))?);
+        if let (Some(summaries), Some(state)) = (summaries, unknown.get(&chat)) {
+            summaries.keep(chat, *state, Arc::clone(&summary));
         }
-        found.insert(chat, face);
+        found.insert(chat, summary);
     }
     Ok(found)
 }
 
 /// How many messages of others after the read mark are deleted: they do not count as unread.
-fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Seated]) -> Result<HashMap<ChatId, i64>> {
-    let maybe = rows.iter().filter(|(chat, seat, _)| chat.deleted_count > 0 && chat.last_seq > seat.read_seq);
+fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
+    let maybe =
+        rows.iter().filter(|(chat, membership, _)| chat.deleted_count > 0 && chat.last_seq > membership.read_seq);
     let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -4,34 +4,37 @@ use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word, p
 use clowder_messaging::{
     ChatRole, Edit, Message, Status, Window,
     edit::EditFacts,
-    read::Slowest,
+    read::LowestReadMarks,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
 use diesel::prelude::*;
 
 use super::super::{cards::Cards, dialect::Conn};
 use crate::{
-    rows::{MessageRow, SlowestRow},
+    rows::{LowestReadMarksRow, MessageRow},
     schema::{chats, message_edits, messages, participants},
     store::Memory,
 };
 
 /// A viewer's part in a chat, and how far those have read who have read least.
-pub struct Seat {
+pub struct Membership {
     pub role: ChatRole,
-    slowest: Slowest,
+    lowest_marks: LowestReadMarks,
 }
 
-impl Seat {
+impl Membership {
     /// `None` for strangers and for chats that do not exist.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
-        let row: Option<(String, SlowestRow)> = participants::table
+        let row: Option<(String, LowestReadMarksRow)> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
-            .select((participants::role, SlowestRow::as_select()))
+            .select((participants::role, LowestReadMarksRow::as_select()))
             .first(conn)
             .optional()?;
-        row.map(|(role, slowest)| Ok(Self { role: ChatRole::parse_word(&role)?, slowest: slowest.into() })).transpose()
+        row.map(|(role, lowest_marks)| {
+            Ok(Self { role: ChatRole::parse_word(&role)?, lowest_marks: lowest_marks.into() })
+        })
+        .transpose()
     }
 
     /// As many of these messages as there is room for, and whether there are more.
@@ -47,7 +50,7 @@ impl Seat {
     }
 
     fn message(&self, row: MessageRow, cards: &Cards) -> Result<Message> {
-        let (sender, status) = (cards.card(row.sender_id)?, self.slowest.status(row.sender_id, row.seq));
+        let (sender, status) = (cards.card(row.sender_id)?, self.lowest_marks.status(row.sender_id, row.seq));
         row.message(sender, status)
     }
 }
@@ -60,27 +63,27 @@ pub fn page(
     window: Window,
     limit: u32,
 ) -> Result<Page<Message>> {
-    let seat = Seat::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
+    let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     let mut room = Room::of(limit);
     let (items, more) = match window {
         Window::Before(seq) => {
             let rows = older(conn, chat, seq, room.items)?;
-            seat.fill(conn, memory, &mut room, rows)?
+            membership.fill(conn, memory, &mut room, rows)?
         }
         Window::After(seq) => {
             let rows = newer(conn, chat, seq, room.items)?;
-            seat.fill(conn, memory, &mut room, rows)?
+            membership.fill(conn, memory, &mut room, rows)?
         }
         Window::Around(seq) => {
             // Those nearest to the middle, and no more than half of the page.
             let half = Room { items: room.items / 2, octets: room.octets / 2 };
             let (mut left, rows) = (half, older(conn, chat, seq, half.items)?);
-            let (mut items, _) = seat.fill(conn, memory, &mut left, rows)?;
+            let (mut items, _) = membership.fill(conn, memory, &mut left, rows)?;
             items.reverse();
             room.items -= items.len();
             room.octets -= half.octets - left.octets;
             let rows = newer(conn, chat, seq - 1, room.items)?;
-            let (newer, more) = seat.fill(conn, memory, &mut room, rows)?;
+            let (newer, more) = membership.fill(conn, memory, &mut room, rows)?;
             items.extend(newer);
             (items, more)
         }
@@ -118,8 +121,8 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
     let found = messages::table.filter(messages::id.eq(id)).select(MessageRow::as_select()).first(conn).optional()?;
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
     let cards = Cards::of(conn, memory, [row.sender_id])?;
-    Ok(match Seat::of(conn, row.chat_id, viewer)? {
-        Some(seat) => EditFacts { role: Some(seat.role), message: seat.message(row, &cards)? },
+    Ok(match Membership::of(conn, row.chat_id, viewer)? {
+        Some(membership) => EditFacts { role: Some(membership.role), message: membership.message(row, &cards)? },
         None => EditFacts {
             role: None,
             message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent))?,

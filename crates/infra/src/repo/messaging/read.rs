@@ -6,7 +6,7 @@
 use clowder_core::{ChatId, Ctx, Result, UserId};
 use clowder_messaging::{
     Change, NewRead, Read,
-    read::{ReadFacts, Slowest, decide},
+    read::{LowestReadMarks, ReadFacts, decide},
     refusals::CHAT_UNKNOWN,
 };
 use diesel::prelude::*;
@@ -17,7 +17,7 @@ use super::super::{
     journal,
 };
 use crate::{
-    rows::SlowestRow,
+    rows::LowestReadMarksRow,
     schema::{chats, messages, participants},
 };
 
@@ -78,18 +78,23 @@ impl Way {
 /// most ways. What is counted is never more than what the mark passes: over all their marks together, nobody makes the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
-    let facts: Option<(i64, i64, i64, SlowestRow)> = participants::table
+    let facts: Option<(i64, i64, i64, LowestReadMarksRow)> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
-        .select((participants::read_seq, participants::own_after_read, chats::last_seq, SlowestRow::as_select()))
+        .select((
+            participants::read_seq,
+            participants::own_after_read,
+            chats::last_seq,
+            LowestReadMarksRow::as_select(),
+        ))
         .first(conn)
         .optional()?;
-    let (from, own_after, last_seq, slowest) = facts.ok_or(CHAT_UNKNOWN)?;
+    let (from, own_after, last_seq, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All were read by one query, so the own messages between mark and end are as many as it says.
     let beyond = last_seq - to < to - from;
     let uncounted = if beyond { (to, last_seq) } else { (from, to) };
-    let counts = Slowest::from(slowest).counts(from);
+    let counts = LowestReadMarks::from(lowest_marks).counts(from);
     let way = Way { chat, user, from, to, own_after, uncounted, counted: 0, beyond, counts };
     Ok(Plan::Move(way.count(conn)?))
 }
@@ -102,14 +107,14 @@ pub fn advance(tx: &mut Tx<'_>, ctx: &Ctx, way: Way) -> Result<Option<Read>> {
         dialect::lock_chat(tx.conn, chat)?;
     }
     dialect::lock_participant(tx.conn, chat, user)?;
-    let facts: Option<(i64, SlowestRow)> = participants::table
+    let facts: Option<(i64, LowestReadMarksRow)> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
-        .select((participants::read_seq, SlowestRow::as_select()))
+        .select((participants::read_seq, LowestReadMarksRow::as_select()))
         .first(tx.conn)
         .optional()?;
-    let (read_seq, slowest) = facts.ok_or(CHAT_UNKNOWN)?;
-    if read_seq != from || !counts && Slowest::from(slowest).counts(from) {
+    let (read_seq, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
+    if read_seq != from || !counts && LowestReadMarks::from(lowest_marks).counts(from) {
         return Ok(None);
     }
     diesel::update(participants::table.find((chat, user)))
@@ -145,7 +150,7 @@ pub fn note_slowest(conn: &mut Conn, chat: ChatId) -> Result<()> {
         }
         marks = found;
     }
-    diesel::update(chats::table.find(chat)).set(SlowestRow::from(Slowest::of(&marks))).execute(conn)?;
+    diesel::update(chats::table.find(chat)).set(LowestReadMarksRow::from(LowestReadMarks::of(&marks))).execute(conn)?;
     Ok(())
 }
 

@@ -15,8 +15,8 @@ use super::{
         db::Tx,
         dialect,
         group_commit::{LOCK_WAIT, Outcome, Queued},
+        idempotency::{self, AnswerId, Answers},
         journal,
-        once::{self, AnswerId, Answers},
     },
     messages,
 };
@@ -40,15 +40,16 @@ impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
         let print = keys.fingerprint(&[chat.uuid().as_bytes(), new.content.as_str().as_bytes()]);
         let fingerprint = std::array::from_fn(|index| print[index]);
-        let answer_id = ctx.once.as_ref().map(|once| once::id_of(keys, ctx, once));
+        let answer_id =
+            ctx.idempotency_key.as_ref().map(|idempotency_key| idempotency::id_of(keys, ctx, idempotency_key));
         Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint, answer_id })
     }
 
     /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
     /// no text is kept that may be deleted.
     fn answered(&self, answers: &Answers) -> Result<Option<Made<MessageId>>> {
-        match (self.answer_id, &self.ctx.once) {
-            (Some(id), Some(once)) => answers.get(id, &self.ctx, once),
+        match (self.answer_id, &self.ctx.idempotency_key) {
+            (Some(id), Some(idempotency_key)) => answers.get(id, &self.ctx, idempotency_key),
             _ => Ok(None),
         }
     }
@@ -93,8 +94,8 @@ impl Queued for PendingSend {
                 }
                 Attempt::Replayed(made) => {
                     let answer = send.message(tx, made)?;
-                    if let (Ok(_), Some(once)) = (&answer, &send.ctx.once) {
-                        once.mark_replayed();
+                    if let (Ok(_), Some(idempotency_key)) = (&answer, &send.ctx.idempotency_key) {
+                        idempotency_key.mark_replayed();
                     }
                     Outcome::Done(answer)
                 }
@@ -166,7 +167,7 @@ struct Facts {
     chats: HashMap<ChatId, LockedChatRow>,
     held: HashSet<(ChatId, UserId)>,
     answers: Answers,
-    seats: HashMap<(ChatId, UserId), (ChatRole, Card)>,
+    memberships: HashMap<(ChatId, UserId), (ChatRole, Card)>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
     /// The client ids and keys of those that came before in this batch.
     clients: HashSet<(UserId, String)>,
@@ -183,11 +184,11 @@ impl Facts {
         let held_chats = if ids.is_empty() { Vec::new() } else { batch::held_chats(tx.conn, &ids)? };
         let (held, mut pairs): (HashSet<_>, HashSet<_>) =
             sends.iter().map(|send| send.key()).partition(|(chat, _)| held_chats.contains(chat));
-        let mut seats = HashMap::with_capacity(pairs.len());
+        let mut memberships = HashMap::with_capacity(pairs.len());
         for (chat, role, card) in batch::lock_seats(tx.conn, &pairs.iter().copied().collect::<Vec<_>>())? {
-            seats.insert((chat, card.id), (ChatRole::parse_word(&role)?, card.into()));
+            memberships.insert((chat, card.id), (ChatRole::parse_word(&role)?, card.into()));
         }
-        pairs.retain(|pair| !seats.contains_key(pair));
+        pairs.retain(|pair| !memberships.contains_key(pair));
         let pairs: Vec<_> = pairs.into_iter().collect();
         let held_seats = if pairs.is_empty() { Vec::new() } else { batch::held_seats(tx.conn, &pairs)? };
         let held: HashSet<_> = held.into_iter().chain(held_seats).collect();
@@ -201,7 +202,7 @@ impl Facts {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
-        Ok(Self { chats, held, answers, seats, earlier, clients: HashSet::new(), answer_ids: HashSet::new() })
+        Ok(Self { chats, held, answers, memberships, earlier, clients: HashSet::new(), answer_ids: HashSet::new() })
     }
 
     /// Decides about the next send of the batch.
@@ -216,9 +217,9 @@ impl Facts {
         if !new_client || !new_key {
             return Ok(Attempt::Twin);
         }
-        let seat = self.seats.get(&(send.chat, send.sender)).cloned();
+        let membership = self.memberships.get(&(send.chat, send.sender)).cloned();
         match send.answered(&self.answers) {
-            Ok(Some(_)) if seat.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
+            Ok(Some(_)) if membership.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
             Ok(Some(made)) => return Ok(Attempt::Replayed(made)),
             Ok(None) => {}
             Err(error) if error.is_ours() => return Err(error),
@@ -228,7 +229,7 @@ impl Facts {
         let last = chat
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
-        let facts = SendFacts { seat, earlier, fingerprint: send.fingerprint, last };
+        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant of no chat"))?;
@@ -243,8 +244,8 @@ impl Facts {
     /// Stores under their keys which messages were sent.
     fn store(&self, tx: &mut Tx<'_>, sent: &[(&PendingSend, Made<MessageId>)]) -> Result<()> {
         let keyed = sent.iter().filter_map(|(send, made)| {
-            let (id, once) = (send.answer_id?, send.ctx.once.as_ref()?);
-            Some((id, &send.ctx, once, *made))
+            let (id, idempotency_key) = (send.answer_id?, send.ctx.idempotency_key.as_ref()?);
+            Some((id, &send.ctx, idempotency_key, *made))
         });
         self.answers.store(tx, &keyed.collect::<Vec<_>>())
     }

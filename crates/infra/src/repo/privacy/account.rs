@@ -15,7 +15,7 @@ use super::{
         dialect, journal, user_keys,
     },
     Erasing, Recipient,
-    parts::Piece,
+    parts::EraseStep,
 };
 use crate::{
     schema::{erasures, participants, users},
@@ -26,7 +26,7 @@ use crate::{
 const CHATS: i64 = 100;
 
 /// Ends what sessions there are and leaves nothing of the account but its id. Name and address are free again.
-pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let user = erasing.user;
     dialect::lock_user(tx.conn, user)?;
     let (username, address): (String, String) =
@@ -62,12 +62,12 @@ pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> R
     let ended = sessions::close(tx, ctx, user, Which::All)?;
     sessions::tell_ended(tx, ctx, user, &ended)?;
     journal::append(tx, ctx, &Change::UserDeleted(Topic::user(user), card))?;
-    Ok(Piece { rows: 1, next: None })
+    Ok(EraseStep { rows: 1, next: None })
 }
 
-/// Tells everybody who shares a chat. The seats stay, for others see with whom they spoke.
-pub fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    let mut seats = participants::table
+/// Tells everybody who shares a chat. The memberships stay, for others see with whom they spoke.
+pub fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+    let mut memberships = participants::table
         .filter(participants::user_id.eq(erasing.user))
         .select(participants::chat_id)
         .order(participants::chat_id)
@@ -75,13 +75,13 @@ pub fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
         .into_boxed();
     if let Some(mark) = mark {
         let after: ChatId = mark.parse().map_err(|_| Error::internal("a mark that is no chat"))?;
-        seats = seats.filter(participants::chat_id.gt(after));
+        memberships = memberships.filter(participants::chat_id.gt(after));
     }
-    let chats: Vec<ChatId> = seats.load(tx.conn)?;
+    let chats: Vec<ChatId> = memberships.load(tx.conn)?;
     let told: Vec<_> =
         chats.iter().map(|chat| Change::UserDeleted(Topic::new(CHAT, *chat), tombstone(erasing.user))).collect();
     let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)?;
     let next = chats.last().filter(|_| chats.len() as i64 == CHATS).map(ToString::to_string);
-    Ok(Piece { rows: chats.len() as u64, next })
+    Ok(EraseStep { rows: chats.len() as u64, next })
 }

@@ -11,7 +11,7 @@ use super::{
         dialect::{self, Conn},
     },
     Erasing,
-    parts::Piece,
+    parts::EraseStep,
 };
 use crate::schema::{chats, journal, message_client_ids, message_edits, messages, participants, users};
 
@@ -23,26 +23,26 @@ const ROWS: i64 = 200;
 const NOTHING: &str = "{}";
 
 /// Deletes the chats that they shared with no living person, with all that these hold.
-pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mark: Option<ChatId> =
         mark.map(str::parse).transpose().map_err(|_| Error::internal("a mark that is no chat"))?;
     let mut after = mark.unwrap_or(Id::from_uuid(Uuid::nil()));
-    let seats: Vec<ChatId> = participants::table
+    let memberships: Vec<ChatId> = participants::table
         .filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(after)))
         .select(participants::chat_id)
         .order(participants::chat_id)
         .limit(CHATS)
         .load(tx.conn)?;
-    for chat in &seats {
+    for chat in &memberships {
         // Nobody comes back to life, so what is found holds.
         if !is_inhabited(tx.conn, *chat)? {
             dialect::lock_chat(tx.conn, *chat)?;
             let rows = clear_some(tx, erasing.user, *chat)?;
-            return Ok(Piece { rows, next: Some(after.to_string()) });
+            return Ok(EraseStep { rows, next: Some(after.to_string()) });
         }
         after = *chat;
     }
-    Ok(Piece { rows: 0, next: (seats.len() as i64 == CHATS).then(|| after.to_string()) })
+    Ok(EraseStep { rows: 0, next: (memberships.len() as i64 == CHATS).then(|| after.to_string()) })
 }
 
 fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {
@@ -52,7 +52,7 @@ fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {
     Ok(living.select(participants::user_id).first::<UserId>(conn).optional()?.is_some())
 }
 
-/// Some of what a chat holds, its messages first; at last the seat by which it was found, and the chat itself.
+/// Some of what a chat holds, its messages first; at last the membership by which it was found, and the chat itself.
 fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =
@@ -84,9 +84,9 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
     let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;
     if !others.is_empty() {
-        let seats = participants::table.filter(participants::chat_id.eq(chat));
-        return Ok(diesel::delete(seats.filter(participants::user_id.eq_any(others))).execute(tx.conn)? as u64);
+        let memberships = participants::table.filter(participants::chat_id.eq(chat));
+        return Ok(diesel::delete(memberships.filter(participants::user_id.eq_any(others))).execute(tx.conn)? as u64);
     }
-    let seat = diesel::delete(participants::table.find((chat, user))).execute(tx.conn)?;
-    Ok((seat + diesel::delete(chats::table.find(chat)).execute(tx.conn)?) as u64)
+    let membership = diesel::delete(participants::table.find((chat, user))).execute(tx.conn)?;
+    Ok((membership + diesel::delete(chats::table.find(chat)).execute(tx.conn)?) as u64)
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::{
     super::{db::Tx, dialect, jobs, journal},
     Erasing,
-    parts::Piece,
+    parts::EraseStep,
 };
 use crate::schema::{
     answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited, jobs as waiting,
@@ -20,17 +20,17 @@ const ROWS: i64 = 200;
 const CHUNKS: i64 = 20;
 
 /// A part that is done when all of its rows are gone.
-fn all_gone(rows: usize, left: bool) -> Result<Piece> {
-    Ok(Piece { rows: rows as u64, next: left.then(String::new) })
+fn all_gone(rows: usize, left: bool) -> Result<EraseStep> {
+    Ok(EraseStep { rows: rows as u64, next: left.then(String::new) })
 }
 
-pub fn nothing(_: &mut Tx<'_>, _: &Ctx, _: &Erasing, _: Option<&str>) -> Result<Piece> {
-    Ok(Piece::default())
+pub fn nothing(_: &mut Tx<'_>, _: &Ctx, _: &Erasing, _: Option<&str>) -> Result<EraseStep> {
+    Ok(EraseStep::default())
 }
 
 /// The rows of sessions stay for a day without anything that tells about somebody: a node that starts meanwhile has to
 /// know that their tokens are worth nothing.
-pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mut own = devices::table
         .filter(devices::user_id.eq(erasing.user))
         .select(devices::id)
@@ -57,14 +57,14 @@ pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
     let open = devices::table.filter(devices::id.eq_any(&ids)).filter(devices::ended_at.is_null());
     diesel::update(open).set(devices::ended_at.eq(ctx.now)).execute(tx.conn)?;
     let next = ids.last().filter(|_| ids.len() as i64 == ROWS).map(ToString::to_string);
-    Ok(Piece { rows: ids.len() as u64, next })
+    Ok(EraseStep { rows: ids.len() as u64, next })
 }
 
-pub fn settings(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn settings(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     all_gone(diesel::delete(preferences::table.find(erasing.user)).execute(tx.conn)?, false)
 }
 
-pub fn two_factor(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn two_factor(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let codes = recovery_codes::table.filter(recovery_codes::user_id.eq(erasing.user));
     let codes = diesel::delete(codes).execute(tx.conn)?;
     all_gone(diesel::delete(factors::table.find(erasing.user)).execute(tx.conn)? + codes, false)
@@ -73,9 +73,9 @@ pub fn two_factor(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) 
 /// What was mailed or waits to be: also emails that could not be sent and lie among the dead jobs, whose payload holds
 /// the address, and sign-ups that were made with it. What was to go to other addresses is found by whom it is about: the
 /// address may be that of another person, whose emails stay.
-pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn emails(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let address = erasing.recipient.as_ref().map(|recipient| recipient.address.clone()).unwrap_or_default();
-    let recipient = jobs::recipient(&tx.house.keys, &address);
+    let recipient = jobs::recipient(&tx.services.keys, &address);
     let theirs = waiting::table
         .filter(waiting::subject_id.eq(erasing.user).or(waiting::recipient.eq(recipient)))
         .select(waiting::id)
@@ -96,7 +96,7 @@ pub fn letters(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 }
 
 /// Whoever knows one of these keys by heart hears that it opens nothing any more.
-pub fn api_keys(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn api_keys(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let gone: Vec<ApiKeyId> = diesel::delete(programs::table.filter(programs::user_id.eq(erasing.user)))
         .returning(programs::id)
         .get_results(tx.conn)?;
@@ -108,11 +108,11 @@ pub fn api_keys(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) 
     all_gone(gone.len(), false)
 }
 
-pub fn invites(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn invites(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     all_gone(diesel::delete(invited::table.filter(invited::created_by.eq(erasing.user))).execute(tx.conn)?, false)
 }
 
-pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let own = export_chunks::table.inner_join(copies::table).filter(copies::user_id.eq(erasing.user));
     let some: Vec<Id<()>> = own.select(export_chunks::id).limit(CHUNKS).load(tx.conn)?;
     if !some.is_empty() {
@@ -127,7 +127,7 @@ pub fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 /// What was answered to them, and what was answered to nobody when they registered. Answers to others name things by
 /// their ids, and are given with what is known of these now; so are those of their sends, which say of whom they are
 /// to nobody and have a day at most.
-pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let theirs = answers::table.filter(answers::subject_id.eq(erasing.user));
     let some: Vec<Id<()>> = theirs.select(answers::id).order(answers::id).limit(ROWS).load(tx.conn)?;
     for id in &some {
@@ -138,9 +138,9 @@ pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 
 /// Entries cannot be changed, and need not be: what they say about somebody is sealed with the key that goes. They are
 /// counted, for the receipt.
-pub fn audit(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<Piece> {
+pub fn audit(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let rows: i64 = log::table.filter(log::subject_id.eq(erasing.user)).count().get_result(tx.conn)?;
-    Ok(Piece { rows: rows.unsigned_abs(), next: None })
+    Ok(EraseStep { rows: rows.unsigned_abs(), next: None })
 }
 
 /// Forgets copies whose time is past: first what they hold, then that there were any.

@@ -33,7 +33,7 @@ use super::{
     parts::PARTS,
 };
 use crate::{
-    letters, receipts,
+    emails, receipts,
     rows::UserRow,
     schema::{erasures as table, jobs as ordered, users},
     seal::{ERASURE_RECIPIENT, Place, Sealed, unreadable},
@@ -84,7 +84,8 @@ fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after
     };
     let ended = access::close(tx, ctx, user, Which::All, true)?;
     let own = mark(tx, user, Some(erase_at))?;
-    let mail = tx.house.letterhead.erasure_requested(&letters::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
+    let mail =
+        tx.services.email_templates.erasure_requested(&emails::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
     mailed::notify(tx, ctx, &before, &mail)?;
     // Jobs come after sessions and mailboxes.
     if let Some((earlier, _)) = earlier {
@@ -116,7 +117,7 @@ pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
         users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(SESSION_ENDED)?;
     may_undo(ctx.now, row.erase_at, row.deleted_at.is_some())?;
     let own = mark(tx, user, None)?;
-    let mail = tx.house.letterhead.erasure_undone(&letters::Recipient::of(&own))?;
+    let mail = tx.services.email_templates.erasure_undone(&emails::Recipient::of(&own))?;
     mailed::notify(tx, ctx, &own, &mail)?;
     if let Some((erasure, _)) = pending_of(tx, user)? {
         forget(tx, erasure)?;
@@ -218,10 +219,10 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     Ok(true)
 }
 
-/// Nobody, when the key is gone before its time or cannot be read: then there is no letter, and the erasure goes on all the same.
+/// Nobody, when the key is gone before its time or cannot be read: then there is no email, and the erasure goes on all the same.
 fn unseal(tx: &mut Tx<'_>, user: UserId, id: Id<Erasing>, sealed: &Sealed) -> Result<Option<Recipient>> {
     let opened = |tx: &mut Tx<'_>| -> Result<Option<Recipient>> {
-        let Some(key) = user_keys::find(tx.conn, &tx.house.ring, user)? else { return Ok(None) };
+        let Some(key) = user_keys::find(tx.conn, &tx.services.ring, user)? else { return Ok(None) };
         Ok(Some(serde_json::from_slice(&key.open(Place::new(ERASURE_RECIPIENT, id), sealed)?)?))
     };
     match opened(tx) {
@@ -240,7 +241,7 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> 
     let had_key = user_keys::shred(tx, erasing.user)?;
     let rows = |state: &State| if state.name == "key" { u64::from(had_key) } else { state.rows };
     let receipt = Receipt {
-        server: tx.house.letterhead.server_url.clone(),
+        server: tx.services.email_templates.server_url.clone(),
         user_id: erasing.user,
         requested_at: erasing.requested_at,
         erased_at: ctx.now,
@@ -248,7 +249,7 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> 
         parts: states.iter().map(|state| Content { name: state.name.clone(), rows: rows(state) }).collect(),
     };
     tx.deleted_text = true;
-    let signed = receipts::sign(&tx.house.keys, &receipt)?;
+    let signed = receipts::sign(&tx.services.keys, &receipt)?;
     let done = (
         table::erased_at.eq(ctx.now),
         table::recipient.eq(None::<Sealed>),
@@ -257,7 +258,7 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> 
     );
     diesel::update(table::table.find(erasing.id)).set(done).execute(tx.conn)?;
     if let Some(Recipient { name, address }) = erasing.recipient.clone() {
-        let mail = tx.house.letterhead.erased(&letters::Recipient { name, address }, &signed)?;
+        let mail = tx.services.email_templates.erased(&emails::Recipient { name, address }, &signed)?;
         mailed::post(tx, ctx, Whose::Nobody, &mail)?;
     }
     Ok(())

@@ -95,7 +95,7 @@ pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Export> {
             id
         }
     };
-    one(tx.conn, &tx.house.keys, ctx, id)
+    one(tx.conn, &tx.services.keys, ctx, id)
 }
 
 /// The latest first.

@@ -11,7 +11,7 @@ use super::{
         messaging::edit,
     },
     Erasing,
-    parts::Piece,
+    parts::EraseStep,
 };
 use crate::schema::{chats, message_client_ids, messages, participants};
 
@@ -75,12 +75,12 @@ const PLACES: i64 = 50;
 
 /// Takes back what they said, if they wished so, exactly as they could have done themselves. In any case the ids go that
 /// their clients chose for their messages: nobody will send these again.
-pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
-    let Some(stretch) = Stretch::next(tx.conn, erasing.user, mark, PLACES)? else { return Ok(Piece::default()) };
+pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+    let Some(stretch) = Stretch::next(tx.conn, erasing.user, mark, PLACES)? else { return Ok(EraseStep::default()) };
     dialect::lock_chat(tx.conn, stretch.chat)?;
     let rows = if erasing.delete_messages { delete(tx, ctx, erasing, &stretch)? } else { 0 };
     forget_client_ids(tx, erasing, &stretch)?;
-    Ok(Piece { rows, next: Some(stretch.done()?) })
+    Ok(EraseStep { rows, next: Some(stretch.done()?) })
 }
 
 fn delete(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, stretch: &Stretch) -> Result<u64> {

@@ -27,7 +27,7 @@ use super::{
     parts::{File, PARTS, Shape},
 };
 use crate::{
-    letters::Recipient,
+    emails::Recipient,
     schema::{chats, export_chunks, exports as table, participants, users},
     seal::{EXPORT_CHUNK, Place},
 };
@@ -212,7 +212,7 @@ impl Run {
         Ok(())
     }
 
-    /// It is ready: a letter tells where it is, and nothing of what is in it. To an address that nobody has confirmed it
+    /// It is ready: an email tells where it is, and nothing of what is in it. To an address that nobody has confirmed it
     /// tells no more than that: the link opens everything to whoever reads it.
     pub fn end(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         self.note(tx, 100, 0)?;
@@ -225,8 +225,8 @@ impl Run {
             .find(self.user)
             .select((users::display_name, users::email, users::email_verified_at))
             .first(tx.conn)?;
-        let link = confirmed_at.map(|_| link(&tx.house.keys, self.export, Some(link_id), until)).transpose()?;
-        let mail = tx.house.letterhead.export_ready(&Recipient { name, address }, link.as_deref(), until)?;
+        let link = confirmed_at.map(|_| link(&tx.services.keys, self.export, Some(link_id), until)).transpose()?;
+        let mail = tx.services.email_templates.export_ready(&Recipient { name, address }, link.as_deref(), until)?;
         mailed::post(tx, ctx, Whose::User(self.user), &mail)
     }
 }

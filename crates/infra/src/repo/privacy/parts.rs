@@ -8,7 +8,7 @@ use clowder_core::{Ctx, Result};
 
 use super::{
     super::{db::Tx, dialect::Conn},
-    Asking, Erasing, account, deserted, erase, messages, rewrite, sheets,
+    Asking, Erasing, account, deserted, erase, export_files, messages, rewrite,
 };
 use crate::privacy::{Reference, erased, kept};
 
@@ -20,10 +20,10 @@ pub struct Part {
 }
 
 /// Erases one bounded piece, going on from a mark.
-pub type Erase = fn(&mut Tx<'_>, &Ctx, &Erasing, Option<&str>) -> Result<Piece>;
+pub type Erase = fn(&mut Tx<'_>, &Ctx, &Erasing, Option<&str>) -> Result<EraseStep>;
 
 #[derive(Debug, Default)]
-pub struct Piece {
+pub struct EraseStep {
     /// How many rows were erased or made nameless.
     pub rows: u64,
     /// Where the next piece begins; `None` when the part is done.
@@ -50,10 +50,10 @@ pub enum Shape {
 }
 
 /// Reads one bounded piece of a file, going on from a mark.
-pub type Read = fn(&mut Conn, &Asking, Option<&str>) -> Result<Leaf>;
+pub type Read = fn(&mut Conn, &Asking, Option<&str>) -> Result<ExportPage>;
 
 #[derive(Debug, Default)]
-pub struct Leaf {
+pub struct ExportPage {
     pub items: Vec<serde_json::Value>,
     pub next: Option<String>,
     /// How much was looked at, to tell how far it is.
@@ -71,7 +71,7 @@ pub static PARTS: &[Part] = &[
             name: "account.json",
             about: "your profile, address and role",
             shape: Shape::One,
-            read: sheets::account,
+            read: export_files::account,
         }],
         erase: account::bury,
     },
@@ -79,14 +79,14 @@ pub static PARTS: &[Part] = &[
         name: "chats",
         references: &[
             kept("participants", "user_id", "others see with whom they spoke: a deleted user"),
-            kept("chats", "founder_id", "counts who has made how many chats; a tombstone makes none"),
-            kept("chats", "slowest_id", "one of the participants, of whom the same is true"),
+            kept("chats", "creator_id", "counts who has made how many chats; a tombstone makes none"),
+            kept("chats", "lowest_reader_id", "one of the participants, of whom the same is true"),
         ],
         files: &[File {
             name: "chats.json",
             about: "the chats you take part in, and since when",
             shape: Shape::List,
-            read: sheets::chats,
+            read: export_files::chats,
         }],
         erase: account::announce,
     },
@@ -102,13 +102,13 @@ pub static PARTS: &[Part] = &[
                 name: "messages.ndjson",
                 about: "the messages you sent, one per line",
                 shape: Shape::Lines,
-                read: sheets::messages,
+                read: export_files::messages,
             },
             File {
                 name: "edits.ndjson",
                 about: "what your messages said before you edited them, one version per line",
                 shape: Shape::Lines,
-                read: sheets::edits,
+                read: export_files::edits,
             },
         ],
         erase: messages::take_back,
@@ -124,14 +124,19 @@ pub static PARTS: &[Part] = &[
             name: "sessions.json",
             about: "the devices you signed in with",
             shape: Shape::List,
-            read: sheets::sessions,
+            read: export_files::sessions,
         }],
         erase: erase::sessions,
     },
     Part {
         name: "settings",
         references: &[erased("preferences", "user_id")],
-        files: &[File { name: "settings.json", about: "your settings", shape: Shape::One, read: sheets::settings }],
+        files: &[File {
+            name: "settings.json",
+            about: "your settings",
+            shape: Shape::One,
+            read: export_files::settings,
+        }],
         erase: erase::settings,
     },
     Part {
@@ -141,20 +146,20 @@ pub static PARTS: &[Part] = &[
             name: "two_factor.json",
             about: "whether you have a second factor; never its secret",
             shape: Shape::One,
-            read: sheets::two_factor,
+            read: export_files::two_factor,
         }],
         erase: erase::two_factor,
     },
     Part {
-        name: "letters",
+        name: "emails",
         references: &[erased("mailed_tokens", "user_id"), erased("jobs", "subject_id")],
         files: &[File {
-            name: "letters.json",
+            name: "emails.json",
             about: "emails that asked you to confirm something",
             shape: Shape::List,
-            read: sheets::letters,
+            read: export_files::emails,
         }],
-        erase: erase::letters,
+        erase: erase::emails,
     },
     Part {
         name: "invites",
@@ -163,7 +168,7 @@ pub static PARTS: &[Part] = &[
             name: "invites.json",
             about: "invitations you made",
             shape: Shape::List,
-            read: sheets::invites,
+            read: export_files::invites,
         }],
         erase: erase::invites,
     },
@@ -174,7 +179,7 @@ pub static PARTS: &[Part] = &[
             name: "api_keys.json",
             about: "the keys of your programs; never what opens with them",
             shape: Shape::List,
-            read: sheets::api_keys,
+            read: export_files::api_keys,
         }],
         erase: erase::api_keys,
     },
@@ -190,7 +195,7 @@ pub static PARTS: &[Part] = &[
         files: &[],
         erase: rewrite::journal,
     },
-    // After everything that finds its way by the seats.
+    // After everything that finds its way by the memberships.
     Part { name: "deserted_chats", references: &[], files: &[], erase: deserted::clear },
     Part {
         name: "audit",
@@ -220,7 +225,7 @@ pub static PARTS: &[Part] = &[
             name: "security.json",
             about: "what concerned the security of your account",
             shape: Shape::List,
-            read: sheets::security,
+            read: export_files::security,
         }],
         erase: erase::audit,
     },

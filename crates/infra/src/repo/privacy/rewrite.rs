@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     super::{db::Tx, dialect::Conn},
     Erasing,
-    parts::Piece,
+    parts::EraseStep,
 };
 use crate::schema::{journal as table, participants};
 
@@ -42,11 +42,11 @@ impl Walk {
 }
 
 /// By topic, which has an index: what is looked at grows with the journal of those chats, and not with all of it.
-pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<Piece> {
+pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let walk = match mark {
         None => match next_chat(tx.conn, erasing, None)? {
             None => Walk::of(None),
-            first => return Ok(Piece { rows: 0, next: Some(serde_json::to_string(&Walk::of(first))?) }),
+            first => return Ok(EraseStep { rows: 0, next: Some(serde_json::to_string(&Walk::of(first))?) }),
         },
         Some(mark) => serde_json::from_str(mark)?,
     };
@@ -74,7 +74,7 @@ pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) 
         },
     };
     rows += replace_all(tx, erasing, shown, is_own)?;
-    Ok(Piece { rows, next: next.map(|walk| serde_json::to_string(&walk)).transpose()? })
+    Ok(EraseStep { rows, next: next.map(|walk| serde_json::to_string(&walk)).transpose()? })
 }
 
 type Shown = (i16, i64, String, String);
@@ -82,18 +82,18 @@ type Shown = (i16, i64, String, String);
 /// The first chat after this one that they are in, or which they have followed: they may have left it since.
 fn next_chat(conn: &mut Conn, erasing: &Erasing, after: Option<ChatId>) -> Result<Option<ChatId>> {
     let after = after.unwrap_or(Id::from_uuid(Uuid::nil()));
-    let seats = participants::table
+    let memberships = participants::table
         .filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(after)))
         .select(participants::chat_id)
         .order(participants::chat_id);
-    let seat: Option<ChatId> = seats.first(conn).optional()?;
+    let membership: Option<ChatId> = memberships.first(conn).optional()?;
     let told = table::table
         .filter(table::follower_id.eq(erasing.user).and(table::followed_id.gt(Id::<()>::from_uuid(after.uuid()))))
         .select(table::followed_id)
         .order(table::followed_id);
     let told: Option<Option<Id<()>>> = told.first(conn).optional()?;
     let told = told.flatten().map(|chat| ChatId::from_uuid(chat.uuid()));
-    Ok(seat.into_iter().chain(told).min())
+    Ok(membership.into_iter().chain(told).min())
 }
 
 /// What others were told in person about a chat, which may show its people.

@@ -62,7 +62,7 @@ impl Exporter {
             let mut mark: Option<String> = None;
             loop {
                 let asking = asking.clone();
-                // Reading and packing are slow, so both happen on the lane. What has to be read once more was not packed.
+                // Reading and packing are slow, so both happen on the worker. What has to be read once more was not packed.
                 let held = Mutex::new(Some(packer));
                 let (back, next, more) = db
                     .read(move |conn| {

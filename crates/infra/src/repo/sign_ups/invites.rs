@@ -18,7 +18,7 @@ use super::super::{
     audit,
     db::Tx,
     dialect::{self, Conn},
-    once::Stub,
+    idempotency::Stub,
 };
 use crate::{
     keys::{random, sha256},

@@ -17,7 +17,7 @@ async fn what_cannot_be_undone_waits_while_the_clock_has_jumped() {
     rig.world.meddle(&format!("UPDATE jobs SET run_at = {MOMENT}")).unwrap();
     AHEAD.store(30 * 24 * 3_600_000_000, Ordering::SeqCst);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let crew = tokio::spawn(rig.crew.clone().run(async move {
+    let runner = tokio::spawn(rig.runner.clone().run(async move {
         let _ = stopped.await;
     }));
     loop {
@@ -32,5 +32,5 @@ async fn what_cannot_be_undone_waits_while_the_clock_has_jumped() {
     rig.world.store.upkeep.put_clock_right(moved(), clowder_infra::clock::Evidence::Returned).await.unwrap();
     assert_eq!(rig.said.recv().await.as_deref(), Some("for good"), "by the right clock it is");
     stop.send(()).unwrap();
-    crew.await.unwrap();
+    runner.await.unwrap();
 }

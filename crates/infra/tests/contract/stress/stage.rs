@@ -19,8 +19,8 @@ use clowder_accounts::{
     two_factor::{Disabling, Reauthentication},
 };
 use clowder_core::{
-    Actor, ApiKeyId, ChatId, Ctx, Input, Kind, Mail, MessageId, NewJob, Once, PageRequest, Refusal, Result, Role,
-    UserId, job::Cron,
+    Actor, ApiKeyId, ChatId, Ctx, IdempotencyKey, Input, Kind, Mail, MessageId, NewJob, PageRequest, Refusal, Result,
+    Role, UserId, job::Cron,
 };
 use clowder_infra::{
     Options, Store,
@@ -169,8 +169,8 @@ impl Stage {
         let nobody = self.nobody(dice);
         match write {
             "Accounts::register" => {
-                let once = Some(Once::new(self.fresh("k"), [1; 32]));
-                let ctx = Ctx { once, ..nobody };
+                let idempotency_key = Some(IdempotencyKey::new(self.fresh("k"), [1; 32]));
+                let ctx = Ctx { idempotency_key, ..nobody };
                 let mut name = self.fresh("guest");
                 if dice.below(4) == 0 {
                     // Names that others want at the same time, and that look alike.
@@ -237,7 +237,7 @@ impl Stage {
             }
             "ApiKeys::create_key" => {
                 let new = of::<NewApiKey>(json!({"name": "bot", "scopes": ["messages:read"]}));
-                let ctx = Ctx { once: Some(Once::new(self.fresh("k"), [1; 32])), ..ctx };
+                let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(self.fresh("k"), [1; 32])), ..ctx };
                 let issued = store.api_keys.create_key(&ctx, new).await?;
                 self.api_keys.lock().unwrap().push((who, issued.api_key.id));
             }
@@ -348,14 +348,14 @@ impl Stage {
                     0 => json!({"type": "private", "participant_ids": [peer]}),
                     _ => json!({"type": "group", "title": "Tea", "participant_ids": [peer, self.members[0].id]}),
                 };
-                let ctx = Ctx { once: Some(Once::new(self.fresh("k"), [1; 32])), ..ctx };
+                let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(self.fresh("k"), [1; 32])), ..ctx };
                 store.messaging.create_chat(&ctx, of::<NewChat>(new)).await?;
             }
             "Messaging::send" => {
-                let key = (dice.below(3) == 0).then(|| Once::new(self.fresh("k"), [1; 32]));
+                let key = (dice.below(3) == 0).then(|| IdempotencyKey::new(self.fresh("k"), [1; 32]));
                 let client = (dice.below(2) == 0).then(|| self.fresh("c"));
                 let new = of::<NewMessage>(json!({"content": self.fresh("hello "), "client_id": client}));
-                let said = store.messaging.send(&Ctx { once: key, ..ctx }, chat, new).await?.into_inner();
+                let said = store.messaging.send(&Ctx { idempotency_key: key, ..ctx }, chat, new).await?.into_inner();
                 self.said.lock().unwrap().push((who, said.id));
             }
             "Messaging::edit" => {
@@ -411,7 +411,7 @@ impl Stage {
                 }
             }
             "SignUps::invite" => {
-                let ctx = Ctx { once: Some(Once::new(self.fresh("k"), [1; 32])), ..admin };
+                let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(self.fresh("k"), [1; 32])), ..admin };
                 let invited = store.sign_ups.invite(&ctx, of::<NewInvite>(json!({"note": "x", "max_uses": 2}))).await?;
                 self.invites.lock().unwrap().push(invited.invite.id);
                 let name = self.fresh("invited");

@@ -1,7 +1,7 @@
 //! What chats show to all their participants alike, kept in memory: how they are called, and what was said last. A list
 //! shows it of each chat, and measured without this, fetching it was half of what a list cost the database.
 //!
-//! Nobody has to keep it true. A face is kept under the state in which its chat was when it was read, and whoever asks
+//! Nobody has to keep it true. A summary is kept under the state in which its chat was when it was read, and whoever asks
 //! has read the state that the chat is in now.
 
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::rows::MessageRow;
 
-/// How many octets of faces are kept.
+/// How many octets of summaries are kept.
 const ROOM: u64 = 16 << 20;
-/// What a face takes beside its texts.
+/// What a summary takes beside its texts.
 const BARE: usize = 320;
 /// What one takes with texts of ordinary length.
 const ORDINARY: usize = 512;
 
 #[derive(Debug)]
-pub struct Face {
+pub struct ChatSummary {
     pub kind: ChatType,
     pub title: Option<String>,
     pub description: Option<String>,
@@ -39,19 +39,19 @@ pub struct State {
     pub version: i64,
 }
 
-pub struct Faces {
-    kept: Cache<ChatId, (State, Arc<Face>), Weight>,
+pub struct ChatSummaries {
+    kept: Cache<ChatId, (State, Arc<ChatSummary>), Weight>,
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<ChatId, (State, Arc<Face>)> for Weight {
-    fn weight(&self, _: &ChatId, (_, face): &(State, Arc<Face>)) -> u64 {
-        let last = face.last.as_ref();
+impl Weighter<ChatId, (State, Arc<ChatSummary>)> for Weight {
+    fn weight(&self, _: &ChatId, (_, summary): &(State, Arc<ChatSummary>)) -> u64 {
+        let last = summary.last.as_ref();
         let texts = [
-            face.title.as_ref(),
-            face.description.as_ref(),
+            summary.title.as_ref(),
+            summary.description.as_ref(),
             last.and_then(|last| last.content.as_ref()),
             last.and_then(|last| last.client_id.as_ref()),
         ];
@@ -59,21 +59,21 @@ impl Weighter<ChatId, (State, Arc<Face>)> for Weight {
     }
 }
 
-impl Default for Faces {
+impl Default for ChatSummaries {
     fn default() -> Self {
         Self { kept: Cache::with_weighter(ROOM as usize / ORDINARY, ROOM, Weight) }
     }
 }
 
-impl Faces {
-    pub fn get(&self, chat: ChatId, state: State) -> Option<Arc<Face>> {
-        self.kept.get(&chat).filter(|(kept, _)| *kept == state).map(|(_, face)| face)
+impl ChatSummaries {
+    pub fn get(&self, chat: ChatId, state: State) -> Option<Arc<ChatSummary>> {
+        self.kept.get(&chat).filter(|(kept, _)| *kept == state).map(|(_, summary)| summary)
     }
 
     /// Keeps what was read after the chat was seen in this state. It may be newer than that; then the next to ask has
     /// seen a newer state, too.
-    pub fn keep(&self, chat: ChatId, state: State, face: Arc<Face>) {
-        self.kept.insert(chat, (state, face));
+    pub fn keep(&self, chat: ChatId, state: State, summary: Arc<ChatSummary>) {
+        self.kept.insert(chat, (state, summary));
     }
 }
 
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn a_face_is_found_in_the_state_that_it_was_kept_under() {
-        let (now, faces) = (Timestamp::from_micros(0), Faces::default());
+        let (now, summaries) = (Timestamp::from_micros(0), ChatSummaries::default());
         let chat = Id::new(now);
-        let face = Face {
+        let summary = ChatSummary {
             kind: ChatType::Group,
             title: Some("Lunch".to_owned()),
             description: None,
@@ -96,11 +96,11 @@ mod tests {
             last: None,
         };
         let state = State { last_seq: 3, revision: 5, version: 1 };
-        faces.keep(chat, state, Arc::new(face));
-        assert!(faces.get(chat, state).is_some_and(|face| face.title.is_some()));
-        assert!(faces.get(chat, State { last_seq: 4, ..state }).is_none());
-        assert!(faces.get(chat, State { revision: 6, ..state }).is_none());
-        assert!(faces.get(chat, State { version: 2, ..state }).is_none());
-        assert!(faces.get(Id::new(now), state).is_none());
+        summaries.keep(chat, state, Arc::new(summary));
+        assert!(summaries.get(chat, state).is_some_and(|summary| summary.title.is_some()));
+        assert!(summaries.get(chat, State { last_seq: 4, ..state }).is_none());
+        assert!(summaries.get(chat, State { revision: 6, ..state }).is_none());
+        assert!(summaries.get(chat, State { version: 2, ..state }).is_none());
+        assert!(summaries.get(Id::new(now), state).is_none());
     }
 }

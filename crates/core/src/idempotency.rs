@@ -13,14 +13,14 @@ use crate::{Refusal, error::Kind};
 /// A caller's promise that a repeated call is the same call. The write that it guards stores its answer under
 /// this key in its own transaction, and a repeated call gets the stored answer.
 #[derive(Debug, Clone)]
-pub struct Once {
+pub struct IdempotencyKey {
     pub key: Arc<str>,
     /// A keyed hash of method, path and body: the same key with another fingerprint is a mismatch.
     pub fingerprint: [u8; 32],
     replayed: Arc<AtomicBool>,
 }
 
-impl Once {
+impl IdempotencyKey {
     pub fn new(key: impl Into<Arc<str>>, fingerprint: [u8; 32]) -> Self {
         Self { key: key.into(), fingerprint, replayed: Arc::default() }
     }

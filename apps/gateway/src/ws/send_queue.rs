@@ -15,7 +15,7 @@ use super::{close::Close, events::may_hear};
 /// A socket that reads more slowly than this much piles up is let go; it can resume.
 const ROOM: usize = 1024 * 1024;
 
-pub struct Outlet {
+pub struct SendQueue {
     pub user: UserId,
     /// The session or the API key that opened it.
     pub via: Via,
@@ -39,7 +39,7 @@ pub enum Next {
     Nothing,
 }
 
-impl Outlet {
+impl SendQueue {
     pub fn new(user: UserId, via: Via, scopes: Option<Scopes>) -> Self {
         Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new() }
     }
@@ -117,19 +117,19 @@ mod tests {
     #[test]
     fn who_does_not_read_is_let_go_and_costs_no_memory() {
         let now = Timestamp::from_micros(1);
-        let outlet = Outlet::new(Id::new(now), Via::Session(Id::new(now)), None);
+        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None);
         let frame = ByteString::from("x".repeat(1000));
         for _ in 0..1048 {
-            outlet.push(frame.clone());
+            queue.push(frame.clone());
         }
-        assert!(matches!(outlet.next(), Next::Send(_)));
-        outlet.push(frame.clone());
-        assert!(outlet.closing().is_none());
-        outlet.push(frame.clone());
-        assert!(matches!(outlet.next(), Next::Close(Close::TooSlow)));
-        outlet.push(frame);
-        outlet.close(Close::Restart);
-        assert!(matches!(outlet.next(), Next::Close(Close::TooSlow)), "the first reason stands");
-        assert_eq!(outlet.lock().frames.capacity(), 0);
+        assert!(matches!(queue.next(), Next::Send(_)));
+        queue.push(frame.clone());
+        assert!(queue.closing().is_none());
+        queue.push(frame.clone());
+        assert!(matches!(queue.next(), Next::Close(Close::TooSlow)));
+        queue.push(frame);
+        queue.close(Close::Restart);
+        assert!(matches!(queue.next(), Next::Close(Close::TooSlow)), "the first reason stands");
+        assert_eq!(queue.lock().frames.capacity(), 0);
     }
 }

@@ -10,7 +10,7 @@ use actix_web::{
     HttpRequest,
     http::header::{HeaderName, HeaderValue},
 };
-use clowder_core::{Error, Once, UserId, once::RUNNING};
+use clowder_core::{Error, IdempotencyKey, UserId, idempotency::RUNNING};
 use clowder_infra::keys::Keys;
 
 use crate::problem::{Answer, Problem};
@@ -22,9 +22,9 @@ pub const TRUE: HeaderValue = HeaderValue::from_static("true");
 /// A key belongs to its caller.
 type Running = Arc<Mutex<HashSet<(Option<UserId>, Arc<str>)>>>;
 
-/// Makes a [`Once`] of each key. What is kept under a key lives in the database; here is only what runs right now.
+/// Makes a [`IdempotencyKey`] of each key. What is kept under a key lives in the database; here is only what runs right now.
 #[derive(Clone)]
-pub struct Onces {
+pub struct IdempotencyKeys {
     keys: Arc<Keys>,
     running: Running,
 }
@@ -41,7 +41,7 @@ impl Drop for Guard {
     }
 }
 
-impl Onces {
+impl IdempotencyKeys {
     pub fn new(keys: Arc<Keys>) -> Self {
         Self { keys, running: Running::default() }
     }
@@ -53,7 +53,7 @@ impl Onces {
         caller: Option<UserId>,
         address: Option<IpAddr>,
         body: &[u8],
-    ) -> Answer<Option<(Once, Guard)>> {
+    ) -> Answer<Option<(IdempotencyKey, Guard)>> {
         let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
         let key = value
             .to_str()
@@ -75,8 +75,8 @@ impl Onces {
         if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(held.clone()) {
             return Err(Problem::from(RUNNING).retry_after(1));
         }
-        let once = Once::new(key, self.fingerprint(request, body));
-        Ok(Some((once, Guard { running: self.running.clone(), held })))
+        let idempotency_key = IdempotencyKey::new(key, self.fingerprint(request, body));
+        Ok(Some((idempotency_key, Guard { running: self.running.clone(), held })))
     }
 
     fn fingerprint(&self, request: &HttpRequest, body: &[u8]) -> [u8; 32] {
@@ -91,8 +91,8 @@ mod tests {
 
     use super::*;
 
-    fn onces(secret: &str) -> Onces {
-        Onces::new(Arc::new(Keys::new(secret)))
+    fn idempotency_keys(secret: &str) -> IdempotencyKeys {
+        IdempotencyKeys::new(Arc::new(Keys::new(secret)))
     }
 
     fn request(path: &str, key: &str) -> HttpRequest {
@@ -102,40 +102,41 @@ mod tests {
 
     #[test]
     fn one_key_runs_once_at_a_time() {
-        let onces = onces("secret");
+        let idempotency_keys = idempotency_keys("secret");
         let user = Some(UserId::from_uuid(uuid::Uuid::from_u128(1)));
-        let (once, guard) = onces.take(&request("/a", "k"), user, None, b"{}").unwrap().unwrap();
+        let (idempotency_key, guard) = idempotency_keys.take(&request("/a", "k"), user, None, b"{}").unwrap().unwrap();
         assert_eq!(
-            onces.take(&request("/a", "k"), user, None, b"{}").err().map(|p| p.code),
+            idempotency_keys.take(&request("/a", "k"), user, None, b"{}").err().map(|p| p.code),
             Some("idempotency.running")
         );
-        assert!(onces.take(&request("/a", "k"), None, None, b"{}").unwrap().is_some(), "another caller");
+        assert!(idempotency_keys.take(&request("/a", "k"), None, None, b"{}").unwrap().is_some(), "another caller");
         let places = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
-        let taken = places.map(|place| onces.take(&request("/a", "k"), None, place, b"{}").unwrap().unwrap());
+        let taken =
+            places.map(|place| idempotency_keys.take(&request("/a", "k"), None, place, b"{}").unwrap().unwrap());
         assert_eq!(taken.len(), 2, "behind one proxy");
         drop(guard);
-        let (again, _guard) = onces.take(&request("/a/", "k"), user, None, b"{}").unwrap().unwrap();
-        assert_eq!(again.fingerprint, once.fingerprint, "a trailing slash is no difference");
+        let (again, _guard) = idempotency_keys.take(&request("/a/", "k"), user, None, b"{}").unwrap().unwrap();
+        assert_eq!(again.fingerprint, idempotency_key.fingerprint, "a trailing slash is no difference");
     }
 
     #[test]
     fn fingerprints_tell_calls_apart() {
-        let onces = onces("secret");
-        let print = |path: &str, body: &[u8]| onces.fingerprint(&request(path, "k"), body);
+        let idempotency_keys = idempotency_keys("secret");
+        let print = |path: &str, body: &[u8]| idempotency_keys.fingerprint(&request(path, "k"), body);
         assert_eq!(print("/a", b"{}"), print("/a", b"{}"));
         assert_ne!(print("/a", b"{}"), print("/b", b"{}"));
         assert_ne!(print("/a", b"{}"), print("/a", b"{ }"));
         assert_ne!(print("/a", b"b"), print("/ab", b""));
-        assert_ne!(print("/a", b"{}"), self::onces("other").fingerprint(&request("/a", "k"), b"{}"));
+        assert_ne!(print("/a", b"{}"), self::idempotency_keys("other").fingerprint(&request("/a", "k"), b"{}"));
     }
 
     #[test]
     fn keys_are_visible_ascii() {
-        let onces = onces("secret");
+        let idempotency_keys = idempotency_keys("secret");
         for wrong in ["", "a b", "ä", "x".repeat(256).as_str()] {
-            let problem = onces.take(&request("/a", wrong), None, None, b"").err().unwrap();
+            let problem = idempotency_keys.take(&request("/a", wrong), None, None, b"").err().unwrap();
             assert_eq!(problem.status.as_u16(), 422, "{wrong}");
         }
-        assert!(onces.take(&request("/a", &"x".repeat(255)), None, None, b"").is_ok());
+        assert!(idempotency_keys.take(&request("/a", &"x".repeat(255)), None, None, b"").is_ok());
     }
 }

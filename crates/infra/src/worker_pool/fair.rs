@@ -38,10 +38,10 @@ impl Caller {
 
 /// A queue for at most so many jobs.
 pub fn queue<J>(depth: usize) -> (Sender<J>, Receiver<J>) {
-    let line = Arc::new(Mutex::new(Line::new(depth)));
+    let queue = Arc::new(Mutex::new(FairQueue::new(depth)));
     // One for each job: so whoever takes from the queue can wait, and learns when nobody will put anything into it.
     let (told, news) = flume::unbounded();
-    (Sender { line: Arc::clone(&line), told }, Receiver { line, news })
+    (Sender { queue: Arc::clone(&queue), told }, Receiver { queue, news })
 }
 
 /// It was refused for want of room.
@@ -49,53 +49,53 @@ pub fn queue<J>(depth: usize) -> (Sender<J>, Receiver<J>) {
 pub struct Full<J>(pub J);
 
 pub struct Sender<J> {
-    line: Arc<Mutex<Line<J>>>,
+    queue: Arc<Mutex<FairQueue<J>>>,
     told: flume::Sender<()>,
 }
 
 /// One that does not keep the queue open.
 pub struct WeakSender<J> {
-    line: Arc<Mutex<Line<J>>>,
+    queue: Arc<Mutex<FairQueue<J>>>,
     told: flume::WeakSender<()>,
 }
 
 pub struct Receiver<J> {
-    line: Arc<Mutex<Line<J>>>,
+    queue: Arc<Mutex<FairQueue<J>>>,
     news: flume::Receiver<()>,
 }
 
 impl<J> Sender<J> {
     /// Gives the job back when there is no room for it, or nobody to take it.
     pub fn send(&self, caller: Caller, job: J) -> Result<(), Full<J>> {
-        let mut line = lock(&self.line);
+        let mut queue = lock(&self.queue);
         if self.told.is_disconnected() {
             return Err(Full(job));
         }
-        line.push(caller, job)?;
+        queue.push(caller, job)?;
         // Should the last taker have left just now, the job is dropped with the queue.
         let _ = self.told.send(());
         Ok(())
     }
 
     pub fn waiting(&self) -> usize {
-        lock(&self.line).waiting
+        lock(&self.queue).waiting
     }
 
     pub fn downgrade(&self) -> WeakSender<J> {
-        WeakSender { line: Arc::clone(&self.line), told: self.told.downgrade() }
+        WeakSender { queue: Arc::clone(&self.queue), told: self.told.downgrade() }
     }
 }
 
 impl<J> Clone for Sender<J> {
     fn clone(&self) -> Self {
-        Self { line: Arc::clone(&self.line), told: self.told.clone() }
+        Self { queue: Arc::clone(&self.queue), told: self.told.clone() }
     }
 }
 
 impl<J> WeakSender<J> {
     /// `None` when the queue has been closed.
     pub fn upgrade(&self) -> Option<Sender<J>> {
-        Some(Sender { line: Arc::clone(&self.line), told: self.told.upgrade()? })
+        Some(Sender { queue: Arc::clone(&self.queue), told: self.told.upgrade()? })
     }
 }
 
@@ -104,7 +104,7 @@ impl<J> Receiver<J> {
     pub fn recv(&self) -> Option<(Caller, J)> {
         loop {
             self.news.recv().ok()?;
-            let next = lock(&self.line).pop();
+            let next = lock(&self.queue).pop();
             if next.is_some() {
                 return next;
             }
@@ -114,16 +114,16 @@ impl<J> Receiver<J> {
 
 impl<J> Clone for Receiver<J> {
     fn clone(&self) -> Self {
-        Self { line: Arc::clone(&self.line), news: self.news.clone() }
+        Self { queue: Arc::clone(&self.queue), news: self.news.clone() }
     }
 }
 
-fn lock<J>(line: &Mutex<Line<J>>) -> MutexGuard<'_, Line<J>> {
-    line.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<J>(queue: &Mutex<FairQueue<J>>) -> MutexGuard<'_, FairQueue<J>> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What waits, for whoever keeps it under a lock of their own.
-pub struct Line<J> {
+pub struct FairQueue<J> {
     depth: usize,
     waiting: usize,
     /// Who waits, in the order of their turns.
@@ -131,7 +131,7 @@ pub struct Line<J> {
     jobs: HashMap<Caller, VecDeque<J>>,
 }
 
-impl<J> Line<J> {
+impl<J> FairQueue<J> {
     pub fn new(depth: usize) -> Self {
         Self { depth, waiting: 0, turns: VecDeque::new(), jobs: HashMap::new() }
     }
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(rest, ["s1", "e1", "a2", "b2", "f1", "a3"]);
         drop(sender);
         assert!(receiver.recv().is_none());
-        assert!(receiver.line.lock().unwrap().jobs.is_empty(), "nobody is remembered who does not wait");
+        assert!(receiver.queue.lock().unwrap().jobs.is_empty(), "nobody is remembered who does not wait");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The crew: takes jobs from the table and works them off, a few at a time, until it is told to stop.
+//! The job runner: takes jobs from the table and works them off, a few at a time, until it is told to stop.
 
 use std::{
     collections::HashMap,
@@ -29,22 +29,23 @@ const TICK: Duration = Duration::from_secs(5);
 const FINISH: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
-pub struct Crew {
+pub struct JobRunner {
     jobs: Arc<dyn Jobs>,
     workers: Arc<HashMap<&'static str, Arc<dyn Worker>>>,
     crons: Arc<[Cron]>,
-    hands: usize,
+    concurrency: usize,
     clock: fn() -> Timestamp,
     pace: Arc<Mutex<Pace>>,
 }
 
-impl Crew {
-    /// `hands` is how many jobs are worked on at a time.
-    pub fn new(jobs: Arc<dyn Jobs>, hands: usize, clock: fn() -> Timestamp) -> Self {
-        let crew = Self { jobs, workers: Arc::default(), crons: Arc::new([]), hands, clock, pace: Arc::default() };
+impl JobRunner {
+    /// `concurrency` is how many jobs are worked on at a time.
+    pub fn new(jobs: Arc<dyn Jobs>, concurrency: usize, clock: fn() -> Timestamp) -> Self {
+        let runner =
+            Self { jobs, workers: Arc::default(), crons: Arc::new([]), concurrency, clock, pace: Arc::default() };
         // From here on a jump is noticed.
-        crew.ctx_and_steadiness(String::new());
-        crew
+        runner.ctx_and_steadiness(String::new());
+        runner
     }
 
     /// Takes in who does what, and what comes back by itself.
@@ -62,11 +63,11 @@ impl Crew {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let free = self.hands.saturating_sub(at_work.len());
+            let free = self.concurrency.saturating_sub(at_work.len());
             for job in self.take(free).await {
                 at_work.spawn(self.clone().one(job, cut.subscribe()));
             }
-            let free = self.hands > at_work.len();
+            let free = self.concurrency > at_work.len();
             tokio::select! {
                 biased;
                 () = &mut stop => break,

@@ -12,9 +12,9 @@ use crate::{
     server::{SETTINGS, binary},
 };
 
-pub struct Hands(Child);
+pub struct JobProcess(Child);
 
-impl Hands {
+impl JobProcess {
     /// Starts it over a database and waits until it is at work.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
         let (child, said) = process::start(

@@ -12,12 +12,12 @@ use super::{
     super::{accounts::profile, audit, dialect::Conn, preferences},
     Asking,
     messages::Stretch,
-    parts::Leaf,
+    parts::ExportPage,
 };
 use crate::{
     rows::{ApiKeyRow, CardRow, InviteRow, SessionRow},
     schema::{
-        api_keys as keys, chats as all_chats, invites as invited, mailed_tokens, message_edits, messages as said,
+        api_keys as keys, chats as all_chats, invites as invited, mailed_tokens, message_edits, messages as sent,
         participants, recovery_codes, sessions as devices, two_factor as factors, users,
     },
 };
@@ -27,14 +27,14 @@ const ROWS: i64 = 200;
 /// How many places of a chat are looked at in one piece.
 const PLACES: i64 = 200;
 
-fn one(item: Value) -> Leaf {
-    Leaf { items: vec![item], ..Leaf::default() }
+fn one(item: Value) -> ExportPage {
+    ExportPage { items: vec![item], ..ExportPage::default() }
 }
 
 /// A page of a list that goes by ids.
-fn page<T>(items: Vec<Value>, last: Option<Id<T>>) -> Leaf {
+fn page<T>(items: Vec<Value>, last: Option<Id<T>>) -> ExportPage {
     let next = last.filter(|_| items.len() as i64 == ROWS).map(|id| id.to_string());
-    Leaf { items, next, seen: 0 }
+    ExportPage { items, next, seen: 0 }
 }
 
 /// The id to go on from: the least there is at the start.
@@ -45,15 +45,15 @@ fn after<T>(mark: Option<&str>) -> Result<Id<T>> {
     }
 }
 
-pub fn account(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf> {
+pub fn account(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPage> {
     Ok(one(serde_json::to_value(profile::own(conn, asking.user)?)?))
 }
 
-pub fn settings(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf> {
+pub fn settings(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPage> {
     Ok(one(serde_json::to_value(preferences::settings(conn, asking.user)?)?))
 }
 
-pub fn two_factor(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf> {
+pub fn two_factor(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPage> {
     let enabled_at: Option<Option<Timestamp>> =
         factors::table.find(asking.user).select(factors::enabled_at).first(conn).optional()?;
     let own = recovery_codes::table.filter(recovery_codes::user_id.eq(asking.user));
@@ -61,7 +61,7 @@ pub fn two_factor(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<L
     Ok(one(json!({"enabled_at": enabled_at.flatten(), "recovery_codes_left": left})))
 }
 
-pub fn sessions(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+pub fn sessions(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let after: SessionId = after(mark)?;
     let rows: Vec<SessionRow> = devices::table
         .filter(devices::user_id.eq(asking.user).and(devices::id.gt(after)))
@@ -80,15 +80,15 @@ pub fn sessions(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
 }
 
 /// The newest first, as everybody reads it of the own account.
-pub fn security(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+pub fn security(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let request = PageRequest { limit: ROWS as u32, cursor: mark.map(str::to_owned) };
     let page = audit::timeline(conn, &asking.ring, asking.user, &request)?;
     let items = page.items.iter().map(serde_json::to_value).collect::<serde_json::Result<_>>()?;
-    Ok(Leaf { items, next: page.next_cursor, seen: 0 })
+    Ok(ExportPage { items, next: page.next_cursor, seen: 0 })
 }
 
 /// Of all that was mailed, only what asked for something is kept, and that for a few days; never its token.
-pub fn letters(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf> {
+pub fn emails(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPage> {
     type Row = (String, String, Timestamp, Timestamp, Option<Timestamp>);
     let rows: Vec<Row> = mailed_tokens::table
         .filter(mailed_tokens::user_id.eq(asking.user))
@@ -103,10 +103,10 @@ pub fn letters(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<Leaf
         ))
         .load(conn)?;
     let item = |(purpose, email, created_at, expires_at, used_at): Row| json!({"purpose": purpose, "email": email, "created_at": created_at, "expires_at": expires_at, "used_at": used_at});
-    Ok(Leaf { items: rows.into_iter().map(item).collect(), ..Leaf::default() })
+    Ok(ExportPage { items: rows.into_iter().map(item).collect(), ..ExportPage::default() })
 }
 
-pub fn api_keys(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+pub fn api_keys(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let after: ApiKeyId = after(mark)?;
     let rows: Vec<ApiKeyRow> = keys::table
         .filter(keys::user_id.eq(asking.user).and(keys::id.gt(after)))
@@ -119,7 +119,7 @@ pub fn api_keys(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
     Ok(page(items.collect::<serde_json::Result<_>>()?, last))
 }
 
-pub fn invites(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+pub fn invites(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let after: InviteId = after(mark)?;
     let rows: Vec<InviteRow> = invited::table
         .filter(invited::created_by.eq(asking.user).and(invited::id.gt(after)))
@@ -144,7 +144,7 @@ struct ChatRow {
     read_seq: i64,
 }
 
-pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let after: ChatId = after(mark)?;
     let rows: Vec<ChatRow> = participants::table
         .inner_join(all_chats::table)
@@ -184,7 +184,7 @@ fn peers(conn: &mut Conn, user: UserId, chats: &[ChatId]) -> Result<HashMap<Chat
 }
 
 #[derive(Queryable)]
-struct Said {
+struct SentRow {
     id: MessageId,
     seq: i64,
     kind: String,
@@ -195,24 +195,24 @@ struct Said {
     deleted_at: Option<Timestamp>,
 }
 
-pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
-    let Some(stretch) = Stretch::next(conn, asking.user, mark, PLACES)? else { return Ok(Leaf::default()) };
-    let rows: Vec<Said> = said::table
-        .filter(said::chat_id.eq(stretch.chat).and(said::sender_id.eq(asking.user)))
-        .filter(said::seq.gt(stretch.after.seq).and(said::seq.le(stretch.until)))
-        .order(said::seq)
+pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let Some(stretch) = Stretch::next(conn, asking.user, mark, PLACES)? else { return Ok(ExportPage::default()) };
+    let rows: Vec<SentRow> = sent::table
+        .filter(sent::chat_id.eq(stretch.chat).and(sent::sender_id.eq(asking.user)))
+        .filter(sent::seq.gt(stretch.after.seq).and(sent::seq.le(stretch.until)))
+        .order(sent::seq)
         .select((
-            said::id,
-            said::seq,
-            said::kind,
-            said::content,
-            said::client_id,
-            said::created_at,
-            said::edited_at,
-            said::deleted_at,
+            sent::id,
+            sent::seq,
+            sent::kind,
+            sent::content,
+            sent::client_id,
+            sent::created_at,
+            sent::edited_at,
+            sent::deleted_at,
         ))
         .load(conn)?;
-    let item = |row: Said| {
+    let item = |row: SentRow| {
         json!({
             "id": row.id, "chat_id": stretch.chat, "seq": row.seq, "type": row.kind, "content": row.content,
             "client_id": row.client_id, "created_at": row.created_at, "edited_at": row.edited_at,
@@ -220,22 +220,22 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
         })
     };
     let items = rows.into_iter().map(item).collect();
-    Ok(Leaf { items, next: Some(stretch.done()?), seen: stretch.length() })
+    Ok(ExportPage { items, next: Some(stretch.done()?), seen: stretch.length() })
 }
 
 /// One message may have many versions, so they are read piece by piece too.
-pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Leaf> {
+pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     type Row = (i64, MessageId, i64, String, Timestamp);
-    let Some(stretch) = Stretch::next(conn, asking.user, mark, PLACES)? else { return Ok(Leaf::default()) };
+    let Some(stretch) = Stretch::next(conn, asking.user, mark, PLACES)? else { return Ok(ExportPage::default()) };
     let (seq, version) = (stretch.after.seq, stretch.after.version);
-    let ahead = said::seq.gt(seq).or(said::seq.eq(seq).and(message_edits::version.gt(version)));
+    let ahead = sent::seq.gt(seq).or(sent::seq.eq(seq).and(message_edits::version.gt(version)));
     let rows: Vec<Row> = message_edits::table
-        .inner_join(said::table.on(said::chat_id.eq(message_edits::chat_id).and(said::seq.eq(message_edits::seq))))
-        .filter(said::chat_id.eq(stretch.chat).and(said::sender_id.eq(asking.user)))
-        .filter(ahead.and(said::seq.ge(seq).and(said::seq.le(stretch.until))))
-        .order((said::seq, message_edits::version))
+        .inner_join(sent::table.on(sent::chat_id.eq(message_edits::chat_id).and(sent::seq.eq(message_edits::seq))))
+        .filter(sent::chat_id.eq(stretch.chat).and(sent::sender_id.eq(asking.user)))
+        .filter(ahead.and(sent::seq.ge(seq).and(sent::seq.le(stretch.until))))
+        .order((sent::seq, message_edits::version))
         .limit(ROWS)
-        .select((said::seq, said::id, message_edits::version, message_edits::content, message_edits::written_at))
+        .select((sent::seq, sent::id, message_edits::version, message_edits::content, message_edits::written_at))
         .load(conn)?;
     let (next, seen) = match rows.last() {
         Some((seq, _, version, ..)) if rows.len() as i64 == ROWS => {
@@ -249,5 +249,5 @@ pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Lea
             "written_at": written_at,
         })
     };
-    Ok(Leaf { items: rows.into_iter().map(item).collect(), next: Some(next), seen })
+    Ok(ExportPage { items: rows.into_iter().map(item).collect(), next: Some(next), seen })
 }

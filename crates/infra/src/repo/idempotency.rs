@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use clowder_core::{
-    Actor, Cause, Ctx, Error, Id, Once, Result, UserId,
-    once::{KEPT_FOR, MISMATCH},
+    Actor, Cause, Ctx, Error, Id, IdempotencyKey, Result, UserId,
+    idempotency::{KEPT_FOR, MISMATCH},
 };
 use clowder_messaging::Made;
 use diesel::prelude::*;
@@ -37,18 +37,18 @@ pub trait Stub: Serialize + DeserializeOwned + Send + 'static {
 pub fn guard<T, S: Stub>(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
-    once: &Once,
+    idempotency_key: &IdempotencyKey,
     first: impl FnOnce(&mut Tx<'_>) -> Result<(T, S)>,
     again: impl FnOnce(&mut Tx<'_>, S) -> Result<T>,
 ) -> Result<T> {
-    let id = id_of(&tx.house.keys, ctx, once);
+    let id = id_of(&tx.services.keys, ctx, idempotency_key);
     let own = answers::table.find(id);
     diesel::delete(own.filter(answers::created_at.le(ctx.now.minus(KEPT_FOR)))).execute(tx.conn)?;
     // First of all, so that the same call on another connection waits here for what becomes of this one.
     let begun = diesel::insert_into(answers::table)
         .values((
             answers::id.eq(id),
-            answers::fingerprint.eq(once.fingerprint.as_slice()),
+            answers::fingerprint.eq(idempotency_key.fingerprint.as_slice()),
             answers::answer.eq(&[] as &[u8]),
             answers::created_at.eq(ctx.now),
         ))
@@ -57,16 +57,16 @@ pub fn guard<T, S: Stub>(
     if begun == 0 {
         let (fingerprint, answer): (Vec<u8>, Vec<u8>) =
             own.select((answers::fingerprint, answers::answer)).first(tx.conn)?;
-        if fingerprint != once.fingerprint {
+        if fingerprint != idempotency_key.fingerprint {
             return Err(MISMATCH.into());
         }
-        let stub = tx.house.keys.unseal(Purpose::Answer, id.uuid().as_bytes(), &answer)?;
+        let stub = tx.services.keys.unseal(Purpose::Answer, id.uuid().as_bytes(), &answer)?;
         let answered = again(tx, serde_json::from_slice(&stub)?)?;
-        once.mark_replayed();
+        idempotency_key.mark_replayed();
         return Ok(answered);
     }
     let (value, stub) = first(tx)?;
-    let sealed = tx.house.keys.seal(Purpose::Answer, id.uuid().as_bytes(), &serde_json::to_vec(&stub)?)?;
+    let sealed = tx.services.keys.seal(Purpose::Answer, id.uuid().as_bytes(), &serde_json::to_vec(&stub)?)?;
     let subject = match ctx.actor {
         Actor::User { id, .. } => Some(id),
         Actor::Nobody | Actor::System => stub.subject(),
@@ -76,13 +76,13 @@ pub fn guard<T, S: Stub>(
 }
 
 /// Keys belong to the caller; of callers without a name, to their address. Neither is written down for that.
-pub fn id_of(keys: &Keys, ctx: &Ctx, once: &Once) -> AnswerId {
+pub fn id_of(keys: &Keys, ctx: &Ctx, idempotency_key: &IdempotencyKey) -> AnswerId {
     let caller = match (ctx.actor, ctx.origin.address) {
         (Actor::User { id, .. }, _) => id.to_string(),
         (_, Some(address)) => address.to_string(),
         (_, None) => String::new(),
     };
-    let hash = keys.fingerprint(&["once", &caller, &once.key].map(str::as_bytes));
+    let hash = keys.fingerprint(&["once", &caller, &idempotency_key.key].map(str::as_bytes));
     Id::from_uuid(Uuid::from_u128(u128::from_be_bytes(std::array::from_fn(|index| hash[index]))))
 }
 
@@ -105,27 +105,27 @@ impl Answers {
     }
 
     /// What was answered before; `None` when there is nothing or it has had its time.
-    pub fn get<K>(&self, id: AnswerId, ctx: &Ctx, once: &Once) -> Result<Option<Made<Id<K>>>> {
+    pub fn get<K>(&self, id: AnswerId, ctx: &Ctx, idempotency_key: &IdempotencyKey) -> Result<Option<Made<Id<K>>>> {
         let Some(row) = self.0.get(&id).filter(|row| row.created_at > ctx.now.minus(KEPT_FOR)) else {
             return Ok(None);
         };
-        if row.fingerprint != once.fingerprint {
+        if row.fingerprint != idempotency_key.fingerprint {
             return Err(MISMATCH.into());
         }
         decoded(&row.answer).map(Some)
     }
 
     /// Stores what is answered now. Fails when a key is not free any more, which a second look explains.
-    pub fn store<K>(&self, tx: &mut Tx<'_>, answers: &[(AnswerId, &Ctx, &Once, Made<Id<K>>)]) -> Result<()> {
+    pub fn store<K>(&self, tx: &mut Tx<'_>, answers: &[(AnswerId, &Ctx, &IdempotencyKey, Made<Id<K>>)]) -> Result<()> {
         if answers.is_empty() {
             return Ok(());
         }
         let mut rows = Vec::with_capacity(answers.len());
-        for (id, ctx, once, answer) in answers {
+        for (id, ctx, idempotency_key, answer) in answers {
             if self.0.contains_key(id) {
                 diesel::delete(answers::table.find(id)).execute(tx.conn)?;
             }
-            let (fingerprint, answer) = (once.fingerprint.to_vec(), encoded(*answer));
+            let (fingerprint, answer) = (idempotency_key.fingerprint.to_vec(), encoded(*answer));
             rows.push(AnswerRow { id: *id, fingerprint, answer, created_at: ctx.now });
         }
         let wanted = rows.len();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, Ctx, Input, Once, Result, once::KEPT_FOR};
+use clowder_core::{ChatId, Ctx, IdempotencyKey, Input, Result, idempotency::KEPT_FOR};
 use clowder_infra::{DatabaseUrl, Store};
 use clowder_messaging::{Made, Message, MessagePatch, NewMessage};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
@@ -19,9 +19,9 @@ async fn send(
     (key, print): (&str, u8),
     new: serde_json::Value,
 ) -> (Result<Made<Message>>, bool) {
-    let ctx = Ctx { once: Some(Once::new(key, [print; 32])), ..world.ctx(who) };
+    let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(key, [print; 32])), ..world.ctx(who) };
     let made = node.messaging.send(&ctx, chat, NewMessage::from_json(new).unwrap()).await;
-    (made, ctx.once.unwrap().was_replayed())
+    (made, ctx.idempotency_key.unwrap().was_replayed())
 }
 
 /// The stored answers of sends.

@@ -1,4 +1,4 @@
-//! The letters that accounts send: what they say, as text and as HTML. What people typed is escaped in HTML and kept
+//! The emails that accounts send: what they say, as text and as HTML. What people typed is escaped in HTML and kept
 //! to one line in text, so that nobody can make us say what we do not.
 
 use std::time::Duration;
@@ -7,9 +7,9 @@ use askama::Template;
 use clowder_accounts::Own;
 use clowder_core::{Error, Mail, Result, Timestamp};
 
-/// Where the links in letters lead, and in whose name they are written.
+/// Where the links in emails lead, and in whose name they are written.
 #[derive(Debug, Clone)]
-pub struct Letterhead {
+pub struct EmailTemplates {
     /// The page that reads what stands after `#`: `https://chat.example/account`.
     pub account_url: String,
     /// How this server is reached, without a slash at the end.
@@ -18,7 +18,7 @@ pub struct Letterhead {
     pub sender: String,
 }
 
-/// Who gets a letter.
+/// Who gets an email.
 #[derive(Debug, Clone)]
 pub struct Recipient {
     pub name: String,
@@ -40,7 +40,7 @@ struct Action {
 }
 
 #[derive(Template)]
-#[template(path = "letter.txt", escape = "none")]
+#[template(path = "email.txt", escape = "none")]
 struct Text<'l> {
     name: &'l str,
     paragraphs: &'l [String],
@@ -50,7 +50,7 @@ struct Text<'l> {
 }
 
 #[derive(Template)]
-#[template(path = "letter.html")]
+#[template(path = "email.html")]
 struct Html<'l> {
     subject: &'l str,
     name: &'l str,
@@ -62,7 +62,7 @@ struct Html<'l> {
 
 const NOT_YOU: &str = "If this was not you, change your password and end the sessions you do not know.";
 
-impl Letterhead {
+impl EmailTemplates {
     /// Is the address theirs? `token` proves it.
     pub fn verify_email(&self, username: &str, address: &str, token: &str, good_for: Duration) -> Result<Mail> {
         let says = [format!(
@@ -172,7 +172,7 @@ impl Letterhead {
         self.write(to, "Your account stays", &says, None, NOT_YOU)
     }
 
-    /// The last letter to somebody who is nobody any more.
+    /// The last email to somebody who is nobody any more.
     pub fn erased(&self, to: &Recipient, receipt: &str) -> Result<Mail> {
         let says = [
             "your account has been erased. This is the receipt, signed by this server; whoever runs it can check it:"
@@ -207,7 +207,7 @@ impl Letterhead {
     ) -> Result<Mail> {
         let (name, action, sender) = (one_line(&to.name), &action, self.sender.as_str());
         let paragraphs: &[_] = &paragraphs.iter().map(|text| one_line(text)).collect::<Vec<_>>();
-        let failed = |error: askama::Error| Error::internal(format!("letter: {error}"));
+        let failed = |error: askama::Error| Error::internal(format!("email: {error}"));
         let text = Text { name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
         let html = Html { subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
         Ok(Mail { name, address: to.address.clone(), subject: subject.to_owned(), text, html, good_until: None })
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_people_typed_stays_text() {
-        let head = Letterhead {
+        let head = EmailTemplates {
             account_url: "https://chat.example/account".into(),
             server_url: "https://chat.example".into(),
             sender: "Clowder".into(),
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_new_password_tells_what_it_ended() {
-        let head = Letterhead { account_url: String::new(), server_url: String::new(), sender: "Clowder".into() };
+        let head = EmailTemplates { account_url: String::new(), server_url: String::new(), sender: "Clowder".into() };
         let to = Recipient { name: "Ada".into(), address: "ada@example.org".into() };
         for (all, keys, ended, says) in [
             (false, 0, 0, &["your other devices have"][..]),

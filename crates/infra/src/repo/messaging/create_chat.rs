@@ -1,0 +1,147 @@
+//! Making a chat.
+
+use std::collections::HashMap;
+
+use clowder_core::{Card, Ctx, Result, UserId, Word};
+use clowder_messaging::{
+    Change, Chat, ChatRole, ChatType, Made, NewChat,
+    chats::{ChatCreation, CreateFacts, Pair, decide},
+    read::LowestReadMarks,
+};
+use diesel::prelude::*;
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        journal, people,
+    },
+    chats,
+};
+use crate::{
+    rows::{CardRow, LowestReadMarksRow},
+    schema::{chats as table, participants, users},
+};
+
+pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
+    let creator = ctx.user()?;
+    // Before any account is held, and nobody holds two: so those who make chats with each other never wait in a circle.
+    dialect::lock_creator(tx.conn, creator)?;
+    let mut named = new.participant_ids.clone();
+    named.push(creator);
+    // Nobody of them is erased between the look and the commit.
+    dialect::keep_users(tx.conn, &named)?;
+    let cards = cards(tx.conn, creator, &named)?;
+    let facts = CreateFacts {
+        visible: cards.keys().copied().collect(),
+        exists: exists(tx.conn, creator, &new)?,
+        made: table::table.filter(table::creator_id.eq(creator)).count().get_result(tx.conn)?,
+        most: tx.services.chats_per_person,
+    };
+    let creation = decide(ctx, new, &facts)?;
+    if !insert(tx.conn, &creation)? {
+        return existing(tx.conn, creator, &creation).map(Made::Found);
+    }
+    let mine = view(&creation, &cards, creator);
+    let changes: Vec<_> = creation
+        .participants
+        .iter()
+        .map(|(user, _)| Change::ChatCreated(*user, Box::new(view(&creation, &cards, *user))))
+        .collect();
+    let changes: Vec<_> = changes.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &changes)?;
+    Ok(Made::New(mine))
+}
+
+/// Whether it is a private chat that the two have already.
+fn exists(conn: &mut Conn, creator: UserId, new: &NewChat) -> Result<bool> {
+    let (ChatType::Private, [other]) = (new.kind, new.participant_ids.as_slice()) else { return Ok(false) };
+    let of_the_two = table::table.filter(table::pair.eq(Pair::of(creator, *other).to_bytes()));
+    Ok(diesel::select(diesel::dsl::exists(of_the_two)).get_result(conn)?)
+}
+
+/// The cards of those among them whom the creator may see.
+fn cards(conn: &mut Conn, creator: UserId, ids: &[UserId]) -> Result<HashMap<UserId, Card>> {
+    let rows: Vec<CardRow> = users::table
+        .filter(users::id.eq_any(ids))
+        .filter(people::visible_to(creator))
+        .select(CardRow::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+}
+
+/// Whether the chat is new; a pair has only one, and of two that make it at once one comes second.
+fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
+    let made = diesel::insert_into(table::table)
+        .values((
+            table::id.eq(creation.id),
+            table::creator_id.eq(creation.creator),
+            table::kind.eq(creation.kind.as_str()),
+            table::title.eq(&creation.title),
+            table::description.eq(&creation.description),
+            table::pair.eq(creation.pair.map(Pair::to_bytes)),
+            table::participant_count.eq(creation.participants.len() as i64),
+            table::last_seq.eq(0),
+            table::revision.eq(0),
+            table::deleted_count.eq(0),
+            table::created_at.eq(creation.at),
+            table::active_at.eq(creation.at),
+            table::version.eq(1),
+            lowest_marks(creation),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)?;
+    if made == 0 {
+        return Ok(false);
+    }
+    let rows: Vec<_> = creation
+        .participants
+        .iter()
+        .map(|(user, role)| {
+            (
+                participants::chat_id.eq(creation.id),
+                participants::user_id.eq(*user),
+                participants::role.eq(role.as_str()),
+                participants::joined_at.eq(creation.at),
+                participants::read_seq.eq(0),
+                participants::own_after_read.eq(0),
+            )
+        })
+        .collect();
+    diesel::insert_into(participants::table).values(&rows).execute(conn)?;
+    Ok(true)
+}
+
+fn existing(conn: &mut Conn, creator: UserId, creation: &ChatCreation) -> Result<Chat> {
+    let pair = creation.pair.map(Pair::to_bytes);
+    let chat = table::table.filter(table::pair.eq(pair)).select(table::id).first(conn)?;
+    chats::one(conn, None, creator, chat)
+}
+
+/// Nobody has read anything, so any two have read least.
+fn lowest_marks(creation: &ChatCreation) -> LowestReadMarksRow {
+    let marks: Vec<_> = creation.participants.iter().take(2).map(|(user, _)| (*user, 0)).collect();
+    LowestReadMarks::of(&marks).into()
+}
+
+/// The newborn chat as one of its participants sees it.
+fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) -> Chat {
+    let peer = creation.pair.and_then(|_| creation.participants.iter().find(|(user, _)| *user != viewer));
+    let my_role = creation.participants.iter().find(|(user, _)| *user == viewer).map(|(_, role)| *role);
+    Chat {
+        id: creation.id,
+        kind: creation.kind,
+        title: creation.title.clone(),
+        description: creation.description.clone(),
+        peer: peer.and_then(|(user, _)| cards.get(user)).cloned(),
+        participant_count: creation.participants.len() as i64,
+        my_role: my_role.unwrap_or(ChatRole::Member),
+        read_seq: 0,
+        unread_count: 0,
+        last_seq: 0,
+        last_message: None,
+        created_at: creation.at,
+        active_at: creation.at,
+        version: 1,
+    }
+}
