@@ -79,9 +79,9 @@ def beside_hashing(rows, server):
 
     signed_in, hashed = median(server, "w1", "ok_per_s"), median(f"store-{server}", "hash", "ok_per_s")
     print(f"- {what}: sign-ins are {ratio(signed_in, hashed, True)} of bare hashes")
-    calls, checked = median(server, "lane-calls", "calls"), median(server, "me-quiet", "ok_per_s")
+    calls, checked = median(server, "pool-calls", "calls"), median(server, "me-quiet", "ok_per_s")
     if calls is not None and checked:
-        checked *= median(server, "lane-calls", "secs")
+        checked *= median(server, "pool-calls", "secs")
         print(f"- {what}: {checked:,.0f} tokens were checked while the database was asked {calls:,.0f} times, by what goes on in the background")
     quiet, busy = median(server, "me-quiet", "p99"), median(server, "me-while-signing-in", "p99")
     if quiet and busy:

@@ -2,14 +2,14 @@
 # Measures the server against a Django peer on one PostgreSQL, turn by turn in one run, and prints the ratios.
 #
 # `make bench` starts the services (durable ones: FSYNC=on). What can be changed by environment:
-# SECS (8) per cell, ROUNDS (2), IDLE (10000) sockets, RATE (100) sends per second of w8,
+# SECS (8) per cell, STEADY (60) seconds for the 99th percentile of sends at a fixed rate, ROUNDS (2), IDLE (10000) sockets, RATE (100) sends per second of w8,
 # BIG (100000) messages of history, SERVERS ("postgres sqlite asgi split bare"): ours on either database, the peer in either
 # mode, and a server that checks and keeps nothing. After each turn of ours the durable sends are measured once more with group commit off (DATABASE_BATCH=1).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 : "${TEST_POSTGRES_URL:?run me as: FSYNC=on scripts/with-services bench/run.sh}" "${TEST_REDIS_URL:?}"
-: "${SECS:=8}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
+: "${SECS:=8}" "${STEADY:=60}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
 say() { printf '\n== %s\n' "$*" >&2; }
 
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
@@ -128,12 +128,23 @@ beside_held() { # workload, more options
     wait "$holder"
 }
 
+# The 99th percentile of sends at a fixed rate, told by a run of its own: long, warmed up, and begun when the database has
+# written back what the workloads before it left behind.
+steady() { # server
+    case $1 in
+    postgres | asgi | split) psql -Xq "$TEST_POSTGRES_URL" -c CHECKPOINT ;;
+    # SQLite writes its log back when the last process closes the file.
+    sqlite) stop; start "$1" ;;
+    esac
+    SECS=$STEADY measure "$1" w8 --rate "$RATE" --warmup 10
+}
+
 sign_in() { # server, seconds, how many at a time
     "$loadgen" --adapter "$work/ours.toml" --world "$work/$1.json" --name "$1" --workload w1 --conns "$3" --secs "$2" >/dev/null
 }
 
 # How often the database was asked so far.
-lane_calls() { curl -s "http://127.0.0.1:$port/metrics" | awk '/^clowder_lane_wait_seconds_count/ { calls += $2 } END { print calls + 0 }'; }
+pool_calls() { curl -s "http://127.0.0.1:$port/metrics" | awk '/^clowder_pool_wait_seconds_count/ { calls += $2 } END { print calls + 0 }'; }
 
 # The bare server speaks of the people of the first of ours.
 first=postgres
@@ -151,7 +162,7 @@ for round in $(seq "$ROUNDS"); do
             case $name in postgres | sqlite) measure "$name" w4 keyed --conns 64 --label w4-keyed ;; esac
             # Right after many sends, without new statistics: the page must cost what it did.
             measure "$name" w3 --conns 16 --label w3-after-sends
-            measure "$name" w8 --rate "$RATE"
+            steady "$name"
             if [ "$name" = postgres ]; then
                 measure postgres w2 --conns 4 --label w2-quiet
                 beside_held w8 --rate "$RATE" --label w8-beside-held
@@ -174,9 +185,9 @@ for round in $(seq "$ROUNDS"); do
             sign_in "$name" 6 16
             measure "$name" w1 --conns 16 --warmup 5 --secs 20
             sleep 5
-            calls=$(lane_calls)
+            calls=$(pool_calls)
             measure "$name" me --conns 4 --label me-quiet
-            echo "{\"peer\":\"$name\",\"workload\":\"lane-calls\",\"calls\":$(($(lane_calls) - calls)),\"secs\":$SECS}" >>"$results"
+            echo "{\"peer\":\"$name\",\"workload\":\"pool-calls\",\"calls\":$(($(pool_calls) - calls)),\"secs\":$SECS}" >>"$results"
             sign_in "$name" $((SECS + 6)) 100 &
             signing_in=$!
             sleep 2
