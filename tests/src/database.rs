@@ -4,6 +4,7 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::OnceLock,
 };
@@ -28,9 +29,29 @@ impl Database {
     }
 
     pub fn postgres() -> Self {
+        Self::postgres_migrated(server::migrate)
+    }
+
+    /// For tests that have no server, which say how a database is migrated. That is done once for all of them.
+    pub fn postgres_migrated(migrate: impl FnOnce(&str)) -> Self {
         let name = format!("test_{}", unique());
-        psql(&admin_url(), &format!("CREATE DATABASE {name} TEMPLATE {}", template()));
+        psql(&admin_url(), &format!("CREATE DATABASE {name} TEMPLATE {}", template(migrate)));
         Self { url: url_of(&name), folder: tempfile::tempdir().unwrap(), name: Some(name) }
+    }
+
+    /// The same for SQLite: a copy of a file that is kept in this folder.
+    pub fn sqlite_migrated(kept_in: &Path, migrate: impl FnOnce(&str)) -> Self {
+        let database = Self::sqlite();
+        let template = kept_in.join(format!("template_{:016x}.db", migrations("sqlite")));
+        if !template.exists() {
+            fs::create_dir_all(kept_in).unwrap();
+            let building = tempfile::tempdir_in(kept_in).unwrap();
+            let file = building.path().join("clowder.db");
+            migrate(&format!("sqlite:{}", file.display()));
+            fs::rename(file, &template).unwrap();
+        }
+        fs::copy(template, database.folder.path().join("clowder.db")).unwrap();
+        database
     }
 
     /// Runs a statement behind the server's back, on PostgreSQL.
@@ -143,16 +164,16 @@ fn try_psql(url: &str, statement: &str) -> Result<String, String> {
 
 /// The database that all others are copied from, made once per state of the migrations. It gets its name when it
 /// is complete, so that of several test processes that make it at once one wins and none sees half of it.
-fn template() -> &'static str {
+fn template(migrate: impl FnOnce(&str)) -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
-        let name = format!("template_{:016x}", migrations());
+        let name = format!("template_{:016x}", migrations("postgres"));
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
         let admin = admin_url();
         if psql(&admin, &there) != "1" {
             let building = format!("building_{}", unique());
             psql(&admin, &format!("CREATE DATABASE {building}"));
-            server::migrate(&url_of(&building));
+            migrate(&url_of(&building));
             if try_psql(&admin, &format!("ALTER DATABASE {building} RENAME TO {name}")).is_err() {
                 psql(&admin, &format!("DROP DATABASE {building}"));
                 assert_eq!(psql(&admin, &there), "1", "the template could not be made");
@@ -163,8 +184,8 @@ fn template() -> &'static str {
 }
 
 /// Tells one state of the migrations from another.
-fn migrations() -> u64 {
-    let mut files: Vec<_> = walk(root().join("migrations/postgres"));
+fn migrations(of: &str) -> u64 {
+    let mut files: Vec<_> = walk(root().join("migrations").join(of));
     files.sort();
     let mut hasher = DefaultHasher::new();
     for file in files {

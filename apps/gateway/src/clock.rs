@@ -13,7 +13,7 @@ use clowder_core::Timestamp;
 
 pub use self::note::{Note, Notebook};
 
-mod note;
+pub mod note;
 
 /// The file that moves the clock of this process, in tests.
 static MOVED_BY: OnceLock<PathBuf> = OnceLock::new();

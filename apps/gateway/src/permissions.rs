@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clowder_gateway::config::Config;
+use clowder_gateway::{clock::note, config::Config};
 use clowder_infra::{
     DatabaseUrl,
     private::{self, Access},
 };
 
 /// What Clowder puts into its data folder, by the beginnings of the names.
-const OURS: &[&str] = &["clowder.db", "mail", "media", "secret.key", "serving-"];
+const OURS: &[&str] = &["clowder.db", note::FILE, "mail", "media", "secret.key", "serving-"];
 
 /// A file or folder that others can get at.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub enum Mode {
     Open,
     /// Whoever has an invitation.
     Invite,
-    /// Whoever a moderator lets in.
+    /// Whoever an administrator approves.
     Approval,
     Closed,
 }

@@ -116,7 +116,7 @@ pub enum Verdict {
     Dead { error: String },
 }
 
-/// After how many tries a job is given up: with the pauses below, about a day after the first.
+/// After how many tries a job is given up: with the pauses below, about 20 hours after the first.
 pub const TRIES: i16 = 30;
 
 /// A fault of ours or of what we stand on may pass; what was refused once will be refused again. `jitter` is 0 to 1.

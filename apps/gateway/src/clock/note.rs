@@ -21,6 +21,9 @@ pub struct Note {
 const RENEW: Duration = Duration::from_secs(10);
 
 /// The file, and what it says.
+/// Its name in the data directory.
+pub const FILE: &str = "clock-ahead";
+
 #[derive(Debug)]
 pub struct Notebook {
     file: PathBuf,
@@ -29,7 +32,7 @@ pub struct Notebook {
 
 impl Notebook {
     pub async fn open(folder: &Path) -> Self {
-        let file = folder.join("clock-ahead");
+        let file = folder.join(FILE);
         let from = file.clone();
         let text = spawn_blocking(move || fs::read_to_string(from)).await;
         Self { noted: text.ok().and_then(Result::ok).as_deref().and_then(parse), file }
@@ -90,7 +93,7 @@ mod tests {
             assert_eq!(Notebook::open(folder.path()).await.noted(), kept);
         }
         for bad in ["", "5", "7 5", "5 soon"] {
-            fs::write(folder.path().join("clock-ahead"), bad).unwrap();
+            fs::write(folder.path().join(FILE), bad).unwrap();
             assert_eq!(Notebook::open(folder.path()).await.noted(), None, "{bad:?}");
         }
     }

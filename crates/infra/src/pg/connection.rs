@@ -53,7 +53,7 @@ const ASKED_AFTER: Duration = Duration::from_secs(1);
 /// The way to one database, shared by the connections of a pool.
 pub struct Way {
     url: String,
-    deadlines: Deadlines,
+    pub deadlines: Deadlines,
     /// Counted up when all connections have to be opened anew, for what one met concerns the others.
     turn: AtomicU64,
     /// How many transactions that write are open, and how many there can be.

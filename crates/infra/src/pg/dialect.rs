@@ -103,8 +103,8 @@ const READERS: usize = 8;
 /// A connection that was closed says so sooner than this.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// The wait for a lock, in milliseconds, when nearly all who could write are writing: then who waits keeps others out.
-const BRIEF_LOCK: u32 = 500;
+/// The longest wait for a lock when nearly all who could write are writing: then whoever waits keeps others out.
+const BRIEF_LOCK: Duration = Duration::from_millis(500);
 
 /// Reads. What a dead connection did not answer, or an internal error of the server, is asked once more on a new one.
 pub fn read<T>(conn: &mut PooledConn, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
@@ -126,7 +126,10 @@ pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>
     let way = conn.way();
     let crowd = way.writing.fetch_add(1, Ordering::Relaxed) + 1;
     let _leave = Leave(&way.writing);
-    let brief = crowd * 4 > way.writers * 3 && way.writers > 1;
+    let lock = way.deadlines.lock;
+    let is_crowded = crowd * 4 > way.writers * 3 && way.writers > 1;
+    // What is set as zero has no end.
+    let brief = (is_crowded && (lock.is_zero() || lock > BRIEF_LOCK)).then_some(BRIEF_LOCK);
     let began = Instant::now();
     if let Err(error) = begin(conn, brief).map_err(Error::from) {
         // A host that was silent for so long would hold up a second try, too.
@@ -154,11 +157,9 @@ pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>
     done
 }
 
-fn begin(conn: &mut PooledConn, brief: bool) -> QueryResult<()> {
-    if !brief {
-        return AnsiTransactionManager::begin_transaction(&mut **conn);
-    }
-    let sql = format!("BEGIN; SET LOCAL lock_timeout = {BRIEF_LOCK}");
+fn begin(conn: &mut PooledConn, brief: Option<Duration>) -> QueryResult<()> {
+    let Some(brief) = brief else { return AnsiTransactionManager::begin_transaction(&mut **conn) };
+    let sql = format!("BEGIN; SET LOCAL lock_timeout = {}", brief.as_millis());
     AnsiTransactionManager::begin_transaction_sql(&mut **conn, &sql)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicI64, AtomicU32, Ordering},
+    sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use clowder_core::{
 };
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
+use clowder_tests::Database;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -39,31 +40,7 @@ pub struct World {
     pub options: Options,
     pub seen: Mutex<Positions>,
     now: AtomicI64,
-    _place: Place,
-}
-
-/// Ends with the test.
-enum Place {
-    Folder(#[expect(dead_code, reason = "held until the test ends")] tempfile::TempDir),
-    Database(String),
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Self::Database(name) = self {
-            admin(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "where the test database is comes from the environment")]
-fn admin_url() -> String {
-    std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run `make test`")
-}
-
-fn admin(statement: &str) {
-    let mut conn = PgConnection::establish(&admin_url()).unwrap();
-    sql_query(statement).execute(&mut conn).unwrap();
+    _database: Database,
 }
 
 /// A connection beside those of the store, which waits for its turn as they do.
@@ -73,31 +50,28 @@ pub fn beside(path: &Path) -> SqliteConnection {
     conn
 }
 
+fn migrate(url: &str) {
+    Store::migrate(&DatabaseUrl::parse(url).unwrap()).unwrap();
+}
+
 impl World {
     pub async fn sqlite() -> std::sync::Arc<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::Sqlite(folder.path().join("clowder.db"));
-        Self::open(url, Place::Folder(folder)).await
+        Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate)).await
     }
 
     pub async fn postgres() -> std::sync::Arc<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        admin(&format!("CREATE DATABASE {name}"));
-        let admin_url = admin_url();
-        let (server, _) = admin_url.rsplit_once('/').unwrap();
-        Self::open(DatabaseUrl::Postgres(format!("{server}/{name}")), Place::Database(name)).await
+        Self::open(Database::postgres_migrated(migrate)).await
     }
 
-    async fn open(url: DatabaseUrl, place: Place) -> std::sync::Arc<Self> {
-        Store::migrate(&url).unwrap();
+    async fn open(database: Database) -> std::sync::Arc<Self> {
+        let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.bcrypt_cost = 4;
         options.write_connections = 8;
         let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
-        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), _place: place })
+        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), _database: database })
     }
 
     /// Another node over the same database.
