@@ -71,7 +71,7 @@ async fn copy(world: World) {
     let path = link.split('?').next().unwrap();
     for token in ["", "?token=", "?token=nonsense"] {
         let answer = ada.get(&format!("{path}{token}")).await;
-        assert_eq!(answer.body["title"], "This link is not valid", "{}", answer.text);
+        assert_eq!(answer.body["title"], "The link is invalid", "{}", answer.text);
         answer.refused(404, "export.unknown");
     }
     for token in ["%00", &"A".repeat(5000)] {
