@@ -194,7 +194,7 @@ async fn what_ends_access(world: World) {
                 }
             };
             let keys =
-                if event.ends_with("end_keys") { "Your API key has been revoked." } else { "One API key still acts" };
+                if event.ends_with("end_keys") { "Your API key has been revoked." } else { "One API key still has access" };
             assert!(told.contains(keys), "{told}");
         }
     }

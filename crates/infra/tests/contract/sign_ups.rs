@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(next(register(&world, &store, "bob", None).await), NextStep::ConfirmEmail);
         let mail = emails(&world).await;
         assert_eq!(mail.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect::<Vec<_>>(), [
-            ("ada@example.org", "You have an account already"),
+            ("ada@example.org", "You already have an account"),
             ("bob@example.org", "Confirm your address"),
         ]);
         for name in ["ada2", "bob"] {
