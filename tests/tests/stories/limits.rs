@@ -93,7 +93,7 @@ async fn guessing_at_one_account_is_slowed_down_sooner() {
         assert_eq!((answer.status, answer.header("retry-after")), (429, "1"), "{name}");
         let detail = answer.body["detail"].as_str().unwrap();
         assert_eq!(
-            detail, "There were too many failed attempts. Try again in 1 second.",
+            detail, "Too many failed attempts. Try again in 1 second.",
             "it tells nothing about anybody"
         );
     }
