@@ -117,7 +117,7 @@ on_both! {
         };
         let mail = resend().await;
         for (mail, name) in mail.iter().zip(["ada", "eve"]) {
-            assert!(mail.text.contains(&format!("for the account {name}. The link is good for 22 hours")), "{}", mail.text);
+            assert!(mail.text.contains(&format!("for the account {name}. The link is valid for 22 hours")), "{}", mail.text);
         }
         assert_eq!(mail.len(), 2, "nobody pushes in front of another");
         store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
