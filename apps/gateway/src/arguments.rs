@@ -112,7 +112,7 @@ pub enum Command {
     /// Create accounts, change roles, suspend accounts, and help people sign in again
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Check whether this server can work
+    /// Check that this server can run
     ///
     /// Checks the settings, the folders and who can read them, free disk space, mail, the port, the database, its schema,
     /// its clock and the encryption keys. Changes nothing. Each line begins with `ok`, `WARN` or `FAIL`; the exit code is
