@@ -350,9 +350,7 @@ impl Config {
             Some(secret) if secret.is_weak() => Some(
                 "is weak: with DEBUG=false it must have at least 32 characters, more than a few different ones, and none of the words of examples (`changeme`, `insecure`). Create one with `openssl rand -base64 32`",
             ),
-            None if !self.is_embedded() => {
-                Some("is missing; all nodes that share a database need the same one")
-            }
+            None if !self.is_embedded() => Some("is missing; all nodes that share a database need the same one"),
             _ => None,
         };
         expect(&["auth.secret_key", "database.url"], secret.map(|fault| format!("SECRET_KEY: {fault}")));

@@ -43,7 +43,10 @@ pub fn close(config: &Config) {
         match open.access {
             Access::Everybody(mode) if open.is_ours => match private::close(&open.path) {
                 Ok(_) => {
-                    tracing::warn!("{} ({mode:04o}) was accessible to everybody; it is now restricted to its owner", open.path.display());
+                    tracing::warn!(
+                        "{} ({mode:04o}) was accessible to everybody; it is now restricted to its owner",
+                        open.path.display()
+                    );
                 }
                 Err(error) => tracing::warn!("{}: {error}", open.sentence()),
             },

@@ -21,8 +21,7 @@ pub const HOST_UNKNOWN: Failure = failure(
 );
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
-pub const BODY_SLOW: Failure =
-    failure(408, "body.slow", "The body arrived at less than 1 KiB a second");
+pub const BODY_SLOW: Failure = failure(408, "body.slow", "The body arrived at less than 1 KiB a second");
 pub const PERMISSION_DENIED: Failure =
     failure(403, "permission.denied", "Your role does not have the permission for this");
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
@@ -46,17 +45,12 @@ pub const SOCKETS: Failure =
     failure(429, "sockets.too_many", "This account, API key or address has too many open sockets; close one first");
 pub const BODIES_FULL: Failure =
     failure(503, "bodies.full", "The server is receiving too much data right now; try again after Retry-After seconds");
-pub const ANSWERS_FULL: Failure = failure(
-    503,
-    "answers.full",
-    "Too many large responses are being sent; read those you requested, then try again",
-);
-pub const INTERNAL: Failure =
-    failure(500, "internal", "Something went wrong on the server; report the request id");
+pub const ANSWERS_FULL: Failure =
+    failure(503, "answers.full", "Too many large responses are being sent; read those you requested, then try again");
+pub const INTERNAL: Failure = failure(500, "internal", "Something went wrong on the server; report the request id");
 pub const UNAVAILABLE: Failure =
     failure(503, "unavailable", "Temporarily unavailable; try again after Retry-After seconds");
-pub const STORAGE_FULL: Failure =
-    failure(507, "storage.full", "The server's disk is full; nothing was changed");
+pub const STORAGE_FULL: Failure = failure(507, "storage.full", "The server's disk is full; nothing was changed");
 pub const NOT_READY: Failure = failure(503, "not_ready", "This node is not ready; `errors` says why");
 
 /// The table, for the page of problems and for the documents.

@@ -17,8 +17,11 @@ pub const CREDENTIALS_INVALID: Refusal =
     Refusal::new(Unauthenticated, "credentials.invalid", "The username or password is wrong");
 pub const TOKEN_INVALID: Refusal = Refusal::new(Unauthenticated, "token.invalid", "The token is invalid");
 pub const TOKEN_EXPIRED: Refusal = Refusal::new(Unauthenticated, "token.expired", "The token has expired");
-pub const TOKEN_REUSED: Refusal =
-    Refusal::new(Unauthenticated, "token.reused", "The refresh token has already been used; its session has been ended");
+pub const TOKEN_REUSED: Refusal = Refusal::new(
+    Unauthenticated,
+    "token.reused",
+    "The refresh token has already been used; its session has been ended",
+);
 pub const TOKEN_SUSPENDED: Refusal =
     Refusal::new(Unauthenticated, "token.suspended", "The account of this token is suspended");
 pub const SESSION_ENDED: Refusal = Refusal::new(Unauthenticated, "session.ended", "The session has been ended");
@@ -30,7 +33,8 @@ pub const OTP_INVALID: Refusal =
     Refusal::new(Unauthenticated, "otp.invalid", "The code is wrong, has already been used, or has expired");
 pub const OTP_WRONG: Refusal =
     Refusal::new(Forbidden, "otp.wrong", "The code is wrong, has already been used, or has expired");
-pub const TWO_FACTOR_ON: Refusal = Refusal::new(Conflict, "two_factor.on", "Two-factor authentication is already enabled");
+pub const TWO_FACTOR_ON: Refusal =
+    Refusal::new(Conflict, "two_factor.on", "Two-factor authentication is already enabled");
 pub const TWO_FACTOR_OFF: Refusal =
     Refusal::new(Conflict, "two_factor.off", "Two-factor authentication is not enabled or not set up");
 pub const AUTHENTICATION_STALE: Refusal = Refusal::new(
@@ -39,7 +43,8 @@ pub const AUTHENTICATION_STALE: Refusal = Refusal::new(
     "Confirm your identity first: POST /api/auth/reauthenticate is good for 10 minutes",
 );
 
-pub const LINK_GONE: Refusal = Refusal::new(Gone, "link.gone", "The link has already been used, has expired, or is unknown");
+pub const LINK_GONE: Refusal =
+    Refusal::new(Gone, "link.gone", "The link has already been used, has expired, or is unknown");
 pub const PASSWORD_WRONG: Refusal = Refusal::new(Forbidden, "password.wrong", "The password is wrong");
 pub const EMAIL_VERIFIED: Refusal = Refusal::new(Conflict, "email.verified", "The address is already confirmed");
 pub const EMAIL_UNVERIFIED: Refusal = Refusal::new(

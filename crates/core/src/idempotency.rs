@@ -37,8 +37,11 @@ impl IdempotencyKey {
 }
 
 /// The same key came with another request.
-pub const MISMATCH: Refusal =
-    Refusal::new(Kind::Invalid, "idempotency.mismatch", "This Idempotency-Key has already been used for another request");
+pub const MISMATCH: Refusal = Refusal::new(
+    Kind::Invalid,
+    "idempotency.mismatch",
+    "This Idempotency-Key has already been used for another request",
+);
 /// The first request with this key is not answered yet.
 pub const RUNNING: Refusal =
     Refusal::new(Kind::Conflict, "idempotency.running", "The first request with this Idempotency-Key is still running");

@@ -103,8 +103,12 @@ impl EmailTemplates {
             (0, 0) => {}
             (0, 1) => says.push("Your API key has been revoked.".to_owned()),
             (0, ended) => says.push(format!("All {ended} of your API keys have been revoked.")),
-            (1, _) => says.push("One API key still has access to your account; revoke it if you do not need it.".to_owned()),
-            (keys, _) => says.push(format!("{keys} API keys still have access to your account; revoke those you do not need.")),
+            (1, _) => {
+                says.push("One API key still has access to your account; revoke it if you do not need it.".to_owned())
+            }
+            (keys, _) => {
+                says.push(format!("{keys} API keys still have access to your account; revoke those you do not need."))
+            }
         }
         self.write(
             to,
@@ -132,7 +136,13 @@ impl EmailTemplates {
     /// A sign-up that somebody had to approve.
     pub fn approved(&self, to: &Recipient) -> Result<Mail> {
         let says = ["Your account has been approved. You can sign in now.".to_owned()];
-        self.write(to, "Your account is ready", &says, None, "You received this email because you asked for an account.")
+        self.write(
+            to,
+            "Your account is ready",
+            &says,
+            None,
+            "You received this email because you asked for an account.",
+        )
     }
 
     pub fn rejected(&self, to: &Recipient, reason: Option<&str>) -> Result<Mail> {

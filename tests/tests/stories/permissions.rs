@@ -115,7 +115,11 @@ async fn what_is_open_is_closed_unless_a_group_is_let_in() {
     }
     // SQLite gives the files beside it the same mode.
     assert_eq!(mode(&data.join("clowder.db-wal")), 0o600);
-    assert!(server.log().contains("was accessible to everybody; it is now restricted to its owner"), "{}", server.log());
+    assert!(
+        server.log().contains("was accessible to everybody; it is now restricted to its owner"),
+        "{}",
+        server.log()
+    );
     assert!(server.stop().await.success());
     let said = run(clowder(&database, &["doctor"], &settings), b"");
     assert!(said.out.contains("ok   permissions"), "{}", said.out);

@@ -55,9 +55,11 @@ fn filter(query: &mut Query) -> AuditFilter {
     let actor = Flaw::new("choice", "must be an id or one of: user, api_key, system, nobody");
     AuditFilter {
         actor: query.value("actor", actor, ActorFilter::parse),
-        action: query.value("action", Flaw::new("action", "must be an action or a family of actions, such as session.opened or session.*"), |text| {
-            AuditFilter::parse_action(text)
-        }),
+        action: query.value(
+            "action",
+            Flaw::new("action", "must be an action or a family of actions, such as session.opened or session.*"),
+            |text| AuditFilter::parse_action(text),
+        ),
         target: query.value("target", Flaw::new("uuid", "must be an id or type:id"), TargetFilter::parse),
         from: query.value("from", time(), |text| text.parse().ok()),
         to: query.value("to", time(), |text| text.parse().ok()),
