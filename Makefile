@@ -12,7 +12,7 @@ run: ## Build and serve on http://127.0.0.1:8080, with no other service needed.
 test: ## Run every test; starts (and if need be installs) its own PostgreSQL and Redis.
 	scripts/with-services scripts/test
 
-check: ## Check form, lints, licences, documentation and the laws of the house.
+check: ## Check formatting, lints, licences, documentation and the laws of the architecture.
 	scripts/check
 
 bench: ## Measure against a Django peer and bare parts, all in one run; prints ratios.

@@ -29,7 +29,7 @@ impl JobProcess {
                 .envs(settings.iter().copied()),
         )
         .await;
-        assert_eq!(said.as_deref(), Some("doing jobs"));
+        assert_eq!(said.as_deref(), Some("running jobs"));
         Self(child)
     }
 

@@ -181,13 +181,14 @@ fn documented(caller: &str, operation: &Value) -> Option<&'static str> {
 async fn the_matrix_is_as_it_was_agreed() {
     let matrix = Matrix::new().await;
     let mut text = format!(
-        "# Who may ask what\n\n\
-         Found out by asking a live server. Made anew by `{COMMAND}`;\n\
-         the same test without the variable fails when the server and this page differ.\n\n\
-         `yes` is an answer of the rule behind the door, whatever it says of the input; anything else is the code of the\n\
-         refusal. The *owner* asks about their own things, the others about the owner's; routes under `/api/admin/users`\n\
-         are about somebody without a role. A key belongs to the owner, for routes that need a permission to an\n\
-         administrator. What the words mean is in [access.md](access.md).\n\n\
+        "# Which caller may use which route\n\n\
+         This page shows which caller may use which route. It is for developers of clients and for people who check access.\n\
+         A test asks a live server and fails if this page differs; to update the page, run\n\
+         `{COMMAND}`. [access.md](access.md) explains roles and scopes.\n\n\
+         `yes` means that the caller reaches the handler, whatever it says about the input; anything else is the code of the\n\
+         refusal. The *owner* calls about their own data, all others about the owner's; routes under `/api/admin/users` are\n\
+         about an account without a role. The API keys belong to the owner or, for routes that need a permission, to an\n\
+         administrator.\n\n\
          | route | needs | {} |\n|---|---|{}\n",
         CALLERS.join(" | "),
         "---|".repeat(CALLERS.len())

@@ -18,25 +18,25 @@ use crate::output::{Form, Outcome, Output, note};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AdminCommand {
-    /// Create an account with a role; without a password one is generated and printed, once
+    /// Create an account with a role; without a password, one is generated and printed once
     ///
-    /// There is no default account: this is how the first administrator comes to be. Example:
+    /// There is no default account; use this command to create the first administrator. Example:
     ///
     /// clowder admin create --username ada --email ada@example.org --password-stdin < password.txt
     Create {
-        /// Name to sign in with
+        /// Username
         #[arg(long)]
         username: String,
         /// Email address
         #[arg(long)]
         email: String,
-        /// The password; others on this machine may see it among the processes, so --password-stdin is safer
+        /// The password; other users of this machine may see it in the process list, so --password-stdin is safer
         #[arg(long, conflicts_with = "password_stdin")]
         password: Option<String>,
         /// Read the password from the first line of the standard input (UTF-8)
         #[arg(long)]
         password_stdin: bool,
-        /// What the account may do
+        /// Role of the account
         #[arg(long, default_value = "admin", value_parser = roles())]
         role: String,
         #[command(flatten)]
@@ -44,26 +44,26 @@ pub enum AdminCommand {
     },
     /// Change the role of an account
     SetRole {
-        /// Name of the account
+        /// Username of the account
         username: String,
-        /// What it may do from now on
+        /// Its new role
         #[arg(value_parser = roles())]
         role: String,
         #[command(flatten)]
         form: Form,
     },
-    /// Suspend an account: it can do nothing but read why
+    /// Suspend an account: it can do nothing but read the reason
     ///
-    /// Its sockets are closed, and its tokens and API keys are refused within a second on every node. Example:
+    /// Closes its sockets and refuses its tokens and API keys within a second on every node. Example:
     ///
     /// clowder admin suspend ada --reason "advertising" --until 2026-12-24T18:00:00Z
     Suspend {
-        /// Name of the account
+        /// Username of the account
         username: String,
-        /// What its owner reads
+        /// The reason that its owner reads
         #[arg(long)]
         reason: String,
-        /// When it ends by itself (RFC 3339), such as 2026-12-24T18:00:00Z; without it, when it is lifted
+        /// When the suspension ends (RFC 3339), such as 2026-12-24T18:00:00Z; without it, when somebody lifts it
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
         #[command(flatten)]
@@ -71,21 +71,21 @@ pub enum AdminCommand {
     },
     /// Lift a suspension
     Lift {
-        /// Name of the account
+        /// Username of the account
         username: String,
         #[command(flatten)]
         form: Form,
     },
-    /// Print a link to choose a new password, for somebody whom no email reaches; it works once, for 30 minutes
+    /// Print a link to choose a new password, for somebody who cannot receive email; it works once, for 30 minutes
     ResetLink {
-        /// Name of the account
+        /// Username of the account
         username: String,
         #[command(flatten)]
         form: Form,
     },
-    /// Remove the second factor of somebody who has lost it: the password alone signs them in, and an email tells them
+    /// Remove the second factor of somebody who has lost it; they can then sign in with the password alone, and get a notice
     RemoveSecondFactor {
-        /// Name of the account
+        /// Username of the account
         username: String,
         #[command(flatten)]
         form: Form,
@@ -114,7 +114,7 @@ pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Re
             say("created", &account, form, out);
             if let Some(password) = made_up {
                 out.line(format_args!("password: {password}"));
-                out.line("It is not shown again; change it after signing in.");
+                out.line("It is not shown again. Change it after you sign in.");
             }
         }
         AdminCommand::SetRole { username, role, form } => {
@@ -144,7 +144,7 @@ pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Re
                 return Ok(Outcome::Done);
             }
             out.line(&link.url);
-            note(format_args!("The link is for {} alone. It works once, until {}.", account.username, link.expires_at));
+            note(format_args!("The link is only for {}. It works once, until {}.", account.username, link.expires_at));
         }
     }
     Ok(Outcome::Done)
@@ -158,7 +158,7 @@ fn port(store: Store) -> (Port, Ctx) {
 
 async fn find(config: &Config, username: String) -> Result<(Port, Ctx, Account)> {
     if username.contains('@') {
-        return Err(Error::field("/username", "characters", "is an email address; give the username of the account"));
+        return Err(Error::field("/username", "characters", "is an email address; use the username of the account"));
     }
     let name = Username::parse(Value::String(username)).map_err(|flaw| Error::Invalid(vec![flaw.at("/username")]))?;
     let (staff, ctx) = port(app::open_existing(config).await?);
@@ -175,9 +175,9 @@ fn say(done: &str, account: &Account, form: Form, out: &mut Output) {
     out.line(format_args!("{done}: {username} ({id}), role {role}"));
     match suspension {
         Some(Suspension { until: Some(until), reason, .. }) => {
-            out.line(format_args!("until {until}, because: {reason}"));
+            out.line(format_args!("until {until}, reason: {reason}"));
         }
-        Some(Suspension { reason, .. }) => out.line(format_args!("until it is lifted, because: {reason}")),
+        Some(Suspension { reason, .. }) => out.line(format_args!("until it is lifted, reason: {reason}")),
         None => {}
     }
 }

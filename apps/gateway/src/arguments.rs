@@ -12,7 +12,7 @@ use crate::{
     users::UsersCommand,
 };
 
-/// Social and messaging backend: the server, and everything that looks after it.
+/// Social and messaging backend: runs the server and manages it.
 #[derive(Debug, Parser)]
 #[command(name = "clowder", version, after_help = SHORT_HELP, after_long_help = LONG_HELP, arg_required_else_help = true)]
 pub struct Cli {
@@ -32,33 +32,33 @@ Examples:
   DATABASE_URL=postgres://db/clowder clowder migrate
   clowder admin create --username ada --email ada@example.org
   clowder doctor                                   find out what is wrong
-  clowder config print | less                      the settings in force, each with its meaning
+  clowder config print | less                      the current settings, each with its meaning
 
 Settings:
-  Each setting comes from the first of these that has it: arguments, the environment, .env, the file of --config (or
-  CLOWDER_CONFIG), config/default.toml, the built-in default. `clowder config default` prints all of them with their
-  names in the environment. The first ones to know:
+  Each setting comes from the first of these that has it: arguments, the environment, .env, the file given by --config
+  (or CLOWDER_CONFIG), config/default.toml, the built-in default. `clowder config default` prints all of them with their
+  names in the environment. You will need these first:
     DATABASE_URL      postgres://user:password@host:5432/clowder or sqlite:data/clowder.db
     SECRET_KEY        signs tokens; at least 32 characters. On SQLite it is created once and kept in DATA_DIR
     DATA_DIR          folder of the database, emails and the secret, when nothing else is set
-    SMTP_URL          smtp://user:password@host:587?tls=required; without it emails are files in DATA_DIR/mail
+    SMTP_URL          smtp://user:password@host:587?tls=required; without it, emails are written to DATA_DIR/mail
     PUBLIC_URL        how clients reach this server, https://chat.example
-  Only serve, migrate, admin create and users import begin a new installation; other commands fail and name what is
-  missing when there is none.
+  Only serve, migrate, admin create and users import can create a new installation. All other commands fail if there
+  is none, and name what is missing.
   A secret can also come from a file: SECRET_KEY_FILE=/run/secrets/key.
 
 Exit codes:
-  0    done
-  1    it could not be done, or a check found something wrong
-  2    wrong arguments, settings or input; each is named on the standard error
-  141  whoever read the output went away before its end, as in `clowder openapi | head`; the work itself is done";
+  0    success
+  1    the command failed, or a check found a problem
+  2    invalid arguments, settings or input; each is named on the standard error
+  141  the reader of the output closed it early, as in `clowder openapi | head`; the work itself is done";
 
 #[derive(Debug, Args)]
 pub struct Sources {
-    /// A TOML file with settings; they replace those of config/default.toml [environment: CLOWDER_CONFIG]
+    /// A TOML file with settings that override config/default.toml [environment: CLOWDER_CONFIG]
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Replace one setting, such as `server.workers=2`; may be repeated
+    /// Override one setting, such as `server.workers=2`; can be repeated
     #[arg(long, global = true, help_heading = "Options of every command", value_name = "SECTION.KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
 }
@@ -72,9 +72,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub enum Command {
     /// Serve HTTP and WebSocket until SIGTERM or SIGINT
     ///
-    /// Requests that have begun are finished first, for up to 25 seconds. On SQLite the schema is brought up to date at
-    /// the start; on PostgreSQL run `clowder migrate` once before the nodes start. Exit code 1: it could not start, for
-    /// example because the port is taken; 2: the settings are wrong. Example:
+    /// On a signal, the server finishes requests in progress, for up to 25 seconds. On SQLite it updates the schema when
+    /// it starts; on PostgreSQL, run `clowder migrate` once before the nodes start. Exit code 1: the server could not
+    /// start, for example because the port is in use; 2: the settings are invalid. Example:
     ///
     /// clowder serve --bind 0.0.0.0:8080 --set server.public_url=https://chat.example
     Serve {
@@ -85,9 +85,9 @@ pub enum Command {
         #[arg(long)]
         port: Option<String>,
     },
-    /// Bring the schema of the database up to date
+    /// Update the schema of the database
     ///
-    /// Of several that are started at once, one does the work. Prints the migrations that ran. Example:
+    /// If several processes run it at once, one does the work. Prints the migrations that ran. Example:
     ///
     /// DATABASE_URL=postgres://user:password@db:5432/clowder clowder migrate
     Migrate {
@@ -97,46 +97,46 @@ pub enum Command {
     /// Show settings
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Look after jobs: work that is done later, such as emails
+    /// Manage background jobs, such as sending email
     #[command(subcommand)]
     Jobs(JobsCommand),
-    /// Bring accounts over from another system, and check receipts of erasures
+    /// Import accounts from another system, and verify erasure receipts
     #[command(subcommand)]
     Users(UsersCommand),
-    /// Look after the keys that encrypt fields in the database
+    /// Manage the keys that encrypt fields in the database
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Check the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Create accounts with a role, change roles, suspend and help people back in
+    /// Create accounts, change roles, suspend accounts, and help people sign in again
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Find out whether this server can do its work
+    /// Check that this server can run
     ///
-    /// Looks at the settings, the folders and who may read them, free disk space, mail, the port, the database, its
-    /// schema, its clock and the encryption keys, and changes nothing. Each line begins with `ok`, `WARN` or `FAIL`; the
-    /// exit code is 1 when there is a FAIL; a database that is not there yet is one. A port that is taken by this very server is fine.
+    /// Checks the settings, the folders and who can read them, free disk space, mail, the port, the database, its schema,
+    /// its clock and the encryption keys. Changes nothing. Each line begins with `ok`, `WARN` or `FAIL`; the exit code is
+    /// 1 if there is a FAIL. A missing database is a FAIL; a port used by this same server is `ok`.
     Doctor {
         #[command(flatten)]
         form: Form,
     },
     /// Print the OpenAPI document of the HTTP API (JSON)
     ///
-    /// It names the server by `PUBLIC_URL` or, without one, by the address that it listens on.
+    /// It names the server by `PUBLIC_URL` or, without it, by the address it listens on.
     Openapi,
     /// Print the AsyncAPI document of the WebSocket API (JSON)
     ///
-    /// It names the server by `PUBLIC_URL` or, without one, by the address that it listens on.
+    /// It names the server by `PUBLIC_URL` or, without it, by the address it listens on.
     Asyncapi,
-    /// Print a script that completes commands in a shell
+    /// Print a script for command completion in a shell
     ///
     /// For bash: clowder completions bash > ~/.local/share/bash-completion/completions/clowder
     /// For zsh: clowder completions zsh > "${fpath[1]}/_clowder"
     /// For fish: clowder completions fish > ~/.config/fish/completions/clowder.fish
     #[command(verbatim_doc_comment)]
     Completions {
-        /// The shell that is to complete commands
+        /// The shell to print it for
         shell: Shell,
     },
     /// Print the manual of all commands (Markdown)
@@ -145,12 +145,12 @@ pub enum Command {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum ConfigCommand {
-    /// Print the settings in force, each with its meaning; secrets are not shown
+    /// Print the current settings, each with its meaning; secrets are not shown
     Print {
         #[command(flatten)]
         form: Form,
     },
-    /// Print the built-in settings, as config/default.toml holds them
+    /// Print the built-in settings, as in config/default.toml
     Default {
         #[command(flatten)]
         form: Form,

@@ -11,12 +11,12 @@ use crate::output::{Form, Outcome, Output};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum AuditCommand {
-    /// Check that no entry was changed, removed or put in
+    /// Check that no entry was changed, removed or inserted
     ///
-    /// Prints the end of the chain. Note it somewhere else, and give it as --noted the next time: whoever rewrites the
-    /// whole log can't rewrite that note. Exit code 1: the chain is broken, and the first wrong position is told.
+    /// Prints the end of the chain. Note it somewhere else and pass it as --noted next time: an attacker who rewrites the
+    /// whole log can't rewrite your note. Exit code 1: the chain is broken; the first wrong position is shown.
     Verify {
-        /// An end of the chain that was noted earlier, as this command prints it: the log must still contain it
+        /// The end of the chain from an earlier run; the log must still contain it
         #[arg(long, value_name = "POSITION:HASH", value_parser = noted)]
         noted: Option<Chained>,
         #[command(flatten)]
@@ -40,7 +40,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
                         out.json(&json!({"ok": false, "broken_at": position}));
                     } else {
                         out.line(format_args!(
-                            "BROKEN at position {position}: this entry is missing, was changed, or does not follow"
+                            "BROKEN at position {position}: this entry is missing, was changed, or does not follow the one before"
                         ));
                     }
                     return Ok(Outcome::Failed);
@@ -53,7 +53,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
     if form.json {
         out.json(&json!({"ok": true, "entries": head.position, "end": end}));
     } else {
-        out.line(format_args!("ok: {} entries, the chain is whole", head.position));
+        out.line(format_args!("ok: {} entries, the chain is intact", head.position));
         out.line(format_args!("end: {end}"));
     }
     Ok(Outcome::Done)

@@ -335,7 +335,7 @@ impl Config {
             &["server.bind", "server.port", "server.metrics_bind"],
             metrics
                 .filter(|metrics| *metrics == address && address.port() != 0)
-                .map(|metrics| format!("METRICS_BIND: `{metrics}` must not be where the server itself listens")),
+                .map(|metrics| format!("METRICS_BIND: `{metrics}` must differ from the address of the server itself")),
         );
         let media = self.media_root();
         expect(
@@ -348,11 +348,9 @@ impl Config {
         }
         let secret = match &self.auth.secret_key {
             Some(secret) if secret.is_weak() => Some(
-                "is weak: with DEBUG=false it must have at least 32 characters, more than a few different ones, and none of the words of examples (`changeme`, `insecure`). `openssl rand -base64 32` makes one",
+                "is weak: with DEBUG=false it must have at least 32 characters, more than a few different ones, and none of the words of examples (`changeme`, `insecure`). Create one with `openssl rand -base64 32`",
             ),
-            None if !self.is_embedded() => {
-                Some("is missing; every node that shares a database must be given the same one")
-            }
+            None if !self.is_embedded() => Some("is missing; all nodes that share a database need the same one"),
             _ => None,
         };
         expect(&["auth.secret_key", "database.url"], secret.map(|fault| format!("SECRET_KEY: {fault}")));
@@ -362,7 +360,7 @@ impl Config {
                 .cors_allowed_origins
                 .iter()
                 .any(WebOrigin::is_any)
-                .then(|| "CORS_ALLOWED_ORIGINS: `*` must not be used without DEBUG; name the origins".to_owned()),
+                .then(|| "CORS_ALLOWED_ORIGINS: `*` is not allowed without DEBUG; list the origins".to_owned()),
         );
         expect(
             &["server.allowed_hosts"],
@@ -370,7 +368,7 @@ impl Config {
                 .allowed_hosts
                 .iter()
                 .any(HostName::is_any)
-                .then(|| "ALLOWED_HOSTS: `*` must not be used without DEBUG; name the hosts".to_owned()),
+                .then(|| "ALLOWED_HOSTS: `*` is not allowed without DEBUG; list the hosts".to_owned()),
         );
         expect(
             &["test_clock_file"],

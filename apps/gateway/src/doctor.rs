@@ -92,7 +92,7 @@ pub fn unusable(faults: &Faults, form: Form, out: &mut Output) -> Outcome {
 /// Tells one finding after the other; fails when one of them would keep the server from working.
 pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     let mut findings = Findings::default();
-    findings.add("settings", ok("all are known and make sense"));
+    findings.add("settings", ok("all are valid"));
     for (name, folder) in places::folders(config) {
         findings.add(name, places::writable(&folder));
         if let Some(told) = places::space(&folder) {
@@ -102,7 +102,7 @@ pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     permissions(config, &mut findings);
     findings.add("mail", mail(config).await);
     if config.redis.url.is_some() {
-        findings.add("Redis", ok("is set, and not asked by this version: the journal tells"));
+        findings.add("Redis", ok("is set, but this version does not use it"));
     }
     findings.add("port", port(config));
     database(config, &mut findings).await;
@@ -112,7 +112,7 @@ pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
 fn permissions(config: &Config, findings: &mut Findings) {
     let open = permissions::look(config);
     if open.is_empty() {
-        findings.add("permissions", ok("what there is can be read by its owner alone"));
+        findings.add("permissions", ok("only the owner can read the files"));
     }
     // A folder of emails may hold thousands.
     const MOST: usize = 20;
@@ -177,7 +177,7 @@ async fn database(config: &Config, findings: &mut Findings) {
     }
     let secret = config.data_dir.join("secret.key");
     if config.auth.secret_key.is_none() && !secret.exists() {
-        let missing = format!("{} is missing, and there is a database that was used with it", secret.display());
+        let missing = format!("{} is missing, but the database was used with it", secret.display());
         return findings.add("secret", failed(missing));
     }
     match app::open_existing(config).await {
@@ -205,11 +205,11 @@ async fn skew(store: &Store) -> Told {
 fn compare(before: Timestamp, there: Timestamp, after: Timestamp) -> Told {
     let (ahead, behind) = (there.since(after), before.since(there));
     let (skew, word) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
-    let text = format!("the database is {:.1} s {word} this machine", skew.as_secs_f64());
+    let text = format!("the clock of the database is {:.1} s {word} that of this machine", skew.as_secs_f64());
     match skew {
-        skew if skew >= SKEW_FAILS => failed(format!("{text}; set both by NTP")),
-        skew if skew >= SKEW_WARNS => warning(format!("{text}; set both by NTP")),
-        _ => ok("the database and this machine agree within a second"),
+        skew if skew >= SKEW_FAILS => failed(format!("{text}; synchronise both with NTP")),
+        skew if skew >= SKEW_WARNS => warning(format!("{text}; synchronise both with NTP")),
+        _ => ok("the clocks of the database and this machine agree within a second"),
     }
 }
 

@@ -175,7 +175,7 @@ impl Front {
                 return Err(Problem::new(refusals::METHOD_NOT_ALLOWED).because(says).allow(allow));
             }
             Found::Nothing if matches!(request.path(), "/" | "/api" | "/api/" | "/api/docs" | "/api/docs/") => {
-                return Err(Problem::new(refusals::ROUTE_UNKNOWN).because("The API is described at /api/swagger."));
+                return Err(Problem::new(refusals::ROUTE_UNKNOWN).because("See /api/swagger for the API."));
             }
             Found::Nothing => return Err(refusals::ROUTE_UNKNOWN.into()),
         };

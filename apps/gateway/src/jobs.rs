@@ -13,16 +13,16 @@ use crate::output::{self, Form, Outcome, Output};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
-    /// List jobs, the latest first
+    /// List jobs, the newest first
     ///
-    /// A job is dead when it was tried often enough; it stays until it is retried or dropped. Example:
+    /// A job is dead after its last try failed or if it was refused; it stays until you retry or drop it. Example:
     ///
     /// clowder jobs list --state dead --limit 10
     List {
         /// Only jobs in this state
         #[arg(long, value_parser = PossibleValuesParser::new(JobState::WORDS.iter().map(|(word, _)| *word)))]
         state: Option<String>,
-        /// The most jobs to list
+        /// How many jobs to list
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
         #[command(flatten)]
@@ -47,9 +47,9 @@ pub enum JobsCommand {
         #[command(flatten)]
         form: Form,
     },
-    /// Do jobs, and nothing else, until SIGTERM or SIGINT
+    /// Run jobs, and nothing else, until SIGTERM or SIGINT
     ///
-    /// For servers with JOB_CONCURRENCY=0, which leave the jobs to processes of their own. At least one job is done at a time.
+    /// Use it with servers that have JOB_CONCURRENCY=0 and leave jobs to separate processes. Runs at least one job at a time.
     Run,
 }
 
@@ -63,7 +63,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
         }
         JobsCommand::Retry { job: Some(job), form, .. } => {
             store.jobs.retry(&ctx, job).await?;
-            out.say(form, "it will run again", &json!({"retried": 1}));
+            out.say(form, "the job will run again", &json!({"retried": 1}));
         }
         JobsCommand::Retry { job: None, form, .. } => {
             let retried = store.jobs.retry_dead(&ctx).await?;
@@ -71,7 +71,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
         }
         JobsCommand::Drop { job, form } => {
             store.jobs.drop_dead(&ctx, job).await?;
-            out.say(form, "it is deleted", &json!({"dropped": 1}));
+            out.say(form, "the job is deleted", &json!({"dropped": 1}));
         }
         JobsCommand::Run => {
             store.sealing.try_keys().await?;
@@ -81,7 +81,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
             let (stopper, stop) = stop::channel();
             let runner =
                 tokio::spawn(app::job_runner(config, &store, config.jobs.concurrency.max(1))?.run(stop.waited()));
-            out.line("doing jobs");
+            out.line("running jobs");
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
@@ -113,7 +113,7 @@ async fn list(
         return Ok(());
     }
     if page.items.is_empty() {
-        output::note("there are no such jobs");
+        output::note("no jobs found");
     }
     for job in page.items {
         let error = job.last_error.map_or_else(String::new, |error| format!("  {error}"));

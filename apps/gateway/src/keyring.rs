@@ -14,16 +14,16 @@ use crate::output::{Form, Outcome, Output, complain};
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum KeysCommand {
-    /// Encrypt every field again that is not under the active key, the first of ENCRYPTION_KEYS
+    /// Re-encrypt every field that does not use the active key (the first of ENCRYPTION_KEYS)
     ///
-    /// Safe while the server runs; may be stopped and repeated. Exit code 1: some values don't open, and were left.
+    /// Safe while the server runs; you can stop and repeat it. Exit code 1: some values don't decrypt and were skipped.
     Rotate {
         #[command(flatten)]
         form: Form,
     },
     /// Show how many values are encrypted with which key
     ///
-    /// Exit code 1: some values don't open with the keys that are set.
+    /// Exit code 1: some values don't decrypt with the current keys.
     Status {
         #[command(flatten)]
         form: Form,
@@ -67,7 +67,7 @@ async fn rotate(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> 
             after = piece.next;
             if after.is_none() || seen - told >= 10_000 {
                 told = seen;
-                tell(format_args!("{}: {seen} looked at, {resealed} sealed anew", name(column)));
+                tell(format_args!("{}: {seen} checked, {resealed} re-encrypted", name(column)));
             }
             if after.is_none() {
                 break;
@@ -91,8 +91,8 @@ async fn status(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> 
     for column in COLUMNS {
         for Held { key, count, lost } in store.sealing.held(column).await? {
             rows.push(json!({"column": name(column), "key": key, "count": count, "lost": lost}));
-            let key = key.map_or("the keys of users".to_owned(), |key| format!("`{key}`"));
-            let fault = if lost == 0 { String::new() } else { format!(", {lost} of them do not open") };
+            let key = key.map_or("user keys".to_owned(), |key| format!("`{key}`"));
+            let fault = if lost == 0 { String::new() } else { format!(", {lost} of them do not decrypt") };
             lines.push(format!("{}: {count} under {key}{fault}", name(column)));
             well &= lost == 0;
         }
@@ -118,7 +118,7 @@ pub async fn finding(store: &Store) -> Result<String, String> {
     }
     if faults.is_empty() {
         let active = keys.first().map_or("", String::as_str);
-        return Ok(format!("`{active}` is active; all {total} values under the ring can be opened"));
+        return Ok(format!("`{active}` is active; all {total} values under the ring can be decrypted"));
     }
     Err(faults.join("; "))
 }
@@ -131,7 +131,7 @@ fn fault(column: &Column, Held { key, lost, .. }: &Held, keys: &[String]) -> Opt
             Some(format!("{lost} values of {column} need the key `{key}`, which is not in ENCRYPTION_KEYS"))
         }
         _ => Some(format!(
-            "{lost} values of {column} name the key `{}` and do not open: it is not the one that sealed them",
+            "{lost} values of {column} name the key `{}` but do not decrypt: it is not the key that encrypted them",
             key.as_deref().unwrap_or_default()
         )),
     }

@@ -9,11 +9,12 @@ use crate::arguments::{Cli, LONG_HELP};
 const OPENING: &str = "\
 # The command line
 
-One binary, `clowder`, serves and looks after everything around it. This page is what `clowder manual` prints.
+This page lists every command of `clowder`, with its options and exit codes. It is for people who run a server. It is
+printed by `clowder manual`; `clowder help COMMAND` prints the part about one command.
 
-Output goes to the standard output, and everything that is wrong to the standard error. Every command takes `--json` and
-then prints one JSON document, except those that run until they are stopped (`serve`, `jobs run`) and those that print a
-document of their own (`openapi`, `asyncapi`, `completions`, `manual`). `clowder help COMMAND` tells the same as this page.
+Results go to the standard output, errors and warnings to the standard error. With `--json`, a command prints one JSON
+document. All commands take it except those that run until they are stopped (`serve`, `jobs run`) and those that print
+their own document (`openapi`, `asyncapi`, `completions`, `manual`).
 
 ";
 
@@ -67,7 +68,7 @@ fn describe(arg: &Arg, text: &mut String) {
         help += &format!("; one of {}", possible.join(", "));
     }
     if let ([default], true) = (arg.get_default_values(), arg.get_action().takes_values()) {
-        help += &format!("; `{}` when it is not given", default.to_string_lossy());
+        help += &format!("; `{}` by default", default.to_string_lossy());
     }
     let _ = writeln!(text, "- `{}`: {help}.", name.trim());
 }

@@ -26,12 +26,12 @@ impl Open {
     pub fn sentence(&self) -> String {
         let path = self.path.display();
         match self.access {
-            Access::OwnerOnly => format!("{path} is closed"),
+            Access::OwnerOnly => format!("{path} is restricted to its owner"),
             Access::Group(mode) => {
-                format!("{path} ({mode:04o}) is open to its group; if that is not meant: chmod g= {path}")
+                format!("{path} ({mode:04o}) is accessible to its group; if that is not intended: chmod g= {path}")
             }
             Access::Everybody(mode) => {
-                format!("{path} ({mode:04o}) is open to everybody on this machine: chmod go= {path}")
+                format!("{path} ({mode:04o}) is accessible to everybody on this machine; run: chmod go= {path}")
             }
         }
     }
@@ -43,7 +43,10 @@ pub fn close(config: &Config) {
         match open.access {
             Access::Everybody(mode) if open.is_ours => match private::close(&open.path) {
                 Ok(_) => {
-                    tracing::warn!("{} ({mode:04o}) was open to everybody, and is closed now", open.path.display());
+                    tracing::warn!(
+                        "{} ({mode:04o}) was accessible to everybody; it is now restricted to its owner",
+                        open.path.display()
+                    );
                 }
                 Err(error) => tracing::warn!("{}: {error}", open.sentence()),
             },

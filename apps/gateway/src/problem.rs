@@ -59,12 +59,12 @@ pub struct Body<'a> {
     #[serde(rename = "type")]
     #[schema(rename = "type", example = "/api/problems#chat.unknown")]
     pub kind: String,
-    #[schema(example = "There is no such chat, or not for you")]
+    #[schema(example = "There is no such chat, or you are not in it")]
     pub title: &'a str,
     #[schema(example = 404)]
     pub status: u16,
     /// What is special about this occurrence; the title again when there is nothing more to say.
-    #[schema(example = "There is no such chat, or not for you")]
+    #[schema(example = "There is no such chat, or you are not in it")]
     pub detail: Cow<'a, str>,
     /// The path that was asked for.
     #[schema(example = "/api/chats/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10")]
@@ -387,9 +387,9 @@ mod tests {
             serde_json::to_value(problem.body(OCCASION)).unwrap(),
             json!({
                 "type": "https://chat.example/api/problems#input.invalid",
-                "title": "Some of the input is wrong; `errors` says what",
+                "title": "The input is invalid; `errors` lists what is wrong",
                 "status": 422,
-                "detail": "Some of the input is wrong; `errors` says what",
+                "detail": "The input is invalid; `errors` lists what is wrong",
                 "instance": "/api/x",
                 "code": "input.invalid",
                 "request_id": "r-1",

@@ -38,7 +38,7 @@ impl Query {
         let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.contains('\0'));
         let mut query = Self { pairs, ..Self::default() };
         let wrong = wrong.iter().take(MOST_ERRORS + 1);
-        wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not hold NUL")));
+        wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not contain NUL")));
         query
     }
 

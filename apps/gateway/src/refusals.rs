@@ -17,47 +17,41 @@ const fn failure(status: u16, code: &'static str, title: &'static str) -> Failur
 pub const HOST_UNKNOWN: Failure = failure(
     400,
     "host.unknown",
-    "This server does not answer to the Host of the request; ALLOWED_HOSTS and PUBLIC_URL say which it does",
+    "This server does not answer to this Host; ALLOWED_HOSTS and PUBLIC_URL define the hosts it answers to",
 );
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
-pub const BODY_SLOW: Failure =
-    failure(408, "body.slow", "The body came at less than 1 KiB a second; send it faster, or in another way");
+pub const BODY_SLOW: Failure = failure(408, "body.slow", "The body arrived at less than 1 KiB a second");
 pub const PERMISSION_DENIED: Failure =
-    failure(403, "permission.denied", "This needs a permission that your role does not have");
+    failure(403, "permission.denied", "Your role does not have the permission for this");
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
 pub const ID_INVALID: Failure = failure(404, "id.invalid", "This is not a valid id");
-pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not answer to this method");
-pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is larger than is taken here");
-pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query have more than 8 KiB");
+pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not support this method");
+pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is too large");
+pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query are longer than 8 KiB");
 pub const CONTENT_ENCODING: Failure =
     failure(415, "content_encoding.unsupported", "Compressed bodies are not supported: omit Content-Encoding");
 pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
-pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "Some of the input is wrong; `errors` says what");
+pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "The input is invalid; `errors` lists what is wrong");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
 pub const FRAME_UNPARSABLE: Failure = failure(400, "frame.unparsable", "The frame is not a JSON object with a `type`");
 pub const FRAME_UNKNOWN: Failure = failure(422, "frame.unknown", "There is no such command");
-pub const FRAME_UNEXPECTED: Failure = failure(409, "frame.unexpected", "This socket is authenticated already");
+pub const FRAME_UNEXPECTED: Failure = failure(409, "frame.unexpected", "This socket is already authenticated");
 pub const FRAME_ID: Failure =
-    failure(400, "frame.id", "The id of a command is null, or a string or number of at most 128 characters");
+    failure(400, "frame.id", "The id of a command must be null, or a string or number of at most 128 characters");
 pub const TOO_MANY: Failure = failure(429, "rate.limited", "Too many requests; wait for Retry-After seconds");
 pub const SOCKETS: Failure =
-    failure(429, "sockets.too_many", "Too many sockets are open by this account, key or address; close one first");
+    failure(429, "sockets.too_many", "This account, API key or address has too many open sockets; close one first");
 pub const BODIES_FULL: Failure =
-    failure(503, "bodies.full", "Too much is being uploaded just now; try again after Retry-After seconds");
-pub const ANSWERS_FULL: Failure = failure(
-    503,
-    "answers.full",
-    "Too many large answers are on their way; read those that you asked for, then try again",
-);
-pub const INTERNAL: Failure =
-    failure(500, "internal", "Something went wrong on our side; the request id helps to find it");
+    failure(503, "bodies.full", "The server is receiving too much data right now; try again after Retry-After seconds");
+pub const ANSWERS_FULL: Failure =
+    failure(503, "answers.full", "Too many large responses are being sent; read those you requested, then try again");
+pub const INTERNAL: Failure = failure(500, "internal", "Something went wrong on the server; report the request id");
 pub const UNAVAILABLE: Failure =
-    failure(503, "unavailable", "Not available just now; try again after Retry-After seconds");
-pub const STORAGE_FULL: Failure =
-    failure(507, "storage.full", "There is no room left to keep this; nothing was changed");
-pub const NOT_READY: Failure = failure(503, "not_ready", "This node should not be given work; `errors` says why");
+    failure(503, "unavailable", "Temporarily unavailable; try again after Retry-After seconds");
+pub const STORAGE_FULL: Failure = failure(507, "storage.full", "The server's disk is full; nothing was changed");
+pub const NOT_READY: Failure = failure(503, "not_ready", "This node is not ready; `errors` says why");
 
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Failure] = &[

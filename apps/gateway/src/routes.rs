@@ -63,17 +63,17 @@ fn realtime() -> Vec<Endpoint> {
     vec![
         get("/api/ws", ws::connect)
             .also("/ws")
-            .says("Open a WebSocket; what goes over it is in /api/asyncapi.json")
+            .says("Open a WebSocket; /api/asyncapi.json describes its messages")
             .public()
             .scope(Scope::RealtimeConnect)
             .asks_long("ticket", Opaque::MAX, "One way to authenticate: from POST /api/ws/ticket")
             .asks_long("cursor", Opaque::MAX, "Resume after this event")
-            .gives_nothing(101, "Speaks the subprotocol clowder.v1 from now on")
+            .gives_nothing(101, "The connection now uses the subprotocol clowder.v1")
             .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED])
             .fails(&[UPGRADE_REQUIRED, SOCKETS]),
         post("/api/ws/ticket", ws::ticket)
             .says("Get a ticket for one WebSocket")
-            .gives::<clowder_accounts::Ticket>(201, "Good for 30 seconds"),
+            .gives::<clowder_accounts::Ticket>(201, "Valid for 30 seconds"),
     ]
 }
 
@@ -92,7 +92,7 @@ fn accounts() -> Vec<Endpoint> {
     const REFRESHING: &[clowder_core::Refusal] = &[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REUSED, SESSION_ENDED];
     vec![
         post("/api/auth/register", accounts::register)
-            .says("Make an account and sign in")
+            .says("Create an account and sign in")
             .public()
             .guarded()
             .creates()
@@ -111,14 +111,14 @@ fn accounts() -> Vec<Endpoint> {
             .says("Exchange a refresh token for a new pair")
             .public()
             .takes::<Refresh>()
-            .gives::<SignedIn>(200, "The successor")
+            .gives::<SignedIn>(200, "The next pair of tokens")
             .refuses(REFRESHING),
         post("/api/auth/logout", accounts::logout)
-            .says("End the session that asks")
+            .says("End the current session")
             .even_suspended()
-            .gives_nothing(204, "Its tokens are worth nothing from now on"),
+            .gives_nothing(204, "Its tokens are no longer valid"),
         post("/api/auth/logout-all", accounts::logout_all)
-            .says("End all your sessions, and API keys if asked for")
+            .says("End all your sessions and, with `end_keys`, revoke your API keys")
             .even_suspended()
             .takes_if_any::<EndKeys>()
             .gives_nothing(
@@ -142,7 +142,7 @@ fn accounts() -> Vec<Endpoint> {
             .gives::<Own>(200, "As it is now")
             .refuses(&[USER_STALE]),
         get("/api/auth/sessions", accounts::sessions)
-            .says("List your open sessions, at most 100, the last used first")
+            .says("List your open sessions, at most 100, the most recently used first")
             .lists::<Session>(),
         patch("/api/auth/sessions/{session_id}", accounts::name_session)
             .says("Name a session")
@@ -150,11 +150,11 @@ fn accounts() -> Vec<Endpoint> {
             .gives::<Session>(200, "As it is now")
             .refuses(&[SESSION_UNKNOWN]),
         delete("/api/auth/sessions", accounts::end_other_sessions)
-            .says("End all your sessions but the one that asks")
-            .gives_nothing(204, "Their tokens are worth nothing from now on"),
+            .says("End all your other sessions")
+            .gives_nothing(204, "Their tokens are no longer valid"),
         delete("/api/auth/sessions/{session_id}", accounts::end_session)
             .says("End a session")
-            .gives_nothing(204, "Its tokens are worth nothing from now on")
+            .gives_nothing(204, "Its tokens are no longer valid")
             .refuses(&[SESSION_UNKNOWN]),
         get("/api/users/me/settings", preferences::settings)
             .says("Read your settings")
@@ -171,26 +171,26 @@ fn accounts() -> Vec<Endpoint> {
             .gives::<Settings>(200, "As they are now")
             .refuses(&[SETTINGS_STALE]),
         post("/api/token", token::obtain)
-            .says("Sign in, answered as simplejwt does")
+            .says("Sign in, in the format of simplejwt")
             .public()
             .guarded()
             .takes::<Login>()
             .gives::<TokenPair>(200, "Tokens of a new session")
             .refuses(&[CREDENTIALS_INVALID, OTP_REQUIRED, OTP_INVALID]),
         post("/api/token/refresh", token::refresh)
-            .says("Exchange a refresh token, answered as simplejwt does")
+            .says("Exchange a refresh token, in the format of simplejwt")
             .public()
             .takes::<Refresh>()
-            .gives::<TokenPair>(200, "The successor")
+            .gives::<TokenPair>(200, "The next pair of tokens")
             .refuses(REFRESHING),
         post("/api/token/verify", token::verify)
-            .says("Ask whether an access token is good")
+            .says("Check whether an access token is valid")
             .public()
             .takes::<Token>()
             .gives::<Verified>(200, "It is")
             .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_SUSPENDED, SESSION_ENDED]),
         post("/api/register", token::register)
-            .says("Make an account, answered flat")
+            .says("Create an account, in the format of simplejwt")
             .public()
             .guarded()
             .creates()
@@ -204,7 +204,7 @@ fn accounts() -> Vec<Endpoint> {
 fn credentials() -> Vec<Endpoint> {
     vec![
         post("/api/auth/verify-email", credentials::verify_email)
-            .says("Confirm an address with the token from the email; where `REVEAL_TAKEN=false`, with the password that was chosen")
+            .says("Confirm an address with the token from the email; with `REVEAL_TAKEN=false` also with the password of the account")
             .public()
             .guarded()
             .takes::<Proof>()
@@ -220,36 +220,36 @@ fn credentials() -> Vec<Endpoint> {
             .public()
             .guarded()
             .takes::<Resend>()
-            .gives_nothing(204, "If somebody has yet to confirm the address, and you have not caused too many emails, it is on its way"),
+            .gives_nothing(204, "If the address still has to be confirmed, and you have not caused too many emails, an email is on its way"),
         post("/api/auth/email/change", credentials::change_email)
-            .says("Ask for another address; it becomes yours once the link in its email is followed")
+            .says("Change your address; it changes once you follow the link in the email")
             .guarded()
             .takes::<ChangeEmail>()
-            .gives_nothing(204, "An email is on its way, and a notice to the present address")
+            .gives_nothing(204, "An email to the new address and a notice to the current one are on their way")
             .refuses(&[PASSWORD_WRONG, EMAIL_TAKEN, EMAIL_VERIFIED, AUTHENTICATION_STALE]),
         post("/api/auth/password/forgot", credentials::forgot)
-            .says("Get an email that lets you choose a new password")
+            .says("Request an email to choose a new password")
             .public()
             .guarded()
             .takes::<Forgot>()
-            .gives_nothing(204, "If there is an account, and you have not caused too many emails, an email is on its way"),
+            .gives_nothing(204, "If the account exists, and you have not caused too many emails, an email is on its way"),
         post("/api/auth/password/reset", credentials::reset)
             .says("Choose a new password with the token from the email")
             .public()
             .guarded()
             .takes::<ResetPassword>()
-            .gives_nothing(204, "It is changed, and all sessions, export links and API keys are ended")
+            .gives_nothing(204, "It is changed, all sessions and export links have ended, and all API keys are revoked")
             .refuses(&[LINK_GONE]),
         post("/api/auth/password/change", credentials::change_password)
             .says("Change your password")
             .guarded()
             .takes::<ChangePassword>()
-            .gives_nothing(204, "It is changed, and all other sessions and export links are ended; API keys with `end_keys`")
+            .gives_nothing(204, "It is changed, and all other sessions and all export links have ended; with `end_keys`, your API keys are revoked")
             .refuses(&[PASSWORD_WRONG]),
         get("/account", account_page::page)
             .says("The page that emails link to")
             .public()
-            .gives_text("text/html", "Confirms an address or takes a new password"),
+            .gives_text("text/html", "A page that confirms an address or sets a new password"),
         get("/account/{file}", account_page::part)
             .says("A part of that page")
             .public()
@@ -262,12 +262,12 @@ fn two_factor() -> Vec<Endpoint> {
     const CODES: &str = "Ten codes, each good once; they are never shown again";
     vec![
         post("/api/auth/2fa/setup", two_factor::setup)
-            .says("Begin to set up a second factor")
+            .says("Start to set up two-factor authentication")
             .guarded()
-            .gives::<Enrolment>(200, "What the authenticator needs; it counts once it is enabled")
+            .gives::<Enrolment>(200, "What the authenticator needs; it takes effect once it is enabled")
             .refuses(&[TWO_FACTOR_ON, AUTHENTICATION_STALE]),
         post("/api/auth/2fa/enable", two_factor::enable)
-            .says("Ask for a second factor from now on")
+            .says("Enable two-factor authentication")
             .guarded()
             .takes::<Enabling>()
             .gives::<RecoveryCodes>(200, CODES)
@@ -279,12 +279,12 @@ fn two_factor() -> Vec<Endpoint> {
             .gives_nothing(204, "It is off")
             .refuses(&[TWO_FACTOR_OFF, PASSWORD_WRONG, OTP_WRONG]),
         post("/api/auth/2fa/recovery-codes", two_factor::renew_codes)
-            .says("Get new recovery codes in the place of the old ones")
+            .says("Replace your recovery codes with new ones")
             .guarded()
             .gives::<RecoveryCodes>(200, CODES)
             .refuses(&[TWO_FACTOR_OFF, AUTHENTICATION_STALE]),
         post("/api/auth/reauthenticate", two_factor::reauthenticate)
-            .says("Show again who you are, so that this session may do what is sensitive for 10 minutes")
+            .says("Confirm your identity, so that this session may make sensitive calls for 10 minutes")
             .guarded()
             .takes::<Reauthentication>()
             .gives_nothing(204, "It may")
@@ -313,21 +313,21 @@ fn messaging() -> Vec<Endpoint> {
             .creates()
             .takes::<NewChat>()
             .gives::<Chat>(201, "A new chat")
-            .gives::<Chat>(200, "The private chat that these two had already")
+            .gives::<Chat>(200, "The private chat that the two already have")
             // Of a repeated call, when the caller has left the chat since.
             .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/chats/{chat_id}", messaging::chat)
             .says("Read a chat")
             .scope(Scope::ChatsRead)
             .tagged()
-            .gives::<Chat>(200, "The chat as the caller sees it")
+            .gives::<Chat>(200, "The chat as you see it")
             .refuses(&[CHAT_UNKNOWN]),
         get("/api/chats/{chat_id}/messages", messaging::messages)
             .says("Read messages: newest first, or from `after` oldest first")
             .scope(Scope::MessagesRead)
             .asks::<i64>("before", "Those with a smaller `seq`, newest first")
             .asks::<i64>("after", "Those with a larger `seq`, oldest first")
-            .asks::<i64>("around", "This `seq` and what surrounds it, oldest first")
+            .asks::<i64>("around", "Messages around this `seq`, oldest first")
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),
         post("/api/chats/{chat_id}/messages", messaging::send)
@@ -337,7 +337,7 @@ fn messaging() -> Vec<Endpoint> {
             .creates()
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
-            .gives::<Message>(200, "What was sent before under this `client_id`")
+            .gives::<Message>(200, "The message that was first sent with this `client_id`")
             .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/chats/{chat_id}/read", messaging::read)
             .says("Move your read mark forward")
@@ -361,13 +361,13 @@ fn messaging() -> Vec<Endpoint> {
             .gives::<Message>(200, "As it is now")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_EDITS]),
         delete("/api/messages/{message_id}", messaging::delete)
-            .says("Take a message back")
+            .says("Delete a message")
             .scope(Scope::MessagesWrite)
             .edits()
-            .gives_nothing(204, "Its text is nowhere any more")
+            .gives_nothing(204, "It is deleted, and its text is gone")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
         get("/api/messages/{message_id}/history", messaging::history)
-            .says("Read what a message said before its edits, oldest first, and last what it says now")
+            .says("List the versions of a message, the oldest first, the current one last")
             .scope(Scope::MessagesRead)
             .lists::<Edit>()
             .refuses(&[MESSAGE_UNKNOWN]),
@@ -397,7 +397,7 @@ fn operation() -> Vec<Endpoint> {
             .says("Health, for people")
             .public()
             .any_host()
-            .gives::<Health>(200, "What it stands on, one by one"),
+            .gives::<Health>(200, "Every check with its result"),
         get("/api/problems", problems::list)
             .says("List every code that an error can have")
             .public()
@@ -408,7 +408,7 @@ fn operation() -> Vec<Endpoint> {
             .public()
             .gives_text("application/json", "OpenAPI 3.1"),
         get("/api/asyncapi.json", docs::asyncapi)
-            .says("What goes over the WebSocket")
+            .says("The messages of the WebSocket")
             .public()
             .gives_text("application/json", "AsyncAPI 3.0"),
         get("/api/swagger", docs::swagger).says("Try the API").public().gives_text(HTML, "Swagger UI"),
@@ -428,10 +428,10 @@ fn operation() -> Vec<Endpoint> {
 /// What `/metrics` is, wherever it is served.
 pub fn metrics() -> Endpoint {
     get("/metrics", metrics::all)
-        .says("Measurements for Prometheus")
+        .says("Metrics for Prometheus")
         .public()
         .any_host()
-        .gives_text("text/plain", "The text format of Prometheus")
+        .gives_text("text/plain", "The Prometheus text format")
 }
 
 #[cfg(test)]

@@ -19,28 +19,28 @@ const BATCH: usize = 200;
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum UsersCommand {
-    /// Bring accounts over from another system, with their passwords
+    /// Import accounts with their passwords from another system
     ///
-    /// The file is CSV (RFC 4180). Its first line names the columns: `username`, `email` and `password_hash`, and, if
-    /// wanted, `display_name`, `email_verified` (true or false) and `created_at` (RFC 3339). Hashes are those of Django
-    /// (pbkdf2_sha256, argon2, bcrypt, bcrypt_sha256), argon2 in PHC format, or bcrypt. Accounts that are here already
-    /// are left as they are, so the same file can be given again. Exit code 1: some lines were refused; each is named
-    /// with the reason, and all others are there; 2: the first line is missing or has a column that is unknown, and nobody
-    /// was brought over.
+    /// The file is CSV (RFC 4180). Its first line names the columns: `username`, `email`, `password_hash` and, optionally,
+    /// `display_name`, `email_verified` (true or false) and `created_at` (RFC 3339). Hashes are those of Django
+    /// (pbkdf2_sha256, argon2, bcrypt, bcrypt_sha256), argon2 in PHC format, or bcrypt. Existing accounts are skipped, so
+    /// you can import the file again. Exit code 1: some lines were refused; each is named with the reason, and all others
+    /// were imported; 2: the first line is missing, lacks a column, or has an unknown or duplicate one, and nobody was
+    /// imported.
     Import {
         /// The CSV file
         file: PathBuf,
         #[command(flatten)]
         form: Form,
     },
-    /// Check the receipt of an erasure: whether this server signed it, and what it says (JSON)
+    /// Verify an erasure receipt: whether this server signed it, and what it says (JSON)
     VerifyReceipt {
-        /// The receipt: its line, or the whole email or its text
+        /// A file with the receipt, the whole email or its text
         file: PathBuf,
         #[command(flatten)]
         form: Form,
     },
-    /// Print the public key (JWK) with which anybody can check such receipts
+    /// Print the public key (JWK) that anybody can use to verify such receipts
     ReceiptKey {
         #[command(flatten)]
         form: Form,
@@ -97,7 +97,7 @@ async fn import(config: &Config, file: PathBuf, form: Form, out: &mut Output) ->
         let refused: Vec<_> = refused.iter().map(|(line, reason)| json!({"line": line, "reason": reason})).collect();
         out.json(&json!({"imported": made, "existing": here, "refused": refused}));
     } else {
-        out.line(format_args!("{made} brought over, {here} were here already, {} refused", refused.len()));
+        out.line(format_args!("{made} imported, {here} skipped, {} refused", refused.len()));
     }
     Ok(Outcome::of(refused.is_empty()))
 }
@@ -117,7 +117,7 @@ fn check_columns(columns: &csv::StringRecord) -> std::result::Result<(), String>
     let missing = REQUIRED.iter().filter(|name| !columns.iter().any(|column| column == **name));
     let missing = missing.map(|name| format!("the column `{name}` is missing"));
     let twice = known().filter(|name| columns.iter().filter(|column| column == name).count() > 1);
-    let twice = twice.map(|name| format!("the column `{name}` is there twice"));
+    let twice = twice.map(|name| format!("the column `{name}` appears twice"));
     let wrong: Vec<_> = unknown.chain(missing).chain(twice).collect();
     match wrong.is_empty() {
         true => Ok(()),
@@ -185,7 +185,7 @@ mod tests {
             ("", Some("must name the columns")),
             ("username,email,password_hash,email_verifed", Some("unknown column `email_verifed`")),
             ("username,email", Some("the column `password_hash` is missing")),
-            ("username,email,password_hash,email", Some("the column `email` is there twice")),
+            ("username,email,password_hash,email", Some("the column `email` appears twice")),
             ("username,email,password_hash,", Some("unknown column ``")),
             ("ada,ada@example.org,pbkdf2_sha256$1", Some("the column `username` is missing")),
         ] {

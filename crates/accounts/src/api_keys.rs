@@ -26,7 +26,7 @@ pub fn decide(ctx: &Ctx, facts: &CreateFacts, new: NewApiKey) -> Result<NewApiKe
         return Err(Error::field("/expires_at", "past", "must be in the future"));
     }
     if new.scopes.iter().any(|scope| scope.least() > facts.role) {
-        return Err(Error::field("/scopes", "role", "has a scope that opens nothing to your role"));
+        return Err(Error::field("/scopes", "role", "contains a scope that your role does not allow"));
     }
     Ok(new)
 }

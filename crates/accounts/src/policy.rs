@@ -81,7 +81,7 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
         matches!(warning, Some(ThisIsATop10Password | ThisIsATop100Password | ThisIsACommonPassword))
     };
     if COMMON.lines().any(|common| common == folded) || folded.chars().all(|c| Some(c) == first) || common() {
-        return Err(flaw("common", "is one of the passwords that everybody tries first", typed));
+        return Err(flaw("common", "is too common", typed));
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
 /// Says also how strong the password is (zxcvbn, 0 to 4), and what would make it stronger.
 fn flaw(code: &'static str, message: &str, typed: &str) -> Flaw {
     let looked = zxcvbn::zxcvbn(&head(typed), &[]);
-    let mut message = format!("{message}. Its strength is {} of 4.", u8::from(looked.score()));
+    let mut message = format!("{message}. Its strength is {} out of 4.", u8::from(looked.score()));
     for advice in looked.feedback().into_iter().flat_map(Feedback::suggestions) {
         message += &format!(" {}.", advice.to_string().trim_end_matches('.'));
     }
@@ -198,7 +198,7 @@ mod tests {
         let short = Password::parse(json!("qwerty")).unwrap();
         let flaw = may_use_password(&short, None).unwrap_err();
         assert!(
-            flaw.message.starts_with("must have at least 10 characters. Its strength is 0 of 4. "),
+            flaw.message.starts_with("must have at least 10 characters. Its strength is 0 out of 4. "),
             "{}",
             flaw.message
         );

@@ -49,10 +49,10 @@ impl Scope {
             Self::ProfileRead => "Read your account",
             Self::ProfileWrite => "Edit your profile",
             Self::ChatsRead => "Read your chats, each with its last message",
-            Self::ChatsWrite => "Make chats",
+            Self::ChatsWrite => "Create chats",
             Self::MessagesRead => "Read messages",
-            Self::MessagesWrite => "Send, edit and delete messages, move the read mark, show that somebody types",
-            Self::RealtimeConnect => "Open a WebSocket, which tells of what happens as far as the other scopes read it",
+            Self::MessagesWrite => "Send, edit and delete messages, move the read mark, show that you are typing",
+            Self::RealtimeConnect => "Open a WebSocket, which delivers the events that the other scopes may read",
             Self::AdminRead => "Read what the role of the key's owner may see of others",
             Self::AdminWrite => "Do what the role of the key's owner may do to others",
         }

@@ -55,8 +55,7 @@ impl Ctx {
 pub const TOKEN_MISSING: Refusal = Refusal::new(Kind::Unauthenticated, "token.missing", "This needs an access token");
 
 /// An API key came for what none of its scopes opens.
-pub const SCOPE_MISSING: Refusal =
-    Refusal::new(Kind::Forbidden, "scope.missing", "None of the API key's scopes opens this");
+pub const SCOPE_MISSING: Refusal = Refusal::new(Kind::Forbidden, "scope.missing", "The API key has no scope for this");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {

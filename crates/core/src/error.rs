@@ -119,13 +119,13 @@ impl Limit {
     /// A sentence without its full stop.
     pub const fn says(self) -> &'static str {
         match self {
-            Self::Requests => "There were too many requests from this address by clients that are not signed in",
-            Self::Attempts => "There were too many failed attempts",
+            Self::Requests => "Too many requests from this address by clients that are not signed in",
+            Self::Attempts => "Too many failed attempts",
             Self::Emails => {
                 "Too many emails were requested: there is a limit for each address that receives them, and one for each \
                  person or address that requests them"
             }
-            Self::Exports => "There were too many exports of your data within a day",
+            Self::Exports => "You can export your data only three times a day",
         }
     }
 }

@@ -37,11 +37,14 @@ impl IdempotencyKey {
 }
 
 /// The same key came with another request.
-pub const MISMATCH: Refusal =
-    Refusal::new(Kind::Invalid, "idempotency.mismatch", "This Idempotency-Key was used for another request");
+pub const MISMATCH: Refusal = Refusal::new(
+    Kind::Invalid,
+    "idempotency.mismatch",
+    "This Idempotency-Key has already been used for another request",
+);
 /// The first request with this key is not answered yet.
 pub const RUNNING: Refusal =
-    Refusal::new(Kind::Conflict, "idempotency.running", "The first request with this Idempotency-Key still runs");
+    Refusal::new(Kind::Conflict, "idempotency.running", "The first request with this Idempotency-Key is still running");
 
 /// How long an answer is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);

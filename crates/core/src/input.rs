@@ -110,7 +110,7 @@ impl Fields {
     pub fn nothing_else(&mut self) {
         for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
             let name = text::cut(&name, LONGEST_NAME).replace('~', "~0").replace('/', "~1");
-            self.flaw(&name, Flaw::new("unknown", "is not known here"));
+            self.flaw(&name, Flaw::new("unknown", "is not a known member"));
         }
     }
 
@@ -225,7 +225,7 @@ impl Field for Timestamp {
     fn parse(value: Value) -> Result<Self, Flaw> {
         string(value)?
             .parse()
-            .map_err(|_| Flaw::new("time", "must be a time as of RFC 3339, at the latest 9999-12-31T23:59:59.999999Z"))
+            .map_err(|_| Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z"))
     }
 }
 

@@ -139,7 +139,7 @@ pub fn may_work(attempts: i16) -> Result<(), Verdict> {
     if attempts <= TRIES {
         return Ok(());
     }
-    Err(Verdict::Dead { error: format!("{TRIES} workers took it and were not heard of again") })
+    Err(Verdict::Dead { error: format!("{TRIES} workers took it and did not respond") })
 }
 
 /// 5 seconds, doubled with every try up to an hour, a quarter more or less so that what failed together does not come
@@ -217,7 +217,7 @@ impl Taken {
 pub const JOB_UNREADABLE: Refusal = Refusal::new(
     Kind::Invalid,
     "job.unreadable",
-    "What the job carries cannot be read: it was sealed with another SECRET_KEY, or made by another version",
+    "The job's payload cannot be read: it was encrypted with another SECRET_KEY or written by another version",
 );
 pub const JOB_UNKNOWN: Refusal = Refusal::new(Kind::Unknown, "job.unknown", "There is no such job");
 

@@ -84,7 +84,7 @@ fn last_days(text: &str) -> Option<Timestamp> {
 
 /// A text that is no time, or one that not every database can keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no time of the years 1 to 9999 as of RFC 3339")]
+#[error("is not an RFC 3339 time between the years 1 and 9999")]
 pub struct NoTime;
 
 impl FromStr for Timestamp {

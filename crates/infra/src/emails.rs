@@ -60,13 +60,13 @@ struct Html<'l> {
     sender: &'l str,
 }
 
-const NOT_YOU: &str = "If this was not you, change your password and end the sessions you do not know.";
+const NOT_YOU: &str = "If this was not you, change your password and end all sessions you do not recognise.";
 
 impl EmailTemplates {
     /// Is the address theirs? `token` proves it.
     pub fn verify_email(&self, username: &str, address: &str, token: &str, good_for: Duration) -> Result<Mail> {
         let says = [format!(
-            "please confirm that {address} is your address, for the account {username}. The link is good for {}.",
+            "Please confirm that {address} is your address, for the account {username}. The link is valid for {}.",
             span(good_for)
         )];
         self.write(
@@ -74,23 +74,23 @@ impl EmailTemplates {
             "Confirm your address",
             &says,
             self.action("Confirm the address", "verify", token),
-            "You received this because this address was used for an account. If it was not you, ignore this email.",
+            "You received this email because somebody used this address for an account. If it was not you, ignore this email.",
         )
     }
 
     /// To the old address, when another is to take its place.
     pub fn email_changing(&self, to: &Recipient, new: &str) -> Result<Mail> {
         let says = [format!(
-            "somebody who knows your password has asked to change the address of your account to {new}. It changes as soon as that address is confirmed."
+            "Somebody who knows your password has asked to change the address of your account to {new}. It changes as soon as that address is confirmed."
         )];
         self.write(to, "Your address is about to change", &says, None, NOT_YOU)
     }
 
     pub fn reset_password(&self, to: &Recipient, token: &str, good_for: Duration) -> Result<Mail> {
         let says =
-            [format!("this link lets you choose a new password. It works once, and is good for {}.", span(good_for))];
+            [format!("Use this link to choose a new password. It works once and is valid for {}.", span(good_for))];
         self.write(to, "Choose a new password", &says, self.action("Choose a new password", "reset", token),
-            "You received this because somebody asked to reset the password of your account. If it was not you, ignore this email: your password stays the same.")
+            "You received this email because somebody asked to reset the password of your account. If it was not you, ignore this email: your password stays the same.")
     }
 
     /// `all` when every session was ended with it, and not only the others. `keys` is how many API keys are left, `ended`
@@ -98,84 +98,94 @@ impl EmailTemplates {
     pub fn password_changed(&self, to: &Recipient, all: bool, keys: i64, ended: usize) -> Result<Mail> {
         let devices = if all { "all your devices" } else { "your other devices" };
         let mut says =
-            vec![format!("the password of your account has been changed, and {devices} have been signed out.")];
+            vec![format!("The password of your account has been changed, and {devices} have been signed out.")];
         match (keys, ended) {
             (0, 0) => {}
             (0, 1) => says.push("Your API key has been revoked.".to_owned()),
             (0, ended) => says.push(format!("All {ended} of your API keys have been revoked.")),
-            (1, _) => says.push("One API key still acts for you; revoke it if you do not need it.".to_owned()),
-            (keys, _) => says.push(format!("{keys} API keys still act for you; revoke those you do not need.")),
+            (1, _) => {
+                says.push("One API key still has access to your account; revoke it if you do not need it.".to_owned())
+            }
+            (keys, _) => {
+                says.push(format!("{keys} API keys still have access to your account; revoke those you do not need."))
+            }
         }
         self.write(
             to,
             "Your password has been changed",
             &says,
             None,
-            "If this was not you, use “forgot password” to choose a new one, and tell whoever runs this server.",
+            "If this was not you, use “forgot password” to choose a new one, and tell the operator of this server.",
         )
     }
 
     pub fn second_factor_removed(&self, to: &Recipient) -> Result<Mail> {
         let says =
-            ["whoever runs this server has removed the second factor of your account: the password alone signs \
-                     you in now. Set up another one."
+            ["The operator of this server has removed the second factor of your account: you can now sign in with \
+                     your password alone. Set up a new second factor soon."
                 .to_owned()];
         self.write(to, "Your second factor has been removed", &says, None, NOT_YOU)
     }
 
     /// Somebody tried to register with an address that has an account.
     pub fn has_account(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["somebody tried to create an account with this address. There is one already, so none was made. If you forgot the password, ask for a new one.".to_owned()];
-        self.write(to, "You have an account already", &says, None, "If it was not you, do nothing.")
+        let says = ["Somebody tried to create an account with this address. You already have one, so no new account was created. If you forgot your password, you can reset it.".to_owned()];
+        self.write(to, "You already have an account", &says, None, "If it was not you, ignore this email.")
     }
 
     /// A sign-up that somebody had to approve.
     pub fn approved(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["your account has been approved. You can sign in now.".to_owned()];
-        self.write(to, "Your account is ready", &says, None, "You received this because you asked for an account.")
+        let says = ["Your account has been approved. You can sign in now.".to_owned()];
+        self.write(
+            to,
+            "Your account is ready",
+            &says,
+            None,
+            "You received this email because you asked for an account.",
+        )
     }
 
     pub fn rejected(&self, to: &Recipient, reason: Option<&str>) -> Result<Mail> {
-        let mut says = vec!["your request for an account was declined.".to_owned()];
-        says.extend(reason.map(|reason| format!("The reason: {reason}")));
-        self.write(to, "About your account", &says, None, "You received this because you asked for an account.")
+        let mut says = vec!["Your request for an account was declined.".to_owned()];
+        says.extend(reason.map(|reason| format!("Reason: {reason}")));
+        self.write(to, "About your account", &says, None, "You received this email because you asked for an account.")
     }
 
     /// A copy is ready; nothing of what is in it. Without `path` it can be fetched by those only who are signed in.
     pub fn export_ready(&self, to: &Recipient, path: Option<&str>, until: Timestamp) -> Result<Mail> {
         let how = match path {
-            Some(_) => "The link is good until {}; whoever has it can fetch the copy, so keep it to yourself.",
+            Some(_) => "The link is valid until {}. Anybody who has it can download your data, so keep it to yourself.",
             None => {
-                "Sign in to fetch it, until {}. There is no link in this email, because this address has not been confirmed."
+                "Sign in to download it, until {}. This email contains no link, because this address has not been confirmed."
             }
         };
         let how = how.replace("{}", &day(until));
-        let says = [format!("the copy of what this server knows about you is ready. {how}")];
-        let fetch = |path| Action { label: "Fetch the copy", link: format!("{}{path}", self.server_url) };
+        let says = [format!("The export of your data is ready. {how}")];
+        let fetch = |path| Action { label: "Download your data", link: format!("{}{path}", self.server_url) };
         self.write(to, "Your data is ready", &says, path.map(fetch), NOT_YOU)
     }
 
     pub fn erasure_requested(&self, to: &Recipient, at: Timestamp, can_undo: bool) -> Result<Mail> {
         let (when, reason) = match can_undo {
-            true => (format!("on {}. Until then you can sign in and keep it after all", day(at)), NOT_YOU),
+            true => (format!("on {}. Until then, you can sign in and keep it", day(at)), NOT_YOU),
             false => (
-                "now. Another email will tell when it is done".to_owned(),
-                "You received this because this address belongs to the account.",
+                "now. You will receive another email when this is done".to_owned(),
+                "You received this email because this address belongs to the account.",
             ),
         };
-        let says = [format!("your account will be erased {when}. All your devices have been signed out.")];
+        let says = [format!("Your account will be erased {when}. All your devices have been signed out.")];
         self.write(to, "Your account will be erased", &says, None, reason)
     }
 
     pub fn erasure_undone(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["your account stays: it will not be erased.".to_owned()];
+        let says = ["Your account will not be erased.".to_owned()];
         self.write(to, "Your account stays", &says, None, NOT_YOU)
     }
 
     /// The last email to somebody who is nobody any more.
     pub fn erased(&self, to: &Recipient, receipt: &str) -> Result<Mail> {
         let says = [
-            "your account has been erased. This is the receipt, signed by this server; whoever runs it can check it:"
+            "Your account has been erased. This is the receipt, signed by this server; its operator can verify it:"
                 .to_owned(),
             receipt.to_owned(),
         ];
@@ -184,7 +194,7 @@ impl EmailTemplates {
             "Your account has been erased",
             &says,
             None,
-            "You received this because this address belonged to the account. There will be no more emails.",
+            "You received this email because this address belonged to the account. You will receive no more emails.",
         )
     }
 
@@ -262,7 +272,7 @@ mod tests {
         let to = Recipient { name: "Ada".into(), address: "ada@example.org".into() };
         for (all, keys, ended, says) in [
             (false, 0, 0, &["your other devices have"][..]),
-            (false, 2, 0, &["your other devices have", "2 API keys still act for you"]),
+            (false, 2, 0, &["your other devices have", "2 API keys still have access to your account"]),
             (true, 0, 3, &["all your devices have", "All 3 of your API keys have been revoked"]),
         ] {
             let text = head.password_changed(&to, all, keys, ended).unwrap().text;

@@ -46,13 +46,13 @@ pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     validation.set_required_spec_claims(&["iss"]);
     // A receipt is good for ever.
     validation.validate_exp = false;
-    let wrong = |_| Error::internal("this is not a receipt that this server has signed, or not the whole of it");
+    let wrong = |_| Error::internal("this is not a receipt signed by this server, or it is incomplete");
     let receipt = find(text)
-        .ok_or_else(|| Error::internal("there is no receipt in this: it is a line that begins with `eyJ`"))?;
+        .ok_or_else(|| Error::internal("no receipt found: a receipt is a line that begins with `eyJ`"))?;
     let token = jsonwebtoken::decode::<Claims>(receipt, &key, &validation).map_err(wrong)?;
     match token.header.typ.as_deref() {
         Some(KIND) => Ok(token.claims.receipt),
-        _ => Err(Error::internal("this is not a receipt of this server: it is of another type")),
+        _ => Err(Error::internal("this is not an erasure receipt: it has another type")),
     }
 }
 

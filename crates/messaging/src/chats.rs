@@ -73,7 +73,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
         if !facts.visible.contains(id) {
             errors.push(Flaw::new("user.unknown", "there is no such user").at(at()));
         } else if *id == creator && new.kind == ChatType::Private {
-            errors.push(Flaw::new("self", "must be somebody else").at(at()));
+            errors.push(Flaw::new("self", "must be somebody other than yourself").at(at()));
         }
     }
     if !errors.is_empty() {

@@ -2,22 +2,22 @@
 
 use clowder_core::{Refusal, error::Kind::*};
 
-pub const CHAT_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.unknown", "There is no such chat, or not for you");
+pub const CHAT_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.unknown", "There is no such chat, or you are not in it");
 pub const CHAT_LIMIT: Refusal =
-    Refusal::new(Conflict, "chat.limit", "You have made as many chats as one person may make on this server");
+    Refusal::new(Conflict, "chat.limit", "You have created as many chats as this server allows one person");
 pub const MESSAGE_UNKNOWN: Refusal =
-    Refusal::new(Unknown, "message.unknown", "There is no such message, or not for you");
+    Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
 pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
     Forbidden,
     "message.forbidden",
-    "Only its author may edit a message; only its author, and the owner and admins of a group, may delete it",
+    "Only the author may edit a message; the author and the owner and admins of a group may delete it",
 );
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =
-    Refusal::new(Conflict, "message.edits", "A message can be edited 100 times; send a new one");
+    Refusal::new(Conflict, "message.edits", "A message can be edited at most 100 times; send a new one");
 pub const CLIENT_ID_MISMATCH: Refusal =
-    Refusal::new(Invalid, "client_id.mismatch", "This client_id was used for another message");
+    Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
 /// The table, for the page of problems and for the documents.
 pub const ALL: &[Refusal] = &[

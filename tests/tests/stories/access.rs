@@ -193,8 +193,11 @@ async fn what_ends_access(world: World) {
                     break email.text;
                 }
             };
-            let keys =
-                if event.ends_with("end_keys") { "Your API key has been revoked." } else { "One API key still acts" };
+            let keys = if event.ends_with("end_keys") {
+                "Your API key has been revoked."
+            } else {
+                "One API key still has access"
+            };
             assert!(told.contains(keys), "{told}");
         }
     }

@@ -124,7 +124,7 @@ async fn a_link_for_a_new_password(world: World) {
     let login = json!({"username": "ada", "password": "staple battery horse"});
     world.nobody().post("/api/auth/login", login).await.expect(200);
     let said = world.command(&["admin", "reset-link", "ada@example.org"], &[]);
-    assert!(said.code == Some(2) && said.text.contains("give the username"), "{}", said.text);
+    assert!(said.code == Some(2) && said.text.contains("use the username"), "{}", said.text);
     let said = world.command(&["admin", "reset-link", "nobody"], &[]);
     assert!(said.code == Some(1) && said.text.contains("user.unknown"), "{}", said.text);
 }

@@ -183,7 +183,7 @@ fn wrong_settings_are_named_all_at_once() {
         "`loud` has no level",
         "did you mean `postgres://`?",
         "did you mean `smtp://smtp.example.org`?",
-        "REDIS_URI is no setting; did you mean REDIS_URL?",
+        "REDIS_URI is not a setting; did you mean REDIS_URL?",
         "BCRYPT_COST: `3` must be a whole number from 4 to 15",
         "did you mean CLOWDER__SERVER__BIND?",
         "unknown setting server.prot; did you mean server.port?",

@@ -19,7 +19,7 @@ async fn problems(world: World) {
     assert_eq!(BTreeSet::from_iter(allowed.split(", ")), BTreeSet::from(["GET", "HEAD", "OPTIONS", "POST"]));
     assert_eq!(wrong.body["detail"], format!("This path answers to {allowed}."));
     let top = world.nobody().get("/").await.refused(404, "route.unknown");
-    assert_eq!(top["detail"], "The API is described at /api/swagger.");
+    assert_eq!(top["detail"], "See /api/swagger for the API.");
     let id = ada.get("/api/chats/not-a-uuid").await.refused(404, "id.invalid");
     assert_eq!(id["detail"], "`chat_id` must be a UUID.");
     world.nobody().get("/api/chats").await.refused(401, "token.missing");

@@ -335,7 +335,7 @@ async fn registering_where_nothing_is_told(world: World) {
     assert_eq!((free.status, taken.status), (202, 202));
     assert_eq!(free.body, taken.body, "nobody can tell the two apart");
     let email = mail.next("Ada@example.org").await;
-    assert_eq!(email.subject, "You have an account already");
+    assert_eq!(email.subject, "You already have an account");
     assert!(email.text.starts_with("Hello Miss ada,") && !email.text.contains("eve2"), "{}", email.text);
     for name in ["ada", "ADA", "eve", "eve2"] {
         register(name, "fresh@example.org").await.refused(409, "username.taken");

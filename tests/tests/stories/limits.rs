@@ -92,10 +92,7 @@ async fn guessing_at_one_account_is_slowed_down_sooner() {
         let answer = world.nobody().post("/api/auth/login", right).await;
         assert_eq!((answer.status, answer.header("retry-after")), (429, "1"), "{name}");
         let detail = answer.body["detail"].as_str().unwrap();
-        assert_eq!(
-            detail, "There were too many failed attempts. Try again in 1 second.",
-            "it tells nothing about anybody"
-        );
+        assert_eq!(detail, "Too many failed attempts. Try again in 1 second.", "it tells nothing about anybody");
     }
     let other = json!({"username": "bob", "password": "not the password"});
     assert_eq!(world.nobody().post("/api/auth/login", other.clone()).await.status, 429, "from the same address");

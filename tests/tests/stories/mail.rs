@@ -137,7 +137,7 @@ async fn a_server_that_is_down_and_comes_back() {
     let lines = listed(&world, "waiting", "mail server").await;
     assert!(lines[0].contains("try 1"), "{lines:?}");
     post.again(&[]).await;
-    assert_eq!(retry(&world, id(&lines[0])).trim(), "it will run again");
+    assert_eq!(retry(&world, id(&lines[0])).trim(), "the job will run again");
     let email = post.mailbox.next("ada@example.org").await;
     assert!(email.id.starts_with(id(&lines[0])), "the job makes the Message-ID: {}", email.id);
 }
@@ -209,7 +209,7 @@ async fn of_two_workers_one_is_killed() {
     // Only what the killed one had in its hands can have been sent twice.
     assert!(sent <= 204, "{sent}");
     assert_eq!(other.stop().await.code(), Some(0));
-    assert!(world.command(&["jobs", "list"], &[]).text.trim().ends_with("there are no such jobs"));
+    assert!(world.command(&["jobs", "list"], &[]).text.trim().ends_with("no jobs found"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,7 +232,7 @@ async fn who_is_asked_to_stop_finishes_what_it_has_begun() {
         assert_eq!(second.stop().await.code(), Some(0));
         let ids: BTreeSet<_> = post.mailbox.all().into_iter().map(|email| email.id).collect();
         assert_eq!((ids.len(), post.mailbox.all().len()), (12, 12), "each once");
-        assert!(world.command(&["jobs", "list"], &[]).text.trim().ends_with("there are no such jobs"));
+        assert!(world.command(&["jobs", "list"], &[]).text.trim().ends_with("no jobs found"));
     }
 }
 

@@ -106,7 +106,7 @@ async fn what_is_open_is_closed_unless_a_group_is_let_in() {
     let said = run(clowder(&database, &["doctor"], &settings), b"");
     assert!(said.well, "{}", said.text);
     for (path, mode) in &all {
-        let line = format!("WARN permissions: {} ({mode:04o}) is open to everybody", path.display());
+        let line = format!("WARN permissions: {} ({mode:04o}) is accessible to everybody", path.display());
         assert!(said.out.contains(&line), "{line} in {}", said.out);
     }
     let server = Server::start(&database, &settings).await;
@@ -115,7 +115,11 @@ async fn what_is_open_is_closed_unless_a_group_is_let_in() {
     }
     // SQLite gives the files beside it the same mode.
     assert_eq!(mode(&data.join("clowder.db-wal")), 0o600);
-    assert!(server.log().contains("was open to everybody, and is closed now"), "{}", server.log());
+    assert!(
+        server.log().contains("was accessible to everybody; it is now restricted to its owner"),
+        "{}",
+        server.log()
+    );
     assert!(server.stop().await.success());
     let said = run(clowder(&database, &["doctor"], &settings), b"");
     assert!(said.out.contains("ok   permissions"), "{}", said.out);
@@ -127,7 +131,7 @@ async fn what_is_open_is_closed_unless_a_group_is_let_in() {
     let server = Server::start(&database, &settings).await;
     assert_eq!((mode(&data.join("clowder.db")), mode(&data)), (0o640, 0o755));
     assert_eq!(mode(&data.join("clowder.db-wal")), 0o640, "whoever may read the database needs its log, too");
-    for says in ["clowder.db (0640) is open to its group", "data (0755) is open to everybody"] {
+    for says in ["clowder.db (0640) is accessible to its group", "data (0755) is accessible to everybody"] {
         assert!(server.log().contains(says), "{says} in {}", server.log());
     }
     assert!(server.stop().await.success());

@@ -43,7 +43,7 @@ async fn copy(world: World) {
     let link = export["url"].as_str().unwrap();
     // Whoever reads an address that nobody has confirmed gets no link.
     let told = email(&world, "bob@example.org", "Your data is ready").await;
-    assert!(!told.contains("token=") && told.contains("Sign in to fetch it"), "{told}");
+    assert!(!told.contains("token=") && told.contains("Sign in to download it"), "{told}");
     let told = email(&world, "ada@example.org", "Your data is ready").await;
     let mailed = told.split_whitespace().find_map(|word| Some(&word[word.find("/api/exports/")?..])).unwrap();
     world.nobody().request("GET", mailed).send().await.unwrap().error_for_status().unwrap();
@@ -71,7 +71,7 @@ async fn copy(world: World) {
     let path = link.split('?').next().unwrap();
     for token in ["", "?token=", "?token=nonsense"] {
         let answer = ada.get(&format!("{path}{token}")).await;
-        assert_eq!(answer.body["title"], "This link is not valid", "{}", answer.text);
+        assert_eq!(answer.body["title"], "The link is invalid", "{}", answer.text);
         answer.refused(404, "export.unknown");
     }
     for token in ["%00", &"A".repeat(5000)] {

@@ -9,10 +9,10 @@ const paths = {
   reset: new URL("api/auth/password/reset", server),
 };
 const thanks = {
-  verify: "Thank you: the address is confirmed.",
+  verify: "Thank you. Your address is confirmed.",
   reset: "Your password has been changed. You can sign in with it now.",
 };
-const gone = "This link has been used, or is too old. Ask for a new email where you sign in.";
+const gone = "This link has already been used or has expired. Request a new email on the sign-in page.";
 const told = document.getElementById("told");
 const chosen = document.getElementById("chosen");
 
@@ -63,7 +63,7 @@ async function send(event) {
       const problem = await answer.json();
       if ((problem.errors || []).some((error) => error.pointer === "/password")) {
         ask(true);
-        tell("Enter the password you chose, to show that it was you who signed up.", false);
+        tell("Enter the password of your account, to show that this request was yours.", false);
         button.disabled = false;
         return;
       }

@@ -22,10 +22,10 @@ pub fn folder(text: &str) -> Checked {
     }
     let path = Path::new(text);
     if text.trim() != text {
-        return Err("must be a path without blanks at its ends".to_owned());
+        return Err("must be a path without spaces at its ends".to_owned());
     }
     if path.exists() && !path.is_dir() {
-        return Err("must be a folder, and this is a file".to_owned());
+        return Err("must be a folder, but this is a file".to_owned());
     }
     Ok(())
 }
@@ -36,7 +36,7 @@ pub fn log_file(text: &str) -> Checked {
     }
     let path = Path::new(text);
     if text.ends_with('/') || path.file_name().is_none() || path.is_dir() {
-        return Err("must be the path of a file, and this is a folder".to_owned());
+        return Err("must be the path of a file, but this is a folder".to_owned());
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ pub fn database_url(text: &str) -> Checked {
         // libpq takes several hosts, and a URL without any means the socket of this machine.
         Some((scheme, rest)) if scheme != "sqlite" => authority(rest, true),
         _ if DatabaseUrl::parse(text).is_ok_and(|url| matches!(url, DatabaseUrl::Sqlite(path) if path.is_dir())) => {
-            Err("must name a file, and this is a folder".to_owned())
+            Err("must name a file, but this is a folder".to_owned())
         }
         _ => Ok(()),
     }
@@ -123,7 +123,7 @@ pub fn log_filter(text: &str) -> Checked {
         }
         let own = part.split([':', '[']).next().unwrap_or_default();
         if own.starts_with("clowder") && !PARTS.contains(&own) {
-            return Err(format!("{right}; the parts are {}, and there is no `{own}`", PARTS.join(", ")));
+            return Err(format!("{right}; the parts are {}; there is no `{own}`", PARTS.join(", ")));
         }
     }
     EnvFilter::try_new(text).map(drop).map_err(|error| format!("{right}: {error}"))
@@ -173,7 +173,7 @@ fn authority(rest: &str, may_be_local: bool) -> Checked {
         return if may_be_local { Ok(()) } else { Err("must name a host after the `//`".to_owned()) };
     }
     if rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("must have no blanks; write them as %20".to_owned());
+        return Err("must have no spaces; write them as %20".to_owned());
     }
     for host in hosts.split(',') {
         let after_brackets = host.rsplit_once(']').map_or(host, |(_, port)| port);

@@ -20,7 +20,7 @@ pub struct Faults(pub Vec<String>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "the settings are wrong:")?;
+        writeln!(f, "the settings are invalid:")?;
         self.0.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
     }
 }
@@ -133,7 +133,7 @@ impl Layers {
                     if let Some(path) = variables.get(&file_name).filter(|path| !path.is_empty()) {
                         self.set_from_file(setting, path, source, &file_name);
                         if variables.get(&name).is_some_and(|text| !text.is_empty()) {
-                            self.faults.push(format!("{source}: {name}: must not be set beside {file_name}"));
+                            self.faults.push(format!("{source}: {name}: must not be set together with {file_name}"));
                         }
                     }
                     ours.push(file_name);
@@ -150,7 +150,7 @@ impl Layers {
                 self.faults.push(format!("{source}: unknown setting {name}{}", suggest::question(meant)));
             } else if let Some(meant) = suggest::variable(name, value, variables) {
                 self.faults.push(format!(
-                    "{source}: {name} is no setting; did you mean {meant}? (Unset it here if another program needs it.)"
+                    "{source}: {name} is not a setting; did you mean {meant}? (If another program needs it, unset it here.)"
                 ));
             }
         }

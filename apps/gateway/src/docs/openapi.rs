@@ -132,14 +132,13 @@ fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
     }));
     let header = |name: &str, says: &str| json!({ "name": name, "in": "header", "description": says, "schema": { "type": "string" } });
     if line.creates {
-        parameters.push(header("Idempotency-Key", "Of the client's choice, good for 24 hours: a repeated call gets the answer of the first; of a message that was sent, as the message is now"));
+        parameters.push(header("Idempotency-Key", "Chosen by the client, valid for 24 hours: a repeated call gets the response of the first, with what was created as it is now"));
     }
     if line.edits {
-        parameters.push(header("If-Match", "The `ETag` that was read, in its quotes; 412 when it is no longer the current one, and then `ETag` says which is; 422 when it is not a list of entity tags or `*`"));
+        parameters.push(header("If-Match", "The `ETag` you read, with its quotes; 412 if it is no longer current (`ETag` then has the current one); 422 if it is not a list of entity tags or `*`"));
     }
     if line.tagged {
-        parameters
-            .push(header("If-None-Match", "The `ETag` that the caller has; 304 when it is still the current one"));
+        parameters.push(header("If-None-Match", "The `ETag` you have; 304 if it is still current"));
     }
     parameters
 }
@@ -247,20 +246,16 @@ fn problem(failures: &[Failure]) -> Value {
 }
 
 const HEADERS: &[(&str, &str, &str)] = &[
-    (
-        "X-Request-Id",
-        "string",
-        "What this request is called in logs and problems; taken from the request when it has one",
-    ),
+    ("X-Request-Id", "string", "The id of this request in logs and problems; taken from the request if it has one"),
     ("RateLimit", "string", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)"),
-    ("RateLimit-Policy", "string", "The limit: at most `q` units at once, which come back within `w` seconds"),
+    ("RateLimit-Policy", "string", "The limit: at most `q` units at once, refilled within `w` seconds"),
     (
         "X-RateLimit-Limit",
         "integer",
-        "The most units at once; a call costs one, and one more for every 25 rows it writes and for every 64 KiB it answers",
+        "The most units at once; a call costs one, and one more for every 25 rows it writes and every 64 KiB of its response",
     ),
     ("X-RateLimit-Remaining", "integer", "Units that are left"),
-    ("X-RateLimit-Reset", "integer", "Seconds until all of them are there again"),
+    ("X-RateLimit-Reset", "integer", "Seconds until all units are available again"),
 ];
 
 fn headers() -> Value {

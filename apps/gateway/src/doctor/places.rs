@@ -46,8 +46,8 @@ pub fn writable(folder: &Path) -> Told {
     let probe = nearest.join(format!(".probe-{}", std::process::id()));
     let tried = private::create_file(&probe).and_then(|()| std::fs::remove_file(&probe));
     match tried {
-        Ok(()) if nearest == folder => ok(format!("{} can be written to", folder.display())),
-        Ok(()) => ok(format!("{} will be created when it is needed", folder.display())),
+        Ok(()) if nearest == folder => ok(format!("{} is writable", folder.display())),
+        Ok(()) => ok(format!("{} will be created when needed", folder.display())),
         Err(error) => failed(format!("{}: {error}", nearest.display())),
     }
 }

@@ -172,7 +172,7 @@ fn checked(request: &HttpRequest, body: Bytes) -> Answer<Bytes> {
 }
 
 fn too_large(most: usize) -> Problem {
-    Problem::new(refusals::BODY_TOO_LARGE).because(format!("The body may have at most {} KiB here", most >> 10))
+    Problem::new(refusals::BODY_TOO_LARGE).because(format!("The body must have at most {} KiB here", most >> 10))
 }
 
 fn cut(error: PayloadError) -> Problem {

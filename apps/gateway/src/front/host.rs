@@ -110,7 +110,7 @@ impl Hosts {
         let host: String = host.unwrap_or_default().chars().take(100).collect();
         let name = without_port(&host);
         Err(Problem::new(refusals::HOST_UNKNOWN)
-            .because(format!("`{name}` is neither among ALLOWED_HOSTS nor the host of PUBLIC_URL")))
+            .because(format!("`{name}` is not in ALLOWED_HOSTS and is not the host of PUBLIC_URL")))
     }
 
     fn has(&self, host: &str) -> bool {

@@ -364,7 +364,7 @@ impl fmt::Display for Left {
             (_, Key::Address(_)) => "this address for clients that are not signed in",
         };
         let Self { limit, window, .. } = self;
-        write!(f, "The rate limit of {whose} was reached: {limit} units at once, which come back within {window} s")
+        write!(f, "The rate limit of {whose} was reached: {limit} units at once, refilled within {window} s")
     }
 }
 

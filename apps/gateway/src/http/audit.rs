@@ -51,13 +51,15 @@ pub async fn export(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answe
 }
 
 fn filter(query: &mut Query) -> AuditFilter {
-    let time = || Flaw::new("time", "must be a time as of RFC 3339, at the latest 9999-12-31T23:59:59.999999Z");
+    let time = || Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z");
     let actor = Flaw::new("choice", "must be an id or one of: user, api_key, system, nobody");
     AuditFilter {
         actor: query.value("actor", actor, ActorFilter::parse),
-        action: query.value("action", Flaw::new("action", "must be like session.opened or session.*"), |text| {
-            AuditFilter::parse_action(text)
-        }),
+        action: query.value(
+            "action",
+            Flaw::new("action", "must be an action or a family of actions, such as session.opened or session.*"),
+            |text| AuditFilter::parse_action(text),
+        ),
         target: query.value("target", Flaw::new("uuid", "must be an id or type:id"), TargetFilter::parse),
         from: query.value("from", time(), |text| text.parse().ok()),
         to: query.value("to", time(), |text| text.parse().ok()),

@@ -20,8 +20,8 @@ pub fn staff() -> Vec<Endpoint> {
             .needs(Permission::ReadUsers)
             .scope(Scope::AdminRead)
             .asks::<Role>("role", "Only accounts with this role")
-            .asks::<Status>("status", "Only accounts that are suspended just now, or that are not")
-            .asks::<String>("q", "Only accounts with this in their username or address")
+            .asks::<Status>("status", "Only accounts that are suspended, or only those that are not")
+            .asks::<String>("q", "Only accounts whose username or address contains this")
             .lists::<Account>(),
         get("/api/admin/users/{user_id}", staff::account)
             .says("Read an account")
@@ -30,10 +30,10 @@ pub fn staff() -> Vec<Endpoint> {
             .gives::<Account>(200, "The account")
             .refuses(&[USER_UNKNOWN]),
         put("/api/admin/users/{user_id}/role", staff::set_role)
-            .says("Give somebody a role")
+            .says("Change the role of an account")
             .needs(Permission::SetRoles)
             .takes::<NewRole>()
-            .gives::<Account>(200, "As it is now; it acts at once, for tokens already issued too")
+            .gives::<Account>(200, "As it is now; it takes effect at once, even for tokens already issued")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
         put("/api/admin/users/{user_id}/suspension", staff::suspend)
             .says("Suspend an account, or change its suspension")
@@ -49,11 +49,14 @@ pub fn staff() -> Vec<Endpoint> {
             .gives_nothing(204, "It is not suspended")
             .refuses(&[USER_UNKNOWN, OUTRANKED]),
         post("/api/admin/users/{user_id}/sessions/end", staff::end_sessions)
-            .says("Sign an account out of all its devices")
+            .says("End all sessions of an account")
             .needs(Permission::EndSessions)
             .scope(Scope::AdminWrite)
             .takes_if_any::<EndKeys>()
-            .gives_nothing(204, "Its tokens, and links to its exports, are worth nothing from now on; its API keys stay unless `end_keys`")
+            .gives_nothing(
+                204,
+                "Its tokens and export links are no longer valid; its API keys stay valid unless `end_keys` is given",
+            )
             .refuses(&[USER_UNKNOWN, OUTRANKED]),
     ]
 }
@@ -66,11 +69,11 @@ pub fn api_keys() -> Vec<Endpoint> {
             .lists::<Opened>(),
         get("/api/api-keys", api_keys::list).says("List your API keys, the newest first").lists::<ApiKey>(),
         post("/api/api-keys", api_keys::create)
-            .says("Make an API key")
+            .says("Create an API key")
             .reaches_others()
             .creates()
             .takes::<NewApiKey>()
-            .gives::<IssuedKey>(201, "The key, shown this once")
+            .gives::<IssuedKey>(201, "The key, shown only this once")
             // Unknown is the key of a repeated call that has been revoked since.
             .refuses(&[
                 API_KEY_LIMIT,
@@ -80,12 +83,12 @@ pub fn api_keys() -> Vec<Endpoint> {
                 idempotency::RUNNING,
             ]),
         get("/api/api-keys/{api_key_id}", api_keys::one)
-            .says("Read about an API key")
+            .says("Read an API key")
             .gives::<ApiKey>(200, "Without its secret")
             .refuses(&[API_KEY_UNKNOWN]),
         delete("/api/api-keys/{api_key_id}", api_keys::revoke)
             .says("Revoke an API key")
-            .gives_nothing(204, "It is worth nothing from now on, and its sockets are closed")
+            .gives_nothing(204, "It is revoked, and its sockets are closed")
             .refuses(&[API_KEY_UNKNOWN]),
     ]
 }
@@ -93,36 +96,36 @@ pub fn api_keys() -> Vec<Endpoint> {
 pub fn sign_ups() -> Vec<Endpoint> {
     vec![
         get("/api/admin/sign-ups", sign_ups::waiting)
-            .says("List who waits to be let in, the longest waiting first")
+            .says("List sign-ups that wait for approval, the oldest first")
             .needs(Permission::DecideSignUps)
             .lists::<SignUp>(),
         post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
             .says("Approve a sign-up")
             .needs(Permission::DecideSignUps)
-            .gives_nothing(204, "The account is made, and an email tells")
+            .gives_nothing(204, "The account is created, and an email tells its owner")
             .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
         post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
             .says("Reject a sign-up")
             .needs(Permission::DecideSignUps)
             .takes::<Rejection>()
-            .gives_nothing(204, "The wish is forgotten, and an email tells")
+            .gives_nothing(204, "The request is dropped, and an email tells the person")
             .refuses(&[SIGN_UP_UNKNOWN]),
         get("/api/admin/invites", sign_ups::invites)
-            .says("List invitations, the latest first")
+            .says("List invitations, the newest first")
             .needs(Permission::Invite)
             .lists::<Invite>(),
         post("/api/admin/invites", sign_ups::invite)
-            .says("Make an invitation")
+            .says("Create an invitation")
             .needs(Permission::Invite)
             .creates()
             .takes::<NewInvite>()
-            .gives::<NewInvited>(201, "With its code, which is shown only here")
+            .gives::<NewInvited>(201, "The invitation with its code, which is shown only here")
             // Of a repeated call, when whoever made it has been erased since.
             .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
         delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
             .says("Revoke an invitation")
             .needs(Permission::Invite)
-            .gives_nothing(204, "It is worth nothing from now on")
+            .gives_nothing(204, "It is revoked")
             .refuses(&[INVITE_UNKNOWN]),
     ]
 }
@@ -130,7 +133,7 @@ pub fn sign_ups() -> Vec<Endpoint> {
 pub fn security() -> Vec<Endpoint> {
     vec![
         get("/api/users/me/security", audit::security)
-            .says("Read what concerned the security of your account, newest first")
+            .says("Read the security timeline of your account, newest first")
             .lists::<SecurityEvent>(),
         audit_filter(get("/api/admin/audit", audit::list))
             .needs(Permission::ReadAudit)
@@ -145,8 +148,8 @@ pub fn security() -> Vec<Endpoint> {
                 "format",
                 "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
             )
-            .gives::<Vec<AuditRecord>>(200, "All of it; an answer that is cut off is not whole")
-            .gives_text("text/csv", "All of it; an answer that is cut off is not whole"),
+            .gives::<Vec<AuditRecord>>(200, "The whole log; a response that is cut off is incomplete")
+            .gives_text("text/csv", "The whole log; a response that is cut off is incomplete"),
     ]
 }
 

@@ -274,7 +274,7 @@ impl Endpoint {
         self.asks::<i64>("limit", "How many at most: 50 when absent, never more than 200").asks_long(
             "cursor",
             cursor::LONGEST,
-            "The `next_cursor` of the page before. It is good for the same caller and the same other parameters, `limit` apart",
+            "The `next_cursor` of the page before. It is valid for the same caller and the same other parameters except `limit`",
         )
     }
 
@@ -327,7 +327,7 @@ impl Endpoint {
     /// It shows something with an `ETag`, so it may answer that the caller has it already.
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
-        self.gives_nothing(304, "Its version is still what `If-None-Match` says; what is not edited (counts, the last message, a status) may have changed")
+        self.gives_nothing(304, "The version in `If-None-Match` is current; values that are not edited (counts, the last message, a status) may have changed")
     }
 
     /// How large a body may be: whoever is nobody has little to say.

@@ -17,23 +17,29 @@ use crate::http::privacy;
 pub fn lines() -> Vec<Endpoint> {
     vec![
         post("/api/users/me/export", privacy::export)
-            .says("Get a copy of everything that is known about you; three a day, and one that is fresh is given again")
-            .gives::<Export>(202, "It is being made, or was made just now; an email tells when it is ready")
+            .says("Export your data; three times a day, and an export from the last hour is returned again")
+            .gives::<Export>(
+                202,
+                "It is being created, or was created in the last hour; an email says when it is ready",
+            )
             .refuses(&[AUTHENTICATION_STALE]),
         get("/api/users/me/exports", privacy::exports)
-            .says("List the copies of the last 30 days, the latest first")
+            .says("List your exports of the last 30 days, the newest first")
             .lists::<Export>()
             .shows_secret(),
         get("/api/users/me/exports/{export_id}", privacy::one_export)
-            .says("See how far a copy is")
-            .gives::<Export>(200, "With its link once it is ready, for those who have shown lately who they are")
+            .says("Read the status of an export")
+            .gives::<Export>(
+                200,
+                "The export; once it is ready, with its link for sessions with a recent authentication",
+            )
             .shows_secret()
             .refuses(&[EXPORT_UNKNOWN]),
         get("/api/exports/{export_id}/download", privacy::download)
-            .says("Fetch a copy by its link")
+            .says("Download an export by its link")
             .public()
             .asks_long("token", Opaque::MAX, "What the link holds")
-            .gives_text("application/zip", "Files of JSON, and a README.txt that says what is in which")
+            .gives_text("application/zip", "JSON files, and a README.txt that says what they contain")
             .refuses(&[EXPORT_LINK_INVALID, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", privacy::erase)
             .says("Delete your account, after a grace period")
@@ -49,10 +55,10 @@ pub fn lines() -> Vec<Endpoint> {
             .gives_nothing(204, "It stays")
             .refuses(&[ERASURE_NONE]),
         delete("/api/admin/users/{user_id}", privacy::erase_user)
-            .says("Have an account erased now")
+            .says("Erase an account now")
             .needs(Permission::EraseUsers)
-            .asks::<Fate>("messages", "What happens to its messages; as its owner asked, or `keep`, when absent")
-            .gives::<Erasing>(202, "All its sessions are ended, and it is being erased")
+            .asks::<Fate>("messages", "What happens to its messages; if absent, what its owner asked for, or `keep`")
+            .gives::<Erasing>(202, "All its sessions have ended, and it is being erased")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
     ]
 }

@@ -123,7 +123,7 @@ impl Close {
                 return format!("too many failed attempts from this address; try again in {seconds} s").into();
             }
             Self::Goodbye => "goodbye",
-            Self::Protocol => "the frames break RFC 6455",
+            Self::Protocol => "the frames violate RFC 6455",
             Self::Binary => "text frames only",
             Self::NotText => "text must be UTF-8",
             Self::TooBig => "a frame has at most 128 KiB",
@@ -136,7 +136,7 @@ impl Close {
             Self::TooManyFrames => "too many frames; slow down and resume",
             Self::TooManySockets => "too many sockets are open by this account or key; close one first",
             Self::TooSlow => "read too slowly; resume",
-            Self::BadFrames => "too many frames that make no sense; reconnecting is pointless",
+            Self::BadFrames => "too many invalid frames; reconnecting is pointless",
         })
     }
 }

@@ -204,7 +204,7 @@ impl Field for Language {
         let right = sized(first, 2)
             && first.chars().all(|c| c.is_ascii_alphabetic())
             && subtags.all(|subtag| sized(subtag, 1) && subtag.chars().all(|c| c.is_ascii_alphanumeric()));
-        if right { Ok(Self(tag)) } else { Err(Flaw::new("language", "must be a language tag like de or pt-BR")) }
+        if right { Ok(Self(tag)) } else { Err(Flaw::new("language", "must be a language tag, such as de or pt-BR")) }
     }
 }
 
@@ -219,7 +219,7 @@ impl Field for TimeZone {
         let bundled = TimeZoneDatabase::bundled();
         match bundled.get(&name).ok().filter(|zone| !zone.is_unknown() && !name.eq_ignore_ascii_case("Factory")) {
             Some(zone) => Ok(Self(zone.iana_name().unwrap_or(&name).to_owned())),
-            None => Err(Flaw::new("time_zone", "must be a name of the IANA database like Europe/Berlin")),
+            None => Err(Flaw::new("time_zone", "must be an IANA time zone, such as Europe/Berlin")),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Input for NewRole {
 pub struct NewSuspension {
     /// When it ends by itself; never when absent.
     pub until: Option<Timestamp>,
-    /// What its owner reads.
+    /// The reason that its owner reads.
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
 }

@@ -43,7 +43,7 @@ impl Field for Username {
         let name = text::line(&string(value)?, 3, 30)?;
         let part_of_a_name = |c: char| CodePointSetData::new::<XidContinue>().contains(c) && !is_invisible(c);
         if !name.chars().all(|c| part_of_a_name(c) || matches!(c, '.' | '-')) {
-            return Err(Flaw::new("characters", "may contain letters, digits, '_', '.' and '-' only"));
+            return Err(Flaw::new("characters", "may contain only letters, digits, '_', '.' and '-'"));
         }
         let plain = |c: char| is_letter(c) || is_digit(c);
         if !name.starts_with(plain) || !name.ends_with(|c| plain(c) || is_mark(c)) {

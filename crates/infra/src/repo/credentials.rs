@@ -46,7 +46,7 @@ impl Credentials for Repo {
         let proved = match asked.ok_or(LINK_GONE)? {
             verify::Asked::Token => None,
             verify::Asked::Password { sought, user, hash } => {
-                let missing = || Error::field("/password", "required", "is required: the password that was chosen");
+                let missing = || Error::field("/password", "required", "is required: the password of the account");
                 let password = proof.password.as_ref().ok_or_else(missing)?;
                 Some(self.prove(&ctx, sought, user, hash, password).await?)
             }

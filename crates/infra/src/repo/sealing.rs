@@ -84,8 +84,8 @@ impl Sealing for Repo {
             return Ok(());
         }
         Err(Error::internal(format!(
-            "what this database holds sealed under the key {} does not open: SECRET_KEY or ENCRYPTION_KEYS is not what \
-             the database was used with; set it again as it was (`clowder keys status` tells more)",
+            "the values in this database that use the key {} do not decrypt: SECRET_KEY or ENCRYPTION_KEYS is not what \
+             the database was used with; restore the earlier value (`clowder keys status` shows more)",
             closed.join(", ")
         )))
     }

@@ -316,7 +316,9 @@ fn reauthenticate(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: Option<&Otp>) ->
     // Both rows before the audit log.
     dialect::lock_session(tx.conn, session)?;
     if let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) {
-        let otp = otp.ok_or_else(|| Error::field("/otp", "required", "is required: the account has two factors"))?;
+        let otp = otp.ok_or_else(|| {
+            Error::field("/otp", "required", "is required: the account uses two-factor authentication")
+        })?;
         let looked = check(tx, ctx, keys, &factor, otp, OTP_WRONG)?;
         looked.note(tx, ctx)?;
         if let Checked::Refused(refusal) = looked.came_to {

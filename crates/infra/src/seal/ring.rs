@@ -147,7 +147,7 @@ fn open(cipher: &XChaCha20Poly1305, place: Place, sealed: &Sealed) -> Result<Vec
     let aad = place.to_string();
     cipher
         .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: aad.as_bytes() })
-        .map_err(|_| Error::internal(format!("{place} does not open: its key is another one, or it was tampered with")))
+        .map_err(|_| Error::internal(format!("{place} does not decrypt: it was encrypted with another key, or was changed")))
 }
 
 fn octets(text: &str) -> Option<[u8; 32]> {

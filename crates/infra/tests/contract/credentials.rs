@@ -259,7 +259,7 @@ on_both! {
         let change = ChangeEmail::from_json(json!({"email": "bob@example.org", "password": OLD})).unwrap();
         silent.credentials.change_email(&world.ctx(&ada), change).await.unwrap();
         let mail = emails(&world).await;
-        assert_eq!(heads(&mail)[0], ("bob@example.org", "You have an account already"));
+        assert_eq!(heads(&mail)[0], ("bob@example.org", "You already have an account"));
         assert!(mail[0].text.starts_with("Hello bob,"), "by the name of the account: {}", mail[0].text);
 
         // Somebody else's words never reach the owner.

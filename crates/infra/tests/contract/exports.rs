@@ -132,7 +132,7 @@ on_both! {
         let email = emails(&world).await.pop().unwrap();
         assert_eq!(email.subject, "Your data is ready");
         let unconfirmed = email.text.contains("token=") || email.html.contains("token=");
-        assert!(!unconfirmed && email.text.contains("Sign in to fetch it"), "{}", email.text);
+        assert!(!unconfirmed && email.text.contains("Sign in to download it"), "{}", email.text);
         world.wait(Duration::from_secs(11 * 60));
         let privacy = &world.store.privacy;
         let one = privacy.one_export(&world.ctx(&ada), ready.id).await.unwrap();

@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(next(register(&world, &store, "bob", None).await), NextStep::ConfirmEmail);
         let mail = emails(&world).await;
         assert_eq!(mail.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect::<Vec<_>>(), [
-            ("ada@example.org", "You have an account already"),
+            ("ada@example.org", "You already have an account"),
             ("bob@example.org", "Confirm your address"),
         ]);
         for name in ["ada2", "bob"] {
@@ -117,7 +117,7 @@ on_both! {
         };
         let mail = resend().await;
         for (mail, name) in mail.iter().zip(["ada", "eve"]) {
-            assert!(mail.text.contains(&format!("for the account {name}. The link is good for 22 hours")), "{}", mail.text);
+            assert!(mail.text.contains(&format!("for the account {name}. The link is valid for 22 hours")), "{}", mail.text);
         }
         assert_eq!(mail.len(), 2, "nobody pushes in front of another");
         store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();

@@ -232,7 +232,7 @@ fn settings_go_together() {
         (&[("BIND", "0.0.0.0:80"), ("PORT", "90"), ("METRICS_BIND", "0.0.0.0:90")], "METRICS_BIND"),
         (&[("DATA_DIR", "/srv/x"), ("MEDIA_ROOT", "/srv/x")], "MEDIA_ROOT"),
         (&[("DATABASE_URL", "postgres://db/c")], "SECRET_KEY: is missing"),
-        (&[("SECRET_KEY", STRONG), ("SECRET_KEY_FILE", "/nowhere")], "SECRET_KEY: must not be set beside"),
+        (&[("SECRET_KEY", STRONG), ("SECRET_KEY_FILE", "/nowhere")], "SECRET_KEY: must not be set together"),
     ] {
         let faults = from(pairs).unwrap_err();
         assert!(faults.0.iter().any(|fault| fault.contains(says)), "{faults}");
@@ -268,8 +268,8 @@ fn a_slip_is_told_with_what_was_meant() {
         "f.toml: unknown setting server.bnd; did you mean server.bind?",
         "f.toml: unknown setting mail.SMTP_URL; did you mean mail.smtp_url?",
         "unknown setting CLOWDER__SERVER__BNID; did you mean CLOWDER__SERVER__BIND?",
-        "CLOWDER_SECRET_KEY is no setting; did you mean SECRET_KEY?",
-        "DATABASE_URI is no setting; did you mean DATABASE_URL?",
+        "CLOWDER_SECRET_KEY is not a setting; did you mean SECRET_KEY?",
+        "DATABASE_URI is not a setting; did you mean DATABASE_URL?",
         "environment: SMTP_URL: must begin with `smtp://`",
         "did you mean `smtp://smtp.example.org`?",
         "arguments: unknown setting server.prot; did you mean server.port?",

@@ -59,9 +59,9 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "type": "/api/problems#chat.unknown",
-                "title": "There is no such chat, or not for you",
+                "title": "There is no such chat, or you are not in it",
                 "status": 404,
-                "detail": "There is no such chat, or not for you",
+                "detail": "There is no such chat, or you are not in it",
                 "instance": "/api/ws",
                 "code": "chat.unknown",
                 "request_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13",

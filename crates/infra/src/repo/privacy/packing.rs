@@ -126,9 +126,9 @@ impl Packer {
 
 fn readme(ctx: &Ctx) -> String {
     let mut text = format!(
-        "A copy of what this server knows about you, made on {}.\n\n\
+        "An export of what this server knows about you, created on {}.\n\n\
          Files that end in .json hold one JSON value; those that end in .ndjson one JSON value per line.\n\
-         Times are in UTC, ids are UUIDs. What others said to you is theirs and not in here.\n\n",
+         Times are in UTC, ids are UUIDs. Messages from other people belong to them and are not included.\n\n",
         ctx.now
     );
     for file in PARTS.iter().flat_map(|part| part.files) {

@@ -39,7 +39,7 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     let hash = new.password_hash;
     let hash = if hash.starts_with("$2") { format!("bcrypt${hash}") } else { hash };
     if !hasher::is_known(&hash) {
-        return Ok(Imported::Refused("the format of the hash is not known, or it costs too much to verify"));
+        return Ok(Imported::Refused("the password hash has an unknown format, or costs too much to verify"));
     }
     let (username_key, email_key) = (new.username.key(), new.email.key());
     if is_here(tx.conn, &username_key, &email_key)? {
