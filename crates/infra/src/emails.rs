@@ -104,10 +104,10 @@ impl EmailTemplates {
             (0, 1) => says.push("Your API key has been revoked.".to_owned()),
             (0, ended) => says.push(format!("All {ended} of your API keys have been revoked.")),
             (1, _) => {
-                says.push("One API key still has access to your account; revoke it if you do not need it.".to_owned())
+                says.push("One API key still has access to your account; revoke it if you do not need it.".to_owned());
             }
             (keys, _) => {
-                says.push(format!("{keys} API keys still have access to your account; revoke those you do not need."))
+                says.push(format!("{keys} API keys still have access to your account; revoke those you do not need."));
             }
         }
         self.write(
