@@ -2,39 +2,27 @@
 //!
 //! [`Store::open`] takes a URL and gives the ports of all domains. PostgreSQL and SQLite are always both compiled:
 //! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per
-//! database, by `pg` and by `lite`. What differs between the two is a function of the same name in both dialects.
+//! database, by the packages in `pg/` and `lite/`, side by side. What differs between the two is a function of the same
+//! name in both dialects. What they share is compiled once, in `base/`. Everybody else knows this package alone.
 
-pub mod api_keys;
-mod chat_summaries;
-pub mod clock;
-mod cron;
-pub mod emails;
-pub mod feed;
-pub mod hasher;
-pub mod job_runner;
-pub mod keys;
-mod lite;
-pub mod mail;
-mod merge;
-mod pg;
-pub mod privacy;
-pub mod private;
-mod profiles;
-pub mod receipts;
-mod rows;
-mod schema;
-pub mod seal;
-mod standings;
-mod statement;
-pub mod store;
-pub mod tokens;
-pub mod totp;
-pub mod turns;
-pub mod url;
-pub mod worker_pool;
+mod ports;
 
-pub use feed::{Followed, Follower};
-pub use job_runner::JobRunner;
-pub use pg::connection::Deadlines;
-pub use store::{Check, Options, Store, Upkeep};
-pub use url::DatabaseUrl;
+pub use clowder_infra_base::{
+    Check, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Upkeep, api_keys, clock, emails, feed,
+    hasher, job_runner, keys, mail, private, receipts, seal, tokens, totp, turns, url, worker_pool,
+};
+pub use ports::Store;
+
+/// The store, what it is opened with and what keeps it in shape.
+pub mod store {
+    pub use clowder_infra_base::store::{CRONS, Check, Options, SWEEP, Upkeep};
+
+    pub use crate::ports::Store;
+}
+
+/// What becomes of the references to users, of all parts that are registered.
+pub mod privacy {
+    pub use clowder_infra_base::privacy::{Reference, Registered, Then, erased, kept};
+
+    pub use crate::ports::registered;
+}

@@ -102,8 +102,17 @@ pub fn encryption_keys(text: &str) -> Checked {
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 /// Our own parts; those of libraries cannot all be known.
-const PARTS: &[&str] =
-    &["clowder", "clowder_gateway", "clowder_infra", "clowder_accounts", "clowder_messaging", "clowder_core"];
+const PARTS: &[&str] = &[
+    "clowder",
+    "clowder_gateway",
+    "clowder_infra",
+    "clowder_infra_base",
+    "clowder_infra_pg",
+    "clowder_infra_lite",
+    "clowder_accounts",
+    "clowder_messaging",
+    "clowder_core",
+];
 
 /// Each directive is a level, or says which level a part of the program has. A word alone that is no level would name a
 /// part, and silence all others.

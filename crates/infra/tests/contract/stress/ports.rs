@@ -133,8 +133,8 @@ fn methods() -> BTreeSet<String> {
         include_str!("../../../../messaging/src/port.rs"),
         include_str!("../../../../core/src/journal.rs"),
         include_str!("../../../../core/src/job.rs"),
-        include_str!("../../../src/seal.rs"),
-        include_str!("../../../src/store.rs"),
+        include_str!("../../../base/src/seal.rs"),
+        include_str!("../../../base/src/store.rs"),
     ];
     let mut methods = BTreeSet::new();
     for source in sources {

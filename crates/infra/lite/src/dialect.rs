@@ -29,7 +29,7 @@ pub type Conn = SqliteConnection;
 pub type Backend = Sqlite;
 
 pub const NAME: &str = "sqlite";
-pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
 /// One writer, hence one order.
 pub const STREAMS: usize = 1;
 

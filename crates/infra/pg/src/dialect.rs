@@ -33,7 +33,7 @@ pub type Conn = PgConnection;
 pub type Backend = Pg;
 
 pub const NAME: &str = "postgres";
-pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 /// Enough that writers of different chats seldom wait for one another's place in the journal.
 pub const STREAMS: usize = 16;
 

@@ -55,7 +55,7 @@ pub struct Repo {
 }
 
 impl Repo {
-    pub(crate) async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
+    pub async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
         let db = Db::open(&deps)?;
         let limit = dialect::answer_within(&deps.options);
         let sends = group_commit::GroupCommit::new(db.clone(), deps.options.batch, limit);
@@ -83,7 +83,7 @@ impl Repo {
     }
 
     /// Who does the jobs that the domains order.
-    pub(crate) fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
+    pub fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
         vec![
             Arc::new(credentials::EmailRequests(Arc::clone(self))),
             Arc::new(upkeep::Sweeper(Arc::clone(self))),

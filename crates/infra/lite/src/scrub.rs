@@ -5,8 +5,6 @@
 //! the cells of others has to be overwritten. One task does both, [`GATHER`] after a deletion and for all that came
 //! until then: what it costs does not grow with the number of deletions.
 
-mod pages;
-
 use std::{
     ops::Range,
     time::{Duration, Instant},
@@ -26,7 +24,7 @@ use tokio::{
 };
 
 use super::dialect::{BUSY_TIMEOUT_MS, Conn, PooledConn};
-use crate::{statement::statement, worker_pool::WorkerPool};
+use crate::{sqlite_pages as pages, statement::statement, worker_pool::WorkerPool};
 
 /// How long deletions are gathered before their text is overwritten.
 const GATHER: Duration = Duration::from_secs(2);

@@ -88,7 +88,7 @@ pub struct Follower {
 
 impl Follower {
     /// Starts at the present heads. `poll` is how often other processes' changes are looked for.
-    pub(crate) async fn start(
+    pub async fn start(
         journal: Arc<dyn Journal>,
         feed: &Feed,
         memory: Memory,

@@ -2,8 +2,6 @@
 //! erase, are in `repo/privacy/parts.rs`; this is what both databases share of them, and what a test holds against the
 //! live schema.
 
-use crate::{DatabaseUrl, lite, pg};
-
 /// A column that holds ids of users.
 #[derive(Debug, Clone, Copy)]
 pub struct Reference {
@@ -35,9 +33,4 @@ pub struct Registered {
     pub name: &'static str,
     pub references: &'static [Reference],
     pub files: Vec<&'static str>,
-}
-
-/// All parts over a database, in the order in which they are erased.
-pub fn registered(url: &DatabaseUrl) -> Vec<Registered> {
-    if url.is_embedded() { lite::repo::registered() } else { pg::repo::registered() }
 }

@@ -1,0 +1,38 @@
+//! What both databases share, compiled once: hashing, keys, sealing, tokens, emails, the feed, workers, and the tables
+//! and rows. It is reached through `clowder-infra` alone.
+
+pub mod api_keys;
+pub mod chat_summaries;
+pub mod clock;
+pub mod connection;
+pub mod cron;
+pub mod emails;
+pub mod feed;
+pub mod hasher;
+pub mod job_runner;
+pub mod keys;
+pub mod mail;
+pub mod merge;
+pub mod privacy;
+pub mod private;
+pub mod profiles;
+pub mod receipts;
+pub mod rows;
+pub mod schema;
+pub mod seal;
+pub mod sqlite_pages;
+pub mod standings;
+pub mod statement;
+pub mod store;
+pub mod tokens;
+pub mod tombstones;
+pub mod totp;
+pub mod turns;
+pub mod url;
+pub mod worker_pool;
+
+pub use connection::Deadlines;
+pub use feed::{Followed, Follower};
+pub use job_runner::JobRunner;
+pub use store::{Check, Options, Upkeep};
+pub use url::DatabaseUrl;

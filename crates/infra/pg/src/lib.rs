@@ -1,0 +1,15 @@
+//! The shared queries, compiled for PostgreSQL. They have no unit tests, for those would compile everything a second
+//! time: what can be tested by itself is in `clowder-infra-base`, the rest in the contract tests of `clowder-infra`.
+
+mod batch;
+mod dialect;
+#[path = "../../repo/mod.rs"]
+pub mod repo;
+
+// The queries name these as if they were here.
+use clowder_infra_base::{
+    DatabaseUrl, api_keys, chat_summaries, clock, connection, cron, emails, feed, hasher, keys, merge, privacy,
+    receipts, rows, schema, seal, statement, store, tokens, tombstones, totp, turns, worker_pool,
+};
+
+pub use dialect::read_connections;
