@@ -149,7 +149,7 @@ async fn every_event_is_in_the_table() {
         .map(|message| message["$ref"].as_str().unwrap().rsplit('/').next().unwrap())
         .filter(|name| *name != "error")
         .map(|name| {
-            let required = api.0["components"]["messages"][name]["payload"]["required"].as_array().unwrap();
+            let required = api.payload(name)["required"].as_array().unwrap();
             (name, required.contains(&json!("cursor")))
         })
         .collect();
@@ -162,6 +162,44 @@ async fn every_event_is_in_the_table() {
     table.sort_unstable();
     let table: Vec<_> = table.iter().map(|(name, durable)| (name.as_str(), *durable)).collect();
     assert_eq!(table, events);
+}
+
+/// The table of close codes in docs/realtime.md has all of them, and says the same about coming again.
+#[tokio::test]
+async fn every_close_code_is_in_the_table() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let rows = api.0["channels"]["socket"]["x-close-codes"].as_array().unwrap();
+    let documented: std::collections::BTreeSet<_> =
+        rows.iter().map(|row| (row["code"].as_u64().unwrap(), row["reconnect"].as_str().unwrap().to_owned())).collect();
+    let text = std::fs::read_to_string(clowder_tests::root().join("docs/realtime.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| code | reconnect?")).skip(2);
+    let mut table = std::collections::BTreeSet::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        table.extend(cells[1].split(", ").map(|code| (code.parse::<u64>().unwrap(), cells[2].to_owned())));
+    }
+    assert_eq!(table, documented);
+}
+
+/// The address says by which parameters a socket is opened, and each way to say who connects is described.
+#[tokio::test]
+async fn asyncapi_tells_how_to_connect() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let query = &api.0["channels"]["socket"]["bindings"]["ws"]["query"]["properties"];
+    assert_eq!(query.as_object().unwrap().keys().collect::<Vec<_>>(), ["cursor", "ticket"]);
+    let ways: Vec<_> = api.0["components"]["securitySchemes"].as_object().unwrap().keys().collect();
+    assert_eq!(ways, ["api_key", "bearer", "subprotocol", "ticket"]);
+    assert_eq!(api.0["servers"]["main"]["security"].as_array().unwrap().len(), ways.len());
+    let ada = world.user("ada").await;
+    let ticket = ada.post("/api/ws/ticket", json!({})).await.expect(201);
+    assert!(ticket["ticket"].as_str().unwrap().len() <= query["ticket"]["maxLength"].as_u64().unwrap() as usize);
+    let page = Answer::to(world.nobody().request("GET", "/api/asyncapi").header("host", "localhost:99")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("ws://localhost:99/api/ws"), "where it was asked");
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
 }
 
 /// What a command is answered with is what its operation says.
@@ -192,7 +230,7 @@ async fn every_command_has_its_reply() {
         assert_eq!(api.complaints_of(reply.rsplit('/').next().unwrap(), &ack), Vec::<String>::new(), "{ack}");
         tried.insert(command.to_owned());
     }
-    let data = &api.0["components"]["messages"]["ack.token.renew"]["payload"]["properties"]["data"];
+    let data = &api.payload("ack.token.renew")["properties"]["data"];
     assert!(data.to_string().contains("Renewed"), "{data}");
     socket.say(json!({"type": "ping"})).await;
     assert_eq!(socket.until("ack").await["id"], json!(null));
@@ -212,8 +250,8 @@ async fn unknown_members_and_types_of_frames() {
     let (_, api) = documents(&world).await;
     let says = api.0["info"]["description"].as_str().unwrap();
     assert!(says.contains("clients must ignore members and types that they do not know"), "{says}");
-    for (key, message) in api.0["components"]["messages"].as_object().unwrap() {
-        assert_eq!(message["payload"]["additionalProperties"], true, "{key}");
+    for key in api.0["components"]["messages"].as_object().unwrap().keys() {
+        assert_eq!(api.payload(key)["additionalProperties"], true, "{key}");
     }
     for (name, schema) in api.0["components"]["schemas"].as_object().unwrap() {
         assert_ne!(schema["additionalProperties"], false, "{name}: members are added without notice");

@@ -138,6 +138,7 @@ impl Outside {
         for (page, shown) in [
             ("/account/", "getComputedStyle(document.querySelector('main')).maxWidth === '512px'"),
             ("/api/redoc/", "document.querySelector('[data-section-id]')"),
+            ("/api/asyncapi/", "document.querySelector('#schema-Message + p + .wide td a')"),
             ("/api/problems", "document.querySelector('td code')"),
             ("/api/swagger/", "document.querySelector('.opblock')"),
             ("/api/swagger", SAVED),
