@@ -293,9 +293,10 @@ mod tests {
         match schema {
             Value::Object(members) => {
                 for (key, value) in members {
-                    let nullable = value.get("oneOf").and_then(Value::as_array).is_some_and(|either| {
-                        either.len() == 2 && either.contains(&json!({ "type": "null" }))
-                    });
+                    let nullable = value
+                        .get("oneOf")
+                        .and_then(Value::as_array)
+                        .is_some_and(|either| either.len() == 2 && either.contains(&json!({ "type": "null" })));
                     let complex = ["properties", "oneOf", "anyOf", "allOf", "enum"];
                     if !nullable && key != "properties" && complex.iter().any(|word| value.get(word).is_some()) {
                         found.push(format!("{path}/{key}"));

@@ -184,7 +184,9 @@ impl Close {
                  suspended, don't",
             ),
             Self::TokenExpired => (When, "Refresh the access token, then reconnect and resume"),
-            Self::TooManyAttempts { .. } => (When, "Wait for the seconds in the reason, then connect with a new ticket"),
+            Self::TooManyAttempts { .. } => {
+                (When, "Wait for the seconds in the reason, then connect with a new ticket")
+            }
             Self::TooManySockets => (When, "Close another socket first, then connect"),
         }
     }

@@ -141,8 +141,7 @@ impl Durable {
     fn beginning(&self) -> &str {
         self.beginning.get_or_init(|| {
             let Recorded { name, at, data, .. } = &*self.recorded;
-            let mut frame =
-                serde_json::to_string(&Envelope { kind: name, at: *at, data: &**data }).unwrap_or_default();
+            let mut frame = serde_json::to_string(&Envelope { kind: name, at: *at, data: &**data }).unwrap_or_default();
             // The closing brace comes back after the cursor.
             frame.pop();
             frame.push_str(",\"cursor\":\"");
