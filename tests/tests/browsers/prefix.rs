@@ -134,7 +134,7 @@ impl Outside {
         let mut browser = Browser::start().await;
         browser.open(link).await;
         browser.run("document.querySelector('#verify button').click()").await;
-        browser.until("document.getElementById('told').textContent.includes('the address is confirmed')").await;
+        browser.until("document.getElementById('told').textContent.includes('address is confirmed')").await;
         for (page, shown) in [
             ("/account/", "getComputedStyle(document.querySelector('main')).maxWidth === '512px'"),
             ("/api/redoc/", "document.querySelector('[data-section-id]')"),
