@@ -133,6 +133,11 @@ impl AsyncApi {
             .collect()
     }
 
+    /// The schema of the frames of the message with this key.
+    pub fn payload(&self, key: &str) -> &Value {
+        resolved(&self.0, &self.0["components"]["messages"][key]["payload"])
+    }
+
     /// What in a frame is not as the document says of the message with this key.
     pub fn complaints_of(&self, key: &str, frame: &Value) -> Vec<String> {
         let message = &self.0["components"]["messages"][key];

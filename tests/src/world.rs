@@ -135,6 +135,12 @@ impl User {
         }
     }
 
+    /// The same session at another server of the same database.
+    pub fn at(&self, server: &Server) -> Self {
+        let client = Client::new(&server.address).with(self.token());
+        Self { client, address: server.address.clone(), ..self.clone() }
+    }
+
     /// An open socket that has been greeted.
     pub async fn socket(&self) -> Socket {
         let mut socket = self.knock(None).await;

@@ -1,5 +1,8 @@
 //! The OpenAPI and AsyncAPI documents are sound, and real answers and frames are as they say.
 
+#[path = "documents/asyncapi.rs"]
+mod asyncapi;
+
 use clowder_tests::{
     Answer, Auth, Client, Database, Socket, User, World,
     documents::{AsyncApi, OpenApi, dangling},
@@ -85,149 +88,6 @@ async fn unknown_members_of_bodies() {
     ada.patch("/api/users/me/settings", json!({"privacy": {"shoe_size": 38}})).await.expect(422);
     let whole = ada.get("/api/users/me/settings").await.expect(200);
     ada.patch("/api/users/me/settings", whole).await.expect(200);
-}
-
-#[tokio::test]
-async fn asyncapi_is_complete() {
-    let world = World::new(Database::sqlite()).await;
-    let (_, api) = documents(&world).await;
-    assert!(api.0["asyncapi"].as_str().unwrap().starts_with("3."));
-    assert_eq!(dangling(&api.0), Vec::<String>::new());
-    let names: Vec<_> = api.messages().into_iter().map(|(name, _)| name).collect();
-    for name in [
-        "hello",
-        "ack",
-        "error",
-        "resumed",
-        "reset",
-        "auth",
-        "ping",
-        "token.renew",
-        "message.send",
-        "message.edit",
-        "message.delete",
-        "message.read",
-        "message.sent",
-        "message.updated",
-        "message.deleted",
-        "chat.created",
-        "typing.start",
-        "typing.stop",
-    ] {
-        assert!(names.contains(&name), "{name} is not documented: {names:?}");
-    }
-    assert_eq!(api.0["servers"]["main"]["host"], world.server.address, "where it was asked");
-    let request = world.nobody().request("GET", "/api/asyncapi.json").header("host", "localhost:99");
-    assert_eq!(Answer::to(request).await.expect(200)["servers"]["main"]["host"], "localhost:99");
-}
-
-/// Every event and every command has an example, which is as its schema says.
-#[tokio::test]
-async fn frames_have_examples() {
-    let world = World::new(Database::sqlite()).await;
-    let (_, api) = documents(&world).await;
-    let mut wrong = Vec::new();
-    for (key, message) in api.0["components"]["messages"].as_object().unwrap() {
-        if message["name"] == "ack" {
-            continue;
-        }
-        let examples = message["examples"].as_array().unwrap_or_else(|| panic!("{key} has no example"));
-        for example in examples {
-            assert_eq!(example["payload"]["type"], message["name"]);
-            wrong.extend(api.complaints_of(key, &example["payload"]));
-        }
-    }
-    assert_eq!(wrong, Vec::<String>::new());
-}
-
-/// The table of events in docs/realtime.md has all that the server says, and tells which are replayed.
-#[tokio::test]
-async fn every_event_is_in_the_table() {
-    let world = World::new(Database::sqlite()).await;
-    let (_, api) = documents(&world).await;
-    let mut events: Vec<_> = (api.0["operations"]["events"]["messages"].as_array().unwrap().iter())
-        .map(|message| message["$ref"].as_str().unwrap().rsplit('/').next().unwrap())
-        .filter(|name| *name != "error")
-        .map(|name| {
-            let required = api.0["components"]["messages"][name]["payload"]["required"].as_array().unwrap();
-            (name, required.contains(&json!("cursor")))
-        })
-        .collect();
-    let text = std::fs::read_to_string(clowder_tests::root().join("docs/realtime.md")).unwrap();
-    let rows = text.lines().skip_while(|line| !line.starts_with("| event |")).skip(2);
-    let rows =
-        rows.take_while(|line| line.starts_with('|')).map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-    let mut table: Vec<_> = rows.map(|cells| (cells[1].trim_matches('`').to_owned(), cells[4] == "yes")).collect();
-    events.sort_unstable();
-    table.sort_unstable();
-    let table: Vec<_> = table.iter().map(|(name, durable)| (name.as_str(), *durable)).collect();
-    assert_eq!(table, events);
-}
-
-/// What a command is answered with is what its operation says.
-#[tokio::test]
-async fn every_command_has_its_reply() {
-    let world = World::new(Database::sqlite()).await;
-    let (_, api) = documents(&world).await;
-    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let chat = ada.private_chat(&bob).await;
-    let mut socket = ada.socket().await;
-    let sent = socket.command("message.send", json!({"chat_id": chat, "content": "hello"})).await.unwrap();
-    let mut tried = std::collections::BTreeSet::from(["auth".to_owned(), "events".to_owned()]);
-    for (command, data) in [
-        ("message.send", json!({"chat_id": chat, "content": "hello"})),
-        ("message.edit", json!({"message_id": sent["id"], "content": "hi", "version": 1})),
-        ("message.delete", json!({"message_id": sent["id"]})),
-        ("message.read", json!({"chat_id": chat, "seq": 1})),
-        ("typing.start", json!({"chat_id": chat})),
-        ("typing.stop", json!({"chat_id": chat})),
-        ("token.renew", json!({"access": ada.token()})),
-        ("ping", json!({})),
-    ] {
-        let frame = json!({"type": command, "data": data});
-        assert_eq!(api.complaints_of(&format!("client.{command}"), &frame), Vec::<String>::new(), "without an id");
-        socket.say(frame).await;
-        let ack = socket.until("ack").await;
-        let reply = api.0["operations"][command]["reply"]["messages"][0]["$ref"].as_str().unwrap();
-        assert_eq!(api.complaints_of(reply.rsplit('/').next().unwrap(), &ack), Vec::<String>::new(), "{ack}");
-        tried.insert(command.to_owned());
-    }
-    let data = &api.0["components"]["messages"]["ack.token.renew"]["payload"]["properties"]["data"];
-    assert!(data.to_string().contains("Renewed"), "{data}");
-    socket.say(json!({"type": "ping"})).await;
-    assert_eq!(socket.until("ack").await["id"], json!(null));
-    assert_eq!(api.complaints_of("client.ping", &json!({"type": "ping"})), Vec::<String>::new());
-    assert!(
-        !api.complaints_of("client.message.edit", &json!({"type": "message.edit", "data": {"message_id": sent["id"]}}))
-            .is_empty()
-    );
-    let operations: std::collections::BTreeSet<_> = api.0["operations"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(operations, tried);
-}
-
-/// What may come that is not in the document yet, and what is made of what the server does not know.
-#[tokio::test]
-async fn unknown_members_and_types_of_frames() {
-    let world = World::new(Database::sqlite()).await;
-    let (_, api) = documents(&world).await;
-    let says = api.0["info"]["description"].as_str().unwrap();
-    assert!(says.contains("clients must ignore members and types that they do not know"), "{says}");
-    for (key, message) in api.0["components"]["messages"].as_object().unwrap() {
-        assert_eq!(message["payload"]["additionalProperties"], true, "{key}");
-    }
-    for (name, schema) in api.0["components"]["schemas"].as_object().unwrap() {
-        assert_ne!(schema["additionalProperties"], false, "{name}: members are added without notice");
-    }
-    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let chat = ada.private_chat(&bob).await;
-    let mut socket = ada.socket().await;
-    let data = json!({"chat_id": chat, "content": "hello", "shoe_size": 38});
-    socket.say(json!({"id": 1, "type": "message.send", "data": data, "shoe_size": 38})).await;
-    assert_eq!(socket.until("ack").await["id"], 1);
-    socket.say(json!({"id": 2, "type": "shoe.tie", "data": {}})).await;
-    let error = socket.until("error").await;
-    assert_eq!((&error["id"], &error["data"]["code"]), (&json!(2), &json!("frame.unknown")));
-    assert_eq!(socket.command("ping", json!({})).await.unwrap(), json!({}), "it is not closed");
 }
 
 /// What PUT and PATCH make of a body that says nothing new.

@@ -34,6 +34,7 @@ use crate::{
     routes::{self, Router},
     stop::{self, Stop, Stopper},
     telemetry,
+    threads::Threads,
     ws::{self, Hub, Sealer, Sockets},
 };
 
@@ -54,6 +55,7 @@ pub struct Running {
     stopper: Stopper,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     chores: Vec<JoinHandle<()>>,
+    _threads: [Threads; 2],
 }
 
 impl Running {
@@ -188,7 +190,10 @@ pub async fn start(config: Config) -> Result<Running> {
     let unread = Duration::from_secs(config.server.unread_seconds);
     let listener = listen(config.address(), unread)?;
     let addr = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
-    let (hub, following) = hub(&store, stop.clone()).await?;
+    // Sockets hear at once however much there is to do besides, so the hub shares its threads with nobody.
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
+    let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
     let state = AppState {
         store: store.clone(),
         hub,
@@ -210,21 +215,24 @@ pub async fn start(config: Config) -> Result<Running> {
         servers.push(spawn(metrics_server(listener, recorder.clone())?));
     }
 
-    let mut chores = vec![following, tokio::spawn(self::chores(limits, recorder, stop.clone()))];
-    chores.push(tokio::spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
+    let mut chores = vec![following, job_threads.spawn(self::chores(limits, recorder, stop.clone()))];
+    chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     if config.jobs.concurrency > 0 {
-        chores.push(tokio::spawn(job_runner(&config, &store, config.jobs.concurrency)?.run(stop.waited())));
+        chores.push(job_threads.spawn(job_runner(&config, &store, config.jobs.concurrency)?.run(stop.waited())));
     }
-    Ok(Running { addr, metrics_addr, store, stopper, servers, chores })
+    Ok(Running { addr, metrics_addr, store, stopper, servers, chores, _threads: [hub_threads, job_threads] })
 }
 
 /// The hub, following the journal from now on.
-async fn hub(store: &Store, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
-    let follower = store.follow().await?;
+async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
+    // Its timers are those of the threads that are to follow.
+    let following = store.clone();
+    let follower = threads.spawn(async move { following.follow().await }).await;
+    let follower = follower.map_err(|error| Error::internal(error.to_string()))??;
     let sealer = Sealer::new(&store.keys, store.journal.extent().await?.epoch);
     let hub = Hub::new(sealer, store.journal.clone(), follower.known(), store.read_connections);
     let hub = Arc::new(hub);
-    let following = tokio::spawn(Arc::clone(&hub).run(follower, stop));
+    let following = threads.spawn(Arc::clone(&hub).run(follower, stop));
     Ok((hub, following))
 }
 

@@ -1,7 +1,9 @@
 //! The documents that describe the server, made from the table of routes and the types of the wire.
 
 mod asyncapi;
+mod asyncapi_page;
 mod openapi;
 
 pub use asyncapi::asyncapi;
+pub use asyncapi_page::asyncapi_page;
 pub use openapi::openapi;

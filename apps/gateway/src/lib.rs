@@ -23,4 +23,5 @@ pub mod refusals;
 pub mod routes;
 pub mod stop;
 pub mod telemetry;
+mod threads;
 pub mod ws;

@@ -411,6 +411,10 @@ fn operation() -> Vec<Endpoint> {
             .says("The messages of the WebSocket")
             .public()
             .gives_text("application/json", "AsyncAPI 3.0"),
+        get("/api/asyncapi", docs::asyncapi_page)
+            .says("Read about what goes over the WebSocket")
+            .public()
+            .gives_text(HTML, "The AsyncAPI document as a page"),
         get("/api/swagger", docs::swagger).says("Try the API").public().gives_text(HTML, "Swagger UI"),
         get("/api/swagger/{file}", docs::swagger_file)
             .says("A part of Swagger UI")

@@ -54,6 +54,55 @@ async fn a_page_of_another_origin() {
     assert_eq!(read, "TypeError");
 }
 
+/// What docs/realtime.md shows to developers works as it stands there, in a page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_of_the_documentation() {
+    let site = Site::start().await;
+    let world = World::with(Database::sqlite(), &[("CORS_ALLOWED_ORIGINS", &*site.origin)]).await;
+    let text = std::fs::read_to_string(clowder_tests::root().join("docs/realtime.md")).unwrap();
+    let blocks: Vec<_> = text.split("```js\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [quick_start, tokens, client] = blocks.as_slice() else { panic!("three examples, not {}", blocks.len()) };
+    let mut browser = Browser::start().await;
+    browser.open(&site.origin).await;
+    let here = format!("http://{}", world.server.address);
+    assert!(quick_start.contains("http://127.0.0.1:8080"));
+    let quick_start = quick_start.replace("http://127.0.0.1:8080", &here);
+    browser
+        .run(&format!("window.seen = []; const console = {{ log: (...it) => seen.push(it.join(' ')) }}; {quick_start}"))
+        .await;
+    browser.until("seen.some((line) => line.startsWith('closed 1000'))").await;
+    for expected in ["hello", "message.sent", "ack"] {
+        browser.until(&format!("seen.some((line) => line.startsWith('{expected} '))")).await;
+    }
+
+    // The longer one keeps itself connected: it resumes after a drop, with a token that it had to refresh.
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let kit = "const post = async (path, body) => (await fetch(api + path, { method: 'POST', \
+               headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json(); \
+               window.handled = []; window.loaded = 0; \
+               const handle = (frame) => handled.push(frame), loadOverRest = () => { loaded += 1; }, signInAgain = () => {}; \
+               const NativeSocket = WebSocket; window.sockets = []; \
+               window.WebSocket = class extends NativeSocket { constructor(...it) { super(...it); sockets.push(this); } };";
+    let (access, refresh) = (bob.token(), &bob.refresh);
+    browser
+        .run(&format!(
+            "const api = '{here}'; {kit} {tokens} {client} \
+             tokens = {{ access: '{access}', refresh: '{refresh}', expires: 0 }}; await connect();"
+        ))
+        .await;
+    browser.until("loaded === 1").await;
+    let heard = |content: &str| format!("handled.filter((frame) => frame.data.content === '{content}').length === 1");
+    ada.says(&chat, "before").await;
+    browser.until(&heard("before")).await;
+    browser.run("sockets[0].close()").await;
+    ada.says(&chat, "meanwhile").await;
+    browser.until(&heard("meanwhile")).await;
+    ada.says(&chat, "after").await;
+    browser.until(&heard("after")).await;
+    browser.until("loaded === 1 && sockets.length === 2 && handled.some(({ type }) => type === 'resumed')").await;
+}
+
 async fn signs_in(browser: &mut Browser) {
     let login = json!({"username": "ada", "password": PASSWORD});
     let answer = browser.run(&format!("return window.me = await call('POST', '/api/auth/login', {login})")).await;

@@ -134,10 +134,11 @@ impl Outside {
         let mut browser = Browser::start().await;
         browser.open(link).await;
         browser.run("document.querySelector('#verify button').click()").await;
-        browser.until("document.getElementById('told').textContent.includes('the address is confirmed')").await;
+        browser.until("document.getElementById('told').textContent.includes('address is confirmed')").await;
         for (page, shown) in [
             ("/account/", "getComputedStyle(document.querySelector('main')).maxWidth === '512px'"),
             ("/api/redoc/", "document.querySelector('[data-section-id]')"),
+            ("/api/asyncapi/", "document.querySelector('#schema-Message + p + .wide td a')"),
             ("/api/problems", "document.querySelector('td code')"),
             ("/api/swagger/", "document.querySelector('.opblock')"),
             ("/api/swagger", SAVED),

@@ -1,6 +1,6 @@
 //! Many send at once: one order, without gaps, the same for everybody.
 
-use clowder_tests::{World, on_both, world::each};
+use clowder_tests::{Database, Server, User, World, on_both, world::each};
 use serde_json::json;
 
 const SENDERS: usize = 16;
@@ -9,6 +9,23 @@ const EACH: usize = 25;
 on_both!(sixteen_senders, as_fast_as_acknowledged);
 
 async fn sixteen_senders(world: World) {
+    one_order(&world, |_, person| (person.clone(), None)).await;
+}
+
+/// Each sends at one server and listens at the other, half of them the other way round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_senders_at_two_servers() {
+    let world = World::new(Database::postgres()).await;
+    let other = Server::start(&world.database, &[]).await;
+    one_order(&world, |i, person| {
+        let (here, there) = (person.clone(), person.at(&other));
+        if i % 2 == 0 { (here, Some(there)) } else { (there, Some(here)) }
+    })
+    .await;
+}
+
+/// `at` says where a person sends, and where they listen if that is somewhere else.
+async fn one_order(world: &World, at: impl Fn(usize, &User) -> (User, Option<User>)) {
     let mut people = Vec::new();
     for i in 0..SENDERS {
         people.push(world.user(&format!("person{i}")).await);
@@ -17,18 +34,24 @@ async fn sixteen_senders(world: World) {
     let chat = people[0].group("Crowd", &others).await;
     let base = people[0].chat(&chat).await["last_seq"].as_i64().unwrap();
     let mut sockets = Vec::new();
-    for person in &people {
-        sockets.push(person.socket().await);
+    for (i, person) in people.iter().enumerate() {
+        let (sends, listens) = at(i, person);
+        let listening = match listens {
+            Some(listens) => Some(listens.socket().await),
+            None => None,
+        };
+        sockets.push((sends.socket().await, listening));
     }
-    let tasks = sockets.into_iter().enumerate().map(|(i, mut socket)| {
+    let tasks = sockets.into_iter().enumerate().map(|(i, (mut sending, mut listening))| {
         let chat = chat.clone();
         tokio::spawn(async move {
             let mut acks = Vec::new();
             for k in 0..EACH {
                 let new = json!({"chat_id": chat, "content": format!("{i} says {k}"), "client_id": k.to_string()});
-                acks.push(socket.command("message.send", new).await.unwrap());
+                acks.push(sending.command("message.send", new).await.unwrap());
             }
             let mut heard = Vec::new();
+            let socket = listening.as_mut().unwrap_or(&mut sending);
             while heard.len() < SENDERS * EACH {
                 heard.push(socket.until("message.sent").await["data"].clone());
             }

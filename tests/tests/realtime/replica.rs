@@ -1,6 +1,6 @@
 //! What a client that listens knows of its chats: the state it fetched, and what the events made of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clowder_tests::User;
 use serde_json::Value;
@@ -16,19 +16,29 @@ pub struct ChatState {
     messages: BTreeMap<i64, Value>,
 }
 
-/// All chats of one user. Two replicas are equal when the user would see the same.
-#[derive(Debug, Clone, PartialEq)]
+/// All chats of one user.
+#[derive(Debug, Clone)]
 pub struct Replica {
     me: String,
     pub chats: BTreeMap<String, ChatState>,
+    readers: BTreeMap<String, Readers>,
+    /// Chats that the user was taken out of.
+    left: BTreeSet<String>,
 }
 
-/// What of a message both ways must tell alike. `status` follows from the read marks of others, which a client
-/// that was not there for them learns by asking.
+/// Who has read how far, as far as events told; `status` follows from it.
+#[derive(Debug, Clone, Default)]
+struct Readers {
+    people: usize,
+    marks: BTreeMap<String, i64>,
+    /// Somebody has come or gone, or the user was not there from the beginning: who has read what is learned by asking.
+    unclear: bool,
+}
+
+/// What of a message both ways must tell alike.
 fn message(message: &Value) -> (i64, Value) {
     let mut message = message.clone();
     let fields = message.as_object_mut().unwrap();
-    fields.remove("status");
     if !fields["deleted_at"].is_null() {
         // An event says what was taken back, not how often it had been edited.
         fields.remove("version");
@@ -53,17 +63,30 @@ impl Replica {
             assert_eq!(state.last_seq(), chat["last_seq"]);
             chats.insert(text(&chat["id"]), state);
         }
-        Self { me: user.id.clone(), chats }
+        Self { me: user.id.clone(), chats, readers: BTreeMap::new(), left: BTreeSet::new() }
     }
 
     /// What a durable event makes of it.
     pub fn apply(&mut self, event: &Value) {
+        self.change(event);
+        let data = &event["data"];
+        let chat = if event["type"] == "chat.created" { &data["id"] } else { &data["chat_id"] };
+        if let Some(chat) = chat.as_str() {
+            self.tell_status(chat);
+        }
+    }
+
+    fn change(&mut self, event: &Value) {
         let data = &event["data"];
         match event["type"].as_str().unwrap() {
             "chat.created" => {
                 let mut chat = ChatState::of(data);
                 chat.before = data["last_seq"].as_i64().unwrap();
-                self.chats.insert(text(&data["id"]), chat);
+                let id = text(&data["id"]);
+                let people = usize::try_from(data["participant_count"].as_u64().unwrap()).unwrap();
+                let unclear = chat.before > 0 || self.left.contains(&id);
+                self.readers.insert(id.clone(), Readers { people, unclear, ..Readers::default() });
+                self.chats.insert(id, chat);
             }
             "message.sent" => {
                 let (seq, message) = message(data);
@@ -90,23 +113,54 @@ impl Replica {
             }
             "participant.removed" if data["user_id"] == *self.me => {
                 self.chats.remove(data["chat_id"].as_str().unwrap());
+                self.left.insert(text(&data["chat_id"]));
             }
-            "message.read" if data["user_id"] == *self.me => {
+            "participant.removed" => {
+                self.readers.get_mut(data["chat_id"].as_str().unwrap()).unwrap().unclear = true;
+            }
+            "message.read" => {
                 let seq = data["seq"].as_i64().unwrap();
-                let chat = self.chat(&data["chat_id"]);
-                assert!(seq > chat.read_seq, "a read mark went back: {event}");
-                chat.read_seq = seq;
+                if data["user_id"] == *self.me {
+                    let chat = self.chat(&data["chat_id"]);
+                    assert!(seq > chat.read_seq, "a read mark went back: {event}");
+                    chat.read_seq = seq;
+                }
+                let readers = self.readers.get_mut(data["chat_id"].as_str().unwrap()).unwrap();
+                let before = readers.marks.insert(text(&data["user_id"]), seq);
+                assert!(readers.unclear || before.is_none_or(|before| before < seq), "a read mark went back: {event}");
             }
             _ => {}
         }
     }
 
-    /// What was said before the user came to a chat is not what events tell of.
-    pub fn forget_what_was_before(&mut self, other: &Self) {
+    /// Each message of a chat is `read` when all but its sender have read it.
+    fn tell_status(&mut self, id: &str) {
+        let (Some(chat), Some(readers)) = (self.chats.get_mut(id), self.readers.get(id)) else { return };
+        for (seq, message) in &mut chat.messages {
+            let marks = readers.marks.iter().filter(|(user, mark)| message["sender"]["id"] != **user && *mark >= seq);
+            let all = readers.people > 1 && marks.count() + 1 >= readers.people;
+            if readers.unclear {
+                message.as_object_mut().unwrap().remove("status");
+            } else {
+                message["status"] = if all { "read" } else { "sent" }.into();
+            }
+        }
+    }
+
+    /// What was said before the user came to a chat is not what events tell of, nor who reads in a chat that people came
+    /// to or left. Answers how many messages are compared with their status.
+    pub fn forget_what_events_cannot_tell(&mut self, other: &Self) -> usize {
+        let mut compared = 0;
         for (id, chat) in &mut self.chats {
             chat.before = other.chats.get(id).map_or(0, |other| other.before);
             chat.messages.retain(|seq, _| *seq > chat.before);
+            if other.readers.get(id).is_none_or(|readers| readers.unclear) {
+                chat.messages.values_mut().for_each(|message| drop(message.as_object_mut().unwrap().remove("status")));
+            } else {
+                compared += chat.messages.len();
+            }
         }
+        compared
     }
 
     fn chat(&mut self, id: &Value) -> &mut ChatState {

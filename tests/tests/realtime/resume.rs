@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_core::{Actor, Ctx, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_tests::{World, on_both, world::each};
+use clowder_tests::{Database, Server, World, on_both, world::each};
 use serde_json::json;
 
 on_both!(
@@ -54,6 +54,52 @@ async fn nothing_missed(world: World) {
     let mut again = ada.knock(Some(&cursor)).await;
     assert_eq!(again.hello().await["resumed"], true);
     assert_eq!(again.frame().await["data"]["count"], 0);
+}
+
+/// The socket is at one server and what is written at the other; whoever drops comes back at either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_missed_between_two_servers() {
+    let world = World::new(Database::postgres()).await;
+    let other = Server::start(&world.database, &[]).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let mut first = ada.socket().await;
+    let chat = ada.private_chat(&bob).await;
+    let mut cursor = first.until("chat.created").await["cursor"].as_str().unwrap().to_owned();
+    drop(first);
+    let mut seq = 0;
+    for round in 0..6 {
+        // Each time the socket is where the last one was not, and who writes is at the other of the two.
+        let (ada, bob) = match round % 2 {
+            0 => (ada.at(&other), bob.clone()),
+            _ => (ada.clone(), bob.at(&other)),
+        };
+        let mut sent = Vec::new();
+        for i in 0..15 {
+            sent.push(bob.says(&chat, &format!("round {round}, missed {i}")).await["id"].clone());
+        }
+        // A cursor of the other server may be ahead of this one, which then waits for itself.
+        let mut socket = ada.knock(Some(&cursor)).await;
+        assert_eq!(socket.hello().await["resumed"], true);
+        for i in 0..15 {
+            sent.push(bob.says(&chat, &format!("round {round}, live {i}")).await["id"].clone());
+        }
+        let (mut heard, mut resumed) = (Vec::new(), 0);
+        while heard.len() < sent.len() || resumed == 0 {
+            let frame = socket.frame().await;
+            match frame["type"].as_str().unwrap() {
+                "resumed" => resumed += 1,
+                "message.sent" => {
+                    cursor = frame["cursor"].as_str().unwrap().to_owned();
+                    heard.push(frame["data"].clone());
+                }
+                other => panic!("{other}"),
+            }
+        }
+        assert_eq!((each(&heard, "id"), resumed), (sent, 1), "all of them, in order, once");
+        let expected: Vec<_> = (seq + 1..=seq + 30).map(|seq| json!(seq)).collect();
+        assert_eq!(each(&heard, "seq"), expected);
+        seq += 30;
+    }
 }
 
 async fn in_the_first_frame(world: World) {

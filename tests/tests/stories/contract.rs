@@ -181,7 +181,7 @@ async fn cursors(world: World) {
 }
 
 async fn documents(world: World) {
-    for path in ["/api/swagger", "/api/redoc"] {
+    for path in ["/api/swagger", "/api/redoc", "/api/asyncapi"] {
         let mut page = world.nobody().get(path).await;
         if page.status / 100 == 3 {
             let target = page.header("location").to_owned();

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     call::Path,
+    docs,
     problem::{Answer, Problem},
     public_url::top_from,
     refusals,
@@ -57,13 +58,24 @@ pub async fn openapi(documents: Data<Documents>) -> Answer<HttpResponse> {
 
 /// Names the server by `PUBLIC_URL`, or else as it was asked, for AsyncAPI knows no relative addresses.
 pub async fn asyncapi(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
+    Ok(document(&asyncapi_here(&documents, &request).to_string().into()))
+}
+
+/// The same as a page, for people.
+pub async fn asyncapi_page(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
+    let html = docs::asyncapi_page(&asyncapi_here(&documents, &request), &top_from(request.path()));
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+    Ok(page_under(policy, html.into_bytes()))
+}
+
+fn asyncapi_here(documents: &Documents, request: &HttpRequest) -> Value {
     let mut asyncapi = documents.asyncapi.clone();
     let host = &mut asyncapi["servers"]["main"]["host"];
     if host.as_str().is_some_and(str::is_empty) {
         let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         *host = asked.map_or_else(|| request.app_config().local_addr().to_string(), str::to_owned).into();
     }
-    Ok(document(&asyncapi.to_string().into()))
+    asyncapi
 }
 
 fn document(json: &Bytes) -> HttpResponse {
@@ -112,6 +124,10 @@ pub async fn redoc_script() -> Answer<HttpResponse> {
 fn page(html: Vec<u8>) -> HttpResponse {
     let policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; \
                   style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'";
+    page_under(policy, html)
+}
+
+fn page_under(policy: &'static str, html: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
         .insert_header((CONTENT_SECURITY_POLICY, policy))

@@ -54,6 +54,27 @@ pub enum Why {
     TokenInAddress,
 }
 
+/// Whether to connect again after a close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// With the last cursor, after a random pause that grows with each failure.
+    Yes,
+    /// Not before something else has been done.
+    When,
+    /// The same would happen again.
+    No,
+}
+
+impl Reconnect {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::When => "when",
+            Self::No => "no",
+        }
+    }
+}
+
 impl Why {
     const fn says(self) -> &'static str {
         match self {
@@ -138,6 +159,36 @@ impl Close {
             Self::TooSlow => "read too slowly; resume",
             Self::BadFrames => "too many invalid frames; reconnecting is pointless",
         })
+    }
+
+    /// Whether to connect again, and what to do first or instead.
+    pub const fn reconnect(self) -> (Reconnect, &'static str) {
+        use Reconnect::{No, When, Yes};
+        match self {
+            Self::Goodbye => (Yes, "Reconnect and resume, unless you closed the socket yourself"),
+            Self::Fault | Self::Restart | Self::TooSlow => (Yes, "Reconnect and resume"),
+            Self::TooManyFrames => (Yes, "Send more slowly; resume, and send again what was not answered"),
+            Self::Protocol | Self::Binary | Self::NotText | Self::TooBig | Self::BadFrames => (No, "Fix the client"),
+            Self::NotAuthenticated(why) => match why {
+                Why::NoAuth => (No, "Fix the client: send `auth` first"),
+                Why::BearerAlone => (No, "Fix the client: offer `clowder.v1`, too"),
+                Why::TokenInAddress => (No, "Fix the client: use the subprotocols"),
+                Why::TokenExpired => (When, "Refresh the access token, then reconnect and resume"),
+                Why::TokenInvalid | Why::SessionEnded => (When, "Sign in again, then connect"),
+                Why::TicketInvalid => (When, "Get a new ticket, then reconnect and resume"),
+            },
+            Self::NoAuthInTime => (When, "Connect when `auth` can be sent at once"),
+            Self::SessionEnded => (
+                When,
+                "Ask `GET /api/auth/me` for the reason: after 401, sign in again and connect; while the account is \
+                 suspended, don't",
+            ),
+            Self::TokenExpired => (When, "Refresh the access token, then reconnect and resume"),
+            Self::TooManyAttempts { .. } => {
+                (When, "Wait for the seconds in the reason, then connect with a new ticket")
+            }
+            Self::TooManySockets => (When, "Close another socket first, then connect"),
+        }
     }
 }
 

@@ -227,7 +227,10 @@ impl Connection {
     async fn flush(&mut self, queue: &SendQueue) -> Result<(), Close> {
         loop {
             match queue.next() {
-                Next::Send(frame) => self.write(queue, frame).await?,
+                Next::Send(frame) => {
+                    let text = frame.text(&self.context.hub.sealer, queue.user);
+                    self.write(queue, text).await?;
+                }
                 Next::Close(close) => return Err(close),
                 Next::Nothing => return Ok(()),
             }

@@ -43,6 +43,11 @@ impl Sealer {
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
+    /// How long a cursor with these positions is.
+    pub fn sealed_len(packed: &[u8]) -> usize {
+        (packed.len() + SEAL).saturating_mul(4).div_ceil(3)
+    }
+
     /// `None` for a cursor that is forged, damaged, another user's or another journal's.
     pub fn open(&self, user: UserId, cursor: &str) -> Option<Positions> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -84,6 +89,7 @@ mod tests {
             let sealer = Sealer::new(&keys, Uuid::nil());
             let positions = Positions::new(positions);
             let cursor = sealer.seal(ada, &Sealer::pack(&positions));
+            prop_assert_eq!(cursor.len(), Sealer::sealed_len(&Sealer::pack(&positions)));
             prop_assert_eq!(sealer.open(ada, &cursor), Some(positions));
             prop_assert_eq!(sealer.open(bob, &cursor), None);
             prop_assert_eq!(Sealer::new(&keys, Uuid::max()).open(ada, &cursor), None);

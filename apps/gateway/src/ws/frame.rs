@@ -1,11 +1,13 @@
 //! What the server says over a socket: `{"type", "cursor"?, "at", "data"}`.
 
+use std::sync::{Arc, OnceLock};
+
 use bytestring::ByteString;
 use clowder_core::{Passing, Recorded, SessionId, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::request::CommandId;
+use super::{cursor::Sealer, request::CommandId};
 use crate::problem::Body;
 
 /// The first frame of every connection.
@@ -77,26 +79,74 @@ pub fn error(id: &CommandId, problem: &Body<'_>) -> ByteString {
     text(&Answered { kind: "error", id, data: problem })
 }
 
-/// A durable event without its end: serialised once, whoever gets it. The end is the cursor, which is personal.
-pub struct Durable(String);
+/// What waits for a socket.
+#[derive(Clone)]
+pub enum Outgoing {
+    Text(ByteString),
+    /// Shared by all who get it. Its cursor is personal, and is sealed when the frame is sent.
+    Durable(Arc<Durable>),
+}
 
-impl Durable {
-    pub fn new(recorded: &Recorded) -> Self {
-        let mut frame =
-            serde_json::to_string(&Envelope { kind: &recorded.name, at: recorded.at, data: &*recorded.data })
-                .unwrap_or_default();
-        // The closing brace comes back after the cursor.
-        frame.pop();
-        frame.push_str(",\"cursor\":\"");
-        Self(frame)
+impl Outgoing {
+    /// How many octets the frame of a user has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Durable(durable) => durable.len(),
+        }
     }
 
-    pub fn with(&self, cursor: &str) -> ByteString {
-        let mut frame = String::with_capacity(self.0.len() + cursor.len() + 2);
-        frame.push_str(&self.0);
-        frame.push_str(cursor);
-        frame.push_str("\"}");
+    pub fn text(self, sealer: &Sealer, user: UserId) -> ByteString {
+        match self {
+            Self::Text(text) => text,
+            Self::Durable(durable) => durable.text(sealer, user),
+        }
+    }
+}
+
+/// A durable event: serialised once, when the first socket gets it, and kept once, however many get it.
+pub struct Durable {
+    recorded: Arc<Recorded>,
+    /// The positions of its cursor.
+    packed: Vec<u8>,
+    /// The frame up to the cursor.
+    beginning: OnceLock<String>,
+}
+
+/// What follows the cursor.
+const END: &str = "\"}";
+
+impl Durable {
+    /// `packed` holds the positions up to the event.
+    pub fn new(recorded: Arc<Recorded>, packed: Vec<u8>) -> Self {
+        Self { recorded, packed, beginning: OnceLock::new() }
+    }
+
+    pub fn recorded(&self) -> &Recorded {
+        &self.recorded
+    }
+
+    pub fn text(&self, sealer: &Sealer, user: UserId) -> ByteString {
+        let mut frame = String::with_capacity(self.len());
+        frame.push_str(self.beginning());
+        frame.push_str(&sealer.seal(user, &self.packed));
+        frame.push_str(END);
         frame.into()
+    }
+
+    fn len(&self) -> usize {
+        self.beginning().len() + Sealer::sealed_len(&self.packed) + END.len()
+    }
+
+    fn beginning(&self) -> &str {
+        self.beginning.get_or_init(|| {
+            let Recorded { name, at, data, .. } = &*self.recorded;
+            let mut frame = serde_json::to_string(&Envelope { kind: name, at: *at, data: &**data }).unwrap_or_default();
+            // The closing brace comes back after the cursor.
+            frame.pop();
+            frame.push_str(",\"cursor\":\"");
+            frame
+        })
     }
 }
 

@@ -5,12 +5,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use bytestring::ByteString;
-use clowder_accounts::Scopes;
+use clowder_accounts::{Scope, Scopes};
 use clowder_core::{UserId, Via};
 use tokio::sync::Notify;
 
-use super::{close::Close, events::may_hear};
+use super::{close::Close, events::may_hear, frame::Outgoing};
 
 /// A socket that reads more slowly than this much piles up is let go; it can resume.
 const ROOM: usize = 1024 * 1024;
@@ -27,14 +26,14 @@ pub struct SendQueue {
 
 #[derive(Default)]
 struct Queue {
-    frames: VecDeque<ByteString>,
+    frames: VecDeque<Outgoing>,
     octets: usize,
     close: Option<Close>,
 }
 
 /// What a socket has to do next.
 pub enum Next {
-    Send(ByteString),
+    Send(Outgoing),
     Close(Close),
     Nothing,
 }
@@ -44,13 +43,13 @@ impl SendQueue {
         Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new() }
     }
 
-    /// Whether whoever holds the socket is told of what has this name.
-    pub fn hears(&self, name: &str) -> bool {
-        may_hear(self.scopes, name)
+    /// Whether whoever holds the socket is told of what this scope opens.
+    pub fn hears(&self, opened_by: Option<Scope>) -> bool {
+        may_hear(self.scopes, opened_by)
     }
 
     /// Never waits: who cannot keep up is closed with 4009.
-    pub fn push(&self, frame: ByteString) {
+    pub fn push(&self, frame: Outgoing) {
         let mut queue = self.lock();
         if queue.close.is_some() {
             return;
@@ -94,6 +93,12 @@ impl SendQueue {
         }
     }
 
+    /// How many frames wait.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.lock().frames.len()
+    }
+
     pub fn closing(&self) -> Option<Close> {
         self.lock().close
     }
@@ -118,7 +123,7 @@ mod tests {
     fn who_does_not_read_is_let_go_and_costs_no_memory() {
         let now = Timestamp::from_micros(1);
         let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None);
-        let frame = ByteString::from("x".repeat(1000));
+        let frame = Outgoing::Text("x".repeat(1000).into());
         for _ in 0..1048 {
             queue.push(frame.clone());
         }

@@ -43,7 +43,7 @@ pub const COMMANDS: &[Command] = &[
 
 /// The first frame of a connection that was opened without a token.
 #[derive(Debug, utoipa::ToSchema)]
-#[schema(as = AuthCommand)]
+#[schema(as = AuthData)]
 pub struct Auth {
     pub access: String,
     /// Resumes from here.
@@ -64,7 +64,7 @@ impl Input for Auth {
 
 /// A fresh access token of the same session, before the old one expires.
 #[derive(Debug, utoipa::ToSchema)]
-#[schema(as = RenewCommand)]
+#[schema(as = TokenRenewData)]
 struct Renew {
     access: String,
 }

@@ -1,5 +1,7 @@
 //! The start of a bound socket: hello, what was missed, and from where on events are live.
 
+use std::sync::Arc;
+
 use clowder_core::{Actor, Positions, UserId, Via, journal::Chunk};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
@@ -10,6 +12,7 @@ use super::{
     super::{
         Hub,
         cursor::Sealer,
+        events::opened_by,
         frame::{self, Durable, Hello, Reset, Resumed},
         hub::{Attached, TURN_WITHIN},
     },
@@ -26,7 +29,7 @@ impl Connection {
         let Actor::User { id: user, via, .. } = identity.actor else {
             return Err(Close::NotAuthenticated(Why::TokenInvalid));
         };
-        let hub = std::sync::Arc::clone(&self.context.hub);
+        let hub = Arc::clone(&self.context.hub);
         let since = match &cursor {
             Some(cursor) => Some(self.judge(user, cursor).await?),
             None => None,
@@ -83,7 +86,7 @@ impl Connection {
 
     /// Sends what happened after `from` up to where live events begin, and says how many that were.
     async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
-        let hub = std::sync::Arc::clone(&self.context.hub);
+        let hub = Arc::clone(&self.context.hub);
         let mut count = 0;
         if from.reach(&attached.live_from) {
             return Ok(count);
@@ -104,14 +107,14 @@ impl Connection {
                 replay.next(CHUNK).await.map_err(|_| Close::Fault)?
             };
             let Some(missed) = missed else { return Ok(count) };
-            for recorded in &missed.changes {
+            for recorded in missed.changes {
                 from.advance(recorded.stream, recorded.position);
-                if !attached.queue.hears(&recorded.name) {
+                if !attached.queue.hears(opened_by(&recorded.name)) {
                     continue;
                 }
                 count += 1;
-                let cursor = hub.sealer.seal(attached.queue.user, &Sealer::pack(&from));
-                self.write(&attached.queue, Durable::new(recorded).with(&cursor)).await?;
+                let missed = Durable::new(Arc::new(recorded), Sealer::pack(&from));
+                self.write(&attached.queue, missed.text(&hub.sealer, attached.queue.user)).await?;
             }
             from = missed.reached;
         }

@@ -86,11 +86,6 @@ impl Follows {
         self.queues.iter()
     }
 
-    /// The sockets that are told of what has this name.
-    pub fn with_scope_for(&self, name: &str) -> impl Iterator<Item = &Arc<SendQueue>> {
-        self.queues.iter().filter(move |queue| queue.hears(name))
-    }
-
     pub fn has(&self, topic: Topic) -> bool {
         matches!(&self.topics, Topics::Known(topics) if topics.contains(&topic))
     }

@@ -1,0 +1,235 @@
+//! What many sockets in one chat cost the hub, beside one lock and a frame for each of them, in one run. `HUB_EVENTS` says
+//! how many events are delivered; bench/README.md says how to measure.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use clowder_core::{Follow, Id, Positions, Recorded, SessionId, Timestamp, Topic, UserId, Via, follow};
+use clowder_infra::keys::Keys;
+use clowder_messaging::CHAT;
+use serde_json::{json, value::to_raw_value};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        close::Close,
+        cursor::Sealer,
+        frame::{Durable, Outgoing},
+        send_queue::{Next, SendQueue},
+    },
+    Attached,
+    shard::{Shard, Step},
+    shards::Shards,
+};
+
+const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+const SOCKETS: usize = 10_000;
+/// What waits in 10,000 queues takes room, so they are emptied in between, as their sockets would.
+const AT_ONCE: usize = 10;
+
+fn change(topic: Topic, name: &str, position: i64, follow: Option<Follow>) -> Recorded {
+    let data = json!({"chat_id": topic.id.to_string(), "content": "Shall we have lunch? ".repeat(12), "seq": position});
+    Recorded {
+        stream: 0,
+        position,
+        topic,
+        name: name.into(),
+        actor: None,
+        subject: None,
+        follow,
+        at: START,
+        data: to_raw_value(&data).unwrap().into(),
+    }
+}
+
+fn chat() -> Topic {
+    Topic::new(CHAT, UserId::new(START))
+}
+
+fn step(recorded: Recorded) -> Step {
+    let packed = Sealer::pack(&Positions::new(vec![recorded.position]));
+    Step::Change(Arc::new(Durable::new(Arc::new(recorded), packed)))
+}
+
+fn sealer() -> Sealer {
+    Sealer::new(&Keys::new("secret"), Uuid::nil())
+}
+
+fn attach(shard: &Shard, user: UserId, followed: &[Topic]) -> Attached {
+    let arrival = shard.arrive(user);
+    let followed = arrival.to_load.is_some().then(|| followed.to_vec());
+    let session: SessionId = Id::new(START);
+    arrival.attach(Via::Session(session), None, followed).unwrap().unwrap()
+}
+
+/// All frames that wait, as their socket would send them.
+fn take(queue: &SendQueue, sealer: &Sealer) -> Vec<String> {
+    let mut frames = Vec::new();
+    while let Next::Send(frame) = queue.next() {
+        frames.push(frame.text(sealer, queue.user).to_string());
+    }
+    frames
+}
+
+fn types(queue: &SendQueue) -> Vec<String> {
+    let read = |frame: String| serde_json::from_str::<serde_json::Value>(&frame).unwrap();
+    take(queue, &sealer()).into_iter().map(|frame| read(frame)["type"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The frames of one socket after another, so that both ways pay for what is sent.
+fn empty(queues: &[Arc<SendQueue>], sealer: &Sealer) -> usize {
+    let mut frames = 0;
+    for queue in queues {
+        while let Next::Send(frame) = queue.next() {
+            std::hint::black_box(frame.text(sealer, queue.user));
+            frames += 1;
+        }
+    }
+    frames
+}
+
+struct Measured {
+    hub: Duration,
+    sockets: Duration,
+}
+
+impl Measured {
+    fn all(&self) -> f64 {
+        (self.hub + self.sockets).as_secs_f64()
+    }
+}
+
+/// One lock over all users, held while each of them gets a frame of their own.
+fn with_one_lock(queues: &[Arc<SendQueue>], events: usize) -> Measured {
+    let mut here: HashMap<UserId, Vec<Arc<SendQueue>>> = HashMap::new();
+    for queue in queues {
+        here.entry(queue.user).or_default().push(Arc::clone(queue));
+    }
+    let (here, sealer, chat) = (Mutex::new(here), sealer(), chat());
+    let mut measured = Measured { hub: Duration::ZERO, sockets: Duration::ZERO };
+    for batch in 0..events / AT_ONCE {
+        let begun = Instant::now();
+        for event in 0..AT_ONCE {
+            let position = (batch * AT_ONCE + event) as i64;
+            let Step::Change(durable) = step(change(chat, "message.sent", position, None)) else { unreachable!() };
+            let here = here.lock().unwrap();
+            for (user, queues) in &*here {
+                let frame = durable.text(&sealer, *user);
+                queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
+            }
+        }
+        measured.hub += begun.elapsed();
+        let begun = Instant::now();
+        assert_eq!(empty(queues, &sealer), SOCKETS * AT_ONCE);
+        measured.sockets += begun.elapsed();
+    }
+    measured
+}
+
+async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, events: usize) -> Measured {
+    let (dispatch, sealer) = (shards.start(), sealer());
+    let mut measured = Measured { hub: Duration::ZERO, sockets: Duration::ZERO };
+    for batch in 0..events / AT_ONCE {
+        let begun = Instant::now();
+        let mut last = 0;
+        for event in 0..AT_ONCE {
+            last = (batch * AT_ONCE + event + 1) as i64;
+            dispatch.send(step(change(chat, "message.sent", last, None))).await;
+        }
+        // The last frame of the last socket is the end.
+        for queue in queues {
+            while queue.waiting() < AT_ONCE {
+                tokio::task::yield_now().await;
+            }
+        }
+        measured.hub += begun.elapsed();
+        assert!(shards.all().all(|shard| shard.reaches(&Positions::new(vec![last]))));
+        let begun = Instant::now();
+        assert_eq!(empty(queues, &sealer), SOCKETS * AT_ONCE);
+        measured.sockets += begun.elapsed();
+    }
+    measured
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_sockets_join_one_chat_and_hear_everything() {
+    #[expect(clippy::disallowed_methods, reason = "whoever measures says how much")]
+    let events = std::env::var("HUB_EVENTS").ok().and_then(|events| events.parse().ok()).unwrap_or(20_usize);
+    let (shards, chat) = (Shards::new(&Positions::new(vec![0])), chat());
+    let begun = Instant::now();
+    let attach = |_| {
+        let user = UserId::new(START);
+        attach(shards.of(user), user, &[chat]).queue
+    };
+    let queues: Vec<_> = (0..SOCKETS).map(attach).collect();
+    let joined = begun.elapsed();
+    let now = with_shards(&shards, &queues, chat, events).await;
+    let before = with_one_lock(&queues, events);
+    let begun = Instant::now();
+    queues.iter().for_each(|queue| shards.of(queue.user).detach(queue));
+    let left = begun.elapsed();
+    println!(
+        "{SOCKETS} sockets: joined in {joined:.1?}, left in {left:.1?}; {events} events: handing out {:.1?} (one lock {:.1?}, \
+         {:.1} times), with sending {:.1} s (one lock {:.1} s, {:.2} times)",
+        now.hub,
+        before.hub,
+        before.hub.as_secs_f64() / now.hub.as_secs_f64(),
+        now.all(),
+        before.all(),
+        before.all() / now.all(),
+    );
+    assert!(joined < Duration::from_secs(10), "joining took {joined:?}");
+}
+
+#[test]
+fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
+    let shard = Shard::new(Positions::new(vec![0]));
+    let chat = chat();
+    let [ada, bob, cem] = std::array::from_fn(|_| UserId::new(START));
+    let (adas, bobs, cems) = (attach(&shard, ada, &[chat]), attach(&shard, bob, &[]), attach(&shard, cem, &[]));
+    let follow = |user, step| Some(Follow { user, topic: chat, step });
+    for (position, (name, follow)) in [
+        ("message.sent", None),
+        ("participant.added", follow(bob, follow::Step::Enter)),
+        ("message.updated", None),
+        ("participant.removed", follow(bob, follow::Step::Leave)),
+        ("message.deleted", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        shard.take(&step(change(chat, name, position as i64 + 1, follow)));
+    }
+    let all = ["message.sent", "participant.added", "message.updated", "participant.removed", "message.deleted"];
+    assert_eq!(types(&adas.queue), all);
+    assert_eq!(types(&bobs.queue), all[1..4]);
+    assert!(types(&cems.queue).is_empty());
+    let late = attach(&shard, bob, &[]);
+    assert_eq!(late.live_from, Positions::new(vec![5]));
+    assert!(late.followed.is_empty() && types(&late.queue).is_empty());
+    shard.detach(&bobs.queue);
+    shard.detach(&late.queue);
+    assert!(!shard.follows(bob, chat) && shard.follows(ada, chat));
+}
+
+#[test]
+fn what_was_swept_and_the_end_send_everybody_elsewhere() {
+    let shard = Shard::new(Positions::new(vec![0]));
+    let (chat, ada) = (chat(), UserId::new(START));
+    let attached = attach(&shard, ada, &[chat]);
+    let on_the_way = shard.arrive(ada);
+    shard.take(&Step::Swept { stream: 0, position: 7 });
+    assert_eq!(attached.queue.closing(), Some(Close::Restart));
+    let session: SessionId = Id::new(START);
+    let attached = on_the_way.attach(Via::Session(session), None, None).unwrap();
+    assert!(attached.is_none(), "what it knew is forgotten");
+    let again = self::attach(&shard, ada, &[chat]);
+    assert_eq!(again.live_from, Positions::new(vec![7]));
+    shard.stop();
+    assert_eq!(again.queue.closing(), Some(Close::Restart));
+    let arrival = shard.arrive(ada);
+    assert!(arrival.attach(Via::Session(session), None, Some(Vec::new())).is_err(), "no more are taken");
+}

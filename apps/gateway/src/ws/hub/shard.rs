@@ -1,0 +1,288 @@
+//! One shard of the hub: some of the users who are here, their sockets, and who of them follows which topic.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytestring::ByteString;
+use clowder_accounts::{
+    Scope, Scopes,
+    change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED},
+};
+use clowder_core::{
+    Error, Follow, Passing, Positions, Recorded, Result, Topic, UserId, Via,
+    follow::Step::{Enter, Leave},
+};
+
+use super::{
+    super::{
+        close::Close,
+        events::opened_by,
+        frame::{self, Durable, Outgoing},
+        send_queue::SendQueue,
+    },
+    Attached,
+    follows::Follows,
+};
+
+/// What a shard is handed, in the order of the journal.
+#[derive(Clone)]
+pub enum Step {
+    Change(Arc<Durable>),
+    /// Nobody can read what stands there.
+    Unreadable {
+        stream: usize,
+        position: i64,
+    },
+    /// Changes up to there were missed.
+    Swept {
+        stream: usize,
+        position: i64,
+    },
+    /// A passing event goes to everybody who follows its topic but to whom it is about.
+    Passing {
+        topic: Topic,
+        about: UserId,
+        opened_by: Option<Scope>,
+        frame: ByteString,
+    },
+}
+
+impl Step {
+    pub fn passing(passing: &Passing, about: UserId) -> Self {
+        let opened_by = opened_by(passing.name);
+        Self::Passing { topic: passing.topic, about, opened_by, frame: frame::passing(passing) }
+    }
+}
+
+/// Only the task of the shard pushes frames, so that each socket gets them in order although the lock is not held
+/// meanwhile: under the lock it is decided who gets them.
+pub struct Shard(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Everything up to here has been handed out, or is about to be to those who were here.
+    positions: Positions,
+    here: HashMap<UserId, Follows>,
+    /// Who of those that are here follows a topic. Personal topics are not in it.
+    audience: HashMap<Topic, HashSet<UserId>>,
+    /// How often all that is known of who follows what was forgotten.
+    forgotten: u64,
+    stopping: bool,
+}
+
+type Queues = Vec<Arc<SendQueue>>;
+
+impl Shard {
+    pub fn new(positions: Positions) -> Self {
+        Self(Mutex::new(State { positions, ..State::default() }))
+    }
+
+    /// Counts a socket in that is on its way.
+    pub fn arrive(&self, user: UserId) -> Arrival<'_> {
+        let mut state = self.lock();
+        let known = state.here.entry(user).or_default().arrive();
+        let to_load = if known { None } else { Some(state.positions.clone()) };
+        Arrival { shard: self, user, to_load, forgotten: state.forgotten }
+    }
+
+    pub fn detach(&self, queue: &Arc<SendQueue>) {
+        let mut state = self.lock();
+        if let Some(follows) = state.here.get_mut(&queue.user) {
+            follows.detach(queue);
+        }
+        state.forget_if_gone(queue.user);
+    }
+
+    /// Whether this shard has got as far as `since`.
+    pub fn reaches(&self, since: &Positions) -> bool {
+        self.lock().positions.reach(since)
+    }
+
+    pub fn follows(&self, user: UserId, topic: Topic) -> bool {
+        self.lock().here.get(&user).is_some_and(|follows| follows.has(topic))
+    }
+
+    /// Sends every socket elsewhere, and takes no more.
+    pub fn stop(&self) {
+        let queues = {
+            let mut state = self.lock();
+            state.stopping = true;
+            state.queues()
+        };
+        queues.iter().for_each(|queue| queue.close(Close::Restart));
+    }
+
+    pub fn take(&self, step: &Step) {
+        match step {
+            Step::Change(durable) => self.hand_out(durable),
+            Step::Unreadable { stream, position } => self.lock().positions.advance(*stream, *position),
+            Step::Swept { stream, position } => {
+                let queues = {
+                    let mut state = self.lock();
+                    state.positions.advance(*stream, *position);
+                    state.forget_all()
+                };
+                queues.iter().for_each(|queue| queue.close(Close::Restart));
+            }
+            Step::Passing { topic, about, opened_by, frame } => {
+                let queues = self.lock().followers(*topic, Some(*about), *opened_by);
+                queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
+            }
+        }
+    }
+
+    fn hand_out(&self, durable: &Arc<Durable>) {
+        let recorded = durable.recorded();
+        let (queues, ended) = {
+            let mut state = self.lock();
+            state.positions.advance(recorded.stream, recorded.position);
+            if let Some(follow) = recorded.follow.filter(|follow| follow.step == Enter) {
+                state.follow(follow);
+            }
+            let queues = state.concerned(recorded);
+            if let Some(follow) = recorded.follow.filter(|follow| follow.step == Leave) {
+                state.follow(follow);
+            }
+            (queues, state.ended(recorded))
+        };
+        queues.iter().for_each(|queue| queue.push(Outgoing::Durable(Arc::clone(durable))));
+        ended.iter().for_each(|queue| queue.close(Close::SessionEnded));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The sockets whom a change concerns: of those who follow its topic, and who come to follow one by it or leave one.
+    fn concerned(&self, recorded: &Recorded) -> Queues {
+        let opened_by = opened_by(&recorded.name);
+        let owner = recorded.topic.as_user();
+        let mut queues = self.followers(recorded.topic, None, opened_by);
+        let stepping = recorded.follow.map(|follow| follow.user);
+        let audience = self.audience.get(&recorded.topic);
+        let stepping = stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains(user)));
+        for user in owner.into_iter().chain(stepping) {
+            queues.extend(self.hearing(user, opened_by).cloned());
+        }
+        queues
+    }
+
+    fn followers(&self, topic: Topic, but: Option<UserId>, opened_by: Option<Scope>) -> Queues {
+        let Some(audience) = self.audience.get(&topic) else { return Queues::new() };
+        let mut queues = Queues::with_capacity(audience.len());
+        for user in audience.iter().filter(|user| Some(**user) != but) {
+            queues.extend(self.hearing(*user, opened_by).cloned());
+        }
+        queues
+    }
+
+    /// The sockets of a user that are told of what this scope opens.
+    fn hearing(&self, user: UserId, opened_by: Option<Scope>) -> impl Iterator<Item = &Arc<SendQueue>> {
+        let queues = self.here.get(&user).into_iter().flat_map(Follows::queues);
+        queues.filter(move |queue| queue.hears(opened_by))
+    }
+
+    /// Somebody follows one more topic from now on, or one less.
+    fn follow(&mut self, Follow { user, topic, step }: Follow) {
+        let Some(follows) = self.here.get_mut(&user) else { return };
+        if !follows.step(topic, step) {
+            return;
+        }
+        match step {
+            Enter => {
+                self.audience.entry(topic).or_default().insert(user);
+            }
+            Leave => self.leave(user, topic),
+        }
+    }
+
+    fn leave(&mut self, user: UserId, topic: Topic) {
+        if let Some(users) = self.audience.get_mut(&topic) {
+            users.remove(&user);
+            if users.is_empty() {
+                self.audience.remove(&topic);
+            }
+        }
+    }
+
+    /// The sockets of a session, a key or a user that can do nothing any more.
+    fn ended(&self, recorded: &Recorded) -> Queues {
+        let Some(follows) = recorded.topic.as_user().and_then(|user| self.here.get(&user)) else {
+            return Queues::new();
+        };
+        match (&*recorded.name, recorded.subject) {
+            (SESSION_ENDED | API_KEY_REVOKED, Some(subject)) => {
+                follows.queues().filter(|queue| queue.via.uuid() == subject).cloned().collect()
+            }
+            (USER_SUSPENDED | USER_DELETED, _) => follows.queues().cloned().collect(),
+            _ => Queues::new(),
+        }
+    }
+
+    /// Changes have been missed, perhaps some by which somebody entered or left: all sockets, which are answered, come
+    /// again with their cursors, and hear that they have to reload.
+    fn forget_all(&mut self) -> Queues {
+        self.here.values_mut().for_each(Follows::forget);
+        self.audience.clear();
+        self.forgotten += 1;
+        self.queues()
+    }
+
+    fn queues(&self) -> Queues {
+        self.here.values().flat_map(Follows::queues).cloned().collect()
+    }
+
+    fn forget_if_gone(&mut self, user: UserId) {
+        if self.here.get(&user).is_some_and(|follows| !follows.is_gone()) {
+            return;
+        }
+        let Some(follows) = self.here.remove(&user) else { return };
+        for topic in follows.topics() {
+            self.leave(user, topic);
+        }
+    }
+}
+
+/// Somebody on the way in: however the way ends, they are counted off again.
+pub struct Arrival<'s> {
+    shard: &'s Shard,
+    user: UserId,
+    /// Where the shard stands, if what they follow has to be loaded.
+    pub to_load: Option<Positions>,
+    forgotten: u64,
+}
+
+impl Arrival<'_> {
+    /// The end of the way; `followed` is what had to be loaded. `None` when all was forgotten meanwhile.
+    pub fn attach(self, via: Via, scopes: Option<Scopes>, followed: Option<Vec<Topic>>) -> Result<Option<Attached>> {
+        let mut state = self.shard.lock();
+        if state.stopping {
+            return Err(Error::unavailable("stopping"));
+        }
+        if state.forgotten != self.forgotten {
+            return Ok(None);
+        }
+        let State { here, audience, positions, .. } = &mut *state;
+        let follows = here.entry(self.user).or_default();
+        for topic in followed.into_iter().flat_map(|followed| follows.load(followed)) {
+            audience.entry(topic).or_default().insert(self.user);
+        }
+        let queue = Arc::new(SendQueue::new(self.user, via, scopes));
+        follows.attach(Arc::clone(&queue));
+        Ok(Some(Attached { queue, live_from: positions.clone(), followed: follows.topics().collect() }))
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shard.lock();
+        if let Some(follows) = state.here.get_mut(&self.user) {
+            follows.arrived();
+        }
+        state.forget_if_gone(self.user);
+    }
+}

@@ -1,0 +1,189 @@
+//! The AsyncAPI document and docs/realtime.md say what the socket does.
+
+use std::collections::BTreeSet;
+
+use clowder_tests::{Answer, Database, World, documents::dangling};
+use serde_json::json;
+
+use super::documents;
+
+#[tokio::test]
+async fn asyncapi_is_complete() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    assert!(api.0["asyncapi"].as_str().unwrap().starts_with("3."));
+    assert_eq!(dangling(&api.0), Vec::<String>::new());
+    let names: Vec<_> = api.messages().into_iter().map(|(name, _)| name).collect();
+    for name in [
+        "hello",
+        "ack",
+        "error",
+        "resumed",
+        "reset",
+        "auth",
+        "ping",
+        "token.renew",
+        "message.send",
+        "message.edit",
+        "message.delete",
+        "message.read",
+        "message.sent",
+        "message.updated",
+        "message.deleted",
+        "chat.created",
+        "typing.start",
+        "typing.stop",
+    ] {
+        assert!(names.contains(&name), "{name} is not documented: {names:?}");
+    }
+    assert_eq!(api.0["servers"]["main"]["host"], world.server.address, "where it was asked");
+    let request = world.nobody().request("GET", "/api/asyncapi.json").header("host", "localhost:99");
+    assert_eq!(Answer::to(request).await.expect(200)["servers"]["main"]["host"], "localhost:99");
+}
+
+/// Every event and every command has an example, which is as its schema says.
+#[tokio::test]
+async fn frames_have_examples() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let mut wrong = Vec::new();
+    for (key, message) in api.0["components"]["messages"].as_object().unwrap() {
+        if message["name"] == "ack" {
+            continue;
+        }
+        let examples = message["examples"].as_array().unwrap_or_else(|| panic!("{key} has no example"));
+        for example in examples {
+            assert_eq!(example["payload"]["type"], message["name"]);
+            wrong.extend(api.complaints_of(key, &example["payload"]));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// The table of events in docs/realtime.md has all that the server says, and tells which are replayed.
+#[tokio::test]
+async fn every_event_is_in_the_table() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let mut events: Vec<_> = (api.0["operations"]["events"]["messages"].as_array().unwrap().iter())
+        .map(|message| message["$ref"].as_str().unwrap().rsplit('/').next().unwrap())
+        .filter(|name| *name != "error")
+        .map(|name| {
+            let required = api.payload(name)["required"].as_array().unwrap();
+            (name, required.contains(&json!("cursor")))
+        })
+        .collect();
+    let text = std::fs::read_to_string(clowder_tests::root().join("docs/realtime.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| event |")).skip(2);
+    let rows =
+        rows.take_while(|line| line.starts_with('|')).map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    let mut table: Vec<_> = rows.map(|cells| (cells[1].trim_matches('`').to_owned(), cells[4] == "yes")).collect();
+    events.sort_unstable();
+    table.sort_unstable();
+    let table: Vec<_> = table.iter().map(|(name, durable)| (name.as_str(), *durable)).collect();
+    assert_eq!(table, events);
+}
+
+/// The table of close codes in docs/realtime.md has all of them, and says the same about coming again.
+#[tokio::test]
+async fn every_close_code_is_in_the_table() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let rows = api.0["channels"]["socket"]["x-close-codes"].as_array().unwrap();
+    let documented: BTreeSet<_> =
+        rows.iter().map(|row| (row["code"].as_u64().unwrap(), row["reconnect"].as_str().unwrap().to_owned())).collect();
+    let text = std::fs::read_to_string(clowder_tests::root().join("docs/realtime.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| code | reconnect?")).skip(2);
+    let mut table = BTreeSet::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        table.extend(cells[1].split(", ").map(|code| (code.parse::<u64>().unwrap(), cells[2].to_owned())));
+    }
+    assert_eq!(table, documented);
+}
+
+/// The address says by which parameters a socket is opened, and each way to say who connects is described.
+#[tokio::test]
+async fn asyncapi_tells_how_to_connect() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let query = &api.0["channels"]["socket"]["bindings"]["ws"]["query"]["properties"];
+    assert_eq!(query.as_object().unwrap().keys().collect::<Vec<_>>(), ["cursor", "ticket"]);
+    let ways: Vec<_> = api.0["components"]["securitySchemes"].as_object().unwrap().keys().collect();
+    assert_eq!(ways, ["api_key", "bearer", "subprotocol", "ticket"]);
+    assert_eq!(api.0["servers"]["main"]["security"].as_array().unwrap().len(), ways.len());
+    let ada = world.user("ada").await;
+    let ticket = ada.post("/api/ws/ticket", json!({})).await.expect(201);
+    assert!(ticket["ticket"].as_str().unwrap().len() <= query["ticket"]["maxLength"].as_u64().unwrap() as usize);
+    let page = Answer::to(world.nobody().request("GET", "/api/asyncapi").header("host", "localhost:99")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("ws://localhost:99/api/ws"), "where it was asked");
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
+}
+
+/// What a command is answered with is what its operation says.
+#[tokio::test]
+async fn every_command_has_its_reply() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut socket = ada.socket().await;
+    let sent = socket.command("message.send", json!({"chat_id": chat, "content": "hello"})).await.unwrap();
+    let mut tried = BTreeSet::from(["auth".to_owned(), "events".to_owned()]);
+    for (command, data) in [
+        ("message.send", json!({"chat_id": chat, "content": "hello"})),
+        ("message.edit", json!({"message_id": sent["id"], "content": "hi", "version": 1})),
+        ("message.delete", json!({"message_id": sent["id"]})),
+        ("message.read", json!({"chat_id": chat, "seq": 1})),
+        ("typing.start", json!({"chat_id": chat})),
+        ("typing.stop", json!({"chat_id": chat})),
+        ("token.renew", json!({"access": ada.token()})),
+        ("ping", json!({})),
+    ] {
+        let frame = json!({"type": command, "data": data});
+        assert_eq!(api.complaints_of(&format!("client.{command}"), &frame), Vec::<String>::new(), "without an id");
+        socket.say(frame).await;
+        let ack = socket.until("ack").await;
+        let reply = api.0["operations"][command]["reply"]["messages"][0]["$ref"].as_str().unwrap();
+        assert_eq!(api.complaints_of(reply.rsplit('/').next().unwrap(), &ack), Vec::<String>::new(), "{ack}");
+        tried.insert(command.to_owned());
+    }
+    let data = &api.payload("ack.token.renew")["properties"]["data"];
+    assert!(data.to_string().contains("Renewed"), "{data}");
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.until("ack").await["id"], json!(null));
+    assert_eq!(api.complaints_of("client.ping", &json!({"type": "ping"})), Vec::<String>::new());
+    assert!(
+        !api.complaints_of("client.message.edit", &json!({"type": "message.edit", "data": {"message_id": sent["id"]}}))
+            .is_empty()
+    );
+    let operations: BTreeSet<_> = api.0["operations"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(operations, tried);
+}
+
+/// What may come that is not in the document yet, and what is made of what the server does not know.
+#[tokio::test]
+async fn unknown_members_and_types_of_frames() {
+    let world = World::new(Database::sqlite()).await;
+    let (_, api) = documents(&world).await;
+    let says = api.0["info"]["description"].as_str().unwrap();
+    assert!(says.contains("clients must ignore members and types that they do not know"), "{says}");
+    for key in api.0["components"]["messages"].as_object().unwrap().keys() {
+        assert_eq!(api.payload(key)["additionalProperties"], true, "{key}");
+    }
+    for (name, schema) in api.0["components"]["schemas"].as_object().unwrap() {
+        assert_ne!(schema["additionalProperties"], false, "{name}: members are added without notice");
+    }
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut socket = ada.socket().await;
+    let data = json!({"chat_id": chat, "content": "hello", "shoe_size": 38});
+    socket.say(json!({"id": 1, "type": "message.send", "data": data, "shoe_size": 38})).await;
+    assert_eq!(socket.until("ack").await["id"], 1);
+    socket.say(json!({"id": 2, "type": "shoe.tie", "data": {}})).await;
+    let error = socket.until("error").await;
+    assert_eq!((&error["id"], &error["data"]["code"]), (&json!(2), &json!("frame.unknown")));
+    assert_eq!(socket.command("ping", json!({})).await.unwrap(), json!({}), "it is not closed");
+}
