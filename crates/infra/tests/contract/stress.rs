@@ -142,6 +142,8 @@ on_both! {
         let came = std::mem::take(&mut *came.lock().unwrap());
         let never: Vec<_> = WRITES.iter().filter(|write| came.get(*write).is_none_or(|(_, succeeded)| *succeeded == 0)).collect();
         assert!(never.is_empty(), "these never came through: {never:?} of {came:?}");
+        let chain = stage.stores[0].audit.chain().await.unwrap();
+        assert_eq!(chain.pending, 0);
         for (met, what) in MET {
             assert_ne!(count(&world, what), 0, "there was no {met}");
         }
