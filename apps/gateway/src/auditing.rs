@@ -40,7 +40,11 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
         Ok(Outcome::Failed)
     };
     if chain.checkpoint.as_ref().is_some_and(|checkpoint| !checkpoint.genuine) {
-        return broken(out, start.position, "the checkpoint before the first entry was not signed with this SECRET_KEY");
+        return broken(
+            out,
+            start.position,
+            "the checkpoint before the first entry was not signed with this SECRET_KEY",
+        );
     }
     if noted.as_ref().is_some_and(|noted| noted.position < start.position) {
         return broken(out, start.position, "what was noted lies before the checkpoint; note a later end");

@@ -74,7 +74,7 @@ mod stress;
 mod two_factor;
 #[path = "contract/upgrades.rs"]
 mod upgrades;
-#[path = "contract/writers_bench.rs"]
-mod writers_bench;
 #[path = "contract/world.rs"]
 mod world;
+#[path = "contract/writers_bench.rs"]
+mod writers_bench;

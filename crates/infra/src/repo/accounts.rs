@@ -20,9 +20,7 @@ use clowder_accounts::{
     reserved::{Giver, may_give},
     sign_up,
 };
-use clowder_core::{
-    Actor, Ctx, Page, PageRequest, Refusal, Result, SessionId, Timestamp, UserId, Versions,
-};
+use clowder_core::{Actor, Ctx, Page, PageRequest, Refusal, Result, SessionId, Timestamp, UserId, Versions};
 use tracing::instrument;
 
 use super::{

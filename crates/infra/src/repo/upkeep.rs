@@ -11,9 +11,7 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{
-    Repo, accounts::throttle, audit::refusals, check, clock, credentials::mailed, db::Tx, dialect, privacy,
-};
+use super::{Repo, accounts::throttle, audit::refusals, check, clock, credentials::mailed, db::Tx, dialect, privacy};
 use crate::{
     clock::Evidence,
     schema as table,

@@ -24,7 +24,17 @@ async fn writers_bench() {
         } else {
             world.batch("DROP TRIGGER old_head ON audit_pending");
         }
-        let chaining = { let store = store.clone(); tokio::spawn(async move { loop { if !before { while store.audit.append_pending().await.unwrap() > 0 {} } tokio::time::sleep(Duration::from_millis(500)).await; } }) };
+        let chaining = {
+            let store = store.clone();
+            tokio::spawn(async move {
+                loop {
+                    if !before {
+                        while store.audit.append_pending().await.unwrap() > 0 {}
+                    }
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            })
+        };
         let mut rates = Vec::new();
         for writers in [1usize, 8] {
             let began = Instant::now();
@@ -34,7 +44,10 @@ async fn writers_bench() {
                     tokio::spawn(async move {
                         let mut done = 0u32;
                         while began.elapsed() < Duration::from_secs(4) {
-                            let login = Login::from_json(json!({"username": format!("writer{n}"), "password": "correct horse"})).unwrap();
+                            let login = Login::from_json(
+                                json!({"username": format!("writer{n}"), "password": "correct horse"}),
+                            )
+                            .unwrap();
                             store.accounts.login(&ctx, login).await.unwrap();
                             done += 1;
                         }
@@ -49,6 +62,11 @@ async fn writers_bench() {
             rates.push(f64::from(total) / began.elapsed().as_secs_f64());
         }
         chaining.abort();
-        println!("before {before} round {round}: one {:.0}/s, eight {:.0}/s, {:.1} times", rates[0], rates[1], rates[1] / rates[0]);
+        println!(
+            "before {before} round {round}: one {:.0}/s, eight {:.0}/s, {:.1} times",
+            rates[0],
+            rates[1],
+            rates[1] / rates[0]
+        );
     }
 }

@@ -56,7 +56,8 @@ pub fn hash(row: &AuditRow) -> Vec<u8> {
 /// From where to where the chain reaches, and what waits for its place.
 pub fn state(conn: &mut Conn, keys: &Keys) -> Result<Chain> {
     let pending: i64 = audit_pending::table.count().get_result(conn)?;
-    let pending_since = audit_pending::table.order(audit_pending::seq).select(audit_pending::at).first(conn).optional()?;
+    let pending_since =
+        audit_pending::table.order(audit_pending::seq).select(audit_pending::at).first(conn).optional()?;
     Ok(Chain { checkpoint: retention::checkpoint(conn, keys)?, end: head(conn)?, pending, pending_since })
 }
 

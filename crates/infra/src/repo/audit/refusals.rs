@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use clowder_accounts::audit::AuditId;
-use clowder_core::{Actor, Ctx, Result, Timestamp, UserId, audit::{Entry, Target}};
+use clowder_core::{
+    Actor, Ctx, Result, Timestamp, UserId,
+    audit::{Entry, Target},
+};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -67,14 +70,7 @@ const COLUMNS: (
     windows::opened_at,
     windows::last_at,
     windows::entry_id,
-) = (
-    windows::subject_id,
-    windows::action,
-    windows::count,
-    windows::opened_at,
-    windows::last_at,
-    windows::entry_id,
-);
+) = (windows::subject_id, windows::action, windows::count, windows::opened_at, windows::last_at, windows::entry_id);
 
 impl Window {
     fn of((subject, action, count, opened_at, last_at, entry): Row) -> Self {
@@ -89,7 +85,13 @@ impl Window {
 
 /// Notes a refused attempt: `user` is whose account it was at, when there is one. It holds the row of its window until
 /// the commit, and so comes after the failures that slow guessing down and before what a write changes.
-pub fn note(tx: &mut Tx<'_>, ctx: &Ctx, refused: Refused, user: Option<UserId>, code: Option<&'static str>) -> Result<()> {
+pub fn note(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    refused: Refused,
+    user: Option<UserId>,
+    code: Option<&'static str>,
+) -> Result<()> {
     let about = match (user, ctx.origin.place()) {
         (Some(user), _) => format!("user {user}"),
         (None, Some(place)) => format!("place {place}"),

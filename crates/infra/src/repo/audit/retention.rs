@@ -26,12 +26,8 @@ fn signature(keys: &Keys, link: &Chained, made_at: Timestamp) -> [u8; 32] {
 
 /// Where the chain begins, when entries were dropped, and whether this server signed that.
 pub fn checkpoint(conn: &mut Conn, keys: &Keys) -> Result<Option<Checkpoint>> {
-    let columns = (
-        audit_checkpoint::position,
-        audit_checkpoint::hash,
-        audit_checkpoint::made_at,
-        audit_checkpoint::signature,
-    );
+    let columns =
+        (audit_checkpoint::position, audit_checkpoint::hash, audit_checkpoint::made_at, audit_checkpoint::signature);
     let found: Option<(i64, Vec<u8>, Timestamp, Vec<u8>)> =
         audit_checkpoint::table.select(columns).first(conn).optional()?;
     Ok(found.map(|(position, hash, made_at, signed)| {

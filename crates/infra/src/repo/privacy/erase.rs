@@ -13,8 +13,9 @@ use super::{
     parts::EraseStep,
 };
 use crate::schema::{
-    answers, api_keys as programs, audit as log, audit_pending, export_chunks, exports as copies, invites as invited, jobs as waiting,
-    mailed_tokens, preferences, recovery_codes, refusal_windows, sessions as devices, sign_ups, two_factor as factors,
+    answers, api_keys as programs, audit as log, audit_pending, export_chunks, exports as copies, invites as invited,
+    jobs as waiting, mailed_tokens, preferences, recovery_codes, refusal_windows, sessions as devices, sign_ups,
+    two_factor as factors,
 };
 
 /// How many rows go in one piece.
@@ -155,8 +156,12 @@ pub fn audit(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Re
 /// Forgets copies whose time is past: first what they hold, then that there were any.
 pub fn sweep_exports(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     use clowder_accounts::privacy::EXPORT_KNOWN_FOR;
-    let past: Vec<Id<()>> =
-        copies::table.filter(copies::expires_at.le(now)).select(copies::id).order(copies::id).limit(ROWS).load(tx.conn)?;
+    let past: Vec<Id<()>> = copies::table
+        .filter(copies::expires_at.le(now))
+        .select(copies::id)
+        .order(copies::id)
+        .limit(ROWS)
+        .load(tx.conn)?;
     let some = export_chunks::table.filter(export_chunks::export_id.eq_any(past));
     let some = some.select(export_chunks::id).order(export_chunks::id).limit(CHUNKS);
     let some: Vec<Id<()>> = dialect::unclaimed!(some).load(tx.conn)?;
