@@ -154,7 +154,10 @@ fn exists(path: &Path, settings: &str) -> Result<()> {
         return Ok(());
     }
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    Err(Error::internal(format!("{} is missing; check {settings}, or run `clowder serve` to create it", path.display())))
+    Err(Error::internal(format!(
+        "{} is missing; check {settings}, or run `clowder serve` to create it",
+        path.display()
+    )))
 }
 
 /// Who does the jobs, `concurrency` at a time.

@@ -56,7 +56,11 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
                 Walked::Further(link) => from = link,
                 Walked::Whole => break,
                 Walked::Broken { position } => {
-                    return broken(out, position, "this entry is missing, was changed, or does not follow the one before");
+                    return broken(
+                        out,
+                        position,
+                        "this entry is missing, was changed, or does not follow the one before",
+                    );
                 }
             }
         }

@@ -47,8 +47,8 @@ pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     // A receipt is good for ever.
     validation.validate_exp = false;
     let wrong = |_| Error::internal("this is not a receipt signed by this server, or it is incomplete");
-    let receipt = find(text)
-        .ok_or_else(|| Error::internal("no receipt found: a receipt is a line that begins with `eyJ`"))?;
+    let receipt =
+        find(text).ok_or_else(|| Error::internal("no receipt found: a receipt is a line that begins with `eyJ`"))?;
     let token = jsonwebtoken::decode::<Claims>(receipt, &key, &validation).map_err(wrong)?;
     match token.header.typ.as_deref() {
         Some(KIND) => Ok(token.claims.receipt),

@@ -145,9 +145,9 @@ fn seal(cipher: &XChaCha20Poly1305, by: SealedBy<'_>, place: Place, plain: &[u8]
 fn open(cipher: &XChaCha20Poly1305, place: Place, sealed: &Sealed) -> Result<Vec<u8>> {
     let (_, nonce, text) = sealed.parts()?;
     let aad = place.to_string();
-    cipher
-        .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: aad.as_bytes() })
-        .map_err(|_| Error::internal(format!("{place} does not decrypt: it was encrypted with another key, or was changed")))
+    cipher.decrypt(&XNonce::from(nonce), Payload { msg: text, aad: aad.as_bytes() }).map_err(|_| {
+        Error::internal(format!("{place} does not decrypt: it was encrypted with another key, or was changed"))
+    })
 }
 
 fn octets(text: &str) -> Option<[u8; 32]> {
