@@ -98,14 +98,14 @@ fn named(conn: &mut Conn, mint: &Mint, token: &RefreshToken) -> Result<Option<(S
 
 fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
     type Tokens = (i32, Vec<u8>, i16, i16, Option<Vec<u8>>);
-    type Row = (Timestamp, UserId, Option<Timestamp>, Timestamp, Tokens);
+    type Row = (Timestamp, UserId, Option<Timestamp>, (Timestamp, Timestamp), Tokens);
     let row: Option<Row> = sessions::table
         .find(session)
         .select((
             sessions::created_at,
             sessions::user_id,
             sessions::ended_at,
-            sessions::expires_at,
+            (sessions::last_used_at, sessions::expires_at),
             (
                 sessions::refresh_generation,
                 sessions::refresh_uses,
@@ -116,16 +116,25 @@ fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(created_at, user, ended_at, expires_at, (generation, uses, late, late_before, legacy))| Held {
-        created_at,
-        user,
-        session_ended: ended_at.is_some(),
-        expires_at,
-        generation,
-        uses: Uses::read(&uses),
-        late,
-        late_before,
-        legacy: legacy.is_some(),
+    Ok(row.map(|(created_at, user, ended_at, (last_used_at, expires_at), tokens)| {
+        let (generation, uses, late, late_before, legacy) = tokens;
+        let mut uses = Uses::read(&uses);
+        // The last use was put right there if a clock was ahead.
+        if let Some(last) = uses.0.last_mut() {
+            *last = last_used_at.min(*last);
+        }
+        let session_ended = ended_at.is_some();
+        Held {
+            created_at,
+            user,
+            session_ended,
+            expires_at,
+            generation,
+            uses,
+            late,
+            late_before,
+            legacy: legacy.is_some(),
+        }
     }))
 }
 
