@@ -15,7 +15,7 @@ use actix_web::{
     dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
     web::{self, Data, ServiceConfig},
 };
-use clowder_accounts::{policy::EMAILS_CAUSED, sign_up::Rules};
+use clowder_accounts::{AuditLog, policy::EMAILS_CAUSED, sign_up::Rules};
 use clowder_core::{Error, Result};
 use clowder_infra::{
     DatabaseUrl, Deadlines, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
@@ -108,6 +108,8 @@ pub async fn open(config: &Config) -> Result<Store> {
             sender: mail::sender(&config.mail.from)?,
         },
         journal_for: Duration::from_secs(u64::from(config.journal.retention_days) * 24 * 3600),
+        audit_for: (config.audit.retention_days > 0)
+            .then(|| Duration::from_secs(u64::from(config.audit.retention_days) * 24 * 3600)),
         lease: Duration::from_secs(config.jobs.lease_seconds),
         bcrypt_cost: auth.bcrypt_cost,
         write_connections: database.write_connections,
@@ -216,6 +218,7 @@ pub async fn start(config: Config) -> Result<Running> {
     }
 
     let mut chores = vec![following, job_threads.spawn(self::chores(limits, recorder, stop.clone()))];
+    chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     if config.jobs.concurrency > 0 {
         chores.push(job_threads.spawn(job_runner(&config, &store, config.jobs.concurrency)?.run(stop.waited())));
@@ -395,6 +398,35 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop)
             }
             Err(error) => tracing::warn!(%error, "what a clock wrote that was ahead cannot be put right just now"),
         }
+    }
+}
+
+/// How often a node looks whether the audit log has entries to chain.
+const CHAIN_EVERY: Duration = Duration::from_millis(500);
+
+/// Gives entries of the audit log their places in the chain. Every node tries; whoever holds the head of the chain does
+/// it, and if that node dies, its transaction and hold end with it.
+async fn chain_audit(audit: Arc<dyn AuditLog>, mut stop: Stop) {
+    let mut often = tokio::time::interval(CHAIN_EVERY);
+    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            _ = often.tick() => {}
+        }
+        // Batch by batch, until one finds nothing.
+        let failed = loop {
+            match audit.append_pending().await {
+                Ok(0) => break None,
+                Ok(_) => {}
+                Err(error) => break Some(error),
+            }
+        };
+        if let Some(error) = failed.as_ref().filter(|_| !failing) {
+            tracing::warn!(%error, "the audit log cannot be chained just now");
+        }
+        failing = failed.is_some();
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use clowder_accounts::audit::{Chained, Walked};
 use clowder_core::Result;
-use clowder_gateway::{app, config::Config};
+use clowder_gateway::{app, clock, config::Config};
 use clowder_infra::keys::hex;
 use serde_json::json;
 
@@ -13,8 +13,9 @@ use crate::output::{Form, Outcome, Output};
 pub enum AuditCommand {
     /// Check that no entry was changed, removed or inserted
     ///
-    /// Prints the end of the chain. Note it somewhere else and pass it as --noted next time: an attacker who rewrites the
-    /// whole log can't rewrite your note. Exit code 1: the chain is broken; the first wrong position is shown.
+    /// Prints the end of the chain and how many entries are not chained yet. Note the end somewhere else and pass it as
+    /// --noted next time: an attacker who rewrites the whole log can't rewrite your note. Exit code 1: the chain is
+    /// broken, and the first wrong position is shown; or entries have waited for more than 60 seconds.
     Verify {
         /// The end of the chain from an earlier run; the log must still contain it
         #[arg(long, value_name = "POSITION:HASH", value_parser = noted)]
@@ -28,35 +29,76 @@ pub enum AuditCommand {
 pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Result<Outcome> {
     let AuditCommand::Verify { noted, form } = command;
     let store = app::open_existing(config).await?;
-    let head = store.audit.head().await?;
-    let mut from = Chained::start();
-    for until in noted.into_iter().chain([head.clone()]) {
+    let chain = store.audit.chain().await?;
+    let start = chain.start();
+    let broken = |out: &mut Output, position: i64, why: &str| {
+        if form.json {
+            out.json(&json!({"ok": false, "broken_at": position, "why": why}));
+        } else {
+            out.line(format_args!("BROKEN at position {position}: {why}"));
+        }
+        Ok(Outcome::Failed)
+    };
+    if chain.checkpoint.as_ref().is_some_and(|checkpoint| !checkpoint.genuine) {
+        return broken(
+            out,
+            start.position,
+            "the checkpoint before the first entry was not signed with this SECRET_KEY",
+        );
+    }
+    if noted.as_ref().is_some_and(|noted| noted.position < start.position) {
+        return broken(out, start.position, "what was noted lies before the checkpoint; note a later end");
+    }
+    let mut from = start.clone();
+    for until in noted.into_iter().chain([chain.end.clone()]) {
         loop {
             match store.audit.verify(from, &until).await? {
                 Walked::Further(link) => from = link,
                 Walked::Whole => break,
                 Walked::Broken { position } => {
-                    if form.json {
-                        out.json(&json!({"ok": false, "broken_at": position}));
-                    } else {
-                        out.line(format_args!(
-                            "BROKEN at position {position}: this entry is missing, was changed, or does not follow the one before"
-                        ));
-                    }
-                    return Ok(Outcome::Failed);
+                    return broken(
+                        out,
+                        position,
+                        "this entry is missing, was changed, or does not follow the one before",
+                    );
                 }
             }
         }
         from = until;
     }
-    let end = format!("{}:{}", head.position, hex(&head.hash));
+    let (entries, now) = (chain.end.position - start.position, clock::now());
+    let end = format!("{}:{}", chain.end.position, hex(&chain.end.hash));
+    let waited = chain.pending_since.map(|since| now.since(since).as_secs());
+    let lags = chain.lags(now);
     if form.json {
-        out.json(&json!({"ok": true, "entries": head.position, "end": end}));
+        out.json(&json!({
+            "ok": !lags,
+            "entries": entries,
+            "end": end,
+            "begins_after": start.position,
+            "pending": chain.pending,
+            "pending_seconds": waited,
+        }));
     } else {
-        out.line(format_args!("ok: {} entries, the chain is intact", head.position));
+        out.line(format_args!("ok: {entries} entries, the chain is intact"));
+        if let Some(checkpoint) = &chain.checkpoint {
+            out.line(format_args!(
+                "begins after position {}: older entries were dropped, and the checkpoint of {} is signed",
+                start.position, checkpoint.made_at
+            ));
+        }
+        if let Some(waited) = waited {
+            out.line(format_args!(
+                "pending: {} entries have no place in the chain yet, the oldest for {waited} s",
+                chain.pending
+            ));
+        }
+        if lags {
+            out.line(format_args!("LAGGING: entries should wait for a second; can the database be written to?"));
+        }
         out.line(format_args!("end: {end}"));
     }
-    Ok(Outcome::Done)
+    Ok(if lags { Outcome::Failed } else { Outcome::Done })
 }
 
 fn noted(text: &str) -> std::result::Result<Chained, String> {

@@ -47,6 +47,7 @@ pub struct Config {
     pub mail: Mail,
     pub jobs: Jobs,
     pub security: Security,
+    pub audit: Audit,
     pub journal: Journal,
     pub log: Log,
 }
@@ -143,6 +144,12 @@ pub struct Security {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+pub struct Audit {
+    /// 0: for ever.
+    pub retention_days: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct Journal {
     pub retention_days: u32,
 }
@@ -219,6 +226,7 @@ impl Default for Config {
             mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
             jobs: Jobs { concurrency: 4, lease_seconds: 60 },
             security: Security { keys: None },
+            audit: Audit { retention_days: 400 },
             journal: Journal { retention_days: 7 },
             log: Log {
                 filter: "info,actix_server=warn".to_owned(),

@@ -1,5 +1,7 @@
 //! The audit log as it is asked for and told: to administrators in full, to users as far as it is their own account.
 
+use std::time::Duration;
+
 use clowder_core::{Id, SessionId, Timestamp, UserId, Word};
 use serde::Serialize;
 use serde_json::Value;
@@ -205,6 +207,62 @@ impl Chained {
     pub fn start() -> Self {
         Self { position: 0, hash: vec![0; 32] }
     }
+}
+
+/// The chain as the database holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// Where it begins since older entries were dropped.
+    pub checkpoint: Option<Checkpoint>,
+    pub end: Chained,
+    /// How many committed entries have no place in it yet.
+    pub pending: i64,
+    /// When the first of these was written.
+    pub pending_since: Option<Timestamp>,
+}
+
+impl Chain {
+    /// What the first entry follows.
+    pub fn start(&self) -> Chained {
+        self.checkpoint.as_ref().map_or_else(Chained::start, |checkpoint| checkpoint.last_dropped.clone())
+    }
+
+    /// Whether entries wait for longer than they should: nobody gives them their places.
+    pub fn lags(&self, now: Timestamp) -> bool {
+        self.pending_since.is_some_and(|since| now.since(since) > MOST_PENDING)
+    }
+}
+
+/// How far the audit log is chained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct AuditChain {
+    /// The position of the last entry of the chain; 0 when there is none.
+    #[schema(minimum = 0)]
+    pub position: i64,
+    /// The hash of that entry, in hexadecimal.
+    pub hash: String,
+    /// Entries up to this position were dropped because of their age; 0 when none were.
+    #[schema(minimum = 0)]
+    pub begins_after: i64,
+    /// When the checkpoint was signed that says so.
+    pub checkpoint_at: Option<Timestamp>,
+    /// How many committed entries have no position yet. They get one within a second.
+    #[schema(minimum = 0)]
+    pub pending: i64,
+    /// When the oldest of these was written. More than a minute ago: something is wrong.
+    pub pending_since: Option<Timestamp>,
+}
+
+/// Entries get their places within a second; when the oldest has waited for this long, something is wrong.
+pub const MOST_PENDING: Duration = Duration::from_secs(60);
+
+/// The last entry that was dropped, signed by the server that dropped it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub last_dropped: Chained,
+    pub made_at: Timestamp,
+    /// Whether the signature is this server's.
+    pub genuine: bool,
 }
 
 /// What came of walking a piece of the chain.

@@ -20,14 +20,16 @@ use clowder_accounts::{
     reserved::{Giver, may_give},
     sign_up,
 };
-use clowder_core::{
-    Actor, Ctx, Page, PageRequest, Refusal, Result, SessionId, Timestamp, UserId, Versions,
-    audit::{Entry, Target},
-};
-use serde_json::json;
+use clowder_core::{Actor, Ctx, Page, PageRequest, Refusal, Result, SessionId, Timestamp, UserId, Versions};
 use tracing::instrument;
 
-use super::{Repo, audit, db::Tx, sign_ups::invites, two_factor};
+use super::{
+    Repo,
+    audit::refusals::{self, Refused},
+    db::Tx,
+    sign_ups::invites,
+    two_factor,
+};
 use crate::hasher;
 use sessions::{Proved, Which};
 use throttle::{Attempt, Begun, Sought};
@@ -173,12 +175,6 @@ impl Accounts for Repo {
     }
 }
 
-/// An attempt to sign in that came to nothing. What was typed as the name is not kept: it may well be a password.
-fn refused(user: Option<UserId>, why: Refusal) -> Entry {
-    let entry = Entry::new("session.refused").after(json!({"code": why.code}));
-    user.map_or(entry.clone(), |user| entry.on(Target::user(user)))
-}
-
 /// How often signing in begins again because the stored hash became another one while the password was held against it.
 const TRIES: usize = 3;
 
@@ -211,7 +207,8 @@ impl Repo {
             let (ctx, user) = (ctx.clone(), found.map(|(user, _)| user));
             let counted = self.db.write(move |tx| {
                 begun.failed(tx)?;
-                audit::record(tx, &ctx, &refused(user, CREDENTIALS_INVALID))
+                // What was typed as the name is not kept: it may well be a password.
+                refusals::note(tx, &ctx, Refused::SignIn, user, Some(CREDENTIALS_INVALID.code))
             });
             counted.await?;
             return Err(CREDENTIALS_INVALID.into());

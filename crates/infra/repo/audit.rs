@@ -1,32 +1,33 @@
 //! The audit log: a chain of sealed entries. [`record`] belongs into every write that somebody may have to answer for.
+//! Writers append without a place in the chain, and so never wait for each other; [`append`] gives places afterwards.
 
+mod append;
 mod chain;
 mod read;
+pub mod refusals;
+pub mod retention;
 
 use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use clowder_accounts::{
     AuditFilter, AuditLog, AuditRecord, SecurityEvent,
-    audit::{Chained, Walked},
+    audit::{AuditId, Chain, Chained, Walked},
 };
 use clowder_core::{Ctx, Error, Id, Page, PageRequest, Result, UserId, Word, audit::Entry};
-use diesel::{
-    prelude::*,
-    sql_types::{BigInt, Binary},
-};
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
 
+use append::Turn;
 pub use read::timeline;
 
-use super::{Repo, db::Tx, dialect::Backend, user_keys};
+use super::{Repo, db::Tx, user_keys};
 use crate::{
-    rows::{Acting, AuditRow},
-    schema::audit,
+    rows::{Acting, PendingRow},
+    schema::audit_pending,
     seal::{self, Place, Sealed, UserKey},
-    statement::statement,
 };
 
 /// Notes who does what in this transaction. It is written by [`write`].
@@ -40,42 +41,37 @@ pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
     if !tx.recorded.is_empty() && !entries.is_empty() {
         return Err(Error::internal("audit::record must come before journal::append"));
     }
-    tx.entries.extend(entries.iter().map(|entry| (ctx.clone(), entry.clone())));
+    tx.entries.extend(entries.iter().map(|entry| (Id::new(ctx.now), ctx.clone(), entry.clone())));
     Ok(())
 }
 
+/// Like [`record`]; tells the id that the entry will have.
+fn record_named(tx: &mut Tx<'_>, ctx: &Ctx, entry: Entry) -> Result<AuditId> {
+    record_all(tx, ctx, std::slice::from_ref(&entry))?;
+    tx.entries.last().map(|(id, ..)| *id).ok_or_else(|| Error::internal("an entry was not recorded"))
+}
+
 /// Writes what was recorded, all of it at once. It takes first the keys of everybody concerned, in the order of their
-/// ids, then the end of the chain, and holds both until the commit. So it comes once and late: `journal::append` calls it
-/// before it takes the streams, and the commit does where nothing was appended. Two writes that took these in different
-/// orders would wait for each other for ever.
+/// ids, and holds them until the commit. So it comes once and late: `journal::append` calls it before it takes the
+/// streams, and the commit does where nothing was appended. Two writes that took these in different orders would wait
+/// for each other for ever. The entries get their places in the chain later: see [`append`].
 pub fn write(tx: &mut Tx<'_>) -> Result<()> {
     let entries = std::mem::take(&mut tx.entries);
     if entries.is_empty() {
         return Ok(());
     }
-    let owners: BTreeMap<UserId, &Ctx> =
-        entries.iter().flat_map(|(ctx, entry)| Owners::of(ctx, entry).all().map(move |owner| (owner, ctx))).collect();
+    let owners: BTreeMap<UserId, &Ctx> = entries
+        .iter()
+        .flat_map(|(_, ctx, entry)| Owners::of(ctx, entry).all().map(move |owner| (owner, ctx)))
+        .collect();
     let mut keys = HashMap::with_capacity(owners.len());
     for (owner, ctx) in owners {
         keys.insert(owner, user_keys::of(tx, ctx, owner)?);
     }
-    let mut rows = entries.iter().map(|(ctx, entry)| sealed(&keys, ctx, entry)).collect::<Result<Vec<_>>>()?;
-    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let (end, mut previous): (i64, Vec<u8>) = statement::<(BigInt, Binary), Backend>(
-        "UPDATE audit_head SET position = position + ? WHERE single = 1 RETURNING position, hash",
-    )
-    .bind::<BigInt, _>(count)
-    .get_result(tx.conn)?;
-    for (position, row) in (end - count + 1..).zip(&mut rows) {
-        row.position = position;
-        row.previous = previous;
-        row.hash = chain::hash(row);
-        diesel::insert_into(audit::table).values(&*row).execute(tx.conn)?;
-        previous = row.hash.clone();
+    for (id, ctx, entry) in &entries {
+        let row = sealed(&keys, *id, ctx, entry)?;
+        diesel::insert_into(audit_pending::table).values(&row).execute(tx.conn)?;
     }
-    statement::<(), Backend>("UPDATE audit_head SET hash = ? WHERE single = 1")
-        .bind::<Binary, _>(previous)
-        .execute(tx.conn)?;
     Ok(())
 }
 
@@ -109,9 +105,8 @@ struct Detail {
     after: Option<Value>,
 }
 
-/// The row of an entry but for its place in the chain.
-fn sealed(keys: &HashMap<UserId, UserKey>, ctx: &Ctx, entry: &Entry) -> Result<AuditRow> {
-    let id = Id::new(ctx.now);
+/// The row of an entry without a place in the chain.
+fn sealed(keys: &HashMap<UserId, UserKey>, id: AuditId, ctx: &Ctx, entry: &Entry) -> Result<PendingRow> {
     let acting = Acting::of(entry.by.unwrap_or(ctx.actor));
     let owners = Owners::of(ctx, entry);
     let address = ctx.origin.address.map(|address| address.to_string());
@@ -122,8 +117,7 @@ fn sealed(keys: &HashMap<UserId, UserKey>, ctx: &Ctx, entry: &Entry) -> Result<A
     };
     let origin = Some(owners.origin);
     let text = serde_json::to_vec(&Detail { before: entry.before.clone(), after: entry.after.clone() })?;
-    Ok(AuditRow {
-        position: 0,
+    Ok(PendingRow {
         id,
         at: ctx.now,
         actor_type: acting.kind.as_str().to_owned(),
@@ -136,10 +130,7 @@ fn sealed(keys: &HashMap<UserId, UserKey>, ctx: &Ctx, entry: &Entry) -> Result<A
         target_id: entry.target.map(|target| Id::from_uuid(target.id)),
         address: seal(origin, seal::AUDIT_ADDRESS, address.as_deref().map(str::as_bytes))?,
         agent: seal(origin, seal::AUDIT_AGENT, ctx.origin.agent.as_deref().map(str::as_bytes))?,
-        request_id: String::new(),
         detail: seal(owners.detail, seal::AUDIT_DETAIL, Some(&text))?,
-        previous: Vec::new(),
-        hash: Vec::new(),
         request: seal(origin, seal::AUDIT_REQUEST, Some(ctx.request_id.as_bytes()))?,
     })
 }
@@ -148,6 +139,7 @@ fn sealed(keys: &HashMap<UserId, UserKey>, ctx: &Ctx, entry: &Entry) -> Result<A
 impl AuditLog for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn records(&self, _ctx: &Ctx, filter: AuditFilter, page: PageRequest) -> Result<Page<AuditRecord>> {
+        self.chain_pending().await;
         let ring = self.db.ring();
         self.db.read(move |conn| read::page(conn, &ring, &filter, &page)).await
     }
@@ -156,13 +148,10 @@ impl AuditLog for Repo {
     async fn begin_export(&self, ctx: &Ctx, filter: &AuditFilter) -> Result<i64> {
         let entry = Entry::new("audit.exported").after(serde_json::to_value(filter)?);
         let ctx = ctx.clone();
-        self.db
-            .write(move |tx| {
-                record(tx, &ctx, &entry)?;
-                write(tx)?;
-                read::end(tx.conn)
-            })
-            .await
+        self.db.write(move |tx| record(tx, &ctx, &entry)).await?;
+        // An export covers its own entry: where that is not chained, it does not begin.
+        self.chain_all().await?;
+        self.db.read(read::end).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -174,17 +163,46 @@ impl AuditLog for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn security(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<SecurityEvent>> {
         let (ring, user): (_, UserId) = (self.db.ring(), ctx.user()?);
+        self.chain_pending().await;
         self.db.read(move |conn| read::timeline(conn, &ring, user, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn head(&self) -> Result<Chained> {
-        self.db.read(chain::head).await
+    async fn append_pending(&self) -> Result<usize> {
+        if !self.db.read(append::is_pending).await? {
+            return Ok(0);
+        }
+        self.db.write(|tx| append::append(tx, Turn::Leave)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn chain(&self) -> Result<Chain> {
+        self.chain_pending().await;
+        let keys = std::sync::Arc::clone(&self.deps.keys);
+        self.db.read(move |conn| chain::state(conn, &keys)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn verify(&self, from: Chained, until: &Chained) -> Result<Walked> {
         let until = until.clone();
         self.db.read(move |conn| chain::walk(conn, from.clone(), &until)).await
+    }
+}
+
+impl Repo {
+    /// Chains what is pending, so that whoever reads the log sees what has been committed. Where nothing can be
+    /// written just now, the log is read as far as it is chained.
+    pub(super) async fn chain_pending(&self) {
+        if let Err(error) = self.chain_all().await {
+            tracing::warn!(%error, "what the audit log has pending cannot be chained just now");
+        }
+    }
+
+    async fn chain_all(&self) -> Result<()> {
+        if !self.db.read(append::is_pending).await? {
+            return Ok(());
+        }
+        while self.db.write(|tx| append::append(tx, Turn::Wait)).await? >= append::BATCH {}
+        Ok(())
     }
 }

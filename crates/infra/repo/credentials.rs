@@ -16,7 +16,6 @@ use clowder_accounts::{
 };
 use clowder_core::{
     Actor, Ctx, Error, Field, NewJob, Result, Timestamp, UserId,
-    audit::{Entry, Target},
     job::{Taken, Work, Worker},
 };
 use serde::{Deserialize, Serialize};
@@ -30,7 +29,7 @@ use super::{
         sessions::{self, Proved, Which},
         throttle::{Attempt, Sought},
     },
-    audit,
+    audit::refusals::{self, Refused},
     db::Tx,
     jobs, two_factor,
 };
@@ -158,14 +157,13 @@ impl Repo {
         let tried = self.turns.hold(attempt.turns(), async {
             let begun = self.begin(attempt).await?;
             let right = self.verify(&begun, password, Some(hash.clone())).await? != hasher::Verdict::Wrong;
-            let (ctx, refused) = (ctx.clone(), Entry::new("password.refused"));
-            let refused = user.map_or(refused.clone(), |user| refused.on(Target::user(user)));
+            let ctx = ctx.clone();
             let counted = self.db.write(move |tx| {
                 if right {
                     return begun.succeeded(tx);
                 }
                 begun.failed(tx)?;
-                audit::record(tx, &ctx, &refused)
+                refusals::note(tx, &ctx, Refused::Password, user, None)
             });
             counted.await?;
             Ok(right)

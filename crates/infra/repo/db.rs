@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clowder_accounts::audit::AuditId;
 use clowder_core::{Cause, Ctx, Error, Recorded, Result, audit::Entry};
 use tokio::sync::Notify;
 
@@ -51,7 +52,7 @@ pub struct Tx<'c> {
     /// What has been written into the journal.
     pub recorded: Vec<Recorded>,
     /// What the audit log will hear of it. It is written late, all at once: see [`audit::write`].
-    pub entries: Vec<(Ctx, Entry)>,
+    pub entries: Vec<(AuditId, Ctx, Entry)>,
     /// Whether a job has been ordered.
     pub ordered: bool,
     /// Whether a text has been deleted that must not be found in any file any more.

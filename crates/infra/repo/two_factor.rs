@@ -23,7 +23,10 @@ use tracing::instrument;
 use super::{
     Repo,
     accounts::profile,
-    audit,
+    audit::{
+        self,
+        refusals::{self, Refused},
+    },
     credentials::{mailed, still},
     db::Tx,
     dialect::{self, Conn},
@@ -48,16 +51,23 @@ pub enum Checked {
 /// A code that was looked at, and what the audit log hears of it once all else is held that the transaction needs.
 pub struct Looked {
     pub came_to: Checked,
+    user: UserId,
     entry: Option<Entry>,
 }
 
 impl Looked {
-    fn new(came_to: Checked, entry: Option<Entry>) -> Self {
-        Self { came_to, entry }
+    const fn new(user: UserId, came_to: Checked, entry: Option<Entry>) -> Self {
+        Self { came_to, user, entry }
     }
 
+    /// A refusal is counted with others of its window.
     pub fn note(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
-        audit::record_all(tx, ctx, self.entry.as_slice())
+        match self.came_to {
+            Checked::Refused(refusal) if refusal.code != OTP_REQUIRED.code => {
+                refusals::note(tx, ctx, Refused::Otp, Some(self.user), Some(refusal.code))
+            }
+            _ => audit::record_all(tx, ctx, self.entry.as_slice()),
+        }
     }
 }
 
@@ -65,9 +75,9 @@ impl Looked {
 /// only. What it refuses is written down in this transaction, which must be committed nevertheless.
 pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Option<&Otp>) -> Result<Looked> {
     let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) else {
-        return Ok(Looked::new(Checked::Right, None));
+        return Ok(Looked::new(user, Checked::Right, None));
     };
-    let Some(otp) = otp else { return Ok(Looked::new(Checked::Refused(OTP_REQUIRED), None)) };
+    let Some(otp) = otp else { return Ok(Looked::new(user, Checked::Refused(OTP_REQUIRED), None)) };
     check(tx, ctx, keys, &factor, otp, OTP_INVALID)
 }
 
@@ -123,7 +133,7 @@ fn check(
             two_factor::failed_at.eq(None::<Timestamp>),
         );
         diesel::update(own).set(right).execute(tx.conn)?;
-        return Ok(Looked::new(Checked::Right, None));
+        return Ok(Looked::new(user, Checked::Right, None));
     }
     if factor.enabled_at.is_some() && codes::take(tx.conn, ctx, keys, user, otp)? {
         diesel::update(own)
@@ -131,14 +141,13 @@ fn check(
             .execute(tx.conn)?;
         let used = Entry::new("recovery_code.used").on(Target::user(user));
         let left = codes::left(tx.conn, user)?;
-        return Ok(Looked::new(Checked::Right, Some(used.after(json!({"left": left})))));
+        return Ok(Looked::new(user, Checked::Right, Some(used.after(json!({"left": left})))));
     }
     let Guesses { failures, failed_at } = guesses.failed(ctx.now);
     diesel::update(own)
         .set((two_factor::failures.eq(failures), two_factor::failed_at.eq(failed_at)))
         .execute(tx.conn)?;
-    let refused = Entry::new("otp.refused").on(Target::user(user)).after(json!({"code": refusal.code}));
-    Ok(Looked::new(Checked::Refused(refusal), Some(refused)))
+    Ok(Looked::new(user, Checked::Refused(refusal), None))
 }
 
 #[async_trait]

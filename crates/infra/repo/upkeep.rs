@@ -11,7 +11,7 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, check, clock, credentials::mailed, db::Tx, dialect, privacy};
+use super::{Repo, accounts::throttle, audit::refusals, check, clock, credentials::mailed, db::Tx, dialect, privacy};
 use crate::{
     clock::Evidence,
     schema as table,
@@ -48,12 +48,12 @@ impl Upkeep for Repo {
         // Each on its own, so that what one costs holds up none of the others, and no other writer for long.
         for forget in [
             answers,
-            refresh_tokens,
             sessions,
             emails,
             dead_emails,
             sign_ups,
             throttle::sweep,
+            refusals::sweep,
             mailed::sweep_caused,
             privacy::sweep_exports,
         ] {
@@ -67,6 +67,7 @@ impl Upkeep for Repo {
         }
         let caller = ctx.clone();
         self.db.write(move |tx| privacy::erasures::remind(tx, &caller)).await?;
+        gone += self.sweep_audit(now).await?;
         Ok(gone + Journal::sweep(self, ctx, journal_for).await?)
     }
 }
@@ -74,56 +75,38 @@ impl Upkeep for Repo {
 /// The most rows of a table that go at a time.
 pub const PIECE: i64 = 2_000;
 
+/// Deletes the first rows that are past, as far as nobody else holds them: in the order of their keys, so that two that
+/// forget never wait for each other, and without waiting for anybody who is at one of them.
+macro_rules! forget {
+    ($tx:ident, $table:ident by $key:ident: $type:ty, $past:expr) => {{
+        use crate::schema::$table as rows;
+        let past = rows::table.filter($past).select(rows::$key).order(rows::$key).limit(PIECE);
+        let past: Vec<$type> = dialect::unclaimed!(past).load($tx.conn)?;
+        diesel::delete(rows::table.filter(rows::$key.eq_any(past))).execute($tx.conn)?
+    }};
+}
+pub(super) use forget;
+
 fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::answers::table.filter(table::answers::created_at.le(now.minus(KEPT_FOR)));
-    let mut past: Vec<Id<()>> = past.select(table::answers::id).limit(PIECE).load(tx.conn)?;
-    // In one order, for an erasure may be at the same ones.
-    past.sort_unstable();
-    let mut gone = 0;
-    for id in &past {
-        // Somebody may have used the key anew since it was looked at.
-        let still = table::answers::created_at.le(now.minus(KEPT_FOR));
-        gone += diesel::delete(table::answers::table.find(id).filter(still)).execute(tx.conn)?;
-    }
-    Ok(gone)
+    Ok(forget!(tx, answers by id: Id<()>, table::answers::created_at.le(now.minus(KEPT_FOR))))
 }
 
-fn refresh_tokens(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::refresh_tokens::table.filter(table::refresh_tokens::expires_at.le(now));
-    let past: Vec<Vec<u8>> = past.select(table::refresh_tokens::hash).limit(PIECE).load(tx.conn)?;
-    Ok(diesel::delete(table::refresh_tokens::table.filter(table::refresh_tokens::hash.eq_any(past)))
-        .execute(tx.conn)?)
-}
-
-/// Their tokens, which expire with them, are gone before.
 fn sessions(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::sessions::table.filter(table::sessions::expires_at.le(now.minus(KEPT_FOR)));
-    let past: Vec<SessionId> = past.select(table::sessions::id).limit(PIECE).load(tx.conn)?;
-    Ok(diesel::delete(table::sessions::table.filter(table::sessions::id.eq_any(past))).execute(tx.conn)?)
+    Ok(forget!(tx, sessions by id: SessionId, table::sessions::expires_at.le(now.minus(KEPT_FOR))))
 }
 
 fn emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::mailed_tokens::table.filter(table::mailed_tokens::expires_at.le(now.minus(KEPT_FOR)));
-    let past: Vec<Vec<u8>> = past.select(table::mailed_tokens::hash).limit(PIECE).load(tx.conn)?;
-    Ok(diesel::delete(table::mailed_tokens::table.filter(table::mailed_tokens::hash.eq_any(past))).execute(tx.conn)?)
+    Ok(forget!(tx, mailed_tokens by hash: Vec<u8>, table::mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
 }
 
 /// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
 fn dead_emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::jobs::table
-        .filter(table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_EMAILS_FOR))))
-        .select(table::jobs::id)
-        .order(table::jobs::id)
-        .limit(PIECE);
-    let past: Vec<JobId> = past.load(tx.conn)?;
-    dialect::lock_jobs(tx.conn, &past)?;
-    Ok(diesel::delete(table::jobs::table.filter(table::jobs::id.eq_any(past))).execute(tx.conn)?)
+    let past = table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_EMAILS_FOR)));
+    Ok(forget!(tx, jobs by id: JobId, past))
 }
 
 fn sign_ups(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::sign_ups::table.filter(table::sign_ups::expires_at.le(now));
-    let past: Vec<SignUpId> = past.select(table::sign_ups::id).limit(PIECE).load(tx.conn)?;
-    Ok(diesel::delete(table::sign_ups::table.filter(table::sign_ups::id.eq_any(past))).execute(tx.conn)?)
+    Ok(forget!(tx, sign_ups by id: SignUpId, table::sign_ups::expires_at.le(now)))
 }
 
 /// Forgets what has had its time, now and then, on one node.

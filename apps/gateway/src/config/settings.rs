@@ -134,6 +134,8 @@ pub const SETTINGS: &[Setting] = &[
         "How long a job stays with a worker that does not respond, in seconds; then another worker takes it.")),
     checked(checks::encryption_keys, secret(setting("security", "keys", "ENCRYPTION_KEYS", |c| &mut c.security.keys,
         "Keys that encrypt fields at rest: `id/base64` of 32 octets, separated by commas; the first encrypts, all decrypt. Empty: one is derived from SECRET_KEY."))),
+    within(0, 36_500, setting("audit", "retention_days", "", |c| &mut c.audit.retention_days,
+        "How long audit log entries are kept, in days; older ones are deleted, and a signed checkpoint marks where the chain begins. 0: forever.")),
     within(1, 365, setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
         "How long clients can be away and still resume, in days.")),
     checked(checks::log_filter, setting("log", "filter", "LOG", |c| &mut c.log.filter,

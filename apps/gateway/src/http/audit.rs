@@ -7,13 +7,14 @@ use actix_web::{
 };
 use clowder_accounts::{
     AuditFilter, AuditLog, AuditRecord, SecurityEvent,
-    audit::{ActorFilter, TargetFilter},
+    audit::{ActorFilter, AuditChain, TargetFilter},
 };
 use clowder_core::{Result, text::Flaw};
+use clowder_infra::keys::hex;
 use futures_util::{Stream, stream};
 
 use crate::{
-    answer::Listed,
+    answer::{Listed, Shown},
     auth::Caller,
     csv,
     problem::{Answer, Problem},
@@ -35,6 +36,20 @@ pub async fn security(audit: Port, Caller(ctx): Caller, mut query: Query) -> Ans
     let page = query.page();
     query.check()?;
     Ok(Listed(audit.security(&ctx, page).await?))
+}
+
+/// How far the log is chained; `clowder audit verify` looks whether it is whole.
+pub async fn chain(audit: Port, Caller(_): Caller, query: Query) -> Answer<Shown<AuditChain>> {
+    query.check()?;
+    let chain = audit.chain().await?;
+    Ok(Shown(AuditChain {
+        position: chain.end.position,
+        hash: hex(&chain.end.hash),
+        begins_after: chain.start().position,
+        checkpoint_at: chain.checkpoint.map(|checkpoint| checkpoint.made_at),
+        pending: chain.pending,
+        pending_since: chain.pending_since,
+    }))
 }
 
 pub async fn export(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answer<HttpResponse> {

@@ -2,6 +2,7 @@
 
 use clowder_accounts::{
     Account, ApiKey, AuditRecord, IssuedKey, NewApiKey, NewRole, NewSuspension, Permission, Scope, SecurityEvent,
+    audit::AuditChain,
     model::{EndKeys, Invite, NewInvite, NewInvited, Rejection, SignUp, Status},
     refusals::*,
 };
@@ -140,6 +141,11 @@ pub fn security() -> Vec<Endpoint> {
             .scope(Scope::AdminRead)
             .says("Search the audit log, newest first")
             .lists::<AuditRecord>(),
+        get("/api/admin/audit/chain", audit::chain)
+            .needs(Permission::ReadAudit)
+            .scope(Scope::AdminRead)
+            .says("Read how far the audit log is chained")
+            .gives::<AuditChain>(200, "From where to where the chain reaches, and what is pending"),
         audit_filter(get("/api/admin/audit/export", audit::export))
             .needs(Permission::ReadAudit)
             .scope(Scope::AdminRead)

@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
-use crate::audit::{AuditFilter, AuditRecord, Chained, SecurityEvent, Walked};
+use crate::audit::{AuditFilter, AuditRecord, Chain, Chained, SecurityEvent, Walked};
 
-/// The audit log. Entries are part of the write that they tell of, and so are made by other ports. They are only ever
-/// added: positions have no gaps, and the database itself refuses to change or remove one.
+/// The audit log. Entries are part of the write that they tell of, and so are made by other ports. They are committed
+/// without a place in the chain, so that writers don't wait for each other, and get one within a second: from then on
+/// positions have no gaps, and the database itself refuses to change or remove an entry. Reading the log chains what is
+/// pending first, so whoever reads sees all that has been committed.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
     /// The newest first; pages by position, so that their cost does not grow with depth.
@@ -21,8 +23,12 @@ pub trait AuditLog: Send + Sync {
     /// What concerns the account of the user who asks, the newest first.
     async fn security(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<SecurityEvent>>;
 
-    /// The end of the chain as the database holds it.
-    async fn head(&self) -> Result<Chained>;
+    /// Gives committed entries their places in the chain, a batch at a time and in the order in which they were
+    /// appended; answers how many. Nothing while another node does so.
+    async fn append_pending(&self) -> Result<usize>;
+
+    /// From where to where the chain reaches as the database holds it, and what waits for its place.
+    async fn chain(&self) -> Result<Chain>;
 
     /// Checks a bounded piece of the chain after `from`; call again until it is whole or broken.
     async fn verify(&self, from: Chained, until: &Chained) -> Result<Walked>;

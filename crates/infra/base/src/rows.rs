@@ -29,7 +29,7 @@ use crate::{
     seal::Sealed,
 };
 
-pub use audit::{Acting, AuditRow};
+pub use audit::{Acting, AuditRow, PendingRow};
 pub use preferences::PreferencesRow;
 pub use send::{AnswerRow, LockedChatRow};
 

@@ -90,20 +90,11 @@ diesel::table! {
         ended_at -> Nullable<Ts>,
         opened_from -> Nullable<Text>,
         authenticated_at -> Ts,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use clowder_core::sql::*;
-    refresh_tokens (hash) {
-        hash -> Binary,
-        session_id -> Uid,
-        expires_at -> Ts,
-        used_at -> Nullable<Ts>,
-        salt -> Nullable<Binary>,
-        late -> SmallInt,
-        late_before -> SmallInt,
+        refresh_generation -> Integer,
+        refresh_uses -> Binary,
+        refresh_late -> SmallInt,
+        refresh_late_before -> SmallInt,
+        refresh_legacy -> Nullable<Binary>,
     }
 }
 
@@ -249,6 +240,54 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    audit_pending (seq) {
+        seq -> BigInt,
+        id -> Uid,
+        at -> Ts,
+        actor_type -> Text,
+        actor_id -> Nullable<Uid>,
+        owner_id -> Nullable<Uid>,
+        session_id -> Nullable<Uid>,
+        subject_id -> Nullable<Uid>,
+        action -> Text,
+        target_type -> Nullable<Text>,
+        target_id -> Nullable<Uid>,
+        address -> Nullable<Seal>,
+        agent -> Nullable<Seal>,
+        detail -> Nullable<Seal>,
+        request -> Nullable<Seal>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    audit_checkpoint (single) {
+        single -> SmallInt,
+        position -> BigInt,
+        hash -> Binary,
+        made_at -> Ts,
+        signature -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    refusal_windows (key) {
+        key -> Binary,
+        subject_id -> Nullable<Uid>,
+        action -> Text,
+        count -> BigInt,
+        opened_at -> Ts,
+        last_at -> Ts,
+        entry_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     audit_head (single) { single -> SmallInt, position -> BigInt, hash -> Binary, }
 }
 
@@ -282,7 +321,6 @@ diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(participants -> chats (chat_id));
 diesel::joinable!(participants -> users (user_id));
-diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::table! {
     use diesel::sql_types::*;
@@ -459,7 +497,9 @@ diesel::joinable!(export_chunks -> exports (export_id));
 diesel::allow_tables_to_appear_in_same_query!(
     answers,
     audit,
+    audit_checkpoint,
     audit_head,
+    audit_pending,
     api_keys,
     caused_emails,
     chats,
@@ -479,7 +519,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     participants,
     preferences,
     recovery_codes,
-    refresh_tokens,
+    refusal_windows,
     sessions,
     sign_up_claims,
     sign_ups,

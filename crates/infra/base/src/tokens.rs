@@ -1,4 +1,4 @@
-//! Access tokens (JWT, RFC 7519, HS256) and the chain of refresh tokens.
+//! Access tokens (JWT, RFC 7519, HS256), and refresh tokens by generation.
 
 use std::{
     collections::HashMap,
@@ -14,9 +14,10 @@ use clowder_accounts::{
 use clowder_core::{Actor, Recorded, Result, Role, SessionId, Timestamp, UserId, Via};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 
 use crate::{
-    keys::{Keys, mac, random, sha256},
+    keys::{Keys, mac, sha256},
     standings::Standings,
 };
 
@@ -142,21 +143,28 @@ impl Tokens {
         }
     }
 
-    /// The first refresh token of a session.
-    pub fn first_refresh(&self) -> Result<String> {
-        let mut token = [0; 32];
-        random(&mut token)?;
-        Ok(URL_SAFE_NO_PAD.encode(token))
+    /// The refresh token of a generation of a session: it names both, and is authenticated. So it is the same whenever it
+    /// is answered, and the database, which keeps the generation only, cannot tell what it is.
+    pub fn refresh(&self, session: SessionId, generation: i32) -> String {
+        let named = [session.uuid().as_bytes().as_slice(), &generation.to_be_bytes()].concat();
+        let mac = mac(&self.chain, &[&named]);
+        URL_SAFE_NO_PAD.encode([named.as_slice(), &mac].concat())
     }
 
-    /// The token that follows `token`. Whoever presents the old one can be given the same successor again, while the
-    /// database, which keeps hashes and salts only, cannot tell what it is.
-    pub fn successor(&self, token: &str, salt: &[u8]) -> String {
-        URL_SAFE_NO_PAD.encode(mac(&self.chain, &[salt, token.as_bytes()]))
+    /// What a refresh token names, if this server made it.
+    pub fn read_refresh(&self, token: &str) -> Option<(SessionId, i32)> {
+        let octets = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (named, signed) = octets.split_first_chunk::<20>()?;
+        if !bool::from(mac(&self.chain, &[named]).ct_eq(signed)) {
+            return None;
+        }
+        let (session, generation) = named.split_first_chunk::<16>()?;
+        let generation = i32::from_be_bytes(generation.try_into().ok()?);
+        Some((SessionId::from_uuid(uuid::Uuid::from_bytes(*session)), generation))
     }
 
-    /// Under which hash a refresh token is stored.
-    pub fn stored(token: &str) -> Vec<u8> {
+    /// Tokens from before there were generations were random, and stored by this hash.
+    pub fn legacy(token: &str) -> Vec<u8> {
         sha256(token.as_bytes()).to_vec()
     }
 }
@@ -198,11 +206,26 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_one_successor_per_salt() {
-        let tokens = Tokens::new(&Keys::new("one"), Duration::from_secs(600), Arc::default());
-        let first = tokens.first_refresh().unwrap();
-        assert_eq!(tokens.successor(&first, b"salt"), tokens.successor(&first, b"salt"));
-        assert_ne!(tokens.successor(&first, b"salt"), tokens.successor(&first, b"pepper"));
-        assert_ne!(first, tokens.first_refresh().unwrap());
+    fn a_refresh_token_names_its_session_and_generation_and_cannot_be_made_up() {
+        let tokens = |secret| Tokens::new(&Keys::new(secret), Duration::from_secs(600), Arc::default());
+        let (ours, others) = (tokens("one"), tokens("two"));
+        let session = Id::new(Timestamp::from_micros(1_790_000_000_000_000));
+        for generation in [0, 1, 70_000, i32::MAX] {
+            let token = ours.refresh(session, generation);
+            assert_eq!(token, ours.refresh(session, generation), "the same whenever it is answered");
+            assert_eq!(ours.read_refresh(&token), Some((session, generation)));
+            assert_eq!(others.read_refresh(&token), None);
+            // Every octet counts: session, generation and what authenticates them.
+            let octets = URL_SAFE_NO_PAD.decode(&token).unwrap();
+            for place in 0..octets.len() {
+                let mut forged = octets.clone();
+                forged[place] ^= 1;
+                assert_eq!(ours.read_refresh(&URL_SAFE_NO_PAD.encode(forged)), None, "{place}");
+            }
+            for length in 0..octets.len() {
+                assert_eq!(ours.read_refresh(&URL_SAFE_NO_PAD.encode(&octets[..length])), None, "{length}");
+            }
+        }
+        assert_eq!(ours.read_refresh("unheard of"), None);
     }
 }

@@ -24,7 +24,7 @@ pub use super::connection::PooledConn;
 use super::connection::{Deadlines, For, Way};
 use crate::{
     DatabaseUrl,
-    schema::{chats, invites, jobs, participants, sessions, streams, users},
+    schema::{audit_head, chats, invites, jobs, participants, sessions, streams, users},
     store::Options,
     worker_pool::{self, Plan, WorkerPool},
 };
@@ -283,6 +283,25 @@ pub fn lock_jobs(conn: &mut Conn, ids: &[JobId]) -> Result<()> {
     held.for_update().load::<JobId>(conn)?;
     Ok(())
 }
+
+/// Whoever changes either end of the chain of the audit log holds this. Unless it waits, it may find that somebody else does.
+pub fn lock_audit_head(conn: &mut Conn, wait: bool) -> Result<bool> {
+    let head = audit_head::table.select(audit_head::position).for_update();
+    let held = match wait {
+        true => head.first::<i64>(conn).optional()?,
+        false => head.skip_locked().first::<i64>(conn).optional()?,
+    };
+    Ok(held.is_some())
+}
+
+/// The rows of a query that nobody else holds, held until the end of the transaction: what forgets many rows waits for
+/// nobody, and takes the others the next time.
+macro_rules! unclaimed {
+    ($rows:expr) => {
+        diesel::query_dsl::QueryDsl::skip_locked(diesel::query_dsl::QueryDsl::for_update($rows))
+    };
+}
+pub(crate) use unclaimed;
 
 /// Any number that nobody else uses as an advisory lock.
 const MIGRATION_LOCK: i64 = 0x0043_4c4f_5744_4552;

@@ -1,8 +1,9 @@
-//! Using a refresh token.
+//! Using a refresh token. There is no row per token: the session keeps the generation of the latest, and when those
+//! before it were used for as long as that matters.
 
 use clowder_accounts::{
     RefreshToken, SignedIn,
-    refresh::{RefreshFacts, Verdict, decide},
+    refresh::{GRACE, RefreshFacts, Verdict, decide},
     refusals::TOKEN_INVALID,
 };
 use clowder_core::{
@@ -18,13 +19,9 @@ use super::{
         dialect::{self, Conn},
     },
     profile,
-    sessions::{self, Mint, Which},
+    sessions::{Mint, Which, close, tell_ended},
 };
-use crate::{
-    keys,
-    schema::{refresh_tokens, sessions as table},
-    tokens::Tokens,
-};
+use crate::{schema::sessions, tokens::Tokens};
 
 /// A refusal may come with a write (the session is ended), so it is an outcome and not an error.
 pub enum Outcome {
@@ -32,119 +29,239 @@ pub enum Outcome {
     Refused { refusal: Refusal, ended: Option<SessionId> },
 }
 
+/// What a session keeps about its tokens.
 struct Held {
-    session: SessionId,
     created_at: Timestamp,
     user: UserId,
     session_ended: bool,
     expires_at: Timestamp,
-    used_at: Option<Timestamp>,
-    salt: Option<Vec<u8>>,
+    /// That of the latest token, which nobody has used yet.
+    generation: i32,
+    uses: Uses,
+    /// How often the token before the latest was answered again after its grace.
     late: i16,
+    /// In how many generations in a row right before that one that was needed.
     late_before: i16,
+    /// Whether its first token is from before there were generations.
+    legacy: bool,
 }
 
 pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) -> Result<Outcome> {
-    let hash = Tokens::stored(token.expose());
-    let session = refresh_tokens::table.find(&hash).select(refresh_tokens::session_id).first(tx.conn).optional()?;
-    let session: SessionId = session.ok_or(TOKEN_INVALID)?;
+    let (session, presented) = named(tx.conn, mint, token)?.ok_or(TOKEN_INVALID)?;
     // Two tabs may come at once: one rotates, the other then finds the successor.
     dialect::lock_session(tx.conn, session)?;
-    let held = held(tx.conn, &hash)?;
-    let successor = held.salt.as_deref().map(|salt| mint.tokens.successor(token.expose(), salt));
-    let facts = RefreshFacts {
-        session_ended: held.session_ended,
-        expires_at: held.expires_at,
-        used_at: held.used_at,
-        successor_used: match &successor {
-            Some(successor) => was_used(tx.conn, successor)?,
-            None => false,
-        },
-        late: held.late,
-        late_before: held.late_before,
-    };
-    if held.used_at.is_some_and(|used_at| used_at > ctx.now) {
-        // A clock that was ahead: from now on its grace runs, and ends.
-        diesel::update(refresh_tokens::table.find(&hash)).set(refresh_tokens::used_at.eq(ctx.now)).execute(tx.conn)?;
+    let mut held = held(tx.conn, session)?.ok_or(TOKEN_INVALID)?;
+    // Who restored an older state of the database has not made this token, though its key says so.
+    if presented > held.generation {
+        return Err(TOKEN_INVALID.into());
     }
-    let refresh = match (decide(ctx, &facts), successor) {
-        (Verdict::Repeat, Some(successor)) => successor,
-        (Verdict::RepeatLate, Some(successor)) => {
-            note_late(tx, &hash, &successor, held.late_before)?;
-            successor
+    let facts = held.facts(mint, presented);
+    let verdict = decide(ctx, &facts);
+    if facts.used_at.is_some_and(|used_at| used_at > ctx.now) {
+        // A clock that was ahead: from now on its grace runs, and ends.
+        held.uses.put(held.generation, presented, ctx.now);
+        let row = sessions::table.find(session);
+        diesel::update(row).set(sessions::refresh_uses.eq(held.uses.stored())).execute(tx.conn)?;
+    }
+    match verdict {
+        Verdict::Rotate => rotate(tx, ctx, mint, session, &held)?,
+        Verdict::Repeat => {}
+        Verdict::RepeatLate => {
+            let row = sessions::table.find(session);
+            diesel::update(row).set(sessions::refresh_late.eq(sessions::refresh_late + 1)).execute(tx.conn)?;
         }
-        (Verdict::Rotate | Verdict::Repeat | Verdict::RepeatLate, _) => rotate(tx, ctx, mint, &held, token, &hash)?,
-        (Verdict::EndSession(refusal), _) => {
-            let reused = Entry::new("token.reused").on(Target::session(held.session)).about(held.user);
-            let ended = sessions::close(tx, ctx, held.user, Which::One(held.session))?;
+        Verdict::EndSession(refusal) => {
+            let reused = Entry::new("token.reused").on(Target::session(session)).about(held.user);
+            let ended = close(tx, ctx, held.user, Which::One(session))?;
             audit::record(tx, ctx, &reused)?;
             // Whoever came with the token does not end the session: we do.
             let ctx = &ctx.by(Actor::System);
-            sessions::tell_ended(tx, ctx, held.user, &ended)?;
-            return Ok(Outcome::Refused { refusal, ended: Some(held.session) });
+            tell_ended(tx, ctx, held.user, &ended)?;
+            return Ok(Outcome::Refused { refusal, ended: Some(session) });
         }
-        (Verdict::Refuse(refusal), _) => return Ok(Outcome::Refused { refusal, ended: None }),
-    };
+        Verdict::Refuse(refusal) => return Ok(Outcome::Refused { refusal, ended: None }),
+    }
     let own = profile::own(tx.conn, held.user)?;
-    Ok(Outcome::SignedIn(Box::new(mint.signed_in(ctx, held.session, refresh, own)?)))
+    let successor = mint.tokens.refresh(session, presented + 1);
+    Ok(Outcome::SignedIn(Box::new(mint.signed_in(ctx, session, successor, own)?)))
 }
 
-fn held(conn: &mut Conn, hash: &[u8]) -> Result<Held> {
-    type Used = (Option<Timestamp>, Option<Vec<u8>>, i16, i16);
-    type Row = (SessionId, Timestamp, UserId, Option<Timestamp>, Timestamp, Used);
-    let (session, created_at, user, ended_at, expires_at, used): Row = refresh_tokens::table
-        .find(hash)
-        .inner_join(table::table)
+/// Which session and which generation of it a token is of.
+fn named(conn: &mut Conn, mint: &Mint, token: &RefreshToken) -> Result<Option<(SessionId, i32)>> {
+    if let Some(named) = mint.tokens.read_refresh(token.expose()) {
+        return Ok(Some(named));
+    }
+    let legacy = sessions::table.filter(sessions::refresh_legacy.eq(Tokens::legacy(token.expose())));
+    let session: Option<SessionId> = legacy.select(sessions::id).first(conn).optional()?;
+    Ok(session.map(|session| (session, 0)))
+}
+
+fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
+    type Tokens = (i32, Vec<u8>, i16, i16, Option<Vec<u8>>);
+    type Row = (Timestamp, UserId, Option<Timestamp>, (Timestamp, Timestamp), Tokens);
+    let row: Option<Row> = sessions::table
+        .find(session)
         .select((
-            table::id,
-            table::created_at,
-            table::user_id,
-            table::ended_at,
-            refresh_tokens::expires_at,
-            (refresh_tokens::used_at, refresh_tokens::salt, refresh_tokens::late, refresh_tokens::late_before),
+            sessions::created_at,
+            sessions::user_id,
+            sessions::ended_at,
+            (sessions::last_used_at, sessions::expires_at),
+            (
+                sessions::refresh_generation,
+                sessions::refresh_uses,
+                sessions::refresh_late,
+                sessions::refresh_late_before,
+                sessions::refresh_legacy,
+            ),
         ))
-        .first(conn)?;
-    let (used_at, salt, late, late_before) = used;
-    let session_ended = ended_at.is_some();
-    Ok(Held { session, created_at, user, session_ended, expires_at, used_at, salt, late, late_before })
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|(created_at, user, ended_at, (last_used_at, expires_at), tokens)| {
+        let (generation, uses, late, late_before, legacy) = tokens;
+        let mut uses = Uses::read(&uses);
+        // The last use was put right there if a clock was ahead.
+        if let Some(last) = uses.0.last_mut() {
+            *last = last_used_at.min(*last);
+        }
+        let session_ended = ended_at.is_some();
+        Held {
+            created_at,
+            user,
+            session_ended,
+            expires_at,
+            generation,
+            uses,
+            late,
+            late_before,
+            legacy: legacy.is_some(),
+        }
+    }))
 }
 
-fn was_used(conn: &mut Conn, token: &str) -> Result<bool> {
-    let used_at: Option<Option<Timestamp>> =
-        refresh_tokens::table.find(Tokens::stored(token)).select(refresh_tokens::used_at).first(conn).optional()?;
-    Ok(used_at.flatten().is_some())
+impl Held {
+    fn facts(&self, mint: &Mint, presented: i32) -> RefreshFacts {
+        let of_predecessor = presented + 1 == self.generation;
+        let used_at = (presented < self.generation)
+            // What is no longer kept was used before every grace.
+            .then(|| self.uses.of(self.generation, presented).unwrap_or(Timestamp::from_micros(0)));
+        RefreshFacts {
+            session_ended: self.session_ended,
+            expires_at: if of_predecessor { self.predecessor_expires_at(mint) } else { self.expires_at },
+            used_at,
+            successor_used: presented + 1 < self.generation,
+            late: if of_predecessor { self.late } else { 0 },
+            late_before: if of_predecessor { self.late_before } else { 0 },
+        }
+    }
+
+    /// Until when the token before the latest could be used: it was made when the one before it was used, or with the
+    /// session.
+    fn predecessor_expires_at(&self, mint: &Mint) -> Timestamp {
+        let made_at = match self.generation - 2 {
+            before @ 0.. => self.uses.of(self.generation, before),
+            // When a token was made that is older than generations is not known.
+            _ if self.legacy => None,
+            _ => Some(self.created_at),
+        };
+        made_at.map_or(self.expires_at, |made_at| mint.expiry(made_at, self.created_at).min(self.expires_at))
+    }
+
+    /// In how many generations in a row right before the latest an answer was needed after the grace.
+    const fn late_generations(&self) -> i16 {
+        if self.late > 0 { self.late_before.saturating_add(1) } else { 0 }
+    }
 }
 
-/// Counts that a token was answered again after its grace, and tells its successor in which generation that was.
-fn note_late(tx: &mut Tx<'_>, hash: &[u8], successor: &str, late_before: i16) -> Result<()> {
-    diesel::update(refresh_tokens::table.find(hash))
-        .set(refresh_tokens::late.eq(refresh_tokens::late + 1))
-        .execute(tx.conn)?;
-    diesel::update(refresh_tokens::table.find(Tokens::stored(successor)))
-        .set(refresh_tokens::late_before.eq(late_before + 1))
+/// Marks the latest token as used and makes its successor, which lives as long as a fresh sign-in would, within the life
+/// of the session.
+fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, session: SessionId, held: &Held) -> Result<()> {
+    // A session that a clock ahead opened counts as opened now, once and for all: its life would begin anew each time.
+    let created_at = held.created_at.min(ctx.now);
+    diesel::update(sessions::table.find(session))
+        .set((
+            sessions::refresh_generation.eq(held.generation + 1),
+            sessions::refresh_uses.eq(held.uses.with(ctx.now).stored()),
+            sessions::refresh_late.eq(0),
+            sessions::refresh_late_before.eq(held.late_generations()),
+            sessions::created_at.eq(created_at),
+            sessions::last_used_at.eq(ctx.now),
+            sessions::expires_at.eq(mint.expiry(ctx.now, created_at)),
+            sessions::address.eq(ctx.origin.address.map(|address| address.to_string())),
+        ))
         .execute(tx.conn)?;
     Ok(())
 }
 
-/// Marks the token as used and makes its successor, which lives as long as a fresh sign-in would, within the life of the session.
-fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, held: &Held, token: &RefreshToken, hash: &[u8]) -> Result<String> {
-    let mut salt = vec![0; 16];
-    keys::random(&mut salt)?;
-    let successor = mint.tokens.successor(token.expose(), &salt);
-    // A session that a clock ahead opened counts as opened now, once and for all: its life would begin anew each time.
-    let created_at = held.created_at.min(ctx.now);
-    let expires_at = mint.expiry(ctx.now, created_at);
-    sessions::keep_refresh(tx.conn, held.session, &successor, expires_at)?;
-    diesel::update(refresh_tokens::table.find(hash))
-        .set((refresh_tokens::used_at.eq(ctx.now), refresh_tokens::salt.eq(salt)))
-        .execute(tx.conn)?;
-    diesel::update(table::table.find(held.session))
-        .set((
-            table::created_at.eq(created_at),
-            table::last_used_at.eq(ctx.now),
-            table::expires_at.eq(expires_at),
-            table::address.eq(ctx.origin.address.map(|address| address.to_string())),
-        ))
-        .execute(tx.conn)?;
-    Ok(successor)
+/// When the generations right before the latest were used, the latest last: all within their grace, and two at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Uses(Vec<Timestamp>);
+
+/// The most that are kept, whatever the grace: clients that rotate faster than this are none that race.
+const MOST_USES: usize = 32;
+
+impl Uses {
+    fn read(stored: &[u8]) -> Self {
+        let (times, _) = stored.as_chunks::<8>();
+        Self(times.iter().map(|octets| Timestamp::from_micros(i64::from_be_bytes(*octets))).collect())
+    }
+
+    fn stored(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|at| at.as_micros().to_be_bytes()).collect()
+    }
+
+    /// Where the use of a generation stands, when `latest` is the one that nobody has used.
+    fn place(&self, latest: i32, generation: i32) -> Option<usize> {
+        let back = usize::try_from(latest - generation).ok().filter(|back| *back > 0)?;
+        self.0.len().checked_sub(back)
+    }
+
+    fn of(&self, latest: i32, generation: i32) -> Option<Timestamp> {
+        self.0.get(self.place(latest, generation)?).copied()
+    }
+
+    fn put(&mut self, latest: i32, generation: i32, at: Timestamp) {
+        if let Some(place) = self.place(latest, generation)
+            && let Some(use_) = self.0.get_mut(place)
+        {
+            *use_ = at;
+        }
+    }
+
+    /// These and one more; those whose grace is over go.
+    fn with(&self, now: Timestamp) -> Self {
+        let mut uses = self.0.clone();
+        uses.push(now);
+        let graces = uses.iter().take_while(|at| **at <= now && now.since(**at) > GRACE).count();
+        let past = graces.min(uses.len().saturating_sub(2)).max(uses.len().saturating_sub(MOST_USES));
+        Self(uses.split_off(past))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn uses_are_kept_for_as_long_as_they_matter() {
+        let at = |seconds: u64| Timestamp::from_micros(1_790_000_000_000_000).plus(Duration::from_secs(seconds));
+        let mut uses = Uses::read(&[]);
+        for seconds in [0, 100, 110, 115] {
+            uses = uses.with(at(seconds));
+            assert_eq!(Uses::read(&uses.stored()), uses);
+        }
+        assert_eq!(uses.0, [at(100), at(110), at(115)]);
+        // The latest is the fourth; the first is forgotten.
+        let found: Vec<_> = (-1..6).map(|generation| uses.of(4, generation)).collect();
+        assert_eq!(found, [None, None, Some(at(100)), Some(at(110)), Some(at(115)), None, None]);
+        uses.put(4, 2, at(7));
+        uses.put(4, 4, at(8));
+        assert_eq!(uses.of(4, 2), Some(at(7)));
+        assert_eq!(uses.with(at(1_000)).0, [at(115), at(1_000)], "two at least: they tell when a token was made");
+        for _ in 0..100 {
+            uses = uses.with(at(2_000));
+        }
+        assert_eq!(uses.0.len(), MOST_USES);
+    }
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     rows::SessionRow,
-    schema::{refresh_tokens, sessions, users},
+    schema::{sessions, users},
     tokens::Tokens,
 };
 
@@ -113,23 +113,10 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, user: Own, device: Optio
         authenticated_at: ctx.now,
     };
     diesel::insert_into(sessions::table).values(&row).execute(tx.conn)?;
-    let refresh = mint.tokens.first_refresh()?;
-    keep_refresh(tx.conn, row.id, &refresh, row.expires_at)?;
+    let refresh = mint.tokens.refresh(row.id, 0);
     let actor = Actor::User { id: user.id, via: Via::Session(row.id), role: user.role };
     audit::record(tx, ctx, &Entry::new("session.opened").by(actor).on(Target::session(row.id)))?;
     mint.signed_in(ctx, row.id, refresh, user)
-}
-
-/// Stores the hash of a refresh token.
-pub fn keep_refresh(conn: &mut Conn, session: SessionId, token: &str, expires_at: Timestamp) -> Result<()> {
-    diesel::insert_into(refresh_tokens::table)
-        .values((
-            refresh_tokens::hash.eq(Tokens::stored(token)),
-            refresh_tokens::session_id.eq(session),
-            refresh_tokens::expires_at.eq(expires_at),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 pub fn list(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<Session>> {

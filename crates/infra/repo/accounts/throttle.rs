@@ -10,7 +10,12 @@ use clowder_accounts::{
 use clowder_core::{Ctx, Field, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::super::{Repo, db::Tx, dialect::Conn, upkeep::PIECE};
+use super::super::{
+    Repo,
+    db::Tx,
+    dialect::{self, Conn},
+    upkeep::{PIECE, forget},
+};
 use crate::{
     keys::Keys,
     schema::{sessions, throttles},
@@ -291,7 +296,5 @@ fn is_known(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
 
 /// Forgets what has had its time.
 pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = throttles::table.filter(throttles::last_at.le(now.minus(MEMORY)));
-    let past: Vec<Vec<u8>> = past.select(throttles::key).limit(PIECE).load(tx.conn)?;
-    Ok(diesel::delete(throttles::table.filter(throttles::key.eq_any(past))).execute(tx.conn)?)
+    Ok(forget!(tx, throttles by key: Vec<u8>, throttles::last_at.le(now.minus(MEMORY))))
 }

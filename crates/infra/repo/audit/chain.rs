@@ -1,14 +1,15 @@
 //! The chain: each entry holds the hash of the one before, so that none can be changed, removed or put in between.
 
-use clowder_accounts::audit::{Chained, Walked};
+use clowder_accounts::audit::{Chain, Chained, Walked};
 use clowder_core::Result;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::super::dialect::Conn;
+use super::{super::dialect::Conn, retention};
 use crate::{
+    keys::Keys,
     rows::AuditRow,
-    schema::{audit, audit_head},
+    schema::{audit, audit_head, audit_pending},
 };
 
 /// How many entries are checked at a time.
@@ -50,6 +51,14 @@ pub fn hash(row: &AuditRow) -> Vec<u8> {
         sha.update(part.as_deref().unwrap_or_default());
     }
     sha.finalize().to_vec()
+}
+
+/// From where to where the chain reaches, and what waits for its place.
+pub fn state(conn: &mut Conn, keys: &Keys) -> Result<Chain> {
+    let pending: i64 = audit_pending::table.count().get_result(conn)?;
+    let pending_since =
+        audit_pending::table.order(audit_pending::seq).select(audit_pending::at).first(conn).optional()?;
+    Ok(Chain { checkpoint: retention::checkpoint(conn, keys)?, end: head(conn)?, pending, pending_since })
 }
 
 /// Where the chain ends.

@@ -11,6 +11,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     jobs,
+    upkeep::PIECE,
 };
 use super::verify;
 use crate::{
@@ -151,8 +152,17 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
 
 /// Forgets what no longer counts.
 pub fn sweep_caused(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = caused_emails::table.filter(caused_emails::created_at.le(now.minus(policy::CAUSED_FOR)));
-    Ok(diesel::delete(past).execute(tx.conn)?)
+    let past = caused_emails::table
+        .filter(caused_emails::created_at.le(now.minus(policy::CAUSED_FOR)))
+        .select((caused_emails::sender, caused_emails::created_at))
+        .order((caused_emails::sender, caused_emails::created_at))
+        .limit(PIECE);
+    let past: Vec<(Vec<u8>, Timestamp)> = dialect::unclaimed!(past).load(tx.conn)?;
+    // They are held already.
+    for key in &past {
+        diesel::delete(caused_emails::table.find((&key.0, key.1))).execute(tx.conn)?;
+    }
+    Ok(past.len())
 }
 
 /// Makes a token; what is kept of it does not tell what it is.

@@ -2,7 +2,10 @@
 
 use clowder_accounts::{Change, Email, change::ApiKeyRevoked};
 use clowder_core::{ApiKeyId, Ctx, Error, Field, Id, JobId, Result, SessionId, Timestamp};
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 
 use super::{
     super::{db::Tx, dialect, jobs, journal},
@@ -10,8 +13,9 @@ use super::{
     parts::EraseStep,
 };
 use crate::schema::{
-    answers, api_keys as programs, audit as log, export_chunks, exports as copies, invites as invited, jobs as waiting,
-    mailed_tokens, preferences, recovery_codes, refresh_tokens, sessions as devices, sign_ups, two_factor as factors,
+    answers, api_keys as programs, audit as log, audit_pending, export_chunks, exports as copies, invites as invited,
+    jobs as waiting, mailed_tokens, preferences, recovery_codes, refusal_windows, sessions as devices, sign_ups,
+    two_factor as factors,
 };
 
 /// How many rows go in one piece.
@@ -45,7 +49,6 @@ pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
     for session in &ids {
         dialect::lock_session(tx.conn, *session)?;
     }
-    diesel::delete(refresh_tokens::table.filter(refresh_tokens::session_id.eq_any(&ids))).execute(tx.conn)?;
     let emptied = (
         devices::name.eq(None::<String>),
         devices::agent.eq(None::<String>),
@@ -137,18 +140,39 @@ pub fn answers(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> 
 }
 
 /// Entries cannot be changed, and need not be: what they say about somebody is sealed with the key that goes. They are
-/// counted, for the receipt.
+/// counted, for the receipt. What counts refused attempts at the account goes.
 pub fn audit(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let rows: i64 = log::table.filter(log::subject_id.eq(erasing.user)).count().get_result(tx.conn)?;
-    Ok(EraseStep { rows: rows.unsigned_abs(), next: None })
+    let pending = audit_pending::table.filter(audit_pending::subject_id.eq(erasing.user));
+    let pending: i64 = pending.count().get_result(tx.conn)?;
+    let windows = refusal_windows::table.filter(refusal_windows::subject_id.eq(erasing.user));
+    let windows = windows.select(refusal_windows::key).order(refusal_windows::key);
+    for key in windows.load::<Vec<u8>>(tx.conn)? {
+        diesel::delete(refusal_windows::table.find(key)).execute(tx.conn)?;
+    }
+    Ok(EraseStep { rows: (rows + pending).unsigned_abs(), next: None })
 }
 
 /// Forgets copies whose time is past: first what they hold, then that there were any.
 pub fn sweep_exports(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
     use clowder_accounts::privacy::EXPORT_KNOWN_FOR;
-    let past = export_chunks::table.inner_join(copies::table).filter(copies::expires_at.le(now));
-    let some: Vec<Id<()>> = past.select(export_chunks::id).limit(CHUNKS).load(tx.conn)?;
+    let past: Vec<Id<()>> = copies::table
+        .filter(copies::expires_at.le(now))
+        .select(copies::id)
+        .order(copies::id)
+        .limit(ROWS)
+        .load(tx.conn)?;
+    let some = export_chunks::table.filter(export_chunks::export_id.eq_any(past));
+    let some = some.select(export_chunks::id).order(export_chunks::id).limit(CHUNKS);
+    let some: Vec<Id<()>> = dialect::unclaimed!(some).load(tx.conn)?;
     let chunks = diesel::delete(export_chunks::table.filter(export_chunks::id.eq_any(some))).execute(tx.conn)?;
-    let old = copies::table.filter(copies::created_at.le(now.minus(EXPORT_KNOWN_FOR)));
-    Ok(chunks + diesel::delete(old).execute(tx.conn)?)
+    // Only those whose chunks are gone: what goes with a row would be locked in no order.
+    let held = export_chunks::table.filter(export_chunks::export_id.eq(copies::id));
+    let old = copies::table
+        .filter(copies::created_at.le(now.minus(EXPORT_KNOWN_FOR)).and(not(exists(held))))
+        .select(copies::id)
+        .order(copies::id)
+        .limit(ROWS);
+    let old: Vec<Id<()>> = dialect::unclaimed!(old).load(tx.conn)?;
+    Ok(chunks + diesel::delete(copies::table.filter(copies::id.eq_any(old))).execute(tx.conn)?)
 }

@@ -220,6 +220,11 @@ pub static PARTS: &[Part] = &[
                 "target_id",
                 "the log is append-only and chained; what it says is sealed with the key that goes",
             ),
+            kept("audit_pending", "actor_id", "goes to the log within a second, sealed likewise"),
+            kept("audit_pending", "owner_id", "goes to the log within a second, sealed likewise"),
+            kept("audit_pending", "subject_id", "goes to the log within a second, sealed likewise"),
+            kept("audit_pending", "target_id", "goes to the log within a second, sealed likewise"),
+            erased("refusal_windows", "subject_id"),
         ],
         files: &[File {
             name: "security.json",

@@ -33,6 +33,8 @@ impl Worker for Exporter {
         let Pack { export } = job.read()?;
         let caller = ctx.clone();
         let Some(run) = self.0.db.write(move |tx| Run::begin(tx, &caller, export)).await? else { return Ok(()) };
+        // The copy holds what the audit log says of them, also of a moment ago.
+        self.0.chain_pending().await;
         match self.pack(ctx, run).await {
             Err(error) if job.attempts >= TRIES => {
                 match error {

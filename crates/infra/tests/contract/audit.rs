@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use clowder_accounts::{
     AuditFilter, Login, NewSuspension, ProfilePatch, RefreshToken,
-    audit::{ActorFilter, ActorType, AuditRecord, Chained, TargetFilter, Walked},
+    audit::{ActorFilter, ActorType, AuditRecord, TargetFilter, Walked},
 };
 use clowder_core::{Actor, Ctx, Id, Input, Origin, PageRequest, Role, UserId, Via};
-use clowder_infra::Store;
+use clowder_infra::{DatabaseUrl, Options, Store};
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};
 
 /// Walks the chain; the first broken position.
 pub async fn broken(store: &Store) -> Option<i64> {
-    let (mut from, until) = (Chained::start(), store.audit.head().await.unwrap());
+    let chain = store.audit.chain().await.unwrap();
+    assert_eq!((chain.pending, chain.pending_since), (0, None), "whoever asks has it chained first");
+    if chain.checkpoint.as_ref().is_some_and(|checkpoint| !checkpoint.genuine) {
+        return Some(chain.start().position);
+    }
+    let (mut from, until) = (chain.start(), chain.end);
     loop {
         match store.audit.verify(from, &until).await.unwrap() {
             Walked::Further(link) => from = link,
@@ -29,6 +35,7 @@ pub async fn whole(store: &Store) {
 }
 
 async fn all(store: &Store, filter: AuditFilter) -> Vec<AuditRecord> {
+    store.audit.chain().await.unwrap();
     store.audit.export(&filter, 0, i64::MAX, 100_000).await.unwrap()
 }
 
@@ -92,6 +99,18 @@ on_both! {
 
     async fn writers_at_once_make_one_chain(world: World) {
         let other = world.another_node().await;
+        // Two nodes chain while others write.
+        let chaining: Vec<_> = [world.store.clone(), other.clone()]
+            .into_iter()
+            .map(|store| {
+                tokio::spawn(async move {
+                    let mut chained = 0;
+                    while chained < 40 && store.audit.chain().await.unwrap().end.position < 40 {
+                        chained += store.audit.append_pending().await.unwrap();
+                    }
+                })
+            })
+            .collect();
         let writers = (0..40).map(|number| {
             let store = if number % 2 == 0 { world.store.clone() } else { other.clone() };
             // Some share a user whose key all of them want to make.
@@ -102,6 +121,9 @@ on_both! {
         });
         for writer in writers.collect::<Vec<_>>() {
             writer.await.unwrap().unwrap();
+        }
+        for node in chaining {
+            node.await.unwrap();
         }
         let log = all(&world.store, AuditFilter::default()).await;
         assert_eq!(log.iter().map(|record| record.position).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
@@ -239,4 +261,148 @@ on_both! {
         assert_eq!(pieces(2).await.iter().map(|record| record.action.as_str()).collect::<Vec<_>>(), ["audit.exported"]);
         assert!(pieces(3).await.is_empty());
     }
+
+    async fn refused_attempts_are_counted_by_the_hour(world: World) {
+        let ada = world.register("ada").await;
+        let from = |host: u8| {
+            let mut ctx = world.nobody();
+            ctx.origin.address = Some(format!("192.0.2.{host}").parse().unwrap());
+            ctx
+        };
+        let guess = async |ctx: Ctx, name: &str| code(world.store.accounts.login(&ctx, login(name, "wrong horse")).await);
+        for host in 1..=4 {
+            assert_eq!(guess(from(host), "ada").await, "credentials.invalid");
+            world.wait(Duration::from_secs(60));
+        }
+        for name in ["eve", "mallory"] {
+            assert_eq!(guess(from(9), name).await, "credentials.invalid");
+        }
+        let refused = AuditFilter { action: Some("session.refused".to_owned()), ..AuditFilter::default() };
+        let told = all(&world.store, refused.clone()).await;
+        assert_eq!(told.len(), 2, "the first at the account, and the first from the place");
+        assert_eq!(told[0].address.as_deref(), Some("192.0.2.1"));
+        assert_eq!(told[0].after, Some(json!({"code": "credentials.invalid"})));
+        // The hour is not over; then it is, and the next guess opens another one.
+        world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
+        assert_eq!(all(&world.store, refused.clone()).await.len(), 2);
+        world.wait(Duration::from_secs(3600));
+        assert_eq!(guess(from(5), "ada").await, "credentials.invalid");
+        world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
+        let told = all(&world.store, refused.clone()).await;
+        let counts: Vec<_> = told
+            .iter()
+            .map(|record| (record.subject_id == Some(ada.user.id), record.after.as_ref().unwrap()["count"].as_i64()))
+            .collect();
+        assert_eq!(counts, [(true, None), (false, None), (true, Some(4)), (true, None), (false, Some(2))]);
+        let after = told[2].after.as_ref().unwrap();
+        assert_eq!(after["first"], json!(told[0].id));
+        assert_eq!(after["from"], json!(told[0].at));
+        assert_eq!(after["until"], json!(told[0].at.plus(Duration::from_secs(180))));
+        // One refusal in its hour has said everything.
+        world.wait(Duration::from_secs(3600));
+        world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
+        assert_eq!(all(&world.store, refused).await.len(), 5);
+        whole(&world.store).await;
+    }
+
+    async fn old_entries_go_and_a_signed_checkpoint_says_where_the_chain_begins(world: World) {
+        let day = Duration::from_secs(24 * 3600);
+        let options = Options { audit_for: Some(5 * day), ..world.options.clone() };
+        let store = Store::open(options, world.now()).await.unwrap();
+        let sweep = async || store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
+        for number in 0..10 {
+            let filter = AuditFilter { action: Some(format!("number.{number}")), ..AuditFilter::default() };
+            world.store.audit.begin_export(&world.nobody(), &filter).await.unwrap();
+            world.wait(day);
+        }
+        // A store that keeps them for ever drops nothing.
+        while world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap() > 0 {}
+        assert_eq!(all(&store, AuditFilter::default()).await.len(), 10);
+        while sweep().await > 0 {}
+        let left: Vec<_> = all(&store, AuditFilter::default()).await.iter().map(|record| record.position).collect();
+        assert_eq!(left, [6, 7, 8, 9, 10], "those of the last five days");
+        let checkpoint = store.audit.chain().await.unwrap().checkpoint.unwrap();
+        assert!(checkpoint.genuine && checkpoint.last_dropped.position == 5, "{checkpoint:?}");
+        whole(&store).await;
+        // The chain goes on, on every node, and more goes later.
+        world.store.audit.begin_export(&world.nobody(), &AuditFilter::default()).await.unwrap();
+        world.wait(2 * day);
+        while sweep().await > 0 {}
+        assert_eq!(store.audit.chain().await.unwrap().start().position, 7);
+        whole(&world.store).await;
+        // What is young is still guarded, and a checkpoint that somebody else made is found out.
+        assert!(world.meddle("DELETE FROM audit WHERE position = 8").unwrap_err().to_string().contains("append-only"));
+        world.meddle("UPDATE audit_checkpoint SET position = 8, hash = (SELECT hash FROM audit WHERE position = 8)").unwrap();
+        world.meddle("DELETE FROM audit WHERE position = 8").unwrap();
+        assert_eq!(broken(&store).await, Some(8));
+        assert!(!store.audit.chain().await.unwrap().checkpoint.unwrap().genuine);
+    }
+
+    async fn nobody_removes_an_entry_before_it_is_chained(world: World) {
+        world.register("ada").await;
+        for statement in ["UPDATE audit_pending SET action = 'nothing'", "DELETE FROM audit_pending"] {
+            let error = world.meddle(statement).unwrap_err().to_string();
+            assert!(error.contains("append-only"), "{statement}: {error}");
+        }
+        assert_eq!(world.store.audit.append_pending().await.unwrap(), 2);
+        assert_eq!(world.store.audit.append_pending().await.unwrap(), 0);
+        assert_eq!(actions(&world.store).await.len(), 2);
+    }
+}
+
+/// A transaction of somebody else on PostgreSQL.
+fn begun(world: &World, statement: &str) -> PgConnection {
+    let DatabaseUrl::Postgres(url) = &world.options.url else { panic!("postgres") };
+    let mut conn = PgConnection::establish(url).unwrap();
+    conn.batch_execute(&format!("BEGIN; {statement}")).unwrap();
+    conn
+}
+
+#[tokio::test]
+async fn whoever_signs_in_does_not_wait_for_the_chain() {
+    let world = World::postgres().await;
+    let mut chaining = begun(&world, "SELECT * FROM audit_head FOR UPDATE");
+    // Right and wrong, new and known: none of them is at the head of the chain.
+    let ada = world.register("ada").await;
+    world.store.accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
+    let wrong = world.store.accounts.login(&world.nobody(), login("ada", "wrong horse")).await;
+    assert_eq!(code(wrong), "credentials.invalid");
+    world.store.accounts.refresh(&world.nobody(), RefreshToken::new(ada.refresh)).await.unwrap();
+    assert_eq!(world.store.audit.append_pending().await.unwrap(), 0, "it is left to whoever holds the head");
+    chaining.batch_execute("COMMIT").unwrap();
+    assert_eq!(world.store.audit.append_pending().await.unwrap(), 4);
+    whole(&world.store).await;
+}
+
+#[tokio::test]
+async fn an_entry_that_commits_late_gets_its_place() {
+    let world = World::postgres().await;
+    let mut late = begun(
+        &world,
+        "INSERT INTO audit_pending (id, at, actor_type, action) \
+         VALUES ('01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10', now(), 'system', 'test.late')",
+    );
+    world.register("ada").await;
+    assert_eq!(actions(&world.store).await, ["user.registered", "session.opened"]);
+    late.batch_execute("COMMIT").unwrap();
+    let log = all(&world.store, AuditFilter::default()).await;
+    let last = log.last().unwrap();
+    assert_eq!((last.position, last.action.as_str()), (3, "test.late"), "its number was the first");
+    whole(&world.store).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_dies_leaves_its_entries_pending() {
+    let world = World::postgres().await;
+    world.register("ada").await;
+    // As long as one entry cannot be chained, none of its batch is.
+    world.batch("ALTER TABLE audit ADD CONSTRAINT full CHECK (action <> 'session.opened')");
+    assert!(world.store.audit.append_pending().await.is_err());
+    let chain = world.store.audit.chain().await.unwrap();
+    assert_eq!((chain.end.position, chain.pending, chain.pending_since), (0, 2, Some(world.now())));
+    let after = |seconds| world.now().plus(Duration::from_secs(seconds));
+    assert!(!chain.lags(after(60)) && chain.lags(after(61)));
+    world.batch("ALTER TABLE audit DROP CONSTRAINT full");
+    assert_eq!(actions(&world.store).await, ["user.registered", "session.opened"]);
+    whole(&world.store).await;
 }

@@ -137,7 +137,7 @@ on_both! {
         let events = world.store.audit.security(&world.ctx(&ada), PageRequest::default()).await.unwrap().items;
         assert_eq!(events.iter().filter(|event| event.after.is_some()).count(), 1);
         assert!(held(&world.store).await.iter().all(|(.., lost)| *lost == 0));
-        let head = world.store.audit.head().await.unwrap();
+        let head = world.store.audit.chain().await.unwrap().end;
         let walked = world.store.audit.verify(clowder_accounts::audit::Chained::start(), &head).await.unwrap();
         assert_ne!(walked, clowder_accounts::audit::Walked::Broken { position: 1 });
         crate::audit::whole(&world.store).await;

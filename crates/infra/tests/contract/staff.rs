@@ -248,7 +248,7 @@ on_both! {
     async fn what_staff_and_keys_do_is_written_down(world: World) {
         let (root, ada) = (world.with_role("rita", Role::Admin).await, world.person("ada").await);
         let (staff, keys) = (&world.store.staff, &world.store.api_keys);
-        let before = world.store.audit.head().await.unwrap().position;
+        let before = world.store.audit.chain().await.unwrap().end.position;
         staff.set_role(&world.ctx(&root), ada.id, Role::Moderator).await.unwrap();
         staff.suspend(&world.ctx(&root), ada.id, spam(None)).await.unwrap();
         staff.lift(&world.ctx(&root), ada.id).await.unwrap();

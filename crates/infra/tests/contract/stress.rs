@@ -3,10 +3,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use clowder_core::{Actor, Ctx};
 use clowder_infra::DatabaseUrl;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
 
@@ -142,6 +146,8 @@ on_both! {
         let came = std::mem::take(&mut *came.lock().unwrap());
         let never: Vec<_> = WRITES.iter().filter(|write| came.get(*write).is_none_or(|(_, succeeded)| *succeeded == 0)).collect();
         assert!(never.is_empty(), "these never came through: {never:?} of {came:?}");
+        let chain = stage.stores[0].audit.chain().await.unwrap();
+        assert_eq!(chain.pending, 0);
         for (met, what) in MET {
             assert_ne!(count(&world, what), 0, "there was no {met}");
         }
@@ -150,5 +156,43 @@ on_both! {
         }
         crate::audit::whole(&stage.stores[0]).await;
         world.changes().await;
+    }
+
+    async fn sweeps_and_writers_do_not_wait_for_each_other(world: World) {
+        let stage = Arc::new(Stage::new(&world).await);
+        let faults = Arc::new(Mutex::new(Vec::<String>::new()));
+        let swept = Arc::new(AtomicUsize::new(0));
+        let began = Instant::now();
+        let mut tasks = Vec::new();
+        for task in 0..TASKS {
+            let (stage, world, faults, swept) =
+                (Arc::clone(&stage), Arc::clone(&world), Arc::clone(&faults), Arc::clone(&swept));
+            tasks.push(tokio::spawn(async move {
+                let mut dice = Dice(task);
+                let sweeps = task < 3;
+                while began.elapsed() < FOR {
+                    let done = if sweeps {
+                        // As it will be in some hours: what is written now has had its time then. Sessions live on.
+                        let hours = [2, 26, 50][dice.below(3)];
+                        let later = world.now().plus(Duration::from_secs(hours * 3600));
+                        let ctx = Ctx::new(Actor::System, later, "sweep");
+                        let gone = stage.stores[task as usize].upkeep.sweep(&ctx, Duration::MAX).await;
+                        gone.map(|gone| drop(swept.fetch_add(gone, Ordering::Relaxed)))
+                    } else {
+                        stage.perform(WRITES[dice.below(WRITES.len())], &mut dice).await
+                    };
+                    if let Err(error) = done && error.is_ours() {
+                        faults.lock().unwrap().push(format!("{}: {error}", if sweeps { "a sweep" } else { "a write" }));
+                    }
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let faults = std::mem::take(&mut *faults.lock().unwrap());
+        assert!(faults.is_empty(), "{} faults, the first of them: {:#?}", faults.len(), &faults[..faults.len().min(12)]);
+        assert!(swept.load(Ordering::Relaxed) > 20, "{swept:?} rows were swept");
+        crate::audit::whole(&stage.stores[0]).await;
     }
 }

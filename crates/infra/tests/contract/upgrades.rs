@@ -7,7 +7,7 @@ use clowder_infra::Store;
 use clowder_messaging::{MessagePatch, Window};
 use serde_json::json;
 
-use crate::world::{World, on_both};
+use crate::world::{World, code, on_both};
 
 /// The first of the migrations that are undone: those before it forget what they say that they forget.
 const SINCE: &str = "2026-11-26-099000";
@@ -71,5 +71,44 @@ on_both! {
         let new = json!({"content": "said 4", "client_id": "phone-4"});
         let again = upgraded.messaging.send(&world.ctx(&ada), chats[1], Input::from_json(new).unwrap()).await.unwrap();
         assert_eq!(again.into_inner().id, said[4].id);
+    }
+
+    async fn an_upgrade_keeps_people_signed_in(world: World) {
+        let [live, idle] = [world.register("ada").await, world.register("bob").await];
+        let used = world.register("eve").await;
+        undo(&world);
+        // What the older build kept of a token: its hash.
+        let blob = |hash: &str| if world.is_postgres() { format!("decode('{hash}', 'hex')") } else { format!("x'{hash}'") };
+        let sha = |token: &str| clowder_infra::keys::hex(&clowder_infra::keys::sha256(token.as_bytes()));
+        for (name, token, used_at) in
+            [("ada", "token of ada", false), ("bob", "token of bob", false), ("eve", "used", true), ("eve", "token of eve", false)]
+        {
+            let used_at = if used_at { "(SELECT created_at FROM users WHERE username = 'eve')" } else { "NULL" };
+            world.batch(&format!(
+                "INSERT INTO refresh_tokens (hash, session_id, expires_at, used_at) SELECT {}, s.id, s.expires_at, {used_at} \
+                 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.username = '{name}'",
+                blob(&sha(token)),
+            ));
+        }
+        Store::migrate(&world.options.url).unwrap();
+        let upgraded = world.another_node().await;
+        let refresh = async |token: &str| {
+            let token = clowder_accounts::RefreshToken::new(token.to_owned());
+            upgraded.accounts.refresh(&world.nobody(), token).await.map(|signed_in| signed_in.refresh)
+        };
+        let second = refresh("token of ada").await.unwrap();
+        assert_eq!(refresh("token of ada").await.unwrap(), second, "a lost answer");
+        let third = refresh(&second).await.unwrap();
+        world.wait(std::time::Duration::from_secs(21));
+        // Also a token of before ends its session when it is used again.
+        assert_eq!(code(refresh("token of ada").await), "token.reused");
+        assert_eq!(code(refresh(&third).await), "session.ended");
+        world.wait(std::time::Duration::from_secs(24 * 3600));
+        let bob = refresh("token of bob").await.unwrap();
+        world.wait(std::time::Duration::from_secs(21));
+        assert_eq!(refresh("token of bob").await.unwrap(), bob, "an answer that was lost for longer");
+        assert_eq!(code(refresh("used").await), "token.invalid", "what was used before is forgotten");
+        refresh("token of eve").await.unwrap();
+        drop((live, idle, used));
     }
 }

@@ -179,6 +179,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("jobs.concurrency", &["-1", "257", "two"]),
     ("jobs.lease_seconds", &["0", "3601", "x"]),
     ("security.keys", &["key", "a/AAAA", "a/b,a/b"]),
+    ("audit.retention_days", &["-1", "36501", "a year"]),
     ("journal.retention_days", &["0", "366", "a week"]),
     ("log.filter", &["inof", "warn,clowder_gateway=debgu", "a=b=c"]),
     ("log.format", &["", "xml"]),

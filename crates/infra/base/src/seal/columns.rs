@@ -27,13 +27,31 @@ pub const AUDIT_ADDRESS: Column = column("audit", "address", "id", Under::UserKe
 pub const AUDIT_AGENT: Column = column("audit", "agent", "id", Under::UserKey);
 pub const AUDIT_REQUEST: Column = column("audit", "request", "id", Under::UserKey);
 pub const AUDIT_DETAIL: Column = column("audit", "detail", "id", Under::UserKey);
+/// Entries that wait for their place in the chain. Their values are bound to the columns of `audit`, where they go as
+/// they are.
+pub const PENDING_ADDRESS: Column = column("audit_pending", "address", "id", Under::UserKey);
+pub const PENDING_AGENT: Column = column("audit_pending", "agent", "id", Under::UserKey);
+pub const PENDING_REQUEST: Column = column("audit_pending", "request", "id", Under::UserKey);
+pub const PENDING_DETAIL: Column = column("audit_pending", "detail", "id", Under::UserKey);
 pub const TOTP_SECRET: Column = column("two_factor", "secret", "user_id", Under::UserKey);
 pub const EXPORT_CHUNK: Column = column("export_chunks", "data", "id", Under::UserKey);
 pub const ERASURE_RECIPIENT: Column = column("erasures", "recipient", "id", Under::UserKey);
 
 /// All of them.
-pub static COLUMNS: &[Column] =
-    &[USER_KEY, AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_REQUEST, AUDIT_DETAIL, TOTP_SECRET, EXPORT_CHUNK, ERASURE_RECIPIENT];
+pub static COLUMNS: &[Column] = &[
+    USER_KEY,
+    AUDIT_ADDRESS,
+    AUDIT_AGENT,
+    AUDIT_REQUEST,
+    AUDIT_DETAIL,
+    PENDING_ADDRESS,
+    PENDING_AGENT,
+    PENDING_REQUEST,
+    PENDING_DETAIL,
+    TOTP_SECRET,
+    EXPORT_CHUNK,
+    ERASURE_RECIPIENT,
+];
 
 #[cfg(test)]
 mod tests {

@@ -252,6 +252,7 @@ impl Stage {
                 store.api_keys.check_key(&key, world.now().plus(Duration::from_secs(120))).await?;
                 self.api_keys.lock().unwrap().push((who, issued.api_key.id));
             }
+            "AuditLog::append_pending" => drop(store.audit.append_pending().await?),
             "AuditLog::begin_export" => drop(store.audit.begin_export(&admin, &Default::default()).await?),
             "Credentials::verify_email" => {
                 let mut confirmed: Result<()> = Err(NOTHING_TO_DO.into());

@@ -1,0 +1,181 @@
+//! Refused attempts are counted per window. The first at an account, or from a place where there is no account, has an
+//! entry of its own; those that follow within the hour are counted, and told in one entry when the window closes.
+
+use std::time::Duration;
+
+use clowder_accounts::audit::AuditId;
+use clowder_core::{
+    Actor, Ctx, Result, Timestamp, UserId,
+    audit::{Entry, Target},
+};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::{
+    super::{db::Tx, dialect, upkeep::PIECE},
+    record, record_named,
+};
+use crate::schema::{refusal_windows as windows, users};
+
+/// How long attempts are counted together.
+pub const WINDOW: Duration = Duration::from_secs(3600);
+
+/// What was refused; each is counted for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    SignIn,
+    Password,
+    Otp,
+}
+
+impl Refused {
+    const ALL: [Self; 3] = [Self::SignIn, Self::Password, Self::Otp];
+
+    fn entry(self) -> Entry {
+        match self {
+            Self::SignIn => Entry::new("session.refused"),
+            Self::Password => Entry::new("password.refused"),
+            Self::Otp => Entry::new("otp.refused"),
+        }
+    }
+
+    fn find(action: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refused| refused.entry().action == action)
+    }
+
+    fn on(self, user: Option<UserId>) -> Entry {
+        let entry = self.entry();
+        match user {
+            Some(user) => entry.on(Target::user(user)),
+            None => entry,
+        }
+    }
+}
+
+struct Window {
+    action: String,
+    subject: Option<UserId>,
+    count: i64,
+    opened_at: Timestamp,
+    last_at: Timestamp,
+    entry: AuditId,
+}
+
+type Row = (Option<UserId>, String, i64, Timestamp, Timestamp, AuditId);
+
+const COLUMNS: (
+    windows::subject_id,
+    windows::action,
+    windows::count,
+    windows::opened_at,
+    windows::last_at,
+    windows::entry_id,
+) = (windows::subject_id, windows::action, windows::count, windows::opened_at, windows::last_at, windows::entry_id);
+
+impl Window {
+    fn of((subject, action, count, opened_at, last_at, entry): Row) -> Self {
+        Self { action, subject, count, opened_at, last_at, entry }
+    }
+
+    /// Whether it counts no more. One that a clock opened which was ahead is closed: it would count for as long as that was.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.opened_at > now || now.since(self.opened_at) >= WINDOW
+    }
+}
+
+/// Notes a refused attempt: `user` is whose account it was at, when there is one. It holds the row of its window until
+/// the commit, and so comes after the failures that slow guessing down and before what a write changes.
+pub fn note(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    refused: Refused,
+    user: Option<UserId>,
+    code: Option<&'static str>,
+) -> Result<()> {
+    let about = match (user, ctx.origin.place()) {
+        (Some(user), _) => format!("user {user}"),
+        (None, Some(place)) => format!("place {place}"),
+        (None, None) => String::new(),
+    };
+    let entry = refused.on(user);
+    let parts = ["refused", entry.action, &about];
+    let key = tx.services.keys.fingerprint(&parts.map(str::as_bytes)).to_vec();
+    // Adding takes the row: of several that come at once one opens the window.
+    let named = AuditId::new(ctx.now);
+    let found: Row = diesel::insert_into(windows::table)
+        .values((
+            windows::key.eq(&key),
+            windows::subject_id.eq(user),
+            windows::action.eq(entry.action),
+            windows::count.eq(1),
+            windows::opened_at.eq(ctx.now),
+            windows::last_at.eq(ctx.now),
+            windows::entry_id.eq(named),
+        ))
+        .on_conflict(windows::key)
+        .do_update()
+        .set(windows::count.eq(windows::count + 1))
+        .returning(COLUMNS)
+        .get_result(tx.conn)?;
+    let window = Window::of(found);
+    let row = windows::table.find(&key);
+    if window.count > 1 && !window.is_over(ctx.now) {
+        diesel::update(row).set(windows::last_at.eq(ctx.now)).execute(tx.conn)?;
+        return Ok(());
+    }
+    if window.count > 1 {
+        close(tx, ctx, &Window { count: window.count - 1, ..window })?;
+    }
+    let entry = match code {
+        Some(code) => entry.after(json!({"code": code})),
+        None => entry,
+    };
+    let opening = record_named(tx, ctx, entry)?;
+    diesel::update(row)
+        .set((
+            windows::count.eq(1),
+            windows::opened_at.eq(ctx.now),
+            windows::last_at.eq(ctx.now),
+            windows::entry_id.eq(opening),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Tells what a window counted, when that is more than its first entry says. Of an account that is erased nothing is
+/// told any more: its key must not come back.
+fn close(tx: &mut Tx<'_>, ctx: &Ctx, window: &Window) -> Result<()> {
+    let Some(refused) = Refused::find(&window.action).filter(|_| window.count > 1) else { return Ok(()) };
+    if let Some(user) = window.subject {
+        let there = users::table.find(user).filter(users::deleted_at.is_null());
+        if !diesel::select(diesel::dsl::exists(there)).get_result(tx.conn)? {
+            return Ok(());
+        }
+    }
+    let counted = json!({
+        "count": window.count,
+        "from": window.opened_at,
+        "until": window.last_at,
+        "first": window.entry,
+    });
+    // Whose request brings this about has nothing to do with it.
+    let ctx = Ctx::new(Actor::Nobody, ctx.now, ctx.request_id.clone());
+    record(tx, &ctx, &refused.on(window.subject).after(counted))
+}
+
+/// Closes windows whose time is over, and forgets them.
+pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+    let over = windows::table.filter(windows::opened_at.le(now.minus(WINDOW)).or(windows::opened_at.gt(now)));
+    let over = over.order(windows::key).limit(PIECE).select((windows::key, COLUMNS));
+    let over: Vec<(Vec<u8>, Row)> = dialect::unclaimed!(over).load(tx.conn)?;
+    let ctx = Ctx::new(Actor::Nobody, now, "sweep");
+    let (mut keys, mut closing) = (Vec::new(), Vec::new());
+    for (key, row) in over {
+        keys.push(key);
+        closing.push(Window::of(row));
+    }
+    for window in &closing {
+        close(tx, &ctx, window)?;
+    }
+    Ok(diesel::delete(windows::table.filter(windows::key.eq_any(keys))).execute(tx.conn)?)
+}
