@@ -76,5 +76,3 @@ mod two_factor;
 mod upgrades;
 #[path = "contract/world.rs"]
 mod world;
-#[path = "contract/writers_bench.rs"]
-mod writers_bench;

@@ -172,6 +172,7 @@ on_both! {
             let patch = ProfilePatch::from_json(json!({"bio": "about me"})).unwrap();
             world.store.accounts.edit_me(&world.ctx(person), None, patch).await.unwrap();
         }
+        assert_eq!(world.store.audit.chain().await.unwrap().end.position, 6);
         let zero = match &world.options.url { DatabaseUrl::Postgres(_) => "'\\x00'", DatabaseUrl::Sqlite(_) => "x'00'" };
         let drop = match &world.options.url {
             DatabaseUrl::Postgres(_) => "DROP TRIGGER audit_append_only ON audit",

@@ -36,7 +36,7 @@ fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tab
 
 /// What the macro calls say, read from the source.
 fn schema_rs() -> Tables {
-    let source = include_str!("../../base/src/schema.rs");
+    let source = concat!(include_str!("../../base/src/schema.rs"), include_str!("../../base/src/schema/audit.rs"));
     let mut tables = Tables::new();
     for part in source.split("diesel::table! {").skip(1) {
         let mut table: Option<String> = None;

@@ -34,7 +34,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.column.table, self.column.column, self.row)
+        write!(f, "{}:{}:{}", self.column.bound_to, self.column.column, self.row)
     }
 }
 
