@@ -58,7 +58,9 @@ impl Repo {
     pub async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
         let db = Db::open(&deps)?;
         let limit = dialect::answer_within(&deps.options);
-        let sends = group_commit::GroupCommit::new(db.clone(), deps.options.batch, limit);
+        // Half of the workers that write are left to everything else.
+        let jobs = deps.options.write_connections / 2;
+        let sends = group_commit::GroupCommit::new(db.clone(), deps.options.batch, jobs, limit);
         // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
         let marks = Turns::new(1, deps.options.patience);

@@ -40,6 +40,11 @@ pub fn held_seats(_: &mut Conn, _: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, U
     Ok(Vec::new())
 }
 
+/// One writer is claim enough.
+pub fn try_claims(_: &mut Conn, _: Vec<i64>) -> Result<Vec<i64>> {
+    Ok(Vec::new())
+}
+
 /// For which messages these senders used these client ids.
 pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     let mut found = Vec::new();

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, UserId, Word};
+use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Topic, UserId, Word};
 use clowder_messaging::{
-    Change, ChatRole, Made, Message, NewMessage,
+    CHAT, Change, ChatRole, Made, Message, NewMessage,
     refusals::CHAT_UNKNOWN,
     send::{Fingerprint, Last, SendFacts, Verdict, decide},
 };
@@ -34,6 +34,15 @@ pub struct PendingSend {
     fingerprint: Fingerprint,
     /// Where the answer to its `Idempotency-Key` is stored.
     answer_id: Option<AnswerId>,
+    /// What it claims before it writes: its client id, and its key.
+    claims: Vec<i64>,
+}
+
+/// All that a send needs to hold.
+pub struct Locks {
+    chat: ChatId,
+    sender: UserId,
+    claims: Vec<i64>,
 }
 
 impl PendingSend {
@@ -42,7 +51,14 @@ impl PendingSend {
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
             ctx.idempotency_key.as_ref().map(|idempotency_key| idempotency::id_of(keys, ctx, idempotency_key));
-        Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint, answer_id })
+        let sender = ctx.user()?;
+        // The same on all nodes, for they have the same keys.
+        let client_id = new.client_id.as_ref().map(|client_id| {
+            let print = keys.fingerprint(&[b"client id", sender.uuid().as_bytes(), client_id.as_str().as_bytes()]);
+            i64::from_be_bytes(std::array::from_fn(|index| print[index]))
+        });
+        let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
+        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims })
     }
 
     /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
@@ -58,6 +74,7 @@ impl PendingSend {
 impl Queued for PendingSend {
     /// A sender's part in a chat.
     type Key = (ChatId, UserId);
+    type Locks = Locks;
     type Answer = Made<Message>;
     const BATCH_SIZE: &'static str = "clowder_send_batch_messages";
 
@@ -69,8 +86,23 @@ impl Queued for PendingSend {
         self.new.content.as_str().len()
     }
 
-    fn lock(tx: &mut Tx<'_>, (chat, sender): (ChatId, UserId)) -> Result<()> {
+    fn stream(&self) -> usize {
+        usize::from(dialect::stream_of(Topic::new(CHAT, self.chat)).unsigned_abs())
+    }
+
+    fn claims(&self) -> usize {
+        self.claims.len()
+    }
+
+    fn locks(&self) -> Locks {
+        Locks { chat: self.chat, sender: self.sender, claims: self.claims.clone() }
+    }
+
+    fn lock(tx: &mut Tx<'_>, Locks { chat, sender, claims }: Locks) -> Result<()> {
         dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+        for claim in claims {
+            dialect::lock_claim(tx.conn, claim)?;
+        }
         dialect::lock_chat(tx.conn, chat)?;
         dialect::lock_participant(tx.conn, chat, sender)?;
         dialect::keep_user_id(tx.conn, sender)
@@ -149,7 +181,7 @@ impl PendingSend {
 
 /// What is to be done about one send of a batch.
 enum Attempt {
-    /// Somebody else holds its chat, or the sender's part in it.
+    /// Somebody else holds its chat, or the sender's part in it, or is writing its client id or the answer to its key.
     Held,
     /// Another of this batch has the same client id or the same key.
     Twin,
@@ -166,6 +198,8 @@ enum Attempt {
 struct Facts {
     chats: HashMap<ChatId, LockedChatRow>,
     held: HashSet<(ChatId, UserId)>,
+    /// The claims that somebody else holds.
+    claimed: HashSet<i64>,
     answers: Answers,
     memberships: HashMap<(ChatId, UserId), (ChatRole, Card)>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
@@ -194,6 +228,10 @@ impl Facts {
         let held: HashSet<_> = held.into_iter().chain(held_seats).collect();
 
         let free = || sends.iter().filter(|send| !held.contains(&send.key()));
+        // Whoever writes a client id or an answer holds this claim before: no insert waits for somebody else's.
+        let claims: Vec<_> = free().flat_map(|send| send.claims.iter().copied()).collect();
+        let claimed = if claims.is_empty() { Vec::new() } else { batch::try_claims(tx.conn, claims)? };
+        let claimed = claimed.into_iter().collect();
         let answers = Answers::load(tx, free().filter_map(|send| send.answer_id))?;
         let clients: HashSet<_> =
             free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
@@ -202,12 +240,18 @@ impl Facts {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
-        Ok(Self { chats, held, answers, memberships, earlier, clients: HashSet::new(), answer_ids: HashSet::new() })
+        let (clients, answer_ids) = (HashSet::new(), HashSet::new());
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, answer_ids })
     }
 
     /// Decides about the next send of the batch.
     fn attempt(&mut self, send: &PendingSend) -> Result<Attempt> {
         if self.held.contains(&send.key()) {
+            return Ok(Attempt::Held);
+        }
+        if send.claims.iter().any(|claim| self.claimed.contains(claim)) {
+            // What comes after it for the same row stays behind it.
+            self.held.insert(send.key());
             return Ok(Attempt::Held);
         }
         let client = send.new.client_id.as_ref().map(|client_id| (send.sender, client_id.as_str().to_owned()));
