@@ -60,8 +60,9 @@ pub trait Queued: Sized + Send + 'static {
     /// All that must be locked to write an item.
     type Locks: Send;
     type Answer: Send + 'static;
-    /// The name of the histogram of how many items share a commit.
-    const BATCH_SIZE: &'static str;
+
+    /// Tells the metrics how many items share a commit.
+    fn note_batch<'a>(items: impl Iterator<Item = &'a Self>);
 
     fn key(&self) -> Self::Key;
 
@@ -91,6 +92,16 @@ pub enum Outcome<T> {
     Again,
     /// Somebody else holds what it needs.
     Held,
+}
+
+impl<T> Outcome<T> {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Self::Done(answer) => Outcome::Done(answer.map(f)),
+            Self::Again => Outcome::Again,
+            Self::Held => Outcome::Held,
+        }
+    }
 }
 
 pub struct GroupCommit<Q: Queued>(Arc<Inner<Q>>);

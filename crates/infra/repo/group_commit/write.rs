@@ -38,7 +38,7 @@ pub fn write<Q: Queued>(
     if batch.is_empty() {
         return Written::default();
     }
-    metrics::histogram!(Q::BATCH_SIZE).record(batch.len() as f64);
+    Q::note_batch(batch.iter().map(|pending| &pending.item));
     let mut begun = false;
     let outcomes = commit(conn, services, |tx| {
         begun = true;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Topic, UserId, Word};
+use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, UserId, Word};
 use clowder_messaging::{
-    CHAT, Change, ChatRole, Made, Message, NewMessage,
+    Change, ChatRole, Made, Message, NewMessage,
     refusals::CHAT_UNKNOWN,
     send::{Fingerprint, Last, SendFacts, Verdict, decide},
 };
@@ -13,10 +13,8 @@ use super::{
     super::{
         batch,
         db::Tx,
-        dialect,
-        group_commit::{LOCK_WAIT, Outcome, Queued},
+        group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        journal,
     },
     messages,
 };
@@ -38,13 +36,6 @@ pub struct PendingSend {
     claims: Vec<i64>,
 }
 
-/// All that a send needs to hold.
-pub struct Locks {
-    chat: ChatId,
-    sender: UserId,
-    claims: Vec<i64>,
-}
-
 impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
         let print = keys.fingerprint(&[chat.uuid().as_bytes(), new.content.as_str().as_bytes()]);
@@ -61,6 +52,20 @@ impl PendingSend {
         Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims })
     }
 
+    /// The sender's part in the chat.
+    pub fn key(&self) -> (ChatId, UserId) {
+        (self.chat, self.sender)
+    }
+
+    pub fn octets(&self) -> usize {
+        self.new.content.as_str().len()
+    }
+
+    /// What is claimed before it is written.
+    pub fn claims(&self) -> &[i64] {
+        &self.claims
+    }
+
     /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
     /// no text is kept that may be deleted.
     fn answered(&self, answers: &Answers) -> Result<Option<Made<MessageId>>> {
@@ -71,97 +76,62 @@ impl PendingSend {
     }
 }
 
-impl Queued for PendingSend {
-    /// A sender's part in a chat.
-    type Key = (ChatId, UserId);
-    type Locks = Locks;
-    type Answer = Made<Message>;
-    const BATCH_SIZE: &'static str = "clowder_send_batch_messages";
+type Outcomes = Vec<Outcome<Made<Message>>>;
+/// What is to be written into the journal, and by whom.
+pub type Changes<'w> = Vec<(&'w Ctx, Change)>;
 
-    fn key(&self) -> (ChatId, UserId) {
-        (self.chat, self.sender)
-    }
-
-    fn octets(&self) -> usize {
-        self.new.content.as_str().len()
-    }
-
-    fn stream(&self) -> usize {
-        usize::from(dialect::stream_of(Topic::new(CHAT, self.chat)).unsigned_abs())
-    }
-
-    fn claims(&self) -> usize {
-        self.claims.len()
-    }
-
-    fn locks(&self) -> Locks {
-        Locks { chat: self.chat, sender: self.sender, claims: self.claims.clone() }
-    }
-
-    fn lock(tx: &mut Tx<'_>, Locks { chat, sender, claims }: Locks) -> Result<()> {
-        dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
-        for claim in claims {
-            dialect::lock_claim(tx.conn, claim)?;
-        }
-        dialect::lock_chat(tx.conn, chat)?;
-        dialect::lock_participant(tx.conn, chat, sender)?;
-        dialect::keep_user_id(tx.conn, sender)
-    }
-
-    fn write_batch(tx: &mut Tx<'_>, sends: &[&Self]) -> Result<Vec<Outcome<Made<Message>>>> {
-        let mut facts = Facts::load(tx, sends)?;
-        let mut accepted = Vec::new();
-        let mut answers = Vec::new();
-        let mut outcomes = Vec::with_capacity(sends.len());
-        for (index, send) in sends.iter().enumerate() {
-            outcomes.push(match facts.attempt(send)? {
-                Attempt::Held => Outcome::Held,
-                Attempt::Twin => Outcome::Again,
-                Attempt::Refused(error) => Outcome::Done(Err(error)),
-                Attempt::New(message) => {
-                    answers.push((*send, Made::New(message.id)));
-                    accepted.push((index, message));
-                    // Overwritten below, once it is written.
-                    Outcome::Again
+/// Writes messages but for their changes, which it hands back. It locks what it needs without waiting for anybody.
+pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Outcomes, Changes<'s>)> {
+    let mut facts = Facts::load(tx, sends)?;
+    let mut accepted = Vec::new();
+    let mut answers = Vec::new();
+    let mut outcomes = Vec::with_capacity(sends.len());
+    for (index, send) in sends.iter().enumerate() {
+        outcomes.push(match facts.attempt(send)? {
+            Attempt::Held => Outcome::Held,
+            Attempt::Twin => Outcome::Again,
+            Attempt::Refused(error) => Outcome::Done(Err(error)),
+            Attempt::New(message) => {
+                answers.push((*send, Made::New(message.id)));
+                accepted.push((index, message));
+                // Overwritten below, once it is written.
+                Outcome::Again
+            }
+            Attempt::Replayed(made) => {
+                let answer = send.message(tx, made)?;
+                if let (Ok(_), Some(idempotency_key)) = (&answer, &send.ctx.idempotency_key) {
+                    idempotency_key.mark_replayed();
                 }
-                Attempt::Replayed(made) => {
-                    let answer = send.message(tx, made)?;
-                    if let (Ok(_), Some(idempotency_key)) = (&answer, &send.ctx.idempotency_key) {
-                        idempotency_key.mark_replayed();
-                    }
-                    Outcome::Done(answer)
+                Outcome::Done(answer)
+            }
+            Attempt::Repeated(id) => {
+                let answer = send.message(tx, Made::Found(id))?;
+                if answer.is_ok() {
+                    answers.push((*send, Made::Found(id)));
                 }
-                Attempt::Repeated(id) => {
-                    let answer = send.message(tx, Made::Found(id))?;
-                    if answer.is_ok() {
-                        answers.push((*send, Made::Found(id)));
-                    }
-                    Outcome::Done(answer)
-                }
-            });
-        }
-        facts.store(tx, &answers)?;
-        if accepted.is_empty() {
-            return Ok(outcomes);
-        }
-        facts.advance_chats(tx, &accepted)?;
-        let rows: Vec<_> = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect();
-        let client_ids = accepted.iter().filter_map(|(index, message)| {
-            let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
-            Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
+                Outcome::Done(answer)
+            }
         });
-        batch::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
-        let changes: Vec<_> = accepted
-            .into_iter()
-            .map(|(index, message)| {
-                outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
-                (&sends[index].ctx, Change::MessageSent(message))
-            })
-            .collect();
-        let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
-        journal::append_all(tx, &changes)?;
-        Ok(outcomes)
     }
+    facts.store(tx, &answers)?;
+    if accepted.is_empty() {
+        return Ok((outcomes, Vec::new()));
+    }
+    facts.advance_chats(tx, &accepted)?;
+    let rows: Vec<_> = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect();
+    let client_ids = accepted.iter().filter_map(|(index, message)| {
+        let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
+        Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
+    });
+    batch::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    let changes = accepted
+        .into_iter()
+        .map(|(index, message)| {
+            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
+            (&sends[index].ctx, Change::MessageSent(message))
+        })
+        .collect();
+    Ok((outcomes, changes))
 }
 
 impl PendingSend {
