@@ -81,7 +81,9 @@ fn lengthen(url: &DatabaseUrl) {
     let statement = sql_query("UPDATE chats SET last_seq = 1000000000 WHERE last_seq < 1000000000");
     match url {
         DatabaseUrl::Postgres(url) => statement.execute(&mut PgConnection::establish(url).unwrap()),
-        DatabaseUrl::Sqlite(path) => statement.execute(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap()),
+        DatabaseUrl::Sqlite(path) => {
+            statement.execute(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap())
+        }
     }
     .unwrap();
 }

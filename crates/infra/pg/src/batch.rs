@@ -51,10 +51,11 @@ pub fn held_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
 
 /// Claims what nobody else does until the end of the transaction, and tells which of these somebody else has claimed.
 pub fn try_claims(conn: &mut Conn, wanted: Vec<i64>) -> Result<Vec<i64>> {
-    let claimed =
-        statement::<(BigInt,), Pg>("SELECT w.claim FROM unnest(?) AS w(claim) WHERE NOT pg_try_advisory_xact_lock(w.claim)")
-            .bind::<Array<BigInt>, _>(wanted)
-            .load::<(i64,)>(conn)?;
+    let claimed = statement::<(BigInt,), Pg>(
+        "SELECT w.claim FROM unnest(?) AS w(claim) WHERE NOT pg_try_advisory_xact_lock(w.claim)",
+    )
+    .bind::<Array<BigInt>, _>(wanted)
+    .load::<(i64,)>(conn)?;
     Ok(claimed.into_iter().map(|(claim,)| claim).collect())
 }
 

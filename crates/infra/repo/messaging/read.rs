@@ -135,7 +135,12 @@ type Outcomes = Vec<Outcome<Option<Read>>>;
 /// or counts now. It locks what it needs without waiting for anybody.
 pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Outcomes, Changes<'m>)> {
     let facts = Facts::load(tx.conn, marks)?;
-    let mut outcomes: Vec<_> = marks.iter().map(|mark| facts.attempt(&mark.way)).collect();
+    let mut seen = HashSet::new();
+    // Of two of one reader in a chat, the second has to plan anew.
+    let attempt = |mark: &&PendingMark| {
+        if seen.insert(mark.key()) { facts.attempt(&mark.way) } else { Outcome::Done(Ok(None)) }
+    };
+    let mut outcomes: Vec<_> = marks.iter().map(attempt).collect();
     let mut moves: Vec<usize> = (0..marks.len()).filter(|index| matches!(outcomes[*index], Outcome::Again)).collect();
     let ways: Vec<Way> = moves.iter().map(|index| marks[*index].way).collect();
     let lowest = Lowest::load(tx.conn, &ways)?;
@@ -195,7 +200,8 @@ impl Facts {
         chats.sort_unstable();
         chats.dedup();
         let chats = batch::lowest_kept(conn, &chats)?;
-        let chats = chats.into_iter().map(|(chat, participants, lowest)| (chat, (are_shown(participants), lowest.into())));
+        let chats =
+            chats.into_iter().map(|(chat, participants, lowest)| (chat, (are_shown(participants), lowest.into())));
         let held = held.iter().map(|mark| mark.key()).chain(held_seats).collect();
         Ok(Self { held, marks: found, chats: chats.collect() })
     }

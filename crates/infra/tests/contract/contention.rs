@@ -203,7 +203,12 @@ mod postgres_alone {
     }
 
     /// New chats of these people, each of which writes to another stream.
-    async fn chats_of_different_streams(world: &World, owner: &Person, others: &[&Person], count: usize) -> Vec<ChatId> {
+    async fn chats_of_different_streams(
+        world: &World,
+        owner: &Person,
+        others: &[&Person],
+        count: usize,
+    ) -> Vec<ChatId> {
         let mut chats: Vec<ChatId> = Vec::new();
         while chats.len() < count {
             let chat = world.group(owner, others).await.id;
