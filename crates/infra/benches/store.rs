@@ -1,5 +1,5 @@
 //! What the store does without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of
-//! 50, and on PostgreSQL what a locked chat does to everybody else.
+//! 50, read marks, and on PostgreSQL what a locked chat does to everybody else.
 //!
 //!     cargo bench -p clowder-infra --bench store -- URL [SECONDS]
 //!
@@ -18,8 +18,8 @@ use std::{
 use clowder_accounts::{NewAccount, SignedIn};
 use clowder_core::{Actor, ChatId, Ctx, IdempotencyKey, Input, PageRequest, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_messaging::{ChatFilter, NewChat, NewMessage, Window};
-use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use clowder_messaging::{ChatFilter, NewChat, NewMessage, NewRead, Window};
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
 use serde_json::json;
 
 const SENDERS: usize = 64;
@@ -52,6 +52,8 @@ async fn main() {
                 bench.beside_a_held_chat(url).await;
             }
         }
+        lengthen(&url);
+        bench.measure(if batch > 1 { "marks" } else { "marks-unbatched" }, SENDERS, seconds, Bench::mark).await;
     }
 }
 
@@ -72,6 +74,18 @@ fn hash(url: &DatabaseUrl, seconds: u64) {
         .collect();
     let rate: f64 = hashing.into_iter().map(|hashing| hashing.join().unwrap()).sum();
     print("hash", name(url), rate, None);
+}
+
+/// As if all chats had very many messages, so that marks have somewhere to go.
+fn lengthen(url: &DatabaseUrl) {
+    let statement = sql_query("UPDATE chats SET last_seq = 1000000000 WHERE last_seq < 1000000000");
+    match url {
+        DatabaseUrl::Postgres(url) => statement.execute(&mut PgConnection::establish(url).unwrap()),
+        DatabaseUrl::Sqlite(path) => {
+            statement.execute(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap())
+        }
+    }
+    .unwrap();
 }
 
 fn name(url: &DatabaseUrl) -> &'static str {
@@ -119,6 +133,14 @@ impl Bench {
         let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
         let new = NewMessage::from_json(json!({"content": text})).unwrap();
         self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
+    }
+
+    /// Moves a read mark on by some messages.
+    async fn mark(self: Arc<Self>, who: usize) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (person, chat) = &self.members[who % self.members.len()];
+        let seq = 1_000_000 + NEXT.fetch_add(1, Ordering::Relaxed) as i64;
+        self.store.messaging.read(&by(&self.store, person), *chat, NewRead { seq }).await.unwrap();
     }
 
     /// The same with a key that nobody has used.

@@ -1,8 +1,11 @@
 //! Group commit: one transaction for the writes of many callers, who are answered one by one.
 //!
+//! Each stream of the journal has a queue of its own, for the place in a stream is what all that write to it hold until
+//! they commit: batches of different streams never wait for each other, on this node or another.
+//!
 //! A caller queues an item and waits. Whoever finds the queue idle starts one job on the writing workers; the job takes
 //! all that waits by then and writes it with one commit. A lone item waits for nobody, and no timer runs. When a
-//! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in the queue, and
+//! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
 //! a batch is bounded in octets: whoever writes much waits for themselves.
 //!
 //! An item may need a row that somebody else has locked. It then steps aside and its batch goes on without it. One job
@@ -35,14 +38,16 @@ use write::write;
 
 use super::{
     db::{Db, Tx},
-    dialect::PooledConn,
+    dialect::{PooledConn, STREAMS},
 };
 use crate::worker_pool::fair::Caller;
 
-/// More items than this in either queue are refused: whoever sends has to slow down.
+/// More items than this that are ready, or that are held, are refused: whoever sends has to slow down.
 const ROOM: usize = 10_000;
 /// A batch that has this much text is large enough.
 const BATCH_OCTETS: usize = 256 << 10;
+/// A batch that holds this many claims is large enough: PostgreSQL has room for some thousand locks in all.
+const BATCH_CLAIMS: usize = 128;
 /// How long an item waits for a row that somebody else holds, before its caller hears "not now".
 const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
 /// How long one transaction waits for the lock of one item.
@@ -52,21 +57,32 @@ pub const LOCK_WAIT: Duration = Duration::from_millis(200);
 pub trait Queued: Sized + Send + 'static {
     /// Names the row that must be locked to write the item.
     type Key: Copy + Eq + Hash + Send;
+    /// All that must be locked to write an item.
+    type Locks: Send;
     type Answer: Send + 'static;
-    /// The name of the histogram of how many items share a commit.
-    const BATCH_SIZE: &'static str;
+
+    /// Tells the metrics how many items share a commit.
+    fn note_batch<'a>(items: impl Iterator<Item = &'a Self>);
 
     fn key(&self) -> Self::Key;
 
+    /// The stream of the journal that it writes to. Items of one key write to one stream.
+    fn stream(&self) -> usize;
+
     /// How much text it writes.
     fn octets(&self) -> usize;
+
+    /// How many claims it holds while it is written.
+    fn claims(&self) -> usize;
+
+    fn locks(&self) -> Self::Locks;
 
     /// Writes a batch, and says in the order of the items what became of each. It locks their rows without waiting for
     /// anybody. An error undoes all of it and is a fault of ours; what an item is refused is its outcome.
     fn write_batch(tx: &mut Tx<'_>, items: &[&Self]) -> Result<Vec<Outcome<Self::Answer>>>;
 
-    /// Locks the row, waiting for it no longer than [`LOCK_WAIT`].
-    fn lock(tx: &mut Tx<'_>, key: Self::Key) -> Result<()>;
+    /// Locks all that a batch may find held, waiting for each no longer than [`LOCK_WAIT`].
+    fn lock(tx: &mut Tx<'_>, locks: Self::Locks) -> Result<()>;
 }
 
 /// What became of one item of a batch.
@@ -74,8 +90,18 @@ pub enum Outcome<T> {
     Done(Result<T>),
     /// It depends on another item of this batch and must be tried again in a transaction of its own.
     Again,
-    /// Somebody else holds its row.
+    /// Somebody else holds what it needs.
     Held,
+}
+
+impl<T> Outcome<T> {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Self::Done(answer) => Outcome::Done(answer.map(f)),
+            Self::Again => Outcome::Again,
+            Self::Held => Outcome::Held,
+        }
+    }
 }
 
 pub struct GroupCommit<Q: Queued>(Arc<Inner<Q>>);
@@ -85,14 +111,17 @@ struct Inner<Q: Queued> {
     queues: Mutex<Queues<Q>>,
     /// The most items in one transaction.
     max: usize,
+    /// The most batches that are written at the same time.
+    jobs: usize,
     /// How long an item may wait, and then be written.
     limit: Option<Duration>,
 }
 
 impl<Q: Queued> GroupCommit<Q> {
-    /// At most `max` items share a commit. Callers are answered within `limit`, if there is one.
-    pub fn new(db: Db, max: usize, limit: Option<Duration>) -> Self {
-        Self(Arc::new(Inner { db, queues: Mutex::default(), max: max.max(1), limit }))
+    /// At most `max` items share a commit, and at most `jobs` batches are written at the same time. Callers are answered
+    /// within `limit`, if there is one.
+    pub fn new(db: Db, max: usize, jobs: usize, limit: Option<Duration>) -> Self {
+        Self(Arc::new(Inner { db, queues: Mutex::default(), max: max.max(1), jobs: jobs.max(1), limit }))
     }
 
     /// Waits until the item is written durably or refused; `Unavailable` when there is no room, when no connection was
@@ -103,7 +132,12 @@ impl<Q: Queued> GroupCommit<Q> {
         let (asked, claim) = (Instant::now(), Claim::default());
         let (caller, give_up_at) = (Caller::current(), asked + GIVE_UP_AFTER);
         let pending = Pending { item, caller, answer, give_up_at, claim: claim.clone() };
-        if self.0.lock().push(pending)? {
+        let start = {
+            let mut queues = self.0.lock();
+            queues.push(pending)?;
+            queues.may_start(self.0.jobs)
+        };
+        if start {
             BatchJob::start(&self.0);
         }
         let writers = self.0.db.writers();
@@ -145,18 +179,22 @@ impl<Q: Queued> Inner<Q> {
             return;
         }
         let mut queues = self.lock();
+        let mut streams = [false; STREAMS];
         for item in items {
+            streams[item.item.stream()] = true;
             queues.hold(item);
         }
         // What came later for the same rows stays behind them.
-        let mut free = Vec::new();
-        while let Some((_, pending)) = queues.ready.pop() {
-            match queues.held.contains_key(&pending.item.key()) {
-                true => queues.hold(pending),
-                false => free.push(pending),
+        for stream in (0..STREAMS).filter(|stream| streams[*stream]) {
+            let mut free = Vec::new();
+            while let Some(pending) = queues.pop(stream) {
+                match queues.held.contains_key(&pending.item.key()) {
+                    true => queues.hold(pending),
+                    false => free.push(pending),
+                }
             }
+            free.into_iter().for_each(|pending| queues.put_back_ready(pending));
         }
-        free.into_iter().for_each(|pending| queues.ready.put_back(pending.caller, pending));
         if !mem::replace(&mut queues.waiter, true) {
             drop(queues);
             Waiter::start(self);
@@ -165,46 +203,61 @@ impl<Q: Queued> Inner<Q> {
 
     /// Lets a key go whose row is free; what came for it meanwhile is written like everything else.
     fn release(self: &Arc<Self>, key: Q::Key, first: Vec<Pending<Q>>) {
-        if self.lock().release(key, first) {
+        let start = {
+            let mut queues = self.lock();
+            queues.release(key, first);
+            queues.may_start(self.jobs)
+        };
+        if start {
             BatchJob::start(self);
         }
     }
 }
 
-/// One batch of what is ready. Dropping it, also by a panic, hands the rest to the next turn or ends the work.
-struct BatchJob<Q: Queued>(Arc<Inner<Q>>);
+/// One batch of what is ready in one stream. Dropping it, also by a panic, hands the turn to the stream that has waited
+/// longest or ends the work.
+struct BatchJob<Q: Queued> {
+    inner: Arc<Inner<Q>>,
+    /// The stream whose turn it is.
+    stream: Option<usize>,
+}
 
 impl<Q: Queued> BatchJob<Q> {
     /// The turn comes to be on the worker: a job that the full queue turned away takes nothing with it.
     fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
-        let job = move |conn: Result<&mut PooledConn>| Self(own).run(conn);
+        let job = move |conn: Result<&mut PooledConn>| {
+            let stream = own.lock().due.pop_front();
+            Self { inner: own, stream }.run(conn)
+        };
         if let Err(error) = inner.db.writers().push(Box::new(job)) {
             let mut queues = inner.lock();
-            queues.turn = false;
+            queues.jobs -= 1;
             queues.refuse_ready(&error);
         }
     }
 
     fn run(self, conn: Result<&mut PooledConn>) -> bool {
-        let (mut batch, mut octets) = (Vec::new(), 0);
+        let Some(stream) = self.stream else { return true };
+        let (mut batch, mut octets, mut claims) = (Vec::new(), 0, 0);
         {
-            let mut queues = self.0.lock();
-            while batch.len() < self.0.max && octets < BATCH_OCTETS {
-                let Some((_, pending)) = queues.ready.pop() else { break };
+            let mut queues = self.inner.lock();
+            while batch.len() < self.inner.max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
+                let Some(pending) = queues.pop(stream) else { break };
                 if pending.begin() {
                     octets += pending.item.octets();
+                    claims += pending.item.claims();
                     batch.push(pending);
                 }
             }
         }
         match conn {
             Ok(conn) => {
-                let written = write(conn, self.0.db.services(), batch);
-                self.0.set_aside(written.held);
+                let written = write(conn, self.inner.db.services(), batch, None);
+                self.inner.set_aside(written.held);
                 // Where no transaction can be begun, nobody needs to wait for their turn to hear so.
                 if let Some(error) = written.none_can_begin {
-                    self.0.lock().refuse_ready(&error);
+                    self.inner.lock().refuse_ready(&error);
                 }
                 written.healthy
             }
@@ -213,7 +266,7 @@ impl<Q: Queued> BatchJob<Q> {
                 for pending in batch {
                     pending.answer(Err(error.clone()));
                 }
-                self.0.lock().refuse_ready(&error);
+                self.inner.lock().refuse_ready(&error);
                 true
             }
         }
@@ -222,12 +275,16 @@ impl<Q: Queued> BatchJob<Q> {
 
 impl<Q: Queued> Drop for BatchJob<Q> {
     fn drop(&mut self) {
-        let mut queues = self.0.lock();
-        if queues.ready.is_empty() {
-            queues.turn = false;
-            return;
+        let again = {
+            let mut queues = self.inner.lock();
+            queues.jobs -= 1;
+            if let Some(stream) = self.stream {
+                queues.end_turn(stream);
+            }
+            queues.may_start(self.inner.jobs)
+        };
+        if again {
+            Self::start(&self.inner);
         }
-        drop(queues);
-        Self::start(&self.0);
     }
 }

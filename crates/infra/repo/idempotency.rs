@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{batch, db::Tx};
+use super::{batch, db::Tx, dialect};
 use crate::{
     keys::{Keys, Purpose},
     rows::AnswerRow,
@@ -42,9 +42,10 @@ pub fn guard<T, S: Stub>(
     again: impl FnOnce(&mut Tx<'_>, S) -> Result<T>,
 ) -> Result<T> {
     let id = id_of(&tx.services.keys, ctx, idempotency_key);
+    // First of all, so that the same call on another connection waits here for what becomes of this one.
+    dialect::lock_claim(tx.conn, claim_of(id))?;
     let own = answers::table.find(id);
     diesel::delete(own.filter(answers::created_at.le(ctx.now.minus(KEPT_FOR)))).execute(tx.conn)?;
-    // First of all, so that the same call on another connection waits here for what becomes of this one.
     let begun = diesel::insert_into(answers::table)
         .values((
             answers::id.eq(id),
@@ -84,6 +85,12 @@ pub fn id_of(keys: &Keys, ctx: &Ctx, idempotency_key: &IdempotencyKey) -> Answer
     };
     let hash = keys.fingerprint(&["once", &caller, &idempotency_key.key].map(str::as_bytes));
     Id::from_uuid(Uuid::from_u128(u128::from_be_bytes(std::array::from_fn(|index| hash[index]))))
+}
+
+/// What is claimed before an answer is written. The ids are hashes, so a part of them is as good.
+pub fn claim_of(id: AnswerId) -> i64 {
+    let octets = id.uuid().into_bytes();
+    i64::from_be_bytes(std::array::from_fn(|index| octets[index]))
 }
 
 /// The stored answers that concern a batch of calls, for writes that share a transaction. They are looked up when

@@ -1,11 +1,12 @@
-//! Messaging over the database: each method is one transaction; `send` shares its commit with others.
+//! Messaging over the database: each method is one transaction; `send` and `read` share their commits with others.
 
 pub mod chats;
 mod create_chat;
 pub mod edit;
 mod messages;
 mod read;
-pub mod send;
+mod send;
+pub mod writes;
 
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId, Versions};
@@ -15,6 +16,7 @@ use clowder_messaging::{
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 use uuid::Uuid;
+use writes::ChatWrite;
 
 use super::{Repo, db::Tx, dialect::Conn, idempotency::Stub};
 use crate::store::Memory;
@@ -54,7 +56,8 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
-        self.sends.write(send::PendingSend::new(ctx, chat, new, &self.deps.keys)?).await
+        let send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
+        self.writes.write(ChatWrite::Send(send)).await?.sent()
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -137,8 +140,8 @@ impl Repo {
             while !way.is_counted() {
                 way = self.db.read(move |conn| way.count(conn)).await?;
             }
-            let caller = ctx.clone();
-            if let Some(read) = self.db.write(move |tx| read::advance(tx, &caller, way)).await? {
+            let mark = ChatWrite::Mark(read::PendingMark::new(ctx, way));
+            if let Some(read) = self.writes.write(mark).await?.marked()? {
                 return Ok(read);
             }
         }

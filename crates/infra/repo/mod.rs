@@ -50,7 +50,7 @@ pub struct Repo {
     marks: Turns<Vec<u8>>,
     /// Of those who make chats.
     creators: Turns<UserId>,
-    sends: group_commit::GroupCommit<messaging::send::PendingSend>,
+    writes: group_commit::GroupCommit<messaging::writes::ChatWrite>,
     last_look: check::LastLook,
 }
 
@@ -58,13 +58,15 @@ impl Repo {
     pub async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
         let db = Db::open(&deps)?;
         let limit = dialect::answer_within(&deps.options);
-        let sends = group_commit::GroupCommit::new(db.clone(), deps.options.batch, limit);
+        // Half of the workers that write are left to everything else.
+        let jobs = deps.options.write_connections / 2;
+        let writes = group_commit::GroupCommit::new(db.clone(), deps.options.batch, jobs, limit);
         // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
         let marks = Turns::new(1, deps.options.patience);
         let creators = Turns::new(1, deps.options.patience);
         let (opened, last_look) = (Instant::now(), check::LastLook::default());
-        let repo = Self { db, deps, opened_at: now, opened, turns, marks, creators, sends, last_look };
+        let repo = Self { db, deps, opened_at: now, opened, turns, marks, creators, writes, last_look };
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.

@@ -14,7 +14,16 @@ pub enum Change {
     MessageSent(Box<Message>),
     MessageUpdated(Box<Message>),
     MessageDeleted(Deleted),
-    MessageRead(Read),
+    MessageRead(Read, Audience),
+}
+
+/// Who hears of a read mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody in the chat.
+    Chat,
+    /// The reader, on all devices.
+    Reader,
 }
 
 /// What everybody in a chat follows.
@@ -59,7 +68,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageDeleted(_) => "message.deleted",
-            Self::MessageRead(_) => "message.read",
+            Self::MessageRead(..) => "message.read",
         }
     }
 
@@ -68,7 +77,8 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, _) => return Topic::user(*user),
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
-            Self::MessageRead(read) => read.chat_id,
+            Self::MessageRead(read, Audience::Reader) => return Topic::user(read.user_id),
+            Self::MessageRead(read, Audience::Chat) => read.chat_id,
         };
         Topic::new(CHAT, chat)
     }
@@ -78,7 +88,15 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, chat) => {
                 Some(Follow { user: *user, topic: Topic::new(CHAT, chat.id), step: Step::Enter })
             }
-            Self::MessageSent(_) | Self::MessageUpdated(_) | Self::MessageDeleted(_) | Self::MessageRead(_) => None,
+            Self::MessageSent(_) | Self::MessageUpdated(_) | Self::MessageDeleted(_) | Self::MessageRead(..) => None,
+        }
+    }
+
+    fn anchor(&self) -> Topic {
+        match self {
+            // In the order of the chat, so that no device hears of a mark before the message that it stands at.
+            Self::MessageRead(read, _) => Topic::new(CHAT, read.chat_id),
+            _ => self.follow().map_or_else(|| self.topic(), |follow| follow.topic),
         }
     }
 
@@ -87,7 +105,7 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(_, chat) => Some(chat.id.uuid()),
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
-            Self::MessageRead(_) => None,
+            Self::MessageRead(..) => None,
         }
     }
 
@@ -96,7 +114,7 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(_, chat) => to_raw_value(chat),
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
-            Self::MessageRead(read) => to_raw_value(read),
+            Self::MessageRead(read, _) => to_raw_value(read),
         }
     }
 }

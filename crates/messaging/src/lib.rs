@@ -19,7 +19,7 @@ pub mod read;
 pub mod refusals;
 pub mod send;
 
-pub use change::{CHAT, Change, Deleted, Read, Typing};
+pub use change::{Audience, CHAT, Change, Deleted, Read, Typing};
 pub use model::{
     Chat, ChatFilter, ChatRole, ChatType, Content, Edit, Made, Message, MessagePatch, MessageType, NewChat, NewMessage,
     NewRead, Status, Window,

@@ -56,7 +56,7 @@ pub struct Message {
     /// `null` when the message has been deleted.
     #[schema(max_length = 8000, example = "Shall we have lunch?")]
     pub content: Option<String>,
-    /// `read` when all other participants have read it.
+    /// `read` when all other participants have read it; always `sent` in chats of more than 256 people.
     pub status: Status,
     /// What the sender called it when sending.
     pub client_id: Option<String>,

@@ -4,6 +4,14 @@ use clowder_core::UserId;
 
 use crate::model::{NewRead, Status};
 
+/// In chats of more people than this nobody but the reader hears of a read mark, for every mark would be told to everybody.
+pub const SHOWN_AMONG: i64 = 256;
+
+/// Whether the people of a chat see each other's read marks.
+pub fn are_shown(participants: i64) -> bool {
+    participants <= SHOWN_AMONG
+}
+
 /// What is known of a participant's mark.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadFacts {
@@ -39,7 +47,7 @@ impl LowestReadMarks {
         self.next.is_none_or(|next| seq <= next)
     }
 
-    /// What has become of a message. Where nobody else is, nobody has read it.
+    /// What has become of a message. Where nobody else is, nobody has read it; where marks are not shown, none are kept.
     pub fn status(self, sender: UserId, seq: i64) -> Status {
         let others = if self.user == Some(sender) { self.next } else { self.seq };
         if others.is_some_and(|read| read >= seq) { Status::Read } else { Status::Sent }
@@ -83,6 +91,15 @@ mod tests {
         ] {
             assert_eq!(LowestReadMarks::of(&marks).status(sender, seq), status, "{marks:?} {seq}");
         }
+    }
+
+    #[test]
+    fn marks_are_shown_among_256() {
+        for (participants, shown) in [(1, true), (2, true), (256, true), (257, false), (100_000, false)] {
+            assert_eq!(are_shown(participants), shown, "{participants}");
+        }
+        let ada = UserId::new(Timestamp::from_micros(0));
+        assert_eq!(LowestReadMarks::of(&[]).status(ada, 1), Status::Sent);
     }
 
     #[test]

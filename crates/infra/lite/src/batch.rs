@@ -6,14 +6,14 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Binary, Integer, SmallInt},
+    sql_types::{BigInt, Binary, Integer, Nullable, SmallInt},
     sqlite::Sqlite,
 };
 
 use super::dialect::Conn;
 use crate::{
     merge::{Place, Window},
-    rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
+    rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow},
     schema::{answers, chats, journal, message_client_ids, messages, participants, users},
     statement::statement,
 };
@@ -40,6 +40,11 @@ pub fn held_seats(_: &mut Conn, _: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, U
     Ok(Vec::new())
 }
 
+/// One writer is claim enough.
+pub fn try_claims(_: &mut Conn, _: Vec<i64>) -> Result<Vec<i64>> {
+    Ok(Vec::new())
+}
+
 /// For which messages these senders used these client ids.
 pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     let mut found = Vec::new();
@@ -48,6 +53,77 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
         found.extend(used);
     }
     Ok(found)
+}
+
+/// Where these people's read marks are. One writer is lock enough.
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for pair in wanted {
+        let mark = participants::table.find(*pair).select(participants::read_seq).first(conn).optional()?;
+        found.extend(mark.map(|seq| (pair.0, pair.1, seq)));
+    }
+    Ok(found)
+}
+
+/// Nobody else moves a mark here.
+pub fn keep_marks(_: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+    Ok(wanted.to_vec())
+}
+
+/// So many of the lowest read marks of these chats, in ascending order.
+pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+    let mut found = Vec::new();
+    for (chat, count) in wanted {
+        let lowest: Vec<(UserId, i64)> = participants::table
+            .filter(participants::chat_id.eq(chat))
+            .order((participants::read_seq, participants::user_id))
+            .limit(*count)
+            .select((participants::user_id, participants::read_seq))
+            .load(conn)?;
+        found.extend(lowest.into_iter().map(|(user, seq)| (*chat, user, seq)));
+    }
+    Ok(found)
+}
+
+/// How many people take part in these chats, and which of their read marks are kept as the lowest.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let kept = chats::table.find(id).select((chats::participant_count, LowestReadMarksRow::as_select()));
+        let kept: Option<(i64, LowestReadMarksRow)> = kept.first(conn).optional()?;
+        found.extend(kept.map(|(participants, lowest)| (*id, participants, lowest)));
+    }
+    Ok(found)
+}
+
+/// Writes down which marks are the lowest of these chats.
+pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
+    for (chat, row) in lowest {
+        statement::<(), Sqlite>(
+            "UPDATE chats SET lowest_reader_id = ?, lowest_read_seq = ?, second_lowest_read_seq = ? WHERE id = ?",
+        )
+        .bind::<Nullable<Uid>, _>(row.lowest_reader_id)
+        .bind::<Nullable<BigInt>, _>(row.lowest_read_seq)
+        .bind::<Nullable<BigInt>, _>(row.second_lowest_read_seq)
+        .bind::<Uid, _>(*chat)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Moves these read marks, and takes from what is whose own after them.
+pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
+    for (chat, user, seq, own) in marks {
+        statement::<(), Sqlite>(
+            "UPDATE participants SET read_seq = ?, own_after_read = own_after_read - ? WHERE chat_id = ? AND user_id = ?",
+        )
+        .bind::<BigInt, _>(*seq)
+        .bind::<BigInt, _>(*own)
+        .bind::<Uid, _>(*chat)
+        .bind::<Uid, _>(*user)
+        .execute(conn)?;
+    }
+    Ok(())
 }
 
 /// The messages at these places.

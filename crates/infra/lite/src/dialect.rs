@@ -248,6 +248,11 @@ pub fn lock_creator(_: &mut Conn, _: UserId) -> Result<()> {
 }
 
 /// One writer is lock enough.
+pub fn lock_claim(_: &mut Conn, _: i64) -> Result<()> {
+    Ok(())
+}
+
+/// One writer is lock enough.
 pub fn lock_invite(_: &mut Conn, _: InviteId) -> Result<()> {
     Ok(())
 }

@@ -9,13 +9,13 @@ use diesel::{
     dsl::{AsSelect, SqlTypeOf},
     pg::Pg,
     prelude::*,
-    sql_types::{Array, BigInt, Binary, Integer, SmallInt, Text},
+    sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text},
 };
 
 use super::dialect::Conn;
 use crate::{
     merge::{Place, Window},
-    rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, MessageRow, NewMessageRow},
+    rows::{AnswerRow, CardRow, ClientIdRow, JournalRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow},
     schema::{chats, journal, message_client_ids, messages},
     statement::statement,
 };
@@ -49,6 +49,16 @@ pub fn held_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     .load(conn)?)
 }
 
+/// Claims what nobody else does until the end of the transaction, and tells which of these somebody else has claimed.
+pub fn try_claims(conn: &mut Conn, wanted: Vec<i64>) -> Result<Vec<i64>> {
+    let claimed = statement::<(BigInt,), Pg>(
+        "SELECT w.claim FROM unnest(?) AS w(claim) WHERE NOT pg_try_advisory_xact_lock(w.claim)",
+    )
+    .bind::<Array<BigInt>, _>(wanted)
+    .load::<(i64,)>(conn)?;
+    Ok(claimed.into_iter().map(|(claim,)| claim).collect())
+}
+
 /// For which messages these senders used these client ids.
 pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     if wanted.is_empty() {
@@ -63,6 +73,85 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
     .bind::<Array<Uid>, _>(users)
     .bind::<Array<Text>, _>(clients)
     .load(conn)?)
+}
+
+/// Locks those of these people's read marks that nobody else holds, and tells where each is.
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
+    Ok(statement::<(Uid, Uid, BigInt), Pg>(
+        "SELECT p.chat_id, p.user_id, p.read_seq FROM unnest(?, ?) AS w(chat_id, user_id) \
+         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
+         FOR NO KEY UPDATE OF p SKIP LOCKED",
+    )
+    .bind::<Array<Uid>, _>(chats)
+    .bind::<Array<Uid>, _>(users)
+    .load(conn)?)
+}
+
+/// Holds those of these people's read marks where they are that nobody else is moving, and tells which.
+pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
+    Ok(statement::<(Uid, Uid), Pg>(
+        "SELECT p.chat_id, p.user_id FROM unnest(?, ?) AS w(chat_id, user_id) \
+         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id FOR SHARE OF p SKIP LOCKED",
+    )
+    .bind::<Array<Uid>, _>(chats)
+    .bind::<Array<Uid>, _>(users)
+    .load(conn)?)
+}
+
+/// So many of the lowest read marks of these chats, in ascending order.
+pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+    let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
+    Ok(statement::<(Uid, Uid, BigInt), Pg>(
+        "SELECT w.chat_id, p.user_id, p.read_seq FROM unnest(?, ?) AS w(chat_id, n) \
+         CROSS JOIN LATERAL (SELECT p.user_id, p.read_seq FROM participants p WHERE p.chat_id = w.chat_id \
+         ORDER BY p.read_seq, p.user_id LIMIT w.n) p ORDER BY w.chat_id, p.read_seq, p.user_id",
+    )
+    .bind::<Array<Uid>, _>(chats)
+    .bind::<Array<BigInt>, _>(counts)
+    .load(conn)?)
+}
+
+/// How many people take part in these chats, and which of their read marks are kept as the lowest.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
+    let kept = chats::table.filter(chats::id.eq_any(ids));
+    Ok(kept.select((chats::id, chats::participant_count, LowestReadMarksRow::as_select())).load(conn)?)
+}
+
+/// Writes down which marks are the lowest of these chats, which are locked.
+pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
+    statement::<(), Pg>(
+        "UPDATE chats c SET lowest_reader_id = w.reader, lowest_read_seq = w.lowest, second_lowest_read_seq = w.second \
+         FROM unnest(?, ?, ?, ?) AS w(id, reader, lowest, second) WHERE c.id = w.id",
+    )
+    .bind::<Array<Uid>, _>(lowest.iter().map(|(chat, _)| *chat).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Uid>>, _>(lowest.iter().map(|(_, row)| row.lowest_reader_id).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(lowest.iter().map(|(_, row)| row.lowest_read_seq).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(lowest.iter().map(|(_, row)| row.second_lowest_read_seq).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Moves these read marks, which are locked, and takes from what is whose own after them.
+pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
+    statement::<(), Pg>(
+        "UPDATE participants p SET read_seq = w.seq, own_after_read = p.own_after_read - w.own \
+         FROM unnest(?, ?, ?, ?) AS w(chat_id, user_id, seq, own) \
+         WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
+    )
+    .bind::<Array<Uid>, _>(marks.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(marks.iter().map(|(_, user, ..)| *user).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(marks.iter().map(|(_, _, seq, _)| *seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(marks.iter().map(|(.., own)| *own).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
 }
 
 /// The messages at these places.

@@ -253,6 +253,12 @@ pub fn lock_creator(conn: &mut Conn, creator: UserId) -> Result<()> {
     Ok(())
 }
 
+/// Whoever writes a client id or a stored answer holds this.
+pub fn lock_claim(conn: &mut Conn, claim: i64) -> Result<()> {
+    sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(claim).execute(conn)?;
+    Ok(())
+}
+
 /// Whoever uses an invitation holds this.
 pub fn lock_invite(conn: &mut Conn, invite: InviteId) -> Result<()> {
     invites::table.find(invite).select(invites::id).for_no_key_update().first::<InviteId>(conn).optional()?;

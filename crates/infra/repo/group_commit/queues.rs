@@ -1,7 +1,7 @@
-//! What waits to be written: the items that are ready, and those whose rows somebody else holds.
+//! What waits to be written: the items that are ready, by stream, and those whose rows somebody else holds.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     mem,
     sync::{
         Arc,
@@ -13,7 +13,7 @@ use std::{
 use clowder_core::{Error, Result};
 use tokio::sync::oneshot;
 
-use super::{Queued, ROOM};
+use super::{super::dialect::STREAMS, Queued, ROOM};
 use crate::worker_pool::fair::{Caller, FairQueue};
 
 pub struct Pending<Q: Queued> {
@@ -79,9 +79,12 @@ impl<Q: Queued> Pending<Q> {
 
 pub struct Queues<Q: Queued> {
     /// Callers take turns here.
-    pub ready: FairQueue<Pending<Q>>,
-    /// Whether a turn is queued or at work that will come back for the rest.
-    pub turn: bool,
+    ready: Vec<Ready<Q>>,
+    ready_items: usize,
+    /// The streams that have something ready and that nobody is writing, in the order of their turns.
+    pub due: VecDeque<usize>,
+    /// How many jobs are queued or at work.
+    pub jobs: usize,
     /// Items whose row somebody else holds, and those for the same row that came after them, in their order.
     pub held: HashMap<Q::Key, VecDeque<Pending<Q>>>,
     held_items: usize,
@@ -91,11 +94,20 @@ pub struct Queues<Q: Queued> {
     pub waiter: bool,
 }
 
+/// What is ready in one stream.
+struct Ready<Q: Queued> {
+    items: FairQueue<Pending<Q>>,
+    /// Whether it is due or being written.
+    turn: bool,
+}
+
 impl<Q: Queued> Default for Queues<Q> {
     fn default() -> Self {
         Self {
-            ready: FairQueue::new(ROOM),
-            turn: false,
+            ready: (0..STREAMS).map(|_| Ready { items: FairQueue::new(ROOM), turn: false }).collect(),
+            ready_items: 0,
+            due: VecDeque::new(),
+            jobs: 0,
             held: HashMap::new(),
             held_items: 0,
             order: VecDeque::new(),
@@ -105,8 +117,7 @@ impl<Q: Queued> Default for Queues<Q> {
 }
 
 impl<Q: Queued> Queues<Q> {
-    /// Whether a turn has to be started.
-    pub fn push(&mut self, pending: Pending<Q>) -> Result<bool> {
+    pub fn push(&mut self, pending: Pending<Q>) -> Result<()> {
         // What came first for a row goes first.
         let held = self.held.contains_key(&pending.item.key());
         let full = || Error::unavailable("too many writes wait");
@@ -115,10 +126,73 @@ impl<Q: Queued> Queues<Q> {
                 return Err(full());
             }
             self.hold(pending);
-            return Ok(false);
+            return Ok(());
         }
-        self.ready.push(pending.caller, pending).map_err(|_| full())?;
-        Ok(!mem::replace(&mut self.turn, true))
+        if self.ready_items >= ROOM {
+            return Err(full());
+        }
+        let stream = pending.item.stream();
+        self.ready[stream].items.push(pending.caller, pending).map_err(|_| full())?;
+        self.ready_items += 1;
+        self.make_due(stream);
+        Ok(())
+    }
+
+    fn make_due(&mut self, stream: usize) {
+        if !mem::replace(&mut self.ready[stream].turn, true) {
+            self.due.push_back(stream);
+        }
+    }
+
+    /// A job more is to be started, which is counted in: a stream waits for its turn, and not too many are at work.
+    pub fn may_start(&mut self, most: usize) -> bool {
+        let starts = self.jobs < most && self.jobs < self.at_work() + self.due.len();
+        self.jobs += usize::from(starts);
+        starts
+    }
+
+    /// How many streams are being written.
+    fn at_work(&self) -> usize {
+        self.ready.iter().filter(|ready| ready.turn).count() - self.due.len()
+    }
+
+    /// A stream has been written; what has come meanwhile waits for its next turn.
+    pub fn end_turn(&mut self, stream: usize) {
+        self.ready[stream].turn = false;
+        if !self.ready[stream].items.is_empty() {
+            self.make_due(stream);
+        }
+    }
+
+    /// The next item of a stream.
+    pub fn pop(&mut self, stream: usize) -> Option<Pending<Q>> {
+        let (_, pending) = self.ready[stream].items.pop()?;
+        self.ready_items -= 1;
+        Some(pending)
+    }
+
+    /// Takes in what was ready before, whether there is room or not.
+    pub fn put_back_ready(&mut self, pending: Pending<Q>) {
+        let stream = pending.item.stream();
+        self.ready[stream].items.put_back(pending.caller, pending);
+        self.ready_items += 1;
+        self.make_due(stream);
+    }
+
+    /// What has to be locked for the first item of a held key.
+    pub fn locks(&self, key: Q::Key) -> Option<Q::Locks> {
+        self.held.get(&key)?.front().map(|pending| pending.item.locks())
+    }
+
+    /// The held keys by their stream, in their order.
+    pub fn held_by_stream(&self) -> BTreeMap<usize, Vec<Q::Key>> {
+        let mut keys = BTreeMap::<usize, Vec<Q::Key>>::new();
+        for key in &self.order {
+            if let Some(first) = self.held.get(key).and_then(VecDeque::front) {
+                keys.entry(first.item.stream()).or_default().push(*key);
+            }
+        }
+        keys
     }
 
     pub fn hold(&mut self, pending: Pending<Q>) {
@@ -153,19 +227,23 @@ impl<Q: Queued> Queues<Q> {
         }
     }
 
-    /// Whether a turn has to be started.
-    pub fn release(&mut self, key: Q::Key, first: Vec<Pending<Q>>) -> bool {
+    /// Lets a key go: `first` and what waits behind it are ready.
+    pub fn release(&mut self, key: Q::Key, first: Vec<Pending<Q>>) {
         self.order.retain(|held| *held != key);
         let rest = self.held.remove(&key).unwrap_or_default();
         self.held_items -= rest.len();
         first.iter().for_each(|pending| pending.claim.wait_again());
-        first.into_iter().chain(rest).for_each(|pending| self.ready.put_back(pending.caller, pending));
-        !self.ready.is_empty() && !mem::replace(&mut self.turn, true)
+        first.into_iter().chain(rest).for_each(|pending| self.put_back_ready(pending));
     }
 
     pub fn refuse_ready(&mut self, error: &Error) {
-        while let Some((_, pending)) = self.ready.pop() {
-            pending.answer(Err(error.clone()));
+        for stream in 0..STREAMS {
+            while let Some(pending) = self.pop(stream) {
+                pending.answer(Err(error.clone()));
+            }
+        }
+        for stream in mem::take(&mut self.due) {
+            self.ready[stream].turn = false;
         }
     }
 

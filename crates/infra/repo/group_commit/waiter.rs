@@ -6,7 +6,7 @@ use clowder_core::{Cause, Result};
 
 use super::{
     super::{db::commit, dialect::PooledConn},
-    Inner, Queued,
+    BATCH_CLAIMS, Inner, LOCK_WAIT, Queued,
     write::{settle, write, write_alone},
 };
 
@@ -35,14 +35,18 @@ impl<Q: Queued> Waiter<Q> {
         }
     }
 
-    /// Tries all of them together; those whose rows are still locked stay where they are.
+    /// Tries all of a stream together; those whose rows are still locked stay where they are.
     fn write_the_free(&self, conn: &mut PooledConn) -> bool {
+        let streams = self.0.lock().held_by_stream();
+        streams.into_values().all(|keys| self.write_the_free_of(conn, keys))
+    }
+
+    fn write_the_free_of(&self, conn: &mut PooledConn, keys: Vec<Q::Key>) -> bool {
         let (mut tried, mut batch) = (Vec::new(), Vec::new());
         {
             let mut queues = self.0.lock();
-            let keys: Vec<_> = queues.order.iter().copied().collect();
             for key in keys {
-                let room = self.0.max - batch.len();
+                let room = self.0.max.min(BATCH_CLAIMS) - batch.len();
                 if room == 0 {
                     break;
                 }
@@ -50,7 +54,7 @@ impl<Q: Queued> Waiter<Q> {
                 tried.push(key);
             }
         }
-        let written = write(conn, self.0.db.services(), batch);
+        let written = write(conn, self.0.db.services(), batch, Some(LOCK_WAIT));
         let mut held = HashMap::<_, Vec<_>>::new();
         for pending in written.held {
             held.entry(pending.item.key()).or_default().push(pending);
@@ -67,11 +71,15 @@ impl<Q: Queued> Waiter<Q> {
     /// Waits in line for the row of one of them, which no longer polling could do as fairly and as promptly.
     fn wait_for_one(&self, conn: &mut PooledConn) -> bool {
         let Some(key) = self.0.lock().order.front().copied() else { return true };
+        let Some(locks) = self.0.lock().locks(key) else {
+            self.0.release(key, Vec::new());
+            return true;
+        };
         let services = self.0.db.services();
         let mut items = Vec::new();
         let outcomes = commit(conn, services, |tx| {
-            Q::lock(tx, key)?;
-            items = self.0.lock().take(key, self.0.max);
+            Q::lock(tx, locks)?;
+            items = self.0.lock().take(key, self.0.max.min(BATCH_CLAIMS));
             Q::write_batch(tx, &items.iter().map(|pending| &pending.item).collect::<Vec<_>>())
         });
         match outcomes {
@@ -100,11 +108,18 @@ impl<Q: Queued> Waiter<Q> {
                 queues.order.rotate_left(1);
                 true
             }
+            // Its rows were free, and somebody else holds the stream.
+            Err(error) if error.cause() == Some(Cause::Contended) => {
+                let mut queues = self.0.lock();
+                queues.put_back(key, items);
+                queues.order.rotate_left(1);
+                true
+            }
             Err(_) => {
                 if items.is_empty() {
                     items = self.0.lock().take(key, usize::MAX);
                 }
-                let written = write_alone(conn, services, items);
+                let written = write_alone(conn, services, items, Some(LOCK_WAIT));
                 self.0.release(key, written.held);
                 written.healthy
             }

@@ -1,13 +1,13 @@
 //! Writes items, together or one by one, and answers them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use clowder_core::Error;
+use clowder_core::{Cause, Error, Result};
 
 use super::{
     super::{
-        db::{TxServices, commit},
-        dialect::PooledConn,
+        db::{Tx, TxServices, commit},
+        dialect::{self, PooledConn},
     },
     LOCK_WAIT, Outcome, Queued,
     queues::Pending,
@@ -27,21 +27,28 @@ impl<Q: Queued> Default for Written<Q> {
     }
 }
 
-/// Writes a batch and answers everybody but those whose rows others hold.
-pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec<Pending<Q>>) -> Written<Q> {
+/// Writes a batch and answers everybody but those whose rows others hold. With a `wait`, no lock is waited for any longer,
+/// and whoever needs one is held.
+pub fn write<Q: Queued>(
+    conn: &mut PooledConn,
+    services: &TxServices,
+    batch: Vec<Pending<Q>>,
+    wait: Option<Duration>,
+) -> Written<Q> {
     if batch.is_empty() {
         return Written::default();
     }
-    metrics::histogram!(Q::BATCH_SIZE).record(batch.len() as f64);
+    Q::note_batch(batch.iter().map(|pending| &pending.item));
     let mut begun = false;
     let outcomes = commit(conn, services, |tx| {
         begun = true;
+        wait_at_most(tx, wait)?;
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
         Ok(outcomes) => {
             let later = settle(batch, outcomes);
-            let written = write_alone(conn, services, later.again);
+            let written = write_alone(conn, services, later.again, wait);
             Written { held: later.held.into_iter().chain(written.held).collect(), ..written }
         }
         // No item can be at fault for this, and trying one by one would only take longer to say so.
@@ -52,15 +59,27 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
             let healthy = !error.costs_connection();
             Written { healthy, none_can_begin: Some(error).filter(|_| !begun && !healthy), held: Vec::new() }
         }
+        Err(error) if wait.is_some() && error.cause() == Some(Cause::Contended) => {
+            Written { held: batch, ..Written::default() }
+        }
         Err(error) => {
             tracing::debug!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
-            write_alone(conn, services, batch)
+            write_alone(conn, services, batch, wait)
         }
     }
 }
 
+fn wait_at_most(tx: &mut Tx<'_>, wait: Option<Duration>) -> Result<()> {
+    wait.map_or(Ok(()), |wait| dialect::wait_at_most(tx.conn, wait))
+}
+
 /// Writes each item in a transaction of its own.
-pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, items: Vec<Pending<Q>>) -> Written<Q> {
+pub fn write_alone<Q: Queued>(
+    conn: &mut PooledConn,
+    services: &TxServices,
+    items: Vec<Pending<Q>>,
+    wait: Option<Duration>,
+) -> Written<Q> {
     let mut written = Written::default();
     let mut lost = None;
     for pending in items.into_iter().filter_map(Pending::still_waiting) {
@@ -68,7 +87,12 @@ pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, item
             pending.answer(Err(Error::clone(error)));
             continue;
         }
-        let mut alone = || commit(conn, services, |tx| Q::write_batch(tx, &[&pending.item]));
+        let mut alone = || {
+            commit(conn, services, |tx| {
+                wait_at_most(tx, wait)?;
+                Q::write_batch(tx, &[&pending.item])
+            })
+        };
         // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
         // and others have waited with it. What may have been committed is not written once more.
         let began = Instant::now();
@@ -77,6 +101,7 @@ pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, item
         match outcomes.map(|mut outcomes| outcomes.pop()) {
             Ok(Some(Outcome::Held)) => written.held.push(pending),
             Ok(Some(Outcome::Done(answer))) => pending.answer(answer),
+            Err(error) if wait.is_some() && error.cause() == Some(Cause::Contended) => written.held.push(pending),
             Ok(Some(Outcome::Again) | None) => pending.answer(Err(Error::internal("a lone item depends on no other"))),
             Err(error) => {
                 written.healthy &= !error.costs_connection();

@@ -6,7 +6,7 @@ use clowder_core::{Card, Ctx, Result, UserId, Word};
 use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Made, NewChat,
     chats::{ChatCreation, CreateFacts, Pair, decide},
-    read::LowestReadMarks,
+    read::{LowestReadMarks, are_shown},
 };
 use diesel::prelude::*;
 
@@ -118,8 +118,11 @@ fn existing(conn: &mut Conn, creator: UserId, creation: &ChatCreation) -> Result
     chats::one(conn, None, creator, chat)
 }
 
-/// Nobody has read anything, so any two have read least.
+/// Nobody has read anything, so any two have read least. Where nobody sees the marks, they are not kept.
 fn lowest_marks(creation: &ChatCreation) -> LowestReadMarksRow {
+    if !are_shown(creation.participants.len() as i64) {
+        return LowestReadMarks::of(&[]).into();
+    }
     let marks: Vec<_> = creation.participants.iter().take(2).map(|(user, _)| (*user, 0)).collect();
     LowestReadMarks::of(&marks).into()
 }

@@ -1,20 +1,27 @@
 //! Moving a read mark.
 //!
 //! What has to be counted is counted before anything is locked: numbered messages keep their numbers and senders, so
-//! how many of a stretch are one's own never changes. Under the lock the count is a subtraction.
+//! how many of a stretch are one's own never changes. Under the lock the count is a subtraction. Marks share commits with
+//! each other and with messages.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use clowder_core::{ChatId, Ctx, Result, UserId};
 use clowder_messaging::{
-    Change, NewRead, Read,
-    read::{LowestReadMarks, ReadFacts, decide},
+    Audience, Change, NewRead, Read,
+    read::{LowestReadMarks, ReadFacts, are_shown, decide},
     refusals::CHAT_UNKNOWN,
 };
 use diesel::prelude::*;
 
-use super::super::{
-    db::Tx,
-    dialect::{self, Conn},
-    journal,
+use super::{
+    super::{
+        batch,
+        db::Tx,
+        dialect::{self, Conn},
+        group_commit::Outcome,
+    },
+    send::Changes,
 };
 use crate::{
     rows::LowestReadMarksRow,
@@ -78,54 +85,198 @@ impl Way {
 /// most ways. What is counted is never more than what the mark passes: over all their marks together, nobody makes the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
-    let facts: Option<(i64, i64, i64, LowestReadMarksRow)> = participants::table
+    let facts: Option<(i64, i64, i64, i64, LowestReadMarksRow)> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
         .select((
             participants::read_seq,
             participants::own_after_read,
             chats::last_seq,
+            chats::participant_count,
             LowestReadMarksRow::as_select(),
         ))
         .first(conn)
         .optional()?;
-    let (from, own_after, last_seq, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
+    let (from, own_after, last_seq, participants, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All were read by one query, so the own messages between mark and end are as many as it says.
     let beyond = last_seq - to < to - from;
     let uncounted = if beyond { (to, last_seq) } else { (from, to) };
-    let counts = LowestReadMarks::from(lowest_marks).counts(from);
+    let counts = are_shown(participants) && LowestReadMarks::from(lowest_marks).counts(from);
     let way = Way { chat, user, from, to, own_after, uncounted, counted: 0, beyond, counts };
     Ok(Plan::Move(way.count(conn)?))
 }
 
-/// Moves the mark; `None` when it is not any more where the plan found it, or counts now.
-pub fn advance(tx: &mut Tx<'_>, ctx: &Ctx, way: Way) -> Result<Option<Read>> {
-    let Way { chat, user, from, to, counts, .. } = way;
-    // Senders hold the chat; of the readers, only those whose mark is one of the two lowest need it.
-    if counts {
-        dialect::lock_chat(tx.conn, chat)?;
+/// A read mark on its way, all counted.
+pub struct PendingMark {
+    ctx: Ctx,
+    way: Way,
+}
+
+impl PendingMark {
+    pub fn new(ctx: &Ctx, way: Way) -> Self {
+        Self { ctx: ctx.clone(), way }
     }
-    dialect::lock_participant(tx.conn, chat, user)?;
-    let facts: Option<(i64, LowestReadMarksRow)> = participants::table
-        .inner_join(chats::table)
-        .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
-        .select((participants::read_seq, LowestReadMarksRow::as_select()))
-        .first(tx.conn)
-        .optional()?;
-    let (read_seq, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
-    if read_seq != from || !counts && LowestReadMarks::from(lowest_marks).counts(from) {
-        return Ok(None);
+
+    /// The reader's part in the chat.
+    pub fn key(&self) -> (ChatId, UserId) {
+        (self.way.chat, self.way.user)
     }
-    diesel::update(participants::table.find((chat, user)))
-        .set((participants::read_seq.eq(to), participants::own_after_read.eq(participants::own_after_read - way.own())))
-        .execute(tx.conn)?;
-    if counts {
-        note_slowest(tx.conn, chat)?;
+
+    /// Whether the chat has to be told.
+    pub fn counts(&self) -> bool {
+        self.way.counts
     }
-    let read = Read { chat_id: chat, user_id: user, seq: to, at: ctx.now };
-    journal::append(tx, ctx, &Change::MessageRead(read.clone()))?;
-    Ok(Some(read))
+}
+
+type Outcomes = Vec<Outcome<Option<Read>>>;
+
+/// Moves marks, but for their changes, which it hands back; `None` for one that is not any more where its plan found it,
+/// or counts now. It locks what it needs without waiting for anybody.
+pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Outcomes, Changes<'m>)> {
+    let facts = Facts::load(tx.conn, marks)?;
+    let mut seen = HashSet::new();
+    // Of two of one reader in a chat, the second has to plan anew.
+    let attempt = |mark: &&PendingMark| {
+        if seen.insert(mark.key()) { facts.attempt(&mark.way) } else { Outcome::Done(Ok(None)) }
+    };
+    let mut outcomes: Vec<_> = marks.iter().map(attempt).collect();
+    let mut moves: Vec<usize> = (0..marks.len()).filter(|index| matches!(outcomes[*index], Outcome::Again)).collect();
+    let ways: Vec<Way> = moves.iter().map(|index| marks[*index].way).collect();
+    let lowest = Lowest::load(tx.conn, &ways)?;
+    moves.retain(|index| {
+        let way = &marks[*index].way;
+        let held = way.counts && lowest.held.contains(&way.chat);
+        if held {
+            outcomes[*index] = Outcome::Held;
+        }
+        !held
+    });
+    let ways: Vec<Way> = moves.iter().map(|index| marks[*index].way).collect();
+    let moved: Vec<_> = ways.iter().map(|way| (way.chat, way.user, way.to, way.own())).collect();
+    if !moved.is_empty() {
+        batch::advance_marks(tx.conn, &moved)?;
+    }
+    let told = lowest.with(&ways);
+    if !told.is_empty() {
+        batch::store_lowest_marks(tx.conn, &told)?;
+    }
+    let mut changes = Vec::with_capacity(moves.len());
+    for index in moves {
+        let PendingMark { ctx, way } = marks[index];
+        let read = Read { chat_id: way.chat, user_id: way.user, seq: way.to, at: ctx.now };
+        let audience = if facts.are_shown(way.chat) { Audience::Chat } else { Audience::Reader };
+        outcomes[index] = Outcome::Done(Ok(Some(read.clone())));
+        changes.push((ctx, Change::MessageRead(read, audience)));
+    }
+    Ok((outcomes, changes))
+}
+
+/// What is known of all marks of a batch, once the chats that they need and they themselves are locked.
+struct Facts {
+    held: HashSet<(ChatId, UserId)>,
+    marks: HashMap<(ChatId, UserId), i64>,
+    chats: HashMap<ChatId, (bool, LowestReadMarks)>,
+}
+
+impl Facts {
+    fn load(conn: &mut Conn, marks: &[&PendingMark]) -> Result<Self> {
+        // Senders hold the chat; of the readers, only those whose mark is one of the two lowest need it.
+        let mut wanted: Vec<_> = marks.iter().filter(|mark| mark.way.counts).map(|mark| mark.way.chat).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let locked: HashSet<_> = batch::lock_chats(conn, &wanted)?.into_iter().map(|chat| chat.id).collect();
+        wanted.retain(|chat| !locked.contains(chat));
+        let held_chats = if wanted.is_empty() { Vec::new() } else { batch::held_chats(conn, &wanted)? };
+        let (held, free): (Vec<&&PendingMark>, Vec<_>) =
+            marks.iter().partition(|mark| mark.way.counts && held_chats.contains(&mark.way.chat));
+        let mut pairs: Vec<_> = free.iter().map(|mark| mark.key()).collect();
+        let found: HashMap<_, _> =
+            batch::lock_marks(conn, &pairs)?.into_iter().map(|(chat, user, seq)| ((chat, user), seq)).collect();
+        pairs.retain(|pair| !found.contains_key(pair));
+        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::held_seats(conn, &pairs)? };
+        // Only now, for who is locked may have become one of the two lowest until then.
+        let mut chats: Vec<_> = found.keys().map(|(chat, _)| *chat).collect();
+        chats.sort_unstable();
+        chats.dedup();
+        let chats = batch::lowest_kept(conn, &chats)?;
+        let chats =
+            chats.into_iter().map(|(chat, participants, lowest)| (chat, (are_shown(participants), lowest.into())));
+        let held = held.iter().map(|mark| mark.key()).chain(held_seats).collect();
+        Ok(Self { held, marks: found, chats: chats.collect() })
+    }
+
+    /// `Again` for a mark that is to move.
+    fn attempt(&self, way: &Way) -> Outcome<Option<Read>> {
+        if self.held.contains(&(way.chat, way.user)) {
+            return Outcome::Held;
+        }
+        let mark = self.marks.get(&(way.chat, way.user));
+        let (Some(read_seq), Some((shown, lowest))) = (mark, self.chats.get(&way.chat)) else {
+            return Outcome::Done(Err(CHAT_UNKNOWN.into()));
+        };
+        if *read_seq != way.from || !way.counts && *shown && lowest.counts(way.from) {
+            return Outcome::Done(Ok(None));
+        }
+        Outcome::Again
+    }
+
+    /// Whether the others of a chat see its read marks.
+    fn are_shown(&self, chat: ChatId) -> bool {
+        self.chats.get(&chat).is_some_and(|(shown, _)| *shown)
+    }
+}
+
+/// The lowest marks of those who stay where they are, in the chats where a mark moves that counts.
+#[derive(Default)]
+struct Lowest {
+    others: HashMap<ChatId, Vec<(UserId, i64)>>,
+    /// The chats of which somebody else just moves one of the lowest.
+    held: HashSet<ChatId>,
+}
+
+impl Lowest {
+    fn load(conn: &mut Conn, ways: &[Way]) -> Result<Self> {
+        let counting: HashSet<_> = ways.iter().filter(|way| way.counts).map(|way| way.chat).collect();
+        if counting.is_empty() {
+            return Ok(Self::default());
+        }
+        let moving: HashSet<_> = ways.iter().map(|way| (way.chat, way.user)).collect();
+        let room = |chat: &ChatId| 2 + ways.iter().filter(|way| way.chat == *chat).count() as i64;
+        let wanted: Vec<_> = counting.iter().map(|chat| (*chat, room(chat))).collect();
+        let others = |conn: &mut Conn| -> Result<HashMap<ChatId, Vec<(UserId, i64)>>> {
+            let mut others = HashMap::<_, Vec<_>>::new();
+            for (chat, user, seq) in batch::lowest_marks(conn, &wanted)? {
+                let lowest = others.entry(chat).or_default();
+                if lowest.len() < 2 && !moving.contains(&(chat, user)) {
+                    lowest.push((user, seq));
+                }
+            }
+            Ok(others)
+        };
+        let found = others(conn)?;
+        let pairs: Vec<_> =
+            found.iter().flat_map(|(chat, lowest)| lowest.iter().map(|(user, _)| (*chat, *user))).collect();
+        let kept: HashSet<_> = batch::keep_marks(conn, &pairs)?.into_iter().collect();
+        // Somebody may just be moving a mark that did not count until now, and need not hold the chat for that.
+        let again = others(conn)?;
+        let stays = |chat: &ChatId| found.get(chat) == again.get(chat);
+        let missing = pairs.iter().filter(|pair| !kept.contains(pair)).map(|(chat, _)| *chat);
+        let held = missing.chain(counting.iter().copied().filter(|chat| !stays(chat))).collect();
+        Ok(Self { others: found, held })
+    }
+
+    /// The two lowest of each chat once these have moved.
+    fn with(&self, ways: &[Way]) -> Vec<(ChatId, LowestReadMarksRow)> {
+        let counting: BTreeSet<_> = ways.iter().filter(|way| way.counts).map(|way| way.chat).collect();
+        let lowest = |chat: ChatId| {
+            let moved = ways.iter().filter(|way| way.chat == chat).map(|way| (way.user, way.to));
+            let mut marks: Vec<_> = self.others.get(&chat).into_iter().flatten().copied().chain(moved).collect();
+            marks.sort_unstable_by_key(|(user, seq)| (*seq, *user));
+            (chat, LowestReadMarks::of(&marks).into())
+        };
+        counting.into_iter().map(lowest).collect()
+    }
 }
 
 /// How many messages of a stretch are theirs, `after` excluded and `until` included.
@@ -137,29 +288,23 @@ fn count_own(conn: &mut Conn, chat: ChatId, user: UserId, after: i64, until: i64
         .get_result(conn)?)
 }
 
-/// Keeps on the chat who has read least; for whoever moves a mark, or the people of a chat, and holds it.
-pub fn note_slowest(conn: &mut Conn, chat: ChatId) -> Result<()> {
-    let mut marks = lowest(conn, chat)?;
-    // Somebody may just be moving a mark that did not count until now, and need not hold the chat for that.
+/// Holds the lowest marks of the others, waiting for whoever just moves one of them.
+pub fn keep_lowest(conn: &mut Conn, chat: ChatId, except: UserId) -> Result<()> {
+    let lowest = |conn: &mut Conn| -> Result<Vec<UserId>> {
+        Ok(participants::table
+            .filter(participants::chat_id.eq(chat).and(participants::user_id.ne(except)))
+            .order((participants::read_seq, participants::user_id))
+            .limit(2)
+            .select(participants::user_id)
+            .load(conn)?)
+    };
+    let mut users = lowest(conn)?;
     loop {
-        let users: Vec<_> = marks.iter().map(|(user, _)| *user).collect();
         dialect::keep_participants(conn, chat, &users)?;
-        let found = lowest(conn, chat)?;
-        if found == marks {
-            break;
+        let found = lowest(conn)?;
+        if found == users {
+            return Ok(());
         }
-        marks = found;
+        users = found;
     }
-    diesel::update(chats::table.find(chat)).set(LowestReadMarksRow::from(LowestReadMarks::of(&marks))).execute(conn)?;
-    Ok(())
-}
-
-/// The two lowest marks. Those that are kept stay the lowest: the others only move up.
-fn lowest(conn: &mut Conn, chat: ChatId) -> Result<Vec<(UserId, i64)>> {
-    Ok(participants::table
-        .filter(participants::chat_id.eq(chat))
-        .order((participants::read_seq, participants::user_id))
-        .limit(2)
-        .select((participants::user_id, participants::read_seq))
-        .load(conn)?)
 }

@@ -13,10 +13,8 @@ use super::{
     super::{
         batch,
         db::Tx,
-        dialect,
-        group_commit::{LOCK_WAIT, Outcome, Queued},
+        group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        journal,
     },
     messages,
 };
@@ -34,6 +32,8 @@ pub struct PendingSend {
     fingerprint: Fingerprint,
     /// Where the answer to its `Idempotency-Key` is stored.
     answer_id: Option<AnswerId>,
+    /// What it claims before it writes: its client id, and its key.
+    claims: Vec<i64>,
 }
 
 impl PendingSend {
@@ -42,7 +42,28 @@ impl PendingSend {
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
             ctx.idempotency_key.as_ref().map(|idempotency_key| idempotency::id_of(keys, ctx, idempotency_key));
-        Ok(Self { ctx: ctx.clone(), sender: ctx.user()?, chat, new, fingerprint, answer_id })
+        let sender = ctx.user()?;
+        // The same on all nodes, for they have the same keys.
+        let client_id = new.client_id.as_ref().map(|client_id| {
+            let print = keys.fingerprint(&[b"client id", sender.uuid().as_bytes(), client_id.as_str().as_bytes()]);
+            i64::from_be_bytes(std::array::from_fn(|index| print[index]))
+        });
+        let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
+        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims })
+    }
+
+    /// The sender's part in the chat.
+    pub fn key(&self) -> (ChatId, UserId) {
+        (self.chat, self.sender)
+    }
+
+    pub fn octets(&self) -> usize {
+        self.new.content.as_str().len()
+    }
+
+    /// What is claimed before it is written.
+    pub fn claims(&self) -> &[i64] {
+        &self.claims
     }
 
     /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
@@ -55,81 +76,62 @@ impl PendingSend {
     }
 }
 
-impl Queued for PendingSend {
-    /// A sender's part in a chat.
-    type Key = (ChatId, UserId);
-    type Answer = Made<Message>;
-    const BATCH_SIZE: &'static str = "clowder_send_batch_messages";
+type Outcomes = Vec<Outcome<Made<Message>>>;
+/// What is to be written into the journal, and by whom.
+pub type Changes<'w> = Vec<(&'w Ctx, Change)>;
 
-    fn key(&self) -> (ChatId, UserId) {
-        (self.chat, self.sender)
-    }
-
-    fn octets(&self) -> usize {
-        self.new.content.as_str().len()
-    }
-
-    fn lock(tx: &mut Tx<'_>, (chat, sender): (ChatId, UserId)) -> Result<()> {
-        dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
-        dialect::lock_chat(tx.conn, chat)?;
-        dialect::lock_participant(tx.conn, chat, sender)?;
-        dialect::keep_user_id(tx.conn, sender)
-    }
-
-    fn write_batch(tx: &mut Tx<'_>, sends: &[&Self]) -> Result<Vec<Outcome<Made<Message>>>> {
-        let mut facts = Facts::load(tx, sends)?;
-        let mut accepted = Vec::new();
-        let mut answers = Vec::new();
-        let mut outcomes = Vec::with_capacity(sends.len());
-        for (index, send) in sends.iter().enumerate() {
-            outcomes.push(match facts.attempt(send)? {
-                Attempt::Held => Outcome::Held,
-                Attempt::Twin => Outcome::Again,
-                Attempt::Refused(error) => Outcome::Done(Err(error)),
-                Attempt::New(message) => {
-                    answers.push((*send, Made::New(message.id)));
-                    accepted.push((index, message));
-                    // Overwritten below, once it is written.
-                    Outcome::Again
+/// Writes messages but for their changes, which it hands back. It locks what it needs without waiting for anybody.
+pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Outcomes, Changes<'s>)> {
+    let mut facts = Facts::load(tx, sends)?;
+    let mut accepted = Vec::new();
+    let mut answers = Vec::new();
+    let mut outcomes = Vec::with_capacity(sends.len());
+    for (index, send) in sends.iter().enumerate() {
+        outcomes.push(match facts.attempt(send)? {
+            Attempt::Held => Outcome::Held,
+            Attempt::Twin => Outcome::Again,
+            Attempt::Refused(error) => Outcome::Done(Err(error)),
+            Attempt::New(message) => {
+                answers.push((*send, Made::New(message.id)));
+                accepted.push((index, message));
+                // Overwritten below, once it is written.
+                Outcome::Again
+            }
+            Attempt::Replayed(made) => {
+                let answer = send.message(tx, made)?;
+                if let (Ok(_), Some(idempotency_key)) = (&answer, &send.ctx.idempotency_key) {
+                    idempotency_key.mark_replayed();
                 }
-                Attempt::Replayed(made) => {
-                    let answer = send.message(tx, made)?;
-                    if let (Ok(_), Some(idempotency_key)) = (&answer, &send.ctx.idempotency_key) {
-                        idempotency_key.mark_replayed();
-                    }
-                    Outcome::Done(answer)
+                Outcome::Done(answer)
+            }
+            Attempt::Repeated(id) => {
+                let answer = send.message(tx, Made::Found(id))?;
+                if answer.is_ok() {
+                    answers.push((*send, Made::Found(id)));
                 }
-                Attempt::Repeated(id) => {
-                    let answer = send.message(tx, Made::Found(id))?;
-                    if answer.is_ok() {
-                        answers.push((*send, Made::Found(id)));
-                    }
-                    Outcome::Done(answer)
-                }
-            });
-        }
-        facts.store(tx, &answers)?;
-        if accepted.is_empty() {
-            return Ok(outcomes);
-        }
-        facts.advance_chats(tx, &accepted)?;
-        let rows: Vec<_> = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect();
-        let client_ids = accepted.iter().filter_map(|(index, message)| {
-            let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
-            Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
+                Outcome::Done(answer)
+            }
         });
-        batch::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
-        let changes: Vec<_> = accepted
-            .into_iter()
-            .map(|(index, message)| {
-                outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
-                (&sends[index].ctx, Change::MessageSent(message))
-            })
-            .collect();
-        let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
-        journal::append_all(tx, &changes)?;
-        Ok(outcomes)
     }
+    facts.store(tx, &answers)?;
+    if accepted.is_empty() {
+        return Ok((outcomes, Vec::new()));
+    }
+    facts.advance_chats(tx, &accepted)?;
+    let rows: Vec<_> = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect();
+    let client_ids = accepted.iter().filter_map(|(index, message)| {
+        let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
+        Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
+    });
+    batch::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    let changes = accepted
+        .into_iter()
+        .map(|(index, message)| {
+            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
+            (&sends[index].ctx, Change::MessageSent(message))
+        })
+        .collect();
+    Ok((outcomes, changes))
 }
 
 impl PendingSend {
@@ -149,7 +151,7 @@ impl PendingSend {
 
 /// What is to be done about one send of a batch.
 enum Attempt {
-    /// Somebody else holds its chat, or the sender's part in it.
+    /// Somebody else holds its chat, or the sender's part in it, or is writing its client id or the answer to its key.
     Held,
     /// Another of this batch has the same client id or the same key.
     Twin,
@@ -166,6 +168,8 @@ enum Attempt {
 struct Facts {
     chats: HashMap<ChatId, LockedChatRow>,
     held: HashSet<(ChatId, UserId)>,
+    /// The claims that somebody else holds.
+    claimed: HashSet<i64>,
     answers: Answers,
     memberships: HashMap<(ChatId, UserId), (ChatRole, Card)>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
@@ -194,6 +198,10 @@ impl Facts {
         let held: HashSet<_> = held.into_iter().chain(held_seats).collect();
 
         let free = || sends.iter().filter(|send| !held.contains(&send.key()));
+        // Whoever writes a client id or an answer holds this claim before: no insert waits for somebody else's.
+        let claims: Vec<_> = free().flat_map(|send| send.claims.iter().copied()).collect();
+        let claimed = if claims.is_empty() { Vec::new() } else { batch::try_claims(tx.conn, claims)? };
+        let claimed = claimed.into_iter().collect();
         let answers = Answers::load(tx, free().filter_map(|send| send.answer_id))?;
         let clients: HashSet<_> =
             free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
@@ -202,12 +210,18 @@ impl Facts {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
-        Ok(Self { chats, held, answers, memberships, earlier, clients: HashSet::new(), answer_ids: HashSet::new() })
+        let (clients, answer_ids) = (HashSet::new(), HashSet::new());
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, answer_ids })
     }
 
     /// Decides about the next send of the batch.
     fn attempt(&mut self, send: &PendingSend) -> Result<Attempt> {
         if self.held.contains(&send.key()) {
+            return Ok(Attempt::Held);
+        }
+        if send.claims.iter().any(|claim| self.claimed.contains(claim)) {
+            // What comes after it for the same row stays behind it.
+            self.held.insert(send.key());
             return Ok(Attempt::Held);
         }
         let client = send.new.client_id.as_ref().map(|client_id| (send.sender, client_id.as_str().to_owned()));

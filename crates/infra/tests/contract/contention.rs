@@ -197,6 +197,94 @@ mod postgres_alone {
         }
     }
 
+    /// The stream of the journal that a chat writes to.
+    fn stream_of(chat: ChatId) -> u8 {
+        chat.uuid().into_bytes()[15] % 16
+    }
+
+    /// New chats of these people, each of which writes to another stream.
+    async fn chats_of_different_streams(
+        world: &World,
+        owner: &Person,
+        others: &[&Person],
+        count: usize,
+    ) -> Vec<ChatId> {
+        let mut chats: Vec<ChatId> = Vec::new();
+        while chats.len() < count {
+            let chat = world.group(owner, others).await.id;
+            if chats.iter().all(|other| stream_of(*other) != stream_of(chat)) {
+                chats.push(chat);
+            }
+        }
+        chats
+    }
+
+    fn holding_the_stream_of(world: &World, chat: ChatId) -> crate::locks::Transaction {
+        let mut holder = world.transaction();
+        holder.run(&format!("SELECT 1 FROM streams WHERE stream = {} FOR UPDATE", stream_of(chat)));
+        holder
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_held_stream_holds_up_its_own_sends_only() {
+        let world = World::postgres().await;
+        let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
+        let chats = chats_of_different_streams(&world, &ada, &[&bob], 6).await;
+        let (held, free) = chats.split_first().unwrap();
+        let holder = holding_the_stream_of(&world, *held);
+        let waiting: Vec<_> = (0..5).map(|n| sending(&world, &bob, *held, &n.to_string())).collect();
+        for round in 1..=5 {
+            let more = sending(&world, &ada, *held, "more");
+            let sends: Vec<_> = free.iter().map(|chat| sending(&world, &ada, *chat, "hello")).collect();
+            for send in sends {
+                assert_eq!(promptly(send).await.unwrap().unwrap().into_inner().seq, round);
+            }
+            assert!(!more.is_finished(), "it cannot be written");
+        }
+        assert!(waiting.iter().all(|send| !send.is_finished()));
+        drop(holder);
+        for send in waiting {
+            promptly(send).await.unwrap().unwrap();
+        }
+        assert_eq!(world.say(&ada, *held, "after").await.seq, 11);
+    }
+
+    /// Another node stands still in the middle of a send of Bob's: it has written a client id and the answer to a key,
+    /// and waits for its place in the journal.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_stalled_node_has_written_holds_up_its_own_sender_only() {
+        let world = World::postgres().await;
+        let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
+        let chats = chats_of_different_streams(&world, &ada, &[&bob], 2).await;
+        let [there, here] = chats[..] else { unreachable!() };
+        let stalled = Arc::new(world.another_node().await);
+        for (client_id, key) in [(Some("c1"), None), (None, Some("k1"))] {
+            let holder = holding_the_stream_of(&world, there);
+            let new = move || NewMessage::from_json(json!({"content": "x", "client_id": client_id})).unwrap();
+            let ctx = || {
+                let idempotency_key = key.map(|key: &str| clowder_core::IdempotencyKey::new(key, [1; 32]));
+                Ctx { idempotency_key, ..world.ctx(&bob) }
+            };
+            let (node, caller) = (stalled.clone(), ctx());
+            let first = tokio::spawn(async move { node.messaging.send(&caller, there, new()).await });
+            world.until_somebody_waits().await;
+            let (same, caller) = (world.clone(), ctx());
+            let again = tokio::spawn(async move { same.store.messaging.send(&caller, here, new()).await });
+            for _ in 0..5 {
+                promptly(sending(&world, &ada, here, "hello")).await.unwrap().unwrap();
+            }
+            assert!(!again.is_finished() && !first.is_finished(), "one waits for the other");
+            drop(holder);
+            let first = promptly(first).await.unwrap().unwrap().into_inner();
+            assert_eq!(first.chat_id, there);
+            match promptly(again).await.unwrap() {
+                // The same key and the same request is the same message.
+                Ok(made) => assert_eq!((key, made.into_inner().id), (Some("k1"), first.id)),
+                refused => assert_eq!((client_id, code(refused)), (Some("c1"), "client_id.mismatch")),
+            }
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn one_held_chat_among_several_is_written_when_it_is_free() {
         let world = World::postgres().await;

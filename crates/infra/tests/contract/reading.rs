@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::ChatId;
+use clowder_core::{ChatId, Topic};
 use clowder_infra::DatabaseUrl;
-use clowder_messaging::NewRead;
+use clowder_messaging::{CHAT, NewRead, Read, Status};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};
 
 use crate::{
@@ -92,6 +92,122 @@ on_both! {
             }
             assert_eq!(unread(&ada).await, left, "after {seq}");
         }
+    }
+
+    async fn marks_are_told_to_all_among_256_and_to_the_reader_beyond(world: World) {
+        let mut people = Vec::new();
+        for n in 0..257 {
+            people.push(Arc::new(world.person(&format!("user{n}")).await));
+        }
+        let others: Vec<_> = people[1..].iter().map(|person| &**person).collect();
+        let small = world.group(&people[0], &others[..255]).await.id;
+        let large = world.group(&people[0], &others).await.id;
+        for (chat, shown) in [(small, true), (large, false)] {
+            let message = world.say(&people[0], chat, "hello").await;
+            world.changes().await;
+            let readers = if shown { &people[1..256] } else { &people[1..] };
+            let marks: Vec<_> = readers
+                .iter()
+                .map(|person| {
+                    let (world, person) = (world.clone(), person.clone());
+                    tokio::spawn(async move {
+                        world.store.messaging.read(&world.ctx(&person), chat, NewRead { seq: 1 }).await.unwrap().seq
+                    })
+                })
+                .collect();
+            for mark in marks {
+                assert_eq!(mark.await.unwrap(), 1);
+            }
+            let told = world.changes().await;
+            assert_eq!(told.len(), readers.len());
+            let mut stream = None;
+            for recorded in &told {
+                let read: Read = serde_json::from_str(recorded.data.get()).unwrap();
+                let topic = if shown { Topic::new(CHAT, chat) } else { Topic::user(read.user_id) };
+                assert_eq!((recorded.topic, &*recorded.name), (topic, "message.read"));
+                // In the order of the chat in any case.
+                assert_eq!(*stream.get_or_insert(recorded.stream), recorded.stream);
+            }
+            let ctx = world.ctx(&people[0]);
+            let seen = world.store.messaging.message(&ctx, message.id).await.unwrap().status;
+            let listed = world.store.messaging.chat(&ctx, chat).await.unwrap().last_message.unwrap().status;
+            let status = if shown { Status::Read } else { Status::Sent };
+            assert_eq!((seen, listed), (status, status));
+            for reader in [&people[1], &people[255]] {
+                assert_eq!(world.store.messaging.chat(&world.ctx(reader), chat).await.unwrap().unread_count, 0);
+            }
+        }
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+        assert_eq!(world.number("SELECT count(*) FROM chats WHERE lowest_read_seq IS NULL"), 1);
+    }
+}
+
+/// Only PostgreSQL has rows that somebody can hold while others write.
+mod postgres_alone {
+    use super::*;
+
+    fn marking(world: &Arc<World>, who: &Arc<Person>, chat: ChatId) -> tokio::task::JoinHandle<i64> {
+        let (world, who) = (world.clone(), who.clone());
+        tokio::spawn(async move {
+            world.store.messaging.read(&world.ctx(&who), chat, NewRead { seq: i64::MAX }).await.unwrap().seq
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn marks_share_commits() {
+        let world = World::postgres().await;
+        let mut people = Vec::new();
+        for n in 0..60 {
+            people.push(Arc::new(world.person(&format!("user{n}")).await));
+        }
+        let others: Vec<_> = people[1..].iter().map(|person| &**person).collect();
+        let chat = world.group(&people[0], &others).await.id;
+        world.say(&people[0], chat, "hello").await;
+        let holding = world.holding(chat);
+        let marks: Vec<_> = people.iter().map(|person| marking(&world, person, chat)).collect();
+        world.until_somebody_waits().await;
+        drop(holding);
+        for mark in marks {
+            assert_eq!(mark.await.unwrap(), 1);
+        }
+        let transactions = world.number("SELECT count(DISTINCT xmin::text) FROM participants");
+        assert!(transactions < 30, "60 marks by {transactions} transactions");
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+    }
+
+    /// What a mark needs is held: the reader's part in the chat, or that of another whose mark is one of the lowest.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_held_mark_holds_up_its_own_chat_only() {
+        let world = World::postgres().await;
+        let mut people = Vec::new();
+        for name in ["ada", "bob", "cem"] {
+            people.push(Arc::new(world.person(name).await));
+        }
+        let [ada, bob, cem] = &people[..] else { unreachable!() };
+        let held = world.group(ada, &[bob, cem]).await.id;
+        let mut free = Vec::new();
+        for _ in 0..6 {
+            free.push(world.group(ada, &[bob, cem]).await.id);
+        }
+        for chat in free.iter().chain([&held]) {
+            world.say(cem, *chat, "hello").await;
+        }
+        for (n, (holder, reader)) in [(ada, ada), (ada, bob)].into_iter().enumerate() {
+            let mut other = world.transaction();
+            let whose = format!("chat_id = '{held}' AND user_id = '{}'", holder.id);
+            other.run(&format!("SELECT 1 FROM participants WHERE {whose} FOR UPDATE"));
+            let waiting = marking(&world, reader, held);
+            for chat in &free[3 * n..3 * n + 3] {
+                for reader in [ada, bob] {
+                    let mark = tokio::time::timeout(Duration::from_secs(1), marking(&world, reader, *chat));
+                    assert_eq!(mark.await.expect("it waits for another chat's row").unwrap(), 1);
+                }
+            }
+            assert!(!waiting.is_finished(), "it cannot be written");
+            drop(other);
+            assert_eq!(waiting.await.unwrap(), 1);
+        }
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
     }
 }
 

@@ -48,7 +48,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "message.read",
-        about: "Somebody has read a chat up to here",
+        about: "Somebody has read a chat up to here. In chats of more than 256 people only the reader hears of it",
         scope: Some(MessagesRead),
         kind: Kind::Durable,
         shape: Shape::of::<Read>,
