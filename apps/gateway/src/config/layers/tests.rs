@@ -200,7 +200,7 @@ fn a_wrong_value_of_every_setting_stops_the_start() {
             faults[0]
         );
     };
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let path = setting.path();
         let wrong = WRONG.iter().find(|(known, _)| *known == path).map_or(&[][..], |(_, values)| values);
         assert!(wrong.iter().any(|value| !value.is_empty()), "no wrong value of {path} is in the table");
