@@ -48,8 +48,8 @@ fn complaints(document: &Value, schema: &Value, instance: &Value) -> Vec<String>
 pub struct OpenApi(pub Value);
 
 impl OpenApi {
-    /// Method, path template and operation of every route.
-    pub fn operations(&self) -> Vec<(String, &str, &Value)> {
+    /// Method, path template and operation of everything that is described.
+    pub fn described(&self) -> Vec<(String, &str, &Value)> {
         let mut all = Vec::new();
         for (path, methods) in self.0["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
@@ -59,6 +59,43 @@ impl OpenApi {
             }
         }
         all
+    }
+
+    /// Likewise of every route: an operation also by the other methods and paths that do the same.
+    pub fn operations(&self) -> Vec<(String, &str, &Value)> {
+        let mut all = self.described();
+        for (.., operation) in self.described() {
+            let aliases = operation["x-aliases"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let aliases = aliases.map(|alias| alias.split_once(' ').expect("a method and a path"));
+            all.extend(aliases.map(|(method, path)| (method.to_owned(), path, operation)));
+        }
+        all.sort_by_key(|(method, path, _)| (*path, method.clone()));
+        all
+    }
+
+    /// The examples of bodies and answers that are not as their schemas say, and how many were looked at.
+    pub fn wrong_examples(&self) -> (Vec<String>, usize) {
+        let (mut wrong, mut looked_at) = (Vec::new(), 0);
+        for (method, path, operation) in self.described() {
+            let responses = operation["responses"].as_object().into_iter().flatten();
+            let parts = responses.map(|(status, response)| (status.as_str(), response));
+            for (what, part) in parts.chain([("body", &operation["requestBody"])]) {
+                for (kind, media) in resolved(&self.0, part)["content"].as_object().into_iter().flatten() {
+                    let named =
+                        media["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
+                    let examples: Vec<_> = media.get("example").into_iter().chain(named).collect();
+                    if examples.is_empty() && kind.ends_with("json") && media["schema"] != json!({"type": "object"}) {
+                        wrong.push(format!("{method} {path} {what}: no example"));
+                    }
+                    for example in examples {
+                        let told = complaints(&self.0, &media["schema"], example);
+                        wrong.extend(told.into_iter().map(|told| format!("{method} {path} {what}: {told}")));
+                        looked_at += 1;
+                    }
+                }
+            }
+        }
+        (wrong, looked_at)
     }
 
     /// The operation that a request went to; fixed segments win.
@@ -112,6 +149,11 @@ impl OpenApi {
         .find(|example| !example.is_null())
         .cloned()
         .unwrap_or_else(|| json!({}))
+    }
+
+    /// Whether the named schema allows this.
+    pub fn fits(&self, name: &str, instance: &Value) -> bool {
+        complaints(&self.0, &self.0["components"]["schemas"][name], instance).is_empty()
     }
 
     /// Schemas that are not JSON Schema.

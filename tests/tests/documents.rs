@@ -26,7 +26,8 @@ async fn openapi_is_complete() {
     assert_eq!(api.broken_schemas(), Vec::<String>::new());
     let mut ids = std::collections::BTreeSet::new();
     let mut flaws = Vec::new();
-    for (method, path, operation) in api.operations() {
+    let tags: Vec<_> = api.0["tags"].as_array().unwrap().iter().map(|tag| tag["name"].clone()).collect();
+    for (method, path, operation) in api.described() {
         let route = format!("{method} {path}");
         let mut need = |there: bool, what: &str| {
             if !there {
@@ -34,10 +35,17 @@ async fn openapi_is_complete() {
             }
         };
         need(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "no summary");
-        need(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "no tag");
+        need(operation["description"].as_str().is_some_and(|text| text.contains("**Access.**")), "no description");
+        let tagged =
+            operation["tags"].as_array().is_some_and(|of| !of.is_empty() && of.iter().all(|tag| tags.contains(tag)));
+        need(tagged, "no declared tag");
         need(
-            operation["operationId"].as_str().is_some_and(|id| ids.insert(id.to_owned())),
-            "no operationId of its own",
+            operation["operationId"].as_str().is_some_and(|id| {
+                let is_camel =
+                    id.starts_with(|c: char| c.is_ascii_lowercase()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+                is_camel && ids.insert(id.to_owned())
+            }),
+            "no operationId of its own, in camel case",
         );
         let responses = operation["responses"].as_object().cloned().unwrap_or_default();
         need(responses.keys().any(|status| status.starts_with(['1', '2', '3'])), "no success");
@@ -55,6 +63,63 @@ async fn openapi_is_complete() {
         }
     }
     assert!(flaws.is_empty(), "{flaws:#?}");
+}
+
+#[tokio::test]
+async fn examples_are_as_their_schemas_say() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    let (wrong, looked_at) = api.wrong_examples();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(looked_at > 500, "{looked_at}");
+}
+
+/// What is always sent is required, also when it is `null`; a problem says which codes it can have.
+#[tokio::test]
+async fn schemas_are_as_tight_as_the_server() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    let schemas = &api.0["components"]["schemas"];
+    for (name, members) in [
+        ("Message", ["content", "edited_at", "deleted_at", "client_id"].as_slice()),
+        ("Chat", &["title", "peer", "last_message"]),
+        ("ChatPage", &["items", "next_cursor"]),
+        ("Own", &["bio", "suspension", "erase_at"]),
+    ] {
+        let required = schemas[name]["required"].as_array().unwrap();
+        members.iter().for_each(|member| assert!(required.contains(&json!(member)), "{name}.{member}"));
+    }
+    assert_eq!(schemas["NewChat"]["required"], json!(["type"]));
+    assert_eq!(schemas["Login"]["required"], json!(["password"]));
+    assert!(schemas["Scope"]["enum"].as_array().unwrap().contains(&json!("chats:read")));
+    for (name, response) in api.0["components"]["responses"].as_object().unwrap() {
+        let codes =
+            &response["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"];
+        assert!(codes.as_array().is_some_and(|codes| !codes.is_empty()), "{name}");
+    }
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let people = json!([bob.id]);
+    for (body, status) in [
+        (json!({"type": "group", "title": "Lunch"}), 201),
+        (json!({"type": "group", "name": "Lunch"}), 201),
+        (json!({"type": "private", "participant_ids": people}), 201),
+        (json!({"type": "group"}), 422),
+        (json!({"type": "group", "title": " "}), 422),
+        (json!({"type": "private", "title": "Us", "participant_ids": people}), 422),
+        (json!({"type": "private"}), 422),
+    ] {
+        assert_eq!(api.fits("NewChat", &body), status != 422, "{body}");
+        ada.post("/api/chats", body).await.expect(status);
+    }
+    for (body, status) in [
+        (json!({"username": "ada", "password": PASSWORD}), 200),
+        (json!({"email": "ada", "password": PASSWORD}), 200),
+        (json!({"password": PASSWORD}), 422),
+        (json!({"username": "ada\n", "password": PASSWORD}), 422),
+    ] {
+        assert_eq!(api.fits("Login", &body), status != 422, "{body}");
+        world.nobody().post("/api/auth/login", body).await.expect(status);
+    }
 }
 
 /// What clients may add, and what they may not.

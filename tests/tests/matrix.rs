@@ -157,7 +157,7 @@ impl Matrix {
 }
 
 fn scope(operation: &Value) -> Option<&str> {
-    operation["security"].as_array()?.iter().find_map(|way| way["api_key"][0].as_str())
+    operation["x-scope"].as_str()
 }
 
 /// What the document says of the door; `None` where the rule behind it decides.

@@ -4,28 +4,49 @@
 //! by `--config` or `CLOWDER_CONFIG`, `.env`, the environment, arguments. Everything that is wrong with any of them
 //! is told at once.
 
+mod accounts;
+mod audit;
+mod auth;
 mod checks;
+mod database;
+mod jobs;
+mod journal;
 mod layers;
+mod log;
+mod mail;
+mod messaging;
+mod redis;
 mod secret;
+mod security;
+mod server;
 mod settings;
 mod suggest;
 mod value;
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
-use clowder_accounts::sign_up::Mode;
-use clowder_infra::mail;
-
+pub use accounts::Accounts;
+pub use audit::Audit;
+pub use auth::Auth;
+pub use database::Database;
+pub use jobs::Jobs;
+pub use journal::Journal;
 pub use layers::{Faults, Layers, without_mark};
+pub use log::{Format, Log, Rotation};
+pub use mail::Mail;
+pub use messaging::Messaging;
+pub use redis::Redis;
 pub use secret::Secret;
+pub use security::Security;
+pub use server::Server;
 pub use settings::SETTINGS;
 pub use value::Grace;
 
 use crate::{
-    front::{HostName, Network, WebOrigin},
+    front::{HostName, WebOrigin},
     public_url::PublicUrl,
 };
 
@@ -52,130 +73,6 @@ pub struct Config {
     pub log: Log,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Server {
-    pub bind: SocketAddr,
-    /// Replaces the port of `bind`.
-    pub port: Option<u16>,
-    /// What clients see as the beginning of every address.
-    pub public_url: PublicUrl,
-    pub allowed_hosts: Vec<HostName>,
-    pub cors_allowed_origins: Vec<WebOrigin>,
-    pub trusted_proxies: Vec<Network>,
-    pub metrics_bind: Option<SocketAddr>,
-    /// Threads that serve requests; 0 is one per core.
-    pub workers: usize,
-    pub rate_limit_factor: f64,
-    pub unread_seconds: u64,
-    /// How long a connection may stay idle before it is closed.
-    pub keep_alive_seconds: u64,
-    /// How often a socket hears from us at least.
-    pub heartbeat_seconds: u64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Database {
-    /// `postgres://…` or `sqlite:…`; empty is a SQLite file in the data directory.
-    pub url: Option<Secret>,
-    /// Connections that read; 0 is what the database does best with.
-    pub read_connections: usize,
-    /// Connections that write, to PostgreSQL; SQLite has one.
-    pub write_connections: usize,
-    pub wait_seconds: u64,
-    pub connect_seconds: u64,
-    pub statement_seconds: u64,
-    pub lock_milliseconds: u64,
-    /// How many calls may wait for a worker before more are refused.
-    pub queue: usize,
-    /// The most messages that are committed together.
-    pub batch: usize,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Redis {
-    /// By which the nodes of a cluster hear of each other sooner.
-    pub url: Option<Secret>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Auth {
-    pub secret_key: Option<Secret>,
-    pub access_token_seconds: u64,
-    pub refresh_token_seconds: u64,
-    pub session_seconds: u64,
-    pub bcrypt_cost: u32,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Accounts {
-    pub sign_up: Mode,
-    pub reveal_taken: bool,
-    pub require_verified_email: bool,
-    pub erasure_days: Grace,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Messaging {
-    /// How many chats one person may have made.
-    pub chats_per_person: u64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mail {
-    /// None: emails are written into a folder.
-    pub smtp_url: Option<Secret>,
-    pub from: String,
-    /// The page that emails link to; empty is the one of this server.
-    pub account_url: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Jobs {
-    /// How many are worked on at a time; 0 leaves them to others.
-    pub concurrency: usize,
-    /// How long a job stays with a worker that is not heard of.
-    pub lease_seconds: u64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Security {
-    /// `id/base64,…`; the first seals, all open.
-    pub keys: Option<Secret>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Audit {
-    /// 0: for ever.
-    pub retention_days: u32,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Journal {
-    pub retention_days: u32,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Log {
-    pub filter: String,
-    pub format: Format,
-    /// Into this file instead of the standard output.
-    pub file: Option<PathBuf>,
-    pub rotation: Rotation,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Pretty,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rotation {
-    Never,
-    Hourly,
-    Daily,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -183,57 +80,18 @@ impl Default for Config {
             test_clock_file: None,
             data_dir: PathBuf::from("./data"),
             media_root: None,
-            server: Server {
-                bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
-                port: None,
-                public_url: PublicUrl::default(),
-                allowed_hosts: Vec::new(),
-                cors_allowed_origins: Vec::new(),
-                trusted_proxies: Vec::new(),
-                metrics_bind: None,
-                workers: 0,
-                rate_limit_factor: 1.0,
-                unread_seconds: 60,
-                keep_alive_seconds: 90,
-                heartbeat_seconds: 30,
-            },
-            database: Database {
-                url: None,
-                read_connections: 0,
-                write_connections: 12,
-                wait_seconds: 5,
-                connect_seconds: 3,
-                statement_seconds: 10,
-                lock_milliseconds: 1500,
-                queue: 4096,
-                batch: 256,
-            },
-            redis: Redis { url: None },
-            auth: Auth {
-                secret_key: None,
-                access_token_seconds: 600,
-                refresh_token_seconds: 30 * 24 * 3600,
-                session_seconds: 180 * 24 * 3600,
-                bcrypt_cost: 12,
-            },
-            accounts: Accounts {
-                sign_up: Mode::Open,
-                reveal_taken: true,
-                require_verified_email: false,
-                erasure_days: Grace(30),
-            },
-            messaging: Messaging { chats_per_person: 5_000 },
-            mail: Mail { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() },
-            jobs: Jobs { concurrency: 4, lease_seconds: 60 },
-            security: Security { keys: None },
-            audit: Audit { retention_days: 400 },
-            journal: Journal { retention_days: 7 },
-            log: Log {
-                filter: "info,actix_server=warn".to_owned(),
-                format: Format::Pretty,
-                file: None,
-                rotation: Rotation::Daily,
-            },
+            server: Server::default(),
+            database: Database::default(),
+            redis: Redis::default(),
+            auth: Auth::default(),
+            accounts: Accounts::default(),
+            messaging: Messaging::default(),
+            mail: Mail::default(),
+            jobs: Jobs::default(),
+            security: Security::default(),
+            audit: Audit::default(),
+            journal: Journal::default(),
+            log: Log::default(),
         }
     }
 }
@@ -281,10 +139,10 @@ impl Config {
     }
 
     /// How emails go out.
-    pub fn mail_route(&self) -> mail::Route {
+    pub fn mail_route(&self) -> clowder_infra::mail::Route {
         match &self.mail.smtp_url {
-            Some(url) => mail::Route::Smtp(url.expose().to_owned()),
-            None => mail::Route::Folder(self.data_dir.join("mail")),
+            Some(url) => clowder_infra::mail::Route::Smtp(url.expose().to_owned()),
+            None => clowder_infra::mail::Route::Folder(self.data_dir.join("mail")),
         }
     }
 

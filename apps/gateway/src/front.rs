@@ -151,7 +151,7 @@ impl Front {
         // Until it is known who asks, it is nobody at this address.
         let nobody = Key::new(Policy::Default, Actor::Nobody, address);
         let identity = Caller::from(nobody).scope(self.identify(request, address, visit.now)).await;
-        let actor = identity.as_ref().ok().copied().flatten().map_or(Actor::Nobody, |identity| identity.actor);
+        let actor = identity.as_ref().ok().and_then(Option::as_ref).map_or(Actor::Nobody, |identity| identity.actor);
         let user = user_of(actor);
 
         let line = found.endpoint();

@@ -15,6 +15,7 @@ mod cursor;
 pub mod docs;
 pub mod etag;
 pub mod front;
+pub mod grants;
 pub mod http;
 pub mod problem;
 pub mod public_url;

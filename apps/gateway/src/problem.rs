@@ -79,7 +79,7 @@ pub struct Body<'a> {
     pub errors: &'a [FieldError],
     /// Seconds to wait, as in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(value_type = u64, required = false)]
     pub retry_after: Option<u64>,
     /// With `account.suspended` alone: why, and until when.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -25,7 +25,7 @@ pub fn decide(ctx: &Ctx, facts: &CreateFacts, new: NewApiKey) -> Result<NewApiKe
     if new.expires_at.is_some_and(|at| at <= ctx.now) {
         return Err(Error::field("/expires_at", "past", "must be in the future"));
     }
-    if new.scopes.iter().any(|scope| scope.least() > facts.role) {
+    if new.least > facts.role {
         return Err(Error::field("/scopes", "role", "contains a scope that your role does not allow"));
     }
     Ok(new)

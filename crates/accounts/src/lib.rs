@@ -35,7 +35,5 @@ pub use model::{
     Account, AccountFilter, ApiKey, Email, IssuedKey, Login, NewAccount, NewApiKey, NewRole, NewSuspension, Own,
     Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn, Ticket, Username,
 };
-pub use permissions::Permission;
 pub use port::{Accounts, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, SignUps, Staff, TwoFactor};
-pub use scopes::{Scope, Scopes};
 pub use standing::{Standing, Suspension};

@@ -1,63 +1,38 @@
-//! Who may do what by their role: one table. A route names the permission it needs, and the front asks here.
+//! Who may do what to the accounts of others, by role.
 
-use clowder_core::{Role, Word};
+use clowder_core::{
+    Permission,
+    Role::{Admin, Moderator},
+};
 
-/// What not everybody may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
-    /// See every account, with its address and its suspension.
-    ReadUsers,
-    /// Suspend accounts of people with a lower role, and lift it.
-    SuspendUsers,
-    /// Sign people with a lower role out of all their devices.
-    EndSessions,
-    /// Give and take roles.
-    SetRoles,
-    /// Erase accounts, at once.
-    EraseUsers,
-    /// See who waits to be let in, and let them in or not.
-    DecideSignUps,
-    /// Make, see and revoke invitations.
-    Invite,
-    /// Search and export the audit log.
-    ReadAudit,
-}
+/// See every account, with its address and its suspension.
+pub const READ_USERS: Permission = Permission::new("users.read", Moderator);
+/// Suspend accounts of people with a lower role, and lift it.
+pub const SUSPEND_USERS: Permission = Permission::new("users.suspend", Moderator);
+/// Sign people with a lower role out of all their devices.
+pub const END_SESSIONS: Permission = Permission::new("users.sessions.end", Moderator);
+/// Give and take roles.
+pub const SET_ROLES: Permission = Permission::new("users.role.set", Admin);
+/// Erase accounts, at once.
+pub const ERASE_USERS: Permission = Permission::new("users.erase", Admin);
+/// See who waits to be let in, and let them in or not.
+pub const DECIDE_SIGN_UPS: Permission = Permission::new("sign_ups.decide", Admin);
+/// Create, see and revoke invitations.
+pub const INVITE: Permission = Permission::new("invites.manage", Admin);
+/// Search and export the audit log.
+pub const READ_AUDIT: Permission = Permission::new("audit.read", Admin);
 
-impl Word for Permission {
-    const WHAT: &'static str = "permission";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("users.read", Self::ReadUsers),
-        ("users.suspend", Self::SuspendUsers),
-        ("users.sessions.end", Self::EndSessions),
-        ("users.role.set", Self::SetRoles),
-        ("users.erase", Self::EraseUsers),
-        ("sign_ups.decide", Self::DecideSignUps),
-        ("invites.manage", Self::Invite),
-        ("audit.read", Self::ReadAudit),
-    ];
-}
-
-impl Permission {
-    /// The least role that has it; those above have it too.
-    pub const fn least(self) -> Role {
-        match self {
-            Self::ReadUsers | Self::SuspendUsers | Self::EndSessions => Role::Moderator,
-            Self::SetRoles | Self::EraseUsers | Self::DecideSignUps | Self::Invite | Self::ReadAudit => Role::Admin,
-        }
-    }
-}
-
-/// Whether somebody with this role has the permission.
-pub fn may(role: Role, permission: Permission) -> bool {
-    role >= permission.least()
-}
+pub const ALL: &[Permission] =
+    &[READ_USERS, SUSPEND_USERS, END_SESSIONS, SET_ROLES, ERASE_USERS, DECIDE_SIGN_UPS, INVITE, READ_AUDIT];
 
 #[cfg(test)]
 mod tests {
+    use clowder_core::Role;
+
     use super::*;
 
     #[test]
-    fn may_table() {
+    fn permissions_by_role_table() {
         let table = [
             ("users.read", [false, true, true]),
             ("users.suspend", [false, true, true]),
@@ -68,10 +43,10 @@ mod tests {
             ("invites.manage", [false, false, true]),
             ("audit.read", [false, false, true]),
         ];
-        assert_eq!(table.len(), Permission::WORDS.len(), "every permission stands in the table");
+        assert_eq!(table.len(), ALL.len(), "every permission stands in the table");
         for (word, verdicts) in table {
-            let permission = Permission::find(word).unwrap();
-            let given = [Role::User, Role::Moderator, Role::Admin].map(|role| may(role, permission));
+            let permission = ALL.iter().find(|permission| permission.word == word).unwrap();
+            let given = [Role::User, Moderator, Admin].map(|role| permission.is_given_to(role));
             assert_eq!(given, verdicts, "{word}");
         }
     }

@@ -10,7 +10,7 @@ mod staff;
 mod two_factor;
 
 use async_trait::async_trait;
-use clowder_core::{Actor, Ctx, Page, PageRequest, Result, SessionId, Timestamp, Versions};
+use clowder_core::{Actor, Ctx, Page, PageRequest, Result, Scope, Scopes, SessionId, Timestamp, Versions};
 
 pub use api_keys::ApiKeys;
 pub use audit::AuditLog;
@@ -22,9 +22,7 @@ pub use staff::Staff;
 pub use two_factor::TwoFactor;
 
 use crate::{
-    Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket,
-    model::Registration,
-    scopes::{Scope, Scopes},
+    Login, NewAccount, Own, ProfilePatch, RefreshToken, Session, SessionPatch, SignedIn, Ticket, model::Registration,
 };
 
 /// Each method is one use case and at most one transaction; its change is committed with it.
@@ -91,7 +89,7 @@ pub trait Accounts: Send + Sync {
 }
 
 /// What an access token or an API key proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub actor: Actor,
     pub expires_at: Timestamp,
@@ -102,6 +100,6 @@ pub struct Identity {
 impl Identity {
     /// Whether it opens what this scope opens. What no scope opens is for people.
     pub fn opens(&self, scope: Option<Scope>) -> bool {
-        self.scopes.is_none_or(|scopes| scope.is_some_and(|scope| scopes.contains(scope)))
+        self.scopes.as_ref().is_none_or(|scopes| scope.is_some_and(|scope| scopes.contains(scope)))
     }
 }

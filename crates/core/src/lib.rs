@@ -19,6 +19,8 @@ pub mod journal;
 pub mod mail;
 pub mod name;
 pub mod page;
+pub mod permission;
+pub mod scope;
 #[cfg(feature = "diesel")]
 pub mod sql;
 pub mod text;
@@ -41,6 +43,8 @@ pub use journal::{Journal, Positions};
 pub use mail::{Mail, Mailer};
 pub use name::Name;
 pub use page::{Page, PageRequest};
+pub use permission::Permission;
+pub use scope::{Scope, Scopes};
 pub use time::Timestamp;
 pub use topic::{Topic, TopicKind};
 pub use versions::Versions;

@@ -119,7 +119,7 @@ impl Repo {
         Ok(Identity {
             actor: Actor::User { id: known.user, via: Via::Key(known.id), role },
             expires_at: known.expires_at.unwrap_or_else(|| now.plus(UNENDING)),
-            scopes: Some(known.scopes),
+            scopes: Some(known.scopes.clone()),
         })
     }
 
@@ -183,7 +183,7 @@ fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
         user_id: user,
         name: new.name.into_string(),
         hash: hash.to_vec(),
-        scopes: new.scopes.words(),
+        scopes: new.scopes.joined(),
         created_at: ctx.now,
         expires_at: new.expires_at,
         last_used_at: None,

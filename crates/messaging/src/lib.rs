@@ -17,6 +17,7 @@ pub mod policy;
 pub mod port;
 pub mod read;
 pub mod refusals;
+pub mod scopes;
 pub mod send;
 
 pub use change::{Audience, CHAT, Change, Deleted, Read, Typing};

@@ -126,7 +126,7 @@ impl Layers {
     /// The variables of an environment. Those of others are nobody's business, and an empty one is not set.
     pub fn variables(mut self, source: &str, variables: &BTreeMap<String, String>) -> Self {
         let mut ours = Vec::new();
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter() {
             for name in [setting.name.to_owned(), setting.long_name()].into_iter().filter(|name| !name.is_empty()) {
                 if setting.secret {
                     let file_name = format!("{name}_FILE");

@@ -1,100 +1,194 @@
 //! The OpenAPI 3.1 document of the table of routes.
 
-use std::collections::BTreeMap;
+mod examples;
+mod parameters;
+mod responses;
+mod schemas;
 
-use actix_web::http::Method;
-use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID, EMAIL_UNVERIFIED};
-use clowder_core::{
-    Word,
-    ctx::{SCOPE_MISSING, TOKEN_MISSING},
-};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    problem::{Body, failure_of},
+    front::Policy,
+    grants,
+    problem::Body,
     public_url::PublicUrl,
-    refusals::{self, Failure},
-    routes::{Access, Components, Endpoint, Shape},
+    routes::{Access, Components, DOMAINS, Endpoint, Shape},
 };
+
+const ABOUT: &str = "\
+Clowder is a self-hostable social and messaging backend.
+
+**Authentication.** Sign in with `POST /api/auth/login` and send the access token as `Authorization: Bearer …`. Programs send \
+an API key as `X-API-Key`. An API key opens only the routes of its scopes: each operation names its scope in `x-scope`.
+
+**Errors** are `application/problem+json` (RFC 9457). Decide by `code`, which is stable; `/api/problems` lists all codes.
+
+**Lists** come in pages: pass `next_cursor` back as `cursor`, or follow the `Link` header. It is `null` on the last page.
+
+**Repeating a call.** Calls that create something take `Idempotency-Key`: a repeated call gets the answer of the first.
+
+**Editing.** What can be edited has a `version`, which is also its `ETag`. Send it as `If-Match` to change only what you read.
+
+**Limits** are told in `RateLimit` headers. A refused call is 429 and says in `Retry-After` how long to wait.
+
+**Other paths and methods.** Where PUT does what PATCH does, or an operation has a second path, it is described once, and \
+`x-aliases` lists the others. All paths also work with a slash at their end.
+
+New members may be added to answers at any time: ignore those that you do not know. The frames of the WebSocket are described \
+in `/api/asyncapi.json`.";
 
 pub fn openapi(table: &[Endpoint], public: &PublicUrl) -> Value {
     let (mut paths, mut problems, mut components) = (Map::new(), Map::new(), Components::default());
     Shape::of::<Body<'static>>().collect_into(&mut components);
     for line in table {
-        for (number, path) in line.paths().enumerate() {
-            for method in &line.methods {
-                let key = method.as_str().to_lowercase();
-                let operation =
-                    operation(line, path, operation_id(line, method, number), &mut components, &mut problems);
-                paths.entry(path).or_insert_with(|| json!({}))[key] = operation;
-            }
+        line.asks.iter().for_each(|asked| asked.schema.collect_into(&mut components));
+        for shape in line.takes.iter().chain(line.gives.iter().filter_map(|given| given.shape.as_ref())) {
+            shape.collect_into(&mut components);
+        }
+        if let Some(shape) = &line.takes {
+            components.say_of_others(shape.schema(), !line.nothing_else);
         }
     }
+    schemas::complete(&mut components, table, grants::scopes());
+    for line in table {
+        let key = line.methods[0].as_str().to_lowercase();
+        paths.entry(line.path).or_insert_with(|| json!({}))[key] = operation(line, &components, &mut problems);
+    }
     let server = if public.is_set() { public.base() } else { "/" };
+    let tags: Vec<_> =
+        DOMAINS.iter().map(|domain| json!({ "name": domain.tag, "description": domain.about })).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Clowder",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Social and messaging backend. Errors are `application/problem+json`; \
-                            what a WebSocket says is in `/api/asyncapi.json`.",
+            "description": ABOUT,
+            "contact": { "name": "Whoever runs this server" },
             "license": { "name": "MIT", "identifier": "MIT" }
         },
         "servers": [{ "url": server }],
+        "tags": tags,
         "paths": paths,
         "components": {
             "schemas": components.into_value(),
             "securitySchemes": {
-                "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
-                "api_key": { "type": "apiKey", "in": "header", "name": "X-API-Key" }
+                "bearer": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "An access token, as signing in returns it. It is good for some minutes."
+                },
+                "api_key": {
+                    "type": "apiKey", "in": "header", "name": "X-API-Key",
+                    "description": "An API key. It opens operations whose `x-scope` it has."
+                }
             },
             "responses": problems,
-            "headers": headers()
+            "headers": responses::headers()
         }
     })
 }
 
-fn operation(
-    line: &Endpoint,
-    path: &str,
-    id: String,
-    components: &mut Components,
-    problems: &mut Map<String, Value>,
-) -> Value {
+fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String, Value>) -> Value {
     let mut operation = json!({
-        "operationId": id,
+        "operationId": line.operation_id,
         "summary": line.summary,
-        "tags": [line.name.split('.').next().unwrap_or_default()],
-        "parameters": parameters(line, path),
-        "responses": responses(line, components, problems),
+        "description": description(line),
+        "tags": [line.tag],
+        "parameters": parameters::of(line),
+        "responses": responses::of(line, components, problems),
         "security": security(line),
     });
-    line.asks.iter().for_each(|asked| asked.schema.collect_into(components));
-    if !line.notes.is_empty() {
-        operation["description"] = json!(line.notes.join("\n\n"));
+    let aliases = aliases(line);
+    if !aliases.is_empty() {
+        operation["x-aliases"] = json!(aliases);
+    }
+    if let Some(scope) = line.scope {
+        operation["x-scope"] = json!(scope.word);
     }
     if let Access::Needs(permission) = line.access {
-        operation["x-permission"] = json!(permission.as_str());
-        operation["x-least-role"] = json!(permission.least());
+        operation["x-permission"] = json!(permission.word);
+        operation["x-least-role"] = json!(permission.least);
     }
     if line.even_suspended {
         operation["x-even-suspended"] = json!(true);
     }
     if let Some(shape) = &line.takes {
-        shape.collect_into(components);
-        components.say_of_others(shape.schema(), !line.nothing_else);
+        let mut content = json!({ "schema": shape.schema() });
+        if let Some(example) = components.example(shape.schema()) {
+            content["example"] = example;
+        }
         operation["requestBody"] = json!({
             "description": format!("At most {} KiB", line.most_octets() >> 10),
             "required": !line.or_nothing,
-            "content": { "application/json": { "schema": shape.schema() } }
+            "content": { "application/json": content }
         });
     }
     operation
 }
 
+/// What it does, who may call it, what it costs, and why it refuses.
+fn description(line: &Endpoint) -> String {
+    let mut parts: Vec<_> = line.notes.iter().map(|note| (*note).to_owned()).collect();
+    let aliases = aliases(line);
+    if !aliases.is_empty() {
+        parts.push(format!("**Also** `{}`.", aliases.join("`, `")));
+    }
+    parts.push(format!("**Access.** {}", access(line)));
+    if !line.any_host {
+        parts.push(match line.policy {
+            Policy::Auth => {
+                "**Cost.** Counts against the stricter limit for calls that could guess secrets or send email."
+                    .to_owned()
+            }
+            _ => "**Cost.** One unit, one more for every 25 rows that it writes and for every 64 KiB of its answer."
+                .to_owned(),
+        });
+    }
+    if !line.refusals.is_empty() {
+        let refusals =
+            line.refusals.iter().map(|failure| format!("- `{}` ({}): {}", failure.code, failure.status, failure.title));
+        parts.push(format!("**Refused** with\n\n{}", refusals.collect::<Vec<_>>().join("\n")));
+    }
+    parts.join("\n\n")
+}
+
+fn access(line: &Endpoint) -> String {
+    let scope = line.scope.map(|scope| scope.word);
+    let mut text = match (line.access, scope) {
+        (Access::Public, None) => "Anybody.".to_owned(),
+        (Access::Public, Some(scope)) => format!("Anybody; an API key needs the scope `{scope}`."),
+        (access, scope) => {
+            let keys = scope.map_or_else(
+                || ". API keys can't call it.".to_owned(),
+                |scope| format!(", or an API key with the scope `{scope}`."),
+            );
+            match access {
+                Access::Needs(permission) => {
+                    let role = serde_json::to_value(permission.least).unwrap_or_default();
+                    let role = role.as_str().unwrap_or_default().to_owned();
+                    format!("The permission `{}` (role `{role}` or above), with an access token{keys}", permission.word)
+                }
+                _ => format!("An access token{keys}"),
+            }
+        }
+    };
+    if line.even_suspended {
+        text += " Suspended accounts can call it, too.";
+    }
+    if line.reaches_others {
+        text += " Where `REQUIRE_VERIFIED_EMAIL=true`, the address of the account must be confirmed.";
+    }
+    text
+}
+
+/// Other methods and paths that do the same.
+fn aliases(line: &Endpoint) -> Vec<String> {
+    let all = line.paths().flat_map(|path| line.methods.iter().map(move |method| format!("{method} {path}")));
+    all.skip(1).collect()
+}
+
 /// An access token opens every route; an API key those that name one of its scopes.
 fn security(line: &Endpoint) -> Value {
-    let key = line.scope.map(|scope| json!({ "api_key": [scope] }));
+    let key = line.scope.map(|_| json!({ "api_key": [] }));
     let nobody = (line.access == Access::Public).then(|| json!({}));
     match (nobody, key) {
         (Some(_), None) => json!([]),
@@ -102,179 +196,11 @@ fn security(line: &Endpoint) -> Value {
     }
 }
 
-/// Unique in the document, also for further methods and paths of one line.
-fn operation_id(line: &Endpoint, method: &Method, number: usize) -> String {
-    let mut id = line.name.clone();
-    if *method != line.methods[0] {
-        id = format!("{id}.{}", method.as_str().to_lowercase());
-    }
-    if number > 0 { format!("{id}.alias{number}") } else { id }
-}
-
-fn parameters(line: &Endpoint, path: &str) -> Vec<Value> {
-    let segments = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-    let mut parameters: Vec<_> = segments
-        .map(|name| {
-            let schema = if name.ends_with("id") {
-                json!({ "type": "string", "format": "uuid" })
-            } else {
-                json!({ "type": "string" })
-            };
-            json!({ "name": name, "in": "path", "required": true, "schema": schema })
-        })
-        .collect();
-    parameters.extend(line.asks.iter().map(|asked| {
-        let mut schema = asked.schema.schema().clone();
-        if schema["type"] == "string" && schema.get("format").is_none() {
-            schema["maxLength"] = json!(asked.most);
-        }
-        json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": schema })
-    }));
-    let header = |name: &str, says: &str| json!({ "name": name, "in": "header", "description": says, "schema": { "type": "string" } });
-    if line.creates {
-        parameters.push(header("Idempotency-Key", "Chosen by the client, valid for 24 hours: a repeated call gets the response of the first, with what was created as it is now"));
-    }
-    if line.edits {
-        parameters.push(header("If-Match", "The `ETag` you read, with its quotes; 412 if it is no longer current (`ETag` then has the current one); 422 if it is not a list of entity tags or `*`"));
-    }
-    if line.tagged {
-        parameters.push(header("If-None-Match", "The `ETag` you have; 304 if it is still current"));
-    }
-    parameters
-}
-
-fn responses(line: &Endpoint, components: &mut Components, problems: &mut Map<String, Value>) -> Value {
-    let mut responses = Map::new();
-    for given in &line.gives {
-        let new = || json!({ "description": given.says, "headers": all_headers() });
-        // One status may come in several media types.
-        let response = responses.entry(given.status.to_string()).or_insert_with(new);
-        if let Some(shape) = &given.shape {
-            shape.collect_into(components);
-            response["content"][given.content_type] = json!({ "schema": shape.schema() });
-        } else if !given.content_type.is_empty() {
-            response["content"][given.content_type] = json!({});
-        }
-    }
-    let mut by_status = BTreeMap::<u16, Vec<Failure>>::new();
-    for failure in failures(line) {
-        by_status.entry(failure.status).or_default().push(failure);
-    }
-    for (status, failures) in by_status {
-        // The same problems are described once, however many routes have them.
-        let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
-        let name = format!("{status}-{}", codes.join("-"));
-        let reference = json!({ "$ref": format!("#/components/responses/{name}") });
-        problems.entry(name).or_insert_with(|| problem(&failures));
-        responses.entry(status.to_string()).or_insert(reference);
-    }
-    responses.into()
-}
-
-/// What the line refuses, and what follows from what it is.
-fn failures(line: &Endpoint) -> Vec<Failure> {
-    let mut failures = line.refusals.clone();
-    if line.access != Access::Public {
-        failures.push(failure_of(TOKEN_MISSING));
-        let tokens = [clowder_accounts::refusals::TOKEN_INVALID, clowder_accounts::refusals::TOKEN_EXPIRED];
-        failures.extend(tokens.into_iter().chain([clowder_accounts::refusals::SESSION_ENDED]).map(failure_of));
-        // A key that came to a route for people is told so.
-        failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED].map(failure_of));
-    } else if line.scope.is_some() {
-        failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED, ACCOUNT_SUSPENDED].map(failure_of));
-    }
-    if line.access != Access::Public {
-        failures.push(failure_of(ACCOUNT_SUSPENDED));
-    }
-    if line.reaches_others {
-        failures.push(failure_of(EMAIL_UNVERIFIED));
-    }
-    if matches!(line.access, Access::Needs(_)) {
-        failures.push(refusals::PERMISSION_DENIED);
-    }
-    if line.takes.is_some() {
-        failures.extend([
-            refusals::BODY_UNPARSABLE,
-            refusals::BODY_CUT,
-            refusals::BODY_SLOW,
-            refusals::BODY_TOO_LARGE,
-            refusals::CONTENT_ENCODING,
-            refusals::MEDIA_TYPE,
-            refusals::BODIES_FULL,
-        ]);
-    }
-    if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates {
-        failures.push(refusals::INPUT_INVALID);
-    }
-    if line.path.contains("id}") {
-        failures.push(refusals::ID_INVALID);
-    }
-    if !line.any_host {
-        failures.push(refusals::HOST_UNKNOWN);
-    }
-    failures.extend([
-        refusals::URI_TOO_LONG,
-        refusals::TOO_MANY,
-        refusals::INTERNAL,
-        refusals::UNAVAILABLE,
-        refusals::STORAGE_FULL,
-    ]);
-    failures.sort_by_key(|failure| (failure.status, failure.code));
-    failures.dedup();
-    failures
-}
-
-fn problem(failures: &[Failure]) -> Value {
-    let says: Vec<_> = failures.iter().map(|f| format!("`{}`: {}", f.code, f.title)).collect();
-    let examples: Map<_, _> = failures
-        .iter()
-        .map(|Failure { status, code, title }| {
-            let value = json!({
-                "type": format!("/api/problems#{code}"), "title": title, "status": status, "detail": title,
-                "instance": "/api/…", "code": code, "request_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10", "errors": []
-            });
-            ((*code).to_owned(), json!({ "value": value }))
-        })
-        .collect();
-    json!({
-        "description": says.join("\n\n"),
-        "headers": all_headers(),
-        "content": {
-            "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples }
-        }
-    })
-}
-
-const HEADERS: &[(&str, &str, &str)] = &[
-    ("X-Request-Id", "string", "The id of this request in logs and problems; taken from the request if it has one"),
-    ("RateLimit", "string", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)"),
-    ("RateLimit-Policy", "string", "The limit: at most `q` units at once, refilled within `w` seconds"),
-    (
-        "X-RateLimit-Limit",
-        "integer",
-        "The most units at once; a call costs one, and one more for every 25 rows it writes and every 64 KiB of its response",
-    ),
-    ("X-RateLimit-Remaining", "integer", "Units that are left"),
-    ("X-RateLimit-Reset", "integer", "Seconds until all units are available again"),
-];
-
-fn headers() -> Value {
-    let header = |(name, kind, says): &(&str, &str, &str)| {
-        ((*name).to_owned(), json!({ "description": says, "schema": { "type": kind } }))
-    };
-    HEADERS.iter().map(header).collect::<Map<_, _>>().into()
-}
-
-fn all_headers() -> Value {
-    let reference = |(name, ..): &(&str, &str, &str)| {
-        ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))
-    };
-    HEADERS.iter().map(reference).collect::<Map<_, _>>().into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use actix_web::http::Method;
 
     use super::*;
     use crate::routes;

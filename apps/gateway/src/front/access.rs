@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use clowder_accounts::{Identity, Scope, Suspension, permissions, refusals::ACCOUNT_SUSPENDED};
+use clowder_accounts::{Identity, Suspension, refusals::ACCOUNT_SUSPENDED};
 use clowder_core::{
-    Actor, Error, Limit, Result, Timestamp, Via,
+    Actor, Error, Limit, Result, Scope, Timestamp, Via,
     ctx::{SCOPE_MISSING, TOKEN_MISSING},
 };
 
@@ -48,7 +48,8 @@ impl Front {
 
     /// Whether this caller may ask this endpoint at all.
     pub(super) fn admit(&self, endpoint: &Endpoint, identity: &Result<Option<Identity>>, now: Timestamp) -> Answer<()> {
-        let user = identity.as_ref().ok().copied().flatten().and_then(|identity| super::user_of(identity.actor));
+        let user = identity.as_ref().ok().and_then(Option::as_ref);
+        let user = user.and_then(|identity| super::user_of(identity.actor));
         let suspension = user.and_then(|user| self.staff.standing(user, now).suspension);
         let gate = Gate { access: endpoint.access, scope: endpoint.scope, even_suspended: endpoint.even_suspended };
         may_ask(&gate, identity, suspension.as_ref())
@@ -81,7 +82,7 @@ fn may_ask(gate: &Gate, identity: &Result<Option<Identity>>, suspension: Option<
         return Err(SCOPE_MISSING.into());
     }
     match gate.access {
-        Access::Needs(permission) if !permissions::may(role, permission) => Err(refusals::PERMISSION_DENIED.into()),
+        Access::Needs(permission) if !permission.is_given_to(role) => Err(refusals::PERMISSION_DENIED.into()),
         _ => Ok(()),
     }
 }
@@ -93,8 +94,13 @@ pub fn suspended(suspension: &Suspension) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use clowder_accounts::{Permission, Scopes, refusals::TOKEN_EXPIRED};
-    use clowder_core::{Id, Role};
+    use clowder_accounts::{
+        permissions::{READ_USERS, SET_ROLES},
+        refusals::TOKEN_EXPIRED,
+        scopes::PROFILE_READ,
+    };
+    use clowder_core::{Id, Role, Scopes};
+    use clowder_messaging::scopes::{CHATS_READ, CHATS_WRITE};
 
     use super::*;
 
@@ -112,8 +118,8 @@ mod tests {
     #[test]
     fn may_ask_by_access_table() {
         let bad = || Err(TOKEN_EXPIRED.into());
-        let (any, staff) = (Access::User, Access::Needs(Permission::ReadUsers));
-        let admin = Access::Needs(Permission::SetRoles);
+        let (any, staff) = (Access::User, Access::Needs(READ_USERS));
+        let admin = Access::Needs(SET_ROLES);
         let person = |role| identity(role, None);
         for (access, identity, expected) in [
             (Access::Public, Ok(None), None),
@@ -139,19 +145,19 @@ mod tests {
     #[test]
     fn may_ask_by_scope_table() {
         let key = |scopes: &[Scope]| identity(Role::User, Some(scopes.iter().copied().collect()));
-        let (read, write) = (Some(Scope::ChatsRead), Scope::ChatsWrite);
+        let (read, write) = (Some(CHATS_READ), CHATS_WRITE);
         let missing = Some("scope.missing");
         for (access, scope, identity, expected) in [
-            (Access::User, read, key(&[Scope::ChatsRead]), None),
+            (Access::User, read, key(&[CHATS_READ]), None),
             (Access::User, read, key(&[write]), missing),
             (Access::User, read, key(&[]), missing),
-            (Access::User, None, key(&[Scope::ChatsRead, write]), missing),
+            (Access::User, None, key(&[CHATS_READ, write]), missing),
             (Access::Public, None, key(&[]), None),
             (Access::Public, read, key(&[]), missing),
-            (Access::Public, read, key(&[Scope::ChatsRead]), None),
+            (Access::Public, read, key(&[CHATS_READ]), None),
             (Access::Public, read, Ok(None), None),
             (Access::Public, read, Err(TOKEN_EXPIRED.into()), None),
-            (Access::Needs(Permission::ReadUsers), read, key(&[Scope::ChatsRead]), Some("permission.denied")),
+            (Access::Needs(READ_USERS), read, key(&[CHATS_READ]), Some("permission.denied")),
         ] {
             let gate = Gate { access, scope, even_suspended: false };
             assert_eq!(verdict(gate, &identity, false), expected, "{access:?} {scope:?} {identity:?}");
@@ -160,14 +166,14 @@ mod tests {
 
     #[test]
     fn suspended_accounts_may_only_read_why() {
-        let scope = Some(Scope::ProfileRead);
+        let scope = Some(PROFILE_READ);
         let (person, key) = (identity(Role::Moderator, None), identity(Role::User, Some(scope.into_iter().collect())));
         let gate = |access, even_suspended| Gate { access, scope, even_suspended };
         let refused = Some("account.suspended");
         assert_eq!(verdict(gate(Access::User, false), &person, true), refused);
         assert_eq!(verdict(gate(Access::User, true), &person, true), None);
         assert_eq!(verdict(gate(Access::User, true), &key, true), refused, "their programs can read nothing");
-        assert_eq!(verdict(gate(Access::Needs(Permission::ReadUsers), false), &person, true), refused);
+        assert_eq!(verdict(gate(Access::Needs(READ_USERS), false), &person, true), refused);
         assert_eq!(verdict(gate(Access::Public, false), &person, true), refused, "a socket");
         assert_eq!(verdict(Gate { scope: None, ..gate(Access::Public, false) }, &person, true), None);
     }

@@ -1,14 +1,15 @@
 //! API keys over HTTP, and what each scope opens.
 
 use actix_web::web::Data;
-use clowder_accounts::{ApiKey, ApiKeys, IssuedKey, NewApiKey, Scope};
-use clowder_core::{ApiKeyId, Page, Role, Word};
+use clowder_accounts::{ApiKey, ApiKeys, IssuedKey, NewApiKey};
+use clowder_core::{ApiKeyId, Fields, Input, Page, Role, Scope};
 use serde::Serialize;
 
 use crate::{
     answer::{Created, Done, Listed, Shown},
     auth::Caller,
     call::{Json, Path},
+    grants,
     problem::Answer,
     query::Query,
     routes::Endpoint,
@@ -45,15 +46,15 @@ impl Scopes {
     pub fn new(table: &[Endpoint]) -> Self {
         let opened = |scope: Scope| Opened {
             scope,
-            summary: scope.says(),
-            least_role: scope.least(),
+            summary: scope.about,
+            least_role: scope.least,
             routes: routes(table, scope),
             commands: ws::commands()
                 .filter(|command| command.scope == Some(scope))
                 .map(|command| command.name)
                 .collect(),
         };
-        Self(Scope::WORDS.iter().map(|(_, scope)| opened(*scope)).collect())
+        Self(grants::scopes().iter().copied().map(opened).collect())
     }
 }
 
@@ -67,14 +68,23 @@ fn routes(table: &[Endpoint], scope: Scope) -> Vec<OpenedRoute> {
     lines.flat_map(|line| line.paths().flat_map(move |path| route(line, path))).collect()
 }
 
+/// A key that is asked for, with scopes of those there are.
+pub struct Wanted(NewApiKey);
+
+impl Input for Wanted {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        NewApiKey::read_among(fields, Some(grants::scopes())).map(Self)
+    }
+}
+
 pub async fn scopes(scopes: Data<Scopes>, mut query: Query) -> Answer<Listed<Opened>> {
     let page = query.page();
     query.check()?;
     Ok(Listed(Page::of_all(&scopes.0, &page)?))
 }
 
-pub async fn create(keys: Port, Caller(ctx): Caller, Json(new): Json<NewApiKey>) -> Answer<Created<IssuedKey>> {
-    Ok(Created(keys.create_key(&ctx, new).await?))
+pub async fn create(keys: Port, Caller(ctx): Caller, Json(new): Json<Wanted>) -> Answer<Created<IssuedKey>> {
+    Ok(Created(keys.create_key(&ctx, new.0).await?))
 }
 
 pub async fn list(keys: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<ApiKey>> {

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::Method};
-use clowder_accounts::{Permission, Scope};
-use clowder_core::{Refusal, input::LONGEST_TEXT};
+use clowder_core::{Permission, Refusal, Scope, input::LONGEST_TEXT, page::MAX_LIMIT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
@@ -53,6 +52,8 @@ pub struct Asked {
     pub schema: Shape,
     /// How long a text may be, in characters.
     pub most: usize,
+    /// The least and the largest number.
+    pub range: Option<(i64, i64)>,
 }
 
 pub struct Endpoint {
@@ -64,6 +65,10 @@ pub struct Endpoint {
     /// The handler's module and name, `messaging.send`: what the operation is called everywhere.
     pub name: String,
     pub summary: &'static str,
+    /// What generated clients call it: `sendMessage`.
+    pub operation_id: &'static str,
+    /// Under which heading it is documented.
+    pub tag: &'static str,
     /// What there is to know besides, in sentences.
     pub notes: Vec<&'static str>,
     pub access: Access,
@@ -154,6 +159,8 @@ impl Endpoint {
             aliases: Vec::new(),
             name: V::name(),
             summary: "",
+            operation_id: "",
+            tag: "",
             notes: Vec::new(),
             access: Access::User,
             scope: None,
@@ -178,6 +185,17 @@ impl Endpoint {
     /// What it does, in a few words.
     pub fn says(mut self, summary: &'static str) -> Self {
         self.summary = summary;
+        self
+    }
+
+    /// What generated clients call it: `listChats`, `sendMessage`.
+    pub fn called(mut self, operation_id: &'static str) -> Self {
+        self.operation_id = operation_id;
+        self
+    }
+
+    pub(super) fn tagged_as(mut self, tag: &'static str) -> Self {
+        self.tag = tag;
         self
     }
 
@@ -267,11 +285,18 @@ impl Endpoint {
         self
     }
 
+    /// A whole list, however long.
+    pub fn gives_list<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {
+        self.gives.push(Given { status, content_type: "application/json", shape: Some(Shape::list_of::<T>()), says });
+        self
+    }
+
     /// One page of a list.
     pub fn lists<T: ToSchema>(mut self) -> Self {
         let shape = Some(Shape::page_of::<T>());
         self.gives.push(Given { status: 200, content_type: "application/json", shape, says: "One page" });
-        self.asks::<i64>("limit", "How many at most: 50 when absent, never more than 200").asks_long(
+        let limit = "How many items at most: 50 when absent. More than 200 counts as 200";
+        self.asks_number("limit", 1, i64::from(MAX_LIMIT), limit).asks_long(
             "cursor",
             cursor::LONGEST,
             "The `next_cursor` of the page before. It is valid for the same caller and the same other parameters except `limit`",
@@ -292,13 +317,20 @@ impl Endpoint {
 
     /// A parameter of the query string.
     pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<T>(), most: LONGEST_TEXT });
+        self.asks.push(Asked { name, says, schema: Shape::of::<T>(), most: LONGEST_TEXT, range: None });
+        self
+    }
+
+    /// A whole number of the query string.
+    pub fn asks_number(mut self, name: &'static str, least: i64, most: i64, says: &'static str) -> Self {
+        let range = Some((least, most));
+        self.asks.push(Asked { name, says, schema: Shape::of::<i64>(), most: LONGEST_TEXT, range });
         self
     }
 
     /// A text of the query string that may be longer than most.
     pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most });
+        self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most, range: None });
         self
     }
 

@@ -14,6 +14,8 @@ type Schemas = Vec<(String, RefOr<Schema>)>;
 pub struct Shape {
     schema: Value,
     collect: fn(&mut Schemas),
+    /// The page that it is, by name.
+    page: Option<(String, Value)>,
 }
 
 impl Shape {
@@ -21,14 +23,15 @@ impl Shape {
     pub fn of<T: ToSchema>() -> Self {
         let plain = plain_schema::<T>();
         match plain {
-            Some(schema) => Self { schema, collect: |_| {} },
-            None => Self { schema: reference::<T>(), collect: collect::<T> },
+            Some(schema) => Self { schema, collect: |_| {}, page: None },
+            None => Self { schema: reference::<T>(), collect: collect::<T>, page: None },
         }
     }
 
     /// What [`clowder_core::Page`] of these looks like.
     pub fn page_of<T: ToSchema>() -> Self {
-        let schema = json!({
+        let page = json!({
+            "description": "One page of a list.",
             "type": "object",
             "required": ["items", "next_cursor"],
             "properties": {
@@ -39,12 +42,19 @@ impl Shape {
                 }
             }
         });
-        Self { schema, collect: collect::<T> }
+        let name = format!("{}Page", T::name());
+        let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        Self { schema, collect: collect::<T>, page: Some((name, page)) }
+    }
+
+    /// All of these in one array, which is no page.
+    pub fn list_of<T: ToSchema>() -> Self {
+        Self { schema: json!({ "type": "array", "items": reference::<T>() }), collect: collect::<T>, page: None }
     }
 
     /// Any object.
     pub fn any() -> Self {
-        Self { schema: json!({ "type": "object" }), collect: |_| {} }
+        Self { schema: json!({ "type": "object" }), collect: |_| {}, page: None }
     }
 
     /// The members of both in one object.
@@ -53,7 +63,7 @@ impl Shape {
             self::collect::<A>(schemas);
             self::collect::<B>(schemas);
         };
-        Self { schema: json!({ "allOf": [reference::<A>(), reference::<B>()] }), collect }
+        Self { schema: json!({ "allOf": [reference::<A>(), reference::<B>()] }), collect, page: None }
     }
 
     /// A frame of the WebSocket that carries this as its `data`, beside some of the other members a frame can have.
@@ -101,6 +111,9 @@ impl Shape {
         for (name, schema) in schemas {
             components.0.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
         }
+        if let Some((name, page)) = &self.page {
+            components.0.entry(name.clone()).or_insert_with(|| page.clone());
+        }
     }
 }
 
@@ -136,6 +149,49 @@ impl Components {
         }
     }
 
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.0.get_mut(name)
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&String, &mut Value)> {
+        self.0.iter_mut()
+    }
+
+    /// Gives each page an example, of one item.
+    pub fn fill_pages(&mut self) {
+        let pages: Vec<_> = self.0.keys().filter(|name| name.ends_with("Page")).cloned().collect();
+        for name in pages {
+            let item = self.0[&name].pointer("/properties/items/items").and_then(|item| self.example(item));
+            if let (Some(item), Some(page)) = (item, self.0.get_mut(&name)) {
+                page["example"] = json!({ "items": [item], "next_cursor": null });
+            }
+        }
+    }
+
+    /// What this refers to, or this itself.
+    fn resolve<'c>(&'c self, schema: &'c Value) -> &'c Value {
+        let name = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
+        name.and_then(|name| self.0.get(name)).unwrap_or(schema)
+    }
+
+    /// An example of something of this schema; also of a list.
+    pub fn example(&self, schema: &Value) -> Option<Value> {
+        let schema = self.resolve(schema);
+        match (schema.get("example"), schema.get("items")) {
+            (Some(example), _) => Some(example.clone()),
+            (None, Some(items)) => self.example(items).map(|item| json!([item])),
+            (None, None) => None,
+        }
+    }
+
+    pub fn has_member(&self, schema: &Value, member: &str) -> bool {
+        self.resolve(schema)["properties"].get(member).is_some()
+    }
+
     pub fn into_value(self) -> Value {
         self.0.into_iter().collect::<serde_json::Map<_, _>>().into()
     }
@@ -152,6 +208,7 @@ fn collect<T: ToSchema>(schemas: &mut Schemas) {
 
 fn plain_schema<T: PartialSchema>() -> Option<Value> {
     let schema = serde_json::to_value(T::schema()).ok()?;
-    let is_plain = schema.get("properties").is_none() && schema.get("oneOf").is_none() && schema.get("enum").is_none();
-    is_plain.then_some(schema)
+    let is_named = schema["type"] == "object"
+        || ["properties", "allOf", "oneOf", "enum"].iter().any(|key| schema.get(key).is_some());
+    (!is_named).then_some(schema)
 }

@@ -6,8 +6,8 @@ mod socket;
 
 use std::sync::Arc;
 
-use clowder_accounts::{Identity, Scope};
-use clowder_core::{Ctx, Error, UserId, ctx::SCOPE_MISSING};
+use clowder_accounts::Identity;
+use clowder_core::{Ctx, Error, Scope, UserId, ctx::SCOPE_MISSING};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{
     Value,

@@ -321,14 +321,14 @@ impl Bound {
     fn new(left: Left, identity: Identity) -> Self {
         let queue = Arc::clone(&left.queue);
         let user = queue.user;
-        let mut bound = Self { queue, _left: left, user, identity, expires: Instant::now() };
+        let mut bound = Self { queue, _left: left, user, identity: identity.clone(), expires: Instant::now() };
         bound.renew(identity);
         bound
     }
 
     fn renew(&mut self, identity: Identity) {
-        self.identity = identity;
         self.expires = Instant::now() + identity.expires_at.since(clock::now());
+        self.identity = identity;
     }
 }
 

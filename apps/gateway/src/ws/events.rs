@@ -4,7 +4,7 @@ mod accounts;
 mod messaging;
 mod socket;
 
-use clowder_accounts::{Scope, Scopes};
+use clowder_core::{Scope, Scopes};
 use serde_json::Value;
 
 use crate::routes::Shape;
@@ -49,7 +49,7 @@ pub fn opened_by(name: &str) -> Option<Scope> {
 }
 
 /// Whether a socket hears of what a scope opens. One without scopes is a person's, who hears everything.
-pub fn may_hear(scopes: Option<Scopes>, opened_by: Option<Scope>) -> bool {
+pub fn may_hear(scopes: Option<&Scopes>, opened_by: Option<Scope>) -> bool {
     scopes.is_none_or(|scopes| opened_by.is_some_and(|scope| scopes.contains(scope)))
 }
 
@@ -57,25 +57,26 @@ pub fn may_hear(scopes: Option<Scopes>, opened_by: Option<Scope>) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clowder_core::Word;
+    use clowder_accounts::scopes::PROFILE_READ;
+    use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 
     use super::*;
+    use crate::grants;
 
     #[test]
     fn may_hear_table() {
-        use Scope::{ChatsRead, MessagesRead, ProfileRead};
         let table = [
-            ("message.sent", Some(MessagesRead)),
-            ("message.updated", Some(MessagesRead)),
-            ("message.deleted", Some(MessagesRead)),
-            ("message.read", Some(MessagesRead)),
-            ("chat.created", Some(ChatsRead)),
-            ("typing.start", Some(ChatsRead)),
-            ("typing.stop", Some(ChatsRead)),
-            ("user.deleted", Some(ChatsRead)),
-            ("user.registered", Some(ProfileRead)),
-            ("user.updated", Some(ProfileRead)),
-            ("settings.updated", Some(ProfileRead)),
+            ("message.sent", Some(MESSAGES_READ)),
+            ("message.updated", Some(MESSAGES_READ)),
+            ("message.deleted", Some(MESSAGES_READ)),
+            ("message.read", Some(MESSAGES_READ)),
+            ("chat.created", Some(CHATS_READ)),
+            ("typing.start", Some(CHATS_READ)),
+            ("typing.stop", Some(CHATS_READ)),
+            ("user.deleted", Some(CHATS_READ)),
+            ("user.registered", Some(PROFILE_READ)),
+            ("user.updated", Some(PROFILE_READ)),
+            ("settings.updated", Some(PROFILE_READ)),
             ("user.suspended", None),
             ("session.ended", None),
             ("api_key.created", None),
@@ -83,12 +84,17 @@ mod tests {
         ];
         for (name, expected) in table {
             assert!(may_hear(None, opened_by(name)), "people hear {name}");
-            for (scope, word) in Scope::WORDS.iter().map(|(word, scope)| (*scope, word)) {
-                let alone = Some(Scopes::from_iter([scope]));
-                assert_eq!(may_hear(alone, opened_by(name)), expected == Some(scope), "{name} by {word}");
+            for scope in grants::scopes().iter().copied() {
+                let alone = Scopes::from_iter([scope]);
+                assert_eq!(
+                    may_hear(Some(&alone), opened_by(name)),
+                    expected == Some(scope),
+                    "{name} by {}",
+                    scope.word
+                );
             }
         }
-        assert!(!may_hear(Some(Scope::WORDS.iter().map(|(_, scope)| *scope).collect()), opened_by("event.unheard")));
+        assert!(!may_hear(Some(&grants::scopes().iter().copied().collect()), opened_by("event.unheard")));
         let told = all().filter(|event| matches!(event.kind, Kind::Durable | Kind::Passing)).map(|event| event.name);
         assert_eq!(told.collect::<BTreeSet<_>>(), table.iter().map(|(name, _)| *name).collect(), "each has its line");
         assert_eq!(all().map(|event| event.name).collect::<BTreeSet<_>>().len(), all().count(), "each has one line");

@@ -24,8 +24,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_accounts::Scopes;
-use clowder_core::{ChatId, Error, Journal, Passing, Positions, Result, Topic, UserId, Via};
+use clowder_core::{ChatId, Error, Journal, Passing, Positions, Result, Scopes, Topic, UserId, Via};
 use clowder_infra::{Followed, Follower, turns::Turns};
 use clowder_messaging::CHAT;
 use tokio::sync::{Notify, Semaphore};
@@ -134,7 +133,7 @@ impl Hub {
                 reach(shard, since).await?;
             }
             // Without an answer, what was known or loaded is not true any more.
-            if let Some(attached) = arrival.attach(via, scopes, followed)? {
+            if let Some(attached) = arrival.attach(via, scopes.clone(), followed)? {
                 return Ok(attached);
             }
         }

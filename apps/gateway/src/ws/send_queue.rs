@@ -5,8 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use clowder_accounts::{Scope, Scopes};
-use clowder_core::{UserId, Via};
+use clowder_core::{Scope, Scopes, UserId, Via};
 use tokio::sync::Notify;
 
 use super::{close::Close, events::may_hear, frame::Outgoing};
@@ -45,7 +44,7 @@ impl SendQueue {
 
     /// Whether whoever holds the socket is told of what this scope opens.
     pub fn hears(&self, opened_by: Option<Scope>) -> bool {
-        may_hear(self.scopes, opened_by)
+        may_hear(self.scopes.as_ref(), opened_by)
     }
 
     /// Never waits: who cannot keep up is closed with 4009.

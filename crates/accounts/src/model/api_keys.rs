@@ -1,10 +1,10 @@
 //! API keys as their owner sees them, and what it takes to get one.
 
-use clowder_core::{ApiKeyId, Fields, Input, Timestamp, Word, text::Flaw};
+use clowder_core::{ApiKeyId, Fields, Input, Role, Scope, Scopes, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::DisplayName;
-use crate::scopes::{Scope, Scopes};
+use crate::scopes;
 
 /// A key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -15,7 +15,9 @@ pub struct ApiKey {
     /// How the key begins: enough to find it again, not enough to use it.
     #[schema(example = "clw_09rXvyQRvHpJFBbvX1tkKT")]
     pub prefix: String,
-    pub scopes: Vec<Scope>,
+    /// What it is good for. Words that this version of the server does not know open nothing.
+    #[schema(value_type = Vec<String>, example = json!(["chats:read", "messages:read"]))]
+    pub scopes: Scopes,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     /// To the minute.
@@ -40,22 +42,71 @@ pub struct NewApiKey {
     #[schema(value_type = String, min_length = 1, max_length = 80)]
     pub name: DisplayName,
     /// At least one.
-    #[schema(value_type = Vec<Scope>, min_items = 1)]
+    #[schema(value_type = Vec<Scope>, min_items = 1, max_items = 200)]
     pub scopes: Scopes,
+    /// The least role that may ask for all of them.
+    #[schema(ignore)]
+    pub least: Role,
     /// When it stops being good; never when absent.
     pub expires_at: Option<Timestamp>,
 }
 
+impl NewApiKey {
+    /// Reads it, with scopes of these: which there are is known where those of all domains are gathered.
+    pub fn read_among(fields: &mut Fields, all: Option<&[Scope]>) -> Option<Self> {
+        let name = fields.required("name");
+        let scopes = scopes::read(fields, "scopes", all);
+        let expires_at = fields.optional("expires_at");
+        let scopes = scopes?;
+        let least = scopes::least(&scopes, all.unwrap_or(scopes::ALL));
+        Some(Self { name: name?, scopes, least, expires_at: expires_at? })
+    }
+}
+
 impl Input for NewApiKey {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let name = fields.required("name");
-        let scopes = fields
-            .required_list::<Scope>("scopes", 2 * Scope::WORDS.len())
-            .map(|scopes| scopes.into_iter().collect::<Scopes>());
-        let expires_at = fields.optional("expires_at");
-        if scopes.is_some_and(Scopes::is_empty) {
-            fields.flaw("scopes", Flaw::new("required", "must name at least one"));
+        Self::read_among(fields, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Error;
+    use serde_json::json;
+
+    use super::*;
+    use crate::scopes::{PROFILE_READ, PROFILE_WRITE};
+
+    struct Known(NewApiKey);
+
+    impl Input for Known {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            NewApiKey::read_among(fields, Some(scopes::OWN)).map(Self)
         }
-        Some(Self { name: name?, scopes: scopes?, expires_at: expires_at? })
+    }
+
+    fn told<T>(read: clowder_core::Result<T>) -> Vec<(String, String)> {
+        let Err(Error::Invalid(errors)) = read else { return Vec::new() };
+        errors.into_iter().map(|error| (error.pointer, error.code.into_owned())).collect()
+    }
+
+    #[test]
+    fn scopes_are_those_that_are_gathered() {
+        let new = |scopes: serde_json::Value| json!({"name": "bot", "scopes": scopes});
+        let known = Known::from_json(new(json!(["profile:write", "profile:read", "profile:read"]))).unwrap();
+        assert_eq!(known.0.scopes, [PROFILE_READ, PROFILE_WRITE].into_iter().collect());
+        for (scopes, expected) in [
+            (json!([]), ("/scopes", "required")),
+            (json!(["profile:read", "chats:read"]), ("/scopes/1", "choice")),
+            (json!(vec!["profile:read"; scopes::MOST + 1]), ("/scopes", "too_many")),
+        ] {
+            let expected = vec![(expected.0.to_owned(), expected.1.to_owned())];
+            assert_eq!(told(Known::from_json(new(scopes))), expected);
+        }
+        assert!(NewApiKey::from_json(new(json!(["chats:read"]))).is_ok(), "its form is good");
+        for word in ["", "chats", "chats:", "Chats:read", "chats:read x", "a:b:c"] {
+            let expected = vec![("/scopes/0".to_owned(), "choice".to_owned())];
+            assert_eq!(told(NewApiKey::from_json(new(json!([word])))), expected, "{word}");
+        }
     }
 }

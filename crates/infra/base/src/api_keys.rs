@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_accounts::{Scopes, change::API_KEY_REVOKED};
-use clowder_core::{ApiKeyId, Recorded, Result, Timestamp, UserId};
+use clowder_accounts::change::API_KEY_REVOKED;
+use clowder_core::{ApiKeyId, Recorded, Result, Scopes, Timestamp, UserId};
 use quick_cache::sync::Cache;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;

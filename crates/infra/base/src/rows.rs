@@ -7,11 +7,11 @@ mod send;
 use std::sync::Arc;
 
 use clowder_accounts::{
-    ApiKey, Own, Scopes, Session, Suspension,
+    ApiKey, Own, Session, Suspension,
     model::{Invite, InviteId, SignUp, SignUpId},
 };
 use clowder_core::{
-    ApiKeyId, Card, ChatId, Ctx, Error, Follow, Id, Job, JobId, MessageId, Recorded, Result, Role, SessionId,
+    ApiKeyId, Card, ChatId, Ctx, Error, Follow, Id, Job, JobId, MessageId, Recorded, Result, Role, Scopes, SessionId,
     Timestamp, Topic, UserId, Visibility, Word,
     follow::Step,
     job::{JobState, Taken},
@@ -246,7 +246,7 @@ impl ApiKeyRow {
             prefix: format::prefix(self.id),
             id: self.id,
             name: self.name.clone(),
-            scopes: Scopes::from_words(&self.scopes).iter().collect(),
+            scopes: Scopes::split(&self.scopes),
             created_at: self.created_at,
             expires_at: self.expires_at,
             last_used_at: self.last_used_at,
@@ -254,7 +254,7 @@ impl ApiKeyRow {
     }
 
     pub fn known(self) -> Known {
-        let scopes = Scopes::from_words(&self.scopes);
+        let scopes = Scopes::split(&self.scopes);
         Known::new(self.id, self.user_id, self.hash, scopes, self.expires_at, self.last_used_at)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use clowder_accounts::{ApiKeys, IssuedKey, NewApiKey, Scope, api_keys::MOST};
+use clowder_accounts::{ApiKeys, IssuedKey, NewApiKey, api_keys::MOST};
 use clowder_core::{Actor, Ctx, Error, Id, IdempotencyKey, Input, PageRequest, Role, Timestamp, Via};
+use clowder_messaging::scopes::{CHATS_READ, CHATS_WRITE};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};
@@ -35,7 +36,7 @@ on_both! {
         assert!(!changes[0].data.get().contains(hidden), "the journal does not know it");
         let identity = keys.check_key(secret(&issued), world.now()).await.unwrap();
         assert_eq!(identity.actor, Actor::User { id: ada.id, via: Via::Key(issued.api_key.id), role: Role::User });
-        assert!(identity.opens(Some(Scope::ChatsRead)) && !identity.opens(Some(Scope::ChatsWrite)));
+        assert!(identity.opens(Some(CHATS_READ)) && !identity.opens(Some(CHATS_WRITE)));
         assert!(!identity.opens(None), "what no scope opens is for people");
         let own = keys.keys(&world.ctx(&ada), PageRequest::default()).await.unwrap().items;
         assert_eq!((own.len(), own[0].id), (1, issued.api_key.id));

@@ -1,8 +1,9 @@
 //! Commands of chats and messages.
 
-use clowder_accounts::Scope;
 use clowder_core::{ChatId, Fields, Input, MessageId};
-use clowder_messaging::{Deleted, Message, MessagePatch, NewMessage, NewRead, Read, refusals::CHAT_UNKNOWN};
+use clowder_messaging::{
+    Deleted, Message, MessagePatch, NewMessage, NewRead, Read, refusals::CHAT_UNKNOWN, scopes::MESSAGES_WRITE,
+};
 use serde_json::{Value, json};
 
 use super::{Call, Command, Done, Reply, done, nothing};
@@ -12,7 +13,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "message.send",
         about: "Sends a message",
-        scope: Some(Scope::MessagesWrite),
+        scope: Some(MESSAGES_WRITE),
         reaches_others: true,
         takes: Some(Shape::both::<InChat, NewMessage>),
         example: || json!({"chat_id": CHAT, "content": "Shall we have lunch?", "client_id": "phone-42"}),
@@ -22,7 +23,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "message.edit",
         about: "Edits a message",
-        scope: Some(Scope::MessagesWrite),
+        scope: Some(MESSAGES_WRITE),
         reaches_others: true,
         takes: Some(Shape::both::<OfVersion, MessagePatch>),
         example: || json!({"message_id": MESSAGE, "content": "Shall we have dinner?", "version": 1}),
@@ -32,7 +33,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "message.delete",
         about: "Deletes a message",
-        scope: Some(Scope::MessagesWrite),
+        scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::of::<OfVersion>),
         example: || json!({"message_id": MESSAGE}),
@@ -42,7 +43,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "message.read",
         about: "Moves the read mark",
-        scope: Some(Scope::MessagesWrite),
+        scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::both::<InChat, NewRead>),
         example: || json!({"chat_id": CHAT, "seq": 7}),
@@ -52,7 +53,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "typing.start",
         about: "Tells the others that you type; repeat it every few seconds",
-        scope: Some(Scope::MessagesWrite),
+        scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::of::<InChat>),
         example: || json!({"chat_id": CHAT}),
@@ -62,7 +63,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "typing.stop",
         about: "Tells the others that you have stopped typing",
-        scope: Some(Scope::MessagesWrite),
+        scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::of::<InChat>),
         example: || json!({"chat_id": CHAT}),

@@ -90,7 +90,8 @@ async fn renew(call: Call, data: Value) -> Result<Done, Problem> {
         let says = "Must be a token of the session that opened this socket";
         return Err(Problem::from(TOKEN_INVALID).because(says));
     }
-    Ok(Done { renewed: Some(identity), ..done(Renewed { expires_at: identity.expires_at })? })
+    let renewed = done(Renewed { expires_at: identity.expires_at })?;
+    Ok(Done { renewed: Some(identity), ..renewed })
 }
 
 /// Whether both are one user by one session, whatever their role.

@@ -36,7 +36,7 @@ impl Connection {
         };
         let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
         let attached = hub
-            .attach(user, via, identity.scopes, from)
+            .attach(user, via, identity.scopes.clone(), from)
             .await
             .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
         let left = Left { hub: hub.clone(), queue: attached.queue.clone() };

@@ -1,13 +1,13 @@
 //! Events of accounts: told to whom they belong, and `user.deleted` to those who share a chat with them.
 
 use clowder_accounts::{
-    ApiKey, Own,
-    Scope::{ChatsRead, ProfileRead},
-    Suspension,
+    ApiKey, Own, Suspension,
     change::{ApiKeyRevoked, SessionEnded},
     model::Settings,
+    scopes::PROFILE_READ,
 };
 use clowder_core::Card;
+use clowder_messaging::scopes::CHATS_READ;
 use serde_json::{Value, json};
 
 use super::{Event, Kind};
@@ -17,7 +17,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "user.registered",
         about: "Your account was created",
-        scope: Some(ProfileRead),
+        scope: Some(PROFILE_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Card>,
         example: || card("ada", "Ada Lovelace"),
@@ -25,7 +25,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "user.updated",
         about: "Your profile was edited",
-        scope: Some(ProfileRead),
+        scope: Some(PROFILE_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Own>,
         example: || {
@@ -40,7 +40,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "user.deleted",
         about: "Somebody in a chat is a deleted user from now on; the card says how they are shown",
-        scope: Some(ChatsRead),
+        scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Card>,
         example: || card("deleted-01993c4e", "Deleted user"),
@@ -64,7 +64,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "settings.updated",
         about: "You changed your settings, on whichever device",
-        scope: Some(ProfileRead),
+        scope: Some(PROFILE_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Settings>,
         example: || {

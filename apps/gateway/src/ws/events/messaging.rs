@@ -1,6 +1,6 @@
 //! Events of chats and messages.
 
-use clowder_accounts::Scope::{ChatsRead, MessagesRead};
+use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{Chat, Deleted, Message, Read, Typing};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "chat.created",
         about: "You take part in a new chat from now on",
-        scope: Some(ChatsRead),
+        scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Chat>,
         example: || {
@@ -25,7 +25,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "message.sent",
         about: "Somebody sent a message",
-        scope: Some(MessagesRead),
+        scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Message>,
         example: || message("Shall we have lunch?", Value::Null, 1),
@@ -33,7 +33,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "message.updated",
         about: "A message was edited",
-        scope: Some(MessagesRead),
+        scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Message>,
         example: || message("Shall we have dinner?", json!("2026-11-26T12:01:00.000Z"), 2),
@@ -41,7 +41,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "message.deleted",
         about: "A message was deleted",
-        scope: Some(MessagesRead),
+        scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Deleted>,
         example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "deleted_by": ADA, "deleted_at": AT}),
@@ -49,7 +49,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "message.read",
         about: "Somebody has read a chat up to here. In chats of more than 256 people only the reader hears of it",
-        scope: Some(MessagesRead),
+        scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Read>,
         example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
@@ -57,7 +57,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "typing.start",
         about: "Somebody types. After 6 seconds without another the server says `typing.stop`. One typing event per person and chat in 2 seconds",
-        scope: Some(ChatsRead),
+        scope: Some(CHATS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,
         example: typing,
@@ -65,7 +65,7 @@ pub const EVENTS: &[Event] = &[
     Event {
         name: "typing.stop",
         about: "Somebody has stopped typing; up to 2 seconds late",
-        scope: Some(ChatsRead),
+        scope: Some(CHATS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,
         example: typing,

@@ -1,0 +1,34 @@
+//! `[accounts]`: who may have an account, and for how long.
+
+use clowder_accounts::sign_up::Mode;
+
+use super::{
+    settings::{Setting, setting, within},
+    value::Grace,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accounts {
+    pub sign_up: Mode,
+    pub reveal_taken: bool,
+    pub require_verified_email: bool,
+    pub erasure_days: Grace,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { sign_up: Mode::Open, reveal_taken: true, require_verified_email: false, erasure_days: Grace(30) }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("accounts", "sign_up", "SIGN_UP", |c| &mut c.accounts.sign_up,
+        "Who can create an account: `open`, `invite`, `approval` or `closed`."),
+    setting("accounts", "reveal_taken", "REVEAL_TAKEN", |c| &mut c.accounts.reveal_taken,
+        "Whether registering reveals that an address already has an account. If false, an account is created once its address is confirmed."),
+    setting("accounts", "require_verified_email", "REQUIRE_VERIFIED_EMAIL", |c| &mut c.accounts.require_verified_email,
+        "Whether people must confirm their address before they can write to others and create API keys."),
+    within(0, 365, setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
+        "Grace period in days before a deleted account is erased.")),
+];

@@ -1,0 +1,21 @@
+//! `[audit]`: how long the audit log is kept.
+
+use super::settings::{Setting, setting, within};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audit {
+    /// 0: for ever.
+    pub retention_days: u32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { retention_days: 400 }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    within(0, 36_500, setting("audit", "retention_days", "", |c| &mut c.audit.retention_days,
+        "How long audit log entries are kept, in days; older ones are deleted, and a signed checkpoint marks where the chain begins. 0: forever.")),
+];

@@ -1,0 +1,83 @@
+//! `[database]`: the database and how patient calls are with it.
+
+use clowder_infra::DatabaseUrl;
+
+use super::{
+    Secret,
+    checks::{Checked, authority, expect_scheme, reason},
+    settings::{Setting, checked, secret, setting, within},
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    /// `postgres://…` or `sqlite:…`; empty is a SQLite file in the data directory.
+    pub url: Option<Secret>,
+    /// Connections that read; 0 is what the database does best with.
+    pub read_connections: usize,
+    /// Connections that write, to PostgreSQL; SQLite has one.
+    pub write_connections: usize,
+    pub wait_seconds: u64,
+    pub connect_seconds: u64,
+    pub statement_seconds: u64,
+    pub lock_milliseconds: u64,
+    /// How many calls may wait for a worker before more are refused.
+    pub queue: usize,
+    /// The most messages that are committed together.
+    pub batch: usize,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            read_connections: 0,
+            write_connections: 12,
+            wait_seconds: 5,
+            connect_seconds: 3,
+            statement_seconds: 10,
+            lock_milliseconds: 1500,
+            queue: 4096,
+            batch: 256,
+        }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    checked(database_url, secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,
+        "`postgres://…` or `sqlite:…`. Empty: the file clowder.db in `data_dir`."))),
+    within(0, 256, setting("database", "read_connections", "DATABASE_READ_CONNECTIONS", |c| &mut c.database.read_connections,
+        "Number of connections for reading. 0: 4 for SQLite, 8 for PostgreSQL.")),
+    within(2, 1_000, setting("database", "write_connections", "DATABASE_WRITE_CONNECTIONS", |c| &mut c.database.write_connections,
+        "Number of connections for writing to PostgreSQL; SQLite has one.")),
+    within(1, 60, setting("database", "wait_seconds", "DATABASE_WAIT_SECONDS", |c| &mut c.database.wait_seconds,
+        "How long a call may wait for a connection before it gets 503, in seconds.")),
+    within(1, 60, setting("database", "connect_seconds", "DATABASE_CONNECT_SECONDS", |c| &mut c.database.connect_seconds,
+        "How long connecting to PostgreSQL may take for each host in the URL, in seconds.")),
+    within(1, 3_600, setting("database", "statement_seconds", "DATABASE_STATEMENT_SECONDS", |c| &mut c.database.statement_seconds,
+        "How long a statement may take on PostgreSQL, in seconds. If the server is silent for 2 more seconds, the connection is cut.")),
+    within(1, 60_000, setting("database", "lock_milliseconds", "DATABASE_LOCK_MILLISECONDS", |c| &mut c.database.lock_milliseconds,
+        "How long a statement may wait for a lock on PostgreSQL before its call gets 503, in milliseconds.")),
+    within(1, 100_000, setting("database", "queue", "DATABASE_QUEUE", |c| &mut c.database.queue,
+        "How many calls may wait for a connection; further calls get 503.")),
+    within(1, 1_000, setting("database", "batch", "DATABASE_BATCH", |c| &mut c.database.batch,
+        "How many messages are committed together at most. 1: each by itself.")),
+];
+
+fn database_url(text: &str) -> Checked {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let right = "must begin with `postgres://` (such as postgres://user:password@host:5432/clowder) or `sqlite:` (such \
+                 as sqlite:data/clowder.db)";
+    let text = expect_scheme(text, &["postgres://", "postgresql://", "sqlite:"], right)?;
+    DatabaseUrl::parse(text).map_err(|error| reason(&error.to_string(), "DATABASE_URL"))?;
+    match text.split_once("://") {
+        // libpq takes several hosts, and a URL without any means the socket of this machine.
+        Some((scheme, rest)) if scheme != "sqlite" => authority(rest, true),
+        _ if DatabaseUrl::parse(text).is_ok_and(|url| matches!(url, DatabaseUrl::Sqlite(path) if path.is_dir())) => {
+            Err("must name a file, but this is a folder".to_owned())
+        }
+        _ => Ok(()),
+    }
+}

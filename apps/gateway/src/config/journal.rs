@@ -1,0 +1,20 @@
+//! `[journal]`: how long the past is kept.
+
+use super::settings::{Setting, setting, within};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Journal {
+    pub retention_days: u32,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { retention_days: 7 }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    within(1, 365, setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
+        "How long clients can be away and still resume, in days.")),
+];

@@ -1,0 +1,59 @@
+//! `[mail]`: how emails go out.
+
+use clowder_infra::mail;
+
+use super::{
+    Secret,
+    checks::{Checked, authority, expect_scheme, reason},
+    settings::{Setting, checked, secret, setting},
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mail {
+    /// None: emails are written into a folder.
+    pub smtp_url: Option<Secret>,
+    pub from: String,
+    /// The page that emails link to; empty is the one of this server.
+    pub account_url: String,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { smtp_url: None, from: "Clowder <clowder@localhost>".to_owned(), account_url: String::new() }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    checked(smtp_url, secret(setting("mail", "smtp_url", "SMTP_URL", |c| &mut c.mail.smtp_url,
+        "`smtp://user:password@host:587?tls=required` (STARTTLS) or `smtps://…` (TLS). Empty: emails are written to files in `data_dir`/mail."))),
+    checked(sender, setting("mail", "from", "MAIL_FROM", |c| &mut c.mail.from,
+        "Sender of emails; the name is also their signature.")),
+    checked(page, setting("mail", "account_url", "ACCOUNT_URL", |c| &mut c.mail.account_url,
+        "The page that emails link to, with `#verify=…` or `#reset=…`. Empty: `/account` of this server.")),
+];
+
+fn smtp_url(text: &str) -> Checked {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let right = "must begin with `smtp://` or `smtps://` (TLS), such as smtp://user:password@host:587?tls=required";
+    let text = expect_scheme(text, &["smtp://", "smtps://"], right)?;
+    authority(text.split_once("://").map_or("", |(_, rest)| rest), false)?;
+    mail::check(&mail::Route::Smtp(text.to_owned()))
+        .map_err(|error| format!("{right}: {}", reason(&error.to_string(), "SMTP_URL")))
+}
+
+fn sender(text: &str) -> Checked {
+    let right = "must be an address, such as `Clowder <clowder@chat.example>`";
+    mail::sender(text).map(drop).map_err(|_| right.to_owned())
+}
+
+fn page(text: &str) -> Checked {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let right = "must begin with `https://` or `http://`, such as https://chat.example/account";
+    let text = expect_scheme(text, &["https://", "http://"], right)?;
+    authority(text.split_once("://").map_or("", |(_, rest)| rest), false)
+}

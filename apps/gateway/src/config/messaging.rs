@@ -1,0 +1,21 @@
+//! `[messaging]`: bounds of messaging.
+
+use super::settings::{Setting, setting, within};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Messaging {
+    /// How many chats one person may have made.
+    pub chats_per_person: u64,
+}
+
+impl Default for Messaging {
+    fn default() -> Self {
+        Self { chats_per_person: 5_000 }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    within(1, 1_000_000, setting("messaging", "chats_per_person", "CHATS_PER_PERSON", |c| &mut c.messaging.chats_per_person,
+        "How many chats one person can create. Chats to which others add them do not count.")),
+];

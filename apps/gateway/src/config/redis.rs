@@ -1,0 +1,28 @@
+//! `[redis]`: the channel by which nodes hear of each other sooner.
+
+use super::{
+    Secret,
+    checks::{Checked, authority, expect_scheme},
+    settings::{Setting, checked, secret, setting},
+};
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Redis {
+    /// By which the nodes of a cluster hear of each other sooner.
+    pub url: Option<Secret>,
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    checked(redis_url, secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
+        "`redis://…` or `rediss://…`, for a cluster; not used yet. Nodes check the journal five times a second instead."))),
+];
+
+fn redis_url(text: &str) -> Checked {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let right = "must begin with `redis://` or `rediss://` (TLS), such as redis://host:6379";
+    let text = expect_scheme(text, &["redis://", "rediss://"], right)?;
+    authority(text.split_once("://").map_or("", |(_, rest)| rest), false)
+}

@@ -1,0 +1,27 @@
+//! `[security]`: keys that seal fields at rest.
+
+use clowder_infra::seal::KeyRing;
+
+use super::{
+    Secret,
+    checks::Checked,
+    settings::{Setting, checked, secret, setting},
+};
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Security {
+    /// `id/base64,…`; the first seals, all open.
+    pub keys: Option<Secret>,
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    checked(encryption_keys, secret(setting("security", "keys", "ENCRYPTION_KEYS", |c| &mut c.security.keys,
+        "Keys that encrypt fields at rest: `id/base64` of 32 octets, separated by commas; the first encrypts, all decrypt. Empty: one is derived from SECRET_KEY."))),
+];
+
+fn encryption_keys(text: &str) -> Checked {
+    KeyRing::parse(text)
+        .map(drop)
+        .map_err(|fault| format!("{fault}; must be `id/base64` of 32 octets each, separated by commas"))
+}

@@ -1,0 +1,86 @@
+//! `[server]`: where the server listens, and whom it answers.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::{
+    checks::Checked,
+    settings::{Setting, checked, setting, within},
+};
+use crate::{
+    front::{HostName, Network, WebOrigin},
+    public_url::PublicUrl,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    pub bind: SocketAddr,
+    /// Replaces the port of `bind`.
+    pub port: Option<u16>,
+    /// What clients see as the beginning of every address.
+    pub public_url: PublicUrl,
+    pub allowed_hosts: Vec<HostName>,
+    pub cors_allowed_origins: Vec<WebOrigin>,
+    pub trusted_proxies: Vec<Network>,
+    pub metrics_bind: Option<SocketAddr>,
+    /// Threads that serve requests; 0 is one per core.
+    pub workers: usize,
+    pub rate_limit_factor: f64,
+    pub unread_seconds: u64,
+    /// How long a connection may stay idle before it is closed.
+    pub keep_alive_seconds: u64,
+    /// How often a socket hears from us at least.
+    pub heartbeat_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            port: None,
+            public_url: PublicUrl::default(),
+            allowed_hosts: Vec::new(),
+            cors_allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            metrics_bind: None,
+            workers: 0,
+            rate_limit_factor: 1.0,
+            unread_seconds: 60,
+            keep_alive_seconds: 90,
+            heartbeat_seconds: 30,
+        }
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("server", "bind", "BIND", |c| &mut c.server.bind,
+        "Address and port to listen on."),
+    setting("server", "port", "PORT", |c| &mut c.server.port,
+        "Replaces the port of `bind`. Empty: the port of `bind`."),
+    setting("server", "public_url", "PUBLIC_URL", |c| &mut c.server.public_url,
+        "How clients reach this server: `https://chat.example`, or `https://chat.example/base` behind a proxy that strips `/base`. Empty: responses use relative addresses."),
+    setting("server", "allowed_hosts", "ALLOWED_HOSTS", |c| &mut c.server.allowed_hosts,
+        "Host names this server answers to; `.chat.example` includes all subdomains. Empty: localhost, the address of `bind`, the host of `public_url`."),
+    setting("server", "cors_allowed_origins", "CORS_ALLOWED_ORIGINS", |c| &mut c.server.cors_allowed_origins,
+        "Origins whose pages may use the API, spelled exactly as browsers do. Empty: none; with `debug`, the usual ports of localhost."),
+    setting("server", "trusted_proxies", "TRUSTED_PROXIES", |c| &mut c.server.trusted_proxies,
+        "Addresses and networks (CIDR) of proxies whose `X-Forwarded-For` (or, without it, `Forwarded`) is trusted."),
+    setting("server", "metrics_bind", "METRICS_BIND", |c| &mut c.server.metrics_bind,
+        "Moves `/metrics` from the main port to this address and port. Empty: the main port."),
+    within(0, 1_024, setting("server", "workers", "", |c| &mut c.server.workers,
+        "Threads that serve requests. 0: one per core.")),
+    checked(factor, setting("server", "rate_limit_factor", "RATE_LIMIT_FACTOR", |c| &mut c.server.rate_limit_factor,
+        "Multiplies every rate limit of the API; larger values allow more. Does not change the limits on frames and sockets.")),
+    within(1, 86_400, setting("server", "unread_seconds", "", |c| &mut c.server.unread_seconds,
+        "How long a client may leave data unread before its connection is cut, in seconds. Linux only.")),
+    within(1, 3_600, setting("server", "keep_alive_seconds", "KEEP_ALIVE_SECONDS", |c| &mut c.server.keep_alive_seconds,
+        "How long a connection may stay idle between requests, in seconds. Must be longer than the idle timeout of a load balancer in front, usually 60.")),
+    within(1, 3_600, setting("server", "heartbeat_seconds", "HEARTBEAT_SECONDS", |c| &mut c.server.heartbeat_seconds,
+        "How often the server pings an open socket, and sends a `heartbeat` if it has sent nothing else, in seconds.")),
+];
+
+/// The same limiter serves everything between a strict test and a load test.
+fn factor(text: &str) -> Checked {
+    let number = text.parse().ok().filter(|number: &f64| (0.001..=1_000_000.0).contains(number));
+    number.map(drop).ok_or_else(|| "must be a number from 0.001 to 1000000".to_owned())
+}

@@ -1,0 +1,73 @@
+//! Parameters of operations: of the path, the query string, and headers.
+
+use serde_json::{Value, json};
+
+use crate::routes::{Asked, Endpoint};
+
+/// A list of entity tags, or `*` (RFC 9110 §13.1).
+const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
+
+pub fn of(line: &Endpoint) -> Vec<Value> {
+    let segments = line.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<_> = segments.map(of_path).collect();
+    parameters.extend(line.asks.iter().map(of_query));
+    let mut header = |name: &str, about: &str, schema: Value, example: &str| {
+        parameters
+            .push(json!({ "name": name, "in": "header", "description": about, "schema": schema, "example": example }));
+    };
+    if line.creates {
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
+        header(
+            "Idempotency-Key",
+            "Of the client's choice, good for 24 hours: a repeated call gets the answer of the first; of a message that was sent, as the message is now. With another body or path it is 422 `idempotency.mismatch`",
+            schema,
+            "6f2c1d9e-0b1f-4a55-9a07-2b9a4c1d7e10",
+        );
+    }
+    if line.edits {
+        header(
+            "If-Match",
+            "The `ETag` you read, with its quotes; 412 if it is no longer current (`ETag` then has the current one); 422 if it is not a list of entity tags or `*`",
+            json!({ "type": "string", "pattern": TAGS, "maxLength": 1000 }),
+            "\"3\"",
+        );
+    }
+    if line.tagged {
+        header(
+            "If-None-Match",
+            "The `ETag` you have; 304 if it is still current",
+            json!({ "type": "string" }),
+            "\"3\"",
+        );
+    }
+    parameters
+}
+
+fn of_path(name: &str) -> Value {
+    let (schema, about) = if name.ends_with("id") {
+        let about = format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API"));
+        (json!({ "type": "string", "format": "uuid" }), about)
+    } else {
+        (json!({ "type": "string", "minLength": 1, "maxLength": 200 }), "The name of the file".to_owned())
+    };
+    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
+}
+
+fn of_query(asked: &Asked) -> Value {
+    let mut schema = asked.schema.schema().clone();
+    if schema["type"] == "string" && schema.get("format").is_none() {
+        schema["minLength"] = json!(1);
+        schema["maxLength"] = json!(asked.most);
+        schema["pattern"] = json!(r"^[^\u0000]*$");
+    }
+    if let Some((least, most)) = asked.range {
+        schema["minimum"] = json!(least);
+        if most < i64::MAX {
+            schema["maximum"] = json!(most);
+        }
+    }
+    if asked.name == "limit" {
+        schema["default"] = json!(clowder_core::page::DEFAULT_LIMIT);
+    }
+    json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": schema })
+}

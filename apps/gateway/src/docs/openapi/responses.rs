@@ -1,0 +1,200 @@
+//! Answers of operations: what they hold when all goes well, every problem that can come instead, and their headers.
+
+use std::collections::BTreeMap;
+
+use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID, EMAIL_UNVERIFIED};
+use clowder_core::ctx::{SCOPE_MISSING, TOKEN_MISSING};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    problem::failure_of,
+    refusals::{self, Failure},
+    routes::{Access, Components, Endpoint, Given, Shape},
+};
+
+pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, Value>) -> Value {
+    let mut responses = Map::new();
+    for given in &line.gives {
+        let new = || json!({ "description": given.says, "headers": headers_of(line, given, components) });
+        // One status may come in several media types.
+        let response = responses.entry(given.status.to_string()).or_insert_with(new);
+        if let Some(shape) = &given.shape {
+            let mut content = json!({ "schema": shape.schema() });
+            if let Some(example) = components.example(shape.schema()) {
+                content["example"] = example;
+            }
+            response["content"][given.content_type] = content;
+        } else if given.content_type == "application/json" {
+            response["content"][given.content_type] = json!({ "schema": { "type": "object" } });
+        } else if !given.content_type.is_empty() {
+            response["content"][given.content_type] = json!({ "schema": { "type": "string" } });
+        }
+    }
+    let mut by_status = BTreeMap::<u16, Vec<Failure>>::new();
+    for failure in failures(line) {
+        by_status.entry(failure.status).or_default().push(failure);
+    }
+    for (status, failures) in by_status {
+        // The same problems are described once, however many routes have them.
+        let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
+        let name = format!("{status}-{}", codes.join("-"));
+        let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+        problems.entry(name).or_insert_with(|| problem(status, &failures));
+        responses.entry(status.to_string()).or_insert(reference);
+    }
+    responses.into()
+}
+
+/// What the line refuses, and what follows from what it is.
+fn failures(line: &Endpoint) -> Vec<Failure> {
+    let mut failures = line.refusals.clone();
+    if line.access != Access::Public {
+        failures.push(failure_of(TOKEN_MISSING));
+        let tokens = [clowder_accounts::refusals::TOKEN_INVALID, clowder_accounts::refusals::TOKEN_EXPIRED];
+        failures.extend(tokens.into_iter().chain([clowder_accounts::refusals::SESSION_ENDED]).map(failure_of));
+        // A key that came to a route for people is told so.
+        failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED].map(failure_of));
+    } else if line.scope.is_some() {
+        failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED, ACCOUNT_SUSPENDED].map(failure_of));
+    }
+    if line.access != Access::Public {
+        failures.push(failure_of(ACCOUNT_SUSPENDED));
+    }
+    if line.reaches_others {
+        failures.push(failure_of(EMAIL_UNVERIFIED));
+    }
+    if matches!(line.access, Access::Needs(_)) {
+        failures.push(refusals::PERMISSION_DENIED);
+    }
+    if line.takes.is_some() {
+        failures.extend([
+            refusals::BODY_UNPARSABLE,
+            refusals::BODY_CUT,
+            refusals::BODY_SLOW,
+            refusals::BODY_TOO_LARGE,
+            refusals::CONTENT_ENCODING,
+            refusals::MEDIA_TYPE,
+            refusals::BODIES_FULL,
+        ]);
+    }
+    if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates {
+        failures.push(refusals::INPUT_INVALID);
+    }
+    if line.path.contains("id}") {
+        failures.push(refusals::ID_INVALID);
+    }
+    if !line.any_host {
+        failures.push(refusals::HOST_UNKNOWN);
+    }
+    failures.extend([
+        refusals::URI_TOO_LONG,
+        refusals::TOO_MANY,
+        refusals::INTERNAL,
+        refusals::UNAVAILABLE,
+        refusals::STORAGE_FULL,
+    ]);
+    failures.sort_by_key(|failure| (failure.status, failure.code));
+    failures.dedup();
+    failures
+}
+
+fn problem(status: u16, failures: &[Failure]) -> Value {
+    let says: Vec<_> = failures.iter().map(|f| format!("`{}`: {}", f.code, f.title)).collect();
+    let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
+    let examples: Map<_, _> = failures
+        .iter()
+        .map(|Failure { status, code, title }| {
+            let mut value = json!({
+                "type": format!("/api/problems#{code}"), "title": title, "status": status, "detail": title,
+                "instance": "/api/…", "code": code, "request_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10", "errors": []
+            });
+            if WAITING.contains(status) {
+                value["retry_after"] = json!(1);
+            }
+            ((*code).to_owned(), json!({ "value": value }))
+        })
+        .collect();
+    let mut headers = references(ALWAYS);
+    if WAITING.contains(&status) {
+        headers.extend(references(&["Retry-After"]));
+    }
+    if status == 412 {
+        headers.extend(references(&["ETag"]));
+    }
+    let schema = json!({
+        "allOf": [
+            { "$ref": "#/components/schemas/Problem" },
+            { "type": "object", "properties": { "code": { "enum": codes }, "status": { "const": status } } }
+        ]
+    });
+    json!({
+        "description": says.join("\n\n"),
+        "headers": headers,
+        "content": { "application/problem+json": { "schema": schema, "examples": examples } }
+    })
+}
+
+/// Problems that pass, and say how long that may take.
+const WAITING: &[u16] = &[429, 503, 507];
+
+const ALWAYS: &[&str] = &[
+    "X-Request-Id",
+    "RateLimit",
+    "RateLimit-Policy",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+];
+
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("X-Request-Id", "string", "The id of this request in logs and problems; taken from the request if it has one"),
+    ("RateLimit", "string", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)"),
+    ("RateLimit-Policy", "string", "The limit: at most `q` units at once, refilled within `w` seconds"),
+    (
+        "X-RateLimit-Limit",
+        "integer",
+        "The most units at once; a call costs one, and one more for every 25 rows it writes and every 64 KiB of its response",
+    ),
+    ("X-RateLimit-Remaining", "integer", "Units that are left"),
+    ("X-RateLimit-Reset", "integer", "Seconds until all units are available again"),
+    ("ETag", "string", "The `version` in quotes, for `If-Match` and `If-None-Match`"),
+    ("Link", "string", "Where the next page is (RFC 8288, `rel=\"next\"`); absent on the last page"),
+    ("Retry-After", "integer", "Seconds to wait before trying again"),
+    (
+        "Idempotent-Replayed",
+        "string",
+        "`true` when this is the answer of an earlier call with this `Idempotency-Key`; absent otherwise",
+    ),
+    ("Content-Disposition", "string", "The name under which to save the file"),
+];
+
+pub fn headers() -> Value {
+    let header = |(name, kind, says): &(&str, &str, &str)| {
+        ((*name).to_owned(), json!({ "description": says, "schema": { "type": kind } }))
+    };
+    HEADERS.iter().map(header).collect::<Map<_, _>>().into()
+}
+
+fn references(names: &[&str]) -> Map<String, Value> {
+    let reference = |name: &&str| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    names.iter().map(reference).collect()
+}
+
+fn headers_of(line: &Endpoint, given: &Given, components: &Components) -> Map<String, Value> {
+    let mut names = ALWAYS.to_vec();
+    let schema = given.shape.as_ref().map(Shape::schema);
+    let has = |member| schema.is_some_and(|schema| components.has_member(schema, member));
+    if given.status == 304 || has("version") {
+        names.push("ETag");
+    }
+    if has("next_cursor") {
+        names.push("Link");
+    }
+    if line.creates {
+        names.push("Idempotent-Replayed");
+    }
+    if matches!(given.content_type, "application/zip" | "text/csv") {
+        names.push("Content-Disposition");
+    }
+    references(&names)
+}

@@ -1,0 +1,53 @@
+//! What can be granted: the scopes of API keys and the permissions of roles, gathered from all domains. A new domain is one
+//! line in each list.
+
+use std::sync::LazyLock;
+
+use clowder_core::{Permission, Scope};
+
+/// Of the socket itself.
+pub const REALTIME_CONNECT: Scope =
+    Scope::new("realtime:connect", "Open a WebSocket, which delivers the events that the other scopes may read");
+
+const SCOPES: &[&[Scope]] = &[
+    clowder_accounts::scopes::OWN,
+    clowder_messaging::scopes::ALL,
+    &[REALTIME_CONNECT],
+    clowder_accounts::scopes::STAFF,
+];
+
+const PERMISSIONS: &[&[Permission]] = &[clowder_accounts::permissions::ALL];
+
+/// Every scope there is.
+pub fn scopes() -> &'static [Scope] {
+    static ALL: LazyLock<Vec<Scope>> = LazyLock::new(|| SCOPES.concat());
+    &ALL
+}
+
+/// Every permission there is.
+pub fn permissions() -> impl Iterator<Item = Permission> {
+    PERMISSIONS.iter().copied().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn words_are_well_formed_and_unique() {
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let mut seen = BTreeSet::new();
+        for scope in scopes() {
+            let (area, verb) = scope.word.split_once(':').unwrap();
+            assert!(is_name(area) && is_name(verb) && seen.insert(scope.word), "{}", scope.word);
+            assert!(!scope.about.is_empty(), "{}", scope.word);
+        }
+        for permission in permissions() {
+            let is_word = permission.word.contains('.') && permission.word.split('.').all(is_name);
+            assert!(is_word && seen.insert(permission.word), "{}", permission.word);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The routes of API keys.
+
+use clowder_accounts::{ApiKey, IssuedKey, NewApiKey, refusals::*};
+use clowder_core::idempotency;
+
+use super::{Domain, Endpoint, delete, get, post};
+use crate::http::api_keys::{self, Opened};
+
+pub const DOMAIN: Domain =
+    Domain { tag: "API keys", about: "Keys that let programs act for a user, within scopes.", lines };
+
+fn lines() -> Vec<Endpoint> {
+    vec![
+        get("/api/api-keys/scopes", api_keys::scopes)
+            .says("List the scopes an API key can have, and what each opens")
+            .called("listScopes")
+            .notes("Lists for each scope its routes, its socket commands and the least role that may ask for it.")
+            .public()
+            .lists::<Opened>(),
+        get("/api/api-keys", api_keys::list).says("List your API keys, the newest first").called("listApiKeys")
+            .notes("Secrets are never shown again.")
+            .lists::<ApiKey>(),
+        post("/api/api-keys", api_keys::create)
+            .says("Create an API key")
+            .called("createApiKey")
+            .notes("Needs a recent authentication. An account has at most 50 keys. Scopes that open nothing to your role are refused.")
+            .reaches_others()
+            .creates()
+            .takes::<NewApiKey>()
+            .gives::<IssuedKey>(201, "The key, shown only this once")
+            // Unknown is the key of a repeated call that has been revoked since.
+            .refuses(&[
+                API_KEY_LIMIT,
+                API_KEY_UNKNOWN,
+                AUTHENTICATION_STALE,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ]),
+        get("/api/api-keys/{api_key_id}", api_keys::one)
+            .says("Read an API key")
+            .called("getApiKey")
+            .notes("Shows when the key was last used, to the minute.")
+            .gives::<ApiKey>(200, "Without its secret")
+            .refuses(&[API_KEY_UNKNOWN]),
+        delete("/api/api-keys/{api_key_id}", api_keys::revoke)
+            .says("Revoke an API key")
+            .called("revokeApiKey")
+            .notes("The key stops working at once on this node and within a second on every other.")
+            .gives_nothing(204, "It is revoked, and its sockets are closed")
+            .refuses(&[API_KEY_UNKNOWN]),
+    ]
+}

@@ -1,0 +1,53 @@
+//! The routes that show what was done.
+
+use clowder_accounts::{AuditRecord, SecurityEvent, audit::AuditChain, permissions::READ_AUDIT, scopes::ADMIN_READ};
+
+use super::{Domain, Endpoint, get};
+use crate::http::audit;
+
+pub const DOMAIN: Domain =
+    Domain { tag: "Audit", about: "Your security timeline and, for administrators, the audit log.", lines };
+
+fn lines() -> Vec<Endpoint> {
+    vec![
+        get("/api/users/me/security", audit::security)
+            .says("Read the security timeline of your account, newest first")
+            .called("listSecurityEvents")
+            .notes("Sign-ins, failed attempts, changes of password, address and factors, API keys, and what staff did to your account.")
+            .lists::<SecurityEvent>(),
+        audit_filter(get("/api/admin/audit", audit::list))
+            .needs(READ_AUDIT)
+            .scope(ADMIN_READ)
+            .says("Search the audit log, newest first")
+            .called("listAuditRecords")
+            .notes("Filters can be combined. An empty page means that nothing fits.")
+            .lists::<AuditRecord>(),
+        audit_filter(get("/api/admin/audit/export", audit::export))
+            .needs(READ_AUDIT)
+            .scope(ADMIN_READ)
+            .says("Export the audit log, oldest first, at any size")
+            .called("exportAuditRecords")
+            .notes("Streams all entries that fit the filters. The connection is cut when reading fails, so that no part is taken for the whole.")
+            .asks::<String>(
+                "format",
+                "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
+            )
+            .gives_list::<AuditRecord>(200, "The whole log; a response that is cut off is incomplete")
+            .gives_text("text/csv", "The whole log; a response that is cut off is incomplete"),
+        get("/api/admin/audit/chain", audit::chain)
+            .needs(READ_AUDIT)
+            .scope(ADMIN_READ)
+            .says("Read how far the audit log is chained")
+            .called("getAuditChain")
+            .notes("Entries are chained in order within a second after they are written.")
+            .gives::<AuditChain>(200, "From where to where the chain reaches, and what is pending"),
+    ]
+}
+
+fn audit_filter(line: Endpoint) -> Endpoint {
+    line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
+        .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
+        .asks::<String>("target", "On this target: an id, or `type:id`")
+        .asks::<clowder_core::Timestamp>("from", "Not before this time")
+        .asks::<clowder_core::Timestamp>("to", "Before this time")
+}

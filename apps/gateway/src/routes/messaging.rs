@@ -1,0 +1,121 @@
+//! The routes of chats and messages.
+
+use clowder_core::idempotency;
+use clowder_messaging::{
+    Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read,
+    refusals::*,
+    scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
+};
+
+use super::{Domain, Endpoint, delete, get, patch, post};
+use crate::http::messaging;
+
+pub const DOMAIN: Domain = Domain { tag: "Messaging", about: "Chats and messages.", lines };
+
+fn lines() -> Vec<Endpoint> {
+    vec![
+        get("/api/chats", messaging::chats)
+            .says("List your chats, the most recently active first")
+            .called("listChats")
+            .notes(
+                "A message moves its chat to the top. A chat that moves while the list is read page by page is on the \
+                 first page from then on: it may be missing from the pages that follow, or be listed a second time if its \
+                 page is read again. Its event (`message.sent`, `chat.created`) says that it moved, and reading from the \
+                 top again finds it. Chats that do not move are neither skipped nor repeated.",
+            )
+            .scope(CHATS_READ)
+            .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
+            .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
+            .lists::<Chat>(),
+        post("/api/chats", messaging::create_chat)
+            .says("Make a chat")
+            .called("createChat")
+            .notes("Two people have one private chat: creating it again returns it with 200. A group needs a title. All participants receive `chat.created`.")
+            .scope(CHATS_WRITE)
+            .reaches_others()
+            .creates()
+            .takes::<NewChat>()
+            .gives::<Chat>(201, "A new chat")
+            .gives::<Chat>(200, "The private chat that the two already have")
+            // Of a repeated call, when the caller has left the chat since.
+            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
+        get("/api/chats/{chat_id}", messaging::chat)
+            .says("Read a chat")
+            .called("getChat")
+            .notes("Shows the chat as you see it: your role, your read mark, the number of unread messages.")
+            .scope(CHATS_READ)
+            .tagged()
+            .gives::<Chat>(200, "The chat as you see it")
+            .refuses(&[CHAT_UNKNOWN]),
+        get("/api/chats/{chat_id}/messages", messaging::messages)
+            .says("Read messages: newest first, or from `after` oldest first")
+            .called("listMessages")
+            .notes("`before`, `after` and `around` exclude each other. Without any of them the page begins at the newest message. The `Link` of a page keeps its direction.")
+            .scope(MESSAGES_READ)
+            .asks_number("before", 0, i64::MAX, "Those with a smaller `seq`, newest first")
+            .asks_number("after", 0, i64::MAX, "Those with a larger `seq`, oldest first")
+            .asks_number("around", 0, i64::MAX, "Messages around this `seq`, oldest first")
+            .lists::<Message>()
+            .refuses(&[CHAT_UNKNOWN]),
+        post("/api/chats/{chat_id}/messages", messaging::send)
+            .says("Send a message")
+            .called("sendMessage")
+            .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`.")
+            .scope(MESSAGES_WRITE)
+            .reaches_others()
+            .creates()
+            .takes::<NewMessage>()
+            .gives::<Message>(201, "The message, durable and in its place")
+            .gives::<Message>(200, "The message that was first sent with this `client_id`")
+            .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
+        post("/api/chats/{chat_id}/read", messaging::read)
+            .says("Move your read mark forward")
+            .called("markChatRead")
+            .notes("The mark never moves back; a smaller `seq` returns where it is.")
+            .scope(MESSAGES_WRITE)
+            .takes::<NewRead>()
+            .gives::<Read>(200, "Where the mark is now")
+            .refuses(&[CHAT_UNKNOWN]),
+        get("/api/messages/{message_id}", messaging::message)
+            .says("Read a message")
+            .called("getMessage")
+            .notes("Deleted messages are returned with `content: null`.")
+            .scope(MESSAGES_READ)
+            .tagged()
+            .gives::<Message>(200, "The message")
+            .refuses(&[MESSAGE_UNKNOWN]),
+        patch("/api/messages/{message_id}", messaging::edit)
+            .or_put_whole()
+            .says("Edit your message")
+            .called("editMessage")
+            .notes("Only the sender can edit a message. All participants receive `message.updated`.")
+            .scope(MESSAGES_WRITE)
+            .reaches_others()
+            .edits()
+            .takes::<MessagePatch>()
+            .gives::<Message>(200, "As it is now")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_EDITS]),
+        delete("/api/messages/{message_id}", messaging::delete)
+            .says("Delete a message")
+            .called("deleteMessage")
+            .notes("The sender can delete a message, and so can administrators of a group. Its place in the chat stays. All participants receive `message.deleted`.")
+            .scope(MESSAGES_WRITE)
+            .edits()
+            .gives_nothing(204, "It is deleted, and its text is gone")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
+        get("/api/messages/{message_id}/history", messaging::history)
+            .says("List the versions of a message, the oldest first, the current one last")
+            .called("listMessageEdits")
+            .notes("A deleted message has no history.")
+            .scope(MESSAGES_READ)
+            .lists::<Edit>()
+            .refuses(&[MESSAGE_UNKNOWN]),
+        post("/api/messages/{message_id}/read", messaging::read_message)
+            .says("Mark everything up to a message as read")
+            .called("markMessageRead")
+            .notes("The same as `POST /api/chats/{chat_id}/read` with the `seq` of the message.")
+            .scope(MESSAGES_WRITE)
+            .gives::<Read>(200, "Where the mark is now")
+            .refuses(&[MESSAGE_UNKNOWN]),
+    ]
+}
