@@ -1,6 +1,5 @@
 //! The AsyncAPI 3.0 document of the WebSocket. Every schema in it has a name, for those who generate code from it.
 
-use clowder_core::Word;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -52,7 +51,7 @@ pub fn asyncapi(public: &PublicUrl) -> Value {
         let shape = command.takes.map_or_else(Shape::any, |takes| takes());
         let mut described = described(command.name, command.about, json!({ "id": ID }), (command.example)());
         if let Some(scope) = command.scope {
-            described["description"] = json!(format!("API keys need the scope `{}`.", scope.as_str()));
+            described["description"] = json!(format!("API keys need the scope `{}`.", scope.word));
         }
         described["correlationId"] = correlation();
         let name = title_case(command.name);
@@ -241,7 +240,7 @@ fn heard(event: &ws::Event) -> String {
         Kind::Refusal => return "The answer to a command; `id` says to which.".to_owned(),
     };
     match event.scope {
-        Some(scope) => format!("{replayed} API keys hear it with the scope `{}`.", scope.as_str()),
+        Some(scope) => format!("{replayed} API keys hear it with the scope `{}`.", scope.word),
         None => format!("{replayed} API keys do not hear it."),
     }
 }

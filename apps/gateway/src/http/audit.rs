@@ -73,7 +73,7 @@ fn filter(query: &mut Query) -> AuditFilter {
         action: query.value(
             "action",
             Flaw::new("action", "must be an action or a family of actions, such as session.opened or session.*"),
-            |text| AuditFilter::parse_action(text),
+            AuditFilter::parse_action,
         ),
         target: query.value("target", Flaw::new("uuid", "must be an id or type:id"), TargetFilter::parse),
         from: query.value("from", time(), |text| text.parse().ok()),

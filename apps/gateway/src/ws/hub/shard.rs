@@ -6,12 +6,9 @@ use std::{
 };
 
 use bytestring::ByteString;
-use clowder_accounts::{
-    Scope, Scopes,
-    change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED},
-};
+use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED};
 use clowder_core::{
-    Error, Follow, Passing, Positions, Recorded, Result, Topic, UserId, Via,
+    Error, Follow, Passing, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
     follow::Step::{Enter, Leave},
 };
 
