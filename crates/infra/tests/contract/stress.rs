@@ -177,7 +177,9 @@ on_both! {
                         let later = world.now().plus(Duration::from_secs(hours * 3600));
                         let ctx = Ctx::new(Actor::System, later, "sweep");
                         let gone = stage.stores[task as usize].upkeep.sweep(&ctx, Duration::MAX).await;
-                        gone.map(|gone| drop(swept.fetch_add(gone, Ordering::Relaxed)))
+                        gone.map(|gone| {
+                            swept.fetch_add(gone, Ordering::Relaxed);
+                        })
                     } else {
                         stage.perform(WRITES[dice.below(WRITES.len())], &mut dice).await
                     };
