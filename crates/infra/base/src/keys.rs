@@ -8,6 +8,7 @@ use clowder_core::{Error, Result};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 /// What a value is sealed for. It is authenticated with the value, so that what was sealed for one purpose opens for no
 /// other: a download link is no ticket, and a stored answer no job.
@@ -93,6 +94,11 @@ pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = [0; 32];
     mac.copy_from_slice(&mac_of::<Hmac<Sha256>>(key, parts));
     mac
+}
+
+/// Whether this is the HMAC over these parts, in a time that does not tell how much of it is right.
+pub fn is_mac(key: &[u8; 32], parts: &[&[u8]], claimed: &[u8]) -> bool {
+    bool::from(mac(key, parts).ct_eq(claimed))
 }
 
 /// The same with any keyed hash.

@@ -1,5 +1,7 @@
 //! Access tokens (JWT, RFC 7519, HS256), and refresh tokens by generation.
 
+mod uses;
+
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
@@ -20,6 +22,8 @@ use crate::{
     keys::{Keys, mac, sha256},
     standings::Standings,
 };
+
+pub use uses::Uses;
 
 const ISSUER: &str = "clowder";
 /// How far the clocks of nodes may be apart.

@@ -3,7 +3,7 @@
 
 use clowder_accounts::{
     RefreshToken, SignedIn,
-    refresh::{GRACE, RefreshFacts, Verdict, decide},
+    refresh::{RefreshFacts, Verdict, decide},
     refusals::TOKEN_INVALID,
 };
 use clowder_core::{
@@ -21,7 +21,10 @@ use super::{
     profile,
     sessions::{Mint, Which, close, tell_ended},
 };
-use crate::{schema::sessions, tokens::Tokens};
+use crate::{
+    schema::sessions,
+    tokens::{Tokens, Uses},
+};
 
 /// A refusal may come with a write (the session is ended), so it is an outcome and not an error.
 pub enum Outcome {
@@ -120,9 +123,7 @@ fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
         let (generation, uses, late, late_before, legacy) = tokens;
         let mut uses = Uses::read(&uses);
         // The last use was put right there if a clock was ahead.
-        if let Some(last) = uses.0.last_mut() {
-            *last = last_used_at.min(*last);
-        }
+        uses.cap_last(last_used_at);
         let session_ended = ended_at.is_some();
         Held {
             created_at,
@@ -190,78 +191,4 @@ fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, session: SessionId, held: &He
         ))
         .execute(tx.conn)?;
     Ok(())
-}
-
-/// When the generations right before the latest were used, the latest last: all within their grace, and two at least.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Uses(Vec<Timestamp>);
-
-/// The most that are kept, whatever the grace: clients that rotate faster than this are none that race.
-const MOST_USES: usize = 32;
-
-impl Uses {
-    fn read(stored: &[u8]) -> Self {
-        let (times, _) = stored.as_chunks::<8>();
-        Self(times.iter().map(|octets| Timestamp::from_micros(i64::from_be_bytes(*octets))).collect())
-    }
-
-    fn stored(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|at| at.as_micros().to_be_bytes()).collect()
-    }
-
-    /// Where the use of a generation stands, when `latest` is the one that nobody has used.
-    fn place(&self, latest: i32, generation: i32) -> Option<usize> {
-        let back = usize::try_from(latest - generation).ok().filter(|back| *back > 0)?;
-        self.0.len().checked_sub(back)
-    }
-
-    fn of(&self, latest: i32, generation: i32) -> Option<Timestamp> {
-        self.0.get(self.place(latest, generation)?).copied()
-    }
-
-    fn put(&mut self, latest: i32, generation: i32, at: Timestamp) {
-        if let Some(place) = self.place(latest, generation)
-            && let Some(use_) = self.0.get_mut(place)
-        {
-            *use_ = at;
-        }
-    }
-
-    /// These and one more; those whose grace is over go.
-    fn with(&self, now: Timestamp) -> Self {
-        let mut uses = self.0.clone();
-        uses.push(now);
-        let graces = uses.iter().take_while(|at| **at <= now && now.since(**at) > GRACE).count();
-        let past = graces.min(uses.len().saturating_sub(2)).max(uses.len().saturating_sub(MOST_USES));
-        Self(uses.split_off(past))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn uses_are_kept_for_as_long_as_they_matter() {
-        let at = |seconds: u64| Timestamp::from_micros(1_790_000_000_000_000).plus(Duration::from_secs(seconds));
-        let mut uses = Uses::read(&[]);
-        for seconds in [0, 100, 110, 115] {
-            uses = uses.with(at(seconds));
-            assert_eq!(Uses::read(&uses.stored()), uses);
-        }
-        assert_eq!(uses.0, [at(100), at(110), at(115)]);
-        // The latest is the fourth; the first is forgotten.
-        let found: Vec<_> = (-1..6).map(|generation| uses.of(4, generation)).collect();
-        assert_eq!(found, [None, None, Some(at(100)), Some(at(110)), Some(at(115)), None, None]);
-        uses.put(4, 2, at(7));
-        uses.put(4, 4, at(8));
-        assert_eq!(uses.of(4, 2), Some(at(7)));
-        assert_eq!(uses.with(at(1_000)).0, [at(115), at(1_000)], "two at least: they tell when a token was made");
-        for _ in 0..100 {
-            uses = uses.with(at(2_000));
-        }
-        assert_eq!(uses.0.len(), MOST_USES);
-    }
 }

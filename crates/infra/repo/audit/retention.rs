@@ -6,7 +6,6 @@ use std::time::Duration;
 use clowder_accounts::audit::{Chained, Checkpoint};
 use clowder_core::{Result, Timestamp};
 use diesel::{dsl::exists, prelude::*};
-use subtle::ConstantTimeEq;
 
 use super::super::{
     Repo,
@@ -15,13 +14,14 @@ use super::super::{
     upkeep::PIECE,
 };
 use crate::{
-    keys::{Keys, mac},
+    keys::{Keys, is_mac, mac},
     schema::{audit, audit_checkpoint},
 };
 
-fn signature(keys: &Keys, link: &Chained, made_at: Timestamp) -> [u8; 32] {
-    let key = keys.derive("audit checkpoints");
-    mac(&key, &[&link.position.to_be_bytes(), &link.hash, &made_at.as_micros().to_be_bytes()])
+/// What is signed, and the key that signs it.
+fn signed(keys: &Keys, link: &Chained, made_at: Timestamp) -> ([u8; 32], [Vec<u8>; 3]) {
+    let parts = [link.position.to_be_bytes().to_vec(), link.hash.clone(), made_at.as_micros().to_be_bytes().to_vec()];
+    (keys.derive("audit checkpoints"), parts)
 }
 
 /// Where the chain begins, when entries were dropped, and whether this server signed that.
@@ -30,9 +30,10 @@ pub fn checkpoint(conn: &mut Conn, keys: &Keys) -> Result<Option<Checkpoint>> {
         (audit_checkpoint::position, audit_checkpoint::hash, audit_checkpoint::made_at, audit_checkpoint::signature);
     let found: Option<(i64, Vec<u8>, Timestamp, Vec<u8>)> =
         audit_checkpoint::table.select(columns).first(conn).optional()?;
-    Ok(found.map(|(position, hash, made_at, signed)| {
+    Ok(found.map(|(position, hash, made_at, signature)| {
         let last_dropped = Chained { position, hash };
-        let genuine = bool::from(signature(keys, &last_dropped, made_at).ct_eq(&signed));
+        let (key, parts) = signed(keys, &last_dropped, made_at);
+        let genuine = is_mac(&key, &parts.each_ref().map(Vec::as_slice), &signature);
         Checkpoint { last_dropped, made_at, genuine }
     }))
 }
@@ -57,12 +58,13 @@ fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usi
         return Ok(0);
     };
     let last_dropped = Chained { position, hash };
-    let signed = signature(&tx.services.keys, &last_dropped, now).to_vec();
+    let (key, parts) = signed(&tx.services.keys, &last_dropped, now);
+    let signature = mac(&key, &parts.each_ref().map(Vec::as_slice)).to_vec();
     let values = (
         audit_checkpoint::position.eq(position),
         audit_checkpoint::hash.eq(last_dropped.hash),
         audit_checkpoint::made_at.eq(now),
-        audit_checkpoint::signature.eq(signed),
+        audit_checkpoint::signature.eq(signature),
     );
     let there = exists(audit_checkpoint::table.select(audit_checkpoint::single));
     if diesel::select(there).get_result(tx.conn)? {
