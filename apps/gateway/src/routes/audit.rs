@@ -5,6 +5,10 @@ use clowder_accounts::{AuditRecord, SecurityEvent, audit::AuditChain, permission
 use super::{Domain, Endpoint, get};
 use crate::http::audit;
 
+const ACTOR: &str = "^(user|api_key|system|nobody|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$";
+const ACTION: &str = r"^[a-z_]{1,20}(\.[a-z_]{1,20}){0,2}(\.\*)?$";
+const TARGET: &str = "^([a-z_]+:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+
 pub const DOMAIN: Domain =
     Domain { tag: "Audit", about: "Your security timeline and, for administrators, the audit log.", lines };
 
@@ -28,8 +32,9 @@ fn lines() -> Vec<Endpoint> {
             .says("Export the audit log, oldest first, at any size")
             .called("exportAuditRecords")
             .notes("Streams all entries that fit the filters. The connection is cut when reading fails, so that no part is taken for the whole.")
-            .asks::<String>(
+            .asks_form(
                 "format",
+                "^(json|csv)$",
                 "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
             )
             .gives_list::<AuditRecord>(200, "The whole log; a response that is cut off is incomplete")
@@ -45,9 +50,9 @@ fn lines() -> Vec<Endpoint> {
 }
 
 fn audit_filter(line: Endpoint) -> Endpoint {
-    line.asks::<String>("actor", "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
-        .asks::<String>("action", "This action, `session.opened`, or a family of them, `session.*`")
-        .asks::<String>("target", "On this target: an id, or `type:id`")
+    line.asks_form("actor", ACTOR, "By this actor: an id, or `user`, `api_key`, `system` or `nobody`")
+        .asks_form("action", ACTION, "This action, `session.opened`, or a family of them, `session.*`")
+        .asks_form("target", TARGET, "On this target: an id, or `type:id`")
         .asks::<clowder_core::Timestamp>("from", "Not before this time")
         .asks::<clowder_core::Timestamp>("to", "Before this time")
 }

@@ -54,6 +54,8 @@ pub struct Asked {
     pub most: usize,
     /// The least and the largest number.
     pub range: Option<(i64, i64)>,
+    /// What a text must be like.
+    pub pattern: Option<&'static str>,
 }
 
 pub struct Endpoint {
@@ -317,20 +319,27 @@ impl Endpoint {
 
     /// A parameter of the query string.
     pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<T>(), most: LONGEST_TEXT, range: None });
+        self.asks.push(Asked { name, says, schema: Shape::of::<T>(), most: LONGEST_TEXT, range: None, pattern: None });
         self
     }
 
     /// A whole number of the query string.
     pub fn asks_number(mut self, name: &'static str, least: i64, most: i64, says: &'static str) -> Self {
         let range = Some((least, most));
-        self.asks.push(Asked { name, says, schema: Shape::of::<i64>(), most: LONGEST_TEXT, range });
+        self.asks.push(Asked { name, says, schema: Shape::of::<i64>(), most: LONGEST_TEXT, range, pattern: None });
+        self
+    }
+
+    /// A text of the query string that has a form of its own.
+    pub fn asks_form(mut self, name: &'static str, pattern: &'static str, says: &'static str) -> Self {
+        let (schema, pattern) = (Shape::of::<String>(), Some(pattern));
+        self.asks.push(Asked { name, says, schema, most: LONGEST_TEXT, range: None, pattern });
         self
     }
 
     /// A text of the query string that may be longer than most.
     pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most, range: None });
+        self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most, range: None, pattern: None });
         self
     }
 

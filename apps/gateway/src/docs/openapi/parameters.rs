@@ -28,7 +28,7 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
         header(
             "If-Match",
             "The `ETag` you read, with its quotes; 412 if it is no longer current (`ETag` then has the current one); 422 if it is not a list of entity tags or `*`",
-            json!({ "type": "string", "pattern": TAGS, "maxLength": 1000 }),
+            json!({ "type": "string", "pattern": TAGS }),
             "\"3\"",
         );
     }
@@ -58,7 +58,7 @@ fn of_query(asked: &Asked) -> Value {
     if schema["type"] == "string" && schema.get("format").is_none() {
         schema["minLength"] = json!(1);
         schema["maxLength"] = json!(asked.most);
-        schema["pattern"] = json!(r"^[^\u0000]*$");
+        schema["pattern"] = json!(asked.pattern.unwrap_or(r"^[^\u0000]*$"));
     }
     if let Some((least, most)) = asked.range {
         schema["minimum"] = json!(least);
