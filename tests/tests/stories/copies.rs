@@ -32,6 +32,7 @@ const FIELDS: &[(&str, Then)] = &[
     ("POST /api/auth/2fa/enable /otp", SECRET),
     ("POST /api/auth/email/change /email", Gone("zqelsewhere")),
     ("POST /api/auth/login /device_name", Gone("zqdevice")),
+    ("POST /api/auth/login /email", TYPED),
     ("POST /api/auth/login /otp", SECRET),
     ("POST /api/auth/login /username", TYPED),
     ("PATCH /api/auth/me /bio", Gone("zqbio")),
@@ -55,6 +56,11 @@ const FIELDS: &[(&str, Then)] = &[
         "POST /api/chats /description",
         Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
     ),
+    // Another name of the title.
+    (
+        "POST /api/chats /name",
+        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+    ),
     (
         "POST /api/chats /title",
         Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
@@ -68,6 +74,7 @@ const FIELDS: &[(&str, Then)] = &[
     ("POST /api/register /invite", SECRET),
     ("POST /api/register /username", Gone("zquser")),
     ("POST /api/token /device_name", Gone("zqdevice")),
+    ("POST /api/token /email", TYPED),
     ("POST /api/token /otp", SECRET),
     ("POST /api/token /username", TYPED),
     ("POST /api/token/refresh /refresh", SECRET),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -47,6 +48,15 @@ pub enum Step {
 }
 
 impl Step {
+    /// Where in the journal it stands.
+    fn place(&self) -> Option<(usize, i64)> {
+        match self {
+            Self::Change(durable) => Some((durable.recorded().stream, durable.recorded().position)),
+            Self::Unreadable { stream, position } | Self::Swept { stream, position } => Some((*stream, *position)),
+            Self::Passing { .. } => None,
+        }
+    }
+
     pub fn passing(passing: &Passing, about: UserId) -> Self {
         let opened_by = opened_by(passing.name);
         Self::Passing { topic: passing.topic, about, opened_by, frame: frame::passing(passing) }
@@ -112,22 +122,39 @@ impl Shard {
     }
 
     pub fn take(&self, step: &Step) {
+        self.guard(step, Self::carry_out);
+    }
+
+    /// After a panic nobody knows who has heard what: everybody comes again with their cursor and misses nothing.
+    fn guard(&self, step: &Step, carry_out: impl FnOnce(&Self, &Step)) {
+        if catch_unwind(AssertUnwindSafe(|| carry_out(self, step))).is_err() {
+            tracing::error!("a shard of the hub panicked; its sockets are closed, and can resume");
+            self.start_anew(step.place());
+        }
+    }
+
+    fn carry_out(&self, step: &Step) {
         match step {
             Step::Change(durable) => self.hand_out(durable),
             Step::Unreadable { stream, position } => self.lock().positions.advance(*stream, *position),
-            Step::Swept { stream, position } => {
-                let queues = {
-                    let mut state = self.lock();
-                    state.positions.advance(*stream, *position);
-                    state.forget_all()
-                };
-                queues.iter().for_each(|queue| queue.close(Close::Restart));
-            }
+            Step::Swept { .. } => self.start_anew(step.place()),
             Step::Passing { topic, about, opened_by, frame } => {
                 let queues = self.lock().followers(*topic, Some(*about), *opened_by);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
         }
+    }
+
+    /// Forgets all that is known of who follows what, and sends every socket back with its cursor.
+    fn start_anew(&self, place: Option<(usize, i64)>) {
+        let queues = {
+            let mut state = self.lock();
+            if let Some((stream, position)) = place {
+                state.positions.advance(stream, position);
+            }
+            state.forget_all()
+        };
+        queues.iter().for_each(|queue| queue.close(Close::Restart));
     }
 
     fn hand_out(&self, durable: &Arc<Durable>) {
@@ -281,5 +308,29 @@ impl Drop for Arrival<'_> {
             follows.arrived();
         }
         state.forget_if_gone(self.user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_sends_every_socket_back_with_its_cursor() {
+        let user = UserId::new(Timestamp::from_micros(1));
+        let shard = Shard::new(Positions::new(vec![7]));
+        let attached = shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(vec![]));
+        let attached = attached.unwrap().unwrap();
+        let step = Step::Unreadable { stream: 0, position: 8 };
+        shard.guard(&step, |shard, _| {
+            let _state = shard.lock();
+            panic!("on purpose");
+        });
+        assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
+        assert!(shard.reaches(&Positions::new(vec![8])), "what panicked is not tried again");
+        shard.take(&Step::Unreadable { stream: 0, position: 9 });
+        assert!(shard.reaches(&Positions::new(vec![9])), "and the next step is taken");
     }
 }
