@@ -1,5 +1,6 @@
 //! The shared queries, compiled for PostgreSQL. They have no unit tests, for those would compile everything a second
 //! time: what can be tested by itself is in `clowder-infra-base`, the rest in the contract tests of `clowder-infra`.
+#![allow(rustdoc::private_intra_doc_links, reason = "read by those who work on it; everybody else imports the facade")]
 
 mod batch;
 mod dialect;
