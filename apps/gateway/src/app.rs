@@ -1,6 +1,7 @@
 //! The only place where the state are put together.
 
 use std::{
+    collections::HashMap,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -16,7 +17,10 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use clowder_accounts::{AuditLog, policy::EMAILS_CAUSED, sign_up::Rules};
-use clowder_core::{Error, Result};
+use clowder_core::{
+    Error, Mail, Result,
+    job::{Queue, Work},
+};
 use clowder_infra::{
     DatabaseUrl, Deadlines, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
     store::CRONS,
@@ -162,8 +166,16 @@ fn exists(path: &Path, settings: &str) -> Result<()> {
     )))
 }
 
-/// Who does the jobs, `concurrency` at a time.
-pub fn job_runner(config: &Config, store: &Store, concurrency: usize) -> Result<JobRunner> {
+/// The queue in which jobs of this kind wait; none when this version does not know the kind.
+pub fn queue_of(store: &Store, kind: &str) -> Option<Queue> {
+    if kind == Mail::KIND {
+        return Some(Mail::QUEUE);
+    }
+    store.workers.iter().find(|worker| worker.kind() == kind).map(|worker| worker.queue())
+}
+
+/// Who does the jobs, so many of each queue at a time.
+pub fn job_runner(config: &Config, store: &Store, concurrency: HashMap<Queue, usize>) -> Result<JobRunner> {
     let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
     let mut workers = store.workers.clone();
     workers.push(Arc::new(mail::Postman(mailer)));
@@ -220,8 +232,9 @@ pub async fn start(config: Config) -> Result<Running> {
     let mut chores = vec![following, job_threads.spawn(self::chores(limits, recorder, stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
-    if config.jobs.concurrency > 0 {
-        chores.push(job_threads.spawn(job_runner(&config, &store, config.jobs.concurrency)?.run(stop.waited())));
+    let queues = config.jobs.queues();
+    if queues.values().any(|room| *room > 0) {
+        chores.push(job_threads.spawn(job_runner(&config, &store, queues)?.run(stop.waited())));
     }
     Ok(Running { addr, metrics_addr, store, stopper, servers, chores, _threads: [hub_threads, job_threads] })
 }

@@ -1,11 +1,10 @@
 //! `clowder jobs`: what waits, runs or was given up, and the means to let it run again.
 
 use clap::{Subcommand, builder::PossibleValuesParser};
-use clowder_core::{
-    Actor, Ctx, Error, JobId, PageRequest, Result, Word,
-    job::{JobState, Jobs},
-};
+use clowder_core::{Actor, Ctx, Error, Job, JobId, PageRequest, Result, Word, job::JobState};
 use clowder_gateway::{app, clock, config::Config, stop};
+use clowder_infra::Store;
+use serde::Serialize;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,7 +48,9 @@ pub enum JobsCommand {
     },
     /// Run jobs, and nothing else, until SIGTERM or SIGINT
     ///
-    /// Use it with servers that have JOB_CONCURRENCY=0 and leave jobs to separate processes. Runs at least one job at a time.
+    /// Use it with servers that have JOB_CONCURRENCY=0 and leave jobs to separate processes. With 0 here too, it runs one job
+    /// of each queue at a time. To run a single queue, set its own number, such as JOB_EXPORTS_CONCURRENCY=2, besides
+    /// JOB_CONCURRENCY=0.
     Run,
 }
 
@@ -59,7 +60,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
     match command {
         JobsCommand::List { state, limit, form } => {
             let state = state.as_deref().and_then(JobState::find);
-            list(&*store.jobs, &ctx, state, limit, form, out).await?;
+            list(&store, &ctx, state, limit, form, out).await?;
         }
         JobsCommand::Retry { job: Some(job), form, .. } => {
             store.jobs.retry(&ctx, job).await?;
@@ -79,8 +80,11 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
             let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
             let (stopper, stop) = stop::channel();
-            let runner =
-                tokio::spawn(app::job_runner(config, &store, config.jobs.concurrency.max(1))?.run(stop.waited()));
+            let queues = config.jobs.queues_of_worker();
+            if queues.values().all(|room| *room == 0) {
+                return Err(Error::internal("nothing to run: the settings JOB_…_CONCURRENCY of all queues are 0"));
+            }
+            let runner = tokio::spawn(app::job_runner(config, &store, queues)?.run(stop.waited()));
             out.line("running jobs");
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -98,27 +102,39 @@ fn id(text: &str) -> std::result::Result<JobId, String> {
     text.parse().map_err(|_| "must be the id of a job, as `clowder jobs list` shows it".to_owned())
 }
 
+/// A job and where it waits.
+#[derive(Serialize)]
+struct Queued {
+    #[serde(flatten)]
+    job: Job,
+    /// None when this version does not know the kind.
+    queue: Option<&'static str>,
+}
+
 async fn list(
-    jobs: &dyn Jobs,
+    store: &Store,
     ctx: &Ctx,
     state: Option<JobState>,
     limit: u32,
     form: Form,
     out: &mut Output,
 ) -> Result<()> {
-    let page = jobs.list(ctx, state, PageRequest { limit, cursor: None }).await?;
+    let page = store.jobs.list(ctx, state, PageRequest { limit, cursor: None }).await?;
     let more = page.next_cursor.is_some();
+    let queued = |job: Job| Queued { queue: app::queue_of(store, &job.kind).map(Word::as_str), job };
+    let jobs: Vec<Queued> = page.items.into_iter().map(queued).collect();
     if form.json {
-        out.json(&json!({"items": page.items, "more": more}));
+        out.json(&json!({"items": jobs, "more": more}));
         return Ok(());
     }
-    if page.items.is_empty() {
+    if jobs.is_empty() {
         output::note("no jobs found");
     }
-    for job in page.items {
+    for Queued { job, queue } in jobs {
         let error = job.last_error.map_or_else(String::new, |error| format!("  {error}"));
         let (id, state, kind, tries, due) = (job.id, job.state.as_str(), job.kind, job.attempts, job.run_at);
-        out.line(format_args!("{id}  {state:7}  {kind:20}  try {tries}  due {due}{error}"));
+        let queue = queue.unwrap_or("-");
+        out.line(format_args!("{id}  {state:7}  {queue:7}  {kind:20}  try {tries}  due {due}{error}"));
     }
     if more {
         out.line("… and more");

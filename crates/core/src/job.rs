@@ -14,6 +14,26 @@ pub type JobId = Id<Job>;
 pub trait Work: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// `noun.verb`: `mail.send`.
     const KIND: &'static str;
+    /// Where it waits for its turn.
+    const QUEUE: Queue;
+}
+
+/// Jobs of one queue wait for one another, and never for those of another queue. It is not stored, so a kind may move
+/// from one to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Emails, for which somebody is waiting.
+    Mail,
+    /// Copies of one's data, which take minutes.
+    Exports,
+    /// Whatever needs no queue of its own.
+    Default,
+}
+
+impl Word for Queue {
+    const WHAT: &'static str = "queue";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("mail", Self::Mail), ("exports", Self::Exports), ("default", Self::Default)];
 }
 
 /// A job to be ordered.
@@ -160,6 +180,7 @@ pub trait Jobs: Send + Sync {
     fn lease(&self) -> Duration;
 
     /// Takes up to `limit` due jobs of these kinds, the longest due first. Nobody else gets them for [`Jobs::lease`].
+    /// What it costs does not grow with the number of jobs that wait, of these kinds or of others.
     async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>>;
 
     /// Holds a job for another [`Jobs::lease`]; false when it has been lost to another worker.
@@ -197,6 +218,8 @@ pub trait Jobs: Send + Sync {
 #[async_trait]
 pub trait Worker: Send + Sync {
     fn kind(&self) -> &'static str;
+
+    fn queue(&self) -> Queue;
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
 

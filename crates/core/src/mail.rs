@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Result, Timestamp, job::Work};
+use crate::{
+    Ctx, Result, Timestamp,
+    job::{Queue, Work},
+};
 
 /// One email, ready to go: text, and the same as HTML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,7 @@ pub struct Mail {
 
 impl Work for Mail {
     const KIND: &'static str = "mail.send";
+    const QUEUE: Queue = Queue::Mail;
 }
 
 /// Hands emails to whoever delivers them.

@@ -16,7 +16,7 @@ use clowder_accounts::{
 };
 use clowder_core::{
     Actor, Ctx, Error, Field, NewJob, Result, Timestamp, UserId,
-    job::{Taken, Work, Worker},
+    job::{Queue, Taken, Work, Worker},
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -198,6 +198,7 @@ enum Wants {
 
 impl Work for Asked {
     const KIND: &'static str = "account.email";
+    const QUEUE: Queue = Queue::Mail;
 }
 
 /// Orders an email for when its address may get another one: it is not lost, or the email of somebody else would be the
@@ -218,6 +219,10 @@ pub struct EmailRequests(pub Arc<Repo>);
 impl Worker for EmailRequests {
     fn kind(&self) -> &'static str {
         Asked::KIND
+    }
+
+    fn queue(&self) -> Queue {
+        Asked::QUEUE
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {

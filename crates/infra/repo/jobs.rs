@@ -61,7 +61,10 @@ impl Jobs for Repo {
         let (now, until, lease) = (ctx.now, ctx.now.plus(self.lease()), Id::new(ctx.now));
         self.db
             .write(move |tx| {
-                let due = dialect::due_jobs(tx.conn, &kinds, limit as i64, now)?;
+                let due = due(tx.conn, &kinds, limit, now)?;
+                if due.is_empty() {
+                    return Ok(Vec::new());
+                }
                 let held =
                     (jobs::lease_id.eq(lease), jobs::lease_until.eq(until), jobs::attempts.eq(jobs::attempts + 1));
                 let mut rows: Vec<JobRow> = diesel::update(jobs::table.filter(jobs::id.eq_any(due)))
@@ -157,6 +160,18 @@ impl Jobs for Repo {
     async fn ordered(&self) {
         self.db.services().ordered.notified().await;
     }
+}
+
+/// The jobs of these kinds that have been due longest. Each kind is asked for by itself: so the index has them in their
+/// order, however many wait.
+fn due(conn: &mut dialect::Conn, kinds: &[&str], limit: usize, now: Timestamp) -> Result<Vec<JobId>> {
+    let mut due = Vec::new();
+    for kind in kinds {
+        due.extend(dialect::due_jobs(conn, kind, limit as i64, now)?);
+    }
+    due.sort_unstable();
+    due.truncate(limit);
+    Ok(due.into_iter().map(|(_, id)| id).collect())
 }
 
 /// Who holds which job.

@@ -7,7 +7,7 @@ use clowder_accounts::model::SignUpId;
 use clowder_core::{
     Ctx, Id, JobId, Journal, Mail, Result, SessionId, Timestamp,
     idempotency::KEPT_FOR,
-    job::{DEAD_EMAILS_FOR, Taken, Work, Worker},
+    job::{DEAD_EMAILS_FOR, Queue, Taken, Work, Worker},
 };
 use diesel::prelude::*;
 
@@ -116,6 +116,10 @@ pub struct Sweeper(pub Arc<Repo>);
 impl Worker for Sweeper {
     fn kind(&self) -> &'static str {
         SWEEP
+    }
+
+    fn queue(&self) -> Queue {
+        Queue::Default
     }
 
     /// In bounded pieces, so that other writers get their turn in between.

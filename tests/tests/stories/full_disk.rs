@@ -178,7 +178,7 @@ async fn the_mail_folder_has_no_room() {
     let filler = Filler::new(&inside);
     user(&server, "ada").await;
     let nobody = Client::new(&server.address);
-    let failed = r#"clowder_jobs_total{kind="mail.send",outcome="again"}"#;
+    let failed = r#"clowder_jobs_total{kind="mail.send",queue="mail",outcome="again"}"#;
     answer("the mail is not tried", async || {
         nobody.may_fail().get("/metrics").await.text.contains(failed).then_some(())
     })

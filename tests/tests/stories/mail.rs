@@ -121,6 +121,9 @@ async fn a_wrong_password_delays_and_does_not_lose() {
     let wrong = JobProcess::start(&world.database, &[("SMTP_URL", &url("w00f"))]).await;
     let lines = listed(&world, "waiting", "535").await;
     assert!(lines.iter().all(|line| !line.contains("w00f")), "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("  mail     mail.send  ")), "{lines:?}");
+    let shown = world.command(&["jobs", "list", "--json"], &[]).text;
+    assert!(shown.contains(r#""queue":"mail""#) || shown.contains(r#""queue": "mail""#), "{shown}");
     assert_eq!(wrong.stop().await.code(), Some(0));
     retry(&world, id(&lines[0]));
     let right = JobProcess::start(&world.database, &[("SMTP_URL", &url("meow"))]).await;

@@ -1,21 +1,23 @@
-//! The job runner: takes jobs from the table and works them off, a few at a time, until it is told to stop.
+//! The job runner: takes jobs from the table and works them off, a few of each queue at a time, until it is told to stop.
 
 use std::{
     collections::HashMap,
+    future::poll_fn,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
 use clowder_core::{
-    Actor, Ctx, Error, Jobs, Result, Timestamp,
-    job::{Cron, Taken, Verdict, Worker, decide, may_work},
+    Actor, Ctx, Error, Jobs, Result, Timestamp, Word,
+    job::{Cron, Queue, Taken, Verdict, Worker, decide, may_work},
 };
 use futures_util::FutureExt;
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout_at},
+    time::{Instant, MissedTickBehavior, interval, interval_at, timeout_at},
 };
 use tracing::Instrument;
 
@@ -33,14 +35,14 @@ pub struct JobRunner {
     jobs: Arc<dyn Jobs>,
     workers: Arc<HashMap<&'static str, Arc<dyn Worker>>>,
     crons: Arc<[Cron]>,
-    concurrency: usize,
+    concurrency: HashMap<Queue, usize>,
     clock: fn() -> Timestamp,
     pace: Arc<Mutex<Pace>>,
 }
 
 impl JobRunner {
-    /// `concurrency` is how many jobs are worked on at a time.
-    pub fn new(jobs: Arc<dyn Jobs>, concurrency: usize, clock: fn() -> Timestamp) -> Self {
+    /// `concurrency` is how many jobs of each queue are worked on at a time; a queue that is missing is left to others.
+    pub fn new(jobs: Arc<dyn Jobs>, concurrency: HashMap<Queue, usize>, clock: fn() -> Timestamp) -> Self {
         let runner =
             Self { jobs, workers: Arc::default(), crons: Arc::new([]), concurrency, clock, pace: Arc::default() };
         // From here on a jump is noticed.
@@ -59,41 +61,68 @@ impl JobRunner {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let (cut, _) = watch::channel(false);
-        let mut at_work = JoinSet::new();
+        let mut lanes = self.lanes();
         let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What comes from elsewhere is looked for however often jobs end meanwhile.
+        let mut poll = interval_at(Instant::now() + POLL, POLL);
+        for interval in [&mut tick, &mut poll] {
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        let mut look = Look::Everywhere;
         loop {
-            let free = self.concurrency.saturating_sub(at_work.len());
-            for job in self.take(free).await {
-                at_work.spawn(self.clone().one(job, cut.subscribe()));
+            for (place, lane) in lanes.iter_mut().enumerate() {
+                if look == Look::Everywhere || look == Look::At(place) {
+                    for job in self.take(lane).await {
+                        lane.at_work.spawn(self.clone().one(job, lane.queue, cut.subscribe()));
+                    }
+                }
             }
-            let free = self.concurrency > at_work.len();
-            tokio::select! {
+            let free = lanes.iter().any(|lane| lane.free() > 0);
+            look = tokio::select! {
                 biased;
                 () = &mut stop => break,
-                _ = tick.tick() => self.tick().await,
-                Some(_) = at_work.join_next() => {}
-                () = self.jobs.ordered(), if free => {}
-                () = sleep(POLL), if free => {}
-            }
+                _ = tick.tick() => {
+                    self.tick().await;
+                    Look::Nowhere
+                }
+                _ = poll.tick(), if free => Look::Everywhere,
+                place = ended(&mut lanes) => Look::At(place),
+                () = self.jobs.ordered(), if free => Look::Everywhere,
+            };
         }
         let deadline = Instant::now() + FINISH;
-        while let Ok(Some(_)) = timeout_at(deadline, at_work.join_next()).await {}
+        while at_work(&lanes) && timeout_at(deadline, ended(&mut lanes)).await.is_ok() {}
         cut.send_replace(true);
-        while at_work.join_next().await.is_some() {}
+        while at_work(&lanes) {
+            ended(&mut lanes).await;
+        }
+    }
+
+    /// One for each queue that has both somebody who does its jobs and room for them.
+    fn lanes(&self) -> Vec<Lane> {
+        let mut kinds: HashMap<Queue, Vec<&'static str>> = HashMap::new();
+        for worker in self.workers.values() {
+            kinds.entry(worker.queue()).or_default().push(worker.kind());
+        }
+        let room = |queue| self.concurrency.get(&queue).copied().unwrap_or_default();
+        kinds
+            .into_iter()
+            .map(|(queue, kinds)| Lane { queue, kinds, room: room(queue), at_work: JoinSet::new() })
+            .filter(|lane| lane.room > 0)
+            .collect()
     }
 
     fn ctx(&self, id: String) -> Ctx {
         Ctx::new(Actor::System, (self.clock)(), id)
     }
 
-    async fn take(&self, free: usize) -> Vec<Taken> {
+    async fn take(&self, lane: &Lane) -> Vec<Taken> {
+        let free = lane.free();
         if free == 0 {
             return Vec::new();
         }
-        let kinds = self.workers.keys().copied().collect();
-        self.jobs.take(&self.ctx("take".into()), kinds, free).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "jobs cannot be taken just now");
+        self.jobs.take(&self.ctx("take".into()), lane.kinds.clone(), free).await.unwrap_or_else(|error| {
+            tracing::warn!(queue = lane.queue.as_str(), %error, "jobs cannot be taken just now");
             Vec::new()
         })
     }
@@ -116,8 +145,9 @@ impl JobRunner {
         }
     }
 
-    async fn one(self, job: Taken, cut: watch::Receiver<bool>) {
-        let span = tracing::error_span!("job", id = %job.id, kind = job.kind, attempts = job.attempts);
+    async fn one(self, job: Taken, queue: Queue, cut: watch::Receiver<bool>) {
+        let queue = queue.as_str();
+        let span = tracing::error_span!("job", id = %job.id, queue, kind = job.kind, attempts = job.attempts);
         async {
             let Some((verdict, fault)) = self.verdict(&job, cut).await else { return };
             let outcome = match &verdict {
@@ -141,7 +171,8 @@ impl JobRunner {
                     "dead"
                 }
             };
-            metrics::counter!("clowder_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
+            let labels = [("kind", job.kind.clone()), ("queue", queue.to_owned()), ("outcome", outcome.to_owned())];
+            metrics::counter!("clowder_jobs_total", &labels).increment(1);
             // When even that fails, the lease runs out and somebody does the job again.
             if let Err(error) = self.jobs.settle(&self.ctx(format!("job-{}", job.id)), &job, verdict).await {
                 tracing::warn!(%error, "the end of a job could not be written down");
@@ -197,6 +228,43 @@ impl JobRunner {
             None => Err(Error::internal("nobody here does this kind of job")),
         }
     }
+}
+
+/// A queue in this process.
+struct Lane {
+    queue: Queue,
+    kinds: Vec<&'static str>,
+    /// How many of its jobs may run at a time.
+    room: usize,
+    at_work: JoinSet<()>,
+}
+
+impl Lane {
+    fn free(&self) -> usize {
+        self.room.saturating_sub(self.at_work.len())
+    }
+}
+
+/// Where to look for jobs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Everywhere,
+    /// In the queue whose job has just ended: there is room again.
+    At(usize),
+    Nowhere,
+}
+
+fn at_work(lanes: &[Lane]) -> bool {
+    lanes.iter().any(|lane| !lane.at_work.is_empty())
+}
+
+/// Returns where a job has ended; not at all while none runs.
+async fn ended(lanes: &mut [Lane]) -> usize {
+    poll_fn(|cx| {
+        let ended = lanes.iter_mut().position(|lane| matches!(lane.at_work.poll_join_next(cx), Poll::Ready(Some(_))));
+        ended.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 /// Where it lies that a job failed.

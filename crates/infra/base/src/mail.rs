@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Error, Kind, Mail, Mailer, Refusal, Result,
-    job::{Taken, Work, Worker},
+    job::{Queue, Taken, Work, Worker},
 };
 use lettre::{
     Address, Message,
@@ -115,6 +115,10 @@ pub struct Postman(pub Arc<dyn Mailer>);
 impl Worker for Postman {
     fn kind(&self) -> &'static str {
         Mail::KIND
+    }
+
+    fn queue(&self) -> Queue {
+        Mail::QUEUE
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {

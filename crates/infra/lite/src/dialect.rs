@@ -294,13 +294,13 @@ pub fn clock(_: &mut Conn) -> Result<Option<Timestamp>> {
     Ok(None)
 }
 
-/// Jobs of these kinds that are due, the longest first. One writer is lock enough.
-pub fn due_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp) -> Result<Vec<JobId>> {
+/// Jobs of this kind that are due, the longest first. One writer is lock enough.
+pub fn due_jobs(conn: &mut Conn, kind: &str, limit: i64, now: Timestamp) -> Result<Vec<(Timestamp, JobId)>> {
     let due = jobs::table
-        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
+        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq(kind)))
         .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
         .order((jobs::run_at, jobs::id))
         .limit(limit)
-        .select(jobs::id);
+        .select((jobs::run_at, jobs::id));
     Ok(due.load(conn)?)
 }

@@ -329,15 +329,15 @@ pub fn clock(conn: &mut Conn) -> Result<Option<Timestamp>> {
     Ok(Some(Timestamp::from_micros(diesel::select(micros).get_result(conn)?)))
 }
 
-/// Jobs of these kinds that are due, the longest first, held until the end of the transaction; what another worker is just
+/// Jobs of this kind that are due, the longest first, held until the end of the transaction; what another worker is just
 /// taking is left to it.
-pub fn due_jobs(conn: &mut Conn, kinds: &[&str], limit: i64, now: Timestamp) -> Result<Vec<JobId>> {
+pub fn due_jobs(conn: &mut Conn, kind: &str, limit: i64, now: Timestamp) -> Result<Vec<(Timestamp, JobId)>> {
     let due = jobs::table
-        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds)))
+        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq(kind)))
         .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
         .order((jobs::run_at, jobs::id))
         .limit(limit)
-        .select(jobs::id)
+        .select((jobs::run_at, jobs::id))
         .for_update()
         .skip_locked();
     Ok(due.load(conn)?)

@@ -11,7 +11,7 @@ use clowder_accounts::{
 use clowder_core::{
     Actor, Ctx, Error, Id, NewJob, Result, Timestamp, UserId,
     audit::{Entry, Target},
-    job::Work,
+    job::{Queue, Work},
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,7 @@ pub struct Erase {
 
 impl Work for Erase {
     const KIND: &'static str = "account.erase";
+    const QUEUE: Queue = Queue::Default;
 }
 
 fn key(erasure: Id<Erasing>) -> String {

@@ -10,7 +10,7 @@ use clowder_accounts::{
 use clowder_core::{
     Ctx, Error, Id, NewJob, Page, PageRequest, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
-    job::Work,
+    job::{Queue, Work},
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,7 @@ pub struct Pack {
 
 impl Work for Pack {
     const KIND: &'static str = "account.export";
+    const QUEUE: Queue = Queue::Exports;
 }
 
 #[derive(Queryable, Selectable)]

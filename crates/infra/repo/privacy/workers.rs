@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Error, Result,
-    job::{Taken, Work, Worker},
+    job::{Queue, Taken, Work, Worker},
 };
 
 use super::{
@@ -27,6 +27,10 @@ pub struct Exporter(pub Arc<Repo>);
 impl Worker for Exporter {
     fn kind(&self) -> &'static str {
         Pack::KIND
+    }
+
+    fn queue(&self) -> Queue {
+        Pack::QUEUE
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
@@ -108,6 +112,10 @@ pub struct Eraser(pub Arc<Repo>);
 impl Worker for Eraser {
     fn kind(&self) -> &'static str {
         Erase::KIND
+    }
+
+    fn queue(&self) -> Queue {
+        Erase::QUEUE
     }
 
     /// In bounded pieces, so that other writers get their turn in between.

@@ -9,7 +9,7 @@ use clowder_accounts::{
 };
 use clowder_core::{
     Ctx, Input, NewJob, Result, Timestamp,
-    job::{Cron, Verdict, Work},
+    job::{Cron, Queue, Verdict, Work},
 };
 use clowder_infra::{
     DatabaseUrl,
@@ -32,6 +32,7 @@ struct Nothing;
 
 impl Work for Nothing {
     const KIND: &'static str = "test.nothing";
+    const QUEUE: Queue = Queue::Default;
 }
 
 /// The latest moment of a column, in microseconds.

@@ -1,10 +1,12 @@
 //! The promises of `Jobs`, and of the job runner that works them.
 
+#[path = "jobs/queues.rs"]
+mod queues;
 #[path = "jobs/steadiness.rs"]
 mod steadiness;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -15,7 +17,7 @@ use std::{
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Error, Kind, Mail, NewJob, PageRequest, Refusal, Result, Timestamp,
-    job::{Cron, JobState, TRIES, Taken, Verdict, Work, Worker, decide},
+    job::{Cron, JobState, Queue, TRIES, Taken, Verdict, Work, Worker, decide},
 };
 use clowder_infra::{DatabaseUrl, JobRunner};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Binary};
@@ -30,6 +32,7 @@ struct Errand(String);
 
 impl Work for Errand {
     const KIND: &'static str = "test.errand";
+    const QUEUE: Queue = Queue::Default;
 }
 
 const KINDS: [&str; 1] = [Errand::KIND];
@@ -395,6 +398,10 @@ impl Worker for Errands {
         Errand::KIND
     }
 
+    fn queue(&self) -> Queue {
+        Errand::QUEUE
+    }
+
     fn needs_a_steady_clock(&self, _ctx: &Ctx, job: &Taken) -> bool {
         job.read::<Errand>().unwrap().0 == "for good"
     }
@@ -432,7 +439,8 @@ impl Rig {
         order(&world, what).await;
         let (sender, said) = mpsc::unbounded_channel();
         let errands = Errands { tries: AtomicUsize::new(0), said: sender, never: Notify::new() };
-        let runner = JobRunner::new(world.store.jobs.clone(), 1, clock).with(vec![Arc::new(errands)], Vec::new());
+        let runner = JobRunner::new(world.store.jobs.clone(), HashMap::from([(Queue::Default, 1)]), clock)
+            .with(vec![Arc::new(errands)], Vec::new());
         Self { world, runner, said }
     }
 
