@@ -30,7 +30,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
     let AuditCommand::Verify { noted, form } = command;
     let store = app::open_existing(config).await?;
     let chain = store.audit.chain().await?;
-    let start = chain.start();
+    let mut start = chain.start();
     let broken = |out: &mut Output, position: i64, why: &str| {
         if form.json {
             out.json(&json!({"ok": false, "broken_at": position, "why": why}));
@@ -56,6 +56,17 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
                 Walked::Further(link) => from = link,
                 Walked::Whole => break,
                 Walked::Broken { position } => {
+                    // Old entries may have been dropped in the meantime; what is left begins later then.
+                    let checkpoint = store.audit.chain().await?.checkpoint.filter(|checkpoint| checkpoint.genuine);
+                    let moved = checkpoint.map(|checkpoint| checkpoint.last_dropped);
+                    if let Some(moved) = moved.filter(|moved| moved.position > start.position) {
+                        start = moved.clone();
+                        if until.position <= moved.position {
+                            break;
+                        }
+                        from = moved;
+                        continue;
+                    }
                     return broken(
                         out,
                         position,
@@ -64,7 +75,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
                 }
             }
         }
-        from = until;
+        from = if until.position < start.position { start.clone() } else { until };
     }
     let (entries, now) = (chain.end.position - start.position, clock::now());
     let end = format!("{}:{}", chain.end.position, hex(&chain.end.hash));

@@ -56,10 +56,11 @@ pub fn decide(ctx: &Ctx, facts: &RefreshFacts) -> Verdict {
     }
 }
 
-/// A clock that was ahead does not tell how long ago the token was used. That its successor has been used does: the
-/// grace is over.
+/// A call that came first may get its turn last, and clocks of nodes differ: a use that lies a little ahead happened just
+/// now. A clock that was further ahead does not tell how long ago the token was used. That its successor has been used
+/// does: the grace is over.
 fn is_within_grace(now: Timestamp, used_at: Timestamp, successor_used: bool) -> bool {
-    if used_at > now { !successor_used } else { now.since(used_at) <= GRACE }
+    now.since(used_at) <= GRACE && (used_at.since(now) <= GRACE || !successor_used)
 }
 
 fn may_repeat_late(now: Timestamp, facts: &RefreshFacts) -> bool {
@@ -90,7 +91,9 @@ mod tests {
             // Used by a clock that was ahead.
             (false, later, Some(later), false, (0, 0), Verdict::Repeat),
             (false, later, Some(later), true, (0, 0), reused),
-            (false, later, Some(now.plus(Duration::from_micros(1))), true, (0, 0), reused),
+            // Used by a call that came a moment later and was served first, or by a node whose clock is a little ahead.
+            (false, later, Some(now.plus(Duration::from_micros(1))), true, (0, 0), Verdict::Repeat),
+            (false, later, Some(now.plus(Duration::from_secs(5))), true, (0, 0), Verdict::Repeat),
             (true, later, Some(later), true, (0, 0), ended),
             (true, later, ago(1), true, (0, 0), ended),
             (false, later, ago(21), false, (0, 0), Verdict::RepeatLate),

@@ -94,7 +94,7 @@ impl Value for Grace {
 
 impl Value for u32 {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        whole(text, 1..=3650).map(|number| *self = number)
+        whole(text, 0..=u32::MAX.into()).map(|number| *self = number)
     }
 
     fn show(&self) -> String {

@@ -9,7 +9,7 @@ use super::{super::dialect::Conn, retention};
 use crate::{
     keys::Keys,
     rows::AuditRow,
-    schema::{audit, audit_head, audit_pending},
+    schema::{audit, audit_checkpoint, audit_head, audit_pending},
 };
 
 /// How many entries are checked at a time.
@@ -67,6 +67,22 @@ pub fn head(conn: &mut Conn) -> Result<Chained> {
     Ok(Chained { position, hash })
 }
 
+/// The link that an entry is, if it is whole and follows this one.
+pub fn follow(link: &Chained, row: &AuditRow) -> Option<Chained> {
+    let follows = row.position == link.position + 1 && row.previous == link.hash && row.hash == hash(row);
+    follows.then(|| Chained { position: row.position, hash: row.hash.clone() })
+}
+
+/// A position at which something stands where nothing can: before the first entry, or after the last one. In one
+/// statement, for both ends move.
+fn outside(conn: &mut Conn) -> Result<Option<i64>> {
+    let position = || audit::position.nullable();
+    let dropped = position().le(audit_checkpoint::table.select(audit_checkpoint::position).single_value());
+    let beyond = position().gt(audit_head::table.select(audit_head::position).single_value());
+    let stray = audit::table.filter(audit::position.le(0).nullable().or(dropped).or(beyond));
+    Ok(stray.order(audit::position).select(audit::position).first(conn).optional()?)
+}
+
 /// Checks the entries after `from`, a piece at a time, as far as `until`.
 pub fn walk(conn: &mut Conn, from: Chained, until: &Chained) -> Result<Walked> {
     let rows: Vec<AuditRow> = audit::table
@@ -78,14 +94,13 @@ pub fn walk(conn: &mut Conn, from: Chained, until: &Chained) -> Result<Walked> {
     let mut link = from;
     for row in &rows {
         // What follows a gap is not what is broken: the entry that is missing is.
-        let position = link.position + 1;
-        if row.position != position || row.previous != link.hash || row.hash != hash(row) {
-            return Ok(Walked::Broken { position });
-        }
-        link = Chained { position, hash: row.hash.clone() };
+        let Some(next) = follow(&link, row) else { return Ok(Walked::Broken { position: link.position + 1 }) };
+        link = next;
     }
     Ok(match (rows.is_empty(), link.position == until.position) {
-        (_, true) if link.hash == until.hash => Walked::Whole,
+        (_, true) if link.hash == until.hash => {
+            outside(conn)?.map_or(Walked::Whole, |position| Walked::Broken { position })
+        }
         // The head says that there was another entry here.
         (_, true) => Walked::Broken { position: link.position.max(1) },
         (true, false) => Walked::Broken { position: link.position + 1 },

@@ -77,9 +77,10 @@ impl Window {
         Self { action, subject, count, opened_at, last_at, entry }
     }
 
-    /// Whether it counts no more. One that a clock opened which was ahead is closed: it would count for as long as that was.
+    /// Whether it counts no more. One that a clock opened which was far ahead is closed: it would count for as long as that
+    /// was. Calls that came first may get their turn last, so one that was opened a little later than `now` goes on.
     fn is_over(&self, now: Timestamp) -> bool {
-        self.opened_at > now || now.since(self.opened_at) >= WINDOW
+        now.since(self.opened_at) >= WINDOW || self.opened_at.since(now) >= WINDOW
     }
 }
 
@@ -120,7 +121,9 @@ pub fn note(
     let window = Window::of(found);
     let row = windows::table.find(&key);
     if window.count > 1 && !window.is_over(ctx.now) {
-        diesel::update(row).set(windows::last_at.eq(ctx.now)).execute(tx.conn)?;
+        if ctx.now > window.last_at {
+            diesel::update(row).set(windows::last_at.eq(ctx.now)).execute(tx.conn)?;
+        }
         return Ok(());
     }
     if window.count > 1 {

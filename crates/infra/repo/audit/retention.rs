@@ -7,14 +7,18 @@ use clowder_accounts::audit::{Chained, Checkpoint};
 use clowder_core::{Result, Timestamp};
 use diesel::{dsl::exists, prelude::*};
 
-use super::super::{
-    Repo,
-    db::Tx,
-    dialect::{self, Conn},
-    upkeep::PIECE,
+use super::{
+    super::{
+        Repo,
+        db::Tx,
+        dialect::{self, Conn},
+        upkeep::PIECE,
+    },
+    chain,
 };
 use crate::{
     keys::{Keys, is_mac, mac},
+    rows::AuditRow,
     schema::{audit, audit_checkpoint},
 };
 
@@ -45,19 +49,37 @@ fn is_due(conn: &mut Conn, before: Timestamp) -> Result<bool> {
 }
 
 /// Drops the oldest entries, a piece at a time; answers how many. Only what stands before the first entry that is young
-/// enough goes: the chain stays one piece.
+/// enough goes: the chain stays one piece. What is signed was checked before: nothing goes from a chain that is broken,
+/// for the signature would vouch for it.
 fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usize> {
     // Nobody else moves either end of the chain meanwhile.
     dialect::lock_audit_head(tx.conn, true)?;
-    let oldest: Vec<(i64, Vec<u8>, Timestamp)> = audit::table
+    let start = match checkpoint(tx.conn, &tx.services.keys)? {
+        None => Chained::start(),
+        Some(checkpoint) if checkpoint.genuine => checkpoint.last_dropped,
+        Some(_) => {
+            tracing::error!("the checkpoint of the audit log is not signed by this server: nothing is dropped");
+            return Ok(0);
+        }
+    };
+    let oldest: Vec<AuditRow> = audit::table
+        .filter(audit::position.gt(start.position))
         .order(audit::position)
         .limit(PIECE)
-        .select((audit::position, audit::hash, audit::at))
+        .select(AuditRow::as_select())
         .load(tx.conn)?;
-    let Some((position, hash, _)) = oldest.into_iter().take_while(|(_, _, at)| *at < before).last() else {
+    let mut last_dropped = start.clone();
+    for row in oldest.iter().take_while(|row| row.at < before) {
+        let Some(next) = chain::follow(&last_dropped, row) else {
+            tracing::error!(after = last_dropped.position, "the audit log is broken: nothing is dropped from here on");
+            break;
+        };
+        last_dropped = next;
+    }
+    if last_dropped.position == start.position {
         return Ok(0);
-    };
-    let last_dropped = Chained { position, hash };
+    }
+    let position = last_dropped.position;
     let (key, parts) = signed(&tx.services.keys, &last_dropped, now);
     let signature = mac(&key, &parts.each_ref().map(Vec::as_slice)).to_vec();
     let values = (

@@ -30,6 +30,15 @@ pub async fn broken(store: &Store) -> Option<i64> {
     }
 }
 
+/// Puts a copy of the first entry somewhere else.
+fn forged(world: &World, position: i64) -> String {
+    let id = if world.is_postgres() { "gen_random_uuid()" } else { "randomblob(16)" };
+    format!(
+        "INSERT INTO audit (position, id, at, actor_type, action, request_id, previous, hash) \
+         SELECT {position}, {id}, at, actor_type, 'test.forged', request_id, previous, hash FROM audit WHERE position = 1"
+    )
+}
+
 pub async fn whole(store: &Store) {
     assert_eq!(broken(store).await, None);
 }
@@ -147,8 +156,38 @@ on_both! {
             false => ("TRUNCATE audit", "append-only"),
         };
         assert!(world.meddle(replace).unwrap_err().to_string().contains(refusal));
+        for position in [-7, 0, 1, 2] {
+            let error = world.meddle(&forged(&world, position)).unwrap_err().to_string();
+            assert!(error.contains("append-only"), "{position}: {error}");
+        }
         assert_eq!(actions(&world.store).await.len(), 2);
         whole(&world.store).await;
+    }
+
+    async fn an_entry_that_somebody_puts_beyond_the_end_is_found(world: World) {
+        world.register("ada").await;
+        whole(&world.store).await;
+        world.meddle(&forged(&world, 1_000)).unwrap();
+        assert_eq!(broken(&world.store).await, Some(1_000));
+    }
+
+    async fn nothing_is_dropped_from_a_chain_that_is_broken(world: World) {
+        for number in 0..4 {
+            let filter = AuditFilter { action: Some(format!("number.{number}")), ..AuditFilter::default() };
+            world.store.audit.begin_export(&world.nobody(), &filter).await.unwrap();
+        }
+        whole(&world.store).await;
+        let (unguard, old) = match world.options.url.is_embedded() {
+            true => ("DROP TRIGGER audit_no_update", "946684800000000"),
+            false => ("ALTER TABLE audit DISABLE TRIGGER ALL", "'2000-01-01T00:00:00Z'"),
+        };
+        world.meddle(unguard).unwrap();
+        world.meddle(&format!("UPDATE audit SET at = {old} WHERE position <= 3")).unwrap();
+        let options = Options { audit_for: Some(Duration::from_secs(24 * 3600)), ..world.options.clone() };
+        let store = Store::open(options, world.now()).await.unwrap();
+        store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
+        assert_eq!(store.audit.chain().await.unwrap().checkpoint, None, "a signature would vouch for it");
+        assert_eq!(broken(&store).await, Some(1));
     }
 
     async fn meddling_is_found_where_it_happened(world: World) {
@@ -283,6 +322,11 @@ on_both! {
         assert_eq!(told.len(), 2, "the first at the account, and the first from the place");
         assert_eq!(told[0].address.as_deref(), Some("192.0.2.1"));
         assert_eq!(told[0].after, Some(json!({"code": "credentials.invalid"})));
+        // One that came a moment earlier and got its turn last counts along.
+        let mut earlier = from(4);
+        earlier.now = told[0].at.minus(Duration::from_millis(1));
+        assert_eq!(guess(earlier, "ada").await, "credentials.invalid");
+        assert_eq!(all(&world.store, refused.clone()).await.len(), 2);
         // The hour is not over; then it is, and the next guess opens another one.
         world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
         assert_eq!(all(&world.store, refused.clone()).await.len(), 2);
@@ -294,7 +338,7 @@ on_both! {
             .iter()
             .map(|record| (record.subject_id == Some(ada.user.id), record.after.as_ref().unwrap()["count"].as_i64()))
             .collect();
-        assert_eq!(counts, [(true, None), (false, None), (true, Some(4)), (true, None), (false, Some(2))]);
+        assert_eq!(counts, [(true, None), (false, None), (true, Some(5)), (true, None), (false, Some(2))]);
         let after = told[2].after.as_ref().unwrap();
         assert_eq!(after["first"], json!(told[0].id));
         // Three minutes lie between the first and the last.

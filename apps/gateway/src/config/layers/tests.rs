@@ -225,6 +225,22 @@ fn a_wrong_value_of_every_setting_stops_the_start() {
     assert_eq!(WRONG.len(), SETTINGS.len(), "the table has a setting that is not there");
 }
 
+/// What a setting says that it takes, it takes; whether it goes together with others is another matter.
+#[test]
+fn both_bounds_of_every_setting_are_right() {
+    let mut bounded = 0;
+    for setting in SETTINGS.iter() {
+        let Some((least, most)) = setting.within else { continue };
+        bounded += 1;
+        for value in [least, most] {
+            let checked = Layers::default().arguments(&[(setting.path(), value.to_string())]).check();
+            let faults = checked.err().map(|faults| faults.to_string()).unwrap_or_default();
+            assert!(faults.is_empty() || faults.contains("must not be less than"), "{}={value}: {faults}", setting.path());
+        }
+    }
+    assert!(bounded > 10, "{bounded}");
+}
+
 #[test]
 fn settings_go_together() {
     for (pairs, says) in [

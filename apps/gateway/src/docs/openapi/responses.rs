@@ -118,6 +118,9 @@ fn problem(status: u16, failures: &[Failure]) -> Value {
     if WAITING.contains(&status) {
         headers.extend(references(&["Retry-After"]));
     }
+    if status == 401 {
+        headers.extend(references(&["WWW-Authenticate"]));
+    }
     if status == 412 {
         headers.extend(references(&["ETag"]));
     }
@@ -166,6 +169,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "`true` when this is the answer of an earlier call with this `Idempotency-Key`; absent otherwise",
     ),
     ("Content-Disposition", "string", "The name under which to save the file"),
+    ("WWW-Authenticate", "string", "How to authenticate, and what was wrong with the credential (RFC 9110, RFC 6750)"),
 ];
 
 pub fn headers() -> Value {
