@@ -2,6 +2,8 @@
 
 #[path = "jobs/queues.rs"]
 mod queues;
+#[path = "jobs/schedules.rs"]
+mod schedules;
 #[path = "jobs/steadiness.rs"]
 mod steadiness;
 
@@ -17,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Error, Kind, Mail, NewJob, PageRequest, Refusal, Result, Timestamp,
-    job::{Cron, JobState, Queue, TRIES, Taken, Verdict, Work, Worker, decide},
+    job::{JobState, Queue, TRIES, Taken, Verdict, Work, Worker, decide},
 };
 use clowder_infra::{DatabaseUrl, JobRunner};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Binary};
@@ -321,56 +323,6 @@ on_both! {
         assert!(ids.is_sorted_by(|a, b| a > b), "the latest first, none twice");
         page.cursor = Some("nonsense".into());
         assert!(matches!(world.store.jobs.list(&world.nobody(), None, page).await, Err(Error::Invalid(_))));
-    }
-
-    async fn a_schedule_fires_once_however_many_look(world: World) {
-        const CRON: Cron = Cron { name: "test", schedule: "*/10 * * * * UTC", kind: Errand::KIND };
-        let nodes = [Arc::new(world.another_node().await), Arc::new(world.another_node().await)];
-        let tick = async || {
-            let ctx = world.nobody();
-            let ticks = (0..8).map(|i| {
-                let (node, ctx) = (nodes[i % 2].clone(), ctx.clone());
-                tokio::spawn(async move { node.jobs.tick(&ctx, &[CRON]).await.unwrap() })
-            });
-            for tick in ticks.collect::<Vec<_>>() {
-                tick.await.unwrap();
-            }
-        };
-        let due = async || {
-            let jobs = take(&world, 10).await;
-            for job in &jobs {
-                world.store.jobs.settle(&world.nobody(), job, Verdict::Done).await.unwrap();
-            }
-            jobs.len()
-        };
-        tick().await;
-        assert_eq!(due().await, 0, "it begins with its next moment");
-        world.wait(Duration::from_secs(600));
-        tick().await;
-        tick().await;
-        assert_eq!(due().await, 1);
-        world.wait(Duration::from_secs(7 * 24 * 3600));
-        tick().await;
-        tick().await;
-        assert_eq!(due().await, 1, "what was missed is made up for once");
-        for _ in 0..3 {
-            world.wait(Duration::from_secs(600));
-            tick().await;
-        }
-        assert_eq!(due().await, 1, "while one waits there is no second");
-    }
-
-    async fn a_changed_schedule_begins_anew(world: World) {
-        let cron = |schedule| Cron { name: "test", schedule, kind: Errand::KIND };
-        let tick = async |schedule| world.store.jobs.tick(&world.nobody(), &[cron(schedule)]).await;
-        tick("0 3 * * * UTC").await.unwrap();
-        world.wait(Duration::from_secs(2 * 24 * 3600));
-        tick("*/10 * * * * UTC").await.unwrap();
-        assert!(take(&world, 10).await.is_empty(), "the old moment is no longer due");
-        world.wait(Duration::from_secs(600));
-        tick("*/10 * * * * UTC").await.unwrap();
-        assert_eq!(take(&world, 10).await.len(), 1);
-        assert!(tick("every day").await.is_err(), "a wrong schedule is said to be wrong");
     }
 }
 
