@@ -235,7 +235,11 @@ fn both_bounds_of_every_setting_are_right() {
         for value in [least, most] {
             let checked = Layers::default().arguments(&[(setting.path(), value.to_string())]).check();
             let faults = checked.err().map(|faults| faults.to_string()).unwrap_or_default();
-            assert!(faults.is_empty() || faults.contains("must not be less than"), "{}={value}: {faults}", setting.path());
+            assert!(
+                faults.is_empty() || faults.contains("must not be less than"),
+                "{}={value}: {faults}",
+                setting.path()
+            );
         }
     }
     assert!(bounded > 10, "{bounded}");
