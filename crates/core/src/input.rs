@@ -211,9 +211,14 @@ impl Field for bool {
 
 impl Field for i64 {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        value.as_i64().ok_or_else(|| Flaw::new("type", "must be a whole number"))
+        let whole = || value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
+        value.as_i64().or_else(|| Some(whole()? as i64)).ok_or_else(|| Flaw::new("type", "must be a whole number"))
     }
 }
+
+/// Up to here every whole number has a floating-point number of its own. Many languages write whole numbers as `5.0`,
+/// which is an integer to JSON Schema.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl<T> Field for Id<T> {
     fn parse(value: Value) -> Result<Self, Flaw> {
@@ -249,6 +254,22 @@ mod tests {
             let ids = fields.required_list("ids", 3);
             let size = fields.optional("size");
             Some(Self { name: name?.unwrap_or_default(), ids: ids?, size: size? })
+        }
+    }
+
+    #[test]
+    fn whole_numbers_of_every_spelling() {
+        for (given, read) in [
+            (json!(5), Some(5)),
+            (json!(5.0), Some(5)),
+            (json!(-2e3), Some(-2_000)),
+            (json!(i64::MAX), Some(i64::MAX)),
+            (json!(5.5), None),
+            (json!(1e300), None),
+            (json!(u64::MAX), None),
+            (json!("5"), None),
+        ] {
+            assert_eq!(i64::parse(given.clone()).ok(), read, "{given}");
         }
     }
 
