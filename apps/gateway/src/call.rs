@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Bytes};
 use clowder_accounts::Identity;
-use clowder_core::{Ctx, Error, Id, Input, Versions};
+use clowder_core::{Ctx, Error, Id, Input, Versions, input::has_vanishing_number};
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
@@ -169,8 +169,11 @@ fn parse<T: Input>(body: &[u8]) -> Answer<T> {
             Problem::new(refusals::BODY_UNPARSABLE).because("The body is empty; this call needs a JSON object.")
         );
     }
-    let value = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(refusals::BODY_UNPARSABLE).because(error.to_string()))?;
+    let unparsable = |why: String| Problem::new(refusals::BODY_UNPARSABLE).because(why);
+    let value = serde_json::from_slice(body).map_err(|error| unparsable(error.to_string()))?;
+    if str::from_utf8(body).is_ok_and(has_vanishing_number) {
+        return Err(unparsable("number out of range".into()));
+    }
     Ok(T::from_json(value)?)
 }
 

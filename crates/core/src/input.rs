@@ -220,6 +220,44 @@ impl Field for i64 {
 /// which is an integer to JSON Schema.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// Whether JSON holds a number that is not zero but too close to it for a floating-point number. Readers of JSON take it
+/// for zero, while they refuse numbers that are too large.
+pub fn has_vanishing_number(json: &str) -> bool {
+    let mut rest = json;
+    while let Some(start) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
+        rest = &rest[start..];
+        if let Some(text) = rest.strip_prefix('"') {
+            rest = after_string(text);
+            continue;
+        }
+        let end = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
+        let (number, after) = rest.split_at(end);
+        let digits = number.split(['e', 'E']).next().unwrap_or_default();
+        if digits.contains(|c: char| matches!(c, '1'..='9')) && number.parse() == Ok(0.0) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// What follows a string whose opening quote has been read.
+fn after_string(text: &str) -> &str {
+    let mut escaped = false;
+    let end = text.bytes().position(|octet| match octet {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'\\' => {
+            escaped = true;
+            false
+        }
+        octet => octet == b'"',
+    });
+    end.map_or("", |end| &text[end + 1..])
+}
+
 impl<T> Field for Id<T> {
     fn parse(value: Value) -> Result<Self, Flaw> {
         string(value)?.parse().map_err(|_| Flaw::new("uuid", "must be a UUID"))
@@ -270,6 +308,24 @@ mod tests {
             (json!("5"), None),
         ] {
             assert_eq!(i64::parse(given.clone()).ok(), read, "{given}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_would_become_zero() {
+        let long = format!("[0.{}1]", "0".repeat(400));
+        for (json, vanishes) in [
+            (r#"{"seq":0.1e-400}"#, true),
+            ("[-1E-999]", true),
+            (long.as_str(), true),
+            (r#"{"a":"\"","b":1e-400}"#, true),
+            (r#"{"a":0.0,"b":-0,"c":0e-9,"d":0.000,"e":1e-300,"f":10}"#, false),
+            (r#"{"a":"1e-400","b\\":"\"1e-400"}"#, false),
+            (r#"{"a":1"#, false),
+            (r#""never closed 1e-400"#, false),
+            ("", false),
+        ] {
+            assert_eq!(has_vanishing_number(json), vanishes, "{json}");
         }
     }
 

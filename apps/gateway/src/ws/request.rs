@@ -1,5 +1,6 @@
 //! A frame of a client: `{"id", "type", "data"}`.
 
+use clowder_core::input::has_vanishing_number;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -60,7 +61,7 @@ impl Request {
     pub fn parse(text: &str) -> Result<Self, Failure> {
         // An array of the members would do for the reader, but not for us.
         let is_object = text.trim_start().starts_with('{');
-        let members = serde_json::from_str(text).ok().filter(|_| is_object);
+        let members = serde_json::from_str(text).ok().filter(|_| is_object && !has_vanishing_number(text));
         let Members { id, name, data } = members.ok_or(refusals::FRAME_UNPARSABLE)?;
         Ok(Self { id: CommandId::read(id)?, name, data })
     }
@@ -90,6 +91,7 @@ mod tests {
             (r#"{"type":"ping","id":{}}"#, "frame.id"),
             (r#"{"type":"ping","id":[1]}"#, "frame.id"),
             (r#"{"type":"ping","id":true}"#, "frame.id"),
+            (r#"{"type":"ping","data":{"seq":0.1e-400}}"#, "frame.unparsable"),
             (r#"{"type":"ping","id":"\ud800"}"#, "frame.id"),
             (r#"{"type":"ping","id":null}"#, "ping null"),
             // What comes back is what was sent, however it would be read.
