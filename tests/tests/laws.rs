@@ -1,4 +1,4 @@
-//! The laws of the house, which no compiler knows: who may depend on what, what a file looks like, whether links lead
+//! The laws of this project that no compiler checks: who may depend on what, what a file looks like, whether links lead
 //! somewhere and tables in the documents are whole. Runs without a server, in `make check`.
 
 #[path = "laws/floors.rs"]

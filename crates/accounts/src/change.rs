@@ -39,15 +39,15 @@ pub struct ApiKeyRevoked {
     pub revoked_at: Timestamp,
 }
 
-/// The name by which other parts of the house know a profile has changed.
+/// A profile has changed. These names are public because other crates act on them.
 pub const USER_UPDATED: &str = "user.updated";
-/// The name by which other parts of the house know a session has ended.
+/// A session has ended.
 pub const SESSION_ENDED: &str = "session.ended";
-/// The name by which whoever keeps a card of somebody learns that another has taken its place for good.
+/// An account has been erased; its card is a tombstone from now on.
 pub const USER_DELETED: &str = "user.deleted";
-/// The name by which other parts of the house know that an account can do nothing any more.
+/// An account has been suspended.
 pub const USER_SUSPENDED: &str = "user.suspended";
-/// The name by which other parts of the house know that an API key has been revoked.
+/// An API key has been revoked.
 pub const API_KEY_REVOKED: &str = "api_key.revoked";
 
 impl clowder_core::Change for Change {

@@ -9,7 +9,7 @@ pub fn may_edit(viewer: UserId, author: UserId) -> bool {
     viewer == author
 }
 
-/// The author takes it back; owner and admins keep the house in order.
+/// Authors may delete their own messages; owners and admins may delete anybody's.
 pub fn may_delete(viewer: UserId, role: ChatRole, author: UserId) -> bool {
     viewer == author || matches!(role, ChatRole::Owner | ChatRole::Admin)
 }

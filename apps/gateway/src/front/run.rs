@@ -41,7 +41,7 @@ mod tests {
     };
 
     async fn panics() -> Answer<HttpResponse> {
-        panic!("a secret of the {}", "house")
+        panic!("a secret of the {}", "server")
     }
 
     async fn works() -> Answer<HttpResponse> {
