@@ -22,6 +22,16 @@ impl World {
     /// With settings of its own.
     pub async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
         let server = Server::start(&database, settings).await;
+        Self::around(server, database)
+    }
+
+    /// The same with a server whose clock is wrong, so that it may never be ready.
+    pub async fn with_wrong_clock(database: Database, settings: &[(&str, &str)]) -> Self {
+        let server = Server::start_with_wrong_clock(&database, settings).await;
+        Self::around(server, database)
+    }
+
+    fn around(server: Server, database: Database) -> Self {
         let nobody = Client::new(&server.address);
         Self { server, database, nobody }
     }

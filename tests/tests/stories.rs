@@ -56,6 +56,8 @@ mod security;
 mod sessions;
 #[path = "stories/settings.rs"]
 mod settings;
+#[path = "stories/skew.rs"]
+mod skew;
 #[path = "stories/standing.rs"]
 mod standing;
 #[path = "stories/two_factor.rs"]

@@ -229,7 +229,7 @@ pub async fn start(config: Config) -> Result<Running> {
         servers.push(spawn(metrics_server(listener, recorder.clone())?));
     }
 
-    let mut chores = vec![following, job_threads.spawn(self::chores(limits, recorder, stop.clone()))];
+    let mut chores = vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     let queues = config.jobs.queues();
@@ -444,7 +444,7 @@ async fn chain_audit(audit: Arc<dyn AuditLog>, mut stop: Stop) {
 }
 
 /// What each process has to do for itself now and then.
-async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, mut stop: Stop) {
+async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
     let mut often = tokio::time::interval(Duration::from_secs(10));
     loop {
         tokio::select! {
@@ -452,6 +452,10 @@ async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, mut stop: S
             _ = often.tick() => {
                 limits.sweep().await;
                 recorder.run_upkeep();
+                // What can't be asked now is told elsewhere.
+                if let Ok(Some(skew)) = upkeep.skew(clock::now).await && skew.is_too_much() {
+                    tracing::warn!("not ready: {}", skew.describe());
+                }
             }
         }
     }

@@ -133,11 +133,11 @@ impl Watch {
     }
 }
 
-/// What is no whole number of seconds moves nothing.
+/// What is no number of seconds moves nothing.
 fn moved(now: Timestamp, by: &str) -> Timestamp {
-    let seconds: i64 = by.trim().parse().unwrap_or_default();
-    let by = Duration::from_secs(seconds.unsigned_abs());
-    if seconds < 0 { now.minus(by) } else { now.plus(by) }
+    let seconds: f64 = by.trim().parse().unwrap_or_default();
+    let by = Duration::try_from_secs_f64(seconds.abs()).unwrap_or_default();
+    if seconds < 0.0 { now.minus(by) } else { now.plus(by) }
 }
 
 /// Measures how long something takes, whatever happens to the wall clock.
@@ -230,8 +230,17 @@ mod tests {
     #[test]
     fn a_file_moves_the_clock() {
         let now = Timestamp::from_micros(100_000_000);
-        for (by, seconds) in [("", 100), ("30\n", 130), ("-30", 70), ("soon", 100)] {
-            assert_eq!(moved(now, by).as_seconds(), seconds, "{by:?}");
+        for (by, millis) in [
+            ("", 100_000),
+            ("30\n", 130_000),
+            ("-30", 70_000),
+            ("1.5", 101_500),
+            ("-0.5", 99_500),
+            ("soon", 100_000),
+            ("NaN", 100_000),
+            ("inf", 100_000),
+        ] {
+            assert_eq!(moved(now, by).as_micros(), millis * 1_000, "{by:?}");
         }
     }
 }

@@ -4,7 +4,6 @@ mod places;
 
 use std::{net::TcpListener, time::Duration};
 
-use clowder_core::Timestamp;
 use clowder_gateway::{
     app, clock,
     config::{Config, Faults},
@@ -21,9 +20,6 @@ use crate::{
 
 /// How long somebody else may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Tokens and deadlines are off by as much as the clocks are.
-const SKEW_WARNS: Duration = Duration::from_secs(1);
-const SKEW_FAILS: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -182,55 +178,11 @@ async fn database(config: &Config, findings: &mut Findings) {
     }
     match app::open_existing(config).await {
         Ok(store) => {
-            for check in store.upkeep.check().await {
+            for check in store.upkeep.check(clock::now).await {
                 findings.add(check.name, if check.ok { ok(check.detail) } else { failed(check.detail) });
             }
-            findings.add("clock", skew(&store).await);
             findings.add("encryption keys", keyring::finding(&store).await.map_or_else(failed, ok));
         }
         Err(error) => findings.add("store", failed(error.to_string())),
-    }
-}
-
-async fn skew(store: &Store) -> Told {
-    let before = clock::now();
-    match store.upkeep.clock().await {
-        Ok(Some(there)) => compare(before, there, clock::now()),
-        Ok(None) => ok("the database is on this machine"),
-        Err(error) => failed(error.to_string()),
-    }
-}
-
-/// The database was asked between the two moments; what lies within is no difference.
-fn compare(before: Timestamp, there: Timestamp, after: Timestamp) -> Told {
-    let (ahead, behind) = (there.since(after), before.since(there));
-    let (skew, word) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
-    let text = format!("the clock of the database is {:.1} s {word} that of this machine", skew.as_secs_f64());
-    match skew {
-        skew if skew >= SKEW_FAILS => failed(format!("{text}; synchronise both with NTP")),
-        skew if skew >= SKEW_WARNS => warning(format!("{text}; synchronise both with NTP")),
-        _ => ok("the clocks of the database and this machine agree within a second"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks_are_compared() {
-        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        for (before, there, after, status, says) in [
-            (100, 100, 100, Status::Ok, "agree"),
-            // A slow answer is no skew.
-            (100, 104, 109, Status::Ok, "agree"),
-            (100, 102, 100, Status::Warning, "2.0 s ahead of"),
-            (100, 97, 101, Status::Warning, "3.0 s behind"),
-            (100, 131, 100, Status::Failed, "31.0 s ahead of"),
-            (100, 10, 100, Status::Failed, "90.0 s behind"),
-        ] {
-            let (found, detail) = compare(at(before), at(there), at(after));
-            assert!(found == status && detail.contains(says), "{before} {there} {after}: {found:?} {detail}");
-        }
     }
 }

@@ -15,6 +15,7 @@ use super::{Repo, accounts::throttle, audit::refusals, check, clock, credentials
 use crate::{
     clock::Evidence,
     schema as table,
+    skew::Skew,
     store::{Check, SWEEP, Upkeep},
 };
 
@@ -26,8 +27,8 @@ impl Upkeep for Repo {
         self.remember_standings(now).await
     }
 
-    async fn check(&self) -> Vec<Check> {
-        check::all(self).await
+    async fn check(&self, now: fn() -> Timestamp) -> Vec<Check> {
+        check::all(self, now).await
     }
 
     async fn was_ahead(&self, now: Timestamp) -> Result<bool> {
@@ -38,8 +39,8 @@ impl Upkeep for Repo {
         self.write_clock_right(now, evidence).await
     }
 
-    async fn clock(&self) -> Result<Option<Timestamp>> {
-        self.db.read(dialect::clock).await
+    async fn skew(&self, now: fn() -> Timestamp) -> Result<Option<Skew>> {
+        check::within(self.db.read(move |conn| check::skew(conn, now))).await
     }
 
     async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize> {

@@ -18,7 +18,7 @@ impl Moved {
     async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
         let file = database.folder.path().join("clock").display().to_string();
         let moved = [("DEBUG", "true"), ("TEST_CLOCK_FILE", &file), ("JOB_CONCURRENCY", "1")];
-        Self(World::with(database, &[&moved[..], settings].concat()).await)
+        Self(World::with_wrong_clock(database, &[&moved[..], settings].concat()).await)
     }
 
     fn ahead(&self, seconds: i64) {

@@ -57,7 +57,7 @@ const TOP: &[Setting] = &[
     setting("", "debug", "DEBUG", |c| &mut c.debug,
         "For development only: allows weak secrets, `*`, and pages on localhost."),
     setting("", "test_clock_file", "TEST_CLOCK_FILE", |c| &mut c.test_clock_file,
-        "Only for tests of wrong clocks, and refused without `debug`: a file with the number of seconds by which this server's clock is ahead. Empty: the real time."),
+        "Only for tests of wrong clocks, and refused without `debug`: a file with the number of seconds (such as 1.5) by which this server's clock is ahead. Empty: the real time."),
     checked(checks::folder, setting("", "data_dir", "DATA_DIR", |c| &mut c.data_dir,
         "Folder for the SQLite database, emails and the secret, unless other settings replace them.")),
     checked(checks::folder, setting("", "media_root", "MEDIA_ROOT", |c| &mut c.media_root,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     answer::Shown,
+    clock,
     problem::{Answer, Problem},
     refusals,
     stop::Stop,
@@ -47,7 +48,7 @@ pub async fn live() -> Answer<HttpResponse> {
 
 /// A load balancer sends no work while this is 503; `errors` then says which checks fail.
 pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<Health>> {
-    let mut checks = upkeep.check().await;
+    let mut checks = upkeep.check(clock::now).await;
     if stop.is_stopping() {
         checks.push(Check { name: "process", ok: false, detail: "is stopping".to_owned() });
     }
@@ -61,5 +62,5 @@ pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<H
 
 /// The same for people: always 200, whatever it says.
 pub async fn report(upkeep: Data<dyn Upkeep>) -> Answer<HttpResponse> {
-    Ok(HttpResponse::Ok().json(Health::of(upkeep.check().await)))
+    Ok(HttpResponse::Ok().json(Health::of(upkeep.check(clock::now).await)))
 }

@@ -14,7 +14,7 @@ use clowder_core::{Ctx, Recorded, Result, Timestamp, job::Cron};
 use crate::{
     DatabaseUrl, api_keys::KeyMemory, chat_summaries::ChatSummaries, clock::Evidence, connection::Deadlines,
     emails::EmailTemplates, feed::Feed, hasher::Hasher, keys::Keys, profiles::Profiles, seal::KeyRing,
-    standings::Standings, tokens::Tokens,
+    skew::Skew, standings::Standings, tokens::Tokens,
 };
 
 /// How a store is opened.
@@ -114,8 +114,9 @@ pub trait Upkeep: Send + Sync {
     async fn recall(&self) -> Result<()>;
 
     /// Looks whether the database answers, takes writes, has the schema this build needs, and keeps up. Answers within
-    /// a second, whatever the database does. It may write, so whoever lets strangers ask bounds how often.
-    async fn check(&self) -> Vec<Check>;
+    /// a second, whatever the database does. It may write, so whoever lets strangers ask bounds how often. `now` is this
+    /// node's clock, which may not be far from the database's.
+    async fn check(&self, now: fn() -> Timestamp) -> Vec<Check>;
 
     /// Whether something was written lately by a clock that was ahead of this one.
     async fn was_ahead(&self, now: Timestamp) -> Result<bool>;
@@ -123,8 +124,9 @@ pub trait Upkeep: Send + Sync {
     /// What lies after `now` counts as now from here on; answers how many rows were changed. See [`crate::clock`].
     async fn put_clock_right(&self, now: Timestamp, evidence: Evidence) -> Result<usize>;
 
-    /// The time on the database's machine, where that is another one.
-    async fn clock(&self) -> Result<Option<Timestamp>>;
+    /// How far this node's clock is from that of the database's machine, where that is another one. Fails within a
+    /// second. The metric `clowder_clock_skew_seconds` has what was measured last.
+    async fn skew(&self, now: fn() -> Timestamp) -> Result<Option<Skew>>;
 
     /// Forgets what has had its time: what the journal has held for longer than `journal_for`, stored answers, expired
     /// sessions. Bounded per call; answers how many rows went, 0 when all is done.

@@ -114,8 +114,8 @@ const READS: &[&str] = &[
     "Staff::accounts",
     "Staff::standing",
     "Upkeep::check",
-    "Upkeep::clock",
     "Upkeep::recall",
+    "Upkeep::skew",
     "Upkeep::was_ahead",
 ];
 
