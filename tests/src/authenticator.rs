@@ -2,6 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
+use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
@@ -14,10 +15,7 @@ pub struct Authenticator {
 impl Authenticator {
     /// From the secret as it is typed in: base32.
     pub fn new(secret: &str) -> Self {
-        let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let bits: String = secret.chars().map(|c| format!("{:05b}", letters.find(c).unwrap())).collect();
-        let octet = |eight: &[u8]| u8::from_str_radix(std::str::from_utf8(eight).unwrap(), 2).unwrap();
-        Self { secret: bits.as_bytes().chunks_exact(8).map(octet).collect(), last: 0 }
+        Self { secret: BASE32_NOPAD.decode(secret.as_bytes()).unwrap(), last: 0 }
     }
 
     /// A code that has not been given out: of this step, or, within the drift that servers allow, of the next. A third

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use clowder_accounts::audit::{Chained, Walked};
 use clowder_core::Result;
 use clowder_gateway::{app, clock, config::Config};
-use clowder_infra::keys::hex;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde_json::json;
 
 use crate::output::{Form, Outcome, Output};
@@ -78,7 +78,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
         from = if until.position < start.position { start.clone() } else { until };
     }
     let (entries, now) = (chain.end.position - start.position, clock::now());
-    let end = format!("{}:{}", chain.end.position, hex(&chain.end.hash));
+    let end = format!("{}:{}", chain.end.position, HEXLOWER.encode(&chain.end.hash));
     let waited = chain.pending_since.map(|since| now.since(since).as_secs());
     let lags = chain.lags(now);
     if form.json {
@@ -118,7 +118,22 @@ fn noted(text: &str) -> std::result::Result<Chained, String> {
 
 fn parse(text: &str) -> Option<Chained> {
     let (position, hash) = text.split_once(':')?;
-    let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let hash = hash.as_bytes().chunks(2).map(octet).collect::<Option<Vec<_>>>()?;
+    let hash = HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).ok()?;
     Some(Chained { position: position.parse().ok()?, hash }).filter(|link| link.hash.len() == 32 && link.position >= 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_end_of_a_chain_is_refused() {
+        let (hash, signs) = ("0a".repeat(32), "+a".repeat(32));
+        let read = parse(&format!("17:{hash}")).unwrap();
+        assert_eq!((read.position, read.hash), (17, vec![10; 32]));
+        assert!(parse(&format!("17:{}", hash.to_uppercase())).is_some());
+        for wrong in ["", "17", "17:", "17:0a", &format!("-1:{hash}"), &format!("17:{signs}"), &format!("17:{hash}0")] {
+            assert!(noted(wrong).is_err(), "{wrong}");
+        }
+    }
 }

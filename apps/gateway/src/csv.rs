@@ -1,15 +1,25 @@
 //! Lines of CSV (RFC 4180) that no spreadsheet takes for more than text.
 
-/// One line with its end. Cells that a spreadsheet would run as a formula begin with an apostrophe.
-pub fn line<'c>(cells: impl Iterator<Item = &'c str>) -> String {
-    let mut line = cells.map(cell).collect::<Vec<_>>().join(",");
-    line.push_str("\r\n");
-    line
+use clowder_core::{Error, Result};
+use csv::{Terminator, WriterBuilder};
+
+/// Lines with their ends. Cells that a spreadsheet would run as a formula begin with an apostrophe.
+pub fn lines<R>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+where
+    R: IntoIterator<Item: AsRef<str>>,
+{
+    let wrong = |error: &dyn std::error::Error| Error::internal(format!("csv: {error}"));
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        let cells = row.into_iter().map(|cell| text(cell.as_ref()));
+        writer.write_record(cells).map_err(|error| wrong(&error))?;
+    }
+    writer.into_inner().map_err(|error| wrong(&error))
 }
 
-fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+fn text(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula { format!("'{cell}") } else { cell.to_owned() }
 }
 
 #[cfg(test)]
@@ -29,11 +39,13 @@ mod tests {
             ("-1", "'-1"),
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\t=1", "'\t=1"),
+            ("\r=1", "\"'\r=1\""),
             ("=HYPERLINK(\"x\",\"y\")", "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""),
             ("a=1", "a=1"),
         ] {
-            assert_eq!(cell(text), written, "{text}");
+            let line = String::from_utf8(lines([["first", text]]).unwrap()).unwrap();
+            assert_eq!(line, format!("first,{written}\r\n"), "{text}");
         }
-        assert_eq!(line(["a", "b,c"].into_iter()), "a,\"b,c\"\r\n");
+        assert_eq!(lines([["a", "b,c"], ["", ""]]).unwrap(), b"a,\"b,c\"\r\n,\r\n");
     }
 }

@@ -1,4 +1,6 @@
-//! Entity tags (RFC 9110 §8.8.3). What can be edited counts its edits, and the count is its tag.
+//! Entity tags (RFC 9110 §8.8.3). What can be edited counts its edits, and the count is its tag. Lists of tags are read
+//! here: actix-web's `IfMatch` splits at commas within a tag and drops what is malformed, which must be refused, and that of
+//! the crate `headers` does not give its tags.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use clowder_core::{Versions, text::Flaw};

@@ -10,7 +10,7 @@ use clowder_accounts::{
     audit::{ActorFilter, AuditChain, TargetFilter},
 };
 use clowder_core::{Result, text::Flaw};
-use clowder_infra::keys::hex;
+use data_encoding::HEXLOWER;
 use futures_util::{Stream, stream};
 
 use crate::{
@@ -44,7 +44,7 @@ pub async fn chain(audit: Port, Caller(_): Caller, query: Query) -> Answer<Shown
     let chain = audit.chain().await?;
     Ok(Shown(AuditChain {
         position: chain.end.position,
-        hash: hex(&chain.end.hash),
+        hash: HEXLOWER.encode(&chain.end.hash),
         begins_after: chain.start().position,
         checkpoint_at: chain.checkpoint.map(|checkpoint| checkpoint.made_at),
         pending: chain.pending,
@@ -137,28 +137,22 @@ impl Export {
     }
 
     async fn piece(&mut self) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
-        let first = self.stage == Stage::Head;
-        if first {
-            self.stage = Stage::Entries;
-            text.extend_from_slice(
-                match self.format {
-                    Format::Csv => csv::line(COLUMNS.iter().copied()).into_bytes(),
-                    Format::Json => b"[".to_vec(),
-                }
-                .as_slice(),
-            );
-        }
+        let first = std::mem::replace(&mut self.stage, Stage::Entries) == Stage::Head;
         let records = self.audit.export(&self.filter, self.after, self.until, PIECE).await?;
-        for (number, record) in records.iter().enumerate() {
-            match self.format {
-                Format::Csv => text.extend_from_slice(row(record).as_bytes()),
-                Format::Json => {
+        let mut text = match self.format {
+            Format::Csv => {
+                let head = first.then(|| COLUMNS.map(str::to_owned));
+                csv::lines(head.into_iter().chain(records.iter().map(row)))?
+            }
+            Format::Json => {
+                let mut text = if first { b"[".to_vec() } else { Vec::new() };
+                for (number, record) in records.iter().enumerate() {
                     text.extend_from_slice(if first && number == 0 { b"\n" } else { b",\n" });
                     serde_json::to_writer(&mut text, record)?;
                 }
+                text
             }
-        }
+        };
         self.after = records.last().map_or(self.until, |record| record.position);
         if records.len() < PIECE as usize {
             self.stage = Stage::Done;
@@ -190,10 +184,10 @@ const COLUMNS: [&str; 17] = [
     "hash",
 ];
 
-fn row(record: &AuditRecord) -> String {
+fn row(record: &AuditRecord) -> [String; COLUMNS.len()] {
     let text = |value: Option<String>| value.unwrap_or_default();
     let json = |value: &Option<serde_json::Value>| text(value.as_ref().map(ToString::to_string));
-    let cells: [String; COLUMNS.len()] = [
+    [
         record.position.to_string(),
         record.id.to_string(),
         record.at.to_string(),
@@ -211,6 +205,5 @@ fn row(record: &AuditRecord) -> String {
         json(&record.before),
         json(&record.after),
         record.hash.clone(),
-    ];
-    csv::line(cells.iter().map(String::as_str))
+    ]
 }

@@ -116,11 +116,6 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
     Sha256::digest(data).into()
 }
 
-/// In lower case.
-pub fn hex(data: &[u8]) -> String {
-    data.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 pub fn random(buffer: &mut [u8]) -> Result<()> {
     getrandom::fill(buffer).map_err(|error| Error::internal(format!("no randomness: {error}")))
 }

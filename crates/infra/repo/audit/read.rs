@@ -7,6 +7,7 @@ use clowder_accounts::{
     audit::{ActorFilter, ActorType, AuditActor, AuditTarget},
 };
 use clowder_core::{Error, Id, Page, PageRequest, Result, UserId, Word};
+use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -18,7 +19,6 @@ use super::{
     Detail,
 };
 use crate::{
-    keys::hex,
     rows::AuditRow,
     schema::{audit, audit_head},
     seal::{self, Column, KeyRing, Place, Sealed, SealedBy, UserKey, unreadable},
@@ -142,6 +142,6 @@ fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
         action: row.action,
         target: row.target_type.zip(row.target_id).map(|(kind, id)| AuditTarget { kind, id: id.uuid() }),
         request_id: open(seal::AUDIT_REQUEST, &row.request).or(earlier),
-        hash: hex(&row.hash),
+        hash: HEXLOWER.encode(&row.hash),
     })
 }

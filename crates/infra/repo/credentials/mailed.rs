@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{Email, Own, model::SignUpId, policy, refusals::LINK_GONE};
 use clowder_core::{Actor, Ctx, Mail, NewJob, Result, Timestamp, UserId};
+use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 
 use super::super::{
@@ -15,7 +16,7 @@ use super::super::{
 };
 use super::verify;
 use crate::{
-    keys::{hex, random, sha256},
+    keys::{random, sha256},
     schema::{caused_emails, mailed_tokens as table},
 };
 
@@ -137,7 +138,7 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         (Actor::System, _) | (Actor::Nobody, None) => return Ok(()),
     };
     let sender = tx.services.keys.fingerprint(&["causes mail", &who].map(str::as_bytes)).to_vec();
-    dialect::lock_mailbox(tx.conn, &format!("from {}", hex(&sender)))?;
+    dialect::lock_mailbox(tx.conn, &format!("from {}", HEXLOWER.encode(&sender)))?;
     let own = caused_emails::table.filter(caused_emails::sender.eq(&sender));
     let since = ctx.now.minus(policy::CAUSED_FOR);
     let caused: Vec<Timestamp> =

@@ -8,7 +8,6 @@ use super::super::dialect::Conn;
 use crate::{
     keys::{Keys, mac, random},
     schema::recovery_codes,
-    totp::in_fives,
 };
 
 /// Letters and digits that are not taken for one another.
@@ -19,11 +18,12 @@ pub fn renew(conn: &mut Conn, keys: &Keys, user: UserId) -> Result<RecoveryCodes
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(conn)?;
     let mut shown = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
-        let mut octets = [0; (RECOVERY_LENGTH * 5).div_ceil(8)];
+        let mut octets = [0; RECOVERY_LENGTH];
         random(&mut octets)?;
-        let code = &in_fives(&octets, LETTERS)[..RECOVERY_LENGTH];
+        // An octet has every letter equally often.
+        let code: String = octets.iter().map(|octet| char::from(LETTERS[usize::from(octet % 32)])).collect();
         diesel::insert_into(recovery_codes::table)
-            .values((recovery_codes::user_id.eq(user), recovery_codes::hash.eq(hash(keys, user, code))))
+            .values((recovery_codes::user_id.eq(user), recovery_codes::hash.eq(hash(keys, user, &code))))
             .execute(conn)?;
         let (head, tail) = code.split_at(RECOVERY_LENGTH / 2);
         shown.push(format!("{head}-{tail}"));

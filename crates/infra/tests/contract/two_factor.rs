@@ -9,6 +9,7 @@ use clowder_accounts::{
 };
 use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Result};
 use clowder_infra::totp;
+use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
 
 use crate::world::{World, code, on_both};
@@ -21,14 +22,9 @@ struct Ada {
     codes: Vec<String>,
 }
 
-/// RFC 4648 base32, back to octets.
+/// The secret that was typed in.
 pub fn octets(text: &str) -> Vec<u8> {
-    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = text.chars().map(|c| format!("{:05b}", letters.find(c).unwrap())).collect();
-    bits.as_bytes()
-        .chunks_exact(8)
-        .map(|eight| u8::from_str_radix(std::str::from_utf8(eight).unwrap(), 2).unwrap())
-        .collect()
+    BASE32_NOPAD.decode(text.as_bytes()).unwrap()
 }
 
 impl Ada {

@@ -79,7 +79,7 @@ on_both! {
         undo(&world);
         // What the older build kept of a token: its hash.
         let blob = |hash: &str| if world.is_postgres() { format!("decode('{hash}', 'hex')") } else { format!("x'{hash}'") };
-        let sha = |token: &str| clowder_infra::keys::hex(&clowder_infra::keys::sha256(token.as_bytes()));
+        let sha = |token: &str| data_encoding::HEXLOWER.encode(&clowder_infra::keys::sha256(token.as_bytes()));
         for (name, token, used_at) in
             [("ada", "token of ada", false), ("bob", "token of bob", false), ("eve", "used", true), ("eve", "token of eve", false)]
         {

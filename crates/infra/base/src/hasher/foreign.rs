@@ -3,6 +3,7 @@
 
 use argon2::{Argon2, PasswordVerifier};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -57,8 +58,7 @@ impl<'h> Foreign<'h> {
             }
             Self::Argon2(phc) => Argon2::default().verify_password(password.as_bytes(), phc.as_str()).is_ok(),
             Self::BcryptSha256(hash) => {
-                let hex: String =
-                    Sha256::digest(password.as_bytes()).iter().map(|octet| format!("{octet:02x}")).collect();
+                let hex = HEXLOWER.encode(&Sha256::digest(password.as_bytes()));
                 bcrypt::verify(hex, hash).unwrap_or(false)
             }
             Self::Bcrypt(hash) => bcrypt::verify(password, hash).unwrap_or(false),
