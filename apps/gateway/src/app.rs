@@ -229,7 +229,8 @@ pub async fn start(config: Config) -> Result<Running> {
         servers.push(spawn(metrics_server(listener, recorder.clone())?));
     }
 
-    let mut chores = vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
+    let mut chores =
+        vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     let queues = config.jobs.queues();

@@ -44,11 +44,8 @@ impl Skewed {
 
     /// What `clowder doctor` finds with the same clock: how it ends, and the finding about the clock.
     fn doctor(&self) -> (Option<i32>, Value) {
-        let settings = [
-            ("DEBUG", "true"),
-            ("TEST_CLOCK_FILE", self.file.as_str()),
-            ("BIND", self.world.server.address.as_str()),
-        ];
+        let settings =
+            [("DEBUG", "true"), ("TEST_CLOCK_FILE", self.file.as_str()), ("BIND", self.world.server.address.as_str())];
         let said = self.world.command(&["doctor", "--json"], &settings);
         let report = said.json();
         let mut found = report["findings"].as_array().unwrap().iter().filter(|finding| finding["name"] == "clock");

@@ -13,8 +13,8 @@ use clowder_core::{Ctx, Recorded, Result, Timestamp, job::Cron};
 
 use crate::{
     DatabaseUrl, api_keys::KeyMemory, chat_summaries::ChatSummaries, clock::Evidence, connection::Deadlines,
-    emails::EmailTemplates, feed::Feed, hasher::Hasher, keys::Keys, profiles::Profiles, seal::KeyRing,
-    skew::Skew, standings::Standings, tokens::Tokens,
+    emails::EmailTemplates, feed::Feed, hasher::Hasher, keys::Keys, profiles::Profiles, seal::KeyRing, skew::Skew,
+    standings::Standings, tokens::Tokens,
 };
 
 /// How a store is opened.

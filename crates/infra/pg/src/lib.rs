@@ -10,7 +10,7 @@ pub mod repo;
 // The queries name these as if they were here.
 use clowder_infra_base::{
     DatabaseUrl, api_keys, chat_summaries, clock, connection, cron, emails, feed, hasher, keys, merge, privacy,
-    receipts, rows, schema, seal, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    receipts, rows, schema, seal, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 pub use dialect::read_connections;
