@@ -4,7 +4,7 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::OnceLock,
 };
@@ -17,14 +17,36 @@ use crate::{Scribe, root, server, setting, unique};
 pub struct Database {
     pub url: String,
     /// The server's `DATA_DIR` and working folder.
-    pub folder: TempDir,
+    pub folder: Folder,
     /// Of the PostgreSQL database that is ours to drop.
     name: Option<String>,
 }
 
-impl Database {
-    pub fn sqlite() -> Self {
+/// A folder, which is removed with whoever owns it.
+pub struct Folder {
+    path: PathBuf,
+    _owned: Option<TempDir>,
+}
+
+impl Folder {
+    fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self { path: folder.path().to_owned(), _owned: Some(folder) }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Database {
+    /// That which the tests of a suite share, with the server's folder.
+    pub(crate) fn of_the_suite(url: String, folder: PathBuf) -> Self {
+        Self { url, folder: Folder { path: folder, _owned: None }, name: None }
+    }
+
+    pub fn sqlite() -> Self {
+        let folder = Folder::new();
         Self { url: format!("sqlite:{}", folder.path().join("clowder.db").display()), folder, name: None }
     }
 
@@ -34,9 +56,8 @@ impl Database {
 
     /// For tests that have no server, which say how a database is migrated. That is done once for all of them.
     pub fn postgres_migrated(migrate: impl FnOnce(&str)) -> Self {
-        let name = format!("test_{}", unique());
-        psql(&admin_url(), &format!("CREATE DATABASE {name} TEMPLATE {}", template(migrate)));
-        Self { url: url_of(&name), folder: tempfile::tempdir().unwrap(), name: Some(name) }
+        let (url, name) = copy_of_template(migrate);
+        Self { url, folder: Folder::new(), name: Some(name) }
     }
 
     /// The same for SQLite: a copy of a file that is kept in this folder.
@@ -105,7 +126,7 @@ impl Database {
 
     /// An empty database somewhere else, migrated now.
     pub fn at(url: String) -> Self {
-        let database = Self { url, folder: tempfile::tempdir().unwrap(), name: None };
+        let database = Self { url, folder: Folder::new(), name: None };
         server::migrate(&database.url);
         database
     }
@@ -160,6 +181,13 @@ fn try_psql(url: &str, statement: &str) -> Result<String, String> {
     } else {
         Err(String::from_utf8_lossy(&out.stderr).into_owned())
     }
+}
+
+/// A new database of the present schema: its URL and its name.
+pub(crate) fn copy_of_template(migrate: impl FnOnce(&str)) -> (String, String) {
+    let name = format!("test_{}", unique());
+    psql(&admin_url(), &format!("CREATE DATABASE {name} TEMPLATE {}", template(migrate)));
+    (url_of(&name), name)
 }
 
 /// The database that all others are copied from, made once per state of the migrations. It gets its name when it

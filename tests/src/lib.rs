@@ -1,7 +1,8 @@
 //! A kit for telling stories through the real server.
 //!
 //! A story is an `async fn(World)`. [`on_both!`] plays it twice, on SQLite and on PostgreSQL, each time against a
-//! server binary of its own on a free port, with a database of its own. Nothing here sleeps: a story waits for
+//! server binary of its own on a free port, with a database of its own; or, after `shared;`, against those of the suite.
+//! Nothing here sleeps: a story waits for
 //! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
 
 pub mod authenticator;
@@ -18,7 +19,10 @@ pub mod proxy;
 pub mod relay;
 pub mod scribe;
 pub mod server;
+mod shared;
 pub mod socket;
+pub mod tags;
+pub mod things;
 pub mod wait;
 pub mod world;
 
@@ -48,10 +52,24 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Within this all nodes know what ends or changes access.
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Plays each story on both databases; after `with […];` the server has these settings.
+/// Plays each story on both databases; after `with […];` the server has these settings, and after `shared;` it is that of
+/// the suite, on which all names of a test end differently from those of others ([`World::name`]).
 #[macro_export]
 macro_rules! on_both {
     ($($story:ident),+ $(,)?) => { $crate::on_both!(with []; $($story),+); };
+    (shared; $($story:ident),+ $(,)?) => {$(
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$story($crate::World::shared_on_sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$story($crate::World::shared_on_postgres().await).await;
+            }
+        }
+    )+};
     (with $settings:tt; $($story:ident),+ $(,)?) => {$(
         mod $story {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,11 +29,23 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
 pub struct Server {
     /// `127.0.0.1:port`
     pub address: String,
-    child: Child,
-    log: Arc<Mutex<Vec<String>>>,
+    /// None when it is that of the whole suite, which no test may end.
+    child: Option<Child>,
+    log: Log,
+}
+
+/// Where what the server says is kept.
+enum Log {
+    Lines(Arc<Mutex<Vec<String>>>),
+    File(PathBuf),
 }
 
 impl Server {
+    /// That which the tests of a suite share.
+    pub(crate) fn of_the_suite(address: String, log: PathBuf) -> Self {
+        Self { address, child: None, log: Log::File(log) }
+    }
+
     /// Starts the server and waits until it says where it listens and is ready.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
         Self::start_by(database, settings, Command::new(binary()), &[]).await
@@ -64,12 +76,7 @@ impl Server {
     }
 
     /// `excused` are the checks that may fail.
-    async fn start_by(
-        database: &Database,
-        settings: &[(&str, &str)],
-        mut command: Command,
-        excused: &[&str],
-    ) -> Self {
+    async fn start_by(database: &Database, settings: &[(&str, &str)], mut command: Command, excused: &[&str]) -> Self {
         let mut child = command
             .arg("serve")
             .current_dir(database.folder.path())
@@ -93,12 +100,12 @@ impl Server {
             Ok(Ok(address)) => address.clone().unwrap(),
             _ => panic!("the server did not say where it listens:\n{}", log.lock().unwrap().join("\n")),
         };
-        let server = Self { address, child, log };
+        let server = Self { address, child: Some(child), log: Log::Lines(log) };
         server.wait_until_ready(excused).await;
         server
     }
 
-    async fn wait_until_ready(&self, excused: &[&str]) {
+    pub(crate) async fn wait_until_ready(&self, excused: &[&str]) {
         let ready = format!("http://{}/api/health/ready", self.address);
         let is_ready = async || {
             let Ok(answer) = reqwest::get(&ready).await else { return false };
@@ -107,7 +114,8 @@ impl Server {
             }
             let problem: serde_json::Value = answer.json().await.unwrap_or_default();
             let failing = problem["errors"].as_array();
-            failing.is_some_and(|failing| failing.iter().all(|check| excused.iter().any(|name| check["pointer"] == *name)))
+            failing
+                .is_some_and(|failing| failing.iter().all(|check| excused.iter().any(|name| check["pointer"] == *name)))
         };
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
         let became = timeout(PATIENCE, async {
@@ -123,7 +131,10 @@ impl Server {
     }
 
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().join("\n")
+        match &self.log {
+            Log::Lines(lines) => lines.lock().unwrap().join("\n"),
+            Log::File(file) => String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned(),
+        }
     }
 
     /// SIGTERM, without waiting.
@@ -149,7 +160,8 @@ impl Server {
     }
 
     fn pid(&self) -> String {
-        self.child.id().expect("the server has ended already").to_string()
+        let child = self.child.as_ref().expect("the server of the whole suite");
+        child.id().expect("the server has ended already").to_string()
     }
 
     /// SIGTERM; how it ended.
@@ -160,19 +172,27 @@ impl Server {
 
     /// Waits for the end of a server that was asked to stop.
     pub async fn ended(mut self) -> ExitStatus {
-        timeout(PATIENCE * 2, self.child.wait()).await.expect("the server does not stop").unwrap()
+        timeout(PATIENCE * 2, self.own().wait()).await.expect("the server does not stop").unwrap()
     }
 
     /// SIGKILL: no destructor runs, nothing is flushed.
     pub async fn kill(mut self) {
-        self.child.kill().await.unwrap();
+        self.own().kill().await.unwrap();
+    }
+
+    fn own(&mut self) -> &mut Child {
+        self.child.as_mut().expect("the server of the whole suite must not be ended")
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("--- the server said:\n{}\n---", self.log());
+            // That of a whole suite has said much about others.
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(2_000)..];
+            eprintln!("--- the server said:\n{}\n---", last.join("\n"));
         }
     }
 }
@@ -182,15 +202,19 @@ async fn listen(from: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<String>>>, foun
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         if found.borrow().is_none()
-            && let Some((_, rest)) = line.split_once("http://127.0.0.1:")
+            && let Some(address) = address_in(&line)
         {
-            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            if !port.is_empty() && port != "0" {
-                found.send_replace(Some(format!("127.0.0.1:{port}")));
-            }
+            found.send_replace(Some(address));
         }
         log.lock().unwrap().push(line);
     }
+}
+
+/// Where a server listens, if it says so in this line.
+pub(crate) fn address_in(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("http://127.0.0.1:")?;
+    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    (!port.is_empty() && port != "0").then(|| format!("127.0.0.1:{port}"))
 }
 
 /// Brings a database to the present schema, as an operator would.

@@ -12,6 +12,8 @@ pub struct World {
     pub server: Server,
     pub database: Database,
     nobody: Client,
+    /// How all names of this world end. Worlds that share a server have no name in common.
+    ending: String,
 }
 
 impl World {
@@ -33,7 +35,29 @@ impl World {
 
     fn around(server: Server, database: Database) -> Self {
         let nobody = Client::new(&server.address);
-        Self { server, database, nobody }
+        Self { server, database, nobody, ending: String::new() }
+    }
+
+    /// On the SQLite server of the suite, which other tests use at the same time.
+    pub async fn shared_on_sqlite() -> Self {
+        Self::shared(true).await
+    }
+
+    /// On the PostgreSQL server of the suite, which other tests use at the same time.
+    pub async fn shared_on_postgres() -> Self {
+        Self::shared(false).await
+    }
+
+    async fn shared(embedded: bool) -> Self {
+        let (server, database) = crate::shared::server(embedded).await;
+        let ending = format!("-{}", &crate::unique()[..10]);
+        Self { ending, ..Self::around(server, database) }
+    }
+
+    /// The username that somebody of this name has here.
+    pub fn name(&self, name: &str) -> String {
+        let bare = name.strip_suffix(&self.ending).unwrap_or(name);
+        format!("{bare}{}", self.ending)
     }
 
     /// The same database under another server, after the first has ended as `end` says.
@@ -49,12 +73,14 @@ impl World {
 
     /// Registers somebody.
     pub async fn user(&self, name: &str) -> User {
+        let name = &*self.name(name);
         let new = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
         self.signed_in(name, self.nobody.post("/api/auth/register", new).await.expect(201))
     }
 
     /// Signs in once more: a second device.
     pub async fn login(&self, name: &str) -> User {
+        let name = &*self.name(name);
         let login = json!({"username": name, "password": PASSWORD});
         self.signed_in(name, self.nobody.post("/api/auth/login", login).await.expect(200))
     }
@@ -62,7 +88,7 @@ impl World {
     /// Somebody with a role, which only the command line can give to the first.
     pub async fn staff(&self, name: &str, role: &str) -> User {
         let user = self.user(name).await;
-        let said = self.command(&["admin", "set-role", name, role], &[]);
+        let said = self.command(&["admin", "set-role", &user.name, role], &[]);
         assert!(said.well, "{}", said.text);
         self.until(&user, |me| me["role"] == role).await;
         user

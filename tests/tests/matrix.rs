@@ -1,10 +1,21 @@
 //! The access matrix: who may ask what, found out by asking a live server, held against what the OpenAPI document says
-//! and against `docs/access-matrix.md`.
+//! and against `docs/access-matrix.md`; on both databases, tag by tag.
 
-use std::fmt::Write;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+};
 
-use clowder_tests::{Answer, Client, Database, User, World, documents::OpenApi, root, setting};
+use clowder_tests::{
+    Answer, Client, User, World, by_tag,
+    documents::OpenApi,
+    root, setting,
+    tags::tag,
+    things::{Stage, Things, is_of_nothing},
+};
 use serde_json::{Value, json};
+
+by_tag!(the_matrix_is_as_it_was_agreed);
 
 const FILE: &str = "docs/access-matrix.md";
 const COMMAND: &str = "UPDATE_MATRIX=1 cargo nextest run -p clowder-tests --test matrix";
@@ -16,22 +27,9 @@ const CALLERS: [&str; 8] =
 /// Codes that say who somebody is not, or that hide from them what there is. Whoever gets another answer got in.
 fn refuses(code: &str) -> bool {
     let about_the_caller = ["token.missing", "session.ended", "scope.", "permission.", "account.", "api_key.invalid"];
-    let hidden = code.ends_with(".unknown") && !REACHED.contains(&code);
+    // Of some things there are none in the walk: who is told so has passed the door.
+    let hidden = code.ends_with(".unknown") && !is_of_nothing(code);
     hidden || code == "user.outranked" || about_the_caller.iter().any(|start| code.starts_with(start))
-}
-
-/// Of these things there are none in the walk: who is told so has passed the door.
-const REACHED: &[&str] = &["sign_up.unknown", "invite.unknown", "export.unknown", "route.unknown"];
-
-/// What one row of the walk is about, made anew for each, so that no call spoils the next.
-struct Things {
-    owner: User,
-    chat: String,
-    message: String,
-    session: String,
-    key: String,
-    /// Somebody for people with a role to govern.
-    user: String,
 }
 
 struct Matrix {
@@ -43,31 +41,11 @@ struct Matrix {
 }
 
 impl Matrix {
-    async fn new() -> Self {
-        let world = World::new(Database::sqlite()).await;
+    async fn new(world: World) -> Self {
         let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
         let friend = world.user("friend").await;
         let root = world.staff("ruth", "admin").await;
         Self { world, api, friend, root }
-    }
-
-    async fn things(&self, number: usize) -> Things {
-        let name = format!("owner{number}");
-        let owner = self.world.user(&name).await;
-        let second = self.world.login(&name).await;
-        let sessions = second.get("/api/auth/sessions").await.expect(200);
-        let other = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
-        let chat = owner.private_chat(&self.friend).await;
-        let message = owner.says(&chat, "between us").await;
-        let key = self.key(&owner, &["chats:read"]).await;
-        Things {
-            session: other["id"].as_str().unwrap().to_owned(),
-            message: message["id"].as_str().unwrap().to_owned(),
-            key: key["id"].as_str().unwrap().to_owned(),
-            user: self.world.user(&format!("target{number}")).await.id,
-            chat,
-            owner,
-        }
     }
 
     async fn key(&self, user: &User, scopes: &[&str]) -> Value {
@@ -88,11 +66,11 @@ impl Matrix {
 
     /// Whoever asks. Keys belong to the owner, but those for routes
     /// of people with a role, which belong to an administrator.
-    async fn caller(&self, caller: &str, number: usize, things: &Things, operation: &Value) -> Client {
+    async fn caller(&self, caller: &str, number: usize, owner: &User, operation: &Value) -> Client {
         let staff = operation["x-permission"].is_string();
         let with_key = async |own: bool| {
             let admin = self.somebody("admin", number + if own { 10_000 } else { 20_000 }).await;
-            let user = if staff { &admin } else { &things.owner };
+            let user = if staff { &admin } else { owner };
             let all = self.world.nobody().get("/api/api-keys/scopes").await.expect(200);
             let all = all["items"].as_array().unwrap().iter();
             let all =
@@ -107,33 +85,14 @@ impl Matrix {
                 let user = self.somebody(caller, number).await;
                 self.world.nobody().with(user.token())
             }
-            "owner" => self.world.nobody().with(things.owner.token()),
+            "owner" => self.world.nobody().with(owner.token()),
             "key with its scope" => with_key(true).await,
             _ => with_key(false).await,
         }
     }
 
-    fn fill(template: &str, things: &Things) -> String {
-        let mut segments: Vec<&str> = Vec::new();
-        for segment in template.split('/') {
-            let filled = match (segment.starts_with('{'), segments.last().copied()) {
-                (false, _) => segment,
-                (true, Some("chats")) => &things.chat,
-                (true, Some("messages")) => &things.message,
-                (true, Some("sessions")) => &things.session,
-                (true, Some("api-keys")) => &things.key,
-                (true, Some("users")) => &things.user,
-                (true, Some("sign-ups" | "invites" | "exports")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
-                (true, Some("swagger" | "account")) => "nothing.css",
-                (true, parent) => panic!("which {parent:?}? Teach the matrix what {template} needs"),
-            };
-            segments.push(filled);
-        }
-        segments.join("/")
-    }
-
     async fn ask(&self, client: &Client, method: &str, template: &str, operation: &Value, things: &Things) -> String {
-        let mut request = client.request(method, &Self::fill(template, things));
+        let mut request = client.request(method, &things.fill(template));
         if operation["requestBody"].is_object() {
             request = request.json(&self.api.example(operation));
         }
@@ -146,10 +105,12 @@ impl Matrix {
 
     /// One line of the matrix: what each caller got.
     async fn row(&self, number: usize, method: &str, template: &str, operation: &Value) -> [String; 8] {
-        let things = self.things(number).await;
+        let owner = self.world.user(&format!("owner{number}")).await;
+        let stage = Stage { world: &self.world, owner: &owner, friend: &self.friend };
+        let things = Things::of(stage, [template]).await;
         let mut row = CALLERS.map(|_| String::new());
         for (cell, caller) in row.iter_mut().zip(CALLERS) {
-            let client = self.caller(caller, number, &things, operation).await;
+            let client = self.caller(caller, number, &owner, operation).await;
             *cell = self.ask(&client, method, template, operation, &things).await;
         }
         row
@@ -177,10 +138,9 @@ fn documented(caller: &str, operation: &Value) -> Option<&'static str> {
     }
 }
 
-#[tokio::test]
-async fn the_matrix_is_as_it_was_agreed() {
-    let matrix = Matrix::new().await;
-    let mut text = format!(
+/// What stands above the table.
+fn head() -> String {
+    format!(
         "# Which caller may use which route\n\n\
          This page shows which caller may use which route. It is for developers of clients and for people who check access.\n\
          A test asks a live server and fails if this page differs; to update the page, run\n\
@@ -192,11 +152,20 @@ async fn the_matrix_is_as_it_was_agreed() {
          | route | needs | {} |\n|---|---|{}\n",
         CALLERS.join(" | "),
         "---|".repeat(CALLERS.len())
-    );
+    )
+}
+
+/// How a line begins that is about this route.
+fn beginning(method: &str, template: &str) -> String {
+    format!("| {method} `{template}` |")
+}
+
+async fn the_matrix_is_as_it_was_agreed(world: World, wanted: &'static str) {
+    let matrix = Matrix::new(world).await;
     let mut wrong = Vec::new();
-    let mut operations = matrix.api.operations();
-    operations.sort_by_key(|(method, template, _)| (*template, method.clone()));
-    for (number, (method, template, operation)) in operations.into_iter().enumerate() {
+    let mut found = BTreeMap::new();
+    let operations = matrix.api.operations().into_iter().filter(|(.., operation)| tag(operation) == wanted);
+    for (number, (method, template, operation)) in operations.enumerate() {
         let row = matrix.row(number, &method, template, operation).await;
         for (caller, cell) in CALLERS.iter().zip(&row) {
             if documented(caller, operation).is_some_and(|says| says != cell) {
@@ -205,19 +174,54 @@ async fn the_matrix_is_as_it_was_agreed() {
         }
         let needs = [operation["x-permission"].as_str(), scope(operation)];
         let needs: Vec<_> = needs.into_iter().flatten().map(|word| format!("`{word}`")).collect();
-        writeln!(text, "| {method} `{template}` | {} | {} |", needs.join(" "), row.join(" | ")).unwrap();
+        let beginning = beginning(&method, template);
+        let line = format!("{beginning} {} | {} |", needs.join(" "), row.join(" | "));
+        found.insert(beginning, line);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let file = root().join(FILE);
     if setting("UPDATE_MATRIX").is_some() {
-        std::fs::write(&file, &text).unwrap();
+        update(&matrix.api, &found);
     }
-    let kept = std::fs::read_to_string(&file).unwrap_or_default();
-    let (kept, found): (Vec<_>, Vec<_>) = (kept.lines().collect(), text.lines().collect());
-    let gone: Vec<_> = kept.iter().filter(|line| !found.contains(line)).collect();
-    let new: Vec<_> = found.iter().filter(|line| !kept.contains(line)).collect();
+    let page = std::fs::read_to_string(root().join(FILE)).unwrap_or_default();
+    let missing: Vec<_> = found.values().filter(|line| !page.lines().any(|kept| kept == *line)).collect();
     assert!(
-        kept == found,
-        "{FILE} is not what the server does; if that is meant, run\n{COMMAND}\nonly there: {gone:#?}\nonly here: {new:#?}"
+        missing.is_empty(),
+        "{FILE} is not what the server does; if that is meant, run\n{COMMAND}\nnot there: {missing:#?}"
     );
+}
+
+/// Writes these lines into the page in the place of others about their routes, and takes out routes that are gone. Tests of
+/// other tags do so at the same time.
+fn update(api: &OpenApi, found: &BTreeMap<String, String>) {
+    let file = File::open(root().join("docs")).unwrap();
+    file.lock().unwrap();
+    let page = std::fs::read_to_string(root().join(FILE)).unwrap_or_default();
+    let mut text = head();
+    for beginning in routes(api) {
+        let kept = page.lines().find(|line| line.starts_with(&beginning)).map(str::to_owned);
+        if let Some(line) = found.get(&beginning).cloned().or(kept) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    std::fs::write(root().join(FILE), text).unwrap();
+}
+
+/// Every route, in the order of the page.
+fn routes(api: &OpenApi) -> Vec<String> {
+    api.operations().into_iter().map(|(method, template, _)| beginning(&method, template)).collect()
+}
+
+/// Line by line the page is held against the server above; here, that it has one for each route and nothing else.
+#[tokio::test]
+async fn the_page_is_complete() {
+    let world = World::shared_on_sqlite().await;
+    let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
+    let page = std::fs::read_to_string(root().join(FILE)).unwrap();
+    let table = page.strip_prefix(&head()).unwrap_or_else(|| panic!("{FILE} begins otherwise; run {COMMAND}"));
+    let routes = routes(&api);
+    assert_eq!(routes.iter().collect::<BTreeSet<_>>().len(), routes.len());
+    let listed: Vec<_> = table.lines().map(|line| line.splitn(3, '|').nth(1).unwrap_or_default().trim()).collect();
+    let expected: Vec<_> = routes.iter().map(|begins| begins.trim_matches(['|', ' '])).collect();
+    assert_eq!(listed, expected, "{FILE}; run {COMMAND}");
 }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use clowder_tests::{Answer, Client, Database, World, documents::OpenApi, world::PASSWORD};
+use clowder_tests::{
+    Answer, Client, Database, World,
+    documents::OpenApi,
+    things::{Stage, Things},
+    world::PASSWORD,
+};
 use serde_json::json;
 
 /// What every page may read (CORS-safelisted response-header names, Fetch §2.2.1.3).
@@ -57,13 +62,13 @@ async fn pages_may_read_every_header_that_tells_them_something() {
     let (root, bob) = (world.staff("rita", "admin").await, world.user("bob").await);
     let chat = root.private_chat(&bob).await;
     root.group("Lunch", &[&bob]).await;
-    let message = root.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
+    root.says(&chat, "hello").await;
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let mut page = Page { seen: BTreeSet::new(), exposed: BTreeSet::new() };
     let mut walked = 0;
     for (_, template, _) in api.operations().into_iter().filter(|(method, ..)| *method == "GET") {
-        let ids = [("{chat_id}", &chat), ("{message_id}", &message), ("{user_id}", &bob.id)];
-        let path = ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(name, id));
+        let stage = Stage { world: &world, owner: &root, friend: &bob };
+        let path = Things::of(stage, [template]).await.fill(template);
         for client in [&*root, world.nobody()] {
             page.ask(client, "GET", &path, &[], "").await;
         }

@@ -9,7 +9,13 @@ use std::{
     },
 };
 
-use clowder_tests::{User, World, documents::OpenApi, on_both, world::each};
+use clowder_tests::{
+    User, World,
+    documents::OpenApi,
+    on_both,
+    things::{Stage, Things},
+    world::each,
+};
 use serde_json::{Value, json};
 
 on_both!(nothing_is_given_empty, cursors_are_bound_to_filters, chats_that_move, chats_that_move_all_the_time);
@@ -18,12 +24,6 @@ on_both!(nothing_is_given_empty, cursors_are_bound_to_filters, chats_that_move, 
 const ANSWERED_ELSEWHERE: &[(&str, &str)] =
     &[("/api/ws", "ticket"), ("/api/ws", "cursor"), ("/ws", "ticket"), ("/ws", "cursor"), (DOWNLOAD, "token")];
 const DOWNLOAD: &str = "/api/exports/{export_id}/download";
-
-/// A path of the document, with these ids in it.
-fn filled(template: &str, chat: &str, message: &str, user: &str) -> String {
-    let ids = [("{chat_id}", chat), ("{message_id}", message), ("{user_id}", user)];
-    ids.iter().fold(template.to_owned(), |path, (name, id)| path.replace(name, id))
-}
 
 /// A value that a parameter of this name and schema takes.
 fn value(name: &str, schema: &Value, document: &Value) -> String {
@@ -58,12 +58,11 @@ fn queries(api: &OpenApi) -> Vec<Query> {
 
 async fn nothing_is_given_empty(world: World) {
     let (root, bob) = (world.staff("rita", "admin").await, world.user("bob").await);
-    let chat = root.private_chat(&bob).await;
-    let message = root.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
+    let stage = Stage { world: &world, owner: &root, friend: &bob };
     let mut tried = 0;
     for (method, template, asked) in queries(&api) {
-        let path = filled(&template, &chat, &message, &bob.id);
+        let path = Things::of(stage, [&*template]).await.fill(&template);
         for (name, _) in asked {
             if ANSWERED_ELSEWHERE.contains(&(&template, &name)) {
                 continue;
@@ -99,13 +98,16 @@ async fn cursors_are_bound_to_filters(world: World) {
         root.patch(&format!("/api/messages/{message}"), json!({"content": more})).await.expect(200);
     }
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
+    let stage = Stage { world: &world, owner: &root, friend: &bob };
     let mut bound = 0;
     for (_, template, asked) in queries(&api).into_iter().filter(|(method, ..)| method == "GET") {
         let is_filter = |name: &str| name != "cursor" && name != "limit";
         if asked.iter().filter(|(name, _)| !is_filter(name)).count() < 2 {
             continue;
         }
-        let path = filled(&template, &chat, &message, &bob.id);
+        let things = Things::of(stage, [&*template]).await;
+        // That which has several versions, and the chat that has several messages.
+        let path = things.with("chat_id", &chat).with("message_id", &message).fill(&template);
         let first = root.get(&format!("{path}?limit=1")).await.expect(200);
         let Some(cursor) = first["next_cursor"].as_str() else { continue };
         for (name, schema) in asked.iter().filter(|(name, _)| is_filter(name)) {

@@ -1,0 +1,95 @@
+//! What stands for the parameters of a path: each domain registers its thing once, and every walk over the routes uses it.
+
+mod accounts;
+mod api_keys;
+mod messaging;
+mod operation;
+mod privacy;
+mod sign_ups;
+
+use std::{collections::BTreeMap, pin::Pin};
+
+use crate::{User, World};
+
+/// Whose things they are.
+#[derive(Clone, Copy)]
+pub struct Stage<'w> {
+    pub world: &'w World,
+    pub owner: &'w User,
+    /// Somebody who shares with the owner what is shared.
+    pub friend: &'w User,
+}
+
+/// The id of something that is being made.
+pub type Making<'w> = Pin<Box<dyn Future<Output = String> + Send + 'w>>;
+
+/// What a parameter of a path names.
+pub struct Thing {
+    /// Of the parameter, as the OpenAPI document has it.
+    pub name: &'static str,
+    pub comes: Comes,
+}
+
+/// Where a thing comes from.
+pub enum Comes {
+    /// It is made anew, so that no call spoils the next.
+    Made(for<'w> fn(Stage<'w>) -> Making<'w>),
+    /// There is none in a walk. Whoever passes the door is told this code.
+    Never { unknown: &'static str },
+}
+
+/// An id that nothing has.
+pub const NOTHING: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+
+/// All of them; a new domain adds its line.
+pub fn registered() -> impl Iterator<Item = &'static Thing> {
+    [accounts::THINGS, api_keys::THINGS, messaging::THINGS, operation::THINGS, privacy::THINGS, sign_ups::THINGS]
+        .into_iter()
+        .flatten()
+}
+
+/// The names of a path's parameters.
+pub fn parameters(template: &str) -> impl Iterator<Item = &str> {
+    template.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// Whether a code is told of something that no walk has.
+pub fn is_of_nothing(code: &str) -> bool {
+    registered().any(|thing| matches!(thing.comes, Comes::Never { unknown } if unknown == code))
+}
+
+/// Things by the names of their parameters.
+#[derive(Default)]
+pub struct Things(BTreeMap<&'static str, String>);
+
+impl Things {
+    /// Those that these paths need.
+    pub async fn of<'t>(stage: Stage<'_>, templates: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut things = Self::default();
+        for name in templates.into_iter().flat_map(parameters) {
+            if things.0.contains_key(name) {
+                continue;
+            }
+            let Some(thing) = registered().find(|thing| thing.name == name) else {
+                panic!("which {name}? Its domain registers it in tests/src/things")
+            };
+            let id = match thing.comes {
+                Comes::Made(make) => make(stage).await,
+                Comes::Never { .. } => NOTHING.to_owned(),
+            };
+            things.0.insert(thing.name, id);
+        }
+        things
+    }
+
+    /// The same with another one in its place.
+    pub fn with(mut self, name: &'static str, id: &str) -> Self {
+        self.0.insert(name, id.to_owned());
+        self
+    }
+
+    /// A path with the ids in it.
+    pub fn fill(&self, template: &str) -> String {
+        self.0.iter().fold(template.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id))
+    }
+}
