@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     api_keys::{self as format, Known, NOTED_EVERY, Presented},
-    rows::ApiKeyRow,
-    schema::{api_keys, users},
+    rows::api_keys::ApiKeyRow,
+    schema::{accounts::users, api_keys::api_keys},
 };
 
 /// How long an identity lasts that has no end of its own: sockets are held to some end.
@@ -167,7 +167,7 @@ fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
     let user = ctx.user()?;
     // Of two keys that are made at once, the second is counted after the first; and whoever ends all of them at this
     // moment ends this one as well, or has ended the session.
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     require_recent(tx.conn, ctx)?;
     let account = users::table.find(user).filter(users::deleted_at.is_null());
     let role: Option<String> = account.select(users::role).first(tx.conn).optional()?;

@@ -25,8 +25,8 @@ pub use read::timeline;
 
 use super::{Repo, db::Tx, user_keys};
 use crate::{
-    rows::{Acting, PendingRow},
-    schema::audit_pending,
+    rows::audit::{Acting, PendingRow},
+    schema::audit::audit_pending,
     seal::{self, Place, Sealed, UserKey},
 };
 

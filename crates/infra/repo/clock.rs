@@ -21,7 +21,17 @@ use super::{
 };
 use crate::{
     clock::{Evidence, JUMP},
-    schema as table,
+    schema::{
+        accounts::{sessions, users},
+        api_keys::api_keys,
+        credentials::{caused_emails, mailed_tokens, throttles},
+        idempotency::answers,
+        jobs::jobs,
+        journal::journal,
+        privacy::{erasures, exports},
+        sign_ups::sign_ups,
+        two_factor::two_factor,
+    },
     store::Options,
 };
 
@@ -81,7 +91,7 @@ impl Repo {
 /// Ids hold the time of their making, and the latest session is found by its id. Nodes whose clocks are a little apart are
 /// no matter.
 pub fn was_ahead(conn: &mut Conn, now: Timestamp) -> Result<bool> {
-    let latest = table::sessions::table.select(table::sessions::id).order(table::sessions::id.desc());
+    let latest = sessions::table.select(sessions::id).order(sessions::id.desc());
     let latest: Option<SessionId> = latest.first(conn).optional()?;
     Ok(latest.is_some_and(|id| id.made_at() > now.plus(JUMP)))
 }
@@ -91,21 +101,21 @@ pub fn was_ahead(conn: &mut Conn, now: Timestamp) -> Result<bool> {
 macro_rules! when {
     ($table:ident.$column:ident) => {
         |tx, _, now| {
-            let ahead = table::$table::table.filter(table::$table::$column.gt(now));
-            Ok(diesel::update(ahead).set(table::$table::$column.eq(now)).execute(tx.conn)?)
+            let ahead = $table::table.filter($table::$column.gt(now));
+            Ok(diesel::update(ahead).set($table::$column.eq(now)).execute(tx.conn)?)
         }
     };
 }
 
 macro_rules! until {
     ($table:ident.$column:ident, $longest:expr) => {
-        until!($table.$column, $longest, table::$table::$column.is_not_null())
+        until!($table.$column, $longest, $table::$column.is_not_null())
     };
     ($table:ident.$column:ident, $longest:expr, $of:expr) => {
         |tx, longest, now| {
             let last = now.plus(($longest as fn(&Longest) -> Duration)(longest));
-            let beyond = table::$table::table.filter(table::$table::$column.gt(last)).filter($of);
-            Ok(diesel::update(beyond).set(table::$table::$column.eq(last)).execute(tx.conn)?)
+            let beyond = $table::table.filter($table::$column.gt(last)).filter($of);
+            Ok(diesel::update(beyond).set($table::$column.eq(last)).execute(tx.conn)?)
         }
     };
 }
@@ -116,9 +126,9 @@ fn pauses(tx: &mut Tx<'_>, _: &Longest, now: Timestamp) -> Result<usize> {
     let mut rows = 0;
     for attempts in 1..=TRIES {
         let longest = pause(attempts, 1.0);
-        let tried = table::jobs::table.filter(table::jobs::attempts.eq(attempts));
-        let beyond = tried.filter(table::jobs::run_at.gt(now.plus(longest)));
-        rows += diesel::update(beyond).set(table::jobs::run_at.eq(now)).execute(tx.conn)?;
+        let tried = jobs::table.filter(jobs::attempts.eq(attempts));
+        let beyond = tried.filter(jobs::run_at.gt(now.plus(longest)));
+        rows += diesel::update(beyond).set(jobs::run_at.eq(now)).execute(tx.conn)?;
     }
     Ok(rows)
 }
@@ -129,13 +139,13 @@ const HARMLESS: &[Step] = &[
     when!(api_keys.last_used_at),
     // Their times are part of the key, so they cannot all become now. The hour begins anew.
     |tx, _, now| {
-        let ahead = table::caused_emails::table.filter(table::caused_emails::created_at.gt(now));
+        let ahead = caused_emails::table.filter(caused_emails::created_at.gt(now));
         Ok(diesel::delete(ahead).execute(tx.conn)?)
     },
     // A job that was ordered ahead is done now.
     |tx, _, now| {
-        let ahead = table::jobs::table.filter(table::jobs::created_at.gt(now).and(table::jobs::dead_at.is_null()));
-        let put = (table::jobs::created_at.eq(now), table::jobs::run_at.eq(now));
+        let ahead = jobs::table.filter(jobs::created_at.gt(now).and(jobs::dead_at.is_null()));
+        let put = (jobs::created_at.eq(now), jobs::run_at.eq(now));
         Ok(diesel::update(ahead).set(put).execute(tx.conn)?)
     },
     when!(jobs.created_at),
@@ -150,20 +160,20 @@ const HARMLESS: &[Step] = &[
 const ONLY_WHEN_RETURNED: &[Step] = &[
     when!(answers.created_at),
     when!(erasures.requested_at),
-    until!(erasures.erase_at, |longest| longest.erasure, table::erasures::erased_at.is_null()),
+    until!(erasures.erase_at, |longest| longest.erasure, erasures::erased_at.is_null()),
     until!(users.erase_at, |longest| longest.erasure),
     when!(exports.created_at),
     until!(exports.expires_at, |_| EXPORT_FOR),
     when!(jobs.dead_at),
     when!(journal.at),
     when!(mailed_tokens.created_at),
-    until!(mailed_tokens.expires_at, |_| RESET_FOR, table::mailed_tokens::purpose.eq_any(words(RESETS))),
+    until!(mailed_tokens.expires_at, |_| RESET_FOR, mailed_tokens::purpose.eq_any(words(RESETS))),
     until!(mailed_tokens.expires_at, |_| VERIFY_FOR.max(CONFIRM_FOR)),
     when!(sessions.created_at),
     when!(sessions.ended_at),
     when!(sessions.last_used_at),
     until!(sessions.expires_at, |longest| longest.session),
     when!(sign_ups.created_at),
-    until!(sign_ups.expires_at, |_| CONFIRM_FOR, table::sign_ups::confirmed_at.is_null()),
+    until!(sign_ups.expires_at, |_| CONFIRM_FOR, sign_ups::confirmed_at.is_null()),
     until!(sign_ups.expires_at, |_| APPROVE_FOR),
 ];

@@ -17,8 +17,8 @@ use uuid::Uuid;
 use super::{batch, db::Tx, dialect};
 use crate::{
     keys::{Keys, Purpose},
-    rows::AnswerRow,
-    schema::answers,
+    rows::idempotency::AnswerRow,
+    schema::idempotency::answers,
 };
 
 /// Where an answer is stored: a keyed hash of a key and of whose it is.
@@ -107,7 +107,7 @@ impl Answers {
         let mut wanted: Vec<_> = ids.collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let rows = batch::stored_answers(tx.conn, &wanted)?;
+        let rows = batch::idempotency::stored_answers(tx.conn, &wanted)?;
         Ok(Self(rows.into_iter().map(|row| (row.id, row)).collect()))
     }
 
@@ -136,7 +136,7 @@ impl Answers {
             rows.push(AnswerRow { id: *id, fingerprint, answer, created_at: ctx.now });
         }
         let wanted = rows.len();
-        if batch::store_answers(tx.conn, rows)? < wanted {
+        if batch::idempotency::store_answers(tx.conn, rows)? < wanted {
             return Err(Error::outage(Cause::Contended, "another call with this Idempotency-Key was faster"));
         }
         Ok(())

@@ -14,8 +14,8 @@ use super::{Repo, db::Tx, dialect};
 use crate::{
     cron,
     keys::{Keys, Purpose},
-    rows::JobRow,
-    schema::{crons, jobs},
+    rows::jobs::JobRow,
+    schema::jobs::{crons, jobs},
 };
 
 /// The most of an error that is kept, in octets.
@@ -167,7 +167,7 @@ impl Jobs for Repo {
 fn due(conn: &mut dialect::Conn, kinds: &[&str], limit: usize, now: Timestamp) -> Result<Vec<JobId>> {
     let mut due = Vec::new();
     for kind in kinds {
-        due.extend(dialect::due_jobs(conn, kind, limit as i64, now)?);
+        due.extend(dialect::jobs::due_jobs(conn, kind, limit as i64, now)?);
     }
     due.sort_unstable();
     due.truncate(limit);

@@ -21,8 +21,8 @@ use super::{
     messaging::chats,
 };
 use crate::{
-    rows::JournalRow,
-    schema::{epoch, journal, streams},
+    rows::journal::JournalRow,
+    schema::journal::{epoch, journal, streams},
 };
 
 /// Writes down what a transaction did. It is the last statement of the write, after the audit log: it takes the places in
@@ -43,7 +43,7 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
         return Ok(());
     }
     audit::write(tx)?;
-    let heads = batch::advance_streams(tx.conn, &wanted)?;
+    let heads = batch::journal::advance_streams(tx.conn, &wanted)?;
     let mut next: BTreeMap<i16, i64> = BTreeMap::new();
     for (stream, count) in wanted {
         let head = heads.iter().find(|(advanced, _)| *advanced == stream);
@@ -72,7 +72,7 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
         rows.push(JournalRow::new(&recorded)?);
         tx.recorded.push(recorded);
     }
-    batch::insert_changes(tx.conn, &rows)
+    batch::journal::insert_changes(tx.conn, &rows)
 }
 
 /// Replaces what changes of these kinds say about a thing, where what they said must not be known any more. Changes of

@@ -17,8 +17,8 @@ use super::{
     journal,
 };
 use crate::{
-    rows::PreferencesRow,
-    schema::{preferences as table, users},
+    rows::preferences::PreferencesRow,
+    schema::{accounts::users, preferences::preferences as table},
 };
 
 #[async_trait]
@@ -44,7 +44,7 @@ pub fn settings(conn: &mut Conn, user: UserId) -> Result<Settings> {
 fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPatch) -> Result<Settings> {
     let user = ctx.user()?;
     // There may be no row to lock yet, so the user's own stands for it.
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     if !diesel::select(diesel::dsl::exists(users::table.find(user).filter(users::deleted_at.is_null())))
         .get_result::<bool>(tx.conn)?
     {

@@ -99,7 +99,7 @@ impl Privacy for Repo {
         let (caller, after) = (ctx.clone(), self.deps.options.erasure_after);
         let ordered = self.db.write(move |tx| {
             // Everybody who governs accounts holds administrators first, and then the account.
-            dialect::lock_admins(tx.conn)?;
+            dialect::accounts::lock_admins(tx.conn)?;
             still(tx, &proved)?;
             erasures::request(tx, &caller, erasure.messages, after)
         });

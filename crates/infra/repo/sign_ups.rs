@@ -25,7 +25,7 @@ use super::{
     db::Tx,
     dialect::Conn,
 };
-use crate::{emails::Recipient, rows::SignUpRow, schema::sign_ups as table};
+use crate::{emails::Recipient, rows::sign_ups::SignUpRow, schema::sign_ups::sign_ups as table};
 
 #[async_trait]
 impl SignUps for Repo {

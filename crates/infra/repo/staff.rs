@@ -32,7 +32,7 @@ use super::{
     journal,
     two_factor::{self, require_recent},
 };
-use crate::{rows::UserRow, schema::users};
+use crate::{rows::accounts::UserRow, schema::accounts::users};
 
 #[async_trait]
 impl Staff for Repo {
@@ -208,8 +208,8 @@ fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, end_keys: bool) -> Res
 /// What the rules need to know, and the account as it was. All administrators are held first, in one order, so that of
 /// two who step down at once the second sees that the first has.
 pub(super) fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
-    dialect::lock_admins(conn)?;
-    dialect::lock_user(conn, user)?;
+    dialect::accounts::lock_admins(conn)?;
+    dialect::accounts::lock_user(conn, user)?;
     let whom = users::table.find(user).filter(users::deleted_at.is_null());
     let whom = whom.select(UserRow::as_select()).first(conn).optional()?;
     let whom = whom.ok_or(USER_UNKNOWN)?.own()?;

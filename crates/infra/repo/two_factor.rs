@@ -35,8 +35,11 @@ use super::{
 use crate::{
     emails::Recipient,
     keys::Keys,
-    rows::{TwoFactorRow, UserRow},
-    schema::{recovery_codes, sessions, two_factor, users},
+    rows::{accounts::UserRow, two_factor::TwoFactorRow},
+    schema::{
+        accounts::{sessions, users},
+        two_factor::{recovery_codes, two_factor},
+    },
     seal::{self, Place},
     totp,
 };
@@ -186,7 +189,7 @@ impl TwoFactor for Repo {
         self.db
             .write(move |tx| {
                 let user = ctx.user()?;
-                dialect::lock_user(tx.conn, user)?;
+                dialect::accounts::lock_user(tx.conn, user)?;
                 require_recent(tx.conn, &ctx)?;
                 let factor = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some());
                 factor.ok_or(TWO_FACTOR_OFF)?;
@@ -220,7 +223,7 @@ fn settled<T>(settled: Settled<T>) -> Result<T> {
 /// Keeps a new secret; gives it, and the name of the account.
 fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(Vec<u8>, String)> {
     let user = ctx.user()?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     require_recent(tx.conn, ctx)?;
     let earlier = find(tx.conn, user)?;
     if earlier.as_ref().is_some_and(|factor| factor.enabled_at.is_some()) {
@@ -253,7 +256,7 @@ fn enable(
     otp: &Otp,
 ) -> Result<Settled<(clowder_accounts::Own, RecoveryCodes)>> {
     let user = ctx.user()?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     require_open(tx.conn, ctx)?;
     let factor = find(tx.conn, user)?.ok_or(TWO_FACTOR_OFF)?;
     if factor.enabled_at.is_some() {
@@ -271,7 +274,7 @@ fn enable(
 
 fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled<clowder_accounts::Own>> {
     let user = ctx.user()?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     let factor = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()).ok_or(TWO_FACTOR_OFF)?;
     let looked = check(tx, ctx, keys, &factor, otp, OTP_WRONG)?;
     looked.note(tx, ctx)?;
@@ -321,9 +324,9 @@ fn switch(
 
 fn reauthenticate(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: Option<&Otp>) -> Result<Settled<()>> {
     let (user, session) = (ctx.user()?, ctx.session()?);
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     // Both rows before the audit log.
-    dialect::lock_session(tx.conn, session)?;
+    dialect::accounts::lock_session(tx.conn, session)?;
     if let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) {
         let otp = otp.ok_or_else(|| {
             Error::field("/otp", "required", "is required: the account uses two-factor authentication")

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use super::{Repo, accounts::throttle, audit::refusals, check, clock, credentials::mailed, db::Tx, dialect, privacy};
 use crate::{
     clock::Evidence,
-    schema as table,
+    schema::{accounts::sessions, credentials::mailed_tokens, idempotency::answers, jobs::jobs, sign_ups::sign_ups},
     skew::Skew,
     store::{Check, SWEEP, Upkeep},
 };
@@ -80,34 +80,33 @@ pub const PIECE: i64 = 2_000;
 /// forget never wait for each other, and without waiting for anybody who is at one of them.
 macro_rules! forget {
     ($tx:ident, $table:ident by $key:ident: $type:ty, $past:expr) => {{
-        use crate::schema::$table as rows;
-        let past = rows::table.filter($past).select(rows::$key).order(rows::$key).limit(PIECE);
+        let past = $table::table.filter($past).select($table::$key).order($table::$key).limit(PIECE);
         let past: Vec<$type> = dialect::unclaimed!(past).load($tx.conn)?;
-        diesel::delete(rows::table.filter(rows::$key.eq_any(past))).execute($tx.conn)?
+        diesel::delete($table::table.filter($table::$key.eq_any(past))).execute($tx.conn)?
     }};
 }
 pub(super) use forget;
 
 fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, answers by id: Id<()>, table::answers::created_at.le(now.minus(KEPT_FOR))))
+    Ok(forget!(tx, answers by id: Id<()>, answers::created_at.le(now.minus(KEPT_FOR))))
 }
 
 fn sessions(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, sessions by id: SessionId, table::sessions::expires_at.le(now.minus(KEPT_FOR))))
+    Ok(forget!(tx, sessions by id: SessionId, sessions::expires_at.le(now.minus(KEPT_FOR))))
 }
 
 fn emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, mailed_tokens by hash: Vec<u8>, table::mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
+    Ok(forget!(tx, mailed_tokens by hash: Vec<u8>, mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
 }
 
 /// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
 fn dead_emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = table::jobs::kind.eq(Mail::KIND).and(table::jobs::dead_at.le(now.minus(DEAD_EMAILS_FOR)));
+    let past = jobs::kind.eq(Mail::KIND).and(jobs::dead_at.le(now.minus(DEAD_EMAILS_FOR)));
     Ok(forget!(tx, jobs by id: JobId, past))
 }
 
 fn sign_ups(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, sign_ups by id: SignUpId, table::sign_ups::expires_at.le(now)))
+    Ok(forget!(tx, sign_ups by id: SignUpId, sign_ups::expires_at.le(now)))
 }
 
 /// Forgets what has had its time, now and then, on one node.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{db::Tx, dialect::Conn};
 use crate::{
-    schema::user_keys,
+    schema::accounts::user_keys,
     seal::{KeyRing, Sealed, SealedBy, UserKey, unreadable},
 };
 

@@ -1,5 +1,10 @@
-//! The emails that accounts send: what they say, as text and as HTML. What people typed is escaped in HTML and kept
-//! to one line in text, so that nobody can make us say what we do not.
+//! How emails are written, as text and as HTML; what they say is in one file per domain. What people typed is escaped in
+//! HTML and kept to one line in text, so that nobody can make us say what we do not.
+
+mod credentials;
+mod privacy;
+mod sign_ups;
+mod two_factor;
 
 use std::time::Duration;
 
@@ -60,144 +65,10 @@ struct Html<'l> {
     sender: &'l str,
 }
 
+/// Why somebody gets an email about their own account.
 const NOT_YOU: &str = "If this was not you, change your password and end all sessions you do not recognise.";
 
 impl EmailTemplates {
-    /// Is the address theirs? `token` proves it.
-    pub fn verify_email(&self, username: &str, address: &str, token: &str, good_for: Duration) -> Result<Mail> {
-        let says = [format!(
-            "Please confirm that {address} is your address, for the account {username}. The link is valid for {}.",
-            span(good_for)
-        )];
-        self.write(
-            &Recipient { name: username.to_owned(), address: address.to_owned() },
-            "Confirm your address",
-            &says,
-            self.action("Confirm the address", "verify", token),
-            "You received this email because somebody used this address for an account. If it was not you, ignore this email.",
-        )
-    }
-
-    /// To the old address, when another is to take its place.
-    pub fn email_changing(&self, to: &Recipient, new: &str) -> Result<Mail> {
-        let says = [format!(
-            "Somebody who knows your password has asked to change the address of your account to {new}. It changes as soon as that address is confirmed."
-        )];
-        self.write(to, "Your address is about to change", &says, None, NOT_YOU)
-    }
-
-    pub fn reset_password(&self, to: &Recipient, token: &str, good_for: Duration) -> Result<Mail> {
-        let says =
-            [format!("Use this link to choose a new password. It works once and is valid for {}.", span(good_for))];
-        self.write(to, "Choose a new password", &says, self.action("Choose a new password", "reset", token),
-            "You received this email because somebody asked to reset the password of your account. If it was not you, ignore this email: your password stays the same.")
-    }
-
-    /// `all` when every session was ended with it, and not only the others. `keys` is how many API keys are left, `ended`
-    /// how many were ended with it.
-    pub fn password_changed(&self, to: &Recipient, all: bool, keys: i64, ended: usize) -> Result<Mail> {
-        let devices = if all { "all your devices" } else { "your other devices" };
-        let mut says =
-            vec![format!("The password of your account has been changed, and {devices} have been signed out.")];
-        match (keys, ended) {
-            (0, 0) => {}
-            (0, 1) => says.push("Your API key has been revoked.".to_owned()),
-            (0, ended) => says.push(format!("All {ended} of your API keys have been revoked.")),
-            (1, _) => {
-                says.push("One API key still has access to your account; revoke it if you do not need it.".to_owned());
-            }
-            (keys, _) => {
-                says.push(format!("{keys} API keys still have access to your account; revoke those you do not need."));
-            }
-        }
-        self.write(
-            to,
-            "Your password has been changed",
-            &says,
-            None,
-            "If this was not you, use “forgot password” to choose a new one, and tell the operator of this server.",
-        )
-    }
-
-    pub fn second_factor_removed(&self, to: &Recipient) -> Result<Mail> {
-        let says =
-            ["The operator of this server has removed the second factor of your account: you can now sign in with \
-                     your password alone. Set up a new second factor soon."
-                .to_owned()];
-        self.write(to, "Your second factor has been removed", &says, None, NOT_YOU)
-    }
-
-    /// Somebody tried to register with an address that has an account.
-    pub fn has_account(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["Somebody tried to create an account with this address. You already have one, so no new account was created. If you forgot your password, you can reset it.".to_owned()];
-        self.write(to, "You already have an account", &says, None, "If it was not you, ignore this email.")
-    }
-
-    /// A sign-up that somebody had to approve.
-    pub fn approved(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["Your account has been approved. You can sign in now.".to_owned()];
-        self.write(
-            to,
-            "Your account is ready",
-            &says,
-            None,
-            "You received this email because you asked for an account.",
-        )
-    }
-
-    pub fn rejected(&self, to: &Recipient, reason: Option<&str>) -> Result<Mail> {
-        let mut says = vec!["Your request for an account was declined.".to_owned()];
-        says.extend(reason.map(|reason| format!("Reason: {reason}")));
-        self.write(to, "About your account", &says, None, "You received this email because you asked for an account.")
-    }
-
-    /// A copy is ready; nothing of what is in it. Without `path` it can be fetched by those only who are signed in.
-    pub fn export_ready(&self, to: &Recipient, path: Option<&str>, until: Timestamp) -> Result<Mail> {
-        let how = match path {
-            Some(_) => "The link is valid until {}. Anybody who has it can download your data, so keep it to yourself.",
-            None => {
-                "Sign in to download it, until {}. This email contains no link, because this address has not been confirmed."
-            }
-        };
-        let how = how.replace("{}", &day(until));
-        let says = [format!("The export of your data is ready. {how}")];
-        let fetch = |path| Action { label: "Download your data", link: format!("{}{path}", self.server_url) };
-        self.write(to, "Your data is ready", &says, path.map(fetch), NOT_YOU)
-    }
-
-    pub fn erasure_requested(&self, to: &Recipient, at: Timestamp, can_undo: bool) -> Result<Mail> {
-        let (when, reason) = match can_undo {
-            true => (format!("on {}. Until then, you can sign in and keep it", day(at)), NOT_YOU),
-            false => (
-                "now. You will receive another email when this is done".to_owned(),
-                "You received this email because this address belongs to the account.",
-            ),
-        };
-        let says = [format!("Your account will be erased {when}. All your devices have been signed out.")];
-        self.write(to, "Your account will be erased", &says, None, reason)
-    }
-
-    pub fn erasure_undone(&self, to: &Recipient) -> Result<Mail> {
-        let says = ["Your account will not be erased.".to_owned()];
-        self.write(to, "Your account stays", &says, None, NOT_YOU)
-    }
-
-    /// The last email to somebody who is nobody any more.
-    pub fn erased(&self, to: &Recipient, receipt: &str) -> Result<Mail> {
-        let says = [
-            "Your account has been erased. This is the receipt, signed by this server; its operator can verify it:"
-                .to_owned(),
-            receipt.to_owned(),
-        ];
-        self.write(
-            to,
-            "Your account has been erased",
-            &says,
-            None,
-            "You received this email because this address belonged to the account. You will receive no more emails.",
-        )
-    }
-
     /// After `#`, which browsers keep to themselves: the token shows up in no log and in no `Referer`.
     pub fn link(&self, purpose: &str, token: &str) -> String {
         format!("{}#{purpose}={token}", self.account_url)
@@ -263,21 +134,6 @@ mod tests {
         assert!(mail.text.starts_with("Hello <b>Ada</b> Buy now,\n"), "{}", mail.text);
         for body in [&mail.text, &mail.html] {
             assert!(body.contains("https://chat.example/account#reset=t0ken") && body.contains("24 hours"), "{body}");
-        }
-    }
-
-    #[test]
-    fn a_new_password_tells_what_it_ended() {
-        let head = EmailTemplates { account_url: String::new(), server_url: String::new(), sender: "Clowder".into() };
-        let to = Recipient { name: "Ada".into(), address: "ada@example.org".into() };
-        for (all, keys, ended, says) in [
-            (false, 0, 0, &["your other devices have"][..]),
-            (false, 2, 0, &["your other devices have", "2 API keys still have access to your account"]),
-            (true, 0, 3, &["all your devices have", "All 3 of your API keys have been revoked"]),
-        ] {
-            let text = head.password_changed(&to, all, keys, ended).unwrap().text;
-            assert!(says.iter().all(|says| text.contains(says)), "{text}");
-            assert_eq!(text.contains("API key"), keys > 0 || ended > 0, "{text}");
         }
     }
 }

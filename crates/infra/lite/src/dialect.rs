@@ -1,13 +1,19 @@
 //! What is SQLite's own: one writer, many readers, write-ahead log.
 
+pub mod accounts;
+pub mod audit;
+pub mod credentials;
+pub mod jobs;
+pub mod messaging;
+pub mod sign_ups;
+
 use std::{
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use clowder_accounts::model::InviteId;
-use clowder_core::{Cause, ChatId, Error, JobId, Result, SessionId, Timestamp, Topic, UserId};
+use clowder_core::{Cause, Error, Result, Timestamp, Topic};
 use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     define_sql_function,
@@ -20,7 +26,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 pub use super::scrub::Scrubber;
 use crate::{
     DatabaseUrl,
-    schema::{jobs, streams},
+    schema::journal::streams,
     store::Options,
     worker_pool::{self, Plan, WorkerPool},
 };
@@ -200,79 +206,14 @@ fn room(_: &Path) -> Option<u64> {
     None
 }
 
-/// One writer is lock enough.
-pub fn lock_chat(_: &mut Conn, _: ChatId) -> Result<()> {
-    Ok(())
-}
-
 /// No lock is waited for.
 pub fn wait_at_most(_: &mut Conn, _: Duration) -> Result<()> {
     Ok(())
 }
 
 /// One writer is lock enough.
-pub fn lock_participant(_: &mut Conn, _: ChatId, _: UserId) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn keep_participants(_: &mut Conn, _: ChatId, _: &[UserId]) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn keep_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn keep_user_id(_: &mut Conn, _: UserId) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_admins(_: &mut Conn) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_creator(_: &mut Conn, _: UserId) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
 pub fn lock_claim(_: &mut Conn, _: i64) -> Result<()> {
     Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_invite(_: &mut Conn, _: InviteId) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_mailbox(_: &mut Conn, _: &str) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_jobs(_: &mut Conn, _: &[JobId]) -> Result<()> {
-    Ok(())
-}
-
-/// One writer is lock enough.
-pub fn lock_audit_head(_: &mut Conn, _: bool) -> Result<bool> {
-    Ok(true)
 }
 
 /// One writer is lock enough.
@@ -295,15 +236,4 @@ pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
 /// The database is on this machine and has no clock of its own.
 pub fn clock(_: &mut Conn) -> Result<Option<Timestamp>> {
     Ok(None)
-}
-
-/// Jobs of this kind that are due, the longest first. One writer is lock enough.
-pub fn due_jobs(conn: &mut Conn, kind: &str, limit: i64, now: Timestamp) -> Result<Vec<(Timestamp, JobId)>> {
-    let due = jobs::table
-        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq(kind)))
-        .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
-        .order((jobs::run_at, jobs::id))
-        .limit(limit)
-        .select((jobs::run_at, jobs::id));
-    Ok(due.load(conn)?)
 }

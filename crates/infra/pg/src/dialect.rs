@@ -1,5 +1,12 @@
 //! What is PostgreSQL's own: many writers, row locks, advisory locks.
 
+pub mod accounts;
+pub mod audit;
+pub mod credentials;
+pub mod jobs;
+pub mod messaging;
+pub mod sign_ups;
+
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -8,15 +15,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_accounts::model::InviteId;
-use clowder_core::{Cause, ChatId, Error, JobId, Result, Role, SessionId, Timestamp, Topic, UserId, Word};
+use clowder_core::{Cause, Error, Result, Timestamp, Topic};
 use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     define_sql_function,
     pg::{Pg, PgConnection},
     prelude::*,
     sql_query,
-    sql_types::{BigInt, Text},
+    sql_types::BigInt,
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -24,7 +30,7 @@ pub use super::connection::PooledConn;
 use super::connection::{Deadlines, For, Way};
 use crate::{
     DatabaseUrl,
-    schema::{audit_head, chats, invites, jobs, participants, sessions, streams, users},
+    schema::journal::streams,
     store::Options,
     worker_pool::{self, Plan, WorkerPool},
 };
@@ -190,85 +196,14 @@ pub fn probe(conn: &mut PooledConn, seek_room: bool) -> Result<()> {
 const SEEK_ROOM: &str = "SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''; \
     SELECT count(*) FROM generate_series(1, 80000)";
 
-/// Whoever changes a chat or a message of it holds this.
-pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
-    chats::table.find(chat).select(chats::id).for_no_key_update().first::<ChatId>(conn).optional()?;
-    Ok(())
-}
-
 /// From here on the transaction fails when it has waited for a lock for so long.
 pub fn wait_at_most(conn: &mut Conn, wait: Duration) -> Result<()> {
     Ok(conn.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", wait.as_millis()))?)
 }
 
-/// Whoever moves a participant's read mark holds this.
-pub fn lock_participant(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<()> {
-    let one = participants::table.find((chat, user)).select(participants::user_id);
-    one.for_no_key_update().first::<UserId>(conn).optional()?;
-    Ok(())
-}
-
-/// Whoever needs the read marks of these participants to stay holds this; the chat itself is held before.
-pub fn keep_participants(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
-    let some = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
-    some.order(participants::user_id).select(participants::user_id).for_share().load::<UserId>(conn)?;
-    Ok(())
-}
-
-/// Whoever needs these accounts to stay as they are holds this.
-pub fn keep_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
-    users::table.filter(users::id.eq_any(ids)).order(users::id).select(users::id).for_share().load::<UserId>(conn)?;
-    Ok(())
-}
-
-/// Whoever writes rows that name an account, and must not wait for it later, holds this.
-pub fn keep_user_id(conn: &mut Conn, user: UserId) -> Result<()> {
-    users::table.find(user).select(users::id).for_key_share().first::<UserId>(conn).optional()?;
-    Ok(())
-}
-
-/// Whoever reads an account and then changes what was read holds this.
-pub fn lock_user(conn: &mut Conn, user: UserId) -> Result<()> {
-    users::table.find(user).select(users::id).for_no_key_update().first::<UserId>(conn).optional()?;
-    Ok(())
-}
-
-/// Whoever changes where accounts stand holds this, before any single account.
-pub fn lock_admins(conn: &mut Conn) -> Result<()> {
-    let admins = users::table.filter(users::role.eq(Role::Admin.as_str())).order(users::id).select(users::id);
-    admins.for_no_key_update().load::<UserId>(conn)?;
-    Ok(())
-}
-
-/// Whoever changes a session or a token of it holds this.
-pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
-    sessions::table.find(session).select(sessions::id).for_update().first::<SessionId>(conn).optional()?;
-    Ok(())
-}
-
-/// Whoever makes a chat holds this, so that each of their chats is counted.
-pub fn lock_creator(conn: &mut Conn, creator: UserId) -> Result<()> {
-    let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
-    lock.bind::<Text, _>(format!("chats of {creator}")).execute(conn)?;
-    Ok(())
-}
-
 /// Whoever writes a client id or a stored answer holds this.
 pub fn lock_claim(conn: &mut Conn, claim: i64) -> Result<()> {
     sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(claim).execute(conn)?;
-    Ok(())
-}
-
-/// Whoever uses an invitation holds this.
-pub fn lock_invite(conn: &mut Conn, invite: InviteId) -> Result<()> {
-    invites::table.find(invite).select(invites::id).for_no_key_update().first::<InviteId>(conn).optional()?;
-    Ok(())
-}
-
-/// Whoever sends mail to an address holds this.
-pub fn lock_mailbox(conn: &mut Conn, mailbox: &str) -> Result<()> {
-    let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
-    lock.bind::<Text, _>(format!("mail to {mailbox}")).execute(conn)?;
     Ok(())
 }
 
@@ -281,23 +216,6 @@ impl Scrubber {
     }
 
     pub fn wake(&self) {}
-}
-
-/// Whoever changes several jobs holds these first, in one order.
-pub fn lock_jobs(conn: &mut Conn, ids: &[JobId]) -> Result<()> {
-    let held = jobs::table.filter(jobs::id.eq_any(ids)).order(jobs::id).select(jobs::id);
-    held.for_update().load::<JobId>(conn)?;
-    Ok(())
-}
-
-/// Whoever changes either end of the chain of the audit log holds this. Unless it waits, it may find that somebody else does.
-pub fn lock_audit_head(conn: &mut Conn, wait: bool) -> Result<bool> {
-    let head = audit_head::table.select(audit_head::position).for_update();
-    let held = match wait {
-        true => head.first::<i64>(conn).optional()?,
-        false => head.skip_locked().first::<i64>(conn).optional()?,
-    };
-    Ok(held.is_some())
 }
 
 /// The rows of a query that nobody else holds, held until the end of the transaction: what forgets many rows waits for
@@ -327,18 +245,4 @@ pub fn unlock_migrations(conn: &mut Conn) -> Result<()> {
 pub fn clock(conn: &mut Conn) -> Result<Option<Timestamp>> {
     let micros = diesel::dsl::sql::<BigInt>("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
     Ok(Some(Timestamp::from_micros(diesel::select(micros).get_result(conn)?)))
-}
-
-/// Jobs of this kind that are due, the longest first, held until the end of the transaction; what another worker is just
-/// taking is left to it.
-pub fn due_jobs(conn: &mut Conn, kind: &str, limit: i64, now: Timestamp) -> Result<Vec<(Timestamp, JobId)>> {
-    let due = jobs::table
-        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq(kind)))
-        .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
-        .order((jobs::run_at, jobs::id))
-        .limit(limit)
-        .select((jobs::run_at, jobs::id))
-        .for_update()
-        .skip_locked();
-    Ok(due.load(conn)?)
 }

@@ -18,7 +18,7 @@ use super::super::{
     dialect::{self, Conn},
     journal,
 };
-use crate::{rows::UserRow, schema::users};
+use crate::{rows::accounts::UserRow, schema::accounts::users};
 
 /// The profile; a token that outlived its user is as good as ended.
 pub fn own(conn: &mut Conn, user: UserId) -> Result<Own> {
@@ -38,7 +38,7 @@ struct Edited {
 
 pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
     let user = ctx.user()?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
     versions::check(version.as_ref(), before.version, USER_STALE)?;
     if !patch.changes(&before) {

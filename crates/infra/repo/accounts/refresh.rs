@@ -22,7 +22,7 @@ use super::{
     sessions::{Mint, Which, close, tell_ended},
 };
 use crate::{
-    schema::sessions,
+    schema::accounts::sessions,
     tokens::{Tokens, Uses},
 };
 
@@ -52,7 +52,7 @@ struct Held {
 pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) -> Result<Outcome> {
     let (session, presented) = named(tx.conn, mint, token)?.ok_or(TOKEN_INVALID)?;
     // Two tabs may come at once: one rotates, the other then finds the successor.
-    dialect::lock_session(tx.conn, session)?;
+    dialect::accounts::lock_session(tx.conn, session)?;
     let mut held = held(tx.conn, session)?.ok_or(TOKEN_INVALID)?;
     // Who restored an older state of the database has not made this token, though its key says so.
     if presented > held.generation {

@@ -22,8 +22,8 @@ use super::{
     throttle::Sought,
 };
 use crate::{
-    rows::SessionRow,
-    schema::{sessions, users},
+    rows::accounts::SessionRow,
+    schema::accounts::{sessions, users},
     tokens::Tokens,
 };
 
@@ -74,7 +74,7 @@ impl Proved {
     /// Holds the user, and says whether the password still is the one that was proved: hashing takes its time, and who
     /// has chosen a new one meanwhile, or has been erased, did so against whoever knows the old one.
     pub fn holds(&self, tx: &mut Tx<'_>) -> Result<bool> {
-        dialect::lock_user(tx.conn, self.user)?;
+        dialect::accounts::lock_user(tx.conn, self.user)?;
         let known = users::table.find(self.user).filter(users::deleted_at.is_null());
         let now: Option<String> = known.select(users::password).first(tx.conn).optional()?;
         Ok(now.is_some_and(|now| now == self.hash))
@@ -159,7 +159,7 @@ pub enum Which {
 pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which, keys: bool) -> Result<Ended> {
     let user = ctx.user()?;
     // Whoever signs in at the same time is seen, or comes after it.
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     let ended = access::close(tx, ctx, user, which, keys)?;
     if matches!(which, Which::One(_)) && ended.sessions.is_empty() {
         return Err(SESSION_UNKNOWN.into());
@@ -185,7 +185,7 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which) -> Result<V
 pub fn hold(tx: &mut Tx<'_>, user: UserId) -> Result<()> {
     let open = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
     let open: Vec<SessionId> = open.select(sessions::id).order(sessions::id).load(tx.conn)?;
-    open.into_iter().try_for_each(|session| dialect::lock_session(tx.conn, session))
+    open.into_iter().try_for_each(|session| dialect::accounts::lock_session(tx.conn, session))
 }
 
 /// Closes what stands in the way of another session: those that were not used for the longest. Like [`close`], it comes
@@ -206,7 +206,7 @@ pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<Session
 fn close_these(tx: &mut Tx<'_>, ctx: &Ctx, open: &[SessionId]) -> Result<Vec<SessionId>> {
     let mut closed = Vec::new();
     for session in open {
-        dialect::lock_session(tx.conn, *session)?;
+        dialect::accounts::lock_session(tx.conn, *session)?;
         let open = sessions::table.find(session).filter(sessions::ended_at.is_null());
         if diesel::update(open).set(sessions::ended_at.eq(ctx.now)).execute(tx.conn)? == 1 {
             closed.push(*session);

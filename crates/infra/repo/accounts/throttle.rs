@@ -18,7 +18,7 @@ use super::super::{
 };
 use crate::{
     keys::Keys,
-    schema::{sessions, throttles},
+    schema::{accounts::sessions, credentials::throttles},
 };
 
 /// What somebody typed to say who they are, as it is looked up.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{db::Tx, dialect};
 use crate::{
     keys::{Keys, Purpose},
-    schema::{answers, sessions},
+    schema::{accounts::sessions, idempotency::answers},
     tokens::Tokens,
 };
 
@@ -43,7 +43,7 @@ pub fn read(now: Timestamp, keys: &Keys, ticket: &str) -> Option<Stub> {
 /// elsewhere, and this process not have heard yet.
 pub fn take_in(tx: &mut Tx<'_>, ctx: &Ctx, stub: &Stub, holder: Actor) -> Result<()> {
     if let Actor::User { via: Via::Session(session), .. } = holder {
-        dialect::lock_session(tx.conn, session)?;
+        dialect::accounts::lock_session(tx.conn, session)?;
         let open = sessions::table.find(session).filter(sessions::ended_at.is_null());
         if !diesel::select(exists(open)).get_result(tx.conn)? {
             return Err(SESSION_ENDED.into());

@@ -12,8 +12,8 @@ use super::{
     chain,
 };
 use crate::{
-    rows::{AuditRow, PendingRow},
-    schema::{audit, audit_head, audit_pending},
+    rows::audit::{AuditRow, PendingRow},
+    schema::audit::{audit, audit_head, audit_pending},
 };
 
 /// How many entries get their places in one transaction.
@@ -37,7 +37,7 @@ pub fn is_pending(conn: &mut Conn) -> Result<bool> {
 /// The order holds what depends on what: who has seen an entry committed gets a later number of the sequence, and both
 /// are then seen here. Entries of transactions that ran beside each other have no order but this one.
 pub fn append(tx: &mut Tx<'_>, turn: Turn) -> Result<usize> {
-    if !dialect::lock_audit_head(tx.conn, turn == Turn::Wait)? {
+    if !dialect::audit::lock_audit_head(tx.conn, turn == Turn::Wait)? {
         return Ok(0);
     }
     let pending: Vec<(i64, PendingRow)> = audit_pending::table

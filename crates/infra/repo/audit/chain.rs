@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::{super::dialect::Conn, retention};
 use crate::{
     keys::Keys,
-    rows::AuditRow,
-    schema::{audit, audit_checkpoint, audit_head, audit_pending},
+    rows::audit::AuditRow,
+    schema::audit::{audit, audit_checkpoint, audit_head, audit_pending},
 };
 
 /// How many entries are checked at a time.

@@ -19,8 +19,8 @@ use super::{
     Detail,
 };
 use crate::{
-    rows::AuditRow,
-    schema::{audit, audit_head},
+    rows::audit::AuditRow,
+    schema::audit::{audit, audit_head},
     seal::{self, Column, KeyRing, Place, Sealed, SealedBy, UserKey, unreadable},
 };
 

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     keys::{Keys, is_mac, mac},
-    rows::AuditRow,
-    schema::{audit, audit_checkpoint},
+    rows::audit::AuditRow,
+    schema::audit::{audit, audit_checkpoint},
 };
 
 /// What is signed, and the key that signs it.
@@ -53,7 +53,7 @@ fn is_due(conn: &mut Conn, before: Timestamp) -> Result<bool> {
 /// for the signature would vouch for it.
 fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usize> {
     // Nobody else moves either end of the chain meanwhile.
-    dialect::lock_audit_head(tx.conn, true)?;
+    dialect::audit::lock_audit_head(tx.conn, true)?;
     let start = match checkpoint(tx.conn, &tx.services.keys)? {
         None => Chained::start(),
         Some(checkpoint) if checkpoint.genuine => checkpoint.last_dropped,

@@ -17,7 +17,7 @@ use super::super::{
 use super::verify;
 use crate::{
     keys::{random, sha256},
-    schema::{caused_emails, mailed_tokens as table},
+    schema::credentials::{caused_emails, mailed_tokens as table},
 };
 
 /// Whose email it is.
@@ -112,7 +112,7 @@ pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> 
 /// the transaction, so that of several that ask at once one is let through.
 pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email) -> Result<()> {
     let mailbox = email.mailbox();
-    dialect::lock_mailbox(conn, &mailbox)?;
+    dialect::credentials::lock_mailbox(conn, &mailbox)?;
     let sent: Vec<Timestamp> = table::table
         .filter(table::mailbox.eq(mailbox).and(table::purpose.eq(purpose.as_str())))
         .filter(table::created_at.gt(now.minus(Duration::from_secs(3600))))
@@ -125,7 +125,7 @@ pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email
 /// address would wait for each other.
 pub fn hold_mailboxes(conn: &mut Conn, emails: &[&Email]) -> Result<()> {
     let mailboxes: BTreeSet<_> = emails.iter().map(|email| email.mailbox()).collect();
-    mailboxes.iter().try_for_each(|mailbox| dialect::lock_mailbox(conn, mailbox))
+    mailboxes.iter().try_for_each(|mailbox| dialect::credentials::lock_mailbox(conn, mailbox))
 }
 
 /// Notes that whoever asks causes an email to an address that may be somebody else's, or says how long to wait: a person
@@ -138,7 +138,7 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         (Actor::System, _) | (Actor::Nobody, None) => return Ok(()),
     };
     let sender = tx.services.keys.fingerprint(&["causes mail", &who].map(str::as_bytes)).to_vec();
-    dialect::lock_mailbox(tx.conn, &format!("from {}", HEXLOWER.encode(&sender)))?;
+    dialect::credentials::lock_mailbox(tx.conn, &format!("from {}", HEXLOWER.encode(&sender)))?;
     let own = caused_emails::table.filter(caused_emails::sender.eq(&sender));
     let since = ctx.now.minus(policy::CAUSED_FOR);
     let caused: Vec<Timestamp> =

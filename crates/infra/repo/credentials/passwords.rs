@@ -28,7 +28,7 @@ use super::{
     mailed::{self, Purpose, RESETS, Whose},
     verify,
 };
-use crate::{emails::Recipient, keys::Keys, rows::UserRow, schema::users};
+use crate::{emails::Recipient, keys::Keys, rows::accounts::UserRow, schema::accounts::users};
 
 /// The slow half of "forgot": an email, if there is an account and it did not get too many already.
 pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
@@ -67,7 +67,7 @@ pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()>
 pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -> Result<(Ended, Option<Own>)> {
     // The user first, like everybody who holds both.
     let user = mailed::look(tx.conn, ctx.now, RESETS, token)?.user_id.ok_or(LINK_GONE)?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     sessions::hold(tx, user)?;
     // Failures so far were at the old password.
     Attempt::at(tx.conn, ctx, keys, &Sought::User(user), Some(user))?.forgive(tx)?;

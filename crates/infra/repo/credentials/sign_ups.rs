@@ -28,8 +28,11 @@ use super::{
     verify,
 };
 use crate::{
-    rows::{SignUpRow, UserRow},
-    schema::{sign_up_claims as claims, sign_ups as table, users},
+    rows::{accounts::UserRow, sign_ups::SignUpRow},
+    schema::{
+        accounts::users,
+        sign_ups::{sign_up_claims as claims, sign_ups as table},
+    },
 };
 
 /// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the email.

@@ -29,7 +29,7 @@ use super::{
     mailed::{self, Purpose, Whose},
     order_later, sign_ups,
 };
-use crate::{emails::Recipient, rows::UserRow, schema::users};
+use crate::{emails::Recipient, rows::accounts::UserRow, schema::accounts::users};
 
 /// Asks whether an address belongs to somebody; it becomes theirs, or is known to be, when the email is answered.
 /// Whoever gets it may be a stranger, so it calls them by the username: that can hardly be made to say something.
@@ -115,7 +115,7 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
 pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> Result<Option<Own>> {
     // The user first, like everybody who holds both.
     if let Some(user) = mailed::look(tx.conn, ctx.now, &[Purpose::Verify], token)?.user_id {
-        dialect::lock_user(tx.conn, user)?;
+        dialect::accounts::lock_user(tx.conn, user)?;
     }
     let presented = mailed::take(tx, ctx, &[Purpose::Verify], token)?;
     if let Some(sign_up) = presented.sign_up_id {
@@ -152,7 +152,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> 
 }
 
 pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
-    dialect::lock_user(tx.conn, ctx.user()?)?;
+    dialect::accounts::lock_user(tx.conn, ctx.user()?)?;
     let own = profile::own(tx.conn, ctx.user()?)?;
     if own.email_verified {
         return Err(EMAIL_VERIFIED.into());

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     merge::{Merge, Place},
-    rows::JournalRow,
-    schema::journal,
+    rows::journal::JournalRow,
+    schema::journal::journal,
 };
 
 define_sql_function! {
@@ -231,7 +231,7 @@ impl Missed {
 fn take(conn: &mut Conn, stream: i16, merge: &mut Merge, room: &mut Chunk, chunk: Chunk) -> Result<(Vec<i64>, bool)> {
     let mut places = Vec::new();
     while room.rows > 0 {
-        let next = merge.peek(|windows| batch::places(conn, stream, windows))?;
+        let next = merge.peek(|windows| batch::journal::places(conn, stream, windows))?;
         let Some((position, octets)) = next else { return Ok((places, true)) };
         let octets = usize::try_from(octets).unwrap_or(0);
         if octets > room.octets && room.rows < chunk.rows {

@@ -11,8 +11,8 @@ use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 use super::super::{batch, cards::Cards, dialect::Conn, fragment::Fragment};
 use crate::{
     chat_summaries::{ChatSummary, State},
-    rows::{LowestReadMarksRow, MessageRow},
-    schema::{chats, messages, participants},
+    rows::messaging::{LowestReadMarksRow, MessageRow},
+    schema::messaging::{chats, messages, participants},
     store::Memory,
 };
 
@@ -186,7 +186,7 @@ fn summaries(conn: &mut Conn, memory: Option<&Memory>, rows: &[Joined]) -> Resul
         chats::table.filter(chats::id.eq_any(unknown.keys())).select(FaceRow::as_select()).load(conn)?;
     let said = unknown.iter().filter(|(_, state)| state.last_seq > 0);
     let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
-    let last = if places.is_empty() { Vec::new() } else { batch::messages_at(conn, &places)? };
+    let last = if places.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &places)? };
     let mut last: HashMap<_, _> = last.into_iter().map(|row| (row.chat_id, row)).collect();
     for head in heads {
         let chat = head.id;

@@ -19,18 +19,21 @@ use super::{
     chats,
 };
 use crate::{
-    rows::{CardRow, LowestReadMarksRow},
-    schema::{chats as table, participants, users},
+    rows::{accounts::CardRow, messaging::LowestReadMarksRow},
+    schema::{
+        accounts::users,
+        messaging::{chats as table, participants},
+    },
 };
 
 pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     let creator = ctx.user()?;
     // Before any account is held, and nobody holds two: so those who make chats with each other never wait in a circle.
-    dialect::lock_creator(tx.conn, creator)?;
+    dialect::messaging::lock_creator(tx.conn, creator)?;
     let mut named = new.participant_ids.clone();
     named.push(creator);
     // Nobody of them is erased between the look and the commit.
-    dialect::keep_users(tx.conn, &named)?;
+    dialect::accounts::keep_users(tx.conn, &named)?;
     let cards = cards(tx.conn, creator, &named)?;
     let facts = CreateFacts {
         visible: cards.keys().copied().collect(),

@@ -12,7 +12,7 @@ use super::{
     super::{db::Tx, dialect, journal},
     messages,
 };
-use crate::schema::{chats, message_edits, messages as table};
+use crate::schema::messaging::{chats, message_edits, messages as table};
 
 pub fn edit(
     tx: &mut Tx<'_>,
@@ -77,7 +77,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
 fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, clowder_messaging::edit::EditFacts)> {
     let viewer = ctx.user()?;
     let chat = messages::facts(tx.conn, None, viewer, id)?.message.chat_id;
-    dialect::lock_chat(tx.conn, chat)?;
+    dialect::messaging::lock_chat(tx.conn, chat)?;
     let facts = messages::facts(tx.conn, None, viewer, id)?;
     Ok((facts.message.clone(), facts))
 }

@@ -11,8 +11,8 @@ use diesel::prelude::*;
 
 use super::super::{cards::Cards, dialect::Conn};
 use crate::{
-    rows::{LowestReadMarksRow, MessageRow},
-    schema::{chats, message_edits, messages, participants},
+    rows::messaging::{LowestReadMarksRow, MessageRow},
+    schema::messaging::{chats, message_edits, messages, participants},
     store::Memory,
 };
 

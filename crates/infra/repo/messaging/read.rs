@@ -24,8 +24,8 @@ use super::{
     send::Changes,
 };
 use crate::{
-    rows::LowestReadMarksRow,
-    schema::{chats, messages, participants},
+    rows::messaging::LowestReadMarksRow,
+    schema::messaging::{chats, messages, participants},
 };
 
 /// How many messages of a stretch are looked through at a time, so that others get their turn at the database in between.
@@ -155,11 +155,11 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
     let ways: Vec<Way> = moves.iter().map(|index| marks[*index].way).collect();
     let moved: Vec<_> = ways.iter().map(|way| (way.chat, way.user, way.to, way.own())).collect();
     if !moved.is_empty() {
-        batch::advance_marks(tx.conn, &moved)?;
+        batch::messaging::advance_marks(tx.conn, &moved)?;
     }
     let told = lowest.with(&ways);
     if !told.is_empty() {
-        batch::store_lowest_marks(tx.conn, &told)?;
+        batch::messaging::store_lowest_marks(tx.conn, &told)?;
     }
     let mut changes = Vec::with_capacity(moves.len());
     for index in moves {
@@ -185,21 +185,23 @@ impl Facts {
         let mut wanted: Vec<_> = marks.iter().filter(|mark| mark.way.counts).map(|mark| mark.way.chat).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let locked: HashSet<_> = batch::lock_chats(conn, &wanted)?.into_iter().map(|chat| chat.id).collect();
+        let locked: HashSet<_> = batch::messaging::lock_chats(conn, &wanted)?.into_iter().map(|chat| chat.id).collect();
         wanted.retain(|chat| !locked.contains(chat));
-        let held_chats = if wanted.is_empty() { Vec::new() } else { batch::held_chats(conn, &wanted)? };
+        let held_chats = if wanted.is_empty() { Vec::new() } else { batch::messaging::held_chats(conn, &wanted)? };
         let (held, free): (Vec<&&PendingMark>, Vec<_>) =
             marks.iter().partition(|mark| mark.way.counts && held_chats.contains(&mark.way.chat));
         let mut pairs: Vec<_> = free.iter().map(|mark| mark.key()).collect();
-        let found: HashMap<_, _> =
-            batch::lock_marks(conn, &pairs)?.into_iter().map(|(chat, user, seq)| ((chat, user), seq)).collect();
+        let found: HashMap<_, _> = batch::messaging::lock_marks(conn, &pairs)?
+            .into_iter()
+            .map(|(chat, user, seq)| ((chat, user), seq))
+            .collect();
         pairs.retain(|pair| !found.contains_key(pair));
-        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::held_seats(conn, &pairs)? };
+        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::messaging::held_seats(conn, &pairs)? };
         // Only now, for who is locked may have become one of the two lowest until then.
         let mut chats: Vec<_> = found.keys().map(|(chat, _)| *chat).collect();
         chats.sort_unstable();
         chats.dedup();
-        let chats = batch::lowest_kept(conn, &chats)?;
+        let chats = batch::messaging::lowest_kept(conn, &chats)?;
         let chats =
             chats.into_iter().map(|(chat, participants, lowest)| (chat, (are_shown(participants), lowest.into())));
         let held = held.iter().map(|mark| mark.key()).chain(held_seats).collect();
@@ -246,7 +248,7 @@ impl Lowest {
         let wanted: Vec<_> = counting.iter().map(|chat| (*chat, room(chat))).collect();
         let others = |conn: &mut Conn| -> Result<HashMap<ChatId, Vec<(UserId, i64)>>> {
             let mut others = HashMap::<_, Vec<_>>::new();
-            for (chat, user, seq) in batch::lowest_marks(conn, &wanted)? {
+            for (chat, user, seq) in batch::messaging::lowest_marks(conn, &wanted)? {
                 let lowest = others.entry(chat).or_default();
                 if lowest.len() < 2 && !moving.contains(&(chat, user)) {
                     lowest.push((user, seq));
@@ -257,7 +259,7 @@ impl Lowest {
         let found = others(conn)?;
         let pairs: Vec<_> =
             found.iter().flat_map(|(chat, lowest)| lowest.iter().map(|(user, _)| (*chat, *user))).collect();
-        let kept: HashSet<_> = batch::keep_marks(conn, &pairs)?.into_iter().collect();
+        let kept: HashSet<_> = batch::messaging::keep_marks(conn, &pairs)?.into_iter().collect();
         // Somebody may just be moving a mark that did not count until now, and need not hold the chat for that.
         let again = others(conn)?;
         let stays = |chat: &ChatId| found.get(chat) == again.get(chat);
@@ -300,7 +302,7 @@ pub fn keep_lowest(conn: &mut Conn, chat: ChatId, except: UserId) -> Result<()> 
     };
     let mut users = lowest(conn)?;
     loop {
-        dialect::keep_participants(conn, chat, &users)?;
+        dialect::messaging::keep_participants(conn, chat, &users)?;
         let found = lowest(conn)?;
         if found == users {
             return Ok(());

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     keys::Keys,
-    rows::{ClientIdRow, LockedChatRow, NewMessageRow},
+    rows::messaging::{ClientIdRow, LockedChatRow, NewMessageRow},
 };
 
 /// One message on its way.
@@ -123,7 +123,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
     });
-    batch::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    batch::messaging::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
     let changes = accepted
         .into_iter()
         .map(|(index, message)| {
@@ -183,18 +183,19 @@ impl Facts {
         let mut ids: Vec<_> = sends.iter().map(|send| send.chat).collect();
         ids.sort_unstable();
         ids.dedup();
-        let chats: HashMap<_, _> = batch::lock_chats(tx.conn, &ids)?.into_iter().map(|chat| (chat.id, chat)).collect();
+        let chats: HashMap<_, _> =
+            batch::messaging::lock_chats(tx.conn, &ids)?.into_iter().map(|chat| (chat.id, chat)).collect();
         ids.retain(|id| !chats.contains_key(id));
-        let held_chats = if ids.is_empty() { Vec::new() } else { batch::held_chats(tx.conn, &ids)? };
+        let held_chats = if ids.is_empty() { Vec::new() } else { batch::messaging::held_chats(tx.conn, &ids)? };
         let (held, mut pairs): (HashSet<_>, HashSet<_>) =
             sends.iter().map(|send| send.key()).partition(|(chat, _)| held_chats.contains(chat));
         let mut memberships = HashMap::with_capacity(pairs.len());
-        for (chat, role, card) in batch::lock_seats(tx.conn, &pairs.iter().copied().collect::<Vec<_>>())? {
+        for (chat, role, card) in batch::messaging::lock_seats(tx.conn, &pairs.iter().copied().collect::<Vec<_>>())? {
             memberships.insert((chat, card.id), (ChatRole::parse_word(&role)?, card.into()));
         }
         pairs.retain(|pair| !memberships.contains_key(pair));
         let pairs: Vec<_> = pairs.into_iter().collect();
-        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::held_seats(tx.conn, &pairs)? };
+        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::messaging::held_seats(tx.conn, &pairs)? };
         let held: HashSet<_> = held.into_iter().chain(held_seats).collect();
 
         let free = || sends.iter().filter(|send| !held.contains(&send.key()));
@@ -206,7 +207,7 @@ impl Facts {
         let clients: HashSet<_> =
             free().filter_map(|send| Some((send.sender, send.new.client_id.as_ref()?.as_str()))).collect();
         let mut earlier = HashMap::new();
-        for row in batch::client_ids(tx.conn, &clients.into_iter().collect::<Vec<_>>())? {
+        for row in batch::messaging::client_ids(tx.conn, &clients.into_iter().collect::<Vec<_>>())? {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
@@ -273,6 +274,6 @@ impl Facts {
         let ids: HashSet<_> = own.keys().map(|(chat, _)| *chat).collect();
         let chats: Vec<_> = self.chats.values().filter(|chat| ids.contains(&chat.id)).copied().collect();
         let own: Vec<_> = own.into_iter().map(|((chat, sender), n)| (chat, sender, n)).collect();
-        batch::advance_chats(tx.conn, &chats, &own)
+        batch::messaging::advance_chats(tx.conn, &chats, &own)
     }
 }

@@ -121,10 +121,10 @@ impl Queued for ChatWrite {
             dialect::lock_claim(tx.conn, claim)?;
         }
         if holds_chat {
-            dialect::lock_chat(tx.conn, chat)?;
+            dialect::messaging::lock_chat(tx.conn, chat)?;
         }
-        dialect::lock_participant(tx.conn, chat, user)?;
-        dialect::keep_user_id(tx.conn, user)?;
+        dialect::messaging::lock_participant(tx.conn, chat, user)?;
+        dialect::accounts::keep_user_id(tx.conn, user)?;
         if keeps_lowest { read::keep_lowest(tx.conn, chat, user) } else { Ok(()) }
     }
 

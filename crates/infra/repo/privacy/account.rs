@@ -18,7 +18,7 @@ use super::{
     parts::EraseStep,
 };
 use crate::{
-    schema::{erasures, participants, users},
+    schema::{accounts::users, messaging::participants, privacy::erasures},
     seal::{ERASURE_RECIPIENT, Place},
 };
 
@@ -28,7 +28,7 @@ const CHATS: i64 = 100;
 /// Ends what sessions there are and leaves nothing of the account but its id. Name and address are free again.
 pub fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let user = erasing.user;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     let (username, address): (String, String) =
         users::table.find(user).select((users::username, users::email)).first(tx.conn)?;
     let recipient = serde_json::to_vec(&Recipient { name: username, address })?;

@@ -13,7 +13,11 @@ use super::{
     Erasing,
     parts::EraseStep,
 };
-use crate::schema::{chats, journal, message_client_ids, message_edits, messages, participants, users};
+use crate::schema::{
+    accounts::users,
+    journal::journal,
+    messaging::{chats, message_client_ids, message_edits, messages, participants},
+};
 
 /// How many chats are looked at in one piece.
 const CHATS: i64 = 50;
@@ -36,7 +40,7 @@ pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) ->
     for chat in &memberships {
         // Nobody comes back to life, so what is found holds.
         if !is_inhabited(tx.conn, *chat)? {
-            dialect::lock_chat(tx.conn, *chat)?;
+            dialect::messaging::lock_chat(tx.conn, *chat)?;
             let rows = clear_some(tx, erasing.user, *chat)?;
             return Ok(EraseStep { rows, next: Some(after.to_string()) });
         }

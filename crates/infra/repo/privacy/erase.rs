@@ -13,9 +13,16 @@ use super::{
     parts::EraseStep,
 };
 use crate::schema::{
-    answers, api_keys as programs, audit as log, audit_pending, export_chunks, exports as copies, invites as invited,
-    jobs as waiting, mailed_tokens, preferences, recovery_codes, refusal_windows, sessions as devices, sign_ups,
-    two_factor as factors,
+    accounts::sessions as devices,
+    api_keys::api_keys as programs,
+    audit::{audit as log, audit_pending, refusal_windows},
+    credentials::mailed_tokens,
+    idempotency::answers,
+    jobs::jobs as waiting,
+    preferences::preferences,
+    privacy::{export_chunks, exports as copies},
+    sign_ups::{invites as invited, sign_ups},
+    two_factor::{recovery_codes, two_factor as factors},
 };
 
 /// How many rows go in one piece.
@@ -47,7 +54,7 @@ pub fn sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str
     }
     let ids: Vec<SessionId> = own.load(tx.conn)?;
     for session in &ids {
-        dialect::lock_session(tx.conn, *session)?;
+        dialect::accounts::lock_session(tx.conn, *session)?;
     }
     let emptied = (
         devices::name.eq(None::<String>),
@@ -85,7 +92,7 @@ pub fn emails(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> R
         .order(waiting::id)
         .limit(ROWS);
     let theirs: Vec<JobId> = theirs.load(tx.conn)?;
-    dialect::lock_jobs(tx.conn, &theirs)?;
+    dialect::jobs::lock_jobs(tx.conn, &theirs)?;
     let left = theirs.len() as i64 == ROWS;
     let mut rows = diesel::delete(waiting::table.filter(waiting::id.eq_any(theirs))).execute(tx.conn)?;
     rows += diesel::delete(mailed_tokens::table.filter(mailed_tokens::user_id.eq(erasing.user))).execute(tx.conn)?;

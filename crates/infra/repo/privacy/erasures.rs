@@ -34,8 +34,8 @@ use super::{
 };
 use crate::{
     emails, receipts,
-    rows::UserRow,
-    schema::{erasures as table, jobs as ordered, users},
+    rows::accounts::UserRow,
+    schema::{accounts::users, jobs::jobs as ordered, privacy::erasures as table},
     seal::{ERASURE_RECIPIENT, Place, Sealed, unreadable},
 };
 
@@ -67,8 +67,8 @@ pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> R
 /// The wish of an administrator, who does not wait. What the user chose to become of their messages, if they did,
 /// stays unless something else is wished. A stolen token must not erase anybody.
 pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<(Due, Ended)> {
-    dialect::lock_admins(tx.conn)?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_admins(tx.conn)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     if ctx.actor != Actor::System {
         two_factor::require_recent(tx.conn, ctx)?;
     }
@@ -113,7 +113,7 @@ fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after
 
 pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
     let user = ctx.user()?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     let row: UserRow =
         users::table.find(user).select(UserRow::as_select()).first(tx.conn).optional()?.ok_or(SESSION_ENDED)?;
     may_undo(ctx.now, row.erase_at, row.deleted_at.is_some())?;
@@ -189,7 +189,7 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     };
     let Some((user, ..)) = find(tx)? else { return Ok(false) };
     // Of several workers one goes on at a time, and nobody undoes what has begun.
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     let Some((user, requested_at, erase_at, delete_messages, sealed, state, None)) = find(tx)? else {
         return Ok(false);
     };

@@ -15,10 +15,18 @@ use super::{
     parts::ExportPage,
 };
 use crate::{
-    rows::{ApiKeyRow, CardRow, InviteRow, SessionRow},
+    rows::{
+        accounts::{CardRow, SessionRow},
+        api_keys::ApiKeyRow,
+        sign_ups::InviteRow,
+    },
     schema::{
-        api_keys as keys, chats as all_chats, invites as invited, mailed_tokens, message_edits, messages as sent,
-        participants, recovery_codes, sessions as devices, two_factor as factors, users,
+        accounts::{sessions as devices, users},
+        api_keys::api_keys as keys,
+        credentials::mailed_tokens,
+        messaging::{chats as all_chats, message_edits, messages as sent, participants},
+        sign_ups::invites as invited,
+        two_factor::{recovery_codes, two_factor as factors},
     },
 };
 

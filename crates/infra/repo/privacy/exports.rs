@@ -24,7 +24,7 @@ use super::super::{
 };
 use crate::{
     keys::{Keys, Purpose},
-    schema::{export_chunks, exports as table},
+    schema::privacy::{export_chunks, exports as table},
     seal::{EXPORT_CHUNK, KeyRing, Place, Sealed},
 };
 
@@ -72,7 +72,7 @@ impl ExportRow {
 
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Export> {
     let user = ctx.user()?;
-    dialect::lock_user(tx.conn, user)?;
+    dialect::accounts::lock_user(tx.conn, user)?;
     two_factor::require_recent(tx.conn, ctx)?;
     profile::own(tx.conn, user)?;
     let rows = rows(tx.conn, ctx.now, user)?;

@@ -13,7 +13,7 @@ use super::{
     Erasing,
     parts::EraseStep,
 };
-use crate::schema::{chats, message_client_ids, messages, participants};
+use crate::schema::messaging::{chats, message_client_ids, messages, participants};
 
 /// How far a walk is: everything before this place has been seen.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ const PLACES: i64 = 50;
 /// their clients chose for their messages: nobody will send these again.
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let Some(stretch) = Stretch::next(tx.conn, erasing.user, mark, PLACES)? else { return Ok(EraseStep::default()) };
-    dialect::lock_chat(tx.conn, stretch.chat)?;
+    dialect::messaging::lock_chat(tx.conn, stretch.chat)?;
     let rows = if erasing.delete_messages { delete(tx, ctx, erasing, &stretch)? } else { 0 };
     forget_client_ids(tx, erasing, &stretch)?;
     Ok(EraseStep { rows, next: Some(stretch.done()?) })

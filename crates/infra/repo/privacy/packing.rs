@@ -28,7 +28,11 @@ use super::{
 };
 use crate::{
     emails::Recipient,
-    schema::{chats, export_chunks, exports as table, participants, users},
+    schema::{
+        accounts::users,
+        messaging::{chats, participants},
+        privacy::{export_chunks, exports as table},
+    },
     seal::{EXPORT_CHUNK, Place},
 };
 
@@ -152,7 +156,7 @@ impl Run {
     pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, export: ExportId) -> Result<Option<Self>> {
         let user: Option<UserId> = table::table.find(export).select(table::user_id).first(tx.conn).optional()?;
         let Some(user) = user else { return Ok(None) };
-        dialect::lock_user(tx.conn, user)?;
+        dialect::accounts::lock_user(tx.conn, user)?;
         let deleted = users::table.find(user).filter(users::deleted_at.is_not_null()).count();
         if deleted.get_result::<i64>(tx.conn)? > 0 {
             return Ok(None);

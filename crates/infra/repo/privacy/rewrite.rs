@@ -16,7 +16,7 @@ use super::{
     parts::EraseStep,
 };
 use crate::{
-    schema::{journal as table, participants},
+    schema::{journal::journal as table, messaging::participants},
     tombstones::without,
 };
 

@@ -20,7 +20,7 @@ use super::super::{
     dialect::Conn,
     journal,
 };
-use crate::{hasher, rows::UserRow, schema::users};
+use crate::{hasher, rows::accounts::UserRow, schema::accounts::users};
 
 /// One transaction: what is told of it comes last, in one order.
 pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {

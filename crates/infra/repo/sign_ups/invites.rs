@@ -22,8 +22,8 @@ use super::super::{
 };
 use crate::{
     keys::{random, sha256},
-    rows::InviteRow,
-    schema::{invites as table, sign_ups},
+    rows::sign_ups::InviteRow,
+    schema::sign_ups::{invites as table, sign_ups},
 };
 
 /// What an invitation is worth that came with a registration. Whoever registers holds it until the end of the
@@ -42,7 +42,7 @@ pub fn find(conn: &mut Conn, code: &MailedToken) -> Result<Option<InviteId>> {
 }
 
 fn facts(tx: &mut Tx<'_>, ctx: &Ctx, id: InviteId) -> Result<Option<InviteFacts>> {
-    dialect::lock_invite(tx.conn, id)?;
+    dialect::sign_ups::lock_invite(tx.conn, id)?;
     let row: Option<InviteRow> = table::table.find(id).select(InviteRow::as_select()).first(tx.conn).optional()?;
     let waiting = sign_ups::table.filter(sign_ups::invite_id.eq(id).and(sign_ups::expires_at.gt(ctx.now)));
     let waiting = waiting.count().get_result(tx.conn)?;
@@ -89,7 +89,7 @@ impl Invited {
 pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
     let maker = ctx.user()?;
     // Of two that are made at once, the second is counted after the first.
-    dialect::lock_user(tx.conn, maker)?;
+    dialect::accounts::lock_user(tx.conn, maker)?;
     let open = table::table
         .filter(table::created_by.eq(maker).and(table::revoked_at.is_null()))
         .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))

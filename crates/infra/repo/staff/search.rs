@@ -14,7 +14,7 @@ use diesel::{
 };
 
 use super::super::dialect::{Backend, Conn};
-use crate::{rows::UserRow, schema::users};
+use crate::{rows::accounts::UserRow, schema::accounts::users};
 
 type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 

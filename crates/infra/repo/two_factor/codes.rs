@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::super::dialect::Conn;
 use crate::{
     keys::{Keys, mac, random},
-    schema::recovery_codes,
+    schema::two_factor::recovery_codes,
 };
 
 /// Letters and digits that are not taken for one another.

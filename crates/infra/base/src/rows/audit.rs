@@ -5,7 +5,7 @@ use clowder_core::{Actor, Id, SessionId, Timestamp, UserId, Via};
 use diesel::prelude::*;
 
 use crate::{
-    schema::{audit, audit_pending},
+    schema::audit::{audit, audit_pending},
     seal::Sealed,
 };
 

@@ -77,3 +77,5 @@ diesel::table! {
     use diesel::sql_types::*;
     audit_head (single) { single -> SmallInt, position -> BigInt, hash -> Binary, }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(audit, audit_checkpoint, audit_head, audit_pending, refusal_windows);

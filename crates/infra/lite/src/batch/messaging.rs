@@ -1,0 +1,187 @@
+//! The statements of a batch of messages and read marks.
+
+use clowder_core::{
+    ChatId, Result, UserId,
+    sql::{Ts, Uid},
+};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Nullable},
+    sqlite::Sqlite,
+};
+
+use super::Conn;
+use crate::{
+    rows::{
+        accounts::CardRow,
+        messaging::{ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow},
+    },
+    schema::{
+        accounts::users,
+        messaging::{chats, message_client_ids, messages, participants},
+    },
+    statement::statement,
+};
+
+/// The role and card of each of these people in each of these chats, as far as they take part and are not erased. One
+/// writer is lock enough.
+pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for (chat, user) in wanted {
+        let membership = participants::table
+            .inner_join(users::table)
+            .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
+            .filter(users::deleted_at.is_null())
+            .select((participants::chat_id, participants::role, CardRow::as_select()))
+            .first(conn)
+            .optional()?;
+        found.extend(membership);
+    }
+    Ok(found)
+}
+
+/// Nobody holds anything here.
+pub fn held_seats(_: &mut Conn, _: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+    Ok(Vec::new())
+}
+
+/// For which messages these senders used these client ids.
+pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
+    let mut found = Vec::new();
+    for wanted in wanted {
+        let used = message_client_ids::table.find(*wanted).select(ClientIdRow::as_select()).first(conn).optional()?;
+        found.extend(used);
+    }
+    Ok(found)
+}
+
+/// Where these people's read marks are. One writer is lock enough.
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for pair in wanted {
+        let mark = participants::table.find(*pair).select(participants::read_seq).first(conn).optional()?;
+        found.extend(mark.map(|seq| (pair.0, pair.1, seq)));
+    }
+    Ok(found)
+}
+
+/// Nobody else moves a mark here.
+pub fn keep_marks(_: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+    Ok(wanted.to_vec())
+}
+
+/// So many of the lowest read marks of these chats, in ascending order.
+pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+    let mut found = Vec::new();
+    for (chat, count) in wanted {
+        let lowest: Vec<(UserId, i64)> = participants::table
+            .filter(participants::chat_id.eq(chat))
+            .order((participants::read_seq, participants::user_id))
+            .limit(*count)
+            .select((participants::user_id, participants::read_seq))
+            .load(conn)?;
+        found.extend(lowest.into_iter().map(|(user, seq)| (*chat, user, seq)));
+    }
+    Ok(found)
+}
+
+/// How many people take part in these chats, and which of their read marks are kept as the lowest.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let kept = chats::table.find(id).select((chats::participant_count, LowestReadMarksRow::as_select()));
+        let kept: Option<(i64, LowestReadMarksRow)> = kept.first(conn).optional()?;
+        found.extend(kept.map(|(participants, lowest)| (*id, participants, lowest)));
+    }
+    Ok(found)
+}
+
+/// Writes down which marks are the lowest of these chats.
+pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
+    for (chat, row) in lowest {
+        statement::<(), Sqlite>(
+            "UPDATE chats SET lowest_reader_id = ?, lowest_read_seq = ?, second_lowest_read_seq = ? WHERE id = ?",
+        )
+        .bind::<Nullable<Uid>, _>(row.lowest_reader_id)
+        .bind::<Nullable<BigInt>, _>(row.lowest_read_seq)
+        .bind::<Nullable<BigInt>, _>(row.second_lowest_read_seq)
+        .bind::<Uid, _>(*chat)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Moves these read marks, and takes from what is whose own after them.
+pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
+    for (chat, user, seq, own) in marks {
+        statement::<(), Sqlite>(
+            "UPDATE participants SET read_seq = ?, own_after_read = own_after_read - ? WHERE chat_id = ? AND user_id = ?",
+        )
+        .bind::<BigInt, _>(*seq)
+        .bind::<BigInt, _>(*own)
+        .bind::<Uid, _>(*chat)
+        .bind::<Uid, _>(*user)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The messages at these places.
+pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MessageRow>> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for (chat, seq) in wanted {
+        let message = messages::table
+            .filter(messages::chat_id.eq(chat).and(messages::seq.eq(seq)))
+            .select(MessageRow::as_select())
+            .first(conn)
+            .optional()?;
+        found.extend(message);
+    }
+    Ok(found)
+}
+
+/// Tells how far each of these chats has come. One writer is lock enough.
+pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let chat = chats::table.find(id).select(LockedChatRow::as_select()).first(conn).optional()?;
+        found.extend(chat);
+    }
+    Ok(found)
+}
+
+/// Nobody holds a chat here.
+pub fn held_chats(_: &mut Conn, _: &[ChatId]) -> Result<Vec<ChatId>> {
+    Ok(Vec::new())
+}
+
+/// Writes down how far these chats have come, and how many of the messages are whose own.
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
+    for chat in chats {
+        statement::<(), Sqlite>("UPDATE chats SET last_seq = ?, active_at = ? WHERE id = ?")
+            .bind::<BigInt, _>(chat.last_seq)
+            .bind::<Ts, _>(chat.active_at)
+            .bind::<Uid, _>(chat.id)
+            .execute(conn)?;
+    }
+    for (chat, user, n) in own {
+        statement::<(), Sqlite>(
+            "UPDATE participants SET own_after_read = own_after_read + ? WHERE chat_id = ? AND user_id = ?",
+        )
+        .bind::<BigInt, _>(*n)
+        .bind::<Uid, _>(*chat)
+        .bind::<Uid, _>(*user)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+pub fn insert_messages(conn: &mut Conn, rows: &[NewMessageRow<'_>], client_ids: &[ClientIdRow]) -> Result<()> {
+    for row in rows {
+        diesel::insert_into(messages::table).values(row).execute(conn)?;
+    }
+    for row in client_ids {
+        diesel::insert_into(message_client_ids::table).values(row).execute(conn)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The lock of the audit log.
+
+use clowder_core::Result;
+use diesel::prelude::*;
+
+use super::Conn;
+use crate::schema::audit::audit_head;
+
+/// Whoever changes either end of the chain of the audit log holds this. Unless it waits, it may find that somebody else does.
+pub fn lock_audit_head(conn: &mut Conn, wait: bool) -> Result<bool> {
+    let head = audit_head::table.select(audit_head::position).for_update();
+    let held = match wait {
+        true => head.first::<i64>(conn).optional()?,
+        false => head.skip_locked().first::<i64>(conn).optional()?,
+    };
+    Ok(held.is_some())
+}
