@@ -125,6 +125,7 @@ impl Matrix {
                 (true, Some("users")) => &things.user,
                 (true, Some("sign-ups" | "invites" | "exports")) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10",
                 (true, Some("swagger" | "account")) => "nothing.css",
+                (true, Some("problems")) => "chat.unknown",
                 (true, parent) => panic!("which {parent:?}? Teach the matrix what {template} needs"),
             };
             segments.push(filled);

@@ -14,6 +14,14 @@ fn readme_tour(url: &str) -> String {
     tour.replace("http://127.0.0.1:8080", url)
 }
 
+/// All that docs/messaging.md shows, in its order.
+fn messaging_examples(url: &str) -> String {
+    let text = std::fs::read_to_string(root().join("docs/messaging.md")).unwrap();
+    let blocks: Vec<_> = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 6, "{blocks:?}");
+    format!("set -e\n{}", blocks.concat().replace("http://127.0.0.1:8080", url))
+}
+
 async fn run(mut command: Command) -> Output {
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
@@ -35,7 +43,16 @@ async fn the_tours_can_be_run_again_and_at_once() {
         example.arg(&url);
         run(example)
     };
+    let messaging = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &messaging_examples(&url)]);
+        run(shell)
+    };
     for _ in 0..2 {
+        let told = String::from_utf8_lossy(&messaging().await.stdout).into_owned();
+        for says in ["\n3\n", "\n1\n", "client_id.mismatch", "message.stale", "unwanted", "\"content\":null"] {
+            assert!(told.contains(says), "{says}: {told}");
+        }
         let (one, other, ..) = tokio::join!(tour(), tour(), example(), example());
         for told in [one, other] {
             let text = String::from_utf8_lossy(&told.stdout).into_owned();
