@@ -48,7 +48,8 @@ async fn errors_take_the_focus() {
     world.user("ada").await;
     mail.next("ada@example.org").await;
     world.nobody().post("/api/auth/password/forgot", json!({"email": "ada@example.org"})).await.expect(204);
-    let link = format!("http://{}/account#reset={}", world.server.address, mail.next("ada@example.org").await.token("reset"));
+    let link =
+        format!("http://{}/account#reset={}", world.server.address, mail.next("ada@example.org").await.token("reset"));
     let mut browser = Browser::start().await;
     browser.open(&link).await;
     browser.until("document.querySelector('#reset .address').textContent === 'ada@example.org'").await;

@@ -59,7 +59,8 @@ impl Stage<'_> {
         let message = owner.says(&chat, "between us").await["id"].as_str().unwrap().to_owned();
         let mut path = Vec::new();
         for segment in template.split('/') {
-            let made = async |path: &str, body: Value| owner.post(path, body).await.body["id"].as_str().unwrap().to_owned();
+            let made =
+                async |path: &str, body: Value| owner.post(path, body).await.body["id"].as_str().unwrap().to_owned();
             path.push(match segment {
                 "{chat_id}" => chat.clone(),
                 "{message_id}" => message.clone(),
@@ -70,7 +71,9 @@ impl Stage<'_> {
                 "{api_key_id}" => made("/api/api-keys", json!({"name": "bot", "scopes": ["chats:read"]})).await,
                 "{export_id}" => made("/api/users/me/export", json!({})).await,
                 "{user_id}" => self.world.user(&format!("target{number}")).await.id,
-                "{invite_id}" => self.root.post("/api/admin/invites", json!({})).await.body["id"].as_str().unwrap().to_owned(),
+                "{invite_id}" => {
+                    self.root.post("/api/admin/invites", json!({})).await.body["id"].as_str().unwrap().to_owned()
+                }
                 "{code}" => "chat.unknown".to_owned(),
                 plain => plain.to_owned(),
             });
@@ -84,7 +87,11 @@ impl Stage<'_> {
                 body["username"] = json!(if is_new { format!("new{number}") } else { name.clone() });
             }
             if !body["email"].is_null() {
-                body["email"] = json!(if is_new || id == "changeEmail" { format!("new{number}@example.org") } else { address.clone() });
+                body["email"] = json!(if is_new || id == "changeEmail" {
+                    format!("new{number}@example.org")
+                } else {
+                    address.clone()
+                });
             }
             if !body["participant_ids"].is_null() {
                 body["participant_ids"] = json!([self.friend.id]);

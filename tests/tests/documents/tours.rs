@@ -8,7 +8,10 @@ use clowder_tests::{Database, World, root};
 /// The block of the README that is pasted into a shell.
 fn readme_tour(url: &str) -> String {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let lines = text.lines().skip_while(|line| !line.starts_with("    ( set -e")).take_while(|line| !line.starts_with(char::is_alphabetic));
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with("    ( set -e"))
+        .take_while(|line| !line.starts_with(char::is_alphabetic));
     let tour: String = lines.map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect();
     assert!(tour.contains("URL=http://127.0.0.1:8080\n") && tour.trim_end().ends_with(')'), "{tour}");
     tour.replace("http://127.0.0.1:8080", url)

@@ -62,7 +62,6 @@ pub fn line(schema: &mut Value) {
 pub fn prose(schema: &mut Value) {
     let controls = CONTROLS_BUT_BREAKS;
     let unseen = format!(r"\u0009\u000a\u000d{controls}{SPACES}{HIDDEN}{SHAPING}{BLANK}");
-    // U+FFFC and U+FFFD can be seen, and so can private use.
     let portable = format!("^[^{controls}]*[^{unseen}][^{controls}]*$");
     let seen = format!(r"[^\p{{White_Space}}\p{{Cc}}\p{{NChar}}{INVISIBLE}\u2800]");
     both(schema, &portable, &format!("^[^{controls}]*{seen}[^{controls}]*$"));
@@ -83,7 +82,7 @@ pub fn username(schema: &mut Value) {
     let outer = format!(r"[^\u0000-/:-@\[-\u0060\u00b7{no_letter}]");
     let inner = format!(r"[^\u0000-,/:-@\[-\u005e\u0060{no_letter}]");
     let portable = format!("^{outer}{inner}+{outer}$");
-    let exact = r"^(?=[\p{L}\p{Nd}])(?!.*\p{DI})(?!.*\p{M}{5})[\p{XIDC}.\-]*[\p{L}\p{Nd}\p{M}]$";
+    let exact = r"^(?=[\p{L}\p{Nd}])(?=.*[\p{L}\p{Nd}\p{M}]$)(?!.*\p{DI})(?!.*\p{M}{5})[\p{XIDC}.\-]+$";
     both(schema, &portable, exact);
 }
 
