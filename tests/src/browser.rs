@@ -115,6 +115,20 @@ impl Browser {
         assert_eq!(held, true, "never: {expression}; {:?}", self.failures);
     }
 
+    /// Shows pages as on a screen of this width, in CSS pixels, to somebody who prefers `light` or `dark`.
+    pub async fn looks(&mut self, width: u32, scheme: &str) {
+        let screen = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+        self.command("Emulation.setDeviceMetricsOverride", screen).await;
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.command("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// What is seen of the page, as PNG in Base64.
+    pub async fn picture(&mut self) -> String {
+        let taken = self.command("Page.captureScreenshot", json!({"format": "png"})).await;
+        taken["data"].as_str().unwrap().to_owned()
+    }
+
     async fn command(&mut self, method: &str, parameters: Value) -> Value {
         self.commands += 1;
         let id = self.commands;

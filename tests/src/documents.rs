@@ -151,6 +151,11 @@ impl OpenApi {
         .unwrap_or_else(|| json!({}))
     }
 
+    /// What judges by the schema at this pointer.
+    pub fn validator_of(&self, pointer: &str) -> Validator {
+        validator(&self.0, self.0.pointer(pointer).expect("no such schema"))
+    }
+
     /// Whether the named schema allows this.
     pub fn fits(&self, name: &str, instance: &Value) -> bool {
         complaints(&self.0, &self.0["components"]["schemas"][name], instance).is_empty()

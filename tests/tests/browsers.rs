@@ -2,5 +2,7 @@
 
 #[path = "browsers/origins.rs"]
 mod origins;
+#[path = "browsers/pages.rs"]
+mod pages;
 #[path = "browsers/prefix.rs"]
 mod prefix;

@@ -2,6 +2,12 @@
 
 #[path = "documents/asyncapi.rs"]
 mod asyncapi;
+#[path = "documents/live.rs"]
+mod live;
+#[path = "documents/names.rs"]
+mod names;
+#[path = "documents/tours.rs"]
+mod tours;
 
 use clowder_tests::{
     Answer, Auth, Client, Database, Socket, User, World,
@@ -119,6 +125,24 @@ async fn schemas_are_as_tight_as_the_server() {
     ] {
         assert_eq!(api.fits("Login", &body), status != 422, "{body}");
         world.nobody().post("/api/auth/login", body).await.expect(status);
+    }
+}
+
+/// What the document shows of parameters that exclude each other is what the server answers.
+#[tokio::test]
+async fn parameters_that_exclude_each_other() {
+    let world = World::new(Database::sqlite()).await;
+    let (api, _) = documents(&world).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let operation = &api.0["paths"]["/api/chats/{chat_id}/messages"]["get"];
+    assert!(operation["description"].as_str().unwrap().contains("at most one of `before`, `after`, `around`"));
+    let reference = operation["responses"]["422"]["$ref"].as_str().unwrap();
+    let response = api.0.pointer(&reference[1..]).unwrap();
+    let example = &response["content"]["application/problem+json"]["examples"]["several of them"]["value"];
+    for query in ["before=1&after=1", "after=0&around=0", "before=1&around=2"] {
+        let told = ada.get(&format!("/api/chats/{chat}/messages?{query}")).await.refused(422, "input.invalid");
+        assert_eq!((&told["errors"], &told["title"]), (&example["errors"], &example["title"]), "{query}");
     }
 }
 

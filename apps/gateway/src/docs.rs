@@ -2,8 +2,9 @@
 
 mod asyncapi;
 mod asyncapi_page;
+pub mod examples;
 mod openapi;
 
 pub use asyncapi::asyncapi;
 pub use asyncapi_page::asyncapi_page;
-pub use openapi::openapi;
+pub use openapi::{failures, openapi};

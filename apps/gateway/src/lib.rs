@@ -17,6 +17,7 @@ pub mod etag;
 pub mod front;
 pub mod grants;
 pub mod http;
+mod page;
 pub mod problem;
 pub mod public_url;
 pub mod query;

@@ -135,6 +135,15 @@ impl Query {
     }
 }
 
+/// What is wrong when several of these are given.
+pub fn only_one(names: &[&str]) -> Flaw {
+    let names = match names {
+        [names @ .., last] => format!("{} and {last}", names.join(", ")),
+        [] => String::new(),
+    };
+    Flaw::new("unwanted", format!("only one of {names} can be given"))
+}
+
 impl FromRequest for Query {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;

@@ -26,6 +26,8 @@ pub struct Domain {
     pub tag: &'static str,
     pub about: &'static str,
     pub lines: fn() -> Vec<Endpoint>,
+    /// Examples of what it answers, by the name of the schema.
+    pub examples: fn(&str) -> Option<serde_json::Value>,
 }
 
 /// All domains, in the order in which they are read about.

@@ -11,7 +11,10 @@ mod staff;
 mod values;
 
 pub use api_keys::{ApiKey, IssuedKey, NewApiKey};
-pub use credentials::{ChangeEmail, ChangePassword, EndKeys, Forgot, MailedToken, Proof, Resend, ResetPassword};
+pub use credentials::{
+    ChangeEmail, ChangePassword, EmailLink, EndKeys, Forgot, LinkPurpose, LinkToken, MailedToken, Proof, Resend,
+    ResetPassword,
+};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
 pub use look_alikes::{LOOK_VERSION, key_of as username_key, skeletons_of as username_skeletons};
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};

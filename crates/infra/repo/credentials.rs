@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     Credentials, Email, Password,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword, SignUpId},
+    model::{ChangeEmail, ChangePassword, EmailLink, Forgot, LinkToken, Proof, Resend, ResetPassword, SignUpId},
     refusals::{LINK_GONE, PASSWORD_WRONG, SESSION_ENDED},
 };
 use clowder_core::{
@@ -37,6 +37,13 @@ use crate::hasher;
 
 #[async_trait]
 impl Credentials for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn email_link(&self, ctx: &Ctx, link: LinkToken) -> Result<EmailLink> {
+        let (silent, now) = (!self.deps.options.sign_up.reveal_taken, ctx.now);
+        let found = self.seek(ctx, move |conn| verify::link(conn, now, silent, link.token.expose())).await?;
+        Ok(found.ok_or(LINK_GONE)?)
+    }
+
     #[instrument(level = "debug", skip_all)]
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
         let ctx = ctx.by(Actor::Nobody);

@@ -133,8 +133,9 @@ impl Outside {
         assert!(link.starts_with(&format!("{}/account#", self.public)), "{link}");
         let mut browser = Browser::start().await;
         browser.open(link).await;
+        browser.until("document.querySelector('#verify .address').textContent === 'ada@example.org'").await;
         browser.run("document.querySelector('#verify button').click()").await;
-        browser.until("document.getElementById('told').textContent.includes('address is confirmed')").await;
+        browser.until("document.getElementById('told').textContent.includes('ada@example.org is confirmed')").await;
         for (page, shown) in [
             ("/account/", "getComputedStyle(document.querySelector('main')).maxWidth === '512px'"),
             ("/api/redoc/", "document.querySelector('[data-section-id]')"),

@@ -31,6 +31,7 @@ const FIELDS: &[(&str, Then)] = &[
     ("POST /api/auth/2fa/disable /otp", SECRET),
     ("POST /api/auth/2fa/enable /otp", SECRET),
     ("POST /api/auth/email/change /email", Gone("zqelsewhere")),
+    ("POST /api/auth/link /token", SECRET),
     ("POST /api/auth/login /device_name", Gone("zqdevice")),
     ("POST /api/auth/login /email", TYPED),
     ("POST /api/auth/login /otp", SECRET),

@@ -1,82 +1,168 @@
-// What an email links to. The token stands after `#`, which no server is sent; nothing happens until a button is pressed,
-// so programs that look at links before people do cannot use them up.
+// What an email links to. The token stands after `#`, which no server is sent. The page asks what the link is for and names
+// the address; nothing happens until a button is pressed, so programs that look at links before people do cannot use them up.
 "use strict";
 
 // A proxy may have put the server below a path: it is found from where this script is.
 const server = new URL("../", document.currentScript.src);
 const paths = {
+  link: new URL("api/auth/link", server),
   verify: new URL("api/auth/verify-email", server),
   reset: new URL("api/auth/password/reset", server),
 };
-const thanks = {
-  verify: "Thank you. Your address is confirmed.",
-  reset: "Your password has been changed. You can sign in with it now.",
-};
+const sections = ["nothing", "checking", "again", "verify", "reset"];
 const gone = "This link has already been used or has expired. Request a new email on the sign-in page.";
-const told = document.getElementById("told");
-const chosen = document.getElementById("chosen");
+const unreachable = "The server could not be reached. Try again.";
+const by = (id) => document.getElementById(id);
+const told = by("told");
+let address = "";
+let opened = 0;
 
-// Some servers want to know that whoever confirms an address is the one who chose the password.
-function ask(wanted) {
-  const input = chosen.querySelector("input");
-  chosen.hidden = !wanted;
-  input.disabled = !wanted;
-  input.required = wanted;
-  if (wanted) input.focus();
+function show(id) {
+  for (const section of sections) by(section).hidden = section !== id;
 }
 
+// Errors take the focus, so that whoever listens or uses a keyboard is where something has to be done.
 function tell(text, wrong) {
   told.textContent = text;
   told.classList.toggle("wrong", wrong);
-  told.hidden = false;
+  if (text) told.focus();
 }
 
-// Shows what the address asks for; also when another link is opened while this page is.
-function show() {
-  const [purpose] = location.hash.slice(1).split("=");
-  const shown = Object.hasOwn(paths, purpose) ? purpose : "nothing";
-  for (const id of ["nothing", "verify", "reset"]) document.getElementById(id).hidden = id !== shown;
-  told.hidden = true;
-  ask(false);
+function mark(input, text) {
+  by(`${input.id}-fault`).textContent = text;
+  if (text) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}
+
+function fault(input, text) {
+  mark(input, text);
+  input.focus();
+}
+
+// Some servers want to know that whoever confirms an address is the one who chose the password.
+function ask(wanted) {
+  by("chosen").hidden = !wanted;
+  by("password").disabled = !wanted;
+}
+
+function clear() {
+  tell("", false);
+  for (const input of document.querySelectorAll(".text")) mark(input, "");
+}
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return { done: response.ok, answer: response.status === 204 ? {} : await response.json() };
+}
+
+function says(problem) {
+  if (problem.code === "link.gone" || problem.errors?.some((error) => error.pointer === "/token")) return gone;
+  const wait = problem.retry_after ? ` Try again in ${problem.retry_after} seconds.` : "";
+  return `${problem.title}.${wait}`;
+}
+
+function link() {
+  const [purpose, token] = location.hash.slice(1).split("=");
+  let read = "";
+  try {
+    read = decodeURIComponent(token || "");
+  } catch {
+    // It was cut in the middle of a character.
+  }
+  return purpose === "verify" || purpose === "reset" ? { purpose, token: read } : null;
+}
+
+// Shows what the link is for; also when another is opened while this page is.
+async function openLink() {
+  const asked = link();
+  const turn = ++opened;
+  clear();
+  if (!asked) return show("nothing");
+  show("checking");
+  try {
+    const { done, answer } = await post(paths.link, { token: asked.token });
+    if (turn !== opened) return;
+    if (!done) {
+      show(says(answer) === gone ? "" : "again");
+      return tell(says(answer), true);
+    }
+    address = answer.email;
+    for (const named of document.querySelectorAll(".address")) {
+      if ("value" in named) named.value = address;
+      else named.textContent = address;
+    }
+    ask(answer.needs_password);
+    show(answer.purpose);
+  } catch {
+    if (turn !== opened) return;
+    show("again");
+    tell(unreachable, true);
+  }
+}
+
+// What can be said without asking the server.
+function flaw(input) {
+  if (!input.value) return "Enter the password.";
+  const short = input.name === "new_password" && [...input.value].length < 10;
+  return short ? "The password must have at least 10 characters." : "";
 }
 
 async function send(event) {
   event.preventDefault();
   const form = event.target;
-  const [purpose, token] = location.hash.slice(1).split("=");
   const button = form.querySelector("button");
-  button.disabled = true;
+  const input = form.querySelector(".text:not(:disabled)");
+  if (button.getAttribute("aria-disabled")) return;
+  clear();
+  if (input && flaw(input)) return fault(input, flaw(input));
+  // Not `disabled`, which would take the focus away.
+  button.setAttribute("aria-disabled", "true");
   try {
-    const body = { token: decodeURIComponent(token || ""), ...Object.fromEntries(new FormData(form)) };
-    const answer = await fetch(paths[purpose], {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (answer.ok) {
-      form.hidden = true;
-      form.reset();
-      // Used up: it need not stay in the history.
-      history.replaceState(null, "", location.pathname);
-      tell(thanks[purpose], false);
+    const { done, answer } = await post(paths[form.id], { token: link()?.token, ...Object.fromEntries(new FormData(form)) });
+    if (done) return finish(form);
+    const faults = (answer.errors || []).filter((error) => input && error.pointer === `/${input.name}`);
+    if (form.id === "verify" && answer.errors?.some((error) => error.pointer === "/password") && !input) {
+      ask(true);
+      fault(by("password"), "Enter the password of your account.");
+    } else if (faults.length) {
+      fault(input, faults.map((error) => `The password ${error.message}.`).join(" "));
+    } else if (answer.code === "password.wrong") {
+      fault(input, "The password is wrong.");
     } else {
-      const problem = await answer.json();
-      if ((problem.errors || []).some((error) => error.pointer === "/password")) {
-        ask(true);
-        tell("Enter the password of your account, to show that this request was yours.", false);
-        button.disabled = false;
-        return;
-      }
-      const faults = (problem.errors || []).filter((error) => error.pointer === "/new_password");
-      const flaw = faults.map((error) => `The password ${error.message}.`).join(" ");
-      tell(flaw || (problem.code === "link.gone" || problem.status === 422 ? gone : `${problem.title}.`), true);
+      if (says(answer) === gone) form.hidden = true;
+      tell(says(answer), true);
     }
   } catch {
-    tell("The server could not be reached. Try again.", true);
+    tell(unreachable, true);
+  } finally {
+    button.removeAttribute("aria-disabled");
   }
-  button.disabled = false;
+}
+
+function finish(form) {
+  form.hidden = true;
+  form.reset();
+  // Used up: it need not stay in the history.
+  history.replaceState(null, "", location.pathname);
+  tell(
+    form.id === "verify"
+      ? `Thank you. The address ${address} is confirmed.`
+      : `The password of the account of ${address} has been changed. You can sign in with it now.`,
+    false,
+  );
 }
 
 for (const form of document.querySelectorAll("form")) form.addEventListener("submit", send);
-addEventListener("hashchange", show);
-show();
+for (const input of document.querySelectorAll(".text")) input.addEventListener("input", () => mark(input, ""));
+for (const box of document.querySelectorAll(".show")) {
+  box.addEventListener("change", () => {
+    box.closest(".field").querySelector(".text").type = box.checked ? "text" : "password";
+  });
+}
+by("again").querySelector("button").addEventListener("click", openLink);
+addEventListener("hashchange", openLink);
+openLink();

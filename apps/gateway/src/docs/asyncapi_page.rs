@@ -4,21 +4,13 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--line:light-dark(#ccd,#445);--soft:light-dark(#f4f5f8,#20232b)}\
-body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}\
-h1{margin-bottom:0}h2{margin-top:3rem;border-bottom:1px solid var(--line)}h3{margin:2rem 0 .3rem}\
-code,pre{font:.9em ui-monospace,monospace;background:var(--soft)}code{padding:.1em .25em}\
-pre{padding:.7rem;overflow-x:auto;overflow-wrap:normal}\
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
-td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line)}\
-nav a{margin-right:1rem}p{margin:.3rem 0 .6rem}:target{background:light-dark(#fe9,#553)}";
+use crate::page::{self, escaped};
 
 /// `top` leads from where the page is to the top of the server.
 pub fn asyncapi_page(document: &Value, top: &str) -> String {
     let mut page = Page { document, html: String::with_capacity(128 * 1024) };
     page.all(top);
-    page.html
+    page::html(text(&document["info"]["title"]), page::ASYNCAPI, &page.html)
 }
 
 struct Page<'d> {
@@ -31,9 +23,7 @@ impl<'d> Page<'d> {
         let info = &self.document["info"];
         let title = escaped(text(&info["title"]));
         self.put(&format!(
-            "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n\
-             <meta name=viewport content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n\
-             <style>{STYLE}</style>\n<h1>{title}</h1>\n\
+            "<h1>{title}</h1>\n\
              <p>Version {}. The same for programs: <a href=\"{top}api/asyncapi.json\">AsyncAPI {}</a>. Calls over HTTP: \
              <a href=\"{top}api/redoc\">ReDoc</a>, <a href=\"{top}api/swagger\">Swagger UI</a>.\n\
              <nav><a href=\"#connect\">Connect</a> <a href=\"#commands\">Commands</a> <a href=\"#events\">Events</a> \
@@ -221,10 +211,6 @@ fn text(value: &Value) -> &str {
 
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 /// Words with code between backticks.

@@ -1,9 +1,11 @@
 //! The OpenAPI 3.1 document of the table of routes.
 
-mod examples;
 mod parameters;
+mod patterns;
 mod responses;
 mod schemas;
+
+pub use responses::failures;
 
 use serde_json::{Map, Value, json};
 
@@ -30,6 +32,10 @@ an API key as `X-API-Key`. An API key opens only the routes of its scopes: each 
 **Editing.** What can be edited has a `version`, which is also its `ETag`. Send it as `If-Match` to change only what you read.
 
 **Limits** are told in `RateLimit` headers. A refused call is 429 and says in `Retry-After` how long to wait.
+
+**Texts** are normalised to Unicode NFC before they are measured and compared with their `pattern`, which is a regular \
+expression of ECMA-262. Names also have an exact one under `then`, which needs its Unicode mode (flag `u`). Beyond its form, a \
+name can be refused because it is reserved, taken, or looks like one that is taken (409).
 
 **Other paths and methods.** Where PUT does what PATCH does, or an operation has a second path, it is described once, and \
 `x-aliases` lists the others. All paths also work with a slash at their end.
@@ -128,6 +134,9 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
 /// What it does, who may call it, what it costs, and why it refuses.
 fn description(line: &Endpoint) -> String {
     let mut parts: Vec<_> = line.notes.iter().map(|note| (*note).to_owned()).collect();
+    if !line.exclusive.is_empty() {
+        parts.push(format!("**Parameters.** Give at most one of `{}`.", line.exclusive.join("`, `")));
+    }
     let aliases = aliases(line);
     if !aliases.is_empty() {
         parts.push(format!("**Also** `{}`.", aliases.join("`, `")));

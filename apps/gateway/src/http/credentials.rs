@@ -3,12 +3,21 @@
 use actix_web::web::Data;
 use clowder_accounts::{
     Credentials,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
+    model::{ChangeEmail, ChangePassword, EmailLink, Forgot, LinkToken, Proof, Resend, ResetPassword},
 };
 
-use crate::{answer::Done, auth::Caller, call::Json, problem::Answer};
+use crate::{
+    answer::{Done, Shown},
+    auth::Caller,
+    call::Json,
+    problem::Answer,
+};
 
 type Port = Data<dyn Credentials>;
+
+pub async fn email_link(port: Port, Caller(ctx): Caller, Json(link): Json<LinkToken>) -> Answer<Shown<EmailLink>> {
+    Ok(Shown(port.email_link(&ctx, link).await?))
+}
 
 pub async fn verify_email(port: Port, Caller(ctx): Caller, Json(proof): Json<Proof>) -> Answer<Done> {
     port.verify_email(&ctx, proof).await?;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     call::Path,
     docs,
+    page::{ASYNCAPI, policy},
     problem::{Answer, Problem},
     public_url::top_from,
     refusals,
@@ -64,8 +65,7 @@ pub async fn asyncapi(documents: Data<Documents>, request: HttpRequest) -> Answe
 /// The same as a page, for people.
 pub async fn asyncapi_page(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
     let html = docs::asyncapi_page(&asyncapi_here(&documents, &request), &top_from(request.path()));
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-    Ok(page_under(policy, html.into_bytes()))
+    Ok(page_under(&policy(ASYNCAPI), html.into_bytes()))
 }
 
 fn asyncapi_here(documents: &Documents, request: &HttpRequest) -> Value {
@@ -127,7 +127,7 @@ fn page(html: Vec<u8>) -> HttpResponse {
     page_under(policy, html)
 }
 
-fn page_under(policy: &'static str, html: Vec<u8>) -> HttpResponse {
+fn page_under(policy: &str, html: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
         .insert_header((CONTENT_SECURITY_POLICY, policy))

@@ -1,7 +1,7 @@
 //! Messaging over HTTP.
 
 use actix_web::web::Data;
-use clowder_core::{ChatId, MessageId, text::Flaw};
+use clowder_core::{ChatId, MessageId};
 use clowder_messaging::{
     Chat, ChatFilter, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -11,7 +11,7 @@ use crate::{
     auth::Caller,
     call::{IfMatch, Json, Path},
     problem::Answer,
-    query::Query,
+    query::{Query, only_one},
 };
 
 type Port = Data<dyn Messaging>;
@@ -56,11 +56,14 @@ pub async fn messages(
     Ok(Listed(messaging.messages(&ctx, chat, window, limit).await?))
 }
 
-/// At most one of `before`, `after` and `around` says where to begin. A cursor says where to go on, and which way.
+/// What says where to begin in the messages of a chat.
+pub const WINDOWS: [&str; 3] = ["before", "after", "around"];
+
+/// At most one of [`WINDOWS`] says where to begin. A cursor says where to go on, and which way.
 fn window(query: &mut Query) -> Window {
-    let [before, after, around] = ["before", "after", "around"].map(|name| query.number(name, 0));
+    let [before, after, around] = WINDOWS.map(|name| query.number(name, 0));
     if [before, after, around].iter().flatten().count() > 1 {
-        query.flaw("before", Flaw::new("unwanted", "only one of before, after and around can be given"));
+        query.flaw(WINDOWS[0], only_one(&WINDOWS));
     }
     let begin = [before.map(Window::Before), after.map(Window::After), around.map(Window::Around)];
     let resumed = query.cursor().and_then(|place| {

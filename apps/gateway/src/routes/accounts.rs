@@ -9,13 +9,20 @@ use clowder_accounts::{
 use clowder_core::idempotency;
 
 use super::{Domain, Endpoint, delete, get, patch, post};
-use crate::http::{
-    accounts, preferences,
-    token::{self, Refresh, Registered, Token, TokenPair, Verified},
+use crate::{
+    docs::examples,
+    http::{
+        accounts, preferences,
+        token::{self, Refresh, Registered, Token, TokenPair, Verified},
+    },
 };
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Accounts", about: "Sign up, sign in, and look after your profile, sessions and settings.", lines };
+pub const DOMAIN: Domain = Domain {
+    tag: "Accounts",
+    about: "Sign up, sign in, and look after your profile, sessions and settings.",
+    lines,
+    examples: examples::accounts::of,
+};
 
 fn lines() -> Vec<Endpoint> {
     const SIGNING_UP: &[clowder_core::Refusal] = &[

@@ -4,10 +4,17 @@ use clowder_accounts::{ApiKey, IssuedKey, NewApiKey, refusals::*};
 use clowder_core::idempotency;
 
 use super::{Domain, Endpoint, delete, get, post};
-use crate::http::api_keys::{self, Opened};
+use crate::{
+    docs::examples,
+    http::api_keys::{self, Opened},
+};
 
-pub const DOMAIN: Domain =
-    Domain { tag: "API keys", about: "Keys that let programs act for a user, within scopes.", lines };
+pub const DOMAIN: Domain = Domain {
+    tag: "API keys",
+    about: "Keys that let programs act for a user, within scopes.",
+    lines,
+    examples: examples::api_keys::of,
+};
 
 fn lines() -> Vec<Endpoint> {
     vec![

@@ -3,14 +3,18 @@
 use clowder_accounts::{AuditRecord, SecurityEvent, audit::AuditChain, permissions::READ_AUDIT, scopes::ADMIN_READ};
 
 use super::{Domain, Endpoint, get};
-use crate::http::audit;
+use crate::{docs::examples, http::audit};
 
 const ACTOR: &str = "^(user|api_key|system|nobody|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$";
 const ACTION: &str = r"^[a-z_]{1,20}(\.[a-z_]{1,20}){0,2}(\.\*)?$";
 const TARGET: &str = "^([a-z_]+:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Audit", about: "Your security timeline and, for administrators, the audit log.", lines };
+pub const DOMAIN: Domain = Domain {
+    tag: "Audit",
+    about: "Your security timeline and, for administrators, the audit log.",
+    lines,
+    examples: examples::audit::of,
+};
 
 fn lines() -> Vec<Endpoint> {
     vec![
@@ -38,7 +42,8 @@ fn lines() -> Vec<Endpoint> {
                 "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
             )
             .gives_list::<AuditRecord>(200, "The whole log; a response that is cut off is incomplete")
-            .gives_text("text/csv", "The whole log; a response that is cut off is incomplete"),
+            .gives_text("text/csv", "The whole log; a response that is cut off is incomplete")
+            .such_as(examples::audit::CSV),
         get("/api/admin/audit/chain", audit::chain)
             .needs(READ_AUDIT)
             .scope(ADMIN_READ)

@@ -1,18 +1,34 @@
 //! The routes that prove an address and change a password.
 
 use clowder_accounts::{
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
+    model::{ChangeEmail, ChangePassword, EmailLink, Forgot, LinkToken, Proof, Resend, ResetPassword},
     refusals::*,
 };
 
 use super::{Domain, Endpoint, get, post};
-use crate::http::{account_page, credentials};
+use crate::{
+    docs::examples,
+    http::{account_page, credentials},
+};
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Credentials", about: "Confirm an email address, change it, and change or reset a password.", lines };
+pub const DOMAIN: Domain = Domain {
+    tag: "Credentials",
+    about: "Confirm an email address, change it, and change or reset a password.",
+    lines,
+    examples: examples::credentials::of,
+};
 
 fn lines() -> Vec<Endpoint> {
     vec![
+        post("/api/auth/link", credentials::email_link)
+            .says("Read what a link in an email is for")
+            .called("readEmailLink")
+            .notes("Returns the address that the link is about, so that a page can name it before the person decides. It does not use up the token. A POST, so that the token appears in no log.")
+            .public()
+            .guarded()
+            .takes::<LinkToken>()
+            .gives::<EmailLink>(200, "The link still works")
+            .refuses(&[LINK_GONE]),
         post("/api/auth/verify-email", credentials::verify_email)
             .says("Confirm an address with the token from the email; with `REVEAL_TAKEN=false` also with the password of the account")
             .called("verifyEmail")

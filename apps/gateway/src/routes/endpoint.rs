@@ -43,6 +43,8 @@ pub struct Given {
     pub content_type: &'static str,
     pub shape: Option<Shape>,
     pub says: &'static str,
+    /// What a text looks like; things have the example of their schema.
+    pub example: Option<&'static str>,
 }
 
 /// A parameter of the query string.
@@ -90,6 +92,8 @@ pub struct Endpoint {
     pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
+    /// Parameters of which at most one can be given.
+    pub exclusive: &'static [&'static str],
     pub refusals: Vec<Failure>,
     /// Whether it creates something and so honours `Idempotency-Key`.
     pub creates: bool,
@@ -175,6 +179,7 @@ impl Endpoint {
             nothing_else: false,
             gives: Vec::new(),
             asks: Vec::new(),
+            exclusive: &[],
             refusals: Vec::new(),
             creates: false,
             edits: false,
@@ -283,20 +288,38 @@ impl Endpoint {
     }
 
     pub fn gives<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {
-        self.gives.push(Given { status, content_type: "application/json", shape: Some(Shape::of::<T>()), says });
+        self.gives.push(Given {
+            status,
+            content_type: "application/json",
+            shape: Some(Shape::of::<T>()),
+            says,
+            example: None,
+        });
         self
     }
 
     /// A whole list, however long.
     pub fn gives_list<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {
-        self.gives.push(Given { status, content_type: "application/json", shape: Some(Shape::list_of::<T>()), says });
+        self.gives.push(Given {
+            status,
+            content_type: "application/json",
+            shape: Some(Shape::list_of::<T>()),
+            says,
+            example: None,
+        });
         self
     }
 
     /// One page of a list.
     pub fn lists<T: ToSchema>(mut self) -> Self {
         let shape = Some(Shape::page_of::<T>());
-        self.gives.push(Given { status: 200, content_type: "application/json", shape, says: "One page" });
+        self.gives.push(Given {
+            status: 200,
+            content_type: "application/json",
+            shape,
+            says: "One page",
+            example: None,
+        });
         let limit = "How many items at most: 50 when absent. More than 200 counts as 200";
         self.asks_number("limit", 1, i64::from(MAX_LIMIT), limit).asks_long(
             "cursor",
@@ -307,13 +330,27 @@ impl Endpoint {
 
     /// Nothing but a status.
     pub fn gives_nothing(mut self, status: u16, says: &'static str) -> Self {
-        self.gives.push(Given { status, content_type: "", shape: None, says });
+        self.gives.push(Given { status, content_type: "", shape: None, says, example: None });
         self
     }
 
     /// A page for people, or another text that has no shape.
     pub fn gives_text(mut self, content_type: &'static str, says: &'static str) -> Self {
-        self.gives.push(Given { status: 200, content_type, shape: None, says });
+        self.gives.push(Given { status: 200, content_type, shape: None, says, example: None });
+        self
+    }
+
+    /// What the text that was named last looks like.
+    pub fn such_as(mut self, example: &'static str) -> Self {
+        if let Some(given) = self.gives.last_mut() {
+            given.example = Some(example);
+        }
+        self
+    }
+
+    /// Parameters of which at most one can be given.
+    pub fn excludes(mut self, names: &'static [&'static str]) -> Self {
+        self.exclusive = names;
         self
     }
 

@@ -8,9 +8,10 @@ use clowder_messaging::{
 };
 
 use super::{Domain, Endpoint, delete, get, patch, post};
-use crate::http::messaging;
+use crate::{docs::examples, http::messaging};
 
-pub const DOMAIN: Domain = Domain { tag: "Messaging", about: "Chats and messages.", lines };
+pub const DOMAIN: Domain =
+    Domain { tag: "Messaging", about: "Chats and messages.", lines, examples: examples::messaging::of };
 
 fn lines() -> Vec<Endpoint> {
     vec![
@@ -50,7 +51,8 @@ fn lines() -> Vec<Endpoint> {
         get("/api/chats/{chat_id}/messages", messaging::messages)
             .says("Read messages: newest first, or from `after` oldest first")
             .called("listMessages")
-            .notes("`before`, `after` and `around` exclude each other. Without any of them the page begins at the newest message. The `Link` of a page keeps its direction.")
+            .notes("Without `before`, `after` and `around` the page begins at the newest message. The `Link` of a page keeps its direction.")
+            .excludes(&messaging::WINDOWS)
             .scope(MESSAGES_READ)
             .asks_number("before", 0, i64::MAX, "Those with a smaller `seq`, newest first")
             .asks_number("after", 0, i64::MAX, "Those with a larger `seq`, oldest first")

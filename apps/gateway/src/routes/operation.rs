@@ -2,16 +2,18 @@
 
 use super::{Domain, Endpoint, get};
 use crate::{
+    docs::examples,
     http::{
         docs,
         health::{self, Health},
         metrics,
-        problems::{self, Problems},
+        problems::{self, Described, Problems},
     },
     refusals::NOT_READY,
 };
 
-pub const DOMAIN: Domain = Domain { tag: "Operation", about: "Health, metrics and the documents.", lines };
+pub const DOMAIN: Domain =
+    Domain { tag: "Operation", about: "Health, metrics and the documents.", lines, examples: examples::operation::of };
 
 fn lines() -> Vec<Endpoint> {
     const HTML: &str = "text/html";
@@ -44,6 +46,13 @@ fn lines() -> Vec<Endpoint> {
             .notes("A page for browsers when they ask for HTML.")
             .public()
             .gives::<Problems>(200, "Also as a page, for browsers"),
+        get("/api/problems/{code}", problems::one)
+            .says("Read what a code means, and which operations can be refused with it")
+            .called("getProblem")
+            .notes("A page for browsers when they ask for HTML.")
+            .public()
+            .gives::<Described>(200, "Also as a page, for browsers")
+            .fails(&[crate::refusals::ROUTE_UNKNOWN]),
         get("/api/openapi.json", docs::openapi)
             .also("/api/schema")
             .says("This document")
@@ -100,4 +109,5 @@ pub fn metrics() -> Endpoint {
         .public()
         .any_host()
         .gives_text("text/plain", "The Prometheus text format")
+        .such_as(examples::operation::METRICS)
 }

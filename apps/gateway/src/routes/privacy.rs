@@ -11,9 +11,10 @@ use clowder_accounts::{
 use clowder_core::input::Opaque;
 
 use super::{Domain, Endpoint, delete, get, post};
-use crate::http::privacy;
+use crate::{docs::examples, http::privacy};
 
-pub const DOMAIN: Domain = Domain { tag: "Privacy", about: "Export and erase personal data.", lines };
+pub const DOMAIN: Domain =
+    Domain { tag: "Privacy", about: "Export and erase personal data.", lines, examples: examples::privacy::of };
 
 fn lines() -> Vec<Endpoint> {
     vec![

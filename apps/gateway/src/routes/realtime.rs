@@ -5,13 +5,18 @@ use clowder_core::input::Opaque;
 
 use super::{Domain, Endpoint, get, post};
 use crate::{
+    docs::examples,
     grants::REALTIME_CONNECT,
     refusals::{SOCKETS, UPGRADE_REQUIRED},
     ws,
 };
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Realtime", about: "Open a WebSocket. Its frames are described in `/api/asyncapi.json`.", lines };
+pub const DOMAIN: Domain = Domain {
+    tag: "Realtime",
+    about: "Open a WebSocket. Its frames are described in `/api/asyncapi.json`.",
+    lines,
+    examples: examples::realtime::of,
+};
 
 fn lines() -> Vec<Endpoint> {
     vec![

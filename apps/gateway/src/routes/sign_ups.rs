@@ -8,10 +8,14 @@ use clowder_accounts::{
 use clowder_core::idempotency;
 
 use super::{Domain, Endpoint, delete, get, post};
-use crate::http::sign_ups;
+use crate::{docs::examples, http::sign_ups};
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Sign-ups", about: "For administrators: approve sign-ups and create invitations.", lines };
+pub const DOMAIN: Domain = Domain {
+    tag: "Sign-ups",
+    about: "For administrators: approve sign-ups and create invitations.",
+    lines,
+    examples: examples::sign_ups::of,
+};
 
 fn lines() -> Vec<Endpoint> {
     vec![

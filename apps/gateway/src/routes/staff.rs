@@ -10,12 +10,13 @@ use clowder_accounts::{
 use clowder_core::Role;
 
 use super::{Domain, Endpoint, delete, get, post, put};
-use crate::http::staff;
+use crate::{docs::examples, http::staff};
 
 pub const DOMAIN: Domain = Domain {
     tag: "Administration",
     about: "For moderators and administrators: accounts, roles and suspensions.",
     lines,
+    examples: examples::staff::of,
 };
 
 fn lines() -> Vec<Endpoint> {

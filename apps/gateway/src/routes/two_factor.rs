@@ -6,12 +6,13 @@ use clowder_accounts::{
 };
 
 use super::{Domain, Endpoint, post};
-use crate::http::two_factor;
+use crate::{docs::examples, http::two_factor};
 
 pub const DOMAIN: Domain = Domain {
     tag: "Two-factor authentication",
     about: "Set up an authenticator and recovery codes, and authenticate again before sensitive calls.",
     lines,
+    examples: examples::two_factor::of,
 };
 
 fn lines() -> Vec<Endpoint> {

@@ -1,6 +1,7 @@
 //! What clients send about addresses and passwords.
 
-use clowder_core::{Field, Fields, Input, input::string, text::Flaw};
+use clowder_core::{Field, Fields, Input, Timestamp, input::string, text::Flaw};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Email, Password};
@@ -50,6 +51,40 @@ impl Input for Proof {
         let (token, password) = (fields.required("token"), fields.optional("password"));
         Some(Self { token: token?, password: password? })
     }
+}
+
+/// `{token}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"token": "q0Jm3vXk2cYwzN1sT5bq7g"}))]
+pub struct LinkToken {
+    #[schema(value_type = String, max_length = 200)]
+    pub token: MailedToken,
+}
+
+impl Input for LinkToken {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("token").map(|token| Self { token })
+    }
+}
+
+/// What a link in an email is good for, and whose address it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct EmailLink {
+    pub purpose: LinkPurpose,
+    /// The address that is confirmed, or that of the account whose password is changed.
+    pub email: String,
+    /// Whether confirming needs the password as well (`REVEAL_TAKEN=false`).
+    pub needs_password: bool,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPurpose {
+    /// It confirms an address.
+    Verify,
+    /// It sets a new password.
+    Reset,
 }
 
 /// `{end_keys?}`

@@ -3,12 +3,16 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Result};
 
-use crate::model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword};
+use crate::model::{ChangeEmail, ChangePassword, EmailLink, Forgot, LinkToken, Proof, Resend, ResetPassword};
 
 /// What goes by mail works once and for a limited time; using it again, or too late, is `link.gone`. Nothing here
 /// tells who has an account.
 #[async_trait]
 pub trait Credentials: Send + Sync {
+    /// What a link is good for, without using it: whoever has it learns the address that it was sent to. An unknown token
+    /// counts as a guess.
+    async fn email_link(&self, ctx: &Ctx, link: LinkToken) -> Result<EmailLink>;
+
     /// Confirms an address: that of a sign-up, of the account, or the one that takes its place. What it makes of the
     /// account is done when this returns. Where registering does not tell which addresses are taken, it needs the password
     /// that was chosen as well: `password.wrong`, and the token stays good.

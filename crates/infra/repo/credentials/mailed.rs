@@ -60,6 +60,7 @@ pub struct Presented {
     pub sign_up_id: Option<SignUpId>,
     pub email: String,
     pub email_key: String,
+    pub expires_at: Timestamp,
     purpose: String,
 }
 
@@ -67,6 +68,11 @@ impl Presented {
     /// Whether it came by the mail of its address.
     pub fn was_mailed(&self) -> bool {
         self.purpose != Purpose::Handed.as_str()
+    }
+
+    /// Whether it lets one choose a new password.
+    pub fn resets(&self) -> bool {
+        words(RESETS).contains(&self.purpose.as_str())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::{
     Change, Email, Own,
-    model::ChangeEmail,
+    model::{ChangeEmail, EmailLink, LinkPurpose},
     policy::{Ask, VERIFY_FOR, decide_change},
     refusals::{EMAIL_TAKEN, EMAIL_VERIFIED, LINK_GONE, PASSWORD_WRONG},
 };
@@ -26,7 +26,7 @@ use super::{
         dialect::{self, Conn},
         journal, two_factor,
     },
-    mailed::{self, Purpose, Whose},
+    mailed::{self, Presented, Purpose, Whose},
     order_later, sign_ups,
 };
 use crate::{emails::Recipient, rows::accounts::UserRow, schema::accounts::users};
@@ -95,6 +95,19 @@ pub fn look(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Resul
         _ => Asked::Token,
     };
     Ok(Some(asked))
+}
+
+/// What a token is good for, without using it; nothing for one that never was.
+pub fn link(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Result<Option<EmailLink>> {
+    let purposes = &[Purpose::Verify, Purpose::Reset, Purpose::Handed];
+    let Some(presented) = mailed::find(conn, now, purposes, token)? else { return Ok(None) };
+    let presented = presented?;
+    let (purpose, needs_password) = match presented.resets() {
+        true => (LinkPurpose::Reset, false),
+        false => (LinkPurpose::Verify, matches!(look(conn, now, silent, token)?, Some(Asked::Password { .. }))),
+    };
+    let Presented { email, expires_at, .. } = presented;
+    Ok(Some(EmailLink { purpose, email, needs_password, expires_at }))
 }
 
 /// Another email for those who have yet to confirm this address, if it did not get too many already.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::{
     Login, RefreshToken, SignedIn,
-    model::{ChangeEmail, ChangePassword, Forgot, Proof, Resend, ResetPassword},
+    model::{ChangeEmail, ChangePassword, EmailLink, Forgot, LinkPurpose, LinkToken, Proof, Resend, ResetPassword},
 };
 use clowder_core::{
     Ctx, Error, Input, Mail, Origin, Result,
@@ -54,6 +54,11 @@ fn token(mail: &Mail, purpose: &str) -> String {
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
+async fn read_link(world: &World, token: &str) -> Result<EmailLink> {
+    let link = LinkToken::from_json(json!({"token": token})).unwrap();
+    world.store.credentials.email_link(&world.nobody(), link).await
+}
+
 async fn verify(world: &World, token: &str) -> Result<()> {
     let proof = Proof::from_json(json!({"token": token})).unwrap();
     world.store.credentials.verify_email(&world.nobody(), proof).await
@@ -98,6 +103,26 @@ pub fn wait_of<T: std::fmt::Debug>(result: Result<T>) -> u64 {
 }
 
 on_both! {
+    async fn a_link_says_what_it_is_for(world: World) {
+        world.person("ada").await;
+        let asked = token(&email(&world).await, "verify");
+        for _ in 0..2 {
+            let link = read_link(&world, &asked).await.unwrap();
+            let seen = (link.purpose, link.email.as_str(), link.needs_password, link.expires_at);
+            assert_eq!(seen, (LinkPurpose::Verify, "ada@example.org", false, world.now().plus(DAY)));
+        }
+        verify(&world, &asked).await.unwrap();
+        assert_eq!(code(read_link(&world, &asked).await), "link.gone");
+        emails(&world).await;
+        forgot(&world, "ADA@example.org").await;
+        let asked = token(&email(&world).await, "reset");
+        let link = read_link(&world, &asked).await.unwrap();
+        assert_eq!((link.purpose, link.email.as_str(), link.needs_password), (LinkPurpose::Reset, "ada@example.org", false));
+        world.wait(31 * MINUTE);
+        assert_eq!(code(read_link(&world, &asked).await), "link.gone");
+        assert_eq!(code(read_link(&world, "no such token").await), "link.gone");
+    }
+
     async fn an_address_is_confirmed_once_and_within_a_day(world: World) {
         let ada = world.person("ada").await;
         let asked = email(&world).await;

@@ -48,7 +48,8 @@ fn of_path(name: &str) -> Value {
         let about = format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API"));
         (json!({ "type": "string", "format": "uuid" }), about)
     } else {
-        (json!({ "type": "string", "minLength": 1, "maxLength": 200 }), "The name of the file".to_owned())
+        let about = if name == "code" { "The code of the problem" } else { "The name of the file" };
+        (json!({ "type": "string", "minLength": 1, "maxLength": 200 }), about.to_owned())
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
 }

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID, EMAIL_UNVERIFIED};
-use clowder_core::ctx::{SCOPE_MISSING, TOKEN_MISSING};
+use clowder_core::{
+    FieldError,
+    ctx::{SCOPE_MISSING, TOKEN_MISSING},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
     problem::failure_of,
+    query,
     refusals::{self, Failure},
     routes::{Access, Components, Endpoint, Given, Shape},
 };
@@ -27,7 +31,11 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
         } else if given.content_type == "application/json" {
             response["content"][given.content_type] = json!({ "schema": { "type": "object" } });
         } else if !given.content_type.is_empty() {
-            response["content"][given.content_type] = json!({ "schema": { "type": "string" } });
+            let mut content = json!({ "schema": { "type": "string" } });
+            if let Some(example) = given.example {
+                content["example"] = json!(example);
+            }
+            response["content"][given.content_type] = content;
         }
     }
     let mut by_status = BTreeMap::<u16, Vec<Failure>>::new();
@@ -37,16 +45,17 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
     for (status, failures) in by_status {
         // The same problems are described once, however many routes have them.
         let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
-        let name = format!("{status}-{}", codes.join("-"));
+        let exclusive = if status == refusals::INPUT_INVALID.status { line.exclusive } else { &[] };
+        let name = [&[status.to_string().as_str()], codes.as_slice(), exclusive].concat().join("-");
         let reference = json!({ "$ref": format!("#/components/responses/{name}") });
-        problems.entry(name).or_insert_with(|| problem(status, &failures));
+        problems.entry(name).or_insert_with(|| problem(status, &failures, exclusive));
         responses.entry(status.to_string()).or_insert(reference);
     }
     responses.into()
 }
 
 /// What the line refuses, and what follows from what it is.
-fn failures(line: &Endpoint) -> Vec<Failure> {
+pub fn failures(line: &Endpoint) -> Vec<Failure> {
     let mut failures = line.refusals.clone();
     if line.access != Access::Public {
         failures.push(failure_of(TOKEN_MISSING));
@@ -98,10 +107,10 @@ fn failures(line: &Endpoint) -> Vec<Failure> {
     failures
 }
 
-fn problem(status: u16, failures: &[Failure]) -> Value {
+fn problem(status: u16, failures: &[Failure], exclusive: &[&str]) -> Value {
     let says: Vec<_> = failures.iter().map(|f| format!("`{}`: {}", f.code, f.title)).collect();
     let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
-    let examples: Map<_, _> = failures
+    let mut examples: Map<_, _> = failures
         .iter()
         .map(|Failure { status, code, title }| {
             let mut value = json!({
@@ -114,6 +123,13 @@ fn problem(status: u16, failures: &[Failure]) -> Value {
             ((*code).to_owned(), json!({ "value": value }))
         })
         .collect();
+    // OpenAPI describes each parameter of a query by itself. One parameter of an object schema could say that they exclude
+    // each other, but generators of code make one argument of it, and so it is said in words and shown.
+    if let [first, ..] = exclusive {
+        let mut value = examples[refusals::INPUT_INVALID.code]["value"].clone();
+        value["errors"] = json!([exclusion(first, exclusive)]);
+        examples.insert("several of them".to_owned(), json!({ "summary": "Several of them", "value": value }));
+    }
     let mut headers = references(ALWAYS);
     if WAITING.contains(&status) {
         headers.extend(references(&["Retry-After"]));
@@ -135,6 +151,11 @@ fn problem(status: u16, failures: &[Failure]) -> Value {
         "headers": headers,
         "content": { "application/problem+json": { "schema": schema, "examples": examples } }
     })
+}
+
+/// What is said of the first when several are given.
+fn exclusion(first: &str, exclusive: &[&str]) -> FieldError {
+    query::only_one(exclusive).at(format!("?{first}"))
 }
 
 /// Problems that pass, and say how long that may take.

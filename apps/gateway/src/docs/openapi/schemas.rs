@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use clowder_core::Scope;
 use serde_json::{Value, json};
 
-use super::examples;
+use super::{
+    super::examples,
+    patterns::{code, email, language, line, name, note, opaque, password, prose, token, username, zone},
+};
 use crate::routes::{Components, Endpoint, Shape};
 
 pub fn complete(components: &mut Components, table: &[Endpoint], scopes: &[Scope]) {
@@ -89,6 +92,7 @@ const FORMS: &[(&str, &str, Change)] = &[
     ("SessionPatch", "name", name),
     ("SettingsPatch", "language", language),
     ("SettingsPatch", "time_zone", zone),
+    ("LinkToken", "token", token),
     ("Proof", "token", token),
     ("Proof", "password", password),
     ("Resend", "email", email),
@@ -148,80 +152,6 @@ const RULES: &[(&str, Change)] = &[
         ]);
     }),
 ];
-
-/// Only what every regular expression engine knows, with or without its Unicode mode: no properties (`\p{L}`) and no ranges
-/// beyond U+FFFF. Nothing of these can be seen, or is allowed in a name: spaces, controls, line breaks, what turns the direction of text,
-/// private use, and what will never be a character.
-const UNSEEN: &str = "\\s\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ue000-\\uf8ff\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff";
-/// Not allowed inside a name: as above, without the space and what joins or varies the characters beside it.
-const HIDDEN: &str = "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb";
-const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f\u2028\u2029";
-const CONTROLS_BUT_BREAKS: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f";
-
-fn text(schema: &mut Value, pattern: &str) {
-    schema["minLength"] = schema.get("minLength").cloned().unwrap_or(json!(1));
-    schema["pattern"] = json!(pattern);
-}
-
-/// One line that shows something at both ends, with nothing hidden in it.
-fn name(schema: &mut Value) {
-    text(schema, &format!("^[^{UNSEEN}]([^{HIDDEN}]*[^{UNSEEN}])?$"));
-}
-
-fn line(schema: &mut Value) {
-    text(schema, &format!(r"^[^\s{CONTROLS}]([^{CONTROLS}]*[^\s{CONTROLS}])?$"));
-}
-
-/// Text that shows something.
-fn prose(schema: &mut Value) {
-    text(schema, &format!("^[^{CONTROLS_BUT_BREAKS}]*[^{UNSEEN}][^{CONTROLS_BUT_BREAKS}]*$"));
-}
-
-/// Text that may also be empty.
-fn note(schema: &mut Value) {
-    schema["pattern"] = json!(format!("^[^{CONTROLS_BUT_BREAKS}]*$"));
-}
-
-/// Letters and digits of any script; which signs beyond ASCII are letters, no portable pattern can tell.
-fn username(schema: &mut Value) {
-    let outer = format!(r"[^\u0000-/:-@\[-\u0060{{-\u00bf{UNSEEN}]");
-    let inner = format!(r"[^\u0000-,/:-@\[-\u005e\u0060{{-\u00bf{UNSEEN}]");
-    text(schema, &format!("^{outer}{inner}+{outer}$"));
-}
-
-fn email(schema: &mut Value) {
-    let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
-    schema["minLength"] = json!(3);
-    let atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]";
-    text(schema, &format!(r"^{atom}{{1,32}}(\.{atom}{{1,31}})?@({label}\.)+{label}$"));
-}
-
-fn password(schema: &mut Value) {
-    text(schema, r"^[^\u0000]*$");
-}
-
-/// Of an authenticator, or a recovery code; blanks and dashes do not count.
-fn code(schema: &mut Value) {
-    text(schema, "[0-9A-Za-z]");
-}
-
-fn token(schema: &mut Value) {
-    text(schema, "^[!-~]+$");
-}
-
-fn opaque(schema: &mut Value) {
-    schema["maxLength"] = json!(clowder_core::input::Opaque::MAX);
-    text(schema, "^[!-~]+$");
-}
-
-fn language(schema: &mut Value) {
-    schema["minLength"] = json!(2);
-    text(schema, "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$");
-}
-
-fn zone(schema: &mut Value) {
-    text(schema, "^[A-Za-z][A-Za-z0-9_+/-]*$");
-}
 
 #[cfg(test)]
 mod tests {

@@ -82,6 +82,7 @@ const READS: &[&str] = &[
     "ApiKeys::keys",
     "ApiKeys::recall_key",
     "AuditLog::chain",
+    "Credentials::email_link",
     "AuditLog::export",
     "AuditLog::records",
     "AuditLog::security",

@@ -1,0 +1,39 @@
+//! What signing up and in, profiles, sessions and settings answer.
+
+use serde_json::{Value, json};
+
+use super::{ACCESS, ADA, AT, LATER, REFRESH, THING, card};
+
+pub fn of(name: &str) -> Option<Value> {
+    Some(match name {
+        "Card" => card(ADA, "ada", "Ada Lovelace"),
+        "Own" => own(),
+        "SignedIn" => json!({
+            "access": ACCESS, "refresh": REFRESH, "token_type": "Bearer", "expires_in": 600, "user": own()
+        }),
+        "Waiting" => json!({ "next": "confirm_email" }),
+        "Session" => json!({
+            "id": THING, "name": "kitchen tablet", "agent": "Mozilla/5.0", "address": "192.0.2.7", "created_at": AT,
+            "last_used_at": AT, "expires_at": LATER, "current": true
+        }),
+        "Settings" => json!({
+            "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
+            "privacy": { "last_seen": "everyone", "messages_from": "everyone", "read_receipts": true },
+            "notifications": { "about": "all", "push": true, "mail": true }, "version": 1
+        }),
+        "TokenPair" => json!({ "access": ACCESS, "refresh": REFRESH }),
+        "Verified" => json!({}),
+        "Registered" => json!({
+            "id": ADA, "username": "ada", "email": "ada@example.org", "access": ACCESS, "refresh": REFRESH
+        }),
+        _ => return None,
+    })
+}
+
+fn own() -> Value {
+    json!({
+        "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org", "email_verified": true,
+        "bio": null, "status_text": "counting", "role": "user", "visibility": "public", "two_factor": false,
+        "suspension": null, "erase_at": null, "created_at": AT, "version": 2
+    })
+}

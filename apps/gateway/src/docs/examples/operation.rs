@@ -1,0 +1,23 @@
+//! What health checks and the list of problems answer.
+
+use serde_json::{Value, json};
+
+pub fn of(name: &str) -> Option<Value> {
+    Some(match name {
+        "Health" => json!({
+            "status": "ok", "version": env!("CARGO_PKG_VERSION"),
+            "checks": [{ "name": "database", "ok": true, "detail": "answers" }]
+        }),
+        "Problems" => json!({
+            "items": [{ "code": "chat.unknown", "status": 404, "title": "There is no such chat, or not for you" }]
+        }),
+        "ProblemType" => json!({
+            "code": "chat.unknown", "status": 404, "title": "There is no such chat, or not for you",
+            "operations": [{ "method": "GET", "path": "/api/chats/{chat_id}", "summary": "Read a chat" }]
+        }),
+        _ => return None,
+    })
+}
+
+/// A few lines of the Prometheus text format.
+pub const METRICS: &str = "# TYPE clowder_sockets gauge\nclowder_sockets 42\n";

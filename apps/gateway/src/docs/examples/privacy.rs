@@ -1,0 +1,16 @@
+//! What exports and erasures answer.
+
+use serde_json::{Value, json};
+
+use super::{AT, LATER, THING};
+
+pub fn of(name: &str) -> Option<Value> {
+    Some(match name {
+        "Export" => json!({
+            "id": THING, "status": "waiting", "progress": 0, "size": null, "url": null, "created_at": AT,
+            "expires_at": null
+        }),
+        "Erasing" => json!({ "erase_at": LATER }),
+        _ => return None,
+    })
+}
