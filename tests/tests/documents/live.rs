@@ -12,6 +12,7 @@ const NOT_SENT: &[(&str, &str)] = &[
     ("enableTwoFactor", "a code of an authenticator changes with the time"),
     ("disableTwoFactor", "a code of an authenticator changes with the time"),
     ("renewRecoveryCodes", "only with two factors"),
+    ("resendVerification", "one email a minute, and signing up has just sent one"),
     ("approveSignUp", "only on a server that asks for approval"),
     ("rejectSignUp", "only on a server that asks for approval"),
     ("downloadExport", "the link goes by email, when a job has made the file"),
