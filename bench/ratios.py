@@ -10,7 +10,7 @@ CELLS = {
     "w1": ("sign-in, bcrypt at cost 12", "ok_per_s", "/s", True),
     "w2": ("chat list", "ok_per_s", "/s", True),
     "w3": ("page of 50 of a long history", "ok_per_s", "/s", True),
-    "w3-after-sends": ("the same right after many sends", "ok_per_s", "/s", True),
+    "w3-after-sends": ("the same, right after many sends", "ok_per_s", "/s", True),
     "w4": ("durable REST send, 64 connections", "ok_per_s", "/s", True),
     "w4-keyed": ("the same, each with an `Idempotency-Key`", "ok_per_s", "/s", True),
     "w4-unbatched": ("the same, group commit off", "ok_per_s", "/s", True),
@@ -62,11 +62,11 @@ def beside_store(rows, server):
     print()
     for peer, where in ((server, "over REST"), (store, "in the store")):
         on, off = rate(peer, "w4"), rate(peer, "w4-unbatched")
-        print(f"- {what}: group commit {where} is {ratio(on, off, True)} of none")
+        print(f"- {what}: sends {where} with group commit are {ratio(on, off, True)} those without")
     for peer, where in ((server, "over REST"), (store, "in the store")):
-        print(f"- {what}: sends with an `Idempotency-Key` {where} are {ratio(rate(peer, 'w4-keyed'), rate(peer, 'w4'), True)} of those without")
+        print(f"- {what}: sends with an `Idempotency-Key` {where} are {ratio(rate(peer, 'w4-keyed'), rate(peer, 'w4'), True)} those without")
     for workload, thing in (("w4", "sends"), ("w3", "pages of 50")):
-        print(f"- {what}: REST {thing} are {ratio(rate(server, workload), rate(store, workload), True)} of the bare store's")
+        print(f"- {what}: {thing} over REST are {ratio(rate(server, workload), rate(store, workload), True)} those of the store alone")
 
 
 def beside_hashing(rows, server):
