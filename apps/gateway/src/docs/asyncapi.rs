@@ -162,7 +162,7 @@ fn security_schemes() -> Value {
         "api_key": key("X-API-Key", "header", "For programs"),
         "subprotocol":
             key("Sec-WebSocket-Protocol", "header", "For pages: `clowder.v1, bearer.<access token>`; `clowder.v1` is answered"),
-        "ticket": key("ticket", "query", "From POST /api/ws/ticket; good once and for 30 seconds")
+        "ticket": key("ticket", "query", "From POST /api/ws/ticket; valid once, for 30 seconds")
     })
 }
 

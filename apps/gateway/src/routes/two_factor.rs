@@ -16,7 +16,7 @@ pub const DOMAIN: Domain = Domain {
 };
 
 fn lines() -> Vec<Endpoint> {
-    const CODES: &str = "Ten codes, each good once; they are never shown again";
+    const CODES: &str = "Ten codes, each valid once; they are never shown again";
     vec![
         post("/api/auth/2fa/setup", two_factor::setup)
             .says("Start to set up two-factor authentication")

@@ -26,7 +26,7 @@ pub struct Hello {
     pub resumed: bool,
 }
 
-/// Nothing else was said for `heartbeat_ms`; the connection is alive.
+/// The server sent nothing else for `heartbeat_ms`; the connection is alive.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Heartbeat {}
 

@@ -39,7 +39,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "user.deleted",
-        about: "Somebody in a chat is a deleted user from now on; the card says how they are shown",
+        about: "Somebody in one of your chats was deleted; the card says how to show them",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Card>,
@@ -47,7 +47,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "user.suspended",
-        about: "Your account can do nothing any more; the socket closes",
+        about: "Your account was suspended; the socket closes",
         scope: None,
         kind: Kind::Durable,
         shape: Shape::of::<Suspension>,

@@ -10,7 +10,7 @@ use crate::routes::Shape;
 pub const EVENTS: &[Event] = &[
     Event {
         name: "chat.created",
-        about: "You take part in a new chat from now on",
+        about: "You are now in a new chat",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Chat>,
@@ -48,7 +48,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "message.read",
-        about: "Somebody has read a chat up to here. In chats of more than 256 people only the reader hears of it",
+        about: "Somebody has read a chat up to this message. In chats of more than 256 people only the reader receives this",
         scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Read>,
@@ -56,7 +56,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "typing.start",
-        about: "Somebody types. After 6 seconds without another the server says `typing.stop`. One typing event per person and chat in 2 seconds",
+        about: "Somebody is typing. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
         scope: Some(CHATS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,
@@ -64,7 +64,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "typing.stop",
-        about: "Somebody has stopped typing; up to 2 seconds late",
+        about: "Somebody has stopped typing; may be up to 2 seconds late",
         scope: Some(CHATS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,

@@ -28,7 +28,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "resumed",
-        about: "Everything that was missed has been sent",
+        about: "The server has sent everything that was missed",
         scope: None,
         kind: Kind::Socket,
         shape: Shape::of::<Resumed>,
@@ -36,7 +36,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "reset",
-        about: "What was missed cannot be told; reload over REST",
+        about: "The server cannot send what was missed; reload over REST",
         scope: None,
         kind: Kind::Socket,
         shape: Shape::of::<Reset>,
@@ -44,7 +44,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "heartbeat",
-        about: "Nothing else was said for `heartbeat_ms`; the connection is alive",
+        about: "The server sent nothing else for `heartbeat_ms`; the connection is alive",
         scope: None,
         kind: Kind::Socket,
         shape: Shape::of::<Heartbeat>,
