@@ -23,7 +23,6 @@ use clowder_core::{
 };
 use clowder_infra::{
     DatabaseUrl, Deadlines, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
-    store::CRONS,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -179,7 +178,7 @@ pub fn job_runner(config: &Config, store: &Store, concurrency: HashMap<Queue, us
     let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
     let mut workers = store.workers.clone();
     workers.push(Arc::new(mail::Postman(mailer)));
-    Ok(JobRunner::new(store.jobs.clone(), concurrency, clock::now).with(workers, CRONS.to_vec()))
+    Ok(JobRunner::new(store.jobs.clone(), concurrency, clock::now).with(workers, store.crons.clone()))
 }
 
 /// Starts serving and returns as soon as it listens.

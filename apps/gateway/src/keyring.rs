@@ -5,7 +5,7 @@ use clowder_core::Result;
 use clowder_gateway::{app, config::Config};
 use clowder_infra::{
     Store,
-    seal::{COLUMNS, Column, Held, Under},
+    seal::{self, Column, Held, Under},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ async fn rotate(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> 
     };
     tell(format_args!("the active key is `{active}`"));
     let (mut lost, mut columns) = (0, Vec::new());
-    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+    for column in seal::columns().into_iter().filter(|column| column.under == Under::Ring) {
         let (mut seen, mut resealed, mut told) = (0, 0, 0);
         let mut after: Option<Uuid> = None;
         loop {
@@ -88,7 +88,7 @@ async fn rotate(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> 
 async fn status(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> {
     let keys = store.sealing.keys();
     let (mut well, mut lines, mut rows) = (true, Vec::new(), Vec::new());
-    for column in COLUMNS {
+    for column in seal::columns() {
         for Held { key, count, lost } in store.sealing.held(column).await? {
             rows.push(json!({"column": name(column), "key": key, "count": count, "lost": lost}));
             let key = key.map_or("user keys".to_owned(), |key| format!("`{key}`"));
@@ -110,7 +110,7 @@ async fn status(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> 
 pub async fn finding(store: &Store) -> Result<String, String> {
     let keys = store.sealing.keys();
     let (mut total, mut faults) = (0, Vec::new());
-    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+    for column in seal::columns().into_iter().filter(|column| column.under == Under::Ring) {
         for held in store.sealing.held(column).await.map_err(|error| error.to_string())? {
             total += held.count;
             faults.extend(fault(column, &held, &keys));

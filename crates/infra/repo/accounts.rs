@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod names;
+mod privacy;
 pub mod profile;
 mod refresh;
 pub mod register;
@@ -27,6 +28,7 @@ use super::{
     Repo,
     audit::refusals::{self, Refused},
     db::Tx,
+    domains::Domain,
     sign_ups::invites,
     two_factor,
 };
@@ -34,6 +36,9 @@ use crate::hasher;
 use sessions::{Proved, Which};
 use throttle::{Attempt, Begun, Sought};
 use two_factor::Checked;
+
+pub const DOMAIN: Domain =
+    Domain { parts: privacy::PARTS, sweeps: &[sessions::sweep, throttle::sweep], ..Domain::NONE };
 
 #[async_trait]
 impl Accounts for Repo {

@@ -1,5 +1,7 @@
 //! API keys over the database.
 
+mod privacy;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,6 +24,7 @@ use super::{
     Repo, audit,
     db::Tx,
     dialect::{self, Conn},
+    domains::Domain,
     idempotency::Stub,
     journal,
     two_factor::require_recent,
@@ -31,6 +34,8 @@ use crate::{
     rows::api_keys::ApiKeyRow,
     schema::{accounts::users, api_keys::api_keys},
 };
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
 /// How long an identity lasts that has no end of its own: sockets are held to some end.
 const UNENDING: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);

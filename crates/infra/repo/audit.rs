@@ -3,6 +3,7 @@
 
 mod append;
 mod chain;
+mod privacy;
 mod read;
 pub mod refusals;
 pub mod retention;
@@ -23,12 +24,43 @@ use tracing::instrument;
 use append::Turn;
 pub use read::timeline;
 
-use super::{Repo, db::Tx, user_keys};
+use super::{Repo, db::Tx, domains::Domain, user_keys};
 use crate::{
     rows::audit::{Acting, PendingRow},
     schema::audit::audit_pending,
-    seal::{self, Place, Sealed, UserKey},
+    seal::{Column, Place, Sealed, Under, UserKey},
 };
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sealed: &[
+        ADDRESS,
+        AGENT,
+        REQUEST,
+        DETAIL,
+        pending("address"),
+        pending("agent"),
+        pending("request"),
+        pending("detail"),
+    ],
+    sweeps: &[refusals::sweep],
+    ..Domain::NONE
+};
+
+const ADDRESS: Column = column("address");
+const AGENT: Column = column("agent");
+const REQUEST: Column = column("request");
+const DETAIL: Column = column("detail");
+
+const fn column(name: &'static str) -> Column {
+    Column::new("audit", name, "id", Under::UserKey)
+}
+
+/// Of an entry that waits for its place in the chain. Its values are bound to the columns of `audit`, where they go as they
+/// are.
+const fn pending(name: &'static str) -> Column {
+    Column::new("audit_pending", name, "id", Under::UserKey).bound_to("audit")
+}
 
 /// Notes who does what in this transaction. It is written by [`write`].
 pub fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<()> {
@@ -128,10 +160,10 @@ fn sealed(keys: &HashMap<UserId, UserKey>, id: AuditId, ctx: &Ctx, entry: &Entry
         action: entry.action.to_owned(),
         target_type: entry.target.map(|target| target.kind.to_owned()),
         target_id: entry.target.map(|target| Id::from_uuid(target.id)),
-        address: seal(origin, seal::AUDIT_ADDRESS, address.as_deref().map(str::as_bytes))?,
-        agent: seal(origin, seal::AUDIT_AGENT, ctx.origin.agent.as_deref().map(str::as_bytes))?,
-        detail: seal(owners.detail, seal::AUDIT_DETAIL, Some(&text))?,
-        request: seal(origin, seal::AUDIT_REQUEST, Some(ctx.request_id.as_bytes()))?,
+        address: seal(origin, ADDRESS, address.as_deref().map(str::as_bytes))?,
+        agent: seal(origin, AGENT, ctx.origin.agent.as_deref().map(str::as_bytes))?,
+        detail: seal(owners.detail, DETAIL, Some(&text))?,
+        request: seal(origin, REQUEST, Some(ctx.request_id.as_bytes()))?,
     })
 }
 

@@ -3,6 +3,7 @@
 
 pub mod mailed;
 pub mod passwords;
+mod privacy;
 pub mod sign_ups;
 pub mod verify;
 
@@ -31,9 +32,17 @@ use super::{
     },
     audit::refusals::{self, Refused},
     db::Tx,
+    domains::Domain,
     jobs, two_factor,
 };
 use crate::hasher;
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sweeps: &[mailed::sweep, mailed::sweep_caused],
+    workers: |repo| vec![Arc::new(EmailRequests(Arc::clone(repo)))],
+    ..Domain::NONE
+};
 
 #[async_trait]
 impl Credentials for Repo {

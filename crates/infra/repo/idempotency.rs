@@ -3,6 +3,8 @@
 //! What is stored names the thing that was made and holds no text of it: a repeat answers with the thing as it is now, so
 //! what was deleted or erased meanwhile does not come back by it.
 
+mod privacy;
+
 use std::collections::HashMap;
 
 use clowder_core::{
@@ -14,12 +16,19 @@ use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{batch, db::Tx, dialect};
+use super::{batch, db::Tx, dialect, domains::Domain, upkeep::forget};
 use crate::{
     keys::{Keys, Purpose},
     rows::idempotency::AnswerRow,
     schema::idempotency::answers,
 };
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[sweep], ..Domain::NONE };
+
+/// Forgets answers whose time is over.
+fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    Ok(forget!(tx, answers by id: Id<()>, answers::created_at.le(ctx.now.minus(KEPT_FOR))))
+}
 
 /// Where an answer is stored: a keyed hash of a key and of whose it is.
 pub type AnswerId = Id<()>;

@@ -5,18 +5,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clowder_accounts::Email;
 use clowder_core::{
-    Ctx, Field, Id, Job, JobId, Jobs, NewJob, Page, PageRequest, Result, Timestamp,
-    job::{Cron, JOB_UNKNOWN, JobState, Taken, Verdict},
+    Ctx, Field, Id, Job, JobId, Jobs, Mail, NewJob, Page, PageRequest, Result, Timestamp,
+    job::{Cron, DEAD_EMAILS_FOR, JOB_UNKNOWN, JobState, Taken, Verdict, Work},
 };
 use diesel::prelude::*;
 
-use super::{Repo, db::Tx, dialect};
+use super::{Repo, db::Tx, dialect, domains::Domain, upkeep::forget};
 use crate::{
     cron,
     keys::{Keys, Purpose},
     rows::jobs::JobRow,
     schema::jobs::{crons, jobs},
 };
+
+pub const DOMAIN: Domain = Domain { sweeps: &[sweep_dead_emails], ..Domain::NONE };
+
+/// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
+fn sweep_dead_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let past = jobs::kind.eq(Mail::KIND).and(jobs::dead_at.le(ctx.now.minus(DEAD_EMAILS_FOR)));
+    Ok(forget!(tx, jobs by id: JobId, past))
+}
 
 /// The most of an error that is kept, in octets.
 const ERROR_ROOM: usize = 2_000;

@@ -1,5 +1,6 @@
 //! The journal: appending to it as the last statement of a write, and reading it.
 
+mod privacy;
 mod replay;
 mod sweep;
 
@@ -18,12 +19,15 @@ use super::{
     Repo, audit, batch,
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
+    domains::Domain,
     messaging::chats,
 };
 use crate::{
     rows::journal::JournalRow,
     schema::journal::{epoch, journal, streams},
 };
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
 /// Writes down what a transaction did. It is the last statement of the write, after the audit log: it takes the places in
 /// the streams, and holds them until the commit, so that within a stream commit order is position order and nothing is

@@ -4,6 +4,7 @@ pub mod chats;
 mod create_chat;
 pub mod edit;
 mod messages;
+mod privacy;
 mod read;
 mod send;
 pub mod writes;
@@ -18,8 +19,10 @@ use tracing::instrument;
 use uuid::Uuid;
 use writes::ChatWrite;
 
-use super::{Repo, db::Tx, dialect::Conn, idempotency::Stub};
+use super::{Repo, db::Tx, dialect::Conn, domains::Domain, idempotency::Stub};
 use crate::store::Memory;
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
 /// How often moving a read mark starts over because another device of the same person was faster, on another node.
 const READ_ATTEMPTS: usize = 4;

@@ -10,6 +10,7 @@ mod check;
 mod clock;
 mod credentials;
 mod db;
+mod domains;
 mod fragment;
 mod group_commit;
 mod idempotency;
@@ -29,10 +30,14 @@ mod user_keys;
 
 use std::{sync::Arc, time::Instant};
 
-use clowder_core::{Error, Result, Timestamp, UserId, job::Worker};
+use clowder_core::{
+    Error, Result, Timestamp, UserId,
+    job::{Cron, Worker},
+};
 
 use super::{batch, dialect};
 pub use db::Db;
+pub use domains::sealed_columns;
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
@@ -86,11 +91,11 @@ impl Repo {
 
     /// Who does the jobs that the domains order.
     pub fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
-        vec![
-            Arc::new(credentials::EmailRequests(Arc::clone(self))),
-            Arc::new(upkeep::Sweeper(Arc::clone(self))),
-            Arc::new(privacy::workers::Exporter(Arc::clone(self))),
-            Arc::new(privacy::workers::Eraser(Arc::clone(self))),
-        ]
+        domains::workers(self)
+    }
+
+    /// What comes back by itself.
+    pub fn crons(&self) -> Vec<Cron> {
+        domains::crons()
     }
 }

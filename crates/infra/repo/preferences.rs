@@ -1,5 +1,7 @@
 //! Settings over the database.
 
+mod privacy;
+
 use async_trait::async_trait;
 use clowder_accounts::{
     Change, Preferences,
@@ -14,12 +16,15 @@ use super::{
     Repo,
     db::Tx,
     dialect::{self, Conn},
+    domains::Domain,
     journal,
 };
 use crate::{
     rows::preferences::PreferencesRow,
     schema::{accounts::users, preferences::preferences as table},
 };
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
 #[async_trait]
 impl Preferences for Repo {

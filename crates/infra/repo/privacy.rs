@@ -1,16 +1,11 @@
 //! The rights over one's own data, over the database: a copy of everything, and the end of everything. What is copied
-//! and erased is said in one registry, [`parts`].
+//! and erased is said by each domain; see [`parts`].
 
-mod account;
-mod deserted;
 mod erase;
 pub mod erasures;
-mod export_files;
 pub mod exports;
-mod messages;
 mod packing;
-mod parts;
-mod rewrite;
+pub mod parts;
 pub mod workers;
 
 use std::sync::Arc;
@@ -24,9 +19,22 @@ use clowder_core::{Ctx, Id, Page, PageRequest, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, credentials::still, dialect};
-use crate::{privacy::Registered, seal::KeyRing};
-pub use erase::sweep_exports;
+use super::{Repo, credentials::still, dialect, domains::Domain};
+use crate::{
+    privacy::Registered,
+    seal::{Column, KeyRing, Under},
+};
+
+pub const DOMAIN: Domain = Domain {
+    parts: erase::PARTS,
+    sealed: &[EXPORT_CHUNK, ERASURE_RECIPIENT],
+    sweeps: &[erase::sweep_exports, erasures::remind],
+    workers: |repo| vec![Arc::new(workers::Exporter(Arc::clone(repo))), Arc::new(workers::Eraser(Arc::clone(repo)))],
+    ..Domain::NONE
+};
+
+const EXPORT_CHUNK: Column = Column::new("export_chunks", "data", "id", Under::UserKey);
+pub const ERASURE_RECIPIENT: Column = Column::new("erasures", "recipient", "id", Under::UserKey);
 
 /// Whose copy is made, and what opens what is sealed.
 #[derive(Clone)]
@@ -56,8 +64,13 @@ pub struct Recipient {
 /// What the registry says, for the test that holds it against the schema.
 pub fn registered() -> Vec<Registered> {
     let files = |part: &parts::Part| part.files.iter().map(|file| file.name).collect();
-    let part = |part: &parts::Part| Registered { name: part.name, references: part.references, files: files(part) };
-    parts::PARTS.iter().map(part).collect()
+    let part = |part: &&parts::Part| Registered {
+        name: part.name,
+        phase: part.phase as usize,
+        references: part.references,
+        files: files(part),
+    };
+    parts::all().iter().map(part).collect()
 }
 
 #[async_trait]

@@ -2,6 +2,7 @@
 
 mod imports;
 pub mod invites;
+mod privacy;
 
 use async_trait::async_trait;
 use clowder_accounts::{
@@ -24,8 +25,17 @@ use super::{
     },
     db::Tx,
     dialect::Conn,
+    domains::Domain,
+    upkeep::forget,
 };
 use crate::{emails::Recipient, rows::sign_ups::SignUpRow, schema::sign_ups::sign_ups as table};
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[sweep], ..Domain::NONE };
+
+/// Forgets sign-ups whose time is over.
+fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    Ok(forget!(tx, table by id: SignUpId, table::expires_at.le(ctx.now)))
+}
 
 #[async_trait]
 impl SignUps for Repo {

@@ -1,6 +1,7 @@
 //! The second factor over the database. Whoever checks a code holds the user's row, so that no code is taken twice.
 
 mod codes;
+mod privacy;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use super::{
     credentials::{mailed, still},
     db::Tx,
     dialect::{self, Conn},
+    domains::Domain,
     journal, user_keys,
 };
 use crate::{
@@ -40,9 +42,13 @@ use crate::{
         accounts::{sessions, users},
         two_factor::{recovery_codes, two_factor},
     },
-    seal::{self, Place},
+    seal::{Column, Place, Under},
     totp,
 };
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sealed: &[TOTP_SECRET], ..Domain::NONE };
+
+const TOTP_SECRET: Column = Column::new("two_factor", "secret", "user_id", Under::UserKey);
 
 /// What came of a code. A refusal comes with a write, so it is an outcome and not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +134,7 @@ fn check(
     let own = two_factor::table.find(user);
     let secret = user_keys::find(tx.conn, &tx.services.ring, user)?
         .ok_or_else(|| Error::internal("a second factor without its user's key"))?
-        .open(Place::new(seal::TOTP_SECRET, user), &factor.secret)?;
+        .open(Place::new(TOTP_SECRET, user), &factor.secret)?;
     if let Some(step) = good_steps(ctx.now, factor.last_step).find(|step| totp::code(&secret, *step) == otp.expose()) {
         let right = (
             two_factor::last_step.eq(step),
@@ -231,7 +237,7 @@ fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(Vec<u8>, String)> {
     }
     let username: String = users::table.find(user).select(users::username).first(tx.conn)?;
     let secret = totp::fresh_secret()?;
-    let sealed = user_keys::of(tx, ctx, user)?.seal(Place::new(seal::TOTP_SECRET, user), &secret)?;
+    let sealed = user_keys::of(tx, ctx, user)?.seal(Place::new(TOTP_SECRET, user), &secret)?;
     // The failures stay: a new secret must not be a way to more guesses.
     let guesses = earlier.map_or(Guesses::default(), |f| Guesses { failures: f.failures, failed_at: f.failed_at });
     let row = TwoFactorRow {

@@ -3,20 +3,25 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use clowder_accounts::model::SignUpId;
 use clowder_core::{
-    Ctx, Id, JobId, Journal, Mail, Result, SessionId, Timestamp,
-    idempotency::KEPT_FOR,
-    job::{DEAD_EMAILS_FOR, Queue, Taken, Work, Worker},
+    Ctx, Journal, Result, Timestamp,
+    job::{Cron, Queue, Taken, Worker},
 };
-use diesel::prelude::*;
 
-use super::{Repo, accounts::throttle, audit::refusals, check, clock, credentials::mailed, db::Tx, dialect, privacy};
+use super::{
+    Repo, check, clock,
+    domains::{DOMAINS, Domain},
+};
 use crate::{
     clock::Evidence,
-    schema::{accounts::sessions, credentials::mailed_tokens, idempotency::answers, jobs::jobs, sign_ups::sign_ups},
     skew::Skew,
     store::{Check, SWEEP, Upkeep},
+};
+
+pub const DOMAIN: Domain = Domain {
+    crons: &[Cron { name: SWEEP, schedule: "*/10 * * * * UTC", kind: SWEEP }],
+    workers: |repo| vec![Arc::new(Sweeper(Arc::clone(repo)))],
+    ..Domain::NONE
 };
 
 #[async_trait]
@@ -44,31 +49,19 @@ impl Upkeep for Repo {
     }
 
     async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize> {
-        let now = ctx.now;
         let mut gone = 0;
         // Each on its own, so that what one costs holds up none of the others, and no other writer for long.
-        for forget in [
-            answers,
-            sessions,
-            emails,
-            dead_emails,
-            sign_ups,
-            throttle::sweep,
-            refusals::sweep,
-            mailed::sweep_caused,
-            privacy::sweep_exports,
-        ] {
+        for forget in DOMAINS.iter().flat_map(|domain| domain.sweeps) {
+            let caller = ctx.clone();
             let forgotten = self.db.write(move |tx| {
-                let forgotten = forget(tx, now)?;
+                let forgotten = forget(tx, &caller)?;
                 // Addresses and names of people who never came.
                 tx.deleted_text |= forgotten > 0;
                 Ok(forgotten)
             });
             gone += forgotten.await?;
         }
-        let caller = ctx.clone();
-        self.db.write(move |tx| privacy::erasures::remind(tx, &caller)).await?;
-        gone += self.sweep_audit(now).await?;
+        gone += self.sweep_audit(ctx.now).await?;
         Ok(gone + Journal::sweep(self, ctx, journal_for).await?)
     }
 }
@@ -80,34 +73,13 @@ pub const PIECE: i64 = 2_000;
 /// forget never wait for each other, and without waiting for anybody who is at one of them.
 macro_rules! forget {
     ($tx:ident, $table:ident by $key:ident: $type:ty, $past:expr) => {{
-        let past = $table::table.filter($past).select($table::$key).order($table::$key).limit(PIECE);
-        let past: Vec<$type> = dialect::unclaimed!(past).load($tx.conn)?;
+        let past =
+            $table::table.filter($past).select($table::$key).order($table::$key).limit($crate::repo::upkeep::PIECE);
+        let past: Vec<$type> = $crate::dialect::unclaimed!(past).load($tx.conn)?;
         diesel::delete($table::table.filter($table::$key.eq_any(past))).execute($tx.conn)?
     }};
 }
 pub(super) use forget;
-
-fn answers(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, answers by id: Id<()>, answers::created_at.le(now.minus(KEPT_FOR))))
-}
-
-fn sessions(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, sessions by id: SessionId, sessions::expires_at.le(now.minus(KEPT_FOR))))
-}
-
-fn emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, mailed_tokens by hash: Vec<u8>, mailed_tokens::expires_at.le(now.minus(KEPT_FOR))))
-}
-
-/// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
-fn dead_emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    let past = jobs::kind.eq(Mail::KIND).and(jobs::dead_at.le(now.minus(DEAD_EMAILS_FOR)));
-    Ok(forget!(tx, jobs by id: JobId, past))
-}
-
-fn sign_ups(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, sign_ups by id: SignUpId, sign_ups::expires_at.le(now)))
-}
 
 /// Forgets what has had its time, now and then, on one node.
 pub struct Sweeper(pub Arc<Repo>);

@@ -6,10 +6,29 @@ use clowder_core::{Ctx, Error, Id, Result, UserId};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::{db::Tx, dialect::Conn};
+use super::{
+    db::Tx,
+    dialect::Conn,
+    domains::Domain,
+    privacy::parts::{Part, Phase, nothing},
+};
 use crate::{
+    privacy::erased,
     schema::accounts::user_keys,
-    seal::{KeyRing, Sealed, SealedBy, UserKey, unreadable},
+    seal::{KeyRing, Sealed, SealedBy, USER_KEY, UserKey, unreadable},
+};
+
+pub const DOMAIN: Domain = Domain {
+    parts: &[Part {
+        name: "key",
+        phase: Phase::Proof,
+        references: &[erased("user_keys", "user_id")],
+        files: &[],
+        // It goes with the receipt, in one step, as the very last.
+        erase: nothing,
+    }],
+    sealed: &[USER_KEY],
+    ..Domain::NONE
 };
 
 type Row = (UserId, Id<UserKey>, Sealed);

@@ -9,13 +9,13 @@ mod ports;
 
 pub use clowder_infra_base::{
     Check, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Upkeep, api_keys, clock, emails, feed,
-    hasher, job_runner, keys, mail, private, receipts, seal, tokens, totp, turns, url, worker_pool,
+    hasher, job_runner, keys, mail, private, receipts, tokens, totp, turns, url, worker_pool,
 };
 pub use ports::Store;
 
 /// The store, what it is opened with and what keeps it in shape.
 pub mod store {
-    pub use clowder_infra_base::store::{CRONS, Check, Options, SWEEP, Upkeep};
+    pub use clowder_infra_base::store::{Check, Options, SWEEP, Upkeep};
 
     pub use crate::ports::Store;
 }
@@ -25,4 +25,11 @@ pub mod privacy {
     pub use clowder_infra_base::privacy::{Reference, Registered, Then, erased, kept};
 
     pub use crate::ports::registered;
+}
+
+/// Field encryption at rest, with the sealed columns of all domains.
+pub mod seal {
+    pub use clowder_infra_base::seal::*;
+
+    pub use crate::ports::columns;
 }

@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_accounts::{Accounts, ApiKeys, AuditLog, Credentials, Preferences, Privacy, SignUps, Staff, TwoFactor};
-use clowder_core::{Jobs, Journal, Result, Timestamp, job::Worker};
+use clowder_core::{
+    Jobs, Journal, Result, Timestamp,
+    job::{Cron, Worker},
+};
 use clowder_infra_base::{
     DatabaseUrl, Follower, Options, Upkeep,
     feed::Feed,
     hasher::Hasher,
     keys::Keys,
     privacy::Registered,
-    seal::{KeyRing, Sealing},
+    seal::{Column, KeyRing, Sealing},
     standings::Standings,
     store::{Memory, StoreDeps},
     tokens::Tokens,
@@ -35,6 +38,8 @@ pub struct Store {
     pub upkeep: Arc<dyn Upkeep>,
     /// What does the jobs of the domains; mail is for whoever composes to add.
     pub workers: Vec<Arc<dyn Worker>>,
+    /// What comes back by itself.
+    pub crons: Vec<Cron>,
     pub two_factor: Arc<dyn TwoFactor>,
     pub audit: Arc<dyn AuditLog>,
     pub sealing: Arc<dyn Sealing>,
@@ -79,6 +84,7 @@ impl Store {
                     journal: store.clone(),
                     jobs: store.clone(),
                     workers: store.workers(),
+                    crons: store.crons(),
                     two_factor: store.clone(),
                     audit: store.clone(),
                     sealing: store.clone(),
@@ -119,4 +125,9 @@ impl Store {
 /// All parts over a database, in the order in which they are erased.
 pub fn registered(url: &DatabaseUrl) -> Vec<Registered> {
     if url.is_embedded() { lite::repo::registered() } else { pg::repo::registered() }
+}
+
+/// The sealed columns of all domains; both databases have the same.
+pub fn columns() -> Vec<&'static Column> {
+    lite::repo::sealed_columns()
 }

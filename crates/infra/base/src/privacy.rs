@@ -1,5 +1,5 @@
 //! What a domain says about the references to users in its tables. The parts themselves, with the queries that copy and
-//! erase, are in `repo/privacy/parts.rs`; this is what both databases share of them, and what a test holds against the
+//! erase, are in the modules of the domains; this is what both databases share of them, and what a test holds against the
 //! live schema.
 
 /// A column that holds ids of users.
@@ -31,6 +31,8 @@ pub const fn kept(table: &'static str, column: &'static str, why: &'static str) 
 #[derive(Debug, Clone)]
 pub struct Registered {
     pub name: &'static str,
+    /// Its place in the order of erasing; what has the same place needs no order.
+    pub phase: usize,
     pub references: &'static [Reference],
     pub files: Vec<&'static str>,
 }

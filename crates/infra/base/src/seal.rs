@@ -7,10 +7,7 @@ mod columns;
 mod ring;
 mod value;
 
-pub use columns::{
-    AUDIT_ADDRESS, AUDIT_AGENT, AUDIT_DETAIL, AUDIT_REQUEST, COLUMNS, Column, ERASURE_RECIPIENT, EXPORT_CHUNK,
-    TOTP_SECRET, USER_KEY, Under,
-};
+pub use columns::{Column, USER_KEY, Under};
 pub use ring::{KeyRing, UserKey};
 pub use value::{Place, Sealed, SealedBy};
 

@@ -9,7 +9,7 @@ use clowder_accounts::{
     policy::EMAILS_CAUSED,
     sign_up::{Mode, Rules},
 };
-use clowder_core::{Ctx, Recorded, Result, Timestamp, job::Cron};
+use clowder_core::{Ctx, Recorded, Result, Timestamp};
 
 use crate::{
     DatabaseUrl, api_keys::KeyMemory, chat_summaries::ChatSummaries, clock::Evidence, connection::Deadlines,
@@ -135,9 +135,6 @@ pub trait Upkeep: Send + Sync {
 
 /// The kind of the job that forgets what has had its time.
 pub const SWEEP: &str = "store.sweep";
-
-/// What comes back by itself.
-pub const CRONS: &[Cron] = &[Cron { name: SWEEP, schedule: "*/10 * * * * UTC", kind: SWEEP }];
 
 /// What this process knows without asking the database, kept up to date by the journal.
 #[derive(Clone)]

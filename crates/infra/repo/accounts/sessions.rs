@@ -8,6 +8,7 @@ use clowder_accounts::{
 use clowder_core::{
     Actor, Ctx, Page, PageRequest, Result, SessionId, Timestamp, UserId, Via,
     audit::{Entry, Target},
+    idempotency::KEPT_FOR,
 };
 use diesel::prelude::*;
 
@@ -15,6 +16,7 @@ use super::super::{
     audit,
     db::Tx,
     dialect::{self, Conn},
+    upkeep::forget,
 };
 use super::{
     access::{self, Ended},
@@ -222,4 +224,9 @@ pub fn tell_ended(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &[SessionId])
 
 pub fn ended_since(conn: &mut Conn, since: Timestamp) -> Result<Vec<SessionId>> {
     Ok(sessions::table.filter(sessions::ended_at.gt(since)).select(sessions::id).load(conn)?)
+}
+
+/// Forgets sessions some time after their end.
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    Ok(forget!(tx, sessions by id: SessionId, sessions::expires_at.le(ctx.now.minus(KEPT_FOR))))
 }

@@ -10,12 +10,7 @@ use clowder_accounts::{
 use clowder_core::{Ctx, Field, Result, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::super::{
-    Repo,
-    db::Tx,
-    dialect::{self, Conn},
-    upkeep::{PIECE, forget},
-};
+use super::super::{Repo, db::Tx, dialect::Conn, upkeep::forget};
 use crate::{
     keys::Keys,
     schema::{accounts::sessions, credentials::throttles},
@@ -295,6 +290,6 @@ fn is_known(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
 }
 
 /// Forgets what has had its time.
-pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
-    Ok(forget!(tx, throttles by key: Vec<u8>, throttles::last_at.le(now.minus(MEMORY))))
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    Ok(forget!(tx, throttles by key: Vec<u8>, throttles::last_at.le(ctx.now.minus(MEMORY))))
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     rows::audit::AuditRow,
     schema::audit::{audit, audit_head},
-    seal::{self, Column, KeyRing, Place, Sealed, SealedBy, UserKey, unreadable},
+    seal::{Column, KeyRing, Place, Sealed, SealedBy, UserKey, unreadable},
 };
 
 type Query = audit::BoxedQuery<'static, Backend>;
@@ -120,13 +120,13 @@ fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
         // One value that cannot be read hides neither the rest of its entry nor the page.
         opened().unwrap_or_else(|error| unreadable(&error))
     };
-    let detail = open(seal::AUDIT_DETAIL, &row.detail);
+    let detail = open(super::DETAIL, &row.detail);
     let detail = detail.and_then(|text| serde_json::from_str(&text).map_err(|error| unreadable::<()>(&error)).ok());
     let Detail { before, after } = detail.unwrap_or_default();
     let earlier = Some(row.request_id).filter(|id| !id.is_empty());
     Ok(AuditRecord {
-        address: open(seal::AUDIT_ADDRESS, &row.address),
-        agent: open(seal::AUDIT_AGENT, &row.agent),
+        address: open(super::ADDRESS, &row.address),
+        agent: open(super::AGENT, &row.agent),
         before,
         after,
         position: row.position,
@@ -141,7 +141,7 @@ fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
         subject_id: row.subject_id,
         action: row.action,
         target: row.target_type.zip(row.target_id).map(|(kind, id)| AuditTarget { kind, id: id.uuid() }),
-        request_id: open(seal::AUDIT_REQUEST, &row.request).or(earlier),
+        request_id: open(super::REQUEST, &row.request).or(earlier),
         hash: HEXLOWER.encode(&row.hash),
     })
 }

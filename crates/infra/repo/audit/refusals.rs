@@ -167,7 +167,8 @@ fn close(tx: &mut Tx<'_>, ctx: &Ctx, window: &Window) -> Result<()> {
 }
 
 /// Closes windows whose time is over, and forgets them.
-pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let now = ctx.now;
     let over = windows::table.filter(windows::opened_at.le(now.minus(WINDOW)).or(windows::opened_at.gt(now)));
     let over = over.order(windows::key).limit(PIECE).select((windows::key, COLUMNS));
     let over: Vec<(Vec<u8>, Row)> = dialect::unclaimed!(over).load(tx.conn)?;

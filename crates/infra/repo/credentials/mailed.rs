@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{Email, Own, model::SignUpId, policy, refusals::LINK_GONE};
-use clowder_core::{Actor, Ctx, Mail, NewJob, Result, Timestamp, UserId};
+use clowder_core::{Actor, Ctx, Mail, NewJob, Result, Timestamp, UserId, idempotency::KEPT_FOR};
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 
@@ -12,7 +12,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     jobs,
-    upkeep::PIECE,
+    upkeep::{PIECE, forget},
 };
 use super::verify;
 use crate::{
@@ -158,9 +158,9 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
 }
 
 /// Forgets what no longer counts.
-pub fn sweep_caused(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize> {
+pub fn sweep_caused(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let past = caused_emails::table
-        .filter(caused_emails::created_at.le(now.minus(policy::CAUSED_FOR)))
+        .filter(caused_emails::created_at.le(ctx.now.minus(policy::CAUSED_FOR)))
         .select((caused_emails::sender, caused_emails::created_at))
         .order((caused_emails::sender, caused_emails::created_at))
         .limit(PIECE);
@@ -252,4 +252,9 @@ pub fn revoke_elsewhere(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email_key: &st
 
 fn hash(token: &str) -> Vec<u8> {
     sha256(token.as_bytes()).to_vec()
+}
+
+/// Forgets tokens some time after they could be used.
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    Ok(forget!(tx, table by hash: Vec<u8>, table::expires_at.le(ctx.now.minus(KEPT_FOR))))
 }

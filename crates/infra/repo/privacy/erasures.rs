@@ -29,14 +29,13 @@ use super::{
         db::Tx,
         dialect, jobs, journal, staff, two_factor, user_keys,
     },
-    Erasing, Recipient,
-    parts::PARTS,
+    ERASURE_RECIPIENT, Erasing, Recipient, parts,
 };
 use crate::{
     emails, receipts,
     rows::accounts::UserRow,
     schema::{accounts::users, jobs::jobs as ordered, privacy::erasures as table},
-    seal::{ERASURE_RECIPIENT, Place, Sealed, unreadable},
+    seal::{Place, Sealed, unreadable},
 };
 
 /// The job that erases an account.
@@ -148,8 +147,8 @@ fn forget(tx: &mut Tx<'_>, erasure: Id<Erasing>) -> Result<()> {
     Ok(())
 }
 
-/// Orders the job again of what is due and not done, in case it was given up.
-pub fn remind(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
+/// Orders the job again of what is due and not done, in case it was given up; nothing goes.
+pub fn remind(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let due: Vec<Id<Erasing>> = table::table
         .filter(table::erased_at.is_null().and(table::erase_at.le(ctx.now)))
         .select(table::id)
@@ -158,7 +157,7 @@ pub fn remind(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     for erasure in due {
         jobs::order(tx, ctx, &NewJob::new(&Erase { erasure }, ctx.now)?.keyed(key(erasure)))?;
     }
-    Ok(())
+    Ok(0)
 }
 
 /// How far a part is.
@@ -200,7 +199,7 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     let erasing = Erasing { id, user, delete_messages, requested_at, recipient };
     let mut states: Vec<State> = serde_json::from_str(&state)?;
     let is_done = |name: &str| states.iter().any(|state| state.name == name && state.done);
-    let Some(part) = PARTS.iter().find(|part| !is_done(part.name)) else {
+    let Some(part) = parts::all().iter().find(|part| !is_done(part.name)) else {
         finish(tx, ctx, &erasing, states)?;
         return Ok(false);
     };

@@ -25,7 +25,7 @@ use super::super::{
 use crate::{
     keys::{Keys, Purpose},
     schema::privacy::{export_chunks, exports as table},
-    seal::{EXPORT_CHUNK, KeyRing, Place, Sealed},
+    seal::{KeyRing, Place, Sealed},
 };
 
 /// The job that makes a copy.
@@ -181,5 +181,5 @@ pub fn chunk(conn: &mut Conn, ring: &KeyRing, file: &Download, number: i32) -> R
         .optional()?;
     let Some((id, sealed, user, _)) = found.filter(|(.., link)| *link == file.link) else { return Ok(None) };
     let key = user_keys::find(conn, ring, user)?.ok_or_else(|| Error::internal("an export without its user's key"))?;
-    key.open(Place::new(EXPORT_CHUNK, id), &sealed).map(Some)
+    key.open(Place::new(super::EXPORT_CHUNK, id), &sealed).map(Some)
 }

@@ -24,7 +24,7 @@ use super::{
         dialect, user_keys,
     },
     exports::link,
-    parts::{File, PARTS, Shape},
+    parts::{self, File, Shape},
 };
 use crate::{
     emails::Recipient,
@@ -33,7 +33,7 @@ use crate::{
         messaging::{chats, participants},
         privacy::{export_chunks, exports as table},
     },
-    seal::{EXPORT_CHUNK, Place},
+    seal::Place,
 };
 
 /// What has been written and not been kept yet.
@@ -135,7 +135,7 @@ fn readme(ctx: &Ctx) -> String {
          Times are in UTC, ids are UUIDs. Messages from other people belong to them and are not included.\n\n",
         ctx.now
     );
-    for file in PARTS.iter().flat_map(|part| part.files) {
+    for file in parts::all().iter().flat_map(|part| part.files) {
         text += &format!("{:16} {}\n", file.name, file.about);
     }
     text
@@ -204,7 +204,7 @@ impl Run {
     pub fn keep(&self, tx: &mut Tx<'_>, ctx: &Ctx, number: i32, octets: &[u8], progress: i16) -> Result<()> {
         self.note(tx, progress, octets.len())?;
         let id = Id::<()>::new(ctx.now);
-        let sealed = user_keys::of(tx, ctx, self.user)?.seal(Place::new(EXPORT_CHUNK, id), octets)?;
+        let sealed = user_keys::of(tx, ctx, self.user)?.seal(Place::new(super::EXPORT_CHUNK, id), octets)?;
         diesel::insert_into(export_chunks::table)
             .values((
                 export_chunks::id.eq(id),

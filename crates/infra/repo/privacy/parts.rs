@@ -1,19 +1,42 @@
-//! The registry of everything that is kept about a user: each part says which references to users it answers for, what
-//! it puts into a copy, and how it is erased. A table with a reference to users and without a part fails a test.
-//!
-//! Parts are erased in this order: the account becomes a tombstone first, so that nothing new is written in its old
-//! name; the journal comes late, when all changes have been told.
+//! The parts of what is kept about a user. Each domain lists its own: which references to users a part answers for, what
+//! it puts into a copy, and when and how it is erased. A table with a reference to users and without a part fails a test.
 
-use clowder_core::{Ctx, Result};
+use std::sync::LazyLock;
+
+use clowder_core::{Ctx, Error, Id, Result};
 
 use super::{
-    super::{db::Tx, dialect::Conn},
-    Asking, Erasing, account, deserted, erase, export_files, messages, rewrite,
+    super::{db::Tx, dialect::Conn, domains::DOMAINS},
+    Asking, Erasing,
 };
-use crate::privacy::{Reference, erased, kept};
+use crate::privacy::Reference;
+
+/// How many rows go in one piece.
+pub const ROWS: i64 = 200;
+
+/// When a part is erased. The phases follow one another; within one, no part may depend on another: a test fails if two
+/// of them answer for the same table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The account becomes a tombstone, so that nothing new is written in its old name.
+    Identity,
+    /// Whoever knows them hears of it, before anything else of theirs changes.
+    Farewell,
+    /// What they made and what is kept for them goes. Most parts belong here.
+    Content,
+    /// The journal, when all changes have been told.
+    History,
+    /// What was found by memberships until now.
+    Remains,
+    /// What counts what is said of them elsewhere, for the receipt.
+    Record,
+    /// What proves that it was done, and the key, which goes with the receipt.
+    Proof,
+}
 
 pub struct Part {
     pub name: &'static str,
+    pub phase: Phase,
     pub references: &'static [Reference],
     pub files: &'static [File],
     pub erase: Erase,
@@ -60,191 +83,42 @@ pub struct ExportPage {
     pub seen: i64,
 }
 
-pub static PARTS: &[Part] = &[
-    Part {
-        name: "account",
-        references: &[
-            kept("users", "id", "the tombstone: messages are said by somebody"),
-            erased("username_claims", "user_id"),
-        ],
-        files: &[File {
-            name: "account.json",
-            about: "your profile, address and role",
-            shape: Shape::One,
-            read: export_files::account,
-        }],
-        erase: account::bury,
-    },
-    Part {
-        name: "chats",
-        references: &[
-            kept("participants", "user_id", "others see with whom they spoke: a deleted user"),
-            kept("chats", "creator_id", "counts who has made how many chats; a tombstone makes none"),
-            kept("chats", "lowest_reader_id", "one of the participants, of whom the same is true"),
-        ],
-        files: &[File {
-            name: "chats.json",
-            about: "the chats you take part in, and since when",
-            shape: Shape::List,
-            read: export_files::chats,
-        }],
-        erase: account::announce,
-    },
-    Part {
-        name: "messages",
-        references: &[
-            kept("messages", "sender_id", "others can read what was said to them, unless it is asked otherwise"),
-            erased("message_client_ids", "sender_id"),
-            kept("messages", "deleted_by", "tells that a message was taken back, and by nobody else"),
-        ],
-        files: &[
-            File {
-                name: "messages.ndjson",
-                about: "the messages you sent, one per line",
-                shape: Shape::Lines,
-                read: export_files::messages,
-            },
-            File {
-                name: "edits.ndjson",
-                about: "what your messages said before you edited them, one version per line",
-                shape: Shape::Lines,
-                read: export_files::edits,
-            },
-        ],
-        erase: messages::take_back,
-    },
-    Part {
-        name: "sessions",
-        references: &[kept(
-            "sessions",
-            "user_id",
-            "emptied and ended; swept a day later, when no token of theirs can be about",
-        )],
-        files: &[File {
-            name: "sessions.json",
-            about: "the devices you signed in with",
-            shape: Shape::List,
-            read: export_files::sessions,
-        }],
-        erase: erase::sessions,
-    },
-    Part {
-        name: "settings",
-        references: &[erased("preferences", "user_id")],
-        files: &[File {
-            name: "settings.json",
-            about: "your settings",
-            shape: Shape::One,
-            read: export_files::settings,
-        }],
-        erase: erase::settings,
-    },
-    Part {
-        name: "two_factor",
-        references: &[erased("two_factor", "user_id"), erased("recovery_codes", "user_id")],
-        files: &[File {
-            name: "two_factor.json",
-            about: "whether you have a second factor; never its secret",
-            shape: Shape::One,
-            read: export_files::two_factor,
-        }],
-        erase: erase::two_factor,
-    },
-    Part {
-        name: "emails",
-        references: &[erased("mailed_tokens", "user_id"), erased("jobs", "subject_id")],
-        files: &[File {
-            name: "emails.json",
-            about: "emails that asked you to confirm something",
-            shape: Shape::List,
-            read: export_files::emails,
-        }],
-        erase: erase::emails,
-    },
-    Part {
-        name: "invites",
-        references: &[erased("invites", "created_by")],
-        files: &[File {
-            name: "invites.json",
-            about: "invitations you made",
-            shape: Shape::List,
-            read: export_files::invites,
-        }],
-        erase: erase::invites,
-    },
-    Part {
-        name: "api_keys",
-        references: &[erased("api_keys", "user_id")],
-        files: &[File {
-            name: "api_keys.json",
-            about: "the keys of your programs; never what opens with them",
-            shape: Shape::List,
-            read: export_files::api_keys,
-        }],
-        erase: erase::api_keys,
-    },
-    Part { name: "exports", references: &[erased("exports", "user_id")], files: &[], erase: erase::exports },
-    Part { name: "answers", references: &[erased("answers", "subject_id")], files: &[], erase: erase::answers },
-    Part {
-        name: "journal",
-        references: &[
-            kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten"),
-            kept("journal", "topic_id", "whom it was told stays in its place; what it said of them is rewritten"),
-            kept("journal", "follower_id", "who began to follow what stays in its place; it holds ids only"),
-        ],
-        files: &[],
-        erase: rewrite::journal,
-    },
-    // After everything that finds its way by the memberships.
-    Part { name: "deserted_chats", references: &[], files: &[], erase: deserted::clear },
-    Part {
-        name: "audit",
-        references: &[
-            kept(
-                "audit",
-                "actor_id",
-                "the log is append-only and chained; what it says is sealed with the key that goes",
-            ),
-            kept(
-                "audit",
-                "owner_id",
-                "the log is append-only and chained; what it says is sealed with the key that goes",
-            ),
-            kept(
-                "audit",
-                "subject_id",
-                "the log is append-only and chained; what it says is sealed with the key that goes",
-            ),
-            kept(
-                "audit",
-                "target_id",
-                "the log is append-only and chained; what it says is sealed with the key that goes",
-            ),
-            kept("audit_pending", "actor_id", "goes to the log within a second, sealed likewise"),
-            kept("audit_pending", "owner_id", "goes to the log within a second, sealed likewise"),
-            kept("audit_pending", "subject_id", "goes to the log within a second, sealed likewise"),
-            kept("audit_pending", "target_id", "goes to the log within a second, sealed likewise"),
-            erased("refusal_windows", "subject_id"),
-        ],
-        files: &[File {
-            name: "security.json",
-            about: "what concerned the security of your account",
-            shape: Shape::List,
-            read: export_files::security,
-        }],
-        erase: erase::audit,
-    },
-    Part {
-        name: "erasure",
-        references: &[kept("erasures", "user_id", "the receipt: proof that it was done, without personal data")],
-        files: &[],
-        erase: erase::nothing,
-    },
-    Part {
-        name: "key",
-        references: &[erased("user_keys", "user_id")],
-        files: &[],
-        // It goes with the receipt, in one step, as the very last.
-        erase: erase::nothing,
-    },
-];
+impl ExportPage {
+    pub fn one(item: serde_json::Value) -> Self {
+        Self { items: vec![item], ..Self::default() }
+    }
+
+    /// A page of a list that goes by ids.
+    pub fn by_id<T>(items: Vec<serde_json::Value>, last: Option<Id<T>>) -> Self {
+        let next = last.filter(|_| items.len() as i64 == ROWS).map(|id| id.to_string());
+        Self { items, next, seen: 0 }
+    }
+}
+
+/// The id to go on from: the least there is at the start.
+pub fn after<T>(mark: Option<&str>) -> Result<Id<T>> {
+    match mark {
+        None => Ok(Id::from_uuid(uuid::Uuid::nil())),
+        Some(mark) => mark.parse().map_err(|_| Error::internal("a mark that is no id")),
+    }
+}
+
+/// A part that is done when all of its rows are gone.
+pub fn all_gone(rows: usize, left: bool) -> Result<EraseStep> {
+    Ok(EraseStep { rows: rows as u64, next: left.then(String::new) })
+}
+
+pub fn nothing(_: &mut Tx<'_>, _: &Ctx, _: &Erasing, _: Option<&str>) -> Result<EraseStep> {
+    Ok(EraseStep::default())
+}
+
+/// The parts of all domains, phase by phase.
+pub fn all() -> &'static [&'static Part] {
+    static ALL: LazyLock<Vec<&'static Part>> = LazyLock::new(|| {
+        let mut parts: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.parts).collect();
+        // Stable: within a phase they keep the order of the domains.
+        parts.sort_by_key(|part| part.phase);
+        parts
+    });
+    &ALL
+}

@@ -15,7 +15,7 @@ use super::{
     erasures::{self, Erase},
     exports::Pack,
     packing::{Packer, Run, fail},
-    parts::PARTS,
+    parts,
 };
 
 /// After how many tries a copy has failed: whoever waits for it should hear so on the same day.
@@ -63,7 +63,7 @@ impl Exporter {
         let asking = Asking { user: run.user, ring: db.ring() };
         let mut packer = Packer::new(ctx)?;
         let (mut seen, mut number, mut told) = (0_i64, 0, 0);
-        for file in PARTS.iter().flat_map(|part| part.files) {
+        for file in parts::all().iter().flat_map(|part| part.files) {
             packer.open(file)?;
             let mut mark: Option<String> = None;
             loop {

@@ -7,7 +7,7 @@ use clowder_accounts::{
     audit::{ActorFilter, ActorType, AuditRecord, TargetFilter, Walked},
 };
 use clowder_core::{Actor, Ctx, Id, Input, Origin, PageRequest, Role, Timestamp, UserId, Via};
-use clowder_infra::{DatabaseUrl, Options, Store, seal::COLUMNS};
+use clowder_infra::{DatabaseUrl, Options, Store, seal};
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use serde_json::json;
 
@@ -391,7 +391,7 @@ on_both! {
             assert!(error.contains("append-only"), "{statement}: {error}");
         }
         // Whoever looks after keys finds them readable.
-        for column in COLUMNS {
+        for column in seal::columns() {
             let held = world.store.sealing.held(column).await.unwrap();
             assert!(held.iter().all(|held| held.lost == 0), "{column:?}: {held:?}");
         }

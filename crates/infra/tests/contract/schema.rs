@@ -19,7 +19,7 @@ struct Column {
 }
 
 /// Table → column → type, as `base/src/schema` would spell it.
-type Tables = BTreeMap<String, BTreeMap<String, String>>;
+pub type Tables = BTreeMap<String, BTreeMap<String, String>>;
 
 fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tables {
     let mut tables = Tables::new();
@@ -36,7 +36,7 @@ fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tab
 }
 
 /// What the macro calls say, read from the source.
-fn schema_rs() -> Tables {
+pub fn schema_rs() -> Tables {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/base/src/schema");
     let files = std::fs::read_dir(folder).unwrap();
     let source: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();

@@ -6,7 +6,7 @@ use clowder_accounts::{AuditFilter, AuditRecord, Login, ProfilePatch};
 use clowder_core::{Actor, Ctx, Id, Input, Origin, PageRequest, Role, Via};
 use clowder_infra::{
     Store,
-    seal::{COLUMNS, Under},
+    seal::{USER_KEY, Under, columns},
 };
 use serde_json::json;
 
@@ -23,7 +23,7 @@ fn from(ctx: Ctx, address: &str, agent: &str) -> Ctx {
 /// Seals anew all there is, in as many pieces as it takes; how many values were.
 async fn rotate(store: &Store) -> usize {
     let mut resealed = 0;
-    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+    for column in columns().into_iter().filter(|column| column.under == Under::Ring) {
         let mut after = None;
         loop {
             let piece = store.sealing.rotate(column, after).await.unwrap();
@@ -41,7 +41,7 @@ async fn rotate(store: &Store) -> usize {
 /// Key, count and how many do not open, of the values under the ring.
 async fn held(store: &Store) -> Vec<(String, u64, u64)> {
     let mut all = Vec::new();
-    for column in COLUMNS.iter().filter(|column| column.under == Under::Ring) {
+    for column in columns().into_iter().filter(|column| column.under == Under::Ring) {
         let held = store.sealing.held(column).await.unwrap();
         all.extend(held.into_iter().map(|held| (held.key.unwrap(), held.count, held.lost)));
     }
@@ -110,7 +110,7 @@ on_both! {
         let patch = ProfilePatch::from_json(json!({"bio": "hello"})).unwrap();
         let error = world.store.accounts.edit_me(&ctx, None, patch).await.unwrap_err().to_string();
         assert!(error.contains("`2026-10`") && error.contains("not in ENCRYPTION_KEYS"), "nothing is written unsealed: {error}");
-        let piece = world.store.sealing.rotate(&COLUMNS[0], None).await.unwrap();
+        let piece = world.store.sealing.rotate(&USER_KEY, None).await.unwrap();
         assert_eq!((piece.resealed, piece.faults.len()), (0, 1), "rotation leaves it as it is, and says so");
         let other = world.node_with_keys(&OLD.replace("AAEC", "AAED")).await;
         assert_eq!(held(&other).await, [("2026-10".to_owned(), 1, 1)], "another key of that name");

@@ -163,7 +163,10 @@ mod tests {
     use clowder_core::{Timestamp, UserId};
 
     use super::*;
-    use crate::seal::columns::{AUDIT_ADDRESS, AUDIT_AGENT};
+    use crate::seal::columns::{Column, Under};
+
+    const AUDIT_ADDRESS: Column = Column::new("audit", "address", "id", Under::UserKey);
+    const AUDIT_AGENT: Column = Column::new("audit", "agent", "id", Under::UserKey);
 
     const OLD: &str = "old/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     const NEW: &str = "new/IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE";

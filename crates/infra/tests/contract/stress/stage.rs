@@ -25,7 +25,7 @@ use clowder_core::{
 use clowder_infra::{
     Options, Store,
     clock::Evidence,
-    seal::{COLUMNS, Under},
+    seal::{Under, columns},
 };
 use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::{Value, json};
@@ -393,7 +393,7 @@ impl Stage {
             }
             "Sealing::rotate" => {
                 // Under another key than the last time, while others write under theirs.
-                let columns: Vec<_> = COLUMNS.iter().filter(|column| column.under == Under::Ring).collect();
+                let columns: Vec<_> = columns().into_iter().filter(|column| column.under == Under::Ring).collect();
                 let piece = store.sealing.rotate(columns[dice.below(columns.len())], None).await?;
                 assert_eq!(piece.faults, Vec::<String>::new());
                 if piece.resealed == 0 {

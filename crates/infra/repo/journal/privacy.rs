@@ -10,15 +10,31 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    super::{db::Tx, dialect::Conn},
-    Erasing,
-    parts::EraseStep,
+use super::super::{
+    db::Tx,
+    dialect::Conn,
+    privacy::{
+        Erasing,
+        parts::{EraseStep, Part, Phase},
+    },
 };
 use crate::{
+    privacy::kept,
     schema::{journal::journal as table, messaging::participants},
     tombstones::without,
 };
+
+pub const PARTS: &[Part] = &[Part {
+    name: "journal",
+    phase: Phase::History,
+    references: &[
+        kept("journal", "actor_id", "what happened stays in its place; whom it shows is rewritten"),
+        kept("journal", "topic_id", "whom it was told stays in its place; what it said of them is rewritten"),
+        kept("journal", "follower_id", "who began to follow what stays in its place; it holds ids only"),
+    ],
+    files: &[],
+    erase: journal,
+}];
 
 /// How many changes are looked at in one piece.
 const PLACES: i64 = 1_000;
@@ -44,7 +60,7 @@ impl Walk {
 }
 
 /// By topic, which has an index: what is looked at grows with the journal of those chats, and not with all of it.
-pub fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let walk = match mark {
         None => match next_chat(tx.conn, erasing, None)? {
             None => Walk::of(None),

@@ -4,14 +4,13 @@ use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, UserId, Via}
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{
+use super::super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        messaging::edit,
+        privacy::{Erasing, parts::EraseStep},
     },
-    Erasing,
-    parts::EraseStep,
+    edit,
 };
 use crate::schema::messaging::{chats, message_client_ids, messages, participants};
 

@@ -5,13 +5,10 @@ use clowder_core::{ChatId, Ctx, Error, Id, MessageId, Result, UserId};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::{
-    super::{
-        db::Tx,
-        dialect::{self, Conn},
-    },
-    Erasing,
-    parts::EraseStep,
+use super::super::super::{
+    db::Tx,
+    dialect::{self, Conn},
+    privacy::{Erasing, parts::EraseStep},
 };
 use crate::schema::{
     accounts::users,

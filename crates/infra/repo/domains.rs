@@ -1,0 +1,69 @@
+//! Every domain, in one list: what it keeps about people, what it seals, what it forgets with time, and who does its jobs.
+//! A new domain is one line of [`DOMAINS`]; the rest is in its own module.
+
+use std::sync::Arc;
+
+use clowder_core::{
+    Ctx, Result,
+    job::{Cron, Worker},
+};
+
+use super::{Repo, db::Tx, privacy::parts::Part};
+use crate::seal::{Column, Under};
+
+/// What a domain brings to the store.
+pub struct Domain {
+    /// What it keeps about a user.
+    pub parts: &'static [Part],
+    /// Its sealed columns.
+    pub sealed: &'static [Column],
+    /// What it forgets with time.
+    pub sweeps: &'static [Sweep],
+    /// What comes back by itself.
+    pub crons: &'static [Cron],
+    /// Who does its jobs.
+    pub workers: fn(&Arc<Repo>) -> Vec<Arc<dyn Worker>>,
+}
+
+/// Forgets some of what has had its time, in a transaction of its own, and answers how many rows went.
+pub type Sweep = fn(&mut Tx<'_>, &Ctx) -> Result<usize>;
+
+impl Domain {
+    /// A domain that brings nothing, for those that bring little.
+    pub const NONE: Self = Self { parts: &[], sealed: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
+}
+
+/// All domains. Within a phase of an erasure, and in a copy, their parts come in this order.
+pub static DOMAINS: &[Domain] = &[
+    super::messaging::DOMAIN,
+    super::accounts::DOMAIN,
+    super::preferences::DOMAIN,
+    super::two_factor::DOMAIN,
+    super::credentials::DOMAIN,
+    super::sign_ups::DOMAIN,
+    super::api_keys::DOMAIN,
+    super::privacy::DOMAIN,
+    super::idempotency::DOMAIN,
+    super::jobs::DOMAIN,
+    super::journal::DOMAIN,
+    super::audit::DOMAIN,
+    super::user_keys::DOMAIN,
+    super::upkeep::DOMAIN,
+];
+
+/// The sealed columns of all domains, those under the key ring first.
+pub fn sealed_columns() -> Vec<&'static Column> {
+    let mut columns: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.sealed).collect();
+    columns.sort_by_key(|column| column.under != Under::Ring);
+    columns
+}
+
+/// What comes back by itself, of all domains.
+pub fn crons() -> Vec<Cron> {
+    DOMAINS.iter().flat_map(|domain| domain.crons).cloned().collect()
+}
+
+/// Who does the jobs of all domains.
+pub fn workers(repo: &Arc<Repo>) -> Vec<Arc<dyn Worker>> {
+    DOMAINS.iter().flat_map(|domain| (domain.workers)(repo)).collect()
+}

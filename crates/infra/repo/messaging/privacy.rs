@@ -1,0 +1,91 @@
+//! What is kept about somebody in their chats: copied, told to be of a deleted user, and taken back where that is wished.
+
+mod deserted;
+mod files;
+mod messages;
+
+use clowder_accounts::{Change, privacy::tombstone};
+use clowder_core::{ChatId, Ctx, Error, Result, Topic};
+use clowder_messaging::CHAT;
+use diesel::prelude::*;
+
+use super::super::{
+    db::Tx,
+    journal,
+    privacy::{
+        Erasing,
+        parts::{EraseStep, File, Part, Phase, Shape},
+    },
+};
+use crate::{
+    privacy::{erased, kept},
+    schema::messaging::participants,
+};
+
+pub const PARTS: &[Part] = &[
+    Part {
+        name: "chats",
+        phase: Phase::Farewell,
+        references: &[
+            kept("participants", "user_id", "others see with whom they spoke: a deleted user"),
+            kept("chats", "creator_id", "counts who has made how many chats; a tombstone makes none"),
+            kept("chats", "lowest_reader_id", "one of the participants, of whom the same is true"),
+        ],
+        files: &[File {
+            name: "chats.json",
+            about: "the chats you take part in, and since when",
+            shape: Shape::List,
+            read: files::chats,
+        }],
+        erase: announce,
+    },
+    Part {
+        name: "messages",
+        phase: Phase::Content,
+        references: &[
+            kept("messages", "sender_id", "others can read what was said to them, unless it is asked otherwise"),
+            erased("message_client_ids", "sender_id"),
+            kept("messages", "deleted_by", "tells that a message was taken back, and by nobody else"),
+        ],
+        files: &[
+            File {
+                name: "messages.ndjson",
+                about: "the messages you sent, one per line",
+                shape: Shape::Lines,
+                read: files::messages,
+            },
+            File {
+                name: "edits.ndjson",
+                about: "what your messages said before you edited them, one version per line",
+                shape: Shape::Lines,
+                read: files::edits,
+            },
+        ],
+        erase: messages::take_back,
+    },
+    Part { name: "deserted_chats", phase: Phase::Remains, references: &[], files: &[], erase: deserted::clear },
+];
+
+/// How many chats are told in one piece.
+const CHATS: i64 = 100;
+
+/// Tells everybody who shares a chat. The memberships stay, for others see with whom they spoke.
+fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+    let mut memberships = participants::table
+        .filter(participants::user_id.eq(erasing.user))
+        .select(participants::chat_id)
+        .order(participants::chat_id)
+        .limit(CHATS)
+        .into_boxed();
+    if let Some(mark) = mark {
+        let after: ChatId = mark.parse().map_err(|_| Error::internal("a mark that is no chat"))?;
+        memberships = memberships.filter(participants::chat_id.gt(after));
+    }
+    let chats: Vec<ChatId> = memberships.load(tx.conn)?;
+    let told: Vec<_> =
+        chats.iter().map(|chat| Change::UserDeleted(Topic::new(CHAT, *chat), tombstone(erasing.user))).collect();
+    let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)?;
+    let next = chats.last().filter(|_| chats.len() as i64 == CHATS).map(ToString::to_string);
+    Ok(EraseStep { rows: chats.len() as u64, next })
+}
