@@ -28,7 +28,7 @@ use super::{
     Repo,
     audit::refusals::{self, Refused},
     db::Tx,
-    domains::Domain,
+    domains::{Domain, Sweep},
     sign_ups::invites,
     two_factor,
 };
@@ -37,8 +37,11 @@ use sessions::{Proved, Which};
 use throttle::{Attempt, Begun, Sought};
 use two_factor::Checked;
 
-pub const DOMAIN: Domain =
-    Domain { parts: privacy::PARTS, sweeps: &[sessions::sweep, throttle::sweep], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sweeps: &[Sweep::Rows(sessions::sweep), Sweep::Rows(throttle::sweep)],
+    ..Domain::NONE
+};
 
 #[async_trait]
 impl Accounts for Repo {

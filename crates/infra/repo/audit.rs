@@ -24,7 +24,12 @@ use tracing::instrument;
 use append::Turn;
 pub use read::timeline;
 
-use super::{Repo, db::Tx, domains::Domain, user_keys};
+use super::{
+    Repo,
+    db::Tx,
+    domains::{Domain, Sweep},
+    user_keys,
+};
 use crate::{
     rows::audit::{Acting, PendingRow},
     schema::audit::audit_pending,
@@ -43,7 +48,7 @@ pub const DOMAIN: Domain = Domain {
         pending("request"),
         pending("detail"),
     ],
-    sweeps: &[refusals::sweep],
+    sweeps: &[Sweep::Rows(refusals::sweep), Sweep::Steps(|repo, ctx, _| Box::pin(repo.sweep_audit(ctx.now)))],
     ..Domain::NONE
 };
 

@@ -32,14 +32,14 @@ use super::{
     },
     audit::refusals::{self, Refused},
     db::Tx,
-    domains::Domain,
+    domains::{Domain, Sweep},
     jobs, two_factor,
 };
 use crate::hasher;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    sweeps: &[mailed::sweep, mailed::sweep_caused],
+    sweeps: &[Sweep::Rows(mailed::sweep), Sweep::Rows(mailed::sweep_caused)],
     workers: |repo| vec![Arc::new(EmailRequests(Arc::clone(repo)))],
     ..Domain::NONE
 };

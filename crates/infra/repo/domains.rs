@@ -1,7 +1,7 @@
 //! Every domain, in one list: what it keeps about people, what it seals, what it forgets with time, and who does its jobs.
 //! A new domain is one line of [`DOMAINS`]; the rest is in its own module.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use clowder_core::{
     Ctx, Result,
@@ -25,15 +25,40 @@ pub struct Domain {
     pub workers: fn(&Arc<Repo>) -> Vec<Arc<dyn Worker>>,
 }
 
-/// Forgets some of what has had its time, in a transaction of its own, and answers how many rows went.
-pub type Sweep = fn(&mut Tx<'_>, &Ctx) -> Result<usize>;
+/// Forgets some of what has had its time, and answers how many rows went.
+pub enum Sweep {
+    /// In one transaction. What goes is text about people.
+    Rows(fn(&mut Tx<'_>, &Ctx) -> Result<usize>),
+    /// In transactions of its own; it is told how long the journal is kept.
+    Steps(for<'a> fn(&'a Repo, &'a Ctx, Duration) -> Steps<'a>),
+}
+
+pub type Steps<'a> = Pin<Box<dyn Future<Output = Result<usize>> + Send + 'a>>;
+
+impl Sweep {
+    pub async fn run(&'static self, repo: &Repo, ctx: &Ctx, journal_for: Duration) -> Result<usize> {
+        match self {
+            Self::Rows(forget) => {
+                let caller = ctx.clone();
+                let forgotten = repo.db.write(move |tx| {
+                    let forgotten = forget(tx, &caller)?;
+                    // Addresses and names of people who never came.
+                    tx.deleted_text |= forgotten > 0;
+                    Ok(forgotten)
+                });
+                forgotten.await
+            }
+            Self::Steps(forget) => forget(repo, ctx, journal_for).await,
+        }
+    }
+}
 
 impl Domain {
     /// A domain that brings nothing, for those that bring little.
     pub const NONE: Self = Self { parts: &[], sealed: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
 }
 
-/// All domains. Within a phase of an erasure, and in a copy, their parts come in this order.
+/// All domains. They are swept in this order; within a phase of an erasure, and in a copy, their parts come in it.
 pub static DOMAINS: &[Domain] = &[
     super::messaging::DOMAIN,
     super::accounts::DOMAIN,
@@ -45,8 +70,8 @@ pub static DOMAINS: &[Domain] = &[
     super::privacy::DOMAIN,
     super::idempotency::DOMAIN,
     super::jobs::DOMAIN,
-    super::journal::DOMAIN,
     super::audit::DOMAIN,
+    super::journal::DOMAIN,
     super::user_keys::DOMAIN,
     super::upkeep::DOMAIN,
 ];

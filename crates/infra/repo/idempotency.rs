@@ -16,14 +16,20 @@ use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{batch, db::Tx, dialect, domains::Domain, upkeep::forget};
+use super::{
+    batch,
+    db::Tx,
+    dialect,
+    domains::{Domain, Sweep},
+    upkeep::forget,
+};
 use crate::{
     keys::{Keys, Purpose},
     rows::idempotency::AnswerRow,
     schema::idempotency::answers,
 };
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[sweep], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
 
 /// Forgets answers whose time is over.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

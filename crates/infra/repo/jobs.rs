@@ -10,7 +10,13 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use super::{Repo, db::Tx, dialect, domains::Domain, upkeep::forget};
+use super::{
+    Repo,
+    db::Tx,
+    dialect,
+    domains::{Domain, Sweep},
+    upkeep::forget,
+};
 use crate::{
     cron,
     keys::{Keys, Purpose},
@@ -18,7 +24,7 @@ use crate::{
     schema::jobs::{crons, jobs},
 };
 
-pub const DOMAIN: Domain = Domain { sweeps: &[sweep_dead_emails], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain { sweeps: &[Sweep::Rows(sweep_dead_emails)], ..Domain::NONE };
 
 /// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
 fn sweep_dead_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

@@ -19,7 +19,7 @@ use super::{
     Repo, audit, batch,
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
-    domains::Domain,
+    domains::{Domain, Sweep},
     messaging::chats,
 };
 use crate::{
@@ -27,7 +27,11 @@ use crate::{
     schema::journal::{epoch, journal, streams},
 };
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sweeps: &[Sweep::Steps(|repo, ctx, journal_for| Journal::sweep(repo, ctx, journal_for))],
+    ..Domain::NONE
+};
 
 /// Writes down what a transaction did. It is the last statement of the write, after the audit log: it takes the places in
 /// the streams, and holds them until the commit, so that within a stream commit order is position order and nothing is

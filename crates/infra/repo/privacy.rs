@@ -19,7 +19,12 @@ use clowder_core::{Ctx, Id, Page, PageRequest, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, credentials::still, dialect, domains::Domain};
+use super::{
+    Repo,
+    credentials::still,
+    dialect,
+    domains::{Domain, Sweep},
+};
 use crate::{
     privacy::Registered,
     seal::{Column, KeyRing, Under},
@@ -28,7 +33,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     parts: erase::PARTS,
     sealed: &[EXPORT_CHUNK, ERASURE_RECIPIENT],
-    sweeps: &[erase::sweep_exports, erasures::remind],
+    sweeps: &[Sweep::Rows(erase::sweep_exports), Sweep::Rows(erasures::remind)],
     workers: |repo| vec![Arc::new(workers::Exporter(Arc::clone(repo))), Arc::new(workers::Eraser(Arc::clone(repo)))],
     ..Domain::NONE
 };

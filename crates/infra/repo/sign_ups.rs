@@ -25,12 +25,12 @@ use super::{
     },
     db::Tx,
     dialect::Conn,
-    domains::Domain,
+    domains::{Domain, Sweep},
     upkeep::forget,
 };
 use crate::{emails::Recipient, rows::sign_ups::SignUpRow, schema::sign_ups::sign_ups as table};
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[sweep], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
 
 /// Forgets sign-ups whose time is over.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Journal, Result, Timestamp,
+    Ctx, Result, Timestamp,
     job::{Cron, Queue, Taken, Worker},
 };
 
@@ -51,18 +51,10 @@ impl Upkeep for Repo {
     async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize> {
         let mut gone = 0;
         // Each on its own, so that what one costs holds up none of the others, and no other writer for long.
-        for forget in DOMAINS.iter().flat_map(|domain| domain.sweeps) {
-            let caller = ctx.clone();
-            let forgotten = self.db.write(move |tx| {
-                let forgotten = forget(tx, &caller)?;
-                // Addresses and names of people who never came.
-                tx.deleted_text |= forgotten > 0;
-                Ok(forgotten)
-            });
-            gone += forgotten.await?;
+        for sweep in DOMAINS.iter().flat_map(|domain| domain.sweeps) {
+            gone += sweep.run(self, ctx, journal_for).await?;
         }
-        gone += self.sweep_audit(ctx.now).await?;
-        Ok(gone + Journal::sweep(self, ctx, journal_for).await?)
+        Ok(gone)
     }
 }
 

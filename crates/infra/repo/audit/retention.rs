@@ -101,7 +101,7 @@ fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usi
 
 impl Repo {
     /// Drops entries that are older than the setting, if there is one; bounded per call.
-    pub(in super::super) async fn sweep_audit(&self, now: Timestamp) -> Result<usize> {
+    pub(super) async fn sweep_audit(&self, now: Timestamp) -> Result<usize> {
         let Some(kept_for) = self.deps.options.audit_for.filter(|kept_for| *kept_for > Duration::ZERO) else {
             return Ok(0);
         };
