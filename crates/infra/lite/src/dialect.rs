@@ -99,9 +99,8 @@ const READERS: usize = 4;
 const ALL: &str =
     "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
 
-// The log is copied back every 8,000 pages (32 MiB). A page that is written again and again is copied once for all of
-// these, which is what the rows of stored answers cost most: their places are hashes. More would be slower to open after a
-// crash.
+// The log is copied back every 8,000 pages (32 MiB): a page that is written again and again in between is copied once. More
+// would take longer to read after a crash.
 const WRITER: &[&str] = &[
     ALL,
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; \
