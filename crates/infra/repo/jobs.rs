@@ -32,6 +32,18 @@ fn sweep_dead_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(forget!(tx, jobs by id: JobId, past))
 }
 
+/// Jobs of this kind that are due, the longest first, held until the end of the transaction; what another worker is just
+/// taking is left to it.
+fn due_jobs(conn: &mut dialect::Conn, kind: &str, limit: i64, now: Timestamp) -> Result<Vec<(Timestamp, JobId)>> {
+    let due = jobs::table
+        .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq(kind)))
+        .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
+        .order((jobs::run_at, jobs::id))
+        .limit(limit)
+        .select((jobs::run_at, jobs::id));
+    Ok(dialect::unclaimed!(due).load(conn)?)
+}
+
 /// The most of an error that is kept, in octets.
 const ERROR_ROOM: usize = 2_000;
 
@@ -181,7 +193,7 @@ impl Jobs for Repo {
 fn due(conn: &mut dialect::Conn, kinds: &[&str], limit: usize, now: Timestamp) -> Result<Vec<JobId>> {
     let mut due = Vec::new();
     for kind in kinds {
-        due.extend(dialect::jobs::due_jobs(conn, kind, limit as i64, now)?);
+        due.extend(due_jobs(conn, kind, limit as i64, now)?);
     }
     due.sort_unstable();
     due.truncate(limit);
