@@ -6,7 +6,6 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::OnceLock,
 };
 
 use tempfile::TempDir;
@@ -186,29 +185,31 @@ fn try_psql(url: &str, statement: &str) -> Result<String, String> {
 /// A new database of the present schema: its URL and its name.
 pub(crate) fn copy_of_template(migrate: impl FnOnce(&str)) -> (String, String) {
     let name = format!("test_{}", unique());
-    psql(&admin_url(), &format!("CREATE DATABASE {name} TEMPLATE {}", template(migrate)));
+    let template = format!("template_{:016x}", migrations("postgres"));
+    let copy = format!("CREATE DATABASE {name} TEMPLATE {template}");
+    // All but the first test of a run find the template there.
+    if try_psql(&admin_url(), &copy).is_err() {
+        make_template(&template, migrate);
+        psql(&admin_url(), &copy);
+    }
     (url_of(&name), name)
 }
 
-/// The database that all others are copied from, made once per state of the migrations. It gets its name when it
-/// is complete, so that of several test processes that make it at once one wins and none sees half of it.
-fn template(migrate: impl FnOnce(&str)) -> &'static str {
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        let name = format!("template_{:016x}", migrations("postgres"));
-        let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
-        let admin = admin_url();
-        if psql(&admin, &there) != "1" {
-            let building = format!("building_{}", unique());
-            psql(&admin, &format!("CREATE DATABASE {building}"));
-            migrate(&url_of(&building));
-            if try_psql(&admin, &format!("ALTER DATABASE {building} RENAME TO {name}")).is_err() {
-                psql(&admin, &format!("DROP DATABASE {building}"));
-                assert_eq!(psql(&admin, &there), "1", "the template could not be made");
-            }
-        }
-        name
-    })
+/// Makes the database that all others are copied from, once per state of the migrations. It gets its name when it is
+/// complete, so that of several test processes that make it at once one wins and none sees half of it.
+fn make_template(name: &str, migrate: impl FnOnce(&str)) {
+    let admin = admin_url();
+    let there = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
+    if psql(&admin, &there) == "1" {
+        return;
+    }
+    let building = format!("building_{}", unique());
+    psql(&admin, &format!("CREATE DATABASE {building}"));
+    migrate(&url_of(&building));
+    if try_psql(&admin, &format!("ALTER DATABASE {building} RENAME TO {name}")).is_err() {
+        psql(&admin, &format!("DROP DATABASE {building}"));
+        assert_eq!(psql(&admin, &there), "1", "the template could not be made");
+    }
 }
 
 /// Tells one state of the migrations from another.

@@ -1,10 +1,11 @@
 //! Group commit: one transaction for the writes of many callers, who are answered one by one.
 //!
-//! Each stream of the journal has a queue of its own, for the place in a stream is what all that write to it hold until
-//! they commit: batches of different streams never wait for each other, on this node or another.
+//! Each stream of the journal has a queue of its own, and only one batch of a node writes to a stream at a time: a
+//! writer holds its place in a stream until it commits, so a second batch would only wait for the first.
 //!
-//! A caller queues an item and waits. Whoever finds the queue idle starts one job on the writing workers; the job takes
-//! all that waits by then and writes it with one commit. A lone item waits for nobody, and no timer runs. When a
+//! A caller queues an item and waits. If few batches are being written, a job starts on the writing workers. It takes
+//! the streams that have waited longest, until its batch is full, and writes all of them with one commit. Further jobs
+//! start only when enough items wait to fill them: a commit costs about the same for one item as for many. A lone item waits for nobody, and no timer runs. When a
 //! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
 //! a batch is bounded in octets: whoever writes much waits for themselves.
 //!
@@ -44,6 +45,11 @@ use crate::worker_pool::fair::Caller;
 
 /// More items than this that are ready, or that are held, are refused: whoever sends has to slow down.
 const ROOM: usize = 10_000;
+/// A batch that has this many items takes no further stream, and so many that wait are worth a commit of their own.
+/// Measured: see "Sending" in bench/README.md.
+pub const FULL: usize = 16;
+/// How many batches are written at the same time while fewer wait than would fill another.
+pub const FEW: usize = 2;
 /// A batch that has this much text is large enough.
 const BATCH_OCTETS: usize = 256 << 10;
 /// A batch that holds this many claims is large enough: PostgreSQL has room for some thousand locks in all.
@@ -214,22 +220,19 @@ impl<Q: Queued> Inner<Q> {
     }
 }
 
-/// One batch of what is ready in one stream. Dropping it, also by a panic, hands the turn to the stream that has waited
-/// longest or ends the work.
+/// One batch of what is ready in the streams that have waited longest. Dropping it, also by a panic, ends their turns, and
+/// starts the next batch if one is due.
 struct BatchJob<Q: Queued> {
     inner: Arc<Inner<Q>>,
-    /// The stream whose turn it is.
-    stream: Option<usize>,
+    /// The streams whose turn it is.
+    streams: Vec<usize>,
 }
 
 impl<Q: Queued> BatchJob<Q> {
     /// The turn comes to be on the worker: a job that the full queue turned away takes nothing with it.
     fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
-        let job = move |conn: Result<&mut PooledConn>| {
-            let stream = own.lock().due.pop_front();
-            Self { inner: own, stream }.run(conn)
-        };
+        let job = move |conn: Result<&mut PooledConn>| Self { inner: own, streams: Vec::new() }.run(conn);
         if let Err(error) = inner.db.writers().push(Box::new(job)) {
             let mut queues = inner.lock();
             queues.jobs -= 1;
@@ -237,17 +240,20 @@ impl<Q: Queued> BatchJob<Q> {
         }
     }
 
-    fn run(self, conn: Result<&mut PooledConn>) -> bool {
-        let Some(stream) = self.stream else { return true };
+    fn run(mut self, conn: Result<&mut PooledConn>) -> bool {
         let (mut batch, mut octets, mut claims) = (Vec::new(), 0, 0);
         {
             let mut queues = self.inner.lock();
-            while batch.len() < self.inner.max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
-                let Some(pending) = queues.pop(stream) else { break };
-                if pending.begin() {
-                    octets += pending.item.octets();
-                    claims += pending.item.claims();
-                    batch.push(pending);
+            while batch.len() < self.inner.max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
+                let Some(stream) = queues.due.pop_front() else { break };
+                self.streams.push(stream);
+                while batch.len() < self.inner.max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
+                    let Some(pending) = queues.pop(stream) else { break };
+                    if pending.begin() {
+                        octets += pending.item.octets();
+                        claims += pending.item.claims();
+                        batch.push(pending);
+                    }
                 }
             }
         }
@@ -278,7 +284,7 @@ impl<Q: Queued> Drop for BatchJob<Q> {
         let again = {
             let mut queues = self.inner.lock();
             queues.jobs -= 1;
-            if let Some(stream) = self.stream {
+            for stream in mem::take(&mut self.streams) {
                 queues.end_turn(stream);
             }
             queues.may_start(self.inner.jobs)

@@ -13,7 +13,7 @@ use std::{
 use clowder_core::{Error, Result};
 use tokio::sync::oneshot;
 
-use super::{super::dialect::STREAMS, Queued, ROOM};
+use super::{super::dialect::STREAMS, FEW, FULL, Queued, ROOM};
 use crate::worker_pool::fair::{Caller, FairQueue};
 
 pub struct Pending<Q: Queued> {
@@ -144,9 +144,11 @@ impl<Q: Queued> Queues<Q> {
         }
     }
 
-    /// A job more is to be started, which is counted in: a stream waits for its turn, and not too many are at work.
+    /// Whether to start another job, which is then counted: a stream waits for its turn, and few jobs are at work or
+    /// enough items wait to fill another.
     pub fn may_start(&mut self, most: usize) -> bool {
-        let starts = self.jobs < most && self.jobs < self.at_work() + self.due.len();
+        let few = self.jobs < FEW || self.ready_items >= FULL * self.jobs;
+        let starts = few && self.jobs < most && self.jobs < self.at_work() + self.due.len();
         self.jobs += usize::from(starts);
         starts
     }

@@ -67,7 +67,11 @@ impl World {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.bcrypt_cost = 4;
-        options.write_connections = 8;
+        // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
+        options.write_connections = 4;
+        if !options.url.is_embedded() {
+            options.read_connections = 3;
+        }
         let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
