@@ -1,55 +1,50 @@
-//! The tags of the OpenAPI document. Walks over the routes are one test per tag and database, so that they share the work
-//! and a failure names its domain; a new tag adds its line here, without which no walk is complete.
+//! Walks over the routes are one test per domain and database, so that they share the work and a failure names its domain.
 
-use crate::documents::OpenApi;
+use std::collections::BTreeSet;
 
-/// Makes a test per tag and database of each walk: `async fn(World, &str)`, which is given the tag.
+use crate::{World, documents::OpenApi, domains::DOMAINS};
+
+/// Makes a test per domain and database of each walk: `async fn(World, &str)`, which is given the tag of the domain.
 #[macro_export]
 macro_rules! by_tag {
     ($($walk:ident),+ $(,)?) => {$(
         mod $walk {
-            $crate::by_tag!(@tests $walk;
-                accounts "Accounts",
-                administration "Administration",
-                api_keys "API keys",
-                audit "Audit",
-                credentials "Credentials",
-                messaging "Messaging",
-                operation "Operation",
-                privacy "Privacy",
-                realtime "Realtime",
-                sign_ups "Sign-ups",
-                two_factor "Two-factor authentication",
-            );
+            $crate::for_domains!(walk_by_tag $walk);
         }
     )+};
-    (@tests $walk:ident; $($name:ident $tag:literal,)+) => {
-        $(mod $name {
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! walk_by_tag {
+    ($walk:ident $($domain:ident,)+) => {
+        $(mod $domain {
+            const TAG: &str = $crate::domains::$domain::DOMAIN.tag;
+
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::super::$walk($crate::World::shared_on_sqlite().await, $tag).await;
+                super::super::$walk($crate::World::shared_on_sqlite().await, TAG).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::super::$walk($crate::World::shared_on_postgres().await, $tag).await;
+                super::super::$walk($crate::World::shared_on_postgres().await, TAG).await;
             }
         })+
 
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn leaves_out_no_tag() {
-            $crate::tags::are_all(&$crate::World::shared_on_sqlite().await, &[$($tag),+]).await;
+            $crate::tags::are_all(&$crate::World::shared_on_sqlite().await).await;
         }
     };
 }
 
-/// Fails when these are not exactly the tags of all operations.
-pub async fn are_all(world: &crate::World, walked: &[&str]) {
+/// Fails when the domains are not exactly the tags of all operations, without which no walk is complete.
+pub async fn are_all(world: &World) {
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
-    let used = api.operations().into_iter().map(|(.., operation)| tag(operation).to_owned());
-    let used: std::collections::BTreeSet<_> = used.collect();
-    let walked: std::collections::BTreeSet<_> = walked.iter().map(|tag| (*tag).to_owned()).collect();
-    assert_eq!(walked, used, "the list of tags in tests/src/tags.rs is not that of the document");
+    let used: BTreeSet<_> = api.operations().into_iter().map(|(.., operation)| tag(operation).to_owned()).collect();
+    let walked: BTreeSet<_> = DOMAINS.iter().map(|domain| domain.tag.to_owned()).collect();
+    assert_eq!(walked, used, "the domains in tests/src/domains.rs are not the tags of the document");
 }
 
 /// The one tag of an operation.

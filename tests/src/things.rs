@@ -1,15 +1,8 @@
 //! What stands for the parameters of a path: each domain registers its thing once, and every walk over the routes uses it.
 
-mod accounts;
-mod api_keys;
-mod messaging;
-mod operation;
-mod privacy;
-mod sign_ups;
-
 use std::{collections::BTreeMap, pin::Pin};
 
-use crate::{User, World};
+use crate::{User, World, domains::DOMAINS};
 
 /// Whose things they are.
 #[derive(Clone, Copy)]
@@ -30,6 +23,12 @@ pub struct Thing {
     pub comes: Comes,
 }
 
+impl Thing {
+    pub fn is_made(&self) -> bool {
+        matches!(self.comes, Comes::Made(_))
+    }
+}
+
 /// Where a thing comes from.
 pub enum Comes {
     /// It is made anew, so that no call spoils the next.
@@ -41,11 +40,9 @@ pub enum Comes {
 /// An id that nothing has.
 pub const NOTHING: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 
-/// All of them; a new domain adds its line.
+/// All of them.
 pub fn registered() -> impl Iterator<Item = &'static Thing> {
-    [accounts::THINGS, api_keys::THINGS, messaging::THINGS, operation::THINGS, privacy::THINGS, sign_ups::THINGS]
-        .into_iter()
-        .flatten()
+    DOMAINS.iter().flat_map(|domain| domain.things)
 }
 
 /// The names of a path's parameters.
@@ -71,7 +68,7 @@ impl Things {
                 continue;
             }
             let Some(thing) = registered().find(|thing| thing.name == name) else {
-                panic!("which {name}? Its domain registers it in tests/src/things")
+                panic!("which {name}? Its domain registers it in tests/src/domains")
             };
             let id = match thing.comes {
                 Comes::Made(make) => make(stage).await,
@@ -80,6 +77,11 @@ impl Things {
             things.0.insert(thing.name, id);
         }
         things
+    }
+
+    /// The id of what stands for this parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// The same with another one in its place.

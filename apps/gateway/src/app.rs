@@ -31,8 +31,11 @@ use crate::{
     clock::{self, Finding, Notebook, Watch},
     config::Config,
     docs,
+    domains::{
+        api_keys::handlers::Scopes,
+        operation::{docs::Documents, metrics},
+    },
     front::{Front, Limits, LocalLimits, Meter},
-    http::{self, api_keys::Scopes, docs::Documents},
     public_url::PublicUrl,
     routes::{self, Router},
     stop::{self, Stop, Stopper},
@@ -327,7 +330,7 @@ fn main_server(
 fn metrics_server(listener: TcpListener, recorder: PrometheusHandle) -> Result<Server> {
     let recorder = Data::new(recorder);
     let server = HttpServer::new(move || {
-        App::new().app_data(recorder.clone()).route("/metrics", web::get().to(http::metrics::all))
+        App::new().app_data(recorder.clone()).route("/metrics", web::get().to(metrics::all))
     });
     let server = server.workers(1).disable_signals().shutdown_timeout(1);
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())

@@ -28,72 +28,70 @@ use std::{
     path::PathBuf,
 };
 
-pub use accounts::Accounts;
-pub use audit::Audit;
-pub use auth::Auth;
-pub use database::Database;
-pub use jobs::Jobs;
-pub use journal::Journal;
 pub use layers::{Faults, Layers, without_mark};
-pub use log::{Format, Log, Rotation};
-pub use mail::Mail;
-pub use messaging::Messaging;
-pub use redis::Redis;
+pub use log::{Format, Rotation};
 pub use secret::Secret;
-pub use security::Security;
-pub use server::Server;
 pub use settings::SETTINGS;
 pub use value::Grace;
+
+use settings::Setting;
 
 use crate::{
     front::{HostName, WebOrigin},
     public_url::PublicUrl,
 };
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    pub debug: bool,
-    /// Moves the clock, for tests.
-    pub test_clock_file: Option<PathBuf>,
-    /// Database, media and secret of the embedded default.
-    pub data_dir: PathBuf,
-    /// Where uploaded files are kept; none is a folder in the data directory.
-    pub media_root: Option<PathBuf>,
-    pub server: Server,
-    pub database: Database,
-    pub redis: Redis,
-    pub auth: Auth,
-    pub accounts: Accounts,
-    pub messaging: Messaging,
-    pub mail: Mail,
-    pub jobs: Jobs,
-    pub security: Security,
-    pub audit: Audit,
-    pub journal: Journal,
-    pub log: Log,
+/// Makes [`Config`] of what belongs to no section, and of the sections: each is a module of this one with its type, its
+/// `SETTINGS`, and for the tests `WRONG` values of them.
+macro_rules! sections {
+    ($($section:ident: $Section:ident,)+) => {
+        $(pub use $section::$Section;)+
+
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config {
+            pub debug: bool,
+            /// Moves the clock, for tests.
+            pub test_clock_file: Option<PathBuf>,
+            /// Database, media and secret of the embedded default.
+            pub data_dir: PathBuf,
+            /// Where uploaded files are kept; none is a folder in the data directory.
+            pub media_root: Option<PathBuf>,
+            $(pub $section: $Section,)+
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self {
+                    debug: false,
+                    test_clock_file: None,
+                    data_dir: PathBuf::from("./data"),
+                    media_root: None,
+                    $($section: $Section::default(),)+
+                }
+            }
+        }
+
+        /// The settings of each section, those of none first.
+        const SECTIONS: &[&[Setting]] = &[settings::TOP, $($section::SETTINGS),+];
+        #[cfg(test)]
+        const WRONG: &[&[(&str, &[&str])]] = &[settings::WRONG, $($section::WRONG),+];
+    };
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            debug: false,
-            test_clock_file: None,
-            data_dir: PathBuf::from("./data"),
-            media_root: None,
-            server: Server::default(),
-            database: Database::default(),
-            redis: Redis::default(),
-            auth: Auth::default(),
-            accounts: Accounts::default(),
-            messaging: Messaging::default(),
-            mail: Mail::default(),
-            jobs: Jobs::default(),
-            security: Security::default(),
-            audit: Audit::default(),
-            journal: Journal::default(),
-            log: Log::default(),
-        }
-    }
+// In the order in which they are read about.
+sections! {
+    server: Server,
+    database: Database,
+    redis: Redis,
+    auth: Auth,
+    accounts: Accounts,
+    messaging: Messaging,
+    mail: Mail,
+    jobs: Jobs,
+    security: Security,
+    audit: Audit,
+    journal: Journal,
+    log: Log,
 }
 
 /// Whoever listens everywhere is also here.

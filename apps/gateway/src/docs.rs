@@ -7,4 +7,4 @@ mod openapi;
 
 pub use asyncapi::asyncapi;
 pub use asyncapi_page::asyncapi_page;
-pub use openapi::{failures, openapi};
+pub use openapi::{failures, openapi, patterns};

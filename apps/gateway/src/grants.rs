@@ -1,32 +1,20 @@
-//! What can be granted: the scopes of API keys and the permissions of roles, gathered from all domains. A new domain is one
-//! line in each list.
+//! What can be granted: the scopes of API keys and the permissions of roles, gathered from all domains.
 
 use std::sync::LazyLock;
 
 use clowder_core::{Permission, Scope};
 
-/// Of the socket itself.
-pub const REALTIME_CONNECT: Scope =
-    Scope::new("realtime:connect", "Open a WebSocket, which delivers the events that the other scopes may read");
-
-const SCOPES: &[&[Scope]] = &[
-    clowder_accounts::scopes::OWN,
-    clowder_messaging::scopes::ALL,
-    &[REALTIME_CONNECT],
-    clowder_accounts::scopes::STAFF,
-];
-
-const PERMISSIONS: &[&[Permission]] = &[clowder_accounts::permissions::ALL];
+use crate::domains::DOMAINS;
 
 /// Every scope there is.
 pub fn scopes() -> &'static [Scope] {
-    static ALL: LazyLock<Vec<Scope>> = LazyLock::new(|| SCOPES.concat());
+    static ALL: LazyLock<Vec<Scope>> = LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.scopes).copied().collect());
     &ALL
 }
 
 /// Every permission there is.
 pub fn permissions() -> impl Iterator<Item = Permission> {
-    PERMISSIONS.iter().copied().flatten().copied()
+    DOMAINS.iter().flat_map(|domain| domain.permissions).copied()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Clowder over HTTP and WebSocket, and nothing else: every rule is in a domain crate, every query in infra.
 //!
 //! A request enters at [`front`], which finds its line in the table of [`routes`], knows the caller, counts it and reads
-//! its body. A handler of [`http`] calls one port method. A refusal becomes a [`problem`]. [`app`] puts everything
+//! its body. A handler of one of the [`domains`] calls one port method. A refusal becomes a [`problem`]. [`app`] puts everything
 //! together; [`config`] says how.
 
 pub mod answer;
@@ -13,10 +13,10 @@ pub mod config;
 pub mod csv;
 mod cursor;
 pub mod docs;
+pub mod domains;
 pub mod etag;
 pub mod front;
 pub mod grants;
-pub mod http;
 mod page;
 pub mod problem;
 pub mod public_url;

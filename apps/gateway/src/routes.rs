@@ -1,57 +1,23 @@
-//! Every route, in one table. A line says what is asked, what answers it, and everything that the documents, the front
-//! and the tests need to know about it. Each domain has its lines in a file of its own.
+//! Every route, gathered from all domains into one table. A line says what is asked, what answers it, and everything that
+//! the documents, the front and the tests need to know about it.
 
-mod accounts;
-mod api_keys;
-mod audit;
-mod credentials;
 mod endpoint;
-mod messaging;
-mod operation;
-mod privacy;
-mod realtime;
 mod router;
 mod shape;
-mod sign_ups;
-mod staff;
-mod two_factor;
 
 pub use endpoint::{Access, Asked, Endpoint, Given, delete, get, patch, post, put};
-pub use operation::metrics;
 pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 
-/// The routes of one domain, and what the documents say of them.
-pub struct Domain {
-    pub tag: &'static str,
-    pub about: &'static str,
-    pub lines: fn() -> Vec<Endpoint>,
-    /// Examples of what it answers, by the name of the schema.
-    pub examples: fn(&str) -> Option<serde_json::Value>,
-}
-
-/// All domains, in the order in which they are read about.
-pub const DOMAINS: &[Domain] = &[
-    accounts::DOMAIN,
-    credentials::DOMAIN,
-    two_factor::DOMAIN,
-    messaging::DOMAIN,
-    realtime::DOMAIN,
-    api_keys::DOMAIN,
-    privacy::DOMAIN,
-    audit::DOMAIN,
-    staff::DOMAIN,
-    sign_ups::DOMAIN,
-    operation::DOMAIN,
-];
+use crate::domains::{DOMAINS, Domain, operation};
 
 /// `metrics_here` is false when they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
     let lines =
-        |domain: &Domain| (domain.lines)().into_iter().map(|line| line.tagged_as(domain.tag)).collect::<Vec<_>>();
+        |domain: &Domain| (domain.routes)().into_iter().map(|line| line.tagged_as(domain.tag)).collect::<Vec<_>>();
     let mut table: Vec<_> = DOMAINS.iter().flat_map(lines).collect();
     if metrics_here {
-        table.push(metrics().tagged_as(operation::DOMAIN.tag));
+        table.push(operation::routes::metrics().tagged_as(operation::DOMAIN.tag));
     }
     table
 }

@@ -1,11 +1,11 @@
 //! The WebSocket: who may open one, and the table of what goes over it.
 
 mod close;
-mod commands;
+pub(crate) mod commands;
 mod connection;
 mod cursor;
-mod events;
-mod frame;
+pub(crate) mod events;
+pub(crate) mod frame;
 mod guard;
 mod hub;
 mod opening;

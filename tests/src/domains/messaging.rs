@@ -1,8 +1,19 @@
-//! The private chat of the owner and their friend, and a message in it.
+//! Messaging: the private chat of the owner and their friend, a message in it, and texts that go with them.
 
-use super::{Comes, Thing};
+use serde_json::json;
 
-pub const THINGS: &[Thing] = &[
+use super::Domain;
+use crate::{User, lists::{List, MANY}, texts::{Then::{self, Gone, Kept}, call}, things::{Comes, Thing}};
+
+pub const DOMAIN: Domain = Domain {
+    things: THINGS,
+    texts: TEXTS,
+    plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
+    lists: LISTS,
+    ..Domain::new("Messaging")
+};
+
+const THINGS: &[Thing] = &[
     Thing {
         name: "chat_id",
         comes: Comes::Made(|stage| Box::pin(async move { stage.owner.private_chat(stage.friend).await })),
@@ -17,3 +28,84 @@ pub const THINGS: &[Thing] = &[
         }),
     },
 ];
+
+const TEXTS: &[(&str, Then)] = &[
+    ("POST /api/chats /description", Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is")),
+    ("POST /api/chats /name", Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is")),
+    ("POST /api/chats /title", Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is")),
+    ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
+    ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
+    ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
+    ("PUT /api/messages/{message_id} /content", Gone("zqedited")),
+];
+
+const LISTS: &[List] = &[
+    List {
+        path: "/api/chats",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
+                     active_at, version)
+                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {soon}, 1 FROM {series};
+                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+                   SELECT {of_n}, {me}, 'owner', {now}, 0, 0 FROM {series};",
+                of_n = scene.id_of_n(),
+                me = scene.me(),
+                now = scene.at("0"),
+                soon = scene.at("s.n"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    // The longest page: the last messages are as long as a message can be.
+    List {
+        path: "/api/chats/{chat_id}/messages",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version)
+                   SELECT {id}, {chat}, s.n + 1, 'text', {me}, CASE WHEN s.n > {MANY} - 250 THEN {long} ELSE 'x' END,
+                     {now}, 1
+                   FROM {series};
+                 UPDATE chats SET last_seq = 1 + {MANY}, revision = revision + 1 WHERE id = {chat};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                me = scene.me(),
+                long = scene.long_text(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/messages/{message_id}/history",
+        at_least: 101,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO message_edits (chat_id, seq, version, content, written_at)
+                   SELECT m.chat_id, m.seq, s.n, {long}, {now} FROM messages m, {hundred} WHERE m.id = {edited};
+                 UPDATE messages SET version = 101, content = {long} WHERE id = {edited};",
+                long = scene.long_text(),
+                now = scene.at("0"),
+                hundred = scene.series(100),
+                edited = scene.id_of("message_id"),
+            )
+        }),
+    },
+];
+
+/// A group with a friend and a message that was edited, a private chat, and a group with nobody else.
+async fn plant(ada: &User, bob: &User) {
+    let new = json!({"type": "group", "title": "Lunch", "participant_ids": [bob.id]});
+    let chat = call(ada, "POST", "/api/chats", new, "zqidempotency-4").await.expect(201);
+    let messages = format!("/api/chats/{}/messages", chat["id"].as_str().unwrap());
+    let new = json!({"content": "zqcontent", "client_id": "zqclient-1"});
+    let said = call(ada, "POST", &messages, new, "zqidempotency-5").await.expect(201);
+    let message = format!("/api/messages/{}", said["id"].as_str().unwrap());
+    call(ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
+    ada.private_chat(bob).await;
+    let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
+    let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();
+    ada.says(&alone, "zqalonesaid").await;
+}

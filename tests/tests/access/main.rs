@@ -2,12 +2,12 @@
 //! databases. What lets them in stands in a list that is read when it changes, and may not name what does not exist any
 //! more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clowder_tests::{
     Answer, User, World, by_tag,
     documents::OpenApi,
-    root,
+    domains::{DOMAINS, Domain, Reasons, listed},
     tags::tag,
     things::{Stage, Things, parameters, registered},
 };
@@ -15,18 +15,9 @@ use serde_json::{Value, json};
 
 by_tag!(nobody_gets_in, a_stranger_sees_nothing, a_suspended_user_reads_why_and_nothing_else);
 
-/// `METHOD /path` of each line of a checked-in list; what follows is the reason.
-fn list(name: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(root().join("tests/tests/access").join(name)).unwrap();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let mut words = line.split_whitespace();
-            let route = format!("{} {}", words.next().unwrap(), words.next().unwrap());
-            assert!(words.next().is_some(), "no reason given: {line}");
-            route
-        })
-        .collect()
+/// A list of exceptions of all domains, each as `METHOD /path`.
+fn list(of: impl Fn(&Domain) -> Reasons) -> BTreeSet<&'static str> {
+    listed(of).collect()
 }
 
 /// The routes of a tag, and things that exist and that strangers may not see.
@@ -79,9 +70,9 @@ fn of_tag<'a>(api: &'a OpenApi, wanted: &str) -> Vec<(String, &'a str, &'a Value
 
 async fn nobody_gets_in(world: World, tag: &'static str) {
     let walk = Walk::new(world, tag).await;
-    let open = list("open.txt");
+    let open = list(|domain| domain.open);
     let mut wrong = Vec::new();
-    for (route, method, template, operation) in walk.routes().filter(|(route, ..)| !open.contains(route)) {
+    for (route, method, template, operation) in walk.routes().filter(|(route, ..)| !open.contains(route.as_str())) {
         let answer = walk.call(None, &method, template, operation).await;
         if answer.status != 401 {
             wrong.push(format!("{route}: {}", answer.status));
@@ -92,7 +83,7 @@ async fn nobody_gets_in(world: World, tag: &'static str) {
 
 async fn a_stranger_sees_nothing(world: World, tag: &'static str) {
     let walk = Walk::new(world, tag).await;
-    let shared = list("shared.txt");
+    let shared = list(|domain| domain.shared);
     let mut wrong = Vec::new();
     let hidden = |route: &str| route.contains('{') && !shared.contains(route);
     for (route, method, template, operation) in walk.routes().filter(|(route, ..)| hidden(route)) {
@@ -110,17 +101,17 @@ async fn a_suspended_user_reads_why_and_nothing_else(world: World, tag: &'static
     let eve = &walk.eve;
     assert!(walk.world.command(&["admin", "suspend", &eve.name, "--reason", "spam"], &[]).well);
     walk.world.until(eve, |me| me["suspension"]["reason"] == "spam").await;
-    let (open, allowed) = (list("open.txt"), list("suspended.txt"));
+    let (open, allowed) = (list(|domain| domain.open), list(|domain| domain.suspended));
     let mut wrong = Vec::new();
     for (route, method, template, operation) in walk.routes() {
-        if allowed.contains(&route) {
+        if allowed.contains(route.as_str()) {
             // Some of these end the session, or all.
             let again = walk.world.login(&eve.name).await;
             let answer = walk.call(Some(again.token()), &method, template, operation).await;
             if answer.status >= 400 {
                 wrong.push(format!("{route}: refused, but it is listed: {}", answer.text));
             }
-        } else if !open.contains(&route) || route.ends_with("/ws") {
+        } else if !open.contains(route.as_str()) || route.ends_with("/ws") {
             let again = walk.world.login(&eve.name).await;
             let answer = walk.call(Some(again.token()), &method, template, operation).await;
             if (answer.status, answer.body["code"].as_str()) != (403, Some("account.suspended")) {
@@ -131,37 +122,41 @@ async fn a_suspended_user_reads_why_and_nothing_else(world: World, tag: &'static
     assert!(wrong.is_empty(), "not as a suspended user should find it: {wrong:#?}");
 }
 
-/// What is listed is there: no walk looks for the lines that are left over.
+/// What a domain lists is there and is its own: no walk looks for the lines that are left over.
 #[tokio::test]
 async fn lists_name_only_what_exists() {
     let api = api().await;
-    let routes: BTreeSet<_> =
-        api.operations().into_iter().map(|(method, template, _)| format!("{method} {template}")).collect();
-    for file in ["open.txt", "shared.txt", "suspended.txt", "people.txt"] {
-        let gone: Vec<_> = list(file).into_iter().filter(|route| !routes.contains(route)).collect();
-        assert!(gone.is_empty(), "{file} names routes that do not exist: {gone:#?}");
+    let routes: BTreeMap<_, _> = api
+        .operations()
+        .into_iter()
+        .map(|(method, template, operation)| (format!("{method} {template}"), tag(operation)))
+        .collect();
+    for domain in DOMAINS {
+        for (route, _) in [domain.open, domain.shared, domain.suspended, domain.people].concat() {
+            assert_eq!(routes.get(route), Some(&domain.tag), "{} has no {route}", domain.tag);
+        }
     }
-    let needed: BTreeSet<_> = routes.iter().flat_map(|route| parameters(route)).collect();
+    let needed: BTreeSet<_> = routes.keys().flat_map(|route| parameters(route)).collect();
     let registered: BTreeSet<_> = registered().map(|thing| thing.name).collect();
-    assert_eq!(registered, needed, "tests/src/things and the parameters of paths are not the same");
+    assert_eq!(registered, needed, "the things in tests/src/domains and the parameters of paths are not the same");
 }
 
 #[tokio::test]
 async fn what_is_closed_to_api_keys_is_so_on_purpose() {
     let api = api().await;
-    let open = list("open.txt");
-    let people = list("people.txt");
+    let open = list(|domain| domain.open);
+    let people = list(|domain| domain.people);
     let mut wrong = Vec::new();
     for (method, template, operation) in api.operations() {
         let route = format!("{method} {template}");
         let security = operation["security"].as_array().unwrap();
         let has_scope = security.iter().any(|way| way["api_key"].is_array());
-        let listed = people.contains(&route);
-        if !open.contains(&route) && has_scope == listed {
+        let listed = people.contains(route.as_str());
+        if !open.contains(route.as_str()) && has_scope == listed {
             wrong.push(route);
         }
     }
-    assert!(wrong.is_empty(), "these must either name a scope or stand in people.txt: {wrong:#?}");
+    assert!(wrong.is_empty(), "these must either name a scope or stand in PEOPLE of their domain: {wrong:#?}");
 }
 
 /// The document is complete: what the stories call is in it.

@@ -1,25 +1,18 @@
 //! What the document shows of each operation is what a server takes and answers: the example of the body is sent, and the
 //! answer has the members of the example.
 
-use clowder_tests::{Answer, Database, Mailbox, User, World, documents::OpenApi, world::PASSWORD};
+use std::collections::BTreeSet;
+
+use clowder_tests::{
+    Answer, Database, Mailbox, User, World,
+    documents::OpenApi,
+    domains::listed,
+    things::{Stage, Things, registered},
+    world::PASSWORD,
+};
 use serde_json::{Value, json};
 
 use super::documents;
-
-/// Operations whose examples cannot be sent as they are, and why.
-const NOT_SENT: &[(&str, &str)] = &[
-    ("openSocket", "it opens a socket"),
-    ("enableTwoFactor", "a code of an authenticator changes with the time"),
-    ("disableTwoFactor", "a code of an authenticator changes with the time"),
-    ("renewRecoveryCodes", "only with two factors"),
-    ("resendVerification", "one email a minute, and signing up has just sent one"),
-    ("approveSignUp", "only on a server that asks for approval"),
-    ("rejectSignUp", "only on a server that asks for approval"),
-    ("downloadExport", "the link goes by email, when a job has made the file"),
-    ("cancelErasure", "only while an erasure waits"),
-    ("getAccountPageFile", "a file, which has no example"),
-    ("getSwaggerFile", "a file, which has no example"),
-];
 
 /// Members of `example` that the answer does not have, or the other way round. `null` can stand for anything, and of lists
 /// the first items are compared.
@@ -43,46 +36,47 @@ fn differences(at: &str, example: &Value, answer: &Value, found: &mut Vec<String
     }
 }
 
-struct Stage<'w> {
+struct Tour<'w> {
     world: &'w World,
     root: User,
     friend: User,
     mail: Mailbox,
 }
 
-impl Stage<'_> {
+impl Tour<'_> {
+    /// The path of an operation and its body, with things that exist in the place of parameters and of ids in the body.
+    async fn things(&self, owner: &User, template: &str, body: &Value) -> Things {
+        let members = body.as_object().into_iter().flat_map(|body| body.keys());
+        let is_id = |name: &&String| name.ends_with("_id") && registered().any(|thing| thing.name == **name && thing.is_made());
+        let members = members.filter(is_id);
+        let names: Vec<_> = members.map(|name| format!("/{{{name}}}")).collect();
+        let stage = Stage { world: self.world, owner, friend: &self.friend };
+        let things = Things::of(stage, names.iter().map(String::as_str).chain([template])).await;
+        let made = async |by: &User, path: &str| by.post(path, json!({})).await.body["id"].as_str().unwrap().to_owned();
+        if template.contains("{export_id}") {
+            return things.with("export_id", &made(owner, "/api/users/me/export").await);
+        } else if template.contains("{invite_id}") {
+            return things.with("invite_id", &made(&self.root, "/api/admin/invites").await);
+        }
+        things
+    }
+
     /// Somebody for this operation alone, because some end sessions or change passwords.
     async fn call(&self, api: &OpenApi, number: usize, method: &str, template: &str, operation: &Value) -> Answer {
         let (id, name) = (operation["operationId"].as_str().unwrap(), format!("owner{number}"));
         let owner = self.world.user(&name).await;
         let address = format!("{name}@example.org");
-        let chat = owner.private_chat(&self.friend).await;
-        let message = owner.says(&chat, "between us").await["id"].as_str().unwrap().to_owned();
-        let mut path = Vec::new();
-        for segment in template.split('/') {
-            let made =
-                async |path: &str, body: Value| owner.post(path, body).await.body["id"].as_str().unwrap().to_owned();
-            path.push(match segment {
-                "{chat_id}" => chat.clone(),
-                "{message_id}" => message.clone(),
-                "{session_id}" => self.world.login(&name).await.get("/api/auth/sessions").await.body["items"][0]["id"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned(),
-                "{api_key_id}" => made("/api/api-keys", json!({"name": "bot", "scopes": ["chats:read"]})).await,
-                "{export_id}" => made("/api/users/me/export", json!({})).await,
-                "{user_id}" => self.world.user(&format!("target{number}")).await.id,
-                "{invite_id}" => {
-                    self.root.post("/api/admin/invites", json!({})).await.body["id"].as_str().unwrap().to_owned()
-                }
-                "{code}" => "chat.unknown".to_owned(),
-                plain => plain.to_owned(),
-            });
-        }
+        let has_body = operation["requestBody"].is_object();
+        let mut body = if has_body { api.example(operation) } else { Value::Null };
+        let things = self.things(&owner, template, &body).await;
         let client = if operation["x-permission"].is_string() { &*self.root } else { &*owner };
-        let mut request = client.request(method, &path.join("/"));
-        if operation["requestBody"].is_object() {
-            let mut body = api.example(operation);
+        let mut request = client.request(method, &things.fill(template));
+        if has_body {
+            for (name, member) in body.as_object_mut().into_iter().flatten() {
+                if let Some(id) = things.get(name) {
+                    *member = json!(id);
+                }
+            }
             let is_new = id.starts_with("register");
             if !body["username"].is_null() {
                 body["username"] = json!(if is_new { format!("new{number}") } else { name.clone() });
@@ -122,20 +116,21 @@ impl Stage<'_> {
 async fn examples_are_what_a_server_takes_and_answers() {
     let world = World::new(Database::sqlite()).await;
     let (api, _) = documents(&world).await;
-    let stage = Stage {
+    let tour = Tour {
         root: world.staff("ruth", "admin").await,
         friend: world.user("friend").await,
         mail: Mailbox::new(world.database.folder.path().join("mail")),
         world: &world,
     };
     assert_eq!(PASSWORD, "correct horse battery", "that of the examples");
+    let not_sent: BTreeSet<_> = listed(|domain| domain.not_sent).collect();
     let (mut wrong, mut compared) = (Vec::new(), 0);
     for (number, (method, path, operation)) in api.described().into_iter().enumerate() {
         let id = operation["operationId"].as_str().unwrap();
-        if NOT_SENT.iter().any(|(name, _)| *name == id) {
+        if not_sent.contains(&id) {
             continue;
         }
-        let answer = stage.call(&api, number, &method, path, operation).await;
+        let answer = tour.call(&api, number, &method, path, operation).await;
         if answer.status >= 400 {
             wrong.push(format!("{id}: {} {}", answer.status, answer.text));
             continue;
@@ -150,7 +145,7 @@ async fn examples_are_what_a_server_takes_and_answers() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(compared >= 40, "{compared}");
-    for (name, _) in NOT_SENT {
-        assert!(api.described().iter().any(|(.., operation)| operation["operationId"] == *name), "there is no {name}");
+    for name in not_sent {
+        assert!(api.described().iter().any(|(.., operation)| operation["operationId"] == name), "there is no {name}");
     }
 }

@@ -1,12 +1,8 @@
 //! The OpenAPI and AsyncAPI documents are sound, and real answers and frames are as they say.
 
-#[path = "documents/asyncapi.rs"]
 mod asyncapi;
-#[path = "documents/live.rs"]
 mod live;
-#[path = "documents/names.rs"]
 mod names;
-#[path = "documents/tours.rs"]
 mod tours;
 
 use clowder_tests::{

@@ -1,11 +1,7 @@
 //! The laws of this project that no compiler checks: who may depend on what, what a file looks like, whether links lead
 //! somewhere and tables in the documents are whole. Runs without a server, in `make check`.
 
-#[path = "laws/floors.rs"]
 mod floors;
-#[path = "laws/links.rs"]
 mod links;
-#[path = "laws/sources.rs"]
 mod sources;
-#[path = "laws/tables.rs"]
 mod tables;

@@ -3,99 +3,34 @@
 
 use std::{collections::BTreeMap, process::Command, time::Duration};
 
-use clowder_tests::{Answer, Database, User, World, database::walk, documents::OpenApi, until, world::PASSWORD};
+use clowder_tests::{
+    Answer, Database, User, World,
+    database::walk,
+    documents::OpenApi,
+    domains::DOMAINS,
+    texts::{
+        Then::{self, Gone, Kept, Never},
+        call,
+    },
+    things::Stage,
+    until,
+    world::PASSWORD,
+};
 use serde_json::{Value, json};
 use tokio::time::{interval, timeout};
 
-/// What becomes of a text when its thing is deleted or whoever wrote it is erased.
-enum Then {
-    /// It is gone from everywhere.
-    Gone(&'static str),
-    /// It stays, and why.
-    Kept(&'static str),
-    /// It is never written down, and why.
-    Never(&'static str),
-}
-use Then::{Gone, Kept, Never};
-
-const SECRET: Then = Never("it is compared with a hash, or is a token");
-const WORD: Then = Never("only the words, names and versions that are known are taken");
-const TYPED: Then = Never("a name that is looked up is kept as a keyed hash");
-
-/// Every text that the API takes: a new field belongs here, with what becomes of it, and into `plant` below.
-const FIELDS: &[(&str, Then)] = &[
-    ("POST /api/admin/invites /note", Gone("zqinvitenote")),
-    ("POST /api/admin/sign-ups/{sign_up_id}/reject /reason", Kept("it is mailed to whom it tells, and kept nowhere")),
-    ("PUT /api/admin/users/{user_id}/suspension /reason", Gone("zqsuspended")),
-    ("POST /api/api-keys /name", Gone("zqkeyname")),
-    ("POST /api/auth/2fa/disable /otp", SECRET),
-    ("POST /api/auth/2fa/enable /otp", SECRET),
-    ("POST /api/auth/email/change /email", Gone("zqelsewhere")),
-    ("POST /api/auth/link /token", SECRET),
-    ("POST /api/auth/login /device_name", Gone("zqdevice")),
-    ("POST /api/auth/login /email", TYPED),
-    ("POST /api/auth/login /otp", SECRET),
-    ("POST /api/auth/login /username", TYPED),
-    ("PATCH /api/auth/me /bio", Gone("zqbio")),
-    ("PATCH /api/auth/me /display_name", Gone("zqdisplay")),
-    ("PATCH /api/auth/me /status_text", Gone("zqstatus")),
-    ("PUT /api/auth/me /bio", Gone("zqbio")),
-    ("PUT /api/auth/me /display_name", Gone("zqdisplay")),
-    ("PUT /api/auth/me /status_text", Gone("zqstatus")),
-    ("POST /api/auth/password/forgot /email", Gone("zqmail")),
-    ("POST /api/auth/password/reset /token", SECRET),
-    ("POST /api/auth/reauthenticate /otp", SECRET),
-    ("POST /api/auth/refresh /refresh", SECRET),
-    ("POST /api/auth/register /display_name", Gone("zqfirstname")),
-    ("POST /api/auth/register /email", Gone("zqmail")),
-    ("POST /api/auth/register /invite", SECRET),
-    ("POST /api/auth/register /username", Gone("zquser")),
-    ("PATCH /api/auth/sessions/{session_id} /name", Gone("zqsession")),
-    ("POST /api/auth/verify-email /token", SECRET),
-    ("POST /api/auth/verify-email/request /email", Gone("zqmail")),
-    (
-        "POST /api/chats /description",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
-    ),
-    // Another name of the title.
-    (
-        "POST /api/chats /name",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
-    ),
-    (
-        "POST /api/chats /title",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
-    ),
-    ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
-    ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
-    ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
-    ("PUT /api/messages/{message_id} /content", Gone("zqedited")),
-    ("POST /api/register /display_name", Gone("zqfirstname")),
-    ("POST /api/register /email", Gone("zqmail")),
-    ("POST /api/register /invite", SECRET),
-    ("POST /api/register /username", Gone("zquser")),
-    ("POST /api/token /device_name", Gone("zqdevice")),
-    ("POST /api/token /email", TYPED),
-    ("POST /api/token /otp", SECRET),
-    ("POST /api/token /username", TYPED),
-    ("POST /api/token/refresh /refresh", SECRET),
-    ("POST /api/token/verify /token", SECRET),
-    ("PATCH /api/users/me /bio", Gone("zqbio")),
-    ("PATCH /api/users/me /display_name", Gone("zqdisplay")),
-    ("PATCH /api/users/me /status_text", Gone("zqstatus")),
-    ("PUT /api/users/me /bio", Gone("zqbio")),
-    ("PUT /api/users/me /display_name", Gone("zqdisplay")),
-    ("PUT /api/users/me /status_text", Gone("zqstatus")),
-    ("PATCH /api/users/me/settings /language", WORD),
-    ("PATCH /api/users/me/settings /time_zone", WORD),
-    ("PUT /api/users/me/settings /language", WORD),
-    ("PUT /api/users/me/settings /time_zone", WORD),
-    // Headers, of every call.
+/// Texts in headers, of every call.
+const HEADERS: &[(&str, Then)] = &[
     // Only a keyed hash of it is ever written.
     ("Idempotency-Key", Gone("zqidempotency")),
     ("User-Agent", Gone("zqagent")),
     ("X-Request-Id", Gone("zqrequest")),
 ];
+
+/// Every text that the API takes. A domain says what becomes of its own in tests/src/domains, and plants what goes.
+fn fields() -> impl Iterator<Item = &'static (&'static str, Then)> {
+    DOMAINS.iter().flat_map(|domain| domain.texts).chain(HEADERS)
+}
 
 /// The other spellings of a text.
 const SPELLINGS: &[(&str, &str)] = &[("zqmail", "zqdomäne"), ("zqmail", "xn--zqdomne"), ("zqmail", "zqdom\\u00e4ne")];
@@ -142,29 +77,20 @@ async fn every_text_of_the_api_is_listed() {
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let texts = texts(&api);
     assert!(texts.len() > 40, "{texts:?}");
-    let listed: BTreeMap<&str, &Then> = FIELDS.iter().map(|(field, then)| (*field, then)).collect();
+    let listed: BTreeMap<&str, &Then> = fields().map(|(field, then)| (*field, then)).collect();
     let missing: Vec<_> = texts.iter().filter(|text| !listed.contains_key(text.as_str())).collect();
     assert!(missing.is_empty(), "what becomes of these when they are deleted? {missing:#?}");
     let gone: Vec<_> =
         listed.keys().filter(|field| field.contains(' ') && !texts.iter().any(|text| text == *field)).collect();
     assert!(gone.is_empty(), "the API takes no {gone:?}");
-    for (field, then) in FIELDS {
+    for (field, then) in fields() {
         let (Kept(why) | Never(why) | Gone(why)) = then;
         assert!(!why.is_empty(), "{field}");
     }
 }
 
-/// A call with texts of the caller's choice in its headers.
-async fn call(user: &User, method: &str, path: &str, body: Value, key: &str) -> Answer {
-    let request = user.request(method, path).json(&body);
-    let request = request.header("x-request-id", "zqrequest-1").header("user-agent", "zqagent/1");
-    let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
-    Answer::to(request).await
-}
-
-/// Plants every text that goes, but for the reason of a suspension; somebody else, and the message of hers that she
-/// deletes herself.
-async fn plant(world: &World) -> (User, User, String, String) {
+/// Plants every text that goes, but for the reason of a suspension: who wrote them, and somebody else.
+async fn plant(world: &World) -> (User, User) {
     let bob = world.user("bob").await;
     let new = json!({
         "username": "zquser", "email": "Zqmail@zqdomäne.example", "display_name": "Zqfirstname", "password": PASSWORD,
@@ -177,44 +103,11 @@ async fn plant(world: &World) -> (User, User, String, String) {
     let signed_in = nobody.post("/api/auth/login", login).await.expect(200);
     let mut ada = world.login("zquser").await;
     ada.id = signed_in["user"]["id"].as_str().unwrap().to_owned();
-    let sessions = ada.get("/api/auth/sessions").await.expect(200);
-    let own =
-        sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap()["id"].clone();
-    let path = format!("/api/auth/sessions/{}", own.as_str().unwrap());
-    call(&ada, "PATCH", &path, json!({"name": "Zqsession"}), "").await.expect(200);
-    let profile = json!({"bio": "zqbio", "display_name": "Zqdisplay", "status_text": "zqstatus"});
-    call(&ada, "PATCH", "/api/auth/me", profile, "").await.expect(200);
-    call(&ada, "POST", "/api/api-keys", json!({"name": "Zqkeyname", "scopes": ["messages:read"]}), "zqidempotency-2")
-        .await
-        .expect(201);
-    for email in ["zqmail@zqdomäne.example", "ZQMAIL@xn--zqdomne-9wa.example"] {
-        nobody.post("/api/auth/password/forgot", json!({"email": email})).await.expect(204);
-        nobody.post("/api/auth/verify-email/request", json!({"email": email})).await.expect(204);
+    for plants in DOMAINS.iter().filter_map(|domain| domain.plants) {
+        plants(Stage { world, owner: &ada, friend: &bob }).await;
     }
-    let change = json!({"email": "zqelsewhere@zqdomäne.example", "password": PASSWORD});
-    call(&ada, "POST", "/api/auth/email/change", change, "").await.expect(204);
-    // Of hers, on a staff route: she is an administrator for a while.
-    assert!(world.command(&["admin", "set-role", "zquser", "admin"], &[]).well);
-    world.until(&ada, |me| me["role"] == "admin").await;
-    call(&ada, "POST", "/api/admin/invites", json!({"note": "Zqinvitenote"}), "zqidempotency-3").await.expect(201);
-
-    let new = json!({"type": "group", "title": "Lunch", "participant_ids": [bob.id]});
-    let chat =
-        call(&ada, "POST", "/api/chats", new, "zqidempotency-4").await.expect(201)["id"].as_str().unwrap().to_owned();
-    let messages = format!("/api/chats/{chat}/messages");
-    let new = json!({"content": "zqcontent", "client_id": "zqclient-1"});
-    let said = call(&ada, "POST", &messages, new.clone(), "zqidempotency-5").await.expect(201)["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let message = format!("/api/messages/{said}");
-    call(&ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
-    ada.private_chat(&bob).await;
-    let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
-    let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();
-    ada.says(&alone, "zqalonesaid").await;
     ready(&ada).await;
-    (ada, bob, chat, said)
+    (ada, bob)
 }
 
 /// An export of hers that is ready.
@@ -300,9 +193,11 @@ mod nothing_is_left {
     }
 
     async fn nothing_is_left(world: World) {
-        let (ada, bob, chat, said) = plant(&world).await;
-        let planted: Vec<&str> = FIELDS
-            .iter()
+        let (ada, bob) = plant(&world).await;
+        let chats = ada.get("/api/chats").await.expect(200);
+        let lunch = chats["items"].as_array().unwrap().iter().find(|chat| chat["title"] == "Lunch").unwrap();
+        let [chat, said] = [&lunch["id"], &lunch["last_message"]["id"]].map(|id| id.as_str().unwrap());
+        let planted: Vec<&str> = fields()
             .filter_map(|(_, then)| match then {
                 Gone(text) => Some(*text),
                 _ => None,
@@ -348,6 +243,6 @@ mod nothing_is_left {
                 file.display()
             );
         }
-        assert_eq!(bob.chat(&chat).await["title"], "Lunch", "what belongs to others stays");
+        assert_eq!(bob.chat(chat).await["title"], "Lunch", "what belongs to others stays");
     }
 }

@@ -32,3 +32,12 @@ pub const SETTINGS: &[Setting] = &[
     within(0, 365, setting("accounts", "erasure_days", "ERASURE_DAYS", |c| &mut c.accounts.erasure_days,
         "Grace period in days before a deleted account is erased.")),
 ];
+
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("accounts.sign_up", &["", "sometimes"]),
+    ("accounts.reveal_taken", &["perhaps"]),
+    ("accounts.require_verified_email", &["perhaps"]),
+    ("accounts.erasure_days", &["366", "-1", "a month"]),
+];

@@ -19,3 +19,9 @@ pub const SETTINGS: &[Setting] = &[
     within(0, 36_500, setting("audit", "retention_days", "", |c| &mut c.audit.retention_days,
         "How long audit log entries are kept, in days; older ones are deleted, and a signed checkpoint marks where the chain begins. 0: forever.")),
 ];
+
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("audit.retention_days", &["-1", "36501", "a year"]),
+];

@@ -39,3 +39,13 @@ pub const SETTINGS: &[Setting] = &[
     within(4, 15, setting("auth", "bcrypt_cost", "BCRYPT_COST", |c| &mut c.auth.bcrypt_cost,
         "Cost of hashing a password; each step doubles the work.")),
 ];
+
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("auth.secret_key", &["short", "changeme-changeme-changeme-changeme"]),
+    ("auth.access_token_seconds", &["0", "86401", "-600", "10m"]),
+    ("auth.refresh_token_seconds", &["0", "300", "31536001", "30d"]),
+    ("auth.session_seconds", &["0", "300", "315360001", "x"]),
+    ("auth.bcrypt_cost", &["3", "16", "x"]),
+];

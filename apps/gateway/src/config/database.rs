@@ -64,6 +64,20 @@ pub const SETTINGS: &[Setting] = &[
         "How many messages are committed together at most. 1: each by itself.")),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("database.url", &["mysql://db/clowder", "postgress://db/clowder", "sqlite:", "clowder.db"]),
+    ("database.read_connections", &["257", "-4"]),
+    ("database.write_connections", &["0", "1", "1001", "x"]),
+    ("database.wait_seconds", &["0", "61", "x"]),
+    ("database.connect_seconds", &["0", "61"]),
+    ("database.statement_seconds", &["0", "3601"]),
+    ("database.lock_milliseconds", &["0", "60001"]),
+    ("database.queue", &["0", "100001", "x"]),
+    ("database.batch", &["0", "1001", "x"]),
+];
+
 fn database_url(text: &str) -> Checked {
     if text.is_empty() {
         return Ok(());

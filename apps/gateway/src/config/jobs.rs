@@ -88,6 +88,16 @@ pub const SETTINGS: &[Setting] = &[
         "How long a job stays with a worker that does not respond, in seconds; then another worker takes it.")),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("jobs.concurrency", &["-1", "257", "two"]),
+    ("jobs.mail_concurrency", &["-1", "257", "two"]),
+    ("jobs.exports_concurrency", &["-1", "257", "two"]),
+    ("jobs.default_concurrency", &["-1", "257", "two"]),
+    ("jobs.lease_seconds", &["0", "3601", "x"]),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,3 +18,9 @@ pub const SETTINGS: &[Setting] = &[
     within(1, 365, setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
         "How long clients can be away and still resume, in days.")),
 ];
+
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("journal.retention_days", &["0", "366", "a week"]),
+];

@@ -1,6 +1,10 @@
 //! `[log]`: what is logged, and where.
 
-use std::path::{Path, PathBuf};
+use std::{
+    iter,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use tracing_subscriber::EnvFilter;
 
@@ -55,20 +59,24 @@ pub const SETTINGS: &[Setting] = &[
         "When to start a new log file: `never`, `hourly` or `daily`."),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("log.filter", &["inof", "warn,clowder_gateway=debgu", "a=b=c"]),
+    ("log.format", &["", "xml"]),
+    ("log.file", &["src", "logs/"]),
+    ("log.rotation", &["", "weekly"]),
+];
+
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
-/// Our own parts; those of libraries cannot all be known.
-const PARTS: &[&str] = &[
-    "clowder",
-    "clowder_gateway",
-    "clowder_infra",
-    "clowder_infra_base",
-    "clowder_infra_pg",
-    "clowder_infra_lite",
-    "clowder_accounts",
-    "clowder_messaging",
-    "clowder_core",
-];
+/// Our own parts: the binary, and all packages of the workspace. Those of libraries cannot all be known.
+static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let manifest: toml::Table = include_str!("../../../../Cargo.toml").parse().unwrap_or_default();
+    let packages = manifest["workspace"]["dependencies"].as_table().into_iter().flat_map(toml::Table::keys);
+    let packages = packages.filter(|name| name.starts_with("clowder-")).map(|name| name.replace('-', "_"));
+    iter::once("clowder".to_owned()).chain(packages).collect()
+});
 
 fn log_file(text: &str) -> Checked {
     if text.is_empty() {
@@ -98,9 +106,24 @@ fn log_filter(text: &str) -> Checked {
             return Err(format!("{right}; `{directive}` has no level{meant}"));
         }
         let own = part.split([':', '[']).next().unwrap_or_default();
-        if own.starts_with("clowder") && !PARTS.contains(&own) {
+        if own.starts_with("clowder") && !PARTS.iter().any(|part| part == own) {
             return Err(format!("{right}; the parts are {}; there is no `{own}`", PARTS.join(", ")));
         }
     }
     EnvFilter::try_new(text).map(drop).map_err(|error| format!("{right}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_parts_are_the_packages() {
+        for part in ["clowder", "clowder_gateway", "clowder_core", "clowder_infra_base", "clowder_accounts"] {
+            assert!(log_filter(&format!("info,{part}=debug")).is_ok(), "{part} in {:?}", *PARTS);
+        }
+        for part in ["clowder_acounts", "clowder-core", "clowder_"] {
+            assert!(log_filter(&format!("info,{part}=debug")).is_err(), "{part}");
+        }
+    }
 }

@@ -33,6 +33,14 @@ pub const SETTINGS: &[Setting] = &[
         "The page that emails link to, with `#verify=…` or `#reset=…`. Empty: `/account` of this server.")),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("mail.smtp_url", &["smtp.example.org", "http://smtp.example.org", "smtp://host:0"]),
+    ("mail.from", &["", "nobody", "Clowder <>"]),
+    ("mail.account_url", &["chat.example/account", "javascript:alert(1)", "https://"]),
+];
+
 fn smtp_url(text: &str) -> Checked {
     if text.is_empty() {
         return Ok(());

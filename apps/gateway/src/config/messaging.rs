@@ -19,3 +19,9 @@ pub const SETTINGS: &[Setting] = &[
     within(1, 1_000_000, setting("messaging", "chats_per_person", "CHATS_PER_PERSON", |c| &mut c.messaging.chats_per_person,
         "How many chats one person can create. Chats to which others add them do not count.")),
 ];
+
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("messaging.chats_per_person", &["0", "1000001", "many"]),
+];

@@ -18,6 +18,12 @@ pub const SETTINGS: &[Setting] = &[
         "`redis://…` or `rediss://…`, for a cluster; not used yet. Nodes check the journal five times a second instead."))),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("redis.url", &["localhost:6379", "http://redis"]),
+];
+
 fn redis_url(text: &str) -> Checked {
     if text.is_empty() {
         return Ok(());

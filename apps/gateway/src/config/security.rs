@@ -20,6 +20,12 @@ pub const SETTINGS: &[Setting] = &[
         "Keys that encrypt fields at rest: `id/base64` of 32 octets, separated by commas; the first encrypts, all decrypt. Empty: one is derived from SECRET_KEY."))),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("security.keys", &["key", "a/AAAA", "a/b,a/b"]),
+];
+
 fn encryption_keys(text: &str) -> Checked {
     KeyRing::parse(text)
         .map(drop)

@@ -79,6 +79,23 @@ pub const SETTINGS: &[Setting] = &[
         "How often the server pings an open socket, and sends a `heartbeat` if it has sent nothing else, in seconds.")),
 ];
 
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("server.bind", &["", "8080", "localhost:8080", "127.0.0.1", "127.0.0.1:65536"]),
+    ("server.port", &["65536", "-1", "http"]),
+    ("server.public_url", &["chat.example", "ftp://chat.example"]),
+    ("server.allowed_hosts", &["*", "https://chat.example"]),
+    ("server.cors_allowed_origins", &["*", "localhost:4200", "not an origin"]),
+    ("server.trusted_proxies", &["10.0.0.0/33", "proxy"]),
+    ("server.metrics_bind", &["9090", "metrics:9090", "127.0.0.1:8080"]),
+    ("server.workers", &["", "-1", "1.5", "1025", "many"]),
+    ("server.rate_limit_factor", &["", "0", "-1", "NaN", "inf", "1e300", "much"]),
+    ("server.keep_alive_seconds", &["", "0", "3601"]),
+    ("server.heartbeat_seconds", &["0", "3601", "often"]),
+    ("server.unread_seconds", &["", "0", "-1", "86401", "99999999999999999999"]),
+];
+
 /// The same limiter serves everything between a strict test and a load test.
 fn factor(text: &str) -> Checked {
     let number = text.parse().ok().filter(|number: &f64| (0.001..=1_000_000.0).contains(number));

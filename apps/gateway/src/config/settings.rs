@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    Config, checks,
+    Config, SECTIONS, checks,
     value::{Value, whole},
 };
 
@@ -53,7 +53,7 @@ pub const fn checked(check: Check, mut setting: Setting) -> Setting {
 
 /// Those of no section.
 #[rustfmt::skip]
-const TOP: &[Setting] = &[
+pub const TOP: &[Setting] = &[
     setting("", "debug", "DEBUG", |c| &mut c.debug,
         "For development only: allows weak secrets, `*`, and pages on localhost."),
     setting("", "test_clock_file", "TEST_CLOCK_FILE", |c| &mut c.test_clock_file,
@@ -64,21 +64,13 @@ const TOP: &[Setting] = &[
         "Folder for uploaded files; not used yet. Empty: `media` in `data_dir`.")),
 ];
 
-/// Each section brings its own.
-const SECTIONS: &[&[Setting]] = &[
-    TOP,
-    super::server::SETTINGS,
-    super::database::SETTINGS,
-    super::redis::SETTINGS,
-    super::auth::SETTINGS,
-    super::accounts::SETTINGS,
-    super::messaging::SETTINGS,
-    super::mail::SETTINGS,
-    super::jobs::SETTINGS,
-    super::security::SETTINGS,
-    super::audit::SETTINGS,
-    super::journal::SETTINGS,
-    super::log::SETTINGS,
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("debug", &["maybe", "2", ""]),
+    ("data_dir", &["", "Cargo.toml", " data"]),
+    ("test_clock_file", &["clock"]),
+    ("media_root", &["Cargo.toml", "media "]),
 ];
 
 /// All of them.

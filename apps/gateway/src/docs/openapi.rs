@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document of the table of routes.
 
 mod parameters;
-mod patterns;
+pub mod patterns;
 mod responses;
 mod schemas;
 
@@ -10,11 +10,12 @@ pub use responses::failures;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    domains::DOMAINS,
     front::Policy,
     grants,
     problem::Body,
     public_url::PublicUrl,
-    routes::{Access, Components, DOMAINS, Endpoint, Shape},
+    routes::{Access, Components, Endpoint, Shape},
 };
 
 const ABOUT: &str = "\

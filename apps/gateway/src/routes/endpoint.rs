@@ -66,7 +66,7 @@ pub struct Endpoint {
     pub path: &'static str,
     /// Other paths that answer the same.
     pub aliases: Vec<&'static str>,
-    /// The handler's module and name, `messaging.send`: what the operation is called everywhere.
+    /// The handler's domain and name, `messaging.send`: what the operation is called everywhere.
     pub name: String,
     pub summary: &'static str,
     /// What generated clients call it: `sendMessage`.
@@ -109,7 +109,7 @@ pub struct Endpoint {
 /// What can answer a route: an async function over extractors that gives an [`Answer`].
 pub trait Verb<Args> {
     fn run(self) -> Run;
-    /// Its module and name: `clowder_gateway::http::messaging::send` is called `messaging.send`.
+    /// Its module and name: `clowder_gateway::domains::messaging::handlers::send` is called `messaging.send`.
     fn name() -> String;
 }
 
@@ -131,7 +131,7 @@ where
     }
 
     fn name() -> String {
-        let mut words = std::any::type_name::<F>().rsplit("::");
+        let mut words = std::any::type_name::<F>().rsplit("::").filter(|word| *word != "handlers");
         let (verb, noun) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         format!("{noun}.{verb}")
     }

@@ -1,10 +1,10 @@
-//! What clients say over a socket: one table, each domain's commands in a file of their own. They take the same inputs,
-//! call the same port methods and are refused for the same reasons as over REST.
+//! What clients say over a socket, gathered from all domains. Commands take the same inputs, call the same port methods and
+//! are refused for the same reasons as over REST.
 
-mod messaging;
-mod socket;
-
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use clowder_accounts::Identity;
 use clowder_core::{Ctx, Error, Scope, UserId, ctx::SCOPE_MISSING};
@@ -14,17 +14,14 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-pub use self::socket::Auth;
 use super::Ports;
 use crate::{
+    domains::DOMAINS,
     front::{Key, Policy},
     problem::Problem,
     refusals,
     routes::Shape,
 };
-
-/// All commands, domain by domain.
-pub const COMMANDS: &[&[Command]] = &[socket::COMMANDS, messaging::COMMANDS];
 
 /// One line of the table.
 pub struct Command {
@@ -69,15 +66,20 @@ pub struct Done {
     pub renewed: Option<Identity>,
 }
 
+/// All commands, from the last domain to the first, so that those about the socket itself are read before what else goes over
+/// it.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    COMMANDS.iter().copied().flatten()
+    DOMAINS.iter().rev().flat_map(|domain| domain.commands)
 }
+
+static BY_NAME: LazyLock<HashMap<&str, &Command>> =
+    LazyLock::new(|| all().map(|command| (command.name, command)).collect());
 
 impl Call {
     /// A command costs what a request does, whatever becomes of it.
     pub async fn carry_out(self, payer: (Policy, Key), name: &str, data: Value) -> Result<Done, Problem> {
         self.ports.limits.take(payer.0, payer.1, 1).await.allowed()?;
-        let command = all().find(|command| command.name == name).ok_or(refusals::FRAME_UNKNOWN)?;
+        let command = BY_NAME.get(name).ok_or(refusals::FRAME_UNKNOWN)?;
         if command.scope.is_some() && !self.identity.opens(command.scope) {
             return Err(SCOPE_MISSING.into());
         }
@@ -88,11 +90,11 @@ impl Call {
     }
 }
 
-fn done(data: impl serde::Serialize) -> Result<Done, Problem> {
+pub fn done(data: impl serde::Serialize) -> Result<Done, Problem> {
     Ok(Done { data: to_raw_value(&data).map_err(Error::from)?, renewed: None })
 }
 
-fn nothing() -> Result<Done, Problem> {
+pub fn nothing() -> Result<Done, Problem> {
     done(serde_json::Map::new())
 }
 

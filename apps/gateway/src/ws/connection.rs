@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use super::{
     Hub, Ports,
     close::{Close, Why},
-    commands::{Auth, Call, Done},
+    commands::{Call, Done},
     frame::{self, Heartbeat},
     guard::Fault,
     opening::{Opening, refused as refused_token},
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     clock,
+    domains::realtime::Auth,
     front::{Key, Policy},
     problem::{Occasion, Problem},
     public_url::PublicUrl,

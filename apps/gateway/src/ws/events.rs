@@ -1,16 +1,11 @@
-//! What the server says over a socket: one table, each domain's events in a file of their own.
+//! What the server says over a socket, gathered from all domains.
 
-mod accounts;
-mod messaging;
-mod socket;
+use std::{collections::HashMap, sync::LazyLock};
 
 use clowder_core::{Scope, Scopes};
 use serde_json::Value;
 
-use crate::routes::Shape;
-
-/// All events, domain by domain.
-pub const EVENTS: &[&[Event]] = &[socket::EVENTS, messaging::EVENTS, accounts::EVENTS];
+use crate::{domains::DOMAINS, routes::Shape};
 
 /// One line of the table.
 pub struct Event {
@@ -39,13 +34,18 @@ pub enum Kind {
     Refusal,
 }
 
+/// All events, from the last domain to the first, so that those about the socket itself are read before what else goes over
+/// it.
 pub fn all() -> impl Iterator<Item = &'static Event> {
-    EVENTS.iter().copied().flatten()
+    DOMAINS.iter().rev().flat_map(|domain| domain.events)
 }
+
+static BY_NAME: LazyLock<HashMap<&str, &Event>> =
+    LazyLock::new(|| all().map(|event| (event.name, event)).collect());
 
 /// The scope that lets API keys hear of what has this name. What stands in no table is for people.
 pub fn opened_by(name: &str) -> Option<Scope> {
-    all().find(|event| event.name == name)?.scope
+    BY_NAME.get(name)?.scope
 }
 
 /// Whether a socket hears of what a scope opens. One without scopes is a person's, who hears everything.
@@ -53,50 +53,37 @@ pub fn may_hear(scopes: Option<&Scopes>, opened_by: Option<Scope>) -> bool {
     scopes.is_none_or(|scopes| opened_by.is_some_and(|scope| scopes.contains(scope)))
 }
 
+/// Fails unless these are the events with their scopes, and each scope alone lets an API key hear of nothing else. Every
+/// domain with events has such a table.
+#[cfg(test)]
+pub fn are_heard_by(events: &[Event], expected: &[(&str, Option<Scope>)]) {
+    assert_eq!(events.iter().map(|event| event.name).collect::<Vec<_>>(), expected.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for (name, scope) in expected {
+        assert!(may_hear(None, opened_by(name)), "people hear {name}");
+        for other in crate::grants::scopes().iter().copied() {
+            let alone = Scopes::from_iter([other]);
+            assert_eq!(may_hear(Some(&alone), opened_by(name)), *scope == Some(other), "{name} by {}", other.word);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use clowder_accounts::scopes::PROFILE_READ;
-    use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 
     use super::*;
     use crate::grants;
 
     #[test]
-    fn may_hear_table() {
-        let table = [
-            ("message.sent", Some(MESSAGES_READ)),
-            ("message.updated", Some(MESSAGES_READ)),
-            ("message.deleted", Some(MESSAGES_READ)),
-            ("message.read", Some(MESSAGES_READ)),
-            ("chat.created", Some(CHATS_READ)),
-            ("typing.start", Some(CHATS_READ)),
-            ("typing.stop", Some(CHATS_READ)),
-            ("user.deleted", Some(CHATS_READ)),
-            ("user.registered", Some(PROFILE_READ)),
-            ("user.updated", Some(PROFILE_READ)),
-            ("settings.updated", Some(PROFILE_READ)),
-            ("user.suspended", None),
-            ("session.ended", None),
-            ("api_key.created", None),
-            ("api_key.revoked", None),
-        ];
-        for (name, expected) in table {
-            assert!(may_hear(None, opened_by(name)), "people hear {name}");
-            for scope in grants::scopes().iter().copied() {
-                let alone = Scopes::from_iter([scope]);
-                assert_eq!(
-                    may_hear(Some(&alone), opened_by(name)),
-                    expected == Some(scope),
-                    "{name} by {}",
-                    scope.word
-                );
-            }
-        }
-        assert!(!may_hear(Some(&grants::scopes().iter().copied().collect()), opened_by("event.unheard")));
-        let told = all().filter(|event| matches!(event.kind, Kind::Durable | Kind::Passing)).map(|event| event.name);
-        assert_eq!(told.collect::<BTreeSet<_>>(), table.iter().map(|(name, _)| *name).collect(), "each has its line");
+    fn what_stands_in_no_table_is_for_people() {
+        let every: Scopes = grants::scopes().iter().copied().collect();
+        assert!(!may_hear(Some(&every), opened_by("event.unheard")));
+        assert!(may_hear(None, opened_by("event.unheard")));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        assert!(all().count() > 15);
         assert_eq!(all().map(|event| event.name).collect::<BTreeSet<_>>().len(), all().count(), "each has one line");
     }
 }

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use clowder_core::Scope;
 use serde_json::{Value, json};
 
-use super::{
-    super::examples,
-    patterns::{code, email, language, line, name, note, opaque, password, prose, token, username, zone},
+use crate::{
+    docs::examples,
+    domains::DOMAINS,
+    routes::{Components, Endpoint, Shape},
 };
-use crate::routes::{Components, Endpoint, Shape};
 
 pub fn complete(components: &mut Components, table: &[Endpoint], scopes: &[Scope]) {
     let inputs = reachable(components, table.iter().filter_map(|line| line.takes.as_ref()).map(Shape::schema));
@@ -25,14 +25,14 @@ pub fn complete(components: &mut Components, table: &[Endpoint], scopes: &[Scope
     if let Some(scope) = components.get_mut("Scope") {
         scope["enum"] = scopes.iter().map(|scope| scope.word).collect();
     }
-    for (name, member, form) in FORMS {
+    for (name, member, form) in DOMAINS.iter().flat_map(|domain| domain.forms) {
         if let Some(schema) =
             components.get_mut(name).and_then(|schema| schema.pointer_mut(&format!("/properties/{member}")))
         {
             form(schema);
         }
     }
-    for (name, rule) in RULES {
+    for (name, rule) in DOMAINS.iter().flat_map(|domain| domain.rules) {
         if let Some(schema) = components.get_mut(name) {
             rule(schema);
         }
@@ -73,86 +73,6 @@ fn require_what_is_sent(schema: &mut Value) {
     schema["required"] = sent.map(|(name, _)| name.clone()).collect();
 }
 
-type Change = fn(&mut Value);
-
-/// The forms of texts, as their readers in the domains have them.
-const FORMS: &[(&str, &str, Change)] = &[
-    ("NewAccount", "username", username),
-    ("NewAccount", "email", email),
-    ("NewAccount", "password", password),
-    ("NewAccount", "display_name", name),
-    ("NewAccount", "invite", token),
-    ("Login", "username", line),
-    ("Login", "password", password),
-    ("Login", "device_name", name),
-    ("Login", "otp", code),
-    ("ProfilePatch", "display_name", name),
-    ("ProfilePatch", "bio", note),
-    ("ProfilePatch", "status_text", note),
-    ("SessionPatch", "name", name),
-    ("SettingsPatch", "language", language),
-    ("SettingsPatch", "time_zone", zone),
-    ("LinkToken", "token", token),
-    ("Proof", "token", token),
-    ("Proof", "password", password),
-    ("Resend", "email", email),
-    ("Forgot", "email", email),
-    ("ChangeEmail", "email", email),
-    ("ChangeEmail", "password", password),
-    ("ResetPassword", "token", token),
-    ("ResetPassword", "new_password", password),
-    ("ChangePassword", "current_password", password),
-    ("ChangePassword", "new_password", password),
-    ("Erasure", "password", password),
-    ("Enabling", "otp", code),
-    ("Disabling", "otp", code),
-    ("Disabling", "password", password),
-    ("Reauthentication", "otp", code),
-    ("Reauthentication", "password", password),
-    ("NewSuspension", "reason", prose),
-    ("Rejection", "reason", note),
-    ("NewInvite", "note", name),
-    ("NewApiKey", "name", name),
-    ("Refresh", "refresh", opaque),
-    ("Token", "token", opaque),
-    ("NewChat", "title", name),
-    ("NewChat", "description", name),
-    ("NewMessage", "content", prose),
-    ("NewMessage", "client_id", line),
-    ("MessagePatch", "content", prose),
-];
-
-/// Members that depend on each other.
-const RULES: &[(&str, Change)] = &[
-    ("Login", |schema| {
-        schema["properties"]["email"] = schema["properties"]["username"].clone();
-        schema["required"] = json!(["password"]);
-        schema["anyOf"] = json!([{ "required": ["username"] }, { "required": ["email"] }]);
-    }),
-    ("NewChat", |schema| {
-        schema["properties"]["name"] = schema["properties"]["title"].clone();
-        schema["properties"]["name"]["description"] = json!("Another name for `title`.");
-        schema["required"] = json!(["type"]);
-        schema["anyOf"] = json!([
-            {
-                "title": "A private chat", "required": ["participant_ids"],
-                "properties": {
-                    "type": { "const": "private" }, "title": { "type": "null" }, "name": { "type": "null" },
-                    "participant_ids": { "minItems": 1, "maxItems": 1 }
-                }
-            },
-            {
-                "title": "A group", "required": ["title"],
-                "properties": { "type": { "const": "group" }, "title": { "type": "string" } }
-            },
-            {
-                "title": "A group by `name`", "required": ["name"],
-                "properties": { "type": { "const": "group" }, "name": { "type": "string" }, "title": { "type": "null" } }
-            }
-        ]);
-    }),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,10 +82,10 @@ mod tests {
     fn every_form_has_its_place() {
         let document = openapi(&routes::table(true), &PublicUrl::default());
         let schemas = &document["components"]["schemas"];
-        for (name, member, _) in FORMS {
+        for (name, member, _) in DOMAINS.iter().flat_map(|domain| domain.forms) {
             assert!(schemas[name]["properties"][member].is_object(), "{name} has no {member}");
         }
-        for (name, _) in RULES {
+        for (name, _) in DOMAINS.iter().flat_map(|domain| domain.rules) {
             assert!(schemas[name].is_object(), "there is no {name}");
         }
     }

@@ -10,8 +10,10 @@ use clowder_core::Card;
 use clowder_messaging::scopes::CHATS_READ;
 use serde_json::{Value, json};
 
-use super::{Event, Kind};
-use crate::routes::Shape;
+use crate::{
+    routes::Shape,
+    ws::{Event, Kind},
+};
 
 pub const EVENTS: &[Event] = &[
     Event {
@@ -104,4 +106,25 @@ const AT: &str = "2026-11-26T12:00:00.000Z";
 
 fn card(username: &str, display_name: &str) -> Value {
     json!({"id": ADA, "username": username, "display_name": display_name})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::events::are_heard_by;
+
+    #[test]
+    fn who_hears_them() {
+        let expected = [
+            ("user.registered", Some(PROFILE_READ)),
+            ("user.updated", Some(PROFILE_READ)),
+            ("user.deleted", Some(CHATS_READ)),
+            ("user.suspended", None),
+            ("session.ended", None),
+            ("settings.updated", Some(PROFILE_READ)),
+            ("api_key.created", None),
+            ("api_key.revoked", None),
+        ];
+        are_heard_by(EVENTS, &expected);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ACCESS, ADA, AT, LATER, REFRESH, THING, card};
+use crate::docs::examples::{ACCESS, ADA, AT, LATER, REFRESH, THING, card};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

@@ -11,7 +11,6 @@ use crate::{
     answer::{Accepted, Created, Done, Listed, Shown, Versioned},
     auth::Caller,
     call::{IfMatch, Json, MaybeJson, Path},
-    http::token::Refresh,
     problem::Answer,
     query::Query,
 };

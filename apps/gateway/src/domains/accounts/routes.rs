@@ -8,23 +8,13 @@ use clowder_accounts::{
 };
 use clowder_core::idempotency;
 
-use super::{Domain, Endpoint, delete, get, patch, post};
-use crate::{
-    docs::examples,
-    http::{
-        accounts, preferences,
-        token::{self, Refresh, Registered, Token, TokenPair, Verified},
-    },
+use super::{
+    handlers, preferences,
+    token::{self, Refresh, Registered, Token, TokenPair, Verified},
 };
+use crate::routes::{Endpoint, delete, get, patch, post};
 
-pub const DOMAIN: Domain = Domain {
-    tag: "Accounts",
-    about: "Sign up, sign in, and look after your profile, sessions and settings.",
-    lines,
-    examples: examples::accounts::of,
-};
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     const SIGNING_UP: &[clowder_core::Refusal] = &[
         USERNAME_TAKEN,
         USERNAME_RESERVED,
@@ -38,7 +28,7 @@ fn lines() -> Vec<Endpoint> {
     const LATER: &str = "Something has to happen first: what `next` says";
     const REFRESHING: &[clowder_core::Refusal] = &[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REUSED, SESSION_ENDED];
     vec![
-        post("/api/auth/register", accounts::register)
+        post("/api/auth/register", handlers::register)
             .says("Create an account and sign in")
             .called("register")
             .notes("Creates an account and signs it in. An email asks whether the address belongs to the caller. Where sign-ups wait for approval, or accounts begin only with a confirmed address, the answer is 202 and has no tokens.")
@@ -49,7 +39,7 @@ fn lines() -> Vec<Endpoint> {
             .gives::<SignedIn>(201, "The account and its first tokens")
             .gives::<Waiting>(202, LATER)
             .refuses(SIGNING_UP),
-        post("/api/auth/login", accounts::login)
+        post("/api/auth/login", handlers::login)
             .says("Sign in by username or email")
             .called("logIn")
             .notes("Opens a session. Accounts with two factors also need `otp`; without it the answer is 401 `otp.required`. Failed attempts slow down and lock further ones.")
@@ -58,7 +48,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<Login>()
             .gives::<SignedIn>(200, "Tokens of a new session")
             .refuses(&[CREDENTIALS_INVALID, OTP_REQUIRED, OTP_INVALID]),
-        post("/api/auth/refresh", accounts::refresh)
+        post("/api/auth/refresh", handlers::refresh)
             .says("Exchange a refresh token for a new pair")
             .called("refreshTokens")
             .notes("A refresh token is good for one use. Using one a second time ends its session, because it may have been stolen.")
@@ -66,13 +56,13 @@ fn lines() -> Vec<Endpoint> {
             .takes::<Refresh>()
             .gives::<SignedIn>(200, "The next pair of tokens")
             .refuses(REFRESHING),
-        post("/api/auth/logout", accounts::logout)
+        post("/api/auth/logout", handlers::logout)
             .says("End the current session")
             .called("logOut")
             .notes("Its tokens, tickets and sockets end at once on this node and within a second on every other.")
             .even_suspended()
             .gives_nothing(204, "Its tokens are no longer valid"),
-        post("/api/auth/logout-all", accounts::logout_all)
+        post("/api/auth/logout-all", handlers::logout_all)
             .says("End all your sessions and, with `end_keys`, revoke your API keys")
             .called("logOutEverywhere")
             .notes("Ends every session of the account, including the one that asks.")
@@ -82,7 +72,7 @@ fn lines() -> Vec<Endpoint> {
                 204,
                 "Their tokens, tickets and sockets, and links to exports, are worth nothing from now on",
             ),
-        get("/api/auth/me", accounts::me)
+        get("/api/auth/me", handlers::me)
             .also("/api/users/me")
             .says("Read your account")
             .called("getMe")
@@ -91,7 +81,7 @@ fn lines() -> Vec<Endpoint> {
             .even_suspended()
             .tagged()
             .gives::<Own>(200, "With private fields"),
-        patch("/api/auth/me", accounts::edit_me)
+        patch("/api/auth/me", handlers::edit_me)
             .or_put()
             .also("/api/users/me")
             .says("Edit your profile")
@@ -102,24 +92,24 @@ fn lines() -> Vec<Endpoint> {
             .takes::<ProfilePatch>()
             .gives::<Own>(200, "As it is now")
             .refuses(&[USER_STALE]),
-        get("/api/auth/sessions", accounts::sessions)
+        get("/api/auth/sessions", handlers::sessions)
             .says("List your open sessions, at most 100, the most recently used first")
             .called("listSessions")
             .notes("Each session is one device. `current` marks the one that asks.")
             .lists::<Session>(),
-        patch("/api/auth/sessions/{session_id}", accounts::name_session)
+        patch("/api/auth/sessions/{session_id}", handlers::name_session)
             .says("Name a session")
             .called("renameSession")
             .notes("The name helps you to recognise the device in the list of sessions.")
             .takes::<SessionPatch>()
             .gives::<Session>(200, "As it is now")
             .refuses(&[SESSION_UNKNOWN]),
-        delete("/api/auth/sessions", accounts::end_other_sessions)
+        delete("/api/auth/sessions", handlers::end_other_sessions)
             .says("End all your other sessions")
             .called("endOtherSessions")
             .notes("Also ends their tickets, their sockets and the links to exports. API keys stay.")
             .gives_nothing(204, "Their tokens are no longer valid"),
-        delete("/api/auth/sessions/{session_id}", accounts::end_session)
+        delete("/api/auth/sessions/{session_id}", handlers::end_session)
             .says("End a session")
             .called("endSession")
             .notes("Signs one device out. Sessions of other people are reported as unknown.")

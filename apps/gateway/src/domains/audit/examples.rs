@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADA, AT, BOB, THING};
+use crate::docs::examples::{ADA, AT, BOB, THING};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

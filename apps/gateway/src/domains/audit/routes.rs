@@ -2,35 +2,28 @@
 
 use clowder_accounts::{AuditRecord, SecurityEvent, audit::AuditChain, permissions::READ_AUDIT, scopes::ADMIN_READ};
 
-use super::{Domain, Endpoint, get};
-use crate::{docs::examples, http::audit};
+use super::{examples, handlers};
+use crate::routes::{Endpoint, get};
 
 const ACTOR: &str = "^(user|api_key|system|nobody|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$";
 const ACTION: &str = r"^[a-z_]{1,20}(\.[a-z_]{1,20}){0,2}(\.\*)?$";
 const TARGET: &str = "^([a-z_]+:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
-pub const DOMAIN: Domain = Domain {
-    tag: "Audit",
-    about: "Your security timeline and, for administrators, the audit log.",
-    lines,
-    examples: examples::audit::of,
-};
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
-        get("/api/users/me/security", audit::security)
+        get("/api/users/me/security", handlers::security)
             .says("Read the security timeline of your account, newest first")
             .called("listSecurityEvents")
             .notes("Sign-ins, failed attempts, changes of password, address and factors, API keys, and what staff did to your account.")
             .lists::<SecurityEvent>(),
-        audit_filter(get("/api/admin/audit", audit::list))
+        audit_filter(get("/api/admin/audit", handlers::list))
             .needs(READ_AUDIT)
             .scope(ADMIN_READ)
             .says("Search the audit log, newest first")
             .called("listAuditRecords")
             .notes("Filters can be combined. An empty page means that nothing fits.")
             .lists::<AuditRecord>(),
-        audit_filter(get("/api/admin/audit/export", audit::export))
+        audit_filter(get("/api/admin/audit/export", handlers::export))
             .needs(READ_AUDIT)
             .scope(ADMIN_READ)
             .says("Export the audit log, oldest first, at any size")
@@ -43,8 +36,8 @@ fn lines() -> Vec<Endpoint> {
             )
             .gives_list::<AuditRecord>(200, "The whole log; a response that is cut off is incomplete")
             .gives_text("text/csv", "The whole log; a response that is cut off is incomplete")
-            .such_as(examples::audit::CSV),
-        get("/api/admin/audit/chain", audit::chain)
+            .such_as(examples::CSV),
+        get("/api/admin/audit/chain", handlers::chain)
             .needs(READ_AUDIT)
             .scope(ADMIN_READ)
             .says("Read how far the audit log is chained")

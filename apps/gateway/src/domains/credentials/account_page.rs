@@ -7,10 +7,10 @@ use actix_web::{
 
 use crate::{call::Path, problem::Answer, public_url::top_from, refusals};
 
-const PAGE: &str = include_str!("../../assets/account/page.html");
-const SCRIPT: &str = include_str!("../../assets/account/account.js");
+const PAGE: &str = include_str!("../../../assets/account/page.html");
+const SCRIPT: &str = include_str!("../../../assets/account/account.js");
 const STYLE: &str =
-    concat!(include_str!("../../assets/page/page.css"), include_str!("../../assets/account/account.css"));
+    concat!(include_str!("../../../assets/page/page.css"), include_str!("../../../assets/account/account.css"));
 
 pub async fn page(request: HttpRequest) -> Answer<HttpResponse> {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; \

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::LATER;
+use crate::docs::examples::LATER;
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

@@ -5,22 +5,12 @@ use clowder_accounts::{
     refusals::*,
 };
 
-use super::{Domain, Endpoint, get, post};
-use crate::{
-    docs::examples,
-    http::{account_page, credentials},
-};
+use super::{account_page, handlers};
+use crate::routes::{Endpoint, get, post};
 
-pub const DOMAIN: Domain = Domain {
-    tag: "Credentials",
-    about: "Confirm an email address, change it, and change or reset a password.",
-    lines,
-    examples: examples::credentials::of,
-};
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
-        post("/api/auth/link", credentials::email_link)
+        post("/api/auth/link", handlers::email_link)
             .says("Read what a link in an email is for")
             .called("readEmailLink")
             .notes("Returns the address that the link is about, so that a page can name it before the person decides. It does not use up the token. A POST, so that the token appears in no log.")
@@ -29,7 +19,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<LinkToken>()
             .gives::<EmailLink>(200, "The link still works")
             .refuses(&[LINK_GONE]),
-        post("/api/auth/verify-email", credentials::verify_email)
+        post("/api/auth/verify-email", handlers::verify_email)
             .says("Confirm an address with the token from the email; with `REVEAL_TAKEN=false` also with the password of the account")
             .called("verifyEmail")
             .notes("A token works once and expires after a day.")
@@ -38,14 +28,14 @@ fn lines() -> Vec<Endpoint> {
             .takes::<Proof>()
             .gives_nothing(204, "It is confirmed")
             .refuses(&[LINK_GONE, PASSWORD_WRONG, EMAIL_TAKEN, USERNAME_TAKEN]),
-        post("/api/auth/verify-email/resend", credentials::resend)
+        post("/api/auth/verify-email/resend", handlers::resend)
             .says("Send the confirmation email again; one a minute, five an hour")
             .called("resendVerification")
             .notes("Sends it to the address of the account that asks.")
             .guarded()
             .gives_nothing(204, "It is on its way")
             .refuses(&[EMAIL_VERIFIED]),
-        post("/api/auth/verify-email/request", credentials::resend_to)
+        post("/api/auth/verify-email/request", handlers::resend_to)
             .says("Send the confirmation email again, without being signed in; one a minute, five an hour")
             .called("requestVerification")
             .notes("The answer is the same whether or not the address has an account.")
@@ -53,7 +43,7 @@ fn lines() -> Vec<Endpoint> {
             .guarded()
             .takes::<Resend>()
             .gives_nothing(204, "If the address still has to be confirmed, and you have not caused too many emails, an email is on its way"),
-        post("/api/auth/email/change", credentials::change_email)
+        post("/api/auth/email/change", handlers::change_email)
             .says("Change your address; it changes once you follow the link in the email")
             .called("changeEmail")
             .notes("The present address stays in use until the new one is confirmed.")
@@ -61,7 +51,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<ChangeEmail>()
             .gives_nothing(204, "An email to the new address and a notice to the current one are on their way")
             .refuses(&[PASSWORD_WRONG, EMAIL_TAKEN, EMAIL_VERIFIED, AUTHENTICATION_STALE]),
-        post("/api/auth/password/forgot", credentials::forgot)
+        post("/api/auth/password/forgot", handlers::forgot)
             .says("Request an email to choose a new password")
             .called("forgotPassword")
             .notes("The answer is the same whether or not the address has an account. The link works once and expires after 30 minutes.")
@@ -69,7 +59,7 @@ fn lines() -> Vec<Endpoint> {
             .guarded()
             .takes::<Forgot>()
             .gives_nothing(204, "If the account exists, and you have not caused too many emails, an email is on its way"),
-        post("/api/auth/password/reset", credentials::reset)
+        post("/api/auth/password/reset", handlers::reset)
             .says("Choose a new password with the token from the email")
             .called("resetPassword")
             .notes("Ends everything that was opened with the old password.")
@@ -78,7 +68,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<ResetPassword>()
             .gives_nothing(204, "It is changed, all sessions and export links have ended, and all API keys are revoked")
             .refuses(&[LINK_GONE]),
-        post("/api/auth/password/change", credentials::change_password)
+        post("/api/auth/password/change", handlers::change_password)
             .says("Change your password")
             .called("changePassword")
             .notes("The session that asks stays open. A notice is sent to the address of the account.")

@@ -6,8 +6,11 @@ use clowder_messaging::{
 };
 use serde_json::{Value, json};
 
-use super::{Call, Command, Done, Reply, done, nothing};
-use crate::{problem::Problem, routes::Shape};
+use crate::{
+    problem::Problem,
+    routes::Shape,
+    ws::commands::{Call, Command, Done, Reply, done, nothing},
+};
 
 pub const COMMANDS: &[Command] = &[
     Command {

@@ -4,8 +4,10 @@ use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{Chat, Deleted, Message, Read, Typing};
 use serde_json::{Value, json};
 
-use super::{Event, Kind};
-use crate::routes::Shape;
+use crate::{
+    routes::Shape,
+    ws::{Event, Kind},
+};
 
 pub const EVENTS: &[Event] = &[
     Event {
@@ -87,4 +89,24 @@ fn message(content: &str, edited_at: Value, version: i64) -> Value {
 
 fn typing() -> Value {
     json!({"chat_id": CHAT, "user_id": ADA})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::events::are_heard_by;
+
+    #[test]
+    fn who_hears_them() {
+        let expected = [
+            ("chat.created", Some(CHATS_READ)),
+            ("message.sent", Some(MESSAGES_READ)),
+            ("message.updated", Some(MESSAGES_READ)),
+            ("message.deleted", Some(MESSAGES_READ)),
+            ("message.read", Some(MESSAGES_READ)),
+            ("typing.start", Some(CHATS_READ)),
+            ("typing.stop", Some(CHATS_READ)),
+        ];
+        are_heard_by(EVENTS, &expected);
+    }
 }

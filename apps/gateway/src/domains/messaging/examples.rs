@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADA, AT, BOB, CHAT, THING, card};
+use crate::docs::examples::{ADA, AT, BOB, CHAT, THING, card};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

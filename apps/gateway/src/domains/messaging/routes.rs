@@ -7,15 +7,12 @@ use clowder_messaging::{
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
 };
 
-use super::{Domain, Endpoint, delete, get, patch, post};
-use crate::{docs::examples, http::messaging};
+use super::handlers;
+use crate::routes::{Endpoint, delete, get, patch, post};
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Messaging", about: "Chats and messages.", lines, examples: examples::messaging::of };
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
-        get("/api/chats", messaging::chats)
+        get("/api/chats", handlers::chats)
             .says("List your chats, the most recently active first")
             .called("listChats")
             .notes(
@@ -28,7 +25,7 @@ fn lines() -> Vec<Endpoint> {
             .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
             .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
             .lists::<Chat>(),
-        post("/api/chats", messaging::create_chat)
+        post("/api/chats", handlers::create_chat)
             .says("Make a chat")
             .called("createChat")
             .notes("Two people have one private chat: creating it again returns it with 200. A group needs a title. All participants receive `chat.created`.")
@@ -40,7 +37,7 @@ fn lines() -> Vec<Endpoint> {
             .gives::<Chat>(200, "The private chat that the two already have")
             // Of a repeated call, when the caller has left the chat since.
             .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
-        get("/api/chats/{chat_id}", messaging::chat)
+        get("/api/chats/{chat_id}", handlers::chat)
             .says("Read a chat")
             .called("getChat")
             .notes("Shows the chat as you see it: your role, your read mark, the number of unread messages.")
@@ -48,18 +45,18 @@ fn lines() -> Vec<Endpoint> {
             .tagged()
             .gives::<Chat>(200, "The chat as you see it")
             .refuses(&[CHAT_UNKNOWN]),
-        get("/api/chats/{chat_id}/messages", messaging::messages)
+        get("/api/chats/{chat_id}/messages", handlers::messages)
             .says("Read messages: newest first, or from `after` oldest first")
             .called("listMessages")
             .notes("Without `before`, `after` and `around` the page begins at the newest message. The `Link` of a page keeps its direction.")
-            .excludes(&messaging::WINDOWS)
+            .excludes(&handlers::WINDOWS)
             .scope(MESSAGES_READ)
             .asks_number("before", 0, i64::MAX, "Those with a smaller `seq`, newest first")
             .asks_number("after", 0, i64::MAX, "Those with a larger `seq`, oldest first")
             .asks_number("around", 0, i64::MAX, "Messages around this `seq`, oldest first")
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),
-        post("/api/chats/{chat_id}/messages", messaging::send)
+        post("/api/chats/{chat_id}/messages", handlers::send)
             .says("Send a message")
             .called("sendMessage")
             .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`.")
@@ -70,7 +67,7 @@ fn lines() -> Vec<Endpoint> {
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "The message that was first sent with this `client_id`")
             .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
-        post("/api/chats/{chat_id}/read", messaging::read)
+        post("/api/chats/{chat_id}/read", handlers::read)
             .says("Move your read mark forward")
             .called("markChatRead")
             .notes("The mark never moves back; a smaller `seq` returns where it is.")
@@ -78,7 +75,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<NewRead>()
             .gives::<Read>(200, "Where the mark is now")
             .refuses(&[CHAT_UNKNOWN]),
-        get("/api/messages/{message_id}", messaging::message)
+        get("/api/messages/{message_id}", handlers::message)
             .says("Read a message")
             .called("getMessage")
             .notes("Deleted messages are returned with `content: null`.")
@@ -86,7 +83,7 @@ fn lines() -> Vec<Endpoint> {
             .tagged()
             .gives::<Message>(200, "The message")
             .refuses(&[MESSAGE_UNKNOWN]),
-        patch("/api/messages/{message_id}", messaging::edit)
+        patch("/api/messages/{message_id}", handlers::edit)
             .or_put_whole()
             .says("Edit your message")
             .called("editMessage")
@@ -97,7 +94,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<MessagePatch>()
             .gives::<Message>(200, "As it is now")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_EDITS]),
-        delete("/api/messages/{message_id}", messaging::delete)
+        delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")
             .called("deleteMessage")
             .notes("The sender can delete a message, and so can administrators of a group. Its place in the chat stays. All participants receive `message.deleted`.")
@@ -105,14 +102,14 @@ fn lines() -> Vec<Endpoint> {
             .edits()
             .gives_nothing(204, "It is deleted, and its text is gone")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
-        get("/api/messages/{message_id}/history", messaging::history)
+        get("/api/messages/{message_id}/history", handlers::history)
             .says("List the versions of a message, the oldest first, the current one last")
             .called("listMessageEdits")
             .notes("A deleted message has no history.")
             .scope(MESSAGES_READ)
             .lists::<Edit>()
             .refuses(&[MESSAGE_UNKNOWN]),
-        post("/api/messages/{message_id}/read", messaging::read_message)
+        post("/api/messages/{message_id}/read", handlers::read_message)
             .says("Mark everything up to a message as read")
             .called("markMessageRead")
             .notes("The same as `POST /api/chats/{chat_id}/read` with the `seq` of the message.")

@@ -107,7 +107,7 @@ const REDOC_PAGE: &str = r#"<!doctype html>
 <script src="{top}api/redoc/redoc.standalone.js"></script>
 </html>
 "#;
-const REDOC_SCRIPT: &[u8] = include_bytes!("../../assets/redoc/redoc.standalone.js");
+const REDOC_SCRIPT: &[u8] = include_bytes!("../../../assets/redoc/redoc.standalone.js");
 
 pub async fn redoc(request: HttpRequest) -> Answer<HttpResponse> {
     Ok(page(REDOC_PAGE.replace("{top}", &top_from(request.path())).into_bytes()))

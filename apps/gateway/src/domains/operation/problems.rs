@@ -6,12 +6,13 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY},
 };
-use clowder_core::{Refusal, idempotency};
+use clowder_core::idempotency;
 use serde::Serialize;
 
 use crate::{
     call::Path,
     docs,
+    domains::DOMAINS,
     page::{self, escaped},
     problem::{Answer, failure_of},
     public_url::top_from,
@@ -67,8 +68,8 @@ static OPERATIONS: LazyLock<BTreeMap<&'static str, Vec<Operation>>> = LazyLock::
 /// Every refusal of every domain, and the gateway's own failures, by code.
 pub fn every() -> Vec<Failure> {
     let idempotency = &[idempotency::MISMATCH, idempotency::RUNNING];
-    let domains: [&[Refusal]; 3] = [idempotency, clowder_accounts::refusals::ALL, clowder_messaging::refusals::ALL];
-    let mut all: Vec<_> = domains.iter().flat_map(|table| table.iter().copied().map(failure_of)).collect();
+    let refusals = DOMAINS.iter().flat_map(|domain| domain.refusals).chain(idempotency);
+    let mut all: Vec<_> = refusals.copied().map(failure_of).collect();
     all.extend(refusals::ALL);
     all.sort_by_key(|failure| failure.code);
     all.dedup();

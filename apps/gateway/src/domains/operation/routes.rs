@@ -1,21 +1,17 @@
 //! The routes of those who run a server, and of the documents.
 
-use super::{Domain, Endpoint, get};
+use super::{
+    docs, examples,
+    health::{self, Health},
+    metrics,
+    problems::{self, Described, Problems},
+};
 use crate::{
-    docs::examples,
-    http::{
-        docs,
-        health::{self, Health},
-        metrics,
-        problems::{self, Described, Problems},
-    },
     refusals::NOT_READY,
+    routes::{Endpoint, get},
 };
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Operation", about: "Health, metrics and the documents.", lines, examples: examples::operation::of };
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     const HTML: &str = "text/html";
     vec![
         get("/api/health/live", health::live)
@@ -109,5 +105,5 @@ pub fn metrics() -> Endpoint {
         .public()
         .any_host()
         .gives_text("text/plain", "The Prometheus text format")
-        .such_as(examples::operation::METRICS)
+        .such_as(examples::METRICS)
 }

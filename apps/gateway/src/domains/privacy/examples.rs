@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AT, LATER, THING};
+use crate::docs::examples::{AT, LATER, THING};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

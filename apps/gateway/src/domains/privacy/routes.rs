@@ -10,34 +10,31 @@ use clowder_accounts::{
 };
 use clowder_core::input::Opaque;
 
-use super::{Domain, Endpoint, delete, get, post};
-use crate::{docs::examples, http::privacy};
+use super::handlers;
+use crate::routes::{Endpoint, delete, get, post};
 
-pub const DOMAIN: Domain =
-    Domain { tag: "Privacy", about: "Export and erase personal data.", lines, examples: examples::privacy::of };
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
-        post("/api/users/me/export", privacy::export)
+        post("/api/users/me/export", handlers::export)
             .says("Export your data; three times a day, and an export from the last hour is returned again")
             .called("requestExport")
             .notes("Prepares a zip file in the background. Needs a recent authentication.")
             .gives::<Export>(202, "It is being created, or was created in the last hour; an email says when it is ready")
             .refuses(&[AUTHENTICATION_STALE]),
-        get("/api/users/me/exports", privacy::exports)
+        get("/api/users/me/exports", handlers::exports)
             .says("List your exports of the last 30 days, the newest first")
             .called("listExports")
             .notes("Links are shown only within 10 minutes of an authentication.")
             .lists::<Export>()
             .shows_secret(),
-        get("/api/users/me/exports/{export_id}", privacy::one_export)
+        get("/api/users/me/exports/{export_id}", handlers::one_export)
             .says("Read the status of an export")
             .called("getExport")
             .notes("Poll it, or wait for the email.")
             .gives::<Export>(200, "The export; once it is ready, with its link for sessions with a recent authentication")
             .shows_secret()
             .refuses(&[EXPORT_UNKNOWN]),
-        get("/api/exports/{export_id}/download", privacy::download)
+        get("/api/exports/{export_id}/download", handlers::download)
             .says("Download an export by its link")
             .called("downloadExport")
             .notes("The link needs no token, so whoever has it can download the file. It expires.")
@@ -45,7 +42,7 @@ fn lines() -> Vec<Endpoint> {
             .asks_long("token", Opaque::MAX, "What the link holds")
             .gives_text("application/zip", "JSON files, and a README.txt that says what they contain")
             .refuses(&[EXPORT_LINK_INVALID, EXPORT_GONE, ACCOUNT_SUSPENDED]),
-        delete("/api/users/me", privacy::erase)
+        delete("/api/users/me", handlers::erase)
             .says("Delete your account, after a grace period")
             .called("deleteMe")
             .notes("Needs the password and a recent authentication. The account is erased after the grace period (`ERASURE_DAYS`); signing in again and `DELETE /api/users/me/erasure` undo it.")
@@ -56,13 +53,13 @@ fn lines() -> Vec<Endpoint> {
                 "All sessions, export links and API keys are ended; sign in again until then to undo it",
             )
             .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, LAST_ADMIN]),
-        delete("/api/users/me/erasure", privacy::undo_erasure)
+        delete("/api/users/me/erasure", handlers::undo_erasure)
             .says("Keep your account after all")
             .called("cancelErasure")
             .notes("Possible until the grace period ends.")
             .gives_nothing(204, "It stays")
             .refuses(&[ERASURE_NONE]),
-        delete("/api/admin/users/{user_id}", privacy::erase_user)
+        delete("/api/admin/users/{user_id}", handlers::erase_user)
             .says("Erase an account now")
             .called("eraseUser")
             .notes("There is no grace period, and it can’t be undone. Needs a recent authentication.")

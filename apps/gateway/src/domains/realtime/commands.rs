@@ -4,8 +4,12 @@ use clowder_accounts::refusals::TOKEN_INVALID;
 use clowder_core::{Actor, Fields, Input, Timestamp, input::Opaque};
 use serde_json::{Value, json};
 
-use super::{Call, Command, Done, Reply, done, nothing};
-use crate::{problem::Problem, refusals, routes::Shape};
+use crate::{
+    problem::Problem,
+    refusals,
+    routes::Shape,
+    ws::commands::{Call, Command, Done, Reply, done, nothing},
+};
 
 pub const COMMANDS: &[Command] = &[
     Command {

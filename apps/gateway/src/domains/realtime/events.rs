@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::{Event, Kind};
 use crate::{
     problem::Body,
     routes::Shape,
-    ws::frame::{Heartbeat, Hello, Reset, Resumed},
+    ws::{
+        Event, Kind,
+        frame::{Heartbeat, Hello, Reset, Resumed},
+    },
 };
 
 pub const EVENTS: &[Event] = &[
@@ -70,3 +72,15 @@ pub const EVENTS: &[Event] = &[
         },
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever holds the socket hears of it, so none is asked for a scope.
+    #[test]
+    fn none_is_told_to_others() {
+        assert!(EVENTS.iter().all(|event| event.scope.is_none()));
+        assert!(EVENTS.iter().all(|event| matches!(event.kind, Kind::Socket | Kind::Refusal)));
+    }
+}

@@ -3,22 +3,14 @@
 use clowder_accounts::{Ticket, refusals::*};
 use clowder_core::input::Opaque;
 
-use super::{Domain, Endpoint, get, post};
+use super::REALTIME_CONNECT;
 use crate::{
-    docs::examples,
-    grants::REALTIME_CONNECT,
     refusals::{SOCKETS, UPGRADE_REQUIRED},
+    routes::{Endpoint, get, post},
     ws,
 };
 
-pub const DOMAIN: Domain = Domain {
-    tag: "Realtime",
-    about: "Open a WebSocket. Its frames are described in `/api/asyncapi.json`.",
-    lines,
-    examples: examples::realtime::of,
-};
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
         get("/api/ws", ws::connect)
             .also("/ws")

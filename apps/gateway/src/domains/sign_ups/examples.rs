@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADA, AT, LATER, THING, with};
+use crate::docs::examples::{ADA, AT, LATER, THING, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

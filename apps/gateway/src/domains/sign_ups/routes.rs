@@ -7,32 +7,25 @@ use clowder_accounts::{
 };
 use clowder_core::idempotency;
 
-use super::{Domain, Endpoint, delete, get, post};
-use crate::{docs::examples, http::sign_ups};
+use super::handlers;
+use crate::routes::{Endpoint, delete, get, post};
 
-pub const DOMAIN: Domain = Domain {
-    tag: "Sign-ups",
-    about: "For administrators: approve sign-ups and create invitations.",
-    lines,
-    examples: examples::sign_ups::of,
-};
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
-        get("/api/admin/sign-ups", sign_ups::waiting)
+        get("/api/admin/sign-ups", handlers::waiting)
             .says("List sign-ups that wait for approval, the oldest first")
             .called("listSignUps")
             .notes("Sign-ups wait where `SIGN_UP=approval`.")
             .needs(DECIDE_SIGN_UPS)
             .lists::<SignUp>(),
-        post("/api/admin/sign-ups/{sign_up_id}/approve", sign_ups::approve)
+        post("/api/admin/sign-ups/{sign_up_id}/approve", handlers::approve)
             .says("Approve a sign-up")
             .called("approveSignUp")
             .notes("Creates the account. If its name or address was taken in the meantime, the answer is 409 and the sign-up stays.")
             .needs(DECIDE_SIGN_UPS)
             .gives_nothing(204, "The account is created, and an email tells its owner")
             .refuses(&[SIGN_UP_UNKNOWN, USERNAME_TAKEN, EMAIL_TAKEN]),
-        post("/api/admin/sign-ups/{sign_up_id}/reject", sign_ups::reject)
+        post("/api/admin/sign-ups/{sign_up_id}/reject", handlers::reject)
             .says("Reject a sign-up")
             .called("rejectSignUp")
             .notes("The reason, if any, is part of the email.")
@@ -40,13 +33,13 @@ fn lines() -> Vec<Endpoint> {
             .takes::<Rejection>()
             .gives_nothing(204, "The request is dropped, and an email tells the person")
             .refuses(&[SIGN_UP_UNKNOWN]),
-        get("/api/admin/invites", sign_ups::invites)
+        get("/api/admin/invites", handlers::invites)
             .says("List invitations, the newest first")
             .called("listInvites")
             .notes("Codes are not shown again.")
             .needs(INVITE)
             .lists::<Invite>(),
-        post("/api/admin/invites", sign_ups::invite)
+        post("/api/admin/invites", handlers::invite)
             .says("Create an invitation")
             .called("createInvite")
             .notes("An invitation lets people register where `SIGN_UP=invite`. It may be limited in uses and in time.")
@@ -56,7 +49,7 @@ fn lines() -> Vec<Endpoint> {
             .gives::<NewInvited>(201, "The invitation with its code, which is shown only here")
             // Of a repeated call, when whoever made it has been erased since.
             .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
-        delete("/api/admin/invites/{invite_id}", sign_ups::revoke_invite)
+        delete("/api/admin/invites/{invite_id}", handlers::revoke_invite)
             .says("Revoke an invitation")
             .called("revokeInvite")
             .notes("Accounts that were created with it stay.")

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADA, AT};
+use crate::docs::examples::{ADA, AT};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {

@@ -9,19 +9,12 @@ use clowder_accounts::{
 };
 use clowder_core::Role;
 
-use super::{Domain, Endpoint, delete, get, post, put};
-use crate::{docs::examples, http::staff};
+use super::handlers;
+use crate::routes::{Endpoint, delete, get, post, put};
 
-pub const DOMAIN: Domain = Domain {
-    tag: "Administration",
-    about: "For moderators and administrators: accounts, roles and suspensions.",
-    lines,
-    examples: examples::staff::of,
-};
-
-fn lines() -> Vec<Endpoint> {
+pub fn all() -> Vec<Endpoint> {
     vec![
-        get("/api/admin/users", staff::accounts)
+        get("/api/admin/users", handlers::accounts)
             .says("List accounts, the newest first")
             .called("listUsers")
             .notes("Filters can be combined. An empty page means that nothing fits.")
@@ -31,7 +24,7 @@ fn lines() -> Vec<Endpoint> {
             .asks::<Status>("status", "Only accounts that are suspended, or only those that are not")
             .asks::<String>("q", "Only accounts whose username or address contains this")
             .lists::<Account>(),
-        get("/api/admin/users/{user_id}", staff::account)
+        get("/api/admin/users/{user_id}", handlers::account)
             .says("Read an account")
             .called("getUser")
             .notes("Shows the account with its address, role and suspension.")
@@ -39,7 +32,7 @@ fn lines() -> Vec<Endpoint> {
             .scope(ADMIN_READ)
             .gives::<Account>(200, "The account")
             .refuses(&[USER_UNKNOWN]),
-        put("/api/admin/users/{user_id}/role", staff::set_role)
+        put("/api/admin/users/{user_id}/role", handlers::set_role)
             .says("Change the role of an account")
             .called("setUserRole")
             .notes("Needs a recent authentication. Nobody gives a role above their own or changes somebody of an equal or higher role. The last administrator stays one.")
@@ -47,7 +40,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<NewRole>()
             .gives::<Account>(200, "As it is now; it takes effect at once, even for tokens already issued")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
-        put("/api/admin/users/{user_id}/suspension", staff::suspend)
+        put("/api/admin/users/{user_id}/suspension", handlers::suspend)
             .says("Suspend an account, or change its suspension")
             .called("suspendUser")
             .notes("The account can then only read why. Without `until` the suspension lasts until it is lifted.")
@@ -56,7 +49,7 @@ fn lines() -> Vec<Endpoint> {
             .takes::<NewSuspension>()
             .gives::<Account>(200, "As it is now; its sockets are closed")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN]),
-        delete("/api/admin/users/{user_id}/suspension", staff::lift)
+        delete("/api/admin/users/{user_id}/suspension", handlers::lift)
             .says("Lift a suspension")
             .called("liftSuspension")
             .notes("Lifting a suspension that does not exist is fine.")
@@ -64,7 +57,7 @@ fn lines() -> Vec<Endpoint> {
             .scope(ADMIN_WRITE)
             .gives_nothing(204, "It is not suspended")
             .refuses(&[USER_UNKNOWN, OUTRANKED]),
-        post("/api/admin/users/{user_id}/sessions/end", staff::end_sessions)
+        post("/api/admin/users/{user_id}/sessions/end", handlers::end_sessions)
             .says("End all sessions of an account")
             .called("endUserSessions")
             .notes("Nobody signs out somebody of an equal or higher role.")

@@ -1,0 +1,89 @@
+//! The domains as this server shows them, each in a folder of its own: its routes and handlers, what it says and hears over
+//! the socket, and all that the documents and the front need to know. Everything that is about all domains asks this list.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod credentials;
+pub mod messaging;
+pub mod operation;
+pub mod privacy;
+pub mod realtime;
+pub mod sign_ups;
+pub mod staff;
+pub mod two_factor;
+
+use clowder_core::{Permission, Refusal, Scope};
+use serde_json::Value;
+
+use crate::{
+    routes::Endpoint,
+    ws::{Command, Event},
+};
+
+/// All domains, in the order in which they are read about.
+pub const DOMAINS: &[Domain] = &[
+    accounts::DOMAIN,
+    credentials::DOMAIN,
+    two_factor::DOMAIN,
+    messaging::DOMAIN,
+    realtime::DOMAIN,
+    api_keys::DOMAIN,
+    privacy::DOMAIN,
+    audit::DOMAIN,
+    staff::DOMAIN,
+    sign_ups::DOMAIN,
+    operation::DOMAIN,
+];
+
+/// What one domain brings.
+pub struct Domain {
+    /// The heading under which the documents have it.
+    pub tag: &'static str,
+    /// What stands below the heading.
+    pub about: &'static str,
+    pub routes: fn() -> Vec<Endpoint>,
+    /// Examples of what it answers, by the name of the schema.
+    pub examples: fn(&str) -> Option<Value>,
+    /// The forms of texts in its inputs.
+    pub forms: &'static [Form],
+    /// What else the types of its inputs can't say of themselves.
+    pub rules: &'static [Rule],
+    pub events: &'static [Event],
+    pub commands: &'static [Command],
+    pub scopes: &'static [Scope],
+    pub permissions: &'static [Permission],
+    /// What it refuses with.
+    pub refusals: &'static [Refusal],
+}
+
+/// Changes a schema.
+pub type Change = fn(&mut Value);
+/// The name of an input, its member, and the form of that as its reader in the domain has it.
+pub type Form = (&'static str, &'static str, Change);
+/// The name of an input, and how its members depend on each other.
+pub type Rule = (&'static str, Change);
+
+impl Domain {
+    /// With routes and nothing else.
+    pub const fn new(
+        tag: &'static str,
+        about: &'static str,
+        routes: fn() -> Vec<Endpoint>,
+        examples: fn(&str) -> Option<Value>,
+    ) -> Self {
+        Self {
+            tag,
+            about,
+            routes,
+            examples,
+            forms: &[],
+            rules: &[],
+            events: &[],
+            commands: &[],
+            scopes: &[],
+            permissions: &[],
+            refusals: &[],
+        }
+    }
+}

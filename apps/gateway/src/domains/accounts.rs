@@ -1,0 +1,49 @@
+//! Signing up and in, the profile, sessions and settings.
+
+mod events;
+mod examples;
+mod handlers;
+mod preferences;
+mod routes;
+mod token;
+
+use clowder_accounts::{refusals, scopes};
+use serde_json::json;
+
+use super::{Domain, Form, Rule};
+use crate::docs::patterns::{code, email, language, line, name, note, opaque, password, token, username, zone};
+
+pub const DOMAIN: Domain = Domain {
+    forms: FORMS,
+    rules: RULES,
+    events: events::EVENTS,
+    scopes: scopes::OWN,
+    refusals: refusals::ALL,
+    ..Domain::new("Accounts", "Sign up, sign in, and look after your profile, sessions and settings.", routes::all, examples::of)
+};
+
+const FORMS: &[Form] = &[
+    ("NewAccount", "username", username),
+    ("NewAccount", "email", email),
+    ("NewAccount", "password", password),
+    ("NewAccount", "display_name", name),
+    ("NewAccount", "invite", token),
+    ("Login", "username", line),
+    ("Login", "password", password),
+    ("Login", "device_name", name),
+    ("Login", "otp", code),
+    ("ProfilePatch", "display_name", name),
+    ("ProfilePatch", "bio", note),
+    ("ProfilePatch", "status_text", note),
+    ("SessionPatch", "name", name),
+    ("SettingsPatch", "language", language),
+    ("SettingsPatch", "time_zone", zone),
+    ("Refresh", "refresh", opaque),
+    ("Token", "token", opaque),
+];
+
+const RULES: &[Rule] = &[("Login", |schema| {
+    schema["properties"]["email"] = schema["properties"]["username"].clone();
+    schema["required"] = json!(["password"]);
+    schema["anyOf"] = json!([{ "required": ["username"] }, { "required": ["email"] }]);
+})];

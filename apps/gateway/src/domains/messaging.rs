@@ -1,0 +1,54 @@
+//! Chats and messages.
+
+mod commands;
+mod events;
+mod examples;
+mod handlers;
+mod routes;
+
+use clowder_messaging::{refusals, scopes};
+use serde_json::json;
+
+use super::{Domain, Form, Rule};
+use crate::docs::patterns::{line, name, prose};
+
+pub const DOMAIN: Domain = Domain {
+    forms: FORMS,
+    rules: RULES,
+    events: events::EVENTS,
+    commands: commands::COMMANDS,
+    scopes: scopes::ALL,
+    refusals: refusals::ALL,
+    ..Domain::new("Messaging", "Chats and messages.", routes::all, examples::of)
+};
+
+const FORMS: &[Form] = &[
+    ("NewChat", "title", name),
+    ("NewChat", "description", name),
+    ("NewMessage", "content", prose),
+    ("NewMessage", "client_id", line),
+    ("MessagePatch", "content", prose),
+];
+
+const RULES: &[Rule] = &[("NewChat", |schema| {
+    schema["properties"]["name"] = schema["properties"]["title"].clone();
+    schema["properties"]["name"]["description"] = json!("Another name for `title`.");
+    schema["required"] = json!(["type"]);
+    schema["anyOf"] = json!([
+        {
+            "title": "A private chat", "required": ["participant_ids"],
+            "properties": {
+                "type": { "const": "private" }, "title": { "type": "null" }, "name": { "type": "null" },
+                "participant_ids": { "minItems": 1, "maxItems": 1 }
+            }
+        },
+        {
+            "title": "A group", "required": ["title"],
+            "properties": { "type": { "const": "group" }, "title": { "type": "string" } }
+        },
+        {
+            "title": "A group by `name`", "required": ["name"],
+            "properties": { "type": { "const": "group" }, "name": { "type": "string" }, "title": { "type": "null" } }
+        }
+    ]);
+})];

@@ -1,0 +1,27 @@
+//! What becomes of the texts that people write, and a call that carries some in its headers.
+
+use serde_json::Value;
+
+use crate::{Answer, User};
+
+/// What becomes of a text when its thing is deleted or whoever wrote it is erased.
+pub enum Then {
+    /// It is gone from everywhere.
+    Gone(&'static str),
+    /// It stays, and why.
+    Kept(&'static str),
+    /// It is never written down, and why.
+    Never(&'static str),
+}
+
+pub const SECRET: Then = Then::Never("it is compared with a hash, or is a token");
+pub const WORD: Then = Then::Never("only the words, names and versions that are known are taken");
+pub const TYPED: Then = Then::Never("a name that is looked up is kept as a keyed hash");
+
+/// A call with texts of the caller's choice in its headers.
+pub async fn call(user: &User, method: &str, path: &str, body: Value, key: &str) -> Answer {
+    let request = user.request(method, path).json(&body);
+    let request = request.header("x-request-id", "zqrequest-1").header("user-agent", "zqagent/1");
+    let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
+    Answer::to(request).await
+}
