@@ -329,9 +329,8 @@ fn main_server(
 
 fn metrics_server(listener: TcpListener, recorder: PrometheusHandle) -> Result<Server> {
     let recorder = Data::new(recorder);
-    let server = HttpServer::new(move || {
-        App::new().app_data(recorder.clone()).route("/metrics", web::get().to(metrics::all))
-    });
+    let server =
+        HttpServer::new(move || App::new().app_data(recorder.clone()).route("/metrics", web::get().to(metrics::all)));
     let server = server.workers(1).disable_signals().shutdown_timeout(1);
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
 }

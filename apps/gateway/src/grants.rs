@@ -8,7 +8,8 @@ use crate::domains::DOMAINS;
 
 /// Every scope there is.
 pub fn scopes() -> &'static [Scope] {
-    static ALL: LazyLock<Vec<Scope>> = LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.scopes).copied().collect());
+    static ALL: LazyLock<Vec<Scope>> =
+        LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.scopes).copied().collect());
     &ALL
 }
 

@@ -3,7 +3,16 @@
 use serde_json::json;
 
 use super::{Domain, Reasons};
-use crate::{User, lists::List, texts::{SECRET, TYPED, Then::{self, Gone}, WORD, call}, things::{Comes, Thing}};
+use crate::{
+    User,
+    lists::List,
+    texts::{
+        SECRET, TYPED,
+        Then::{self, Gone},
+        WORD, call,
+    },
+    things::{Comes, Thing},
+};
 
 pub const DOMAIN: Domain = Domain {
     things: THINGS,
@@ -16,20 +25,18 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("Accounts")
 };
 
-const THINGS: &[Thing] = &[
-    Thing {
-        name: "session_id",
-        comes: Comes::Made(|stage| {
-            Box::pin(async move {
-                let second = stage.world.login(&stage.owner.name).await;
-                let sessions = second.get("/api/auth/sessions").await.expect(200);
-                let sessions = sessions["items"].as_array().unwrap();
-                let other = sessions.iter().find(|session| session["current"] == true).unwrap();
-                other["id"].as_str().unwrap().to_owned()
-            })
-        }),
-    },
-];
+const THINGS: &[Thing] = &[Thing {
+    name: "session_id",
+    comes: Comes::Made(|stage| {
+        Box::pin(async move {
+            let second = stage.world.login(&stage.owner.name).await;
+            let sessions = second.get("/api/auth/sessions").await.expect(200);
+            let sessions = sessions["items"].as_array().unwrap();
+            let other = sessions.iter().find(|session| session["current"] == true).unwrap();
+            other["id"].as_str().unwrap().to_owned()
+        })
+    }),
+}];
 
 const TEXTS: &[(&str, Then)] = &[
     ("POST /api/auth/login /device_name", Gone("zqdevice")),

@@ -3,7 +3,15 @@
 use serde_json::json;
 
 use super::{Domain, Reasons};
-use crate::{User, lists::List, texts::{Then::{self, Gone}, call}, things::{Comes, Thing}};
+use crate::{
+    User,
+    lists::List,
+    texts::{
+        Then::{self, Gone},
+        call,
+    },
+    things::{Comes, Thing},
+};
 
 pub const DOMAIN: Domain = Domain {
     things: THINGS,
@@ -26,9 +34,7 @@ const THINGS: &[Thing] = &[Thing {
     }),
 }];
 
-const TEXTS: &[(&str, Then)] = &[
-    ("POST /api/api-keys /name", Gone("zqkeyname")),
-];
+const TEXTS: &[(&str, Then)] = &[("POST /api/api-keys /name", Gone("zqkeyname"))];
 
 const LISTS: &[List] = &[
     List {
@@ -49,9 +55,7 @@ const LISTS: &[List] = &[
     List { path: "/api/api-keys/scopes", at_least: 5, rows: None },
 ];
 
-const OPEN: Reasons = &[
-    ("GET /api/api-keys/scopes", "documentation"),
-];
+const OPEN: Reasons = &[("GET /api/api-keys/scopes", "documentation")];
 
 const PEOPLE: Reasons = &[
     ("GET /api/api-keys", "keys do not manage keys"),

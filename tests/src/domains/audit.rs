@@ -1,13 +1,9 @@
 //! The audit log: ten thousand entries of one person.
 
 use super::{Domain, Reasons};
-use crate::{lists::{List, MANY}};
+use crate::lists::{List, MANY};
 
-pub const DOMAIN: Domain = Domain {
-    lists: LISTS,
-    people: PEOPLE,
-    ..Domain::new("Audit")
-};
+pub const DOMAIN: Domain = Domain { lists: LISTS, people: PEOPLE, ..Domain::new("Audit") };
 
 const LISTS: &[List] = &[
     List {
@@ -31,6 +27,4 @@ const LISTS: &[List] = &[
     List { path: "/api/users/me/security", at_least: MANY, rows: None },
 ];
 
-const PEOPLE: Reasons = &[
-    ("GET /api/users/me/security", "it tells addresses of its owner"),
-];
+const PEOPLE: Reasons = &[("GET /api/users/me/security", "it tells addresses of its owner")];

@@ -3,7 +3,15 @@
 use serde_json::json;
 
 use super::{Domain, Reasons};
-use crate::{User, World, texts::{SECRET, Then::{self, Gone}, call}, world::PASSWORD};
+use crate::{
+    User, World,
+    texts::{
+        SECRET,
+        Then::{self, Gone},
+        call,
+    },
+    world::PASSWORD,
+};
 
 pub const DOMAIN: Domain = Domain {
     texts: TEXTS,
@@ -34,9 +42,7 @@ const OPEN: Reasons = &[
     ("GET /account/{file}", "a part of that page"),
 ];
 
-const SHARED: Reasons = &[
-    ("GET /account/{file}", "a part of the page that emails link to"),
-];
+const SHARED: Reasons = &[("GET /account/{file}", "a part of the page that emails link to")];
 
 const PEOPLE: Reasons = &[
     ("POST /api/auth/email/change", "whoever has the address has the account"),

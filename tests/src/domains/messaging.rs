@@ -3,7 +3,15 @@
 use serde_json::json;
 
 use super::Domain;
-use crate::{User, lists::{List, MANY}, texts::{Then::{self, Gone, Kept}, call}, things::{Comes, Thing}};
+use crate::{
+    User,
+    lists::{List, MANY},
+    texts::{
+        Then::{self, Gone, Kept},
+        call,
+    },
+    things::{Comes, Thing},
+};
 
 pub const DOMAIN: Domain = Domain {
     things: THINGS,
@@ -30,9 +38,18 @@ const THINGS: &[Thing] = &[
 ];
 
 const TEXTS: &[(&str, Then)] = &[
-    ("POST /api/chats /description", Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is")),
-    ("POST /api/chats /name", Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is")),
-    ("POST /api/chats /title", Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is")),
+    (
+        "POST /api/chats /description",
+        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+    ),
+    (
+        "POST /api/chats /name",
+        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+    ),
+    (
+        "POST /api/chats /title",
+        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+    ),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),

@@ -1,15 +1,10 @@
 //! The documents' pages, where any name of a file passes the door, health, and codes of problems.
 
 use super::{Domain, Reasons};
-use crate::{things::{Comes, Thing}};
+use crate::things::{Comes, Thing};
 
-pub const DOMAIN: Domain = Domain {
-    things: THINGS,
-    open: OPEN,
-    shared: SHARED,
-    not_sent: NOT_SENT,
-    ..Domain::new("Operation")
-};
+pub const DOMAIN: Domain =
+    Domain { things: THINGS, open: OPEN, shared: SHARED, not_sent: NOT_SENT, ..Domain::new("Operation") };
 
 const THINGS: &[Thing] = &[
     Thing { name: "file", comes: Comes::Never { unknown: "route.unknown" } },
@@ -33,11 +28,6 @@ const OPEN: Reasons = &[
     ("GET /api/swagger/{file}", "documentation"),
 ];
 
-const SHARED: Reasons = &[
-    ("GET /api/swagger/{file}", "documentation"),
-    ("GET /api/problems/{code}", "documentation"),
-];
+const SHARED: Reasons = &[("GET /api/swagger/{file}", "documentation"), ("GET /api/problems/{code}", "documentation")];
 
-const NOT_SENT: Reasons = &[
-    ("getSwaggerFile", "a file, which has no example"),
-];
+const NOT_SENT: Reasons = &[("getSwaggerFile", "a file, which has no example")];

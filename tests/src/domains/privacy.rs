@@ -1,16 +1,13 @@
 //! Exports and erasures. Nobody asks for an export in a walk, because making it takes a job.
 
 use super::{Domain, Reasons};
-use crate::{lists::List, things::{Comes, Thing}};
-
-pub const DOMAIN: Domain = Domain {
-    things: THINGS,
-    lists: LISTS,
-    open: OPEN,
-    people: PEOPLE,
-    not_sent: NOT_SENT,
-    ..Domain::new("Privacy")
+use crate::{
+    lists::List,
+    things::{Comes, Thing},
 };
+
+pub const DOMAIN: Domain =
+    Domain { things: THINGS, lists: LISTS, open: OPEN, people: PEOPLE, not_sent: NOT_SENT, ..Domain::new("Privacy") };
 
 const THINGS: &[Thing] = &[Thing { name: "export_id", comes: Comes::Never { unknown: "export.unknown" } }];
 
@@ -29,9 +26,8 @@ const LISTS: &[List] = &[List {
     }),
 }];
 
-const OPEN: Reasons = &[
-    ("GET /api/exports/{export_id}/download", "what the link holds is the credential, and expires"),
-];
+const OPEN: Reasons =
+    &[("GET /api/exports/{export_id}/download", "what the link holds is the credential, and expires")];
 
 const PEOPLE: Reasons = &[
     ("POST /api/users/me/export", "a copy of everything is for its owner"),

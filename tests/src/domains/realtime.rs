@@ -2,22 +2,11 @@
 
 use super::{Domain, Reasons};
 
-pub const DOMAIN: Domain = Domain {
-    open: OPEN,
-    people: PEOPLE,
-    not_sent: NOT_SENT,
-    ..Domain::new("Realtime")
-};
+pub const DOMAIN: Domain = Domain { open: OPEN, people: PEOPLE, not_sent: NOT_SENT, ..Domain::new("Realtime") };
 
-const OPEN: Reasons = &[
-    ("GET /api/ws", "a client may say who it is in the first frame"),
-    ("GET /ws", "the same by its short name"),
-];
+const OPEN: Reasons =
+    &[("GET /api/ws", "a client may say who it is in the first frame"), ("GET /ws", "the same by its short name")];
 
-const PEOPLE: Reasons = &[
-    ("POST /api/ws/ticket", "a program can set a header"),
-];
+const PEOPLE: Reasons = &[("POST /api/ws/ticket", "a program can set a header")];
 
-const NOT_SENT: Reasons = &[
-    ("openSocket", "it opens a socket"),
-];
+const NOT_SENT: Reasons = &[("openSocket", "it opens a socket")];

@@ -3,7 +3,15 @@
 use serde_json::json;
 
 use super::{Domain, Reasons};
-use crate::{User, World, lists::{List, MANY}, texts::{Then::{self, Gone, Kept}, call}, things::{Comes, Thing}};
+use crate::{
+    User, World,
+    lists::{List, MANY},
+    texts::{
+        Then::{self, Gone, Kept},
+        call,
+    },
+    things::{Comes, Thing},
+};
 
 pub const DOMAIN: Domain = Domain {
     things: THINGS,

@@ -1,28 +1,24 @@
 //! Administration: somebody for people with a role to govern.
 
 use super::{Domain, Reasons};
-use crate::{unique, lists::{List, MANY}, texts::{Then::{self, Gone}}, things::{Comes, Thing}};
-
-pub const DOMAIN: Domain = Domain {
-    things: THINGS,
-    texts: TEXTS,
-    lists: LISTS,
-    people: PEOPLE,
-    ..Domain::new("Administration")
+use crate::{
+    lists::{List, MANY},
+    texts::Then::{self, Gone},
+    things::{Comes, Thing},
+    unique,
 };
 
-const THINGS: &[Thing] = &[
-    Thing {
-        name: "user_id",
-        comes: Comes::Made(|stage| {
-            Box::pin(async move { stage.world.user(&format!("target-{}", &unique()[..8])).await.id })
-        }),
-    },
-];
+pub const DOMAIN: Domain =
+    Domain { things: THINGS, texts: TEXTS, lists: LISTS, people: PEOPLE, ..Domain::new("Administration") };
 
-const TEXTS: &[(&str, Then)] = &[
-    ("PUT /api/admin/users/{user_id}/suspension /reason", Gone("zqsuspended")),
-];
+const THINGS: &[Thing] = &[Thing {
+    name: "user_id",
+    comes: Comes::Made(|stage| {
+        Box::pin(async move { stage.world.user(&format!("target-{}", &unique()[..8])).await.id })
+    }),
+}];
+
+const TEXTS: &[(&str, Then)] = &[("PUT /api/admin/users/{user_id}/suspension /reason", Gone("zqsuspended"))];
 
 const LISTS: &[List] = &[List {
     path: "/api/admin/users",
@@ -40,6 +36,4 @@ const LISTS: &[List] = &[List {
     }),
 }];
 
-const PEOPLE: Reasons = &[
-    ("PUT /api/admin/users/{user_id}/role", "a leaked key must not make administrators"),
-];
+const PEOPLE: Reasons = &[("PUT /api/admin/users/{user_id}/role", "a leaked key must not make administrators")];

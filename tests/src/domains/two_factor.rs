@@ -1,14 +1,10 @@
 //! Two-factor authentication, which is of people.
 
 use super::{Domain, Reasons};
-use crate::{texts::{SECRET, Then}};
+use crate::texts::{SECRET, Then};
 
-pub const DOMAIN: Domain = Domain {
-    texts: TEXTS,
-    people: PEOPLE,
-    not_sent: NOT_SENT,
-    ..Domain::new("Two-factor authentication")
-};
+pub const DOMAIN: Domain =
+    Domain { texts: TEXTS, people: PEOPLE, not_sent: NOT_SENT, ..Domain::new("Two-factor authentication") };
 
 const TEXTS: &[(&str, Then)] = &[
     ("POST /api/auth/2fa/disable /otp", SECRET),

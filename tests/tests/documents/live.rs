@@ -47,7 +47,8 @@ impl Tour<'_> {
     /// The path of an operation and its body, with things that exist in the place of parameters and of ids in the body.
     async fn things(&self, owner: &User, template: &str, body: &Value) -> Things {
         let members = body.as_object().into_iter().flat_map(|body| body.keys());
-        let is_id = |name: &&String| name.ends_with("_id") && registered().any(|thing| thing.name == **name && thing.is_made());
+        let is_id =
+            |name: &&String| name.ends_with("_id") && registered().any(|thing| thing.name == **name && thing.is_made());
         let members = members.filter(is_id);
         let names: Vec<_> = members.map(|name| format!("/{{{name}}}")).collect();
         let stage = Stage { world: self.world, owner, friend: &self.friend };

@@ -47,8 +47,7 @@ async fn page(client: &Client, path: &str, query: &str, most: usize) -> Value {
 async fn every_list_is_read_in_pages(world: World) {
     let root = world.staff("rita", "admin").await;
     let friend = world.user("bob").await;
-    let known: BTreeMap<_, _> =
-        DOMAINS.iter().flat_map(|domain| domain.lists).map(|list| (list.path, list)).collect();
+    let known: BTreeMap<_, _> = DOMAINS.iter().flat_map(|domain| domain.lists).map(|list| (list.path, list)).collect();
     let stage = Stage { world: &world, owner: &root, friend: &friend };
     let things = Things::of(stage, known.keys().copied()).await;
     let scene = Scene { is_sqlite: world.database.is_sqlite(), owner: &root.id, things: &things };

@@ -22,6 +22,4 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[
-    ("audit.retention_days", &["-1", "36501", "a year"]),
-];
+pub const WRONG: &[(&str, &[&str])] = &[("audit.retention_days", &["-1", "36501", "a year"])];

@@ -21,6 +21,4 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[
-    ("journal.retention_days", &["0", "366", "a week"]),
-];
+pub const WRONG: &[(&str, &[&str])] = &[("journal.retention_days", &["0", "366", "a week"])];

@@ -22,6 +22,4 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[
-    ("messaging.chats_per_person", &["0", "1000001", "many"]),
-];
+pub const WRONG: &[(&str, &[&str])] = &[("messaging.chats_per_person", &["0", "1000001", "many"])];

@@ -20,9 +20,7 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[
-    ("redis.url", &["localhost:6379", "http://redis"]),
-];
+pub const WRONG: &[(&str, &[&str])] = &[("redis.url", &["localhost:6379", "http://redis"])];
 
 fn redis_url(text: &str) -> Checked {
     if text.is_empty() {

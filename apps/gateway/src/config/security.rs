@@ -22,9 +22,7 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[
-    ("security.keys", &["key", "a/AAAA", "a/b,a/b"]),
-];
+pub const WRONG: &[(&str, &[&str])] = &[("security.keys", &["key", "a/AAAA", "a/b,a/b"])];
 
 fn encryption_keys(text: &str) -> Checked {
     KeyRing::parse(text)

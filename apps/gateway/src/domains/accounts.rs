@@ -19,7 +19,12 @@ pub const DOMAIN: Domain = Domain {
     events: events::EVENTS,
     scopes: scopes::OWN,
     refusals: refusals::ALL,
-    ..Domain::new("Accounts", "Sign up, sign in, and look after your profile, sessions and settings.", routes::all, examples::of)
+    ..Domain::new(
+        "Accounts",
+        "Sign up, sign in, and look after your profile, sessions and settings.",
+        routes::all,
+        examples::of,
+    )
 };
 
 const FORMS: &[Form] = &[

@@ -8,8 +8,6 @@ use super::Domain;
 use crate::docs::patterns::name;
 
 pub const DOMAIN: Domain = Domain {
-    forms: &[
-        ("NewApiKey", "name", name),
-    ],
+    forms: &[("NewApiKey", "name", name)],
     ..Domain::new("API keys", "Keys that let programs act for a user, within scopes.", routes::all, examples::of)
 };

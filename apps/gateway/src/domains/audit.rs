@@ -6,4 +6,5 @@ mod routes;
 
 use super::Domain;
 
-pub const DOMAIN: Domain = Domain::new("Audit", "Your security timeline and, for administrators, the audit log.", routes::all, examples::of);
+pub const DOMAIN: Domain =
+    Domain::new("Audit", "Your security timeline and, for administrators, the audit log.", routes::all, examples::of);

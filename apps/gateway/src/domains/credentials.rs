@@ -22,5 +22,10 @@ pub const DOMAIN: Domain = Domain {
         ("ChangePassword", "current_password", password),
         ("ChangePassword", "new_password", password),
     ],
-    ..Domain::new("Credentials", "Confirm an email address, change it, and change or reset a password.", routes::all, examples::of)
+    ..Domain::new(
+        "Credentials",
+        "Confirm an email address, change it, and change or reset a password.",
+        routes::all,
+        examples::of,
+    )
 };

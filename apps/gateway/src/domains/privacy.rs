@@ -8,8 +8,6 @@ use super::Domain;
 use crate::docs::patterns::password;
 
 pub const DOMAIN: Domain = Domain {
-    forms: &[
-        ("Erasure", "password", password),
-    ],
+    forms: &[("Erasure", "password", password)],
     ..Domain::new("Privacy", "Export and erase personal data.", routes::all, examples::of)
 };

@@ -19,5 +19,10 @@ pub const DOMAIN: Domain = Domain {
     events: events::EVENTS,
     commands: commands::COMMANDS,
     scopes: &[REALTIME_CONNECT],
-    ..Domain::new("Realtime", "Open a WebSocket. Its frames are described in `/api/asyncapi.json`.", routes::all, examples::of)
+    ..Domain::new(
+        "Realtime",
+        "Open a WebSocket. Its frames are described in `/api/asyncapi.json`.",
+        routes::all,
+        examples::of,
+    )
 };

@@ -8,9 +8,6 @@ use super::Domain;
 use crate::docs::patterns::{name, note};
 
 pub const DOMAIN: Domain = Domain {
-    forms: &[
-        ("Rejection", "reason", note),
-        ("NewInvite", "note", name),
-    ],
+    forms: &[("Rejection", "reason", note), ("NewInvite", "note", name)],
     ..Domain::new("Sign-ups", "For administrators: approve sign-ups and create invitations.", routes::all, examples::of)
 };

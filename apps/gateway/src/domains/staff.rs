@@ -10,10 +10,13 @@ use super::Domain;
 use crate::docs::patterns::prose;
 
 pub const DOMAIN: Domain = Domain {
-    forms: &[
-        ("NewSuspension", "reason", prose),
-    ],
+    forms: &[("NewSuspension", "reason", prose)],
     scopes: scopes::STAFF,
     permissions: permissions::ALL,
-    ..Domain::new("Administration", "For moderators and administrators: accounts, roles and suspensions.", routes::all, examples::of)
+    ..Domain::new(
+        "Administration",
+        "For moderators and administrators: accounts, roles and suspensions.",
+        routes::all,
+        examples::of,
+    )
 };

@@ -15,5 +15,10 @@ pub const DOMAIN: Domain = Domain {
         ("Reauthentication", "otp", code),
         ("Reauthentication", "password", password),
     ],
-    ..Domain::new("Two-factor authentication", "Set up an authenticator and recovery codes, and authenticate again before sensitive calls.", routes::all, examples::of)
+    ..Domain::new(
+        "Two-factor authentication",
+        "Set up an authenticator and recovery codes, and authenticate again before sensitive calls.",
+        routes::all,
+        examples::of,
+    )
 };

@@ -40,8 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static Event> {
     DOMAINS.iter().rev().flat_map(|domain| domain.events)
 }
 
-static BY_NAME: LazyLock<HashMap<&str, &Event>> =
-    LazyLock::new(|| all().map(|event| (event.name, event)).collect());
+static BY_NAME: LazyLock<HashMap<&str, &Event>> = LazyLock::new(|| all().map(|event| (event.name, event)).collect());
 
 /// The scope that lets API keys hear of what has this name. What stands in no table is for people.
 pub fn opened_by(name: &str) -> Option<Scope> {
@@ -57,7 +56,10 @@ pub fn may_hear(scopes: Option<&Scopes>, opened_by: Option<Scope>) -> bool {
 /// domain with events has such a table.
 #[cfg(test)]
 pub fn are_heard_by(events: &[Event], expected: &[(&str, Option<Scope>)]) {
-    assert_eq!(events.iter().map(|event| event.name).collect::<Vec<_>>(), expected.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    assert_eq!(
+        events.iter().map(|event| event.name).collect::<Vec<_>>(),
+        expected.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    );
     for (name, scope) in expected {
         assert!(may_hear(None, opened_by(name)), "people hear {name}");
         for other in crate::grants::scopes().iter().copied() {
