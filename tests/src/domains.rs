@@ -102,7 +102,7 @@ impl Domain {
 
 /// One of the lists of exceptions of all domains.
 pub fn listed(of: impl Fn(&Domain) -> Reasons) -> impl Iterator<Item = &'static str> {
-    let rows = DOMAINS.iter().flat_map(move |domain| of(domain));
+    let rows = DOMAINS.iter().flat_map(of);
     rows.map(|(what, why)| {
         assert!(!why.is_empty(), "no reason given: {what}");
         *what

@@ -7,6 +7,7 @@ use clowder_accounts::{
 };
 use clowder_core::SessionId;
 
+use super::token::Refresh;
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown, Versioned},
     auth::Caller,
