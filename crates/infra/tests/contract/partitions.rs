@@ -500,7 +500,20 @@ async fn a_node_reads_past_what_another_one_has_dropped() {
     let floor = world.store.journal.extent().await.unwrap().floors.get(stream);
     assert!(floor >= to.get(stream), "all that it knows is gone");
     while replay.next(Chunk::rows(9)).await.unwrap().is_some() {}
-    assert_eq!(asleep.journal.replay(bob.id, followed, from.clone(), to).await.unwrap().next(Chunk::rows(9)).await.unwrap().unwrap().changes.len(), 0);
+    assert_eq!(
+        asleep
+            .journal
+            .replay(bob.id, followed, from.clone(), to)
+            .await
+            .unwrap()
+            .next(Chunk::rows(9))
+            .await
+            .unwrap()
+            .unwrap()
+            .changes
+            .len(),
+        0
+    );
     let entries = asleep.journal.after(stream, from.get(stream), Chunk::rows(99)).await.unwrap();
     assert_eq!(entries[0].position, floor + 1);
     assert_eq!(asleep.journal.followed(bob.id, from).await.unwrap().len(), 1);
