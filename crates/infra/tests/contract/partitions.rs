@@ -1,8 +1,12 @@
 //! The journal of PostgreSQL in partitions: writers, followers and resumes notice nothing of a switch, old partitions go as
 //! a whole, nobody waits for that, and a sweep may end anywhere.
 
+#[path = "partitions/reading.rs"]
+mod reading;
+#[path = "partitions/upgrade.rs"]
+mod upgrade;
+
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,9 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{ChatId, Input, Positions, Topic, journal::Chunk};
-use clowder_infra::{DatabaseUrl, Followed, Store};
-use clowder_messaging::{CHAT, Message, NewMessage};
+use clowder_core::{ChatId, Input, Positions, journal::Chunk};
+use clowder_infra::{Followed, Store};
+use clowder_messaging::{Message, NewMessage};
 use serde_json::json;
 
 use crate::{
@@ -230,7 +234,7 @@ async fn what_is_old_goes_as_a_whole_and_the_floor_says_so() {
     let [ada] = world.people(["ada"]).await;
     let chats = [world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id];
     let (start, mut ends, mut gone) = (segment(&world), Vec::new(), 0);
-    for n in 0..20 {
+    for n in 0..13 {
         for chat in chats {
             world.say(&ada, chat, &n.to_string()).await;
         }
@@ -252,12 +256,12 @@ async fn what_is_old_goes_as_a_whole_and_the_floor_says_so() {
             assert_eq!(sorted(since), sorted(expected.collect()));
         }
     }
-    assert_eq!(segment(&world), start + 20);
+    assert_eq!(segment(&world), start + 13);
     // Nothing was written since: there is nothing to cut.
     for _ in 0..3 {
         turn(&world).await;
     }
-    assert_eq!(segment(&world), start + 20);
+    assert_eq!(segment(&world), start + 13);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -405,215 +409,4 @@ async fn two_sweepers_drop_what_is_old_beside_writers() {
     assert_eq!(gone as i64, extent.heads.as_slice().iter().sum::<i64>(), "and each went once");
     assert!(sent > 0 && world.everything().await.is_empty());
     assert!(partitions(&world) <= 2);
-}
-
-/// Old partitions are locked as nobody ever locks them: whoever looked into one would wait.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_partitions_are_enough_for_what_is_new() {
-    let world = world().await;
-    let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
-    let chats = [world.group(&ada, &[&bob]).await.id, world.group(&ada, &[&bob]).await.id];
-    through_segments(&world, &ada, &chats, 6).await;
-    let mut follower = world.store.follow().await.unwrap();
-    let at = segment(&world);
-    let mut locked = BTreeSet::new();
-    let mut other = world.transaction();
-    for old in at - 6..at {
-        other.run(&format!("LOCK TABLE journal_{old} IN ACCESS EXCLUSIVE MODE"));
-        locked.insert(old);
-    }
-    let there = world.another_node().await;
-    // Often enough that a statement might get a plan for whatever is bound to it.
-    let all = async {
-        for n in 0..12 {
-            let from = heads(&world).await;
-            let text = format!("message {n}");
-            let new = NewMessage::from_json(json!({"content": text})).unwrap();
-            there.messaging.send(&world.ctx(&ada), chats[n % 2], new).await.unwrap();
-            let step = follower.step().await.unwrap();
-            assert!(matches!(step, Followed::Change(_)), "{step:?}");
-            assert_eq!(told(&world, &bob, &chats, &from, Chunk::rows(9)).await, [text]);
-            assert_eq!(world.store.journal.followed(bob.id, from).await.unwrap().len(), 2);
-            let stream = world.scribe().stream_of(chats[n % 2]);
-            let from = heads(&world).await.get(stream) - 1;
-            assert_eq!(world.store.journal.after(stream, from, Chunk::rows(9)).await.unwrap().len(), 1);
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), all).await.expect("somebody looks into an old partition");
-    assert_eq!(locked.len(), 6);
-    other.commit();
-}
-
-/// A node hears of its own writes before it looks where the streams are by now.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_finds_what_it_wrote_into_a_segment_that_it_has_not_seen() {
-    let world = world().await;
-    let [ada, bob] = world.people(["ada", "bob"]).await;
-    let chats = [world.group(&ada, &[&bob]).await.id];
-    let stream = world.scribe().stream_of(chats[0]);
-    let other = world.another_node().await;
-    let mut follower = world.store.follow().await.unwrap();
-    let from = follower.known().clone();
-    world.say(&ada, chats[0], "before").await;
-    // Only the other one knows of the switch.
-    world.wait(TURN);
-    sweep(&world, &other, KEEP).await;
-    world.say(&ada, chats[0], "after").await;
-    for _ in 0..2 {
-        follower.next().await.unwrap();
-    }
-    let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
-    let replay = world.store.journal.replay(bob.id, followed, from.clone(), follower.known().clone()).await;
-    let piece = replay.unwrap().next(Chunk::rows(9)).await.unwrap().unwrap();
-    let said: Vec<_> = piece.changes.iter().map(|change| change.position).collect();
-    assert_eq!(said, [from.get(stream) + 1, from.get(stream) + 2]);
-
-    world.say(&ada, chats[0], "and then").await;
-    world.wait(TURN);
-    sweep(&world, &other, KEEP).await;
-    world.say(&ada, chats[0], "after that").await;
-    let (mut position, mut found) = (from.get(stream), 0);
-    while found < 4 {
-        let entries = world.store.journal.after(stream, position, Chunk::rows(9)).await.unwrap();
-        assert!(!entries.is_empty(), "{found} of 4 are found");
-        for entry in entries {
-            assert_eq!(entry.position, position + 1);
-            (position, found) = (entry.position, found + 1);
-        }
-    }
-    nothing_is_wrong(&world);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_reads_past_what_another_one_has_dropped() {
-    let world = world().await;
-    let [ada, bob] = world.people(["ada", "bob"]).await;
-    let chats = [world.group(&ada, &[&bob]).await.id];
-    let stream = world.scribe().stream_of(chats[0]);
-    let from = heads(&world).await;
-    through_segments(&world, &ada, &chats, 3).await;
-    let asleep = world.another_node().await;
-    let to = asleep.journal.extent().await.unwrap().heads;
-    let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
-    let mut replay = asleep.journal.replay(bob.id, followed.clone(), from.clone(), to.clone()).await.unwrap();
-    through_segments(&world, &ada, &chats, 9).await;
-    let floor = world.store.journal.extent().await.unwrap().floors.get(stream);
-    assert!(floor >= to.get(stream), "all that it knows is gone");
-    while replay.next(Chunk::rows(9)).await.unwrap().is_some() {}
-    assert_eq!(
-        asleep
-            .journal
-            .replay(bob.id, followed, from.clone(), to)
-            .await
-            .unwrap()
-            .next(Chunk::rows(9))
-            .await
-            .unwrap()
-            .unwrap()
-            .changes
-            .len(),
-        0
-    );
-    let entries = asleep.journal.after(stream, from.get(stream), Chunk::rows(99)).await.unwrap();
-    assert_eq!(entries[0].position, floor + 1);
-    assert_eq!(asleep.journal.followed(bob.id, from).await.unwrap().len(), 1);
-    asleep.follow().await.unwrap();
-}
-
-/// Nodes of before there were segments write beside those that know of them, and what they write is in the right place.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_of_before_writes_into_the_segment_of_its_stream() {
-    let world = world().await;
-    let [ada] = world.people(["ada"]).await;
-    let chats = [world.group(&ada, &[]).await.id];
-    through_segments(&world, &ada, &chats, 3).await;
-    let (before, heads_before) = (world.everything().await.len(), heads(&world).await);
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres/2026-11-26-099900_journal_segments");
-    let undo = std::fs::read_to_string(format!("{folder}/down.sql")).unwrap();
-    world.batch(&format!(
-        "BEGIN; {undo}; DELETE FROM __diesel_schema_migrations WHERE version = '20261126099900'; COMMIT"
-    ));
-    assert_eq!(world.number("SELECT count(*) FROM journal"), before as i64);
-    Store::migrate(&world.options.url).unwrap();
-    assert_eq!(segment(&world), 0);
-    assert_eq!(world.number("SELECT count(*) FROM journal_0"), before as i64);
-    nothing_is_wrong(&world);
-
-    let node = world.another_node().await;
-    assert_eq!(node.journal.extent().await.unwrap().heads, heads_before);
-    let stream = world.scribe().stream_of(chats[0]);
-    let as_before = format!(
-        "WITH s AS (UPDATE streams SET head = head + 1 WHERE stream = {stream} RETURNING *) \
-         INSERT INTO journal (stream, position, topic_kind, topic_id, name, at, data) \
-         SELECT stream, head, 'test', '{}', 'test.unknown', now(), '{{}}' FROM s",
-        chats[0],
-    );
-    world.meddle(&as_before).unwrap();
-    nothing_is_wrong(&world);
-    // No segment is cut in the first measured day, whatever sweeps measured before.
-    let week = Duration::from_secs(7 * 24 * 3600);
-    for _ in 0..3 {
-        world.wait(TURN);
-        sweep(&world, &node, week).await;
-    }
-    assert_eq!(segment(&world), 0);
-    world.meddle(&as_before).unwrap();
-    assert_eq!(world.number("SELECT count(*) FROM journal_0 WHERE name = 'test.unknown'"), 2);
-    for _ in 0..3 {
-        world.wait(TURN);
-        sweep(&world, &node, KEEP).await;
-    }
-    assert_eq!(segment(&world), 1);
-    for _ in 0..3 {
-        world.meddle(&as_before).unwrap();
-    }
-    assert_eq!(world.number("SELECT count(*) FROM journal WHERE name = 'test.unknown' AND segment = 1"), 3);
-    // One stream is held, and stays where it is while the others go on.
-    let mut holder = world.transaction();
-    holder.run(&format!("SELECT 1 FROM streams WHERE stream = {stream} FOR UPDATE"));
-    for _ in 0..3 {
-        world.wait(TURN);
-        sweep(&world, &node, 3 * KEEP).await;
-    }
-    assert_eq!(world.number("SELECT count(*) FROM streams WHERE segment = 2"), 15);
-    holder.commit();
-    world.meddle(&as_before).unwrap();
-    assert_eq!(world.number("SELECT count(*) FROM journal WHERE name = 'test.unknown' AND segment = 1"), 4);
-    sweep(&world, &node, 3 * KEEP).await;
-    world.meddle(&as_before).unwrap();
-    assert_eq!(world.number("SELECT count(*) FROM journal WHERE name = 'test.unknown' AND segment = 2"), 1);
-    nothing_is_wrong(&world);
-    let new = NewMessage::from_json(json!({"content": "goes on"})).unwrap();
-    node.messaging.send(&world.ctx(&ada), chats[0], new).await.unwrap();
-    nothing_is_wrong(&world);
-    world.changes().await;
-    // What was converted goes row by row, or as a whole.
-    for _ in 0..9 {
-        world.wait(TURN);
-        sweep(&world, &node, KEEP).await;
-    }
-    assert_eq!(world.number("SELECT count(*) FROM pg_class WHERE relname = 'journal_0'"), 0);
-    nothing_is_wrong(&world);
-}
-
-/// The role of the server has to own the tables, or nothing old ever goes. Writes go on without.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_owns_nothing_is_found_out() {
-    let world = world().await;
-    let DatabaseUrl::Postgres(url) = &world.options.url else { panic!("postgres") };
-    assert!(Store::owns_tables(&world.options.url).unwrap());
-    let (place, database) = url.split_once('@').unwrap().1.rsplit_once('/').unwrap();
-    let role = format!("guest_{}", database.split('?').next().unwrap());
-    world.batch(&format!(
-        "CREATE ROLE \"{role}\" LOGIN PASSWORD 'guest'; GRANT ALL ON ALL TABLES IN SCHEMA public TO \"{role}\""
-    ));
-    let guest = DatabaseUrl::Postgres(format!("postgres://{role}:guest@{place}/{database}"));
-    assert!(!Store::owns_tables(&guest).unwrap());
-    world.batch(&format!("GRANT CREATE ON SCHEMA public TO \"{role}\""));
-    assert!(!Store::owns_tables(&guest).unwrap());
-    world.batch(&format!("ALTER TABLE journal OWNER TO \"{role}\""));
-    assert!(Store::owns_tables(&guest).unwrap());
-    world.batch(&format!(
-        "REASSIGN OWNED BY \"{role}\" TO CURRENT_USER; DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\""
-    ));
 }
