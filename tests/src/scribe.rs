@@ -41,9 +41,9 @@ impl<'d> Scribe<'d> {
         });
         self.statements.push(format!(
             "UPDATE streams SET head = head + 1 WHERE stream = {stream}; \
-             INSERT INTO journal (stream, position, topic_kind, topic_id, name, follow, follower_id, followed_kind, \
-             followed_id, at, data) \
-             SELECT {stream}, head, '{kind}', {}, '{name}', {follow}, {now}, '{}' FROM streams WHERE stream = {stream}",
+             INSERT INTO journal (stream, position, segment, topic_kind, topic_id, name, follow, follower_id, \
+             followed_kind, followed_id, at, data) \
+             SELECT {stream}, head, segment, '{kind}', {}, '{name}', {follow}, {now}, '{}' FROM streams WHERE stream = {stream}",
             self.id(id),
             data.replace('\'', "''"),
         ));
@@ -56,8 +56,8 @@ impl<'d> Scribe<'d> {
         self.statements.push(format!(
             "UPDATE streams SET head = head + {times} WHERE stream = {stream}; \
              WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {times}) \
-             INSERT INTO journal (stream, position, topic_kind, topic_id, name, at, data) \
-             SELECT {stream}, head - {times} + n, CASE n % 2 WHEN 0 THEN 'chat' ELSE 'a kind in words' END, {at}, \
+             INSERT INTO journal (stream, position, segment, topic_kind, topic_id, name, at, data) \
+             SELECT {stream}, head - {times} + n, segment, CASE n % 2 WHEN 0 THEN 'chat' ELSE 'a kind in words' END, {at}, \
              'test.unreadable', {now}, CASE n % 2 WHEN 0 THEN 'no JSON' ELSE '{{}}' END \
              FROM streams, counted WHERE stream = {stream}"
         ));

@@ -171,6 +171,14 @@ async fn database(config: &Config, findings: &mut Findings) {
         }
         Err(error) => return findings.add("schema", failed(error.to_string())),
     }
+    match Store::owns_tables(&url) {
+        Ok(true) => {}
+        Ok(false) => findings.add(
+            "journal",
+            failed("the database role does not own the tables, so old events are never removed; use their owner, or run `ALTER TABLE … OWNER TO` for each table"),
+        ),
+        Err(error) => findings.add("journal", failed(error.to_string())),
+    }
     let secret = config.data_dir.join("secret.key");
     if config.auth.secret_key.is_none() && !secret.exists() {
         let missing = format!("{} is missing, but the database was used with it", secret.display());

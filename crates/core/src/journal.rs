@@ -138,7 +138,8 @@ pub trait Journal: Send + Sync {
 
     /// Forgets what it has held for longer than `keep`, a bounded number of rows per call; answers how many went. The age
     /// of a change is the time measured from one call to the next since it was first there at such a call, and at most
-    /// 20 minutes of each: no clock that is wrong, of a writer or of the caller, makes anything older.
+    /// 20 minutes of each: no clock that is wrong, of a writer or of the caller, makes anything older. Where
+    /// it goes in large pieces, it may stay up to a seventh of `keep` longer.
     async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize>;
 }
 

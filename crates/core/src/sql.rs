@@ -23,6 +23,8 @@ use diesel::{
 };
 use uuid::Uuid;
 
+pub use fault::is_undefined_table;
+
 use crate::{Id, Timestamp};
 
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]

@@ -13,18 +13,25 @@ use clowder_core::{
     follow,
     journal::{Chunk, Entry, Extent, Replay},
 };
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Integer, SmallInt},
+};
 
+use self::sweep::Mark;
 use super::{
     Repo, audit, batch,
     db::Tx,
-    dialect::{Conn, STREAMS, stream_of},
+    dialect::{Backend, Conn, STREAMS, stream_of},
     domains::{Domain, Sweep},
     messaging::chats,
+    partitions,
 };
 use crate::{
-    rows::journal::JournalRow,
+    rows::journal::{JOURNAL_COLUMNS, JournalRow},
     schema::journal::{epoch, journal, streams},
+    segments::{KnownSegments, Segments, Span},
+    statement::statement,
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -52,16 +59,16 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
     }
     audit::write(tx)?;
     let heads = batch::journal::advance_streams(tx.conn, &wanted)?;
-    let mut next: BTreeMap<i16, i64> = BTreeMap::new();
+    let mut next: BTreeMap<i16, (i64, i32)> = BTreeMap::new();
     for (stream, count) in wanted {
-        let head = heads.iter().find(|(advanced, _)| *advanced == stream);
-        let (_, head) = head.ok_or_else(|| Error::internal("a stream is missing"))?;
-        next.insert(stream, head - count + 1);
+        let head = heads.iter().find(|(advanced, ..)| *advanced == stream);
+        let (_, head, segment) = head.ok_or_else(|| Error::internal("a stream is missing"))?;
+        next.insert(stream, (head - count + 1, *segment));
     }
     let mut rows = Vec::with_capacity(changes.len());
     for (ctx, change) in changes {
         let stream = stream_of(change.anchor());
-        let place = next.entry(stream).or_default();
+        let (place, segment) = next.entry(stream).or_default();
         let recorded = Recorded {
             stream: stream.unsigned_abs().into(),
             position: *place,
@@ -77,18 +84,17 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
             data: Arc::from(change.data()?),
         };
         *place += 1;
-        rows.push(JournalRow::new(&recorded)?);
+        rows.push(JournalRow::new(&recorded, *segment)?);
         tx.recorded.push(recorded);
     }
-    batch::journal::insert_changes(tx.conn, &rows)
+    batch::journal::insert_changes(tx.conn, rows)
 }
 
 /// Replaces what changes of these kinds say about a thing, where what they said must not be known any more. Changes of
 /// other kinds about it stay as they are: they say something else, and have another payload.
 pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) -> Result<()> {
     let Some(subject) = change.subject() else { return Ok(()) };
-    let said = journal::subject_id.eq(Id::<()>::from_uuid(subject)).and(journal::name.eq_any(kinds));
-    diesel::update(journal::table.filter(said)).set(journal::data.eq(change.data()?.get())).execute(tx.conn)?;
+    batch::journal::rewrite(tx.conn, Id::from_uuid(subject), kinds, change.data()?.get())?;
     tx.deleted_text = true;
     Ok(())
 }
@@ -96,15 +102,18 @@ pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) ->
 #[async_trait]
 impl Journal for Repo {
     async fn extent(&self) -> Result<Extent> {
-        self.db.read(extent).await
+        let known = Arc::clone(&self.segments);
+        self.db.read(move |conn| Ok(look(conn, &known)?.0)).await
     }
 
     async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
-        self.db.read(move |conn| after(conn, stream, position, chunk)).await
+        let segments = self.segments.get();
+        self.db.read(move |conn| after(conn, &segments, stream, position, chunk)).await
     }
 
     async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>> {
-        self.db.read(move |conn| followed(conn, user, &at)).await
+        let segments = self.segments.get();
+        self.db.read(move |conn| followed(conn, &segments, user, &at)).await
     }
 
     async fn replay(
@@ -114,13 +123,14 @@ impl Journal for Repo {
         from: Positions,
         to: Positions,
     ) -> Result<Box<dyn Replay>> {
-        Ok(Box::new(replay::Reader::open(&self.db, user, followed, from, to).await?))
+        Ok(Box::new(replay::Reader::open(&self.db, &self.segments, user, followed, from, to).await?))
     }
 
     async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize> {
         let now = ctx.now;
-        let Some(old) = self.db.write(move |tx| sweep::mark(tx, now, keep)).await? else { return Ok(0) };
-        let mut gone = 0;
+        let Mark { measured, old } = self.db.write(move |tx| sweep::mark(tx, now, keep)).await?;
+        let mut gone = partitions::turn(&self.db, measured, keep, old.as_ref()).await?;
+        let Some(old) = old else { return Ok(gone) };
         // One stream at a time, so that writers of the others never wait.
         for (stream, until) in (0..STREAMS as i16).zip(old.as_slice().to_vec()) {
             gone += self.db.write(move |tx| sweep::sweep(tx, stream, until)).await?;
@@ -129,30 +139,88 @@ impl Journal for Repo {
     }
 }
 
-fn extent(conn: &mut Conn) -> Result<Extent> {
+/// How far the journal reaches, and in which segments everything up to there is.
+fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>)> {
     let epoch: Id<()> = epoch::table.select(epoch::id).first(conn)?;
-    let rows: Vec<(i64, i64)> =
-        streams::table.order(streams::stream).select((streams::head, streams::floor)).load(conn)?;
-    let (heads, floors) = rows.into_iter().unzip();
-    Ok(Extent { epoch: epoch.uuid(), heads: Positions::new(heads), floors: Positions::new(floors) })
+    let rows: Vec<(i64, (i64, i32))> =
+        streams::table.order(streams::stream).select((streams::head, (streams::floor, streams::segment))).load(conn)?;
+    let (heads, rest): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let (floors, segments): (_, Vec<_>) = rest.into_iter().unzip();
+    let known_now = known.get();
+    let segments = if known_now.know(&segments) {
+        known_now.further(heads.clone())
+    } else {
+        Segments::new(partitions::ends(conn)?, heads.clone())
+    };
+    let extent = Extent { epoch: epoch.uuid(), heads: Positions::new(heads), floors: Positions::new(floors) };
+    Ok((extent, known.set(segments)))
 }
 
-fn after(conn: &mut Conn, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
-    let stream = i16::try_from(stream).map_err(|_| Error::internal("too many streams"))?;
-    let later = journal::table.filter(journal::stream.eq(stream).and(journal::position.gt(position)));
-    let sizes: Vec<(i64, i32)> = later
-        .order(journal::position)
-        .limit(i64::try_from(chunk.rows).unwrap_or(i64::MAX))
-        .select((journal::position, replay::octet_length(journal::data)))
-        .load(conn)?;
-    let fits = chunk.fit(sizes.iter().map(|(_, octets)| usize::try_from(*octets).unwrap_or(0)));
-    let Some((last, _)) = sizes.get(..fits).and_then(<[_]>::last) else { return Ok(Vec::new()) };
-    let rows: Vec<JournalRow> = later
-        .filter(journal::position.le(*last))
-        .order(journal::position)
-        .select(JournalRow::as_select())
-        .load(conn)?;
+/// What stands after a position: one segment after the other, as far as it is known that the stream has left them.
+fn after(conn: &mut Conn, segments: &Segments, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
+    let number = replay::number(stream)?;
+    let (mut rows, mut position, mut room) = (Vec::new(), position, chunk);
+    loop {
+        let span = segments.next(stream, position);
+        if !segments.has_left(stream, span.last) {
+            // What is found in this segment follows at once, whether the stream has gone on since or not.
+            if !read_after(conn, number, Span::one(span.first), position, &mut room, chunk, &mut rows)?
+                && rows.is_empty()
+            {
+                read_after(conn, number, Span::from(span.first), position, &mut room, chunk, &mut rows)?;
+            }
+            break;
+        }
+        if read_after(conn, number, span, position, &mut room, chunk, &mut rows)? {
+            break;
+        }
+        position = span.until;
+    }
     rows.into_iter().map(entry).collect()
+}
+
+/// Adds what there is room for and answers whether more may be there.
+fn read_after(
+    conn: &mut Conn,
+    stream: i16,
+    span: Span,
+    position: i64,
+    room: &mut Chunk,
+    chunk: Chunk,
+    rows: &mut Vec<JournalRow>,
+) -> Result<bool> {
+    let most = i64::try_from(room.rows).unwrap_or(i64::MAX);
+    let sizes: Vec<(i64, i32)> = batch::journal::read_from(conn, span, |conn, journal| {
+        statement::<(BigInt, Integer), Backend>(format!(
+            "SELECT j.position, octet_length(j.data) FROM {journal} AND j.stream = ? AND j.position > ? \
+             ORDER BY j.position LIMIT ?"
+        ))
+        .bind::<SmallInt, _>(stream)
+        .bind::<BigInt, _>(position)
+        .bind::<BigInt, _>(most)
+        .load(conn)
+    })?;
+    let octets = |size: &(i64, i32)| usize::try_from(size.1).unwrap_or(0);
+    let fits = room.fit(sizes.iter().map(octets));
+    let Some((last, _)) = sizes.get(..fits).and_then(<[_]>::last).copied() else { return Ok(false) };
+    let taken: usize = sizes.iter().take(fits).map(octets).sum();
+    // Only the first of a whole chunk is taken whatever its size.
+    if taken > room.octets && *room != chunk {
+        return Ok(true);
+    }
+    *room = Chunk { rows: room.rows - fits, octets: room.octets.saturating_sub(taken) };
+    let found = batch::journal::read_from(conn, span, |conn, journal| {
+        statement::<journal::SqlType, Backend>(format!(
+            "SELECT {JOURNAL_COLUMNS} FROM {journal} AND j.stream = ? AND j.position > ? AND j.position <= ? \
+             ORDER BY j.position"
+        ))
+        .bind::<SmallInt, _>(stream)
+        .bind::<BigInt, _>(position)
+        .bind::<BigInt, _>(last)
+        .load(conn)
+    })?;
+    rows.extend::<Vec<JournalRow>>(found);
+    Ok(fits < sizes.len() || room.rows == 0 || room.octets == 0)
 }
 
 fn entry(row: JournalRow) -> Result<Entry> {
@@ -165,8 +233,8 @@ fn entry(row: JournalRow) -> Result<Entry> {
 }
 
 /// First what they follow now and then what happened about it, so that no step falls in between.
-fn followed(conn: &mut Conn, user: UserId, at: &Positions) -> Result<Vec<Topic>> {
+fn followed(conn: &mut Conn, segments: &Segments, user: UserId, at: &Positions) -> Result<Vec<Topic>> {
     let now = chats::followed(conn, user)?;
-    let since = replay::steps(conn, user, at, None)?;
+    let since = replay::steps(conn, segments, user, at, None)?;
     Ok(follow::before(now, since.into_iter().map(|step| (step.topic, step.step))).into_iter().collect())
 }

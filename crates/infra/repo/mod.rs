@@ -31,17 +31,17 @@ mod user_keys;
 use std::{sync::Arc, time::Instant};
 
 use clowder_core::{
-    Error, Result, Timestamp, UserId,
+    Error, Journal, Result, Timestamp, UserId,
     job::{Cron, Worker},
 };
 
-use super::{batch, dialect};
-pub use db::Db;
+use super::{batch, dialect, partitions};
+pub use db::{Db, Tx};
 pub use domains::sealed_columns;
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
-use crate::{hasher, store::StoreDeps, turns::Turns};
+use crate::{hasher, segments::KnownSegments, store::StoreDeps, turns::Turns};
 
 /// All ports over this database.
 pub struct Repo {
@@ -57,6 +57,8 @@ pub struct Repo {
     creators: Turns<UserId>,
     writes: group_commit::GroupCommit<messaging::writes::ChatWrite>,
     last_look: check::LastLook,
+    /// Where the streams of the journal left which segment.
+    segments: Arc<KnownSegments>,
 }
 
 impl Repo {
@@ -70,8 +72,11 @@ impl Repo {
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
         let marks = Turns::new(1, deps.options.patience);
         let creators = Turns::new(1, deps.options.patience);
-        let (opened, last_look) = (Instant::now(), check::LastLook::default());
-        let repo = Self { db, deps, opened_at: now, opened, turns, marks, creators, writes, last_look };
+        let (opened, last_look, segments) =
+            (Instant::now(), check::LastLook::default(), Arc::<KnownSegments>::default());
+        let repo = Self { db, deps, opened_at: now, opened, turns, marks, creators, writes, last_look, segments };
+        // So that the first who reads the journal knows where.
+        Journal::extent(&repo).await?;
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.

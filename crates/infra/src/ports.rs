@@ -115,6 +115,11 @@ impl Store {
         if url.is_embedded() { lite::repo::pending(url) } else { pg::repo::pending(url) }
     }
 
+    /// Whether the journal's partitions can be created and dropped: on PostgreSQL, the role must own the tables.
+    pub fn owns_tables(url: &DatabaseUrl) -> Result<bool> {
+        if url.is_embedded() { Ok(true) } else { pg::owns_tables(url) }
+    }
+
     /// Every change from now on, once and in order, whoever commits it.
     pub async fn follow(&self) -> Result<Follower> {
         let (journal, upkeep) = (Arc::clone(&self.journal), Arc::clone(&self.upkeep));

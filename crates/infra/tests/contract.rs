@@ -44,6 +44,8 @@ mod mail;
 mod messaging;
 #[path = "contract/pages.rs"]
 mod pages;
+#[path = "contract/partitions.rs"]
+mod partitions;
 #[path = "contract/people.rs"]
 mod people;
 #[path = "contract/preferences.rs"]

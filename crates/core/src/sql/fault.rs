@@ -45,6 +45,12 @@ fn cause_of(kind: &DatabaseErrorKind, information: &Information) -> Option<Cause
     }
 }
 
+/// Whether PostgreSQL knows no table of that name.
+pub fn is_undefined_table(error: &DieselError) -> bool {
+    let DieselError::DatabaseError(_, information) = error else { return false };
+    sqlstate(&**information).is_some_and(|state| state == "42P01")
+}
+
 /// The SQLSTATEs that diesel keeps to itself (PostgreSQL, appendix A).
 fn by_state(state: &str) -> Option<Cause> {
     Some(match state {

@@ -50,6 +50,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A connection without a socket that we know of is asked whether it lives when it was idle for so long.
 const ASKED_AFTER: Duration = Duration::from_secs(1);
 
+/// A connection is replaced after so long: what it has prepared for parts of the journal that are gone goes with it.
+const LASTS: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The way to one database, shared by the connections of a pool.
 pub struct Way {
     url: String,
@@ -115,6 +118,7 @@ pub struct PooledConn {
     way: Arc<Way>,
     turn: u64,
     broken: bool,
+    connected_at: Instant,
     rested_at: Instant,
 }
 
@@ -135,7 +139,8 @@ impl PooledConn {
         ))
         .map_err(|error| lost(&error))?;
         watch.rest();
-        Ok(Self { conn, watch, way: Arc::clone(way), turn, broken: false, rested_at: Instant::now() })
+        let now = Instant::now();
+        Ok(Self { conn, watch, way: Arc::clone(way), turn, broken: false, connected_at: now, rested_at: now })
     }
 
     /// A new connection in place of this one.
@@ -156,6 +161,9 @@ impl PooledConn {
 
 impl worker_pool::Resource for PooledConn {
     fn is_fit(&mut self) -> bool {
+        if self.connected_at.elapsed() > LASTS {
+            return false;
+        }
         if self.broken || self.turn != self.way.turn.load(Ordering::Relaxed) {
             return false;
         }

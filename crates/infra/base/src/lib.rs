@@ -20,6 +20,7 @@ pub mod receipts;
 pub mod rows;
 pub mod schema;
 pub mod seal;
+pub mod segments;
 pub mod skew;
 pub mod sqlite_pages;
 pub mod standings;

@@ -1,8 +1,8 @@
 //! A statement in plain SQL whose plan is kept. Diesel prepares its updates, its inserts of several rows and its own
-//! `sql_query` anew each time, because it cannot know that their text never changes; here it is a constant. On the
+//! `sql_query` anew each time, because it cannot know that their text never changes; here it is one of few. On the
 //! hottest path that preparing was most of the work.
 
-use std::marker::PhantomData;
+use std::{borrow::Cow, marker::PhantomData};
 
 use diesel::{
     backend::Backend,
@@ -15,14 +15,14 @@ use diesel::{
 
 /// `Out` is the SQL type of a row.
 pub struct Statement<Out, DB: Backend> {
-    sql: &'static str,
+    sql: Cow<'static, str>,
     binds: Vec<Box<dyn QueryFragment<DB> + Send>>,
     out: PhantomData<Out>,
 }
 
 /// Each `?` in the text stands for a bound value, in order.
-pub fn statement<Out, DB: Backend>(sql: &'static str) -> Statement<Out, DB> {
-    Statement { sql, binds: Vec::new(), out: PhantomData }
+pub fn statement<Out, DB: Backend>(sql: impl Into<Cow<'static, str>>) -> Statement<Out, DB> {
+    Statement { sql: sql.into(), binds: Vec::new(), out: PhantomData }
 }
 
 impl<Out, DB: Backend> Statement<Out, DB> {

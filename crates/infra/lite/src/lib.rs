@@ -4,6 +4,7 @@
 
 mod batch;
 mod dialect;
+mod partitions;
 #[path = "../../repo/mod.rs"]
 pub mod repo;
 mod scrub;
@@ -11,7 +12,7 @@ mod scrub;
 // The queries name these as if they were here.
 use clowder_infra_base::{
     DatabaseUrl, api_keys, chat_summaries, clock, cron, emails, feed, hasher, keys, merge, privacy, receipts, rows,
-    schema, seal, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    schema, seal, segments, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 pub use dialect::read_connections;

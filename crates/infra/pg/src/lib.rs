@@ -4,13 +4,15 @@
 
 mod batch;
 mod dialect;
+mod partitions;
 #[path = "../../repo/mod.rs"]
 pub mod repo;
 
 // The queries name these as if they were here.
 use clowder_infra_base::{
     DatabaseUrl, api_keys, chat_summaries, clock, connection, cron, emails, feed, hasher, keys, merge, privacy,
-    receipts, rows, schema, seal, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    receipts, rows, schema, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 pub use dialect::read_connections;
+pub use partitions::owns_tables;

@@ -82,7 +82,7 @@ fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> R
         .filter(table::stream.gt(walk.stream).or(table::stream.eq(walk.stream).and(table::position.gt(walk.position))))
         .order((table::stream, table::position))
         .limit(PLACES)
-        .select((table::stream, table::position, table::name, table::data))
+        .select((table::stream, table::position, table::segment, table::name, table::data))
         .load(tx.conn)?;
     let next = match shown.last().filter(|_| shown.len() as i64 == PLACES) {
         Some((stream, position, ..)) => Some(Walk { stream: *stream, position: *position, ..walk }),
@@ -95,7 +95,7 @@ fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> R
     Ok(EraseStep { rows, next: next.map(|walk| serde_json::to_string(&walk)).transpose()? })
 }
 
-type Shown = (i16, i64, String, String);
+type Shown = (i16, i64, i32, String, String);
 
 /// The first chat after this one that they are in, or which they have followed: they may have left it since.
 fn next_chat(conn: &mut Conn, erasing: &Erasing, after: Option<ChatId>) -> Result<Option<ChatId>> {
@@ -118,7 +118,7 @@ fn next_chat(conn: &mut Conn, erasing: &Erasing, after: Option<ChatId>) -> Resul
 fn told_in_person(tx: &mut Tx<'_>, erasing: &Erasing, chat: ChatId) -> Result<u64> {
     let shown: Vec<Shown> = table::table
         .filter(table::subject_id.eq(Id::<()>::from_uuid(chat.uuid())).and(table::topic_id.ne(erasing.user)))
-        .select((table::stream, table::position, table::name, table::data))
+        .select((table::stream, table::position, table::segment, table::name, table::data))
         .load(tx.conn)?;
     replace_all(tx, erasing, shown, false)
 }
@@ -126,11 +126,11 @@ fn told_in_person(tx: &mut Tx<'_>, erasing: &Erasing, chat: ChatId) -> Result<u6
 fn replace_all(tx: &mut Tx<'_>, erasing: &Erasing, shown: Vec<Shown>, is_own: bool) -> Result<u64> {
     let (card, id) = (tombstone(erasing.user), erasing.user.to_string());
     let mut rows = 0;
-    for (stream, position, name, data) in shown {
+    for (stream, position, segment, name, data) in shown {
         if LEFT.contains(&name.as_str()) {
             continue;
         }
-        let row = table::table.find((stream, position));
+        let row = table::table.find((stream, position)).filter(table::segment.eq(segment));
         if is_own {
             let gone = (table::name.eq(USER_DELETED), table::data.eq(serde_json::to_string(&card)?));
             rows += diesel::update(row).set(gone).execute(tx.conn)?;

@@ -11,28 +11,20 @@ use clowder_core::{
     follow::{Step, stretches},
     journal::{Chunk, Replay, Replayed},
 };
-use diesel::{connection::SimpleConnection, define_sql_function, prelude::*, sql_types};
+use diesel::connection::SimpleConnection;
 
 use super::{
     super::{
         batch,
         db::Db,
-        dialect::{Backend, Conn, STREAMS, stream_of},
+        dialect::{Conn, STREAMS, stream_of},
     },
-    entry,
+    entry, look,
 };
 use crate::{
     merge::{Merge, Place},
-    rows::journal::JournalRow,
-    schema::journal::journal,
+    segments::{KnownSegments, Segments, Span},
 };
-
-define_sql_function! {
-    /// How many octets a text has.
-    fn octet_length(text: sql_types::Text) -> sql_types::Integer;
-}
-
-type Condition = Box<dyn BoxableExpression<journal::table, Backend, SqlType = sql_types::Bool>>;
 
 /// A change by which a user came to follow a topic, or stopped.
 pub struct FollowStep {
@@ -42,42 +34,18 @@ pub struct FollowStep {
     pub step: Step,
 }
 
-/// The changes of all streams in `(from, to]`, up to the heads without `to`; `None` when there can be none.
-fn between(from: &Positions, to: Option<&Positions>) -> Result<Option<Condition>> {
-    let mut any: Option<Condition> = None;
-    for index in 0..STREAMS {
-        let stream = number(index)?;
-        let after = journal::stream.eq(stream).and(journal::position.gt(from.get(index)));
-        let one: Condition = match to.map(|to| to.get(index)) {
-            Some(until) if until <= from.get(index) => continue,
-            Some(until) => Box::new(after.and(journal::position.le(until))),
-            None => Box::new(after),
-        };
-        any = Some(match any {
-            Some(any) => Box::new(any.or(one)),
-            None => one,
-        });
-    }
-    Ok(any)
-}
-
 /// What a user entered and left in `(from, to]`, in the order of each stream; up to the heads without `to`.
-pub fn steps(conn: &mut Conn, user: UserId, from: &Positions, to: Option<&Positions>) -> Result<Vec<FollowStep>> {
-    type Row = (i16, i64, i32, Option<String>, Option<String>, Option<Id<()>>);
-    let Some(between) = between(from, to)? else { return Ok(Vec::new()) };
-    let rows: Vec<Row> = journal::table
-        .filter(journal::follower_id.eq(user))
-        .filter(between)
-        .order((journal::stream, journal::position))
-        .select((
-            journal::stream,
-            journal::position,
-            octet_length(journal::data),
-            journal::follow,
-            journal::followed_kind,
-            journal::followed_id,
-        ))
-        .load(conn)?;
+pub fn steps(
+    conn: &mut Conn,
+    segments: &Segments,
+    user: UserId,
+    from: &Positions,
+    to: Option<&Positions>,
+) -> Result<Vec<FollowStep>> {
+    if to.is_some_and(|to| from.reach(to)) {
+        return Ok(Vec::new());
+    }
+    let rows = batch::journal::steps(conn, user, segments.between(from, to), from, to)?;
     let mut steps = Vec::new();
     for (stream, position, octets, step, kind, id) in rows {
         // What this version cannot read has no part in what it follows.
@@ -96,10 +64,23 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub async fn open(db: &Db, user: UserId, followed: Arc<[Topic]>, from: Positions, to: Positions) -> Result<Self> {
+    pub async fn open(
+        db: &Db,
+        known: &Arc<KnownSegments>,
+        user: UserId,
+        followed: Arc<[Topic]>,
+        from: Positions,
+        to: Positions,
+    ) -> Result<Self> {
+        let known = Arc::clone(known);
         let missed = db.read(move |conn| {
-            let steps = steps(conn, user, &from, Some(&to))?;
-            Ok(Missed::new(user, &followed, from.clone(), to.clone(), steps))
+            let mut segments = known.get();
+            // This node's own writes are followed before anybody looks where they are.
+            if !segments.cover(&to) {
+                segments = look(conn, &known)?.1;
+            }
+            let steps = steps(conn, &segments, user, &from, Some(&to))?;
+            Ok(Missed::new(segments, user, &followed, from.clone(), to.clone(), steps))
         });
         Ok(Self { missed: Some(missed.await?), db: db.clone() })
     }
@@ -130,6 +111,7 @@ impl Replay for Reader {
 
 /// Which changes are to be told to whom, and how far they have been told.
 struct Missed {
+    segments: Arc<Segments>,
     user: UserId,
     now: HashSet<Topic>,
     /// What is about a topic stands in the stream of that topic.
@@ -143,12 +125,21 @@ struct Missed {
     to: Positions,
     /// The stream that is being read.
     stream: usize,
-    merge: Option<Merge>,
+    /// The part of it that is being read, and how far that goes.
+    part: Option<(Merge, Span)>,
 }
 
 impl Missed {
-    fn new(user: UserId, followed: &[Topic], from: Positions, to: Positions, steps: Vec<FollowStep>) -> Self {
+    fn new(
+        segments: Arc<Segments>,
+        user: UserId,
+        followed: &[Topic],
+        from: Positions,
+        to: Positions,
+        steps: Vec<FollowStep>,
+    ) -> Self {
         let mut missed = Self {
+            segments,
             user,
             now: followed.iter().copied().collect(),
             followed: BTreeMap::new(),
@@ -158,7 +149,7 @@ impl Missed {
             reached: from,
             to,
             stream: 0,
-            merge: None,
+            part: None,
         };
         for FollowStep { stream, place, topic, step } in steps {
             if step == Step::Leave || missed.now.contains(&topic) {
@@ -174,31 +165,31 @@ impl Missed {
         missed
     }
 
-    /// The next piece.
+    /// The next piece. A stream is read one segment after the other, for each is a partition with an index of its own.
     fn read(&mut self, conn: &mut Conn, chunk: Chunk) -> Result<Replayed> {
         let (mut changes, mut room) = (Vec::new(), chunk);
         while self.stream < STREAMS && room.rows > 0 && room.octets > 0 {
-            let until = self.to.get(self.stream);
-            if self.reached.get(self.stream) < until {
-                let stream = number(self.stream)?;
-                let mut merge = match self.merge.take() {
-                    Some(merge) => merge,
-                    None => self.merge(stream, self.reached.get(self.stream), until),
-                };
-                let (places, whole) = take(conn, stream, &mut merge, &mut room, chunk)?;
-                let last = places.last().copied();
-                let wanted = places.into_iter().filter(|position| !self.hidden.contains(&(stream, *position)));
-                changes
-                    .extend(load(conn, stream, wanted.collect())?.into_iter().filter(|change| self.concerns(change)));
-                if !whole {
-                    self.reached.advance(self.stream, last.unwrap_or(0));
-                    self.merge = Some(merge);
-                    break;
-                }
-                self.reached.advance(self.stream, until);
+            let (reached, to) = (self.reached.get(self.stream), self.to.get(self.stream));
+            let (stream, part) = (number(self.stream)?, self.part.take());
+            if part.is_none() && reached >= to {
+                self.stream += 1;
+                continue;
             }
-            self.stream += 1;
-            self.merge = None;
+            let (mut merge, span) = part.unwrap_or_else(|| {
+                let span = self.segments.next(self.stream, reached).up_to(to);
+                (self.merge(stream, reached, span.until), span)
+            });
+            let (places, whole) = take(conn, stream, span, &mut merge, &mut room, chunk)?;
+            let last = places.last().copied();
+            let wanted = places.into_iter().filter(|position| !self.hidden.contains(&(stream, *position)));
+            let loaded = load(conn, stream, span, wanted.collect())?;
+            changes.extend(loaded.into_iter().filter(|change| self.concerns(change)));
+            if !whole {
+                self.reached.advance(self.stream, last.unwrap_or(0));
+                self.part = Some((merge, span));
+                break;
+            }
+            self.reached.advance(self.stream, span.until);
         }
         Ok(Replayed { changes, reached: self.reached.clone() })
     }
@@ -228,10 +219,17 @@ impl Missed {
 
 /// Takes as many places as there is room for, and says whether these were all. The first of a chunk is taken in any
 /// case.
-fn take(conn: &mut Conn, stream: i16, merge: &mut Merge, room: &mut Chunk, chunk: Chunk) -> Result<(Vec<i64>, bool)> {
+fn take(
+    conn: &mut Conn,
+    stream: i16,
+    span: Span,
+    merge: &mut Merge,
+    room: &mut Chunk,
+    chunk: Chunk,
+) -> Result<(Vec<i64>, bool)> {
     let mut places = Vec::new();
     while room.rows > 0 {
-        let next = merge.peek(|windows| batch::journal::places(conn, stream, windows))?;
+        let next = merge.peek(|windows| batch::journal::places(conn, stream, span, windows))?;
         let Some((position, octets)) = next else { return Ok((places, true)) };
         let octets = usize::try_from(octets).unwrap_or(0);
         if octets > room.octets && room.rows < chunk.rows {
@@ -246,15 +244,11 @@ fn take(conn: &mut Conn, stream: i16, merge: &mut Merge, room: &mut Chunk, chunk
 }
 
 /// What this version can read of what stands at these positions.
-fn load(conn: &mut Conn, stream: i16, positions: Vec<i64>) -> Result<Vec<Recorded>> {
+fn load(conn: &mut Conn, stream: i16, span: Span, positions: Vec<i64>) -> Result<Vec<Recorded>> {
     if positions.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<JournalRow> = journal::table
-        .filter(journal::stream.eq(stream).and(journal::position.eq_any(positions)))
-        .order(journal::position)
-        .select(JournalRow::as_select())
-        .load(conn)?;
+    let rows = batch::journal::rows_at(conn, stream, span, &positions)?;
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
         changes.extend(entry(row)?.change);
@@ -263,7 +257,7 @@ fn load(conn: &mut Conn, stream: i16, positions: Vec<i64>) -> Result<Vec<Recorde
 }
 
 /// The number of a stream as the database has it.
-fn number(index: usize) -> Result<i16> {
+pub fn number(index: usize) -> Result<i16> {
     i16::try_from(index).map_err(|_| Error::internal("too many streams"))
 }
 

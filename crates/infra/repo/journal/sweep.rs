@@ -15,8 +15,16 @@ const SWEPT_AT_ONCE: i64 = 2_000;
 /// whose clock is another's, makes nothing older than that; and while no server runs, nothing grows old.
 const BETWEEN: Duration = Duration::from_secs(20 * 60);
 
-/// Marks how far the journal reaches now; answers how far it reached when it was swept `keep` ago, as far as measured.
-pub fn mark(tx: &mut Tx<'_>, now: Timestamp, keep: Duration) -> Result<Option<Positions>> {
+/// What a sweep goes by.
+pub struct Mark {
+    /// The time that has been measured by now, in microseconds.
+    pub measured: i64,
+    /// How far the journal reached when it was swept `keep` ago, as far as measured.
+    pub old: Option<Positions>,
+}
+
+/// Marks how far the journal reaches now.
+pub fn mark(tx: &mut Tx<'_>, now: Timestamp, keep: Duration) -> Result<Mark> {
     let last: Option<(i64, Timestamp)> = marks::table
         .order(marks::measured.desc())
         .select((marks::measured, marks::marked_at))
@@ -37,27 +45,28 @@ pub fn mark(tx: &mut Tx<'_>, now: Timestamp, keep: Duration) -> Result<Option<Po
         .select((marks::measured, marks::heads))
         .first(tx.conn)
         .optional()?;
-    let Some((measured, heads)) = old else { return Ok(None) };
-    diesel::delete(marks::table.filter(marks::measured.lt(measured))).execute(tx.conn)?;
-    Ok(Some(Positions::new(serde_json::from_str(&heads)?)))
+    let Some((since, heads)) = old else { return Ok(Mark { measured, old: None }) };
+    diesel::delete(marks::table.filter(marks::measured.lt(since))).execute(tx.conn)?;
+    Ok(Mark { measured, old: Some(Positions::new(serde_json::from_str(&heads)?)) })
 }
 
 fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The first of what stands in a stream up to a position goes.
+/// The first of what stands in a stream up to a position goes, row by row: on SQLite, where all is in segment 0, and on
+/// PostgreSQL what was written before there were segments. Later segments go as a whole, see [`super::partitions`].
 pub fn sweep(tx: &mut Tx<'_>, stream: i16, until: i64) -> Result<usize> {
-    let oldest: Vec<i64> = journal::table
-        .filter(journal::stream.eq(stream).and(journal::position.le(until)))
+    let rows = || journal::table.filter(journal::stream.eq(stream).and(journal::segment.eq(0)));
+    let oldest: Vec<i64> = rows()
+        .filter(journal::position.le(until))
         .order(journal::position)
         .limit(SWEPT_AT_ONCE)
         .select(journal::position)
         .load(tx.conn)?;
     let Some(floor) = oldest.last() else { return Ok(0) };
     // The rows first and the stream last, as writers lock them.
-    let gone = diesel::delete(journal::table.filter(journal::stream.eq(stream).and(journal::position.le(floor))))
-        .execute(tx.conn)?;
+    let gone = diesel::delete(rows().filter(journal::position.le(floor))).execute(tx.conn)?;
     // Another node may have swept further in the meantime: a floor never goes back.
     diesel::update(streams::table.find(stream).filter(streams::floor.lt(floor)))
         .set(streams::floor.eq(floor))

@@ -88,8 +88,8 @@ on_both! {
         // What a later version says about a message, in its own words.
         let (stream, position) = { let told = world.changes().await; let last = told.last().unwrap(); (last.stream, last.position) };
         world.meddle(&format!(
-            "INSERT INTO journal (stream, position, topic_kind, topic_id, name, subject_id, at, data) \
-             SELECT stream, position + 1, topic_kind, topic_id, 'reaction.added', subject_id, at, '{{\"emoji\":\"cat\"}}' \
+            "INSERT INTO journal (stream, position, segment, topic_kind, topic_id, name, subject_id, at, data) \
+             SELECT stream, position + 1, segment, topic_kind, topic_id, 'reaction.added', subject_id, at, '{{\"emoji\":\"cat\"}}' \
              FROM journal WHERE stream = {stream} AND position = {position}"
         )).unwrap();
         world.meddle(&format!("UPDATE streams SET head = head + 1 WHERE stream = {stream}")).unwrap();

@@ -103,6 +103,9 @@ on_both! {
         world.say(&ada, chat, "old").await;
         let sweep = async || while world.store.journal.sweep(&world.nobody(), MINUTE).await.unwrap() > 0 {};
         sweep().await;
+        // On PostgreSQL what is new goes into another segment from here on.
+        world.wait(MINUTE / 6);
+        sweep().await;
         world.say(&ada, chat, "new").await;
         world.wait(MINUTE);
         sweep().await;

@@ -155,9 +155,13 @@ on_both! {
         let said = world.say(&ada, chat, "hello").await;
         let before = world.everything().await;
         let folder = if world.is_postgres() { "postgres" } else { "sqlite" };
-        let down = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/FOLDER/2026-11-26-030000_topics/down.sql");
-        world.batch(&std::fs::read_to_string(down.replace("FOLDER", folder)).unwrap());
-        world.meddle("DELETE FROM __diesel_schema_migrations WHERE version = '20261126030000'").unwrap();
+        let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+        for (name, version) in
+            [("2026-11-26-099900_journal_segments", "20261126099900"), ("2026-11-26-030000_topics", "20261126030000")]
+        {
+            world.batch(&std::fs::read_to_string(format!("{migrations}/{folder}/{name}/down.sql")).unwrap());
+            world.meddle(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'")).unwrap();
+        }
         // What a node of another version wrote, and what is no topic at all.
         let foreign = format!("UPDATE journal SET topic = 'a_new_kind:{}' WHERE name = 'user.registered'", said.id);
         assert_eq!(world.meddle(&foreign).unwrap(), 1);

@@ -89,7 +89,8 @@ async fn every_id_is_known_for_what_it_is() {
     let DatabaseUrl::Postgres(url) = &world.options.url else { panic!("postgres") };
     let ids: Vec<Line> = sql_query(
         "SELECT c.table_name || '.' || c.column_name AS line FROM information_schema.columns c \
-         WHERE c.table_schema = 'public' AND c.data_type = 'uuid' AND NOT EXISTS (SELECT 1 FROM pg_constraint k \
+         WHERE c.table_schema = 'public' AND c.data_type = 'uuid' \
+         AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I', c.table_name)::regclass) AND NOT EXISTS (SELECT 1 FROM pg_constraint k \
          JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) WHERE k.contype = 'f' \
          AND k.confrelid <> 'users'::regclass AND k.conrelid::regclass::text = c.table_name AND a.attname = c.column_name)",
     )

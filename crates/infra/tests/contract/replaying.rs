@@ -21,7 +21,7 @@ struct Asked {
 
 impl Asked {
     fn of(statements: &[String]) -> Self {
-        let asks_steps = |text: &&String| text.contains("\"follower_id\" = ") || text.contains("`follower_id` = ");
+        let asks_steps = |text: &&String| text.contains("WHERE follower_id = ");
         Self {
             statements: statements.len(),
             characters: statements.iter().map(String::len).sum(),

@@ -105,7 +105,8 @@ async fn the_schema_is_what_postgres_has() {
     let mut conn = PgConnection::establish(url).unwrap();
     let columns = sql_query(
         "SELECT table_name::text, column_name::text, data_type || '|' || is_nullable AS kind \
-         FROM information_schema.columns WHERE table_schema = 'public'",
+         FROM information_schema.columns WHERE table_schema = 'public' \
+         AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I', table_name)::regclass)",
     )
     .load(&mut conn)
     .unwrap();
@@ -125,7 +126,44 @@ async fn the_schema_is_what_postgres_has() {
     for kind in ours.values_mut().flat_map(BTreeMap::values_mut) {
         *kind = kind.replace("Seal", "Binary");
     }
+    // Which partitions there are is PostgreSQL's own.
+    for (table, columns) in [
+        ("journal_segments", &[("segment", "Integer"), ("opened", "Nullable<BigInt>")][..]),
+        ("journal_heads", &[("stream", "SmallInt"), ("segment", "Integer"), ("head", "BigInt")]),
+    ] {
+        let columns = columns.iter().map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()));
+        ours.insert(table.to_owned(), columns.collect());
+    }
     assert_eq!(collect(columns, spell), ours);
+}
+
+/// A partition has the columns of the table, and is all but a copy of every other.
+#[tokio::test]
+async fn partitions_are_alike() {
+    let world = World::postgres().await;
+    // The next one is made by a sweep.
+    world.store.journal.sweep(&world.nobody(), std::time::Duration::MAX).await.unwrap();
+    let DatabaseUrl::Postgres(url) = &world.options.url else { panic!("postgres") };
+    let mut conn = PgConnection::establish(url).unwrap();
+    let columns: Vec<Column> = sql_query(
+        "SELECT c.relname::text AS table_name, \
+         coalesce(replace(pg_get_indexdef(i.indexrelid), c.relname, 'journal'), '') AS column_name, '' AS kind \
+         FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid JOIN pg_index i ON i.indrelid = c.oid \
+         WHERE h.inhparent = 'journal'::regclass",
+    )
+    .load(&mut conn)
+    .unwrap();
+    let mut indexes = BTreeMap::<String, Vec<String>>::new();
+    for column in columns {
+        // What an index is called says nothing.
+        let what = column.column_name.split_once(" ON ").unwrap().1.to_owned();
+        indexes.entry(column.table_name).or_default().push(what);
+    }
+    indexes.values_mut().for_each(|of| of.sort());
+    assert!(indexes.len() >= 2, "one in use and one ahead: {indexes:?}");
+    let first = indexes.values().next().unwrap();
+    assert_eq!(first.len(), 4, "{first:?}");
+    assert!(indexes.values().all(|of| of == first), "{indexes:?}");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ const NEVER: &[(&str, &str)] = &[
     ),
     (
         "gaps in the journal",
-        "streams s WHERE s.head - s.floor <> (SELECT count(*) FROM journal j WHERE j.stream = s.stream)",
+        "streams s WHERE s.head - s.floor <> (SELECT count(*) FROM journal j WHERE j.stream = s.stream AND j.position > s.floor)",
     ),
     (
         "times against the order of a chat",

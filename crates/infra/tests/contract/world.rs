@@ -222,8 +222,10 @@ impl World {
         let mut changes = Vec::new();
         for stream in 0..heads.as_slice().len() {
             let got = self.store.journal.after(stream, seen.get(stream), Chunk::rows(100_000)).await.unwrap();
-            let positions: Vec<_> = got.iter().map(|entry| entry.position).collect();
             let swept = seen.get(stream).max(floors.get(stream));
+            // What is below the floor goes a little later.
+            let got: Vec<_> = got.into_iter().filter(|entry| entry.position > swept).collect();
+            let positions: Vec<_> = got.iter().map(|entry| entry.position).collect();
             let expected: Vec<_> = (swept + 1..=heads.get(stream)).collect();
             assert_eq!(positions, expected, "no gap, nothing twice");
             changes.extend(got.into_iter().filter_map(|entry| entry.change));

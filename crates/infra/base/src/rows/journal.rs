@@ -8,6 +8,13 @@ use serde_json::value::RawValue;
 
 use crate::schema::journal::journal;
 
+/// The columns of [`JournalRow`] in their order, of the table as `j`.
+pub const JOURNAL_COLUMNS: &str = "j.stream, j.position, j.topic_kind, j.topic_id, j.name, j.actor_id, j.subject_id, \
+    j.follow, j.follower_id, j.followed_kind, j.followed_id, j.at, j.data, j.segment";
+
+/// A step by which a user came to follow a topic, or stopped: where it stands, its size, and what it says.
+pub type StepRow = (i16, i64, i32, Option<String>, Option<String>, Option<Id<()>>);
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]
 #[diesel(treat_none_as_default_value = false)]
@@ -25,10 +32,11 @@ pub struct JournalRow {
     pub followed_id: Option<Id<()>>,
     pub at: Timestamp,
     pub data: String,
+    pub segment: i32,
 }
 
 impl JournalRow {
-    pub fn new(recorded: &Recorded) -> Result<Self> {
+    pub fn new(recorded: &Recorded, segment: i32) -> Result<Self> {
         let followed = recorded.follow.map(|follow| follow.topic);
         Ok(Self {
             stream: i16::try_from(recorded.stream).map_err(|_| Error::internal("too many streams"))?,
@@ -44,6 +52,7 @@ impl JournalRow {
             followed_id: followed.map(|topic| Id::from_uuid(topic.id)),
             at: recorded.at,
             data: recorded.data.get().to_owned(),
+            segment,
         })
     }
 

@@ -8,7 +8,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
-    streams (stream) { stream -> SmallInt, head -> BigInt, floor -> BigInt, }
+    streams (stream) { stream -> SmallInt, head -> BigInt, floor -> BigInt, segment -> Integer, }
 }
 
 diesel::table! {
@@ -34,6 +34,7 @@ diesel::table! {
         followed_id -> Nullable<Uid>,
         at -> Ts,
         data -> Text,
+        segment -> Integer,
     }
 }
 

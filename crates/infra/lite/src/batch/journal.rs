@@ -1,22 +1,23 @@
-//! The statements that append to the journal and look for places in it.
+//! The statements that append to the journal and look for places in it. All of it is in one segment.
 
-use clowder_core::{Result, sql::Uid};
+use clowder_core::{Id, Positions, Result, UserId, sql::Uid};
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Integer, SmallInt},
+    sql_types::{BigInt, Integer, Nullable, SmallInt, Text},
     sqlite::Sqlite,
 };
 
 use super::Conn;
 use crate::{
     merge::{Place, Window},
-    rows::journal::JournalRow,
+    rows::journal::{JournalRow, StepRow},
     schema::journal::journal,
+    segments::Span,
     statement::statement,
 };
 
-/// Gives each stream room for `n` more changes and answers its new head.
-pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64)>> {
+/// Gives each stream room for `n` more changes and answers its new head and its segment.
+pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64, i32)>> {
     wanted
         .iter()
         .map(|(stream, n)| {
@@ -25,13 +26,32 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
                     .bind::<BigInt, _>(*n)
                     .bind::<SmallInt, _>(*stream)
                     .get_result::<(i64,)>(conn)?;
-            Ok((*stream, head.0))
+            Ok((*stream, head.0, 0))
         })
         .collect()
 }
 
+pub fn insert_changes(conn: &mut Conn, rows: Vec<JournalRow>) -> Result<()> {
+    for row in rows {
+        diesel::insert_into(journal::table).values(row).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Replaces what changes of these kinds say about a thing.
+pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &str) -> Result<()> {
+    let said = journal::subject_id.eq(subject).and(journal::name.eq_any(kinds));
+    diesel::update(journal::table.filter(said)).set(journal::data.eq(data)).execute(conn)?;
+    Ok(())
+}
+
+/// Reads from the table as `j` with a condition, to which more can be added.
+pub fn read_from<T>(conn: &mut Conn, _: Span, load: impl Fn(&mut Conn, &str) -> QueryResult<Vec<T>>) -> Result<Vec<T>> {
+    Ok(load(conn, "journal j WHERE true")?)
+}
+
 /// The places of a stream in these windows.
-pub fn places(conn: &mut Conn, stream: i16, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
+pub fn places(conn: &mut Conn, stream: i16, _: Span, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
     let mut found = Vec::new();
     for window in windows {
         let places = statement::<(BigInt, Integer), Sqlite>(
@@ -49,9 +69,23 @@ pub fn places(conn: &mut Conn, stream: i16, windows: &[Window]) -> Result<Vec<(u
     Ok(found)
 }
 
-pub fn insert_changes(conn: &mut Conn, rows: &[JournalRow]) -> Result<()> {
-    for row in rows {
-        diesel::insert_into(journal::table).values(row).execute(conn)?;
-    }
-    Ok(())
+/// What stands at these positions of a stream.
+pub fn rows_at(conn: &mut Conn, stream: i16, _: Span, positions: &[i64]) -> Result<Vec<JournalRow>> {
+    Ok(journal::table
+        .filter(journal::stream.eq(stream).and(journal::position.eq_any(positions)))
+        .order(journal::position)
+        .select(JournalRow::as_select())
+        .load(conn)?)
+}
+
+/// What a user entered and left in `(from, to]`. There is one stream.
+pub fn steps(conn: &mut Conn, user: UserId, _: Span, from: &Positions, to: Option<&Positions>) -> Result<Vec<StepRow>> {
+    Ok(statement::<(SmallInt, BigInt, Integer, Nullable<Text>, Nullable<Text>, Nullable<Uid>), Sqlite>(
+        "SELECT stream, position, octet_length(data), follow, followed_kind, followed_id FROM journal \
+         WHERE follower_id = ? AND stream = 0 AND position > ? AND position <= ? ORDER BY position",
+    )
+    .bind::<Uid, _>(user)
+    .bind::<BigInt, _>(from.get(0))
+    .bind::<BigInt, _>(to.map_or(i64::MAX, |to| to.get(0)))
+    .load(conn)?)
 }

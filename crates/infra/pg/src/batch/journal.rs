@@ -1,58 +1,171 @@
-//! The statements that append to the journal and look for places in it.
+//! The statements that append to the journal and look for places in it. Those that name a partition are prepared once
+//! for each, and their plans know no other: through the whole journal, planning would cost more than reading.
 
-use clowder_core::{Result, sql::Uid};
+use clowder_core::{
+    Id, Positions, Result, UserId,
+    sql::{Ts, Uid, is_undefined_table},
+};
 use diesel::{
     pg::Pg,
     prelude::*,
-    sql_types::{Array, BigInt, Integer, SmallInt},
+    sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
 };
 
 use super::Conn;
 use crate::{
     merge::{Place, Window},
-    rows::journal::JournalRow,
+    rows::journal::{JOURNAL_COLUMNS, JournalRow, StepRow},
     schema::journal::journal,
+    segments::Span,
     statement::statement,
 };
 
-/// Gives each stream room for `n` more changes and answers its new head.
-pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64)>> {
+/// Gives each stream room for `n` more changes and answers its new head and its segment.
+pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64, i32)>> {
     let (streams, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(SmallInt, BigInt), Pg>(
+    Ok(statement::<(SmallInt, BigInt, Integer), Pg>(
         "WITH w AS (SELECT * FROM unnest(?, ?) AS w(stream, n)), \
          held AS (SELECT s.stream FROM streams s JOIN w USING (stream) ORDER BY s.stream FOR UPDATE) \
          UPDATE streams s SET head = s.head + w.n FROM w JOIN held USING (stream) \
-         WHERE s.stream = w.stream RETURNING s.stream, s.head",
+         WHERE s.stream = w.stream RETURNING s.stream, s.head, s.segment",
     )
     .bind::<Array<SmallInt>, _>(streams)
     .bind::<Array<BigInt>, _>(counts)
     .load(conn)?)
 }
 
-/// The places of a stream in these windows. Each is a range of the index by topic.
-pub fn places(conn: &mut Conn, stream: i16, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
+/// Appends changes whose stream is held. Each goes straight into the partition in which its stream is.
+pub fn insert_changes(conn: &mut Conn, rows: Vec<JournalRow>) -> Result<()> {
+    let mut rest = rows;
+    while let Some(segment) = rest.first().map(|row| row.segment) {
+        let (rows, others) = rest.into_iter().partition(|row| row.segment == segment);
+        insert_into(conn, segment, rows)?;
+        rest = others;
+    }
+    Ok(())
+}
+
+fn insert_into(conn: &mut Conn, segment: i32, rows: Vec<JournalRow>) -> Result<()> {
+    let (mut streams, mut positions, mut topic_kinds, mut topics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut actors, mut subjects, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut followers, mut followed_kinds) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut followed, mut data) = (Vec::new(), Vec::new());
+    for row in rows {
+        streams.push(row.stream);
+        positions.push(row.position);
+        topic_kinds.push(row.topic_kind);
+        topics.push(row.topic_id);
+        names.push(row.name);
+        actors.push(row.actor_id);
+        subjects.push(row.subject_id);
+        steps.push(row.follow);
+        followers.push(row.follower_id);
+        followed_kinds.push(row.followed_kind);
+        followed.push(row.followed_id);
+        times.push(row.at);
+        data.push(row.data);
+    }
+    statement::<(), Pg>(format!(
+        "INSERT INTO journal_{segment} (stream, position, topic_kind, topic_id, name, actor_id, subject_id, follow, \
+         follower_id, followed_kind, followed_id, at, data, segment) \
+         SELECT w.*, {segment} FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS w"
+    ))
+    .bind::<Array<SmallInt>, _>(streams)
+    .bind::<Array<BigInt>, _>(positions)
+    .bind::<Array<Text>, _>(topic_kinds)
+    .bind::<Array<Uid>, _>(topics)
+    .bind::<Array<Text>, _>(names)
+    .bind::<Array<Nullable<Uid>>, _>(actors)
+    .bind::<Array<Nullable<Uid>>, _>(subjects)
+    .bind::<Array<Nullable<Text>>, _>(steps)
+    .bind::<Array<Nullable<Uid>>, _>(followers)
+    .bind::<Array<Nullable<Text>>, _>(followed_kinds)
+    .bind::<Array<Nullable<Uid>>, _>(followed)
+    .bind::<Array<Ts>, _>(times)
+    .bind::<Array<Text>, _>(data)
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Replaces what changes of these kinds say about a thing, in whichever partition they are.
+pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &str) -> Result<()> {
+    statement::<(), Pg>("UPDATE journal SET data = ? WHERE subject_id = ? AND name = ANY(?)")
+        .bind::<Text, _>(data.to_owned())
+        .bind::<Uid, _>(subject)
+        .bind::<Array<Text>, _>(kinds.to_vec())
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Reads from these segments. `load` gets the table as `j` with a condition, to which more can be added.
+pub fn read_from<T>(
+    conn: &mut Conn,
+    span: Span,
+    load: impl Fn(&mut Conn, &str) -> QueryResult<Vec<T>>,
+) -> Result<Vec<T>> {
+    let Some(segment) = span.only() else {
+        let Span { first, last, .. } = span;
+        return Ok(load(conn, &format!("journal j WHERE j.segment BETWEEN {first} AND {last}"))?);
+    };
+    match load(conn, &format!("journal_{segment} j WHERE true")) {
+        // It was dropped: what was in it is said to be swept.
+        Err(error) if is_undefined_table(&error) => Ok(Vec::new()),
+        rows => Ok(rows?),
+    }
+}
+
+/// The places of a stream in these windows, which lie within these segments. Each is a range of the index by topic.
+pub fn places(conn: &mut Conn, stream: i16, span: Span, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
     let all = |of: fn(&Window) -> i64| windows.iter().map(of).collect::<Vec<_>>();
-    let rows: Vec<(i64, i64, i32)> = statement::<(BigInt, BigInt, Integer), Pg>(
-        "SELECT w.part, j.position, j.octets \
-         FROM unnest(?, ?, ?, ?, ?) AS w(part, topic_id, first, until, most) \
-         CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM journal j \
-         WHERE j.topic_id = w.topic_id AND j.stream = ? AND j.position BETWEEN w.first AND w.until \
-         ORDER BY j.position LIMIT w.most) j",
-    )
-    .bind::<Array<BigInt>, _>(all(|window| window.part as i64))
-    .bind::<Array<Uid>, _>(windows.iter().map(|window| window.topic).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(all(|window| window.from))
-    .bind::<Array<BigInt>, _>(all(|window| window.until))
-    .bind::<Array<BigInt>, _>(all(|window| window.most as i64))
-    .bind::<SmallInt, _>(stream)
-    .load(conn)?;
+    let rows: Vec<(i64, i64, i32)> = read_from(conn, span, |conn, journal| {
+        statement::<(BigInt, BigInt, Integer), Pg>(format!(
+            "SELECT w.part, j.position, j.octets FROM unnest(?, ?, ?, ?, ?) AS w(part, topic_id, first, until, most) \
+             CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM {journal} \
+             AND j.topic_id = w.topic_id AND j.stream = ? AND j.position BETWEEN w.first AND w.until \
+             ORDER BY j.position LIMIT w.most) j"
+        ))
+        .bind::<Array<BigInt>, _>(all(|window| window.part as i64))
+        .bind::<Array<Uid>, _>(windows.iter().map(|window| window.topic).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(all(|window| window.from))
+        .bind::<Array<BigInt>, _>(all(|window| window.until))
+        .bind::<Array<BigInt>, _>(all(|window| window.most as i64))
+        .bind::<SmallInt, _>(stream)
+        .load(conn)
+    })?;
     Ok(rows.into_iter().map(|(part, position, octets)| (part as usize, (position, octets))).collect())
 }
 
-pub fn insert_changes(conn: &mut Conn, rows: &[JournalRow]) -> Result<()> {
-    // PostgreSQL takes 65,535 parameters in a statement.
-    for rows in rows.chunks(5_000) {
-        diesel::insert_into(journal::table).values(rows).execute(conn)?;
-    }
-    Ok(())
+/// What stands at these positions of a stream, which lie within these segments.
+pub fn rows_at(conn: &mut Conn, stream: i16, span: Span, positions: &[i64]) -> Result<Vec<JournalRow>> {
+    read_from(conn, span, |conn, journal| {
+        statement::<journal::SqlType, Pg>(format!(
+            "SELECT {JOURNAL_COLUMNS} FROM {journal} AND j.stream = ? AND j.position = ANY(?) ORDER BY j.position"
+        ))
+        .bind::<SmallInt, _>(stream)
+        .bind::<Array<BigInt>, _>(positions.to_vec())
+        .load(conn)
+    })
+}
+
+/// What a user entered and left in `(from, to]`, within these segments, in the order of each stream.
+pub fn steps(
+    conn: &mut Conn,
+    user: UserId,
+    span: Span,
+    from: &Positions,
+    to: Option<&Positions>,
+) -> Result<Vec<StepRow>> {
+    let until = |stream| to.map_or(i64::MAX, |to| to.get(stream));
+    let untils: Vec<_> = (0..from.as_slice().len()).map(until).collect();
+    read_from(conn, span, |conn, journal| {
+        statement::<(SmallInt, BigInt, Integer, Nullable<Text>, Nullable<Text>, Nullable<Uid>), Pg>(format!(
+            "SELECT j.stream, j.position, octet_length(j.data), j.follow, j.followed_kind, j.followed_id FROM {journal} \
+             AND j.follower_id = ? AND j.position > (?)[j.stream + 1] AND j.position <= (?)[j.stream + 1] \
+             ORDER BY j.stream, j.position"
+        ))
+        .bind::<Uid, _>(user)
+        .bind::<Array<BigInt>, _>(from.as_slice().to_vec())
+        .bind::<Array<BigInt>, _>(untils.clone())
+        .load(conn)
+    })
 }

@@ -70,15 +70,16 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
         return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
     }
     // Places in the journal never change.
-    let told: Vec<(i16, i64)> = journal::table
+    let told: Vec<((i16, i64), i32)> = journal::table
         .filter(journal::topic_id.eq(Id::<()>::from_uuid(chat.uuid())))
         .filter(journal::data.ne(NOTHING).and(journal::name.ne(USER_DELETED)))
-        .select((journal::stream, journal::position))
+        .select(((journal::stream, journal::position), journal::segment))
         .limit(ROWS)
         .load(tx.conn)?;
     if !told.is_empty() {
-        for place in &told {
-            diesel::update(journal::table.find(*place)).set(journal::data.eq(NOTHING)).execute(tx.conn)?;
+        for (place, segment) in &told {
+            let row = journal::table.find(*place).filter(journal::segment.eq(segment));
+            diesel::update(row).set(journal::data.eq(NOTHING)).execute(tx.conn)?;
         }
         return Ok(told.len() as u64);
     }

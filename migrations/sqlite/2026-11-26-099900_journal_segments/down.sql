@@ -1,0 +1,2 @@
+ALTER TABLE journal DROP COLUMN segment;
+ALTER TABLE streams DROP COLUMN segment;
