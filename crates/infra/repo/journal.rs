@@ -17,18 +17,20 @@ use diesel::prelude::*;
 
 use super::{
     Repo, audit, batch,
+    clock::{never, when},
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
     domains::{Domain, Sweep},
     messaging::chats,
 };
-use crate::{
-    rows::journal::JournalRow,
-    schema::journal::{epoch, journal, streams},
-};
+use crate::domains::journal::{JournalRow, epoch, journal, streams};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    times: &[
+        when!(OnReturn, journal.at),
+        never("journal_marks.marked_at", "a sweep counts no time since a mark that lies ahead"),
+    ],
     sweeps: &[Sweep::Steps(|repo, ctx, journal_for| Journal::sweep(repo, ctx, journal_for))],
     ..Domain::NONE
 };

@@ -32,7 +32,7 @@ use super::{
     journal,
     two_factor::{self, require_recent},
 };
-use crate::{rows::accounts::UserRow, schema::accounts::users};
+use crate::domains::accounts::{UserRow, users};
 
 #[async_trait]
 impl Staff for Repo {

@@ -10,8 +10,8 @@ mod scrub;
 
 // The queries name these as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, chat_summaries, clock, cron, emails, feed, hasher, keys, merge, privacy, receipts, rows,
-    schema, seal, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    DatabaseUrl, api_keys, chat_summaries, clock, cron, domains, emails, feed, hasher, keys, merge, privacy, receipts,
+    seal, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 pub use dialect::read_connections;

@@ -22,9 +22,8 @@ use super::{
     entry,
 };
 use crate::{
+    domains::journal::{JournalRow, journal},
     merge::{Merge, Place},
-    rows::journal::JournalRow,
-    schema::journal::journal,
 };
 
 define_sql_function! {

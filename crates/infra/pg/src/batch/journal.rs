@@ -9,9 +9,8 @@ use diesel::{
 
 use super::Conn;
 use crate::{
+    domains::journal::{JournalRow, journal},
     merge::{Place, Window},
-    rows::journal::JournalRow,
-    schema::journal::journal,
     statement::statement,
 };
 

@@ -4,7 +4,7 @@ use clowder_accounts::{Own, Session, Suspension};
 use clowder_core::{Card, Ctx, Result, Role, SessionId, Timestamp, UserId, Visibility, Word};
 use diesel::prelude::*;
 
-use crate::schema::accounts::{sessions, users};
+use super::schema::{sessions, users};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]

@@ -4,10 +4,8 @@ use clowder_accounts::ApiKey;
 use clowder_core::{ApiKeyId, Scopes, Timestamp, UserId};
 use diesel::prelude::*;
 
-use crate::{
-    api_keys::{self as format, Known},
-    schema::api_keys::api_keys,
-};
+use super::schema::api_keys;
+use crate::api_keys::{self as format, Known};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys)]

@@ -1,6 +1,6 @@
 //! The table of API keys.
 
-use super::accounts::users;
+use crate::domains::accounts::users;
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -4,10 +4,8 @@ use clowder_accounts::{AuditRecord, audit::ActorType};
 use clowder_core::{Actor, Id, SessionId, Timestamp, UserId, Via};
 use diesel::prelude::*;
 
-use crate::{
-    schema::audit::{audit, audit_pending},
-    seal::Sealed,
-};
+use super::schema::{audit, audit_pending};
+use crate::seal::Sealed;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_core::{Mail, Result};
 
-use super::{EmailTemplates, NOT_YOU, Recipient, span};
+use crate::emails::{EmailTemplates, NOT_YOU, Recipient, span};
 
 impl EmailTemplates {
     /// Is the address theirs? `token` proves it.

@@ -3,7 +3,7 @@
 use clowder_core::{Id, Timestamp};
 use diesel::prelude::*;
 
-use crate::schema::idempotency::answers;
+use super::schema::answers;
 
 /// The stored answer of a call with an `Idempotency-Key`.
 #[derive(Debug, Queryable, Selectable)]

@@ -6,10 +6,8 @@ use clowder_core::{
 };
 use diesel::prelude::*;
 
-use crate::{
-    keys::{Keys, Purpose},
-    schema::jobs::jobs,
-};
+use super::schema::jobs;
+use crate::keys::{Keys, Purpose};
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = jobs)]

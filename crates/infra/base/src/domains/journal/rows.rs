@@ -6,7 +6,7 @@ use clowder_core::{Error, Follow, Id, Recorded, Result, Timestamp, Topic, UserId
 use diesel::prelude::*;
 use serde_json::value::RawValue;
 
-use crate::schema::journal::journal;
+use super::schema::journal;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]

@@ -4,7 +4,7 @@ use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{Message, MessageType, Status, read::LowestReadMarks};
 use diesel::prelude::*;
 
-use crate::schema::messaging::{chats, message_client_ids, messages};
+use super::schema::{chats, message_client_ids, messages};
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = chats)]

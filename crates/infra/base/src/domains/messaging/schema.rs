@@ -1,6 +1,6 @@
 //! The tables of chats and messages.
 
-use super::accounts::users;
+use crate::domains::accounts::users;
 
 diesel::table! {
     use diesel::sql_types::*;

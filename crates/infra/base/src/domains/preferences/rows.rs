@@ -4,7 +4,7 @@ use clowder_accounts::model::{About, Audience, Notifications, Privacy, Settings,
 use clowder_core::{Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
 
-use crate::schema::preferences::preferences;
+use super::schema::preferences;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = preferences)]

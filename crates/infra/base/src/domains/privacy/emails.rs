@@ -2,7 +2,7 @@
 
 use clowder_core::{Mail, Result, Timestamp};
 
-use super::{Action, EmailTemplates, NOT_YOU, Recipient, day};
+use crate::emails::{Action, EmailTemplates, NOT_YOU, Recipient, day};
 
 impl EmailTemplates {
     /// A copy is ready; nothing of what is in it. Without `path` it can be fetched by those only who are signed in.

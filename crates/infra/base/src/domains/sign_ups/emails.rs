@@ -2,7 +2,7 @@
 
 use clowder_core::{Mail, Result};
 
-use super::{EmailTemplates, Recipient};
+use crate::emails::{EmailTemplates, Recipient};
 
 impl EmailTemplates {
     /// A sign-up that somebody had to approve.

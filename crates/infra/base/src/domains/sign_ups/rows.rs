@@ -4,7 +4,7 @@ use clowder_accounts::model::{Invite, InviteId, SignUp, SignUpId};
 use clowder_core::{Timestamp, UserId};
 use diesel::prelude::*;
 
-use crate::schema::sign_ups::{invites, sign_ups};
+use super::schema::{invites, sign_ups};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sign_ups)]

@@ -2,7 +2,7 @@
 
 use clowder_core::{Mail, Result};
 
-use super::{EmailTemplates, NOT_YOU, Recipient};
+use crate::emails::{EmailTemplates, NOT_YOU, Recipient};
 
 impl EmailTemplates {
     pub fn second_factor_removed(&self, to: &Recipient) -> Result<Mail> {

@@ -3,7 +3,8 @@
 use clowder_core::{Timestamp, UserId};
 use diesel::prelude::*;
 
-use crate::{schema::two_factor::two_factor, seal::Sealed};
+use super::schema::two_factor;
+use crate::seal::Sealed;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = two_factor)]
