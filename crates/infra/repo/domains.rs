@@ -1,5 +1,5 @@
 //! Every domain, in one list: what it keeps about people, what it seals, what it forgets with time, and who does its jobs.
-//! A new domain is one line of [`DOMAINS`]; the rest is in its own module.
+//! A new domain is one line of `for_domains!` in `base/src/domains.rs`; the rest is in its own module.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -64,23 +64,13 @@ impl Domain {
         Self { parts: &[], sealed: &[], times: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
 }
 
-/// All domains. They are swept in this order; within a phase of an erasure, and in a copy, their parts come in it.
-pub static DOMAINS: &[Domain] = &[
-    super::messaging::DOMAIN,
-    super::accounts::DOMAIN,
-    super::preferences::DOMAIN,
-    super::two_factor::DOMAIN,
-    super::credentials::DOMAIN,
-    super::sign_ups::DOMAIN,
-    super::api_keys::DOMAIN,
-    super::privacy::DOMAIN,
-    super::idempotency::DOMAIN,
-    super::jobs::DOMAIN,
-    super::audit::DOMAIN,
-    super::journal::DOMAIN,
-    super::user_keys::DOMAIN,
-    super::upkeep::DOMAIN,
-];
+macro_rules! list {
+    ($($domain:ident $(: $port:path)?,)*) => {
+        /// All domains, in the order of [`for_domains!`](clowder_infra_base::for_domains).
+        pub static DOMAINS: &[Domain] = &[$(super::$domain::DOMAIN),*];
+    };
+}
+clowder_infra_base::for_domains!(list);
 
 /// The sealed columns of all domains, those under the key ring first.
 pub fn sealed_columns() -> Vec<&'static Column> {

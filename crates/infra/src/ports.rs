@@ -10,6 +10,7 @@ use clowder_infra_base::{
     DatabaseUrl, Follower, Options,
     clock::Fate,
     feed::Feed,
+    for_domains,
     hasher::Hasher,
     keys::Keys,
     privacy::Registered,
@@ -37,13 +38,13 @@ pub trait EachPort {
     fn port<P: ?Sized + 'static>(&mut self, port: &Arc<P>);
 }
 
-/// Each port is a field of the store, and both databases have it.
+/// Each port of a domain is a field of the store, and both databases have it.
 macro_rules! ports {
-    ($($name:ident: $port:path,)*) => {
+    ($($name:ident $(: $port:path)?,)*) => {
         /// All ports over one database.
         #[derive(Clone)]
         pub struct Store {
-            $(pub $name: Arc<dyn $port>,)*
+            $($(pub $name: Arc<dyn $port>,)?)*
             /// What does the jobs of the domains; mail is for whoever composes to add.
             pub workers: Vec<Arc<dyn Worker>>,
             /// What comes back by itself.
@@ -59,34 +60,27 @@ macro_rules! ports {
         impl Store {
             /// Shows each port, for whoever hands them all on.
             pub fn each_port(&self, visitor: &mut impl EachPort) {
-                $(visitor.port(&self.$name);)*
+                $($(visitor.port::<dyn $port>(&self.$name);)?)*
             }
 
-            fn over<R: $($port +)* 'static>(repo: &Arc<R>, rest: Rest) -> Self {
+            fn over<R: $($($port +)?)* 'static>(repo: &Arc<R>, rest: Rest) -> Self {
                 let Rest { workers, crons, keys, read_connections, feed, memory, poll } = rest;
-                $(let $name: Arc<dyn $port> = Arc::<R>::clone(repo);)*
-                Self { $($name,)* workers, crons, keys, read_connections, feed, memory, poll }
+                Self {
+                    $($($name: Arc::<R>::clone(repo) as Arc<dyn $port>,)?)*
+                    workers,
+                    crons,
+                    keys,
+                    read_connections,
+                    feed,
+                    memory,
+                    poll,
+                }
             }
         }
     };
 }
 
-ports! {
-    accounts: clowder_accounts::Accounts,
-    api_keys: clowder_accounts::ApiKeys,
-    audit: clowder_accounts::AuditLog,
-    credentials: clowder_accounts::Credentials,
-    jobs: clowder_core::Jobs,
-    journal: clowder_core::Journal,
-    messaging: clowder_messaging::Messaging,
-    preferences: clowder_accounts::Preferences,
-    privacy: clowder_accounts::Privacy,
-    sealing: clowder_infra_base::seal::Sealing,
-    sign_ups: clowder_accounts::SignUps,
-    staff: clowder_accounts::Staff,
-    two_factor: clowder_accounts::TwoFactor,
-    upkeep: clowder_infra_base::Upkeep,
-}
+for_domains!(ports);
 
 impl Store {
     /// Opens the database. It must have been migrated by this version or a later one; `now` tells which sessions

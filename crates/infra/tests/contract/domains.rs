@@ -1,4 +1,4 @@
-//! Every domain, in one list: what the tests that go through all of them need to know. The rest is in its own module.
+//! What the tests that go through all domains need to know of each. It is in `domain.rs` of its own module.
 
 use std::time::Duration;
 
@@ -46,20 +46,9 @@ impl Domain {
     };
 }
 
-pub static DOMAINS: &[Domain] = &[
-    crate::accounts::domain::DOMAIN,
-    crate::api_keys::domain::DOMAIN,
-    crate::audit::domain::DOMAIN,
-    crate::credentials::domain::DOMAIN,
-    crate::idempotency::domain::DOMAIN,
-    crate::jobs::domain::DOMAIN,
-    crate::journal::domain::DOMAIN,
-    crate::messaging::domain::DOMAIN,
-    crate::preferences::domain::DOMAIN,
-    crate::privacy::domain::DOMAIN,
-    crate::sealing::domain::DOMAIN,
-    crate::sign_ups::domain::DOMAIN,
-    crate::staff::domain::DOMAIN,
-    crate::two_factor::domain::DOMAIN,
-    crate::upkeep::domain::DOMAIN,
-];
+macro_rules! list {
+    ($($domain:ident $(: $port:path)?,)*) => {
+        pub static DOMAINS: &[Domain] = &[$(crate::$domain::domain::DOMAIN),*];
+    };
+}
+clowder_infra_base::for_domains!(list);
