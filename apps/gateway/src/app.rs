@@ -16,13 +16,13 @@ use actix_web::{
     dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
     web::{self, Data, ServiceConfig},
 };
-use clowder_accounts::{AuditLog, policy::EMAILS_CAUSED, sign_up::Rules};
+use clowder_accounts::{AuditLog, policy::EMAILS_CAUSED};
 use clowder_core::{
     Error, Mail, Result,
     job::{Queue, Work},
 };
 use clowder_infra::{
-    DatabaseUrl, Deadlines, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
+    DatabaseUrl, EachPort, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -97,39 +97,22 @@ pub async fn open(config: &Config) -> Result<Store> {
         return Err(Error::internal(format!("the schema is behind; run `clowder migrate` first (pending: {names})")));
     }
     let secret = config.secret_key().map_err(|error| Error::internal(format!("SECRET_KEY: {error}")))?;
-    let (auth, database) = (&config.auth, &config.database);
-    let options = Options {
-        encryption_keys: config.encryption_keys().to_owned(),
-        access_for: Duration::from_secs(auth.access_token_seconds),
-        refresh_for: Duration::from_secs(auth.refresh_token_seconds),
-        session_for: Duration::from_secs(auth.session_seconds),
-        sign_up: Rules { mode: config.accounts.sign_up, reveal_taken: config.accounts.reveal_taken },
-        verified_to_reach_others: config.accounts.require_verified_email,
-        erasure_after: Duration::from_secs(u64::from(config.accounts.erasure_days.0) * 24 * 3600),
-        emails_an_hour: (f64::from(EMAILS_CAUSED) * config.server.rate_limit_factor).clamp(1.0, 1e9) as u32,
-        chats_per_person: i64::try_from(config.messaging.chats_per_person).unwrap_or(i64::MAX),
-        email_templates: EmailTemplates {
-            account_url: config.account_url(),
-            server_url: config.server_url(),
-            sender: mail::sender(&config.mail.from)?,
-        },
-        journal_for: Duration::from_secs(u64::from(config.journal.retention_days) * 24 * 3600),
-        audit_for: (config.audit.retention_days > 0)
-            .then(|| Duration::from_secs(u64::from(config.audit.retention_days) * 24 * 3600)),
-        lease: Duration::from_secs(config.jobs.lease_seconds),
-        bcrypt_cost: auth.bcrypt_cost,
-        write_connections: database.write_connections,
-        patience: Duration::from_secs(database.wait_seconds),
-        deadlines: Deadlines {
-            connect: Duration::from_secs(database.connect_seconds),
-            statement: Duration::from_secs(database.statement_seconds),
-            lock: Duration::from_millis(database.lock_milliseconds),
-        },
-        read_connections: database.read_connections,
-        queue: database.queue,
-        batch: database.batch,
-        ..Options::new(url, secret.expose())
+    let mut options = Options::new(url, secret.expose());
+    config.encryption_keys().clone_into(&mut options.encryption_keys);
+    options.email_templates = EmailTemplates {
+        account_url: config.account_url(),
+        server_url: config.server_url(),
+        sender: mail::sender(&config.mail.from)?,
     };
+    options.credentials.emails_an_hour =
+        (f64::from(EMAILS_CAUSED) * config.server.rate_limit_factor).clamp(1.0, 1e9) as u32;
+    config.database.apply_to(&mut options);
+    config.auth.apply_to(&mut options);
+    config.accounts.apply_to(&mut options);
+    config.messaging.apply_to(&mut options);
+    config.jobs.apply_to(&mut options);
+    config.audit.apply_to(&mut options);
+    config.journal.apply_to(&mut options);
     Store::open(options, clock::now()).await
 }
 
@@ -270,13 +253,20 @@ struct AppState {
     stop: Stop,
 }
 
+/// Hands every port to the handlers, which ask for those they need.
+struct Handlers<'a>(&'a mut ServiceConfig);
+
+impl EachPort for Handlers<'_> {
+    fn port<P: ?Sized + 'static>(&mut self, port: &Arc<P>) {
+        self.0.app_data(Data::from(Arc::clone(port)));
+    }
+}
+
 impl AppState {
     fn hand_over(self, app: &mut ServiceConfig) {
+        self.store.each_port(&mut Handlers(app));
         let ports = ws::Ports {
-            accounts: self.store.accounts.clone(),
-            staff: self.store.staff.clone(),
-            api_keys: self.store.api_keys.clone(),
-            messaging: self.store.messaging.clone(),
+            store: self.store,
             hub: self.hub,
             limits: self.limits,
             sockets: self.sockets,
@@ -284,17 +274,6 @@ impl AppState {
             heartbeat: self.heartbeat,
         };
         app.app_data(Data::new(ports))
-            .app_data(Data::from(self.store.accounts))
-            .app_data(Data::from(self.store.credentials))
-            .app_data(Data::from(self.store.sign_ups))
-            .app_data(Data::from(self.store.preferences))
-            .app_data(Data::from(self.store.privacy))
-            .app_data(Data::from(self.store.staff))
-            .app_data(Data::from(self.store.api_keys))
-            .app_data(Data::from(self.store.messaging))
-            .app_data(Data::from(self.store.audit))
-            .app_data(Data::from(self.store.two_factor))
-            .app_data(Data::from(self.store.upkeep))
             .app_data(Data::new(self.recorder))
             .app_data(Data::new(self.stop))
             .app_data(Data::from(self.public_url))

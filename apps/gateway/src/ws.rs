@@ -20,9 +20,9 @@ use actix_web::{
     http::header::{self, HeaderValue},
     web::{Data, Payload},
 };
-use clowder_accounts::{Accounts, ApiKeys, Staff, Ticket};
+use clowder_accounts::{Accounts, Ticket};
 use clowder_core::{Actor, ctx::TOKEN_MISSING, input::Opaque};
-use clowder_messaging::Messaging;
+use clowder_infra::Store;
 use futures_util::StreamExt;
 
 pub use close::Close;
@@ -62,10 +62,7 @@ const LATER: u64 = 10;
 /// What a socket asks.
 #[derive(Clone)]
 pub struct Ports {
-    pub accounts: Arc<dyn Accounts>,
-    pub staff: Arc<dyn Staff>,
-    pub api_keys: Arc<dyn ApiKeys>,
-    pub messaging: Arc<dyn Messaging>,
+    pub store: Store,
     pub hub: Arc<Hub>,
     /// The same that count requests.
     pub limits: Arc<dyn Limits>,
@@ -107,7 +104,7 @@ pub async fn connect(
     let (held, opening) = match presented? {
         Some(identity) => {
             if let Actor::User { id, .. } = identity.actor
-                && let Some(suspension) = ports.staff.standing(id, ctx.now).suspension
+                && let Some(suspension) = ports.store.staff.standing(id, ctx.now).suspension
             {
                 return Err(front::suspended(&suspension));
             }
@@ -115,8 +112,8 @@ pub async fn connect(
         }
         None => {
             // Before a ticket is spent on a socket that there is no room for.
-            let held = hold(opening::holder(&request, ctx.now, &*ports.accounts))?;
-            (held, opening::without_header(&request, &ctx, &*ports.accounts, &*ports.staff).await)
+            let held = hold(opening::holder(&request, ctx.now, &*ports.store.accounts))?;
+            (held, opening::without_header(&request, &ctx, &*ports.store.accounts, &*ports.store.staff).await)
         }
     };
     let mut guarded = dev::Payload::Stream { payload: Guard::new(payload.into_inner()).boxed_local() };

@@ -37,6 +37,12 @@ pub struct Rules {
     pub reveal_taken: bool,
 }
 
+impl Default for Rules {
+    fn default() -> Self {
+        Self { mode: Mode::Open, reveal_taken: true }
+    }
+}
+
 /// What must be known to decide.
 #[derive(Debug, Clone, Default)]
 pub struct SignUpFacts {

@@ -36,8 +36,9 @@ async fn main() {
     Store::migrate(&url).unwrap();
     hash(&url, seconds);
     for (workload, batch) in [("w4", 256), ("w4-unbatched", 1)] {
-        let options =
-            Options { bcrypt_cost: 4, batch, ..Options::new(url.clone(), "a secret of thirty-two characters") };
+        let mut options = Options::new(url.clone(), "a secret of thirty-two characters");
+        options.hasher.cost = 4;
+        options.database.batch = batch;
         let bench = Bench::new(Store::open(options, now()).await.unwrap(), &url).await;
         bench.measure(workload, SENDERS, seconds, Bench::send).await;
         if batch > 1 {

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = DatabaseUrl::Sqlite(folder.path().join("team.db"));
     Store::migrate(&url)?;
     let mut options = Options::new(url, "a secret of at least thirty-two characters");
-    options.bcrypt_cost = 4;
+    options.hasher.cost = 4;
 
     // Two stores over one database, as two processes would have them.
     let (here, there) = (Store::open(options.clone(), now()).await?, Store::open(options, now()).await?);

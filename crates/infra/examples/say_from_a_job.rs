@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = DatabaseUrl::parse(&url)?;
     Store::migrate(&url)?;
     let mut options = Options::new(url, "a secret of at least thirty-two characters");
-    options.bcrypt_cost = 4;
+    options.hasher.cost = 4;
     let store = Store::open(options, now()).await?;
 
     let [ada, bob] = [register(&*store.accounts, "ada").await?, register(&*store.accounts, "bob").await?];

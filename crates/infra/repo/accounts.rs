@@ -9,6 +9,7 @@ pub mod register;
 pub mod sessions;
 pub mod throttle;
 mod tickets;
+mod times;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ use two_factor::Checked;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    times: times::TIMES,
     sweeps: &[Sweep::Rows(sessions::sweep), Sweep::Rows(throttle::sweep)],
     ..Domain::NONE
 };
@@ -47,7 +49,7 @@ pub const DOMAIN: Domain = Domain {
 impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
-        let rules = self.deps.options.sign_up;
+        let rules = self.deps.options.sign_ups;
         // Before any work that costs something.
         sign_up::may_ask(rules.mode, new.invite.is_some())?;
         may_give(Giver::Anybody, &new.username)?;
@@ -148,7 +150,7 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn may_reach_others(&self, ctx: &Ctx) -> Result<()> {
-        let demanded = self.deps.options.verified_to_reach_others;
+        let demanded = self.deps.options.accounts.verified_to_reach_others;
         Ok(may_reach_others(demanded, !demanded || self.me(ctx).await?.email_verified)?)
     }
 
@@ -299,8 +301,8 @@ impl Repo {
     fn mint(&self) -> sessions::Mint {
         sessions::Mint {
             tokens: Arc::clone(&self.deps.memory.tokens),
-            refresh_for: self.deps.options.refresh_for,
-            session_for: self.deps.options.session_for,
+            refresh_for: self.deps.options.accounts.refresh_for,
+            session_for: self.deps.options.accounts.session_for,
         }
     }
 }

@@ -22,6 +22,7 @@ use tracing::instrument;
 
 use super::{
     Repo, audit,
+    clock::{CHOSEN, SHOWN, never, when},
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
@@ -31,11 +32,21 @@ use super::{
 };
 use crate::{
     api_keys::{self as format, Known, NOTED_EVERY, Presented},
-    rows::api_keys::ApiKeyRow,
-    schema::{accounts::users, api_keys::api_keys},
+    domains::{
+        accounts::users,
+        api_keys::{ApiKeyRow, api_keys},
+    },
 };
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    times: &[
+        never("api_keys.created_at", SHOWN),
+        never("api_keys.expires_at", CHOSEN),
+        when!(AtOnce, api_keys.last_used_at),
+    ],
+    ..Domain::NONE
+};
 
 /// How long an identity lasts that has no end of its own: sockets are held to some end.
 const UNENDING: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);

@@ -26,13 +26,13 @@ pub use read::timeline;
 
 use super::{
     Repo,
+    clock::never,
     db::Tx,
     domains::{Domain, Sweep},
     user_keys,
 };
 use crate::{
-    rows::audit::{Acting, PendingRow},
-    schema::audit::audit_pending,
+    domains::audit::{Acting, PendingRow, audit_pending},
     seal::{Column, Place, Sealed, Under, UserKey},
 };
 
@@ -48,9 +48,18 @@ pub const DOMAIN: Domain = Domain {
         pending("request"),
         pending("detail"),
     ],
+    times: &[
+        never("audit.at", CLOCK_SAID),
+        never("audit_checkpoint.made_at", "stands in a signed checkpoint"),
+        never("audit_pending.at", CLOCK_SAID),
+        never("refusal_windows.last_at", "told in an entry, and no rule depends on it"),
+        never("refusal_windows.opened_at", "a window that a clock ahead opened is over"),
+    ],
     sweeps: &[Sweep::Rows(refusals::sweep), Sweep::Steps(|repo, ctx, _| Box::pin(repo.sweep_audit(ctx.now)))],
     ..Domain::NONE
 };
+
+const CLOCK_SAID: &str = "the log says what the clock said, and cannot be changed";
 
 const ADDRESS: Column = column("address");
 const AGENT: Column = column("agent");

@@ -9,7 +9,10 @@ use clowder_core::{Card, Error, Result, UserId};
 use diesel::prelude::*;
 
 use super::dialect::Conn;
-use crate::{rows::accounts::CardRow, schema::accounts::users, store::Memory};
+use crate::{
+    domains::accounts::{CardRow, users},
+    store::Memory,
+};
 
 pub struct Cards(HashMap<UserId, Arc<Card>>);
 

@@ -42,7 +42,7 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
         tracing::warn!(%error, "the database is not as it should be");
     }
     let (write, read) = repo.db.waiting();
-    let room = repo.deps.options.queue / 2;
+    let room = repo.deps.options.database.queue / 2;
     vec![
         Check {
             name: "database",

@@ -5,6 +5,7 @@ pub mod mailed;
 pub mod passwords;
 mod privacy;
 pub mod sign_ups;
+mod times;
 pub mod verify;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use crate::hasher;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    times: times::TIMES,
     sweeps: &[Sweep::Rows(mailed::sweep), Sweep::Rows(mailed::sweep_caused)],
     workers: |repo| vec![Arc::new(EmailRequests(Arc::clone(repo)))],
     ..Domain::NONE
@@ -48,7 +50,7 @@ pub const DOMAIN: Domain = Domain {
 impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn email_link(&self, ctx: &Ctx, link: LinkToken) -> Result<EmailLink> {
-        let (silent, now) = (!self.deps.options.sign_up.reveal_taken, ctx.now);
+        let (silent, now) = (!self.deps.options.sign_ups.reveal_taken, ctx.now);
         let found = self.seek(ctx, move |conn| verify::link(conn, now, silent, link.token.expose())).await?;
         Ok(found.ok_or(LINK_GONE)?)
     }
@@ -56,7 +58,7 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn verify_email(&self, ctx: &Ctx, proof: Proof) -> Result<()> {
         let ctx = ctx.by(Actor::Nobody);
-        let (silent, now, token) = (!self.deps.options.sign_up.reveal_taken, ctx.now, proof.token.clone());
+        let (silent, now, token) = (!self.deps.options.sign_ups.reveal_taken, ctx.now, proof.token.clone());
         let asked = self.seek(&ctx, move |conn| verify::look(conn, now, silent, token.expose())).await?;
         let proved = match asked.ok_or(LINK_GONE)? {
             verify::Asked::Token => None,
@@ -85,7 +87,7 @@ impl Credentials for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn change_email(&self, ctx: &Ctx, change: ChangeEmail) -> Result<()> {
         let proved = self.prove_password(ctx, &change.password).await?;
-        let (ctx, reveal) = (ctx.clone(), self.deps.options.sign_up.reveal_taken);
+        let (ctx, reveal) = (ctx.clone(), self.deps.options.sign_ups.reveal_taken);
         let asked = self.db.write(move |tx| {
             still(tx, &proved)?;
             verify::change(tx, &ctx, &change, reveal)

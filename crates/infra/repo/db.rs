@@ -17,7 +17,14 @@ use super::{
     dialect::{self, Conn, PooledConn, Scrubber},
     idempotency::{self, Stub},
 };
-use crate::{emails::EmailTemplates, feed::Feed, keys::Keys, seal::KeyRing, store::StoreDeps, worker_pool::WorkerPool};
+use crate::{
+    emails::EmailTemplates,
+    feed::Feed,
+    keys::Keys,
+    seal::KeyRing,
+    store::{Options, StoreDeps},
+    worker_pool::WorkerPool,
+};
 
 #[derive(Clone)]
 pub struct Db {
@@ -32,10 +39,7 @@ pub struct TxServices {
     pub email_templates: EmailTemplates,
     /// Seals the values of sealed columns.
     pub ring: Arc<KeyRing>,
-    /// How many emails to others' addresses one person or place may cause in an hour.
-    pub emails_an_hour: u32,
-    /// How many chats one person may have made.
-    pub chats_per_person: i64,
+    pub options: Arc<Options>,
     feed: Feed,
     /// Told when a text has been deleted.
     scrubber: Scrubber,
@@ -61,13 +65,12 @@ pub struct Tx<'c> {
 
 impl Db {
     pub fn open(deps: &StoreDeps) -> Result<Self> {
-        let (writers, readers) = dialect::pools(&deps.options.url, &deps.options)?;
+        let (writers, readers) = dialect::pools(&deps.options.url, &deps.options.database)?;
         let services = TxServices {
             keys: Arc::clone(&deps.keys),
             ring: Arc::clone(&deps.ring),
             email_templates: deps.options.email_templates.clone(),
-            emails_an_hour: deps.options.emails_an_hour,
-            chats_per_person: deps.options.chats_per_person,
+            options: Arc::clone(&deps.options),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             condition: Condition::default(),

@@ -1,5 +1,5 @@
 //! Every domain, in one list: what it keeps about people, what it seals, what it forgets with time, and who does its jobs.
-//! A new domain is one line of [`DOMAINS`]; the rest is in its own module.
+//! A new domain is one line of `for_domains!` in `base/src/domains.rs`; the rest is in its own module.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -8,8 +8,11 @@ use clowder_core::{
     job::{Cron, Worker},
 };
 
-use super::{Repo, db::Tx, privacy::parts::Part};
-use crate::seal::{Column, Under};
+use super::{Repo, clock::Time, db::Tx, privacy::parts::Part};
+use crate::{
+    clock::Fate,
+    seal::{Column, Under},
+};
 
 /// What a domain brings to the store.
 pub struct Domain {
@@ -17,6 +20,8 @@ pub struct Domain {
     pub parts: &'static [Part],
     /// Its sealed columns.
     pub sealed: &'static [Column],
+    /// All of its times, and what becomes of each when a clock was ahead.
+    pub times: &'static [Time],
     /// What it forgets with time.
     pub sweeps: &'static [Sweep],
     /// What comes back by itself.
@@ -55,32 +60,28 @@ impl Sweep {
 
 impl Domain {
     /// A domain that brings nothing, for those that bring little.
-    pub const NONE: Self = Self { parts: &[], sealed: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
+    pub const NONE: Self =
+        Self { parts: &[], sealed: &[], times: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
 }
 
-/// All domains. They are swept in this order; within a phase of an erasure, and in a copy, their parts come in it.
-pub static DOMAINS: &[Domain] = &[
-    super::messaging::DOMAIN,
-    super::accounts::DOMAIN,
-    super::preferences::DOMAIN,
-    super::two_factor::DOMAIN,
-    super::credentials::DOMAIN,
-    super::sign_ups::DOMAIN,
-    super::api_keys::DOMAIN,
-    super::privacy::DOMAIN,
-    super::idempotency::DOMAIN,
-    super::jobs::DOMAIN,
-    super::audit::DOMAIN,
-    super::journal::DOMAIN,
-    super::user_keys::DOMAIN,
-    super::upkeep::DOMAIN,
-];
+macro_rules! list {
+    ($($domain:ident $(: $port:path)?,)*) => {
+        /// All domains, in the order of [`for_domains!`](clowder_infra_base::for_domains).
+        pub static DOMAINS: &[Domain] = &[$(super::$domain::DOMAIN),*];
+    };
+}
+clowder_infra_base::for_domains!(list);
 
 /// The sealed columns of all domains, those under the key ring first.
 pub fn sealed_columns() -> Vec<&'static Column> {
     let mut columns: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.sealed).collect();
     columns.sort_by_key(|column| column.under != Under::Ring);
     columns
+}
+
+/// The times of all domains, `table.column`, and what becomes of each when a clock was ahead.
+pub fn times() -> Vec<(&'static str, Fate)> {
+    DOMAINS.iter().flat_map(|domain| domain.times).map(|time| (time.column, time.fate)).collect()
 }
 
 /// What comes back by itself, of all domains.

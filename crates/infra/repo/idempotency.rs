@@ -18,18 +18,23 @@ use uuid::Uuid;
 
 use super::{
     batch,
+    clock::when,
     db::Tx,
     dialect,
     domains::{Domain, Sweep},
     upkeep::forget,
 };
 use crate::{
+    domains::idempotency::{AnswerRow, answers},
     keys::{Keys, Purpose},
-    rows::idempotency::AnswerRow,
-    schema::idempotency::answers,
 };
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    times: &[when!(OnReturn, answers.created_at)],
+    sweeps: &[Sweep::Rows(sweep)],
+    ..Domain::NONE
+};
 
 /// Forgets answers whose time is over.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

@@ -1,5 +1,7 @@
 //! The table of jobs: ordering, taking under a lease, and what becomes of them.
 
+mod times;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,12 +21,11 @@ use super::{
 };
 use crate::{
     cron,
+    domains::jobs::{JobRow, crons, jobs},
     keys::{Keys, Purpose},
-    rows::jobs::JobRow,
-    schema::jobs::{crons, jobs},
 };
 
-pub const DOMAIN: Domain = Domain { sweeps: &[Sweep::Rows(sweep_dead_emails)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain { times: times::TIMES, sweeps: &[Sweep::Rows(sweep_dead_emails)], ..Domain::NONE };
 
 /// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
 fn sweep_dead_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
@@ -80,7 +81,7 @@ impl Jobs for Repo {
     }
 
     fn lease(&self) -> Duration {
-        self.deps.options.lease
+        self.deps.options.jobs.lease
     }
 
     async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>> {

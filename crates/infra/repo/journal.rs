@@ -21,6 +21,7 @@ use diesel::{
 use self::sweep::Mark;
 use super::{
     Repo, audit, batch,
+    clock::{never, when},
     db::Tx,
     dialect::{Backend, Conn, STREAMS, stream_of},
     domains::{Domain, Sweep},
@@ -28,14 +29,17 @@ use super::{
     partitions,
 };
 use crate::{
-    rows::journal::{JOURNAL_COLUMNS, JournalRow},
-    schema::journal::{epoch, journal, streams},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, epoch, journal, streams},
     segments::{KnownSegments, Segments, Span},
     statement::statement,
 };
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    times: &[
+        when!(OnReturn, journal.at),
+        never("journal_marks.marked_at", "a sweep counts no time since a mark that lies ahead"),
+    ],
     sweeps: &[Sweep::Steps(|repo, ctx, journal_for| Journal::sweep(repo, ctx, journal_for))],
     ..Domain::NONE
 };

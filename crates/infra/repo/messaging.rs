@@ -19,10 +19,51 @@ use tracing::instrument;
 use uuid::Uuid;
 use writes::ChatWrite;
 
-use super::{Repo, db::Tx, dialect::Conn, domains::Domain, idempotency::Stub};
-use crate::store::Memory;
+use super::{
+    Repo,
+    clock::{IN_ORDER, PRESENCE, SHOWN, never},
+    db::{Db, Tx},
+    dialect::{self, Conn},
+    domains::Domain,
+    group_commit::GroupCommit,
+    idempotency::Stub,
+};
+use crate::{
+    store::{DatabaseOptions, Memory},
+    turns::Turns,
+};
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    times: &[
+        never("chats.active_at", "never runs against the order of a chat: stays ahead until the clock has caught up"),
+        never("chats.created_at", SHOWN),
+        never("message_edits.written_at", IN_ORDER),
+        never("messages.created_at", IN_ORDER),
+        never("messages.deleted_at", PRESENCE),
+        never("messages.edited_at", SHOWN),
+        never("participants.joined_at", SHOWN),
+    ],
+    ..Domain::NONE
+};
+
+/// What an open store keeps for messaging.
+pub struct State {
+    /// Turns of the read marks of one person in a chat.
+    marks: Turns<Vec<u8>>,
+    /// Turns of those who make chats.
+    creators: Turns<UserId>,
+    writes: GroupCommit<ChatWrite>,
+}
+
+impl State {
+    pub fn new(db: &Db, options: &DatabaseOptions) -> Self {
+        // Half of the workers that write are left to everything else.
+        let jobs = options.write_connections / 2;
+        let writes = GroupCommit::new(db.clone(), options.batch, jobs, dialect::answer_within(options));
+        Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes }
+    }
+}
 
 /// How often moving a read mark starts over because another device of the same person was faster, on another node.
 const READ_ATTEMPTS: usize = 4;
@@ -33,7 +74,7 @@ impl Messaging for Repo {
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
         // The chats of one person are made one after another: who makes many at once holds one connection and not all.
-        let _turn = self.creators.one(viewer).await?;
+        let _turn = self.messaging.creators.one(viewer).await?;
         let first = move |tx: &mut Tx<'_>| {
             let made = create_chat::create_chat(tx, &caller, new.clone())?;
             let stub = Stored::of(&made, |chat| chat.id.uuid());
@@ -60,7 +101,7 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
         let send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
-        self.writes.write(ChatWrite::Send(send)).await?.sent()
+        self.messaging.writes.write(ChatWrite::Send(send)).await?.sent()
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -105,7 +146,7 @@ impl Messaging for Repo {
         // The marks of one person in a chat wait for each other here: each finds what the one before has done, and none
         // counts what another counts already.
         let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
-        self.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
+        self.messaging.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
     }
 }
 
@@ -144,7 +185,7 @@ impl Repo {
                 way = self.db.read(move |conn| way.count(conn)).await?;
             }
             let mark = ChatWrite::Mark(read::PendingMark::new(ctx, way));
-            if let Some(read) = self.writes.write(mark).await?.marked()? {
+            if let Some(read) = self.messaging.writes.write(mark).await?.marked()? {
                 return Ok(read);
             }
         }

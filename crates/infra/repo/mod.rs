@@ -31,13 +31,13 @@ mod user_keys;
 use std::{sync::Arc, time::Instant};
 
 use clowder_core::{
-    Error, Journal, Result, Timestamp, UserId,
+    Error, Journal, Result, Timestamp,
     job::{Cron, Worker},
 };
 
 use super::{batch, dialect, partitions};
 pub use db::{Db, Tx};
-pub use domains::sealed_columns;
+pub use domains::{sealed_columns, times};
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
@@ -51,11 +51,7 @@ pub struct Repo {
     opened: Instant,
     /// Of those who try a password or a code.
     turns: Turns<Vec<u8>>,
-    /// Of the read marks of one person in a chat.
-    marks: Turns<Vec<u8>>,
-    /// Of those who make chats.
-    creators: Turns<UserId>,
-    writes: group_commit::GroupCommit<messaging::writes::ChatWrite>,
+    messaging: messaging::State,
     last_look: check::LastLook,
     /// Where the streams of the journal left which segment.
     segments: Arc<KnownSegments>,
@@ -64,17 +60,12 @@ pub struct Repo {
 impl Repo {
     pub async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
         let db = Db::open(&deps)?;
-        let limit = dialect::answer_within(&deps.options);
-        // Half of the workers that write are left to everything else.
-        let jobs = deps.options.write_connections / 2;
-        let writes = group_commit::GroupCommit::new(db.clone(), deps.options.batch, jobs, limit);
         // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
-        let marks = Turns::new(1, deps.options.patience);
-        let creators = Turns::new(1, deps.options.patience);
+        let messaging = messaging::State::new(&db, &deps.options.database);
         let (opened, last_look, segments) =
             (Instant::now(), check::LastLook::default(), Arc::<KnownSegments>::default());
-        let repo = Self { db, deps, opened_at: now, opened, turns, marks, creators, writes, last_look, segments };
+        let repo = Self { db, deps, opened_at: now, opened, turns, messaging, last_look, segments };
         // So that the first who reads the journal knows where.
         Journal::extent(&repo).await?;
         repo.remember_ended(now).await?;

@@ -9,7 +9,7 @@ use diesel::{
 };
 
 use super::dialect::Backend;
-use crate::schema::{accounts::users, messaging::participants};
+use crate::domains::{accounts::users, messaging::participants};
 
 type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 

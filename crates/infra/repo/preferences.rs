@@ -14,17 +14,19 @@ use tracing::instrument;
 
 use super::{
     Repo,
+    clock::{SHOWN, never},
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
     journal,
 };
-use crate::{
-    rows::preferences::PreferencesRow,
-    schema::{accounts::users, preferences::preferences as table},
+use crate::domains::{
+    accounts::users,
+    preferences::{PreferencesRow, preferences as table},
 };
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+pub const DOMAIN: Domain =
+    Domain { parts: privacy::PARTS, times: &[never("preferences.updated_at", SHOWN)], ..Domain::NONE };
 
 #[async_trait]
 impl Preferences for Repo {

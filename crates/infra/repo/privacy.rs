@@ -6,6 +6,7 @@ pub mod erasures;
 pub mod exports;
 mod packing;
 pub mod parts;
+mod times;
 pub mod workers;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     parts: erase::PARTS,
     sealed: &[EXPORT_CHUNK, ERASURE_RECIPIENT],
+    times: times::TIMES,
     sweeps: &[Sweep::Rows(erase::sweep_exports), Sweep::Rows(erasures::remind)],
     workers: |repo| vec![Arc::new(workers::Exporter(Arc::clone(repo))), Arc::new(workers::Eraser(Arc::clone(repo)))],
     ..Domain::NONE
@@ -114,7 +116,7 @@ impl Privacy for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Due> {
         let proved = self.prove_password(ctx, &erasure.password).await?;
-        let (caller, after) = (ctx.clone(), self.deps.options.erasure_after);
+        let (caller, after) = (ctx.clone(), self.deps.options.privacy.erasure_after);
         let ordered = self.db.write(move |tx| {
             // Everybody who governs accounts holds administrators first, and then the account.
             dialect::accounts::lock_admins(tx.conn)?;

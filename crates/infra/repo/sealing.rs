@@ -14,6 +14,8 @@ use diesel::{
 };
 use uuid::Uuid;
 
+/// What it keeps are the keys of users.
+pub use super::user_keys::DOMAIN;
 use super::{Repo, dialect::Conn, user_keys};
 use crate::seal::{Column, Held, KeyRing, Place, RotateStep, Sealed, SealedBy, Sealing, USER_KEY, Under};
 

@@ -3,6 +3,7 @@
 mod imports;
 pub mod invites;
 mod privacy;
+mod times;
 
 use async_trait::async_trait;
 use clowder_accounts::{
@@ -28,9 +29,13 @@ use super::{
     domains::{Domain, Sweep},
     upkeep::forget,
 };
-use crate::{emails::Recipient, rows::sign_ups::SignUpRow, schema::sign_ups::sign_ups as table};
+use crate::{
+    domains::sign_ups::{SignUpRow, sign_ups as table},
+    emails::Recipient,
+};
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
+pub const DOMAIN: Domain =
+    Domain { parts: privacy::PARTS, times: times::TIMES, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
 
 /// Forgets sign-ups whose time is over.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

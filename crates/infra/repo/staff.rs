@@ -29,10 +29,14 @@ use super::{
     credentials::passwords,
     db::Tx,
     dialect::{self, Conn},
+    domains::Domain,
     journal,
     two_factor::{self, require_recent},
 };
-use crate::{rows::accounts::UserRow, schema::accounts::users};
+use crate::domains::accounts::{UserRow, users};
+
+/// All that it keeps is of accounts.
+pub const DOMAIN: Domain = Domain::NONE;
 
 #[async_trait]
 impl Staff for Repo {

@@ -28,6 +28,7 @@ use super::{
         self,
         refusals::{self, Refused},
     },
+    clock::{PRESENCE, SHOWN, never, when},
     credentials::{mailed, still},
     db::Tx,
     dialect::{self, Conn},
@@ -35,18 +36,27 @@ use super::{
     journal, user_keys,
 };
 use crate::{
+    domains::{
+        accounts::{UserRow, sessions, users},
+        two_factor::{TwoFactorRow, recovery_codes, two_factor},
+    },
     emails::Recipient,
     keys::Keys,
-    rows::{accounts::UserRow, two_factor::TwoFactorRow},
-    schema::{
-        accounts::{sessions, users},
-        two_factor::{recovery_codes, two_factor},
-    },
     seal::{Column, Place, Under},
     totp,
 };
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, sealed: &[TOTP_SECRET], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sealed: &[TOTP_SECRET],
+    times: &[
+        never("recovery_codes.used_at", PRESENCE),
+        never("two_factor.created_at", SHOWN),
+        never("two_factor.enabled_at", PRESENCE),
+        when!(AtOnce, two_factor.failed_at),
+    ],
+    ..Domain::NONE
+};
 
 const TOTP_SECRET: Column = Column::new("two_factor", "secret", "user_id", Under::UserKey);
 

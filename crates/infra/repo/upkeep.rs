@@ -88,7 +88,7 @@ impl Worker for Sweeper {
 
     /// In bounded pieces, so that other writers get their turn in between.
     async fn work(&self, ctx: &Ctx, _job: &Taken) -> Result<()> {
-        while Upkeep::sweep(&*self.0, ctx, self.0.deps.options.journal_for).await? > 0 {}
+        while Upkeep::sweep(&*self.0, ctx, self.0.deps.options.journal.kept_for).await? > 0 {}
         Ok(())
     }
 }

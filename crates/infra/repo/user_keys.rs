@@ -7,14 +7,15 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::{
+    clock::{SHOWN, never},
     db::Tx,
     dialect::Conn,
     domains::Domain,
     privacy::parts::{Part, Phase, nothing},
 };
 use crate::{
+    domains::accounts::user_keys,
     privacy::erased,
-    schema::accounts::user_keys,
     seal::{KeyRing, Sealed, SealedBy, USER_KEY, UserKey, unreadable},
 };
 
@@ -28,6 +29,7 @@ pub const DOMAIN: Domain = Domain {
         erase: nothing,
     }],
     sealed: &[USER_KEY],
+    times: &[never("user_keys.created_at", SHOWN)],
     ..Domain::NONE
 };
 

@@ -8,10 +8,17 @@
 mod ports;
 
 pub use clowder_infra_base::{
-    Check, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Upkeep, api_keys, clock, emails, feed,
-    hasher, job_runner, keys, mail, private, receipts, tokens, totp, turns, url, worker_pool,
+    Check, DatabaseOptions, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Upkeep, api_keys, emails,
+    feed, hasher, job_runner, keys, mail, private, receipts, tokens, totp, turns, url, worker_pool,
 };
-pub use ports::Store;
+pub use ports::{EachPort, Store};
+
+/// Clocks that were ahead, with the times of all domains.
+pub mod clock {
+    pub use clowder_infra_base::clock::*;
+
+    pub use crate::ports::times;
+}
 
 /// The store, what it is opened with and what keeps it in shape.
 pub mod store {

@@ -2,54 +2,85 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_accounts::{Accounts, ApiKeys, AuditLog, Credentials, Preferences, Privacy, SignUps, Staff, TwoFactor};
 use clowder_core::{
-    Jobs, Journal, Result, Timestamp,
+    Result, Timestamp,
     job::{Cron, Worker},
 };
 use clowder_infra_base::{
-    DatabaseUrl, Follower, Options, Upkeep,
+    DatabaseUrl, Follower, Options,
+    clock::Fate,
     feed::Feed,
+    for_domains,
     hasher::Hasher,
     keys::Keys,
     privacy::Registered,
-    seal::{Column, KeyRing, Sealing},
+    seal::{Column, KeyRing},
     standings::Standings,
     store::{Memory, StoreDeps},
     tokens::Tokens,
 };
 use clowder_infra_lite as lite;
 use clowder_infra_pg as pg;
-use clowder_messaging::Messaging;
 
-/// All ports over one database.
-#[derive(Clone)]
-pub struct Store {
-    pub accounts: Arc<dyn Accounts>,
-    pub staff: Arc<dyn Staff>,
-    pub api_keys: Arc<dyn ApiKeys>,
-    pub credentials: Arc<dyn Credentials>,
-    pub sign_ups: Arc<dyn SignUps>,
-    pub preferences: Arc<dyn Preferences>,
-    pub privacy: Arc<dyn Privacy>,
-    pub messaging: Arc<dyn Messaging>,
-    pub journal: Arc<dyn Journal>,
-    pub jobs: Arc<dyn Jobs>,
-    pub upkeep: Arc<dyn Upkeep>,
-    /// What does the jobs of the domains; mail is for whoever composes to add.
-    pub workers: Vec<Arc<dyn Worker>>,
-    /// What comes back by itself.
-    pub crons: Vec<Cron>,
-    pub two_factor: Arc<dyn TwoFactor>,
-    pub audit: Arc<dyn AuditLog>,
-    pub sealing: Arc<dyn Sealing>,
-    pub keys: Arc<Keys>,
-    /// How many can read the database at the same time.
-    pub read_connections: usize,
+/// What the store has besides its ports.
+struct Rest {
+    workers: Vec<Arc<dyn Worker>>,
+    crons: Vec<Cron>,
+    keys: Arc<Keys>,
+    read_connections: usize,
     feed: Feed,
     memory: Memory,
     poll: Duration,
 }
+
+/// Is shown every port of a store, one after another.
+pub trait EachPort {
+    fn port<P: ?Sized + 'static>(&mut self, port: &Arc<P>);
+}
+
+/// Each port of a domain is a field of the store, and both databases have it.
+macro_rules! ports {
+    ($($name:ident $(: $port:path)?,)*) => {
+        /// All ports over one database.
+        #[derive(Clone)]
+        pub struct Store {
+            $($(pub $name: Arc<dyn $port>,)?)*
+            /// What does the jobs of the domains; mail is for whoever composes to add.
+            pub workers: Vec<Arc<dyn Worker>>,
+            /// What comes back by itself.
+            pub crons: Vec<Cron>,
+            pub keys: Arc<Keys>,
+            /// How many can read the database at the same time.
+            pub read_connections: usize,
+            feed: Feed,
+            memory: Memory,
+            poll: Duration,
+        }
+
+        impl Store {
+            /// Shows each port, for whoever hands them all on.
+            pub fn each_port(&self, visitor: &mut impl EachPort) {
+                $($(visitor.port::<dyn $port>(&self.$name);)?)*
+            }
+
+            fn over<R: $($($port +)?)* 'static>(repo: &Arc<R>, rest: Rest) -> Self {
+                let Rest { workers, crons, keys, read_connections, feed, memory, poll } = rest;
+                Self {
+                    $($($name: Arc::<R>::clone(repo) as Arc<dyn $port>,)?)*
+                    workers,
+                    crons,
+                    keys,
+                    read_connections,
+                    feed,
+                    memory,
+                    poll,
+                }
+            }
+        }
+    };
+}
+
+for_domains!(ports);
 
 impl Store {
     /// Opens the database. It must have been migrated by this version or a later one; `now` tells which sessions
@@ -58,50 +89,31 @@ impl Store {
         let keys = Arc::new(Keys::new(&options.secret));
         let ring = Arc::new(KeyRing::new(&keys, &options.encryption_keys)?);
         let standings = Arc::<Standings>::default();
-        let tokens = Arc::new(Tokens::new(&keys, options.access_for, Arc::clone(&standings)));
+        let tokens = Arc::new(Tokens::new(&keys, options.accounts.access_for, Arc::clone(&standings)));
         let memory =
             Memory { tokens, profiles: Arc::default(), summaries: Arc::default(), standings, api_keys: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
-        let read_connections = if embedded { lite::read_connections(&options) } else { pg::read_connections(&options) };
-        let hasher = Hasher::start(options.bcrypt_cost, options.hashers)?;
-        let parts =
-            StoreDeps { options, keys: Arc::clone(&keys), ring, memory: memory.clone(), hasher, feed: feed.clone() };
+        let hasher = Hasher::start(&options.hasher)?;
         // Another process may write too: a second gateway, the command line.
         let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
-        macro_rules! ports {
-            ($store:expr) => {{
-                let store = Arc::new($store);
-                Self {
-                    accounts: store.clone(),
-                    staff: store.clone(),
-                    api_keys: store.clone(),
-                    credentials: store.clone(),
-                    sign_ups: store.clone(),
-                    preferences: store.clone(),
-                    privacy: store.clone(),
-                    messaging: store.clone(),
-                    journal: store.clone(),
-                    jobs: store.clone(),
-                    workers: store.workers(),
-                    crons: store.crons(),
-                    two_factor: store.clone(),
-                    audit: store.clone(),
-                    sealing: store.clone(),
-                    upkeep: store,
-                    keys,
-                    read_connections,
-                    feed,
-                    memory,
-                    poll,
-                }
+        let deps = StoreDeps {
+            options: Arc::new(options),
+            keys: Arc::clone(&keys),
+            ring,
+            memory: memory.clone(),
+            hasher,
+            feed: feed.clone(),
+        };
+        macro_rules! open {
+            ($database:ident) => {{
+                let read_connections = $database::read_connections(&deps.options.database);
+                let repo = Arc::new($database::repo::Repo::open(deps, now).await?);
+                let (workers, crons) = (repo.workers(), repo.crons());
+                Self::over(&repo, Rest { workers, crons, keys, read_connections, feed, memory, poll })
             }};
         }
-        Ok(if embedded {
-            ports!(lite::repo::Repo::open(parts, now).await?)
-        } else {
-            ports!(pg::repo::Repo::open(parts, now).await?)
-        })
+        Ok(if embedded { open!(lite) } else { open!(pg) })
     }
 
     /// Brings the schema of a database up to date; of several processes that try at once, one does. Answers the names
@@ -135,4 +147,9 @@ pub fn registered(url: &DatabaseUrl) -> Vec<Registered> {
 /// The sealed columns of all domains; both databases have the same.
 pub fn columns() -> Vec<&'static Column> {
     lite::repo::sealed_columns()
+}
+
+/// The times of all domains, `table.column`, and what becomes of each when a clock was ahead; both databases have the same.
+pub fn times() -> Vec<(&'static str, Fate)> {
+    lite::repo::times()
 }

@@ -1,6 +1,9 @@
 //! `[accounts]`: who may have an account, and for how long.
 
-use clowder_accounts::sign_up::Mode;
+use std::time::Duration;
+
+use clowder_accounts::sign_up::{Mode, Rules};
+use clowder_infra::Options;
 
 use super::{
     settings::{Setting, setting, within},
@@ -18,6 +21,15 @@ pub struct Accounts {
 impl Default for Accounts {
     fn default() -> Self {
         Self { sign_up: Mode::Open, reveal_taken: true, require_verified_email: false, erasure_days: Grace(30) }
+    }
+}
+
+impl Accounts {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        options.sign_ups = Rules { mode: self.sign_up, reveal_taken: self.reveal_taken };
+        options.accounts.verified_to_reach_others = self.require_verified_email;
+        options.privacy.erasure_after = Duration::from_secs(u64::from(self.erasure_days.0) * 24 * 3600);
     }
 }
 

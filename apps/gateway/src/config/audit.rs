@@ -1,5 +1,9 @@
 //! `[audit]`: how long the audit log is kept.
 
+use std::time::Duration;
+
+use clowder_infra::Options;
+
 use super::settings::{Setting, setting, within};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +15,14 @@ pub struct Audit {
 impl Default for Audit {
     fn default() -> Self {
         Self { retention_days: 400 }
+    }
+}
+
+impl Audit {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        let kept_for = Duration::from_secs(u64::from(self.retention_days) * 24 * 3600);
+        options.audit.kept_for = Some(kept_for).filter(|kept_for| !kept_for.is_zero());
     }
 }
 

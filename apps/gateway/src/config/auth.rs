@@ -1,5 +1,9 @@
 //! `[auth]`: tokens, sessions and passwords.
 
+use std::time::Duration;
+
+use clowder_infra::Options;
+
 use super::{
     Secret,
     settings::{Setting, secret, setting, within},
@@ -23,6 +27,16 @@ impl Default for Auth {
             session_seconds: 180 * 24 * 3600,
             bcrypt_cost: 12,
         }
+    }
+}
+
+impl Auth {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        options.accounts.access_for = Duration::from_secs(self.access_token_seconds);
+        options.accounts.refresh_for = Duration::from_secs(self.refresh_token_seconds);
+        options.accounts.session_for = Duration::from_secs(self.session_seconds);
+        options.hasher.cost = self.bcrypt_cost;
     }
 }
 

@@ -1,6 +1,8 @@
 //! `[database]`: the database and how patient calls are with it.
 
-use clowder_infra::DatabaseUrl;
+use std::time::Duration;
+
+use clowder_infra::{DatabaseOptions, DatabaseUrl, Deadlines, Options};
 
 use super::{
     Secret,
@@ -39,6 +41,24 @@ impl Default for Database {
             queue: 4096,
             batch: 256,
         }
+    }
+}
+
+impl Database {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        options.database = DatabaseOptions {
+            write_connections: self.write_connections,
+            read_connections: self.read_connections,
+            patience: Duration::from_secs(self.wait_seconds),
+            deadlines: Deadlines {
+                connect: Duration::from_secs(self.connect_seconds),
+                statement: Duration::from_secs(self.statement_seconds),
+                lock: Duration::from_millis(self.lock_milliseconds),
+            },
+            queue: self.queue,
+            batch: self.batch,
+        };
     }
 }
 

@@ -1,8 +1,9 @@
 //! `[jobs]`: work that is done later.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{Word, job::Queue};
+use clowder_infra::Options;
 
 use super::{
     settings::{Setting, setting, within},
@@ -34,6 +35,11 @@ impl Default for Jobs {
 }
 
 impl Jobs {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        options.jobs.lease = Duration::from_secs(self.lease_seconds);
+    }
+
     /// How many jobs of each queue `clowder serve` works on at a time.
     pub fn queues(&self) -> HashMap<Queue, usize> {
         Queue::WORDS.iter().map(|(_, queue)| (*queue, self.room(*queue))).collect()

@@ -1,5 +1,9 @@
 //! `[journal]`: how long the past is kept.
 
+use std::time::Duration;
+
+use clowder_infra::Options;
+
 use super::settings::{Setting, setting, within};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +14,13 @@ pub struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         Self { retention_days: 7 }
+    }
+}
+
+impl Journal {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        options.journal.kept_for = Duration::from_secs(u64::from(self.retention_days) * 24 * 3600);
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[messaging]`: bounds of messaging.
 
+use clowder_infra::Options;
+
 use super::settings::{Setting, setting, within};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +13,13 @@ pub struct Messaging {
 impl Default for Messaging {
     fn default() -> Self {
         Self { chats_per_person: 5_000 }
+    }
+}
+
+impl Messaging {
+    /// What the store is told.
+    pub fn apply_to(&self, options: &mut Options) {
+        options.messaging.chats_per_person = i64::try_from(self.chats_per_person).unwrap_or(i64::MAX);
     }
 }
 

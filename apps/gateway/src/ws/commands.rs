@@ -84,7 +84,7 @@ impl Call {
             return Err(SCOPE_MISSING.into());
         }
         if command.reaches_others {
-            self.ports.accounts.may_reach_others(&self.ctx).await?;
+            self.ports.store.accounts.may_reach_others(&self.ctx).await?;
         }
         (command.run)(self, data).await
     }

@@ -63,10 +63,10 @@ impl SocketContext {
     /// Whether this process knows that whoever holds a socket has nothing to say any more.
     fn is_over(&self, user: UserId, via: Via, now: Timestamp) -> bool {
         let ended = match via {
-            Via::Session(session) => self.accounts.is_ended(session),
-            Via::Key(key) => self.api_keys.is_revoked(key),
+            Via::Session(session) => self.store.accounts.is_ended(session),
+            Via::Key(key) => self.store.api_keys.is_revoked(key),
         };
-        ended || self.staff.standing(user, now).suspension.is_some()
+        ended || self.store.staff.standing(user, now).suspension.is_some()
     }
 }
 
@@ -167,7 +167,7 @@ impl Connection {
             let Some(Ok(auth)) = first.map(|first| Auth::from_json(first.data)) else {
                 return Err(Close::NotAuthenticated(Why::NoAuth));
             };
-            let identity = self.context.accounts.identify(&auth.access, clock::now());
+            let identity = self.context.store.accounts.identify(&auth.access, clock::now());
             return Ok((identity.map_err(|error| refused_token(&error, Why::TokenInvalid))?, auth.cursor));
         }
     }

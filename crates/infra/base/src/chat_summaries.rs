@@ -10,7 +10,7 @@ use clowder_core::{ChatId, Timestamp};
 use clowder_messaging::{ChatType, chats::Pair};
 use quick_cache::{Weighter, sync::Cache};
 
-use crate::rows::messaging::MessageRow;
+use crate::domains::messaging::MessageRow;
 
 /// How many octets of summaries are kept.
 const ROOM: u64 = 16 << 20;

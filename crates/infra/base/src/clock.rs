@@ -1,6 +1,6 @@
 //! A clock that was ahead, and is right again: what it wrote lies after now, and would wait or live for as long as the
-//! clock was wrong. The lists here say of every time in the database whether that matters. `repo/clock.rs` puts it right:
-//! all of it when a clock was seen ahead and back, for by a clock that is behind all that is right lies after now, too;
+//! clock was wrong. Every domain says of each of its times what becomes of it then, and `repo/clock.rs` puts it right: all
+//! of it when a clock was seen ahead and back, for by a clock that is behind all that is right lies after now, too;
 //! otherwise what does no harm then.
 
 use std::time::Duration;
@@ -8,70 +8,21 @@ use std::time::Duration;
 use clowder_core::Timestamp;
 use tokio::time::Instant;
 
-/// Times that rules depend on. Those that say when something was count as now when they lie after it; those that say
-/// until when something lasts are no later than if it had begun now.
-pub const PUT_RIGHT: &[&str] = &[
-    "answers.created_at",
-    "api_keys.last_used_at",
-    "caused_emails.created_at",
-    "crons.next_at",
-    "erasures.erase_at",
-    "erasures.requested_at",
-    "exports.created_at",
-    "exports.expires_at",
-    "jobs.created_at",
-    "jobs.dead_at",
-    "jobs.lease_until",
-    "jobs.run_at",
-    "journal.at",
-    "mailed_tokens.created_at",
-    "mailed_tokens.expires_at",
-    "sessions.authenticated_at",
-    "sessions.created_at",
-    "sessions.ended_at",
-    "sessions.expires_at",
-    "sessions.last_used_at",
-    "sign_ups.created_at",
-    "sign_ups.expires_at",
-    "throttles.last_at",
-    "two_factor.failed_at",
-    "users.erase_at",
-];
-
-/// Times that stay as they were written, and why.
-pub const LEFT: &[(&str, &str)] = &[
-    ("api_keys.created_at", "shown, and no rule depends on it"),
-    ("api_keys.expires_at", "chosen by a person"),
-    ("audit.at", "the log says what the clock said, and cannot be changed"),
-    ("audit_checkpoint.made_at", "stands in a signed checkpoint"),
-    ("audit_pending.at", "the log says what the clock said, and cannot be changed"),
-    ("chats.active_at", "never runs against the order of a chat: stays ahead until the clock has caught up"),
-    ("chats.created_at", "shown, and no rule depends on it"),
-    ("erasures.erased_at", "stands in a signed receipt"),
-    ("invites.created_at", "shown, and no rule depends on it"),
-    ("invites.expires_at", "chosen by a person"),
-    ("invites.revoked_at", "that it is there matters, not when"),
-    ("journal_marks.marked_at", "a sweep counts no time since a mark that lies ahead"),
-    ("mailed_tokens.used_at", "that it is there matters, not when"),
-    ("message_edits.written_at", "never runs against its place in a chat"),
-    ("messages.created_at", "never runs against its place in a chat"),
-    ("messages.deleted_at", "that it is there matters, not when"),
-    ("messages.edited_at", "shown, and no rule depends on it"),
-    ("participants.joined_at", "shown, and no rule depends on it"),
-    ("preferences.updated_at", "shown, and no rule depends on it"),
-    ("recovery_codes.used_at", "that it is there matters, not when"),
-    ("refusal_windows.last_at", "told in an entry, and no rule depends on it"),
-    ("refusal_windows.opened_at", "a window that a clock ahead opened is over"),
-    ("sign_ups.confirmed_at", "that it is there matters, not when"),
-    ("two_factor.created_at", "shown, and no rule depends on it"),
-    ("two_factor.enabled_at", "that it is there matters, not when"),
-    ("user_keys.created_at", "shown, and no rule depends on it"),
-    ("users.created_at", "shown, and no rule depends on it"),
-    ("users.deleted_at", "that it is there matters, not when"),
-    ("users.email_verified_at", "that it is there matters, not when"),
-    ("users.suspended_until", "chosen by a person"),
-    ("users.two_factor_at", "that it is there matters, not when"),
-];
+/// What becomes of a time that lies after now when a clock was ahead. Times that say when something was count as now; those
+/// that say until when something lasts are no later than if it had begun now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Put right, also when this clock may be behind: somebody waits for less long, a job runs sooner or once more, a grace
+    /// is over.
+    AtOnce,
+    /// Put right only when the clock was seen ahead and back. By a clock that is behind, something would end or be erased
+    /// too early, and could not be brought back.
+    OnReturn,
+    /// Put right by the next look at the schedules.
+    OnTick,
+    /// Stays as it was written, and why.
+    Never(&'static str),
+}
 
 /// What is known about a clock after which moments lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,37 +77,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    #[test]
-    fn every_time_is_known_for_what_it_is() {
-        let mut table = "";
-        let mut times = BTreeSet::new();
-        for line in crate::schema::source().lines().map(str::trim) {
-            if let Some((name, "")) =
-                line.split_once(" (").map(|(name, rest)| (name, rest.split_once(") {").map_or("-", |(_, rest)| rest)))
-            {
-                table = name;
-            }
-            let inline = line.split_once("{ ").map_or(line, |(head, columns)| {
-                table = head.split(" (").next().unwrap_or(table);
-                columns
-            });
-            for column in inline.split(", ") {
-                if let Some((column, kind)) = column.split_once(" -> ")
-                    && matches!(kind.trim_end_matches([',', '}', ' ']), "Ts" | "Nullable<Ts>")
-                {
-                    times.insert(format!("{table}.{column}"));
-                }
-            }
-        }
-        let left = LEFT.iter().map(|(column, _)| *column);
-        let known: BTreeSet<_> = PUT_RIGHT.iter().copied().chain(left).map(str::to_owned).collect();
-        assert_eq!(known.len(), PUT_RIGHT.len() + LEFT.len(), "one is in both lists");
-        assert_eq!(times, known, "a time of the schema is in neither list of clock.rs, or one of a list is gone");
-    }
 
     #[test]
     fn a_jump_ahead_makes_schedules_wait() {

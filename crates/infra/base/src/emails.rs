@@ -1,10 +1,5 @@
-//! How emails are written, as text and as HTML; what they say is in one file per domain. What people typed is escaped in
-//! HTML and kept to one line in text, so that nobody can make us say what we do not.
-
-mod credentials;
-mod privacy;
-mod sign_ups;
-mod two_factor;
+//! How emails are written, as text and as HTML; what they say is in `domains/<domain>/emails.rs`. What people typed is
+//! escaped in HTML and kept to one line in text, so that nobody can make us say what we do not.
 
 use std::time::Duration;
 
@@ -23,6 +18,16 @@ pub struct EmailTemplates {
     pub sender: String,
 }
 
+impl Default for EmailTemplates {
+    fn default() -> Self {
+        Self {
+            account_url: "http://127.0.0.1:8080/account".to_owned(),
+            server_url: "http://127.0.0.1:8080".to_owned(),
+            sender: "Clowder".to_owned(),
+        }
+    }
+}
+
 /// Who gets an email.
 #[derive(Debug, Clone)]
 pub struct Recipient {
@@ -39,9 +44,9 @@ impl Recipient {
     }
 }
 
-struct Action {
-    label: &'static str,
-    link: String,
+pub(crate) struct Action {
+    pub label: &'static str,
+    pub link: String,
 }
 
 #[derive(Template)]
@@ -66,7 +71,7 @@ struct Html<'l> {
 }
 
 /// Why somebody gets an email about their own account.
-const NOT_YOU: &str = "If this was not you, change your password and end all sessions you do not recognise.";
+pub(crate) const NOT_YOU: &str = "If this was not you, change your password and end all sessions you do not recognise.";
 
 impl EmailTemplates {
     /// After `#`, which browsers keep to themselves: the token shows up in no log and in no `Referer`.
@@ -74,11 +79,11 @@ impl EmailTemplates {
         format!("{}#{purpose}={token}", self.account_url)
     }
 
-    fn action(&self, label: &'static str, purpose: &str, token: &str) -> Option<Action> {
+    pub(crate) fn action(&self, label: &'static str, purpose: &str, token: &str) -> Option<Action> {
         Some(Action { label, link: self.link(purpose, token) })
     }
 
-    fn write(
+    pub(crate) fn write(
         &self,
         to: &Recipient,
         subject: &str,
@@ -100,7 +105,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// `2026-11-21 at 08:30 UTC`.
-fn day(at: Timestamp) -> String {
+pub(crate) fn day(at: Timestamp) -> String {
     let text = at.to_string();
     match text.split_once('T') {
         Some((day, time)) => format!("{day} at {} UTC", time.chars().take(5).collect::<String>()),
@@ -109,7 +114,7 @@ fn day(at: Timestamp) -> String {
 }
 
 /// `30 minutes`, `24 hours`.
-fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     match duration.as_secs() {
         seconds if seconds < 2 * 3600 => format!("{} minutes", seconds / 60),
         seconds => format!("{} hours", seconds / 3600),

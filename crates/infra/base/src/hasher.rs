@@ -18,6 +18,21 @@ use crate::{
 /// How long a call waits for a thread that hashes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What passwords cost.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// bcrypt's, 4 to 31: each step doubles the work.
+    pub cost: u32,
+    /// Threads that hash.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cost: 12, threads: std::thread::available_parallelism().map_or(2, usize::from) }
+    }
+}
+
 /// bcrypt over base64(HMAC-SHA-384(label, password)): bcrypt alone reads only 72 octets and stops at NUL; this
 /// reads them all. The label keeps our hashes apart from plain SHA-384 ones found elsewhere.
 pub struct Hasher {
@@ -28,8 +43,8 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// `cost` is bcrypt's: each step doubles the work; 4 to 31.
-    pub fn start(cost: u32, threads: usize) -> Result<Self> {
+    pub fn start(options: &Options) -> Result<Self> {
+        let Options { cost, threads } = *options;
         let decoy = hash("no account has this password", cost)?;
         let resource = || {
             stand_back();
@@ -123,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_character_counts() {
-        let hasher = Hasher::start(4, 1).unwrap();
+        let hasher = Hasher::start(&Options { cost: 4, threads: 1 }).unwrap();
         let long = "x".repeat(200);
         let stored = hasher.hash(long.clone()).await.unwrap();
         let verify =
@@ -132,13 +147,13 @@ mod tests {
         assert_eq!(verify(format!("{long}y"), Some(&stored)).await, Verdict::Wrong, "beyond 72 octets");
         assert_eq!(verify("x".repeat(72), Some(&stored)).await, Verdict::Wrong);
         assert_eq!(verify("no account has this password".into(), None).await, Verdict::Wrong);
-        let dearer = Hasher::start(5, 1).unwrap();
+        let dearer = Hasher::start(&Options { cost: 5, threads: 1 }).unwrap();
         assert_eq!(dearer.verify(long, Some(stored)).await.unwrap(), Verdict::RightButOld);
     }
 
     #[tokio::test]
     async fn a_foreign_hash_knows_a_password_in_either_form() {
-        let hasher = Hasher::start(4, 1).unwrap();
+        let hasher = Hasher::start(&Options { cost: 4, threads: 1 }).unwrap();
         let (composed, decomposed) = ("correct horse b\u{e9}ttery", "correct horse be\u{301}ttery");
         for hashed in [composed, decomposed] {
             let foreign = format!("bcrypt${}", bcrypt::hash(hashed, 4).unwrap());

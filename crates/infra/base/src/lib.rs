@@ -1,11 +1,12 @@
-//! What both databases share, compiled once: hashing, keys, sealing, tokens, emails, the feed, workers, and the tables
-//! and rows. It is reached through `clowder-infra` alone.
+//! What both databases share, compiled once: hashing, keys, sealing, tokens, emails, the feed, workers, and of each
+//! domain its tables and rows. It is reached through `clowder-infra` alone.
 
 pub mod api_keys;
 pub mod chat_summaries;
 pub mod clock;
 pub mod connection;
 pub mod cron;
+pub mod domains;
 pub mod emails;
 pub mod feed;
 pub mod hasher;
@@ -17,8 +18,6 @@ pub mod privacy;
 pub mod private;
 pub mod profiles;
 pub mod receipts;
-pub mod rows;
-pub mod schema;
 pub mod seal;
 pub mod segments;
 pub mod skew;
@@ -36,5 +35,5 @@ pub mod worker_pool;
 pub use connection::Deadlines;
 pub use feed::{Followed, Follower};
 pub use job_runner::JobRunner;
-pub use store::{Check, Options, Upkeep};
+pub use store::{Check, DatabaseOptions, Options, Upkeep};
 pub use url::DatabaseUrl;

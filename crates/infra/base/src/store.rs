@@ -6,51 +6,30 @@ use async_trait::async_trait;
 use clowder_accounts::{
     Own,
     change::{USER_DELETED, USER_UPDATED},
-    policy::EMAILS_CAUSED,
-    sign_up::{Mode, Rules},
 };
 use clowder_core::{Ctx, Recorded, Result, Timestamp};
 
 use crate::{
-    DatabaseUrl, api_keys::KeyMemory, chat_summaries::ChatSummaries, clock::Evidence, connection::Deadlines,
-    emails::EmailTemplates, feed::Feed, hasher::Hasher, keys::Keys, profiles::Profiles, seal::KeyRing, skew::Skew,
-    standings::Standings, tokens::Tokens,
+    DatabaseUrl,
+    api_keys::KeyMemory,
+    chat_summaries::ChatSummaries,
+    clock::Evidence,
+    connection::Deadlines,
+    domains,
+    emails::EmailTemplates,
+    feed::Feed,
+    hasher::{self, Hasher},
+    keys::Keys,
+    profiles::Profiles,
+    seal::KeyRing,
+    skew::Skew,
+    standings::Standings,
+    tokens::Tokens,
 };
 
-/// How a store is opened.
+/// How the database is worked with.
 #[derive(Debug, Clone)]
-pub struct Options {
-    pub url: DatabaseUrl,
-    /// From which all keys are derived.
-    pub secret: String,
-    /// The keys that seal fields at rest, `id/base64,…`, the active one first; one is derived when there are none.
-    pub encryption_keys: String,
-    pub access_for: Duration,
-    pub refresh_for: Duration,
-    /// The longest that a session lasts, however often it is used.
-    pub session_for: Duration,
-    /// Who may make an account.
-    pub sign_up: Rules,
-    /// Whether people have to confirm their address before they reach others.
-    pub verified_to_reach_others: bool,
-    /// The grace period of an account whose owner had it deleted.
-    pub erasure_after: Duration,
-    /// How many emails to addresses of others one person or place may cause in an hour.
-    pub emails_an_hour: u32,
-    /// How many chats one person may have made.
-    pub chats_per_person: i64,
-    /// In whose name emails are written.
-    pub email_templates: EmailTemplates,
-    /// How long the journal is kept.
-    pub journal_for: Duration,
-    /// How long entries of the audit log are kept; `None` is for ever.
-    pub audit_for: Option<Duration>,
-    /// How long a worker may hold a job without saying that it still works on it.
-    pub lease: Duration,
-    /// bcrypt's cost, 4 to 31.
-    pub bcrypt_cost: u32,
-    /// Threads that hash passwords.
-    pub hashers: usize,
+pub struct DatabaseOptions {
     /// Connections that write, to PostgreSQL; SQLite has one.
     pub write_connections: usize,
     /// Connections that read; 0 is what the database does best with.
@@ -65,30 +44,9 @@ pub struct Options {
     pub batch: usize,
 }
 
-impl Options {
-    pub fn new(url: DatabaseUrl, secret: impl Into<String>) -> Self {
+impl Default for DatabaseOptions {
+    fn default() -> Self {
         Self {
-            url,
-            secret: secret.into(),
-            encryption_keys: String::new(),
-            access_for: Duration::from_secs(600),
-            refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
-            session_for: Duration::from_secs(180 * 24 * 60 * 60),
-            sign_up: Rules { mode: Mode::Open, reveal_taken: true },
-            verified_to_reach_others: false,
-            erasure_after: Duration::from_secs(30 * 24 * 60 * 60),
-            emails_an_hour: EMAILS_CAUSED,
-            chats_per_person: clowder_messaging::chats::MOST,
-            email_templates: EmailTemplates {
-                account_url: "http://127.0.0.1:8080/account".to_owned(),
-                server_url: "http://127.0.0.1:8080".to_owned(),
-                sender: "Clowder".to_owned(),
-            },
-            journal_for: Duration::from_secs(7 * 24 * 60 * 60),
-            audit_for: None,
-            lease: Duration::from_secs(60),
-            bcrypt_cost: 12,
-            hashers: std::thread::available_parallelism().map_or(2, usize::from),
             write_connections: 12,
             read_connections: 0,
             patience: Duration::from_secs(5),
@@ -97,6 +55,51 @@ impl Options {
             batch: 256,
         }
     }
+}
+
+/// Of each of these domains the options that its file in `domains/` describes.
+macro_rules! options {
+    ($($domain:ident),* $(,)?) => {
+        /// How a store is opened.
+        #[derive(Debug, Clone)]
+        pub struct Options {
+            pub url: DatabaseUrl,
+            /// From which all keys are derived.
+            pub secret: String,
+            /// The keys that seal fields at rest, `id/base64,…`, the active one first; one is derived when there are none.
+            pub encryption_keys: String,
+            pub database: DatabaseOptions,
+            pub hasher: hasher::Options,
+            /// In whose name emails are written.
+            pub email_templates: EmailTemplates,
+            $(pub $domain: domains::$domain::Options,)*
+        }
+
+        impl Options {
+            pub fn new(url: DatabaseUrl, secret: impl Into<String>) -> Self {
+                Self {
+                    url,
+                    secret: secret.into(),
+                    encryption_keys: String::new(),
+                    database: Default::default(),
+                    hasher: Default::default(),
+                    email_templates: Default::default(),
+                    $($domain: Default::default(),)*
+                }
+            }
+        }
+    };
+}
+
+options! {
+    accounts,
+    audit,
+    credentials,
+    jobs,
+    journal,
+    messaging,
+    privacy,
+    sign_ups,
 }
 
 /// What is behind one part of the store.
@@ -185,7 +188,7 @@ impl Memory {
 
 /// What both databases' stores are built from.
 pub struct StoreDeps {
-    pub options: Options,
+    pub options: Arc<Options>,
     pub keys: Arc<Keys>,
     pub ring: Arc<KeyRing>,
     pub memory: Memory,

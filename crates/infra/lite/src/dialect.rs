@@ -26,8 +26,8 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 pub use super::scrub::Scrubber;
 use crate::{
     DatabaseUrl,
-    schema::journal::streams,
-    store::Options,
+    domains::journal::streams,
+    store::DatabaseOptions,
     worker_pool::{self, Plan, WorkerPool},
 };
 
@@ -54,12 +54,12 @@ define_sql_function! {
 }
 
 /// How many can read at the same time.
-pub fn read_connections(options: &Options) -> usize {
+pub fn read_connections(options: &DatabaseOptions) -> usize {
     if options.read_connections == 0 { READERS } else { options.read_connections }
 }
 
 /// the workers that write and the workers that read.
-pub fn pools(url: &DatabaseUrl, options: &Options) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
+pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
     let path = path_of(url)?;
     // The writer opens first: it makes the file and switches it to the write-ahead log.
     drop(PooledConn::open(&path, WRITER)?);
@@ -73,7 +73,7 @@ pub fn pools(url: &DatabaseUrl, options: &Options) -> Result<(WorkerPool<PooledC
 }
 
 /// A file has no deadlines: it takes as long as the disk does.
-pub fn answer_within(_: &Options) -> Option<Duration> {
+pub fn answer_within(_: &DatabaseOptions) -> Option<Duration> {
     None
 }
 

@@ -11,8 +11,8 @@ mod scrub;
 
 // The queries name these as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, chat_summaries, clock, cron, emails, feed, hasher, keys, merge, privacy, receipts, rows,
-    schema, seal, segments, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    DatabaseUrl, api_keys, chat_summaries, clock, cron, domains, emails, feed, hasher, keys, merge, privacy, receipts,
+    seal, segments, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 pub use dialect::read_connections;

@@ -30,8 +30,8 @@ pub use super::connection::PooledConn;
 use super::connection::{Deadlines, For, Way};
 use crate::{
     DatabaseUrl,
-    schema::journal::streams,
-    store::Options,
+    domains::journal::streams,
+    store::DatabaseOptions,
     worker_pool::{self, Plan, WorkerPool},
 };
 
@@ -56,13 +56,13 @@ define_sql_function! {
 }
 
 /// How many can read at the same time.
-pub fn read_connections(options: &Options) -> usize {
+pub fn read_connections(options: &DatabaseOptions) -> usize {
     if options.read_connections == 0 { READERS } else { options.read_connections }
 }
 
 /// the workers that write and the workers that read. Each have connections of their own, so that writers that wait for
 /// locks hold up no reader.
-pub fn pools(url: &DatabaseUrl, options: &Options) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
+pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
     let start = |name, threads, purpose| {
         let way = Way::new(url, purpose, options.deadlines, threads);
@@ -99,7 +99,7 @@ pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<PooledConn> {
 
 /// Within what time a caller hears what became of a write that shares a transaction with others: when a statement of
 /// it would be overdue. `None` when statements may take for ever.
-pub fn answer_within(options: &Options) -> Option<Duration> {
+pub fn answer_within(options: &DatabaseOptions) -> Option<Duration> {
     options.deadlines.overdue_after()
 }
 

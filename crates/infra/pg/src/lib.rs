@@ -10,8 +10,8 @@ pub mod repo;
 
 // The queries name these as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, chat_summaries, clock, connection, cron, emails, feed, hasher, keys, merge, privacy,
-    receipts, rows, schema, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    DatabaseUrl, api_keys, chat_summaries, clock, connection, cron, domains, emails, feed, hasher, keys, merge,
+    privacy, receipts, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 pub use dialect::read_connections;

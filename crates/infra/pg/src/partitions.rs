@@ -21,7 +21,7 @@ use super::{
     dialect::{self, Conn, STREAMS},
     repo::{Db, Tx},
 };
-use crate::{DatabaseUrl, schema::journal::streams};
+use crate::{DatabaseUrl, domains::journal::streams};
 
 /// The longest that a step waits for a lock.
 const PATIENCE: Duration = Duration::from_millis(100);

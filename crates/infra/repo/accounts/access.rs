@@ -16,7 +16,7 @@ use super::{
     super::{Repo, audit, db::Tx, journal, privacy::exports},
     sessions::{self, Which},
 };
-use crate::{rows::api_keys::ApiKeyRow, schema::api_keys::api_keys};
+use crate::domains::api_keys::{ApiKeyRow, api_keys};
 
 /// What was ended.
 #[derive(Debug, Default)]

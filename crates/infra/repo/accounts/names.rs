@@ -11,7 +11,7 @@ use clowder_core::{Result, UserId};
 use diesel::{dsl::exists, prelude::*, select};
 
 use super::super::{Repo, credentials::sign_ups, dialect::Conn};
-use crate::schema::accounts::{username_claims as table, users};
+use crate::domains::accounts::{username_claims as table, users};
 
 /// How many accounts are looked at in one transaction.
 const PIECE: i64 = 500;

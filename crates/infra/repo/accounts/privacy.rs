@@ -20,12 +20,11 @@ use super::{
     sessions::{self, Which},
 };
 use crate::{
-    privacy::{erased, kept},
-    rows::accounts::SessionRow,
-    schema::{
-        accounts::{sessions as devices, users},
+    domains::{
+        accounts::{SessionRow, sessions as devices, users},
         privacy::erasures,
     },
+    privacy::{erased, kept},
     seal::Place,
 };
 

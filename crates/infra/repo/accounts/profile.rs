@@ -18,7 +18,7 @@ use super::super::{
     dialect::{self, Conn},
     journal,
 };
-use crate::{rows::accounts::UserRow, schema::accounts::users};
+use crate::domains::accounts::{UserRow, users};
 
 /// The profile; a token that outlived its user is as good as ended.
 pub fn own(conn: &mut Conn, user: UserId) -> Result<Own> {

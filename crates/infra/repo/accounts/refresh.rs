@@ -22,7 +22,7 @@ use super::{
     sessions::{Mint, Which, close, tell_ended},
 };
 use crate::{
-    schema::accounts::sessions,
+    domains::accounts::sessions,
     tokens::{Tokens, Uses},
 };
 

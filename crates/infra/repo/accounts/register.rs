@@ -30,7 +30,7 @@ use super::{
     names, profile,
     sessions::{self, Mint},
 };
-use crate::{rows::accounts::UserRow, schema::accounts::users};
+use crate::domains::accounts::{UserRow, users};
 
 pub fn register(
     tx: &mut Tx<'_>,

@@ -24,8 +24,7 @@ use super::{
     throttle::Sought,
 };
 use crate::{
-    rows::accounts::SessionRow,
-    schema::accounts::{sessions, users},
+    domains::accounts::{SessionRow, sessions, users},
     tokens::Tokens,
 };
 

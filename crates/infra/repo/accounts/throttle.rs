@@ -12,8 +12,8 @@ use diesel::prelude::*;
 
 use super::super::{Repo, db::Tx, dialect::Conn, upkeep::forget};
 use crate::{
+    domains::{accounts::sessions, credentials::throttles},
     keys::Keys,
-    schema::{accounts::sessions, credentials::throttles},
 };
 
 /// What somebody typed to say who they are, as it is looked up.

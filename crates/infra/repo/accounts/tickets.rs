@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{db::Tx, dialect};
 use crate::{
+    domains::{accounts::sessions, idempotency::answers},
     keys::{Keys, Purpose},
-    schema::{accounts::sessions, idempotency::answers},
     tokens::Tokens,
 };
 

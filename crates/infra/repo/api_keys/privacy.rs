@@ -13,7 +13,10 @@ use super::super::{
         parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
     },
 };
-use crate::{privacy::erased, rows::api_keys::ApiKeyRow, schema::api_keys::api_keys as keys};
+use crate::{
+    domains::api_keys::{ApiKeyRow, api_keys as keys},
+    privacy::erased,
+};
 
 pub const PARTS: &[Part] = &[Part {
     name: "api_keys",

@@ -11,10 +11,7 @@ use super::{
     },
     chain,
 };
-use crate::{
-    rows::audit::{AuditRow, PendingRow},
-    schema::audit::{audit, audit_head, audit_pending},
-};
+use crate::domains::audit::{AuditRow, PendingRow, audit, audit_head, audit_pending};
 
 /// How many entries get their places in one transaction.
 pub const BATCH: usize = 500;

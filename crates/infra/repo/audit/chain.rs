@@ -7,9 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::{super::dialect::Conn, retention};
 use crate::{
+    domains::audit::{AuditRow, audit, audit_checkpoint, audit_head, audit_pending},
     keys::Keys,
-    rows::audit::AuditRow,
-    schema::audit::{audit, audit_checkpoint, audit_head, audit_pending},
 };
 
 /// How many entries are checked at a time.

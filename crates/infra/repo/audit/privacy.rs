@@ -15,8 +15,8 @@ use super::{
     timeline,
 };
 use crate::{
+    domains::audit::{audit as log, audit_pending, refusal_windows},
     privacy::{erased, kept},
-    schema::audit::{audit as log, audit_pending, refusal_windows},
 };
 
 pub const PARTS: &[Part] = &[Part {

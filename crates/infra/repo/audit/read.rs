@@ -19,8 +19,7 @@ use super::{
     Detail,
 };
 use crate::{
-    rows::audit::AuditRow,
-    schema::audit::{audit, audit_head},
+    domains::audit::{AuditRow, audit, audit_head},
     seal::{Column, KeyRing, Place, Sealed, SealedBy, UserKey, unreadable},
 };
 

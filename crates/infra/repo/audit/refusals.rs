@@ -15,7 +15,7 @@ use super::{
     super::{db::Tx, dialect, upkeep::PIECE},
     record, record_named,
 };
-use crate::schema::{accounts::users, audit::refusal_windows as windows};
+use crate::domains::{accounts::users, audit::refusal_windows as windows};
 
 /// How long attempts are counted together.
 pub const WINDOW: Duration = Duration::from_secs(3600);

@@ -17,9 +17,8 @@ use super::{
     chain,
 };
 use crate::{
+    domains::audit::{AuditRow, audit, audit_checkpoint},
     keys::{Keys, is_mac, mac},
-    rows::audit::AuditRow,
-    schema::audit::{audit, audit_checkpoint},
 };
 
 /// What is signed, and the key that signs it.
@@ -102,7 +101,7 @@ fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usi
 impl Repo {
     /// Drops entries that are older than the setting, if there is one; bounded per call.
     pub(super) async fn sweep_audit(&self, now: Timestamp) -> Result<usize> {
-        let Some(kept_for) = self.deps.options.audit_for.filter(|kept_for| *kept_for > Duration::ZERO) else {
+        let Some(kept_for) = self.deps.options.audit.kept_for.filter(|kept_for| *kept_for > Duration::ZERO) else {
             return Ok(0);
         };
         let before = now.minus(kept_for);

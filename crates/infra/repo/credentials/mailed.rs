@@ -16,8 +16,8 @@ use super::super::{
 };
 use super::verify;
 use crate::{
+    domains::credentials::{caused_emails, mailed_tokens as table},
     keys::{random, sha256},
-    schema::credentials::{caused_emails, mailed_tokens as table},
 };
 
 /// Whose email it is.
@@ -149,7 +149,7 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     let since = ctx.now.minus(policy::CAUSED_FOR);
     let caused: Vec<Timestamp> =
         own.filter(caused_emails::created_at.gt(since)).select(caused_emails::created_at).load(tx.conn)?;
-    policy::may_cause_mail(ctx.now, &caused, tx.services.emails_an_hour)?;
+    policy::may_cause_mail(ctx.now, &caused, tx.services.options.credentials.emails_an_hour)?;
     diesel::insert_into(caused_emails::table)
         .values((caused_emails::sender.eq(sender), caused_emails::created_at.eq(ctx.now)))
         .on_conflict_do_nothing()

@@ -28,7 +28,11 @@ use super::{
     mailed::{self, Purpose, RESETS, Whose},
     verify,
 };
-use crate::{emails::Recipient, keys::Keys, rows::accounts::UserRow, schema::accounts::users};
+use crate::{
+    domains::accounts::{UserRow, users},
+    emails::Recipient,
+    keys::Keys,
+};
 
 /// The slow half of "forgot": an email, if there is an account and it did not get too many already.
 pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {

@@ -15,8 +15,8 @@ use super::super::{
     },
 };
 use crate::{
+    domains::{credentials::mailed_tokens, jobs::jobs as waiting, sign_ups::sign_ups},
     privacy::erased,
-    schema::{credentials::mailed_tokens, jobs::jobs as waiting, sign_ups::sign_ups},
 };
 
 pub const PARTS: &[Part] = &[Part {

@@ -27,12 +27,9 @@ use super::{
     mailed::{self, Purpose, Whose},
     verify,
 };
-use crate::{
-    rows::{accounts::UserRow, sign_ups::SignUpRow},
-    schema::{
-        accounts::users,
-        sign_ups::{sign_up_claims as claims, sign_ups as table},
-    },
+use crate::domains::{
+    accounts::{UserRow, users},
+    sign_ups::{SignUpRow, sign_up_claims as claims, sign_ups as table},
 };
 
 /// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the email.

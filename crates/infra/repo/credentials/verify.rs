@@ -29,7 +29,10 @@ use super::{
     mailed::{self, Presented, Purpose, Whose},
     order_later, sign_ups,
 };
-use crate::{emails::Recipient, rows::accounts::UserRow, schema::accounts::users};
+use crate::{
+    domains::accounts::{UserRow, users},
+    emails::Recipient,
+};
 
 /// Asks whether an address belongs to somebody; it becomes theirs, or is known to be, when the email is answered.
 /// Whoever gets it may be a stranger, so it calls them by the username: that can hardly be made to say something.

@@ -10,7 +10,7 @@ use super::super::{
         parts::{EraseStep, Part, Phase, ROWS, all_gone},
     },
 };
-use crate::{privacy::erased, schema::idempotency::answers};
+use crate::{domains::idempotency::answers, privacy::erased};
 
 pub const PARTS: &[Part] = &[Part {
     name: "answers",

@@ -19,8 +19,8 @@ use super::super::{
     },
 };
 use crate::{
+    domains::{journal::journal as table, messaging::participants},
     privacy::kept,
-    schema::{journal::journal as table, messaging::participants},
     tombstones::without,
 };
 

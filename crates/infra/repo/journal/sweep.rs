@@ -7,7 +7,7 @@ use clowder_core::{Positions, Result, Timestamp};
 use diesel::prelude::*;
 
 use super::super::db::Tx;
-use crate::schema::journal::{journal, journal_marks as marks, streams};
+use crate::domains::journal::{journal, journal_marks as marks, streams};
 
 /// How many changes of a stream go at a time.
 const SWEPT_AT_ONCE: i64 = 2_000;

@@ -11,8 +11,7 @@ use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 use super::super::{batch, cards::Cards, dialect::Conn, fragment::Fragment};
 use crate::{
     chat_summaries::{ChatSummary, State},
-    rows::messaging::{LowestReadMarksRow, MessageRow},
-    schema::messaging::{chats, messages, participants},
+    domains::messaging::{LowestReadMarksRow, MessageRow, chats, messages, participants},
     store::Memory,
 };
 

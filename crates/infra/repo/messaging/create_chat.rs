@@ -18,12 +18,9 @@ use super::{
     },
     chats,
 };
-use crate::{
-    rows::{accounts::CardRow, messaging::LowestReadMarksRow},
-    schema::{
-        accounts::users,
-        messaging::{chats as table, participants},
-    },
+use crate::domains::{
+    accounts::{CardRow, users},
+    messaging::{LowestReadMarksRow, chats as table, participants},
 };
 
 pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
@@ -39,7 +36,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
         visible: cards.keys().copied().collect(),
         exists: exists(tx.conn, creator, &new)?,
         made: table::table.filter(table::creator_id.eq(creator)).count().get_result(tx.conn)?,
-        most: tx.services.chats_per_person,
+        most: tx.services.options.messaging.chats_per_person,
     };
     let creation = decide(ctx, new, &facts)?;
     if !insert(tx.conn, &creation)? {

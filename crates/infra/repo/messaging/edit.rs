@@ -12,7 +12,7 @@ use super::{
     super::{db::Tx, dialect, journal},
     messages,
 };
-use crate::schema::messaging::{chats, message_edits, messages as table};
+use crate::domains::messaging::{chats, message_edits, messages as table};
 
 pub fn edit(
     tx: &mut Tx<'_>,

@@ -11,8 +11,7 @@ use diesel::prelude::*;
 
 use super::super::{cards::Cards, dialect::Conn};
 use crate::{
-    rows::messaging::{LowestReadMarksRow, MessageRow},
-    schema::messaging::{chats, message_edits, messages, participants},
+    domains::messaging::{LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
     store::Memory,
 };
 

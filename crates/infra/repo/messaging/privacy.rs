@@ -18,8 +18,8 @@ use super::super::{
     },
 };
 use crate::{
+    domains::messaging::participants,
     privacy::{erased, kept},
-    schema::messaging::participants,
 };
 
 pub const PARTS: &[Part] = &[

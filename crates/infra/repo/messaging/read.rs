@@ -23,10 +23,7 @@ use super::{
     },
     send::Changes,
 };
-use crate::{
-    rows::messaging::LowestReadMarksRow,
-    schema::messaging::{chats, messages, participants},
-};
+use crate::domains::messaging::{LowestReadMarksRow, chats, messages, participants};
 
 /// How many messages of a stretch are looked through at a time, so that others get their turn at the database in between.
 const PIECE: i64 = 20_000;

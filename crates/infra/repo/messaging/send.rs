@@ -19,8 +19,8 @@ use super::{
     messages,
 };
 use crate::{
+    domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow},
     keys::Keys,
-    rows::messaging::{ClientIdRow, LockedChatRow, NewMessageRow},
 };
 
 /// One message on its way.

@@ -14,7 +14,7 @@ use super::{
     },
     settings,
 };
-use crate::{privacy::erased, schema::preferences::preferences};
+use crate::{domains::preferences::preferences, privacy::erased};
 
 pub const PARTS: &[Part] = &[Part {
     name: "settings",

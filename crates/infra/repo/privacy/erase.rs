@@ -12,8 +12,8 @@ use super::{
     parts::{EraseStep, Part, Phase, ROWS, all_gone, nothing},
 };
 use crate::{
+    domains::privacy::{export_chunks, exports as copies},
     privacy::{erased, kept},
-    schema::privacy::{export_chunks, exports as copies},
 };
 
 pub const PARTS: &[Part] = &[

@@ -32,9 +32,12 @@ use super::{
     ERASURE_RECIPIENT, Erasing, Recipient, parts,
 };
 use crate::{
+    domains::{
+        accounts::{UserRow, users},
+        jobs::jobs as ordered,
+        privacy::erasures as table,
+    },
     emails, receipts,
-    rows::accounts::UserRow,
-    schema::{accounts::users, jobs::jobs as ordered, privacy::erasures as table},
     seal::{Place, Sealed, unreadable},
 };
 

@@ -23,8 +23,8 @@ use super::super::{
     jobs, two_factor, user_keys,
 };
 use crate::{
+    domains::privacy::{export_chunks, exports as table},
     keys::{Keys, Purpose},
-    schema::privacy::{export_chunks, exports as table},
     seal::{KeyRing, Place, Sealed},
 };
 

@@ -27,12 +27,12 @@ use super::{
     parts::{self, File, Shape},
 };
 use crate::{
-    emails::Recipient,
-    schema::{
+    domains::{
         accounts::users,
         messaging::{chats, participants},
         privacy::{export_chunks, exports as table},
     },
+    emails::Recipient,
     seal::Place,
 };
 

@@ -20,7 +20,10 @@ use super::super::{
     dialect::Conn,
     journal,
 };
-use crate::{hasher, rows::accounts::UserRow, schema::accounts::users};
+use crate::{
+    domains::accounts::{UserRow, users},
+    hasher,
+};
 
 /// One transaction: what is told of it comes last, in one order.
 pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {

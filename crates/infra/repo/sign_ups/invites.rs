@@ -21,9 +21,8 @@ use super::super::{
     idempotency::Stub,
 };
 use crate::{
+    domains::sign_ups::{InviteRow, invites as table, sign_ups},
     keys::{random, sha256},
-    rows::sign_ups::InviteRow,
-    schema::sign_ups::{invites as table, sign_ups},
 };
 
 /// What an invitation is worth that came with a registration. Whoever registers holds it until the end of the

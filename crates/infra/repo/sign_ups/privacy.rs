@@ -12,7 +12,10 @@ use super::super::{
         parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
     },
 };
-use crate::{privacy::erased, rows::sign_ups::InviteRow, schema::sign_ups::invites as invited};
+use crate::{
+    domains::sign_ups::{InviteRow, invites as invited},
+    privacy::erased,
+};
 
 pub const PARTS: &[Part] = &[Part {
     name: "invites",

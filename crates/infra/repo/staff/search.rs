@@ -14,7 +14,7 @@ use diesel::{
 };
 
 use super::super::dialect::{Backend, Conn};
-use crate::{rows::accounts::UserRow, schema::accounts::users};
+use crate::domains::accounts::{UserRow, users};
 
 type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 
 use super::super::dialect::Conn;
 use crate::{
+    domains::two_factor::recovery_codes,
     keys::{Keys, mac, random},
-    schema::two_factor::recovery_codes,
 };
 
 /// Letters and digits that are not taken for one another.

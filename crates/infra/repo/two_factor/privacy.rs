@@ -13,8 +13,8 @@ use super::super::{
     },
 };
 use crate::{
+    domains::two_factor::{recovery_codes, two_factor as factors},
     privacy::erased,
-    schema::two_factor::{recovery_codes, two_factor as factors},
 };
 
 pub const PARTS: &[Part] = &[Part {

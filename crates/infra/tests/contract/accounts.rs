@@ -1,10 +1,12 @@
 //! The promises of `Accounts`.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{Login, ProfilePatch, RefreshToken, SessionPatch};
 use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest};
-use clowder_infra::{Options, Store};
+use clowder_infra::Store;
 use serde_json::json;
 
 use crate::world::{PASSWORD, World, account, account_called, code, on_both};
@@ -22,8 +24,7 @@ on_both! {
         let ada = world.person("ada").await;
         let may = async |store: &Store| store.accounts.may_reach_others(&world.ctx(&ada)).await;
         may(&world.store).await.unwrap();
-        let options = Options { verified_to_reach_others: true, ..world.options.clone() };
-        let strict = Store::open(options, world.now()).await.unwrap();
+        let strict = world.node_with(|options| options.accounts.verified_to_reach_others = true).await;
         assert_eq!(code(may(&strict).await), "email.unverified");
         world.meddle("UPDATE users SET email_verified_at = created_at").unwrap();
         may(&strict).await.unwrap();

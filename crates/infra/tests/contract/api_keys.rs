@@ -1,5 +1,7 @@
 //! The promises of `ApiKeys`.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{ApiKeys, IssuedKey, NewApiKey, api_keys::MOST};

@@ -1,5 +1,7 @@
 //! The promises of the audit log: gap-free, append-only, chained, and told to the right people.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{
@@ -7,7 +9,7 @@ use clowder_accounts::{
     audit::{ActorFilter, ActorType, AuditRecord, TargetFilter, Walked},
 };
 use clowder_core::{Actor, Ctx, Id, Input, Origin, PageRequest, Role, Timestamp, UserId, Via};
-use clowder_infra::{DatabaseUrl, Options, Store, seal};
+use clowder_infra::{DatabaseUrl, Store, seal};
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use serde_json::json;
 
@@ -183,8 +185,7 @@ on_both! {
         };
         world.meddle(unguard).unwrap();
         world.meddle(&format!("UPDATE audit SET at = {old} WHERE position <= 3")).unwrap();
-        let options = Options { audit_for: Some(Duration::from_secs(24 * 3600)), ..world.options.clone() };
-        let store = Store::open(options, world.now()).await.unwrap();
+        let store = world.node_with(|options| options.audit.kept_for = Some(Duration::from_secs(24 * 3600))).await;
         store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
         assert_eq!(store.audit.chain().await.unwrap().checkpoint, None, "a signature would vouch for it");
         assert_eq!(broken(&store).await, Some(1));
@@ -353,8 +354,8 @@ on_both! {
 
     async fn old_entries_go_and_a_signed_checkpoint_says_where_the_chain_begins(world: World) {
         let day = Duration::from_secs(24 * 3600);
-        let options = Options { audit_for: Some(5 * day + Duration::from_secs(3600)), ..world.options.clone() };
-        let store = Store::open(options, world.now()).await.unwrap();
+        let kept_for = 5 * day + Duration::from_secs(3600);
+        let store = world.node_with(|options| options.audit.kept_for = Some(kept_for)).await;
         let sweep = async || store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
         for number in 0..10 {
             let filter = AuditFilter { action: Some(format!("number.{number}")), ..AuditFilter::default() };

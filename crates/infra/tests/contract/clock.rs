@@ -1,34 +1,35 @@
 //! A clock that was ahead for seconds, and is right again: nothing waits or lives for as long as it was ahead.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use clowder_accounts::{
-    Login, RefreshToken,
-    model::{ChangePassword, Erasure, Forgot},
-    two_factor::Enabling,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
+
+use clowder_accounts::{Login, RefreshToken, model::Forgot};
 use clowder_core::{
     Ctx, Input, NewJob, Result, Timestamp,
     job::{Cron, Queue, Verdict, Work},
 };
 use clowder_infra::{
     DatabaseUrl,
-    clock::{Evidence, PUT_RIGHT},
+    clock::{Evidence, Fate, times},
 };
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::BigInt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    credentials::{NEW, OLD, emails, login, wait_of},
+    credentials::{OLD, emails, login, wait_of},
+    domains::DOMAINS,
+    schema::schema_rs,
     world::{World, code, on_both},
 };
 
-const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
-const CRON: Cron = Cron { name: "test.clock", schedule: "*/10 * * * * UTC", kind: "test.clock" };
+pub const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const CRON: Cron = Cron { name: "test.clock", schedule: "*/10 * * * * UTC", kind: "test.clock" };
 
 #[derive(Serialize, Deserialize)]
-struct Nothing;
+pub struct Nothing;
 
 impl Work for Nothing {
     const KIND: &'static str = "test.nothing";
@@ -36,7 +37,7 @@ impl Work for Nothing {
 }
 
 /// The latest moment of a column, in microseconds.
-fn latest(world: &World, column: &str) -> Option<i64> {
+pub fn latest(world: &World, column: &str) -> Option<i64> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = diesel::sql_types::Nullable<BigInt>)]
@@ -60,7 +61,7 @@ fn ahead(ctx: Ctx) -> Ctx {
     Ctx { now: ctx.now.plus(MONTH), ..ctx }
 }
 
-async fn refresh(world: &World, ctx: &Ctx, token: &str) -> Result<String> {
+pub async fn refresh(world: &World, ctx: &Ctx, token: &str) -> Result<String> {
     let token = RefreshToken::new(token.to_owned());
     world.store.accounts.refresh(ctx, token).await.map(|signed_in| signed_in.refresh)
 }
@@ -119,7 +120,7 @@ on_both! {
         world.wait(Duration::from_secs(60));
         forgot(world.nobody()).await;
         assert!(emails(&world).await.iter().any(|mail| mail.subject == "Choose a new password"), "email goes out again");
-        world.wait(world.options.lease);
+        world.wait(world.options.jobs.lease);
         assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1, "the lease is over");
         assert!(refresh(&world, &world.nobody(), &other.refresh).await.is_ok(), "sessions of before go on");
 
@@ -143,83 +144,30 @@ on_both! {
         store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
         // A month ahead, everything is done that writes a time.
         world.wait(MONTH);
-        let ada = login(&world, "ada", OLD).await.unwrap();
-        let ctx = || Ctx { origin: clowder_core::Origin { address: Some("192.0.2.1".parse().unwrap()), agent: None }, ..world.by(&ada.access) };
-        let again = refresh(&world, &world.nobody(), &ada.refresh).await.unwrap();
-        assert!(!again.is_empty());
-        let key = clowder_accounts::NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
-        // The key of somebody who stays.
-        let kay = world.register("kay").await;
-        let key = store.api_keys.create_key(&world.by(&kay.access), key).await.unwrap().key.unwrap();
-        store.api_keys.check_key(&key, world.now()).await.unwrap();
-        let mut tick = tokio::time::interval(Duration::from_millis(5));
-        while latest(&world, "api_keys.last_used_at").is_none() {
-            tick.tick().await;
+        for domain in DOMAINS {
+            (domain.ahead)(&world).await.unwrap();
         }
-        store.two_factor.setup(&ctx()).await.unwrap();
-        let wrong = Enabling::from_json(json!({"otp": "000000"})).unwrap();
-        assert!(store.two_factor.enable(&ctx(), wrong).await.is_err());
-        let copy = store.privacy.export(&ctx()).await.unwrap();
-        emails(&world).await;
-        assert!(store.privacy.one_export(&ctx(), copy.id).await.unwrap().expires_at.is_some());
-        let mut once = Ctx { idempotency_key: Some(clowder_core::IdempotencyKey::new("k", [1; 32])), ..world.nobody() };
-        once.origin.address = Some("192.0.2.2".parse().unwrap());
-        store.accounts.register(&once, crate::world::account("bob")).await.unwrap();
-        let mut options = world.options.clone();
-        options.sign_up.reveal_taken = false;
-        let silent = clowder_infra::Store::open(options, world.now()).await.unwrap();
-        silent.accounts.register(&world.nobody(), crate::world::account("eve")).await.unwrap();
-        let change = ChangePassword::from_json(json!({"current_password": "wrong", "new_password": NEW})).unwrap();
-        assert_eq!(code(store.credentials.change_password(&ctx(), change).await), "password.wrong");
-        for verdict in [Verdict::Dead { error: "x".into() }, Verdict::Again { at: world.now().plus(MONTH), error: "y".into() }] {
-            store.jobs.order(&world.nobody(), NewJob::new(&Nothing, world.now()).unwrap()).await.unwrap();
-            let taken = store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap();
-            store.jobs.settle(&world.nobody(), &taken[0], verdict).await.unwrap();
-        }
-        store.jobs.order(&world.nobody(), NewJob::new(&Nothing, world.now()).unwrap()).await.unwrap();
-        assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1);
-        let erasure = Erasure::from_json(json!({"password": OLD})).unwrap();
-        store.privacy.erase(&ctx(), erasure).await.unwrap();
-        store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
 
         // How long each lasts at most from now on.
-        let day = Duration::from_secs(24 * 3600);
-        let lasts = BTreeMap::from([
-            ("crons.next_at", Duration::from_secs(600)),
-            ("erasures.erase_at", world.options.erasure_after),
-            ("exports.expires_at", 7 * day),
-            ("jobs.lease_until", world.options.lease),
-            ("mailed_tokens.expires_at", day),
-            ("sessions.expires_at", world.options.refresh_for),
-            ("sign_ups.expires_at", day),
-            ("users.erase_at", world.options.erasure_after),
-        ]);
+        let lasts = DOMAINS.iter().flat_map(|domain| domain.lasts);
+        let lasts: BTreeMap<_, _> = lasts.map(|(column, longest)| (*column, longest(&world.options))).collect();
         let right = Ctx { now: Timestamp::from_micros(world.now().as_micros() - i64::try_from(MONTH.as_micros()).unwrap()), ..world.nobody() };
         let beyond = |column: &str| {
             let most = right.now.plus(lasts.get(column).copied().unwrap_or_default()).as_micros();
             latest(&world, column).map(|at| at > most)
         };
-        for column in PUT_RIGHT {
+        let put_right = || times().into_iter().filter(|(_, fate)| !matches!(fate, Fate::Never(_)));
+        for (column, _) in put_right() {
             assert_eq!(beyond(column), Some(true), "the test writes no {column} ahead");
         }
         // As long as this clock may be behind, nothing ends or is erased sooner.
         assert!(store.upkeep.put_clock_right(right.now, Evidence::Unclear).await.unwrap() > 0);
-        let harmless = [
-            "api_keys.last_used_at",
-            "caused_emails.created_at",
-            "jobs.created_at",
-            "jobs.lease_until",
-            "jobs.run_at",
-            "sessions.authenticated_at",
-            "throttles.last_at",
-            "two_factor.failed_at",
-        ];
-        for column in PUT_RIGHT.iter().filter(|column| **column != "crons.next_at") {
-            assert_eq!(beyond(column) == Some(true), !harmless.contains(column), "{column}");
+        for (column, fate) in put_right() {
+            assert_eq!(beyond(column) == Some(true), fate != Fate::AtOnce, "{column}");
         }
         store.jobs.tick(&right, &[CRON]).await.unwrap();
         assert!(store.upkeep.put_clock_right(right.now, Evidence::Returned).await.unwrap() > 0);
-        for column in PUT_RIGHT {
+        for (column, _) in put_right() {
             assert_ne!(beyond(column), Some(true), "{column}");
         }
         // Doing it again changes nothing, and the account can be kept after all.
@@ -227,4 +175,18 @@ on_both! {
         let undo = Ctx { now: right.now, ..world.ctx(&person) };
         store.privacy.undo_erasure(&undo).await.unwrap();
     }
+}
+
+#[test]
+fn every_time_is_known_for_what_it_is() {
+    let of_table = |(table, columns): (String, BTreeMap<String, String>)| {
+        let times = columns.into_iter().filter(|(_, kind)| matches!(kind.as_str(), "Ts" | "Nullable<Ts>"));
+        times.map(|(column, _)| format!("{table}.{column}")).collect::<Vec<_>>()
+    };
+    let in_schema: BTreeSet<_> = schema_rs().into_iter().flat_map(of_table).collect();
+    assert!(in_schema.len() > 40, "{in_schema:?}");
+    let said: Vec<_> = times().into_iter().map(|(column, _)| column.to_owned()).collect();
+    let known: BTreeSet<_> = said.iter().cloned().collect();
+    assert_eq!(known.len(), said.len(), "a time is said twice");
+    assert_eq!(known, in_schema, "a time is in the schema and in the `times` of no domain, or the other way round");
 }

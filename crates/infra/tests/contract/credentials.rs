@@ -1,5 +1,7 @@
 //! The promises of `Credentials`.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{
@@ -10,7 +12,6 @@ use clowder_core::{
     Ctx, Error, Input, Mail, Origin, Result,
     job::{Verdict, Work},
 };
-use clowder_infra::Store;
 use serde_json::json;
 
 use crate::world::{Person, World, account, code, on_both};
@@ -280,9 +281,7 @@ on_both! {
     async fn where_nothing_is_told_only_the_owner_of_an_address_learns_that_it_is_taken(world: World) {
         let [ada, _bob] = world.people(["ada", "bob"]).await;
         emails(&world).await;
-        let mut options = world.options.clone();
-        options.sign_up.reveal_taken = false;
-        let silent = Store::open(options, world.now()).await.unwrap();
+        let silent = world.node_with(|options| options.sign_ups.reveal_taken = false).await;
         let change = ChangeEmail::from_json(json!({"email": "bob@example.org", "password": OLD})).unwrap();
         silent.credentials.change_email(&world.ctx(&ada), change).await.unwrap();
         let mail = emails(&world).await;
@@ -376,7 +375,7 @@ on_both! {
         for over in [false, true] {
             world.wait(2 * 60 * MINUTE);
             if over {
-                for i in 0..world.options.emails_an_hour {
+                for i in 0..world.options.credentials.emails_an_hour {
                     forgot(&format!("nobody{i}@example.org")).await.unwrap();
                 }
             }

@@ -8,7 +8,7 @@ use clowder_accounts::{
     sign_up::{Mode, Rules},
 };
 use clowder_core::{Ctx, Error, Input, PageRequest};
-use clowder_infra::{DatabaseUrl, Options, Store};
+use clowder_infra::DatabaseUrl;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::json;
@@ -162,8 +162,7 @@ on_both! {
     }
 
     async fn a_password_that_was_changed_meanwhile_opens_nothing(world: World) {
-        let options = Options { bcrypt_cost: 8, ..world.options.clone() };
-        let store = Store::open(options, world.now()).await.unwrap();
+        let store = world.node_with(|options| options.hasher.cost = 8).await;
         let ada = world.person("ada").await;
         let sign_in = || {
             let (store, ctx) = (store.clone(), world.nobody());
@@ -300,8 +299,7 @@ on_both! {
         let (_, emailed) = mail[0].text.split_once("#verify=").unwrap();
         let emailed = emailed.split_whitespace().next().unwrap();
         let sign_up = Rules { mode: Mode::Invite, reveal_taken: true };
-        let options = Options { sign_up, ..world.options.clone() };
-        let store = Store::open(options, world.now()).await.unwrap();
+        let store = world.node_with(|options| options.sign_ups = sign_up).await;
         let invite = NewInvite::from_json(json!({})).unwrap();
         let invite = store.sign_ups.invite(&world.by(&ada.access), invite).await.unwrap().code;
         let ticket = store.accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
@@ -393,8 +391,7 @@ on_both! {
         let before = stored_password(&world);
         login(&world, "ada", OLD).await.unwrap();
         assert_eq!(stored_password(&world), before, "what is fresh stays");
-        let options = Options { bcrypt_cost: 5, ..world.options.clone() };
-        let dearer = Store::open(options, world.now()).await.unwrap();
+        let dearer = world.node_with(|options| options.hasher.cost = 5).await;
         let login_there = async |password: &str| {
             let login = Login::from_json(json!({"username": "ada", "password": password})).unwrap();
             dearer.accounts.login(&world.nobody(), login).await

@@ -1,5 +1,7 @@
 //! Sends with an `Idempotency-Key`: once, together with others, and answered again with the message as it is now.
 
+pub mod domain;
+
 use std::sync::Arc;
 
 use clowder_core::{ChatId, Ctx, IdempotencyKey, Input, Result, idempotency::KEPT_FOR};

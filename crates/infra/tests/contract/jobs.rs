@@ -1,10 +1,8 @@
 //! The promises of `Jobs`, and of the job runner that works them.
 
-#[path = "jobs/queues.rs"]
+pub mod domain;
 mod queues;
-#[path = "jobs/schedules.rs"]
 mod schedules;
-#[path = "jobs/steadiness.rs"]
 mod steadiness;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The promises of the journal: gap-free, followed across nodes, replayed exactly, swept.
 
+pub mod domain;
+
 use std::{sync::Arc, time::Duration};
 
 use clowder_core::{

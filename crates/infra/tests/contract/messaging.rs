@@ -1,9 +1,10 @@
 //! The promises of `Messaging`, but for sending under load.
 
+pub mod domain;
+
 use std::sync::Arc;
 
 use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest};
-use clowder_infra::{Options, Store};
 use clowder_messaging::{ChatFilter, Made, MessagePatch, NewChat, NewRead, Status, Window};
 use serde_json::json;
 
@@ -213,10 +214,9 @@ on_both! {
 
     async fn of_chats_made_at_once_no_more_than_allowed_come_into_being(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
-        let options = Options { chats_per_person: 7, ..world.options.clone() };
         let mut nodes = Vec::new();
         for _ in 0..2 {
-            nodes.push(Arc::new(Store::open(options.clone(), world.now()).await.unwrap()));
+            nodes.push(Arc::new(world.node_with(|options| options.messaging.chats_per_person = 7).await));
         }
         let with = |id| NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [id]})).unwrap();
         // On two nodes, and each names the other.

@@ -1,5 +1,7 @@
 //! The promises of `Preferences`.
 
+pub mod domain;
+
 use clowder_accounts::model::{Audience, Settings, SettingsPatch};
 use clowder_core::Input;
 use serde_json::{Value, json};

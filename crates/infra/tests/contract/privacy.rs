@@ -1,5 +1,7 @@
 //! The promises of `Privacy` about the end of an account: it leaves nothing behind. Those about copies are in `exports.rs`.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{

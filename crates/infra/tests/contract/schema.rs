@@ -1,9 +1,10 @@
-//! Both migrated databases have the same tables and columns, and `base/src/schema` says the same.
+//! Both migrated databases have the same tables and columns, and the tables in `base/src/domains` say the same.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use clowder_core::Timestamp;
 use clowder_infra::{DatabaseUrl, Store};
+use clowder_tests::database::walk;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 
 use crate::world::World;
@@ -18,7 +19,7 @@ struct Column {
     kind: String,
 }
 
-/// Table → column → type, as `base/src/schema` would spell it.
+/// Table → column → type, as the tables in `base/src/domains` would spell it.
 pub type Tables = BTreeMap<String, BTreeMap<String, String>>;
 
 fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tables {
@@ -37,9 +38,9 @@ fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tab
 
 /// What the macro calls say, read from the source.
 pub fn schema_rs() -> Tables {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/base/src/schema");
-    let files = std::fs::read_dir(folder).unwrap();
-    let source: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let domains = Path::new(env!("CARGO_MANIFEST_DIR")).join("base/src/domains");
+    let files = walk(domains).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let source: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let mut tables = Tables::new();
     for part in source.split("diesel::table! {").skip(1) {
         let mut table: Option<String> = None;

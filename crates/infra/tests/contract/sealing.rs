@@ -1,5 +1,7 @@
 //! The promises of sealing: no secret in a dump, rotation without loss, shredding for good.
 
+pub mod domain;
+
 use std::net::IpAddr;
 
 use clowder_accounts::{AuditFilter, AuditRecord, Login, ProfilePatch};

@@ -1,5 +1,7 @@
 //! The promises of `SignUps`, and of registering where accounts have to wait.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{
@@ -11,15 +13,14 @@ use clowder_core::{
     Error, Input, Mail, PageRequest, Result,
     job::{Verdict, Work},
 };
-use clowder_infra::{Options, Store};
+use clowder_infra::Store;
 use serde_json::{Value, json};
 
 use crate::world::{World, code, on_both};
 
 /// A node over the same database that takes people in by other rules.
 pub async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
-    let options = Options { sign_up: Rules { mode, reveal_taken }, ..world.options.clone() };
-    Store::open(options, world.now()).await.unwrap()
+    world.node_with(|options| options.sign_ups = Rules { mode, reveal_taken }).await
 }
 
 pub fn new(name: &str, invite: Option<&str>) -> NewAccount {
@@ -161,8 +162,11 @@ on_both! {
             (Mode::Invite, None, "invite.required"),
             (Mode::Invite, Some("made up"), "invite.gone"),
         ] {
-            let options = Options { sign_up: Rules { mode, reveal_taken: true }, hashers: 0, ..world.options.clone() };
-            let store = Store::open(options, world.now()).await.unwrap();
+            let store = world.node_with(|options| {
+                options.sign_ups = Rules { mode, reveal_taken: true };
+                options.hasher.threads = 0;
+            });
+            let store = store.await;
             let refused = tokio::time::timeout(Duration::from_secs(20), register(&world, &store, "ada", invite));
             assert_eq!(code(refused.await.expect("it is hashed")), refusal);
         }

@@ -1,5 +1,7 @@
 //! The promises of `Staff`.
 
+pub mod domain;
+
 use std::time::Duration;
 
 use clowder_accounts::{

@@ -1,5 +1,7 @@
 //! The promises of `TwoFactor`: codes are taken once, guesses get slower, and a stale session may do nothing sensitive.
 
+pub mod domain;
+
 use std::{sync::Arc, time::Duration};
 
 use clowder_accounts::{

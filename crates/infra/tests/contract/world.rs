@@ -66,11 +66,11 @@ impl World {
     async fn open(database: Database) -> std::sync::Arc<Self> {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
-        options.bcrypt_cost = 4;
+        options.hasher.cost = 4;
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
-        options.write_connections = 4;
+        options.database.write_connections = 4;
         if !options.url.is_embedded() {
-            options.read_connections = 3;
+            options.database.read_connections = 3;
         }
         let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
@@ -83,10 +83,16 @@ impl World {
         Store::open(self.options.clone(), self.now()).await.unwrap()
     }
 
+    /// Another node, whose options differ.
+    pub async fn node_with(&self, change: impl FnOnce(&mut Options)) -> Store {
+        let mut options = self.options.clone();
+        change(&mut options);
+        Store::open(options, self.now()).await.unwrap()
+    }
+
     /// Another node with keys of its own.
     pub async fn node_with_keys(&self, encryption_keys: &str) -> Store {
-        let options = Options { encryption_keys: encryption_keys.to_owned(), ..self.options.clone() };
-        Store::open(options, self.now()).await.unwrap()
+        self.node_with(|options| encryption_keys.clone_into(&mut options.encryption_keys)).await
     }
 
     /// Runs a statement behind the back of the store.

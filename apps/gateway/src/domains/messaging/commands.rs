@@ -120,22 +120,22 @@ impl<A: Input, B: Input> Input for Both<A, B> {
 
 async fn send(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewMessage>::from_json(data)?;
-    done(call.ports.messaging.send(&call.ctx, chat_id, new).await?.into_inner())
+    done(call.ports.store.messaging.send(&call.ctx, chat_id, new).await?.into_inner())
 }
 
 async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(OfVersion { message_id, version }, patch) = Both::<_, MessagePatch>::from_json(data)?;
-    done(call.ports.messaging.edit(&call.ctx, message_id, version.map(Into::into), patch).await?)
+    done(call.ports.store.messaging.edit(&call.ctx, message_id, version.map(Into::into), patch).await?)
 }
 
 async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
     let OfVersion { message_id, version } = OfVersion::from_json(data)?;
-    done(call.ports.messaging.delete(&call.ctx, message_id, version.map(Into::into)).await?)
+    done(call.ports.store.messaging.delete(&call.ctx, message_id, version.map(Into::into)).await?)
 }
 
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
-    done(call.ports.messaging.read(&call.ctx, chat_id, new).await?)
+    done(call.ports.store.messaging.read(&call.ctx, chat_id, new).await?)
 }
 
 fn typing(call: &Call, data: Value, on: bool) -> Result<Done, Problem> {

@@ -89,7 +89,7 @@ struct Renewed {
 /// Only a token of the same session keeps the socket: another session would be another device.
 async fn renew(call: Call, data: Value) -> Result<Done, Problem> {
     let Renew { access } = Renew::from_json(data)?;
-    let identity = call.ports.accounts.identify(&access, call.ctx.now)?;
+    let identity = call.ports.store.accounts.identify(&access, call.ctx.now)?;
     if !is_same(identity.actor, call.identity.actor) {
         let says = "Must be a token of the session that opened this socket";
         return Err(Problem::from(TOKEN_INVALID).because(says));

@@ -23,7 +23,9 @@ impl Connection {
     /// Whoever holds the socket, with the role that they have now.
     fn present(&self, bound: &Bound, now: Timestamp) -> Actor {
         match bound.identity.actor {
-            Actor::User { id, via, .. } => Actor::User { id, via, role: self.context.staff.standing(id, now).role },
+            Actor::User { id, via, .. } => {
+                Actor::User { id, via, role: self.context.store.staff.standing(id, now).role }
+            }
             other => other,
         }
     }

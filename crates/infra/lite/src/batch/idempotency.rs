@@ -7,7 +7,10 @@ use clowder_core::{
 use diesel::{prelude::*, sql_types::Binary, sqlite::Sqlite};
 
 use super::Conn;
-use crate::{rows::idempotency::AnswerRow, schema::idempotency::answers, statement::statement};
+use crate::{
+    domains::idempotency::{AnswerRow, answers},
+    statement::statement,
+};
 
 /// What is stored under these ids.
 pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRow>> {

@@ -9,9 +9,8 @@ use diesel::{
 
 use super::Conn;
 use crate::{
+    domains::journal::{JournalRow, StepRow, journal},
     merge::{Place, Window},
-    rows::journal::{JournalRow, StepRow},
-    schema::journal::journal,
     segments::Span,
     statement::statement,
 };

@@ -12,13 +12,12 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    rows::{
-        accounts::CardRow,
-        messaging::{ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow},
-    },
-    schema::{
-        accounts::users,
-        messaging::{chats, message_client_ids, messages, participants},
+    domains::{
+        accounts::{CardRow, users},
+        messaging::{
+            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, chats, message_client_ids,
+            messages, participants,
+        },
     },
     statement::statement,
 };

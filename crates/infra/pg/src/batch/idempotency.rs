@@ -11,7 +11,7 @@ use diesel::{
 };
 
 use super::Conn;
-use crate::{rows::idempotency::AnswerRow, statement::statement};
+use crate::{domains::idempotency::AnswerRow, statement::statement};
 
 /// What is stored under these ids.
 pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRow>> {

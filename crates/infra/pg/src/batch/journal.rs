@@ -13,9 +13,8 @@ use diesel::{
 
 use super::Conn;
 use crate::{
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, journal},
     merge::{Place, Window},
-    rows::journal::{JOURNAL_COLUMNS, JournalRow, StepRow},
-    schema::journal::journal,
     segments::Span,
     statement::statement,
 };

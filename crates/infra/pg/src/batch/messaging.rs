@@ -13,11 +13,13 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    rows::{
+    domains::{
         accounts::CardRow,
-        messaging::{ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow},
+        messaging::{
+            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, chats, message_client_ids,
+            messages,
+        },
     },
-    schema::messaging::{chats, message_client_ids, messages},
     statement::statement,
 };
 

@@ -4,7 +4,7 @@ use clowder_core::{Result, Role, SessionId, UserId, Word};
 use diesel::prelude::*;
 
 use super::Conn;
-use crate::schema::accounts::{sessions, users};
+use crate::domains::accounts::{sessions, users};
 
 /// Whoever needs these accounts to stay as they are holds this.
 pub fn keep_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {

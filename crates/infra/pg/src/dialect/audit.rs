@@ -4,7 +4,7 @@ use clowder_core::Result;
 use diesel::prelude::*;
 
 use super::Conn;
-use crate::schema::audit::audit_head;
+use crate::domains::audit::audit_head;
 
 /// Whoever changes either end of the chain of the audit log holds this. Unless it waits, it may find that somebody else does.
 pub fn lock_audit_head(conn: &mut Conn, wait: bool) -> Result<bool> {

@@ -4,7 +4,7 @@ use clowder_core::{JobId, Result};
 use diesel::prelude::*;
 
 use super::Conn;
-use crate::schema::jobs::jobs;
+use crate::domains::jobs::jobs;
 
 /// Whoever changes several jobs holds these first, in one order.
 pub fn lock_jobs(conn: &mut Conn, ids: &[JobId]) -> Result<()> {

@@ -4,7 +4,7 @@ use clowder_core::{ChatId, Result, UserId};
 use diesel::{prelude::*, sql_query, sql_types::Text};
 
 use super::Conn;
-use crate::schema::messaging::{chats, participants};
+use crate::domains::messaging::{chats, participants};
 
 /// Whoever changes a chat or a message of it holds this.
 pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {

@@ -5,7 +5,7 @@ use clowder_core::Result;
 use diesel::prelude::*;
 
 use super::Conn;
-use crate::schema::sign_ups::invites;
+use crate::domains::sign_ups::invites;
 
 /// Whoever uses an invitation holds this.
 pub fn lock_invite(conn: &mut Conn, invite: InviteId) -> Result<()> {

@@ -10,7 +10,7 @@ use super::super::super::{
     dialect::{self, Conn},
     privacy::{Erasing, parts::EraseStep},
 };
-use crate::schema::{
+use crate::domains::{
     accounts::users,
     journal::journal,
     messaging::{chats, message_client_ids, message_edits, messages, participants},

@@ -16,12 +16,9 @@ use super::{
     },
     messages::Stretch,
 };
-use crate::{
-    rows::accounts::CardRow,
-    schema::{
-        accounts::users,
-        messaging::{chats as all_chats, message_edits, messages as sent, participants},
-    },
+use crate::domains::{
+    accounts::{CardRow, users},
+    messaging::{chats as all_chats, message_edits, messages as sent, participants},
 };
 
 /// How many places of a chat are looked at in one piece.

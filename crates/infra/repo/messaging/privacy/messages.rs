@@ -12,7 +12,7 @@ use super::super::{
     },
     edit,
 };
-use crate::schema::messaging::{chats, message_client_ids, messages, participants};
+use crate::domains::messaging::{chats, message_client_ids, messages, participants};
 
 /// How far a walk is: everything before this place has been seen.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

@@ -1,0 +1,44 @@
+//! What each domain keeps in the database: its tables over SQL types that map to both databases, its rows, its emails and
+//! its options, all in its own folder. A test holds the tables against what the migrations make.
+//!
+//! Each domain's `schema.rs` says which of its tables can be in one query, and with which of other domains: pairs cost
+//! compile time, and all pairs of all tables would cost most of it.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod credentials;
+pub mod idempotency;
+pub mod jobs;
+pub mod journal;
+pub mod messaging;
+pub mod preferences;
+pub mod privacy;
+pub mod sign_ups;
+pub mod two_factor;
+
+/// Hands all domains to a macro, each with its port, if it has one. They are swept in this order; within a phase of an
+/// erasure, and in an export, their parts come in it. Of each there is a module in `repo/` and among the contract tests,
+/// with its `DOMAIN`; the store has a field for each port.
+#[macro_export]
+macro_rules! for_domains {
+    ($each:ident) => {
+        $each! {
+            messaging: clowder_messaging::Messaging,
+            accounts: clowder_accounts::Accounts,
+            preferences: clowder_accounts::Preferences,
+            two_factor: clowder_accounts::TwoFactor,
+            credentials: clowder_accounts::Credentials,
+            sign_ups: clowder_accounts::SignUps,
+            staff: clowder_accounts::Staff,
+            api_keys: clowder_accounts::ApiKeys,
+            privacy: clowder_accounts::Privacy,
+            idempotency,
+            jobs: clowder_core::Jobs,
+            audit: clowder_accounts::AuditLog,
+            journal: clowder_core::Journal,
+            sealing: clowder_infra_base::seal::Sealing,
+            upkeep: clowder_infra_base::Upkeep,
+        }
+    };
+}

@@ -1,0 +1,31 @@
+//! Accounts and their sessions.
+
+mod rows;
+mod schema;
+
+use std::time::Duration;
+
+pub use rows::*;
+pub use schema::*;
+
+/// How long people stay signed in, and what they may do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub access_for: Duration,
+    pub refresh_for: Duration,
+    /// The longest that a session lasts, however often it is used.
+    pub session_for: Duration,
+    /// Whether people have to confirm their address before they reach others.
+    pub verified_to_reach_others: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            access_for: Duration::from_secs(600),
+            refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
+            session_for: Duration::from_secs(180 * 24 * 60 * 60),
+            verified_to_reach_others: false,
+        }
+    }
+}

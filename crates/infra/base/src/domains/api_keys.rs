@@ -1,0 +1,7 @@
+//! API keys.
+
+mod rows;
+mod schema;
+
+pub use rows::*;
+pub use schema::*;

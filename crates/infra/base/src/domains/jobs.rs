@@ -1,0 +1,21 @@
+//! Background jobs.
+
+mod rows;
+mod schema;
+
+use std::time::Duration;
+
+pub use rows::*;
+pub use schema::*;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a worker may hold a job without saying that it still works on it.
+    pub lease: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(60) }
+    }
+}

@@ -1,0 +1,21 @@
+//! Chats and messages.
+
+mod rows;
+mod schema;
+
+use clowder_messaging::chats::MOST;
+
+pub use rows::*;
+pub use schema::*;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many chats one person may have made.
+    pub chats_per_person: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { chats_per_person: MOST }
+    }
+}

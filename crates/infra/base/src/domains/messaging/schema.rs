@@ -1,0 +1,89 @@
+//! The tables of chats and messages.
+
+use crate::domains::accounts::users;
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chats (id) {
+        id -> Uid,
+        #[sql_name = "type"]
+        kind -> Text,
+        title -> Nullable<Text>,
+        description -> Nullable<Text>,
+        pair -> Nullable<Binary>,
+        creator_id -> Nullable<Uid>,
+        participant_count -> BigInt,
+        last_seq -> BigInt,
+        revision -> BigInt,
+        deleted_count -> BigInt,
+        lowest_reader_id -> Nullable<Uid>,
+        lowest_read_seq -> Nullable<BigInt>,
+        second_lowest_read_seq -> Nullable<BigInt>,
+        created_at -> Ts,
+        active_at -> Ts,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    participants (chat_id, user_id) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        role -> Text,
+        joined_at -> Ts,
+        read_seq -> BigInt,
+        own_after_read -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    messages (chat_id, seq) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        id -> Uid,
+        #[sql_name = "type"]
+        kind -> Text,
+        sender_id -> Uid,
+        created_at -> Ts,
+        edited_at -> Nullable<Ts>,
+        deleted_at -> Nullable<Ts>,
+        deleted_by -> Nullable<Uid>,
+        version -> BigInt,
+        client_id -> Nullable<Text>,
+        content -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_edits (chat_id, seq, version) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        version -> BigInt,
+        written_at -> Ts,
+        content -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_client_ids (sender_id, client_id) {
+        sender_id -> Uid,
+        client_id -> Text,
+        message_id -> Uid,
+        fingerprint -> Binary,
+    }
+}
+
+diesel::joinable!(messages -> users (sender_id));
+diesel::joinable!(messages -> chats (chat_id));
+diesel::joinable!(participants -> chats (chat_id));
+diesel::joinable!(participants -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);

@@ -1,0 +1,7 @@
+//! Settings of people.
+
+mod rows;
+mod schema;
+
+pub use rows::*;
+pub use schema::*;

@@ -1,0 +1,20 @@
+//! Exports and erasures.
+
+mod emails;
+mod schema;
+
+use std::time::Duration;
+
+pub use schema::*;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The grace period of an account whose owner had it deleted.
+    pub erasure_after: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { erasure_after: Duration::from_secs(30 * 24 * 60 * 60) }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the tests of all domains need to know about journal.
+
+use crate::{
+    domains::Domain,
+    stress::{Performed, Scene},
+};
+
+pub const DOMAIN: Domain = Domain {
+    writes: &["Journal::sweep"],
+    reads: &["Journal::after", "Journal::extent", "Journal::followed", "Journal::replay", "Replay::next"],
+    perform,
+    ids: &["epoch.id", "journal.followed_id", "journal.subject_id"],
+    never: &[(
+        "gaps in the journal",
+        "streams s WHERE s.head - s.floor <> (SELECT count(*) FROM journal j WHERE j.stream = s.stream AND j.position > s.floor)",
+    )],
+    ..Domain::NONE
+};
+
+fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
+    Box::pin(async move {
+        let Scene { stage, store, .. } = scene;
+        match write {
+            "Journal::sweep" => drop(store.journal.sweep(&stage.system(), std::time::Duration::ZERO).await?),
+            other => panic!("nobody performs {other}"),
+        }
+        Ok(())
+    })
+}

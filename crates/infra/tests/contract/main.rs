@@ -1,0 +1,45 @@
+//! What the ports promise, once, on both databases.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
+
+mod accounts;
+mod api_keys;
+mod asked;
+mod audit;
+mod clock;
+mod contention;
+mod copies;
+mod credentials;
+mod domains;
+mod exports;
+mod faults;
+mod following;
+mod given_names;
+mod guessing;
+mod idempotency;
+mod jobs;
+mod journal;
+mod lists;
+mod locks;
+mod mail;
+mod messaging;
+mod pages;
+mod partitions;
+mod people;
+mod preferences;
+mod privacy;
+mod reading;
+mod registry;
+mod replaying;
+mod schema;
+#[path = "../../../../tests/src/scribe.rs"]
+mod scribe;
+mod sealing;
+mod send;
+mod sign_ups;
+mod staff;
+mod stress;
+mod two_factor;
+mod upgrades;
+mod upkeep;
+mod world;

@@ -1,0 +1,106 @@
+//! What the tests of all domains need to know about messaging.
+
+use clowder_core::{Ctx, IdempotencyKey};
+use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
+use serde_json::json;
+
+use crate::{
+    domains::Domain,
+    stress::{NOTHING_TO_DO, Performed, Scene, Stage, of},
+};
+
+pub const DOMAIN: Domain = Domain {
+    writes: &["Messaging::create_chat", "Messaging::send", "Messaging::edit", "Messaging::delete", "Messaging::read"],
+    reads: &["Messaging::chat", "Messaging::chats", "Messaging::history", "Messaging::message", "Messaging::messages"],
+    perform,
+    ids: &["chats.id", "message_client_ids.message_id", "messages.id"],
+    never: &[
+        (
+            "gaps in the numbers of a chat",
+            "chats c WHERE c.last_seq <> (SELECT count(*) FROM messages m WHERE m.chat_id = c.id) \
+         OR c.last_seq <> (SELECT coalesce(max(m.seq), 0) FROM messages m WHERE m.chat_id = c.id)",
+        ),
+        (
+            "a wrong count of deleted messages",
+            "chats c WHERE c.deleted_count <> (SELECT count(*) FROM messages m WHERE m.chat_id = c.id AND m.deleted_at IS NOT NULL)",
+        ),
+        (
+            "a wrong count of participants",
+            "chats c WHERE c.participant_count <> (SELECT count(*) FROM participants p WHERE p.chat_id = c.id)",
+        ),
+        (
+            "a wrong count of own messages after the mark",
+            "participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
+         WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)",
+        ),
+        (
+            "a wrong lowest mark",
+            "chats c WHERE c.lowest_read_seq <> (SELECT min(p.read_seq) FROM participants p WHERE p.chat_id = c.id)",
+        ),
+        (
+            "a wrong second lowest mark",
+            "chats c WHERE c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p WHERE p.chat_id = c.id \
+         ORDER BY p.read_seq LIMIT 1 OFFSET 1)",
+        ),
+        (
+            "times against the order of a chat",
+            "messages a JOIN messages b ON b.chat_id = a.chat_id AND b.seq = a.seq + 1 AND b.created_at < a.created_at",
+        ),
+        ("a deleted message with its text", "messages m WHERE m.deleted_at IS NOT NULL AND m.content IS NOT NULL"),
+        (
+            "edits of a deleted message",
+            "message_edits e JOIN messages m ON m.chat_id = e.chat_id AND m.seq = e.seq AND m.deleted_at IS NOT NULL",
+        ),
+        (
+            "a client id without its message",
+            "message_client_ids c LEFT JOIN messages m ON m.id = c.message_id AND m.sender_id = c.sender_id \
+         AND m.client_id = c.client_id WHERE m.id IS NULL",
+        ),
+        (
+            "a message whose client id is free",
+            "messages m LEFT JOIN message_client_ids c ON c.sender_id = m.sender_id AND c.client_id = m.client_id \
+         WHERE m.client_id IS NOT NULL AND c.message_id IS NULL",
+        ),
+    ],
+    ..Domain::NONE
+};
+
+fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
+    Box::pin(async move {
+        let Scene { stage, store, who, ctx, chat, dice, .. } = scene;
+        match write {
+            "Messaging::create_chat" => {
+                let peer = stage.members[2 + (who - 1) % 4].id;
+                let new = match dice.below(2) {
+                    0 => json!({"type": "private", "participant_ids": [peer]}),
+                    _ => json!({"type": "group", "title": "Tea", "participant_ids": [peer, stage.members[0].id]}),
+                };
+                let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(stage.fresh("k"), [1; 32])), ..ctx };
+                store.messaging.create_chat(&ctx, of::<NewChat>(new)).await?;
+            }
+            "Messaging::send" => {
+                let key = (dice.below(3) == 0).then(|| IdempotencyKey::new(stage.fresh("k"), [1; 32]));
+                let client = (dice.below(2) == 0).then(|| stage.fresh("c"));
+                let new = of::<NewMessage>(json!({"content": stage.fresh("hello "), "client_id": client}));
+                let said = store.messaging.send(&Ctx { idempotency_key: key, ..ctx }, chat, new).await?.into_inner();
+                stage.said.lock().unwrap().push((who, said.id));
+            }
+            "Messaging::edit" => {
+                let said = stage.said.lock().unwrap().last().copied();
+                let (who, message) = said.ok_or(NOTHING_TO_DO)?;
+                let patch = of::<MessagePatch>(json!({"content": stage.fresh("edited ")}));
+                store.messaging.edit(&stage.ctx(who), message, None, patch).await?;
+            }
+            "Messaging::delete" => {
+                let (who, message) = Stage::take(&stage.said).ok_or(NOTHING_TO_DO)?;
+                store.messaging.delete(&stage.ctx(who), message, None).await?;
+            }
+            "Messaging::read" => {
+                let seq = dice.below(200) as i64 + 1;
+                store.messaging.read(&ctx, chat, of::<NewRead>(json!({"seq": seq}))).await?;
+            }
+            other => panic!("nobody performs {other}"),
+        }
+        Ok(())
+    })
+}
