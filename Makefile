@@ -1,4 +1,4 @@
-# Clowder. `make help` lists what can be done.
+# Clowder. `make help` lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench fmt docs services
 SHELL := /bin/bash

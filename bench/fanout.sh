@@ -33,7 +33,7 @@ for _ in $(seq 600); do
 done
 
 "$loadgen" --adapter "$work/ours.toml" --workload seed --users "$MEMBERS" --senders 2 --chats 1 --chat-size 2 --big 1 --world "$work/world.json"
-# A chat is begun with fewer people than this; the others are put into it behind the server's back.
+# A chat can only be created with fewer people; the others are added directly in the database.
 python3 - "$work/data/clowder.db" "$work/world.json" "$MEMBERS" <<'PYTHON'
 import json, sqlite3, sys, uuid
 file, world, members = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the server against a Django peer on one PostgreSQL, turn by turn in one run, and prints the ratios.
 #
-# `make bench` starts the services (durable ones: FSYNC=on). What can be changed by environment:
+# `make bench` starts the services (durable ones: FSYNC=on). Environment variables:
 # SECS (8) per cell, STEADY (60) seconds for the 99th percentile of sends at a fixed rate, ROUNDS (2), IDLE (10000) sockets, RATE (100) sends per second of w8,
 # BIG (100000) messages of history, SERVERS ("postgres sqlite asgi split bare"): ours on either database, the peer in either
 # mode, and a server that checks and keeps nothing. After each turn of ours the durable sends are measured once more with group commit off (DATABASE_BATCH=1).
@@ -35,7 +35,7 @@ bare=${CARGO_TARGET_DIR:-bench/bare/target}/release/bare
 
 port=$((20000 + RANDOM % 12000))
 sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/ours.toml >"$work/ours.toml"
-# The same, each send with a key of its own.
+# The same, with a new key for each send.
 sed '/^\[send\]/a headers = ["Idempotency-Key: {txn}"]' "$work/ours.toml" >"$work/keyed.toml"
 sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/django.toml >"$work/asgi.toml"
 sed "s|^kind = \"ws\"|&\naddr = \"127.0.0.1:$((port + 1))\"|" "$work/asgi.toml" >"$work/split.toml"
@@ -62,7 +62,7 @@ start_ours() { # postgres | sqlite, more settings
     until_up /api/health/ready
 }
 
-# The peer, if its packages can be had.
+# The peer, if its packages can be installed.
 PGHOST=$(sed 's|.*@\([^:/]*\).*|\1|' <<<"$TEST_POSTGRES_URL") PGPORT=$(sed 's|.*:\([0-9]*\)/.*|\1|' <<<"$TEST_POSTGRES_URL")
 PGUSER=$(sed 's|.*//\([^:@]*\).*|\1|' <<<"$TEST_POSTGRES_URL") PGPASSWORD=$(sed 's|.*//[^:]*:\([^@]*\)@.*|\1|' <<<"$TEST_POSTGRES_URL")
 export REDIS_URL=$TEST_REDIS_URL VENV=$PWD/${CARGO_TARGET_DIR:-target}/bench-venv
@@ -118,7 +118,7 @@ measure() { # server, workload, more options
         echo "$name $workload failed" >&2
 }
 
-# While somebody holds the row of one chat for five seconds and others keep sending to it.
+# While the row of one chat is locked for five seconds and others keep sending to it.
 beside_held() { # workload, more options
     local chat holder
     chat=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["big"]["id"])' "$work/postgres.json")
@@ -128,8 +128,8 @@ beside_held() { # workload, more options
     wait "$holder"
 }
 
-# The 99th percentile of sends at a fixed rate, told by a run of its own: long, warmed up, and begun when the database has
-# written back what the workloads before it left behind.
+# The 99th percentile of sends at a fixed rate, measured in a separate run: long, warmed up, and started after the database
+# has written back the data of earlier workloads.
 steady() { # server
     case $1 in
     postgres | asgi | split) psql -Xq "$TEST_POSTGRES_URL" -c CHECKPOINT ;;
@@ -143,10 +143,10 @@ sign_in() { # server, seconds, how many at a time
     "$loadgen" --adapter "$work/ours.toml" --world "$work/$1.json" --name "$1" --workload w1 --conns "$3" --secs "$2" >/dev/null
 }
 
-# How often the database was asked so far.
+# The number of database queries so far.
 pool_calls() { curl -s "http://127.0.0.1:$port/metrics" | awk '/^clowder_pool_wait_seconds_count/ { calls += $2 } END { print calls + 0 }'; }
 
-# The bare server speaks of the people of the first of ours.
+# The bare server uses the users of our first database.
 first=postgres
 [[ " $SERVERS " == *" postgres "* ]] || first=sqlite
 
@@ -160,7 +160,7 @@ for round in $(seq "$ROUNDS"); do
             measure "$name" w3 --conns 16
             measure "$name" w4 --conns 64
             case $name in postgres | sqlite) measure "$name" w4 keyed --conns 64 --label w4-keyed ;; esac
-            # Right after many sends, without new statistics: the page must cost what it did.
+            # Right after many sends, without new statistics: the cost of a page must not change.
             measure "$name" w3 --conns 16 --label w3-after-sends
             steady "$name"
             if [ "$name" = postgres ]; then
@@ -171,7 +171,7 @@ for round in $(seq "$ROUNDS"); do
         fi
         measure "$name" w5
         stop
-        # What a socket costs is only seen on a fresh server.
+        # The cost of a socket can only be measured on a fresh server.
         start "$name"
         measure "$name" w7 --n "$IDLE"
         stop

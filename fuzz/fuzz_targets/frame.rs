@@ -1,4 +1,4 @@
-//! Whatever text arrives on a socket, it becomes a request or nothing: the decoder never panics.
+//! Any text on a socket becomes a request or an error: the decoder never panics.
 #![no_main]
 
 use clowder_gateway::ws::Request;

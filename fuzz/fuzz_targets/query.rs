@@ -1,4 +1,4 @@
-//! Whatever stands behind the question mark, its readers give a value or note a fault.
+//! Any query string gives a value or a fault: the readers never panic.
 #![no_main]
 
 use clowder_core::Role;

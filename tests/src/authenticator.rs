@@ -1,4 +1,4 @@
-//! What people have on their phones: one-time passwords by RFC 6238, made without a line of the server's code.
+//! An authenticator app: one-time passwords by RFC 6238, without any of the server's code.
 
 use std::time::UNIX_EPOCH;
 
@@ -8,18 +8,18 @@ use sha1::Sha1;
 
 pub struct Authenticator {
     secret: Vec<u8>,
-    /// The step whose code was given out last.
+    /// The step of the last code.
     last: u64,
 }
 
 impl Authenticator {
-    /// From the secret as it is typed in: base32.
+    /// From the secret as typed in: base32.
     pub fn new(secret: &str) -> Self {
         Self { secret: BASE32_NOPAD.decode(secret.as_bytes()).unwrap(), last: 0 }
     }
 
-    /// A code that has not been given out: of this step, or, within the drift that servers allow, of the next. A third
-    /// one within half a minute would have to be waited for.
+    /// A code that was not returned before: of this step, or, within the drift that servers allow, of the next. For a
+    /// third one within half a minute the caller would have to wait.
     pub fn code(&mut self) -> String {
         #[expect(clippy::disallowed_methods, reason = "an authenticator has a clock of its own")]
         let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30;
@@ -28,7 +28,7 @@ impl Authenticator {
         self.at(self.last)
     }
 
-    /// The code that was given out last.
+    /// The last code.
     pub fn same(&self) -> String {
         self.at(self.last)
     }

@@ -1,4 +1,4 @@
-//! A real Chromium without a window, spoken to over its DevTools protocol; and sites for its pages to come from.
+//! A real headless Chromium, driven over its DevTools protocol; and sites that serve its pages.
 
 use std::{collections::VecDeque, path::PathBuf, process::Stdio};
 
@@ -24,12 +24,12 @@ pub struct Browser {
     page: String,
     commands: u64,
     events: VecDeque<Value>,
-    /// What the page asked for and did not get, and what its security policy forbade.
+    /// Failed requests of the page, and violations of its security policy.
     pub failures: Vec<String>,
 }
 
 impl Browser {
-    /// Starts one with an empty page.
+    /// Starts a browser with an empty page.
     pub async fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new(program())
@@ -59,7 +59,7 @@ impl Browser {
             panic!("Chromium ended before it listened");
         });
         let address = address.await.expect("Chromium does not say where it listens");
-        // What it complains about later must not fill a pipe that nobody reads.
+        // Its later messages must not fill a pipe that nobody reads.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (stream, _) = connect_async(address).await.unwrap();
         let mut browser = Self {
@@ -81,9 +81,9 @@ impl Browser {
         browser
     }
 
-    /// Opens an address and waits until the page has loaded.
+    /// Opens a URL and waits until the page has loaded.
     pub async fn open(&mut self, url: &str) {
-        // A new hash alone would load nothing.
+        // Changing only the hash would load nothing.
         for url in ["about:blank", url] {
             let opened = self.command("Page.navigate", json!({"url": url})).await;
             assert!(opened["errorText"].is_null(), "{url}: {opened}");
@@ -91,7 +91,7 @@ impl Browser {
         }
     }
 
-    /// Runs a script in the page: the body of an async function. What it returns, as JSON.
+    /// Runs a script in the page, the body of an async function, and returns its result as JSON.
     pub async fn run(&mut self, script: &str) -> Value {
         let expression = format!("(async () => {{ {script} }})()");
         let run = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
@@ -115,7 +115,7 @@ impl Browser {
         assert_eq!(held, true, "never: {expression}; {:?}", self.failures);
     }
 
-    /// Shows pages as on a screen of this width, in CSS pixels, to somebody who prefers `light` or `dark`.
+    /// Emulates a screen of this width, in CSS pixels, and a preference for `light` or `dark`.
     pub async fn looks(&mut self, width: u32, scheme: &str) {
         let screen = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
         self.command("Emulation.setDeviceMetricsOverride", screen).await;
@@ -123,7 +123,7 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// What is seen of the page, as PNG in Base64.
+    /// A screenshot of the page, as PNG in Base64.
     pub async fn picture(&mut self) -> String {
         let taken = self.command("Page.captureScreenshot", json!({"format": "png"})).await;
         taken["data"].as_str().unwrap().to_owned()
@@ -147,7 +147,7 @@ impl Browser {
         }
     }
 
-    /// Waits for an event that was not waited for before.
+    /// Waits for the next event of this kind.
     async fn event(&mut self, method: &str) {
         loop {
             while let Some(event) = self.events.pop_front() {
@@ -169,13 +169,13 @@ impl Browser {
     fn note(&mut self, event: Value) {
         let parameters = &event["params"];
         match event["method"].as_str().unwrap_or_default() {
-            // What a browser looks for at the top of any site is not a page's fault.
+            // What a browser requests at the root of any site is not the page's fault.
             "Network.responseReceived" if parameters["response"]["url"].as_str().unwrap().ends_with("/favicon.ico") => {
             }
             "Network.responseReceived" if parameters["response"]["status"].as_u64() >= Some(400) => {
                 self.failures.push(format!("{} {}", parameters["response"]["status"], parameters["response"]["url"]));
             }
-            // What the network says was heard already.
+            // Network errors have already been recorded.
             "Log.entryAdded"
                 if parameters["entry"]["level"] == "error" && parameters["entry"]["source"] != "network" =>
             {
@@ -187,7 +187,7 @@ impl Browser {
     }
 }
 
-/// `TEST_CHROMIUM`, or one that is installed.
+/// `TEST_CHROMIUM`, or an installed one.
 fn program() -> PathBuf {
     if let Some(given) = setting("TEST_CHROMIUM") {
         return given.into();
@@ -198,7 +198,7 @@ fn program() -> PathBuf {
     programs.find(|program| program.is_file()).expect("no Chromium: run `make test`, or set TEST_CHROMIUM")
 }
 
-/// A site that answers everything with one page: an origin of its own.
+/// A site that answers every request with one page: an origin of its own.
 pub struct Site {
     /// `http://127.0.0.1:port`
     pub origin: String,

@@ -1,9 +1,9 @@
-//! A client that says what it saw: every answer is checked for what holds everywhere.
+//! A client that checks every response for what must hold everywhere.
 
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
-/// Somebody who calls the API: a user, or nobody.
+/// A caller of the API: a user, or nobody.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -14,28 +14,28 @@ pub struct Client {
     may_fail: bool,
 }
 
-/// Marks a request whose answer may be a fault of the server; it is taken off before the request is sent.
+/// Marks a request whose response may be a server error; removed before the request is sent.
 const MAY_FAIL: &str = "x-test-may-fail";
 
 impl Client {
     pub fn new(address: &str) -> Self {
-        // No redirects and no proxies: a story sees what the server said.
+        // Without redirects and proxies, so that stories see the real responses.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { http, base: format!("http://{address}"), access: None, key: None, may_fail: false }
     }
 
-    /// The same client where the server may fail (5xx): its database is down, its disk is full. Anywhere else such an answer
-    /// fails the test.
+    /// The same client where the server may fail (5xx): its database is down, its disk is full. Anywhere else such a
+    /// response fails the test.
     pub fn may_fail(&self) -> Self {
         Self { may_fail: true, ..self.clone() }
     }
 
-    /// The same connection pool, in somebody's name.
+    /// The same connection pool for another user.
     pub fn with(&self, access: impl Into<String>) -> Self {
         Self { access: Some(access.into()), key: None, ..self.clone() }
     }
 
-    /// The same connection pool, as a program with an API key.
+    /// The same connection pool for an API key.
     pub fn with_key(&self, key: impl Into<String>) -> Self {
         Self { access: None, key: Some(key.into()), ..self.clone() }
     }
@@ -76,7 +76,7 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
-    /// The JSON body, `null` when there is none.
+    /// The JSON body, `null` if there is none.
     pub body: Value,
 }
 
@@ -100,11 +100,11 @@ impl Answer {
         Ok(answer)
     }
 
-    /// Contract §1: what is true of every answer of every route.
+    /// Contract §1: what holds for every response of every route.
     fn holds_everywhere(&self) {
         assert!(!self.header("x-request-id").is_empty(), "no X-Request-Id: {self:?}");
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
-        // A server that is not ready says what is missing, to those who watch it.
+        // A server that is not ready says what is missing, for monitoring.
         let report = self.status == 503 && self.body["checks"].is_array();
         if self.status >= 400 && !report {
             let media = self.header("content-type");
@@ -124,19 +124,19 @@ impl Answer {
         }
     }
 
-    /// The header's text, empty when it is not there.
+    /// The value of the header, empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The body, when the status is this one.
+    /// The body, if the response has this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.body
     }
 
-    /// The problem, when it is this one.
+    /// The problem, if it has this status and code.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);

@@ -1,4 +1,4 @@
-//! The commands of the binary beside `serve`, run against the database of a world.
+//! The commands of the binary except `serve`, run against the database of a world.
 
 use std::{
     io::Write,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::{Database, World, server::binary};
 
-/// How a command ended and what it said.
+/// The result of a command: exit code and output.
 #[derive(Debug)]
 pub struct Said {
     pub well: bool,
@@ -29,18 +29,18 @@ impl Said {
 }
 
 impl World {
-    /// Runs `clowder` with these arguments and settings, while the server goes on.
+    /// Runs `clowder` with these arguments and settings, while the server runs.
     pub fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Said {
         self.command_with(arguments, settings, "")
     }
 
-    /// The same with something to read on its standard input.
+    /// The same with something on its standard input.
     pub fn command_with(&self, arguments: &[&str], settings: &[(&str, &str)], input: impl AsRef<[u8]>) -> Said {
         run(clowder(&self.database, arguments, settings), input.as_ref())
     }
 }
 
-/// `clowder` over this database, ready to be run.
+/// `clowder` over this database, ready to run.
 pub fn clowder(database: &Database, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
     command
@@ -54,10 +54,10 @@ pub fn clowder(database: &Database, arguments: &[&str], settings: &[(&str, &str)
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 pub fn run(mut command: Command, input: &[u8]) -> Said {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that does not read may have ended by now.
+    // A command that does not read its input may have ended already.
     let _ = child.stdin.take().unwrap().write_all(input);
     let out = child.wait_with_output().unwrap();
     let [said, complained] = [out.stdout, out.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());

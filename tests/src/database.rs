@@ -12,16 +12,16 @@ use tempfile::TempDir;
 
 use crate::{Scribe, root, server, setting, unique};
 
-/// Ends with the test: the folder is removed, the PostgreSQL database dropped.
+/// Removed with the test: the folder is deleted, the PostgreSQL database dropped.
 pub struct Database {
     pub url: String,
     /// The server's `DATA_DIR` and working folder.
     pub folder: Folder,
-    /// Of the PostgreSQL database that is ours to drop.
+    /// The name of our PostgreSQL database, to drop it.
     name: Option<String>,
 }
 
-/// A folder, which is removed with whoever owns it.
+/// A folder that is deleted on drop.
 pub struct Folder {
     path: PathBuf,
     _owned: Option<TempDir>,
@@ -39,7 +39,7 @@ impl Folder {
 }
 
 impl Database {
-    /// That which the tests of a suite share, with the server's folder.
+    /// The database that the tests of a suite share, with the server's folder.
     pub(crate) fn of_the_suite(url: String, folder: PathBuf) -> Self {
         Self { url, folder: Folder { path: folder, _owned: None }, name: None }
     }
@@ -53,13 +53,13 @@ impl Database {
         Self::postgres_migrated(server::migrate)
     }
 
-    /// For tests that have no server, which say how a database is migrated. That is done once for all of them.
+    /// For tests without a server, which say how to migrate a database. That happens once for all of them.
     pub fn postgres_migrated(migrate: impl FnOnce(&str)) -> Self {
         let (url, name) = copy_of_template(migrate);
         Self { url, folder: Folder::new(), name: Some(name) }
     }
 
-    /// The same for SQLite: a copy of a file that is kept in this folder.
+    /// The same for SQLite: a copy of a file in this folder.
     pub fn sqlite_migrated(kept_in: &Path, migrate: impl FnOnce(&str)) -> Self {
         let database = Self::sqlite();
         let template = kept_in.join(format!("template_{:016x}.db", migrations("sqlite")));
@@ -74,12 +74,12 @@ impl Database {
         database
     }
 
-    /// Runs a statement behind the server's back, on PostgreSQL.
+    /// Runs a statement that bypasses the server, on PostgreSQL.
     pub fn psql(&self, statement: &str) {
         psql(&self.url, statement);
     }
 
-    /// Runs a statement in a transaction that stays open until what this gives is dropped, which undoes it.
+    /// Runs a statement in a transaction that stays open until the returned value is dropped, which rolls it back.
     pub fn holding(&self, statement: &str) -> Held {
         let mut psql = Command::new("psql")
             .args(["-XqAt", "-v", "ON_ERROR_STOP=1", &self.url])
@@ -98,12 +98,12 @@ impl Database {
         self.url.starts_with("sqlite:")
     }
 
-    /// How an id is spelled in a statement of this database.
+    /// An id as written in a statement for this database.
     pub fn literal(&self, id: &str) -> String {
         if self.is_sqlite() { format!("X'{}'", id.replace('-', "")) } else { format!("'{id}'::uuid") }
     }
 
-    /// Runs statements behind the server's back, on whichever database it is.
+    /// Runs statements that bypass the server, on either database.
     pub fn run(&self, statements: &str) {
         let Some(file) = self.url.strip_prefix("sqlite:") else { return self.psql(statements) };
         const SCRIPT: &str = "import sqlite3, sys\n\
@@ -123,7 +123,7 @@ impl Database {
         Scribe::new(self.is_sqlite(), |statements| self.run(statements))
     }
 
-    /// An empty database somewhere else, migrated now.
+    /// A separate empty database, migrated now.
     pub fn at(url: String) -> Self {
         let database = Self { url, folder: Folder::new(), name: None };
         server::migrate(&database.url);
@@ -131,7 +131,7 @@ impl Database {
     }
 }
 
-/// A transaction of somebody else that is open.
+/// An open transaction of another client.
 pub struct Held {
     psql: Child,
     stdin: Option<ChildStdin>,
@@ -139,7 +139,7 @@ pub struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The end of what it reads is the end of its session.
+        // Closing its input ends its session.
         drop(self.stdin.take());
         let _ = self.psql.wait();
     }
@@ -165,7 +165,7 @@ fn url_of(name: &str) -> String {
     format!("{server}/{name}{query}")
 }
 
-/// Runs one statement on a PostgreSQL; what it answers.
+/// Runs one statement on a PostgreSQL server; returns its result.
 pub fn psql(url: &str, statement: &str) -> String {
     try_psql(url, statement).unwrap_or_else(|said| panic!("{statement}: {said}"))
 }
@@ -182,7 +182,7 @@ fn try_psql(url: &str, statement: &str) -> Result<String, String> {
     }
 }
 
-/// A new database of the present schema: its URL and its name.
+/// A new database with the current schema: its URL and its name.
 pub(crate) fn copy_of_template(migrate: impl FnOnce(&str)) -> (String, String) {
     let name = format!("test_{}", unique());
     let template = format!("template_{:016x}", migrations("postgres"));
@@ -212,7 +212,7 @@ fn make_template(name: &str, migrate: impl FnOnce(&str)) {
     }
 }
 
-/// Tells one state of the migrations from another.
+/// Identifies a state of the migrations.
 fn migrations(of: &str) -> u64 {
     let mut files: Vec<_> = walk(root().join("migrations").join(of));
     files.sort();

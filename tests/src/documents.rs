@@ -1,11 +1,11 @@
-//! The generated documents, as something that real answers and frames can be held against.
+//! The generated documents, to check real responses and frames against.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::Answer;
 
-/// The references of a document that lead nowhere, or outside.
+/// The references of a document that are broken, or lead outside.
 pub fn dangling(document: &Value) -> Vec<String> {
     let mut dangling = Vec::new();
     let mut open = vec![document];
@@ -34,7 +34,7 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-/// A validator for one schema of a document, whose references stay valid.
+/// A validator for one schema of a document, whose references still resolve.
 fn validator(document: &Value, schema: &Value) -> Validator {
     let whole = json!({"allOf": [schema], "components": document["components"]});
     jsonschema::draft202012::options().should_validate_formats(true).build(&whole).expect("a schema that is none")
@@ -48,7 +48,7 @@ fn complaints(document: &Value, schema: &Value, instance: &Value) -> Vec<String>
 pub struct OpenApi(pub Value);
 
 impl OpenApi {
-    /// Method, path template and operation of everything that is described.
+    /// Method, path template and operation of everything that the document describes.
     pub fn described(&self) -> Vec<(String, &str, &Value)> {
         let mut all = Vec::new();
         for (path, methods) in self.0["paths"].as_object().unwrap() {
@@ -61,7 +61,7 @@ impl OpenApi {
         all
     }
 
-    /// Likewise of every route: an operation also by the other methods and paths that do the same.
+    /// The same for every route: an operation also by its other methods and paths.
     pub fn operations(&self) -> Vec<(String, &str, &Value)> {
         let mut all = self.described();
         for (.., operation) in self.described() {
@@ -73,7 +73,7 @@ impl OpenApi {
         all
     }
 
-    /// The examples of bodies and answers that are not as their schemas say, and how many were looked at.
+    /// The examples of bodies and responses that violate their schemas, and how many were checked.
     pub fn wrong_examples(&self) -> (Vec<String>, usize) {
         let (mut wrong, mut looked_at) = (Vec::new(), 0);
         for (method, path, operation) in self.described() {
@@ -98,7 +98,7 @@ impl OpenApi {
         (wrong, looked_at)
     }
 
-    /// The operation that a request went to; fixed segments win.
+    /// The operation of a request; fixed segments win.
     fn operation(&self, method: &str, path: &str) -> Option<&Value> {
         let path = path.split('?').next()?.trim_end_matches('/');
         let fits = |template: &str| {
@@ -110,7 +110,7 @@ impl OpenApi {
         found.into_iter().min_by_key(|(_, template, _)| template.matches('{').count()).map(|(.., operation)| operation)
     }
 
-    /// What in an answer is not as the document says.
+    /// How a response differs from the document.
     pub fn complaints(&self, method: &str, path: &str, answer: &Answer) -> Vec<String> {
         let Some(operation) = self.operation(method, path) else {
             return vec![format!("{method} {path} is not documented")];
@@ -133,7 +133,7 @@ impl OpenApi {
         wrong.into_iter().map(|what| format!("{method} {path} {status}: {what}\n    {}", answer.text)).collect()
     }
 
-    /// The example of a request body, `{}` when it has none.
+    /// The example of a request body, `{}` if it has none.
     pub fn example(&self, operation: &Value) -> Value {
         let media = &resolved(&self.0, &operation["requestBody"])["content"]["application/json"];
         let schema = resolved(&self.0, &media["schema"]);
@@ -151,7 +151,7 @@ impl OpenApi {
         .unwrap_or_else(|| json!({}))
     }
 
-    /// What judges by the schema at this pointer.
+    /// The validator for the schema at this pointer.
     pub fn validator_of(&self, pointer: &str) -> Validator {
         validator(&self.0, self.0.pointer(pointer).expect("no such schema"))
     }
@@ -161,7 +161,7 @@ impl OpenApi {
         complaints(&self.0, &self.0["components"]["schemas"][name], instance).is_empty()
     }
 
-    /// Schemas that are not JSON Schema.
+    /// Schemas that are not valid JSON Schema.
     pub fn broken_schemas(&self) -> Vec<String> {
         let schemas = self.0["components"]["schemas"].as_object().unwrap();
         schemas.iter().filter(|(_, schema)| !jsonschema::meta::is_valid(schema)).map(|(name, _)| name.clone()).collect()
@@ -185,21 +185,21 @@ impl AsyncApi {
         resolved(&self.0, &self.0["components"]["messages"][key]["payload"])
     }
 
-    /// What in a frame is not as the document says of the message with this key.
+    /// How a frame violates the schema of the message with this key.
     pub fn complaints_of(&self, key: &str, frame: &Value) -> Vec<String> {
         let message = &self.0["components"]["messages"][key];
         assert!(message.is_object(), "{key} is not documented");
         complaints(&self.0, &message["payload"], frame)
     }
 
-    /// What in a frame is not as the document says. Acks and errors go by their type, as events do.
+    /// How a frame violates the document. Acks and errors are found by their type, like events.
     pub fn complaints(&self, frame: &Value) -> Vec<String> {
         let kind = frame["type"].as_str().unwrap_or_default();
         let of_kind: Vec<_> = self.messages().into_iter().filter(|(name, _)| *name == kind).collect();
         if of_kind.is_empty() {
             return vec![format!("'{kind}' is not documented: {frame}")];
         }
-        // A command and the event it causes may share a name: the frame is one of them.
+        // A command and the event it causes may share a name: the frame must match one of them.
         let each: Vec<_> = of_kind.iter().map(|(_, schema)| complaints(&self.0, schema, frame)).collect();
         if each.iter().any(Vec::is_empty) { Vec::new() } else { each.concat() }
     }

@@ -1,4 +1,4 @@
-//! `clowder jobs run`: a process that does jobs and nothing else.
+//! `clowder jobs run`: a process that only runs jobs.
 
 use std::process::{Command as Blocking, ExitStatus};
 
@@ -15,7 +15,7 @@ use crate::{
 pub struct JobProcess(Child);
 
 impl JobProcess {
-    /// Starts it over a database and waits until it is at work.
+    /// Starts it over a database and waits until it is running.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
         let (child, said) = process::start(
             Command::new(binary())
@@ -33,14 +33,14 @@ impl JobProcess {
         Self(child)
     }
 
-    /// SIGTERM; how it ended.
+    /// SIGTERM; returns the exit status.
     pub async fn stop(mut self) -> ExitStatus {
         let pid = self.0.id().expect("it has ended already").to_string();
         assert!(Blocking::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         timeout(PATIENCE * 2, self.0.wait()).await.expect("it does not stop").unwrap()
     }
 
-    /// SIGKILL, in the middle of whatever it does.
+    /// SIGKILL, whatever it is doing.
     pub async fn kill(mut self) {
         self.0.kill().await.unwrap();
     }

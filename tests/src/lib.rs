@@ -1,9 +1,9 @@
-//! A kit for telling stories through the real server.
+//! A kit for stories, which test the real server.
 //!
-//! A story is an `async fn(World)`. [`on_both!`] plays it twice, on SQLite and on PostgreSQL, each time against a
-//! server binary of its own on a free port, with a database of its own; or, after `shared;`, against those of the suite.
-//! Nothing here sleeps: a story waits for
-//! an answer, a frame or an exit, and fails when none comes within [`PATIENCE`].
+//! A story is an `async fn(World)`. [`on_both!`] runs it twice, on SQLite and on PostgreSQL, each time against a
+//! separate server process on a free port with a database of its own; or, after `shared;`, against those of the suite.
+//! Nothing here sleeps: a story waits for a response, a frame or an exit, and fails if none arrives within
+//! [`PATIENCE`].
 
 pub mod authenticator;
 pub mod browser;
@@ -49,14 +49,14 @@ use std::{
     time::Duration,
 };
 
-/// How long a story waits for something that should come at once.
+/// How long a story waits for something that should happen at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Within this all nodes know what ends or changes access.
+/// Within this time all nodes know about revoked or changed access.
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Plays each story on both databases; after `with […];` the server has these settings, and after `shared;` it is that of
-/// the suite, on which all names of a test end differently from those of others ([`World::name`]).
+/// Runs each story on both databases; after `with […];` the server has these settings, and after `shared;` it is that
+/// of the suite, where all names of a test get a suffix of their own ([`World::name`]).
 #[macro_export]
 macro_rules! on_both {
     ($($story:ident),+ $(,)?) => { $crate::on_both!(with []; $($story),+); };
@@ -90,7 +90,7 @@ macro_rules! on_both {
     )+};
 }
 
-/// The top of the repository.
+/// The root of the repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
@@ -101,7 +101,7 @@ pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A name that nobody else has: for databases, and for keys that only have to differ.
+/// A unique name: for databases, and for keys that only have to differ.
 pub fn unique() -> String {
     format!("{:016x}", RandomState::new().hash_one(0))
 }

@@ -2,7 +2,7 @@
 
 use crate::things::Things;
 
-/// How many things there are of what has no cap.
+/// The number of items of lists without a maximum.
 pub const MANY: usize = 10_000;
 
 /// A list of the API.
@@ -49,7 +49,7 @@ impl Scene<'_> {
         if self.is_sqlite { "randomblob(16)" } else { "gen_random_uuid()" }
     }
 
-    /// An id that can be told again: the same one for the same number.
+    /// A reproducible id: the same one for the same number.
     pub fn id_of_n(&self) -> &str {
         if self.is_sqlite { "CAST(printf('%016d', s.n) AS BLOB)" } else { "CAST(lpad(to_hex(s.n), 32, '0') AS uuid)" }
     }
@@ -62,7 +62,7 @@ impl Scene<'_> {
         if self.is_sqlite { format!("x'{}'", id.replace('-', "")) } else { format!("CAST('{id}' AS uuid)") }
     }
 
-    /// Some seconds after now, different for each `s.n` when that is part of it.
+    /// Some seconds after now, different for each `s.n` if that is part of it.
     pub fn at(&self, seconds: &str) -> String {
         if self.is_sqlite {
             format!("(CAST(strftime('%s', 'now') AS INTEGER) + {seconds}) * 1000000")

@@ -1,4 +1,4 @@
-//! Mail as it arrives: a real SMTP server in a process of its own, and the folder in which it or Clowder leaves emails.
+//! Mail as it arrives: a real SMTP server in a process of its own, and the folder to which it or Clowder writes emails.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 
 use crate::{PATIENCE, process, root, setting};
 
-/// An email as a mail program shows it.
+/// An email as mail programs show it.
 #[derive(Debug, Clone)]
 pub struct ReceivedEmail {
     pub id: String,
@@ -26,7 +26,7 @@ pub struct ReceivedEmail {
     pub html: String,
     /// RFC 3339.
     pub date: String,
-    /// As it came over the wire.
+    /// The raw text.
     pub raw: String,
 }
 
@@ -52,7 +52,7 @@ impl ReceivedEmail {
         }
     }
 
-    /// The first header of this name, as it came over the wire.
+    /// The first header of this name, raw.
     pub fn header(&self, name: &str) -> &str {
         let head = self.raw.split("\r\n\r\n").next().unwrap_or_default();
         let found = head.lines().find_map(|line| {
@@ -62,7 +62,7 @@ impl ReceivedEmail {
         found.unwrap_or_default()
     }
 
-    /// What its link holds: `verify` or `reset`.
+    /// The token of its link: `verify` or `reset`.
     #[track_caller]
     pub fn token(&self, purpose: &str) -> String {
         let (_, rest) = self.text.split_once(&format!("#{purpose}=")).unwrap_or_else(|| panic!("{}", self.text));
@@ -94,7 +94,7 @@ impl Mailbox {
         self.files().iter().map(|file| ReceivedEmail::parse(&fs::read(file).unwrap())).collect()
     }
 
-    /// The next email to this address that was not given before; waits for it.
+    /// The next email to this address that was not returned before; waits for it.
     pub async fn next(&self, to: &str) -> ReceivedEmail {
         crate::answer(&format!("an email to {to}"), async || {
             for file in self.files() {
@@ -112,13 +112,13 @@ impl Mailbox {
         .await
     }
 
-    /// Waits until so many have arrived.
+    /// Waits until this many have arrived.
     pub async fn count(&self, count: usize) {
         crate::within(PATIENCE * 2, &format!("{count} emails"), async || self.files().len() >= count).await;
     }
 }
 
-/// A certificate that this machine trusts only when it is told to.
+/// A certificate that this machine trusts only if it is told to.
 pub struct Certificate(TempDir);
 
 impl Certificate {
@@ -147,7 +147,7 @@ impl Default for Certificate {
     }
 }
 
-/// An SMTP server; ends with the test.
+/// An SMTP server, stopped when the test ends.
 pub struct Post {
     pub port: u16,
     pub mailbox: Mailbox,
@@ -169,12 +169,12 @@ impl Post {
         Self::start(&[&["--tls", how, "--certificate", &folder], options].concat()).await
     }
 
-    /// Ends it; what it took stays.
+    /// Stops it; the received emails stay.
     pub async fn stop(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Starts it again where it was.
+    /// Starts it again at the same address.
     pub async fn again(&mut self, options: &[&str]) {
         let port = self.port.to_string();
         self.child = spawn(self.folder.path(), &[&["--port", &port], options].concat()).await.0;

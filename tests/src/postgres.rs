@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, which others do not miss when it crashes, refuses or takes no writes.
+//! A PostgreSQL server for one test, which may crash, refuse connections or reject writes.
 
 use std::{
     io::{BufRead, BufReader},
@@ -17,14 +17,14 @@ impl Postgres {
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The folder must be passable for the user that PostgreSQL runs as.
+        // The folder must be accessible to the user that PostgreSQL runs as.
         assert!(Command::new("chmod").arg("711").arg(folder.path()).status().unwrap().success());
         Self(folder)
     }
 
-    /// `start`, which answers the URL of the superuser, `stop` or `crash`.
+    /// `start`, which returns the URL of the superuser, `stop` or `crash`.
     pub fn run(&self, action: &str) -> String {
-        // Only what was written to disk counts here.
+        // Only data that was written to disk counts here.
         let mut command = Command::new(root().join("scripts/postgres"));
         let out = command.arg(action).arg(self.0.path().join("postgres")).env("FSYNC", "on").output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -38,16 +38,16 @@ impl Drop for Postgres {
     }
 }
 
-/// A PostgreSQL on a small file system of its own, which ends with the test.
+/// A PostgreSQL server on a small file system of its own, removed when the test ends.
 pub struct SmallPostgres {
     pub url: String,
     folder: TempDir,
     holder: Child,
 }
 
-/// Mounts, and goes on as whoever called: PostgreSQL does not run as root.
+/// Mounts it, then continues as the calling user: PostgreSQL does not run as root.
 const MOUNT: &str = r#"mount -t tmpfs -o size=112m,mode=711 tmpfs "$SMALL_DISK" && exec "$@""#;
-/// Until its input ends.
+/// Until its input is closed.
 const HOLD: &str = r#""$POSTGRES" start "$SMALL_DISK/postgres" && cat; "$POSTGRES" stop "$SMALL_DISK/postgres""#;
 
 impl SmallPostgres {
@@ -60,7 +60,7 @@ impl SmallPostgres {
         if user == "0\n" {
             command.args(["-m", "sh", "-c", MOUNT, "sh"]);
         } else {
-            // Who may not mount may do so in a user namespace of their own, where the system allows it.
+            // Without the right to mount, a user namespace allows it, if the system supports that.
             command.args(["-Urm", "sh", "-c", MOUNT, "sh", "unshare", "-U"]);
             command.args([format!("--map-user={}", user.trim()), format!("--map-group={}", group.trim())]);
         }
@@ -78,7 +78,7 @@ impl SmallPostgres {
         Self { url: url.trim().to_owned(), folder, holder }
     }
 
-    /// Where its file system is, as everybody else sees it.
+    /// The path of its file system for other processes.
     pub fn disk(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{}", self.holder.id(), self.folder.path().display()))
     }

@@ -1,4 +1,4 @@
-//! Processes that say when they are at work, and end with the test.
+//! Processes that print a line when they are running, and end with the test.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::PATIENCE;
 
-/// Starts one; its first line, which is nothing when it ended without a word.
+/// Starts one; returns its first line, which is empty if it ended silently.
 pub async fn start(command: &mut Command) -> (Child, Option<String>) {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = quiet.spawn().unwrap();

@@ -1,4 +1,4 @@
-//! A real proxy before a server: HAProxy, which takes a path away before it passes a request on.
+//! A real proxy before a server: HAProxy, which strips a path prefix before it forwards a request.
 
 use std::{net::TcpListener, os::fd::OwnedFd, process::Stdio};
 
@@ -7,10 +7,10 @@ use tokio::process::{Child, Command};
 
 use crate::setting;
 
-/// The path below which clients find the server.
+/// The path prefix of the server for clients.
 pub const BASE: &str = "/base";
 
-/// A place where a proxy will listen; its address is needed before there is a server to pass requests on to.
+/// The address where a proxy will listen, which is needed before there is a server to forward to.
 pub struct Place(TcpListener);
 
 impl Place {
@@ -35,7 +35,7 @@ impl Place {
         let config = folder.path().join("haproxy.cfg");
         std::fs::write(&config, configuration(server)).unwrap();
         let program = setting("TEST_HAPROXY").unwrap_or_else(|| "haproxy".to_owned());
-        // Debian keeps it where only administrators look.
+        // Debian installs it outside of users' PATH.
         let path = format!("{}:/usr/sbin:/usr/local/sbin", setting("PATH").unwrap_or_default());
         let child = Command::new(program)
             .arg("-db")
@@ -51,13 +51,13 @@ impl Place {
     }
 }
 
-/// A proxy at work; ends with the test.
+/// A running proxy, stopped when the test ends.
 pub struct Proxy {
     _child: Child,
     _folder: TempDir,
 }
 
-/// As docs/proxies.md shows it, but for the listening socket.
+/// As in docs/proxies.md, except for the listening socket.
 fn configuration(server: &str) -> String {
     format!(
         "defaults

@@ -1,4 +1,4 @@
-//! A way to a server that can go bad: packets that vanish, connections that are cut.
+//! A faulty network path to a server: packets get lost, connections are cut.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -12,25 +12,25 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Relays connections to one address; ends with the test.
+/// Relays connections to one address; stopped when the test ends.
 pub struct Relay {
     address: SocketAddr,
     state: watch::Sender<State>,
     accepting: JoinHandle<()>,
 }
 
-/// Connections are numbered in the order in which they came.
+/// Connections are numbered in the order of their arrival.
 #[derive(Debug, Clone, Default)]
 struct State {
-    /// How many came so far.
+    /// How many have arrived so far.
     came: u64,
-    /// Those that are not closed yet.
+    /// Those that are still open.
     open: BTreeSet<u64>,
-    /// Those before this one carry nothing any more, and nobody is told.
+    /// Earlier ones silently drop all data.
     silent_before: u64,
-    /// Those before this one are cut.
+    /// Earlier ones are closed.
     cut_before: u64,
-    /// Those before this one are dead, which nobody hears before they say something.
+    /// Earlier ones are dead, which a client notices only when it sends something.
     dead_before: u64,
 }
 
@@ -62,17 +62,17 @@ impl Relay {
         Self { address, state, accepting }
     }
 
-    /// The URL that leads through here.
+    /// The URL of the server through this relay.
     pub fn through(&self, url: &str) -> String {
         url.replacen(host_of(url), &self.address.to_string(), 1)
     }
 
-    /// Nothing gets through on present connections; new ones work.
+    /// Open connections silently drop all data; new ones work.
     pub fn silence_present(&self) {
         self.state.send_modify(|state| state.silent_before = state.came);
     }
 
-    /// Nothing gets through at all: new connections are taken, and then nothing comes of them.
+    /// No data gets through at all: new connections are accepted, and then nothing happens.
     pub fn silence(&self) {
         self.state.send_modify(|state| state.silent_before = u64::MAX);
     }
@@ -82,13 +82,13 @@ impl Relay {
         self.silence_present();
     }
 
-    /// Present connections are dead, as when something in between has forgotten them: the next packet of the client is
-    /// answered with a reset, and until then nobody is told. New ones work.
+    /// Open connections are dead, as if a middlebox had forgotten them: the next packet of the client is answered with
+    /// a reset, and until then nobody notices. New ones work.
     pub fn forget_present(&self) {
         self.state.send_modify(|state| state.dead_before = state.came);
     }
 
-    /// Closes present connections, and returns when they are closed; new ones work.
+    /// Closes open connections, and returns when they are closed; new ones work.
     pub async fn cut_present(&self) {
         let mut before = 0;
         self.state.send_modify(|state| {
@@ -116,14 +116,14 @@ fn host_of(url: &str) -> &str {
 async fn relay(number: u64, client: TcpStream, target: String, state: watch::Receiver<State>) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    // A forgotten connection ends at once for both.
+    // A forgotten connection ends at once on both sides.
     let _ = tokio::try_join!(
         pump(number, from_client, to_server, state.clone()),
         pump(number, from_server, to_client, state.clone()),
     );
 }
 
-/// Somebody spoke on a connection that is dead.
+/// Somebody has sent something on a dead connection.
 struct Forgotten;
 
 async fn pump(

@@ -1,5 +1,5 @@
-//! Writes into a chat and its journal behind the server's back, as a node of another version would: changes that this one
-//! does not make, and changes that it cannot read. The contract tests of the store include this file.
+//! Writes into a chat and its journal, bypassing the server, as a node of another version would: changes that this
+//! version does not make, and changes that it cannot read. The contract tests of the store include this file.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ pub struct Scribe<'d> {
 }
 
 impl<'d> Scribe<'d> {
-    /// `run` runs statements in one transaction.
+    /// `run` executes statements in one transaction.
     pub fn new(embedded: bool, run: impl Fn(&str) + 'd) -> Self {
         Self { embedded, run: Box::new(run), statements: Vec::new() }
     }
@@ -27,13 +27,13 @@ impl<'d> Scribe<'d> {
         if self.embedded { "CAST(strftime('%s', 'now') AS INTEGER) * 1000000" } else { "now()" }
     }
 
-    /// The stream of what is anchored at a chat.
+    /// The stream of changes anchored at a chat.
     pub fn stream_of(&self, chat: impl Display) -> usize {
         let last = usize::from_str_radix(&chat.to_string()[34..], 16).unwrap();
         if self.embedded { 0 } else { last % 16 }
     }
 
-    /// A change in the order of a chat. `follow` is who enters or leaves it by it.
+    /// A change in the order of a chat. `follow` is the user whom it makes enter or leave it.
     fn change(&mut self, chat: &str, topic: (&str, &str), name: &str, follow: Option<(&str, &str)>, data: &str) {
         let (stream, (kind, id), at, now) = (self.stream_of(chat), topic, self.id(chat), self.now());
         let follow = follow.map_or("NULL, NULL, NULL, NULL".to_owned(), |(step, user)| {
@@ -49,7 +49,7 @@ impl<'d> Scribe<'d> {
         ));
     }
 
-    /// Changes that the server cannot read, and one of a kind that it does not know.
+    /// Changes that the server cannot read, and one of an unknown kind.
     pub fn unreadable(mut self, chat: impl Display, times: usize) -> Self {
         let chat = chat.to_string();
         let (stream, at, now) = (self.stream_of(&chat), self.id(&chat), self.now());
@@ -65,8 +65,7 @@ impl<'d> Scribe<'d> {
         self
     }
 
-    /// Somebody takes part in a chat from now on. What they are told is the chat as another of its people sees it, with
-    /// nothing read.
+    /// Adds somebody to a chat. They receive the chat as another participant sees it, with nothing read.
     pub fn joins(mut self, user: impl Display, seen: &Value) -> Self {
         let (user, chat) = (user.to_string(), seen["id"].as_str().unwrap());
         let (at, who, now) = (self.id(chat), self.id(&user), self.now());
@@ -94,7 +93,7 @@ impl<'d> Scribe<'d> {
         self
     }
 
-    /// All of it in one transaction.
+    /// All in one transaction.
     pub fn commit(self) {
         (self.run)(&self.statements.join("; "));
     }

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{Database, PATIENCE, root, setting};
 
-/// What the server of a test runs with, unless the test says otherwise.
+/// The settings of a test's server, unless the test says otherwise.
 pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("BIND", "127.0.0.1:0"),
     ("SECRET_KEY", "a-secret-for-tests-only-0123456789abcdef"),
@@ -32,37 +32,37 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
 pub struct Server {
     /// `127.0.0.1:port`
     pub address: String,
-    /// None when it is that of the whole suite, which no test may end.
+    /// `None` for the server of the whole suite, which no test may stop.
     child: Option<Child>,
     log: Log,
 }
 
-/// Where what the server says is kept.
+/// The file with the server's output.
 enum Log {
     Lines(Arc<Mutex<Vec<String>>>),
     File(PathBuf),
 }
 
 impl Server {
-    /// That which the tests of a suite share.
+    /// The server that the tests of a suite share.
     pub(crate) fn of_the_suite(address: String, log: PathBuf) -> Self {
         Self { address, child: None, log: Log::File(log) }
     }
 
-    /// Starts the server and waits until it says where it listens and is ready.
+    /// Starts the server and waits until it prints its address and is ready.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
         Self::start_by(database, settings, Command::new(binary()), &[]).await
     }
 
-    /// The same with a clock that is wrong: where the database has a better one, the server is never ready because of it.
+    /// The same with a wrong clock, which may keep the server from ever being ready.
     pub async fn start_with_wrong_clock(database: &Database, settings: &[(&str, &str)]) -> Self {
         Self::start_by(database, settings, Command::new(binary()), &["clock"]).await
     }
 
-    /// The same with a small file system of its own mounted on a folder, which ends with the server. Others reach it by
-    /// [`Server::inside`].
+    /// The same with a small file system of its own mounted on a folder, removed with the server. Other processes reach
+    /// it by [`Server::inside`].
     pub async fn start_on_small_disk(database: &Database, settings: &[(&str, &str)], folder: &Path) -> Self {
-        // Who may not mount may do so in a user namespace of their own, where the system allows it.
+        // Without the right to mount, a user namespace allows it, if the system supports that.
         let is_root = Blocking::new("id").arg("-u").output().unwrap().stdout == b"0\n";
         let mut command = Command::new("unshare");
         command.arg(if is_root { "-m" } else { "-Urm" }).args(["sh", "-c"]);
@@ -145,7 +145,7 @@ impl Server {
         assert!(Blocking::new("kill").args(["-TERM", &self.pid()]).status().unwrap().success());
     }
 
-    /// SIGSTOP: it does nothing any more, until it is thawed.
+    /// SIGSTOP: it is frozen until it is thawed.
     pub fn freeze(&self) {
         assert!(Blocking::new("kill").args(["-STOP", &self.pid()]).status().unwrap().success());
     }
@@ -155,7 +155,7 @@ impl Server {
         assert!(Blocking::new("kill").args(["-CONT", &self.pid()]).status().unwrap().success());
     }
 
-    /// How many sockets its process holds, listening ones included.
+    /// The number of open sockets of its process, including listening ones.
     pub fn sockets(&self) -> usize {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
         let targets = open.flatten().filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
@@ -167,7 +167,7 @@ impl Server {
         child.id().expect("the server has ended already").to_string()
     }
 
-    /// SIGTERM; how it ended.
+    /// SIGTERM; returns the exit status.
     pub async fn stop(self) -> ExitStatus {
         self.ask_to_stop();
         self.ended().await
@@ -191,7 +191,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
-            // That of a whole suite has said much about others.
+            // The output of a whole suite's server is mostly about other tests.
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
             let last = &lines[lines.len().saturating_sub(2_000)..];
@@ -200,7 +200,7 @@ impl Drop for Server {
     }
 }
 
-/// Keeps what the server says and looks for the address in it.
+/// Collects the server's output and looks for the address in it.
 async fn listen(from: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<String>>>, found: watch::Sender<Option<String>>) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -213,14 +213,14 @@ async fn listen(from: impl AsyncRead + Unpin, log: Arc<Mutex<Vec<String>>>, foun
     }
 }
 
-/// Where a server listens, if it says so in this line.
+/// The server's address, if this line contains it.
 pub(crate) fn address_in(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("http://127.0.0.1:")?;
     let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
     (!port.is_empty() && port != "0").then(|| format!("127.0.0.1:{port}"))
 }
 
-/// Brings a database to the present schema, as an operator would.
+/// Migrates a database, as an operator would.
 pub fn migrate(url: &str) {
     let folder = tempfile::tempdir().unwrap();
     let out = Blocking::new(binary())
@@ -235,7 +235,7 @@ pub fn migrate(url: &str) {
     assert!(out.status.success(), "migrate failed:\n{}", String::from_utf8_lossy(&out.stderr));
 }
 
-/// `CLOWDER_BIN`, or else the binary built now, so that a plain `cargo test` never meets an old one.
+/// `CLOWDER_BIN`, or else a binary built now, so that a plain `cargo test` never uses an outdated one.
 pub fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -248,7 +248,7 @@ pub fn binary() -> &'static PathBuf {
             .status()
             .unwrap();
         assert!(built.success(), "the server does not build");
-        // This test lies in target/debug/deps.
+        // The test binary is in target/debug/deps.
         let here = std::env::current_exe().unwrap();
         here.ancestors().nth(2).unwrap().join("clowder")
     })

@@ -1,9 +1,9 @@
-//! One server per suite and database, for tests that need none of their own: the first test starts it, all others of the
-//! run find it, and it ends with the run, however that ends.
+//! One server per suite and database, for tests that need none of their own: the first test starts it, all other tests
+//! of the run use it, and it ends with the run, however that ends.
 //!
-//! nextest runs each test in a process of its own, and its setup scripts have no end; so a keeper, a small shell in a
-//! process group of its own, holds the server and waits until the runner is gone. An interrupt, a failure or a killed test
-//! changes nothing about that. Under `cargo test` the process of the suite is the run.
+//! nextest runs each test in a process of its own, and its setup scripts cannot run until the end; so a keeper, a small
+//! shell in a process group of its own, owns the server and waits until the runner is gone. Interrupts, failures or
+//! killed tests don't change that. Under `cargo test` the process of the suite is the run.
 
 use std::{
     fs::{self, File},
@@ -17,7 +17,7 @@ use tokio::process::Command;
 
 use crate::{Database, Server, database, server, setting, unique, until};
 
-/// Starts the server, waits for the end of the run, and puts everything away.
+/// Starts the server, waits for the end of the run, and cleans up.
 const KEEPER: &str = r#"
 trap '' INT HUP
 "$CLOWDER" serve >"$DATA_DIR/log" 2>&1 &
@@ -28,7 +28,7 @@ kill "$server"; wait "$server"
 rm -rf "$SHARED"
 "#;
 
-/// Who runs the tests: its process, and a name that no other run has.
+/// The test runner: its process, and a name that no other run has.
 fn run() -> (u32, String) {
     match setting("NEXTEST_RUN_ID") {
         Some(run) => (parent_id(), run),
@@ -49,7 +49,7 @@ pub async fn server(embedded: bool) -> (Server, Database) {
     let kind = if embedded { "sqlite" } else { "postgres" };
     let folder = std::env::temp_dir().join(format!("clowder-{}-{kind}-{run}", suite()));
     fs::create_dir_all(&folder).unwrap();
-    // Whoever comes first starts it, and all others wait. The lock ends with its holder.
+    // The first test starts it, and all others wait. The lock ends with its holder.
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
     let note = folder.join("server.json");
@@ -64,7 +64,7 @@ pub async fn server(embedded: bool) -> (Server, Database) {
 }
 
 async fn start(embedded: bool, runner: u32, folder: &Path) -> Value {
-    // If a test is killed here, the next one starts anew beside what was left.
+    // If a test is killed here, the next one starts again; leftovers do no harm.
     let data = folder.join(unique());
     fs::create_dir(&data).unwrap();
     let (url, name) = if embedded {

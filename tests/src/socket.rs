@@ -1,4 +1,4 @@
-//! One WebSocket, as a client holds it: commands wait for their answer, what else arrives is kept in order.
+//! A WebSocket from a client's perspective: commands wait for their answers, everything else is queued in order.
 
 use std::collections::VecDeque;
 
@@ -12,21 +12,21 @@ use tokio_tungstenite::{
 
 use crate::PATIENCE;
 
-/// The ways to say who one is.
+/// The ways to authenticate.
 pub enum Auth<'a> {
     Header(&'a str),
     Key(&'a str),
     Subprotocol(&'a str),
     Ticket(&'a str),
-    /// These subprotocols as they are.
+    /// These subprotocols, unchanged.
     Protocols(&'a str),
-    /// This query as it is.
+    /// This query string, unchanged.
     Query(&'a str),
-    /// In the first frame, when the socket is open.
+    /// In the first frame, after the socket is open.
     Later,
 }
 
-/// What comes out of a socket.
+/// What a socket receives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     Frame(Value),
@@ -37,17 +37,17 @@ pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     kept: VecDeque<Value>,
     commands: u64,
-    /// Of the last frame that carried one: from here the client can resume.
+    /// Of the last frame that had one: from here the client can resume.
     pub cursor: Option<String>,
-    /// The subprotocol that was answered.
+    /// The subprotocol in the response.
     pub protocol: Option<String>,
-    /// Why the socket was closed, when it was.
+    /// Why the socket was closed, if it was.
     pub reason: Option<String>,
     pings: usize,
 }
 
 impl Socket {
-    /// Opens a socket. A refused handshake is its status and problem.
+    /// Opens a socket. A refused handshake returns its status and problem.
     pub async fn open(address: &str, auth: Auth<'_>, cursor: Option<&str>) -> Result<Self, (u16, Value)> {
         let mut query = Vec::new();
         if let Auth::Ticket(ticket) = auth {
@@ -90,7 +90,7 @@ impl Socket {
         }
     }
 
-    /// The next frame or the end, kept ones first.
+    /// The next frame or the end, queued ones first.
     pub async fn next(&mut self) -> Heard {
         match self.kept.pop_front() {
             Some(frame) => Heard::Frame(frame),
@@ -120,7 +120,7 @@ impl Socket {
         }
     }
 
-    /// The next frame, which must be there.
+    /// The next frame, which must exist.
     pub async fn frame(&mut self) -> Value {
         match self.next().await {
             Heard::Frame(frame) => frame,
@@ -128,7 +128,7 @@ impl Socket {
         }
     }
 
-    /// The next text as it came, for what JSON would not keep.
+    /// The next text, raw, for details that JSON parsing would lose.
     pub async fn text(&mut self) -> String {
         loop {
             match timeout(PATIENCE, self.stream.next()).await.expect("nothing came") {
@@ -139,7 +139,7 @@ impl Socket {
         }
     }
 
-    /// The next frame of this type; what comes before it is passed over.
+    /// The next frame of this type; earlier ones are skipped.
     pub async fn until(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.frame().await;
@@ -149,7 +149,7 @@ impl Socket {
         }
     }
 
-    /// The code the socket closes with; what comes before it is passed over.
+    /// The close code of the socket; earlier frames are skipped.
     pub async fn closed(&mut self) -> u16 {
         loop {
             if let Heard::Closed(code) = self.next().await {
@@ -158,7 +158,7 @@ impl Socket {
         }
     }
 
-    /// The very next thing must be `hello`.
+    /// The very next frame must be `hello`.
     pub async fn hello(&mut self) -> Value {
         let hello = self.frame().await;
         assert_eq!(hello["type"], "hello", "{hello}");
@@ -173,8 +173,8 @@ impl Socket {
         self.send(Message::text(frame.to_string())).await;
     }
 
-    /// Sends a command and waits for its answer: the data of the ack, or the problem. Events that arrive in
-    /// between are kept.
+    /// Sends a command and waits for its answer: the data of the ack, or the problem. Events that arrive in between are
+    /// queued.
     pub async fn command(&mut self, kind: &str, data: Value) -> Result<Value, Value> {
         self.commands += 1;
         let id = format!("c{}", self.commands);
@@ -191,7 +191,7 @@ impl Socket {
         }
     }
 
-    /// How many control pings were read so far.
+    /// How many pings were received so far.
     pub fn pings(&self) -> usize {
         self.pings
     }
@@ -201,7 +201,7 @@ impl Socket {
         self.kept.len()
     }
 
-    /// Everything that has arrived when a `ping` is answered.
+    /// Everything that has arrived before a `ping` is answered.
     pub async fn drain(&mut self) -> Vec<Value> {
         self.command("ping", json!({})).await.unwrap();
         self.kept.drain(..).collect()

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use crate::{Answer, User};
 
-/// What becomes of a text when its thing is deleted or whoever wrote it is erased.
+/// What happens to a text when its thing is deleted or its author is erased.
 pub enum Then {
-    /// It is gone from everywhere.
+    /// It disappears from everywhere.
     Gone(&'static str),
     /// It stays, and why.
     Kept(&'static str),
-    /// It is never written down, and why.
+    /// It is never stored, for this reason.
     Never(&'static str),
 }
 

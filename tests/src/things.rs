@@ -1,24 +1,24 @@
-//! What stands for the parameters of a path: each domain registers its thing once, and every walk over the routes uses it.
+//! Values for path parameters: each domain registers its thing once, and every walk over the routes uses it.
 
 use std::{collections::BTreeMap, pin::Pin};
 
 use crate::{User, World, domains::DOMAINS};
 
-/// Whose things they are.
+/// The owner of the things.
 #[derive(Clone, Copy)]
 pub struct Stage<'w> {
     pub world: &'w World,
     pub owner: &'w User,
-    /// Somebody who shares with the owner what is shared.
+    /// Another user, who is in the same chats.
     pub friend: &'w User,
 }
 
-/// The id of something that is being made.
+/// The id of the thing, as a future.
 pub type Making<'w> = Pin<Box<dyn Future<Output = String> + Send + 'w>>;
 
-/// What a parameter of a path names.
+/// What a path parameter names.
 pub struct Thing {
-    /// Of the parameter, as the OpenAPI document has it.
+    /// The name of the parameter in the OpenAPI document.
     pub name: &'static str,
     pub comes: Comes,
 }
@@ -31,13 +31,13 @@ impl Thing {
 
 /// Where a thing comes from.
 pub enum Comes {
-    /// It is made anew, so that no call spoils the next.
+    /// It is created for each use, so that no call spoils the next.
     Made(for<'w> fn(Stage<'w>) -> Making<'w>),
-    /// There is none in a walk. Whoever passes the door is told this code.
+    /// There is none in a walk. Callers with access get this code.
     Never { unknown: &'static str },
 }
 
-/// An id that nothing has.
+/// An id that does not exist.
 pub const NOTHING: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 
 /// All of them.
@@ -45,17 +45,17 @@ pub fn registered() -> impl Iterator<Item = &'static Thing> {
     DOMAINS.iter().flat_map(|domain| domain.things)
 }
 
-/// The names of a path's parameters.
+/// The parameter names of a path.
 pub fn parameters(template: &str) -> impl Iterator<Item = &str> {
     template.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
-/// Whether a code is told of something that no walk has.
+/// Whether a code means that a thing does not exist in any walk.
 pub fn is_of_nothing(code: &str) -> bool {
     registered().any(|thing| matches!(thing.comes, Comes::Never { unknown } if unknown == code))
 }
 
-/// Things by the names of their parameters.
+/// Things by parameter name.
 #[derive(Default)]
 pub struct Things(BTreeMap<&'static str, String>);
 
@@ -84,13 +84,13 @@ impl Things {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The same with another one in its place.
+    /// The same with one value replaced.
     pub fn with(mut self, name: &'static str, id: &str) -> Self {
         self.0.insert(name, id.to_owned());
         self
     }
 
-    /// A path with the ids in it.
+    /// A path with its ids filled in.
     pub fn fill(&self, template: &str) -> String {
         self.0.iter().fold(template.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id))
     }

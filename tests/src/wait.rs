@@ -1,4 +1,4 @@
-//! Waiting for what comes by itself: asked for again and again, and not for ever.
+//! Waiting for conditions: checked repeatedly, but not forever.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use tokio::time::{interval, timeout};
 
 use crate::PATIENCE;
 
-/// Asks until it holds.
+/// Checks until it is true.
 pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
     within(PATIENCE, what, holds).await;
 }
 
-/// Asks until there is an answer.
+/// Checks until there is a result.
 pub async fn answer<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
     asked(PATIENCE, what, ask).await
 }
 
-/// Asks until it holds, which it must in time.
+/// Checks until it is true, which must happen in time.
 pub async fn within(time: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     asked(time, what, async || holds().await.then_some(())).await;
 }

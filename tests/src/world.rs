@@ -1,4 +1,4 @@
-//! A server with people in it.
+//! A server with users.
 
 use std::ops::Deref;
 
@@ -12,7 +12,7 @@ pub struct World {
     pub server: Server,
     pub database: Database,
     nobody: Client,
-    /// How all names of this world end. Worlds that share a server have no name in common.
+    /// The suffix of all names of this world. Worlds that share a server have no name in common.
     ending: String,
 }
 
@@ -21,7 +21,7 @@ impl World {
         Self::with(database, &[]).await
     }
 
-    /// With settings of its own.
+    /// With its own settings.
     pub async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
         let server = Server::start(&database, settings).await;
         Self::around(server, database)
@@ -54,13 +54,13 @@ impl World {
         Self { ending, ..Self::around(server, database) }
     }
 
-    /// The username that somebody of this name has here.
+    /// The username of somebody in this world.
     pub fn name(&self, name: &str) -> String {
         let bare = name.strip_suffix(&self.ending).unwrap_or(name);
         format!("{bare}{}", self.ending)
     }
 
-    /// The same database under another server, after the first has ended as `end` says.
+    /// The same database under another server, after the first was stopped in the way `end` says.
     pub async fn restart(self, end: impl AsyncFnOnce(Server)) -> Self {
         end(self.server).await;
         Self::new(self.database).await
@@ -85,7 +85,7 @@ impl World {
         self.signed_in(name, self.nobody.post("/api/auth/login", login).await.expect(200))
     }
 
-    /// Somebody with a role, which only the command line can give to the first.
+    /// A user with a role, which only the command line can give to the first one.
     pub async fn staff(&self, name: &str, role: &str) -> User {
         let user = self.user(name).await;
         let said = self.command(&["admin", "set-role", &user.name, role], &[]);
@@ -94,7 +94,7 @@ impl World {
         user
     }
 
-    /// Waits until the server has got to know what another process did to somebody's account.
+    /// Waits until the server has applied what another process did to somebody's account.
     pub async fn until(&self, user: &User, holds: impl Fn(&Value) -> bool) {
         crate::until("the server learns of it", async || holds(&user.get("/api/auth/me").await.body)).await;
     }
@@ -111,7 +111,7 @@ impl World {
     }
 }
 
-/// Somebody with an account and one session; calls the API in their own name.
+/// A user with an account and one session; calls the API as themselves.
 #[derive(Clone)]
 pub struct User {
     pub id: String,
@@ -148,7 +148,7 @@ impl User {
         self.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned()
     }
 
-    /// Says something; the message.
+    /// Sends a message and returns it.
     pub async fn says(&self, chat: &str, content: &str) -> Value {
         self.post(&format!("/api/chats/{chat}/messages"), json!({"content": content})).await.expect(201)
     }
@@ -184,13 +184,13 @@ impl User {
         socket
     }
 
-    /// A socket that goes on from a cursor; `hello` is the next frame.
+    /// A socket that resumes from a cursor; `hello` is the next frame.
     pub async fn knock(&self, cursor: Option<&str>) -> Socket {
         Socket::open(&self.address, Auth::Header(self.token()), cursor).await.unwrap()
     }
 }
 
-/// The field of each, in their order.
+/// One field of each, in order.
 pub fn each<'a>(things: impl IntoIterator<Item = &'a Value>, field: &str) -> Vec<Value> {
     things.into_iter().map(|thing| thing[field].clone()).collect()
 }

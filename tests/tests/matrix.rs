@@ -1,5 +1,5 @@
-//! The access matrix: who may ask what, found out by asking a live server, held against what the OpenAPI document says
-//! and against `docs/access-matrix.md`; on both databases, tag by tag.
+//! The access matrix: who may call what, determined on a live server and compared with the OpenAPI document and
+//! `docs/access-matrix.md`; on both databases, tag by tag.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,14 +20,14 @@ by_tag!(the_matrix_is_as_it_was_agreed);
 const FILE: &str = "docs/access-matrix.md";
 const COMMAND: &str = "UPDATE_MATRIX=1 cargo nextest run -p clowder-tests --test matrix";
 
-/// The columns, in the order in which they ask: whoever may change most comes last.
+/// The columns, in the order of the calls: callers that may change most come last.
 const CALLERS: [&str; 8] =
     ["nobody", "suspended", "stranger", "key without its scope", "key with its scope", "moderator", "admin", "owner"];
 
-/// Codes that say who somebody is not, or that hide from them what there is. Whoever gets another answer got in.
+/// Codes that refuse a caller, or hide from them what exists. Any other answer means access.
 fn refuses(code: &str) -> bool {
     let about_the_caller = ["token.missing", "session.ended", "scope.", "permission.", "account.", "api_key.invalid"];
-    // Of some things there are none in the walk: who is told so has passed the door.
+    // Some things don't exist in the walk: whoever is told so has access.
     let hidden = code.ends_with(".unknown") && !is_of_nothing(code);
     hidden || code == "user.outranked" || about_the_caller.iter().any(|start| code.starts_with(start))
 }
@@ -36,7 +36,7 @@ struct Matrix {
     world: World,
     api: OpenApi,
     friend: User,
-    /// Makes the people of each row what they are, and asks nothing else.
+    /// Only prepares the users of each row.
     root: User,
 }
 
@@ -52,7 +52,7 @@ impl Matrix {
         user.post("/api/api-keys", json!({"name": "bot", "scopes": scopes})).await.expect(201)
     }
 
-    /// Somebody who comes for one row: some routes end sessions or change passwords.
+    /// A user for one row: some routes end sessions or change passwords.
     async fn somebody(&self, what: &str, number: usize) -> User {
         let user = self.world.user(&format!("{what}{number}")).await;
         let path = |what: &str| format!("/api/admin/users/{}/{what}", user.id);
@@ -64,8 +64,7 @@ impl Matrix {
         user
     }
 
-    /// Whoever asks. Keys belong to the owner, but those for routes
-    /// of people with a role, which belong to an administrator.
+    /// The caller. Keys belong to the owner, except those for staff routes, which belong to an administrator.
     async fn caller(&self, caller: &str, number: usize, owner: &User, operation: &Value) -> Client {
         let staff = operation["x-permission"].is_string();
         let with_key = async |own: bool| {
@@ -121,7 +120,7 @@ fn scope(operation: &Value) -> Option<&str> {
     operation["x-scope"].as_str()
 }
 
-/// What the document says of the door; `None` where the rule behind it decides.
+/// The access according to the document; `None` if a rule decides later.
 fn documented(caller: &str, operation: &Value) -> Option<&'static str> {
     let security = operation["security"].as_array().unwrap();
     let public = security.is_empty() || security.contains(&json!({}));
@@ -138,7 +137,7 @@ fn documented(caller: &str, operation: &Value) -> Option<&'static str> {
     }
 }
 
-/// What stands above the table.
+/// The text above the table.
 fn head() -> String {
     format!(
         "# Which caller may use which route\n\n\
@@ -155,7 +154,7 @@ fn head() -> String {
     )
 }
 
-/// How a line begins that is about this route.
+/// The beginning of the line about this route.
 fn beginning(method: &str, template: &str) -> String {
     format!("| {method} `{template}` |")
 }
@@ -190,8 +189,8 @@ async fn the_matrix_is_as_it_was_agreed(world: World, wanted: &'static str) {
     );
 }
 
-/// Writes these lines into the page in the place of others about their routes, and takes out routes that are gone. Tests of
-/// other tags do so at the same time.
+/// Writes these lines into the page, replacing others about their routes, and removes routes that no longer exist.
+/// Tests of other tags do the same at the same time.
 fn update(api: &OpenApi, found: &BTreeMap<String, String>) {
     let file = File::open(root().join("docs")).unwrap();
     file.lock().unwrap();
@@ -212,7 +211,7 @@ fn routes(api: &OpenApi) -> Vec<String> {
     api.operations().into_iter().map(|(method, template, _)| beginning(&method, template)).collect()
 }
 
-/// Line by line the page is held against the server above; here, that it has one for each route and nothing else.
+/// The lines are compared with the server above; this checks that there is one for each route and nothing else.
 #[tokio::test]
 async fn the_page_is_complete() {
     let world = World::shared_on_sqlite().await;

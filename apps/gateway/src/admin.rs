@@ -1,5 +1,5 @@
-//! `clowder admin`: accounts with a role, made and changed by whoever runs the server, while it runs. There is no default
-//! account: this is how the first administrator comes to be.
+//! `clowder admin`: the operator creates and changes accounts with a role while the server runs. There is no default
+//! account; the first administrator is created here.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -97,7 +97,7 @@ fn roles() -> PossibleValuesParser {
 }
 
 pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Result<Outcome> {
-    // What can be wrong by itself is told before a database is opened.
+    // Errors that need no database are reported before one is opened.
     match command {
         AdminCommand::Create { username, email, password, password_stdin, role, form } => {
             let NewRole { role } = NewRole::from_json(json!({ "role": role }))?;
@@ -182,10 +182,10 @@ fn say(done: &str, account: &Account, form: Form, out: &mut Output) {
     }
 }
 
-/// The password on the first line, without the byte order mark that some editors and shells begin a text with.
+/// Reads the password from the first line, without the byte order mark that some editors and shells write at the start.
 fn first_line() -> Result<String> {
     let mut octets = Vec::new();
-    // A password has at most 256 characters; nobody needs more than this.
+    // A password has at most 256 characters, so this is always enough.
     let read = BufReader::new(io::stdin().take(4096)).read_until(b'\n', &mut octets);
     read.map_err(|error| Error::internal(format!("the password cannot be read: {error}")))?;
     let text = String::from_utf8(octets).map_err(|_| Error::field("/password", "encoding", "must be UTF-8"))?;

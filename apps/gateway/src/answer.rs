@@ -1,4 +1,4 @@
-//! The few ways in which handlers answer.
+//! The kinds of responses that handlers return.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
@@ -12,16 +12,17 @@ use serde::Serialize;
 
 use crate::{call::Call, etag, public_url::PublicUrl};
 
-/// 200 with a thing.
+/// 200 with a value.
 pub struct Shown<T>(pub T);
 
-/// 201 with a thing that is new.
+/// 201 with a new value.
 pub struct Created<T>(pub T);
 
-/// 201 with something new that has a version, 200 with what was there: with its `ETag`, by which it can be edited without being read again.
+/// 201 with a new value that has a version, or 200 with the existing one. The `ETag` lets the client edit it without
+/// reading it again.
 pub struct CreatedVersioned<T>(pub Made<T>);
 
-/// What counts its edits.
+/// The version of the value.
 pub trait Version {
     fn version(&self) -> i64;
 }
@@ -38,17 +39,17 @@ impl Version for Message {
     }
 }
 
-/// 202 with what has to happen before there is a thing.
+/// 202 with what has to happen before the value exists.
 pub struct Accepted<T>(pub T);
 
-/// Something with a version: 200 with its `ETag`, or 304 when the caller has it already.
+/// A value with a version: 200 with its `ETag`, or 304 if the caller already has this version.
 pub struct Versioned<T>(pub i64, pub T);
 
 /// 204.
 pub struct Done;
 
-/// One page of a list, with a link to the next one (RFC 8288): a whole address where `PUBLIC_URL` tells how clients
-/// reach this server, or else a path.
+/// One page of a list, with a link to the next one (RFC 8288): an absolute URL if `PUBLIC_URL` is set, otherwise a
+/// path.
 pub struct Listed<T>(pub Page<T>);
 
 impl<T: Serialize> Responder for Shown<T> {
@@ -119,7 +120,7 @@ impl<T: Serialize> Responder for Listed<T> {
 
     fn respond_to(mut self, request: &HttpRequest) -> HttpResponse {
         let page = &mut self.0;
-        // What the list knows its places by is nobody else's business.
+        // Clients get the key of the next page only as a sealed cursor.
         if let Some(place) = page.next_cursor.take() {
             match Call::of(request, |call| Ok(call.cursors.seal(&call.list(request.query_string()), &place))) {
                 Ok(cursor) => page.next_cursor = Some(cursor),
@@ -138,7 +139,7 @@ impl<T: Serialize> Responder for Listed<T> {
     }
 }
 
-/// The same question, about the page after.
+/// The same query, for the next page.
 fn next_link(path: &str, query: &str, cursor: &str) -> String {
     let mut next = form_urlencoded::Serializer::new(String::new());
     next.extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor"));

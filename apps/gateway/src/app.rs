@@ -1,4 +1,4 @@
-//! The only place where the state are put together.
+//! Assembles the application state and starts the server; nothing else does.
 
 use std::{
     collections::HashMap,
@@ -44,17 +44,17 @@ use crate::{
     ws::{self, Hub, Sealer, Sockets},
 };
 
-/// How long requests may take to finish once the end is announced.
+/// How long requests may take to finish after a shutdown has begun.
 const FINISH_SECONDS: u64 = 25;
 
-/// How many octets the kernel takes for a client before it has sent them. By itself it takes 4 MiB for each connection,
-/// which nobody counts.
+/// How many octets of unsent data the kernel buffers per client. By default it is 4 MiB per connection, which no limit
+/// would count.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 << 10;
 
-/// A server at work.
+/// A running server.
 pub struct Running {
-    /// Where it listens; of interest when port 0 was asked for.
+    /// The address it listens on; needed when port 0 was requested.
     pub addr: SocketAddr,
     pub metrics_addr: Option<SocketAddr>,
     pub store: Store,
@@ -65,14 +65,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Announces the end, finishes what has begun and lets go of everything. The order matters: first no new work
-    /// is taken and sockets are told to go elsewhere, then the rest is waited for.
+    /// Shuts down gracefully. The order matters: first new work is refused and sockets are told to reconnect elsewhere,
+    /// then the work in progress is finished.
     pub async fn stop(self) {
         self.stopper.stop();
         for (handle, served) in self.servers {
             handle.stop(true).await;
             if let Ok(Err(error)) = served.await {
-                tracing::error!(%error, "the server ended badly");
+                tracing::error!(%error, "the server ended with an error");
             }
         }
         for chore in self.chores {
@@ -81,8 +81,8 @@ impl Running {
     }
 }
 
-/// Opens the store as the settings say. The embedded default looks after its own schema; a shared database is
-/// migrated by `clowder migrate`, once, before its nodes start.
+/// Opens the store as configured. An embedded database is migrated at the start; a shared one is migrated once by
+/// `clowder migrate` before its nodes start.
 pub async fn open(config: &Config) -> Result<Store> {
     if let Some(file) = &config.test_clock_file {
         clock::move_by(file);
@@ -116,15 +116,15 @@ pub async fn open(config: &Config) -> Result<Store> {
     Store::open(options, clock::now()).await
 }
 
-/// Opens the store of an installation that is here already. Whoever only looks after one has named the wrong place when
-/// there is none, and must not leave a new one there.
+/// Opens the store of an existing installation. If there is none, the command was given the wrong place and must not
+/// create a new one there.
 pub async fn open_existing(config: &Config) -> Result<Store> {
     database_exists(config)?;
     secret_exists(config)?;
     open(config).await
 }
 
-/// Fails and names the file when the embedded database is not there.
+/// Fails and names the file if the embedded database does not exist.
 pub fn database_exists(config: &Config) -> Result<()> {
     match DatabaseUrl::parse(&config.database_url())? {
         DatabaseUrl::Sqlite(path) => exists(&path, "DATA_DIR and DATABASE_URL"),
@@ -132,7 +132,7 @@ pub fn database_exists(config: &Config) -> Result<()> {
     }
 }
 
-/// Fails and names the file when the secret is kept in one that is not there.
+/// Fails and names the file if the secret is kept in one that does not exist.
 pub fn secret_exists(config: &Config) -> Result<()> {
     match config.auth.secret_key {
         Some(_) => Ok(()),
@@ -151,7 +151,7 @@ fn exists(path: &Path, settings: &str) -> Result<()> {
     )))
 }
 
-/// The queue in which jobs of this kind wait; none when this version does not know the kind.
+/// The queue for jobs of this kind; `None` if this version does not know the kind.
 pub fn queue_of(store: &Store, kind: &str) -> Option<Queue> {
     if kind == Mail::KIND {
         return Some(Mail::QUEUE);
@@ -159,7 +159,7 @@ pub fn queue_of(store: &Store, kind: &str) -> Option<Queue> {
     store.workers.iter().find(|worker| worker.kind() == kind).map(|worker| worker.queue())
 }
 
-/// Who does the jobs, so many of each queue at a time.
+/// Creates the job runner, with this concurrency per queue.
 pub fn job_runner(config: &Config, store: &Store, concurrency: HashMap<Queue, usize>) -> Result<JobRunner> {
     let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
     let mut workers = store.workers.clone();
@@ -167,9 +167,9 @@ pub fn job_runner(config: &Config, store: &Store, concurrency: HashMap<Queue, us
     Ok(JobRunner::new(store.jobs.clone(), concurrency, clock::now).with(workers, store.crons.clone()))
 }
 
-/// Starts serving and returns as soon as it listens.
+/// Starts the server and returns as soon as it listens.
 pub async fn start(config: Config) -> Result<Running> {
-    // First of all: threads that start before it would report nothing.
+    // Telemetry comes first: threads that start before it would report nothing.
     let recorder = telemetry::recorder()?;
     let store = open(&config).await?;
     store.sealing.try_keys().await?;
@@ -179,7 +179,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let table = routes::table(config.server.metrics_bind.is_none());
     let documents = Data::new(Documents::new(
         &docs::openapi(&table, &config.server.public_url),
-        // Without `PUBLIC_URL` the place is taken by the host that is asked.
+        // Without `PUBLIC_URL`, the host of the request is used.
         docs::asyncapi(&config.server.public_url),
     ));
     let scopes = Data::new(Scopes::new(&table));
@@ -189,7 +189,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let unread = Duration::from_secs(config.server.unread_seconds);
     let listener = listen(config.address(), unread)?;
     let addr = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
-    // Sockets hear at once however much there is to do besides, so the hub shares its threads with nobody.
+    // The hub has threads of its own, so sockets get events at once however busy the server is.
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
     let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
@@ -225,9 +225,9 @@ pub async fn start(config: Config) -> Result<Running> {
     Ok(Running { addr, metrics_addr, store, stopper, servers, chores, _threads: [hub_threads, job_threads] })
 }
 
-/// The hub, following the journal from now on.
+/// The hub, which follows the journal from now on.
 async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
-    // Its timers are those of the threads that are to follow.
+    // Its timers must belong to the runtime that follows the journal.
     let following = store.clone();
     let follower = threads.spawn(async move { following.follow().await }).await;
     let follower = follower.map_err(|error| Error::internal(error.to_string()))??;
@@ -238,7 +238,7 @@ async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, 
     Ok((hub, following))
 }
 
-/// What handlers can ask for.
+/// The state that handlers can use.
 #[derive(Clone)]
 struct AppState {
     store: Store,
@@ -300,7 +300,7 @@ fn main_server(
             async move { Ok::<_, ()>(fn_service(serve)) }
         }))
     });
-    // Answers and events are small and written whole: waiting for more would only cost a round trip.
+    // Responses and events are small and written as a whole, so Nagle's algorithm would only cost a round trip.
     let server = server.tcp_nodelay(true).keep_alive(keep_alive);
     let server = server.workers(workers).disable_signals().shutdown_timeout(FINISH_SECONDS);
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
@@ -314,8 +314,8 @@ fn metrics_server(listener: TcpListener, recorder: PrometheusHandle) -> Result<S
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
 }
 
-/// A client that has stopped reading would keep its connection for ever, for it still says that it is there. What is
-/// set here is inherited by every connection (tcp(7), TCP_USER_TIMEOUT).
+/// Cuts off clients that stop reading but still acknowledge keep-alives; otherwise they would keep their connections
+/// forever. Every accepted connection inherits this option (tcp(7), TCP_USER_TIMEOUT).
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has it"))]
 fn listen(address: SocketAddr, unread: Duration) -> Result<TcpListener> {
     let listen = || {
@@ -342,19 +342,21 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-/// Puts right what was written while a clock was ahead, as far as can be known: all of it when this process, or the one
-/// before it, saw its clock ahead and back where it was. Otherwise, at the start and when the clock went back, what does no
-/// harm: this clock may be behind, and what would be changed then could not be brought back.
+/// Corrects times that were written while a clock was ahead: all of them if this process, or the one before it, saw its
+/// clock run ahead and return. Otherwise (at the start, and when the clock went back) only what is safe: this clock may
+/// be behind, and some corrections could not be undone.
 async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut notebook = Notebook::open(&data_dir).await;
     let mut watch = Watch::start(notebook.noted());
     match upkeep.was_ahead(clock::now()).await {
         Ok(true) => {
-            tracing::warn!("the database holds times that are yet to come: this clock is behind, or one was ahead");
+            tracing::warn!(
+                "the database contains times in the future: this clock is behind, or another clock was ahead"
+            );
         }
         Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "whether a clock was ahead cannot be found out just now"),
+        Err(error) => tracing::warn!(%error, "cannot check for times in the future right now"),
     }
     let mut to_do = Some(Evidence::Unclear);
     loop {
@@ -367,13 +369,13 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop)
             Finding::WentBack(by) => {
                 tracing::warn!(
                     ?by,
-                    "the clock went back; it may be behind, so nothing is changed that must not be then"
+                    "the clock went back and may now be behind, so only times that are safe to change are corrected"
                 );
                 to_do = to_do.or(Some(Evidence::Unclear));
             }
             Finding::Steady => {}
         }
-        // What has to be put right yet is known to the next process, too.
+        // While a correction is pending, the note stays, so that the next process can finish it.
         if to_do != Some(Evidence::Returned) {
             notebook.keep(watch.note()).await;
         }
@@ -384,22 +386,22 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop)
         match upkeep.put_clock_right(clock::now(), evidence).await {
             Ok(rows) => {
                 if evidence == Evidence::Returned {
-                    tracing::warn!(rows, "the clock was ahead; what it wrote was put right");
+                    tracing::warn!(rows, "the clock was ahead; the times it wrote have been corrected");
                 } else if rows > 0 {
-                    tracing::info!(rows, "times that were yet to come count as now");
+                    tracing::info!(rows, "times in the future were set to now");
                 }
                 to_do = None;
             }
-            Err(error) => tracing::warn!(%error, "what a clock wrote that was ahead cannot be put right just now"),
+            Err(error) => tracing::warn!(%error, "cannot correct the times of a clock that was ahead right now"),
         }
     }
 }
 
-/// How often a node looks whether the audit log has entries to chain.
+/// How often a node checks whether the audit log has entries to chain.
 const CHAIN_EVERY: Duration = Duration::from_millis(500);
 
-/// Gives entries of the audit log their places in the chain. Every node tries; whoever holds the head of the chain does
-/// it, and if that node dies, its transaction and hold end with it.
+/// Chains entries of the audit log. Every node tries; the one that holds the lock on the head does it. If that node
+/// dies, its transaction and lock end with it.
 async fn chain_audit(audit: Arc<dyn AuditLog>, mut stop: Stop) {
     let mut often = tokio::time::interval(CHAIN_EVERY);
     often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -409,7 +411,7 @@ async fn chain_audit(audit: Arc<dyn AuditLog>, mut stop: Stop) {
             () = stop.wait() => return,
             _ = often.tick() => {}
         }
-        // Batch by batch, until one finds nothing.
+        // Chains one batch after the other until none is left.
         let failed = loop {
             match audit.append_pending().await {
                 Ok(0) => break None,
@@ -418,13 +420,13 @@ async fn chain_audit(audit: Arc<dyn AuditLog>, mut stop: Stop) {
             }
         };
         if let Some(error) = failed.as_ref().filter(|_| !failing) {
-            tracing::warn!(%error, "the audit log cannot be chained just now");
+            tracing::warn!(%error, "cannot chain the audit log right now");
         }
         failing = failed.is_some();
     }
 }
 
-/// What each process has to do for itself now and then.
+/// Periodic maintenance of each process.
 async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
     let mut often = tokio::time::interval(Duration::from_secs(10));
     loop {
@@ -433,7 +435,7 @@ async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, upkeep: Arc
             _ = often.tick() => {
                 limits.sweep().await;
                 recorder.run_upkeep();
-                // What can't be asked now is told elsewhere.
+                // Errors are reported elsewhere.
                 if let Ok(Some(skew)) = upkeep.skew(clock::now).await && skew.is_too_much() {
                     tracing::warn!("not ready: {}", skew.describe());
                 }

@@ -1,4 +1,4 @@
-//! The command line: which commands there are, what they take, and what `--help` says of them.
+//! The command line: its commands, their arguments, and the text of `--help`.
 
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "the comments are what `--help` prints")]
 

@@ -1,4 +1,4 @@
-//! `clowder audit`: is the audit log still what was written?
+//! `clowder audit`: checks that the audit log was not changed.
 
 use clap::Subcommand;
 use clowder_accounts::audit::{Chained, Walked};
@@ -25,7 +25,7 @@ pub enum AuditCommand {
     },
 }
 
-/// Walks the chain up to its end, or up to an end that somebody noted earlier and then up to the present one.
+/// Verifies the chain up to its end; if an earlier end was noted, first up to that one.
 pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Result<Outcome> {
     let AuditCommand::Verify { noted, form } = command;
     let store = app::open_existing(config).await?;
@@ -47,7 +47,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
         );
     }
     if noted.as_ref().is_some_and(|noted| noted.position < start.position) {
-        return broken(out, start.position, "what was noted lies before the checkpoint; note a later end");
+        return broken(out, start.position, "the noted end is older than the checkpoint; note a newer one");
     }
     let mut from = start.clone();
     for until in noted.into_iter().chain([chain.end.clone()]) {
@@ -56,7 +56,7 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
                 Walked::Further(link) => from = link,
                 Walked::Whole => break,
                 Walked::Broken { position } => {
-                    // Old entries may have been dropped in the meantime; what is left begins later then.
+                    // Older entries may have been dropped since, so the chain may now begin later.
                     let checkpoint = store.audit.chain().await?.checkpoint.filter(|checkpoint| checkpoint.genuine);
                     let moved = checkpoint.map(|checkpoint| checkpoint.last_dropped);
                     if let Some(moved) = moved.filter(|moved| moved.position > start.position) {
@@ -99,13 +99,12 @@ pub async fn run(config: &Config, command: AuditCommand, out: &mut Output) -> Re
             ));
         }
         if let Some(waited) = waited {
-            out.line(format_args!(
-                "pending: {} entries have no place in the chain yet, the oldest for {waited} s",
-                chain.pending
-            ));
+            out.line(format_args!("pending: {} entries are not chained yet, the oldest for {waited} s", chain.pending));
         }
         if lags {
-            out.line(format_args!("LAGGING: entries should wait for a second; can the database be written to?"));
+            out.line(format_args!(
+                "LAGGING: entries should be chained within a second; check that the database accepts writes"
+            ));
         }
         out.line(format_args!("end: {end}"));
     }

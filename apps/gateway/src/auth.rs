@@ -1,4 +1,4 @@
-//! Finds the access token or the API key of a request, and gives handlers the circumstances of their call.
+//! Finds the access token or the API key of a request, and builds the context of the call.
 
 use std::future::{Ready, ready};
 
@@ -7,8 +7,8 @@ use clowder_core::Ctx;
 
 use crate::{call::Call, problem::Problem};
 
-/// The token of `Authorization: Bearer …` (RFC 6750 §2.1). An empty one is a bad one, not an absent one, and so is a
-/// header that is no text.
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1). An empty token, or a header that is not text, is invalid
+/// rather than absent.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let Ok(value) = request.headers().get(header::AUTHORIZATION)?.to_str() else { return Some("") };
     if value.trim().is_empty() {
@@ -18,12 +18,12 @@ pub fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The key of `X-API-Key: …`; one that is no text is none of ours.
+/// The key of `X-API-Key: …`; a header that is not text is an invalid key.
 pub fn api_key(request: &HttpRequest) -> Option<&str> {
     request.headers().get("x-api-key").map(|value| value.to_str().unwrap_or_default())
 }
 
-/// Who calls, and when. On a route for users it is one; on a public route it may be nobody.
+/// Who calls, and when. On a public route there may be no user.
 pub struct Caller(pub Ctx);
 
 impl FromRequest for Caller {

@@ -1,4 +1,4 @@
-//! What the front found out about a request, and the extractors by which handlers get at it.
+//! What the front has found out about a request, and the extractors that give it to handlers.
 
 use std::{
     cell::Cell,
@@ -20,26 +20,26 @@ use crate::{
     refusals,
 };
 
-/// The parameters that say which page of a list is asked for, and not which list.
+/// The parameters that select a page of a list, as opposed to a list.
 const PAGING: [&str; 2] = ["cursor", "limit"];
 
-/// A request that may be answered.
+/// A request that was accepted.
 pub struct Call {
     pub ctx: Ctx,
-    /// What the bearer token proved; on a public route a bad one is nobody's error yet.
+    /// Whom the bearer token belongs to; on a public route an invalid one is not an error yet.
     pub identity: Result<Option<Identity>, Error>,
     /// The variable segments of the path, in order.
     pub params: Vec<String>,
     pub body: Bytes,
-    /// The template of the path that the endpoint is known by.
+    /// The path template of the endpoint.
     pub route: &'static str,
-    /// The parameters of the query string that the endpoint knows.
+    /// The query parameters that the endpoint accepts.
     pub asks: Vec<&'static str>,
     pub cursors: Arc<Cursors>,
     pub charge: Charge,
 }
 
-/// Who pays for a call, and what they have left. A unit is paid at the door.
+/// Whose rate limit a call counts against, and what is left of it. One unit was taken when the request arrived.
 pub struct Charge {
     pub limits: Arc<dyn Limits>,
     pub policy: Policy,
@@ -48,7 +48,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Pays for a call that writes so many rows, before it does.
+    /// Takes the units for a call that writes this many rows, before it writes them.
     async fn rows(request: &HttpRequest, rows: usize) -> Answer<()> {
         let more = units(rows) - 1;
         if more == 0 {
@@ -66,14 +66,14 @@ impl Charge {
 }
 
 impl Call {
-    /// The list that is asked for, of all that there are: cursors are good for one of them. Every parameter but `cursor`
-    /// and `limit` makes it another list; their order does not matter.
+    /// Identifies the requested list; a cursor is valid for one list only. Every parameter except `cursor` and `limit`
+    /// makes it another list, whatever their order.
     pub fn list(&self, query: &str) -> String {
         let viewer = self.ctx.user().map(|user| user.to_string()).unwrap_or_default();
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let mut filters = form_urlencoded::Serializer::new(String::new());
         for name in self.asks.iter().filter(|name| !PAGING.contains(name)) {
-            // Of several of a name the first is read.
+            // If a parameter is repeated, the first one is read.
             if let Some((_, value)) = pairs.iter().find(|(known, _)| known == name) {
                 filters.append_pair(name, value);
             }
@@ -81,7 +81,7 @@ impl Call {
         format!("{viewer} {} {} {}", self.route, self.params.join(" "), filters.finish())
     }
 
-    /// Says which segments of the path are not the ids that they should be.
+    /// Reports which path segments are not valid ids.
     fn wrong_id(&self) -> Problem {
         let names = self.route.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
         let wrong =
@@ -91,7 +91,7 @@ impl Call {
         if wrong.is_empty() { problem } else { problem.because(wrong.join(" ")) }
     }
 
-    /// Reads from the call of a request.
+    /// Extracts a value from the call of a request.
     pub fn of<T>(request: &HttpRequest, read: impl FnOnce(&Self) -> Answer<T>) -> Answer<T> {
         match request.extensions().get::<Self>() {
             Some(call) => read(call),
@@ -100,15 +100,15 @@ impl Call {
     }
 }
 
-/// The variable segments of the path. An id that can be none is 404: nothing has it.
+/// The variable segments of the path. A malformed id is 404, since nothing can have it.
 pub struct Path<T>(pub T);
 
-/// What can be read from the segments of a path.
+/// Types that can be parsed from the path segments.
 pub trait FromPath: Sized {
     fn from_path(params: &[String]) -> Option<Self>;
 }
 
-/// A segment that is taken as it stands.
+/// A segment that is used as it is.
 impl FromPath for String {
     fn from_path(params: &[String]) -> Option<Self> {
         match params {
@@ -145,7 +145,7 @@ impl<T: FromPath> FromRequest for Path<T> {
     }
 }
 
-/// An input, read from the JSON body that the front has fetched.
+/// An input, parsed from the JSON body that the front has read.
 pub struct Json<T>(pub T);
 
 impl<T: Input + 'static> FromRequest for Json<T> {
@@ -177,7 +177,7 @@ fn parse<T: Input>(body: &[u8]) -> Answer<T> {
     Ok(T::from_json(value)?)
 }
 
-/// Like [`Json`], where everything in the body may be left out, and so the body as well.
+/// Like [`Json`], for bodies whose members are all optional: the body itself may be missing, too.
 pub struct MaybeJson<T>(pub T);
 
 impl<T: Input> FromRequest for MaybeJson<T> {
@@ -190,7 +190,7 @@ impl<T: Input> FromRequest for MaybeJson<T> {
     }
 }
 
-/// The versions that the caller has seen, from `If-Match`; `None` when any will do.
+/// The versions that the caller has seen, from `If-Match`; `None` if any version is accepted.
 pub struct IfMatch(pub Option<Versions>);
 
 impl FromRequest for IfMatch {

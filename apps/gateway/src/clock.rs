@@ -1,4 +1,4 @@
-//! The one place where the gateway reads the time. Everything else is given `now`.
+//! The only place where the gateway reads the clock. Everything else gets `now` as an argument.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,17 +15,18 @@ pub use self::note::{Note, Notebook};
 
 pub mod note;
 
-/// The file that moves the clock of this process, in tests.
+/// The file that shifts the clock of this process in tests.
 static MOVED_BY: OnceLock<PathBuf> = OnceLock::new();
 
-/// From now on the clock is off by as many seconds as this file says. For tests of what a wrong clock does; the settings
-/// refuse it unless the server is being debugged.
+/// Shifts the clock from now on by the number of seconds in this file, to test wrong clocks. The settings allow it only
+/// with `debug`.
 pub fn move_by(file: &Path) {
     let _ = MOVED_BY.set(file.to_owned());
-    tracing::warn!(file = %file.display(), "TEST_CLOCK_FILE: this server's clock is not the time; never do this in production");
+    tracing::warn!(file = %file.display(), "TEST_CLOCK_FILE is set, so this server's clock is wrong; never use it in \
+                                            production");
 }
 
-/// The latest moment that was read since the clock was looked after, in microseconds.
+/// The latest time that was read since the last check of the clock, in microseconds.
 static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -39,38 +40,38 @@ pub fn now() -> Timestamp {
     now
 }
 
-/// What holding the clock against the time that has passed tells about it.
+/// What a comparison of the clock with the elapsed time shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
-    /// Nothing to be done.
+    /// Nothing to do.
     Steady,
-    /// It was ahead, and is back where it was: what it wrote meanwhile lies after now.
+    /// The clock was ahead and has returned, so what it wrote meanwhile lies in the future.
     WasAhead(Timestamp),
-    /// It has gone back without having been ahead. Either it is behind now, or it was ahead before this process began;
-    /// nobody can tell.
+    /// It has gone back without having been seen ahead. Either it is behind now, or it was ahead before this process
+    /// started; there is no way to tell.
     WentBack(Duration),
 }
 
-/// Looks after the clock of this process. It counts as right as it was at the start; what moves it by more than
-/// five seconds beside the time that passes by the process's own measure is noticed.
+/// Watches the clock of this process. It is taken to be right at the start; a change of more than five seconds relative
+/// to the monotonic clock is noticed.
 #[derive(Debug)]
 pub struct Watch {
-    /// A moment of the clock, and of the measure.
+    /// A reading of the wall clock and of the monotonic clock.
     start: (Timestamp, Instant),
-    /// By how much the clock differed at the last look, and since when.
+    /// How far the clock was off at the last check, and since when.
     offset: i64,
     since: Instant,
     last: Instant,
     was_ahead: bool,
 }
 
-/// A clock that is wrong by less than this is not wrong enough to matter.
+/// An error smaller than this does not matter.
 const APART: Duration = Duration::from_secs(5);
-/// A clock that keeps its new place for so long is believed: it was wrong at the start, or the machine slept.
+/// After this long, a changed clock is believed: it was wrong at the start, or the machine slept.
 const BELIEVED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl Watch {
-    /// Goes on from what the process before noted, if its clock was ahead.
+    /// Continues from the note of the previous process, if its clock was ahead.
     pub fn start(noted: Option<Note>) -> Self {
         Self::after(noted, now(), Instant::now())
     }
@@ -78,15 +79,15 @@ impl Watch {
     fn after(noted: Option<Note>, now: Timestamp, measured: Instant) -> Self {
         let fresh = Self::at(now, measured);
         match noted {
-            // Still ahead, by as much.
+            // The clock is still ahead, by the same amount.
             Some(note) if now.plus(APART) >= note.said => {
                 let by = note.said.since(note.right);
                 let offset = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
                 Self { start: (now.minus(by), measured), offset, was_ahead: true, ..fresh }
             }
-            // Where it had been: the first look finds that it was ahead.
+            // The clock has returned: the first check finds that it was ahead.
             Some(note) if now.plus(APART) >= note.right => Self { was_ahead: true, ..fresh },
-            // Behind, or nothing was noted.
+            // The clock is behind, or there was no note.
             _ => fresh,
         }
     }
@@ -108,7 +109,7 @@ impl Watch {
         self.judge(now, Timestamp::from_micros(latest), Instant::now())
     }
 
-    /// `latest` is the latest moment that anybody read since the last look.
+    /// `latest` is the latest time that was read since the last check.
     fn judge(&mut self, now: Timestamp, latest: Timestamp, measured: Instant) -> Finding {
         let apart = APART.as_micros() as i64;
         let expected = self.start.0.plus(measured.duration_since(self.start.1));
@@ -133,14 +134,14 @@ impl Watch {
     }
 }
 
-/// What is no number of seconds moves nothing.
+/// Anything but a number of seconds shifts nothing.
 fn moved(now: Timestamp, by: &str) -> Timestamp {
     let seconds: f64 = by.trim().parse().unwrap_or_default();
     let by = Duration::try_from_secs_f64(seconds.abs()).unwrap_or_default();
     if seconds < 0.0 { now.minus(by) } else { now.plus(by) }
 }
 
-/// Measures how long something takes, whatever happens to the wall clock.
+/// Measures how long something takes, independently of the wall clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
@@ -165,8 +166,7 @@ mod tests {
         let moment = |seconds: i64| Timestamp::from_micros(at.as_micros() + seconds * 1_000_000);
         let (steady, back) = (Some(Finding::Steady), None);
         let ahead = |seconds: i64| Some(Finding::WasAhead(moment(seconds)));
-        // Seconds that have passed, by how many the clock is off, by how many it was at its latest, what is found; `None`
-        // for a clock that went back.
+        // Seconds elapsed, error of the clock now, largest error, expected finding; `None` for a clock that went back.
         for looks in [
             &[(1, 0, 0, steady), (2, 30 * DAY, 30 * DAY, steady), (3, 0, 0, ahead(3)), (4, 0, 0, steady)][..],
             &[(1, 0, 30 * DAY, ahead(1)), (2, 0, 0, steady)],
@@ -178,7 +178,7 @@ mod tests {
             ],
             &[(1, 30 * DAY, 30 * DAY, steady), (2, DAY, 30 * DAY, back), (3, 0, DAY, ahead(3))],
             &[(1, DAY, DAY, steady), (2, -DAY, DAY, back), (3, -DAY, -DAY, steady)],
-            // Wrong at the start, and right for a day: from then on that is where it belongs.
+            // Wrong at the start, then right for a day: from then on it is believed.
             &[(1, 60 * DAY, 60 * DAY, steady), (DAY + 9, 60 * DAY, 60 * DAY, steady), (DAY + 10, 0, 60 * DAY, back)],
         ] {
             let mut watch = Watch::at(at, begun);
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(before.judge(moment(60 + 30 * DAY), moment(60 + 30 * DAY), later), Finding::Steady);
         let note = before.note().expect("it is ahead");
         assert_eq!(note, Note { right: moment(60), said: moment(60 + 30 * DAY) });
-        // Where the next clock starts, by how much it moves after a second, and what is found then.
+        // Where the next clock starts, how far it moves after a second, and the expected finding.
         let ahead = |seconds: i64| Some(Finding::WasAhead(moment(seconds)));
         for (starts, moves, found) in [
             (70, 0, ahead(71)),
@@ -213,7 +213,7 @@ mod tests {
             (70 + 30 * DAY, 0, Some(Finding::Steady)),
             (70 + 30 * DAY, -30 * DAY, ahead(71)),
             (70 + 30 * DAY, -40 * DAY, None),
-            // Behind where it had been: that is another fault.
+            // Earlier than where it had been: that is a different fault.
             (0, 0, Some(Finding::Steady)),
             (-DAY, 0, Some(Finding::Steady)),
         ] {

@@ -1,9 +1,9 @@
-//! Lines of CSV (RFC 4180) that no spreadsheet takes for more than text.
+//! Writes lines of CSV (RFC 4180) that spreadsheets treat as plain text.
 
 use clowder_core::{Error, Result};
 use csv::{Terminator, WriterBuilder};
 
-/// Lines with their ends. Cells that a spreadsheet would run as a formula begin with an apostrophe.
+/// Lines with their line breaks. Cells that a spreadsheet would run as a formula get an apostrophe in front.
 pub fn lines<R>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
 where
     R: IntoIterator<Item: AsRef<str>>,

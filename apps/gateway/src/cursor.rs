@@ -1,15 +1,15 @@
-//! Cursors of lists as clients see them: opaque, and good for the list that made them and for no other.
+//! Cursors of lists as clients see them: opaque, and valid only for the list that issued them.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_infra::keys::{Keys, mac};
 use subtle::ConstantTimeEq;
 
-/// Octets of the seal.
+/// Octets of the signature.
 const SEAL: usize = 12;
-/// The longest cursor that is looked at; ours are far shorter.
+/// The maximum length of a cursor that is parsed; ours are far shorter.
 pub const LONGEST: usize = 512;
 
-/// Writes and reads cursors: base64url of the place in the list, then 12 octets of HMAC-SHA-256 over list and place.
+/// Writes and reads cursors: base64url of the key in the list, then 12 octets of HMAC-SHA-256 over list and key.
 pub struct Cursors {
     key: [u8; 32],
 }
@@ -19,13 +19,13 @@ impl Cursors {
         Self { key: keys.derive("cursors of lists") }
     }
 
-    /// `list` is what all pages of a list have in common: its viewer, path and filters.
+    /// `list` is what all pages of a list have in common: viewer, path and filters.
     pub fn seal(&self, list: &str, place: &str) -> String {
         let sealed = [place.as_bytes(), &self.mark(list, place.as_bytes())].concat();
         URL_SAFE_NO_PAD.encode(sealed)
     }
 
-    /// The place in the list; `None` for a cursor that this list did not make.
+    /// The key in the list; `None` for a cursor of another list.
     pub fn open(&self, list: &str, cursor: &str) -> Option<String> {
         let octets = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (place, seal) = octets.split_at_checked(octets.len().checked_sub(SEAL)?)?;

@@ -1,4 +1,4 @@
-//! The documents that describe the server, made from the table of routes and the types of the wire.
+//! The documents that describe the API, generated from the table of routes and the wire types.
 
 mod asyncapi;
 mod asyncapi_page;

@@ -1,4 +1,4 @@
-//! Looks at everything `clowder serve` stands on, says what would stand in its way, and changes nothing.
+//! Checks everything that `clowder serve` needs, reports what would keep it from running, and changes nothing.
 
 mod places;
 
@@ -18,7 +18,7 @@ use crate::{
     permissions, serving,
 };
 
-/// How long somebody else may take to answer.
+/// How long another server may take to respond.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,7 +41,7 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, name: &'static str, (status, detail): Told) {
-        // What libraries say may have several lines.
+        // Library errors may have several lines.
         let detail = detail.split_whitespace().collect::<Vec<_>>().join(" ");
         self.0.push(Finding { name, status, detail });
     }
@@ -78,14 +78,14 @@ fn failed(detail: impl Into<String>) -> Told {
     (Status::Failed, detail.into())
 }
 
-/// With wrong settings there is nothing more to look at.
+/// With invalid settings there is nothing more to check.
 pub fn unusable(faults: &Faults, form: Form, out: &mut Output) -> Outcome {
     let mut findings = Findings::default();
     faults.0.iter().for_each(|fault| findings.add("settings", failed(fault)));
     findings.tell(form, out)
 }
 
-/// Tells one finding after the other; fails when one of them would keep the server from working.
+/// Prints the findings one by one; fails if one of them would keep the server from running.
 pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     let mut findings = Findings::default();
     findings.add("settings", ok("all are valid"));
@@ -110,7 +110,7 @@ fn permissions(config: &Config, findings: &mut Findings) {
     if open.is_empty() {
         findings.add("permissions", ok("only the owner can read the files"));
     }
-    // A folder of emails may hold thousands.
+    // A mail folder may contain thousands of files.
     const MOST: usize = 20;
     open.iter().take(MOST).for_each(|open| findings.add("permissions", warning(open.sentence())));
     if open.len() > MOST {
@@ -123,7 +123,7 @@ async fn mail(config: &Config) -> Told {
     if let mail::Route::Folder(folder) = &route
         && !folder.exists()
     {
-        return ok(format!("emails will be files in {}, which the first start creates", folder.display()));
+        return ok(format!("emails will be written to {}, which the first start creates", folder.display()));
     }
     let mailer = match mail::mailer(&route, &config.mail.from) {
         Ok(mailer) => mailer,
@@ -136,7 +136,7 @@ async fn mail(config: &Config) -> Told {
     }
 }
 
-/// A port that this very server listens on is as good as a free one.
+/// A port that this server itself listens on is fine.
 fn port(config: &Config) -> Told {
     let address = config.address();
     if let Some(process) = serving::process(&config.data_dir, address) {
@@ -161,7 +161,7 @@ async fn database(config: &Config, findings: &mut Findings) {
     }
     match Store::pending(&url).as_deref() {
         Ok([]) => findings.add("schema", ok("is up to date")),
-        // Opening it would bring it up to date, and nothing is changed here.
+        // Opening the database would migrate it, and the doctor changes nothing.
         Ok(pending) if url.is_embedded() => {
             return findings.add("schema", ok(format!("{} migrations will run at the next start", pending.len())));
         }

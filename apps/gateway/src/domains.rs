@@ -21,7 +21,7 @@ use crate::{
     ws::{Command, Event},
 };
 
-/// All domains, in the order in which they are read about.
+/// All domains, in reading order.
 pub const DOMAINS: &[Domain] = &[
     accounts::DOMAIN,
     credentials::DOMAIN,
@@ -43,7 +43,7 @@ pub struct Domain {
     /// What stands below the heading.
     pub about: &'static str,
     pub routes: fn() -> Vec<Endpoint>,
-    /// Examples of what it answers, by the name of the schema.
+    /// Examples of its responses, by schema name.
     pub examples: fn(&str) -> Option<Value>,
     /// The forms of texts in its inputs.
     pub forms: &'static [Form],

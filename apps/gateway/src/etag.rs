@@ -1,6 +1,6 @@
-//! Entity tags (RFC 9110 §8.8.3). What can be edited counts its edits, and the count is its tag. Lists of tags are read
-//! here: actix-web's `IfMatch` splits at commas within a tag and drops what is malformed, which must be refused, and that of
-//! the crate `headers` does not give its tags.
+//! Entity tags (RFC 9110 §8.8.3). The tag of a value is its version. Lists of tags are parsed here: actix-web's
+//! `IfMatch` splits at commas within a tag and ignores malformed tags, which must be refused, and the `headers` crate
+//! does not expose its tags.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use clowder_core::{Versions, text::Flaw};
@@ -10,8 +10,8 @@ pub fn of(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// What comes behind a version when the answer was compressed: another representation has another strong tag (RFC 9110
-/// §8.8.3.3), and it still names the same version.
+/// The suffix of the tag of a compressed response: another representation has another strong tag (RFC 9110 §8.8.3.3),
+/// but it still names the same version.
 const CODINGS: &[&str] = &["-br", "-gzip"];
 
 /// The tag of the same version in a content coding.
@@ -24,8 +24,8 @@ fn without_coding(opaque: &str) -> &str {
     CODINGS.iter().find_map(|coding| opaque.strip_suffix(coding)).unwrap_or(opaque)
 }
 
-/// The versions of which `If-Match` demands one; `None` without the header and for `*`. The comparison is strong (RFC
-/// 9110 §13.1.1): a weak tag is none of them. What is not a list of tags would only ever be stale, so it is refused.
+/// The versions that `If-Match` allows; `None` without the header and for `*`. The comparison is strong (RFC 9110
+/// §13.1.1), so a weak tag matches none. A malformed list is refused, because it could never match.
 pub fn if_match(headers: &HeaderMap) -> Result<Option<Versions>, Flaw> {
     let Some(tags) = tags(headers, header::IF_MATCH) else { return Ok(None) };
     if tags.malformed {
@@ -35,8 +35,8 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<Versions>, Flaw> {
     Ok((!tags.any).then(|| tags.strong.into_iter().collect()))
 }
 
-/// Whether the caller of a GET has this version already. Proxies that compress make a tag weak on its way (`W/"3"`); here
-/// it still names the same version.
+/// Whether the caller of a GET already has this version. Compressing proxies weaken a tag (`W/"3"`); here it still
+/// names the same version.
 pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
     tags(headers, header::IF_NONE_MATCH)
         .is_some_and(|tags| tags.any || tags.strong.contains(&version) || tags.weak.contains(&version))
@@ -73,7 +73,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
     tags
 }
 
-/// The elements of a list; a comma within quotes belongs to its tag.
+/// The elements of a list; a comma within quotes is part of its tag.
 fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
     value
@@ -90,7 +90,7 @@ fn is_opaque(tag: &[u8]) -> bool {
     within.is_some_and(|within| within.iter().all(|octet| !matches!(octet, 0..=b' ' | b'"' | 0x7f)))
 }
 
-/// Tags are compared octet by octet: only what [`of`] writes names a version.
+/// Tags are compared octet by octet: only a tag spelled as in [`of`] names a version.
 fn version(tag: &[u8]) -> Option<i64> {
     let text = without_coding(std::str::from_utf8(tag).ok()?.strip_prefix('"')?.strip_suffix('"')?);
     text.parse().ok().filter(|version: &i64| version.to_string() == text)

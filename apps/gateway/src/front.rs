@@ -1,5 +1,5 @@
-//! What every request passes, in one straight line: its name, its route, who asks, how often, from where, the body,
-//! the handler; and on the way back the headers, the count and the log line.
+//! The pipeline that every request passes: its id, route, caller, rate limit, origin, body and handler; and on the way
+//! back headers, metrics and the log line.
 
 mod access;
 mod body;
@@ -58,10 +58,10 @@ use idempotency::IdempotencyKeys;
 use outgoing::Outgoing;
 use reads::Reads;
 
-/// The most octets of path and query: answers repeat them.
+/// The maximum length of path and query in octets, because answers repeat them.
 const LONGEST_URI: usize = 8 << 10;
 
-/// The gate to all handlers. One per process, shared by its workers.
+/// Entry point to all handlers. One per process, shared by its workers.
 pub struct Front {
     router: Router,
     accounts: Arc<dyn Accounts>,
@@ -80,11 +80,11 @@ pub struct Front {
     stop: Stop,
 }
 
-/// What is known of a request whatever becomes of it; the way back needs it.
+/// What is known of every request; the response needs it.
 struct Visit {
     id: Arc<str>,
     now: Timestamp,
-    /// The template of the path, or `none`.
+    /// The path template, or `none`.
     route: &'static str,
     left: Option<Left>,
 }
@@ -126,7 +126,7 @@ impl Front {
         });
         self.mark(&request, &visit, answer.headers_mut());
         let is_over = self.stop.is_stopping() && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
-        // A busy connection would otherwise hold up the end, and what is left of a slow body is not waited for.
+        // Otherwise a busy connection would delay the shutdown; the rest of a slow body is not waited for.
         if is_over || answer.status() == StatusCode::REQUEST_TIMEOUT {
             answer.head_mut().set_connection_type(ConnectionType::Close);
         }
@@ -142,13 +142,13 @@ impl Front {
         visit.route = found.template();
         let address = client::address(request.peer_addr().map(|peer| peer.ip()), request.headers(), &self.proxies);
         if Cors::is_preflight(request) {
-            // It asks nothing of anybody, and a browser sends one before nearly every call.
+            // A preflight does nothing, and browsers send one before nearly every call.
             let key = Key::new(Policy::Default, Actor::Nobody, address);
             visit.left = Some(self.limits.look(Policy::Default, key).await);
             self.expect_host(request, &found)?;
             return Ok(self.cors.preflight(request));
         }
-        // Until it is known who asks, it is nobody at this address.
+        // Until the caller is known, the address counts.
         let nobody = Key::new(Policy::Default, Actor::Nobody, address);
         let identity = Caller::from(nobody).scope(self.identify(request, address, visit.now)).await;
         let actor = identity.as_ref().ok().and_then(Option::as_ref).map_or(Actor::Nobody, |identity| identity.actor);
@@ -182,7 +182,7 @@ impl Front {
         self.admit(endpoint, &identity, visit.now)?;
 
         let mut payload = payload;
-        // Held until the call is answered, for that is how long the body is.
+        // Held until the call is answered, because the body lives that long.
         let caller = Key::new(Policy::Default.of(actor), actor, address);
         let mut room = self.bodies.room(caller);
         let body = match endpoint.takes {
@@ -191,7 +191,7 @@ impl Front {
         };
         let idempotency_key =
             if endpoint.creates { self.idempotency_keys.take(request, user, address, &body)? } else { None };
-        // Until the handler is through, nobody else may run under the same key.
+        // Until the handler has finished, no other call may run under the same key.
         let (idempotency_key, _running) = idempotency_key.unzip();
         let mut ctx = Ctx::new(actor, visit.now, visit.id.clone());
         ctx.origin = Origin { address, agent: agent(request.headers()) };
@@ -205,7 +205,7 @@ impl Front {
         let asks = endpoint.asks.iter().map(|asked| asked.name).collect();
         request.extensions_mut().insert(Call { ctx, identity, params, body, route, asks, cursors, charge });
 
-        // Held until there is an answer, made and compressed. Probes wait for nothing.
+        // Held until the response has been created and compressed. Probes don't wait.
         let _reading = if endpoint.any_host { None } else { self.reads.turn(request, caller).await? };
         let answer = waits_as.scope(run::run(endpoint, request, payload)).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
@@ -214,8 +214,8 @@ impl Front {
             && let more @ 1.. = outgoing::units(usize::try_from(octets).unwrap_or(usize::MAX))
         {
             visit.left = Some(self.limits.owe(policy, key, more).await);
-            // Writing so much as JSON took this thread a while. It looks for new calls only when nothing else is ready, so
-            // the rest waits until it has looked.
+            // Serialising a large response occupied this thread. It accepts new calls only when nothing else is ready,
+            // so yield once.
             tokio::task::yield_now().await;
         }
         let answer = compress::shrink(endpoint, request, answer).await;
@@ -230,7 +230,7 @@ impl Front {
         if found.endpoint().is_some_and(|line| line.any_host) { Ok(()) } else { self.hosts.admit(request) }
     }
 
-    /// The headers that every answer has.
+    /// Headers of every response.
     fn mark(&self, request: &HttpRequest, visit: &Visit, answer: &mut HeaderMap) {
         if let Ok(id) = HeaderValue::from_str(&visit.id) {
             answer.insert(trace::REQUEST_ID, id);
@@ -247,7 +247,7 @@ impl Front {
     }
 }
 
-/// One per request. It is at the level of errors so that whichever filter is set, a line that is logged has its id.
+/// One span per request. It has the level ERROR, so every logged line has its id, whatever the filter.
 fn span(request: &HttpRequest, id: &str) -> Span {
     let span = tracing::error_span!(
         "request",

@@ -6,14 +6,14 @@ use clowder_core::{Permission, Scope};
 
 use crate::domains::DOMAINS;
 
-/// Every scope there is.
+/// All scopes.
 pub fn scopes() -> &'static [Scope] {
     static ALL: LazyLock<Vec<Scope>> =
         LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.scopes).copied().collect());
     &ALL
 }
 
-/// Every permission there is.
+/// All permissions.
 pub fn permissions() -> impl Iterator<Item = Permission> {
     DOMAINS.iter().flat_map(|domain| domain.permissions).copied()
 }

@@ -1,4 +1,4 @@
-//! `clowder jobs`: what waits, runs or was given up, and the means to let it run again.
+//! `clowder jobs`: lists waiting, running and dead jobs, and retries them.
 
 use clap::{Subcommand, builder::PossibleValuesParser};
 use clowder_core::{Actor, Ctx, Error, Job, JobId, PageRequest, Result, Word, job::JobState};
@@ -102,12 +102,12 @@ fn id(text: &str) -> std::result::Result<JobId, String> {
     text.parse().map_err(|_| "must be the id of a job, as `clowder jobs list` shows it".to_owned())
 }
 
-/// A job and where it waits.
+/// A job and its queue.
 #[derive(Serialize)]
 struct Queued {
     #[serde(flatten)]
     job: Job,
-    /// None when this version does not know the kind.
+    /// `None` if this version does not know the kind.
     queue: Option<&'static str>,
 }
 

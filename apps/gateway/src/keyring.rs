@@ -1,4 +1,4 @@
-//! `clowder keys`: moving what is sealed under the active key, and telling what stands under which.
+//! `clowder keys`: re-encrypts values with the active key, and counts values by key.
 
 use clap::Subcommand;
 use clowder_core::Result;
@@ -30,7 +30,7 @@ pub enum KeysCommand {
     },
 }
 
-/// How many values that don't open are told one by one.
+/// How many values that don't decrypt are listed individually.
 const MOST_FAULTS: usize = 20;
 
 pub async fn run(config: &Config, command: KeysCommand, out: &mut Output) -> Result<Outcome> {
@@ -41,7 +41,8 @@ pub async fn run(config: &Config, command: KeysCommand, out: &mut Output) -> Res
     }
 }
 
-/// Goes through every column under the key ring, piece by piece. What does not open is left and told at the end.
+/// Re-encrypts every column under the key ring, piece by piece. Values that do not decrypt are left unchanged and
+/// reported at the end.
 async fn rotate(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> {
     let active = store.sealing.keys().into_iter().next().unwrap_or_default();
     let mut tell = |text: std::fmt::Arguments<'_>| {
@@ -106,7 +107,7 @@ async fn status(store: &Store, form: Form, out: &mut Output) -> Result<Outcome> 
     Ok(Outcome::of(well))
 }
 
-/// What the doctor says of the keys of the ring: the keys of users are among what they seal.
+/// The doctor's finding about the key ring. It covers user keys, too, because they are encrypted with the ring.
 pub async fn finding(store: &Store) -> Result<String, String> {
     let keys = store.sealing.keys();
     let (mut total, mut faults) = (0, Vec::new());
@@ -118,7 +119,7 @@ pub async fn finding(store: &Store) -> Result<String, String> {
     }
     if faults.is_empty() {
         let active = keys.first().map_or("", String::as_str);
-        return Ok(format!("`{active}` is active; all {total} values under the ring can be decrypted"));
+        return Ok(format!("`{active}` is active; all {total} values encrypted with the key ring decrypt"));
     }
     Err(faults.join("; "))
 }
@@ -131,7 +132,7 @@ fn fault(column: &Column, Held { key, lost, .. }: &Held, keys: &[String]) -> Opt
             Some(format!("{lost} values of {column} need the key `{key}`, which is not in ENCRYPTION_KEYS"))
         }
         _ => Some(format!(
-            "{lost} values of {column} name the key `{}` but do not decrypt: it is not the key that encrypted them",
+            "{lost} values of {column} name the key `{}` but do not decrypt: another key encrypted them",
             key.as_deref().unwrap_or_default()
         )),
     }

@@ -1,4 +1,4 @@
-//! Clowder over HTTP and WebSocket, and nothing else: every rule is in a domain crate, every query in infra.
+//! Clowder over HTTP and WebSocket, and nothing else: all rules are in the domain crates, all queries in infra.
 //!
 //! A request enters at [`front`], which finds its line in the table of [`routes`], knows the caller, counts it and reads
 //! its body. A handler of one of the [`domains`] calls one port method. A refusal becomes a [`problem`]. [`app`] puts everything

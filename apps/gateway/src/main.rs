@@ -1,4 +1,4 @@
-//! The one binary: `clowder serve`, and what surrounds it.
+//! The binary: `clowder serve` and all other commands.
 
 mod admin;
 mod arguments;
@@ -37,7 +37,7 @@ use tokio::signal::unix::{SignalKind, signal};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Whatever this process or a library creates is closed to other users from its first moment on.
+    // Everything that this process or a library creates is closed to other users from the start.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     let Cli { sources, command } = Cli::parse();
     let mut out = Output::default();
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     out.end(outcome)
 }
 
-/// Why a command was not carried out.
+/// Why a command failed.
 enum Failure {
     Settings(Faults),
     Error(Error),
@@ -133,7 +133,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
     })
 }
 
-/// Runs a command that opens the store, and logs what is wrong to the standard error.
+/// Runs a command that opens the store, and logs problems to the standard error.
 fn carry_out(config: &Config, command: impl FnOnce(&Config) -> Result<Outcome>) -> Result<Outcome> {
     let _logging = telemetry::log(&config.log, Stream::Errors)?;
     command(config)
@@ -182,7 +182,7 @@ async fn serve(config: Config) -> Result<()> {
         () = &mut told => return Ok(()),
     };
     let _serving = serving::announce(&folder, running.addr)
-        .inspect_err(|error| tracing::debug!(%error, "`clowder doctor` will not know this server"));
+        .inspect_err(|error| tracing::debug!(%error, "`clowder doctor` will not recognise this server"));
     greet(&format!("http://{}", reachable(running.addr)), &public, running.metrics_addr);
     told.await;
     tracing::info!("stopping");
@@ -191,8 +191,8 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// Two lines that work as pasted into any POSIX shell, again and again: somebody new, and their socket. A server whose
-/// output nobody reads serves all the same.
+/// Prints two lines that can be pasted repeatedly into any POSIX shell: they register somebody and open their socket.
+/// If nobody reads the output, the server runs all the same.
 fn greet(here: &str, public: &PublicUrl, metrics: Option<std::net::SocketAddr>) {
     let (url, reached) = match public.base() {
         "" => (here, String::new()),

@@ -1,4 +1,4 @@
-//! The manual of the command line, from the same words as `--help`; docs/command-line.md is its copy.
+//! The manual of the command line, from the same texts as `--help`; docs/command-line.md is a copy of it.
 
 use std::fmt::Write;
 
@@ -73,7 +73,7 @@ fn describe(arg: &Arg, text: &mut String) {
     let _ = writeln!(text, "- `{}`: {help}.", name.trim());
 }
 
-/// A sentence without its full stop gets one; lines of a list stay apart.
+/// Adds a missing full stop; lines of a list stay separate.
 fn paragraphs(about: &str) -> String {
     let ended = |paragraph: &str| {
         // A list has no full stop.
@@ -95,14 +95,14 @@ fn paragraphs(about: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Write it anew with `clowder manual > docs/command-line.md`.
+    /// Regenerate it with `clowder manual > docs/command-line.md`.
     #[test]
     fn the_page_is_what_the_command_line_says() {
         let page = include_str!("../../../docs/command-line.md");
         assert!(page == markdown(), "run: clowder manual > docs/command-line.md");
     }
 
-    /// As the opening says.
+    /// As the introduction says.
     #[test]
     fn commands_that_answer_take_json() {
         const WITHOUT: &[&str] = &["serve", "jobs run", "openapi", "asyncapi", "completions", "manual"];

@@ -1,5 +1,5 @@
-//! What commands print. A reader that goes away early, as `head` does, is no fault: the work goes on and nothing more is
-//! said. Everything else that keeps the output from being written is told at the end.
+//! The output of commands. If the reader closes it early, as `head` does, the command finishes silently. Any other
+//! write error is reported at the end.
 
 use std::{
     fmt::Display,
@@ -14,9 +14,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// It could not be done, or something was found that is wrong.
+    /// The command failed, or a check found a problem.
     Failed,
-    /// The arguments, the settings or the input were wrong.
+    /// The arguments, the settings or the input were invalid.
     Misused,
 }
 
@@ -26,10 +26,10 @@ impl Outcome {
     }
 }
 
-/// What a shell reports of a program that SIGPIPE has ended.
+/// The exit code that a shell reports for a program killed by SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
 
-/// For commands that answer something.
+/// For commands with a result.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Form {
     /// Print one JSON document, for programs.
@@ -48,7 +48,7 @@ impl Output {
         self.print(format_args!("{text}\n"));
     }
 
-    /// A document for programs.
+    /// A JSON document for programs.
     pub fn json(&mut self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => self.line(text),
@@ -56,7 +56,7 @@ impl Output {
         }
     }
 
-    /// The same for people and for programs.
+    /// Either text for people or JSON for programs.
     pub fn say(&mut self, form: Form, text: impl Display, document: &impl Serialize) {
         if form.json {
             self.json(document);
@@ -65,7 +65,7 @@ impl Output {
         }
     }
 
-    /// Text as it is. After the first failure nothing more is written.
+    /// Writes text. After the first error nothing more is written.
     pub fn print(&mut self, text: impl Display) {
         if self.fault.is_none() {
             self.fault = write!(io::stdout(), "{text}").err();
@@ -90,8 +90,8 @@ impl Output {
     }
 }
 
-/// Says on the standard error what went wrong. There may be nobody there either.
-/// What a person should know beside the output, which a script may read.
+/// Prints an error on the standard error, which may be closed, too. Prints a note for people beside the output that a
+/// script may read.
 pub fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

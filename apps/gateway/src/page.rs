@@ -1,9 +1,9 @@
-//! Pages of one piece for people: how they look, and a policy that lets in nothing but that.
+//! Self-contained HTML pages: their style, and a content security policy that allows nothing else.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clowder_infra::keys::sha256;
 
-/// The colours and the type of every page, in light and dark.
+/// The colours and fonts of every page, in light and dark.
 macro_rules! style {
     ($own:literal) => {
         concat!(include_str!("../assets/page/page.css"), include_str!(concat!("../assets/page/", $own)))
@@ -13,7 +13,7 @@ macro_rules! style {
 pub const PROBLEMS: &str = style!("problems.css");
 pub const ASYNCAPI: &str = style!("asyncapi.css");
 
-/// The page, with its style inside; `body` is HTML.
+/// The page with its style included; `body` is HTML.
 pub fn html(title: &str, style: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -24,7 +24,7 @@ pub fn html(title: &str, style: &str, body: &str) -> String {
     )
 }
 
-/// Nothing but this style may be applied, and nothing runs.
+/// Allows only this style, and no scripts.
 pub fn policy(style: &str) -> String {
     let hash = STANDARD.encode(sha256(style.as_bytes()));
     format!(
@@ -32,7 +32,7 @@ pub fn policy(style: &str) -> String {
     )
 }
 
-/// A text as it stands in HTML, between tags and in attributes.
+/// Escapes text for HTML, between tags and in attributes.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
@@ -80,7 +80,7 @@ mod tests {
                 ("on-button", "button", 4.5),
                 ("on-bad", "bad", 4.5),
                 ("on-bad", "card", 4.5),
-                // What bounds a field, and where the focus is.
+                // Field borders and focus outlines.
                 ("edge", "card", 3.0),
             ] {
                 let found = contrast(&colour(front), &colour(back));

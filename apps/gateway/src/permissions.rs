@@ -1,5 +1,6 @@
-//! Who may read what this server keeps. Everything it creates is for its own user alone; what was there before and is open
-//! to everybody is closed at the start. What is open to a group is left: somebody lets backups or logs be read.
+//! File permissions. Everything that the server creates is for its own user alone; older files that are open to
+//! everybody are closed at the start. Files open to a group are left alone, because somebody may have allowed backups
+//! or log readers.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +10,20 @@ use clowder_infra::{
     private::{self, Access},
 };
 
-/// What Clowder puts into its data folder, by the beginnings of the names.
+/// What Clowder stores in its data folder, by name prefix.
 const OURS: &[&str] = &["clowder.db", note::FILE, "mail", "media", "secret.key", "serving-"];
 
-/// A file or folder that others can get at.
+/// A file or folder that others can access.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Open {
     pub path: PathBuf,
     pub access: Access,
-    /// Whether closing it touches nothing of anybody else.
+    /// Whether closing it affects nobody else's files.
     pub is_ours: bool,
 }
 
 impl Open {
-    /// What it is and what helps, for people.
+    /// A description and the remedy, for people.
     pub fn sentence(&self) -> String {
         let path = self.path.display();
         match self.access {
@@ -37,7 +38,7 @@ impl Open {
     }
 }
 
-/// Closes what can be closed, and says in the log what was and what is still open.
+/// Closes what can be closed, and logs what was open and what still is.
 pub fn close(config: &Config) {
     for open in look(config) {
         match open.access {
@@ -55,7 +56,7 @@ pub fn close(config: &Config) {
     }
 }
 
-/// Everything of this server that is open to others.
+/// Everything of this server that others can access.
 pub fn look(config: &Config) -> Vec<Open> {
     let mut found = Vec::new();
     let mut see = |path: PathBuf, is_ours: bool| {
@@ -78,7 +79,7 @@ pub fn look(config: &Config) -> Vec<Open> {
         see(email, true);
     }
     see(mail, true);
-    // What lies in it may be served by another program, and nothing else of ours is there.
+    // Another program may serve these files, and nothing else of ours is in this folder.
     see(config.media_root(), false);
     if let Some(log) = &config.log.file {
         let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -100,7 +101,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-/// A folder that others use too, `/tmp` or somebody's home, is not for us to close.
+/// A shared folder such as `/tmp` or somebody's home is not ours to close.
 fn holds_only_ours(folder: &Path) -> bool {
     entries(folder).all(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,4 +1,4 @@
-//! Errors as clients see them (RFC 9457): the only place that knows which status a refusal has.
+//! Errors as clients see them (RFC 9457). Only this module maps refusals to status codes.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
@@ -18,18 +18,18 @@ use crate::{
     refusals::{self, Failure},
 };
 
-/// What a handler answers with: something, or a problem.
+/// The result of a handler: a value or a problem.
 pub type Answer<T> = Result<T, Problem>;
 
-/// The most octets of a problem document: how much is said of what was wrong is for us to decide, not for whoever sent it.
+/// The maximum size of a problem document in octets; its length must not depend on what the client sent.
 const MOST_OCTETS: usize = 64 << 10;
-/// How many characters are repeated of a detail and of the path that was asked for.
+/// How many characters of a detail and of the requested path are repeated.
 const LONGEST_TEXT: usize = 1_000;
-/// How many characters are said about one field, and how many lead to it.
+/// The maximum number of characters in the message about one field, and in its pointer.
 const LONGEST_MESSAGE: usize = 300;
 const LONGEST_POINTER: usize = 100;
 
-/// An error on its way to the client. Where it happened is added by [`Problem::render`].
+/// An error on its way to the client. [`Problem::render`] adds where it happened.
 #[derive(Debug, Clone)]
 pub struct Problem(Box<Details>);
 
@@ -38,16 +38,16 @@ pub struct Details {
     pub status: StatusCode,
     pub code: &'static str,
     pub title: &'static str,
-    /// What is special about this occurrence, when there is something to say.
+    /// What is special about this occurrence, if anything.
     pub detail: Option<String>,
     pub errors: Vec<FieldError>,
-    /// Why the caller can do nothing at all.
+    /// The suspension that keeps the caller from doing anything.
     pub suspension: Option<Suspension>,
     /// Seconds, in `Retry-After`.
     pub retry_after: Option<u64>,
-    /// Further headers of the answer.
+    /// Further headers of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What went wrong inside, for the log and never for the client.
+    /// The internal cause, for the log and never for the client.
     pub fault: Option<String>,
 }
 
@@ -90,7 +90,7 @@ pub struct Body<'a> {
 /// Where a problem happened.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
-    /// The public address of this server, without a slash at the end; empty for relative references.
+    /// The public URL of this server, without a trailing slash; empty for relative references.
     pub base: &'a str,
     pub path: &'a str,
     pub request_id: &'a str,
@@ -116,7 +116,7 @@ impl Problem {
         self
     }
 
-    /// Says which limit was met, and when to come back; `limit` is a sentence without its full stop.
+    /// Says which limit was reached and how long to wait; `limit` is a sentence without its full stop.
     pub fn too_many(failure: Failure, limit: impl fmt::Display, seconds: u64) -> Self {
         let seconds = seconds.max(1);
         let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -128,7 +128,7 @@ impl Problem {
         self
     }
 
-    /// The methods that would do.
+    /// The allowed methods.
     pub fn allow(self, methods: &str) -> Self {
         match HeaderValue::from_str(methods) {
             Ok(methods) => self.header(header::ALLOW, methods),
@@ -136,19 +136,19 @@ impl Problem {
         }
     }
 
-    /// One more header of the answer.
+    /// Adds a header to the response.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
     }
 
-    /// What the log shall know.
+    /// Adds the cause for the log.
     pub fn fault(mut self, fault: impl Into<String>) -> Self {
         self.0.fault = Some(fault.into());
         self
     }
 
-    /// Names them, but no more than [`MOST_ERRORS`], and of each no more than anybody reads.
+    /// Lists the wrong fields, at most [`MOST_ERRORS`] of them, each shortened to a readable length.
     pub fn errors(mut self, mut errors: Vec<FieldError>) -> Self {
         let more = errors.len().saturating_sub(MOST_ERRORS);
         errors.truncate(MOST_ERRORS);
@@ -164,8 +164,8 @@ impl Problem {
         self
     }
 
-    /// Writes down what went wrong on our side: what is broken as an error, what is only away just now as a warning. What
-    /// a caller got wrong is no fault of ours.
+    /// Logs faults of ours: bugs as errors, temporary outages as warnings. Mistakes of callers are not logged as
+    /// faults.
     pub fn log(&self, what: &'static str) {
         let (code, fault) = (self.code, self.fault.as_deref().unwrap_or_default());
         if self.status == StatusCode::INTERNAL_SERVER_ERROR {
@@ -213,7 +213,7 @@ impl Problem {
     }
 }
 
-/// Few characters may have many spellings in JSON: what is too long all the same names no fields.
+/// Some characters take many octets in JSON: if the document is still too long, the fields are not named.
 fn octets(body: Body<'_>) -> Vec<u8> {
     let whole = serde_json::to_vec(&body).unwrap_or_default();
     if whole.len() <= MOST_OCTETS {
@@ -229,8 +229,8 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A token, session or key that was presented and refused is the `invalid_token` of RFC 6750 §3.1. Clients read an error
-/// from every 401, so what that document has no word for has the code of the problem.
+/// A token, session or key that was refused is the `invalid_token` of RFC 6750 §3.1. Clients read an error from every
+/// 401, so problems without a term in that RFC use their own code.
 fn challenge(code: &str, title: &str) -> String {
     match code {
         "token.missing" => r#"Bearer realm="clowder", error="token_missing""#.to_owned(),
@@ -254,7 +254,7 @@ pub const fn status_of(kind: Kind) -> u16 {
     }
 }
 
-/// A refusal among the failures of the gateway, for the list of problems and for the documents.
+/// Converts a refusal to a gateway failure, for the list of problems and for the documents.
 pub const fn failure_of(refusal: Refusal) -> Failure {
     Failure { status: status_of(refusal.kind), code: refusal.code, title: refusal.title }
 }
@@ -280,15 +280,15 @@ impl From<Error> for Problem {
                 .header(header::ETAG, etag::of(current)),
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { limit, retry_after } => {
-                // Rounded up: whoever waits that long has waited long enough.
+                // Rounded up, so that waiting this long is always enough.
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 Self::too_many(refusals::TOO_MANY, limit.says(), seconds)
             }
-            // Room is made by people, so coming back at once is of no use.
+            // People have to free disk space, so retrying at once is useless.
             Error::Unavailable(outage) if outage.cause == Cause::Full => {
                 Self::new(refusals::STORAGE_FULL).retry_after(10).fault(outage.why)
             }
-            // It was repeated already, and came back.
+            // It was already retried, and failed again.
             Error::Unavailable(outage) if outage.cause == Cause::Aborted => {
                 Self::new(refusals::INTERNAL).fault(outage.why)
             }
@@ -299,7 +299,7 @@ impl From<Error> for Problem {
 }
 
 impl From<actix_web::Error> for Problem {
-    /// Extractors of actix have errors of their own; ours arrive wrapped in them.
+    /// Extractors of actix have their own errors; ours arrive wrapped in them.
     fn from(error: actix_web::Error) -> Self {
         match error.as_error::<Self>() {
             Some(ours) => ours.clone(),
@@ -330,7 +330,7 @@ impl ResponseError for Problem {
         self.status
     }
 
-    /// For code that hands the problem to actix instead of the front; it lacks the occasion.
+    /// Used when actix renders the problem instead of the front; the occasion is then unknown.
     fn error_response(&self) -> HttpResponse {
         self.render(Occasion { base: "", path: "", request_id: "" })
     }

@@ -1,15 +1,14 @@
-//! How clients reach this server: the beginning of every address that is made here, and the path below which a proxy
-//! may have put it.
+//! How clients reach this server: the beginning of every URL created here, and the path prefix that a proxy may add.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use actix_web::http::{Uri, uri::Authority};
 
-/// `https://chat.example`, or `https://chat.example/base` where a proxy takes the path `/base` away before it passes a
-/// request on. Without one, addresses are relative to the host that was asked.
+/// `https://chat.example`, or `https://chat.example/base` if a proxy strips `/base` before it forwards a request.
+/// Without it, URLs are relative to the requested host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublicUrl {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     base: String,
     scheme_len: usize,
     /// Where the path begins.
@@ -21,7 +20,7 @@ impl PublicUrl {
         !self.base.is_empty()
     }
 
-    /// All of it without a slash at the end; empty when it is not set.
+    /// The whole URL without a trailing slash; empty if it is not set.
     pub fn base(&self) -> &str {
         &self.base
     }
@@ -35,12 +34,12 @@ impl PublicUrl {
         self.base.get(self.scheme_len + 3..self.path_at).unwrap_or_default()
     }
 
-    /// `/base`, without a slash at the end; empty when the server has a host of its own.
+    /// `/base`, without a trailing slash; empty if the server has a host of its own.
     pub fn path(&self) -> &str {
         self.base.get(self.path_at..).unwrap_or_default()
     }
 
-    /// A path of this server as clients spell it.
+    /// A path of this server as clients see it.
     pub fn outer<'p>(&self, path: &'p str) -> Cow<'p, str> {
         match self.path() {
             "" => path.into(),
@@ -62,7 +61,7 @@ impl FromStr for PublicUrl {
         let wrong = || "must be a scheme, a host and perhaps a path, as in https://chat.example/base".to_owned();
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let path = path.trim_end_matches('/');
-        // Nothing that would have to be escaped in a header, a page or an email.
+        // Contains nothing that would need escaping in a header, a page or an email.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
         let segments_are_plain =
             path.split('/').skip(1).all(|part| !matches!(part, "" | "." | "..") && part.chars().all(plain));
@@ -80,7 +79,7 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// Whether this is a host, perhaps with a port, and nothing else.
+/// Whether this is a host, optionally with a port, and nothing else.
 pub fn is_authority(text: &str) -> bool {
     let Ok(authority) = text.parse::<Authority>() else { return false };
     match text.strip_prefix(authority.host()) {
@@ -91,8 +90,8 @@ pub fn is_authority(text: &str) -> bool {
     }
 }
 
-/// How a page says where the top of this server is, whatever its proxy calls it: `../` once for each segment of the
-/// page's own path but the last.
+/// The relative path from a page to the root of this server, whatever its proxy calls it: one `../` for each segment of
+/// the page's path except the last.
 pub fn top_from(path: &str) -> String {
     match path.matches('/').count() {
         0 | 1 => "./".to_owned(),

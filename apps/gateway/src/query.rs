@@ -1,4 +1,4 @@
-//! Reads the query string and collects everything that is wrong with it, as [`clowder_core::Input`] does for bodies.
+//! Parses the query string and collects all faults in it, as [`clowder_core::Input`] does for bodies.
 
 use std::{
     future::{Ready, ready},
@@ -21,20 +21,20 @@ use crate::{
     problem::{Answer, Problem},
 };
 
-/// The parameters of a request that its endpoint asks for; others are ignored. None is longer than its reader allows: 200
-/// characters, unless it says otherwise. One that is given but empty is as wrong as any other wrong value.
+/// The query parameters that an endpoint accepts; others are ignored. Each has a maximum length, 200 characters unless
+/// its reader says otherwise. An empty value is as invalid as any other invalid value.
 #[derive(Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
     errors: Vec<FieldError>,
-    /// What opens the cursors of the list that was asked for, and what that list is called.
+    /// Verifies the cursors of the requested list, and names that list.
     list: Option<(Arc<Cursors>, String)>,
 }
 
 impl Query {
     pub fn parse(text: &str) -> Self {
         let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
-        // No text of ours holds a NUL, and PostgreSQL can keep none.
+        // No text contains a NUL, which PostgreSQL cannot store.
         let (wrong, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(_, value)| value.contains('\0'));
         let mut query = Self { pairs, ..Self::default() };
         let wrong = wrong.iter().take(MOST_ERRORS + 1);
@@ -42,7 +42,7 @@ impl Query {
         query
     }
 
-    /// A query to this list, whose cursors these open.
+    /// A query of this list, with the reader for its cursors.
     pub fn to_list(mut self, cursors: Arc<Cursors>, list: impl Into<String>) -> Self {
         self.list = Some((cursors, list.into()));
         self
@@ -58,7 +58,7 @@ impl Query {
         Some(text)
     }
 
-    /// A text of at most `most` characters for which the reader has an answer also when it is empty: a token, a cursor.
+    /// A text of at most `most` characters whose reader also handles an empty value: a token, a cursor.
     pub fn any_text(&mut self, name: &str, most: usize) -> Option<String> {
         let (_, text) = self.pairs.iter().find(|(known, _)| known == name)?;
         match text::at_most(text, most) {
@@ -94,7 +94,7 @@ impl Query {
         self.value(name, Flaw::new("choice", format!("must be one of: {}", words.join(", "))), T::find)
     }
 
-    /// `limit` alone: more than the most is the most.
+    /// `limit` alone; values above the maximum mean the maximum.
     pub fn limit(&mut self) -> u32 {
         let limit = self.number("limit", 1).unwrap_or(i64::from(DEFAULT_LIMIT));
         u32::try_from(limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT)
@@ -105,7 +105,7 @@ impl Query {
         PageRequest { limit: self.limit(), cursor: self.cursor() }
     }
 
-    /// The place that the page before ended at. A cursor that this list did not make is a fault.
+    /// The key after which the page starts. A cursor of another list is a fault.
     pub fn cursor(&mut self) -> Option<String> {
         let cursor = self.any_text("cursor", cursor::LONGEST)?;
         let place = self.list.as_ref().and_then(|(cursors, list)| cursors.open(list, &cursor));
@@ -115,17 +115,17 @@ impl Query {
         place
     }
 
-    /// Notes a fault that concerns several parameters together.
+    /// Adds a fault that concerns several parameters together.
     pub fn flaw(&mut self, name: &str, flaw: Flaw) {
         self.errors.push(flaw.at(format!("?{name}")));
     }
 
-    /// To be called when all is read.
+    /// Must be called after the last read.
     pub fn check(self) -> Answer<()> {
         if self.errors.is_empty() { Ok(()) } else { Err(Error::Invalid(self.errors).into()) }
     }
 
-    /// Any other value; `wrong` is what to say when `parse` makes nothing of it.
+    /// Any other value; `wrong` is the message if `parse` fails.
     pub fn value<T>(&mut self, name: &str, wrong: Flaw, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let parsed = parse(&self.any_text(name, LONGEST_TEXT)?);
         if parsed.is_none() {
@@ -135,7 +135,7 @@ impl Query {
     }
 }
 
-/// What is wrong when several of these are given.
+/// The fault if several of these are given.
 pub fn only_one(names: &[&str]) -> Flaw {
     let names = match names {
         [names @ .., last] => format!("{} and {last}", names.join(", ")),

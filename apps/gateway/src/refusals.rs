@@ -1,6 +1,6 @@
-//! What the gateway itself says no to, before a domain is asked. Unlike a domain's refusal, each names its status.
+//! Refusals of the gateway itself, before a domain is called. Unlike a domain's refusal, each has a status.
 
-/// A "no" that only makes sense over HTTP.
+/// A refusal that only makes sense over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
     pub status: u16,
@@ -53,7 +53,7 @@ pub const UNAVAILABLE: Failure =
 pub const STORAGE_FULL: Failure = failure(507, "storage.full", "The server's disk is full; nothing was changed");
 pub const NOT_READY: Failure = failure(503, "not_ready", "This node is not ready; `errors` says why");
 
-/// The table, for the page of problems and for the documents.
+/// The table, for the list of problems and for the documents.
 pub const ALL: &[Failure] = &[
     HOST_UNKNOWN,
     BODY_UNPARSABLE,

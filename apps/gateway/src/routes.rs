@@ -11,7 +11,7 @@ pub use shape::{Components, Shape};
 
 use crate::domains::{DOMAINS, Domain, operation};
 
-/// `metrics_here` is false when they are served on a port of their own.
+/// `metrics_here` is false if they are served on a port of their own.
 pub fn table(metrics_here: bool) -> Vec<Endpoint> {
     let lines =
         |domain: &Domain| (domain.routes)().into_iter().map(|line| line.tagged_as(domain.tag)).collect::<Vec<_>>();
@@ -35,10 +35,10 @@ mod tests {
             let (method, path) = (&line.methods[0], line.path);
             assert!(!line.summary.is_empty() && !line.gives.is_empty(), "{method} {path} says too little");
             assert!(!line.name.contains('{') && line.name.contains('.'), "{method} {path} is called {}", line.name);
-            // Random tokens and signatures are not guessed, so whoever presents one needs no guard.
+            // Random tokens and signatures cannot be guessed, so they need no stricter limit.
             let presents = line.name == "token.verify" || line.name.ends_with(".refresh");
             let guesses = line.access == Access::Public && line.takes.is_some() && !presents;
-            // Those who are signed in could guess a password or a code, or make us send mail.
+            // Signed-in users could guess a password or a code, or make the server send mail.
             let asks = ["credentials.", "two_factor.", "privacy.erase"].iter().any(|noun| line.name.starts_with(noun))
                 && !matches!(line.access, Access::Needs(_));
             assert_eq!(line.policy == Policy::Auth, guesses || asks, "{method} {path}");

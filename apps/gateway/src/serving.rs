@@ -1,5 +1,5 @@
-//! How `clowder doctor` knows a server that runs on the same data folder: it holds the lock on a file there for as long as
-//! it lives, however it ends.
+//! How `clowder doctor` recognises a server running on the same data folder: the server holds a lock on a file there
+//! until it ends, however it ends.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -10,7 +10,7 @@ use std::{
 
 use clowder_infra::private;
 
-/// A server at work; the file goes with it.
+/// A running server; the file is removed on drop.
 pub struct Serving {
     path: PathBuf,
     _lock: File,
@@ -20,11 +20,11 @@ fn path(folder: &Path, address: SocketAddr) -> PathBuf {
     folder.join(format!("serving-{address}"))
 }
 
-/// Says that this process listens there.
+/// Records that this process listens on the address.
 pub fn announce(folder: &Path, address: SocketAddr) -> io::Result<Serving> {
     private::create_folder(folder)?;
     let path = path(folder, address);
-    // Nothing is written before it is ours: the one who holds it may have said who it is.
+    // Nothing is written before the lock is ours: its holder may have recorded itself.
     let mut file = private::writing().truncate(false).open(&path)?;
     file.try_lock()?;
     file.set_len(0)?;
@@ -38,12 +38,12 @@ impl Drop for Serving {
     }
 }
 
-/// The id of the process that serves this folder on this address, if there is one.
+/// The id of the process that serves this folder on this address, if any.
 pub fn process(folder: &Path, address: SocketAddr) -> Option<u32> {
     let path = path(folder, address);
     match File::open(&path).ok()?.try_lock_shared() {
         Err(TryLockError::WouldBlock) => fs::read_to_string(&path).ok()?.trim().parse().ok(),
-        // Left behind by a process that was killed.
+        // A leftover of a killed process.
         _ => None,
     }
 }

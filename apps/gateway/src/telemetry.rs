@@ -1,4 +1,4 @@
-//! What the process tells about itself: log lines and measurements.
+//! Logging and metrics of the process.
 
 use std::{
     io::{self, IsTerminal},
@@ -17,22 +17,22 @@ use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
 use crate::config::{Config, Format, Log, Rotation};
 
-/// Writes what is still waiting when it is dropped.
+/// Flushes buffered lines when it is dropped.
 pub struct Logging(#[expect(dead_code, reason = "held for its drop")] WorkerGuard);
 
-/// Where log lines go that go into no file.
+/// Where log lines go if they don't go to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// For a service: its log is all it says.
+    /// For the server, whose only output is its log.
     Output,
-    /// For a command, whose output is read by others.
+    /// For commands, whose standard output is their result.
     Errors,
 }
 
-/// Starts logging. Lines are written by a thread of their own, so that a slow disk stalls no request.
+/// Starts logging. A thread of its own writes the lines, so that a slow disk blocks no request.
 pub fn log(settings: &Log, stream: Stream) -> Result<Logging> {
     let (writer, guard) = writer(settings, stream).map_err(|error| Error::internal(format!("log: {error}")))?;
-    // Whoever calls a command wants to hear of trouble only, unless they ask for more.
+    // Commands log only problems unless more is requested.
     let is_unset = settings.filter == Config::default().log.filter;
     let directives = if stream == Stream::Errors && is_unset { "warn" } else { &settings.filter };
     let filter = EnvFilter::try_new(quiet(directives)).map_err(|error| Error::internal(format!("log: {error}")))?;
@@ -46,10 +46,10 @@ pub fn log(settings: &Log, stream: Stream) -> Result<Logging> {
     Ok(Logging(guard))
 }
 
-/// What the HTTP library says at ERROR of clients that send no HTTP or a wrong frame: they alone decide how often.
+/// The HTTP library logs invalid requests and frames of clients at ERROR; clients could flood the log with them.
 const OF_CLIENTS: [&str; 3] = ["actix_http::h1::dispatcher", "actix_http::h1::decoder", "actix_http::ws::codec"];
 
-/// The filter of the operator, and silence about the faults of clients unless it names the library itself.
+/// The filter of the operator, without the faults of clients unless it names the library.
 fn quiet(directives: &str) -> String {
     let names = |directive: &str| directive.trim().starts_with("actix_http");
     if directives.split(',').any(names) {
@@ -80,7 +80,8 @@ fn writer(settings: &Log, stream: Stream) -> io::Result<(NonBlocking, WorkerGuar
         });
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| io::Error::other("CLOWDER__LOG__FILE names no file"))?.to_string_lossy();
+    let name =
+        path.file_name().ok_or_else(|| io::Error::other("CLOWDER__LOG__FILE must name a file"))?.to_string_lossy();
     private::create_folder(folder)?;
     let rotation = match settings.rotation {
         Rotation::Never => rolling::Rotation::NEVER,
@@ -92,10 +93,10 @@ fn writer(settings: &Log, stream: Stream) -> io::Result<(NonBlocking, WorkerGuar
     Ok(tracing_appender::non_blocking(file))
 }
 
-/// Seconds; from a cached read to a password on a busy machine.
+/// Seconds: from a cached read to a password hash on a busy machine.
 const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The recorder of this process; there can be one only, however many servers a test starts.
+/// The metrics recorder of this process; there can be only one, however many servers a test starts.
 pub fn recorder() -> Result<PrometheusHandle> {
     static RECORDER: OnceLock<Result<PrometheusHandle>> = OnceLock::new();
     let install = || {

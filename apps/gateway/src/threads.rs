@@ -1,4 +1,4 @@
-//! Threads of their own for what must not wait for anything else.
+//! Dedicated threads for work that must not wait for anything else.
 
 use clowder_core::{Error, Result};
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Some threads with a name, and what runs on them. They end with this, wherever it ends.
+/// Named threads and the work that runs on them. They end when this is dropped.
 pub struct Threads {
     runtime: Option<Runtime>,
     handle: Handle,
@@ -26,7 +26,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // An async context must not wait for the end of threads.
+        // An async context must not block while threads end.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,4 +1,4 @@
-//! `clowder users`: brings people over from another system, and checks the receipts of those who went.
+//! `clowder users`: imports accounts from another system, and verifies receipts of erased ones.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::output::{Form, Outcome, Output, complain};
 
-/// How many people share a transaction.
+/// How many accounts are imported in one transaction.
 const BATCH: usize = 200;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -47,11 +47,11 @@ pub enum UsersCommand {
     },
 }
 
-/// Fails when an account was refused, after all others were brought over.
+/// Fails if an account was refused, after all others were imported.
 pub async fn run(config: &Config, command: UsersCommand, out: &mut Output) -> Result<Outcome> {
     match command {
         UsersCommand::Import { file, form } => import(config, file, form, out).await,
-        // What these two print is a document in any form.
+        // Both commands print a document in any case.
         UsersCommand::VerifyReceipt { file, form: _ } => {
             let text = std::fs::read_to_string(&file)
                 .map_err(|error| Error::internal(format!("{}: {error}", file.display())))?;
@@ -105,8 +105,8 @@ async fn import(config: &Config, file: PathBuf, form: Form, out: &mut Output) ->
 const REQUIRED: &[&str] = &["username", "email", "password_hash"];
 const OPTIONAL: &[&str] = &["display_name", "email_verified", "created_at"];
 
-/// The first line names every column that must be there, none twice, and none that nobody knows: a slip in one of these
-/// would bring everybody over without it.
+/// The first line must name every required column, none twice, and no unknown one: with a typo, all accounts would be
+/// imported without that column.
 fn check_columns(columns: &csv::StringRecord) -> std::result::Result<(), String> {
     if columns.iter().all(str::is_empty) {
         return Err(format!("must name the columns, at least {}", REQUIRED.join(", ")));
@@ -140,7 +140,7 @@ impl Report {
     }
 }
 
-/// Empty cells are absent.
+/// Empty cells count as absent.
 fn read(row: HashMap<String, String>) -> std::result::Result<NewImport, String> {
     let cells = row.into_iter().filter(|(_, cell)| !cell.is_empty());
     let fields: Map<String, Value> = cells

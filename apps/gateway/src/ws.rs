@@ -1,4 +1,4 @@
-//! The WebSocket: who may open one, and the table of what goes over it.
+//! The WebSocket: who may open one, and the tables of commands and events.
 
 mod close;
 pub(crate) mod commands;
@@ -51,24 +51,25 @@ use crate::{
 
 /// The version of the protocol (RFC 6455 §4.1).
 const VERSION: &str = "13";
-/// The subprotocol that we speak.
+/// The subprotocol that the server speaks.
 const PROTOCOL: &str = "clowder.v1";
-/// The largest frame a client may send, and the largest message of several, in octets: room for the longest text with each
+/// The maximum size of a client's frame, and of a fragmented message, in octets: enough for the longest text with each
 /// character written as two escapes (8,000 × 12).
 pub const MAX_FRAME: usize = 128 * 1024;
-/// When to knock again who has too many sockets, in seconds: who they are has to close one first.
+/// Seconds after which a client with too many sockets should try again; it has to close one first.
 const LATER: u64 = 10;
 
-/// What a socket asks.
+/// The query parameters of a socket.
 #[derive(Clone)]
 pub struct Ports {
     pub store: Store,
     pub hub: Arc<Hub>,
-    /// The same that count requests.
+    /// The same rate limits as for requests.
     pub limits: Arc<dyn Limits>,
     pub sockets: Sockets,
     pub public_url: Arc<PublicUrl>,
-    /// How often a socket hears from us at least; who is silent for twice as long is gone.
+    /// The longest time between two signs of life from the server; a client that is silent for twice as long is
+    /// disconnected.
     pub heartbeat: Duration,
 }
 
@@ -82,8 +83,8 @@ pub async fn ticket(
     Ok(Created(accounts.ticket(&ctx, access).await?))
 }
 
-/// Opens a socket. A token or key that is presented in a header and refused is an HTTP 401 or 403; what pages present is
-/// answered over the socket, and without any the first frame must bring a token.
+/// Opens a socket. A token or key in a header that is refused is an HTTP 401 or 403; for credentials of pages the
+/// answer comes over the socket; without credentials the first frame must contain a token.
 pub async fn connect(
     request: HttpRequest,
     payload: Payload,
@@ -92,7 +93,7 @@ pub async fn connect(
 ) -> Answer<HttpResponse> {
     let cursor = query.any_text("cursor", Opaque::MAX);
     query.check()?;
-    // Before a ticket is spent on what can be no handshake.
+    // Checked before a ticket is spent on a request that is not a handshake.
     if !asks_to_upgrade(&request) {
         return Err(upgrade_required());
     }
@@ -111,7 +112,7 @@ pub async fn connect(
             (hold(identity.actor)?, Opening::Known(identity))
         }
         None => {
-            // Before a ticket is spent on a socket that there is no room for.
+            // Checked before a ticket is spent on a socket for which there is no room.
             let held = hold(opening::holder(&request, ctx.now, &*ports.store.accounts))?;
             (held, opening::without_header(&request, &ctx, &*ports.store.accounts, &*ports.store.staff).await)
         }

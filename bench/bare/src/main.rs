@@ -1,5 +1,5 @@
-//! A server that checks nothing and keeps nothing: the same framework, the same frames, no token, no database.
-//! What ours costs beside it is what its promises cost.
+//! A server that checks nothing and stores nothing: the same framework, the same frames, no token, no database. The
+//! difference to Clowder is the cost of its guarantees.
 
 use std::{
     collections::HashMap,
@@ -74,7 +74,7 @@ impl House {
         header.and_then(|value| self.tokens.get(value.strip_prefix("Bearer ")?)).copied().unwrap_or(0)
     }
 
-    /// Tells the chat, and answers with the acknowledgement.
+    /// Sends to the chat, and answers with the acknowledgement.
     fn send(&self, frame: &str) -> Option<String> {
         let command: Command = serde_json::from_str(frame).ok()?;
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! The target's names: an adapter (how to call a server) and a world (what is in it).
+//! What the load generator knows of a target: an adapter (how to call a server) and a world (its contents).
 use serde::Deserialize;
 use std::collections::HashMap;
 
-/// One HTTP call. `{user} {password} {token} {uid} {chat} {text} {txn}` are filled in.
+/// One HTTP call. `{user} {password} {token} {uid} {chat} {text} {txn}` are replaced.
 #[derive(Deserialize, Clone, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Op {
@@ -17,7 +17,7 @@ pub struct Op {
     /// JSON pointer of the token in a login's answer.
     #[serde(default)]
     pub token: String,
-    /// Text that a good answer holds (a 2xx with an error body is no success).
+    /// Text that a successful answer contains (a 2xx with an error body is a failure).
     #[serde(default)]
     pub expect: String,
 }
@@ -30,7 +30,7 @@ fn get() -> String {
 pub struct Realtime {
     /// ws | matrix | xmpp | pbsse
     pub kind: String,
-    /// host:port, the HTTP one if empty
+    /// host:port; that of HTTP if empty
     #[serde(default)]
     pub addr: String,
     pub path: String,
@@ -39,16 +39,16 @@ pub struct Realtime {
     /// Frames sent right after the upgrade.
     #[serde(default)]
     pub hello: Vec<String>,
-    /// A frame with this text says: subscribed. Empty: ready at once.
+    /// The text of the frame that confirms the subscription. Empty: ready at once.
     #[serde(default)]
     pub ready: String,
     /// A received frame equal to the key is answered with the value (engine.io pings).
     #[serde(default)]
     pub reply: HashMap<String, String>,
-    /// Durable send over the same connection; empty where the protocol has none.
+    /// Durable send over the same connection; empty if the protocol has none.
     #[serde(default)]
     pub send: String,
-    /// The frame that has this text and the message's marker is the acknowledgement.
+    /// The acknowledgement is the frame with this text and the message's marker.
     #[serde(default)]
     pub ack: String,
 }

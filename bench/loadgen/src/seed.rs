@@ -1,8 +1,8 @@
-//! Fills an empty server of ours through its own API and writes the world that the workloads read.
-//! The same shape as the Django peer's `seed_world`: users, sender chats, one chat with a long history.
+//! Fills an empty Clowder server through its API and writes the world file for the workloads. It has the same shape as
+//! the Django peer's `seed_world`: users, sender chats, one chat with a long history.
 use crate::adapter::{user_vars, Adapter, Op, User};
+use crate::args::Args;
 use crate::http::{Client, Error};
-use crate::Args;
 use serde_json::{json, Value};
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -1,4 +1,4 @@
-//! The rules of API keys: what may be asked for, and when one is good.
+//! The rules of API keys: which may be created, and when one is valid.
 
 use clowder_core::{Ctx, Error, Refusal, Result, Role, Timestamp};
 
@@ -7,13 +7,13 @@ use crate::{
     refusals::{API_KEY_EXPIRED, API_KEY_INVALID, API_KEY_LIMIT},
 };
 
-/// How many keys one user may have.
+/// The maximum number of keys per user.
 pub const MOST: i64 = 50;
 
-/// What is known when a key is asked for.
+/// What is known when a key is requested.
 #[derive(Debug, Clone, Copy)]
 pub struct CreateFacts {
-    /// The keys that the user has.
+    /// The keys that the user already has.
     pub count: i64,
     pub role: Role,
 }
@@ -31,7 +31,7 @@ pub fn decide(ctx: &Ctx, facts: &CreateFacts, new: NewApiKey) -> Result<NewApiKe
     Ok(new)
 }
 
-/// Whether a key that was presented is good. `secret_is_right` is false for a key that does not exist.
+/// Whether a presented key is valid. `secret_is_right` is false for a key that does not exist.
 pub fn may_use(secret_is_right: bool, expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
     match expires_at {
         _ if !secret_is_right => Err(API_KEY_INVALID),

@@ -1,4 +1,4 @@
-//! The audit log as it is asked for and told: to administrators in full, to users as far as it is their own account.
+//! Queries and views of the audit log: administrators see all of it, users what concerns their own account.
 
 use std::time::Duration;
 
@@ -18,24 +18,24 @@ pub struct AuditRecord {
     pub id: AuditId,
     pub at: Timestamp,
     pub actor: AuditActor,
-    /// The session that the actor acted through.
+    /// The session of the actor.
     pub session_id: Option<SessionId>,
     /// Whose account it concerns.
     pub subject_id: Option<UserId>,
     #[schema(example = "session.opened")]
     pub action: String,
     pub target: Option<AuditTarget>,
-    /// `null` also when the person's data have been erased; so with `agent`, `request_id`,
-    /// `before` and `after`.
+    /// `null` also after the person's data have been erased; the same applies to `agent`, `request_id`, `before` and
+    /// `after`.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
     pub agent: Option<String>,
     /// The `X-Request-Id` of the request.
     pub request_id: Option<String>,
-    /// What was changed, as it was; never a secret.
+    /// The state before; never a secret.
     #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
-    /// What was changed, as it is; or the circumstances.
+    /// The state after, or the circumstances.
     #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
     /// SHA-256 in hexadecimal over this entry and the hash of the one before.
@@ -48,7 +48,7 @@ pub struct AuditActor {
     #[schema(rename = "type")]
     pub kind: ActorType,
     pub id: Option<Uuid>,
-    /// Whose API key it was; `null` for whatever is none.
+    /// The owner of the API key; `null` for other actors.
     pub owner_id: Option<UserId>,
 }
 
@@ -57,9 +57,9 @@ pub struct AuditActor {
 pub enum ActorType {
     User,
     ApiKey,
-    /// Clowder itself, or whoever runs its commands.
+    /// Clowder itself, or its operator on the command line.
     System,
-    /// Somebody who has not signed in.
+    /// Somebody who is not signed in.
     Nobody,
 }
 
@@ -77,7 +77,7 @@ pub struct AuditTarget {
     pub id: Uuid,
 }
 
-/// Which entries are wanted: those that all of it holds for.
+/// Which entries are wanted: those that match all of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AuditFilter {
     pub actor: Option<ActorFilter>,
@@ -131,7 +131,7 @@ fn uuid(text: &str) -> Option<Uuid> {
     text.parse::<Id<()>>().ok().map(|id| id.uuid())
 }
 
-/// Who acted on somebody's account, as its owner is told.
+/// The actor, as the owner of the account sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -139,15 +139,15 @@ pub enum By {
     You,
     /// One of your API keys.
     ApiKey,
-    /// Somebody with more rights, or a program of theirs.
+    /// Somebody with a higher role, or a program of theirs.
     Staff,
     /// Clowder itself.
     System,
-    /// Somebody who has not signed in, such as one who tries passwords.
+    /// Somebody who is not signed in, such as somebody guessing passwords.
     Nobody,
 }
 
-/// Something that happened to one's own account.
+/// An event of one's own account.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SecurityEvent {
     pub id: AuditId,
@@ -155,10 +155,10 @@ pub struct SecurityEvent {
     #[schema(example = "session.opened")]
     pub action: String,
     pub by: By,
-    /// The session it was done through, when it was you.
+    /// The session, if it was you.
     pub session_id: Option<SessionId>,
     pub target: Option<AuditTarget>,
-    /// Where it came from, unless others did it whose address is not yours to know.
+    /// The origin, unless somebody else acted whose address you may not see.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
     pub agent: Option<String>,
@@ -169,7 +169,7 @@ pub struct SecurityEvent {
 }
 
 impl SecurityEvent {
-    /// What the owner of an account may know of an entry that concerns it.
+    /// What the owner of an account may see of an entry that concerns it.
     pub fn new(owner: UserId, record: AuditRecord) -> Self {
         let by = match record.actor.kind {
             ActorType::User if record.actor.id == Some(owner.uuid()) => By::You,
@@ -195,7 +195,7 @@ impl SecurityEvent {
     }
 }
 
-/// A place in the chain.
+/// A position in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chained {
     pub position: i64,
@@ -209,25 +209,25 @@ impl Chained {
     }
 }
 
-/// The chain as the database holds it.
+/// The chain as stored in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
-    /// Where it begins since older entries were dropped.
+    /// Where it begins after older entries were dropped.
     pub checkpoint: Option<Checkpoint>,
     pub end: Chained,
-    /// How many committed entries have no place in it yet.
+    /// How many committed entries are not chained yet.
     pub pending: i64,
-    /// When the first of these was written.
+    /// When the oldest of these was written.
     pub pending_since: Option<Timestamp>,
 }
 
 impl Chain {
-    /// What the first entry follows.
+    /// The position that the first entry follows.
     pub fn start(&self) -> Chained {
         self.checkpoint.as_ref().map_or_else(Chained::start, |checkpoint| checkpoint.last_dropped.clone())
     }
 
-    /// Whether entries wait for longer than they should: nobody gives them their places.
+    /// Whether entries have waited for too long, so nobody chains them.
     pub fn lags(&self, now: Timestamp) -> bool {
         self.pending_since.is_some_and(|since| now.since(since) > MOST_PENDING)
     }
@@ -244,16 +244,16 @@ pub struct AuditChain {
     /// Entries up to this position were dropped because of their age; 0 when none were.
     #[schema(minimum = 0)]
     pub begins_after: i64,
-    /// When the checkpoint was signed that says so.
+    /// When the checkpoint was signed.
     pub checkpoint_at: Option<Timestamp>,
     /// How many committed entries have no position yet. They get one within a second.
     #[schema(minimum = 0)]
     pub pending: i64,
-    /// When the oldest of these was written. More than a minute ago: something is wrong.
+    /// When the oldest of these was written. If that is more than a minute ago, something is wrong.
     pub pending_since: Option<Timestamp>,
 }
 
-/// Entries get their places within a second; when the oldest has waited for this long, something is wrong.
+/// Entries are chained within a second; if the oldest has waited for this long, something is wrong.
 pub const MOST_PENDING: Duration = Duration::from_secs(60);
 
 /// The last entry that was dropped, signed by the server that dropped it.
@@ -261,16 +261,16 @@ pub const MOST_PENDING: Duration = Duration::from_secs(60);
 pub struct Checkpoint {
     pub last_dropped: Chained,
     pub made_at: Timestamp,
-    /// Whether the signature is this server's.
+    /// Whether this server signed it.
     pub genuine: bool,
 }
 
-/// What came of walking a piece of the chain.
+/// The result of verifying a part of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Walked {
-    /// So far all is well; it goes on from here.
+    /// Valid so far; there is more.
     Further(Chained),
-    /// All is well up to the end.
+    /// Valid up to the end.
     Whole,
     /// The first entry that is missing, was changed, or does not follow from the one before.
     Broken { position: i64 },

@@ -1,4 +1,4 @@
-//! What happens to accounts.
+//! Changes of accounts.
 
 use clowder_core::{ApiKeyId, Card, SessionId, Timestamp, Topic, UserId};
 use serde::Serialize;
@@ -13,15 +13,15 @@ pub enum Change {
     UserUpdated(Own),
     SessionEnded(SessionEnded),
     SettingsUpdated(UserId, Settings),
-    /// Told on the topic of the user, and of every chat they take part in.
+    /// Sent on the topic of the user and of every chat they are in.
     UserDeleted(Topic, Card),
-    /// Comes after the `user.updated` that tells the same of the profile.
+    /// Follows the `user.updated` that shows the same change of the profile.
     UserSuspended(UserId, Suspension),
     ApiKeyCreated(UserId, ApiKey),
     ApiKeyRevoked(ApiKeyRevoked),
 }
 
-/// The payload of `session.ended`: a device of the user has been signed out.
+/// The payload of `session.ended`: a device of the user was signed out.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SessionEnded {
     #[serde(skip)]
@@ -30,7 +30,7 @@ pub struct SessionEnded {
     pub ended_at: Timestamp,
 }
 
-/// The payload of `api_key.revoked`: a key of the user is worth nothing any more.
+/// The payload of `api_key.revoked`: a key of the user is no longer valid.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ApiKeyRevoked {
     #[serde(skip)]
@@ -39,7 +39,7 @@ pub struct ApiKeyRevoked {
     pub revoked_at: Timestamp,
 }
 
-/// A profile has changed. These names are public because other crates act on them.
+/// A profile has changed. These names are public because other crates react to them.
 pub const USER_UPDATED: &str = "user.updated";
 /// A session has ended.
 pub const SESSION_ENDED: &str = "session.ended";

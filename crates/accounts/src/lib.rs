@@ -1,16 +1,16 @@
-//! Accounts: who somebody is, and how they prove it.
+//! Accounts: identities, and how people prove theirs.
 //!
-//! A person registers with a username, an address and a password, and is signed in by it.
-//! Signing in opens a session, one per device. A session hands out short access tokens and one refresh token at
-//! a time; using a refresh token gives its successor. A client that lost the answer may ask again within a short
-//! grace and gets the same successor; anybody who comes later with a used token ends the session, because two
-//! parties hold what only one should. An ended session is refused at once, everywhere.
+//! A person registers with a username, an address and a password, and is then signed in. Signing in opens a session,
+//! one per device. A session issues short-lived access tokens and one refresh token at a time; using a refresh token
+//! returns its successor. A client that lost the answer may ask again within a short grace period and gets the same
+//! successor; a used token that is presented later ends the session, because two parties hold what only one should. An
+//! ended session is refused at once, everywhere.
 //!
-//! An account has a role, which gives it permissions, and may be suspended: then it can do nothing but read why.
-//! Programs act for a user by API keys, each good for a few scopes.
+//! An account has a role, which gives it permissions, and may be suspended: then it can only read the reason. Programs
+//! act for a user with API keys, each valid for a few scopes.
 //!
-//! The rules are in [`policy`] and in one file per family of use cases; what they refuse is in [`refusals`];
-//! what an implementation must keep is written on [`Accounts`].
+//! The rules are in [`policy`] and in one file per family of use cases; their refusals are in [`refusals`]; what an
+//! implementation must guarantee is documented on [`Accounts`].
 
 pub mod api_keys;
 pub mod audit;

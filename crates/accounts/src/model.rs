@@ -1,4 +1,4 @@
-//! The nouns of accounts: stored, sent and answered in one shape each.
+//! The types of accounts; each has the same shape when stored, sent and answered.
 
 mod api_keys;
 mod credentials;
@@ -50,10 +50,10 @@ pub struct Own {
     pub two_factor: bool,
     /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
     pub visibility: Visibility,
-    /// When the account is due to be erased, at the wish of its owner, who may undo it until then.
+    /// When the account is due to be erased at its owner's request; they can cancel it until then.
     #[serde(default)]
     pub erase_at: Option<Timestamp>,
-    /// Why the account can do nothing just now; `null` when it is not suspended.
+    /// Why the account is suspended; `null` if it is not.
     pub suspension: Option<Suspension>,
     pub created_at: Timestamp,
     /// Starts at 1 and grows by one with each change; also the `ETag`.
@@ -62,7 +62,7 @@ pub struct Own {
 }
 
 impl Own {
-    /// As it is at that time: a suspension ends by itself.
+    /// The profile at that time: a suspension ends by itself.
     pub fn at(mut self, now: Timestamp) -> Self {
         self.suspension = self.suspension.filter(|suspension| suspension.holds(now));
         self
@@ -78,7 +78,7 @@ impl Own {
 pub struct SignedIn {
     /// A JWT (RFC 7519), sent back as `Authorization: Bearer …`.
     pub access: String,
-    /// Opaque, good for one use.
+    /// Opaque; can be used once.
     pub refresh: String,
     #[schema(example = "Bearer")]
     pub token_type: String,
@@ -88,12 +88,12 @@ pub struct SignedIn {
     pub user: Own,
 }
 
-/// What became of a wish to register.
+/// The result of a registration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Registration {
     SignedIn(Box<SignedIn>),
-    /// The account is made when `next` has been done.
+    /// The account is created when `next` has been done.
     Waiting(Waiting),
 }
 
@@ -115,16 +115,16 @@ pub struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NextStep {
-    /// An email is on its way: follow its link, then sign in.
+    /// An email has been sent: follow its link, then sign in.
     ConfirmEmail,
-    /// Somebody has to let you in; an email will tell.
+    /// Somebody has to approve the account; you will get an email.
     AwaitApproval,
 }
 
-/// A way into a socket for clients that cannot set headers.
+/// A ticket for a socket, for clients that cannot set headers.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ticket {
-    /// Good for one socket, as `?ticket=`.
+    /// Valid for one socket, as `?ticket=`.
     pub ticket: String,
     /// Seconds until it expires.
     #[schema(example = 30)]
@@ -138,14 +138,14 @@ pub struct Session {
     /// What the user calls the device.
     #[schema(example = "kitchen tablet")]
     pub name: Option<String>,
-    /// The `User-Agent` it signed in with.
+    /// The `User-Agent` at sign-in.
     pub agent: Option<String>,
-    /// The address it last came from.
+    /// The most recent address.
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
     pub created_at: Timestamp,
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether it is the calling session.
     pub current: bool,
 }

@@ -1,4 +1,4 @@
-//! Who may do what to the accounts of others, by role.
+//! What staff may do to the accounts of others, by role.
 
 use clowder_core::{
     Permission,

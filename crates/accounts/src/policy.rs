@@ -1,4 +1,4 @@
-//! Data in, verdict out.
+//! Pure rules: data in, verdict out.
 
 use std::time::Duration;
 
@@ -11,40 +11,40 @@ use crate::{
     refusals::{EMAIL_TAKEN, EMAIL_UNVERIFIED, EMAIL_VERIFIED},
 };
 
-/// How long a ticket for a socket is good.
+/// How long a ticket for a socket is valid.
 pub const TICKET_FOR: Duration = Duration::from_secs(30);
 
-/// The most open sessions of a user: signing in once more ends the one that was not used for the longest.
+/// The maximum number of open sessions of a user: signing in once more ends the least recently used one.
 pub const MOST_SESSIONS: i64 = 100;
 
-/// How long an email that confirms an address is good.
+/// How long an email that confirms an address is valid.
 pub const VERIFY_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long an email that lets one choose a new password is good.
+/// How long an email to choose a new password is valid.
 pub const RESET_FOR: Duration = Duration::from_secs(30 * 60);
 
-/// Passwords of ten characters and more that everybody tries first, beside those that zxcvbn knows.
+/// Passwords of ten or more characters that attackers try first, in addition to those that zxcvbn knows.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// How much of a password is looked at for its strength: what is longer is none of the common ones, and what it costs to
-/// look grows steeply with the length.
+/// How much of a password is checked for strength: longer ones are not common, and the cost of checking grows steeply
+/// with the length.
 const LOOKED_AT: usize = 16;
 
-/// Whether somebody is there for a viewer at all: in lists, by id, by name. Those who share a chat always see who writes.
+/// Whether a user is visible to a viewer: in lists, by id, by name. People who share a chat always see each other.
 pub fn may_see(viewer: UserId, user: UserId, visibility: Visibility, share_a_chat: bool) -> bool {
     viewer == user || visibility != Visibility::Private || share_a_chat
 }
 
-/// Whom a wish for another address makes us write to.
+/// Who gets an email when somebody requests another address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
-    /// Whoever wants it: is it theirs?
+    /// Its new owner: does the address belong to them?
     Caller,
-    /// Whoever has an account with it, and is told so; nobody else learns that.
+    /// The owner of an existing account with that address; nobody else learns of it.
     Holder,
 }
 
-/// What becomes of the wish for another address: `confirmed` when it is the present one and confirmed, `taken` when
-/// somebody else has it.
+/// The result of requesting another address: `confirmed` if it is the current one and confirmed, `taken` if somebody
+/// else has it.
 pub fn decide_change(confirmed: bool, taken: bool, reveal_taken: bool) -> Result<Ask, Refusal> {
     match (confirmed, taken) {
         (true, _) => Err(EMAIL_VERIFIED),
@@ -54,12 +54,12 @@ pub fn decide_change(confirmed: bool, taken: bool, reveal_taken: bool) -> Result
     }
 }
 
-/// Where a server demands it, only those reach others (write to them, let programs act) whose address is confirmed.
+/// If the server requires it, only users with a confirmed address can reach others (write to them, use API keys).
 pub fn may_reach_others(demanded: bool, email_verified: bool) -> Result<(), Refusal> {
     if !demanded || email_verified { Ok(()) } else { Err(EMAIL_UNVERIFIED) }
 }
 
-/// A password is at least ten characters, none that everybody tries, and not the username. There are no rules about
+/// A password must have at least ten characters, and must not be a common one or the username. There are no rules about
 /// its composition (NIST SP 800-63B §3.1.1.2).
 pub fn may_use_password(password: &Password, username: Option<&Username>) -> Result<(), Flaw> {
     let typed = password.expose();
@@ -86,7 +86,7 @@ pub fn may_use_password(password: &Password, username: Option<&Username>) -> Res
     Ok(())
 }
 
-/// Says also how strong the password is (zxcvbn, 0 to 4), and what would make it stronger.
+/// Also says how strong the password is (zxcvbn, 0 to 4), and what would make it stronger.
 fn flaw(code: &'static str, message: &str, typed: &str) -> Flaw {
     let looked = zxcvbn::zxcvbn(&head(typed), &[]);
     let mut message = format!("{message}. Its strength is {} out of 4.", u8::from(looked.score()));
@@ -100,8 +100,8 @@ fn head(typed: &str) -> String {
     typed.chars().take(LOOKED_AT).collect()
 }
 
-/// Whether another email may be sent to an address that got some at these times: one a minute, five an hour, so that
-/// nobody can make us flood a stranger.
+/// Whether another email may be sent to an address, given the times of earlier ones: one a minute, five an hour, so
+/// that nobody can make us flood a stranger.
 pub fn may_mail(now: Timestamp, sent: &[Timestamp]) -> Result<()> {
     let within = |seconds| sent.iter().filter(move |at| now.since(**at) < Duration::from_secs(seconds));
     let wait = |seconds, free| match within(seconds).min() {
@@ -112,16 +112,17 @@ pub fn may_mail(now: Timestamp, sent: &[Timestamp]) -> Result<()> {
     if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { limit: Limit::Emails, retry_after: wait }) }
 }
 
-/// How many emails to addresses of others one person, or one place whose people are not signed in, may cause in an hour.
+/// How many emails to other people's addresses one person, or one place with unauthenticated clients, may cause in an
+/// hour.
 pub const EMAILS_CAUSED: u32 = 10;
-/// For how long an email that was caused counts.
+/// How long an email counts against that limit.
 pub const CAUSED_FOR: Duration = Duration::from_secs(3600);
 
-/// Whether somebody who caused emails at these times may cause another.
+/// Whether somebody may cause another email, given the times of earlier ones.
 pub fn may_cause_mail(now: Timestamp, caused: &[Timestamp], most: u32) -> Result<()> {
     let mut lately: Vec<_> = caused.iter().filter(|at| now.since(**at) < CAUSED_FOR).collect();
     lately.sort_unstable_by(|a, b| b.cmp(a));
-    // The one that has to be forgotten first.
+    // The one that expires first.
     match (most as usize).checked_sub(1).and_then(|last| lately.get(last)) {
         Some(at) => Err(Error::TooMany { limit: Limit::Emails, retry_after: at.left(CAUSED_FOR, now) }),
         None if most == 0 => Err(Error::TooMany { limit: Limit::Emails, retry_after: CAUSED_FOR }),
@@ -239,7 +240,7 @@ mod tests {
             (vec![60, 120, 180, 240], 0),
             (vec![60, 120, 180, 240, 3000], 600),
             (vec![60, 120, 180, 240, 3600], 0),
-            // A clock that was ahead: no longer than after an email of this moment.
+            // With a clock that was ahead: no longer than after an email sent now.
             (vec![-9_999_999], 60),
             (vec![-9_999_999; 5], 3600),
         ] {

@@ -1,4 +1,4 @@
-//! What an implementation of accounts must keep.
+//! What an implementation of accounts must guarantee.
 
 mod api_keys;
 mod audit;
@@ -28,63 +28,63 @@ use crate::{
 /// Each method is one use case and at most one transaction; its change is committed with it.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Makes the account and signs it in, or says what has to happen first, as [`crate::sign_up::decide`] says. Of
-    /// several that race for one name exactly one wins; the others get `username.taken` or `email.taken`. An email
-    /// asks whether the address is theirs. Honours `ctx.idempotency_key`.
+    /// Creates the account and signs it in, or says what has to happen first, as in [`crate::sign_up::decide`]. If
+    /// several calls compete for a name, exactly one wins; the others get `username.taken` or `email.taken`. An email
+    /// asks the user to confirm the address. Honours `ctx.idempotency_key`.
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration>;
 
-    /// Opens a session. An unknown name costs as much time as a wrong password, and both are `credentials.invalid`.
-    /// Failures make further attempts wait, as [`crate::throttle::may_try`] says; an attempt is counted before the
-    /// password is looked at, so that it does not matter how many come at once.
+    /// Opens a session. An unknown name takes as long as a wrong password, and both are `credentials.invalid`. Failures
+    /// delay further attempts, as in [`crate::throttle::may_try`]; an attempt is counted before the password is
+    /// checked, so that concurrent attempts count, too.
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn>;
 
-    /// Gives the successor of a refresh token, as [`crate::refresh::decide`] says. Two calls with one token within
-    /// the grace get the same successor, also at the same time, also on two nodes.
+    /// Returns the successor of a refresh token, as in [`crate::refresh::decide`]. Two calls with one token within the
+    /// grace period get the same successor, even at the same time and on two nodes.
     async fn refresh(&self, ctx: &Ctx, token: RefreshToken) -> Result<SignedIn>;
 
-    /// Who holds an access token. Waits for nothing and asks no database; a session that was ended through this
-    /// process is refused from that moment, one ended elsewhere as soon as the journal tells.
+    /// The holder of an access token. Never waits or queries the database. A session ended by this process is refused
+    /// at once, one ended elsewhere as soon as the journal shows it.
     fn identify(&self, access: &str, now: Timestamp) -> Result<Identity>;
 
-    /// Whether this process knows that a session has been ended.
+    /// Whether this process knows that a session has ended.
     fn is_ended(&self, session: SessionId) -> bool;
 
-    /// A ticket for one socket of whoever holds this access token, good for [`crate::policy::TICKET_FOR`] and never
+    /// A ticket for one socket of the holder of this access token, valid for [`crate::policy::TICKET_FOR`] and never
     /// longer than the token.
     async fn ticket(&self, ctx: &Ctx, access: &str) -> Result<Ticket>;
 
-    /// Who holds a ticket, without taking it in: for what has to be known before it is spent. Asks no database.
+    /// The holder of a ticket, without using the ticket: for checks before it is spent. Does not query the database.
     fn ticket_holder(&self, ticket: &str, now: Timestamp) -> Result<Identity>;
 
-    /// Takes a ticket in, once, on whichever node; `token.invalid` for any that is not good. What it proves ends when
-    /// the access token does that it was asked with.
+    /// Uses a ticket, once across all nodes; `token.invalid` for any that is not valid. The identity expires with the
+    /// access token that the ticket was requested with.
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity>;
 
-    /// Ends the session that asks.
+    /// Ends the calling session.
     async fn logout(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Ends every session of the user who asks with its tokens, tickets and sockets, and the links to their exports; with
-    /// `end_keys` their API keys as well.
+    /// Ends every session of the caller with its tokens, tickets and sockets, and the links to their exports; with
+    /// `end_keys` their API keys, too.
     async fn logout_all(&self, ctx: &Ctx, end_keys: bool) -> Result<()>;
 
     async fn me(&self, ctx: &Ctx) -> Result<Own>;
 
-    /// Whether the caller may reach others, as [`crate::policy::may_reach_others`] says. Nearly always answered from
+    /// Whether the caller may reach others, as in [`crate::policy::may_reach_others`]. Nearly always answered from
     /// memory.
     async fn may_reach_others(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Edits the own profile; `user.stale` unless `version` is absent or holds the present one.
+    /// Edits the caller's profile; `user.stale` unless `version` is absent or contains the current one.
     async fn edit_me(&self, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own>;
 
-    /// The open sessions of the user who asks, the last used first.
+    /// The caller's open sessions, the most recently used first.
     async fn sessions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Session>>;
 
     async fn name_session(&self, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session>;
 
-    /// Ends all sessions of the user who asks but the one that asks, and the links to their exports.
+    /// Ends all sessions of the caller except the calling one, and the links to their exports.
     async fn end_other_sessions(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Ends one session of the user who asks; `session.unknown` for any other.
+    /// Ends one session of the caller; `session.unknown` for any other.
     async fn end_session(&self, ctx: &Ctx, session: SessionId) -> Result<()>;
 }
 
@@ -93,12 +93,12 @@ pub trait Accounts: Send + Sync {
 pub struct Identity {
     pub actor: Actor,
     pub expires_at: Timestamp,
-    /// What an API key is good for; a person needs no scopes.
+    /// The scopes of an API key; a person needs no scopes.
     pub scopes: Option<Scopes>,
 }
 
 impl Identity {
-    /// Whether it opens what this scope opens. What no scope opens is for people.
+    /// Whether it may do what this scope allows. Without a scope, an action is for people only.
     pub fn opens(&self, scope: Option<Scope>) -> bool {
         self.scopes.as_ref().is_none_or(|scopes| scope.is_some_and(|scope| scopes.contains(scope)))
     }

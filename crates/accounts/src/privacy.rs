@@ -1,5 +1,4 @@
-//! The rules of copies and of erasure: how often somebody may ask, how long there is to think twice, and who somebody
-//! is that was erased.
+//! The rules of exports and erasure: how often a user may export, the grace period, and how an erased user is shown.
 
 use std::time::Duration;
 
@@ -11,23 +10,24 @@ use crate::{
     standing::{StandingFacts, may_erase},
 };
 
-/// How long a copy can be had.
+/// How long an export can be downloaded.
 pub const EXPORT_FOR: Duration = Duration::from_secs(7 * DAY);
-/// How long it is remembered that there was one.
+/// How long it is listed.
 pub const EXPORT_KNOWN_FOR: Duration = Duration::from_secs(30 * DAY);
-/// How many copies one may have made within a day.
+/// How many exports a user may have made per day.
 pub const EXPORTS_A_DAY: usize = 3;
-/// A copy of this age is as good as a new one.
+/// An export younger than this is returned instead of a new one.
 pub const FRESH: Duration = Duration::from_secs(3600);
-/// The most octets of a copy that are held in memory at a time.
+/// The maximum size of a chunk of an export in octets.
 pub const CHUNK: usize = 256 * 1024;
 
 const DAY: u64 = 24 * 3600;
 
-/// A copy takes minutes. One that is not ready after so long never will be: its job was lost.
+/// An export takes minutes. One that is not ready after this long never will be: its job was lost.
 pub const EXPORT_WITHIN: Duration = Duration::from_secs(2 * DAY);
 
-/// What a copy is now that was noted as `noted`: one that is ready expires by itself, one that nobody makes has failed.
+/// The current status of an export that was stored as `noted`: a ready one expires by itself, and one that nobody works
+/// on has failed.
 pub fn status_of(
     now: Timestamp,
     noted: ExportStatus,
@@ -42,15 +42,15 @@ pub fn status_of(
     }
 }
 
-/// What becomes of the wish for a copy.
+/// The result of requesting an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
-    /// This one will do.
+    /// This one is recent enough.
     Again(ExportId),
     New,
 }
 
-/// Whether another copy is made, given those that were asked for within a day. Those that failed do not count.
+/// Whether another export is made, given those requested within a day. Failed ones do not count.
 pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]) -> Result<Wish> {
     let good = || recent.iter().filter(|(_, status, _)| *status != ExportStatus::Failed);
     let will_do = good().find(|(_, status, at)| match status {
@@ -70,29 +70,28 @@ pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]
     }
 }
 
-/// What it takes to say whether, and when, an account is erased.
+/// What decides whether, and when, an account is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErasureFacts {
     pub standing: StandingFacts,
-    /// When it is due already.
+    /// When it is already due.
     pub pending: Option<Timestamp>,
 }
 
-/// When an account is erased: `after` is how long its owner has for second thoughts.
+/// When an account is erased; `after` is the grace period of its owner.
 pub fn decide_erasure(now: Timestamp, facts: &ErasureFacts, after: Duration) -> Result<Timestamp> {
     may_erase(&facts.standing)?;
     let due = now.plus(after);
     Ok(facts.pending.map_or(due, |pending| pending.min(due)))
 }
 
-/// Whether an erasure can be undone: its time has not come. What an administrator orders is due at once, also while the
-/// job that does it waits for its turn.
+/// Whether an erasure can be cancelled: its time has not come. One ordered by an administrator is due at once, even
+/// while its job waits for its turn.
 pub fn may_undo(now: Timestamp, pending: Option<Timestamp>, deleted: bool) -> Result<()> {
     if pending.is_some_and(|due| due > now) && !deleted { Ok(()) } else { Err(ERASURE_NONE.into()) }
 }
 
-/// How somebody is shown who was erased. The name is none that anybody could be told apart by; it is no key either, so
-/// it can be like that of somebody else.
+/// How an erased user is shown. The name identifies nobody; it is not a unique key either, so it may resemble another.
 pub fn tombstone(id: UserId) -> Card {
     let id_text = id.uuid().simple().to_string();
     let (_, random) = id_text.split_at(20);

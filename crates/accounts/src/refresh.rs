@@ -1,4 +1,4 @@
-//! The rule of the one-use refresh token, with its grace for those who lost an answer.
+//! The rule of single-use refresh tokens, with a grace period for clients that lost an answer.
 
 use std::time::Duration;
 
@@ -6,14 +6,13 @@ use clowder_core::{Ctx, Refusal, Timestamp};
 
 use crate::refusals::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_REUSED};
 
-/// Within this time a used token answers with the successor it already has, used or not: two tabs race, an answer gets
-/// lost.
+/// Within this time a used token returns its existing successor, used or not: two tabs race, or an answer gets lost.
 pub const GRACE: Duration = Duration::from_secs(20);
-/// How often a token is answered again after the grace, while its successor has not been used: a client that was
-/// offline never got the answer.
+/// How often a token is answered again after the grace period, while its successor is unused: an offline client never
+/// got the answer.
 pub const LATE_REPEATS: i16 = 2;
-/// In how many generations in a row that may be needed. An honest client soon gets an answer; when the next generation
-/// needs it, too, two parties hold the token.
+/// For how many generations in a row this is allowed. An honest client soon gets an answer; if it keeps happening, two
+/// parties hold the token.
 pub const LATE_GENERATIONS: i16 = 2;
 
 /// What is known of a presented token.
@@ -22,21 +21,21 @@ pub struct RefreshFacts {
     pub session_ended: bool,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
-    /// Whether the successor has been used in its turn: after the grace no honest client still waits for it then.
+    /// Whether the successor has been used, too: then no honest client still waits for it after the grace period.
     pub successor_used: bool,
-    /// How often it was answered again after the grace.
+    /// How often it was answered again after the grace period.
     pub late: i16,
-    /// How many generations in a row right before this one were.
+    /// For how many generations in a row right before this one.
     pub late_before: i16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// First use: make the successor.
+    /// First use: create the successor.
     Rotate,
-    /// A lost answer: give the same successor again.
+    /// A lost answer: return the same successor again.
     Repeat,
-    /// The same, after the grace: it is counted.
+    /// The same after the grace period, which is counted.
     RepeatLate,
     /// Two parties hold it: end the session and refuse.
     EndSession(Refusal),
@@ -46,7 +45,7 @@ pub enum Verdict {
 pub fn decide(ctx: &Ctx, facts: &RefreshFacts) -> Verdict {
     match facts.used_at {
         _ if facts.session_ended => Verdict::Refuse(SESSION_ENDED),
-        // A tab that lags behind by a rotation or two comes when the successor has been used already.
+        // A tab that lags by a rotation or two arrives when the successor has already been used.
         Some(used_at) if is_within_grace(ctx.now, used_at, facts.successor_used) => Verdict::Repeat,
         Some(_) if facts.successor_used => Verdict::EndSession(TOKEN_REUSED),
         Some(_) if may_repeat_late(ctx.now, facts) => Verdict::RepeatLate,
@@ -56,9 +55,9 @@ pub fn decide(ctx: &Ctx, facts: &RefreshFacts) -> Verdict {
     }
 }
 
-/// A call that came first may get its turn last, and clocks of nodes differ: a use that lies a little ahead happened just
-/// now. A clock that was further ahead does not tell how long ago the token was used. That its successor has been used
-/// does: the grace is over.
+/// Calls may be handled out of order, and the clocks of nodes differ: a use that lies slightly in the future happened
+/// just now. If the clock was further ahead, it is unknown how long ago the token was used. But if its successor has
+/// been used, the grace period is over.
 fn is_within_grace(now: Timestamp, used_at: Timestamp, successor_used: bool) -> bool {
     now.since(used_at) <= GRACE && (used_at.since(now) <= GRACE || !successor_used)
 }
@@ -88,10 +87,10 @@ mod tests {
             (false, later, ago(20), false, (2, 2), Verdict::Repeat),
             (false, later, ago(0), true, (0, 0), Verdict::Repeat),
             (false, later, ago(20), true, (2, 2), Verdict::Repeat),
-            // Used by a clock that was ahead.
+            // Used according to a clock that was ahead.
             (false, later, Some(later), false, (0, 0), Verdict::Repeat),
             (false, later, Some(later), true, (0, 0), reused),
-            // Used by a call that came a moment later and was served first, or by a node whose clock is a little ahead.
+            // Used by a slightly later call that was handled first, or by a node whose clock is slightly ahead.
             (false, later, Some(now.plus(Duration::from_micros(1))), true, (0, 0), Verdict::Repeat),
             (false, later, Some(now.plus(Duration::from_secs(5))), true, (0, 0), Verdict::Repeat),
             (true, later, Some(later), true, (0, 0), ended),

@@ -1,4 +1,4 @@
-//! Everything accounts say no to.
+//! The refusals of accounts.
 
 use clowder_core::{Refusal, error::Kind::*};
 
@@ -6,7 +6,7 @@ pub const USERNAME_TAKEN: Refusal =
     Refusal::new(Conflict, "username.taken", "This username, or one that looks like it, is taken");
 pub const USERNAME_RESERVED: Refusal =
     Refusal::new(Conflict, "username.reserved", "This username, or one that looks like it, is reserved");
-/// For whoever runs the server: those who sign up learn that the name is taken.
+/// For operators; people who sign up only learn that the name is taken.
 pub const USERNAME_AWAITED: Refusal = Refusal::new(
     Conflict,
     "username.awaited",
@@ -77,13 +77,13 @@ pub const SETTINGS_STALE: Refusal =
     Refusal::new(Stale, "settings.stale", "The settings have changed since you read them");
 
 pub const EXPORT_UNKNOWN: Refusal = Refusal::new(Unknown, "export.unknown", "You have no such export");
-/// The same code where anybody with a link asks, who has no exports.
+/// The same code for anybody who follows a link, not only for the owner of the export.
 pub const EXPORT_LINK_INVALID: Refusal = Refusal::new(Unknown, "export.unknown", "The link is invalid");
 pub const EXPORT_GONE: Refusal =
     Refusal::new(Gone, "export.gone", "The export or its link has expired; request another export");
 pub const ERASURE_NONE: Refusal = Refusal::new(Conflict, "erasure.none", "No erasure of this account is pending");
 
-/// The table, for the page of problems and for the documents.
+/// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     clowder_core::ctx::TOKEN_MISSING,
     clowder_core::ctx::SCOPE_MISSING,

@@ -1,4 +1,4 @@
-//! Usernames that nobody may choose: those of whoever runs the server, and those of erased accounts.
+//! Usernames that nobody may choose: those of operators, and those of erased accounts.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -9,7 +9,7 @@ use crate::{
     refusals::USERNAME_RESERVED,
 };
 
-/// Names that speak for the server or its staff (some of RFC 2142), and words that stand for the caller in addresses.
+/// Names that speak for the server or its staff (some from RFC 2142), and words that stand for the caller in URLs.
 const STAFF: &[&str] = &[
     "abuse",
     "admin",
@@ -33,23 +33,23 @@ const STAFF: &[&str] = &[
     "webmaster",
 ];
 
-/// What the username of an erased account begins with, before a `-` and random characters.
+/// The beginning of an erased account's username, before a `-` and random characters.
 const ERASED: &str = "deleted";
 
 static STAFF_LOOKS: LazyLock<BTreeSet<String>> =
     LazyLock::new(|| STAFF.iter().flat_map(|name| username_skeletons(name)).collect());
 
-/// Who gives an account its name.
+/// Who chooses the name of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Giver {
-    /// Whoever signs up.
+    /// Somebody who signs up.
     Anybody,
-    /// Whoever runs the server.
+    /// The operator.
     Operator,
 }
 
-/// Whether an account may get this name. The names of staff are the operator's to give, and those of erased accounts
-/// nobody's; what looks like one is one.
+/// Whether an account may have this name. Only operators can give names of staff, and nobody can give those of erased
+/// accounts; look-alikes count.
 pub fn may_give(giver: Giver, username: &Username) -> Result<(), Refusal> {
     let looks = username.skeletons();
     let is_staff = !looks.is_disjoint(&STAFF_LOOKS);
@@ -59,7 +59,7 @@ pub fn may_give(giver: Giver, username: &Username) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whatever separates the word from the rest: nobody remembers whether it was `-`, `_` or `.`.
+/// Any separators: nobody remembers whether it was `-`, `_` or `.`.
 fn is_erased(look: &str) -> bool {
     look.strip_prefix(ERASED).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }

@@ -1,4 +1,4 @@
-//! The scopes of accounts, and what it takes to ask for scopes.
+//! The scopes of accounts, and the rules for requesting scopes.
 
 use clowder_core::{Fields, Role, Scope, Scopes, text::Flaw};
 
@@ -9,18 +9,18 @@ pub const ADMIN_READ: Scope =
 pub const ADMIN_WRITE: Scope =
     Scope::new("admin:write", "Do what the role of the key's owner may do to others").from_role(Role::Moderator);
 
-/// Those for one's own account.
+/// Scopes for one's own account.
 pub const OWN: &[Scope] = &[PROFILE_READ, PROFILE_WRITE];
-/// Those for the accounts of others.
+/// Scopes for the accounts of others.
 pub const STAFF: &[Scope] = &[ADMIN_READ, ADMIN_WRITE];
 /// All of this domain.
 pub const ALL: &[Scope] = &[PROFILE_READ, PROFILE_WRITE, ADMIN_READ, ADMIN_WRITE];
 
-/// How many may be named, doubles included.
+/// The maximum number of named scopes, including duplicates.
 pub const MOST: usize = 200;
 
-/// Reads a list of scopes; it must name at least one. Where `all` is given, only those are known, and they come in its
-/// order; otherwise each needs only the form of a scope.
+/// Reads a list of scopes, with at least one. If `all` is given, only those are known, and they are returned in its
+/// order; otherwise each only needs the form of a scope.
 pub fn read(fields: &mut Fields, name: &str, all: Option<&[Scope]>) -> Option<Scopes> {
     let words = fields.required_list::<String>(name, MOST)?;
     if words.is_empty() {
@@ -37,7 +37,7 @@ pub fn read(fields: &mut Fields, name: &str, all: Option<&[Scope]>) -> Option<Sc
     })
 }
 
-/// Below this role one of them would open nothing.
+/// Below this role, one of them would allow nothing.
 pub fn least(scopes: &Scopes, all: &[Scope]) -> Role {
     let named = all.iter().filter(|scope| scopes.contains(**scope));
     named.map(|scope| scope.least).max().unwrap_or(Role::User)

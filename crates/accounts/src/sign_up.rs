@@ -1,4 +1,4 @@
-//! Who may make an account, and what has to happen first.
+//! Who may create an account, and what has to happen first.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use clowder_core::{Error, Refusal, Result, Timestamp, Word};
 use crate::model::NewInvite;
 use crate::refusals::{EMAIL_TAKEN, INVITE_GONE, INVITE_LIMIT, INVITE_REQUIRED, SIGN_UP_CLOSED, USERNAME_TAKEN};
 
-/// How long somebody may take to confirm the address they signed up with.
+/// How long people have to confirm the address they signed up with.
 pub const CONFIRM_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long a sign-up waits for somebody's approval.
+/// How long a sign-up waits for approval.
 pub const APPROVE_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Open,
-    /// Whoever has an invitation.
+    /// People with an invitation.
     Invite,
-    /// Whoever an administrator approves.
+    /// People whom an administrator approves.
     Approval,
     Closed,
 }
@@ -28,11 +28,11 @@ impl Word for Mode {
         &[("open", Self::Open), ("invite", Self::Invite), ("approval", Self::Approval), ("closed", Self::Closed)];
 }
 
-/// How this server takes people in.
+/// The sign-up rules of this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     pub mode: Mode,
-    /// Whether somebody who registers learns that an address has an account already. If not, an account comes to be
+    /// Whether somebody who registers learns that an address already has an account. If not, the account is created
     /// only when its address has been confirmed: whoever cannot read the mail learns nothing.
     pub reveal_taken: bool,
 }
@@ -43,39 +43,39 @@ impl Default for Rules {
     }
 }
 
-/// What must be known to decide.
+/// What is known to decide.
 #[derive(Debug, Clone, Default)]
 pub struct SignUpFacts {
-    /// By an account or by somebody who is about to get one.
+    /// By an account or a pending sign-up.
     pub username_taken: bool,
     pub email_taken: bool,
     pub invite: Invitation,
 }
 
-/// What came as an invitation.
+/// The presented invitation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Invitation {
     #[default]
     None,
-    /// Unknown, revoked, used up or past.
+    /// Unknown, revoked, used up or expired.
     Gone,
     Good,
 }
 
-/// What is known of an invitation that somebody presents.
+/// What is known of a presented invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InviteFacts {
     pub revoked: bool,
     pub expires_at: Option<Timestamp>,
-    /// How many accounts it is good for.
+    /// How many accounts it can create.
     pub max_uses: Option<i32>,
-    /// How many were made with it.
+    /// How many it has created.
     pub uses: i32,
-    /// How many people wait for one with it: each may yet get it, so none of these is free for another.
+    /// How many pending sign-ups use it: each may still become an account, so these uses are not free for others.
     pub waiting: i64,
 }
 
-/// What an invitation is worth; `None` for one that does not exist.
+/// Whether an invitation is valid; `None` is one that does not exist.
 pub fn judge(now: Timestamp, invite: Option<InviteFacts>) -> Invitation {
     let is_good = |invite: &InviteFacts| {
         let free =
@@ -85,11 +85,10 @@ pub fn judge(now: Timestamp, invite: Option<InviteFacts>) -> Invitation {
     if invite.as_ref().is_some_and(is_good) { Invitation::Good } else { Invitation::Gone }
 }
 
-/// How many invitations that are still good one person may have made.
+/// How many valid invitations one person may have created.
 pub const MOST_INVITES: i64 = 100;
 
-/// Whether such an invitation may be made by somebody who has made `open` ones that are neither used up, revoked nor
-/// past.
+/// Whether somebody with `open` invitations (neither used up, revoked nor expired) may create another one.
 pub fn may_invite(now: Timestamp, new: &NewInvite, open: i64) -> Result<(), Error> {
     if open >= MOST_INVITES {
         return Err(INVITE_LIMIT.into());
@@ -102,11 +101,11 @@ pub fn may_invite(now: Timestamp, new: &NewInvite, open: i64) -> Result<(), Erro
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The account is made.
+    /// The account is created.
     Welcome,
-    /// It is made when this has been done.
+    /// It is created when this has been done.
     Wait(Steps),
-    /// As `Wait`, but nothing will ever come of it, for the address has an account: its owner is told.
+    /// Like `Wait`, but it will never become an account, because the address has one: its owner is notified.
     Pretend(Steps),
 }
 
@@ -123,7 +122,7 @@ impl Steps {
     }
 }
 
-/// What can be said before any slow work: nobody is let in here, or nobody without an invitation.
+/// What can be decided before any slow work: sign-up is closed, or an invitation is missing.
 pub fn may_ask(mode: Mode, has_invite: bool) -> Result<(), Refusal> {
     match mode {
         Mode::Closed => Err(SIGN_UP_CLOSED),
@@ -140,7 +139,7 @@ pub fn decide(rules: Rules, facts: &SignUpFacts) -> Result<Verdict, Refusal> {
     if facts.username_taken {
         return Err(USERNAME_TAKEN);
     }
-    // An invitation is an approval.
+    // An invitation counts as approval.
     let approve = rules.mode == Mode::Approval && facts.invite != Invitation::Good;
     let steps = Steps { confirm: !rules.reveal_taken, approve };
     match (facts.email_taken, rules.reveal_taken) {

@@ -1,4 +1,4 @@
-//! What an account may do at all: its role, and whether it is suspended. And who may change that.
+//! The standing of an account: its role, and whether it is suspended; and who may change it.
 
 use clowder_core::{Ctx, Error, Refusal, Result, Role, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -8,12 +8,12 @@ use crate::{
     refusals::{LAST_ADMIN, OUTRANKED},
 };
 
-/// Why an account can do nothing, and for how long.
+/// Why an account is suspended, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Suspension {
-    /// It ends by itself then; `null` when it does not.
+    /// When it ends by itself; `null` if it does not.
     pub until: Option<Timestamp>,
-    /// As the account's owner reads it.
+    /// The reason that the account's owner reads.
     #[schema(example = "advertising in strangers' chats")]
     pub reason: String,
 }
@@ -23,7 +23,7 @@ impl Suspension {
         self.until.is_none_or(|until| until > now)
     }
 
-    /// One sentence for whoever is turned away.
+    /// One sentence for the suspended user.
     pub fn sentence(&self) -> String {
         match self.until {
             Some(until) => format!("Suspended until {until}: {}", self.reason),
@@ -32,7 +32,7 @@ impl Suspension {
     }
 }
 
-/// Where an account stands at this moment.
+/// The current standing of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     pub role: Role,
@@ -45,10 +45,10 @@ impl Default for Standing {
     }
 }
 
-/// Who wants to change where somebody stands.
+/// Who wants to change a standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// The command line: whoever runs the server.
+    /// The command line: the operator.
     System,
     User(UserId, Role),
 }
@@ -68,7 +68,7 @@ impl StandingFacts {
         matches!(self.by, By::User(id, _) if id == self.whom)
     }
 
-    /// Only those below are anybody's to govern.
+    /// Staff can only govern accounts with a lower role.
     fn outranks(&self) -> bool {
         match self.by {
             By::System => true,
@@ -81,7 +81,8 @@ impl StandingFacts {
     }
 }
 
-/// Somebody gives those below a role up to their own, and may step down themselves. One administrator always remains.
+/// Staff can give accounts with a lower role any role up to their own, and can step down themselves. At least one
+/// administrator always remains.
 pub fn may_set_role(facts: &StandingFacts, to: Role) -> Result<(), Refusal> {
     let within = match facts.by {
         By::System => true,
@@ -94,7 +95,8 @@ pub fn may_set_role(facts: &StandingFacts, to: Role) -> Result<(), Refusal> {
     }
 }
 
-/// Nobody suspends somebody of equal or higher role, hence not themselves either. One administrator always remains.
+/// Nobody can suspend accounts with an equal or higher role, including themselves. At least one administrator always
+/// remains.
 pub fn may_suspend(facts: &StandingFacts) -> Result<(), Refusal> {
     match facts.outranks() {
         false => Err(OUTRANKED),
@@ -103,12 +105,13 @@ pub fn may_suspend(facts: &StandingFacts) -> Result<(), Refusal> {
     }
 }
 
-/// Who could have suspended somebody may let them go, and help them back in.
+/// Whoever may suspend an account may also lift the suspension and help its owner sign in again.
 pub fn may_govern(facts: &StandingFacts) -> Result<(), Refusal> {
     if facts.outranks() { Ok(()) } else { Err(OUTRANKED) }
 }
 
-/// Everybody may have the own account erased, and accounts of people below. One administrator always remains.
+/// Everybody may have their own account erased, and accounts with a lower role. At least one administrator always
+/// remains.
 pub fn may_erase(facts: &StandingFacts) -> Result<(), Refusal> {
     match facts.outranks() || facts.is_self() {
         false => Err(OUTRANKED),
@@ -117,12 +120,12 @@ pub fn may_erase(facts: &StandingFacts) -> Result<(), Refusal> {
     }
 }
 
-/// Everybody may end the own sessions, and those of people below.
+/// Everybody may end their own sessions, and those of accounts with a lower role.
 pub fn may_end_sessions(facts: &StandingFacts) -> Result<(), Refusal> {
     if facts.outranks() || facts.is_self() { Ok(()) } else { Err(OUTRANKED) }
 }
 
-/// What a suspension will be. One that would be over already is a mistake.
+/// The suspension to be. One that would already be over is a mistake.
 pub fn decide_suspension(ctx: &Ctx, facts: &StandingFacts, new: NewSuspension) -> Result<Suspension> {
     may_suspend(facts)?;
     let suspension = Suspension { until: new.until, reason: new.reason };
@@ -177,7 +180,7 @@ mod tests {
         }
     }
 
-    /// Rows: who acts; columns: user, moderator, admin as the other.
+    /// Rows: the actor's role; columns: user, moderator, admin as the other account.
     #[test]
     fn governing_table() {
         for (by, verdicts) in [

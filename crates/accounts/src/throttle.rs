@@ -1,7 +1,7 @@
-//! Guessing gets slower: an attempt counts as a failure from the moment it begins until it turns out to be right, so that
-//! attempts made at once are counted like attempts made one after the other. While a pause lasts, a right password is
-//! answered like a wrong one. Nobody locks the owner out by it: a place from which the account was used before is held
-//! up by its own failures only.
+//! Slows guessing down: an attempt counts as a failure from its beginning until it turns out to be right, so that
+//! concurrent attempts are counted like consecutive ones. During a pause, a right password gets the same answer as a
+//! wrong one. This locks nobody out: a place from which the account was used before is delayed only by its own
+//! failures.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use clowder_core::{Error, Limit, Result, Timestamp};
 
 /// Failures are forgotten this long after the last one.
 pub const MEMORY: Duration = Duration::from_secs(3600);
-/// How many failures cost nothing.
+/// How many failures cause no pause.
 pub const FREE: i32 = 5;
 /// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(60);
 
-/// How often something failed lately, and when it last did.
+/// The number of recent failures, and the time of the last one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Failures {
     pub count: i32,
@@ -24,11 +24,11 @@ pub struct Failures {
 /// What is known of earlier attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ThrottleFacts {
-    /// At this account from this place, by whatever door and spelling.
+    /// At this account from this place, by any endpoint and spelling.
     pub pair: Failures,
-    /// At this account from anywhere, by whatever door and spelling.
+    /// At this account from anywhere, by any endpoint and spelling.
     pub account: Failures,
-    /// From this place, within the hour of the clock: it stands for all who share the place.
+    /// From this place in the current hour, for everybody who shares it.
     pub address: Failures,
     /// Whether the account was used from this place before.
     pub known: bool,
@@ -41,7 +41,7 @@ pub fn may_try(now: Timestamp, facts: &ThrottleFacts) -> Result<()> {
     if wait.is_zero() { Ok(()) } else { Err(Error::TooMany { limit: Limit::Attempts, retry_after: wait }) }
 }
 
-/// How long to wait still: a second after the last of the failures that are free, doubled with each further one.
+/// The remaining pause: a second after the last of the free failures, doubled with each further one.
 pub fn pause_left(now: Timestamp, failures: Failures) -> Duration {
     let (Some(last_at), over @ 0..) = (failures.last_at, failures.count - FREE) else { return Duration::ZERO };
     if now.since(last_at) >= MEMORY {

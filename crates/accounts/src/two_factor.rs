@@ -1,5 +1,5 @@
-//! The rules of the second factor: which codes are good (TOTP, RFC 6238), how fast they may be guessed, and how recently
-//! somebody must have shown who they are to do what is sensitive.
+//! The rules of two-factor authentication: which codes are valid (TOTP, RFC 6238), how fast they may be guessed, and
+//! how recent an authentication must be for sensitive actions.
 
 use std::{fmt, time::Duration};
 
@@ -13,28 +13,28 @@ use crate::{Password, refusals::AUTHENTICATION_STALE, throttle};
 
 /// How long a code is shown (RFC 6238 §4.1), in seconds.
 pub const STEP: i64 = 30;
-/// How many steps a clock may be off, either way (RFC 6238 §5.2).
+/// How many steps a clock may be off in either direction (RFC 6238 §5.2).
 pub const DRIFT: i64 = 1;
 /// How many recovery codes there are in a set.
 pub const RECOVERY_CODES: usize = 10;
 /// How many letters and digits a recovery code has, five bits each.
 pub const RECOVERY_LENGTH: usize = 10;
 
-/// The time steps whose codes are good now, but for those up to the last that was used: no code is taken twice. A step
-/// that is yet to come was used while the clock was ahead; it must not keep the owner out until then.
+/// The time steps whose codes are valid now, except those up to the last one used: no code is accepted twice. A step in
+/// the future was used while the clock was ahead; it must not lock the owner out until then.
 pub fn good_steps(now: Timestamp, last_used: i64) -> impl Iterator<Item = i64> {
     let step = now.as_seconds().div_euclid(STEP);
     let last_used = if last_used > step + DRIFT { i64::MIN } else { last_used };
     (step - DRIFT..=step + DRIFT).filter(move |step| *step > last_used)
 }
 
-/// Failures that cost nothing, and the longest pause after more.
+/// Failures without a pause, and the longest pause after more.
 const FREE: i64 = throttle::FREE as i64;
 const LONGEST: Duration = throttle::LONGEST;
 /// Failures are forgotten this long after the last one.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
 
-/// How often codes were wrong lately, and when last.
+/// How many codes were wrong recently, and when the last one was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Guesses {
     pub failures: i64,
@@ -42,9 +42,9 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// One second's pause after the last of the failures that are free, doubled with each further one, up to a minute.
-    /// Whoever is here knows the password, so this holds up nobody but its owner and its thief; in a day it leaves about
-    /// 1,440 guesses at three codes that are good at a time, of which one in 230 days is right.
+    /// One second's pause after the last of the free failures, doubled with each further one, up to a minute. The
+    /// attacker already knows the password, so this delays only the owner and the thief. It leaves about 1,440 guesses
+    /// per day at three valid codes at a time, of which one in 230 days is right.
     pub fn may_try(self, now: Timestamp) -> Result<()> {
         let (Some(failed_at), over @ 0..) = (self.failed_at, self.failures - FREE) else { return Ok(()) };
         if now.since(failed_at) >= MEMORY {
@@ -63,16 +63,16 @@ impl Guesses {
     }
 }
 
-/// How long ago a session may have shown who it is, for what is sensitive.
+/// How recent an authentication must be for sensitive actions.
 pub const RECENT: Duration = Duration::from_secs(600);
 
-/// Whether a session may do what is sensitive.
+/// Whether a session may do something sensitive.
 pub fn may_proceed(now: Timestamp, authenticated_at: Timestamp) -> Result<(), Refusal> {
     if now.since(authenticated_at) < RECENT { Ok(()) } else { Err(AUTHENTICATION_STALE) }
 }
 
-/// A code as it was typed: of an authenticator, or one for recovery. Blanks, hyphens and dashes of any kind, case and
-/// width do not count: programs for text like to put others in their place.
+/// A code as typed: of an authenticator, or a recovery code. Spaces, hyphens and dashes of any kind, case and width are
+/// ignored, because programs like to change them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Otp(String);
 
@@ -102,7 +102,7 @@ impl Field for Otp {
     }
 }
 
-/// Hyphens, dashes and minus signs after NFKC, and what shows nothing.
+/// Hyphens, dashes and minus signs after NFKC, and invisible characters.
 fn is_dash(c: char) -> bool {
     matches!(c, '-' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2060}' | '\u{2212}' | '\u{feff}')
 }
@@ -145,7 +145,7 @@ impl Input for Disabling {
 pub struct Reauthentication {
     #[schema(value_type = String, format = "password", max_length = 256)]
     pub password: Password,
-    /// Needed by accounts with two factors.
+    /// Required for accounts with two-factor authentication.
     #[schema(value_type = Option<String>, max_length = 64)]
     pub otp: Option<Otp>,
 }
@@ -157,19 +157,19 @@ impl Input for Reauthentication {
     }
 }
 
-/// What an authenticator needs to know.
+/// What an authenticator needs.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Enrolment {
-    /// Base32 (RFC 4648), to be typed in by hand.
+    /// Base32 (RFC 4648), to type in by hand.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     pub secret: String,
     #[schema(example = "otpauth://totp/Clowder:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Clowder")]
     pub otpauth_url: String,
-    /// The same as a picture, to be scanned: an SVG document.
+    /// The same as a picture to scan: an SVG document.
     pub qr_svg: String,
 }
 
-/// Codes that each stand in for the authenticator once. They are shown here and never again.
+/// Codes that can each be used once instead of the authenticator. They are shown only here.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RecoveryCodes {
     #[schema(example = json!(["k3v9d-2m7qx"]))]

@@ -1,27 +1,27 @@
-//! What the audit log keeps of an action: who, what, on what, and what it changed. A write builds an [`Entry`] and
-//! records it in its own transaction.
+//! An entry of the audit log: who did what, to what, and what changed. A write builds an [`Entry`] and records it in
+//! its own transaction.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{Actor, ApiKeyId, Ctx, Id, SessionId, UserId};
 
-/// One line of the audit log, as whoever acts builds it. When, from where and under which request comes from the
-/// [`Ctx`]. Secrets have no place here: their types cannot be serialised.
+/// One entry of the audit log, as built by a write. Time, origin and request id come from the [`Ctx`]. Secrets cannot
+/// be recorded: their types are not serialisable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// `noun.participle`, never renamed: `session.opened`.
     pub action: &'static str,
-    /// Who acted, when it is another than the [`Ctx`] says: somebody who signs in is nobody until then.
+    /// The actor, if it is not that of the [`Ctx`]: somebody who signs in is not authenticated before.
     pub by: Option<Actor>,
     pub target: Option<Target>,
-    /// Whose account it concerns, when that is neither the target nor the one who acts.
+    /// Whose account it concerns, if neither the target nor the actor.
     pub about: Option<UserId>,
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
-/// What was acted on.
+/// What the action was done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
     /// `user`, `session`, `api_key` …
@@ -67,19 +67,19 @@ impl Entry {
         self
     }
 
-    /// What can be said of the state before.
+    /// The state before.
     pub fn before(mut self, state: Value) -> Self {
         self.before = Some(state);
         self
     }
 
-    /// What can be said of the state after, or of the circumstances.
+    /// The state after, or the circumstances.
     pub fn after(mut self, state: Value) -> Self {
         self.after = Some(state);
         self
     }
 
-    /// Of two states, only the members in which they differ.
+    /// Of two states, only the members that differ.
     pub fn changed(self, before: Value, after: Value) -> Self {
         let (Value::Object(mut before), Value::Object(mut after)) = (before, after) else { return self };
         let same = |one: &Map<String, Value>, name: &String, value: &Value| one.get(name) == Some(value);
@@ -89,14 +89,14 @@ impl Entry {
         self.before(Value::Object(before)).after(Value::Object(after))
     }
 
-    /// Whose account it concerns: in whose timeline it stands, and whose key seals what it says.
+    /// Whose account it concerns: it appears in their timeline, and their key encrypts its contents.
     pub fn subject(&self, ctx: &Ctx) -> Option<UserId> {
         let target = self.target.filter(|target| target.kind == "user").map(|target| Id::from_uuid(target.id));
         self.about.or(target).or_else(|| user_of(self.by.unwrap_or(ctx.actor)))
     }
 }
 
-/// The user on whose behalf somebody acts.
+/// The user for whom an actor acts.
 pub const fn user_of(actor: Actor) -> Option<UserId> {
     match actor {
         Actor::User { id, .. } => Some(id),

@@ -1,10 +1,10 @@
-//! A person as others see them beside a message, in a list, on a request.
+//! A person as others see them: beside a message, in a list, on a request.
 
 use serde::{Deserialize, Serialize};
 
 use crate::UserId;
 
-/// The least that is shown of a user, wherever one appears.
+/// The minimum that is shown of a user everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Card {
     pub id: UserId,

@@ -1,4 +1,4 @@
-//! What happened, as it is written into the journal and sent to whom it concerns.
+//! Changes, as written to the journal and sent to the users they concern.
 
 use std::sync::Arc;
 
@@ -8,37 +8,37 @@ use uuid::Uuid;
 use crate::{Error, Follow, Result, Timestamp, Topic, UserId};
 
 /// Something that happened. Each domain has one enum of its changes; infra appends them to the journal in the
-/// transaction that makes them true.
+/// transaction that causes them.
 pub trait Change {
     /// `noun.participle`, as clients see it: `message.sent`.
     fn name(&self) -> &'static str;
 
-    /// Whom it concerns.
+    /// The topic whose followers receive it.
     fn topic(&self) -> Topic;
 
-    /// Whom it makes follow a topic, or stop following it. It is told to that user in any case.
+    /// The follow step of a user, if this makes one follow a topic or stop. That user receives the change in any case.
     fn follow(&self) -> Option<Follow> {
         None
     }
 
-    /// The topic whose order it keeps. A user who enters a chat learns of it on their personal topic, but in the
-    /// order of the chat, so that they know the chat before its first message arrives. What is about a topic that
-    /// people follow is anchored there; only what is about a user may be anchored elsewhere.
+    /// The topic in whose order it is written. A user who enters a chat receives that on their personal topic, but in
+    /// the order of the chat, so that they know the chat before its first message arrives. A change about a topic that
+    /// others follow is anchored there; only changes about a user may be anchored elsewhere.
     fn anchor(&self) -> Topic {
         self.follow().map_or_else(|| self.topic(), |follow| follow.topic)
     }
 
-    /// The one thing it is about, when a later change may have to find it again.
+    /// The thing it is about, if a later change may have to find it again.
     fn subject(&self) -> Option<Uuid> {
         None
     }
 
-    /// The payload: an allow-list struct of the domain, never a row.
+    /// The payload: an explicit struct of the domain, never a row.
     fn data(&self) -> serde_json::Result<Box<RawValue>>;
 }
 
-/// The topic in whose order a change is written, which is checked here: what is about a topic that people follow is found
-/// in the order of that topic, and so are the steps by which they come to follow it.
+/// The anchor, after a check: a change about a topic with followers must be anchored at that topic, and so must the
+/// steps by which users follow it.
 pub fn anchor_of(change: &impl Change) -> Result<Topic> {
     let (topic, anchor) = (change.topic(), change.anchor());
     let in_order = match change.follow() {
@@ -59,11 +59,11 @@ pub struct Recorded {
     pub subject: Option<Uuid>,
     pub follow: Option<Follow>,
     pub at: Timestamp,
-    /// JSON, serialised once for the journal, every socket and every reader.
+    /// JSON, serialised once for the journal, all sockets and all readers.
     pub data: Arc<RawValue>,
 }
 
-/// Something that matters only now (typing, presence): it goes straight to the bus and is never replayed.
+/// A transient event (typing, presence): it is sent at once and never replayed.
 #[derive(Debug, Clone)]
 pub struct Passing {
     pub topic: Topic,

@@ -1,4 +1,4 @@
-//! Who asks, when, and from where: the first argument of every port method.
+//! Who calls, when, and from where: the first argument of every port method.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{ApiKeyId, IdempotencyKey, Refusal, Result, SessionId, Timestamp, UserId, error::Kind, word::Word};
 
-/// The circumstances of one call. The gateway (or a job) reads the clock once, here, and nobody reads it again.
+/// The context of one call. The gateway (or a job) reads the clock once, here, and nothing else reads it again.
 #[derive(Debug, Clone)]
 pub struct Ctx {
     pub actor: Actor,
@@ -18,7 +18,7 @@ pub struct Ctx {
     /// The `X-Request-Id` of the request, repeated in every log line and problem.
     pub request_id: Arc<str>,
     pub origin: Origin,
-    /// Set when the caller sent an `Idempotency-Key`.
+    /// Set if the caller sent an `Idempotency-Key`.
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
@@ -27,12 +27,12 @@ impl Ctx {
         Self { actor, now, request_id: request_id.into(), origin: Origin::default(), idempotency_key: None }
     }
 
-    /// The same call, but somebody else's: what a secret proves is not done by whoever else came along with it.
+    /// The same call with another actor: what a secret proves must not be attributed to whoever was signed in.
     pub fn by(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }
     }
 
-    /// The user who asks, or `token.missing` for nobody.
+    /// The calling user, or `token.missing` if there is none.
     pub fn user(&self) -> Result<UserId> {
         match self.actor {
             Actor::User { id, .. } => Ok(id),
@@ -40,8 +40,8 @@ impl Ctx {
         }
     }
 
-    /// The session the user asks through, or `token.missing` for nobody. An API key has none: what needs one is for
-    /// people.
+    /// The session of the calling user, or `token.missing` if there is none. An API key has none: calls that need a
+    /// session are for people.
     pub fn session(&self) -> Result<SessionId> {
         match self.actor {
             Actor::User { via: Via::Session(session), .. } => Ok(session),
@@ -51,10 +51,10 @@ impl Ctx {
     }
 }
 
-/// No credentials came with a request that needs some.
+/// The request has no credentials but needs some.
 pub const TOKEN_MISSING: Refusal = Refusal::new(Kind::Unauthenticated, "token.missing", "This needs an access token");
 
-/// An API key came for what none of its scopes opens.
+/// The scopes of the API key do not allow this.
 pub const SCOPE_MISSING: Refusal = Refusal::new(Kind::Forbidden, "scope.missing", "The API key has no scope for this");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +69,12 @@ pub enum Actor {
     System,
 }
 
-/// By what a user has shown who they are.
+/// How a user is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Via {
-    /// A person, on one of their devices.
+    /// A person on one of their devices.
     Session(SessionId),
-    /// A program of theirs.
+    /// One of their programs.
     Key(ApiKeyId),
 }
 
@@ -87,7 +87,7 @@ impl Via {
     }
 }
 
-/// Who has more rights is more.
+/// Roles are ordered by their rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -102,7 +102,7 @@ impl Word for Role {
         &[("user", Self::User), ("moderator", Self::Moderator), ("admin", Self::Admin)];
 }
 
-/// Where a request came from, as far as it told.
+/// Where a request came from, if known.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     pub address: Option<IpAddr>,
@@ -110,7 +110,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What counts as one place: an IPv4 address, or the /64 network of an IPv6 one, for that much is given to everybody.
+    /// Addresses that count as one place: an IPv4 address, or the /64 network of an IPv6 one, because a client usually
+    /// has a whole /64.
     pub fn place(&self) -> Option<IpAddr> {
         self.address.map(place)
     }

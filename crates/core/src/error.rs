@@ -1,4 +1,4 @@
-//! The one error type. A refusal is a constant in its domain's table; only the gateway knows status codes.
+//! The error type of all layers. A refusal is a constant in its domain's table; only the gateway knows status codes.
 
 use std::{borrow::Cow, fmt, io, time::Duration};
 
@@ -6,26 +6,26 @@ use serde::Serialize;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a refusal means to the caller, whatever the transport.
+/// What a refusal means to the caller, independent of the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Who are you?
+    /// You are not authenticated.
     Unauthenticated,
     /// You may see it, but not do this to it.
     Forbidden,
     /// It does not exist, or you may not know that it does.
     Unknown,
-    /// It contradicts what is there.
+    /// It conflicts with the current state.
     Conflict,
-    /// It was there, and is not any more.
+    /// It existed, but no longer does.
     Gone,
-    /// You looked at an older version.
+    /// Your version is outdated.
     Stale,
-    /// Understood, but it makes no sense.
+    /// It was understood, but is invalid.
     Invalid,
 }
 
-/// A "no" with a stable name. Refusals are constants, in a table (`refusals.rs`) per domain.
+/// A refusal with a stable code. Refusals are constants, in one table (`refusals.rs`) per domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     pub kind: Kind,
@@ -41,7 +41,7 @@ impl Refusal {
     }
 }
 
-/// How many wrong fields are named, however many there are.
+/// The maximum number of wrong fields that are named.
 pub const MOST_ERRORS: usize = 50;
 
 /// One wrong field of an input.
@@ -55,27 +55,27 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// Why something we need is not there just now. Metrics count by it, and a connection is kept or thrown away by it.
+/// Why something is temporarily unavailable. It labels metrics, and decides whether a connection is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The connection broke, or none could be opened.
+    /// The connection broke, or could not be opened.
     Lost,
-    /// The database takes no writes: a standby, or a primary that was demoted.
+    /// The database accepts no writes: a standby, or a demoted primary.
     ReadOnly,
     /// Another transaction holds what this one needs: lock timeout, deadlock, serialization failure, busy file.
     Contended,
-    /// PostgreSQL undid the transaction because of an internal error of its own. It may not come back when the
-    /// transaction is repeated; when it does, it counts as a fault of ours.
+    /// PostgreSQL rolled the transaction back because of an internal error. The transaction may succeed when it is
+    /// repeated; if not, it counts as a fault of ours.
     Aborted,
-    /// A statement took longer than it may.
+    /// A statement exceeded its time limit.
     Overdue,
-    /// No room is left on a disk.
+    /// A disk is full.
     Full,
-    /// A disk or file fails for another reason than a lack of room.
+    /// A disk or file fails for another reason.
     Storage,
-    /// Too much is asked for at once: a full queue, a wait that took too long, no memory.
+    /// Overload: a full queue, a wait that took too long, no memory.
     Busy,
-    /// Anything else that passes.
+    /// Any other temporary failure.
     Other,
 }
 
@@ -101,17 +101,17 @@ impl Cause {
     }
 }
 
-/// Which limit was met. Callers are told, so it says neither whom an attempt concerned nor whether there is such an
-/// account.
+/// Which limit was reached. Callers see it, so it must not reveal whom an attempt concerned or whether an account
+/// exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Requests from one address, by those who are not signed in.
+    /// Requests from one address by unauthenticated clients.
     Requests,
     /// Failed attempts to guess a secret.
     Attempts,
     /// Emails to one address, or caused by one person or address.
     Emails,
-    /// Copies of one's own data.
+    /// Exports of one's own data.
     Exports,
 }
 
@@ -130,7 +130,7 @@ impl Limit {
     }
 }
 
-/// What is not there just now.
+/// What is unavailable.
 #[derive(Debug, Clone)]
 pub struct Outage {
     pub cause: Cause,
@@ -148,17 +148,17 @@ impl fmt::Display for Outage {
 pub enum Error {
     #[error("{}", .0.code)]
     Refused(Refusal),
-    /// The caller has seen another version than the one that there is.
+    /// The caller has seen another version than the current one.
     #[error("{}", .refusal.code)]
     Stale { refusal: Refusal, current: i64 },
     #[error("invalid input: {0:?}")]
     Invalid(Vec<FieldError>),
     #[error("too many {limit:?}")]
     TooMany { limit: Limit, retry_after: Duration },
-    /// Something we need is not there just now; the same call may work soon.
+    /// Something is temporarily unavailable; the same call may work soon.
     #[error("unavailable: {0}")]
     Unavailable(Outage),
-    /// A fault of ours. The text is for the log and never reaches a client.
+    /// A bug or misconfiguration. The text is for the log and never reaches a client.
     #[error("internal: {0}")]
     Internal(Cow<'static, str>),
 }
@@ -176,7 +176,7 @@ impl Error {
         Self::Unavailable(Outage { cause, why: why.into() })
     }
 
-    /// A file that cannot be read or written just now.
+    /// A file that cannot be read or written right now.
     pub fn file(what: impl fmt::Display, error: &io::Error) -> Self {
         let cause = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Cause::Full,
@@ -185,7 +185,7 @@ impl Error {
         Self::outage(cause, format!("{what}: {error}"))
     }
 
-    /// Why something is not there just now; `None` for every other error.
+    /// Why something is unavailable; `None` for every other error.
     pub const fn cause(&self) -> Option<Cause> {
         match self {
             Self::Unavailable(outage) => Some(outage.cause),
@@ -193,13 +193,12 @@ impl Error {
         }
     }
 
-    /// Whether it says something about the database, so that other calls at the same time would fail likewise.
+    /// Whether it says something about the database, so that concurrent calls would fail in the same way.
     pub fn affects_everyone(&self) -> bool {
         self.cause().is_some_and(|cause| !matches!(cause, Cause::Contended | Cause::Aborted | Cause::Other))
     }
 
-    /// Whether the connection it happened on should be thrown away: it is gone, a new one may do better, or what went
-    /// wrong is not understood.
+    /// Whether to throw away the connection: it is broken, a new one may do better, or the error is not understood.
     pub const fn costs_connection(&self) -> bool {
         match self {
             Self::Unavailable(outage) => outage.cause.costs_connection(),
@@ -213,7 +212,7 @@ impl Error {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), code: code.into(), message: message.into() }])
     }
 
-    /// Whether the fault is ours (or of what we stand on) and not the caller's.
+    /// Whether the cause is on our side (or that of our infrastructure) and not the caller's.
     pub const fn is_ours(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Internal(_))
     }
@@ -226,7 +225,7 @@ impl From<Refusal> for Error {
 }
 
 impl From<serde_json::Error> for Error {
-    /// Inputs are read by [`crate::Fields`]; JSON that fails elsewhere is our own.
+    /// Inputs are read by [`crate::Fields`]; JSON that fails elsewhere was written by us.
     fn from(error: serde_json::Error) -> Self {
         Self::internal(format!("json: {error}"))
     }

@@ -1,12 +1,12 @@
-//! Who follows what: a change that makes somebody follow a topic, or stop following it, says so itself.
+//! Who follows what: a change that makes somebody follow a topic, or stop, says so itself.
 
 use std::{collections::HashSet, ops::RangeInclusive};
 
 use crate::{Topic, UserId, Word};
 
-/// From here on somebody follows a topic, or no longer does. Its change is anchored at that topic, so that its position
-/// says which of the topic's changes are theirs: on entering this one and those after it, on leaving this one and those
-/// before it.
+/// A user begins or stops following a topic. The change is anchored at that topic, so its position tells which of the
+/// topic's changes the user may see: from the beginning this one and all later ones, until the end this one and all
+/// earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Follow {
     pub user: UserId,
@@ -25,8 +25,8 @@ impl Word for Step {
     const WORDS: &'static [(&'static str, Self)] = &[("enter", Self::Enter), ("leave", Self::Leave)];
 }
 
-/// What a user followed at an earlier moment: what they follow now, less what happened `since`, oldest first. The first
-/// step about a topic tells how it was before it.
+/// What a user followed at an earlier time: what they follow now, minus the steps `since`, oldest first. The first step
+/// about a topic shows the state before it.
 pub fn before(now: impl IntoIterator<Item = Topic>, since: impl IntoIterator<Item = (Topic, Step)>) -> HashSet<Topic> {
     let mut followed: HashSet<_> = now.into_iter().collect();
     let mut told = HashSet::new();
@@ -41,9 +41,9 @@ pub fn before(now: impl IntoIterator<Item = Topic>, since: impl IntoIterator<Ite
     followed
 }
 
-/// The positions in `(after, until]` at which somebody followed a topic that they follow at `until`. `steps` are theirs
-/// about this topic in that range, oldest first. A topic that they do not follow any more has none: what happened in it
-/// is nothing that they may see now, whenever it happened.
+/// The positions in `(after, until]` at which somebody followed a topic that they follow at `until`. `steps` are their
+/// steps for this topic in that range, oldest first. For a topic that they no longer follow there are none: they may no
+/// longer see anything in it.
 pub fn stretches(steps: &[(i64, Step)], after: i64, until: i64) -> Vec<RangeInclusive<i64>> {
     if steps.last().is_some_and(|(_, step)| *step == Step::Leave) {
         return Vec::new();
@@ -83,7 +83,7 @@ mod tests {
             (&[(13, Enter), (15, Leave)], &[]),
             (&[(12, Enter), (14, Leave), (16, Enter)], &[12..=14, 16..=20]),
             (&[(12, Leave), (14, Enter), (16, Leave), (18, Enter)], &[11..=12, 14..=16, 18..=20]),
-            // What is said twice counts once.
+            // A repeated step counts once.
             (&[(12, Enter), (14, Enter)], &[12..=20]),
             (&[(12, Leave), (13, Leave), (14, Enter)], &[11..=12, 14..=20]),
         ];

@@ -1,4 +1,4 @@
-//! The `Idempotency-Key` of a call (draft-ietf-httpapi-idempotency-key-header): make it happen once.
+//! The `Idempotency-Key` of a call (draft-ietf-httpapi-idempotency-key-header): its effect happens once.
 
 use std::{
     sync::{
@@ -10,8 +10,8 @@ use std::{
 
 use crate::{Refusal, error::Kind};
 
-/// A caller's promise that a repeated call is the same call. The write that it guards stores its answer under
-/// this key in its own transaction, and a repeated call gets the stored answer.
+/// The caller's promise that a repeated call is the same call. The write stores its answer under this key in its own
+/// transaction, and a repeated call gets the stored answer.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {
     pub key: Arc<str>,
@@ -25,24 +25,24 @@ impl IdempotencyKey {
         Self { key: key.into(), fingerprint, replayed: Arc::default() }
     }
 
-    /// Called by the write that found its answer stored.
+    /// Called by a write that found a stored answer.
     pub fn mark_replayed(&self) {
         self.replayed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the answer is that of an earlier call; the gateway says so in `Idempotent-Replayed`.
+    /// Whether the answer is that of an earlier call, for the header `Idempotent-Replayed`.
     pub fn was_replayed(&self) -> bool {
         self.replayed.load(Ordering::Relaxed)
     }
 }
 
-/// The same key came with another request.
+/// The same key was used for another request.
 pub const MISMATCH: Refusal = Refusal::new(
     Kind::Invalid,
     "idempotency.mismatch",
     "This Idempotency-Key has already been used for another request",
 );
-/// The first request with this key is not answered yet.
+/// The first request with this key is still running.
 pub const RUNNING: Refusal =
     Refusal::new(Kind::Conflict, "idempotency.running", "The first request with this Idempotency-Key is still running");
 

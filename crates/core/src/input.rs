@@ -1,4 +1,4 @@
-//! Reads an input from JSON and collects everything that is wrong with it, so that a client hears all at once.
+//! Reads an input from JSON and collects everything that is wrong with it, so that a client gets all errors at once.
 
 use serde_json::{Map, Value};
 
@@ -10,10 +10,10 @@ use crate::{
 
 /// Something that a client sends as a JSON object.
 pub trait Input: Sized {
-    /// Takes its fields; `None` when one of them was wrong (the reader then holds why).
+    /// Takes its fields; `None` if one of them was invalid (the reader then holds the errors).
     fn read(fields: &mut Fields) -> Option<Self>;
 
-    /// How many rows it makes the database write beside a few that every call writes: limits count them.
+    /// How many rows it makes the database write, beyond the few of every call; rate limits count them.
     fn rows(&self) -> usize {
         1
     }
@@ -31,7 +31,7 @@ pub trait Input: Sized {
     }
 }
 
-/// The members of a JSON object, and what was wrong with those already read.
+/// The members of a JSON object, and the errors in those already read.
 #[derive(Debug, Default)]
 pub struct Fields {
     members: Map<String, Value>,
@@ -49,7 +49,7 @@ impl Fields {
         }
     }
 
-    /// Absent and `null` are the same: nothing. The outer `None` says that what was there was wrong.
+    /// Absent and `null` both mean nothing. The outer `None` means that the value was invalid.
     pub fn optional<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
         match self.take(name) {
             Some(value) => self.value(name, value).map(Some),
@@ -57,7 +57,7 @@ impl Fields {
         }
     }
 
-    /// Absent means "leave it"; `null` is a value like others and reaches the type.
+    /// Absent means "unchanged"; `null` is a value like any other and reaches the type.
     pub fn patch<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
         match self.members.remove(name) {
             Some(value) => self.value(name, value).map(Some),
@@ -65,7 +65,7 @@ impl Fields {
         }
     }
 
-    /// The first of several names for one thing that is there.
+    /// The first of several names for the same member that is present.
     pub fn either<T: Field>(&mut self, names: [&str; 2]) -> Option<Option<T>> {
         let name = if self.members.get(names[0]).is_none_or(Value::is_null) { names[1] } else { names[0] };
         self.optional(name)
@@ -82,7 +82,7 @@ impl Fields {
         }
     }
 
-    /// Likewise; absent and `null` are an empty array.
+    /// The same; absent and `null` mean an empty array.
     pub fn optional_list<T: Field>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
         match self.take(name) {
             Some(value) => self.items(name, value, most),
@@ -106,7 +106,7 @@ impl Fields {
         (read.len() == wanted).then_some(read)
     }
 
-    /// Refuses members that nobody asked for. There may be many, of any length: no more are named than are told.
+    /// Refuses unknown members. There may be many, of any length: no more are named than will be reported.
     pub fn nothing_else(&mut self) {
         for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
             let name = text::cut(&name, LONGEST_NAME).replace('~', "~0").replace('/', "~1");
@@ -114,7 +114,7 @@ impl Fields {
         }
     }
 
-    /// Notes a fault that concerns several fields together.
+    /// Adds an error that concerns several fields together.
     pub fn flaw(&mut self, name: &str, flaw: Flaw) {
         self.errors.push(flaw.at(format!("/{name}")));
     }
@@ -128,14 +128,14 @@ impl Fields {
     }
 }
 
-/// How much of an unknown member's name is repeated.
+/// How many characters of an unknown member's name are repeated.
 const LONGEST_NAME: usize = 64;
 
-/// An input that is a member of another.
+/// An input that is a member of another input.
 #[derive(Debug)]
 pub struct Nested<T>(pub T);
 
-/// A value type that knows what is wrong with a JSON value.
+/// A value type that can be read from JSON, with an explanation of what is wrong.
 pub trait Field: Sized {
     fn parse(value: Value) -> Result<Self, Flaw>;
 
@@ -144,7 +144,7 @@ pub trait Field: Sized {
     }
 }
 
-/// The text of a JSON string, or the flaw that it is none.
+/// The text of a JSON string, or an error if it is not a string.
 pub fn string(value: Value) -> Result<String, Flaw> {
     match value {
         Value::String(text) => Ok(text),
@@ -176,7 +176,7 @@ impl<T: Input> Field for Nested<T> {
 /// The longest text that has no bound of its own, in characters.
 pub const LONGEST_TEXT: usize = 200;
 
-/// A text that nothing else bounds.
+/// A text without a bound of its own.
 impl Field for String {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let text = string(value)?;
@@ -185,7 +185,7 @@ impl Field for String {
     }
 }
 
-/// Something that the server made and gets back, such as a token or a cursor: at most 4,096 octets.
+/// A value that the server issued and gets back, such as a token or a cursor: at most 4,096 octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opaque(pub String);
 
@@ -216,12 +216,12 @@ impl Field for i64 {
     }
 }
 
-/// Up to here every whole number has a floating-point number of its own. Many languages write whole numbers as `5.0`,
-/// which is an integer to JSON Schema.
+/// Up to here, every whole number can be represented as a floating-point number. Many languages write whole numbers as
+/// `5.0`, which JSON Schema accepts as an integer.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Whether JSON holds a number that is not zero but too close to it for a floating-point number. Readers of JSON take it
-/// for zero, while they refuse numbers that are too large.
+/// Whether JSON contains a number that is not zero but too small for a floating-point number. JSON parsers take it for
+/// zero, while they refuse numbers that are too large.
 pub fn has_vanishing_number(json: &str) -> bool {
     let mut rest = json;
     while let Some(start) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
@@ -241,7 +241,7 @@ pub fn has_vanishing_number(json: &str) -> bool {
     false
 }
 
-/// What follows a string whose opening quote has been read.
+/// The rest after a string whose opening quote has been read.
 fn after_string(text: &str) -> &str {
     let mut escaped = false;
     let end = text.bytes().position(|octet| match octet {

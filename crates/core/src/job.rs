@@ -1,5 +1,5 @@
-//! Jobs: work that is slow or may fail. It is ordered in the transaction that wants it and done later, at least once,
-//! by whichever worker takes it first.
+//! Jobs: work that is slow or may fail. A job is enqueued in the transaction that needs it and run later, at least
+//! once, by the first free worker.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use crate::{Ctx, Id, Page, PageRequest, Refusal, Result, Timestamp, UserId, erro
 
 pub type JobId = Id<Job>;
 
-/// What a kind of job carries. The kind is stored, so it never changes.
+/// The payload of a kind of job. The kind is stored, so it never changes.
 pub trait Work: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// `noun.verb`: `mail.send`.
     const KIND: &'static str;
-    /// Where it waits for its turn.
+    /// The queue it waits in.
     const QUEUE: Queue;
 }
 
-/// Jobs of one queue wait for one another, and never for those of another queue. It is not stored, so a kind may move
-/// from one to another.
+/// Jobs of one queue wait for each other, and never for those of another queue. The queue is not stored, so a kind may
+/// move from one to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
-    /// Emails, for which somebody is waiting.
+    /// Emails, for which people are waiting.
     Mail,
-    /// Copies of one's data, which take minutes.
+    /// Exports of personal data, which take minutes.
     Exports,
-    /// Whatever needs no queue of its own.
+    /// Everything that needs no queue of its own.
     Default,
 }
 
@@ -36,18 +36,18 @@ impl Word for Queue {
         &[("mail", Self::Mail), ("exports", Self::Exports), ("default", Self::Default)];
 }
 
-/// A job to be ordered.
+/// A job to enqueue.
 #[derive(Debug, Clone)]
 pub struct NewJob {
     pub kind: &'static str,
     pub payload: Vec<u8>,
     /// Not before this.
     pub run_at: Timestamp,
-    /// While a job with this key is there and not dead, ordering another changes nothing.
+    /// While a job with this key exists and is not dead, enqueuing another one changes nothing.
     pub key: Option<String>,
-    /// Whom it is about: the job goes when they are erased.
+    /// The user it is about: the job is deleted when they are erased.
     pub subject: Option<UserId>,
-    /// The address that an email goes to: the job goes when whoever has that address is erased. Kept as a keyed hash.
+    /// The recipient of an email: the job is deleted when the owner of that address is erased. Stored as a keyed hash.
     pub recipient: Option<String>,
 }
 
@@ -79,15 +79,15 @@ impl NewJob {
     }
 }
 
-/// A job in the hands of a worker.
+/// A job that a worker has taken.
 #[derive(Debug, Clone)]
 pub struct Taken {
     pub id: JobId,
     pub kind: String,
     pub payload: Vec<u8>,
-    /// This try included.
+    /// Including this try.
     pub attempts: i16,
-    /// Whoever holds another lease of the job has lost it.
+    /// A worker with an older lease has lost the job.
     pub lease: Id<()>,
 }
 
@@ -109,7 +109,7 @@ pub struct Job {
 pub enum JobState {
     Waiting,
     Running,
-    /// Given up; it stays until somebody retries it.
+    /// It failed on its last try, or was refused; it stays until somebody retries it.
     Dead,
 }
 
@@ -119,7 +119,7 @@ impl Word for JobState {
         &[("waiting", Self::Waiting), ("running", Self::Running), ("dead", Self::Dead)];
 }
 
-/// Something that comes back by itself, once in the whole cluster each time.
+/// A recurring job, which runs once per due time in the whole cluster.
 #[derive(Debug, Clone)]
 pub struct Cron {
     pub name: &'static str,
@@ -128,7 +128,7 @@ pub struct Cron {
     pub kind: &'static str,
 }
 
-/// What becomes of a job after a try.
+/// The result of a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Done,
@@ -136,10 +136,10 @@ pub enum Verdict {
     Dead { error: String },
 }
 
-/// After how many tries a job is given up: with the pauses below, about 20 hours after the first.
+/// The number of tries before a job is dead: with the pauses below, about 20 hours after the first.
 pub const TRIES: i16 = 30;
 
-/// A fault of ours or of what we stand on may pass; what was refused once will be refused again. `jitter` is 0 to 1.
+/// Internal and temporary errors may pass; what was refused once will be refused again. `jitter` is 0 to 1.
 pub fn decide(now: Timestamp, attempts: i16, jitter: f64, outcome: &Result<()>) -> Verdict {
     match outcome {
         Ok(()) => Verdict::Done,
@@ -150,11 +150,11 @@ pub fn decide(now: Timestamp, attempts: i16, jitter: f64, outcome: &Result<()>) 
     }
 }
 
-/// How long an email that was given up is kept, in case somebody lets it be sent again.
+/// How long the job of a failed email is kept, in case somebody retries it.
 pub const DEAD_EMAILS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Whether a job may be worked on once more. One that took its worker with it on the last of its tries was never
-/// decided on; it must not take them all.
+/// Whether a job may be tried once more. If the worker died on the last try, no result was stored; such a job must not
+/// kill further workers.
 pub fn may_work(attempts: i16) -> Result<(), Verdict> {
     if attempts <= TRIES {
         return Ok(());
@@ -162,8 +162,8 @@ pub fn may_work(attempts: i16) -> Result<(), Verdict> {
     Err(Verdict::Dead { error: format!("{TRIES} workers took it and did not respond") })
 }
 
-/// 5 seconds, doubled with every try up to an hour, a quarter more or less so that what failed together does not come
-/// back together.
+/// 5 seconds, doubled with every try up to an hour, varied by a quarter so that jobs that failed together are not
+/// retried together.
 pub fn pause(attempts: i16, jitter: f64) -> Duration {
     let doublings = u32::from(attempts.clamp(1, 20).unsigned_abs()) - 1;
     let seconds = (5_u64 << doublings).min(3600) as f64;
@@ -173,48 +173,48 @@ pub fn pause(attempts: i16, jitter: f64) -> Duration {
 /// The table of jobs.
 #[async_trait]
 pub trait Jobs: Send + Sync {
-    /// Orders a job by itself; domains order theirs in the transaction that wants them.
+    /// Enqueues a job by itself; domains enqueue theirs in the transaction that needs them.
     async fn order(&self, ctx: &Ctx, job: NewJob) -> Result<()>;
 
-    /// How long a worker may hold a job without saying that it still works on it.
+    /// How long a worker may hold a job without renewing its lease.
     fn lease(&self) -> Duration;
 
     /// Takes up to `limit` due jobs of these kinds, the longest due first. Nobody else gets them for [`Jobs::lease`].
-    /// What it costs does not grow with the number of jobs that wait, of these kinds or of others.
+    /// The cost does not grow with the number of waiting jobs, of these kinds or of others.
     async fn take(&self, ctx: &Ctx, kinds: Vec<&'static str>, limit: usize) -> Result<Vec<Taken>>;
 
-    /// Holds a job for another [`Jobs::lease`]; false when it has been lost to another worker.
+    /// Renews the lease for another [`Jobs::lease`]; false if another worker has taken the job.
     async fn renew(&self, ctx: &Ctx, job: &Taken) -> Result<bool>;
 
-    /// Writes down what became of a job, unless it has been lost to another worker.
+    /// Stores the result of a job, unless another worker has taken it.
     async fn settle(&self, ctx: &Ctx, job: &Taken, verdict: Verdict) -> Result<()>;
 
-    /// Gives a job back as if it had not been taken: the worker stops.
+    /// Returns a job as if it had not been taken, because the worker stops.
     async fn give_back(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
 
-    /// Orders what is due of these, each once however many ask. A schedule that was missed while nobody looked is
-    /// made up for once. One that lies beyond its next moment was noted by a clock that was ahead: it is computed anew,
-    /// and whatever else that clock has written counts as now from then on.
+    /// Enqueues the due ones among these, each once however many nodes call this. Runs that were missed are made up for
+    /// once. A next run that is too far ahead was stored by a clock that was ahead: it is computed again, and all other
+    /// times written by that clock are corrected.
     async fn tick(&self, ctx: &Ctx, crons: &[Cron]) -> Result<()>;
 
-    /// The jobs in a state (all when `None`), the latest ordered first.
+    /// The jobs in a state (all if `None`), the most recently enqueued first.
     async fn list(&self, ctx: &Ctx, state: Option<JobState>, page: PageRequest) -> Result<Page<Job>>;
 
-    /// Lets a waiting or dead job run at once, with all its tries before it; `job.unknown` when there is none. One that
-    /// is being worked on counts as none.
+    /// Runs a waiting or dead job now, with all its tries again; `job.unknown` if there is none. A running job counts
+    /// as none.
     async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()>;
 
-    /// Does so with all dead ones; answers how many.
+    /// Does the same for all dead jobs; returns how many.
     async fn retry_dead(&self, ctx: &Ctx) -> Result<usize>;
 
-    /// Forgets a dead job for good; `job.unknown` when there is none, or it is not dead.
+    /// Deletes a dead job; `job.unknown` if there is none, or it is not dead.
     async fn drop_dead(&self, ctx: &Ctx, job: JobId) -> Result<()>;
 
-    /// Returns when a job may have been ordered in this process.
+    /// Returns when a job may have been enqueued in this process.
     async fn ordered(&self);
 }
 
-/// What does one kind of job. It may be called twice for one job and must have its effect once.
+/// Runs one kind of job. It may be called twice for one job and must have its effect once.
 #[async_trait]
 pub trait Worker: Send + Sync {
     fn kind(&self) -> &'static str;
@@ -223,15 +223,15 @@ pub trait Worker: Send + Sync {
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()>;
 
-    /// Whether this job does, because of what time it is, something that cannot be undone. It then waits while the clock
-    /// has jumped ahead and may be wrong.
+    /// Whether this job does something irreversible because of the current time. It then waits while the clock has
+    /// jumped ahead and may be wrong.
     fn needs_a_steady_clock(&self, _ctx: &Ctx, _job: &Taken) -> bool {
         true
     }
 }
 
 impl Taken {
-    /// What it carries. Nothing that is tried again would make it readable.
+    /// Parses the payload. Retrying would not make it readable.
     pub fn read<W: Work>(&self) -> Result<W> {
         serde_json::from_slice(&self.payload).map_err(|_| JOB_UNREADABLE.into())
     }

@@ -1,4 +1,4 @@
-//! The port to the journal: the one place where what happened is written down.
+//! The port to the journal, which stores all changes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{Ctx, Recorded, Result, Topic, UserId};
 
-/// One position per stream. "Everything up to here" for whoever holds it.
+/// One position per stream: "everything up to here".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Positions(Vec<i64>);
 
@@ -31,59 +31,59 @@ impl Positions {
         }
     }
 
-    /// Whether all that lies within `other` lies within these positions, too.
+    /// Whether these positions include everything that `other` includes.
     pub fn reach(&self, other: &Self) -> bool {
         other.0.iter().enumerate().all(|(stream, position)| self.cover(stream, *position))
     }
 
-    /// Whether the change at `position` of `stream` lies within these positions.
+    /// Whether the change at `position` of `stream` is included.
     pub fn cover(&self, stream: usize, position: i64) -> bool {
         position <= self.get(stream)
     }
 }
 
-/// How far the journal reaches.
+/// The extent of the journal.
 #[derive(Debug, Clone)]
 pub struct Extent {
-    /// Drawn when the database was made: a cursor of another database is worth nothing here.
+    /// Drawn when the database was created: a cursor of another database is not valid here.
     pub epoch: Uuid,
     pub heads: Positions,
-    /// Positions up to these were swept away and cannot be replayed.
+    /// Changes up to these positions have been deleted and cannot be replayed.
     pub floors: Positions,
 }
 
 impl Extent {
-    /// Whether everything after `from` is still there, and `from` lies not in the future.
+    /// Whether everything after `from` still exists, and `from` is not in the future.
     pub fn can_replay(&self, from: &Positions) -> bool {
         from.as_slice().len() == self.heads.as_slice().len()
             && (0..from.as_slice().len()).all(|s| self.floors.get(s) <= from.get(s) && from.get(s) <= self.heads.get(s))
     }
 }
 
-/// What stands at one position of a stream.
+/// An entry of a stream.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub stream: usize,
     pub position: i64,
-    /// `None` for what this version cannot read: a newer node wrote it.
+    /// `None` for a change that this version cannot read because a newer node wrote it.
     pub change: Option<Recorded>,
 }
 
-/// How much is read at a time. A single change that is larger is read all the same.
+/// The limits of one read. A single change that is larger is read all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
     pub rows: usize,
-    /// Of payload.
+    /// Octets of payload.
     pub octets: usize,
 }
 
 impl Chunk {
-    /// Whatever their size.
+    /// However large they are.
     pub const fn rows(rows: usize) -> Self {
         Self { rows, octets: usize::MAX }
     }
 
-    /// How many of the changes with these sizes fit; the first one does in any case.
+    /// How many of the changes with these sizes fit, but at least one.
     pub fn fit(&self, sizes: impl IntoIterator<Item = usize>) -> usize {
         let mut octets = 0_usize;
         let fits = sizes.into_iter().take(self.rows).enumerate().take_while(|(index, size)| {
@@ -94,40 +94,40 @@ impl Chunk {
     }
 }
 
-/// A piece of what somebody missed.
+/// A chunk of what somebody missed.
 #[derive(Debug, Clone)]
 pub struct Replayed {
     pub changes: Vec<Recorded>,
-    /// Everything up to here has been looked at, also where it holds nothing that is theirs or can be read. The next
-    /// piece begins after it.
+    /// Everything up to here has been considered, including changes that the user may not see or that cannot be read.
+    /// The next chunk begins after it.
     pub reached: Positions,
 }
 
-/// What somebody missed, read a piece at a time. It remembers what they follow and how far it has read, and holds no
-/// connection between two pieces.
+/// What somebody missed, read in chunks. It keeps the followed topics and its position, but no connection between two
+/// chunks.
 #[async_trait]
 pub trait Replay: Send {
-    /// The next piece; `None` when everything has been read. After an error it is of no use any more.
+    /// The next chunk; `None` after the last. After an error it cannot be used any more.
     async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>>;
 }
 
-/// Reads what happened. Within a stream positions have no gaps and commit order is position order, so
-/// "everything after position p" is exact.
+/// Reads the journal. Within a stream positions have no gaps and commit order is position order, so "everything after
+/// position p" is exact.
 #[async_trait]
 pub trait Journal: Send + Sync {
     async fn extent(&self) -> Result<Extent>;
 
-    /// What stands in one stream after `position`, oldest first. Nothing is left out, whether it can be read or not.
+    /// The entries of one stream after `position`, oldest first. None is left out, readable or not.
     async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>>;
 
-    /// The topics that a user followed when the journal stood `at` these positions, which are at most those of now.
-    /// Their personal topic is not among them: that they follow always.
+    /// The topics that a user followed when the journal was `at` these positions, which must not be in the future. The
+    /// personal topic, which every user follows, is not included.
     async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>>;
 
-    /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` is what they follow at `to`, and
-    /// all that they may see: of these topics they get what happened while they followed them, of their personal topic
-    /// everything but the entering of what they have left since. A change that makes them leave a topic they get in any
-    /// case, so that they know. What it costs to read all of it grows with the topics plus the changes.
+    /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` are the topics that they follow
+    /// at `to`, and all that they may see: of these they get the changes from while they followed them, and of their
+    /// personal topic everything except entering topics that they have left since. A change that makes them leave a
+    /// topic is always included, so that they know. The total cost grows with the topics plus the changes.
     async fn replay(
         &self,
         user: UserId,

@@ -1,9 +1,9 @@
-//! The words that every floor of Clowder shares.
+//! The vocabulary of all layers of Clowder.
 //!
-//! Domain crates speak only in these terms: who acts and when ([`Ctx`]), what a thing is called ([`Id`]),
-//! why it was refused ([`Refusal`]), what happened ([`Change`], [`Recorded`]) and how a long list is
-//! read ([`Page`]). Nothing here waits, reads a clock or knows a database; the SQL mapping of the value
-//! types sits behind the feature `diesel`, which `clowder-infra` alone turns on.
+//! Domain crates use only these terms: who acts and when ([`Ctx`]), what a thing is called ([`Id`]), why it was refused
+//! ([`Refusal`]), what happened ([`Change`], [`Recorded`]) and how a long list is read ([`Page`]). Nothing here blocks,
+//! reads a clock or knows a database; the SQL mapping of the value types is behind the feature `diesel`, which only
+//! `clowder-infra` enables.
 
 pub mod audit;
 pub mod card;

@@ -1,4 +1,4 @@
-//! Mail: what is sent, and the port that sends it.
+//! Mail: the content of an email, and the port that sends it.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,16 +8,16 @@ use crate::{
     job::{Queue, Work},
 };
 
-/// One email, ready to go: text, and the same as HTML.
+/// One email, ready to send: text, and the same as HTML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// What the recipient is called.
+    /// The recipient's name.
     pub name: String,
     pub address: String,
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// After this it is worth nothing, and not sent any more: what it holds has expired.
+    /// After this time the email is useless and not sent any more, because its link or code has expired.
     #[serde(default)]
     pub good_until: Option<Timestamp>,
 }
@@ -27,17 +27,17 @@ impl Work for Mail {
     const QUEUE: Queue = Queue::Mail;
 }
 
-/// Hands emails to whoever delivers them.
+/// Sends emails.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Returns when the email has been taken over. `id` makes the `Message-ID`, so that an email which was sent
-    /// twice can be known as one. A refusal that will not change is an error that is not ours.
+    /// Returns when the email has been accepted. `id` becomes the `Message-ID`, so that duplicates can be recognised. A
+    /// permanent refusal is an error that is not ours.
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()>;
 
-    /// Whether mail would be taken now, without sending any: the server answers and accepts the login, or the folder can
-    /// be written to.
+    /// Whether mail could be sent now, without sending any: the server responds and accepts the login, or the folder is
+    /// writable.
     async fn check(&self) -> Result<()>;
 
-    /// Where emails go, for people.
+    /// Where emails go, described for people.
     fn describe(&self) -> String;
 }

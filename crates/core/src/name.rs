@@ -1,5 +1,5 @@
-//! Names as people see them: of users, devices, keys and chats. A name shows what it is made of: no invisible character
-//! hides in it, and none turns the direction of what stands around it.
+//! Names as people see them: of users, devices, keys and chats. A name shows what it consists of: it contains no
+//! invisible characters, and none that change the direction of the surrounding text.
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
@@ -40,23 +40,24 @@ impl<const MAX: usize> Field for Name<MAX> {
     }
 }
 
-/// Whether nothing of a text can be seen: spaces, controls, and what fonts show nothing for (Unicode's
+/// Whether a text shows nothing: spaces, controls, and characters that fonts render as nothing (Unicode's
 /// Default_Ignorable_Code_Point, such as U+200B and the Hangul fillers, and the blank Braille pattern).
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| is_space(c) || is_invisible(c) || c.is_control() || c == BLANK_BRAILLE || is_noncharacter(c))
 }
 
-/// What makes no name: nothing at all, or what each font shows as it likes (private use).
+/// Characters that a name cannot consist of alone: invisible ones, and those whose look depends on the font (private
+/// use).
 fn shows_nothing(c: char) -> bool {
     is_blank(c.encode_utf8(&mut [0; 4])) || in_category(c, GeneralCategory::PrivateUse)
 }
 
-/// The code points that will never be characters (Unicode §23.7).
+/// Noncharacters, which will never be assigned (Unicode §23.7).
 fn is_noncharacter(c: char) -> bool {
     matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Whether a character shows nothing of its own. Joiners and variation selectors are among them.
+/// Whether a character shows nothing by itself, such as joiners and variation selectors.
 pub fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
         || CodePointSetData::new::<BidiControl>().contains(c)
@@ -68,12 +69,12 @@ pub fn is_letter(c: char) -> bool {
     in_group(c, GeneralCategoryGroup::Letter)
 }
 
-/// Accents, vowel signs and what else is written with a letter.
+/// Accents, vowel signs and other marks.
 pub fn is_mark(c: char) -> bool {
     in_group(c, GeneralCategoryGroup::Mark)
 }
 
-/// Digits of any script, but no fractions, superscripts or circled numbers.
+/// Digits of any script, but not fractions, superscripts or circled numbers.
 pub fn is_digit(c: char) -> bool {
     in_group(c, GeneralCategoryGroup::DecimalNumber)
 }
@@ -98,9 +99,9 @@ const JOINER: char = '\u{200d}';
 const BLACK_FLAG: char = '\u{1f3f4}';
 const END_OF_TAGS: char = '\u{e007f}';
 
-/// Some invisible characters shape the ones beside them: joiners in Persian, Indic scripts and emoji, variation
-/// selectors in emoji and ideographs, tags in the flags of regions. They may stand where they can do that, and nowhere
-/// else; all other invisible ones may stand nowhere.
+/// Some invisible characters shape their neighbours: joiners in Persian, Indic scripts and emoji, variation selectors
+/// in emoji and ideographs, tags in the flags of regions. They are allowed only where they have that effect; all other
+/// invisible characters are never allowed.
 fn hides_nothing(name: &str) -> bool {
     let chars: Vec<char> = name.chars().collect();
     let at = |index: Option<usize>| index.and_then(|index| chars.get(index)).copied();
@@ -118,7 +119,7 @@ fn hides_nothing(name: &str) -> bool {
     })
 }
 
-/// What stands before a joiner: a letter or mark of a script that joins, an emoji, or an emoji's selector.
+/// What may precede a joiner: a letter or mark of a joining script, an emoji, or an emoji's selector.
 fn can_be_joined(c: char) -> bool {
     !c.is_ascii() && !is_space(c) && !matches!(c, NON_JOINER | JOINER) && (!is_invisible(c) || c == '\u{fe0f}')
 }
@@ -132,7 +133,7 @@ fn has_variants(c: char) -> bool {
     matches!(c, '0'..='9' | '#' | '*') || (!c.is_ascii() && !is_space(c) && !is_invisible(c))
 }
 
-/// A black flag, tags, and the tag that ends them: 🏴󠁧󠁢󠁳󠁣󠁴󠁿.
+/// A black flag, tags, and the cancel tag: 🏴󠁧󠁢󠁳󠁣󠁴󠁿.
 fn is_in_flag(chars: &[char], index: usize) -> bool {
     let is_tag = |c: &char| ('\u{e0020}'..=END_OF_TAGS).contains(c);
     let before = chars.iter().take(index).rev().find(|c| !is_tag(c));

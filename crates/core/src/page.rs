@@ -1,5 +1,5 @@
-//! How long lists are read: keyset pages, whose cost does not grow with depth, and whose size is bounded in items and
-//! in octets.
+//! Reading of long lists: keyset pages, whose cost does not grow with depth, and whose size is bounded in items and in
+//! octets.
 
 use std::io;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use crate::{Error, Id, Result, Timestamp};
 
-/// What a list answers with when nothing is asked for.
+/// The number of items if no limit is given.
 pub const DEFAULT_LIMIT: u32 = 50;
-/// More than this is not an error, it is this.
+/// A higher limit is not an error, but means this one.
 pub const MAX_LIMIT: u32 = 200;
-/// A page ends before the item with which its items would have more octets than this, as JSON. A single item that is
-/// larger is a page by itself.
+/// A page ends before the item that would make its items exceed this many octets of JSON. A single larger item is a
+/// page by itself.
 pub const MOST_OCTETS: usize = 1 << 20;
 
-/// What still fits on a page.
+/// The room left on a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
     pub items: usize,
@@ -23,13 +23,13 @@ pub struct Room {
 }
 
 impl Room {
-    /// A page of at most so many items.
+    /// A page of at most this many items.
     pub const fn of(limit: u32) -> Self {
         Self { items: limit as usize, octets: MOST_OCTETS }
     }
 
-    /// Takes the items that fit, and says whether there are more. The first one fits unless the room is for no items. What
-    /// comes after the last one is not built.
+    /// Takes the items that fit, and says whether there are more. At least one item is taken, unless the limit is 0.
+    /// Items after the last one are not built.
     pub fn fill<T: Serialize>(&mut self, rows: impl IntoIterator<Item = Result<T>>) -> Result<(Vec<T>, bool)> {
         let mut items = Vec::new();
         let mut rows = rows.into_iter();
@@ -48,7 +48,7 @@ impl Room {
     }
 }
 
-/// How many octets a thing has as JSON.
+/// The size of a value as JSON, in octets.
 fn octets_of(thing: &impl Serialize) -> Result<usize> {
     struct Count(usize);
     impl io::Write for Count {
@@ -70,11 +70,11 @@ fn octets_of(thing: &impl Serialize) -> Result<usize> {
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Give it back as `?cursor=`, with the same filters, for the next page; `null` on the last one.
+    /// Pass it as `?cursor=`, with the same filters, to get the next page; `null` on the last one.
     pub next_cursor: Option<String>,
 }
 
-/// Which page of a list is wanted.
+/// Which page of a list is requested.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     pub limit: u32,
@@ -88,17 +88,17 @@ impl Default for PageRequest {
 }
 
 impl PageRequest {
-    /// One row more than is wanted: its presence says that another page follows.
+    /// One more than requested: if it exists, there is another page.
     pub const fn fetch(&self) -> i64 {
         self.limit as i64 + 1
     }
 
-    /// The refusal of a cursor that no page of the list ended with.
+    /// The refusal of a cursor that this list did not issue.
     pub fn wrong() -> Error {
         Error::field("?cursor", "cursor", "is not a cursor of this list with these filters")
     }
 
-    /// The time and the id that the page before ended with, for lists ordered by both; see [`Page::place`].
+    /// The time and id at which the previous page ended, for lists ordered by both; see [`Page::place`].
     pub fn moment<T>(&self) -> Result<Option<(Timestamp, Id<T>)>> {
         let read = |cursor: &str| {
             let (at, id) = cursor.split_once('.')?;
@@ -108,12 +108,12 @@ impl PageRequest {
         self.cursor.as_deref().map(|cursor| read(cursor).ok_or_else(Self::wrong)).transpose()
     }
 
-    /// The number that the page before ended with, for lists whose key is a number.
+    /// The number at which the previous page ended, for lists whose key is a number.
     pub fn number(&self) -> Result<Option<i64>> {
         self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| Self::wrong())).transpose()
     }
 
-    /// The id that the page before ended with, for lists whose key is the id.
+    /// The id at which the previous page ended, for lists whose key is the id.
     pub fn id<T>(&self) -> Result<Option<Id<T>>> {
         self.cursor.as_deref().map(|cursor| cursor.parse().map_err(|_| Self::wrong())).transpose()
     }
@@ -135,12 +135,12 @@ impl<T> Page<T> {
         Ok(Self { items, next_cursor })
     }
 
-    /// A place in a list that is ordered by time and id, for [`PageRequest::moment`].
+    /// A key of a list that is ordered by time and id, for [`PageRequest::moment`].
     pub fn place<K>(at: Timestamp, id: Id<K>) -> String {
         format!("{}.{id}", at.as_micros())
     }
 
-    /// A page of a list that never changes: `all` of it is at hand, and the key is the number of an item.
+    /// A page of a constant list: `all` is in memory, and the key is the index of an item.
     pub fn of_all(all: &[T], request: &PageRequest) -> Result<Self>
     where
         T: Clone,

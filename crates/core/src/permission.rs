@@ -1,13 +1,13 @@
-//! What not everybody may do. Each domain declares its permissions as constants, and the server gathers them once.
+//! Actions that require a role. Each domain declares its permissions as constants, and the server gathers them once.
 
 use crate::Role;
 
-/// Something that takes a role. A route names the permission it needs, and the front checks it.
+/// An action that requires a role. A route names its permission, and the front checks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// `users.read`
     pub word: &'static str,
-    /// The least role that has it; those above have it too.
+    /// The lowest role that has it; higher roles have it, too.
     pub least: Role,
 }
 
@@ -16,7 +16,7 @@ impl Permission {
         Self { word, least }
     }
 
-    /// Whether somebody with this role has it.
+    /// Whether this role has it.
     pub fn is_given_to(self, role: Role) -> bool {
         role >= self.least
     }

@@ -10,24 +10,23 @@ use utoipa::{
 
 use crate::Role;
 
-/// One thing a key may be used for: an area and a verb. A route names the scope that opens it; a route that names none is
-/// for people.
+/// One use of a key: an area and a verb. A route names the scope that opens it; a route without a scope is for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     /// `chats:read`
     pub word: &'static str,
-    /// What it opens, in a few words.
+    /// What it allows, in a few words.
     pub about: &'static str,
-    /// Below this role it would open nothing.
+    /// Below this role it would allow nothing.
     pub least: Role,
 }
 
 impl Scope {
-    /// How long a word may be.
+    /// The maximum length of each word.
     pub const MAX: usize = 64;
     pub const PATTERN: &'static str = "^[a-z][a-z_]*:[a-z][a-z_]*$";
 
-    /// Whether this has the form of a scope, be it known or not.
+    /// Whether this has the form of a scope, known or not.
     pub fn is_word(word: &str) -> bool {
         let is_name = |name: &str| {
             name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -40,7 +39,7 @@ impl Scope {
         Self { word, about, least: Role::User }
     }
 
-    /// One that opens nothing below this role.
+    /// One that allows nothing below this role.
     pub const fn from_role(self, least: Role) -> Self {
         Self { least, ..self }
     }
@@ -66,8 +65,8 @@ impl ToSchema for Scope {
     }
 }
 
-/// A set of scopes by their words, in the order in which they were given. Words that this version does not know are kept and
-/// open nothing, so that a key can outlive a scope and a node can be older than the others.
+/// A set of scopes by name, in the given order. Names that this version does not know are kept and allow nothing, so
+/// that a key can outlive a scope and nodes of different versions can run together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scopes(Arc<[Box<str>]>);
 
@@ -84,12 +83,12 @@ impl Scopes {
         self.0.iter().map(|word| &**word)
     }
 
-    /// As it is stored: words with spaces between them.
+    /// As stored: names separated by spaces.
     pub fn joined(&self) -> String {
         self.0.join(" ")
     }
 
-    /// Reads what [`Self::joined`] wrote.
+    /// Parses what [`Self::joined`] wrote.
     pub fn split(text: &str) -> Self {
         text.split_ascii_whitespace().collect()
     }

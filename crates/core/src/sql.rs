@@ -1,4 +1,4 @@
-//! How the value types are kept in the two databases. One SQL type of ours maps to both, so that schema and row
+//! How the value types are stored in the two databases. One SQL type of ours maps to both, so that schema and row
 //! structs are compiled once.
 //!
 //! | type | PostgreSQL | SQLite |
@@ -7,7 +7,7 @@
 //! | [`Ts`] | `timestamptz` | `INTEGER`, microseconds since 1970 |
 //! | [`Seal`] | `bytea` | `BLOB`, what is encrypted at rest |
 //!
-//! And what the errors of the two databases mean.
+//! Also what the errors of the two databases mean.
 
 mod fault;
 
@@ -37,7 +37,7 @@ pub struct Uid;
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Ts;
 
-/// A value that is sealed: a type of its own, so that no such column can be forgotten when keys change.
+/// An encrypted value: a type of its own, so that no such column is forgotten when keys change.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 17, array_oid = 1001))]
 #[diesel(sqlite_type(name = "Binary"))]

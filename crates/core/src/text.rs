@@ -1,4 +1,4 @@
-//! Text as people write it: normalised to NFC (Unicode UAX #15), measured in characters, free of control characters.
+//! Text that people write: normalised to NFC (Unicode UAX #15), measured in characters, without control characters.
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -21,7 +21,7 @@ impl Flaw {
     }
 }
 
-/// A line of text, such as a name: without line breaks of any kind, also at its ends, trimmed of spaces, `min` to `max`
+/// A single line, such as a name: no line breaks of any kind, not even at its ends, trimmed of spaces, `min` to `max`
 /// characters.
 pub fn line(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     let wrong = "must be one line, without control characters";
@@ -29,7 +29,7 @@ pub fn line(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     measured(text.trim().to_owned(), min, max)
 }
 
-/// Prose: kept as written but for normalisation; line breaks and tabs are welcome, `min` to `max` characters.
+/// Prose: kept as written except for normalisation; line breaks and tabs are allowed, `min` to `max` characters.
 pub fn prose(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     let wrong = "must not contain control characters other than line breaks and tabs";
     let text = normal(text, |c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'), wrong)?;
@@ -39,7 +39,7 @@ pub fn prose(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     measured(text, min, max)
 }
 
-/// Says of a text that has more than `max` characters that it does.
+/// Fails if a text has more than `max` characters.
 pub fn at_most(text: &str, max: usize) -> Result<(), Flaw> {
     match text.char_indices().nth(max) {
         Some(_) => Err(Flaw::new("too_long", format!("must have at most {max} characters"))),
@@ -47,7 +47,7 @@ pub fn at_most(text: &str, max: usize) -> Result<(), Flaw> {
     }
 }
 
-/// A text that came from outside, as far as it may be repeated: at most `max` characters, and `…` for the rest.
+/// A text from outside, shortened so that it can be repeated: at most `max` characters, then `…`.
 pub fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -55,7 +55,7 @@ pub fn cut(text: &str, max: usize) -> String {
     }
 }
 
-/// The line and paragraph separators of Unicode, which are no control characters.
+/// Unicode's line and paragraph separators, which are not control characters.
 fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }

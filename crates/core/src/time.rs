@@ -1,4 +1,4 @@
-//! A moment, in whole microseconds: the precision that both databases keep.
+//! Points in time, in whole microseconds, the precision of both databases.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -30,7 +30,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// At most the end of the year 9999, so that it can be stored and written out.
+    /// At most the end of the year 9999, so that it can be stored and formatted.
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))).min(Self::LAST)
     }
@@ -40,13 +40,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))).max(Self::FIRST)
     }
 
-    /// How much later this is than `earlier`; zero when it is not.
+    /// How much later this is than `earlier`; zero if it is not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
     }
 
-    /// How much is left at `now` of a period that began here. A moment that lies after `now` was written by a clock that
-    /// was ahead; it counts as `now`, so what is left is never longer than the whole period.
+    /// How much is left at `now` of a period that began here. A time after `now` was written by a clock that was ahead
+    /// and counts as `now`, so the result is never longer than the whole period.
     pub fn left(self, period: Duration, now: Self) -> Duration {
         period.saturating_sub(now.since(self))
     }
@@ -58,8 +58,8 @@ impl From<jiff::Timestamp> for Timestamp {
     }
 }
 
-/// The library's instants end 26 hours before the year 9999 does, so that they can be shown in every time zone. What
-/// lies beyond is calculated two days earlier.
+/// The library's timestamps end 26 hours before the end of the year 9999, so that they can be shown in every time zone.
+/// Later times are calculated two days earlier.
 const BEYOND: i64 = 2 * 24 * 3600 * 1_000_000;
 
 impl fmt::Display for Timestamp {
@@ -73,7 +73,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads a moment of the last two days of the year 9999.
+/// Parses a time in the last two days of the year 9999.
 fn last_days(text: &str) -> Option<Timestamp> {
     let pieces = Pieces::parse(text).ok()?;
     let offset = i64::from(pieces.to_numeric_offset()?.seconds()) * 1_000_000;
@@ -82,7 +82,7 @@ fn last_days(text: &str) -> Option<Timestamp> {
     Some(Timestamp(earlier.as_microsecond() + BEYOND - offset))
 }
 
-/// A text that is no time, or one that not every database can keep.
+/// A text that is not a time, or a time that not every database can store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not an RFC 3339 time between the years 1 and 9999")]
 pub struct NoTime;
@@ -90,7 +90,7 @@ pub struct NoTime;
 impl FromStr for Timestamp {
     type Err = NoTime;
 
-    /// RFC 3339 knows years of four digits, and no year 0 ever was.
+    /// RFC 3339 has years of four digits, and there was no year 0.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let time = text.parse::<jiff::Timestamp>().map(Self::from).ok().or_else(|| last_days(text)).ok_or(NoTime)?;
         if (Self::FIRST..=Self::LAST).contains(&time) { Ok(time) } else { Err(NoTime) }

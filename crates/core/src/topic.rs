@@ -1,4 +1,4 @@
-//! What a change is about: a chat, a user, and whatever later versions add. A topic is a kind and an id.
+//! What a change is about: a chat, a user, and more in later versions. A topic is a kind and an id.
 
 use std::{fmt, str::FromStr};
 
@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use crate::{Error, Id, Result, UserId};
 
-/// The kind of a topic, such as `chat`. Kinds are open: one that this version does not know can be read, kept and
+/// The kind of a topic, such as `chat`. Kinds are open: one that this version does not know can be read, stored and
 /// passed on. Each domain has constants for its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicKind([u8; Self::LONGEST]);
 
 impl TopicKind {
-    /// The most characters that a kind has.
+    /// The maximum length of a kind in characters.
     pub const LONGEST: usize = 24;
 
-    /// A kind as a constant: lower-case letters and underscores. Anything else does not compile.
+    /// A constant kind: lower-case letters and underscores. Anything else does not compile.
     pub const fn new(name: &'static str) -> Self {
         let kind = Self::read(name.as_bytes());
         assert!(kind.is_some(), "a topic kind is 1 to 24 lower-case letters and underscores");
@@ -67,14 +67,14 @@ impl fmt::Debug for TopicKind {
     }
 }
 
-/// The personal topic of a user: what concerns nobody else. Every user follows their own, always.
+/// The personal topic of a user, for changes that concern nobody else. Every user always follows their own.
 pub const USER: TopicKind = TopicKind::new("user");
 
-/// Whom a change concerns: all who follow this.
+/// Its followers receive the changes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Topic {
     pub kind: TopicKind,
-    /// Unique among all kinds.
+    /// Unique across all kinds.
     pub id: Uuid,
 }
 
@@ -87,7 +87,7 @@ impl Topic {
         Self::new(USER, user)
     }
 
-    /// Whose personal topic this is.
+    /// The user, if this is a personal topic.
     pub fn as_user(&self) -> Option<UserId> {
         (self.kind == USER).then(|| UserId::from_uuid(self.id))
     }

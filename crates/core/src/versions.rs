@@ -1,8 +1,8 @@
-//! The versions of a thing that a caller may have seen: an edit is for one of these, or for none.
+//! The versions of a thing that a caller has seen: an edit applies to one of these, or fails.
 
 use crate::{Error, Refusal, Result};
 
-/// At least one of them has to be the current one. Empty, no version will do.
+/// One of them must be the current one. If empty, no version matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions(Vec<i64>);
 
@@ -24,7 +24,7 @@ impl FromIterator<i64> for Versions {
     }
 }
 
-/// Fails with the refusal when a thing has changed since the caller saw it; `None` says that any version will do.
+/// Fails with the refusal if a thing has changed since the caller saw it; `None` accepts any version.
 pub fn check(seen: Option<&Versions>, current: i64, refusal: Refusal) -> Result<()> {
     match seen {
         Some(seen) if !seen.hold(current) => Err(Error::Stale { refusal, current }),

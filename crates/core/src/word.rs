@@ -1,4 +1,4 @@
-//! Small closed sets: a type, a role, a visibility. One table of words serves the wire, the database and the input.
+//! Small closed sets: a type, a role, a visibility. One table of names serves the wire, the database and the input.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::{Error, Result, input::Field, text::Flaw};
 
 /// An enum whose members have names. The names never change: they are stored.
 pub trait Word: Copy + PartialEq + 'static {
-    /// What a member of this set is, for a log line: `role`.
+    /// The name of the set, for log lines: `role`.
     const WHAT: &'static str;
     const WORDS: &'static [(&'static str, Self)];
 
@@ -14,7 +14,7 @@ pub trait Word: Copy + PartialEq + 'static {
         Self::WORDS.iter().find(|(_, member)| *member == self).map_or("", |(word, _)| word)
     }
 
-    /// The member a stored or signed word stands for.
+    /// The member with this stored or signed name.
     fn parse_word(word: &str) -> Result<Self> {
         Self::find(word).ok_or_else(|| Error::internal(format!("no such {}: {word}", Self::WHAT)))
     }

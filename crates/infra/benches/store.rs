@@ -1,9 +1,9 @@
-//! What the store does without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of
-//! 50, read marks, and on PostgreSQL what a locked chat does to everybody else.
+//! The store without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of 50, read
+//! marks, and on PostgreSQL the effect of a locked chat on everybody else.
 //!
 //!     cargo bench -p clowder-infra --bench store -- URL [SECONDS]
 //!
-//! Prints one JSON line per figure, of the form that `bench/ratios.py` reads.
+//! Prints one JSON line per figure, in the format that `bench/ratios.py` reads.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark may be blunt, and measures time")]
 
@@ -24,7 +24,7 @@ use serde_json::json;
 
 const SENDERS: usize = 64;
 const READERS: usize = 16;
-/// For how long a chat is locked.
+/// How long a chat is locked.
 const HELD: u64 = 5;
 
 #[tokio::main]
@@ -42,7 +42,7 @@ async fn main() {
         let bench = Bench::new(Store::open(options, now()).await.unwrap(), &url).await;
         bench.measure(workload, SENDERS, seconds, Bench::send).await;
         if batch > 1 {
-            // Turn by turn, for a rate by itself says little on a shared machine.
+            // In turns, because a single rate says little on a shared machine.
             for _ in 0..2 {
                 bench.measure("w4-keyed", SENDERS, seconds, Bench::send_keyed).await;
                 bench.measure("w4", SENDERS, seconds, Bench::send).await;
@@ -58,7 +58,7 @@ async fn main() {
     }
 }
 
-/// bcrypt and nothing else, at the usual cost, on all cores.
+/// bcrypt alone, at the usual cost, on all cores.
 fn hash(url: &DatabaseUrl, seconds: u64) {
     let (threads, start) = (std::thread::available_parallelism().unwrap().get(), Instant::now());
     let hashing: Vec<_> = (0..threads)
@@ -77,7 +77,7 @@ fn hash(url: &DatabaseUrl, seconds: u64) {
     print("hash", name(url), rate, None);
 }
 
-/// As if all chats had very many messages, so that marks have somewhere to go.
+/// Pretends that all chats have very many messages, so that marks can move.
 fn lengthen(url: &DatabaseUrl) {
     let statement = sql_query("UPDATE chats SET last_seq = 1000000000 WHERE last_seq < 1000000000");
     match url {
@@ -108,7 +108,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// 64 people, each in a chat of their own with one other, as the load generator has them.
+    /// 64 people, each in a chat of their own with one other, like the load generator's.
     async fn new(store: Store, url: &DatabaseUrl) -> Arc<Self> {
         let mut people: Vec<SignedIn> = Vec::new();
         for n in 0..=SENDERS {
@@ -136,7 +136,7 @@ impl Bench {
         self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
     }
 
-    /// Moves a read mark on by some messages.
+    /// Moves a read mark forward by some messages.
     async fn mark(self: Arc<Self>, who: usize) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (person, chat) = &self.members[who % self.members.len()];
@@ -144,7 +144,7 @@ impl Bench {
         self.store.messaging.read(&by(&self.store, person), *chat, NewRead { seq }).await.unwrap();
     }
 
-    /// The same with a key that nobody has used.
+    /// The same with a key that was never used.
     async fn send_keyed(self: Arc<Self>, who: usize) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (person, chat) = &self.members[who % self.members.len()];
@@ -159,7 +159,7 @@ impl Bench {
             .unwrap();
     }
 
-    /// How long sends and lists of chats take while nobody holds a chat, and while somebody does and others keep sending
+    /// How long sends and lists of chats take while no chat is locked, and while one is locked and others keep sending
     /// to it.
     async fn beside_a_held_chat(self: &Arc<Self>, url: &str) {
         for held in [false, true] {
@@ -186,7 +186,7 @@ impl Bench {
                             if n >= 4 {
                                 times[usize::from(n >= 16)].lock().unwrap().push(start.elapsed());
                             }
-                            // Latency is asked here, not what the machine can do at most.
+                            // This measures latency, not maximum throughput.
                             tokio::time::sleep(Duration::from_millis(5)).await;
                         }
                     })
@@ -211,7 +211,7 @@ impl Bench {
         }
     }
 
-    /// Into the chat that is held; it is not written in time, and that is all right.
+    /// Sends to the locked chat are not written in time, which is expected.
     async fn try_send_to_the_first(&self) {
         let (person, chat) = &self.members[0];
         let new = NewMessage::from_json(json!({"content": "hello"})).unwrap();
@@ -270,8 +270,8 @@ impl Bench {
     }
 }
 
-/// How long this process has been on a processor, which tells more than a rate while others share the machine. Only
-/// Linux says so, in hundredths of a second.
+/// How long this process has run on a processor, which says more than a rate while others share the machine. Only Linux
+/// reports it, in hundredths of a second.
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let ticks: Vec<u64> = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();

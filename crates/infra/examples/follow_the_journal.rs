@@ -1,5 +1,5 @@
-//! Following everything that happens, once and in order, from whichever process it comes: what a bridge, an indexer or
-//! a bot does.
+//! Follows everything that happens, once and in order, whichever process it comes from, as a bridge, an indexer or a
+//! bot would.
 //!
 //!     cargo run -p clowder-infra --example follow_the_journal
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = Options::new(url, "a secret of at least thirty-two characters");
     options.hasher.cost = 4;
 
-    // Two stores over one database, as two processes would have them.
+    // Two stores over one database, like two processes.
     let (here, there) = (Store::open(options.clone(), now()).await?, Store::open(options, now()).await?);
     let mut follower = here.follow().await?;
 

@@ -1,4 +1,4 @@
-//! The domain crates without the gateway: open a store by its URL, say something as a job would, read a page.
+//! The domain crates without the gateway: opens a store by its URL, sends a message as a job would, and reads a page.
 //!
 //!     cargo run -p clowder-infra --example say_from_a_job [URL]
 //!
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let new = NewChat::from_json(json!({"type": "private", "participant_ids": [bob.user.id]}))?;
     let chat = store.messaging.create_chat(&by(&store, &ada)?, new).await?.into_inner();
 
-    // A job that may run twice says things under a client id of its own: the second time finds the first message.
+    // A job that may run twice sends with a client id of its own: the second run finds the first message.
     for _ in 0..2 {
         let new = NewMessage::from_json(json!({"content": "Your weekly report is ready.", "client_id": "report-47"}))?;
         let said = store.messaging.send(&by(&store, &ada)?, chat.id, new).await?;
@@ -40,14 +40,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn register(accounts: &dyn Accounts, name: &str) -> Result<SignedIn, Box<dyn std::error::Error>> {
-    // Names are unique: run against a shared database, this makes people of its own.
+    // Names are unique: on a shared database, this creates users of its own.
     let name = format!("{name}-{}", now().as_micros());
     let new = json!({"username": name, "email": format!("{name}@example.org"), "password": "correct horse battery"});
     let registered = accounts.register(&Ctx::new(Actor::Nobody, now(), "job"), NewAccount::from_json(new)?).await?;
     Ok(registered.signed_in().ok_or("the account has to wait")?)
 }
 
-/// The circumstances of a call on behalf of somebody who signed in.
+/// The context of a call by a signed-in user.
 fn by(store: &Store, who: &SignedIn) -> clowder_core::Result<Ctx> {
     let now = now();
     Ok(Ctx::new(store.accounts.identify(&who.access, now)?.actor, now, "job"))

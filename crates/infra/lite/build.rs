@@ -1,4 +1,4 @@
-//! The migrations are compiled in; a new file among them is a change of this crate.
+//! The migrations are compiled in, so this crate is rebuilt when one is added.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../../migrations/sqlite");

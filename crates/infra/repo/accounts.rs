@@ -1,4 +1,4 @@
-//! Accounts over the database: each method is one transaction, and what is slow happens outside of it.
+//! Accounts over the database: each method is one transaction, and slow work happens outside of it.
 
 pub mod access;
 pub mod names;
@@ -50,7 +50,7 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn register(&self, ctx: &Ctx, new: NewAccount) -> Result<Registration> {
         let rules = self.deps.options.sign_ups;
-        // Before any work that costs something.
+        // Checked before any expensive work.
         sign_up::may_ask(rules.mode, new.invite.is_some())?;
         may_give(Giver::Anybody, &new.username)?;
         if let Some(code) = new.invite.clone() {
@@ -70,7 +70,8 @@ impl Accounts for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn login(&self, ctx: &Ctx, login: Login) -> Result<SignedIn> {
-        // Who signs in is nobody yet, whatever token they have: nobody hides behind the name of somebody else.
+        // Somebody who signs in is not authenticated yet, whatever token they send: nobody can act in another user's
+        // name.
         let ctx = ctx.by(Actor::Nobody);
         for _ in 0..TRIES {
             if let Some(signed_in) = self.try_login(&ctx, &login).await? {
@@ -140,7 +141,7 @@ impl Accounts for Repo {
         }
         let may_keep = profiles.is_followed();
         let own = self.db.read(move |conn| profile::own(conn, user)).await?;
-        // Whoever reads that they are suspended is so from now on, also ahead of the journal.
+        // If the database says that an account is suspended, that counts at once, ahead of the journal.
         self.deps.memory.standings.keep(&own);
         if may_keep {
             profiles.keep(&own);
@@ -185,11 +186,11 @@ impl Accounts for Repo {
     }
 }
 
-/// How often signing in begins again because the stored hash became another one while the password was held against it.
+/// How often a sign-in starts over because the stored hash changed while the password was being checked.
 const TRIES: usize = 3;
 
 impl Repo {
-    /// Nothing when the password was right for a hash that is no longer the stored one.
+    /// `None` if the password matched a hash that is no longer the stored one.
     async fn try_login(&self, ctx: &Ctx, login: &Login) -> Result<Option<SignedIn>> {
         let (sought, caller, keys) = (Sought::typed(login.username.as_str()), ctx.clone(), Arc::clone(&self.deps.keys));
         let (attempt, found) = self
@@ -217,7 +218,7 @@ impl Repo {
             let (ctx, user) = (ctx.clone(), found.map(|(user, _)| user));
             let counted = self.db.write(move |tx| {
                 begun.failed(tx)?;
-                // What was typed as the name is not kept: it may well be a password.
+                // What was typed as the username is not stored: it may well be a password.
                 refusals::note(tx, &ctx, Refused::SignIn, user, Some(CREDENTIALS_INVALID.code))
             });
             counted.await?;
@@ -225,13 +226,14 @@ impl Repo {
         };
         let signed_in = self.open_session(ctx, login, proved, verdict, begun.clone()).await;
         if signed_in.is_err() {
-            // Whatever went wrong, the password was not.
+            // Whatever went wrong, it was not the password.
             self.take_back(begun).await;
         }
         Ok(signed_in??)
     }
 
-    /// The password was right. What a second factor says to it is committed, too, so it is an outcome.
+    /// The password was right. What the second factor check writes is committed even if it refuses, so a refusal is an
+    /// outcome.
     async fn open_session(
         &self,
         ctx: &Ctx,
@@ -266,7 +268,7 @@ impl Repo {
         signed_in.await
     }
 
-    /// Holds a password against a hash. If that cannot be done, the attempt does not count.
+    /// Checks a password against a hash. If that fails for internal reasons, the attempt does not count.
     pub(super) async fn verify(
         &self,
         begun: &Begun,
@@ -280,8 +282,8 @@ impl Repo {
         verdict
     }
 
-    /// Ends sessions of the caller. This process refuses their tokens before it answers; other
-    /// nodes learn of it from the journal.
+    /// Ends sessions of the caller. This process refuses their tokens before it answers; other nodes learn of it from
+    /// the journal.
     async fn end(&self, ctx: &Ctx, which: Which, keys: bool) -> Result<()> {
         let caller = ctx.clone();
         let ended = self.db.write(move |tx| sessions::end(tx, &caller, which, keys)).await?;
@@ -289,7 +291,7 @@ impl Repo {
         Ok(())
     }
 
-    /// Refuses the sessions that were ended a moment ago by whomever; what was ended earlier has no token left.
+    /// Refuses recently ended sessions, whoever ended them; older ones have no valid tokens left.
     pub(super) async fn remember_ended(&self, now: Timestamp) -> Result<()> {
         let since = now.minus(self.deps.memory.tokens.remembered_for());
         for session in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {

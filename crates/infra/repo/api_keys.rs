@@ -48,7 +48,7 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::NONE
 };
 
-/// How long an identity lasts that has no end of its own: sockets are held to some end.
+/// How long an identity without an expiry lasts, because sockets need one.
 const UNENDING: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
 
 #[async_trait]
@@ -139,25 +139,25 @@ impl Repo {
         })
     }
 
-    /// Nobody waits for this. Other nodes see the key used too, so the database has the last word on how often.
+    /// Nobody waits for this. Other nodes use the key, too, so the database decides how often it is recorded.
     fn note_use(&self, key: ApiKeyId, now: Timestamp) {
         let db = self.db.clone();
         tokio::spawn(async move {
             let noted = db.write(move |tx| {
                 let due = api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(now.minus(NOTED_EVERY)));
-                // A clock that was ahead noted a time that is yet to come.
+                // A time in the future was recorded by a clock that was ahead.
                 let due = due.or(api_keys::last_used_at.gt(now));
                 let of_key = api_keys::table.filter(api_keys::id.eq(key)).filter(due);
                 Ok(diesel::update(of_key).set(api_keys::last_used_at.eq(now)).execute(tx.conn)?)
             });
             if let Err(error) = noted.await {
-                tracing::warn!(%error, "the use of an API key was not noted");
+                tracing::warn!(%error, "cannot record the use of an API key");
             }
         });
     }
 }
 
-/// What is stored of a new key: which it is. Its secret is kept by nobody.
+/// What is stored of a new key: its id. Nobody stores its secret.
 #[derive(Serialize, Deserialize)]
 struct Minted {
     id: ApiKeyId,
@@ -181,8 +181,8 @@ impl Stub for Minted {}
 
 fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewApiKey) -> Result<IssuedKey> {
     let user = ctx.user()?;
-    // Of two keys that are made at once, the second is counted after the first; and whoever ends all of them at this
-    // moment ends this one as well, or has ended the session.
+    // Of two keys created at once, the second is counted after the first; and whoever ends all of them at this moment
+    // either ends this one, too, or has ended the session.
     dialect::accounts::lock_user(tx.conn, user)?;
     require_recent(tx.conn, ctx)?;
     let account = users::table.find(user).filter(users::deleted_at.is_null());

@@ -1,5 +1,5 @@
-//! The audit log: a chain of sealed entries. [`record`] belongs into every write that somebody may have to answer for.
-//! Writers append without a place in the chain, and so never wait for each other; [`append`] gives places afterwards.
+//! The audit log: a chain of encrypted entries. Every write that somebody may have to answer for calls [`record`].
+//! Writers append entries unchained, and so never wait for each other; [`append`] chains them afterwards.
 
 mod append;
 mod chain;
@@ -50,16 +50,16 @@ pub const DOMAIN: Domain = Domain {
     ],
     times: &[
         never("audit.at", CLOCK_SAID),
-        never("audit_checkpoint.made_at", "stands in a signed checkpoint"),
+        never("audit_checkpoint.made_at", "part of a signed checkpoint"),
         never("audit_pending.at", CLOCK_SAID),
-        never("refusal_windows.last_at", "told in an entry, and no rule depends on it"),
-        never("refusal_windows.opened_at", "a window that a clock ahead opened is over"),
+        never("refusal_windows.last_at", "only shown in an entry; no rule depends on it"),
+        never("refusal_windows.opened_at", "a window opened by a clock that was ahead counts as over"),
     ],
     sweeps: &[Sweep::Rows(refusals::sweep), Sweep::Steps(|repo, ctx, _| Box::pin(repo.sweep_audit(ctx.now)))],
     ..Domain::NONE
 };
 
-const CLOCK_SAID: &str = "the log says what the clock said, and cannot be changed";
+const CLOCK_SAID: &str = "the log is append-only and keeps what the clock showed";
 
 const ADDRESS: Column = column("address");
 const AGENT: Column = column("agent");
@@ -70,20 +70,19 @@ const fn column(name: &'static str) -> Column {
     Column::new("audit", name, "id", Under::UserKey)
 }
 
-/// Of an entry that waits for its place in the chain. Its values are bound to the columns of `audit`, where they go as they
-/// are.
+/// Of a pending entry. Its values are bound to the columns of `audit`, where they are moved unchanged.
 const fn pending(name: &'static str) -> Column {
     Column::new("audit_pending", name, "id", Under::UserKey).bound_to("audit")
 }
 
-/// Notes who does what in this transaction. It is written by [`write`].
+/// Records who does what in this transaction. [`write`] writes it.
 pub fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: &Entry) -> Result<()> {
     record_all(tx, ctx, std::slice::from_ref(entry))
 }
 
 /// Like [`record`], for several entries in this order.
 pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
-    // The journal is held already: who waits for the log now may be waited for there.
+    // The journal is already locked: a transaction that waits for the audit log now could cause a deadlock.
     if !tx.recorded.is_empty() && !entries.is_empty() {
         return Err(Error::internal("audit::record must come before journal::append"));
     }
@@ -91,16 +90,16 @@ pub fn record_all(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Entry]) -> Result<()> {
     Ok(())
 }
 
-/// Like [`record`]; tells the id that the entry will have.
+/// Like [`record`]; returns the id that the entry will have.
 fn record_named(tx: &mut Tx<'_>, ctx: &Ctx, entry: Entry) -> Result<AuditId> {
     record_all(tx, ctx, std::slice::from_ref(&entry))?;
     tx.entries.last().map(|(id, ..)| *id).ok_or_else(|| Error::internal("an entry was not recorded"))
 }
 
-/// Writes what was recorded, all of it at once. It takes first the keys of everybody concerned, in the order of their
-/// ids, and holds them until the commit. So it comes once and late: `journal::append` calls it before it takes the
-/// streams, and the commit does where nothing was appended. Two writes that took these in different orders would wait
-/// for each other for ever. The entries get their places in the chain later: see [`append`].
+/// Writes all recorded entries at once. It first locks the keys of all users concerned, in the order of their ids, and
+/// holds them until the commit. So it is called once and late: by `journal::append` before it locks the streams, and by
+/// the commit if nothing was appended. Two writes that took these locks in different orders would deadlock. The entries
+/// are chained later: see [`append`].
 pub fn write(tx: &mut Tx<'_>) -> Result<()> {
     let entries = std::mem::take(&mut tx.entries);
     if entries.is_empty() {
@@ -121,8 +120,8 @@ pub fn write(tx: &mut Tx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whose keys seal an entry: where it came from is sealed with the key of whoever acted, what it changed with the key of
-/// whom it concerns.
+/// Whose keys encrypt an entry: its origin is encrypted with the actor's key, what it changed with the key of whom it
+/// concerns.
 struct Owners {
     origin: UserId,
     detail: Option<UserId>,
@@ -144,21 +143,21 @@ impl Owners {
     }
 }
 
-/// What an action changed, as it is sealed.
+/// What an action changed, as it is encrypted.
 #[derive(Default, Serialize, Deserialize)]
 struct Detail {
     before: Option<Value>,
     after: Option<Value>,
 }
 
-/// The row of an entry without a place in the chain.
+/// The row of a pending entry.
 fn sealed(keys: &HashMap<UserId, UserKey>, id: AuditId, ctx: &Ctx, entry: &Entry) -> Result<PendingRow> {
     let acting = Acting::of(entry.by.unwrap_or(ctx.actor));
     let owners = Owners::of(ctx, entry);
     let address = ctx.origin.address.map(|address| address.to_string());
     let seal = |owner: Option<UserId>, column, text: Option<&[u8]>| -> Result<Option<Sealed>> {
         let Some((owner, text)) = owner.zip(text) else { return Ok(None) };
-        let key = keys.get(&owner).ok_or_else(|| Error::internal("a key was not taken for an audit entry"))?;
+        let key = keys.get(&owner).ok_or_else(|| Error::internal("a key was not locked for an audit entry"))?;
         key.seal(Place::new(column, id), text).map(Some)
     };
     let origin = Some(owners.origin);
@@ -195,7 +194,7 @@ impl AuditLog for Repo {
         let entry = Entry::new("audit.exported").after(serde_json::to_value(filter)?);
         let ctx = ctx.clone();
         self.db.write(move |tx| record(tx, &ctx, &entry)).await?;
-        // An export covers its own entry: where that is not chained, it does not begin.
+        // An export covers its own entry: if that cannot be chained, the export does not begin.
         self.chain_all().await?;
         self.db.read(read::end).await
     }
@@ -236,11 +235,11 @@ impl AuditLog for Repo {
 }
 
 impl Repo {
-    /// Chains what is pending, so that whoever reads the log sees what has been committed. Where nothing can be
-    /// written just now, the log is read as far as it is chained.
+    /// Chains what is pending, so that readers see everything that has been committed. If nothing can be written right
+    /// now, the log is read as far as it is chained.
     pub(super) async fn chain_pending(&self) {
         if let Err(error) = self.chain_all().await {
-            tracing::warn!(%error, "what the audit log has pending cannot be chained just now");
+            tracing::warn!(%error, "cannot chain pending audit entries right now");
         }
     }
 

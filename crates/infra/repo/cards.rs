@@ -1,4 +1,4 @@
-//! How people are shown: from memory, and from the database those whom memory does not know.
+//! The cards of people: from the cache, and from the database for those that are not cached.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ use crate::{
 pub struct Cards(HashMap<UserId, Arc<Card>>);
 
 impl Cards {
-    /// The cards of these people. A transaction has no memory: what it reads it may have written, and may undo.
+    /// The cards of these people. A transaction uses no cache: it may have written what it reads, and may roll back.
     pub fn of(conn: &mut Conn, memory: Option<&Memory>, people: impl IntoIterator<Item = UserId>) -> Result<Self> {
         let profiles = memory.map(|memory| &memory.profiles);
         let people: HashSet<_> = people.into_iter().collect();

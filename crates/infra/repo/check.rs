@@ -1,4 +1,4 @@
-//! Whether this node can do its work: told within a second, whatever the database does.
+//! Whether this node can work: answered within a second, whatever the database does.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ use super::{
 };
 use crate::{skew::Skew, store::Check};
 
-/// How long a look may take: whoever asks wants to know now.
+/// How long a check may take.
 const WITHIN: Duration = Duration::from_millis(600);
-/// For how long what one look found is told to others who ask.
+/// How long the result of one check is returned to further callers.
 const HOLDS_FOR: Duration = Duration::from_millis(300);
 
-/// What was found last.
+/// The last result.
 pub type LastLook = Mutex<Option<(Instant, Vec<Check>)>>;
 
-/// All checks. Of many who ask at once, one looks.
+/// All checks. If several callers ask at once, one checks.
 pub async fn all(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
     let mut found = repo.last_look.lock().await;
     if let Some((_, checks)) = found.as_ref().filter(|(at, _)| at.elapsed() < HOLDS_FOR) {
@@ -39,7 +39,7 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
         Err(error) => (Err(error), None),
     };
     for error in [schema.as_ref().err(), writes.as_ref().err()].into_iter().flatten() {
-        tracing::warn!(%error, "the database is not as it should be");
+        tracing::warn!(%error, "a check of the database failed");
     }
     let (write, read) = repo.db.waiting();
     let room = repo.deps.options.database.queue / 2;
@@ -66,7 +66,7 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
         Check {
             name: "connections",
             ok: write < room && read < room,
-            detail: format!("{write} writes and {read} reads wait"),
+            detail: format!("{write} writes and {read} reads are waiting"),
         },
         Check {
             name: "clock",
@@ -80,8 +80,8 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
     ]
 }
 
-/// Holds the clock that `now` reads against the database's. Measured beside the query, so that waiting for a connection
-/// is no part of it; with the limit of a look, no measurement is off by more than half of that.
+/// Measures the skew between the clock of `now` and the database's. It is measured around the query, so that waiting
+/// for a connection is not included; since a check has a time limit, no measurement is off by more than half of that.
 pub fn skew(conn: &mut Conn, now: fn() -> Timestamp) -> Result<Option<Skew>> {
     let before = now();
     let Some(there) = dialect::clock(conn)? else { return Ok(None) };
@@ -95,13 +95,13 @@ pub async fn within<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(WITHIN, answer).await.unwrap_or_else(late)
 }
 
-/// What is wrong, for a person who can do something about it. The log has the details.
+/// What is wrong, for an operator. The log has the details.
 fn describe(error: &Error) -> &'static str {
     match error.cause() {
         Some(Cause::Lost) => "cannot be reached",
-        Some(Cause::ReadOnly) => "takes no writes",
-        Some(Cause::Full) => "no room is left on the disk",
-        Some(Cause::Storage) => "the disk fails",
+        Some(Cause::ReadOnly) => "accepts no writes",
+        Some(Cause::Full) => "the disk is full",
+        Some(Cause::Storage) => "the disk has errors",
         Some(Cause::Contended | Cause::Busy) => "is too busy",
         Some(Cause::Overdue) => "does not answer in time",
         Some(Cause::Aborted | Cause::Other) | None => "fails",

@@ -36,18 +36,18 @@ pub const fn never(column: &'static str, why: &'static str) -> Time {
 }
 
 /// Why times stay as they were written.
-pub const SHOWN: &str = "shown, and no rule depends on it";
+pub const SHOWN: &str = "only shown; no rule depends on it";
 pub const CHOSEN: &str = "chosen by a person";
-pub const PRESENCE: &str = "that it is there matters, not when";
-pub const IN_ORDER: &str = "never runs against its place in a chat";
+pub const PRESENCE: &str = "only whether it is set matters";
+pub const IN_ORDER: &str = "must not go backwards within a chat";
 
-/// Much less than the second after which PostgreSQL looks for a deadlock: it is not another write that fails.
+/// Much less than the second after which PostgreSQL looks for a deadlock, so that no other write fails.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often a step is tried that others keep from its rows.
+/// How often a step is tried if its rows are locked by others.
 const ATTEMPTS: usize = 50;
 
 impl Repo {
-    /// Answers how many rows were put right.
+    /// Returns how many rows were corrected.
     pub(super) async fn write_clock_right(&self, now: Timestamp, evidence: Evidence) -> Result<usize> {
         let mut rows = 0;
         let is_due = |time: &&Time| match time.fate {
@@ -63,7 +63,8 @@ impl Repo {
         Ok(rows)
     }
 
-    /// A step locks rows as it finds them, against the order that others keep: so it gives way to them, and tries again.
+    /// A step locks rows as it finds them, contrary to the lock order of others: so it gives way to them, and tries
+    /// again.
     async fn take_step(&self, step: Step, now: Timestamp) -> Result<usize> {
         for _ in 1..ATTEMPTS {
             match self.try_step(step, now).await {
@@ -84,8 +85,8 @@ impl Repo {
     }
 }
 
-/// Ids hold the time of their making, and the latest session is found by its id. Nodes whose clocks are a little apart are
-/// no matter.
+/// Ids contain their creation time, and the latest session is found by its id. Small differences between nodes' clocks
+/// don't matter.
 pub fn was_ahead(conn: &mut Conn, now: Timestamp) -> Result<bool> {
     let latest = sessions::table.select(sessions::id).order(sessions::id.desc());
     let latest: Option<SessionId> = latest.first(conn).optional()?;

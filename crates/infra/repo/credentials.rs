@@ -1,5 +1,5 @@
-//! Addresses and passwords over the database. What is slow (hashing) happens outside of transactions; what goes by
-//! mail is ordered in them.
+//! Addresses and passwords over the database. Slow work (hashing) happens outside of transactions; emails are enqueued
+//! in them.
 
 pub mod mailed;
 pub mod passwords;
@@ -123,7 +123,7 @@ impl Credentials for Repo {
         let caller = ctx.clone();
         let ended = self.db.write(move |tx| {
             still(tx, &proved)?;
-            // Another node may have ended the session that asks.
+            // Another node may have ended the calling session.
             two_factor::require_open(tx.conn, &caller)?;
             passwords::set(tx, &caller, user, &hash, Which::AllBut(session), change.end_keys, None)
         });
@@ -133,8 +133,8 @@ impl Credentials for Repo {
 }
 
 impl Repo {
-    /// Whether there is such an account is found out by a job, so that it shows neither in the answer nor in the time
-    /// it takes. Nor is anything said when the caller has caused too many emails: none goes out then.
+    /// A job finds out whether there is such an account, so that neither the answer nor its time reveals it. If the
+    /// caller has caused too many emails, none is sent, and the answer is the same.
     async fn order_email(&self, ctx: &Ctx, wants: Wants, email: &Email) -> Result<()> {
         let asked = Asked { email: email.as_str().to_owned(), wants };
         let (ctx, job) = (ctx.clone(), NewJob::new(&asked, ctx.now)?.to(email.as_str()));
@@ -148,8 +148,8 @@ impl Repo {
         Ok(())
     }
 
-    /// Whether the caller knows their own password; failures make further attempts wait. What relies on it asks once more
-    /// in its transaction, with [`still`].
+    /// Whether the caller knows their own password; failures delay further attempts. Callers check again in their
+    /// transaction, with [`still`].
     pub(super) async fn prove_password(&self, ctx: &Ctx, password: &Password) -> Result<Proved> {
         let user = ctx.user()?;
         let sought = Sought::User(user);
@@ -161,7 +161,7 @@ impl Repo {
         Ok(Proved { user, hash })
     }
 
-    /// Holds a password against a hash, which is returned when it is right; an attempt like any other.
+    /// Checks a password against a hash, which is returned if it matches; it counts as an attempt.
     async fn prove(
         &self,
         ctx: &Ctx,
@@ -190,12 +190,12 @@ impl Repo {
     }
 }
 
-/// The password that was proved still is the password; holds the user.
+/// Checks that the verified password is still the current one; locks the user.
 pub fn still(tx: &mut Tx<'_>, proved: &Proved) -> Result<()> {
     if proved.holds(tx)? { Ok(()) } else { Err(PASSWORD_WRONG.into()) }
 }
 
-/// Somebody asked for an email to this address.
+/// An email that was requested for this address.
 #[derive(Debug, Serialize, Deserialize)]
 struct Asked {
     email: String,
@@ -204,13 +204,13 @@ struct Asked {
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Wants {
-    /// To choose a new password.
+    /// An email to choose a new password.
     Reset,
-    /// To confirm the address.
+    /// An email to confirm the address.
     Verify,
-    /// To confirm the address of this one sign-up, which could not be sent before.
+    /// An email to confirm the address of this one sign-up, which could not be sent before.
     SignUp(SignUpId),
-    /// To confirm the address that a user wants, which could not be sent before.
+    /// An email to confirm a user's new address, which could not be sent before.
     Change(UserId),
 }
 
@@ -219,8 +219,8 @@ impl Work for Asked {
     const QUEUE: Queue = Queue::Mail;
 }
 
-/// Orders an email for when its address may get another one: it is not lost, or the email of somebody else would be the
-/// only one that arrives.
+/// Enqueues an email for when its address may get another one, so that it is not lost; otherwise somebody else's email
+/// could be the only one to arrive.
 pub fn order_later(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, email: &Email, at: Timestamp) -> Result<()> {
     let wants = match whose {
         Whose::User(user) => Wants::Change(user),
@@ -230,7 +230,7 @@ pub fn order_later(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, email: &Email, at: 
     jobs::order(tx, ctx, &NewJob::new(&Asked { email: email.as_str().to_owned(), wants }, at)?)
 }
 
-/// Sends those emails, where there is somebody to get one.
+/// Sends those emails, if there is a recipient.
 pub struct EmailRequests(pub Arc<Repo>);
 
 #[async_trait]
@@ -256,7 +256,7 @@ impl Worker for EmailRequests {
         written.await
     }
 
-    /// An email that was put off is not written any more when what it is about has expired.
+    /// A postponed email is not written if what it is about has expired.
     fn needs_a_steady_clock(&self, _ctx: &Ctx, job: &Taken) -> bool {
         job.read::<Asked>().is_ok_and(|asked| matches!(asked.wants, Wants::SignUp(_) | Wants::Change(_)))
     }

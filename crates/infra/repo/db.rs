@@ -1,4 +1,4 @@
-//! Reading and writing: what runs on which worker, and what a transaction is.
+//! Reading and writing: which worker runs what, and what a transaction is.
 
 use std::{
     sync::{
@@ -33,33 +33,33 @@ pub struct Db {
     services: Arc<TxServices>,
 }
 
-/// What every transaction may need, and who hears of it when it has been committed.
+/// What every transaction may need, and what is notified after its commit.
 pub struct TxServices {
     pub keys: Arc<Keys>,
     pub email_templates: EmailTemplates,
-    /// Seals the values of sealed columns.
+    /// Encrypts the values of encrypted columns.
     pub ring: Arc<KeyRing>,
     pub options: Arc<Options>,
     feed: Feed,
-    /// Told when a text has been deleted.
+    /// Notified when a text has been deleted.
     scrubber: Scrubber,
-    /// How writing went lately.
+    /// The results of recent writes.
     pub condition: Condition,
-    /// Told when a job has been ordered.
+    /// Notified when a job has been enqueued.
     pub ordered: Notify,
 }
 
-/// A transaction: its connection, and what it has done so far that others must hear of.
+/// A transaction: its connection, and its effects that others must be notified of.
 pub struct Tx<'c> {
     pub conn: &'c mut Conn,
     pub services: &'c TxServices,
-    /// What has been written into the journal.
+    /// Changes written to the journal.
     pub recorded: Vec<Recorded>,
-    /// What the audit log will hear of it. It is written late, all at once: see [`audit::write`].
+    /// Entries for the audit log. They are written late and all at once: see [`audit::write`].
     pub entries: Vec<(AuditId, Ctx, Entry)>,
-    /// Whether a job has been ordered.
+    /// Whether a job has been enqueued.
     pub ordered: bool,
-    /// Whether a text has been deleted that must not be found in any file any more.
+    /// Whether a text has been deleted that must disappear from all files.
     pub deleted_text: bool,
 }
 
@@ -79,18 +79,18 @@ impl Db {
         Ok(Self { writers, readers, services: Arc::new(services) })
     }
 
-    /// Reads; twice if the connection turns out to be dead, or if the server had an internal error.
+    /// Reads; repeated once if the connection turns out to be broken, or after an internal error of the server.
     pub async fn read<T: Send + 'static>(&self, f: impl Fn(&mut Conn) -> Result<T> + Send + 'static) -> Result<T> {
         let read = self.readers.run(move |conn| dialect::read(conn, f)).await;
         read.inspect_err(|error| note("read", error))
     }
 
-    /// Writes in one transaction; an error undoes all of it, and an internal error of the server begins it once more.
-    /// After the commit its changes are on their way.
+    /// Writes in one transaction. An error rolls it back; after an internal error of the server it is repeated once.
+    /// After the commit its changes are published.
     pub async fn write<T: Send + 'static>(&self, f: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
         let services = Arc::clone(&self.services);
         let counted = Arc::clone(&self.services);
-        // What happens inside of a transaction is counted there.
+        // Errors inside the transaction are counted there.
         let begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&begun);
         let written = self.writers.run(move |conn| {
@@ -110,8 +110,8 @@ impl Db {
         })
     }
 
-    /// Like [`Db::write`], and once only for callers that sent an `Idempotency-Key`: what `first` gives beside its answer
-    /// is stored in the same transaction, and a repeated call is answered from it by `again`.
+    /// Like [`Db::write`], but once only for callers that sent an `Idempotency-Key`: what `first` returns for storage
+    /// is written in the same transaction, and `again` answers a repeated call from it.
     pub async fn create<T: Send + 'static, S: Stub>(
         &self,
         ctx: &Ctx,
@@ -125,13 +125,14 @@ impl Db {
         self.write(move |tx| idempotency::guard(tx, &ctx, &idempotency_key, &first, &again)).await
     }
 
-    /// The worker that writes, for a job that answers its callers by itself.
+    /// The worker pool for writing, for a job that reports its own results.
     pub fn writers(&self) -> &WorkerPool<PooledConn> {
         &self.writers
     }
 
-    /// Whether writing works: what the last write said, or a try if there was none within [`LATELY`]. Once a write found
-    /// no room, only a try that found some says that it works: other writes may need none.
+    /// Whether writing works: the result of the last write, or a test write if there was none within [`LATELY`]. After
+    /// a write has found the disk full, only a successful test for free space counts, because other writes may need
+    /// none.
     pub async fn try_to_write(&self) -> Result<()> {
         if self.services.condition.is_well() {
             return Ok(());
@@ -159,7 +160,7 @@ impl Db {
     }
 }
 
-/// One transaction on a connection one holds already.
+/// One transaction on a connection that is already held.
 pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
     let done = dialect::write_tx(conn, |conn| {
         let mut tx =
@@ -170,7 +171,7 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
     });
     let (value, told) = done.inspect_err(|error| services.condition.failed(error))?;
     let (recorded, ordered, deleted_text) = told;
-    // A transaction that recorded nothing may have had nothing to write.
+    // A transaction that recorded nothing may not have written anything.
     if !recorded.is_empty() {
         services.condition.written();
     }
@@ -184,17 +185,17 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
     Ok(value)
 }
 
-/// For how long a write that worked says that writing works.
+/// How long a successful write proves that writing works.
 const LATELY: Duration = Duration::from_secs(2);
 
-/// How writing went lately.
+/// The results of recent writes.
 #[derive(Default)]
 pub struct Condition(Mutex<Lately>);
 
 #[derive(Default)]
 struct Lately {
     written_at: Option<Instant>,
-    /// Whether room was sought and found, and no write has met a full disk since.
+    /// Whether a test for free space has succeeded, and no write has found the disk full since.
     has_room: bool,
 }
 
@@ -207,7 +208,7 @@ impl Condition {
         self.lately().written_at = Some(Instant::now());
     }
 
-    /// A try to write has succeeded, and has sought room if that was in question.
+    /// A test write has succeeded, and has tested for free space if that was in question.
     fn probed(&self) {
         *self.lately() = Lately { written_at: Some(Instant::now()), has_room: true };
     }
@@ -216,7 +217,7 @@ impl Condition {
         note("write", error);
         let Some(cause) = error.cause() else { return };
         let mut lately = self.lately();
-        // Whoever waits for a lock, or for their turn, tells nothing about the database.
+        // Waiting for a lock or a turn says nothing about the database.
         if !matches!(cause, Cause::Contended | Cause::Busy | Cause::Other) {
             lately.written_at = None;
         }
@@ -233,7 +234,7 @@ impl Condition {
     }
 }
 
-/// Counts what went wrong, by kind; what was refused did not go wrong.
+/// Counts errors by kind; refusals are not errors.
 fn note(pool: &'static str, error: &Error) {
     let kind = match error {
         Error::Internal(_) => "internal",

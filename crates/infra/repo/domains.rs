@@ -14,27 +14,27 @@ use crate::{
     seal::{Column, Under},
 };
 
-/// What a domain brings to the store.
+/// What a domain contributes to the store.
 pub struct Domain {
-    /// What it keeps about a user.
+    /// Its parts of a user's personal data.
     pub parts: &'static [Part],
     /// Its sealed columns.
     pub sealed: &'static [Column],
     /// All of its times, and what becomes of each when a clock was ahead.
     pub times: &'static [Time],
-    /// What it forgets with time.
+    /// Its cleanup of expired data.
     pub sweeps: &'static [Sweep],
-    /// What comes back by itself.
+    /// Its recurring jobs.
     pub crons: &'static [Cron],
-    /// Who does its jobs.
+    /// Its job workers.
     pub workers: fn(&Arc<Repo>) -> Vec<Arc<dyn Worker>>,
 }
 
-/// Forgets some of what has had its time, and answers how many rows went.
+/// Deletes some expired data, and returns how many rows.
 pub enum Sweep {
-    /// In one transaction. What goes is text about people.
+    /// In one transaction. What is deleted contains texts about people.
     Rows(fn(&mut Tx<'_>, &Ctx) -> Result<usize>),
-    /// In transactions of its own; it is told how long the journal is kept.
+    /// In its own transactions; it is given how long the journal is kept.
     Steps(for<'a> fn(&'a Repo, &'a Ctx, Duration) -> Steps<'a>),
 }
 
@@ -47,7 +47,7 @@ impl Sweep {
                 let caller = ctx.clone();
                 let forgotten = repo.db.write(move |tx| {
                     let forgotten = forget(tx, &caller)?;
-                    // Addresses and names of people who never came.
+                    // Addresses and names of people who never completed their sign-up.
                     tx.deleted_text |= forgotten > 0;
                     Ok(forgotten)
                 });
@@ -59,7 +59,7 @@ impl Sweep {
 }
 
 impl Domain {
-    /// A domain that brings nothing, for those that bring little.
+    /// A domain that contributes nothing, as a base for those that contribute little.
     pub const NONE: Self =
         Self { parts: &[], sealed: &[], times: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
 }
@@ -72,7 +72,7 @@ macro_rules! list {
 }
 clowder_infra_base::for_domains!(list);
 
-/// The sealed columns of all domains, those under the key ring first.
+/// The encrypted columns of all domains, those under the key ring first.
 pub fn sealed_columns() -> Vec<&'static Column> {
     let mut columns: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.sealed).collect();
     columns.sort_by_key(|column| column.under != Under::Ring);
@@ -84,12 +84,12 @@ pub fn times() -> Vec<(&'static str, Fate)> {
     DOMAINS.iter().flat_map(|domain| domain.times).map(|time| (time.column, time.fate)).collect()
 }
 
-/// What comes back by itself, of all domains.
+/// The recurring jobs of all domains.
 pub fn crons() -> Vec<Cron> {
     DOMAINS.iter().flat_map(|domain| domain.crons).cloned().collect()
 }
 
-/// Who does the jobs of all domains.
+/// The job workers of all domains.
 pub fn workers(repo: &Arc<Repo>) -> Vec<Arc<dyn Worker>> {
     DOMAINS.iter().flat_map(|domain| (domain.workers)(repo)).collect()
 }

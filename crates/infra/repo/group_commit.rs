@@ -1,4 +1,4 @@
-//! Group commit: one transaction for the writes of many callers, who are answered one by one.
+//! Group commit: one transaction for the writes of many callers, each of whom gets an individual answer.
 //!
 //! Each stream of the journal has a queue of its own, and only one batch of a node writes to a stream at a time: a
 //! writer holds its place in a stream until it commits, so a second batch would only wait for the first.
@@ -9,12 +9,12 @@
 //! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
 //! a batch is bounded in octets: whoever writes much waits for themselves.
 //!
-//! An item may need a row that somebody else has locked. It then steps aside and its batch goes on without it. One job
-//! at a time, the waiter, looks after all such items: it tries them again together, waits a moment for the lock of
-//! one of them, and starts over, until the row is free or the item gives up.
+//! An item may need a row that another transaction has locked. It is then put aside, and its batch continues without
+//! it. One job at a time, the waiter, handles all such items: it tries them again together, waits a moment for the lock
+//! of one of them, and starts over, until the row is free or the item gives up.
 //!
-//! A caller is answered in time whatever becomes of the connection: an item that no transaction has begun with is
-//! withdrawn after a while, and of one that is being written its caller hears that nobody knows.
+//! A caller is answered in time even if the connection hangs: an item that has not been started is withdrawn after a
+//! while; for one that is being written the answer is that the outcome is unknown.
 
 mod queues;
 mod waiter;
@@ -43,39 +43,39 @@ use super::{
 };
 use crate::worker_pool::fair::Caller;
 
-/// More items than this that are ready, or that are held, are refused: whoever sends has to slow down.
+/// If more items than this are ready or held, further ones are refused: senders have to slow down.
 const ROOM: usize = 10_000;
 /// A batch that has this many items takes no further stream, and so many that wait are worth a commit of their own.
 /// Measured: see "Sending" in bench/README.md.
 pub const FULL: usize = 16;
 /// How many batches are written at the same time while fewer wait than would fill another.
 pub const FEW: usize = 2;
-/// A batch that has this much text is large enough.
+/// A batch with this much text is large enough.
 const BATCH_OCTETS: usize = 256 << 10;
-/// A batch that holds this many claims is large enough: PostgreSQL has room for some thousand locks in all.
+/// A batch with this many claims is large enough: PostgreSQL has room for some thousand locks in total.
 const BATCH_CLAIMS: usize = 128;
-/// How long an item waits for a row that somebody else holds, before its caller hears "not now".
+/// How long an item waits for a locked row before its caller is refused.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
 /// How long one transaction waits for the lock of one item.
 pub const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// What can be queued.
 pub trait Queued: Sized + Send + 'static {
-    /// Names the row that must be locked to write the item.
+    /// Identifies the row that must be locked to write the item.
     type Key: Copy + Eq + Hash + Send;
-    /// All that must be locked to write an item.
+    /// Everything that must be locked to write an item.
     type Locks: Send;
     type Answer: Send + 'static;
 
-    /// Tells the metrics how many items share a commit.
+    /// Reports to the metrics how many items share a commit.
     fn note_batch<'a>(items: impl Iterator<Item = &'a Self>);
 
     fn key(&self) -> Self::Key;
 
-    /// The stream of the journal that it writes to. Items of one key write to one stream.
+    /// The stream of the journal that it writes to. Items with the same key write to the same stream.
     fn stream(&self) -> usize;
 
-    /// How much text it writes.
+    /// The size of its text.
     fn octets(&self) -> usize;
 
     /// How many claims it holds while it is written.
@@ -83,20 +83,20 @@ pub trait Queued: Sized + Send + 'static {
 
     fn locks(&self) -> Self::Locks;
 
-    /// Writes a batch, and says in the order of the items what became of each. It locks their rows without waiting for
-    /// anybody. An error undoes all of it and is a fault of ours; what an item is refused is its outcome.
+    /// Writes a batch, and returns the result of each item, in order. It locks their rows without waiting. An error
+    /// rolls everything back and is a fault of ours; if an item is refused, that is its outcome.
     fn write_batch(tx: &mut Tx<'_>, items: &[&Self]) -> Result<Vec<Outcome<Self::Answer>>>;
 
-    /// Locks all that a batch may find held, waiting for each no longer than [`LOCK_WAIT`].
+    /// Locks everything that a batch may find locked, waiting for each at most [`LOCK_WAIT`].
     fn lock(tx: &mut Tx<'_>, locks: Self::Locks) -> Result<()>;
 }
 
-/// What became of one item of a batch.
+/// The result of one item of a batch.
 pub enum Outcome<T> {
     Done(Result<T>),
-    /// It depends on another item of this batch and must be tried again in a transaction of its own.
+    /// It depends on another item of this batch and must be retried in a transaction of its own.
     Again,
-    /// Somebody else holds what it needs.
+    /// Another transaction holds a lock that it needs.
     Held,
 }
 
@@ -115,11 +115,11 @@ pub struct GroupCommit<Q: Queued>(Arc<Inner<Q>>);
 struct Inner<Q: Queued> {
     db: Db,
     queues: Mutex<Queues<Q>>,
-    /// The most items in one transaction.
+    /// The maximum number of items per transaction.
     max: usize,
-    /// The most batches that are written at the same time.
+    /// The maximum number of batches that are written at the same time.
     jobs: usize,
-    /// How long an item may wait, and then be written.
+    /// How long an item may wait and then take to be written.
     limit: Option<Duration>,
 }
 
@@ -130,9 +130,9 @@ impl<Q: Queued> GroupCommit<Q> {
         Self(Arc::new(Inner { db, queues: Mutex::default(), max: max.max(1), jobs: jobs.max(1), limit }))
     }
 
-    /// Waits until the item is written durably or refused; `Unavailable` when there is no room, when no connection was
-    /// free in time, when its row stays locked by somebody else for seconds, and when the database does not answer in
-    /// time. In the last case nobody knows whether it was written.
+    /// Waits until the item is durable or refused; `Unavailable` if there is no room, no connection was free in time,
+    /// its row stays locked for seconds, or the database does not respond in time. In the last case the outcome is
+    /// unknown.
     pub async fn write(&self, item: Q) -> Result<Q::Answer> {
         let (answer, mut answered) = oneshot::channel();
         let (asked, claim) = (Instant::now(), Claim::default());
@@ -162,12 +162,12 @@ impl<Q: Queued> GroupCommit<Q> {
     }
 }
 
-/// What was answered by a moment; `None` when nothing was.
+/// The result if it arrives in time, otherwise `None`.
 async fn by<T>(moment: Instant, answered: &mut oneshot::Receiver<T>) -> Option<Result<T, RecvError>> {
     loop {
         match timeout(moment.saturating_duration_since(Instant::now()), &mut *answered).await {
             Ok(answered) => return Some(answered),
-            // A test may have sped up the timer.
+            // A test may have paused the runtime's clock.
             Err(_) if Instant::now() < moment => {}
             Err(_) => return None,
         }
@@ -179,7 +179,7 @@ impl<Q: Queued> Inner<Q> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts items aside whose row somebody else holds, and sees to it that they are looked after.
+    /// Puts items aside whose rows are locked, and makes sure that the waiter handles them.
     fn set_aside(self: &Arc<Self>, items: Vec<Pending<Q>>) {
         if items.is_empty() {
             return;
@@ -190,7 +190,7 @@ impl<Q: Queued> Inner<Q> {
             streams[item.item.stream()] = true;
             queues.hold(item);
         }
-        // What came later for the same rows stays behind them.
+        // Later items for the same rows stay behind them.
         for stream in (0..STREAMS).filter(|stream| streams[*stream]) {
             let mut free = Vec::new();
             while let Some(pending) = queues.pop(stream) {
@@ -207,7 +207,7 @@ impl<Q: Queued> Inner<Q> {
         }
     }
 
-    /// Lets a key go whose row is free; what came for it meanwhile is written like everything else.
+    /// Releases a key whose row is free; its later items are written as usual.
     fn release(self: &Arc<Self>, key: Q::Key, first: Vec<Pending<Q>>) {
         let start = {
             let mut queues = self.lock();
@@ -229,7 +229,7 @@ struct BatchJob<Q: Queued> {
 }
 
 impl<Q: Queued> BatchJob<Q> {
-    /// The turn comes to be on the worker: a job that the full queue turned away takes nothing with it.
+    /// The stream is chosen on the worker: a job that the full queue refused takes nothing with it.
     fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
         let job = move |conn: Result<&mut PooledConn>| Self { inner: own, streams: Vec::new() }.run(conn);
@@ -261,13 +261,13 @@ impl<Q: Queued> BatchJob<Q> {
             Ok(conn) => {
                 let written = write(conn, self.inner.db.services(), batch, None);
                 self.inner.set_aside(written.held);
-                // Where no transaction can be begun, nobody needs to wait for their turn to hear so.
+                // If no transaction can be started, nobody needs to wait for their turn to be told.
                 if let Some(error) = written.none_can_begin {
                     self.inner.lock().refuse_ready(&error);
                 }
                 written.healthy
             }
-            // Without a database nobody needs to wait for their turn to hear so.
+            // Without a database nobody needs to wait for their turn to be told.
             Err(error) => {
                 for pending in batch {
                     pending.answer(Err(error.clone()));

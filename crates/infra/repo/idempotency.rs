@@ -1,7 +1,7 @@
-//! Stored answers: what makes a repeated call with an `Idempotency-Key` answer like the first one.
+//! Stored answers: they make a repeated call with an `Idempotency-Key` answer like the first one.
 //!
-//! What is stored names the thing that was made and holds no text of it: a repeat answers with the thing as it is now, so
-//! what was deleted or erased meanwhile does not come back by it.
+//! A stored answer names the created thing and contains none of its text: a repeated call returns the thing as it is
+//! now, so deleted or erased content does not come back.
 
 mod privacy;
 
@@ -36,24 +36,24 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::NONE
 };
 
-/// Forgets answers whose time is over.
+/// Deletes expired answers.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(forget!(tx, answers by id: Id<()>, answers::created_at.le(ctx.now.minus(KEPT_FOR))))
 }
 
-/// Where an answer is stored: a keyed hash of a key and of whose it is.
+/// Where an answer is stored: a keyed hash of the key and its owner.
 pub type AnswerId = Id<()>;
 
-/// What is stored to answer a call again: ids, and secrets that cannot be had a second time. Never a text that somebody
-/// can delete, and nothing about anybody but the caller and `subject`.
+/// What is stored to answer a call again: ids, and secrets that cannot be issued a second time. Never a text that
+/// somebody can delete, and nothing about anybody except the caller and `subject`.
 pub trait Stub: Serialize + DeserializeOwned + Send + 'static {
-    /// Whom it is about when the caller is nobody yet: the answer goes when they are erased.
+    /// Whom it is about if the caller is not authenticated yet: the answer is deleted when they are erased.
     fn subject(&self) -> Option<UserId> {
         None
     }
 }
 
-/// Writes and stores how to answer again, or, when that is stored already, answers `again`.
+/// Writes and stores how to answer again, or, if that is stored already, answers with `again`.
 pub fn guard<T, S: Stub>(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -62,7 +62,7 @@ pub fn guard<T, S: Stub>(
     again: impl FnOnce(&mut Tx<'_>, S) -> Result<T>,
 ) -> Result<T> {
     let id = id_of(&tx.services.keys, ctx, idempotency_key);
-    // First of all, so that the same call on another connection waits here for what becomes of this one.
+    // This comes first, so that the same call on another connection waits here for the outcome of this one.
     dialect::lock_claim(tx.conn, claim_of(id))?;
     let own = answers::table.find(id);
     diesel::delete(own.filter(answers::created_at.le(ctx.now.minus(KEPT_FOR)))).execute(tx.conn)?;
@@ -96,7 +96,7 @@ pub fn guard<T, S: Stub>(
     Ok(value)
 }
 
-/// Keys belong to the caller; of callers without a name, to their address. Neither is written down for that.
+/// Keys belong to the caller; those of unauthenticated callers to their address. Neither is stored in plain form.
 pub fn id_of(keys: &Keys, ctx: &Ctx, idempotency_key: &IdempotencyKey) -> AnswerId {
     let caller = match (ctx.actor, ctx.origin.address) {
         (Actor::User { id, .. }, _) => id.to_string(),
@@ -107,18 +107,18 @@ pub fn id_of(keys: &Keys, ctx: &Ctx, idempotency_key: &IdempotencyKey) -> Answer
     Id::from_uuid(Uuid::from_u128(u128::from_be_bytes(std::array::from_fn(|index| hash[index]))))
 }
 
-/// What is claimed before an answer is written. The ids are hashes, so a part of them is as good.
+/// The claims taken before an answer is written. The ids are hashes, so a part of them is enough.
 pub fn claim_of(id: AnswerId) -> i64 {
     let octets = id.uuid().into_bytes();
     i64::from_be_bytes(std::array::from_fn(|index| octets[index]))
 }
 
-/// The stored answers that concern a batch of calls, for writes that share a transaction. They are looked up when
-/// whatever orders two calls with one key is locked, and stored together after all has been decided; so an attempt that
-/// is refused leaves its key free.
+/// The stored answers for a batch of calls, for writes that share a transaction. They are looked up after the rows that
+/// order two calls with one key are locked, and stored together after all decisions; so a refused call leaves its key
+/// free.
 ///
-/// Such an answer is the id of a thing and whether it was there before. That is no secret and is stored as it is:
-/// sealing it would cost a send more than everything else that its key costs, but for writing the page.
+/// Such an answer is the id of a thing and whether it existed before. That is not secret and is stored as it is:
+/// encrypting it would cost a send more than everything else about its key, except writing the page.
 #[derive(Default)]
 pub struct Answers(HashMap<AnswerId, AnswerRow>);
 
@@ -131,7 +131,7 @@ impl Answers {
         Ok(Self(rows.into_iter().map(|row| (row.id, row)).collect()))
     }
 
-    /// What was answered before; `None` when there is nothing or it has had its time.
+    /// The earlier answer; `None` if there is none or it has expired.
     pub fn get<K>(&self, id: AnswerId, ctx: &Ctx, idempotency_key: &IdempotencyKey) -> Result<Option<Made<Id<K>>>> {
         let Some(row) = self.0.get(&id).filter(|row| row.created_at > ctx.now.minus(KEPT_FOR)) else {
             return Ok(None);
@@ -142,7 +142,7 @@ impl Answers {
         decoded(&row.answer).map(Some)
     }
 
-    /// Stores what is answered now. Fails when a key is not free any more, which a second look explains.
+    /// Stores the new answers. Fails if a key is no longer free, which a retry explains.
     pub fn store<K>(&self, tx: &mut Tx<'_>, answers: &[(AnswerId, &Ctx, &IdempotencyKey, Made<Id<K>>)]) -> Result<()> {
         if answers.is_empty() {
             return Ok(());
@@ -157,7 +157,7 @@ impl Answers {
         }
         let wanted = rows.len();
         if batch::idempotency::store_answers(tx.conn, rows)? < wanted {
-            return Err(Error::outage(Cause::Contended, "another call with this Idempotency-Key was faster"));
+            return Err(Error::outage(Cause::Contended, "another call with this Idempotency-Key came first"));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The table of jobs: ordering, taking under a lease, and what becomes of them.
+//! The table of jobs: enqueuing, leasing, and storing results.
 
 mod times;
 
@@ -27,14 +27,14 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain { times: times::TIMES, sweeps: &[Sweep::Rows(sweep_dead_emails)], ..Domain::NONE };
 
-/// Emails that could not be sent, and that nobody let run again: anybody can order emails to addresses that do not exist.
+/// Failed emails that nobody retried: anybody can cause emails to addresses that do not exist.
 fn sweep_dead_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let past = jobs::kind.eq(Mail::KIND).and(jobs::dead_at.le(ctx.now.minus(DEAD_EMAILS_FOR)));
     Ok(forget!(tx, jobs by id: JobId, past))
 }
 
-/// Jobs of this kind that are due, the longest first, held until the end of the transaction; what another worker is just
-/// taking is left to it.
+/// Due jobs of this kind, the longest due first, locked until the end of the transaction; jobs that another worker is
+/// just taking are skipped.
 fn due_jobs(conn: &mut dialect::Conn, kind: &str, limit: i64, now: Timestamp) -> Result<Vec<(Timestamp, JobId)>> {
     let due = jobs::table
         .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq(kind)))
@@ -45,10 +45,10 @@ fn due_jobs(conn: &mut dialect::Conn, kind: &str, limit: i64, now: Timestamp) ->
     Ok(dialect::unclaimed!(due).load(conn)?)
 }
 
-/// The most of an error that is kept, in octets.
+/// The maximum size of a stored error, in octets.
 const ERROR_ROOM: usize = 2_000;
 
-/// Orders a job as part of a write: it is done if, and only if, the write is committed.
+/// Enqueues a job as part of a write: it runs if, and only if, the write is committed.
 pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, job: &NewJob) -> Result<()> {
     let id = JobId::new(ctx.now);
     let row = (
@@ -67,7 +67,7 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, job: &NewJob) -> Result<()> {
     Ok(())
 }
 
-/// How the address that an email goes to is found again: a keyed hash of its one spelling.
+/// Finds the recipient's address again: a keyed hash of its normalised spelling.
 pub fn recipient(keys: &Keys, address: &str) -> Vec<u8> {
     let key = Email::parse(address.into()).map_or_else(|_| address.to_lowercase(), |email| email.key());
     keys.fingerprint(&[b"recipient", key.as_bytes()]).to_vec()
@@ -98,7 +98,7 @@ impl Jobs for Repo {
                     .set(held)
                     .returning(JobRow::as_returning())
                     .get_results(tx.conn)?;
-                // What an update returns has no order.
+                // Rows returned by an update have no order.
                 rows.sort_by_key(|row| (row.run_at, row.id));
                 rows.into_iter().map(|row| row.taken(lease, &tx.services.keys)).collect()
             })
@@ -143,7 +143,8 @@ impl Jobs for Repo {
                 if *due <= cron::next(cron.schedule, now)? {
                     continue;
                 }
-                tracing::warn!(schedule = cron.name, %due, "the schedule lies beyond its next moment and is computed anew");
+                tracing::warn!(schedule = cron.name, %due, "the next run of the schedule was too far ahead; it is \
+                                                            computed again");
             }
             let (ctx, cron) = (ctx.clone(), cron.clone());
             self.db.write(move |tx| fire(tx, &ctx, &cron)).await?;
@@ -189,8 +190,8 @@ impl Jobs for Repo {
     }
 }
 
-/// The jobs of these kinds that have been due longest. Each kind is asked for by itself: so the index has them in their
-/// order, however many wait.
+/// The jobs of these kinds that have been due longest. Each kind is queried by itself, so that the index returns them
+/// in order, however many wait.
 fn due(conn: &mut dialect::Conn, kinds: &[&str], limit: usize, now: Timestamp) -> Result<Vec<JobId>> {
     let mut due = Vec::new();
     for kind in kinds {
@@ -237,14 +238,14 @@ fn settle(tx: &mut Tx<'_>, now: Timestamp, held: Held, verdict: Verdict) -> Resu
     Ok(())
 }
 
-/// Those that nobody works on.
+/// Jobs that no worker holds.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn idle(now: Timestamp) -> _ {
     jobs::lease_until.is_null().or(jobs::lease_until.le(now))
 }
 
-/// Lets jobs run at once as if they were new. One whose key another job has taken meanwhile is dropped: that one does
-/// its work.
+/// Runs jobs at once as if they were new. If another job has taken the key of one meanwhile, it is dropped: the other
+/// job does its work.
 fn revive(tx: &mut Tx<'_>, now: Timestamp, ids: Vec<JobId>) -> Result<usize> {
     let mut revived = 0;
     for id in ids {
@@ -261,15 +262,14 @@ fn revive(tx: &mut Tx<'_>, now: Timestamp, ids: Vec<JobId>) -> Result<usize> {
             jobs::lease_id.eq(None::<Id<()>>),
             jobs::lease_until.eq(None::<Timestamp>),
         );
-        // Somebody may have taken it since it was looked at.
+        // A worker may have taken it since it was read.
         revived += diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(idle(now))).set(fresh).execute(tx.conn)?;
     }
     tx.ordered |= revived > 0;
     Ok(revived)
 }
 
-/// Orders a due job and says when it is due next. The step from the old moment to the next is what only one of many
-/// that try can take.
+/// Enqueues a due job and stores when it is due next. Of several nodes that try, only one can move the time forward.
 fn fire(tx: &mut Tx<'_>, ctx: &Ctx, cron: &Cron) -> Result<()> {
     let next = cron::next(cron.schedule, ctx.now)?;
     let known: Option<(String, Timestamp)> =
@@ -282,7 +282,7 @@ fn fire(tx: &mut Tx<'_>, ctx: &Ctx, cron: &Cron) -> Result<()> {
     let step = diesel::update(crons::table.find(cron.name).filter(crons::next_at.eq(due)))
         .set((crons::next_at.eq(next), crons::schedule.eq(cron.schedule)))
         .execute(tx.conn)?;
-    // A new schedule begins with its next moment.
+    // A new schedule begins with its next run.
     if step == 0 || schedule != cron.schedule || due > ctx.now {
         return Ok(());
     }

@@ -44,9 +44,9 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::NONE
 };
 
-/// Writes down what a transaction did. It is the last statement of the write, after the audit log: it takes the places in
-/// the streams, and holds them until the commit, so that within a stream commit order is position order and nothing is
-/// missing.
+/// Writes the changes of a transaction. It is the last statement of the write, after the audit log: it takes positions
+/// in the streams and holds the streams until the commit, so that within a stream commit order is position order and
+/// nothing is missing.
 pub fn append(tx: &mut Tx<'_>, ctx: &Ctx, change: &impl Change) -> Result<()> {
     append_all(tx, &[(ctx, change)])
 }
@@ -94,8 +94,8 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
     batch::journal::insert_changes(tx.conn, rows)
 }
 
-/// Replaces what changes of these kinds say about a thing, where what they said must not be known any more. Changes of
-/// other kinds about it stay as they are: they say something else, and have another payload.
+/// Replaces the payloads of changes of these kinds about a thing, when their content must disappear. Changes of other
+/// kinds about it stay as they are: they have other content and another payload.
 pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) -> Result<()> {
     let Some(subject) = change.subject() else { return Ok(()) };
     batch::journal::rewrite(tx.conn, Id::from_uuid(subject), kinds, change.data()?.get())?;
@@ -236,7 +236,7 @@ fn entry(row: JournalRow) -> Result<Entry> {
     Ok(Entry { stream, position, change: change.ok() })
 }
 
-/// First what they follow now and then what happened about it, so that no step falls in between.
+/// First what they follow now and then the steps, so that no step is missed in between.
 fn followed(conn: &mut Conn, segments: &Segments, user: UserId, at: &Positions) -> Result<Vec<Topic>> {
     let now = chats::followed(conn, user)?;
     let since = replay::steps(conn, segments, user, at, None)?;

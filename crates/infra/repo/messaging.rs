@@ -36,7 +36,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     times: &[
-        never("chats.active_at", "never runs against the order of a chat: stays ahead until the clock has caught up"),
+        never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
         never("message_edits.written_at", IN_ORDER),
         never("messages.created_at", IN_ORDER),
@@ -58,14 +58,14 @@ pub struct State {
 
 impl State {
     pub fn new(db: &Db, options: &DatabaseOptions) -> Self {
-        // Half of the workers that write are left to everything else.
+        // Half of the writing workers are reserved for everything else.
         let jobs = options.write_connections / 2;
         let writes = GroupCommit::new(db.clone(), options.batch, jobs, dialect::answer_within(options));
         Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes }
     }
 }
 
-/// How often moving a read mark starts over because another device of the same person was faster, on another node.
+/// How often moving a read mark starts over because the same person's mark was moved on another node.
 const READ_ATTEMPTS: usize = 4;
 
 #[async_trait]
@@ -73,7 +73,7 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
-        // The chats of one person are made one after another: who makes many at once holds one connection and not all.
+        // One person's chats are created one after another: many concurrent calls occupy one connection and not all.
         let _turn = self.messaging.creators.one(viewer).await?;
         let first = move |tx: &mut Tx<'_>| {
             let made = create_chat::create_chat(tx, &caller, new.clone())?;
@@ -143,14 +143,14 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
         let user = ctx.user()?;
-        // The marks of one person in a chat wait for each other here: each finds what the one before has done, and none
-        // counts what another counts already.
+        // The marks of one person in a chat wait for each other here: each sees the result of the previous one, and no
+        // message is counted twice.
         let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
         self.messaging.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
     }
 }
 
-/// What is stored of a thing that was made: which it is, and whether it was new.
+/// What is stored of a created thing: its id, and whether it was new.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: Uuid,
@@ -176,7 +176,7 @@ impl Stored {
 impl Repo {
     async fn move_mark(&self, ctx: &Ctx, user: UserId, chat: ChatId, new: NewRead) -> Result<Read> {
         for _ in 0..READ_ATTEMPTS {
-            // A mark that stays costs no transaction, and what has to be counted is counted before anything is locked.
+            // A mark that stays needs no transaction, and everything is counted before anything is locked.
             let mut way = match self.db.read(move |conn| read::plan(conn, chat, user, new)).await? {
                 read::Plan::Stay(seq) => return Ok(Read { chat_id: chat, user_id: user, seq, at: ctx.now }),
                 read::Plan::Move(way) => way,
@@ -189,10 +189,10 @@ impl Repo {
                 return Ok(read);
             }
         }
-        Err(Error::unavailable("the read mark is being moved by many at once"))
+        Err(Error::unavailable("too many calls move the read mark at once"))
     }
 
-    /// Reads, with what this process remembers at hand.
+    /// Reads, with the caches of this process.
     async fn look<T: Send + 'static>(
         &self,
         f: impl Fn(&mut Conn, Option<&Memory>) -> Result<T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Bringing the schema up to date: embedded in the binary, run by one process at a time.
+//! Migrates the schema: the migrations are embedded in the binary, and one process at a time runs them.
 
 use clowder_core::{Error, Result};
 use diesel::{
@@ -21,27 +21,27 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
     ran
 }
 
-/// Of a database that may be empty.
+/// For a database that may be empty.
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
     let mut conn = dialect::connect(url)?;
     match pending_on(&mut conn) {
-        // The table of migrations is made by the first one.
+        // The first migration creates the table of migrations.
         Err(Error::Internal(_)) => {
-            let failed = |error| Error::unavailable(format!("cannot see the schema: {error}"));
+            let failed = |error| Error::unavailable(format!("cannot read the schema: {error}"));
             without(&conn.applied_migrations().map_err(failed)?)
         }
         pending => pending,
     }
 }
 
-/// Of a database that has been migrated. It only reads, so it does so too where nobody may write.
+/// For a migrated database. It only reads, so it also works on read-only databases.
 pub fn pending_on(conn: &mut Conn) -> Result<Vec<String>> {
     let applied: Vec<String> =
         __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn)?;
     without(&applied.into_iter().map(MigrationVersion::from).collect::<Vec<_>>())
 }
 
-/// The migrations that this build knows, less these.
+/// The migrations of this build except these.
 fn without(applied: &[MigrationVersion<'_>]) -> Result<Vec<String>> {
     let known = MigrationSource::<Backend>::migrations(&dialect::MIGRATIONS)
         .map_err(|error| Error::internal(format!("migrations: {error}")))?;

@@ -49,7 +49,7 @@ pub struct Repo {
     deps: StoreDeps,
     opened_at: Timestamp,
     opened: Instant,
-    /// Of those who try a password or a code.
+    /// Turns of attempts at a password or a code.
     turns: Turns<Vec<u8>>,
     messaging: messaging::State,
     last_look: check::LastLook,
@@ -60,7 +60,7 @@ pub struct Repo {
 impl Repo {
     pub async fn open(deps: StoreDeps, now: Timestamp) -> Result<Self> {
         let db = Db::open(&deps)?;
-        // As many attempts at once as may fail without a pause. Their turns come as fast as passwords are hashed.
+        // As many concurrent attempts as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
         let messaging = messaging::State::new(&db, &deps.options.database);
         let (opened, last_look, segments) =
@@ -70,27 +70,27 @@ impl Repo {
         Journal::extent(&repo).await?;
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
-        // What can't be claimed now is claimed when the database is opened again; nobody is kept from working by it.
+        // What can't be claimed now is claimed when the database is next opened; nobody is kept from working by it.
         if let Err(error) = repo.claim_names().await {
             match error {
-                Error::Internal(_) => tracing::error!(%error, "usernames of older accounts could not be claimed"),
-                _ => tracing::warn!(%error, "usernames of older accounts cannot be claimed just now"),
+                Error::Internal(_) => tracing::error!(%error, "cannot claim the usernames of older accounts"),
+                _ => tracing::warn!(%error, "cannot claim the usernames of older accounts right now"),
             }
         }
         Ok(repo)
     }
 
-    /// The time by the moment at which this was opened and what has passed since: what comes from no call goes by it.
+    /// The time, calculated from when this was opened and what has passed since; for work that no call started.
     fn now(&self) -> Timestamp {
         self.opened_at.plus(self.opened.elapsed())
     }
 
-    /// Who does the jobs that the domains order.
+    /// The workers for the jobs of the domains.
     pub fn workers(self: &Arc<Self>) -> Vec<Arc<dyn Worker>> {
         domains::workers(self)
     }
 
-    /// What comes back by itself.
+    /// The recurring jobs.
     pub fn crons(&self) -> Vec<Cron> {
         domains::crons()
     }

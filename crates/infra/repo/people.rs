@@ -1,4 +1,4 @@
-//! Whom somebody may see: the one filter for everything that lists, finds or shows people.
+//! Whom a user may see: the one filter for everything that lists, finds or shows people.
 
 use clowder_core::{UserId, Visibility, Word};
 use diesel::{
@@ -13,7 +13,7 @@ use crate::domains::{accounts::users, messaging::participants};
 
 type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 
-/// Those whom the viewer may see, as [`clowder_accounts::policy::may_see`] says; a test holds the one against the other.
+/// The users whom the viewer may see, as in [`clowder_accounts::policy::may_see`]; a test compares the two.
 pub fn visible_to(viewer: UserId) -> Condition {
     let (mine, theirs) = diesel::alias!(participants as mine, participants as theirs);
     let shared = mine

@@ -50,7 +50,7 @@ pub fn settings(conn: &mut Conn, user: UserId) -> Result<Settings> {
 
 fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPatch) -> Result<Settings> {
     let user = ctx.user()?;
-    // There may be no row to lock yet, so the user's own stands for it.
+    // There may be no row to lock yet, so the user's row is locked instead.
     dialect::accounts::lock_user(tx.conn, user)?;
     if !diesel::select(diesel::dsl::exists(users::table.find(user).filter(users::deleted_at.is_null())))
         .get_result::<bool>(tx.conn)?

@@ -1,5 +1,4 @@
-//! The rights over one's own data, over the database: a copy of everything, and the end of everything. What is copied
-//! and erased is said by each domain; see [`parts`].
+//! Exports and erasures over the database. Each domain declares what is exported and erased; see [`parts`].
 
 mod erase;
 pub mod erasures;
@@ -43,32 +42,32 @@ pub const DOMAIN: Domain = Domain {
 const EXPORT_CHUNK: Column = Column::new("export_chunks", "data", "id", Under::UserKey);
 pub const ERASURE_RECIPIENT: Column = Column::new("erasures", "recipient", "id", Under::UserKey);
 
-/// Whose copy is made, and what opens what is sealed.
+/// Whose export it is, and the key that decrypts their data.
 #[derive(Clone)]
 pub struct Asking {
     pub user: UserId,
     pub ring: Arc<KeyRing>,
 }
 
-/// An erasure at work.
+/// An erasure in progress.
 #[derive(Debug, Clone)]
 pub struct Erasing {
     pub id: Id<Erasing>,
     pub user: UserId,
     pub delete_messages: bool,
     pub requested_at: Timestamp,
-    /// Who they were, for emails; known once the account is a tombstone.
+    /// The user's former card, for emails; known once the account is a tombstone.
     pub recipient: Option<Recipient>,
 }
 
-/// Who somebody was that is being erased: it lies sealed with their key, and goes with it.
+/// The former identity of a user who is being erased: encrypted with their key, and deleted with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Recipient {
     pub name: String,
     pub address: String,
 }
 
-/// What the registry says, for the test that holds it against the schema.
+/// The content of the registry, for the test that compares it with the schema.
 pub fn registered() -> Vec<Registered> {
     let files = |part: &parts::Part| part.files.iter().map(|file| file.name).collect();
     let part = |part: &&parts::Part| Registered {
@@ -118,7 +117,7 @@ impl Privacy for Repo {
         let proved = self.prove_password(ctx, &erasure.password).await?;
         let (caller, after) = (ctx.clone(), self.deps.options.privacy.erasure_after);
         let ordered = self.db.write(move |tx| {
-            // Everybody who governs accounts holds administrators first, and then the account.
+            // Everybody who governs accounts locks administrators first, and then the account.
             dialect::accounts::lock_admins(tx.conn)?;
             still(tx, &proved)?;
             erasures::request(tx, &caller, erasure.messages, after)

@@ -1,4 +1,4 @@
-//! Sealing anew under the active key, and counting what stands under which. Both know columns by the registry alone.
+//! Re-encrypts values with the active key, and counts values by key. Both find columns only through the registry.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ pub use super::user_keys::DOMAIN;
 use super::{Repo, dialect::Conn, user_keys};
 use crate::seal::{Column, Held, KeyRing, Place, RotateStep, Sealed, SealedBy, Sealing, USER_KEY, Under};
 
-/// How many values are looked at in one transaction: a few milliseconds' work, so that others get their turn.
+/// How many values are processed in one transaction: a few milliseconds of work, so that others get their turn.
 const PIECE: i64 = 200;
 
-/// How many keys of users are tried at each end when a server starts.
+/// How many user keys are tested at each end when a server starts.
 const TRIED: i64 = 8;
 
 #[derive(QueryableByName)]
@@ -39,7 +39,7 @@ impl Sealing for Repo {
         if column.under == Under::UserKey {
             return Ok(RotateStep::default());
         }
-        // Looking takes no lock; most pieces of a second run have nothing to write.
+        // Reading takes no lock; most pieces of a second run need no write.
         let values = self.db.read(move |conn| values(conn, column, after)).await?;
         let (seen, last) = (values.len(), values.last().map(|value| value.id.uuid()));
         let next = last.filter(|_| seen as i64 == PIECE);
@@ -86,8 +86,8 @@ impl Sealing for Repo {
             return Ok(());
         }
         Err(Error::internal(format!(
-            "the values in this database that use the key {} do not decrypt: SECRET_KEY or ENCRYPTION_KEYS is not what \
-             the database was used with; restore the earlier value (`clowder keys status` shows more)",
+            "the values in this database that use the key {} do not decrypt: SECRET_KEY or ENCRYPTION_KEYS has \
+             changed; restore the earlier value (`clowder keys status` shows more)",
             closed.join(", ")
         )))
     }
@@ -97,7 +97,7 @@ impl Sealing for Repo {
     }
 }
 
-/// The next values of a column in the order of their rows.
+/// The next values of a column in the order of their row keys.
 fn values(conn: &mut Conn, Column { table, column, row, .. }: &Column, after: Option<Uuid>) -> Result<Vec<Value>> {
     let select = format!("SELECT {row} AS id, {column} AS value FROM {table}");
     Ok(match after {
@@ -109,7 +109,7 @@ fn values(conn: &mut Conn, Column { table, column, row, .. }: &Column, after: Op
     })
 }
 
-/// The keys that seal the oldest and the newest keys of users, and whether any of those opens.
+/// The ring keys that the oldest and the newest user keys name, and whether any of them decrypts.
 fn tried(conn: &mut Conn, ring: &KeyRing) -> Result<BTreeMap<String, bool>> {
     let Column { table, column, row, .. } = USER_KEY;
     let mut by_key = BTreeMap::new();
@@ -120,7 +120,7 @@ fn tried(conn: &mut Conn, ring: &KeyRing) -> Result<BTreeMap<String, bool>> {
                 .load::<Value>(conn)?;
         for Value { id, value } in values {
             let Some(value) = value else { continue };
-            // What is no sealed value at all says nothing about keys.
+            // A malformed value says nothing about keys.
             let Ok(SealedBy::Ring(key)) = value.by() else { continue };
             let opens = by_key.entry(key.to_owned()).or_insert(false);
             *opens = *opens || ring.open(Place::new(USER_KEY, id), &value).is_ok();
@@ -129,7 +129,7 @@ fn tried(conn: &mut Conn, ring: &KeyRing) -> Result<BTreeMap<String, bool>> {
     Ok(by_key)
 }
 
-/// Puts new values in the place of those that were seen, where they still stand.
+/// Replaces the values that were read, where they are unchanged.
 fn replace(conn: &mut Conn, c: &Column, anew: Vec<(Id<()>, Sealed, Sealed)>) -> Result<usize> {
     let update = format!("UPDATE {} SET {} = $1 WHERE {} = $2 AND {} = $3", c.table, c.column, c.row, c.column);
     let mut replaced = 0;
@@ -140,7 +140,7 @@ fn replace(conn: &mut Conn, c: &Column, anew: Vec<(Id<()>, Sealed, Sealed)>) -> 
 }
 
 struct Counted {
-    /// The key that each value names, and whether it does not open.
+    /// The key that each value names, and whether it fails to decrypt.
     found: Vec<(Option<String>, bool)>,
     next: Option<Uuid>,
 }
@@ -149,7 +149,7 @@ fn count(conn: &mut Conn, ring: &KeyRing, column: &Column, after: Option<Uuid>) 
     let values = values(conn, column, after)?;
     let next = values.last().map(|value| value.id.uuid()).filter(|_| values.len() as i64 == PIECE);
     let sealed: Vec<_> = values.iter().filter_map(|value| Some((value.id, value.value.as_ref()?))).collect();
-    // A key that does not open is told of where it lies itself.
+    // A user key that does not decrypt is reported in its own table.
     let (users, _) = user_keys::read(conn, ring, sealed.iter().map(|(_, value)| *value)).unwrap_or_default();
     let found = sealed
         .into_iter()
@@ -157,7 +157,7 @@ fn count(conn: &mut Conn, ring: &KeyRing, column: &Column, after: Option<Uuid>) 
             let place = Place::new(*column, row);
             Ok(match value.by()? {
                 SealedBy::Ring(id) => (Some(id.to_owned()), ring.open(place, value).is_err()),
-                // Without its key it was shredded, which is as it should be.
+                // Without its key it was destroyed on purpose.
                 SealedBy::User(id) => (None, users.get(&id).is_some_and(|key| key.open(place, value).is_err())),
             })
         })

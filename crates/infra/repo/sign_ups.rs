@@ -1,4 +1,4 @@
-//! Letting people in, over the database.
+//! Sign-ups and invitations over the database.
 
 mod imports;
 pub mod invites;
@@ -37,7 +37,7 @@ use crate::{
 pub const DOMAIN: Domain =
     Domain { parts: privacy::PARTS, times: times::TIMES, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
 
-/// Forgets sign-ups whose time is over.
+/// Deletes expired sign-ups.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(forget!(tx, table by id: SignUpId, table::expires_at.le(ctx.now)))
 }
@@ -57,7 +57,7 @@ impl SignUps for Repo {
             let row = take(tx, &ctx, sign_up)?;
             let mail = tx.services.email_templates.approved(&recipient(&row))?;
             mailed::post(tx, &ctx, Whose::SignUp(sign_up), &mail)?;
-            // Confirmed before, if this server asks for that; otherwise the new account is asked now.
+            // If this server requires confirmation, it was done before; otherwise the new account is asked now.
             let verified = row.confirmed_at.filter(|at| *at > row.created_at);
             let approved = Entry::new("sign_up.approved").on(Target::of("sign_up", sign_up));
             sign_ups::welcome(tx, &ctx, row, verified, Some(approved))
@@ -107,7 +107,7 @@ impl SignUps for Repo {
     }
 }
 
-/// Those who did what was theirs to do.
+/// Sign-ups whose own steps are done.
 fn waiting(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<SignUp>> {
     let mut found = table::table
         .filter(table::needs_approval.eq(true).and(table::pretended.eq(false)))
@@ -123,7 +123,7 @@ fn waiting(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<SignUp
     Page::fill(rows, page, |sign_up: &SignUp| sign_up.id.to_string())
 }
 
-/// Takes somebody from the list: of two that decide at once, one does.
+/// Removes a sign-up from the list: if two people decide at once, one succeeds.
 fn take(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<SignUpRow> {
     let listed = table::table
         .find(sign_up)

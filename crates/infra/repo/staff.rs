@@ -1,4 +1,4 @@
-//! What people with a role do about accounts.
+//! Account management by staff.
 
 mod search;
 
@@ -115,7 +115,7 @@ impl Staff for Repo {
 }
 
 impl Repo {
-    /// Changes where an account stands. This process goes by it before it answers; other nodes learn of it from the
+    /// Changes the standing of an account. This process applies it before it answers; other nodes learn of it from the
     /// journal.
     async fn govern(
         &self,
@@ -128,7 +128,7 @@ impl Repo {
         Ok(own.at(ctx.now).into())
     }
 
-    /// Learns where those stand that are not everybody's, and of whom that was so.
+    /// Loads the special standings, current and recent ones.
     pub(super) async fn remember_standings(&self, now: Timestamp) -> Result<()> {
         let known = self.deps.memory.standings.known();
         for own in self.db.read(move |conn| search::standings(conn, now, &known)).await? {
@@ -140,7 +140,7 @@ impl Repo {
 
 fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, to: Role) -> Result<Own> {
     let (facts, before) = facts(tx.conn, ctx, user)?;
-    // A stolen token must not make administrators.
+    // A stolen token must not create administrators.
     if ctx.actor != Actor::System {
         require_recent(tx.conn, ctx)?;
     }
@@ -209,8 +209,8 @@ fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, end_keys: bool) -> Res
     Ok(ended)
 }
 
-/// What the rules need to know, and the account as it was. All administrators are held first, in one order, so that of
-/// two who step down at once the second sees that the first has.
+/// What the rules need to know, and the account as it was. All administrators are locked first, in one order, so that
+/// if two step down at once the second sees that the first has.
 pub(super) fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
     dialect::accounts::lock_admins(conn)?;
     dialect::accounts::lock_user(conn, user)?;
@@ -225,7 +225,7 @@ pub(super) fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(Standin
     Ok((StandingFacts { by: by(conn, ctx)?, whom: user, role: whom.role, other_admins }, whom))
 }
 
-/// Whoever acts, ranked by the role that they have at this moment.
+/// The actor, with their current role.
 fn by(conn: &mut Conn, ctx: &Ctx) -> Result<By> {
     if ctx.actor == Actor::System {
         return Ok(By::System);

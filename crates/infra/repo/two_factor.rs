@@ -1,4 +1,4 @@
-//! The second factor over the database. Whoever checks a code holds the user's row, so that no code is taken twice.
+//! The second factor over the database. Checking a code locks the user's row, so that no code is accepted twice.
 
 mod codes;
 mod privacy;
@@ -60,14 +60,14 @@ pub const DOMAIN: Domain = Domain {
 
 const TOTP_SECRET: Column = Column::new("two_factor", "secret", "user_id", Under::UserKey);
 
-/// What came of a code. A refusal comes with a write, so it is an outcome and not an error.
+/// The result of checking a code. A refusal comes with a write, so it is an outcome and not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     Right,
     Refused(Refusal),
 }
 
-/// A code that was looked at, and what the audit log hears of it once all else is held that the transaction needs.
+/// A checked code, and what to write to the audit log once everything else that the transaction needs is locked.
 pub struct Looked {
     pub came_to: Checked,
     user: UserId,
@@ -79,7 +79,7 @@ impl Looked {
         Self { came_to, user, entry }
     }
 
-    /// A refusal is counted with others of its window.
+    /// A refusal is counted with others in its window.
     pub fn note(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         match self.came_to {
             Checked::Refused(refusal) if refusal.code != OTP_REQUIRED.code => {
@@ -90,8 +90,8 @@ impl Looked {
     }
 }
 
-/// The second step of signing in, after the password was right; the user is held. Nothing for those who have one factor
-/// only. What it refuses is written down in this transaction, which must be committed nevertheless.
+/// The second step of signing in, after the password was right; the user is locked. `None` for users without a second
+/// factor. What it refuses is recorded in this transaction, which must be committed all the same.
 pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Option<&Otp>) -> Result<Looked> {
     let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) else {
         return Ok(Looked::new(user, Checked::Right, None));
@@ -100,23 +100,23 @@ pub fn sign_in(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, user: UserId, otp: Optio
     check(tx, ctx, keys, &factor, otp, OTP_INVALID)
 }
 
-/// Refuses sessions that have not shown lately who they are. For everything that a stolen token must not do; to be
-/// called in the transaction that does it, or before.
+/// Refuses sessions without a recent authentication. For everything that a stolen token must not do; must be called in
+/// the transaction that does it, or before.
 pub fn require_recent(conn: &mut Conn, ctx: &Ctx) -> Result<()> {
-    // Another node may have ended it, and this one not have heard yet.
+    // Another node may have ended it without this process knowing yet.
     let open = sessions::table.find(ctx.session()?).filter(sessions::ended_at.is_null());
     let authenticated_at: Option<Timestamp> = open.select(sessions::authenticated_at).first(conn).optional()?;
     Ok(may_proceed(ctx.now, authenticated_at.ok_or(SESSION_ENDED)?)?)
 }
 
-/// Refuses sessions that have been ended, also by another node of which this one has not heard yet. For what must not
-/// slip in beside the end of all access: the user is held.
+/// Refuses ended sessions, including those ended by another node without this process knowing yet. For writes that must
+/// not slip in beside the end of all access: the user is locked.
 pub fn require_open(conn: &mut Conn, ctx: &Ctx) -> Result<()> {
     let open = sessions::table.find(ctx.session()?).filter(sessions::ended_at.is_null());
     if diesel::select(diesel::dsl::exists(open)).get_result(conn)? { Ok(()) } else { Err(SESSION_ENDED.into()) }
 }
 
-/// Whether this is a session that has shown lately who it is.
+/// Whether this session has a recent authentication.
 pub fn is_recent(conn: &mut Conn, ctx: &Ctx) -> Result<bool> {
     match require_recent(conn, ctx) {
         Ok(()) => Ok(true),
@@ -129,7 +129,7 @@ fn find(conn: &mut Conn, user: UserId) -> Result<Option<TwoFactorRow>> {
     Ok(two_factor::table.find(user).select(TwoFactorRow::as_select()).first(conn).optional()?)
 }
 
-/// Takes a code of the authenticator or one for recovery, once.
+/// Accepts a code of the authenticator or a recovery code, once.
 fn check(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -229,14 +229,14 @@ impl TwoFactor for Repo {
     }
 }
 
-/// What a transaction came to that may refuse and yet has something to commit.
+/// The outcome of a transaction that may refuse and yet has something to commit.
 type Settled<T> = std::result::Result<T, Refusal>;
 
 fn settled<T>(settled: Settled<T>) -> Result<T> {
     Ok(settled?)
 }
 
-/// Keeps a new secret; gives it, and the name of the account.
+/// Stores a new secret; returns it, and the name of the account.
 fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(Vec<u8>, String)> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
@@ -248,7 +248,7 @@ fn setup(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(Vec<u8>, String)> {
     let username: String = users::table.find(user).select(users::username).first(tx.conn)?;
     let secret = totp::fresh_secret()?;
     let sealed = user_keys::of(tx, ctx, user)?.seal(Place::new(TOTP_SECRET, user), &secret)?;
-    // The failures stay: a new secret must not be a way to more guesses.
+    // The failures stay: a new secret must not allow more guesses.
     let guesses = earlier.map_or(Guesses::default(), |f| Guesses { failures: f.failures, failed_at: f.failed_at });
     let row = TwoFactorRow {
         user_id: user,
@@ -301,7 +301,8 @@ fn disable(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: &Otp) -> Result<Settled
     Ok(Ok(switch(tx, ctx, user, None, Entry::new("two_factor.disabled"))?))
 }
 
-/// Removes a second factor with its recovery codes, also one that was never enabled; the user is held. Whether it counted.
+/// Removes a second factor with its recovery codes, even if it was never enabled; the user is locked. Returns whether
+/// it was enabled.
 pub fn remove(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
     diesel::delete(two_factor::table.find(user)).execute(tx.conn)?;
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(tx.conn)?;
@@ -309,7 +310,7 @@ pub fn remove(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
     Ok(diesel::update(counted).set(users::two_factor_at.eq(None::<Timestamp>)).execute(tx.conn)? == 1)
 }
 
-/// At the wish of whoever runs the server; the user is held.
+/// At the operator's request; the user is locked.
 pub fn remove_for(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<clowder_accounts::Own> {
     if !remove(tx, user)? {
         return Err(TWO_FACTOR_OFF.into());
@@ -320,7 +321,7 @@ pub fn remove_for(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<clowder_ac
     switch(tx, ctx, user, None, Entry::new("two_factor.removed"))
 }
 
-/// Notes in the profile whether there is a second factor, and tells whom it concerns.
+/// Stores in the profile whether there is a second factor, and appends the change.
 fn switch(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -341,7 +342,7 @@ fn switch(
 fn reauthenticate(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, otp: Option<&Otp>) -> Result<Settled<()>> {
     let (user, session) = (ctx.user()?, ctx.session()?);
     dialect::accounts::lock_user(tx.conn, user)?;
-    // Both rows before the audit log.
+    // Both rows come before the audit log.
     dialect::accounts::lock_session(tx.conn, session)?;
     if let Some(factor) = find(tx.conn, user)?.filter(|factor| factor.enabled_at.is_some()) {
         let otp = otp.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Looking after the store: is it well, and what may be forgotten.
+//! Maintenance of the store: health checks and cleanup.
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,7 +50,7 @@ impl Upkeep for Repo {
 
     async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize> {
         let mut gone = 0;
-        // Each on its own, so that what one costs holds up none of the others, and no other writer for long.
+        // Each on its own, so that the cost of one delays none of the others, nor other writers for long.
         for sweep in DOMAINS.iter().flat_map(|domain| domain.sweeps) {
             gone += sweep.run(self, ctx, journal_for).await?;
         }
@@ -58,11 +58,11 @@ impl Upkeep for Repo {
     }
 }
 
-/// The most rows of a table that go at a time.
+/// The maximum number of rows deleted from a table at a time.
 pub const PIECE: i64 = 2_000;
 
-/// Deletes the first rows that are past, as far as nobody else holds them: in the order of their keys, so that two that
-/// forget never wait for each other, and without waiting for anybody who is at one of them.
+/// Deletes the first expired rows, except those that others have locked: in the order of their keys, so that two
+/// cleanups never wait for each other, and without waiting for anybody else.
 macro_rules! forget {
     ($tx:ident, $table:ident by $key:ident: $type:ty, $past:expr) => {{
         let past =
@@ -73,7 +73,7 @@ macro_rules! forget {
 }
 pub(super) use forget;
 
-/// Forgets what has had its time, now and then, on one node.
+/// Deletes expired data periodically, on one node.
 pub struct Sweeper(pub Arc<Repo>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The data keys of users: made when first needed, looked up to read, thrown away to shred.
+//! The data keys of users: created when first needed, looked up to read, deleted to make data unreadable.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub const DOMAIN: Domain = Domain {
         phase: Phase::Proof,
         references: &[erased("user_keys", "user_id")],
         files: &[],
-        // It goes with the receipt, in one step, as the very last.
+        // It is deleted with the receipt, in one step, as the very last.
         erase: nothing,
     }],
     sealed: &[USER_KEY],
@@ -35,10 +35,10 @@ pub const DOMAIN: Domain = Domain {
 
 type Row = (UserId, Id<UserKey>, Sealed);
 
-/// Whose key seals what concerns nobody that we know.
+/// The owner of the key for entries that concern no known user.
 pub const NOBODY: UserId = Id::from_uuid(Uuid::nil());
 
-/// The key of a user, made if there is none.
+/// The key of a user, created if there is none.
 pub fn of(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId) -> Result<UserKey> {
     if let Some(key) = find(tx.conn, &tx.services.ring, owner)? {
         return Ok(key);
@@ -54,19 +54,19 @@ pub fn of(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId) -> Result<UserKey> {
     if diesel::insert_into(user_keys::table).values(row).on_conflict_do_nothing().execute(tx.conn)? == 1 {
         return Ok(key);
     }
-    // Somebody else made it at the same time.
-    find(tx.conn, &tx.services.ring, owner)?.ok_or_else(|| Error::internal("a user key came and went"))
+    // Another transaction created it at the same time.
+    find(tx.conn, &tx.services.ring, owner)?.ok_or_else(|| Error::internal("a user key was deleted at once"))
 }
 
-/// The key of a user, if there is one (still).
+/// The key of a user, if there is (still) one.
 pub fn find(conn: &mut Conn, ring: &KeyRing, owner: UserId) -> Result<Option<UserKey>> {
     let row: Option<(Id<UserKey>, Sealed)> =
         user_keys::table.find(owner).select((user_keys::id, user_keys::key)).first(conn).optional()?;
     row.map(|(id, sealed)| ring.open_user_key(owner, id.uuid(), &sealed)).transpose()
 }
 
-/// The keys that these values name, by their ids, as far as there still are such and they can be read: one that cannot
-/// must not hide what others seal. It is logged.
+/// The keys that these values name, by id, as far as they exist and can be read: one that cannot must not hide what
+/// others encrypt. It is logged.
 pub fn for_values<'v>(
     conn: &mut Conn,
     ring: &KeyRing,
@@ -87,7 +87,7 @@ pub fn read<'v>(
 ) -> Result<(HashMap<Uuid, UserKey>, Vec<Error>)> {
     let mut ids = Vec::new();
     for value in values {
-        // What is no sealed value is told of where it is opened.
+        // A malformed value is reported where it is decrypted.
         if let Ok(SealedBy::User(id)) = value.by() {
             ids.push(Id::<UserKey>::from_uuid(id));
         }
@@ -108,8 +108,8 @@ pub fn read<'v>(
     Ok((keys, faults))
 }
 
-/// Shreds what is sealed with a user's key, wherever it lies, also in backups of the tables that hold it: without the
-/// key nobody can read it again. Answers whether there was a key. The chain of the audit log stays valid.
+/// Destroys what is encrypted with a user's key, wherever it is stored, even in backups of the tables that contain it:
+/// without the key nobody can read it again. Returns whether there was a key. The chain of the audit log stays valid.
 pub fn shred(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
     Ok(diesel::delete(user_keys::table.find(user)).execute(tx.conn)? > 0)
 }

@@ -1,9 +1,9 @@
-//! Everything that touches the outside: databases, the journal, hashing, tokens.
+//! Everything that touches the outside world: databases, the journal, hashing, tokens.
 //!
-//! [`Store::open`] takes a URL and gives the ports of all domains. PostgreSQL and SQLite are always both compiled:
-//! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per
-//! database, by the packages in `pg/` and `lite/`, side by side. What differs between the two is a function of the same
-//! name in both dialects. What they share is compiled once, in `base/`. Everybody else knows this package alone.
+//! [`Store::open`] takes a URL and returns the ports of all domains. PostgreSQL and SQLite are always both compiled:
+//! the sources under `repo/` are ordinary, fully typed diesel over `super::dialect`, and are compiled once per database
+//! by the packages in `pg/` and `lite/`, in parallel. Differences between the two are functions of the same name in
+//! both dialects. What they share is compiled once, in `base/`. All other crates know only this package.
 
 mod ports;
 
@@ -20,14 +20,14 @@ pub mod clock {
     pub use crate::ports::times;
 }
 
-/// The store, what it is opened with and what keeps it in shape.
+/// The store, how it is opened, and its maintenance.
 pub mod store {
     pub use clowder_infra_base::store::{Check, Options, SWEEP, Upkeep};
 
     pub use crate::ports::Store;
 }
 
-/// What becomes of the references to users, of all parts that are registered.
+/// What happens to the references to users, for all registered parts.
 pub mod privacy {
     pub use clowder_infra_base::privacy::{Reference, Registered, Then, erased, kept};
 

@@ -45,12 +45,12 @@ macro_rules! ports {
         #[derive(Clone)]
         pub struct Store {
             $($(pub $name: Arc<dyn $port>,)?)*
-            /// What does the jobs of the domains; mail is for whoever composes to add.
+            /// The workers for the jobs of the domains; the caller adds the one for mail.
             pub workers: Vec<Arc<dyn Worker>>,
-            /// What comes back by itself.
+            /// The recurring jobs.
             pub crons: Vec<Cron>,
             pub keys: Arc<Keys>,
-            /// How many can read the database at the same time.
+            /// How many reads the database can run at the same time.
             pub read_connections: usize,
             feed: Feed,
             memory: Memory,
@@ -83,8 +83,8 @@ macro_rules! ports {
 for_domains!(ports);
 
 impl Store {
-    /// Opens the database. It must have been migrated by this version or a later one; `now` tells which sessions
-    /// were ended so recently that their access tokens may still be about.
+    /// Opens the database. It must have been migrated by this version or a later one; `now` says which sessions were
+    /// ended so recently that their access tokens may still be valid.
     pub async fn open(options: Options, now: Timestamp) -> Result<Self> {
         let keys = Arc::new(Keys::new(&options.secret));
         let ring = Arc::new(KeyRing::new(&keys, &options.encryption_keys)?);
@@ -95,7 +95,7 @@ impl Store {
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(&options.hasher)?;
-        // Another process may write too: a second gateway, the command line.
+        // Another process may write, too: a second gateway, the command line.
         let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
         let deps = StoreDeps {
             options: Arc::new(options),
@@ -116,13 +116,13 @@ impl Store {
         Ok(if embedded { open!(lite) } else { open!(pg) })
     }
 
-    /// Brings the schema of a database up to date; of several processes that try at once, one does. Answers the names
-    /// of the migrations that ran.
+    /// Migrates the schema of a database; if several processes try at once, one does it. Returns the names of the
+    /// migrations that ran.
     pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
         if url.is_embedded() { lite::repo::migrate(url) } else { pg::repo::migrate(url) }
     }
 
-    /// The migrations that this build knows and the database has not had.
+    /// The migrations of this build that the database does not have yet.
     pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
         if url.is_embedded() { lite::repo::pending(url) } else { pg::repo::pending(url) }
     }
@@ -132,7 +132,7 @@ impl Store {
         if url.is_embedded() { Ok(true) } else { pg::owns_tables(url) }
     }
 
-    /// Every change from now on, once and in order, whoever commits it.
+    /// Every change from now on, once and in order, whichever process commits it.
     pub async fn follow(&self) -> Result<Follower> {
         let (journal, upkeep) = (Arc::clone(&self.journal), Arc::clone(&self.upkeep));
         Follower::start(journal, &self.feed, self.memory.clone(), upkeep, self.poll).await

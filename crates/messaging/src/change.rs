@@ -1,4 +1,4 @@
-//! What happens in chats.
+//! Changes in chats.
 
 use clowder_core::{ChatId, Follow, MessageId, Timestamp, Topic, TopicKind, UserId, follow::Step};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::{Chat, Message};
 
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// Told to each participant in person, for each sees a chat of their own.
+    /// Sent to each participant in person, because each sees a chat of their own.
     ChatCreated(UserId, Box<Chat>),
     MessageSent(Box<Message>),
     MessageUpdated(Box<Message>),
@@ -17,7 +17,7 @@ pub enum Change {
     MessageRead(Read, Audience),
 }
 
-/// Who hears of a read mark.
+/// Who receives a read mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
@@ -32,7 +32,7 @@ pub const CHAT: TopicKind = TopicKind::new("chat");
 pub const MESSAGE_SENT: &str = "message.sent";
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
-/// The kinds whose payload is the message with its text: what a deletion has to rewrite.
+/// Changes whose payload contains the message's text: a deletion has to rewrite them.
 pub const SHOW_THE_MESSAGE: &[&str] = &[MESSAGE_SENT, MESSAGE_UPDATED];
 
 /// The payload of `message.deleted`.
@@ -54,7 +54,7 @@ pub struct Read {
     pub at: Timestamp,
 }
 
-/// The payload of the passing events `typing.start` and `typing.stop`.
+/// The payload of the transient events `typing.start` and `typing.stop`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Typing {
     pub chat_id: ChatId,
@@ -94,7 +94,7 @@ impl clowder_core::Change for Change {
 
     fn anchor(&self) -> Topic {
         match self {
-            // In the order of the chat, so that no device hears of a mark before the message that it stands at.
+            // In the order of the chat, so that no device receives a mark before the message that it refers to.
             Self::MessageRead(read, _) => Topic::new(CHAT, read.chat_id),
             _ => self.follow().map_or_else(|| self.topic(), |follow| follow.topic),
         }

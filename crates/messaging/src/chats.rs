@@ -1,26 +1,26 @@
-//! The rules of making a chat.
+//! The rules of creating a chat.
 
 use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, text::Flaw};
 
 use crate::{ChatRole, ChatType, NewChat, refusals::CHAT_LIMIT};
 
-/// How many chats one person may have made, unless the settings say otherwise.
+/// How many chats one person can create, unless the settings say otherwise.
 pub const MOST: i64 = 5_000;
 
-/// What is known when somebody makes a chat.
+/// What is known when somebody creates a chat.
 #[derive(Debug, Clone)]
 pub struct CreateFacts {
-    /// Those of the named people whom the creator may see. Others might as well not exist.
+    /// Those of the named people whom the creator may see. Others count as unknown.
     pub visible: Vec<UserId>,
-    /// Whether it is a private chat that the two have already.
+    /// The existing private chat of the two, if there is one.
     pub exists: bool,
-    /// How many chats the creator has made that are still there.
+    /// How many existing chats the creator has created.
     pub made: i64,
-    /// How many one person may have made.
+    /// How many one person can create.
     pub most: i64,
 }
 
-/// A chat that may be made.
+/// A chat to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatCreation {
     pub id: ChatId,
@@ -29,14 +29,14 @@ pub struct ChatCreation {
     pub kind: ChatType,
     pub title: Option<String>,
     pub description: Option<String>,
-    /// Everybody with their role, the creator first, nobody twice.
+    /// All participants with their roles, the creator first, without duplicates.
     pub participants: Vec<(UserId, ChatRole)>,
-    /// What makes a private chat the only one of its pair.
+    /// Makes a private chat unique per pair.
     pub pair: Option<Pair>,
     pub at: Timestamp,
 }
 
-/// Two people, in one order whoever asks.
+/// Two people, in an order that does not depend on who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair(UserId, UserId);
 
@@ -45,7 +45,7 @@ impl Pair {
         if a < b { Self(a, b) } else { Self(b, a) }
     }
 
-    /// The other of the two.
+    /// The other person of the two.
     pub fn other(self, one: UserId) -> UserId {
         if self.0 == one { self.1 } else { self.0 }
     }
@@ -55,7 +55,7 @@ impl Pair {
         [self.0.uuid().as_bytes().as_slice(), self.1.uuid().as_bytes().as_slice()].concat()
     }
 
-    /// `None` for what [`Pair::to_bytes`] did not make.
+    /// `None` unless [`Pair::to_bytes`] wrote it.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (a, b) = bytes.split_at_checked(16)?;
         let id = |bytes| Some(UserId::from_uuid(uuid::Uuid::from_slice(bytes).ok()?));
@@ -63,8 +63,8 @@ impl Pair {
     }
 }
 
-/// Everybody named must be there to be seen; one does not chat with oneself in private. A chat counts for its creator
-/// alone: nobody can use up what others may make by adding them.
+/// All named people must be visible, and a private chat needs another person. A chat counts only for its creator:
+/// nobody can use up another person's limit by adding them.
 pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreation> {
     let creator = ctx.user()?;
     let mut errors = Vec::new();
@@ -89,7 +89,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
         }
     }
     let pair = match (new.kind, participants.as_mut_slice()) {
-        // Nobody owns a private chat more than the other.
+        // Both people own a private chat equally.
         (ChatType::Private, [(a, role), (b, _)]) => {
             *role = ChatRole::Member;
             Some(Pair::of(*a, *b))

@@ -1,4 +1,4 @@
-//! The rules of changing and taking back what was said.
+//! The rules of editing and deleting messages.
 
 use clowder_core::{Ctx, Result, Versions, versions};
 
@@ -7,18 +7,18 @@ use crate::{
     refusals::{MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
 };
 
-/// How often one message may be edited: all it has said is kept until it is deleted.
+/// How often one message can be edited: all its versions are kept until it is deleted.
 pub const MOST_EDITS: i64 = 100;
 
-/// What is known of a message somebody wants to change.
+/// What is known of a message that somebody wants to change.
 #[derive(Debug, Clone)]
 pub struct EditFacts {
     pub message: Message,
-    /// The caller's part in its chat; `None` for strangers.
+    /// The caller's role in its chat; `None` for outsiders.
     pub role: Option<ChatRole>,
 }
 
-/// The message as it shall be, or `None` when the edit changes nothing.
+/// The edited message, or `None` if the edit changes nothing.
 pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
     let EditFacts { mut message, role } = facts;
     role.ok_or(MESSAGE_UNKNOWN)?;
@@ -43,7 +43,7 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     Ok(Some(message))
 }
 
-/// The message without its text, or `None` when it is deleted already.
+/// The message without its text, or `None` if it is already deleted.
 pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> Result<Option<Message>> {
     let EditFacts { mut message, role } = facts;
     let role = role.ok_or(MESSAGE_UNKNOWN)?;

@@ -1,13 +1,13 @@
-//! Messaging: chats, who takes part in them, and what is said there.
+//! Messaging: chats, their participants, and messages.
 //!
-//! A chat is private (two people, one per pair) or a group. Who takes part sees it; to everybody else it does
-//! not exist. Every message of a chat has a `seq` that counts 1, 2, 3 … without gaps, and that is the order in which
-//! everyone sees it. A message may carry a `client_id` of its sender's choice: sent twice it is still one message.
-//! The author may edit; the author and the chat's admins may delete; a deleted message keeps its place and loses
-//! its text everywhere. Each participant has one read mark per chat, which never goes back.
+//! A chat is private (two people, one per pair) or a group. Its participants see it; for everybody else it does not
+//! exist. Every message of a chat has a `seq` that counts 1, 2, 3 … without gaps, and everyone sees them in that order.
+//! A message may carry a `client_id` chosen by its sender: sent twice it is still one message. The author can edit; the
+//! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
+//! participant has one read mark per chat, which never goes back.
 //!
-//! The rules are in one file per family of use cases ([`chats`], [`send`], [`edit`], [`read`]) and in [`policy`]; what they
-//! refuse is in [`refusals`]; what an implementation must keep is written on [`Messaging`].
+//! The rules are in one file per family of use cases ([`chats`], [`send`], [`edit`], [`read`]) and in [`policy`]; their
+//! refusals are in [`refusals`]; what an implementation must guarantee is documented on [`Messaging`].
 
 pub mod change;
 pub mod chats;

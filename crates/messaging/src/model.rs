@@ -1,4 +1,4 @@
-//! The nouns of messaging: stored, sent and answered in one shape each.
+//! The types of messaging; each has the same shape when stored, sent and answered.
 
 mod input;
 mod values;
@@ -15,7 +15,7 @@ pub struct Chat {
     pub id: ChatId,
     #[serde(rename = "type")]
     pub kind: ChatType,
-    /// A private chat has none: it is called like the other person.
+    /// A private chat has none: clients show the other person's name.
     #[schema(example = "Lunch")]
     pub title: Option<String>,
     pub description: Option<String>,
@@ -24,7 +24,7 @@ pub struct Chat {
     #[schema(minimum = 1)]
     pub participant_count: i64,
     pub my_role: ChatRole,
-    /// Up to which `seq` the viewer has read.
+    /// The `seq` up to which the viewer has read.
     #[schema(minimum = 0)]
     pub read_seq: i64,
     /// Messages of others after the read mark; deleted ones do not count.
@@ -35,14 +35,14 @@ pub struct Chat {
     pub last_seq: i64,
     pub last_message: Option<Message>,
     pub created_at: Timestamp,
-    /// When something was last said; the list of chats is ordered by it.
+    /// When the newest message was sent; the list of chats is ordered by it.
     pub active_at: Timestamp,
-    /// Starts at 1 and grows by one with each change of what can be edited; also the `ETag`.
+    /// Starts at 1 and grows by one with each edit; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
 }
 
-/// A message. The same shape is stored, answered, written to the journal and sent to sockets.
+/// A message. It has the same shape when stored, answered, written to the journal and sent to sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Message {
     pub id: MessageId,
@@ -58,7 +58,7 @@ pub struct Message {
     pub content: Option<String>,
     /// `read` when all other participants have read it; always `sent` in chats of more than 256 people.
     pub status: Status,
-    /// What the sender called it when sending.
+    /// The sender's own id for the message.
     pub client_id: Option<String>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
@@ -68,7 +68,7 @@ pub struct Message {
     pub version: i64,
 }
 
-/// What a message said before an edit.
+/// A version of a message before an edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Edit {
     #[schema(minimum = 1)]
@@ -78,7 +78,7 @@ pub struct Edit {
     pub written_at: Timestamp,
 }
 
-/// What a creation found: made just now, or there already.
+/// The result of a creation: new, or an existing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Made<T> {
     New(T),

@@ -1,15 +1,15 @@
-//! Data in, verdict out: who may do what to a message they can see.
+//! Pure rules: who may do what to a message they can see.
 
 use clowder_core::UserId;
 
 use crate::ChatRole;
 
-/// Only the author changes what was said.
+/// Only the author can edit a message.
 pub fn may_edit(viewer: UserId, author: UserId) -> bool {
     viewer == author
 }
 
-/// Authors may delete their own messages; owners and admins may delete anybody's.
+/// Authors can delete their own messages; owners and admins can delete anybody's.
 pub fn may_delete(viewer: UserId, role: ChatRole, author: UserId) -> bool {
     viewer == author || matches!(role, ChatRole::Owner | ChatRole::Admin)
 }

@@ -1,16 +1,16 @@
-//! What an implementation of messaging must keep.
+//! What an implementation of messaging must guarantee.
 
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Versions};
 
 use crate::{Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Window};
 
-/// Each method is one use case and one transaction; its change is committed with it. What the caller does not take
-/// part in is `chat.unknown` or `message.unknown`.
+/// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in
+/// are `chat.unknown`, their messages `message.unknown`.
 #[async_trait]
 pub trait Messaging: Send + Sync {
-    /// Makes a chat, or finds the private one that the pair has already; of two that make it at once, one finds
-    /// what the other made. `chat.limit` when the caller has made as many as one person may. Honours `ctx.idempotency_key`.
+    /// Creates a chat, or finds the existing private one of the pair; if both create it at once, one gets the other's.
+    /// `chat.limit` if the caller has created as many as one person can. Honours `ctx.idempotency_key`.
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>>;
 
     /// The caller's chats, the most recently active first.
@@ -18,19 +18,19 @@ pub trait Messaging: Send + Sync {
 
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat>;
 
-    /// Says something. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
-    /// `client_id` again finds the first message, whatever became of it; with another content it is
-    /// `client_id.mismatch`. Honours `ctx.idempotency_key`: a repeat is answered with the message as it is now. `created_at` is never
-    /// before that of the chat's message before. `Unavailable`, and not written, when somebody else keeps the chat locked
-    /// for seconds.
+    /// Sends a message. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
+    /// `client_id` again finds the first message in its current state; with another content it is `client_id.mismatch`.
+    /// Honours `ctx.idempotency_key`: a repeated call returns the message as it is now. `created_at` is never earlier
+    /// than that of the previous message of the chat. `Unavailable`, and nothing written, if the chat stays locked by
+    /// another transaction for seconds.
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>>;
 
-    /// At most `limit` messages of a chat. The cost does not depend on how many there are.
+    /// At most `limit` messages of a chat. The cost does not depend on its size.
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>>;
 
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message>;
 
-    /// Changes a message of the caller; `message.stale` unless `version` is absent or holds the present one, and
+    /// Edits a message of the caller; `message.stale` unless `version` is absent or contains the current one, and
     /// `message.edits` after [`crate::edit::MOST_EDITS`].
     async fn edit(
         &self,
@@ -40,12 +40,12 @@ pub trait Messaging: Send + Sync {
         patch: MessagePatch,
     ) -> Result<Message>;
 
-    /// Takes a message back: its text is gone from the message, its history and the journal. Deleting twice is fine.
+    /// Deletes a message: its text is removed from the message, its history and the journal. Deleting twice is fine.
     async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<Deleted>;
 
-    /// What a message said before its edits, oldest first, and last what it says now; nothing when it is deleted.
+    /// The versions of a message before its edits, oldest first, and last the current one; nothing if it is deleted.
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>>;
 
-    /// Moves the caller's read mark forward; a mark that stays writes nothing and waits for nobody.
+    /// Moves the caller's read mark forward; if it stays, nothing is written and nothing waited for.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
 }

@@ -1,13 +1,13 @@
-//! The rule of the read mark: forward only, never past the end; and what the marks of all say of a message.
+//! The rule of the read mark: forward only, never past the end; and how marks determine the status of a message.
 
 use clowder_core::UserId;
 
 use crate::model::{NewRead, Status};
 
-/// In chats of more people than this nobody but the reader hears of a read mark, for every mark would be told to everybody.
+/// In chats with more people than this, only the reader receives a read mark, because every mark would go to everybody.
 pub const SHOWN_AMONG: i64 = 256;
 
-/// Whether the people of a chat see each other's read marks.
+/// Whether the people in a chat see each other's read marks.
 pub fn are_shown(participants: i64) -> bool {
     participants <= SHOWN_AMONG
 }
@@ -19,16 +19,16 @@ pub struct ReadFacts {
     pub last_seq: i64,
 }
 
-/// Where the mark moves to, or `None` when it stays.
+/// The new position of the mark, or `None` if it stays.
 pub fn decide(new: NewRead, facts: ReadFacts) -> Option<i64> {
     let wanted = new.seq.min(facts.last_seq);
     (wanted > facts.read_seq).then_some(wanted)
 }
 
-/// The two lowest read marks of a chat: enough to say of any message whether all but its sender have read it.
+/// The two lowest read marks of a chat: enough to know for any message whether all except its sender have read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LowestReadMarks {
-    /// Whose the lowest is.
+    /// The owner of the lowest.
     pub user: Option<UserId>,
     pub seq: Option<i64>,
     /// The lowest of the others.
@@ -36,7 +36,7 @@ pub struct LowestReadMarks {
 }
 
 impl LowestReadMarks {
-    /// Of marks in ascending order; only the first two count.
+    /// From marks in ascending order; only the first two count.
     pub fn of(marks: &[(UserId, i64)]) -> Self {
         let (first, second) = (marks.first(), marks.get(1));
         Self { user: first.map(|(user, _)| *user), seq: first.map(|(_, seq)| *seq), next: second.map(|(_, seq)| *seq) }
@@ -47,7 +47,7 @@ impl LowestReadMarks {
         self.next.is_none_or(|next| seq <= next)
     }
 
-    /// What has become of a message. Where nobody else is, nobody has read it; where marks are not shown, none are kept.
+    /// The status of a message. Without other participants nobody has read it; if marks are not shown, none are stored.
     pub fn status(self, sender: UserId, seq: i64) -> Status {
         let others = if self.user == Some(sender) { self.next } else { self.seq };
         if others.is_some_and(|read| read >= seq) { Status::Read } else { Status::Sent }

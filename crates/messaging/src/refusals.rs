@@ -1,4 +1,4 @@
-//! Everything messaging says no to.
+//! The refusals of messaging.
 
 use clowder_core::{Refusal, error::Kind::*};
 
@@ -19,7 +19,7 @@ pub const MESSAGE_EDITS: Refusal =
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
-/// The table, for the page of problems and for the documents.
+/// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     CHAT_UNKNOWN,
     CHAT_LIMIT,

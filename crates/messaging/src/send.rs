@@ -7,27 +7,27 @@ use crate::{
     refusals::{CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
 };
 
-/// A keyed hash of what a message first said and where: it outlives edits and deletion without keeping the text.
+/// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.
 pub type Fingerprint = [u8; 16];
 
 /// What is known when somebody sends.
 #[derive(Debug, Clone)]
 pub struct SendFacts {
-    /// The sender's part in the chat; `None` for strangers and for chats that do not exist.
+    /// The sender's role in the chat; `None` for outsiders and unknown chats.
     pub membership: Option<(ChatRole, Card)>,
-    /// The message that carries this `client_id` already.
+    /// The existing message with this `client_id`.
     pub earlier: Option<(MessageId, Fingerprint)>,
     pub fingerprint: Fingerprint,
-    /// How far the chat has come. Whoever decides holds it, so that this stays true until the message is written.
+    /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
 
 /// The end of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Last {
-    /// The `seq` of the last message, 0 when there is none.
+    /// The `seq` of the last message, 0 if there is none.
     pub seq: i64,
-    /// When it was sent; without any, when the chat was created.
+    /// When it was sent; without messages, when the chat was created.
     pub at: Timestamp,
 }
 
@@ -38,8 +38,8 @@ pub enum Verdict {
     Repeat(MessageId),
 }
 
-/// The message to write. Its time never runs against its `seq`: where the clock of this node is behind that of the one
-/// that wrote the last message, both get the same time.
+/// The message to write. Times never decrease with `seq`: if this node's clock is behind that of the node that wrote
+/// the last message, both messages get the same time.
 pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Result<Verdict> {
     let (_, sender) = facts.membership.ok_or(CHAT_UNKNOWN)?;
     if let Some((id, fingerprint)) = facts.earlier {

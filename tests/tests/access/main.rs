@@ -1,6 +1,6 @@
-//! Every route of the OpenAPI document, walked as nobody, as a stranger and as a suspended user, tag by tag on both
-//! databases. What lets them in stands in a list that is read when it changes, and may not name what does not exist any
-//! more.
+//! Calls every route of the OpenAPI document without a token, as an unrelated user and as a suspended user, tag by tag
+//! on both databases. Exceptions are in a list that is reviewed when it changes, and may not name routes that no longer
+//! exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,13 @@ fn list(of: impl Fn(&Domain) -> Reasons) -> BTreeSet<&'static str> {
     listed(of).collect()
 }
 
-/// The routes of a tag, and things that exist and that strangers may not see.
+/// The routes of a tag, and existing things that an unrelated user may not see.
 struct Walk {
     world: World,
     api: OpenApi,
     tag: &'static str,
     things: Things,
-    /// Who may do nothing with them.
+    /// A user without access to them.
     eve: User,
 }
 
@@ -59,7 +59,7 @@ impl Walk {
     }
 }
 
-/// The document as a server gives it.
+/// The document as a server returns it.
 async fn api() -> OpenApi {
     OpenApi(World::shared_on_sqlite().await.nobody().get("/api/openapi.json").await.expect(200))
 }
@@ -159,7 +159,7 @@ async fn what_is_closed_to_api_keys_is_so_on_purpose() {
     assert!(wrong.is_empty(), "these must either name a scope or stand in PEOPLE of their domain: {wrong:#?}");
 }
 
-/// The document is complete: what the stories call is in it.
+/// The document is complete: it contains everything that the stories call.
 #[tokio::test]
 async fn the_walk_covers_what_is_there() {
     let api = api().await;

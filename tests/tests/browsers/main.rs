@@ -1,4 +1,4 @@
-//! What pages can do in a real browser: on another origin, and behind a proxy that keeps the server below a path.
+//! What pages can do in a real browser: on another origin, and behind a proxy that serves the server below a path.
 
 mod origins;
 mod pages;

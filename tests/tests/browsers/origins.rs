@@ -1,9 +1,9 @@
-//! A page of another origin signs in, holds a socket, and is told why it is refused.
+//! A page of another origin signs in, keeps a socket open, and learns why it is refused.
 
 use clowder_tests::{Browser, Database, Site, World, world::PASSWORD};
 use serde_json::{Value, json};
 
-/// `call` asks the API, `socket` opens a socket that keeps what it hears, `heard` waits for a frame of a type.
+/// `call` calls the API, `socket` opens a socket that stores its frames, `heard` waits for a frame of a type.
 const KIT: &str = r#"
     window.call = async (method, path, body, headers = {}) => {
         if (body) headers["content-type"] = "application/json";
@@ -47,14 +47,15 @@ async fn a_page_of_another_origin() {
     holds_a_socket(&mut browser, &bob, &chat).await;
     is_told_why(&mut browser).await;
 
-    // A page of an origin that nobody let in can read nothing, and there is nothing to steal that a browser would send.
+    // A page of an origin that is not allowed can read nothing, and the browser sends no credentials that it could
+    // abuse.
     browser.open(&stranger.origin).await;
     browser.run(&kit).await;
     let read = browser.run("return call('GET', '/api/health').then(() => true, (error) => error.name)").await;
     assert_eq!(read, "TypeError");
 }
 
-/// What docs/realtime.md shows to developers works as it stands there, in a page.
+/// The code in docs/realtime.md works unchanged in a page.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_examples_of_the_documentation() {
     let site = Site::start().await;
@@ -75,7 +76,7 @@ async fn the_examples_of_the_documentation() {
         browser.until(&format!("seen.some((line) => line.startsWith('{expected} '))")).await;
     }
 
-    // The longer one keeps itself connected: it resumes after a drop, with a token that it had to refresh.
+    // The longer example reconnects by itself: it resumes after a drop, with a token that it had to refresh.
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let kit = "const post = async (path, body) => (await fetch(api + path, { method: 'POST', \
@@ -110,7 +111,7 @@ async fn signs_in(browser: &mut Browser) {
     for exposed in ["x-request-id", "ratelimit", "ratelimit-policy", "x-ratelimit-remaining"] {
         assert!(answer["headers"][exposed].is_string(), "{exposed} is hidden from pages: {answer}");
     }
-    // This one takes a preflight, and its answer has a tag.
+    // This one needs a preflight, and its response has a tag.
     let me = browser
         .run(
             "window.bearer = { authorization: 'Bearer ' + me.body.access }; \
@@ -168,7 +169,7 @@ async fn is_told_why(browser: &mut Browser) {
         ("['bearer.' + me.body.access]", 4001, "offer the subprotocol `clowder.v1`"),
         ("['clowder.v1', 'bearer.nonsense']", 4001, "the access token is not valid"),
         ("[], '?ticket=nonsense'", 4001, "get a new one"),
-        ("[], '?token=' + me.body.access", 4001, "no token is read from the address"),
+        ("[], '?token=' + me.body.access", 4001, "a token in the URL is not read"),
     ] {
         let closed: Value = browser.run(&format!("return socket({arguments}).closed")).await;
         assert_eq!(closed["code"], code, "{arguments}: {closed}");

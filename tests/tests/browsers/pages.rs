@@ -1,11 +1,11 @@
-//! The pages of the server on a phone and on a desk, in light and dark, and where they put the focus.
+//! The server's pages on phones and desktops, in light and dark, and where they put the focus.
 
 use clowder_tests::{Browser, Database, Mailbox, World};
 use serde_json::json;
 
 /// Whether nothing is wider than the screen.
 const FITS: &str = "return [document.documentElement.scrollWidth, innerWidth]";
-/// How bright the ground is, from 0 to 255.
+/// The brightness of the background, from 0 to 255.
 const GROUND: &str = "return Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g)[0])";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,7 +53,7 @@ async fn errors_take_the_focus() {
     let mut browser = Browser::start().await;
     browser.open(&link).await;
     browser.until("document.querySelector('#reset .address').textContent === 'ada@example.org'").await;
-    // What the page sees itself, and what the server says.
+    // Errors found by the page itself, and by the server.
     for (typed, says) in [("short", "at least 10 characters"), ("password123", "common")] {
         browser
             .run(&format!(
@@ -78,7 +78,7 @@ async fn errors_take_the_focus() {
     browser.until(&told("ada@example.org has been changed")).await;
     browser.until("document.activeElement.id === 'told' && location.hash === ''").await;
     assert_eq!(browser.run("return document.getElementById('told').getAttribute('aria-live')").await, "polite");
-    // A link that was used says so at once, and names nobody.
+    // A used link says so at once, and names nobody.
     browser.open(&link).await;
     browser.until(&told("already been used or has expired")).await;
     browser.until("document.activeElement.id === 'told'").await;

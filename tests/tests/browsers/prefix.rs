@@ -1,4 +1,4 @@
-//! A server below a path of somebody's site: every address that it makes leads back to it.
+//! A server below a path of somebody's site: every URL that it creates leads back to it.
 
 use clowder_tests::{Answer, Auth, Browser, Client, Database, Mailbox, Place, Socket, World, world::PASSWORD};
 use serde_json::json;
@@ -21,10 +21,10 @@ async fn behind_a_proxy_that_takes_a_path_away() {
     assert!(world.server.log().contains(&format!("{}/api/swagger", outside.public)), "what `serve` says at the start");
 }
 
-/// The document as a page has got it.
+/// The document as a page loads it.
 const SAVED: &str = "performance.getEntriesByType('resource').find((it) => it.name.endsWith('/api/openapi.json'))";
 
-/// Who knows the server by its public address alone.
+/// A client that knows only the server's public URL.
 struct Outside {
     client: Client,
     address: String,
@@ -45,7 +45,7 @@ impl Outside {
         self.client.with(made["access"].as_str().unwrap())
     }
 
-    /// The type of a problem leads to what it means, and its instance is the path that was asked for.
+    /// The type of a problem links to its description, and its instance is the requested path.
     async fn errors(&self) {
         let problem = self.client.get("/api/nothing").await.refused(404, "route.unknown");
         assert_eq!(problem["instance"], "/base/api/nothing");
@@ -88,7 +88,7 @@ impl Outside {
         );
     }
 
-    /// Whose address a request came from: that of the client, whatever proxies wrote around it.
+    /// The address of a request is the client's, whatever proxies added around it.
     async fn addresses(&self, world: &World) {
         let bob = self.user("bob").await;
         let login = json!({"username": "bob", "password": PASSWORD});
@@ -106,7 +106,7 @@ impl Outside {
         }
     }
 
-    /// The link of a copy, in the answer and in the email.
+    /// The link of an export, in the response and in the email.
     async fn copies(&self, world: &World) {
         let eve = self.user("eve").await;
         let mail = Mailbox::new(world.database.folder.path().join("mail"));
@@ -124,8 +124,7 @@ impl Outside {
         self.follow(export["url"].as_str().unwrap()).await;
     }
 
-    /// In a browser: what an email links to works, and so do the pages about the API, with and without a slash at the
-    /// end.
+    /// In a browser: links in emails work, and so do the pages about the API, with and without a trailing slash.
     async fn pages(&self, world: &World) {
         let mail = Mailbox::new(world.database.folder.path().join("mail"));
         let ada = mail.next("ada@example.org").await;

@@ -1,4 +1,4 @@
-//! The AsyncAPI document and docs/realtime.md say what the socket does.
+//! The AsyncAPI document and docs/realtime.md match the socket.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ async fn asyncapi_is_complete() {
     assert_eq!(Answer::to(request).await.expect(200)["servers"]["main"]["host"], "localhost:99");
 }
 
-/// Every event and every command has an example, which is as its schema says.
+/// Every event and every command has an example that matches its schema.
 #[tokio::test]
 async fn frames_have_examples() {
     let world = World::new(Database::sqlite()).await;
@@ -60,7 +60,7 @@ async fn frames_have_examples() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// The table of events in docs/realtime.md has all that the server says, and tells which are replayed.
+/// The table of events in docs/realtime.md is complete, and says which are replayed.
 #[tokio::test]
 async fn every_event_is_in_the_table() {
     let world = World::new(Database::sqlite()).await;
@@ -84,7 +84,7 @@ async fn every_event_is_in_the_table() {
     assert_eq!(table, events);
 }
 
-/// The table of close codes in docs/realtime.md has all of them, and says the same about coming again.
+/// The table of close codes in docs/realtime.md is complete, and says the same about reconnecting.
 #[tokio::test]
 async fn every_close_code_is_in_the_table() {
     let world = World::new(Database::sqlite()).await;
@@ -102,7 +102,7 @@ async fn every_close_code_is_in_the_table() {
     assert_eq!(table, documented);
 }
 
-/// The address says by which parameters a socket is opened, and each way to say who connects is described.
+/// The URL declares the parameters with which a socket is opened, and each way to authenticate is described.
 #[tokio::test]
 async fn asyncapi_tells_how_to_connect() {
     let world = World::new(Database::sqlite()).await;
@@ -122,7 +122,7 @@ async fn asyncapi_tells_how_to_connect() {
     assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"), "{policy}");
 }
 
-/// What a command is answered with is what its operation says.
+/// A command is answered as its operation says.
 #[tokio::test]
 async fn every_command_has_its_reply() {
     let world = World::new(Database::sqlite()).await;
@@ -163,7 +163,7 @@ async fn every_command_has_its_reply() {
     assert_eq!(operations, tried);
 }
 
-/// What may come that is not in the document yet, and what is made of what the server does not know.
+/// What may be sent that is not in the document yet, and how the server treats what it does not know.
 #[tokio::test]
 async fn unknown_members_and_types_of_frames() {
     let world = World::new(Database::sqlite()).await;

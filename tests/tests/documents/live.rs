@@ -1,5 +1,5 @@
-//! What the document shows of each operation is what a server takes and answers: the example of the body is sent, and the
-//! answer has the members of the example.
+//! The documented examples of each operation are accepted and returned by a server: the example body is sent, and the
+//! response has the members of the example.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::documents;
 
-/// Members of `example` that the answer does not have, or the other way round. `null` can stand for anything, and of lists
-/// the first items are compared.
+/// Members of `example` that are missing in the response, or the other way round. `null` can stand for any value; the
+/// first items of lists are compared.
 fn differences(at: &str, example: &Value, answer: &Value, found: &mut Vec<String>) {
     match (example, answer) {
         (Value::Object(one), Value::Object(other)) => {
@@ -62,7 +62,7 @@ impl Tour<'_> {
         things
     }
 
-    /// Somebody for this operation alone, because some end sessions or change passwords.
+    /// A user for this operation alone, because some end sessions or change passwords.
     async fn call(&self, api: &OpenApi, number: usize, method: &str, template: &str, operation: &Value) -> Answer {
         let (id, name) = (operation["operationId"].as_str().unwrap(), format!("owner{number}"));
         let owner = self.world.user(&name).await;

@@ -1,4 +1,4 @@
-//! The OpenAPI and AsyncAPI documents are sound, and real answers and frames are as they say.
+//! The OpenAPI and AsyncAPI documents are valid, and real responses and frames match them.
 
 mod asyncapi;
 mod live;
@@ -76,7 +76,7 @@ async fn examples_are_as_their_schemas_say() {
     assert!(looked_at > 500, "{looked_at}");
 }
 
-/// What is always sent is required, also when it is `null`; a problem says which codes it can have.
+/// Members that are always sent are required, even if they can be `null`; a problem lists its possible codes.
 #[tokio::test]
 async fn schemas_are_as_tight_as_the_server() {
     let world = World::new(Database::sqlite()).await;
@@ -124,7 +124,7 @@ async fn schemas_are_as_tight_as_the_server() {
     }
 }
 
-/// What the document shows of parameters that exclude each other is what the server answers.
+/// The documented response to parameters that exclude each other is the real one.
 #[tokio::test]
 async fn parameters_that_exclude_each_other() {
     let world = World::new(Database::sqlite()).await;
@@ -142,7 +142,7 @@ async fn parameters_that_exclude_each_other() {
     }
 }
 
-/// What clients may add, and what they may not.
+/// Which unknown members clients may add, and which they may not.
 #[tokio::test]
 async fn unknown_members_of_bodies() {
     let world = World::new(Database::sqlite()).await;
@@ -175,7 +175,7 @@ async fn unknown_members_of_bodies() {
     ada.patch("/api/users/me/settings", whole).await.expect(200);
 }
 
-/// What PUT and PATCH make of a body that says nothing new.
+/// How PUT and PATCH treat a body that changes nothing.
 #[tokio::test]
 async fn edits_that_change_nothing() {
     let world = World::new(Database::sqlite()).await;
@@ -210,12 +210,12 @@ async fn edits_that_change_nothing() {
         }
     }
     assert!(tried >= 10, "{tried}");
-    // Nothing was told before what is told now.
+    // Nothing was sent before this frame.
     ada.says(&chat, "done").await;
     assert_eq!(socket.frame().await["type"], "message.sent");
 }
 
-/// Calls, and keeps what the document has against the answer.
+/// Calls, and records how the response violates the document.
 struct Tour {
     api: OpenApi,
     complaints: Vec<String>,
@@ -232,7 +232,7 @@ impl Tour {
         answer
     }
 
-    /// What people with a role do, to somebody who can do nothing in between.
+    /// Calls of staff to govern a user in between.
     async fn staff(&mut self, world: &World, eve: &User) {
         let root = world.staff("ruth", "admin").await;
         let account = format!("/api/admin/users/{}", eve.id);
@@ -393,7 +393,7 @@ async fn frames_are_as_documented() {
             break;
         }
     }
-    // Keys come and go. What a suspended account hears last may be cut off by the close.
+    // Keys are created and revoked. The last events of a suspended account may be cut off by the close.
     let eve = world.user("eve").await;
     let root = world.staff("ruth", "admin").await;
     let mut last = eve.socket().await;
@@ -409,7 +409,7 @@ async fn frames_are_as_documented() {
     let cursor = last.cursor.clone();
     root.put(&suspension, json!({"reason": "spam"})).await.expect(200);
     assert_eq!(last.closed().await, 4003);
-    // It is durable all the same: whoever comes back hears of it.
+    // The event is durable all the same: a client that resumes gets it.
     root.delete(&suspension).await.expect(204);
     let mut back = eve.knock(cursor.as_deref()).await;
     for kind in ["user.updated", "user.suspended", "user.updated", "resumed"] {

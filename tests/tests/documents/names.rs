@@ -1,4 +1,4 @@
-//! The patterns of names say exactly what the server takes: both are asked about the same generated names.
+//! The patterns of names accept exactly what the server accepts: both check the same generated names.
 
 use clowder_core::{
     Field, Name,
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::documents;
 use crate::OpenApi;
 
-/// What names are made of, good and bad: letters and marks of several scripts, digits, emoji, joiners, selectors, tags,
-/// spaces, controls, private use, what will never be a character, and anything else.
+/// The characters of names, valid and invalid: letters and marks of several scripts, digits, emoji, joiners, selectors,
+/// tags, spaces, controls, private use, noncharacters, and anything else.
 fn signs() -> impl Strategy<Value = char> {
     let telling: Vec<char> = "aZ9_.-#* é\u{301}\u{300}µªº·×ßяम\u{93f}\u{94d}ก\u{e33}مخ山김א👍❤👩🏴½²Ⓐ\u{a0}\u{3000}\t\n\0\u{85}\u{9f}\u{2028}\u{2029}\
         \u{ad}\u{34f}\u{61c}\u{115f}\u{17b4}\u{180b}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{202e}\u{2060}\u{2066}\u{20e3}\u{2800}\u{3164}\u{e000}\u{f8ff}\
@@ -39,7 +39,7 @@ fn holds(api: &OpenApi, schema: &str, member: &str, takes: impl Fn(Value) -> boo
     let names = proptest::collection::vec(signs(), 1..12).prop_map(|signs| signs.into_iter().collect::<String>());
     let is_newer = newer_than_the_engine();
     let names = names.prop_filter("newer than the engine", move |name| !name.chars().any(&is_newer));
-    // As the server has it: normalised, and without the spaces around it.
+    // As the server stores it: normalised and trimmed.
     let names = names.prop_filter_map("nothing", |name| text::line(&name, 1, 99).ok().or(Some(name)));
     runner
         .run(&names, |name| {

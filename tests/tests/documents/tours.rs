@@ -1,11 +1,10 @@
-//! What the README and `examples/` show to newcomers runs as it stands there: again, at the same time, and on a server that
-//! has data.
+//! The examples in the README and `examples/` run unchanged: repeatedly, concurrently, and on a server with data.
 
 use std::process::{Command, Output};
 
 use clowder_tests::{Database, World, root};
 
-/// The block of the README that is pasted into a shell.
+/// The block of the README that readers paste into a shell.
 fn readme_tour(url: &str) -> String {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let lines = text
@@ -17,7 +16,7 @@ fn readme_tour(url: &str) -> String {
     tour.replace("http://127.0.0.1:8080", url)
 }
 
-/// All that docs/messaging.md shows, in its order.
+/// All examples of docs/messaging.md, in order.
 fn messaging_examples(url: &str) -> String {
     let text = std::fs::read_to_string(root().join("docs/messaging.md")).unwrap();
     let blocks: Vec<_> = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();

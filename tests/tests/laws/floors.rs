@@ -1,12 +1,12 @@
-//! Who may import whom: core nothing of ours, domains only core, the outside only through infra, whose inner packages
-//! nobody else knows, HTTP only in the gateway.
+//! Who may import whom: core imports none of our packages, domains only core; databases and other external systems are
+//! reached only through infra, whose inner packages are private, and HTTP only in the gateway.
 
 use std::{collections::BTreeSet, process::Command};
 
 use clowder_tests::root;
 use serde_json::Value;
 
-/// Crates that touch the outside; only infra may have them.
+/// Crates for external systems; only infra may depend on them.
 const OUTSIDE: &[&str] = &[
     "bcrypt",
     "deadpool",
@@ -23,12 +23,12 @@ const OUTSIDE: &[&str] = &[
     "redis",
 ];
 
-/// What core and the domains do without: they never wait, read no clock and no chance.
+/// Crates that core and the domains must not use: they never wait, and read neither a clock nor randomness.
 const RUNTIME: &[&str] = &["flume", "futures-util", "getrandom", "rand", "reqwest", "tokio", "tracing-subscriber"];
 
 struct Package {
     name: String,
-    /// Below the repository's top: `crates/core`.
+    /// The path below the repository's root: `crates/core`.
     folder: String,
     dependencies: Vec<Dependency>,
 }
@@ -69,7 +69,7 @@ fn packages() -> Vec<Package> {
     list(&metadata["packages"]).iter().map(package).collect()
 }
 
-/// Infra and the packages that it is made of.
+/// Infra and its inner packages.
 fn is_infra(package: &Package) -> bool {
     package.folder == "crates/infra" || package.folder.starts_with("crates/infra/")
 }
@@ -82,7 +82,7 @@ fn may_import(package: &Package, other: &str) -> bool {
         "crates/core" => false,
         "crates/infra" => !above,
         "crates/infra/base" => !above && !other.starts_with("clowder-infra"),
-        // One half never knows the other.
+        // Neither half may depend on the other.
         "crates/infra/pg" | "crates/infra/lite" => {
             !above && (other == "clowder-infra-base" || !other.starts_with("clowder-infra"))
         }
@@ -107,7 +107,7 @@ fn ours_import_only_what_lies_below() {
     let ours: BTreeSet<_> = packages.iter().map(|package| package.name.as_str()).collect();
     for package in &packages {
         for dependency in package.dependencies.iter().filter(|dependency| ours.contains(dependency.name.as_str())) {
-            // Examples of a domain crate may open a store; nothing but the tests may import the gateway.
+            // Examples of a domain crate may open a store; only the tests may import the gateway.
             let allowed = match dependency.dev {
                 true => {
                     let inner = dependency.name.starts_with("clowder-infra-");
@@ -124,7 +124,7 @@ fn ours_import_only_what_lies_below() {
 fn the_outside_is_reached_through_infra_alone() {
     for package in packages().iter().filter(|package| !is_infra(package)) {
         for dependency in &package.dependencies {
-            // The SQL mapping of core, and what tells its errors apart, are turned on by infra alone.
+            // Only infra enables the SQL mapping of core, and its error classification.
             let of_core = package.folder == "crates/core" && dependency.optional;
             let sql_of_core = of_core && ["diesel", "pq-sys"].contains(&dependency.name.as_str());
             let outside = OUTSIDE.contains(&dependency.name.as_str()) && !sql_of_core;

@@ -1,4 +1,4 @@
-//! Relative links in the documentation lead somewhere, headings included.
+//! Relative links in the documentation work, including those to headings.
 
 use std::{fs, path::PathBuf};
 
@@ -14,7 +14,7 @@ fn pages() -> Vec<PathBuf> {
     top.chain(below).filter(page).collect()
 }
 
-/// What stands in the round brackets after `]`, outside of code.
+/// The link target in parentheses after `]`, outside of code.
 fn links(text: &str) -> Vec<String> {
     let mut fenced = false;
     let mut found = Vec::new();
@@ -35,7 +35,7 @@ fn links(text: &str) -> Vec<String> {
     found
 }
 
-/// The anchor that a heading gets.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().to_lowercase();
     kept.chars()

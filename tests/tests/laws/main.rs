@@ -1,5 +1,5 @@
-//! The laws of this project that no compiler checks: who may depend on what, what a file looks like, whether links lead
-//! somewhere and tables in the documents are whole. Runs without a server, in `make check`.
+//! The laws of this project that no compiler checks: which packages may depend on which, what a source file looks like,
+//! whether links work and tables in the documents are complete. Runs without a server, in `make check`.
 
 mod floors;
 mod links;

@@ -1,4 +1,4 @@
-//! Tables in the documents that say the same as a table in the source, held against it.
+//! Compares tables in the documents with tables in the source.
 
 use std::{collections::BTreeSet, fs};
 
@@ -8,7 +8,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// What stands in backticks in the first column of the table that begins with this line.
+/// The code spans in the first column of the table that begins with this line.
 fn first_column(document: &str, head: &str) -> BTreeSet<String> {
     let text = read(document);
     let rows = text.lines().skip_while(|line| *line != head).skip(2).take_while(|line| line.starts_with('|'));
@@ -18,14 +18,14 @@ fn first_column(document: &str, head: &str) -> BTreeSet<String> {
     names
 }
 
-/// What stands between two of these.
+/// The text between two delimiters.
 fn quoted(text: &str, quote: char) -> impl Iterator<Item = String> {
     text.split(quote).skip(1).step_by(2).map(str::to_owned)
 }
 
 #[test]
 fn every_action_of_the_audit_log_is_documented() {
-    // Put together here, so that this file does not find itself.
+    // Assembled here, so that this file does not match itself.
     let made = ["Entry", "new("].join("::");
     let mut actions = BTreeSet::new();
     for path in walk(root().join("crates/infra/repo")) {
@@ -65,14 +65,14 @@ fn every_file_of_a_copy_and_every_part_is_documented() {
     let parts = clowder_infra::privacy::registered(&url);
     let files: BTreeSet<_> = parts.iter().flat_map(|part| part.files.iter().map(|name| (*name).to_owned())).collect();
     assert_eq!(first_column("docs/privacy.md", "| file | what |"), files);
-    // The receipt is no part of what goes.
+    // The receipt is not part of what is erased.
     let names: BTreeSet<_> = parts.iter().map(|part| part.name.to_owned()).filter(|name| name != "erasure").collect();
     assert_eq!(first_column("docs/privacy.md", "| part | what happens |"), names);
 }
 
 #[test]
 fn every_code_of_a_wrong_field_is_documented() {
-    // Put together here, so that this file does not find itself.
+    // Assembled here, so that this file does not match itself.
     let (flaw, field, made) = (["Flaw::", "new("].concat(), ["Error::", "field("].concat(), " flaw(");
     let mut codes = BTreeSet::from(["errors.more".to_owned()]);
     for path in ["crates", "apps"].into_iter().flat_map(|folder| walk(root().join(folder))) {
@@ -89,7 +89,7 @@ fn every_code_of_a_wrong_field_is_documented() {
         for (call, place) in calls {
             for rest in text.split(call).skip(1) {
                 let arguments = rest.split(';').next().unwrap_or_default();
-                // What is not spelled here is a code that was spelled elsewhere.
+                // Codes that are not literals here are defined elsewhere.
                 if place == 1 || arguments.trim_start().starts_with('"') {
                     codes.extend(quoted(arguments, '"').nth(place));
                 }

@@ -1,4 +1,4 @@
-//! Why a socket ends, and what its code tells the client to do.
+//! Why a socket is closed, and what its code tells the client to do.
 
 use clowder_tests::{Auth, Database, Heard, PATIENCE, Socket, World, on_both};
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
     let world = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "3")]).await;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let (mut expiring, mut renewed) = (ada.socket().await, bob.socket().await);
-    // The clock of the server goes on while Ada's socket lives; then Bob's first token is as old as hers.
+    // The server's clock advances while Ada's socket is open; then Bob's first token is as old as hers.
     let renew = async {
         let mut refresh = json!(bob.refresh);
         let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
@@ -56,7 +56,7 @@ async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
     renewed.command("ping", json!({})).await.unwrap();
 }
 
-/// Otherwise whoever holds a token could stay for ever, from ticket to ticket.
+/// Otherwise the holder of a token could stay forever by renewing tickets.
 #[tokio::test]
 async fn a_socket_by_ticket_ends_with_the_token_it_was_asked_with() {
     let world = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "4")]).await;
@@ -79,12 +79,12 @@ async fn a_socket_by_ticket_ends_with_the_token_it_was_asked_with() {
     assert_eq!(by_header.closed().await, 4004);
 }
 
-/// Who does not read is let go, and misses nothing when coming back.
+/// A client that does not read is disconnected, and misses nothing when it resumes.
 async fn a_slow_reader(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let mut slow = ada.socket().await;
-    // Far more than the kernel and the send queue hold between them, in frames of about 24 kB.
+    // Far more than the kernel and the send queue can buffer, in frames of about 24 kB.
     let text = "猫".repeat(8_000);
     let total = 1_200;
     let said: Vec<_> = (0..8)
@@ -119,7 +119,7 @@ async fn a_slow_reader(world: World) {
     assert_eq!(seen, (1..=total).map(|seq| json!(seq)).collect::<Vec<_>>(), "in order, nothing lost, nothing twice");
 }
 
-/// Its close frame cannot be delivered either; the connection must not stay for that.
+/// Its close frame cannot be delivered either; the connection must end all the same.
 #[tokio::test]
 async fn who_never_reads_again_leaves_nothing_behind() {
     let world = World::with(Database::sqlite(), &[("CLOWDER__SERVER__UNREAD_SECONDS", "2")]).await;

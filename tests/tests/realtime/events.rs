@@ -1,4 +1,4 @@
-//! Commands are acknowledged, and everybody whom it concerns hears of it; nobody else does.
+//! Commands are acknowledged, and everybody concerned gets the event; nobody else does.
 
 use clowder_tests::{World, on_both};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn a_conversation(world: World) {
         let heard = socket.until("message.sent").await;
         assert_eq!(heard["data"], sent, "the event carries what the ack carries");
     }
-    // Sent again it is the same message, and no second event.
+    // Sending it again returns the same message and causes no second event.
     assert_eq!(a.command("message.send", new).await.unwrap()["id"], sent["id"]);
 
     let edit = json!({"message_id": sent["id"], "content": "hello there"});
@@ -49,7 +49,7 @@ async fn a_conversation(world: World) {
 async fn rest_and_socket_are_one(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
-    // Both devices of one person hear it, too.
+    // Both devices of one user get it, too.
     let (mut phone, mut laptop) = (bob.socket().await, world.login("bob").await.socket().await);
     let sent = ada.says(&chat, "by REST").await;
     for socket in [&mut phone, &mut laptop] {
@@ -77,12 +77,12 @@ async fn refused_commands(world: World) {
         let problem = socket.command(command, data).await.unwrap_err();
         assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)), "{command}");
     }
-    // The same refusal as by REST.
+    // The same refusal as over REST.
     let data = json!({"chat_id": chat, "content": ""});
     let problem = ada.socket().await.command("message.send", data).await.unwrap_err();
     let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert!(pointers.iter().all(|pointer| pointer.as_str().unwrap().ends_with("/content")), "{problem}");
-    // Who has not seen the latest version neither edits nor deletes it.
+    // A client that has not seen the latest version can neither edit nor delete it.
     let mut socket = ada.socket().await;
     let edit = json!({"message_id": sent["id"], "content": "hello!", "version": 1});
     socket.command("message.edit", edit.clone()).await.unwrap();
@@ -107,7 +107,7 @@ async fn typing(world: World) {
     assert!(a.drain().await.iter().all(|frame| frame["type"] != "typing.start"), "not to oneself");
 }
 
-/// However often it changes, the others hear of it once in two seconds, and in the end what is true.
+/// However often it changes, the others are notified once in two seconds, and the last state is true.
 async fn restless_typing(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
@@ -135,7 +135,7 @@ async fn strangers_hear_nothing(world: World) {
     let sent = ada.says(&chat, "between us").await;
     ada.patch(&format!("/api/messages/{}", sent["id"].as_str().unwrap()), json!({"content": "us"})).await.expect(200);
     witness.until("message.updated").await;
-    // When Eve hears what concerns her, though it happened later, she has heard nothing of the rest.
+    // Eve gets an event of her own, which happened later, so she did not get any of the others.
     let hers = ada.private_chat(&eve).await;
     loop {
         let frame = ears.frame().await;
@@ -152,7 +152,7 @@ async fn renewed_tokens(world: World) {
     let mut socket = ada.socket().await;
     let next = world.nobody().post("/api/auth/refresh", json!({"refresh": ada.refresh})).await.expect(200);
     socket.command("token.renew", json!({"access": next["access"]})).await.unwrap();
-    // A token of somebody else does not turn this socket into theirs.
+    // Another user's token does not transfer this socket to them.
     let bob = world.user("bob").await;
     assert!(socket.command("token.renew", json!({"access": bob.token()})).await.is_err());
     socket.command("ping", json!({})).await.unwrap();

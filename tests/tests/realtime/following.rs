@@ -1,5 +1,5 @@
-//! Who follows what: nobody hears what happened before they came or after they left, whether live, on the way in or when
-//! they resume; and what a node cannot read keeps nothing from anybody.
+//! Who follows what: nobody receives changes from before they entered or after they left, live, while attaching or when
+//! resuming; and changes that a node cannot read block nobody.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn cursor(user: &User) -> String {
     user.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned()
 }
 
-/// What a socket that resumes is told until it is live.
+/// The frames of a resuming socket until it is live.
 async fn missed(user: &User, cursor: &str) -> Vec<Value> {
     let mut socket = user.knock(Some(cursor)).await;
     assert_eq!(socket.hello().await["resumed"], true);
@@ -67,7 +67,7 @@ async fn what_nobody_can_read_does_no_harm(world: World) {
     assert_eq!(told(&missed(&ada, &before).await), ["hello"]);
     assert!(missed(&ada, heard["cursor"].as_str().unwrap()).await.is_empty());
 
-    // They may be the last that there are, too.
+    // They may also be the last ones.
     world.database.scribe().unreadable(&chat, 300).commit();
     let seen = cursor(&ada).await;
     bob.says(&chat, "again").await;
@@ -91,10 +91,10 @@ async fn nobody_hears_what_was_before_them(world: World) {
     assert_eq!(told(&heard_until(&mut live, "a word after").await), expected);
     assert_eq!(told(&missed(&ada, &before).await), expected);
     live.command("message.send", json!({"chat_id": chat, "content": "thank you"})).await.unwrap();
-    // Whoever asks earlier may get a cursor from before it.
+    // A request before this could return an older cursor.
     assert_eq!(told(&heard_until(&mut live, "thank you").await), ["thank you"]);
 
-    // Gone and back again: what was said meanwhile is not for them.
+    // Left and entered again: the messages in between are not for them.
     let there = cursor(&ada).await;
     world.database.scribe().leaves(&ada.id, &chat).commit();
     bob.says(&chat, "among us").await;
@@ -105,7 +105,7 @@ async fn nobody_hears_what_was_before_them(world: World) {
     assert_eq!(told(&missed(&ada, &there).await), expected);
 }
 
-/// Another node over the same database, of which the server learns only when it looks.
+/// Another node over the same database, which the server notices only when it polls.
 async fn another_node(world: &World, now: Timestamp) -> Store {
     Store::open(Options::new(DatabaseUrl::parse(&world.database.url).unwrap(), "another node"), now).await.unwrap()
 }
@@ -131,7 +131,7 @@ async fn nobody_hears_it_from_a_node_that_lags_either(world: World) {
             other.messaging.send(&by(&bob, now), chat.parse().unwrap(), new).await.unwrap();
         }
         world.database.scribe().joins(&ada.id, &bob.chat(&chat).await).commit();
-        // The server may not have looked yet. Both sockets come from before Ada was there, as far as it knows.
+        // The server may not have polled yet. Both sockets were attached before Ada entered, as far as it knows.
         let (mut fresh, mut second) = tokio::join!(ada.socket(), ada.socket());
         bob.says(&chat, "a word after").await;
         for socket in [&mut fresh, &mut second] {
@@ -155,14 +155,14 @@ async fn nobody_hears_what_comes_after_they_left(world: World) {
     bob.says(&chat, "without her").await;
     heard_until(&mut bobs, "without her").await;
     assert!(!told(&live.drain().await).contains(&"without her"));
-    // What they may not see any more is not replayed, whenever it was said; but they learn why.
+    // What they may no longer see is not replayed, whenever it was sent; but they learn that they left.
     assert_eq!(told(&missed(&ada, &before).await), ["participant.removed"]);
     assert!(missed(&ada, gone["cursor"].as_str().unwrap()).await.is_empty());
     let typing = live.command("typing.start", json!({"chat_id": chat})).await.unwrap_err();
     assert_eq!(typing["code"], "chat.unknown");
 }
 
-/// What was swept before the node looked cannot be told to anybody: sockets come again, and hear that they must reload.
+/// Changes that were swept before the node polled are lost: sockets must resume, and are told to reload.
 async fn a_node_that_slept_for_too_long(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = bob.group("Lunch", &[&ada]).await;
@@ -176,7 +176,7 @@ async fn a_node_that_slept_for_too_long(world: World) {
         other.messaging.send(&by(&bob, now), chat.parse().unwrap(), new).await
     };
     world.server.freeze();
-    // It may have stopped in the middle of a write of its own, which holds a whole SQLite.
+    // It may have stopped in the middle of a write, which blocks all of SQLite.
     while say().await.is_err() {
         world.server.thaw();
         world.server.freeze();

@@ -1,4 +1,4 @@
-//! Frames that make no sense: an error while it may be a slip, the end when it is not.
+//! Invalid frames: an error at first, then the end of the connection.
 
 use clowder_tests::{World, on_both};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn slips(world: World) {
     let error = socket.frame().await;
     assert_eq!((&error["type"], &error["id"]), (&json!("error"), &Value::Null));
     assert!(error["data"]["code"].is_string());
-    // An unknown command is answered under its id, and is no bad frame.
+    // An unknown command is answered under its id, and is not an invalid frame.
     for _ in 0..20 {
         let problem = socket.command("message.shout", json!({})).await.unwrap_err();
         assert!(problem["code"].is_string() && problem["status"].is_number(), "{problem}");
@@ -20,7 +20,7 @@ async fn slips(world: World) {
     socket.command("ping", json!({})).await.unwrap();
 }
 
-/// An id comes back octet for octet, or the error says what it may be.
+/// An id is returned octet for octet, or the error says what it may be.
 async fn ids_come_back(world: World) {
     let mut socket = world.user("ada").await.socket().await;
     for id in ["18446744073709551617", "1e400", "-0.10", r#""\u00e4""#, "null"] {
@@ -55,11 +55,11 @@ async fn too_large(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let mut socket = ada.socket().await;
-    // A long message fits, four bytes a character and all.
+    // A long message fits, even with four bytes a character.
     let long = "𝄞".repeat(8000);
     let sent = socket.command("message.send", json!({"chat_id": chat, "content": long})).await.unwrap();
     assert_eq!(sent["content"], long);
-    // So does the longest that can be written of it: each character as two escapes.
+    // So does the longest form of it: each character as two escapes.
     let escaped = format!(
         r#"{{"id":"long","type":"message.send","data":{{"chat_id":"{chat}","content":"{}"}}}}"#,
         r"\ud83d\ude00".repeat(8000)

@@ -1,4 +1,4 @@
-//! Who hears nothing cannot tell a quiet connection from a dead one: so something is said now and then.
+//! A client that receives nothing cannot tell a quiet connection from a dead one, so the server sends heartbeats.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn a_quiet_socket_hears_heartbeats(world: World) {
     assert!(pings >= 2, "programs are pinged, too: {pings}");
 }
 
-/// Events and answers are signs of life themselves.
+/// Events and answers count as signs of life, too.
 async fn a_busy_one_hears_none(world: World) {
     let ada = world.user("ada").await;
     let mut socket = ada.socket().await;

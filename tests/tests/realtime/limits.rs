@@ -1,4 +1,4 @@
-//! How much one may ask of a socket, and how many sockets one may hold: it belongs to the person, not to the connection.
+//! How much one may send over a socket, and how many sockets one may open: limits are per user, not per connection.
 
 use clowder_tests::{Answer, Auth, Database, Heard, PATIENCE, Socket, World, on_both};
 use futures_util::future::join_all;
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 on_both!(a_person_has_fifty_sockets, a_key_has_sockets_of_its_own);
 
-/// Opens so many by whatever says who they are.
+/// Opens this many, authenticated in any of these ways.
 async fn open(world: &World, auth: impl Fn() -> Auth<'static>, count: usize) -> Vec<Socket> {
     let sockets = join_all((0..count).map(|_| Socket::open(&world.server.address, auth(), None))).await;
     sockets.into_iter().map(|socket| socket.unwrap_or_else(|refused| panic!("{refused:?}"))).collect()
@@ -41,13 +41,13 @@ async fn a_person_has_fifty_sockets(world: World) {
     let ticket = ada.post("/api/ws/ticket", json!({})).await.expect(201);
     let ticket = ticket["ticket"].as_str().unwrap();
     refused(&world, Auth::Ticket(ticket)).await;
-    // Who says so in the first frame only is told so in the same way as soon as that can be known.
+    // Clients that authenticate in the first frame get the same answer as soon as it is known who they are.
     let mut later = Socket::open(&world.server.address, Auth::Later, None).await.ok().unwrap();
     later.say(json!({"type": "auth", "data": {"access": other.token()}})).await;
     assert_eq!(later.closed().await, 4008);
     bob.socket().await;
     sockets[7].command("ping", json!({})).await.unwrap();
-    // One that ends makes room for another.
+    // Closing one makes room for another.
     drop(sockets.pop());
     let again = async {
         loop {
@@ -57,7 +57,7 @@ async fn a_person_has_fifty_sockets(world: World) {
         }
     };
     let mut again = timeout(PATIENCE, again).await.expect("a socket that was closed still counts");
-    // Nor was the ticket spent on a socket that there was no room for.
+    // Nor was the ticket spent on a socket for which there was no room.
     again.hello().await;
 }
 
@@ -80,7 +80,7 @@ async fn an_address_has_five_hundred_of_those_who_have_not_said_who_they_are() {
     let mut sockets = open(&world, || Auth::Later, 500).await;
     refused(&world, Auth::Later).await;
     ada.socket().await;
-    // Whoever says who they are leaves the crowd.
+    // Authenticated sockets no longer count for the address.
     let mut known = sockets.pop().unwrap();
     known.say(json!({"type": "auth", "data": {"access": ada.token()}})).await;
     known.hello().await;
@@ -92,7 +92,7 @@ async fn an_address_has_five_hundred_of_those_who_have_not_said_who_they_are() {
     next.hello().await;
 }
 
-/// One `Limits` counts both: what is asked over a socket cannot be asked over HTTP any more.
+/// Sockets and HTTP share one limit: what was spent over a socket is missing over HTTP.
 #[tokio::test]
 async fn commands_cost_what_requests_do() {
     let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.1")]).await;
@@ -109,7 +109,7 @@ async fn commands_cost_what_requests_do() {
     };
     assert_eq!((&problem["status"], &problem["code"]), (&json!(429), &json!("rate.limited")), "{problem}");
     assert!(problem["retry_after"].as_u64().unwrap() > 0, "{problem}");
-    // What is unknown or unreadable as a command costs as much.
+    // Unknown and malformed commands cost as much.
     assert_eq!(sockets[0].command("dance", json!({})).await.unwrap_err()["code"], "rate.limited");
     let answer = ada.get("/api/auth/me").await;
     let body = answer.clone().refused(429, "rate.limited");
@@ -118,7 +118,7 @@ async fn commands_cost_what_requests_do() {
     sockets[1].command("ping", json!({})).await.expect_err("it stays open, and says when to go on");
 }
 
-/// Frames as octets, which no decent client would send.
+/// Raw frames, which no well-behaved client would send.
 struct Raw(TcpStream);
 
 impl Raw {
@@ -143,7 +143,7 @@ impl Raw {
         self.answers().await.1
     }
 
-    /// How many commands were carried out, and the code of the close frame after that.
+    /// How many commands were executed, and the code of the close frame after that.
     async fn answers(mut self) -> (usize, u16) {
         let mut acks = 0;
         loop {
@@ -184,13 +184,13 @@ async fn frames_of_every_kind_are_counted() {
         let _ = raw.0.write_all(&frames.repeat(1_000)).await;
         assert_eq!(raw.closed().await, 4008, "{what}");
     }
-    // Those that came before are carried out.
+    // Earlier ones are executed.
     let bob = world.user("bob").await;
     let mut raw = Raw::open(&world, bob.token()).await;
     let _ = raw.0.write_all(&frame(0x81, ping).repeat(1_000)).await;
     let (acks, code) = raw.answers().await;
     assert!(code == 4008 && (300..1_000).contains(&acks), "{acks} were answered, then {code}");
-    // Three hundred at once are nothing to be sorry for.
+    // Three hundred at once are allowed.
     let mut socket = ada.socket().await;
     for _ in 0..250 {
         socket.send(Message::Ping(Vec::new().into())).await;
@@ -225,12 +225,12 @@ async fn what_is_no_handshake_is_told_how_to_be_one() {
     let old = Answer::to(old.header("sec-websocket-key", "x3JJHMbDL1EzLkh9GBhXDw==")).await;
     assert_eq!(old.header("sec-websocket-version"), "13");
     old.refused(426, "upgrade.required");
-    // The ticket was not spent on that.
+    // That did not spend the ticket.
     let mut socket = Socket::open(&world.server.address, Auth::Ticket(ticket), None).await.ok().unwrap();
     assert!(matches!(socket.next().await, Heard::Frame(hello) if hello["type"] == "hello"));
 }
 
-/// What a client gets wrong is no fault of the server.
+/// A client's mistake is not logged as a fault of the server.
 #[tokio::test]
 async fn a_refused_command_is_no_error_in_the_log() {
     let world = World::with(Database::sqlite(), &[("LOG", "warn,clowder::permissions=error")]).await;

@@ -1,4 +1,4 @@
-//! The live channel: who may open it, what comes out of it and in which order, and that a drop loses nothing.
+//! The live channel: who may open it, what it sends in which order, and that a drop loses nothing.
 
 mod closing;
 mod events;

@@ -1,4 +1,4 @@
-//! The four ways to say who one is, and what happens to those who do not.
+//! The four ways to authenticate a socket, and what happens without any.
 
 use clowder_tests::{Auth, Client, Database, Heard, Socket, User, World, on_both};
 use serde_json::json;
@@ -41,7 +41,7 @@ async fn four_ways(world: World) {
     greeted(socket, &ada).await;
 }
 
-/// A program sees the status, a page does not: it is told over the socket.
+/// A program sees the status; a page does not and gets the reason over the socket.
 async fn refused_handshakes(world: World) {
     let ada = world.user("ada").await;
     let address = &world.server.address;
@@ -49,7 +49,7 @@ async fn refused_handshakes(world: World) {
     assert_eq!((status, &problem["code"]), (401, &json!("token.invalid")));
     let expired = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "3")]).await;
     let eve = expired.user("eve").await;
-    // Its token is the clock by which the test waits: it ends when the token does.
+    // The expiry of its token is the signal that the test waits for.
     assert_eq!(eve.socket().await.closed().await, 4004);
     let old = Auth::Subprotocol(eve.token());
     assert_eq!(
@@ -66,8 +66,8 @@ async fn refused_handshakes(world: World) {
         (Auth::Ticket(""), "get a new one"),
         (Auth::Protocols(&alone), "offer the subprotocol `clowder.v1` beside"),
         (Auth::Protocols("graphql-ws, bearer.x"), "offer the subprotocol `clowder.v1` beside"),
-        (Auth::Query(&query), "no token is read from the address"),
-        (Auth::Query("access_token="), "no token is read from the address"),
+        (Auth::Query(&query), "a token in the URL is not read"),
+        (Auth::Query("access_token="), "a token in the URL is not read"),
     ] {
         let (code, reason) = refused(address, auth).await;
         assert!(code == 4001 && reason.contains(says), "{code} {reason}");
@@ -78,7 +78,7 @@ async fn refused_handshakes(world: World) {
     assert!(code == 4001 && reason.contains("session"), "{code} {reason}");
 }
 
-/// How a socket is closed that opens all the same.
+/// The close of a socket that opens all the same.
 async fn refused(address: &str, auth: Auth<'_>) -> (u16, String) {
     let mut socket = Socket::open(address, auth, None).await.expect("it opens");
     let heard = socket.next().await;
@@ -86,7 +86,7 @@ async fn refused(address: &str, auth: Auth<'_>) -> (u16, String) {
     (code, socket.reason.unwrap_or_default())
 }
 
-/// A browser fails a handshake that takes none of the subprotocols it offered.
+/// A browser fails a handshake that accepts none of the subprotocols it offered.
 async fn subprotocols(world: World) {
     let ada = world.user("ada").await;
     let bearer = format!("bearer.{}", ada.token());
@@ -103,7 +103,7 @@ async fn subprotocols(world: World) {
     }
 }
 
-/// The subprotocol that the answer names, whatever a client makes of it.
+/// The subprotocol in the response, whatever a client makes of it.
 async fn raw_handshake(address: &str, offer: &str) -> Option<String> {
     let request = Client::new(address)
         .request("GET", "/api/ws")
@@ -132,7 +132,7 @@ async fn wrong_tickets_make_wait(world: World) {
     let ada = world.user("ada").await;
     let ticket = ticket(&ada).await;
     let address = &world.server.address;
-    // Others count at this address, too, so it may be fewer than five.
+    // Other tests count for this address, too, so it may be fewer than five.
     let (mut code, mut reason) = (4001, String::new());
     for _ in 0..6 {
         (code, reason) = refused(address, Auth::Ticket("nonsense")).await;

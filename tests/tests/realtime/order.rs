@@ -1,4 +1,4 @@
-//! Many send at once: one order, without gaps, the same for everybody.
+//! Many clients send at once: one order, without gaps, the same for everybody.
 
 use clowder_tests::{Database, Server, User, World, on_both, world::each};
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn sixteen_senders_at_two_servers() {
     .await;
 }
 
-/// `at` says where a person sends, and where they listen if that is somewhere else.
+/// `at` says where a user sends, and where they listen if that is elsewhere.
 async fn one_order(world: &World, at: impl Fn(usize, &User) -> (User, Option<User>)) {
     let mut people = Vec::new();
     for i in 0..SENDERS {
@@ -71,7 +71,7 @@ async fn one_order(world: &World, at: impl Fn(usize, &User) -> (User, Option<Use
     }
 }
 
-/// Who sends as fast as it is acknowledged must still hear promptly what is said.
+/// A client that sends as fast as it gets acks must still receive events promptly.
 async fn as_fast_as_acknowledged(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;

@@ -1,4 +1,4 @@
-//! State before + events = state fetched after: for random commands of several people whose sockets drop and resume.
+//! State before + events = state fetched after: for random commands of several users whose sockets drop and resume.
 
 use clowder_tests::{Database, Socket, User, World};
 use proptest::{
@@ -11,7 +11,7 @@ use super::replica::Replica;
 
 const PEOPLE: usize = 3;
 
-/// One thing that somebody does. The numbers are reduced to what exists when its turn comes.
+/// One random action. The numbers are reduced to what exists when it runs.
 #[derive(Debug, Clone)]
 enum Step {
     MakeGroup { who: usize },
@@ -44,7 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Somebody with a replica that lives on events alone.
+/// A user with a replica that is fed by events alone.
 struct Listener {
     user: User,
     socket: Option<Socket>,
@@ -67,7 +67,7 @@ impl Listener {
         }
     }
 
-    /// The socket breaks off without a goodbye. What it had received but nobody looked at is lost with it.
+    /// The socket drops without a close frame. Received but unprocessed frames are lost with it.
     fn drop(&mut self) {
         self.socket = None;
     }
@@ -91,7 +91,7 @@ impl Listener {
         self.socket = Some(socket);
     }
 
-    /// Listens until everybody's last words have come, and the end of what the user does not see any more.
+    /// Listens until the last message of everybody has arrived, and the end of chats that the user left.
     async fn listen_until(&mut self, last_words: &[Value], after: &Replica) {
         let mut awaited: Vec<_> = last_words.iter().filter(|words| self.replica_lacks(words)).cloned().collect();
         while !awaited.is_empty() || self.replica.chats.keys().any(|chat| !after.chats.contains_key(chat)) {
@@ -106,19 +106,19 @@ impl Listener {
     }
 }
 
-/// Answers how many messages were compared with their status.
+/// Returns how many messages were compared by status.
 async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize {
     let mut people = Vec::new();
     for name in names {
         people.push(Listener::new(world.user(name).await).await);
     }
-    // Who takes part in each chat; the first is everybody's.
+    // The participants of each chat; the first chat has all users.
     let others: Vec<_> = people[1..].iter().map(|person| &person.user).collect();
     let mut chats = vec![people[0].user.group("First", &others).await];
     for step in steps {
         take(world, &mut people, &mut chats, step).await;
     }
-    // A last word in each chat comes after all that was said there.
+    // A last message in each chat follows all others.
     let mut last_words = Vec::new();
     for (i, chat) in chats.iter().enumerate() {
         for person in &people {
@@ -143,7 +143,7 @@ async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize 
     with_status
 }
 
-/// Refusals are part of life here: who is not in a chat, or did not write the message, is told so and goes on.
+/// Refusals are expected: a user who is not in a chat, or did not write the message, continues.
 async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, step: &Step) {
     let chat = |index: usize| chats[index % chats.len()].clone();
     match *step {
@@ -207,7 +207,7 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
     }
 }
 
-/// A chat as somebody sees it who takes part.
+/// A chat as one of its participants sees it.
 async fn seen_by_anybody(people: &[Listener], chat: &str) -> Option<Value> {
     for person in people {
         let seen = person.user.get(&format!("/api/chats/{chat}")).await;
@@ -226,7 +226,7 @@ async fn message(user: &User, chat: &str, index: usize) -> Option<String> {
     Some(format!("/api/messages/{}", message["id"].as_str()?))
 }
 
-/// One server for all cases: new people each time keep them apart.
+/// One server for all cases, which are separated by new users.
 fn check(database: Database, cases: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let world = runtime.block_on(World::new(database));

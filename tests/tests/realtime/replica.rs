@@ -1,18 +1,18 @@
-//! What a client that listens knows of its chats: the state it fetched, and what the events made of it.
+//! What a listening client knows of its chats: the state it fetched, updated by events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clowder_tests::User;
 use serde_json::Value;
 
-/// One chat as a client keeps it.
+/// A chat in the replica.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChatState {
     title: Value,
     read_seq: i64,
-    /// Up to here the chat went on without the user, and events tell nothing.
+    /// Up to here the chat continued without the user, and there are no events.
     before: i64,
-    /// By `seq`, so that a gap or a swap shows.
+    /// By `seq`, so that gaps and swaps are noticed.
     messages: BTreeMap<i64, Value>,
 }
 
@@ -22,25 +22,25 @@ pub struct Replica {
     me: String,
     pub chats: BTreeMap<String, ChatState>,
     readers: BTreeMap<String, Readers>,
-    /// Chats that the user was taken out of.
+    /// Chats that the user was removed from.
     left: BTreeSet<String>,
 }
 
-/// Who has read how far, as far as events told; `status` follows from it.
+/// The read marks of users, according to events; `status` follows from them.
 #[derive(Debug, Clone, Default)]
 struct Readers {
     people: usize,
     marks: BTreeMap<String, i64>,
-    /// Somebody has come or gone, or the user was not there from the beginning: who has read what is learned by asking.
+    /// Somebody has entered or left, or the user was not there from the beginning: read marks must be fetched.
     unclear: bool,
 }
 
-/// What of a message both ways must tell alike.
+/// The parts of a message that must be equal in both.
 fn message(message: &Value) -> (i64, Value) {
     let mut message = message.clone();
     let fields = message.as_object_mut().unwrap();
     if !fields["deleted_at"].is_null() {
-        // An event says what was taken back, not how often it had been edited.
+        // An event says what was deleted, not how often it had been edited.
         fields.remove("version");
     }
     (message["seq"].as_i64().unwrap(), message)
@@ -51,7 +51,7 @@ fn text(value: &Value) -> String {
 }
 
 impl Replica {
-    /// Everything by REST.
+    /// Everything over REST.
     pub async fn fetch(user: &User) -> Self {
         let mut chats = BTreeMap::new();
         let list = user.get("/api/chats?limit=200").await.expect(200);
@@ -66,7 +66,7 @@ impl Replica {
         Self { me: user.id.clone(), chats, readers: BTreeMap::new(), left: BTreeSet::new() }
     }
 
-    /// What a durable event makes of it.
+    /// Applies a durable event.
     pub fn apply(&mut self, event: &Value) {
         self.change(event);
         let data = &event["data"];
@@ -133,7 +133,7 @@ impl Replica {
         }
     }
 
-    /// Each message of a chat is `read` when all but its sender have read it.
+    /// A message of a chat is `read` when everybody except its sender has read it.
     fn tell_status(&mut self, id: &str) {
         let (Some(chat), Some(readers)) = (self.chats.get_mut(id), self.readers.get(id)) else { return };
         for (seq, message) in &mut chat.messages {
@@ -147,8 +147,8 @@ impl Replica {
         }
     }
 
-    /// What was said before the user came to a chat is not what events tell of, nor who reads in a chat that people came
-    /// to or left. Answers how many messages are compared with their status.
+    /// Events don't tell what was said before the user entered a chat, nor the read marks in a chat that others entered
+    /// or left. Returns how many messages are compared by status.
     pub fn forget_what_events_cannot_tell(&mut self, other: &Self) -> usize {
         let mut compared = 0;
         for (id, chat) in &mut self.chats {
@@ -178,7 +178,7 @@ impl ChatState {
         self.messages.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// What others said after the mark and did not take back.
+    /// Undeleted messages of others after the mark.
     fn unread(&self, me: &str) -> usize {
         let after = self.messages.range(self.read_seq + 1..);
         after.filter(|(_, message)| message["sender"]["id"] != *me && message["deleted_at"].is_null()).count()

@@ -1,4 +1,4 @@
-//! A socket drops and comes back with its cursor: everything since, in order, once.
+//! A socket drops and resumes with its cursor: it gets everything since, in order, once.
 
 use std::time::Duration;
 
@@ -44,11 +44,11 @@ async fn nothing_missed(world: World) {
         missed.iter().filter(|frame| frame["type"] == "message.sent").map(|frame| &frame["data"]).collect();
     assert_eq!(each(messages, "seq"), (2..=21).map(|seq| json!(seq)).collect::<Vec<_>>());
     assert!(missed.iter().any(|frame| frame["type"] == "chat.created"));
-    // And on it goes, live.
+    // And then it continues live.
     bob.says(&chat, "live").await;
     assert_eq!(socket.until("message.sent").await["data"]["content"], "live");
 
-    // The cursor of `hello` can be resumed from as well; nothing happened since.
+    // The cursor of `hello` can be resumed from, too; nothing happened since.
     let mut fresh = ada.knock(None).await;
     let cursor = fresh.hello().await["cursor"].as_str().unwrap().to_owned();
     let mut again = ada.knock(Some(&cursor)).await;
@@ -56,7 +56,7 @@ async fn nothing_missed(world: World) {
     assert_eq!(again.frame().await["data"]["count"], 0);
 }
 
-/// The socket is at one server and what is written at the other; whoever drops comes back at either.
+/// The socket is at one server and writes happen at the other; clients resume at either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_missed_between_two_servers() {
     let world = World::new(Database::postgres()).await;
@@ -68,7 +68,7 @@ async fn nothing_missed_between_two_servers() {
     drop(first);
     let mut seq = 0;
     for round in 0..6 {
-        // Each time the socket is where the last one was not, and who writes is at the other of the two.
+        // Each time the socket is where the last one was not, and writes happen at the other one.
         let (ada, bob) = match round % 2 {
             0 => (ada.at(&other), bob.clone()),
             _ => (ada.clone(), bob.at(&other)),
@@ -77,7 +77,7 @@ async fn nothing_missed_between_two_servers() {
         for i in 0..15 {
             sent.push(bob.says(&chat, &format!("round {round}, missed {i}")).await["id"].clone());
         }
-        // A cursor of the other server may be ahead of this one, which then waits for itself.
+        // A cursor of the other server may be ahead of this one, which then waits until it has caught up.
         let mut socket = ada.knock(Some(&cursor)).await;
         assert_eq!(socket.hello().await["resumed"], true);
         for i in 0..15 {
@@ -151,7 +151,7 @@ async fn useless_cursors(world: World) {
     }
 }
 
-/// What the journal no longer has cannot be replayed; the client is told, and finds everything by REST.
+/// What the journal no longer has cannot be replayed; the client is told, and fetches everything over REST.
 async fn away_for_too_long(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
@@ -161,7 +161,7 @@ async fn away_for_too_long(world: World) {
     drop(socket);
     let mut bobs = bob.socket().await;
     let missed = bob.says(&chat, "missed").await;
-    // What has been handed out to anybody is not live any more when Ada comes.
+    // Changes that were delivered to anybody are not live for Ada, who comes later.
     bobs.until("message.sent").await;
     sweep(&world, &missed["created_at"]).await;
 
@@ -184,7 +184,7 @@ async fn away_for_too_long(world: World) {
     assert_eq!(socket.frame().await["data"]["count"], 1);
 }
 
-/// Makes the journal forget everything there is, as the server's own sweep does after some days.
+/// Makes the journal delete everything, as the server's own sweep does after some days.
 async fn sweep(world: &World, now: &serde_json::Value) {
     let now = now.as_str().unwrap().parse::<Timestamp>().unwrap();
     let url = DatabaseUrl::parse(&world.database.url).unwrap();

@@ -1,4 +1,4 @@
-//! What ends access, cell by cell: the table of docs/security.md, tried on the real server, and on a second node.
+//! What ends access, cell by cell: the table of docs/security.md, tested on the real server, and on a second node.
 
 use clowder_tests::{
     Answer, Auth, Client, Database, Heard, Mailbox, SECOND, Server, Socket, User, World, authenticator::Authenticator,
@@ -13,8 +13,8 @@ on_both!(with [("JOB_CONCURRENCY", "1")];
 
 const NEW: &str = "staple battery horse";
 
-/// Event; then of the other and of this session: access tokens, refresh tokens, tickets, sockets; then export links, API
-/// keys, and the second factor. `+` goes on, `-` has ended.
+/// Event; then of another session and of this one: access tokens, refresh tokens, tickets, sockets; then export links,
+/// API keys, and the second factor. `+` continues, `-` has ended.
 const TABLE: &[(&str, &str)] = &[
     ("logout", "+- +- +- +- + + +"),
     ("logout-all", "-- -- -- -- - + +"),
@@ -32,7 +32,7 @@ const TABLE: &[(&str, &str)] = &[
     ("signed out by staff with end_keys", "-- -- -- -- - - +"),
 ];
 
-/// Somebody with all that opens something.
+/// A user with every kind of access.
 struct Holder {
     this: User,
     other: User,
@@ -66,7 +66,7 @@ async fn holder(world: &World, name: &str) -> Holder {
     Holder { this, other, tickets, link, key: key["key"].as_str().unwrap().to_owned(), _phone: phone }
 }
 
-/// Makes it happen; the password from then on.
+/// Causes the event; returns the password from then on.
 async fn happens(world: &World, root: &User, event: &str, holder: &Holder) -> &'static str {
     let (this, id) = (&holder.this, &holder.this.id);
     let end_keys = json!({"end_keys": event.ends_with("with end_keys")});
@@ -131,7 +131,7 @@ async fn opens(address: &str, ticket: &str) -> bool {
     }
 }
 
-/// A line of the table as it is found on a node.
+/// The row of the table as observed on a node.
 async fn line(node: &str, holder: &Holder, sockets: &mut [Socket; 2], wanted: &str, password: &str) -> String {
     let client = Client::new(node);
     let both = [&holder.other, &holder.this];
@@ -264,7 +264,7 @@ async fn empty_credentials(world: World) {
         with("authorization", value).await.refused(401, "token.invalid");
     }
     with("x-api-key", "").await.refused(401, "api_key.invalid");
-    // A socket that could say later who it is does not, when it has said something empty.
+    // An unauthenticated socket that sent something empty cannot authenticate any more.
     let address = &world.server.address;
     for auth in [Auth::Header(""), Auth::Key(""), Auth::Ticket(""), Auth::Subprotocol("")] {
         let refused = match Socket::open(address, auth, None).await {

@@ -1,4 +1,4 @@
-//! Somebody registers, logs in, edits the own profile, and meets the refusals on the way.
+//! Somebody registers, signs in, edits their profile, and meets the refusals on the way.
 
 use clowder_tests::{World, on_both, world::PASSWORD};
 use serde_json::json;
@@ -36,7 +36,7 @@ async fn names_are_taken(world: World) {
     }
     world.nobody().post("/api/auth/register", new("bob", "ADA@example.org")).await.refused(409, "email.taken");
 
-    // Of many who race for one name exactly one wins.
+    // If many compete for one name, exactly one wins.
     let race = (0..8).map(|i| {
         let (nobody, email) = (world.nobody().clone(), format!("racer{i}@example.org"));
         async move { nobody.post("/api/auth/register", new("racer", &email)).await.status }
@@ -54,7 +54,7 @@ async fn login(world: World) {
         assert_eq!(answer["user"]["id"], *ada.id);
     }
 
-    // Whoever guesses learns nothing from the answer.
+    // The answer tells a guesser nothing.
     let guess = |name: &str| json!({"username": name, "password": "not the password"});
     let mut wrong = world.nobody().post("/api/auth/login", guess("ada")).await.refused(401, "credentials.invalid");
     let mut unknown = world.nobody().post("/api/auth/login", guess("nobody")).await.refused(401, "credentials.invalid");
@@ -86,7 +86,7 @@ async fn wrong_inputs(world: World) {
         new[field] = wrong.clone();
         assert_eq!(world.nobody().post(register, new).await.wrong_fields(), [format!("/{field}")], "{wrong}");
     }
-    // A password that only differs after 72 bytes is another password.
+    // Passwords that differ only after 72 bytes are different.
     let long = "Zähneputzen vor dem Schlafengehen ".repeat(3);
     let longer = format!("{long}x");
     let mut new = good.clone();

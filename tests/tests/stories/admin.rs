@@ -1,4 +1,4 @@
-//! Whoever runs the server makes the first administrator and governs accounts from the command line, while it runs.
+//! The operator creates the first administrator and manages accounts from the command line, while the server runs.
 
 use clowder_tests::{World, on_both, until, world::PASSWORD};
 use serde_json::json;
@@ -14,7 +14,7 @@ async fn the_first_administrator(world: World) {
     let signed_in = world.nobody().post("/api/auth/login", login).await.expect(200);
     assert_eq!(signed_in["user"]["role"], "admin");
     let root = world.nobody().with(signed_in["access"].as_str().unwrap());
-    // The running server has it from the journal.
+    // The running server learned of it from the journal.
     until("the server learns of it", async || root.get("/api/admin/users").await.status == 200).await;
     let said = world.command(&create, &[]);
     assert_eq!(said.code, Some(1));
@@ -42,7 +42,7 @@ async fn a_given_password(world: World) {
     assert!(said.well && !said.text.contains(PASSWORD), "{}", said.text);
     let said = run("toor", &["--password-stdin", "--role", "moderator"], format!("{PASSWORD}\nmore\n").as_bytes());
     assert!(said.well && said.text.contains("moderator"), "{}", said.text);
-    // Some editors and shells begin a text with a byte order mark, and end lines with CR LF.
+    // Some editors and shells write a byte order mark at the start of a text, and end lines with CR LF.
     let said = run("mark", &["--password-stdin"], format!("\u{feff}{PASSWORD}\r\n").as_bytes());
     assert!(said.well, "{}", said.text);
     for name in ["root", "toor", "mark"] {

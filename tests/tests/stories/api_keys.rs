@@ -31,11 +31,11 @@ async fn a_program_at_work(world: World) {
     assert_eq!(bot.get("/api/chats").await.expect(200)["items"][0]["id"], *chat);
     let sent = bot.post(&format!("/api/chats/{chat}/messages"), json!({"content": "beep"})).await.expect(201);
     assert_eq!(sent["sender"]["id"], *ada.id, "it acts as its owner");
-    // What its scopes do not open.
+    // What its scopes do not allow.
     bot.get(&format!("/api/chats/{chat}/messages")).await.refused(403, "scope.missing");
     bot.post("/api/chats", json!({"type": "group", "title": "Bots"})).await.refused(403, "scope.missing");
     bot.get("/api/auth/me").await.refused(403, "scope.missing");
-    // What it was used for is noted, later than the answer.
+    // Its use is recorded, after the answer.
     let own = format!("/api/api-keys/{}", text(&issued, "id"));
     until("its use is noted", async || !ada.get(&own).await.expect(200)["last_used_at"].is_null()).await;
     let listed = ada.get("/api/api-keys").await.expect(200);
@@ -67,7 +67,7 @@ async fn keys_are_not_people(world: World) {
     ] {
         answer.refused(403, "scope.missing");
     }
-    // What is for staff is not for the keys of everybody.
+    // Calls for staff are not open to ordinary users' keys.
     let refused = ada.post("/api/api-keys", json!({"name": "bot", "scopes": ["admin:read"]})).await;
     assert_eq!(refused.wrong_fields(), ["/scopes"]);
     let mo = world.staff("mo_1", "moderator").await;
@@ -105,7 +105,7 @@ async fn keys_of_others(world: World) {
         let request = world.nobody().request("GET", "/api/chats").header("x-api-key", wrong.as_bytes());
         clowder_tests::Answer::to(request).await.refused(401, "api_key.invalid");
     }
-    // An access token says more precisely who asks.
+    // An access token identifies the caller more precisely.
     let both = ada.request("GET", "/api/auth/sessions").header("x-api-key", "nonsense");
     clowder_tests::Answer::to(both).await.expect(200);
     world.nobody().with_key("nonsense").get("/api/problems").await.expect(200);
@@ -154,7 +154,7 @@ async fn sockets(world: World) {
     bob.says(&chat, "hello bots").await;
     let heard = listener.until("message.sent").await;
     assert_eq!(heard["data"]["content"], "hello bots");
-    // What came before it was not told, and what a key may not read is not told to those who come back either.
+    // Earlier events were not sent, and events that a key may not read are not replayed either.
     deaf.command("ping", json!({})).await.unwrap();
     assert_eq!(deaf.drain().await, Vec::<Value>::new());
     let mut back = Socket::open(address, Auth::Key(text(&alone, "key")), Some(cursor)).await.ok().unwrap();
@@ -204,7 +204,7 @@ async fn wrong_inputs(world: World) {
     ada.post("/api/api-keys", one_more).await.refused(409, "api_key.limit");
 }
 
-/// A program that asks too often stops itself and not its owner.
+/// A program that sends too many requests blocks itself and not its owner.
 #[tokio::test]
 async fn a_key_is_counted_by_itself() {
     let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.05")]).await;
@@ -222,7 +222,7 @@ async fn a_key_is_counted_by_itself() {
     ada.get("/api/chats").await.expect(200);
 }
 
-/// Whoever guesses keys is counted before the database is asked.
+/// Guessed keys are counted before the database is queried.
 #[tokio::test]
 async fn guessing_keys_is_slowed_down() {
     let world = World::with(Database::sqlite(), &[("RATE_LIMIT_FACTOR", "0.01")]).await;

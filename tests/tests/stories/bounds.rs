@@ -1,4 +1,4 @@
-//! What the server says and takes is bounded by the server: problems, bodies, parameters, addresses.
+//! Everything that the server sends and accepts is bounded: problems, bodies, parameters, URLs.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn codes(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().unwrap().iter().map(|error| error["code"].as_str().unwrap()).collect()
 }
 
-/// Every refusal is measured by the client of these stories: 64 KiB, and `detail` is never null.
+/// The client of these stories checks every refusal: at most 64 KiB, and `detail` is never null.
 async fn problems_are_short(world: World) {
     let ada = world.user("ada").await;
     let group = |ids: Vec<String>| json!({"type": "group", "title": "x", "participant_ids": ids});
@@ -35,7 +35,7 @@ async fn problems_are_short(world: World) {
     let codes_seen = codes(&strangers);
     assert_eq!((codes_seen.len(), codes_seen[49], codes_seen[50]), (51, "user.unknown", "errors.more"));
     assert!(strangers["errors"][50]["message"].as_str().unwrap().contains("450"), "{strangers}");
-    // What is too long is not even looked at.
+    // Input that is too long is not even parsed.
     for items in [501, 20_000] {
         let told = ada.post("/api/chats", group(vec!["nonsense".to_owned(); items])).await.expect(422);
         assert_eq!(codes(&told), ["too_many"]);
@@ -76,7 +76,7 @@ async fn bodies(world: World) {
     assert_eq!(world.nobody().post("/api/auth/login", login(16_000)).await.status, 401);
     let refused = world.nobody().post("/api/auth/login", login(17_000)).await.refused(413, "body.too_large");
     assert!(refused["detail"].as_str().unwrap().contains("16 KiB"), "{refused}");
-    // Whoever is known says no more there.
+    // Authenticating again changes nothing here.
     ada.post("/api/auth/login", login(17_000)).await.refused(413, "body.too_large");
     let group = |octets: usize| json!({"type": "group", "title": "x", "more": "x".repeat(octets)});
     ada.post("/api/chats", group(1_000_000)).await.expect(201);
@@ -116,7 +116,7 @@ async fn if_match(world: World) {
             assert_eq!(answer.header("etag"), "\"1\"", "it says which version is the current one");
             assert!(answer.body["detail"].as_str().unwrap().contains("current version is 1"), "{}", answer.text);
         }
-        // What is not a list of tags has not changed since it was read: it never was one.
+        // A malformed list of tags is refused instead of being treated as outdated.
         for malformed in ["1", "", "1,2", "\"1", "*, \"1\"", "w/\"1\""] {
             let answer = edit(malformed, path).await;
             assert_eq!(answer.clone().wrong_fields(), ["If-Match"], "{path} {malformed}: {}", answer.text);
@@ -140,7 +140,7 @@ async fn chats_of_one_person(world: World) {
     let refused = ada.post("/api/chats", json!({"type": "group", "title": "Tea", "participant_ids": []})).await;
     refused.refused(409, "chat.limit");
     assert_eq!(ada.post("/api/chats", pair(&bob)).await.expect(200)["id"], first["id"], "what is there is found");
-    // Who was only added has made none.
+    // A user who was only added has created none.
     bob.group("Dinner", &[&ada]).await;
     bob.group("Breakfast", &[&ada]).await;
     let refused = bob.post("/api/chats", json!({"type": "group", "title": "Tea", "participant_ids": []})).await;
@@ -164,7 +164,7 @@ async fn edits(world: World) {
     ada.delete(&path).await.expect(204);
 }
 
-/// Naming somebody by their id shows their card to nobody who may not see it.
+/// Naming somebody by id shows their card to nobody who may not see it.
 async fn hidden_profiles(world: World) {
     let [ada, bob, eve] = [world.user("ada").await, world.user("bob").await, world.user("eve").await];
     let chat = bob.private_chat(&ada).await;
@@ -183,7 +183,7 @@ async fn hidden_profiles(world: World) {
     assert_eq!(eve.messages(&met).await[0]["sender"]["username"], "ada");
 }
 
-/// One that sends its head and only so much of its body.
+/// Sends its head and only this much of its body.
 async fn begin(world: &World, access: &str, announced: usize, sent: usize) -> TcpStream {
     let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
     let head = format!(
@@ -191,7 +191,7 @@ async fn begin(world: &World, access: &str, announced: usize, sent: usize) -> Tc
          Content-Type: application/json\r\nContent-Length: {announced}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // Who is refused may be cut off while still sending.
+    // A refused client may be cut off while it is still sending.
     let _ = stream.write_all(&vec![b' '; sent]).await;
     stream
 }
@@ -202,7 +202,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let ada = world.user("ada").await;
     let mut stream = begin(&world, ada.token(), 1_000, 10).await;
     let mut answer = Vec::new();
-    // It dribbles on, far too slowly.
+    // It continues to send, far too slowly.
     let dribble = async {
         let mut tick = tokio::time::interval(Duration::from_millis(500));
         let (mut from, mut to) = stream.split();
@@ -250,8 +250,8 @@ async fn bodies_share_their_room() {
         for _ in 0..8 {
             theirs.push(hold(user).await);
         }
-        // Nobody gets more than an eighth, while others have room. What is asked meanwhile takes room, too, and one of
-        // the large ones may have been refused for it: that one comes again.
+        // Nobody gets more than an eighth, while others have room. Calls in between use room, too, and one of the large
+        // ones may have been refused for it: that one is repeated.
         let full = async {
             loop {
                 let more = "x".repeat(5_000);
@@ -275,7 +275,7 @@ async fn bodies_share_their_room() {
         }
     }
     until(&ada, 503).await.refused(503, "bodies.full");
-    // Others go on who bring nothing, or are nobody.
+    // Clients without a body, or without authentication, are not affected.
     ada.get("/api/auth/me").await.expect(200);
     let login = json!({"username": "ada", "password": "wrong one"});
     assert_eq!(world.nobody().post("/api/auth/login", login).await.status, 401);
@@ -284,10 +284,10 @@ async fn bodies_share_their_room() {
     until(&crowd[0], 201).await;
 }
 
-/// How many large pages one person asks for at once.
+/// How many large pages one user requests at once.
 const FLOOD: usize = 60;
 
-/// Asks for a page of messages, and reads nothing of it.
+/// Requests a page of messages, and reads nothing of it.
 async fn ask(world: &World, who: &User, chat: &str) -> TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
@@ -335,7 +335,7 @@ async fn answers_that_are_not_read_share_their_room() {
     timeout(PATIENCE, room).await.expect("what nobody waits for any more takes room");
 }
 
-/// A client's fault is not ours, and does not fill the log.
+/// A client's mistake is not a fault of the server, and does not fill the log.
 #[tokio::test]
 async fn what_is_no_http_is_not_logged_as_an_error() {
     let world = World::new(Database::sqlite()).await;
@@ -350,7 +350,7 @@ async fn what_is_no_http_is_not_logged_as_an_error() {
     assert!(!world.server.log().contains("ERROR"), "{}", world.server.log());
 }
 
-/// Whoever asks for much at once waits for themselves.
+/// A client that requests much at once delays only itself.
 async fn a_flood_holds_up_nobody_else(world: World) {
     let [ada, bob] = [world.user("ada").await, world.user("bob").await];
     let chat = ada.group("Long", &[&bob]).await;
@@ -363,7 +363,7 @@ async fn a_flood_holds_up_nobody_else(world: World) {
         flood.push(ask(&world, &ada, &chat).await);
     }
     let answered = || flood.iter().filter(|stream| stream.try_read(&mut [0; 1]).is_ok()).count();
-    // All of them are being waited for once the first is answered.
+    // All of them are waiting when the first is answered.
     timeout(PATIENCE, flood[0].readable()).await.unwrap().unwrap();
     bob.get(&format!("/api/chats/{chat}/messages?limit=1")).await.expect(200);
     let before = answered();

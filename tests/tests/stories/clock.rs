@@ -1,4 +1,4 @@
-//! A clock that is a month ahead for a moment, through a day's life, and then right: nothing waits or lives for a month.
+//! A clock that is a month ahead for a moment of a day's use, and then right: nothing waits or lives for a month.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ impl Moved {
         fs::rename(draft, file).unwrap();
     }
 
-    /// Another server on the same data, which starts with a clock that is so far ahead.
+    /// Another server on the same data, whose clock is this far ahead at the start.
     async fn restart(self, seconds: i64, settings: &[(&str, &str)]) -> Self {
         let World { server, database, .. } = self.0;
         assert!(server.stop().await.success());
@@ -81,12 +81,12 @@ async fn a_month_ahead_for_a_moment(database: Database) {
     let created = create(&client).await.expect(201);
 
     story.ahead(0);
-    story.noticed("what it wrote was put right").await;
-    // Nobody waits for longer than a minute, and sessions of before go on.
+    story.noticed("the times it wrote have been corrected").await;
+    // Nobody waits for longer than a minute, and earlier sessions continue.
     let held = story.login("ada", PASSWORD).await;
     assert!(held.status == 200 || held.header("retry-after").parse::<u32>().unwrap() <= 60, "{}", held.text);
     ada.get("/api/auth/me").await.expect(200);
-    // What was issued ahead does not live for a month; a new pair does.
+    // A token issued while ahead does not live for a month; a new pair does.
     client.get("/api/auth/me").await.refused(401, "token.expired");
     let repeated = story.refresh(&bob["refresh"]).await.expect(200);
     assert_eq!(repeated["refresh"], next["refresh"], "within its grace, which runs from now on");
@@ -102,7 +102,7 @@ async fn a_month_ahead_for_a_moment(database: Database) {
         assert!(used <= server + jiff::SignedDuration::from_secs(2), "{used} {server}");
     }
 
-    // A minute later all is as ever.
+    // A minute later everything is as usual.
     story.ahead(61);
     story.login("ada", PASSWORD).await.expect(200);
     story.forgot("bob").await;
@@ -113,7 +113,7 @@ async fn a_month_ahead_for_a_moment(database: Database) {
     story.refresh(&bob["refresh"]).await.refused(401, "token.reused");
 }
 
-/// By a clock that is behind, everything that is right is yet to come. Nothing of it may be changed.
+/// For a clock that is behind, all correct times lie in the future. They must not be changed.
 async fn two_months_behind_for_a_moment(database: Database) {
     let story = Moved::new(database).await;
     let world = &story.0;
@@ -129,7 +129,7 @@ async fn two_months_behind_for_a_moment(database: Database) {
     story.noticed("the clock went back").await;
     story.ahead(0);
     let Moved(world) = story;
-    // As the database has it, and by a process that begins with a right clock.
+    // As stored in the database, and as seen by a process that starts with a right clock.
     let world = world
         .restart(async |server| {
             server.stop().await;
@@ -174,7 +174,7 @@ async fn theft(database: Database) {
     let second = story.refresh(&first).await.expect(200);
     let third = story.refresh(&second["refresh"]).await.expect(200);
     story.ahead(21);
-    // The first token has a successor that was used itself: after the grace nobody honest comes with it.
+    // The successor of the first token was used, too: after the grace period no honest client presents the first one.
     story.refresh(&first).await.refused(401, "token.reused");
     assert_eq!(socket.closed().await, 4003);
     for token in [&second, &third] {
@@ -195,7 +195,7 @@ async fn theft_on_postgres() {
     theft(Database::postgres()).await;
 }
 
-/// By that clock an email has expired, so it is put off. It must not stay away for longer than its link is good for.
+/// By that clock an email has expired, so it is postponed, but not for longer than its link is valid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {
     let mut post = Post::start(&[]).await;
@@ -205,19 +205,19 @@ async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {
     post.mailbox.next("bob@example.org").await;
     post.stop().await;
     story.forgot("bob").await;
-    story.noticed("failed and will be tried again").await;
+    story.noticed("the job failed and will be retried").await;
     story.ahead(MONTH);
-    story.noticed("the clock has jumped ahead, and this cannot be undone").await;
+    story.noticed("the clock has jumped ahead, and this job cannot be undone").await;
     post.again(&[]).await;
     story.ahead(0);
     let email = post.mailbox.next("bob@example.org").await;
     assert_eq!(email.subject, "Choose a new password");
     let reset = json!({"token": email.token("reset"), "new_password": "a fresh horse staple"});
     world.nobody().post("/api/auth/password/reset", reset).await.expect(204);
-    assert!(!world.server.log().contains("not sent any more"), "{}", world.server.log());
+    assert!(!world.server.log().contains("an email was dropped"), "{}", world.server.log());
 }
 
-/// The process that saw its clock ahead ends before the clock is right. The next one starts when it is, or before.
+/// The process that saw its clock ahead ends before the clock is right. The next one starts after that, or before.
 async fn restarted_while_ahead(database: Database, next_starts: i64) {
     let mut post = Post::start(&[]).await;
     let url = post.url();
@@ -236,12 +236,12 @@ async fn restarted_while_ahead(database: Database, next_starts: i64) {
     post.mailbox.next("bob@example.org").await;
     post.stop().await;
     story.forgot("bob").await;
-    story.noticed("failed and will be tried again").await;
+    story.noticed("the job failed and will be retried").await;
 
     let story = story.restart(next_starts, &settings).await;
     post.again(&[]).await;
     story.ahead(0);
-    story.noticed("the clock was ahead; what it wrote was put right").await;
+    story.noticed("the clock was ahead; the times it wrote have been corrected").await;
     let email = post.mailbox.next("bob@example.org").await;
     assert_eq!(email.subject, "Choose a new password", "the email is not put off for a month");
     let third = story.refresh(&second["refresh"]).await.expect(200);
@@ -251,7 +251,7 @@ async fn restarted_while_ahead(database: Database, next_starts: i64) {
     let server = jiff::fmt::rfc2822::parse(copy.header("date")).unwrap().timestamp();
     let expires: jiff::Timestamp = copy.body["expires_at"].as_str().unwrap().parse().unwrap();
     assert!(expires <= server + jiff::SignedDuration::from_secs(7 * 24 * 3600 + 2), "{expires} {server}");
-    // Half a minute later a used token with a used successor is a stolen one.
+    // Half a minute later a used token with a used successor counts as stolen.
     story.ahead(30);
     story.refresh(&first["refresh"]).await.refused(401, "token.reused");
     story.refresh(&fourth["refresh"]).await.refused(401, "session.ended");
@@ -277,7 +277,7 @@ async fn restarted_while_still_ahead_on_postgres() {
     restarted_while_ahead(Database::postgres(), MONTH).await;
 }
 
-/// Nobody saw where the clock had been: it was ahead when the process started. What is dangerous is put right all the same.
+/// Nobody saw the clock before: it was ahead when the process started. Dangerous times are corrected all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn started_ahead_and_then_right() {
     let mut post = Post::start(&[]).await;
@@ -293,17 +293,17 @@ async fn started_ahead_and_then_right() {
     let third = story.refresh(&second["refresh"]).await.expect(200);
     post.stop().await;
     story.forgot("bob").await;
-    story.noticed("failed and will be tried again").await;
+    story.noticed("the job failed and will be retried").await;
     post.again(&[]).await;
     story.ahead(0);
-    story.noticed("times that were yet to come count as now").await;
+    story.noticed("times in the future were set to now").await;
     assert_eq!(post.mailbox.next("bob@example.org").await.subject, "Choose a new password");
     story.ahead(30);
     story.refresh(&first).await.refused(401, "token.reused");
     story.refresh(&third["refresh"]).await.refused(401, "session.ended");
 }
 
-/// What moves the clock is for tests: a server that is not being debugged does not start with it.
+/// The setting that moves the clock is for tests: a server without debug mode does not start with it.
 #[tokio::test]
 async fn production_refuses_a_moved_clock() {
     let world = World::new(Database::sqlite()).await;

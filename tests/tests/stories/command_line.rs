@@ -1,4 +1,4 @@
-//! The command line as shells and programs meet it: pipes that close, one document for programs, settings that are wrong.
+//! The command line as shells and programs use it: pipes that close, one document for programs, invalid settings.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use clowder_tests::{
 use serde_json::json;
 
 on_both!(documents_for_programs);
-// Without a job runner the email of whoever registers stays in the list of jobs.
+// Without a job runner, the email of a registration stays in the list of jobs.
 on_both!(with [("JOB_CONCURRENCY", "0")]; whoever_reads_may_go_away);
 
 /// Every command that prints something.
@@ -50,14 +50,14 @@ async fn whoever_reads_may_go_away(world: World) {
         drop(reader);
         let out = prepared().stdout(writer).stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr);
-        // As a shell tells of a program that SIGPIPE has ended.
+        // The exit code that a shell reports for a program killed by SIGPIPE.
         assert_eq!(out.status.code(), Some(141), "{arguments:?}: {said}");
         assert!(!said.contains("panicked") && !said.contains("roken pipe"), "{arguments:?}: {said}");
-        // Nobody listens at all.
+        // Nobody reads the output at all.
         let [(_, output), (_, errors)] = [pipe().unwrap(), pipe().unwrap()];
         let status = prepared().stdout(output).stderr(errors).status().unwrap();
         assert_eq!(status.code(), Some(141), "{arguments:?}");
-        // Every other fault of the output is told.
+        // Every other write error is reported.
         let full = File::options().write(true).open("/dev/full").unwrap();
         let out = prepared().stdout(full).stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr);
@@ -87,7 +87,7 @@ fn the_first_line_is_enough() {
     assert!(out.starts_with("# Every setting") && err.is_empty(), "{out}{err}");
 }
 
-/// The documents name the server that the settings describe.
+/// The documents name the configured server.
 #[test]
 fn documents_name_the_server() {
     let database = Database::sqlite();
@@ -202,7 +202,7 @@ fn wrong_settings_are_named_all_at_once() {
     assert!(left.is_empty(), "nothing has begun: {left:?}");
 }
 
-/// What looks after an installation: with the wrong DATA_DIR it names what is missing, and leaves nothing there.
+/// Commands for existing installations: with the wrong DATA_DIR they name what is missing, and create nothing there.
 const NEEDS_AN_INSTALLATION: &[&[&str]] = &[
     &["jobs", "list"],
     &["jobs", "retry", "--dead"],
@@ -220,7 +220,7 @@ const NEEDS_AN_INSTALLATION: &[&[&str]] = &[
     &["admin", "remove-second-factor", "ada"],
     &["doctor"],
 ];
-/// What begins one, or needs none.
+/// Commands that create an installation, or need none.
 const NEEDS_NONE: &[&str] = &[
     "serve",
     "migrate",
@@ -241,7 +241,7 @@ fn no_installation_begins_by_being_looked_at() {
     std::fs::write(folder.join("receipt.txt"), "a.b.c").unwrap();
     for arguments in NEEDS_AN_INSTALLATION {
         for settings in [
-            // The place that DATA_DIR alone makes, with a secret of its own; and one that DATABASE_URL names.
+            // The installation that DATA_DIR alone creates, with its own secret; and one named by DATABASE_URL.
             [("DATA_DIR", "wrong"), ("DATABASE_URL", ""), ("SECRET_KEY", "")],
             [("DATA_DIR", "wrong"), ("DATABASE_URL", "sqlite:wrong/other.db"), ("SECRET_KEY", "")],
         ] {

@@ -1,4 +1,4 @@
-//! What one person holds up, and what a repeated call is answered.
+//! What one user can hold up, and how a repeated call is answered.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use clowder_tests::{Answer, Database, World, on_both};
 use serde_json::json;
 
 on_both!(a_repeat_of_what_was_deleted);
-// On a busy machine marks may wait for each other for longer than callers are usually left to.
+// On a busy machine marks may wait for each other longer than usual calls may.
 on_both!(with [("DATABASE_WAIT_SECONDS", "20")]; many_marks_of_one_reader);
 
 async fn a_repeat_of_what_was_deleted(world: World) {
@@ -31,8 +31,8 @@ async fn a_repeat_of_what_was_deleted(world: World) {
     assert_eq!(ada.messages(&chat).await.len(), 1);
 }
 
-/// One reader jumps about in a large chat from many devices at once: what is on the way is counted about once, the
-/// number of unread messages is right, and others do not wait.
+/// One reader moves around in a large chat from many devices at once: each message is counted about once, the number of
+/// unread messages is right, and others do not wait.
 async fn many_marks_of_one_reader(world: World) {
     const MESSAGES: i64 = 100_000;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -40,7 +40,7 @@ async fn many_marks_of_one_reader(world: World) {
     let database = &world.database;
     let [chat_id, ada_id, bob_id] = [&chat, &ada.id, &bob.id].map(|id| database.literal(id));
     let (id, at) = if database.is_sqlite() { ("randomblob(16)", "1") } else { ("gen_random_uuid()", "now()") };
-    // Every other is Ada's.
+    // Every second one is Ada's.
     database.run(&format!(
         "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MESSAGES}) \
          INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version) \
@@ -71,7 +71,7 @@ async fn many_marks_of_one_reader(world: World) {
     let measured = world.nobody().get("/metrics").await.text;
     let counted = measured.lines().find_map(|line| line.strip_prefix("clowder_read_mark_messages_total "));
     let counted: i64 = counted.expect("it is not measured").parse().unwrap();
-    // Half of those on the way are hers. One by one, the marks count what is new to them.
+    // Half of the messages in between are hers. One by one, the marks count what is new to them.
     assert!((MESSAGES / 4 - 10..=MESSAGES / 4 + 10).contains(&counted), "{counted} counted");
 }
 
@@ -96,7 +96,7 @@ async fn a_locked_chat_holds_up_nobody_else() {
         let list = tokio::time::timeout(promptly, ada.get("/api/chats")).await.expect("a list waits for a chat");
         assert_eq!(list.expect(200)["items"].as_array().unwrap().len(), 2);
     }
-    // Told within seconds that it is not possible just now, and when to try again.
+    // Refused within seconds, with the time to try again.
     let late = late.await.unwrap();
     assert_eq!((late.status, late.header("retry-after")), (503, "1"), "{}", late.text);
     assert!(sent > 5);

@@ -24,7 +24,7 @@ async fn problems(world: World) {
     assert_eq!(id["detail"], "`chat_id` must be a UUID.");
     world.nobody().get("/api/chats").await.refused(401, "token.missing");
     world.nobody().with("nonsense").get("/api/chats").await.refused(401, "token.invalid");
-    // A header that is there and says nothing is a bad one, where somebody has to be known.
+    // An empty header is invalid where authentication is required.
     for (header, code) in
         [("", "token.invalid"), ("  ", "token.invalid"), ("Bearer", "token.invalid"), ("Basic YQ==", "token.missing")]
     {
@@ -34,7 +34,7 @@ async fn problems(world: World) {
         ask("/api/problems").await.expect(200);
     }
 
-    // Every code that was met is in the list of codes.
+    // Every code that occurred is in the list of codes.
     let listed = world.nobody().get("/api/problems").await;
     assert_eq!(listed.status, 200);
     for code in [&unknown, &wrong].map(|answer| answer.body["code"].as_str().unwrap()) {
@@ -150,11 +150,11 @@ async fn idempotency(world: World) {
     Answer::to(elsewhere).await.refused(422, "idempotency.mismatch");
     assert_ne!(make(&bob, "key-1", "Lunch").await.expect(201)["id"], first.body["id"], "a key belongs to its caller");
 
-    // A refused attempt frees the key.
+    // A refused call frees the key.
     assert_eq!(make(&ada, "key-2", "").await.status, 422);
     assert_eq!(make(&ada, "key-2", "Tea").await.status, 201);
 
-    // Many at once: it happens once; who comes too early is told so.
+    // Many at once: it happens once; calls that come too early are told so.
     let race = (0..8).map(|_| make(&ada, "key-3", "Race"));
     let answers = futures_util::future::join_all(race).await;
     assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 409)), "{answers:?}");

@@ -1,5 +1,5 @@
-//! A distinctive text in every field that takes one, and then a search for it in every place that might keep a copy:
-//! database, write-ahead log, journal, stored answers, jobs, audit log, exports, log, mail folder.
+//! Puts a distinctive text into every field, and then searches every place that might keep a copy: database,
+//! write-ahead log, journal, stored answers, jobs, audit log, exports, log, mail folder.
 
 use std::{collections::BTreeMap, process::Command, time::Duration};
 
@@ -32,7 +32,7 @@ fn fields() -> impl Iterator<Item = &'static (&'static str, Then)> {
     DOMAINS.iter().flat_map(|domain| domain.texts).chain(HEADERS)
 }
 
-/// The other spellings of a text.
+/// The other encodings of a text.
 const SPELLINGS: &[(&str, &str)] = &[("zqmail", "zqdomäne"), ("zqmail", "xn--zqdomne"), ("zqmail", "zqdom\\u00e4ne")];
 
 fn texts(api: &OpenApi) -> Vec<String> {
@@ -110,14 +110,14 @@ async fn plant(world: &World) -> (User, User) {
     (ada, bob)
 }
 
-/// An export of hers that is ready.
+/// A finished export of hers.
 async fn ready(ada: &User) {
     let asked = call(ada, "POST", "/api/users/me/export", json!({}), "").await.expect(202);
     let path = format!("/api/users/me/exports/{}", asked["id"].as_str().unwrap());
     until("the export is ready", async || ada.get(&path).await.expect(200)["status"] == "ready").await;
 }
 
-/// Everything that the server keeps, place by place, in small letters.
+/// Everything that the server stores, place by place, in lower case.
 fn kept(world: &World) -> Vec<(String, String)> {
     let small = |octets: &[u8]| String::from_utf8_lossy(octets).to_lowercase();
     let mut kept = Vec::new();
@@ -147,9 +147,9 @@ fn kept(world: &World) -> Vec<(String, String)> {
     kept
 }
 
-/// Where a text stands.
+/// The places where a text occurs.
 fn found(kept: &[(String, String)], text: &str) -> Vec<String> {
-    // What goes by its request id is found in the log by it.
+    // A header that the log may contain is recognised by its request id.
     let places = kept.iter().filter(|(place, _)| place != "the log" || text != "zqrequest");
     let lines = places.filter_map(|(place, held)| {
         let at = held.find(text)?;
@@ -159,7 +159,7 @@ fn found(kept: &[(String, String)], text: &str) -> Vec<String> {
     lines.collect()
 }
 
-/// No longer than it may take.
+/// Within the allowed time.
 async fn gone(world: &World, texts: &[&str]) {
     let mut tick = interval(Duration::from_millis(200));
     let gone = timeout(Duration::from_secs(10), async {
@@ -203,7 +203,7 @@ mod nothing_is_left {
                 _ => None,
             })
             .collect();
-        // What lies sealed, or hashed, from the start cannot be found before either.
+        // Encrypted or hashed texts cannot be found before either.
         let alone = ["zqalonetitle", "zqalonetext", "zqalonesaid"];
         let sealed = ["zqrequest", "zqidempotency"];
         let suspended = "zqsuspended";
@@ -211,7 +211,7 @@ mod nothing_is_left {
         for text in planted.iter().chain(&alone).filter(|text| !sealed.contains(*text) && **text != suspended) {
             assert!(!found(&before, text).is_empty(), "{text} was not planted");
         }
-        // She takes a message back, and somebody repeats the call that sent it.
+        // She deletes a message, and the call that sent it is repeated.
         call(&ada, "DELETE", &format!("/api/messages/{said}"), Value::Null, "").await.expect(204);
         gone(&world, &["zqcontent", "zqedited"]).await;
         let new = json!({"content": "zqcontent", "client_id": "zqclient-1"});
@@ -219,12 +219,12 @@ mod nothing_is_left {
         assert_eq!(again.header("idempotent-replayed"), "true");
         assert!(again.body["content"].is_null() && !again.body["deleted_at"].is_null(), "{again:?}");
 
-        // She goes, and with her all that was hers.
+        // She is erased, with everything of hers.
         let mut his = bob.socket().await;
         let root = world.staff("rita", "admin").await;
         assert!(world.command(&["admin", "set-role", "zquser", "user"], &[]).well);
         world.until(&ada, |me| me["role"] == "user").await;
-        // Somebody who is suspended can do nothing by herself, so an administrator has her erased; the suspension stands.
+        // A suspended user can do nothing herself, so an administrator erases her; the suspension stays in effect.
         let account = format!("/api/admin/users/{}", ada.id);
         root.put(&format!("{account}/suspension"), json!({"reason": suspended})).await.expect(200);
         assert!(!found(&kept(&world), suspended).is_empty(), "{suspended} was not planted");
@@ -234,7 +234,7 @@ mod nothing_is_left {
         all.extend(alone);
         all.extend(SPELLINGS.iter().map(|(_, spelling)| *spelling));
         gone(&world, &all).await;
-        // Emails that were delivered are out of reach; none of them holds what somebody said.
+        // Delivered emails are out of reach; none of them contains what somebody wrote.
         for file in walk(world.database.folder.path()) {
             let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap_or_default()).to_lowercase();
             assert!(

@@ -1,11 +1,11 @@
-//! Addresses are confirmed and changed, passwords forgotten, reset and changed, by what stands in real emails.
+//! Addresses are confirmed and changed, passwords reset and changed, with tokens from real emails.
 
 use clowder_tests::{Answer, Client, Mailbox, World, on_both, world::PASSWORD};
 use serde_json::{Value, json};
 
 const NEW: &str = "staple battery horse";
 
-// One at a time, so that an email which is there proves that those ordered before it were dealt with.
+// One at a time, so that an email that has arrived proves that earlier jobs are finished.
 on_both!(with [("JOB_CONCURRENCY", "1")];
     confirming, resending, forgetting, resetting, resetting_at_once, changing, moving, unfit_input, the_page,
     emails_of_others,
@@ -55,7 +55,7 @@ async fn confirming(world: World) {
     assert_eq!(email.subject, "Confirm your address");
     let token = email.token("verify");
 
-    // Whoever has the email need not be signed in.
+    // The holder of the email need not be signed in.
     let answer = verify(world.nobody(), &token).await;
     assert_eq!((answer.status, answer.text.as_str()), (204, ""));
     let updated = socket.until("user.updated").await;
@@ -79,7 +79,7 @@ async fn resending(world: World) {
     world.nobody().post("/api/auth/verify-email/resend", json!({})).await.refused(401, "token.missing");
 
     let (path, nobody) = ("/api/auth/verify-email/request", world.nobody());
-    // Nothing tells whether somebody waits for an email.
+    // Nothing reveals whether somebody waits for an email.
     for address in ["ada@example.org", "nobody@example.org"] {
         nobody.post(path, json!({"email": address})).await.expect(204);
     }
@@ -98,7 +98,7 @@ async fn only_confirmed_addresses_reach_others(world: World) {
     let messages = format!("/api/chats/{}/messages", chat["id"].as_str().unwrap());
     bob.post(&messages, json!({"content": "welcome"})).await.expect(201);
 
-    // Reading is free.
+    // Reading costs nothing.
     let refused = "email.unverified";
     let mut socket = ada.socket().await;
     assert_eq!(ada.get(&messages).await.expect(200)["items"][0]["content"], "welcome");
@@ -128,7 +128,7 @@ async fn forgetting(world: World) {
     let email = mail.next("ada@example.org").await;
     assert_eq!(email.subject, "Choose a new password");
     assert_eq!(mail.all().len(), 2, "and no email to the unknown one");
-    // Asked again at once, the answer is the same, and no second email goes out.
+    // A second request at once gets the same answer, and no second email is sent.
     forgot(&world, "ada@example.org").await.expect(204);
     reset(&world, &email.token("reset"), NEW).await.expect(204);
     mail.next("ada@example.org").await;
@@ -144,7 +144,7 @@ async fn resetting(world: World) {
     forgot(&world, "ada@example.org").await.expect(204);
     let token = mail.next("ada@example.org").await.token("reset");
 
-    // What the email holds is good for its purpose alone.
+    // A token works for its purpose alone.
     verify(world.nobody(), &token).await.refused(410, "link.gone");
     reset(&world, &confirm, NEW).await.refused(410, "link.gone");
     for (unfit, code) in [("short", "too_short"), ("password123", "common"), ("aaaaaaaaaaaaaa", "common")] {
@@ -220,7 +220,7 @@ async fn moving(world: World) {
     assert!(notice.text.contains("ada+chat@new.example") && !notice.text.contains('#'), "{}", notice.text);
     let email = mail.next("ada+chat@new.example").await;
     assert_eq!(ada.get("/api/auth/me").await.expect(200)["email"], "ada@example.org", "not before it is answered");
-    // Another server's mail can be asked for again only after a while.
+    // Another email can be requested only after a while.
     assert_eq!(change_email(&ada, "ADA+chat@new.example", PASSWORD).await.status, 429);
     verify(world.nobody(), &email.token("verify")).await.expect(204);
     let updated = socket.until("user.updated").await;
@@ -231,7 +231,7 @@ async fn moving(world: World) {
     verify(world.nobody(), &first).await.refused(410, "link.gone");
     login(&world, "ada@example.org", PASSWORD).await.refused(401, "credentials.invalid");
     login(&world, "ada+chat@new.example", PASSWORD).await.expect(200);
-    // What went to the address that was left opens nothing any more.
+    // The email to the former address is no longer valid.
     forgot(&world, "ada@example.org").await.expect(204);
     forgot(&world, "ada+chat@new.example").await.expect(204);
     assert_eq!(mail.next("ada+chat@new.example").await.subject, "Choose a new password");
@@ -243,7 +243,7 @@ async fn emails_of_others(world: World) {
     let (ada, eve) = (world.user("ada").await, world.user("eve").await);
     mail.next("ada@example.org").await;
     mail.next("eve@example.org").await;
-    // Eve has got hold of Ada's password and has the address changed to her own; Ada chooses a new password.
+    // Eve knows Ada's password and has the address changed to her own; Ada chooses a new password.
     change_email(&ada, "eve@evil.example", PASSWORD).await.expect(204);
     let trap = mail.next("eve@evil.example").await.token("verify");
     assert_eq!(mail.next("ada@example.org").await.subject, "Your address is about to change");
@@ -289,7 +289,7 @@ async fn unfit_input(world: World) {
         answer.refused(410, "link.gone");
     }
     verify(world.nobody(), ada.token().get(..200).unwrap()).await.refused(410, "link.gone");
-    // That were five guesses from here: the next waits, and so would a right one.
+    // Those were five guesses from here: the next one waits, and so would a right one.
     verify(world.nobody(), "' OR 1=1 --").await.refused(429, "rate.limited");
     let whole = world.nobody().request("POST", reset).header("content-type", "application/json").body("{\"token\": ");
     assert_eq!(Answer::to(whole).await.status, 400);
@@ -322,7 +322,7 @@ async fn registering_where_nothing_is_told(world: World) {
     assert_eq!(ada.status, 202, "{}", ada.text);
     let token = mail.next("ada@example.org").await.token("verify");
     login(&world, "ada", PASSWORD).await.refused(401, "credentials.invalid");
-    // Whoever confirms an address has to be the one who chose the password.
+    // Whoever confirms an address must also know the chosen password.
     assert_eq!(verify(world.nobody(), &token).await.wrong_fields(), ["/password"]);
     verify_with(world.nobody(), &token, "somebody else's").await.refused(403, "password.wrong");
     verify_with(world.nobody(), &token, PASSWORD).await.expect(204);
@@ -344,7 +344,7 @@ async fn registering_where_nothing_is_told(world: World) {
     let token = mail.next("eve@example.org").await.token("verify");
     verify_with(world.nobody(), &token, PASSWORD).await.expect(204);
     login(&world, "eve", PASSWORD).await.expect(200);
-    // The old ways of simplejwt keep the secret as well.
+    // The former endpoints of simplejwt protect the secret as well.
     let new = json!({"username": "mallory", "email": "ada@example.org", "password": PASSWORD});
     let answer = world.nobody().post("/api/register", new).await;
     assert_eq!(answer.status, 202, "{}", answer.text);

@@ -1,4 +1,5 @@
-//! `clowder doctor` finds what would keep a server from working, knows its own running server, and changes nothing.
+//! `clowder doctor` finds what would keep a server from running, recognises its own running server, and changes
+//! nothing.
 
 use std::{fs, net::TcpListener};
 
@@ -75,7 +76,7 @@ fn looking_changes_nothing() {
     let (status, detail) = finding(&said, "schema");
     assert!(status == "failed" && detail.contains("clowder.db is missing"), "{}", said.out);
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "something was created");
-    // A database of an earlier version stays one.
+    // A database of an earlier version is not migrated.
     fs::write(folder.join("clowder.db"), "").unwrap();
     let said = run(clowder(&database, &["doctor", "--json"], &[]), b"");
     assert!(finding(&said, "schema").1.contains("migrations will run at the next start"), "{}", said.out);

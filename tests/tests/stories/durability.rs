@@ -1,4 +1,4 @@
-//! What was acknowledged is there, whatever happens: SIGTERM, kill -9, a database that crashes under load.
+//! Acknowledged writes survive everything: SIGTERM, kill -9, a database that crashes under load.
 
 use std::sync::{
     Arc,
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 on_both!(killed, stopped);
 
-/// Several people who send without pause until told to stop, and remember what was acknowledged.
+/// Several users who send without pause until they are stopped, and remember what was acknowledged.
 struct Senders {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
@@ -19,7 +19,7 @@ struct Senders {
 }
 
 impl Senders {
-    /// `server_may_die`: whether a broken connection ends a sender in place of failing the story.
+    /// `server_may_die`: whether a broken connection ends a sender instead of failing the story.
     fn start(people: &[User], chat: &str, server_may_die: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicUsize::new(0));
@@ -40,7 +40,7 @@ impl Senders {
                             acks.push(answer.body);
                             acknowledged.fetch_add(1, Ordering::Relaxed);
                         }
-                        // It was not promised, so it may be missing; but it must be said properly.
+                        // It was not acknowledged, so it may be missing; but the error must be a proper problem.
                         Ok(answer) => assert_eq!(answer.status, 503, "{}", answer.text),
                         Err(error) => {
                             assert!(server_may_die, "{error}");
@@ -55,7 +55,7 @@ impl Senders {
         Self { stop, acknowledged, tasks }
     }
 
-    /// Waits until so many more have been acknowledged.
+    /// Waits until this many more have been acknowledged.
     async fn more(&self, count: usize) {
         let goal = self.acknowledged.load(Ordering::Relaxed) + count;
         let reached = async {
@@ -77,7 +77,7 @@ impl Senders {
     }
 }
 
-/// Everything acknowledged is there as it was acknowledged, and the chat has no gap.
+/// Everything acknowledged is there unchanged, and the chat has no gap.
 async fn nothing_is_lost(reader: &User, chat: &str, acknowledged: &[Value]) {
     let there = reader.messages(chat).await;
     for (i, message) in there.iter().enumerate() {
@@ -123,8 +123,8 @@ async fn stopped(world: World) {
     nothing_is_lost(&reader, &chat, &acknowledged).await;
 }
 
-/// Whoever closes a SQLite database last takes its log away. The server's locks tell others that they are not the last,
-/// and nothing that it does in the background may drop them.
+/// The last process that closes a SQLite database removes its log. The server's locks tell others that they are not the
+/// last, and none of its background work may drop them.
 #[tokio::test]
 async fn another_process_closes_the_file() {
     let world = World::new(Database::sqlite()).await;

@@ -1,4 +1,4 @@
-//! A PostgreSQL that is there but not right: silent, cut off, read-only, full of connections, locked.
+//! A PostgreSQL that is faulty: unresponsive, cut off, read-only, out of connections, locked.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use clowder_tests::{Answer, Database, Postgres, Relay, User, World, answer, data
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// Short ones, so that the story is.
+/// Short limits, to keep the story short.
 const DEADLINES: &[(&str, &str)] = &[
     ("DATABASE_STATEMENT_SECONDS", "2"),
     ("DATABASE_WAIT_SECONDS", "2"),
@@ -14,12 +14,12 @@ const DEADLINES: &[(&str, &str)] = &[
     ("JOB_CONCURRENCY", "0"),
 ];
 
-/// Asks until the answer is this one.
+/// Repeats the call until this is the answer.
 async fn until(status: u16, ask: impl AsyncFn() -> Answer) -> Answer {
     answer(&format!("{status}"), async || Some(ask().await).filter(|answer| answer.status == status)).await
 }
 
-/// How many calls of both kinds succeed when all are made at once; the others must be told properly to come back.
+/// How many calls of both kinds succeed when all are made at once; the others must get a proper refusal.
 async fn at_once(user: &User, chat: &str, calls: usize) -> usize {
     let mut asked = Vec::new();
     for i in 0..calls {
@@ -130,7 +130,7 @@ async fn one_after_the_other(user: &User, chat: &str, sends: usize) -> Vec<(Answ
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
     let (world, relay, ada, chat) = behind_a_relay(DEADLINES).await;
-    // A statement has 2 s, and the silence after it 2 s more.
+    // A statement has 2 s, and a missing response another 2 s.
     let bound = Duration::from_millis(4900);
     ada.says(&chat, "warm").await;
     relay.silence();
@@ -141,7 +141,7 @@ async fn sends_on_a_host_that_falls_silent_are_told_within_the_bound() {
     relay.speak();
     sends_again(&ada, &chat).await;
 
-    // Nor does stopping cut anybody off without a word.
+    // Nor does stopping drop anybody without a message.
     relay.silence();
     let sends = tokio::spawn({
         let (ada, chat) = (ada.clone(), chat.clone());
@@ -189,7 +189,7 @@ async fn read_marks_on_a_host_that_falls_silent_are_told_within_the_bound() {
         bounds.push(waited);
     }
     bounds.sort();
-    // One statement is silent for 4 s; whoever waits for it is refused after 2 s.
+    // One statement gets no response for 4 s; calls that wait for it are refused after 2 s.
     assert!(bounds[6] < Duration::from_millis(2900) && bounds[7] < Duration::from_millis(4900), "{bounds:?}");
     relay.speak();
     let marked = until(200, async || ada.may_fail().post(&path, json!({"seq": last})).await).await;
@@ -202,7 +202,7 @@ async fn connections_that_were_cut_cost_nobody_an_answer() {
     assert_eq!(at_once(&ada, &chat, 60).await, 60);
     relay.cut_present().await;
     assert_eq!(at_once(&ada, &chat, 60).await, 60, "cut on the way: {}", world.server.log());
-    // 57P01, said to connections that are idle; it is waited for until each has heard it.
+    // 57P01, sent to idle connections; waits until each has received it.
     psql(
         &world.database.url,
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
@@ -237,7 +237,7 @@ async fn a_primary_that_was_switched_is_let_go() {
     let chat = ada.group("Cats", &[&world.user("bob").await]).await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "{}", world.server.log());
 
-    // As after a switch: sessions that are there become read-only, new ones may write.
+    // As after a failover: open sessions become read-only, new ones may write.
     psql(&url, "ALTER DATABASE postgres SET default_transaction_read_only = off");
     psql(&url, "ALTER SYSTEM SET default_transaction_read_only = on");
     psql(&url, "SELECT pg_reload_conf()");
@@ -245,7 +245,7 @@ async fn a_primary_that_was_switched_is_let_go() {
         .await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "all connections are new ones");
 
-    // And as while there is no primary: nobody may write, and it is said.
+    // And as without a primary: nobody may write, and the error says so.
     psql(&url, "ALTER DATABASE postgres RESET default_transaction_read_only");
     psql(
         &url,
@@ -286,11 +286,11 @@ async fn connections_that_are_used_up_slow_nobody_down_for_long() {
     sends_again(&ada, &chat).await;
     until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
 
-    // A restart while nobody calls costs nobody anything.
+    // A restart while there are no calls affects nobody.
     postgres.run("stop");
     assert_eq!(ada.may_fail().get("/api/chats").await.status, 503);
     postgres.run("start");
-    // What readiness found is told for a moment longer, so a call says more.
+    // The result of a readiness check is kept for a moment, so a call shows more.
     until(200, async || ada.may_fail().get("/api/chats").await).await;
     until(200, async || world.nobody().may_fail().get("/api/health/ready").await).await;
     until(200, async || ada.may_fail().patch("/api/auth/me", json!({"bio": "back"})).await).await;

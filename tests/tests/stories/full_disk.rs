@@ -1,4 +1,4 @@
-//! A disk without room: nothing that was acknowledged is lost, it is said what is wrong, and it goes on by itself.
+//! A full disk: nothing acknowledged is lost, the error says what is wrong, and the server recovers by itself.
 
 use std::{
     fs::{self, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 use clowder_tests::{Answer, Client, Database, Server, SmallPostgres, World, answer, database::psql};
 use serde_json::{Value, json};
 
-/// Takes all the room that is left; given back when it is dropped.
+/// Fills the disk; frees the space when it is dropped.
 struct Filler(PathBuf);
 
 impl Filler {
@@ -85,7 +85,7 @@ async fn the_database_has_no_room() {
         Some(nobody.may_fail().get("/api/health/ready").await).filter(|ready| ready.status == 503)
     })
     .await;
-    assert!(ready.text.contains("no room is left on the disk"), "{}", ready.text);
+    assert!(ready.text.contains("the disk is full"), "{}", ready.text);
     assert_eq!(nobody.may_fail().get("/api/health/live").await.status, 200);
     ada.may_fail().get("/api/chats").await.expect(200);
 
@@ -114,7 +114,7 @@ async fn the_database_has_no_room() {
     assert_eq!(server.stop().await.code(), Some(0));
 }
 
-/// What needs no room goes on in PostgreSQL, and says nothing about what does.
+/// In PostgreSQL, transactions that need no space still succeed, and say nothing about others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_has_no_room() {
     let postgres = SmallPostgres::start();
@@ -128,7 +128,7 @@ async fn postgres_has_no_room() {
     let mut acknowledged = vec![send(0).await.expect(201)];
     ready().await.expect(200);
 
-    // What follows fits into one piece of the write-ahead log: PostgreSQL ends where it cannot begin another one. The
+    // What follows fits into one segment of the write-ahead log: PostgreSQL stops if it cannot begin another one. The
     // checkpoint is the first to write into the new one.
     psql(&postgres.url, "SELECT pg_switch_wal()");
     psql(&postgres.url, "CHECKPOINT");
@@ -147,13 +147,13 @@ async fn postgres_has_no_room() {
     })
     .await;
     answer("ready", async || Some(ready().await).filter(|ready| ready.status == 503)).await;
-    // For as long as there is none, whether or not other writes still find some.
+    // As long as there is no space, whether or not other writes still succeed.
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(3) {
         let edited = ada.may_fail().patch("/api/auth/me", json!({"bio": format!("{:?}", since.elapsed())})).await;
         assert!(matches!(edited.status, 200 | 507), "{}", edited.text);
         let ready = ready().await;
-        assert!(ready.text.contains("no room is left on the disk"), "{}", ready.text);
+        assert!(ready.text.contains("the disk is full"), "{}", ready.text);
         ready.refused(503, "not_ready");
     }
     ada.may_fail().get("/api/chats").await.expect(200);

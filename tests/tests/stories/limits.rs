@@ -1,4 +1,4 @@
-//! Who asks too often is told to wait, and how long.
+//! Clients that send too many requests are told to wait, and how long.
 
 use clowder_tests::{Answer, Database, World, on_both, world::PASSWORD};
 use serde_json::json;
@@ -9,7 +9,7 @@ fn remaining(answer: &Answer) -> i64 {
     answer.header("x-ratelimit-remaining").parse().unwrap()
 }
 
-/// A group of 500 costs 20 units of the 100 that are there at once; 5 come back in a second.
+/// A group of 500 costs 20 of the 100 units that are available at once; 5 are refilled per second.
 async fn large_calls_cost_more(world: World) {
     let ada = world.user("ada").await;
     let group = |people: usize| json!({"type": "group", "title": "x", "participant_ids": vec![&ada.id; people]});
@@ -34,7 +34,7 @@ async fn large_calls_cost_more(world: World) {
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("limit of this account was reached: 100 units at once"), "{detail}");
     assert!(detail.contains(&format!("Try again in {wait} second")), "{detail}");
-    // What is small still goes.
+    // Small calls still succeed.
     while ada.get("/api/auth/me").await.status != 200 {}
 }
 
@@ -86,7 +86,7 @@ async fn guessing_at_one_account_is_slowed_down_sooner() {
     for _ in 0..5 {
         assert_eq!(world.nobody().post("/api/auth/login", guess.clone()).await.status, 401);
     }
-    // The next has to wait, also the right one, however the name is written.
+    // The next attempt has to wait, also the right one, however the name is written.
     for name in ["ada", "ADA"] {
         let right = json!({"username": name, "password": PASSWORD});
         let answer = world.nobody().post("/api/auth/login", right).await;
@@ -110,7 +110,7 @@ async fn guessing_passwords_is_slowed_down() {
         if answer.status == 429 {
             assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
             assert_eq!(guessed, 5, "as many are free");
-            // An account that was used from here before is not held up by guesses at others.
+            // An account that was used from here before is not delayed by guesses at others.
             let right = json!({"username": "ada", "password": PASSWORD});
             assert_eq!(world.nobody().post("/api/auth/login", right).await.status, 200);
             return;

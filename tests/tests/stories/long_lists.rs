@@ -1,5 +1,5 @@
-//! Every list of the OpenAPI document, with ten thousand things on it or as many as there can be: it is read in pages that
-//! the server measures, and nothing but a cursor of its own leads on.
+//! Every list of the OpenAPI document, with ten thousand items or as many as there can be: it is read in pages that the
+//! server bounds, and only with a cursor of its own.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 on_both!(every_list_is_read_in_pages);
 
-/// The most octets of one thing on a list: the longest text, each character as four octets, and what stands around it.
+/// The maximum size of one item in octets: the longest text, each character as four octets, and the rest.
 const LONGEST_THING: usize = 40 << 10;
 
-/// Paths of what answers with a page, whether or not it says so.
+/// Paths of everything that returns a page, whether or not the document says so.
 fn lists(api: &OpenApi) -> Vec<(String, bool)> {
     let lists = api.operations().into_iter().filter(|(method, ..)| method == "GET");
     let lists = lists.filter_map(|(_, path, operation)| {
@@ -32,7 +32,7 @@ fn lists(api: &OpenApi) -> Vec<(String, bool)> {
     lists.collect()
 }
 
-/// A page that is no larger than it may be.
+/// A page within the size limit.
 async fn page(client: &Client, path: &str, query: &str, most: usize) -> Value {
     let answer = client.get(&format!("{path}?{query}")).await;
     assert_eq!(answer.status, 200, "{path}?{query}: {}", answer.text);
@@ -83,7 +83,7 @@ async fn every_list_is_read_in_pages(world: World) {
     }
     assert!(left.is_empty(), "filled, but no list of the document: {:?}", left.keys());
 
-    // A cursor that another list made, or another person's, is as wrong as one that nobody made.
+    // A cursor of another list or another user is as invalid as a forged one.
     let ada = world.user("ada").await;
     for (path, own) in &cursors {
         let mut wrong = vec!["nonsense", "AAAA", "1", "before.4", "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"];

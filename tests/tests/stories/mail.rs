@@ -1,4 +1,4 @@
-//! Mail goes out through a real SMTP server, is delayed by what goes wrong on the way, and is not lost.
+//! Mail is sent through a real SMTP server; failures delay it, but lose nothing.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -16,7 +16,7 @@ async fn register(world: &World, name: &str, email: &str, display_name: &str) {
     world.nobody().post("/api/auth/register", new).await.expect(201);
 }
 
-/// The lines of `clowder jobs list` about emails, once there is one that says this.
+/// The lines of `clowder jobs list` about emails, once one contains this.
 async fn listed(world: &World, state: &str, says: &str) -> Vec<String> {
     let lines = async {
         loop {
@@ -65,13 +65,13 @@ async fn a_email_as_it_arrives() {
     assert!(email.text.contains("Hello ada,"), "a stranger may read it: {}", email.text);
     assert!(email.text.trim_end().ends_with("The Cats"), "{}", email.text);
     world.nobody().post("/api/auth/verify-email", json!({"token": email.token("verify")})).await.expect(204);
-    // Whose address it is that is called by their name.
+    // The owner of the address is addressed by name.
     world.nobody().post("/api/auth/password/forgot", json!({"email": "ada@bücher.example"})).await.expect(204);
     let email = post.mailbox.next("ada@xn--bcher-kva.example").await;
     assert_eq!((email.to_name.as_str(), email.subject.as_str()), (name, "Choose a new password"));
     assert!(email.text.contains(&format!("Hello {name},")), "{}", email.text);
     assert!(!email.html.contains("<script>"), "{}", email.html);
-    // A name that would begin another header never gets that far.
+    // A name that would begin another header is refused earlier.
     let new = json!({"username": "eve", "email": "eve@example.org", "password": PASSWORD, "display_name": "Eve\r\nBcc: x@y.example"});
     assert_eq!(world.nobody().post("/api/auth/register", new).await.wrong_fields(), ["/display_name"]);
 }
@@ -162,9 +162,9 @@ async fn who_is_refused_for_good_becomes_a_dead_email() {
         let line = metrics.lines().find(|line| line.contains("mail.send") && line.contains(outcome));
         assert!(line.is_some_and(|line| line.ends_with(&format!(" {count}"))), "{outcome}: {line:?}");
     }
-    // It is no fault of this server.
+    // It is not a fault of this server.
     let log = world.server.log();
-    let line = log.lines().find(|line| line.contains("refused for good")).expect("it is logged");
+    let line = log.lines().find(|line| line.contains("the job was refused")).expect("it is logged");
     assert!(line.contains("WARN") && !log.contains("ERROR"), "{log}");
     let said = world.command(&["jobs", "retry", "--dead"], &[]);
     assert_eq!((said.well, said.text.trim()), (true, "1 jobs will run again"));
@@ -179,7 +179,7 @@ async fn who_is_refused_for_good_becomes_a_dead_email() {
     assert!(!world.command(&["jobs", "list", "--state", "asleep"], &[]).well);
 }
 
-/// Makes so many people, who get as many emails.
+/// Registers this many users, who get as many emails.
 async fn crowd(world: &World, count: usize) {
     let people = (0..count).map(async |i| world.user(&format!("person{i}")).await);
     // All of them come from one address and wait for each other where its emails are counted.
@@ -210,7 +210,7 @@ async fn of_two_workers_one_is_killed() {
         }
     };
     let sent = tokio::time::timeout(PATIENCE * 2, all_are_there).await.expect("emails are missing");
-    // Only what the killed one had in its hands can have been sent twice.
+    // Only what the killed process was sending can have been sent twice.
     assert!(sent <= 204, "{sent}");
     assert_eq!(other.stop().await.code(), Some(0));
     assert!(world.command(&["jobs", "list"], &[]).text.trim().ends_with("no jobs found"));

@@ -1,4 +1,4 @@
-//! What people do, told through the real server on both databases.
+//! What people do, tested through the real server on both databases.
 
 mod access;
 mod accounts;

@@ -1,4 +1,4 @@
-//! People open chats, talk, change their minds and read; strangers see nothing of it.
+//! People create chats, send, edit and read messages; outsiders see nothing of it.
 
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn pair(world: &World) -> (User, User, String) {
 
 async fn private_chats(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    // Both open it at once, several times: there is one chat per pair.
+    // Both create it at once, several times: there is one chat per pair.
     let open = |me: &User, other: &User| {
         let (me, other) = (me.clone(), other.clone());
         async move { me.post("/api/chats", json!({"type": "private", "participant_ids": [other.id]})).await }
@@ -44,7 +44,7 @@ async fn groups(world: World) {
     let made = ada.post("/api/chats", group).await.expect(201);
     assert_eq!((&made["title"], &made["my_role"]), (&json!("Lunch"), &json!("owner")));
     assert_eq!(bob.chat(id(&made)).await["my_role"], "member");
-    // `name` is accepted for `title`, and the same title twice is two groups.
+    // `name` is accepted for `title`, and two groups may have the same title.
     let named = ada.post("/api/chats", json!({"type": "group", "name": "Lunch"})).await.expect(201);
     assert_ne!(named["id"], made["id"]);
     assert_eq!(named["title"], "Lunch");
@@ -65,7 +65,7 @@ async fn sending(world: World) {
     assert!(at.len() == 24 && at.ends_with('Z'), "milliseconds and Z: {at}");
     assert_eq!(bob.says(&chat, "hi").await["seq"], 2);
 
-    // Text comes back as it was sent, line breaks, markup and all.
+    // Text comes back as it was sent, including line breaks and markup.
     for text in
         ["<b>&amp;</b>", "two\nlines\tand a tab", "  spaces  ", "👩‍👩‍👧 עברית \u{202b}", "'; DROP TABLE messages; --"]
     {
@@ -104,7 +104,7 @@ async fn same_client_id(world: World) {
     let again = json!({"content": "once", "client_id": "phone-1"});
     ada.post(&format!("/api/chats/{elsewhere}/messages"), again).await.refused(422, "client_id.mismatch");
 
-    // A refused send frees it; after a delete the answer is the deleted message.
+    // A refused send frees it; after a deletion the answer is the deleted message.
     let refused = ada.post(&path, json!({"content": "", "client_id": "phone-2"})).await;
     assert_eq!(refused.status, 422);
     let sent = ada.post(&path, json!({"content": "right", "client_id": "phone-2"})).await.expect(201);
@@ -152,7 +152,7 @@ async fn editing(world: World) {
     let (ada, bob, chat) = pair(&world).await;
     let sent = ada.says(&chat, "helo").await;
     let path = format!("/api/messages/{}", id(&sent));
-    // What was made can be edited without being read again.
+    // A created chat can be edited without being read again.
     let made = ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "x", "client_id": "tag"})).await;
     let again = ada.post(&format!("/api/chats/{chat}/messages"), json!({"content": "x", "client_id": "tag"})).await;
     assert_eq!((made.status, made.header("etag"), again.status, again.header("etag")), (201, "\"1\"", 200, "\"1\""));
@@ -203,7 +203,7 @@ async fn deleting(world: World) {
     for place in [format!("/api/chats/{chat}/messages"), format!("{path}/history"), "/api/chats".to_owned()] {
         assert!(!bob.get(&place).await.text.contains("a secret"), "its text is nowhere: {place}");
     }
-    // In a group its owner may delete what others said.
+    // In a group the owner may delete the messages of others.
     let group = ada.group("Lunch", &[&bob]).await;
     let said = bob.says(&group, "rude").await;
     ada.delete(&format!("/api/messages/{}", id(&said))).await.expect(204);
@@ -251,7 +251,7 @@ async fn list_of_chats(world: World) {
     assert_eq!(items[0]["last_message"]["content"], "and here");
     assert_eq!(items[0]["unread_count"], 1);
 
-    // Page by page nothing repeats and nothing is missing.
+    // Over all pages nothing is repeated or missing.
     let (mut seen, mut path) = (Vec::new(), "/api/chats?limit=2".to_owned());
     loop {
         let answer = ada.get(&path).await;

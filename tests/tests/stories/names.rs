@@ -1,11 +1,11 @@
-//! What people may be called, and what they may call their things.
+//! Which names people may have and give.
 
 use clowder_tests::{User, World, on_both, world::PASSWORD};
 use serde_json::{Value, json};
 
 on_both!(usernames, names_show_what_they_are_made_of, blank_messages);
 
-/// The account goes by `address`, for not every name can stand in one.
+/// The account is found by `address`, because not every name is valid in one.
 fn account(username: &str, address: &str) -> Value {
     json!({"username": username, "email": format!("{address}@example.org"), "password": PASSWORD})
 }
@@ -103,7 +103,7 @@ const HIDDEN: &[&str] = &[
 ];
 const SHOWN: &[&str] = &["👩\u{200d}💻 Ada", "می\u{200c}خواهم", "❤\u{fe0f}", "הודיה"];
 
-/// Every field that holds a name: a new one belongs here.
+/// Every field for a name: a new one belongs here.
 async fn names_show_what_they_are_made_of(world: World) {
     let ada = world.user("ada").await;
     let session = ada.get("/api/auth/sessions").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
@@ -131,7 +131,7 @@ async fn name_everything(ada: &User, session: &str, name: &str) -> Vec<(&'static
     ]
 }
 
-/// Text may turn its direction, but somebody has to see something.
+/// Text may change its direction, but must show something.
 async fn blank_messages(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;

@@ -1,4 +1,4 @@
-//! What whoever runs a server sees of it: measurements and log.
+//! What operators see of a server: metrics and logs.
 
 use std::{collections::BTreeSet, fs, io::pipe, process::Stdio};
 
@@ -42,7 +42,7 @@ async fn lines_go_into_a_file_and_are_all_there_at_the_end() {
     assert!(lines.iter().any(|line| line["message"] == "stopped"), "{lines:?}");
 }
 
-/// Counted, so that nobody has to believe it.
+/// The count proves it.
 #[tokio::test]
 async fn checking_a_token_asks_no_database() {
     const TIMES: usize = 1_000;
@@ -64,12 +64,12 @@ async fn checking_a_token_asks_no_database() {
         assert_eq!(ada.get("/api/auth/me").await.status, 200);
         assert_eq!(by_key().send().await.unwrap().status(), 200);
     }
-    // What there is comes from what goes on in the background: jobs, and changes of other nodes.
+    // The rest comes from the background: jobs, and changes of other nodes.
     let calls = asked().await - before;
     assert!(calls < TIMES / 4, "{calls} calls of the database for {TIMES} tokens");
 }
 
-/// A log that nobody reads any more is no reason to end.
+/// A log that nobody reads any more does not end the server.
 #[tokio::test]
 async fn whoever_reads_the_log_may_go_away() {
     let database = Database::sqlite();
@@ -90,7 +90,7 @@ async fn whoever_reads_the_log_may_go_away() {
     assert!(server.try_wait().unwrap().is_none(), "it has ended");
 }
 
-/// What is broken is an error, what is only away is a warning, and what callers get wrong is neither.
+/// A bug is an error, an outage is a warning, and callers' mistakes are neither.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_says_whose_fault_it_was() {
     let mut database = Database::postgres();
@@ -108,7 +108,7 @@ async fn the_log_says_whose_fault_it_was() {
     let ada = world.user("ada").await;
     let lines =
         || -> Vec<Value> { world.server.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect() };
-    // The levels of what is said about a call, once it is over.
+    // The levels of the log lines about a finished call.
     let levels = async |problem: &Value| -> BTreeSet<String> {
         let of = |line: &&Value| line["span"]["id"] == problem["request_id"];
         until("the call is logged", async || lines().iter().filter(of).any(|line| line["message"] == "answered")).await;
@@ -131,7 +131,7 @@ async fn the_log_says_whose_fault_it_was() {
     assert_eq!(errors(), before, "a database that is away is nobody's fault here: {}", world.server.log());
 }
 
-/// The two lines that are printed at the start, as somebody pastes them.
+/// The two lines printed at the start, pasted into a shell.
 #[tokio::test]
 async fn the_lines_of_the_start_work_as_pasted() {
     let world = World::new(Database::sqlite()).await;

@@ -1,4 +1,4 @@
-//! What pages of other origins may read: every header that tells a client something is exposed to them (CORS).
+//! What pages of other origins may read: every header that is meant for clients is exposed to them (CORS).
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 /// What every page may read (CORS-safelisted response-header names, Fetch §2.2.1.3).
 const SAFELISTED: &[&str] =
     &["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"];
-/// What concerns the connection, caches and browsers, and no program.
+/// Headers for the connection, caches and browsers, not for programs.
 const NOT_FOR_PROGRAMS: &[&str] = &[
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -31,10 +31,10 @@ const NOT_FOR_PROGRAMS: &[&str] = &[
     "vary",
     "x-content-type-options",
 ];
-/// Exposed for what is yet to come.
+/// Exposed for later versions.
 const NOT_YET_SENT: &[&str] = &["location"];
 
-/// Asks as a page does, and notes the headers of the answers.
+/// Sends requests as a page would, and records the response headers.
 struct Page {
     seen: BTreeSet<String>,
     exposed: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! What the server keeps is for its own user alone, from the first moment on; what was open before is closed.
+//! The server's files are for its own user alone, from the start; files that were open before are closed.
 
 use std::{
     fs::{self, Permissions},
@@ -24,7 +24,7 @@ fn set(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// All files and folders below, those above them included.
+/// All files and folders below, and the folder itself.
 fn everything(folder: &Path) -> Vec<PathBuf> {
     let files = walk(folder);
     let folders = files.iter().flat_map(|file| file.ancestors().skip(1).take_while(|above| above.starts_with(folder)));
@@ -68,7 +68,7 @@ async fn what_the_server_creates_is_closed() {
     assert!(server.stop().await.success());
 }
 
-/// Whatever the shell allows: commands create files too.
+/// Whatever the umask: commands create files, too.
 #[test]
 fn a_careless_umask_opens_nothing() {
     let database = Database::sqlite();
@@ -113,7 +113,7 @@ async fn what_is_open_is_closed_unless_a_group_is_let_in() {
     for (path, _) in &all {
         assert_eq!(mode(path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
     }
-    // SQLite gives the files beside it the same mode.
+    // SQLite gives its companion files the same mode.
     assert_eq!(mode(&data.join("clowder.db-wal")), 0o600);
     assert!(
         server.log().contains("was accessible to everybody; it is now restricted to its owner"),
@@ -124,7 +124,7 @@ async fn what_is_open_is_closed_unless_a_group_is_let_in() {
     let said = run(clowder(&database, &["doctor"], &settings), b"");
     assert!(said.out.contains("ok   permissions"), "{}", said.out);
 
-    // A group is let in on purpose, and a folder with things of others is not ours to close.
+    // Group access is deliberate, and a folder with other people's files is not ours to close.
     set(&data.join("clowder.db"), 0o640);
     fs::write(data.join("somebody.txt"), "").unwrap();
     set(&data, 0o755);

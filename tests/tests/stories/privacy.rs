@@ -1,4 +1,4 @@
-//! Somebody fetches a copy of what is known about them, and goes.
+//! Somebody downloads an export of their data, and has their account erased.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ async fn ready(user: &User, export: &Value) -> Value {
         .await
 }
 
-/// What the email with this subject says; earlier ones are passed over.
+/// The text of the email with this subject; earlier ones are skipped.
 async fn email(world: &World, to: &str, subject: &str) -> String {
     let mailbox = Mailbox::new(world.database.folder.path().join("mail"));
     loop {
@@ -41,14 +41,14 @@ async fn copy(world: World) {
     let listed = ada.get("/api/users/me/exports").await.expect(200);
     assert_eq!(each(listed["items"].as_array().unwrap(), "id"), [asked["id"].clone()]);
     let link = export["url"].as_str().unwrap();
-    // Whoever reads an address that nobody has confirmed gets no link.
+    // An unconfirmed address gets no link.
     let told = email(&world, "bob@example.org", "Your data is ready").await;
     assert!(!told.contains("token=") && told.contains("Sign in to download it"), "{told}");
     let told = email(&world, "ada@example.org", "Your data is ready").await;
     let mailed = told.split_whitespace().find_map(|word| Some(&word[word.find("/api/exports/")?..])).unwrap();
     world.nobody().request("GET", mailed).send().await.unwrap().error_for_status().unwrap();
 
-    // Whoever has the link needs no token; without it nobody gets in, the owner included.
+    // The holder of the link needs no token; without it nobody has access, not even the owner.
     let answer = world.nobody().request("GET", link).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
@@ -141,20 +141,20 @@ mod gone {
         let last = email(&world, "peculiar@example.org", "Your account has been erased").await;
         let receipt = last.split_whitespace().find(|word| word.starts_with("eyJ")).unwrap().to_owned();
 
-        // Who spoke with her reads on.
+        // Those who talked with her can still read their chats.
         let seen = bob.chat(&chat).await;
         assert_eq!(seen["peer"]["display_name"], "Deleted user");
         assert_eq!(seen["last_message"]["content"], "what stays");
         assert_eq!(bob.messages(&chat).await[0]["sender"]["display_name"], "Deleted user");
         assert!(!seen.to_string().contains("peculiar"));
-        // She is nobody, and her copy has gone with her.
+        // She is a deleted user, and her export is gone.
         let login = json!({"username": "peculiar", "password": PASSWORD});
         world.nobody().post("/api/auth/login", login).await.refused(401, "credentials.invalid");
         assert_eq!(ada.get("/api/auth/me").await.status, 401);
         world.nobody().get(&link).await.refused(410, "export.gone");
         let new = json!({"type": "private", "participant_ids": [ada.id]});
         assert_eq!(bob.post("/api/chats", new).await.status, 422);
-        // The name is free, and is somebody else.
+        // The name is free, and is somebody else's now.
         assert_ne!(world.user("peculiar").await.id, ada.id);
 
         let file = world.database.folder.path().join("receipt.txt");
@@ -164,7 +164,7 @@ mod gone {
         let said = verify(&[]);
         assert!(said.well && said.text.contains(&ada.id) && said.text.contains("\"sessions\""), "{said:?}");
         assert!(!verify(&[("SECRET_KEY", "another-secret-for-tests-0123456789abcdef")]).well);
-        // Nobody has to cut it out of the email.
+        // The whole email works, nobody has to cut the receipt out of it.
         fs::write(&file, &last).unwrap();
         assert!(verify(&[]).well);
         fs::write(&file, receipt.replacen('e', "f", 3)).unwrap();

@@ -1,5 +1,5 @@
-//! Parameters of the query string: what is given but empty is wrong, a cursor is good for the filters that it was made
-//! with, and pages of a list whose things move are read while they move.
+//! Query parameters: empty values are invalid, a cursor is valid for the filters it was created with, and pages of
+//! lists whose items move can be read meanwhile.
 
 use std::{
     collections::BTreeSet,
@@ -20,12 +20,13 @@ use serde_json::{Value, json};
 
 on_both!(nothing_is_given_empty, cursors_are_bound_to_filters, chats_that_move, chats_that_move_all_the_time);
 
-/// Credentials and places in the live channel: an empty one is answered as any other wrong one is, not as a wrong field.
+/// Credentials and cursors in the live channel: an empty one is treated like any other invalid one, not like an invalid
+/// field.
 const ANSWERED_ELSEWHERE: &[(&str, &str)] =
     &[("/api/ws", "ticket"), ("/api/ws", "cursor"), ("/ws", "ticket"), ("/ws", "cursor"), (DOWNLOAD, "token")];
 const DOWNLOAD: &str = "/api/exports/{export_id}/download";
 
-/// A value that a parameter of this name and schema takes.
+/// A valid value for a parameter with this name and schema.
 fn value(name: &str, schema: &Value, document: &Value) -> String {
     let schema = schema["$ref"].as_str().and_then(|target| document.pointer(&target[1..])).unwrap_or(schema);
     if let Some(word) = schema["enum"].as_array().and_then(|words| words[0].as_str()) {
@@ -42,10 +43,10 @@ fn value(name: &str, schema: &Value, document: &Value) -> String {
     }
 }
 
-/// Method, path, and the parameters of the query by name, with their schemas.
+/// Method, path, and the query parameters by name, with their schemas.
 type Query = (String, String, Vec<(String, Value)>);
 
-/// The queries of the document.
+/// The parameters in the document.
 fn queries(api: &OpenApi) -> Vec<Query> {
     let operations = api.operations().into_iter().map(|(method, path, operation)| {
         let asked = operation["parameters"].as_array().cloned().unwrap_or_default().into_iter();
@@ -77,9 +78,9 @@ async fn nothing_is_given_empty(world: World) {
     assert!(tried > 50, "{tried}");
     let answer = root.get("/api/chats?cursor=").await.expect(422);
     assert_eq!(answer["errors"][0]["code"], "cursor");
-    // Nobody asks for it, so it is no matter whether it is empty.
+    // Nothing uses it, so an empty value doesn't matter.
     root.get("/api/chats?nobody_asks=&limit=3").await.expect(200);
-    // Over the live channel a wrong cursor is answered with `reset`, and so is an empty one.
+    // Over the live channel an invalid cursor is answered with `reset`, and so is an empty one.
     let mut socket = root.knock(Some("")).await;
     assert_eq!(socket.hello().await["resumed"], false);
     assert_eq!(socket.until("reset").await["data"]["reason"], "unknown");
@@ -106,7 +107,7 @@ async fn cursors_are_bound_to_filters(world: World) {
             continue;
         }
         let things = Things::of(stage, [&*template]).await;
-        // That which has several versions, and the chat that has several messages.
+        // The one with several versions, and the chat with several messages.
         let path = things.with("chat_id", &chat).with("message_id", &message).fill(&template);
         let first = root.get(&format!("{path}?limit=1")).await.expect(200);
         let Some(cursor) = first["next_cursor"].as_str() else { continue };
@@ -139,7 +140,7 @@ async fn cursors_are_bound_to_filters(world: World) {
     }
 }
 
-/// A page, and the cursor of the one after.
+/// A page, and the cursor of the next one.
 async fn page(user: &User, cursor: Option<&str>) -> (Vec<Value>, Option<String>) {
     let cursor = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
     let page = user.get(&format!("/api/chats?limit=2{cursor}")).await.expect(200);
@@ -208,7 +209,7 @@ async fn chats_that_move_all_the_time(world: World) {
     for writer in writers {
         writer.await.unwrap();
     }
-    // Whoever reads from the top again finds those that moved, above all that did not.
+    // Reading from the start again finds the items that moved, before all others.
     for chat in &moving {
         bob.says(chat, "last").await;
     }

@@ -1,4 +1,4 @@
-//! What is written down about an account, who may read it, and the keys under which it lies.
+//! What is recorded about an account, who may read it, and the keys that encrypt it.
 
 use clowder_tests::{
     Answer, Client, Database, World,
@@ -66,7 +66,7 @@ async fn chain_and_keys(world: World) {
     assert!(!said.well && said.text.contains("BROKEN at position"), "{said:?}");
     assert!(!verify(&["--noted", "nonsense"]).well);
 
-    // The server goes on under the key that it derived, while others are brought in.
+    // The server continues with its derived key, while others are added.
     let keys = |command: &str, keys: &str| world.command(&["keys", command], &[("ENCRYPTION_KEYS", keys)]);
     assert!(keys("status", "").text.contains("user_keys.key: 2 under `secret-key`"));
     let said = keys("rotate", OLD);
@@ -92,7 +92,7 @@ async fn chain_and_keys(world: World) {
     assert!(!said.well && said.text.contains("ENCRYPTION_KEYS: key 1 must be id/base64"), "{said:?}");
 }
 
-/// A server that cannot read what it holds would answer every login with 500.
+/// A server that cannot decrypt its data would answer every login with 500.
 async fn other_keys(world: World) {
     for number in 0..30 {
         world.user(&format!("person{number}")).await;
@@ -103,9 +103,9 @@ async fn other_keys(world: World) {
     for arguments in [&["serve"][..], &["jobs", "run"]] {
         let said = run(clowder(&database, arguments, &wrong), b"");
         assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.text);
-        assert!(said.err.contains("SECRET_KEY or ENCRYPTION_KEYS is not what"), "{arguments:?}: {}", said.text);
+        assert!(said.err.contains("SECRET_KEY or ENCRYPTION_KEYS has changed"), "{arguments:?}: {}", said.text);
     }
-    // However many do not open, there is a line per column and key.
+    // However many do not decrypt, there is one line per column and key.
     for arguments in [&["keys", "status"][..], &["doctor"]] {
         let said = run(clowder(&database, arguments, &wrong), b"");
         assert!(said.code == Some(1) && said.text.contains("not decrypt"), "{arguments:?}: {}", said.text);
@@ -113,7 +113,7 @@ async fn other_keys(world: World) {
     }
     let said = run(clowder(&database, &["keys", "rotate"], &[wrong[0], ("ENCRYPTION_KEYS", OLD)]), b"");
     assert!(said.code == Some(1) && said.err.contains("and 10 more\n"), "{}", said.text);
-    // One that is broken beside others that open keeps nobody out.
+    // A single corrupt value does not keep the server from starting.
     database.run(
         "UPDATE user_keys SET key = (SELECT key FROM user_keys ORDER BY user_id DESC LIMIT 1)
          WHERE user_id = (SELECT user_id FROM user_keys ORDER BY user_id LIMIT 1)",
@@ -122,7 +122,7 @@ async fn other_keys(world: World) {
     world.login("person9").await;
 }
 
-/// All of an export, as long as it takes.
+/// The whole export, however long it takes.
 async fn export(admin: &Client, query: &str) -> Answer {
     Answer::to(admin.request("GET", &format!("/api/admin/audit/export?{query}"))).await
 }
@@ -156,7 +156,7 @@ async fn administrators_search_and_export() {
     assert_eq!(none["items"], json!([]));
     let wrong = root.get("/api/admin/audit?actor=x&action=%25&target=1&from=now&to=1&cursor=1").await;
     assert_eq!(wrong.wrong_fields(), ["?actor", "?action", "?target", "?from", "?to", "?cursor"]);
-    // What PostgreSQL cannot hold is the caller's mistake.
+    // Text that PostgreSQL cannot store is the caller's mistake.
     let wrong =
         root.get("/api/admin/audit?target=%00:x&from=-009999-01-02T00:00:00Z&to=%2B010000-01-01T00:00:00Z").await;
     assert_eq!(wrong.wrong_fields(), ["?target", "?from", "?to"]);

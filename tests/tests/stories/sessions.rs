@@ -1,4 +1,4 @@
-//! Tokens rotate, are lost and stolen; devices are listed and signed out.
+//! Tokens are rotated, lost and stolen; devices are listed and signed out.
 
 use clowder_tests::{Client, World, on_both};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn rotation(world: World) {
     let next = refresh(world.nobody(), &ada.refresh).await.expect(200);
     assert_ne!(text(&next["refresh"]), ada.refresh);
     world.nobody().with(text(&next["access"])).get("/api/auth/me").await.expect(200);
-    // The answer may have been lost: within the grace the old token answers the same successor.
+    // The answer may have been lost: within the grace period the old token returns the same successor.
     let again = refresh(world.nobody(), &ada.refresh).await.expect(200);
     assert_eq!(again["refresh"], next["refresh"]);
     let after = refresh(world.nobody(), text(&next["refresh"])).await.expect(200);
@@ -82,7 +82,7 @@ async fn devices(world: World) {
     ada.patch(&path, json!({"name": "mine now"})).await.refused(404, "session.unknown");
     ada.delete(&path).await.refused(404, "session.unknown");
 
-    // Of the two sessions of Ada, end the one that is not asking.
+    // Ends the one of Ada's two sessions that is not calling.
     for session in &listed {
         if other.get("/api/auth/me").await.status != 200 {
             break;

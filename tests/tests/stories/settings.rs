@@ -1,4 +1,4 @@
-//! What people want is kept, versioned, and known on all their devices.
+//! Users' settings are stored, versioned, and sent to all their devices.
 
 use clowder_tests::{Answer, World, on_both};
 use serde_json::json;
@@ -19,7 +19,7 @@ async fn settings(world: World) {
     Answer::to(request).await.refused(412, "settings.stale");
     let known = ada.request("GET", "/api/users/me/settings").header("if-none-match", "\"2\"");
     assert_eq!(Answer::to(known).await.status, 304);
-    // What was read can be sent back whole.
+    // The whole object can be sent back.
     ada.patch("/api/users/me/settings", changed).await.expect(200);
 }
 

@@ -1,11 +1,12 @@
-//! A node whose clock is more than a second from the database's takes no work and says so; `clowder doctor` says the same.
+//! A node whose clock is more than a second off the database's refuses work and says so; `clowder doctor` says the
+//! same.
 
 use std::fs;
 
 use clowder_tests::{Database, World, answer, until};
 use serde_json::Value;
 
-/// A server whose clock is off by what a file says.
+/// A server whose clock is off by the content of a file.
 struct Skewed {
     world: World,
     file: String,
@@ -42,7 +43,7 @@ impl Skewed {
         until("it is ready", ready).await;
     }
 
-    /// What `clowder doctor` finds with the same clock: how it ends, and the finding about the clock.
+    /// The result of `clowder doctor` with the same clock: exit code, and the finding about the clock.
     fn doctor(&self) -> (Option<i32>, Value) {
         let settings =
             [("DEBUG", "true"), ("TEST_CLOCK_FILE", self.file.as_str()), ("BIND", self.world.server.address.as_str())];
@@ -55,7 +56,7 @@ impl Skewed {
     }
 }
 
-/// The seconds that a sentence names.
+/// The seconds in a sentence.
 fn seconds(text: &str) -> f64 {
     let (number, _) = text.strip_prefix("this node's clock is ").unwrap().split_once(" s ").unwrap();
     number.parse().unwrap()
@@ -84,7 +85,7 @@ async fn more_than_a_second_from_the_database_is_not_ready() {
         let (code, finding) = node.doctor();
         assert!(code == Some(0) && finding["status"] == "ok", "{finding}");
     }
-    // Whoever asks whether it is ready has it measured; the file with the clock's error is read now and then.
+    // A readiness check measures it; the file with the clock's error is read from time to time.
     let follows = async || {
         node.ready().await;
         let measured = node.world.nobody().get("/metrics").await.text;
@@ -95,7 +96,7 @@ async fn more_than_a_second_from_the_database_is_not_ready() {
     until("the gauge follows the clock", follows).await;
 }
 
-/// SQLite is asked on the same machine, by the same clock.
+/// SQLite is on the same machine, with the same clock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_embedded_database_has_the_same_clock() {
     let node = Skewed::start(Database::sqlite(), 100_000.0).await;

@@ -1,4 +1,4 @@
-//! Roles are given and taken, accounts suspended and let go; it acts at once, for tokens already issued too.
+//! Roles are granted and revoked, accounts suspended and restored; it takes effect at once, also for existing tokens.
 
 use clowder_tests::{Auth, Database, Heard, SECOND, Socket, World, on_both, within, world::PASSWORD};
 use serde_json::json;
@@ -17,7 +17,7 @@ async fn roles(world: World) {
     assert_eq!(ada.get("/api/auth/me").await.expect(200)["role"], "moderator");
     assert_eq!(root.put(&role, json!({"role": "king"})).await.wrong_fields(), ["/role"]);
 
-    // Moderators govern users, and neither each other nor their betters.
+    // Moderators can govern users, but not each other or administrators.
     let [bob, mo] = [world.user("bob").await, world.staff("mo_1", "moderator").await];
     let spam = json!({"reason": "spam"});
     let suspend = |id: &str| format!("/api/admin/users/{id}/suspension");
@@ -52,7 +52,7 @@ async fn suspension(world: World) {
     assert_eq!(suspended["suspension"], why);
     assert_eq!(socket.closed().await, 4003);
 
-    // Whatever it asks, it is told why; and it can look it up.
+    // Every call gets the reason; and the account can look it up.
     for answer in [
         ada.get("/api/chats").await,
         ada.post("/api/chats", json!({"type": "group", "title": "Sale"})).await,
@@ -68,19 +68,19 @@ async fn suspension(world: World) {
     }
     assert_eq!(ada.get("/api/auth/me").await.expect(200)["suspension"], why);
 
-    // No socket opens, by whatever way.
+    // No socket opens, in any way.
     let address = &world.server.address;
     let by_header = Socket::open(address, Auth::Header(ada.token()), None).await;
     let (status, problem) = by_header.err().expect("a socket of a suspended account");
     assert_eq!((status, problem["code"].as_str()), (403, Some("account.suspended")));
-    // A page sees no status, so it is told over the socket.
+    // A page sees no status, so it gets the reason over the socket.
     let mut page = Socket::open(address, Auth::Subprotocol(ada.token()), None).await.ok().unwrap();
     assert_eq!(page.next().await, Heard::Closed(4003));
     let mut late = Socket::open(address, Auth::Later, None).await.ok().unwrap();
     late.say(json!({"type": "auth", "data": {"access": ada.token()}})).await;
     assert_eq!(late.next().await, Heard::Closed(4003));
 
-    // Signing in and refreshing work, so that a client can show why.
+    // Signing in and refreshing work, so that a client can show the reason.
     let again = world.login("ada").await;
     assert_eq!(again.get("/api/users/me").await.expect(200)["suspension"], why);
     let pair = world.nobody().post("/api/auth/refresh", json!({"refresh": again.refresh})).await.expect(200);
@@ -105,7 +105,7 @@ async fn a_suspension_ends_by_itself(world: World) {
     ada.get("/api/chats").await.expect(200);
 }
 
-/// What the clock of the server says, in whole seconds: when somebody registered just now.
+/// The server's time in whole seconds: when somebody registered just now.
 async fn server_seconds(world: &World) -> i64 {
     let made = world.user("clock").await.get("/api/auth/me").await.expect(200)["created_at"].clone();
     made.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second()
@@ -150,7 +150,7 @@ async fn finding_accounts(world: World) {
     assert!(!one.to_string().contains("password") && !one.to_string().contains(PASSWORD));
 }
 
-/// A cluster has it within a second.
+/// All nodes of a cluster know within a second.
 #[tokio::test]
 async fn every_node_goes_by_it_within_a_second() {
     let world = World::new(Database::postgres()).await;

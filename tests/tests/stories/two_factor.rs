@@ -1,11 +1,11 @@
-//! Somebody protects the account with a second factor, loses the phone, and takes the factor away again.
+//! Somebody enables two-factor authentication, loses the phone, and disables it again.
 
 use clowder_tests::{User, World, authenticator::Authenticator, on_both, world::PASSWORD};
 use serde_json::{Value, json};
 
 on_both!(a_second_factor, a_lost_phone, bad_input);
 
-/// Sets a second factor up; the authenticator and the recovery codes.
+/// Enables two-factor authentication; returns the authenticator and the recovery codes.
 async fn protect(ada: &User) -> (Authenticator, Vec<String>) {
     let made = ada.post("/api/auth/2fa/setup", json!({})).await.expect(200);
     let secret = made["secret"].as_str().unwrap();

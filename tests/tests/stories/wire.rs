@@ -1,5 +1,5 @@
-//! What happens to connections: octets that are no HTTP are refused before anything of ours sees them, idle ones are
-//! kept for a while, and answers are made small where that is safe.
+//! Connections: invalid HTTP is refused before our code sees it, idle connections are kept for a while, and responses
+//! are compressed where that is safe.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use tokio::{
 const CHUNKED: &str = "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
     Transfer-Encoding: chunked\r\n";
 
-/// What the server says before it closes the connection, which it must.
+/// What the server sends before it closes the connection, which it must do.
 async fn answer(world: &World, octets: &[u8]) -> String {
     let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
     let mut answer = Vec::new();
     let told = async {
-        // The server may close before it has read all, and that may cost the rest of its answer.
+        // The server may close before it has read everything, and then the rest of its response may be lost.
         let _ = stream.write_all(octets).await;
         let _ = stream.read_to_end(&mut answer).await;
     };
@@ -40,7 +40,7 @@ async fn what_is_no_request_is_refused_and_closed() {
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}", "400"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "400"),
         ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", "400"),
-        // Two ideas of where the request ends are how a second one is smuggled past a proxy.
+        // Ambiguous ends of a request allow smuggling a second one past a proxy.
         ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", "400"),
         (&format!("{CHUNKED}Content-Length: 2\r\n\r\n0\r\n\r\n"), "400"),
         (&many, "431"),
@@ -56,7 +56,7 @@ async fn what_is_no_request_is_refused_and_closed() {
     assert!(!world.server.log().contains("panic"), "{}", world.server.log());
 }
 
-/// The head was fine, so the rest is ours to refuse.
+/// The head was valid, so our code refuses the rest.
 #[tokio::test]
 async fn a_broken_body_is_a_problem() {
     let world = World::new(Database::sqlite()).await;
@@ -78,7 +78,7 @@ async fn ask(stream: &mut TcpStream) {
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", answer.escape_ascii());
 }
 
-/// A balancer sends the next request into a connection that it has kept: it must not be closed before.
+/// A load balancer reuses connections, so they must not be closed too early.
 #[tokio::test]
 async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
     let world = World::with(Database::sqlite(), &[("KEEP_ALIVE_SECONDS", "2")]).await;
@@ -92,7 +92,7 @@ async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
     assert!(shown.contains("keep_alive_seconds = 90"), "balancers keep one for 60 seconds, some for 75");
 }
 
-/// Whoever asks for much and reads none of it is refused more, and keeps nothing from anybody else.
+/// A client that requests much and reads nothing is refused more, and takes nothing from others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_nobody_reads_have_their_room() {
     let world = World::new(Database::sqlite()).await;
@@ -108,7 +108,7 @@ async fn answers_that_nobody_reads_have_their_room() {
     let unread: Vec<_> = (0..20)
         .map(|_| {
             let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-            // Neither system takes the answer off the server's hands.
+            // Neither system buffers the whole response for the server.
             socket.set_tcp_mss(600).unwrap();
             socket.set_recv_buffer_size(4_096).unwrap();
             socket.connect(&world.server.address.parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
@@ -125,12 +125,12 @@ async fn answers_that_nobody_reads_have_their_room() {
     ada.get("/api/auth/me").await.expect(200);
     bob.get(&page).await.expect(200);
     assert!(world.nobody().get("/metrics").await.text.contains("clowder_answers_refused_total "));
-    // Whoever goes away leaves the room to others.
+    // Closing the connection frees the room for others.
     drop(unread);
     found("there is room again", async || Some(ada.may_fail().get(&page).await).filter(|it| it.status == 200)).await;
 }
 
-/// What is kept must not hold up the end.
+/// Kept connections must not delay the shutdown.
 #[tokio::test]
 async fn an_idle_connection_does_not_hold_up_the_end() {
     let world = World::new(Database::sqlite()).await;
@@ -150,7 +150,7 @@ async fn an_unknown_host_is_told_which_setting_decides() {
     assert!(detail.contains("`evil.example`") && detail.contains("ALLOWED_HOSTS"), "{detail}");
 }
 
-/// Nothing that lets somebody in is compressed, so that its length tells nothing.
+/// Responses with credentials are not compressed, so that their length reveals nothing.
 #[tokio::test]
 async fn answers_are_compressed_but_for_secrets() {
     let world = World::new(Database::sqlite()).await;
@@ -175,7 +175,7 @@ async fn answers_are_compressed_but_for_secrets() {
         assert_eq!((&*coded, varies), (coding, true), "{accepts}");
         assert!(octets.len() * 4 < plain.len(), "{accepts}: {} of {}", octets.len(), plain.len());
     }
-    // Another representation has another tag, and the tag names the same version.
+    // Another representation has another tag, which names the same version.
     let message = format!("/api/messages/{}", long["id"].as_str().unwrap());
     let (coding, _, tag, _) = get(&message, "br").await;
     assert_eq!((&*coding, &*tag), ("br", "\"1-br\""));

@@ -1,8 +1,8 @@
-// What an email links to. The token stands after `#`, which no server is sent. The page asks what the link is for and names
-// the address; nothing happens until a button is pressed, so programs that look at links before people do cannot use them up.
+// The page that emails link to. The token is behind `#`, which browsers don't send. The page asks the server what the link is
+// for and shows the address; nothing else happens until a button is pressed, so link scanners cannot use up the token.
 "use strict";
 
-// A proxy may have put the server below a path: it is found from where this script is.
+// A proxy may serve the server below a path, so the path is derived from the URL of this script.
 const server = new URL("../", document.currentScript.src);
 const paths = {
   link: new URL("api/auth/link", server),
@@ -21,7 +21,7 @@ function show(id) {
   for (const section of sections) by(section).hidden = section !== id;
 }
 
-// Errors take the focus, so that whoever listens or uses a keyboard is where something has to be done.
+// Errors take the focus, so that users of screen readers and keyboards get to the field to correct.
 function tell(text, wrong) {
   told.textContent = text;
   told.classList.toggle("wrong", wrong);
@@ -39,7 +39,7 @@ function fault(input, text) {
   input.focus();
 }
 
-// Some servers want to know that whoever confirms an address is the one who chose the password.
+// Some servers require the chosen password to confirm an address.
 function ask(wanted) {
   by("chosen").hidden = !wanted;
   by("password").disabled = !wanted;
@@ -71,12 +71,12 @@ function link() {
   try {
     read = decodeURIComponent(token || "");
   } catch {
-    // It was cut in the middle of a character.
+    // The link was cut in the middle of a character.
   }
   return purpose === "verify" || purpose === "reset" ? { purpose, token: read } : null;
 }
 
-// Shows what the link is for; also when another is opened while this page is.
+// Shows what the link is for; also when another link is opened in the same page.
 async function openLink() {
   const asked = link();
   const turn = ++opened;
@@ -104,7 +104,7 @@ async function openLink() {
   }
 }
 
-// What can be said without asking the server.
+// Checks that need no server.
 function flaw(input) {
   if (!input.value) return "Enter the password.";
   const short = input.name === "new_password" && [...input.value].length < 10;
@@ -119,7 +119,7 @@ async function send(event) {
   if (button.getAttribute("aria-disabled")) return;
   clear();
   if (input && flaw(input)) return fault(input, flaw(input));
-  // Not `disabled`, which would take the focus away.
+  // Not `disabled`, which would remove the focus.
   button.setAttribute("aria-disabled", "true");
   try {
     const { done, answer } = await post(paths[form.id], { token: link()?.token, ...Object.fromEntries(new FormData(form)) });
@@ -146,7 +146,7 @@ async function send(event) {
 function finish(form) {
   form.hidden = true;
   form.reset();
-  // Used up: it need not stay in the history.
+  // The token is used, so it need not stay in the history.
   history.replaceState(null, "", location.pathname);
   tell(
     form.id === "verify"

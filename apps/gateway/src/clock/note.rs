@@ -1,5 +1,5 @@
-//! What a process that sees its clock ahead notes in a file, for the process that starts after it: only who knows where the
-//! clock was can tell one that has returned from one that is behind.
+//! The note that a process leaves for the next one while its clock is ahead. Without it, the next process could not
+//! tell a clock that has returned from one that is behind.
 
 use std::{
     fs, io,
@@ -10,18 +10,17 @@ use std::{
 use clowder_core::Timestamp;
 use tokio::task::spawn_blocking;
 
-/// The same moment by a clock that goes on as before, and by the one that is ahead.
+/// The same instant by the clock as it would be without the jump, and by the clock that is ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Note {
     pub right: Timestamp,
     pub said: Timestamp,
 }
 
-/// A note is written anew when the clock has gone on by so much.
+/// The note is rewritten after the clock has advanced by this much.
 const RENEW: Duration = Duration::from_secs(10);
 
-/// The file, and what it says.
-/// Its name in the data directory.
+/// The name of the file in the data directory.
 pub const FILE: &str = "clock-ahead";
 
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl Notebook {
         self.noted
     }
 
-    /// Keeps this, or nothing. What cannot be written is tried again with the next note.
+    /// Saves the note, or removes it. If that fails, the next note tries again.
     pub async fn keep(&mut self, note: Option<Note>) {
         let is_kept = match (self.noted, note) {
             (None, None) => true,
@@ -55,7 +54,7 @@ impl Notebook {
         let file = self.file.clone();
         match spawn_blocking(move || write(&file, note)).await {
             Ok(Ok(())) => self.noted = note,
-            Ok(Err(error)) => tracing::warn!(%error, "that the clock is ahead cannot be noted for the next start"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot record for the next start that the clock is ahead"),
             Err(_) => {}
         }
     }

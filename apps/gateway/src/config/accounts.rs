@@ -1,4 +1,4 @@
-//! `[accounts]`: who may have an account, and for how long.
+//! `[accounts]`: who can have an account, and for how long.
 
 use std::time::Duration;
 

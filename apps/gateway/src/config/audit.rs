@@ -8,7 +8,7 @@ use super::settings::{Setting, setting, within};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audit {
-    /// 0: for ever.
+    /// 0: forever.
     pub retention_days: u32,
 }
 

@@ -1,5 +1,5 @@
-//! What the text of a setting must be, beyond its type, as far as several sections check the same. Each says what would be
-//! right, and shows no secret. Where a setting may be left out, an empty text is right.
+//! Checks of setting values beyond their types, for several sections. Each says what a valid value is and shows no
+//! secret. If a setting is optional, an empty text is valid.
 
 use std::path::Path;
 
@@ -21,13 +21,14 @@ pub fn folder(text: &str) -> Checked {
     Ok(())
 }
 
-/// The reason in an error of the floors below, without what the caller says itself.
+/// The reason in an error of a lower layer, without what the caller already says.
 pub fn reason(error: &str, name: &str) -> String {
     let text = error.trim_start_matches("internal: ");
     text.strip_prefix(name).map_or(text, |rest| rest.trim_start_matches(':').trim_start()).to_owned()
 }
 
-/// The text, if it begins with one of these; otherwise what would be right and, for a slip, what was meant.
+/// Returns the text if it begins with one of these prefixes; otherwise an error that says what is valid and, for a
+/// typo, what was probably meant.
 pub fn expect_scheme<'t>(text: &'t str, schemes: &[&str], right: &str) -> Result<&'t str, String> {
     if schemes.iter().any(|scheme| text.starts_with(scheme)) {
         return Ok(text);
@@ -41,14 +42,14 @@ pub fn expect_scheme<'t>(text: &'t str, schemes: &[&str], right: &str) -> Result
                 || closest(&scheme, plain.iter().copied()).and_then(|near| plain.iter().position(|p| *p == near));
             same.or_else(near).map(|at| schemes[at].to_owned())
         }
-        // A bare host, which shows no secret.
+        // A bare host, which contains no secret.
         None if is_host(text) => schemes.first().map(|scheme| format!("{scheme}{text}")),
         None => None,
     };
     Err(meant.map_or_else(|| right.to_owned(), |meant| format!("{right}; did you mean `{meant}`?")))
 }
 
-/// `smtp.example.org` or `db:5432`: what people write who forget the scheme.
+/// `smtp.example.org` or `db:5432`: typical values when the scheme was forgotten.
 fn is_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
     let label =
@@ -57,7 +58,7 @@ fn is_host(text: &str) -> bool {
     is_port && name.split('.').all(label) && (name.contains('.') || port.is_some() || name == "localhost")
 }
 
-/// Hosts and ports, after the scheme and a login.
+/// Hosts and ports, after the scheme and credentials.
 pub fn authority(rest: &str, may_be_local: bool) -> Checked {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
@@ -72,7 +73,7 @@ pub fn authority(rest: &str, may_be_local: bool) -> Checked {
         if let Some((_, port)) = after_brackets.rsplit_once(':')
             && !port.parse().is_ok_and(|port: u16| port > 0)
         {
-            // A password with a `/` in it ends the authority too early, and looks like a port then.
+            // A `/` in a password ends the authority too early, and the rest looks like a port.
             return Err(
                 "must have a port from 1 to 65535 after the host; write `/`, `@`, `:` and `#` in passwords as \
                         %2F, %40, %3A and %23"

@@ -1,4 +1,4 @@
-//! `[database]`: the database and how patient calls are with it.
+//! `[database]`: the database, its connections, and how long calls wait for it.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use super::{
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Database {
-    /// `postgres://…` or `sqlite:…`; empty is a SQLite file in the data directory.
+    /// `postgres://…` or `sqlite:…`; empty: a SQLite file in the data directory.
     pub url: Option<Secret>,
-    /// Connections that read; 0 is what the database does best with.
+    /// Connections for reading; 0: the default of the database.
     pub read_connections: usize,
-    /// Connections that write, to PostgreSQL; SQLite has one.
+    /// Connections for writing to PostgreSQL; SQLite has one.
     pub write_connections: usize,
     pub wait_seconds: u64,
     pub connect_seconds: u64,
     pub statement_seconds: u64,
     pub lock_milliseconds: u64,
-    /// How many calls may wait for a worker before more are refused.
+    /// How many calls may wait for a worker before others are refused.
     pub queue: usize,
-    /// The most messages that are committed together.
+    /// The maximum number of messages that are committed together.
     pub batch: usize,
 }
 
@@ -107,7 +107,7 @@ fn database_url(text: &str) -> Checked {
     let text = expect_scheme(text, &["postgres://", "postgresql://", "sqlite:"], right)?;
     DatabaseUrl::parse(text).map_err(|error| reason(&error.to_string(), "DATABASE_URL"))?;
     match text.split_once("://") {
-        // libpq takes several hosts, and a URL without any means the socket of this machine.
+        // libpq accepts several hosts; a URL without a host means the local socket.
         Some((scheme, rest)) if scheme != "sqlite" => authority(rest, true),
         _ if DatabaseUrl::parse(text).is_ok_and(|url| matches!(url, DatabaseUrl::Sqlite(path) if path.is_dir())) => {
             Err("must name a file, but this is a folder".to_owned())

@@ -1,4 +1,4 @@
-//! `[jobs]`: work that is done later.
+//! `[jobs]`: background jobs.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,12 +12,13 @@ use super::{
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Jobs {
-    /// How many emails are worked on at a time, and twice as many as of any other queue; 0 leaves them to others.
+    /// How many emails are sent at a time, and twice as many as jobs of any other queue; 0 leaves them to other
+    /// processes.
     pub concurrency: usize,
     pub mail_concurrency: Slots,
     pub exports_concurrency: Slots,
     pub default_concurrency: Slots,
-    /// How long a job stays with a worker that is not heard of.
+    /// How long a job stays with a worker that does not respond.
     pub lease_seconds: u64,
 }
 
@@ -40,12 +41,12 @@ impl Jobs {
         options.jobs.lease = Duration::from_secs(self.lease_seconds);
     }
 
-    /// How many jobs of each queue `clowder serve` works on at a time.
+    /// The concurrency of each queue in `clowder serve`.
     pub fn queues(&self) -> HashMap<Queue, usize> {
         Queue::WORDS.iter().map(|(_, queue)| (*queue, self.room(*queue))).collect()
     }
 
-    /// How many `clowder jobs run` works on: at least one of each queue where nothing says otherwise.
+    /// The concurrency in `clowder jobs run`: at least one job per queue unless a queue has its own setting.
     pub fn queues_of_worker(&self) -> HashMap<Queue, usize> {
         let queues = self.queues();
         if queues.values().any(|room| *room > 0) {
@@ -65,7 +66,7 @@ impl Jobs {
     }
 }
 
-/// How many jobs of one queue run at a time; unset, it follows from `concurrency`.
+/// The concurrency of one queue; if unset, it is derived from `concurrency`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Slots(Option<usize>);
 
@@ -115,7 +116,7 @@ mod tests {
             slots.set(text).unwrap();
             slots
         };
-        // Of mail, exports and the rest.
+        // Expected concurrency of mail, exports and the default queue.
         for (concurrency, mail, exports, rest, serve, worker) in [
             (4, "", "", "", [4, 2, 2], [4, 2, 2]),
             (1, "", "", "", [1, 1, 1], [1, 1, 1]),

@@ -1,4 +1,4 @@
-//! `[journal]`: how long the past is kept.
+//! `[journal]`: how long events are kept.
 
 use std::time::Duration;
 

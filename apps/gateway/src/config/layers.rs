@@ -1,4 +1,4 @@
-//! Lays the sources of settings over each other and collects every fault of all of them.
+//! Merges the sources of settings and collects all their faults.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use super::{
 
 const PREFIX: &str = "CLOWDER__";
 
-/// Everything that is wrong with the settings.
+/// All faults of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(pub Vec<String>);
 
@@ -27,21 +27,21 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// The sources, each laid over those before it.
+/// The merged sources; each overrides those before it.
 #[derive(Default)]
 pub struct Layers {
     config: Config,
     faults: Vec<String>,
-    /// The paths of settings with a wrong value, of which nothing more needs to be said.
+    /// The settings that already have a reported fault, for which later checks are skipped.
     wrong: BTreeSet<String>,
 }
 
 impl Layers {
-    /// All sources in their order, for the program itself. `arguments` are `section.key` and value.
+    /// All sources in order, for the program itself. `arguments` are pairs of `section.key` and value.
     pub fn load(file: Option<PathBuf>, arguments: &[(String, String)]) -> Result<Config, Faults> {
         let mut dotenv = BTreeMap::new();
         let mut layers = Self::default();
-        // Editors of some systems begin a file with a byte order mark.
+        // Some editors begin a file with a byte order mark.
         let read = fs::read_to_string(".env").map(|text| without_mark(&text).to_owned());
         match read {
             Ok(text) => {
@@ -123,7 +123,7 @@ impl Layers {
         }
     }
 
-    /// The variables of an environment. Those of others are nobody's business, and an empty one is not set.
+    /// The environment variables. Those of other programs are ignored, and an empty one counts as unset.
     pub fn variables(mut self, source: &str, variables: &BTreeMap<String, String>) -> Self {
         let mut ours = Vec::new();
         for setting in SETTINGS.iter() {
@@ -157,7 +157,7 @@ impl Layers {
         self
     }
 
-    /// A secret that lies in a file: its text without the line's end.
+    /// A secret in a file: its text without the final line break.
     fn set_from_file(&mut self, setting: &Setting, path: &str, source: &str, name: &str) {
         let fault =
             match fs::read_to_string(path).map(|text| without_mark(&text).trim_end_matches(['\r', '\n']).to_owned()) {
@@ -183,7 +183,7 @@ impl Layers {
         self
     }
 
-    /// The settings, or everything that is wrong with them.
+    /// The settings, or all their faults.
     pub fn check(mut self) -> Result<Config, Faults> {
         if self.config.debug && self.config.server.cors_allowed_origins.is_empty() {
             let hosts = ["localhost", "127.0.0.1"].into_iter();
@@ -195,7 +195,7 @@ impl Layers {
     }
 
     fn set(&mut self, setting: &Setting, text: &str, source: &str, name: &str) {
-        // A later source has the last word, and its value may be right.
+        // A later source overrides this one, and its value may be valid.
         self.wrong.remove(&setting.path());
         if let Err(fault) = setting.take(&mut self.config, text) {
             self.wrong.insert(setting.path());
@@ -205,7 +205,7 @@ impl Layers {
     }
 }
 
-/// The text without the byte order mark that some editors begin a file with; it is no part of any value.
+/// The text without the byte order mark that some editors write at the start of a file.
 pub fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
@@ -222,7 +222,7 @@ fn has_section(name: &str) -> bool {
     SETTINGS.iter().any(|setting| setting.section == name)
 }
 
-/// Scalars and lists of them, in the spelling of the environment.
+/// Scalars and lists of scalars, spelled as in the environment.
 fn text_of(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),

@@ -18,7 +18,7 @@ use super::{
 pub struct Log {
     pub filter: String,
     pub format: Format,
-    /// Into this file instead of the standard output.
+    /// Log file, instead of the standard output.
     pub file: Option<PathBuf>,
     pub rotation: Rotation,
 }
@@ -89,8 +89,8 @@ fn log_file(text: &str) -> Checked {
     Ok(())
 }
 
-/// Each directive is a level, or says which level a part of the program has. A word alone that is no level would name a
-/// part, and silence all others.
+/// Each directive is a level, or assigns a level to a part of the program. A single word that is not a level would name
+/// a part and silence all others.
 fn log_filter(text: &str) -> Checked {
     let right = "must be a level (off, error, warn, info, debug, trace) or directives such as \
                  `warn,clowder_gateway=debug`";

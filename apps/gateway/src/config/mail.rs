@@ -1,4 +1,4 @@
-//! `[mail]`: how emails go out.
+//! `[mail]`: how emails are sent.
 
 use clowder_infra::mail;
 
@@ -10,10 +10,10 @@ use super::{
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mail {
-    /// None: emails are written into a folder.
+    /// `None`: emails are written to a folder.
     pub smtp_url: Option<Secret>,
     pub from: String,
-    /// The page that emails link to; empty is the one of this server.
+    /// The page that emails link to; empty: the one of this server.
     pub account_url: String,
 }
 

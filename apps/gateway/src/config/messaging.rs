@@ -1,4 +1,4 @@
-//! `[messaging]`: bounds of messaging.
+//! `[messaging]`: limits of messaging.
 
 use clowder_infra::Options;
 
@@ -6,7 +6,7 @@ use super::settings::{Setting, setting, within};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Messaging {
-    /// How many chats one person may have made.
+    /// How many chats one person can create.
     pub chats_per_person: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `[redis]`: the channel by which nodes hear of each other sooner.
+//! `[redis]`: the channel that notifies the nodes of a cluster of each other's changes sooner.
 
 use super::{
     Secret,
@@ -8,7 +8,7 @@ use super::{
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Redis {
-    /// By which the nodes of a cluster hear of each other sooner.
+    /// Notifies the nodes of a cluster of each other's changes sooner.
     pub url: Option<Secret>,
 }
 

@@ -1,4 +1,4 @@
-//! Text that must not be seen: neither printed nor logged, nor left readable for others.
+//! Secrets: never printed or logged, nor stored readable for other users.
 
 use std::{fmt, fs, io, io::Write, path::Path};
 
@@ -19,7 +19,7 @@ impl Secret {
         &self.0
     }
 
-    /// Short, monotonous, or one of the placeholders that people forget to replace.
+    /// Too short, too uniform, or a placeholder that was never replaced.
     pub(super) fn is_weak(&self) -> bool {
         let lower = self.0.to_lowercase();
         let mut letters: Vec<_> = lower.chars().collect();
@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Config {
-    /// The secret that signs tokens: the one that is set, or one that is made once and kept in the data directory.
+    /// The secret that signs tokens: the configured one, or one that is generated once and kept in the data directory.
     pub fn secret_key(&self) -> io::Result<Secret> {
         match &self.auth.secret_key {
             Some(secret) => Ok(secret.clone()),
@@ -59,7 +59,8 @@ fn kept(path: &Path) -> io::Result<Secret> {
     }
 }
 
-/// Written aside and then linked into place: of two that start at once, both use what the first one made.
+/// It is written to a temporary file and then linked into place: if two processes start at once, both use the secret
+/// that was created first.
 fn make(path: &Path) -> io::Result<Secret> {
     if let Some(folder) = path.parent() {
         private::create_folder(folder)?;

@@ -1,4 +1,4 @@
-//! `[security]`: keys that seal fields at rest.
+//! `[security]`: keys that encrypt fields at rest.
 
 use clowder_infra::seal::KeyRing;
 
@@ -10,7 +10,7 @@ use super::{
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Security {
-    /// `id/base64,…`; the first seals, all open.
+    /// `id/base64,…`; the first encrypts, all decrypt.
     pub keys: Option<Secret>,
 }
 

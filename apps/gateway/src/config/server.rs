@@ -1,4 +1,4 @@
-//! `[server]`: where the server listens, and whom it answers.
+//! `[server]`: where the server listens, and for which clients.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -16,19 +16,19 @@ pub struct Server {
     pub bind: SocketAddr,
     /// Replaces the port of `bind`.
     pub port: Option<u16>,
-    /// What clients see as the beginning of every address.
+    /// The beginning of every URL that clients see.
     pub public_url: PublicUrl,
     pub allowed_hosts: Vec<HostName>,
     pub cors_allowed_origins: Vec<WebOrigin>,
     pub trusted_proxies: Vec<Network>,
     pub metrics_bind: Option<SocketAddr>,
-    /// Threads that serve requests; 0 is one per core.
+    /// Threads that serve requests; 0: one per core.
     pub workers: usize,
     pub rate_limit_factor: f64,
     pub unread_seconds: u64,
     /// How long a connection may stay idle before it is closed.
     pub keep_alive_seconds: u64,
-    /// How often a socket hears from us at least.
+    /// The longest time between two signs of life on a socket.
     pub heartbeat_seconds: u64,
 }
 
@@ -96,7 +96,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("server.unread_seconds", &["", "0", "-1", "86401", "99999999999999999999"]),
 ];
 
-/// The same limiter serves everything between a strict test and a load test.
+/// The range covers everything from strict tests to load tests.
 fn factor(text: &str) -> Checked {
     let number = text.parse().ok().filter(|number: &f64| (0.001..=1_000_000.0).contains(number));
     number.map(drop).ok_or_else(|| "must be a number from 0.001 to 1000000".to_owned())

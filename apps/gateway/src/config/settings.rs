@@ -1,4 +1,4 @@
-//! The table of settings: where each lives, what it is called, what it means.
+//! The table of settings: where each one is, its name and its meaning.
 
 use std::sync::LazyLock;
 
@@ -9,18 +9,19 @@ use super::{
 
 #[derive(Clone, Copy)]
 pub struct Setting {
-    /// The section of the file; empty for the top.
+    /// The section in the file; empty for the top level.
     pub section: &'static str,
     pub key: &'static str,
-    /// The name that users know; empty where only `CLOWDER__SECTION__KEY` does, which every setting has.
+    /// The name in the environment that users know; empty if there is only `CLOWDER__SECTION__KEY`, which every setting
+    /// has.
     pub name: &'static str,
-    /// May come from the file named by `NAME_FILE`, and is never shown.
+    /// A secret: it may come from the file named by `NAME_FILE`, and is never shown.
     pub secret: bool,
     pub about: &'static str,
     pub of: fn(&mut Config) -> &mut dyn Value,
-    /// The least and the largest whole number that makes sense.
+    /// The minimum and maximum of a whole number.
     pub within: Option<(u64, u64)>,
-    /// Says what would be right about a text.
+    /// Checks a text and says what would be valid.
     pub check: Option<Check>,
 }
 
@@ -51,7 +52,7 @@ pub const fn checked(check: Check, mut setting: Setting) -> Setting {
     setting
 }
 
-/// Those of no section.
+/// Settings without a section.
 #[rustfmt::skip]
 pub const TOP: &[Setting] = &[
     setting("", "debug", "DEBUG", |c| &mut c.debug,
@@ -73,7 +74,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("media_root", &["Cargo.toml", "media "]),
 ];
 
-/// All of them.
+/// All settings.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| SECTIONS.concat());
 
 impl Setting {
@@ -88,7 +89,7 @@ impl Setting {
         if self.name.is_empty() { self.long_name() } else { self.name.to_owned() }
     }
 
-    /// Takes the value, or says what would be right; then the value from before stays.
+    /// Sets the value, or says what would be valid and leaves the old value.
     pub fn take(&self, config: &mut Config, text: &str) -> Result<(), String> {
         if let Some((least, most)) = self.within {
             whole::<u64>(text, least..=most)?;

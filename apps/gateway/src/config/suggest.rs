@@ -1,21 +1,21 @@
-//! What somebody most likely meant who wrote a name that nobody knows.
+//! Suggests the setting that an unknown name probably meant.
 
 use std::collections::BTreeMap;
 
 use super::settings::{SETTINGS, Setting};
 
-/// The known word that is so near that a slip explains it.
+/// The known word that is close enough to be explained by a typo.
 pub fn closest<'k>(text: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let near = known.map(|word| (strsim::osa_distance(text, word), word)).min_by_key(|(distance, _)| *distance);
     near.filter(|(distance, word)| *distance * 3 <= word.len().min(text.len())).map(|(_, word)| word)
 }
 
-/// The path of the setting that was meant by this one: a slip, a key without its section, or its other name.
+/// The path of the setting that this one probably meant: a typo, a key without its section, or its other name.
 pub fn path(wrong: &str) -> Option<String> {
     let key = wrong.rsplit('.').next().unwrap_or(wrong);
     let known = |is: &dyn Fn(&Setting) -> bool| {
         let mut found = SETTINGS.iter().filter(|setting| is(setting));
-        // Of several that fit none is meant for sure.
+        // If several fit, none is suggested.
         found.next().filter(|_| found.next().is_none()).map(Setting::path)
     };
     let paths: Vec<_> = SETTINGS.iter().map(Setting::path).collect();
@@ -29,7 +29,7 @@ pub fn question(meant: Option<impl std::fmt::Display>) -> String {
     meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"))
 }
 
-/// Names that other programs have for what is a setting here.
+/// Names that other programs use for our settings.
 const ALIASES: &[(&str, &str)] = &[
     ("DATABASE_DSN", "DATABASE_URL"),
     ("DB_URL", "DATABASE_URL"),
@@ -40,15 +40,15 @@ const ALIASES: &[(&str, &str)] = &[
     ("POSTGRESQL_URL", "DATABASE_URL"),
 ];
 
-/// Below this many letters, too many words of others are one letter away.
+/// Below this many letters, too many unrelated words differ by one letter.
 const TOO_SHORT: usize = 8;
 
-/// The name without what separates its words.
+/// The name without word separators.
 fn squeezed(name: &str) -> String {
     name.replace(['_', '-'], "").to_uppercase()
 }
 
-/// The `CLOWDER__SECTION__KEY` that was meant.
+/// The `CLOWDER__SECTION__KEY` that was probably meant.
 pub fn long_name(wrong: &str) -> Option<String> {
     let known: Vec<_> = SETTINGS.iter().map(Setting::long_name).collect();
     let upper = wrong.to_uppercase();
@@ -60,8 +60,8 @@ pub fn long_name(wrong: &str) -> Option<String> {
         .or_else(|| closest(&upper, known.iter().map(String::as_str)).map(str::to_owned))
 }
 
-/// The setting that a variable of the environment was most likely meant to be, which is not set itself. Variables of
-/// others are nobody's business, so only what is hard to explain otherwise counts.
+/// The setting that an environment variable was probably meant to be, if that setting is not set itself. Other programs
+/// have variables, too, so only names that are hard to explain otherwise count.
 pub fn variable(name: &str, value: &str, variables: &BTreeMap<String, String>) -> Option<String> {
     // Kubernetes sets CLOWDER_PORT to such a value for a service called `clowder`.
     if value.is_empty() || value.starts_with("tcp://") || value.starts_with("udp://") {
@@ -83,11 +83,11 @@ pub fn variable(name: &str, value: &str, variables: &BTreeMap<String, String>) -
         let upper = name.to_uppercase();
         let is_slip =
             |own: &&String| own.len() >= TOO_SHORT && name.len() >= TOO_SHORT && strsim::osa_distance(own, &upper) <= 1;
-        // However short: a name of two words without its underscore is hard to explain otherwise.
+        // Applies to short names, too: two words without the underscore between them are hard to explain otherwise.
         let is_joined = |own: &&String| own.contains('_') && squeezed(own) == squeezed(name);
         alias.or_else(|| known.iter().find(is_joined).or_else(|| known.iter().find(is_slip)).cloned())
     };
-    // A slip beside the real thing is none.
+    // A typo is ignored if the correct name is set, too.
     meant.filter(|meant| {
         let file = format!("{meant}_FILE");
         let bare = meant.trim_end_matches("_FILE");
@@ -123,7 +123,7 @@ mod tests {
             ("DATADIR", "/data", Some("DATA_DIR")),
             ("TRUSTED_PROXYS", "10.0.0.0/8", None),
             ("PORTT", "8080", None),
-            // Those of others.
+            // Variables of other programs.
             ("DATABASE_URL", "postgres://db/c", None),
             ("CLOWDER_PORT", "tcp://10.0.0.1:8080", None),
             ("CLOWDER_SERVICE_HOST", "10.0.0.1", None),
@@ -151,7 +151,7 @@ mod tests {
             ("server.bnd", Some("server.bind")),
             ("bind", Some("server.bind")),
             ("DATABASE_URL", Some("database.url")),
-            // Several settings are called `url`: none is meant for sure.
+            // Several settings are called `url`, so none is suggested.
             ("storage.url", None),
             ("colors", None),
         ] {

@@ -1,4 +1,4 @@
-//! How the value of a setting is read from text and shown again.
+//! How setting values are parsed from text and shown again.
 
 use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
@@ -8,16 +8,16 @@ use clowder_core::Word;
 use super::{Format, Rotation, Secret};
 use crate::public_url::PublicUrl;
 
-/// The value of one setting, whatever its type.
+/// The value of one setting of any type.
 pub trait Value {
-    /// Takes the text, or says what it should have been and stays as it was. Lists are separated by commas.
+    /// Parses the text, or says what would be valid and leaves the value unchanged. Lists are separated by commas.
     fn set(&mut self, text: &str) -> Result<(), String>;
 
     /// As a TOML value.
     fn show(&self) -> String;
 }
 
-/// The same value for programs that don't read TOML.
+/// The value as JSON, for programs that don't read TOML.
 pub fn json(value: toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => text.into(),
@@ -59,7 +59,7 @@ pub fn whole<T: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<
 
 impl Value for usize {
     fn set(&mut self, text: &str) -> Result<(), String> {
-        // No setting that counts threads, connections or calls makes sense beyond this.
+        // No number of threads, connections or calls makes sense beyond this.
         whole(text, 0..=100_000).map(|number| *self = number)
     }
 
@@ -78,7 +78,7 @@ impl Value for u64 {
     }
 }
 
-/// Days of grace before an erasure: none, or up to a year.
+/// Grace period in days before an erasure: none, or up to a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grace(pub u32);
 
@@ -151,7 +151,7 @@ impl Value for SocketAddr {
     }
 }
 
-/// Empty is none.
+/// An empty text is `None`.
 impl<T: Value + Empty> Value for Option<T> {
     fn set(&mut self, text: &str) -> Result<(), String> {
         let mut value = T::empty();
@@ -169,7 +169,7 @@ impl<T: Value + Empty> Value for Option<T> {
     }
 }
 
-/// What an optional setting is before it is read.
+/// The value of an optional setting before it is parsed.
 pub trait Empty {
     fn empty() -> Self;
 }
@@ -228,14 +228,14 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.map(|item| quoted(&item)).collect::<Vec<_>>().join(", "))
 }
 
-/// Every item that is wrong is told.
+/// Every invalid item is reported.
 impl<T: FromStr<Err = String> + Display> Value for Vec<T> {
     fn set(&mut self, text: &str) -> Result<(), String> {
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
         for item in items(text) {
             match item.parse() {
                 Ok(value) => right.push(value),
-                // The text as a whole is shown by whoever tells the fault.
+                // The caller shows the text as a whole.
                 Err(says) if item == text.trim() => wrong.push(says),
                 Err(says) => wrong.push(format!("`{item}` {says}")),
             }

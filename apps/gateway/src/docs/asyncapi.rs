@@ -1,4 +1,4 @@
-//! The AsyncAPI 3.0 document of the WebSocket. Every schema in it has a name, for those who generate code from it.
+//! The AsyncAPI 3.0 document of the WebSocket. Every schema has a name, for code generators.
 
 use serde_json::{Map, Value, json};
 
@@ -8,29 +8,31 @@ use crate::{
     ws::{self, Close, Kind, Reply},
 };
 
-const DESCRIPTION: &str = "Text frames of JSON. A client opens a connection with the subprotocol `clowder.v1`, and resumes \
-    from the last `cursor` that it has seen.\n\n\
-    A client says who it is in one of these ways: the `Authorization` header; an API key in `X-API-Key`; the subprotocol \
-    `bearer.<access token>`, offered beside `clowder.v1`, which alone is answered; `?ticket=` from POST /api/ws/ticket; or \
-    the first frame, `auth`, within 10 seconds. A token in the address is not read.\n\n\
-    A token or key in a header that is refused is an HTTP 401; a key without `realtime:connect` and a suspended account are a \
-    403. A page sees no status: for a bad token by subprotocol, a bad \
-    ticket, `bearer.…` offered alone and a token in the address the socket opens and is closed at once, with 4001 and a \
-    reason. After too many wrong tickets from one address it is 4008, with the seconds to wait (up to 60). A ticket has at \
-    most 4,096 characters. `x-close-codes` of the channel lists all codes with their reasons, and says after which to \
-    reconnect.\n\n\
-    The server pings every `heartbeat_ms` of `hello`, and sends `heartbeat` to every socket that has heard nothing else for \
-    so long, since pages hear no pings. A client that hears nothing for twice as long should reconnect and resume.\n\n\
-    New versions add members to frames and new types of events, without notice: clients must ignore members and types that \
-    they do not know, and still keep the `cursor` of an unknown event. The server ignores unknown members of commands; a \
-    command of an unknown type is answered with an `error` `frame.unknown`.\n\n\
-    A command may be sent without `id`; its answer then has `id: null`. `auth` as the first frame is answered with `hello`, or by \
-    closing the socket; later it is an `error` `frame.unexpected`. Every other command is answered with one `ack` or `error`.\n\n\
-    A frame has at most 128 KiB, and a socket takes 300 frames a second: the next one closes it with 4008, after those before \
-    it have been answered. Keep at most 50 commands unanswered. A command costs what a request does: beyond that, an `error` \
-    with `rate.limited`.";
+const DESCRIPTION: &str = "Text frames of JSON. A client opens a connection with the subprotocol `clowder.v1`, and \
+    resumes from the last `cursor` that it has seen.\n\n\
+    A client authenticates in one of these ways: the `Authorization` header; an API key in `X-API-Key`; the \
+    subprotocol `bearer.<access token>`, offered beside `clowder.v1`, which the server selects; `?ticket=` from POST \
+    /api/ws/ticket; or the first frame, `auth`, within 10 seconds. A token in the URL is not read.\n\n\
+    A token or key in a header that is refused is an HTTP 401; a key without `realtime:connect` and a suspended \
+    account are a 403. Pages cannot see the status, so for an invalid token in the subprotocol, an invalid ticket, \
+    `bearer.…` offered alone or a token in the URL, the socket opens and is closed at once, with 4001 and a reason. \
+    After too many wrong tickets from one address the code is 4008, with the seconds to wait (up to 60). A ticket has \
+    at most 4,096 characters. `x-close-codes` of the channel lists all codes with their reasons, and says after which \
+    to reconnect.\n\n\
+    The server pings every `heartbeat_ms` of `hello`, and sends `heartbeat` to every socket that got nothing else for \
+    that long, because pages cannot see pings. A client that receives nothing for twice as long should reconnect and \
+    resume.\n\n\
+    New versions add members to frames and new types of events, without notice: clients must ignore members and types \
+    that they do not know, and still keep the `cursor` of an unknown event. The server ignores unknown members of \
+    commands; a command of an unknown type is answered with an `error` `frame.unknown`.\n\n\
+    A command may be sent without `id`; its answer then has `id: null`. `auth` as the first frame is answered with \
+    `hello`, or by closing the socket; later it is an `error` `frame.unexpected`. Every other command is answered with \
+    one `ack` or `error`.\n\n\
+    A frame has at most 128 KiB, and a socket accepts 300 frames a second: the next one closes it with 4008, after \
+    earlier ones have been answered. Keep at most 50 commands unanswered. A command costs what a request does: beyond \
+    that, an `error` with `rate.limited`.";
 
-/// The host is empty when `public` is not set.
+/// The host is empty if `public` is not set.
 pub fn asyncapi(public: &PublicUrl) -> Value {
     let mut written = Written::default();
     for event in ws::events() {
@@ -89,17 +91,17 @@ const AT: &str = "2026-11-26T12:00:00.000Z";
 const CURSOR: &str = "AQIDBAUGBwgJCgsMDQ4P";
 const ID: &str = "1";
 
-/// The messages so far, and the schemas that they refer to.
+/// The messages so far, and the schemas that they reference.
 #[derive(Default)]
 struct Written {
     messages: Map<String, Value>,
     components: Components,
-    /// Of whole frames, and of `data` that has no type of its own.
+    /// Schemas of whole frames, and of `data` without a type of its own.
     frames: Map<String, Value>,
 }
 
 impl Written {
-    /// `name` is that of the schema of the frame.
+    /// `name` is the schema name of the frame.
     fn message(&mut self, key: String, name: &str, mut message: Value, shape: &Shape) {
         shape.collect_into(&mut self.components);
         let mut frame = shape.schema().clone();
@@ -172,7 +174,7 @@ fn channel(messages: &Map<String, Value>) -> Value {
     let query = json!({
         "type": "object",
         "properties": {
-            "ticket": text("Says who connects, once: from POST /api/ws/ticket, good for 30 seconds.", "v4mVb0yEo0XQ2m8rY3nq7w"),
+            "ticket": text("Authenticates the connection, once: from POST /api/ws/ticket, valid for 30 seconds.", "v4mVb0yEo0XQ2m8rY3nq7w"),
             "cursor": text(
                 "Resumes after the event that had it. Leave it out on the first connection: an empty one is answered \
                  with `reset`.",
@@ -206,7 +208,7 @@ fn close_codes() -> Value {
     Close::ALL.iter().map(row).collect()
 }
 
-/// One for each command with its answers, and one for all that the server says by itself.
+/// One operation per command with its answers, and one for everything that the server sends by itself.
 fn operations() -> Value {
     let here = |key: &str| reference("channels/socket", key);
     let socket = json!({ "$ref": "#/channels/socket" });
@@ -226,22 +228,22 @@ fn operations() -> Value {
     let said: Vec<_> = ws::events().map(|event| here(event.name)).collect();
     operations.insert(
         "events".to_owned(),
-        json!({ "action": "send", "channel": socket, "summary": "What the server says", "messages": said }),
+        json!({ "action": "send", "channel": socket, "summary": "What the server sends", "messages": said }),
     );
     operations.into()
 }
 
-/// Who hears an event, and whether it is told again.
+/// Who receives an event, and whether it is replayed.
 fn heard(event: &ws::Event) -> String {
     let replayed = match event.kind {
-        Kind::Durable => "Durable: it has a `cursor`, and is sent again to a client that missed it and resumes.",
-        Kind::Passing => "Passing: sent to those who are connected, and never again.",
+        Kind::Durable => "Durable: it has a `cursor`, and is replayed to clients that resume.",
+        Kind::Passing => "Transient: sent to connected clients, and never replayed.",
         Kind::Socket => return "About this connection alone.".to_owned(),
         Kind::Refusal => return "The answer to a command; `id` says to which.".to_owned(),
     };
     match event.scope {
-        Some(scope) => format!("{replayed} API keys hear it with the scope `{}`.", scope.word),
-        None => format!("{replayed} API keys do not hear it."),
+        Some(scope) => format!("{replayed} API keys receive it with the scope `{}`.", scope.word),
+        None => format!("{replayed} API keys do not receive it."),
     }
 }
 
@@ -272,7 +274,7 @@ fn title_case(name: &str) -> String {
     words.map(|word| -> String { title(word) }).collect()
 }
 
-/// Keys of components may hold dots; the prefix tells apart what both sides can say.
+/// Component keys may contain dots; the prefix separates commands from events of the same name.
 fn command_key(name: &str) -> String {
     format!("client.{name}")
 }
@@ -287,7 +289,7 @@ mod tests {
 
     use super::*;
 
-    /// Objects, unions and enumerations below the top of a schema, which a generator would have to find names for.
+    /// Objects, unions and enumerations nested in a schema, for which a generator would have to invent names.
     fn anonymous(schema: &Value, path: &str, found: &mut Vec<String>) {
         match schema {
             Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! The AsyncAPI document as a page for people: plain HTML without a script, so that it needs no outside host.
+//! The AsyncAPI document as an HTML page without scripts, so that it needs no outside host.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::page::{self, escaped};
 
-/// `top` leads from where the page is to the top of the server.
+/// `top` is the relative path from the page to the root of the server.
 pub fn asyncapi_page(document: &Value, top: &str) -> String {
     let mut page = Page { document, html: String::with_capacity(128 * 1024) };
     page.all(top);
@@ -139,7 +139,7 @@ impl<'d> Page<'d> {
         self.table(&["Member", "Type", "Required", "Meaning"], rows.collect());
     }
 
-    /// In a few words, with links to what has a name.
+    /// A short description of a schema, with links to named schemas.
     fn type_of(&self, schema: &Value) -> String {
         let each = |schemas: &Value, word: &str| {
             let schemas = schemas.as_array().into_iter().flatten();
@@ -178,7 +178,7 @@ impl<'d> Page<'d> {
         words
     }
 
-    /// The message that a reference in an operation leads to.
+    /// The message that an operation refers to.
     fn message(&self, reference: &Value) -> &'d Value {
         let (document, key) = (self.document, text(&reference["$ref"]).rsplit('/').next().unwrap_or_default());
         &document["components"]["messages"][key]
@@ -213,7 +213,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
-/// Words with code between backticks.
+/// Text with code between backticks.
 fn inline(words: &str) -> String {
     let parts = words.split('`').enumerate();
     parts

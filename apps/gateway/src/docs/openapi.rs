@@ -32,7 +32,7 @@ an API key as `X-API-Key`. An API key opens only the routes of its scopes: each 
 
 **Editing.** What can be edited has a `version`, which is also its `ETag`. Send it as `If-Match` to change only what you read.
 
-**Limits** are told in `RateLimit` headers. A refused call is 429 and says in `Retry-After` how long to wait.
+**Limits** are reported in `RateLimit` headers. A refused call is 429 and says in `Retry-After` how long to wait.
 
 **Texts** are normalised to Unicode NFC before they are measured and compared with their `pattern`, which is a regular \
 expression of ECMA-262. Names also have an exact one under `then`, which needs its Unicode mode (flag `u`); an engine with \
@@ -71,7 +71,7 @@ pub fn openapi(table: &[Endpoint], public: &PublicUrl) -> Value {
             "title": "Clowder",
             "version": env!("CARGO_PKG_VERSION"),
             "description": ABOUT,
-            "contact": { "name": "Whoever runs this server" },
+            "contact": { "name": "The operator of this server" },
             "license": { "name": "MIT", "identifier": "MIT" }
         },
         "servers": [{ "url": server }],
@@ -82,7 +82,7 @@ pub fn openapi(table: &[Endpoint], public: &PublicUrl) -> Value {
             "securitySchemes": {
                 "bearer": {
                     "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                    "description": "An access token, as signing in returns it. It is good for some minutes."
+                    "description": "An access token, as signing in returns it. It is valid for a few minutes."
                 },
                 "api_key": {
                     "type": "apiKey", "in": "header", "name": "X-API-Key",
@@ -133,7 +133,7 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
     operation
 }
 
-/// What it does, who may call it, what it costs, and why it refuses.
+/// What it does, who can call it, what it costs, and why it refuses.
 fn description(line: &Endpoint) -> String {
     let mut parts: Vec<_> = line.notes.iter().map(|note| (*note).to_owned()).collect();
     if !line.exclusive.is_empty() {
@@ -191,13 +191,13 @@ fn access(line: &Endpoint) -> String {
     text
 }
 
-/// Other methods and paths that do the same.
+/// Other methods and paths for the same operation.
 fn aliases(line: &Endpoint) -> Vec<String> {
     let all = line.paths().flat_map(|path| line.methods.iter().map(move |method| format!("{method} {path}")));
     all.skip(1).collect()
 }
 
-/// An access token opens every route; an API key those that name one of its scopes.
+/// An access token opens every route; an API key opens the routes of its scopes.
 fn security(line: &Endpoint) -> Value {
     let key = line.scope.map(|_| json!({ "api_key": [] }));
     let nobody = (line.access == Access::Public).then(|| json!({}));
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// The names of all members that something of this schema can have, however deep.
+    /// All member names in this schema, at any depth.
     fn members(document: &Value, schema: &Value, seen: &mut HashSet<String>, found: &mut HashSet<String>) {
         let mut stack = vec![schema];
         while let Some(value) = stack.pop() {
@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    /// A new line that shows a secret to a GET can't forget to say so.
+    /// A new route that shows a secret to a GET must be marked as such.
     #[test]
     fn what_is_compressed_holds_no_secret() {
         const SECRETS: &[&str] =

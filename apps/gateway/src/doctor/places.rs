@@ -1,4 +1,4 @@
-//! Folders: whether the server could write to them, and how much room there is.
+//! Folders: whether the server can write to them, and how much disk space is left.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use clowder_infra::{DatabaseUrl, private};
 
 use super::{Told, failed, ok, warning};
 
-/// Less than this is soon used up.
+/// Less than this will soon be used up.
 const SPACE_WARNS: u64 = 1 << 30;
-/// Less than this doesn't last for a day.
+/// Less than this does not last for a day.
 const SPACE_FAILS: u64 = 100 << 20;
 
-/// What the server writes to, each folder once.
+/// Everything that the server writes to, each folder once.
 pub fn folders(config: &Config) -> Vec<(&'static str, PathBuf)> {
     let mut folders = vec![("data folder", config.data_dir.clone()), ("media folder", config.media_root())];
     if let Ok(DatabaseUrl::Sqlite(path)) = DatabaseUrl::parse(&config.database_url()) {
@@ -34,13 +34,13 @@ fn folder_of(file: &Path) -> PathBuf {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The folder itself, or the one in which it would be created.
+/// The folder itself, or its nearest existing parent.
 fn nearest(folder: &Path) -> &Path {
     let there = folder.ancestors().find(|folder| folder.is_dir());
     there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Tried with a file that is removed at once.
+/// Tested with a file that is removed at once.
 pub fn writable(folder: &Path) -> Told {
     let nearest = nearest(folder);
     let probe = nearest.join(format!(".probe-{}", std::process::id()));
@@ -52,7 +52,7 @@ pub fn writable(folder: &Path) -> Told {
     }
 }
 
-/// Only what is scarce; nothing where the system doesn't say.
+/// Reports only scarce space, and nothing if the system does not say.
 pub fn space(folder: &Path) -> Option<Told> {
     let system = rustix::fs::statvfs(nearest(folder)).ok()?;
     judge(folder, system.f_bavail.saturating_mul(system.f_frsize))

@@ -1,4 +1,4 @@
-//! Who asks, and whether they may: the same answer for every route, so that a handler cannot forget.
+//! Who calls, and whether they may: decided in one place for every route, so that no handler can forget it.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Front {
-    /// Who presents what. An access token wins over an API key.
+    /// The credential that was presented. An access token wins over an API key.
     pub(super) async fn identify(
         &self,
         request: &HttpRequest,
@@ -35,7 +35,7 @@ impl Front {
         if let Some(known) = self.api_keys.recall_key(key, now) {
             return known.map(Some);
         }
-        // Whoever tries keys is nobody until one is good, and the look into the database is counted as nobody's.
+        // Until a key proves valid, its caller counts as unauthenticated, and so does the database query.
         let left = self.limits.take(Policy::Default, Key::new(Policy::Default, Actor::Nobody, address), 1).await;
         if let Some(seconds) = left.retry_after {
             return Err(Error::TooMany {
@@ -46,7 +46,7 @@ impl Front {
         self.api_keys.check_key(key, now).await.map(Some)
     }
 
-    /// Whether this caller may ask this endpoint at all.
+    /// Whether this caller may call this endpoint at all.
     pub(super) fn admit(&self, endpoint: &Endpoint, identity: &Result<Option<Identity>>, now: Timestamp) -> Answer<()> {
         let user = identity.as_ref().ok().and_then(Option::as_ref);
         let user = user.and_then(|identity| super::user_of(identity.actor));
@@ -56,7 +56,7 @@ impl Front {
     }
 }
 
-/// What an endpoint asks of its callers.
+/// The requirements of an endpoint.
 #[derive(Debug, Clone, Copy)]
 struct Gate {
     access: Access,
@@ -64,8 +64,8 @@ struct Gate {
     even_suspended: bool,
 }
 
-/// A bad token is an error only where one is needed: a client may well log in while it still sends an old one. Of a
-/// public route that a scope opens, the same is asked of whoever is somebody.
+/// An invalid token is an error only if one is required: a client may log in while it still sends an old one. On a
+/// public route with a scope, authenticated callers need that scope.
 fn may_ask(gate: &Gate, identity: &Result<Option<Identity>>, suspension: Option<&Suspension>) -> Answer<()> {
     let public = gate.access == Access::Public;
     let identity = match identity {
@@ -87,7 +87,7 @@ fn may_ask(gate: &Gate, identity: &Result<Option<Identity>>, suspension: Option<
     }
 }
 
-/// The one thing a suspended account gets to know, wherever it knocks.
+/// The one answer that a suspended account gets everywhere.
 pub fn suspended(suspension: &Suspension) -> Problem {
     Problem::from(ACCOUNT_SUSPENDED).because(suspension.sentence()).suspension(suspension.clone())
 }

@@ -1,4 +1,4 @@
-//! Reads the JSON body of a request whole, as far as there is room for it and as long as it keeps coming.
+//! Reads the whole JSON body of a request, as long as there is memory for it and it keeps arriving.
 
 use std::{
     collections::HashMap,
@@ -25,44 +25,44 @@ use crate::{
     refusals,
 };
 
-/// The largest body of a route that is for anybody.
+/// The maximum body size on public routes.
 pub const MOST_OF_NOBODY: usize = 16 << 10;
-/// The largest body of any other route.
+/// The maximum body size on other routes.
 pub const MOST: usize = 1 << 20;
-/// What the bodies may take together of those who have not said who they are.
+/// The memory for all bodies of unauthenticated callers together.
 const ROOM_OF_NOBODY: usize = 16 << 20;
-/// What those of all others may take together.
+/// The memory for all other bodies together.
 const ROOM: usize = 64 << 20;
 
-/// The part of a room that the bodies of one caller may take together, so that nobody keeps all others out.
+/// The share of a pool that the bodies of one caller may use together, so that nobody keeps others out.
 const SHARE: usize = 8;
-/// A body is counted as its caller's from here on: most are smaller, and cost no lock.
+/// Above this size a body counts against its caller. Most are smaller and need no lock.
 const LARGE: usize = 4 << 10;
 
-/// How long a body may take to get going, and how long it may pause, however fast it came before.
+/// How long a body may take to begin, and how long it may pause, however fast it came before.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Beyond that, this many octets have to come in each second.
+/// After that, this many octets must arrive per second.
 const SLOWEST: u64 = 1 << 10;
 
-/// The room for all bodies that are being read or worked on.
+/// The memory for all bodies that are being read or processed.
 #[derive(Default)]
 pub struct Bodies {
     nobody: Arc<AtomicUsize>,
     known: Arc<AtomicUsize>,
-    /// What each caller's large bodies take together.
+    /// What the large bodies of each caller use together.
     large: Ledger,
 }
 
 type Ledger = Arc<Mutex<HashMap<Key, usize>>>;
 
-/// What a body takes of the room, until this goes.
+/// The memory reserved for a body; released on drop.
 pub struct Room {
     used: Arc<AtomicUsize>,
     all: usize,
     mine: usize,
     large: Ledger,
     caller: Key,
-    /// How much of `mine` is in the ledger.
+    /// How much of `mine` is counted in the ledger.
     noted: usize,
 }
 
@@ -75,7 +75,7 @@ impl Bodies {
 }
 
 impl Room {
-    /// Only what has come takes room: who announces much and sends nothing keeps nobody out.
+    /// Only received octets reserve memory, so a client that announces much and sends nothing keeps nobody out.
     fn take(&mut self, octets: usize) -> Answer<()> {
         if self.mine + octets > LARGE {
             self.note(self.mine + octets - self.noted)?;
@@ -90,7 +90,7 @@ impl Room {
         Ok(())
     }
 
-    /// Counts so much more as the caller's.
+    /// Counts more octets for the caller.
     fn note(&mut self, more: usize) -> Answer<()> {
         let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = large.entry(self.caller).or_default();
@@ -145,7 +145,7 @@ pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, roo
     }
 }
 
-/// What the head says that settles it.
+/// What the headers decide.
 fn may_be_read(request: &HttpRequest, most: usize) -> Answer<()> {
     let plain = |coding: &str| coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity");
     let codings = request.headers().get_all(header::CONTENT_ENCODING);
@@ -160,7 +160,7 @@ fn may_be_read(request: &HttpRequest, most: usize) -> Answer<()> {
     Ok(())
 }
 
-/// How long so many octets may take.
+/// How long this many octets may take.
 fn time_for(octets: usize) -> Duration {
     Duration::from_millis(octets as u64 * 1_000 / SLOWEST)
 }
@@ -189,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a body that comes in such pieces, each after so many milliseconds.
+    /// The result for a body that arrives in these pieces, each after so many milliseconds.
     async fn came_to(pieces: &[(u64, usize)], most: usize, room: &mut Room) -> Result<usize, &'static str> {
         let request = TestRequest::post().insert_header(header::ContentType::json()).to_http_request();
         let pieces = stream::iter(pieces.to_vec()).then(|(after, length)| async move {
@@ -212,7 +212,7 @@ mod tests {
             (vec![(4_000, 4_096), (5_100, 1)], slow),
             (vec![(1_000, 1_024); 60], Ok(61_440)),
             (vec![(1_000, 512); 60], slow),
-            // What came fast does not earn a longer pause, nor a trickle.
+            // A fast start allows neither a longer pause nor a slow rest.
             (vec![(0, 100_000), (4_900, 1)], Ok(100_001)),
             (vec![(0, 100_000), (5_100, 1)], slow),
             (vec![(0, 100_000), (2_500, 1), (2_600, 1)], slow),

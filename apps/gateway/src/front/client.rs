@@ -1,4 +1,4 @@
-//! Whose address a request came from, when there are proxies in between.
+//! Finds the client's address behind proxies.
 
 use std::{
     fmt,
@@ -36,11 +36,11 @@ impl fmt::Display for Network {
     }
 }
 
-/// The address of the client. Each proxy adds the address that it was asked from at the right, and only what a trusted
-/// proxy wrote is true: so the client is the rightmost address that is no trusted proxy itself.
+/// The address of the client. Each proxy appends the address of its own peer on the right, and only entries of trusted
+/// proxies are reliable; so the client is the rightmost address that is not a trusted proxy.
 ///
-/// `X-Forwarded-For` wins over `Forwarded` (RFC 7239), for nearly every proxy writes the former, and many pass on what
-/// a client wrote into the latter.
+/// `X-Forwarded-For` wins over `Forwarded` (RFC 7239): nearly every proxy writes the former, and many pass the latter
+/// through unchanged.
 pub fn address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
     let is_proxy = |address: &IpAddr| trusted.iter().any(|network| network.contains(*address));
     let mut client = peer?.to_canonical();
@@ -48,7 +48,7 @@ pub fn address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -
         return Some(client);
     }
     for hop in hops(headers).into_iter().rev() {
-        // Whoever cannot be told hides what stands before.
+        // An entry that is not an address hides everything before it.
         let Some(address) = hop else { break };
         client = address;
         if !is_proxy(&client) {
@@ -58,7 +58,7 @@ pub fn address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -
     Some(client)
 }
 
-/// The addresses that proxies noted, in their order; `None` for what is no address.
+/// The addresses that proxies added, in order; `None` for anything else.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let lines = |name: &HeaderName| headers.get_all(name).map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>();
     if headers.contains_key(FORWARDED_FOR) {
@@ -77,14 +77,14 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     node(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
 }
 
-/// An address as proxies write it: alone, with a port, or in brackets. A hidden or unknown one is none.
+/// An address as proxies write it: plain, with a port, or in brackets. Hidden and unknown ones are none.
 fn node(text: &str) -> Option<IpAddr> {
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     let address: Option<IpAddr> = text.parse().ok().or_else(bracketed);
     address.or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip())).map(|it| it.to_canonical())
 }
 
-/// The parts between separators that stand in no quoted string (RFC 9110 §5.6.4).
+/// Splits at separators outside of quoted strings (RFC 9110 §5.6.4).
 fn outside_quotes(text: &str, separator: char) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     let is_separator = |c: char| {

@@ -1,9 +1,9 @@
-//! Makes larger answers small on the wire, where the client takes it (RFC 9110 §12.5.3).
+//! Compresses larger responses if the client accepts it (RFC 9110 §12.5.3).
 //!
-//! Whoever sees how long a compressed answer is, and can put text of their own beside a secret in it, can guess the
-//! secret bit by bit (BREACH). So only what answers a GET is compressed: tokens, keys, codes and tickets are given by
-//! POST alone, and the few lines that show a secret to a GET are marked in the table of routes. Errors are not
-//! compressed either, for they repeat the path that was asked for.
+//! An attacker who sees the length of a compressed response, and can place text of their own beside a secret in it, can
+//! guess the secret bit by bit (BREACH). So only responses to GET are compressed: tokens, keys, codes and tickets are
+//! returned by POST alone, and the few routes that show a secret to a GET are marked in the table of routes. Errors are
+//! not compressed either, because they repeat the requested path.
 
 use std::io::{Read, Write};
 
@@ -19,18 +19,18 @@ use actix_web::{
 
 use crate::{etag, routes::Endpoint};
 
-/// Below this, headers outweigh what is saved.
+/// Below this size, the headers cost more than compression saves.
 const LEAST: usize = 1024;
-/// Above this, compressing takes long enough to hold up others on the thread.
+/// Above this size, compressing would block the thread for others.
 const ASIDE: usize = 64 * 1024;
 
-/// Compresses an answer, or leaves it as it is.
+/// Compresses a response, or returns it unchanged.
 pub async fn shrink(endpoint: &Endpoint, request: &HttpRequest, mut answer: HttpResponse) -> HttpResponse {
     let asked = matches!(*request.method(), Method::GET | Method::HEAD) && answer.status() == StatusCode::OK;
     if !asked || endpoint.shows_secret || !is_text(&answer) || answer.headers().contains_key(header::CONTENT_ENCODING) {
         return answer;
     }
-    // Whatever is chosen, another client may be answered otherwise.
+    // Another client may get another representation.
     answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     let Some(coding) = chosen(request) else { return answer };
     let (head, body) = answer.into_parts();
@@ -55,7 +55,7 @@ pub async fn shrink(endpoint: &Endpoint, request: &HttpRequest, mut answer: Http
     answer
 }
 
-/// What is text inside; images and archives are small already.
+/// Text formats; images and archives are compressed already.
 fn is_text(answer: &HttpResponse) -> bool {
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -71,7 +71,7 @@ fn chosen(request: &HttpRequest) -> Option<ContentEncoding> {
     }
 }
 
-/// `None` when it cannot be made smaller.
+/// `None` if compression does not make it smaller.
 fn encode(coding: ContentEncoding, body: &[u8]) -> Option<Vec<u8>> {
     let mut shrunk = Vec::with_capacity(body.len() / 4);
     match coding {
@@ -88,10 +88,10 @@ fn encode(coding: ContentEncoding, body: &[u8]) -> Option<Vec<u8>> {
     (shrunk.len() < body.len()).then_some(shrunk)
 }
 
-/// Measured on a page of fifty messages: the levels above take several times as long for a few percent.
+/// Measured on a page of fifty messages: higher levels take several times as long and save a few percent.
 const GZIP: u32 = 3;
 const BROTLI: u32 = 3;
-/// 2^18 octets: nearly every answer fits, and the encoder need not allocate megabytes for each.
+/// 2^18 octets: nearly every response fits, and the encoder does not allocate megabytes for each.
 const WINDOW: u32 = 18;
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
         Ok("")
     }
 
-    /// A page of messages as a client sees it.
+    /// A page of messages as clients get it.
     fn page(messages: usize) -> String {
         let words =
             ["lunch", "tomorrow", "the", "train", "is", "late", "again", "see", "you", "at", "eight", "perhaps"];

@@ -16,7 +16,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-api-key, x-request-id",
 );
-/// What pages of other origins may read besides what every page may (CORS-safelisted, Fetch §2.2.1.3).
+/// Response headers that pages of other origins may read in addition to the CORS-safelisted ones (Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "accept-encoding, allow, content-disposition, etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
      x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id",
@@ -24,7 +24,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// An origin exactly as a browser spells it, `https://app.example` or `http://localhost:4200`; or `*` for all of them.
+/// An origin exactly as browsers spell it, `https://app.example` or `http://localhost:4200`; or `*` for all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOrigin(String);
 
@@ -43,7 +43,7 @@ impl fmt::Display for WebOrigin {
 impl FromStr for WebOrigin {
     type Err = String;
 
-    /// What a browser would never send would silently let in nobody, so it is refused with what is right.
+    /// An origin that no browser sends would never match, so it is refused with the valid spelling.
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "*" {
             return Ok(Self(text.to_owned()));
@@ -71,7 +71,7 @@ impl FromStr for WebOrigin {
             "http" => ":80",
             _ => "",
         };
-        // Browsers leave out the port that a scheme has by itself.
+        // Browsers omit the default port of a scheme.
         let rest = rest.strip_suffix(port).unwrap_or(&rest);
         let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
@@ -87,7 +87,7 @@ fn is_of_authority(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']')
 }
 
-/// The origins that are let in.
+/// The allowed origins.
 #[derive(Debug, Clone)]
 pub struct Cors {
     origins: Vec<WebOrigin>,
@@ -105,7 +105,7 @@ impl Cors {
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     }
 
-    /// An origin that is not let in gets an answer without permissions, which a browser reads as a no.
+    /// For other origins the answer has no permission headers, so the browser refuses the call.
     pub fn preflight(&self, request: &HttpRequest) -> HttpResponse {
         let mut answer = HttpResponse::NoContent().finish();
         if self.origin(request.headers()).is_some() {
@@ -117,7 +117,7 @@ impl Cors {
         answer
     }
 
-    /// Says on any answer whether the page that asked may read it.
+    /// Adds to a response whether the requesting page may read it.
     pub fn mark(&self, asked: &HeaderMap, answer: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;

@@ -1,5 +1,5 @@
-//! Answers only to names that are ours, so that a page on another site cannot borrow a browser's reach into a
-//! private network (DNS rebinding) and no foreign name ends up in a link.
+//! Accepts only known host names, so that pages of other sites cannot use a browser to reach a private network (DNS
+//! rebinding), and no foreign name gets into a link.
 
 use std::{
     fmt,
@@ -18,8 +18,8 @@ use crate::{
     refusals,
 };
 
-/// A name that this server answers to: `chat.example`, `.chat.example` for it and all names below it, an address, or
-/// `*` for all of them.
+/// A name that this server accepts: `chat.example`, `.chat.example` for it and all its subdomains, an address, or `*`
+/// for all names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostName(String);
 
@@ -38,7 +38,7 @@ impl fmt::Display for HostName {
 impl FromStr for HostName {
     type Err = String;
 
-    /// What no `Host` could be would silently match nothing, so it is refused with what is right.
+    /// A name that cannot occur in `Host` would never match, so it is refused with the valid spelling.
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "*" {
             return Ok(Self(text.to_owned()));
@@ -69,12 +69,12 @@ fn is_bracketed_address(text: &str) -> bool {
     text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).is_some_and(|it| it.parse::<Ipv6Addr>().is_ok())
 }
 
-/// An address as it stands in a URL.
+/// An address as written in a URL.
 fn in_brackets(address: IpAddr) -> String {
     if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
 }
 
-/// The names this server answers to.
+/// The names that this server accepts.
 #[derive(Debug, Clone)]
 pub struct Hosts {
     names: Vec<String>,
@@ -82,8 +82,8 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// `ALLOWED_HOSTS`, or when it is empty what a lone server is called: localhost, the address it is bound to and
-    /// the host of `PUBLIC_URL`.
+    /// `ALLOWED_HOSTS`; if it is empty, the names of a single server: localhost, the address it is bound to, and the
+    /// host of `PUBLIC_URL`.
     pub fn new(config: &Config) -> Self {
         let server = &config.server;
         let mut names: Vec<_> = server.allowed_hosts.iter().map(HostName::to_string).collect();
@@ -97,7 +97,7 @@ impl Hosts {
         Self { names, any: server.allowed_hosts.iter().any(HostName::is_any) }
     }
 
-    /// Refuses a request for a host that is not ours, and says which setting would make it one.
+    /// Refuses a request for an unknown host, and says which setting would allow it.
     pub fn admit(&self, request: &HttpRequest) -> Answer<()> {
         let head = request.head();
         let host = match head.headers.get(header::HOST) {
@@ -117,7 +117,7 @@ impl Hosts {
         let host = without_port(host);
         let host = host.strip_suffix('.').unwrap_or(host);
         self.names.iter().any(|name| match name.strip_prefix('.') {
-            // A leading dot stands for the name and all names below it.
+            // A leading dot includes all subdomains.
             Some(parent) => {
                 let at = host.len().wrapping_sub(parent.len());
                 host.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(parent))

@@ -1,4 +1,5 @@
-//! Reads `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and holds off a call whose twin still runs.
+//! Reads `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and refuses a call while another one with the
+//! same key is running.
 
 use std::{
     collections::HashSet,
@@ -19,17 +20,18 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 pub const TRUE: HeaderValue = HeaderValue::from_static("true");
 
-/// A key belongs to its caller.
+/// Keys are per caller.
 type Running = Arc<Mutex<HashSet<(Option<UserId>, Arc<str>)>>>;
 
-/// Makes a [`IdempotencyKey`] of each key. What is kept under a key lives in the database; here is only what runs right now.
+/// Creates the [`IdempotencyKey`] of each call. Stored answers are in the database; this knows only the calls that are
+/// running now.
 #[derive(Clone)]
 pub struct IdempotencyKeys {
     keys: Arc<Keys>,
     running: Running,
 }
 
-/// Held while a call runs; its key is free again when this goes.
+/// Held while a call runs; releases its key on drop.
 pub struct Guard {
     running: Running,
     held: (Option<UserId>, Arc<str>),
@@ -46,7 +48,7 @@ impl IdempotencyKeys {
         Self { keys, running: Running::default() }
     }
 
-    /// `None` when the request has no key.
+    /// `None` if the request has no key.
     pub fn take(
         &self,
         request: &HttpRequest,
@@ -67,7 +69,7 @@ impl IdempotencyKeys {
             )
             .into());
         };
-        // Of callers without a name, keys belong to the address.
+        // Keys of unauthenticated callers belong to their address.
         let held = match (caller, address) {
             (None, Some(address)) => (caller, format!("{address} {key}").into()),
             _ => (caller, Arc::<str>::from(key)),

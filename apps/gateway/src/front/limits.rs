@@ -1,5 +1,5 @@
-//! How often a caller may ask, and the headers that say what is left of it
-//! (draft-ietf-httpapi-ratelimit-headers-10, and the older `X-RateLimit-*`).
+//! Rate limits, and the headers that report them (draft-ietf-httpapi-ratelimit-headers-10, and the older
+//! `X-RateLimit-*`).
 
 use std::{
     convert::Infallible,
@@ -36,31 +36,31 @@ const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// What the limits are told in.
+/// The unit of the limits.
 const MINUTE: Duration = Duration::from_secs(60);
-/// The part of a minute's units that may be used at once.
+/// The share of a minute's units that may be used at once.
 const BURST: u32 = 3;
-/// How many rows a unit writes.
+/// How many rows one unit writes.
 const ROWS_PER_UNIT: usize = 25;
 
-/// What a call costs that writes so many rows.
+/// The cost of a call that writes this many rows.
 pub fn units(rows: usize) -> u32 {
     u32::try_from(rows.div_ceil(ROWS_PER_UNIT)).unwrap_or(u32::MAX).max(1)
 }
 
-/// What may be asked how often in a minute, before `RATE_LIMIT_FACTOR`. A third of it may be asked at once.
+/// The units per minute of each limit, before `RATE_LIMIT_FACTOR`. A third may be used at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// Everything else: fifty a second, per user or else per address.
     Default,
-    /// What can be used to guess secrets: one every two seconds, per address.
+    /// Calls that could guess secrets: one every two seconds, per address.
     Auth,
-    /// What a program asks: twenty a second, per key and apart from what its owner asks.
+    /// Calls of a program: twenty a second, per key and separate from those of its owner.
     ApiKey,
 }
 
 impl Policy {
-    /// A program is counted by its key wherever its owner would be counted.
+    /// A program counts by its key wherever its owner would count.
     pub const fn of(self, actor: Actor) -> Self {
         match (self, actor) {
             (Self::Default, Actor::User { via: Via::Key(_), .. }) => Self::ApiKey,
@@ -93,7 +93,7 @@ pub enum Key {
     Address(IpAddr),
 }
 
-/// Whoever is counted together waits together.
+/// Callers that are counted together wait together.
 impl From<Key> for Caller {
     fn from(key: Key) -> Self {
         match key {
@@ -105,8 +105,7 @@ impl From<Key> for Caller {
 }
 
 impl Key {
-    /// A guard against guessing counts addresses, since whoever guesses is nobody yet. A whole
-    /// [`place`] is one client.
+    /// Limits on guessing count by address, since guessers are not authenticated. A whole [`place`] is one client.
     pub fn new(policy: Policy, actor: Actor, address: Option<IpAddr>) -> Self {
         match (policy, actor) {
             (Policy::Default, Actor::User { id, .. }) => Self::User(id),
@@ -116,41 +115,42 @@ impl Key {
     }
 }
 
-/// What was left after asking.
+/// The state of a limit after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Left {
     pub policy: Policy,
     /// Whose limit it is.
     pub key: Key,
-    /// The most that can be used at once.
+    /// The maximum that can be used at once.
     pub limit: u32,
-    /// Seconds in which that much comes back.
+    /// Seconds until that much is available again.
     pub window: u64,
     pub remaining: u32,
-    /// Seconds until all of the limit is there again.
+    /// Seconds until the whole limit is available again.
     pub reset: u64,
-    /// Seconds to wait, when there was nothing left.
+    /// Seconds to wait if there was nothing left.
     pub retry_after: Option<u64>,
 }
 
-/// Counts what is asked, over HTTP and over sockets alike. In process for a lone server; a cluster counts in one place.
+/// Counts calls over HTTP and sockets together. A single server counts in its own process; a cluster would count in one
+/// place.
 #[async_trait]
 pub trait Limits: Send + Sync {
-    /// Takes all of these units, or none when there are not enough. What costs more than can ever be there takes all.
+    /// Takes all of these units, or none if there are not enough. A cost above the whole limit takes all of it.
     async fn take(&self, policy: Policy, key: Key, units: u32) -> Left;
 
-    /// Takes these units for what was done already: what is not there is owed, and waited for before anything more is
-    /// allowed. Nobody owes more than a minute's units.
+    /// Takes units for work that is already done: what is missing is owed, and must be refilled before the next call.
+    /// Nobody owes more than a minute's units.
     async fn owe(&self, policy: Policy, key: Key, units: u32) -> Left;
 
-    /// What there is to take, without taking any of it.
+    /// How many units are available, without taking any.
     async fn look(&self, policy: Policy, key: Key) -> Left;
 
-    /// Forgets who has all of the limit again, so that a flood of addresses cannot fill the memory.
+    /// Removes the entries whose limit is full again, so that many addresses cannot fill the memory.
     async fn sweep(&self);
 }
 
-/// What everybody has used. Callers are spread over shards with a lock each.
+/// The usage of all callers, spread over shards with a lock each.
 #[derive(Clone, Default)]
 struct Used(Arc<DashMapStateStore<Key>>);
 
@@ -183,7 +183,7 @@ impl ShrinkableKeyedStateStore<Key> for Used {
     }
 }
 
-/// The same, to be looked at: what is measured is never written.
+/// A read-only view: measures usage without changing it.
 struct Seen(Used);
 
 impl StateStore for Seen {
@@ -193,7 +193,7 @@ impl StateStore for Seen {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        // Whoever has used nothing gets no entry.
+        // Without usage there is no entry.
         if !self.0.0.contains_key(key) {
             return measure(None).map(|(value, _)| value);
         }
@@ -212,7 +212,7 @@ struct Budget {
     taking: Limiter<Used>,
     looking: Limiter<Seen>,
     used: Used,
-    /// In which one unit comes back.
+    /// The time in which one unit is refilled.
     period: Duration,
 }
 
@@ -242,7 +242,7 @@ pub struct LocalLimits {
 }
 
 impl LocalLimits {
-    /// A larger `factor` is laxer.
+    /// A larger `factor` allows more.
     pub fn new(factor: f64) -> Self {
         let clock = DefaultClock::default();
         let budget = |policy| Budget::new(policy, factor, &clock);
@@ -265,7 +265,7 @@ impl Limits for LocalLimits {
         let units = NonZeroU32::new(units).unwrap_or(NonZeroU32::MIN);
         let (units, taken) = match limiter.check_key_n(&key, units) {
             Ok(taken) => (units, taken),
-            // More than a burst: it is allowed when nothing else was asked.
+            // A cost above the burst is allowed if nothing else was used.
             Err(InsufficientCapacity(burst)) => {
                 let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
                 (burst, limiter.check_key_n(&key, burst).unwrap_or_else(|_| limiter.check_key(&key)))
@@ -275,7 +275,7 @@ impl Limits for LocalLimits {
             Ok(state) => (state.quota(), state.remaining_burst_capacity(), None),
             Err(not_yet) => {
                 let (wait, quota) = (not_yet.wait_time_from(self.clock.now()), not_yet.quota());
-                // So many come back in that time; the rest is there.
+                // The units that come back in that time; the rest is available.
                 let missing = wait.as_nanos().div_ceil(quota.replenish_interval().as_nanos().max(1));
                 let there = u128::from(units.get()).saturating_sub(missing) as u32;
                 (quota, there, Some(seconds(wait).max(1)))
@@ -286,7 +286,7 @@ impl Limits for LocalLimits {
 
     async fn owe(&self, policy: Policy, key: Key, units: u32) -> Left {
         let Budget { taking, used, period, .. } = self.budget(policy);
-        // From now on, whatever is left from before.
+        // Taking a unit brings the stored state up to the present.
         let owed = match taking.check_key(&key) {
             Ok(_) => units.saturating_sub(1),
             Err(not_yet) if not_yet.wait_time_from(self.clock.now()) < MINUTE => units,
@@ -302,7 +302,7 @@ impl Limits for LocalLimits {
 
     async fn look(&self, policy: Policy, key: Key) -> Left {
         match self.budget(policy).looking.check_key(&key) {
-            // It says what would be left if one were taken.
+            // This reports what would be left after taking one unit.
             Ok(state) => left(policy, key, state.quota(), state.remaining_burst_capacity() + 1, None),
             Err(not_yet) => left(policy, key, not_yet.quota(), 0, None),
         }
@@ -323,13 +323,13 @@ fn left(policy: Policy, key: Key, quota: Quota, remaining: u32, retry_after: Opt
     Left { policy, key, limit, window, remaining, reset, retry_after }
 }
 
-/// Rounded up: who waits that long has waited long enough.
+/// Rounded up, so that waiting this long is always enough.
 fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 impl Left {
-    /// What there is to say to whoever had too little left.
+    /// The refusal when too little is left.
     pub fn allowed(&self) -> Answer<()> {
         match self.retry_after {
             Some(seconds) => Err(Problem::too_many(refusals::TOO_MANY, self, seconds)),
@@ -354,7 +354,7 @@ impl Left {
     }
 }
 
-/// Names the limit, for whoever met it.
+/// Names the limit that was reached.
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whose = match (self.policy, self.key) {

@@ -5,17 +5,17 @@ use std::{cell::RefCell, collections::HashMap};
 use actix_web::http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, histogram};
 
-/// The handles of one worker. Looking one up here is cheaper than asking the recorder for each request.
+/// The metric handles of one worker. A lookup here is cheaper than asking the recorder for each request.
 #[derive(Default)]
 pub struct Meter {
     handles: RefCell<HashMap<Line, (Counter, Histogram)>>,
 }
 
-/// What is counted apart: route, method, status.
+/// The labels: route, method, status.
 type Line = (&'static str, Method, u16);
 
 impl Meter {
-    /// `route` is the template, never the path: paths are without number.
+    /// `route` is the template, never the path: the number of paths is unlimited.
     pub fn count(&self, route: &'static str, method: &Method, status: StatusCode, seconds: f64) {
         let mut handles = self.handles.borrow_mut();
         let (count, duration) = handles.entry((route, known(method), status.as_u16())).or_insert_with_key(|key| {
@@ -31,7 +31,7 @@ impl Meter {
     }
 }
 
-/// Methods are anybody's invention; those we do not know are one.
+/// Clients can send any method; unknown ones share a label.
 fn known(method: &Method) -> Method {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {

@@ -1,4 +1,5 @@
-//! The room for answers on their way: a client that asks for much and does not read keeps no memory from others.
+//! Limits the memory of responses in transit, so that a client that requests much and does not read takes none from
+//! others.
 
 use std::{
     collections::HashMap,
@@ -19,25 +20,26 @@ use crate::{
     refusals,
 };
 
-/// What all answers on their way to those who are signed in may take together.
+/// The limit for all responses in transit to authenticated callers.
 const ROOM: usize = 256 << 20;
-/// What those to everybody else may take together.
+/// The limit for all others together.
 const ROOM_OF_NOBODY: usize = 64 << 20;
-/// What those to one person, API key or address may take together.
+/// The limit for one person, API key or address.
 const SHARE: usize = 16 << 20;
-/// Smaller answers are not counted: a connection has a buffer of about this size in any case.
+/// Smaller responses are not counted: a connection has a buffer of about this size anyway.
 const LEAST: usize = 16 << 10;
-/// An answer is handed to its connection in pieces of this size, so that it counts until nearly all of it was written.
+/// A response is passed to its connection in pieces of this size, so that it counts until nearly all of it has been
+/// written.
 const PIECE: usize = 16 << 10;
-/// An answer costs a unit for every so many octets, the first of which the call has paid at the door.
+/// A response costs a unit per this many octets; the first unit was taken when the call arrived.
 const OCTETS_PER_UNIT: usize = 64 << 10;
 
-/// What an answer of so many octets costs beside the unit that is paid at the door.
+/// The cost of a response of this many octets, beyond the unit that was already taken.
 pub fn units(octets: usize) -> u32 {
     u32::try_from(octets / OCTETS_PER_UNIT).unwrap_or(u32::MAX)
 }
 
-/// The octets of all answers on their way.
+/// The octets of all responses in transit.
 #[derive(Default)]
 pub struct Outgoing {
     used: Arc<Mutex<Used>>,
@@ -50,7 +52,7 @@ struct Used {
     each: HashMap<Key, usize>,
 }
 
-/// What an answer takes of the room, until this goes.
+/// The memory that a response uses; released on drop.
 struct Taken {
     used: Arc<Mutex<Used>>,
     key: Key,
@@ -58,8 +60,8 @@ struct Taken {
 }
 
 impl Outgoing {
-    /// Counts an answer until it was written or its connection is gone. What only reads is refused when there is no room;
-    /// whatever else was done is done, and its answer, which is about one thing, is sent in any case.
+    /// Counts a response until it has been written or its connection is gone. A read is refused if there is no room; a
+    /// write has already happened, so its response, which is small, is always sent.
     pub fn hold(&self, request: &HttpRequest, key: Key, answer: HttpResponse) -> Answer<HttpResponse> {
         let (head, body) = answer.into_parts();
         let body = match body.try_into_bytes() {

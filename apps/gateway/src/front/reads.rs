@@ -1,5 +1,5 @@
-//! How many reads of one caller are at work at a time: half as many as can read the database at once. The others wait for
-//! their turn here, and not in front of everybody else's calls in the queues and threads that all share.
+//! Limits how many reads of one caller run at a time, to half of the connections that read. Further reads of this
+//! caller wait here and not in the queues and threads that all share.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::limits::Key;
 use crate::problem::Answer;
 
-/// The reads at work.
+/// The running reads.
 pub struct Reads {
     turns: Turns<Key>,
 }
 
 impl Reads {
-    /// `read_connections` says how many can read the database at the same time: half of them are for everybody else. A call waits
-    /// for its turn for as long as `patience`.
+    /// `read_connections` is the number of connections that read; half of them stay free for others. A call waits at
+    /// most `patience` for its turn.
     pub fn new(read_connections: usize, patience: Duration) -> Self {
         Self { turns: Turns::new((read_connections / 2).max(1), patience) }
     }
 
-    /// Waits until it is the caller's turn, which lasts until what is returned is dropped. What writes waits for nothing:
-    /// writes share commits, so many at once are cheap.
+    /// Waits for the caller's turn, which lasts until the returned value is dropped. Writes don't wait: they share
+    /// commits, so many at once are cheap.
     pub async fn turn(&self, request: &HttpRequest, caller: Key) -> Answer<Option<OwnedSemaphorePermit>> {
         if !request.method().is_safe() {
             return Ok(None);

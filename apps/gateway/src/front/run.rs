@@ -1,4 +1,4 @@
-//! Runs a handler. A panic in it is a problem of this request and of no other.
+//! Runs a handler. A panic affects only its own request.
 
 use std::{any::Any, panic::AssertUnwindSafe};
 
@@ -18,7 +18,7 @@ pub async fn run(endpoint: &Endpoint, request: &HttpRequest, payload: Payload) -
         .unwrap_or_else(|panic| Err(Problem::new(refusals::INTERNAL).fault(told(&*panic))))
 }
 
-/// What a handler said when it panicked.
+/// The panic message of a handler.
 fn told(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panic: {}", text.unwrap_or("without a word"))

@@ -1,4 +1,4 @@
-//! Names a request, so that every log line and problem of it can be found, and continues the trace of its caller.
+//! Gives each request an id, so that its log lines and problems can be found, and continues the trace of its caller.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 enum Request {}
 
-/// The `X-Request-Id` that came along, when it is harmless, or else a fresh one.
+/// The `X-Request-Id` of the request if it is harmless, otherwise a new one.
 pub fn request_id(headers: &HeaderMap, now: Timestamp) -> Arc<str> {
     let harmless = |id: &&str| {
         (1..=128).contains(&id.len())
@@ -28,7 +28,7 @@ pub fn request_id(headers: &HeaderMap, now: Timestamp) -> Arc<str> {
     }
 }
 
-/// The trace that a request belongs to, by W3C Trace Context §3.2.
+/// The trace of a request (W3C Trace Context §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace<'a> {
     pub id: &'a str,

@@ -1,5 +1,5 @@
-//! One line of the table of routes: what is asked, what answers, and all that the documents and the front need to
-//! know about it.
+//! One entry of the table of routes: what is requested, what answers, and everything that the documents and the front
+//! need to know about it.
 
 use std::sync::Arc;
 
@@ -16,34 +16,34 @@ use crate::{
     refusals::Failure,
 };
 
-/// Of what PATCH and PUT take alike.
+/// Accepted by PATCH and PUT alike.
 const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
     that changes nothing is answered 200 with the current `version`, and causes no event.";
-/// Likewise where there is only one member to change.
+/// The same for an input with a single member.
 const WHOLE: &str = "PATCH and PUT are the same. A body that changes nothing is answered 200 with the current `version`, and \
     causes no event.";
 
 /// A handler without its type. The front has checked access and read the body before it runs.
 pub type Run = Arc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, Answer<HttpResponse>> + Send + Sync>;
 
-/// Who may ask. The front enforces it, so that a handler cannot forget.
+/// Who may call. The front enforces it, so that a handler cannot forget it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody; who presents a good token is known nevertheless.
+    /// Anybody; a valid token is still recognised.
     Public,
-    /// Whoever presents a good token.
+    /// Anybody with a valid token.
     User,
     /// A user whose role has this permission.
     Needs(Permission),
 }
 
-/// One way in which an endpoint answers when all goes well.
+/// One successful response of an endpoint.
 pub struct Given {
     pub status: u16,
     pub content_type: &'static str,
     pub shape: Option<Shape>,
     pub says: &'static str,
-    /// What a text looks like; things have the example of their schema.
+    /// An example of a text; objects have the example of their schema.
     pub example: Option<&'static str>,
 }
 
@@ -52,43 +52,43 @@ pub struct Asked {
     pub name: &'static str,
     pub says: &'static str,
     pub schema: Shape,
-    /// How long a text may be, in characters.
+    /// The maximum length of a text, in characters.
     pub most: usize,
-    /// The least and the largest number.
+    /// The minimum and maximum of a number.
     pub range: Option<(i64, i64)>,
-    /// What a text must be like.
+    /// The pattern of a text.
     pub pattern: Option<&'static str>,
 }
 
 pub struct Endpoint {
-    /// The first is the one it is known by.
+    /// The first is the canonical one.
     pub methods: Vec<Method>,
     pub path: &'static str,
-    /// Other paths that answer the same.
+    /// Other paths for the same endpoint.
     pub aliases: Vec<&'static str>,
     /// The handler's domain and name, `messaging.send`: what the operation is called everywhere.
     pub name: String,
     pub summary: &'static str,
-    /// What generated clients call it: `sendMessage`.
+    /// Its name in generated clients: `sendMessage`.
     pub operation_id: &'static str,
-    /// Under which heading it is documented.
+    /// Its tag in the documents.
     pub tag: &'static str,
-    /// What there is to know besides, in sentences.
+    /// Further notes, in sentences.
     pub notes: Vec<&'static str>,
     pub access: Access,
-    /// What opens it to API keys; without one it is for people.
+    /// The scope that opens it to API keys; without one it is for people.
     pub scope: Option<Scope>,
-    /// Whether a suspended account may ask: only what it takes to read why, and to leave.
+    /// Whether suspended accounts may call it: only what is needed to read the reason, and to leave.
     pub even_suspended: bool,
-    /// Whether it reaches others, so that a server may want the address of the account confirmed first.
+    /// Whether it reaches others, so that a server may require a confirmed address first.
     pub reaches_others: bool,
     pub policy: Policy,
-    /// Whether a foreign `Host` is no objection: probes ask by address.
+    /// Whether any `Host` is accepted: probes use addresses.
     pub any_host: bool,
     pub takes: Option<Shape>,
-    /// Whether there may also be no body.
+    /// Whether the body may be missing.
     pub or_nothing: bool,
-    /// Whether members that nobody knows are refused; otherwise they are ignored.
+    /// Whether unknown members are refused; otherwise they are ignored.
     pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
@@ -101,12 +101,12 @@ pub struct Endpoint {
     pub edits: bool,
     /// Whether it shows something that has an `ETag`.
     pub tagged: bool,
-    /// Whether a GET shows something that lets its reader in, so that its answer must not be compressed.
+    /// Whether a GET shows a credential, so that its response must not be compressed.
     pub shows_secret: bool,
     pub run: Run,
 }
 
-/// What can answer a route: an async function over extractors that gives an [`Answer`].
+/// A function that can answer a route: an async function over extractors that returns an [`Answer`].
 pub trait Verb<Args> {
     fn run(self) -> Run;
     /// Its module and name: `clowder_gateway::domains::messaging::handlers::send` is called `messaging.send`.
@@ -195,7 +195,7 @@ impl Endpoint {
         self
     }
 
-    /// What generated clients call it: `listChats`, `sendMessage`.
+    /// Its name in generated clients: `listChats`, `sendMessage`.
     pub fn called(mut self, operation_id: &'static str) -> Self {
         self.operation_id = operation_id;
         self
@@ -206,7 +206,7 @@ impl Endpoint {
         self
     }
 
-    /// What there is to know besides; a sentence or two.
+    /// Further notes; a sentence or two.
     pub fn notes(mut self, notes: &'static str) -> Self {
         self.notes.push(notes);
         self
@@ -223,7 +223,7 @@ impl Endpoint {
         self
     }
 
-    /// API keys with this scope may ask too.
+    /// API keys with this scope may call it, too.
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
         self
@@ -234,19 +234,19 @@ impl Endpoint {
         self
     }
 
-    /// Refused to those whose address is not confirmed, where the server says so.
+    /// Refused to users with an unconfirmed address, if the server requires confirmation.
     pub fn reaches_others(mut self) -> Self {
         self.reaches_others = true;
         self
     }
 
-    /// PUT does what PATCH does: absent fields stay.
+    /// PUT does what PATCH does: absent fields stay unchanged.
     pub fn or_put(mut self) -> Self {
         self.methods.push(Method::PUT);
         self.notes(PARTIAL)
     }
 
-    /// PUT does what PATCH does, and the body has to be there whole.
+    /// PUT does what PATCH does, but needs the whole body.
     pub fn or_put_whole(mut self) -> Self {
         self.methods.push(Method::PUT);
         self.notes(WHOLE)
@@ -258,7 +258,7 @@ impl Endpoint {
         self
     }
 
-    /// Guarded more strictly, because it can be used to guess secrets.
+    /// Has a stricter limit, because it can be used to guess secrets.
     pub fn guarded(mut self) -> Self {
         self.policy = Policy::Auth;
         self
@@ -275,13 +275,13 @@ impl Endpoint {
         self
     }
 
-    /// A JSON body of which everything may be left out.
+    /// A JSON body whose members are all optional.
     pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
         self.or_nothing = true;
         self.takes::<T>()
     }
 
-    /// A member of the body that nobody knows is refused.
+    /// Unknown members of the body are refused.
     pub fn nothing_else(mut self) -> Self {
         self.nothing_else = true;
         self
@@ -298,7 +298,7 @@ impl Endpoint {
         self
     }
 
-    /// A whole list, however long.
+    /// A whole list, of any length.
     pub fn gives_list<T: ToSchema>(mut self, status: u16, says: &'static str) -> Self {
         self.gives.push(Given {
             status,
@@ -328,19 +328,19 @@ impl Endpoint {
         )
     }
 
-    /// Nothing but a status.
+    /// Only a status.
     pub fn gives_nothing(mut self, status: u16, says: &'static str) -> Self {
         self.gives.push(Given { status, content_type: "", shape: None, says, example: None });
         self
     }
 
-    /// A page for people, or another text that has no shape.
+    /// An HTML page, or another text without a schema.
     pub fn gives_text(mut self, content_type: &'static str, says: &'static str) -> Self {
         self.gives.push(Given { status: 200, content_type, shape: None, says, example: None });
         self
     }
 
-    /// What the text that was named last looks like.
+    /// The pattern of the last text response.
     pub fn such_as(mut self, example: &'static str) -> Self {
         if let Some(given) = self.gives.last_mut() {
             given.example = Some(example);
@@ -367,14 +367,14 @@ impl Endpoint {
         self
     }
 
-    /// A text of the query string that has a form of its own.
+    /// A text in the query string with a pattern of its own.
     pub fn asks_form(mut self, name: &'static str, pattern: &'static str, says: &'static str) -> Self {
         let (schema, pattern) = (Shape::of::<String>(), Some(pattern));
         self.asks.push(Asked { name, says, schema, most: LONGEST_TEXT, range: None, pattern });
         self
     }
 
-    /// A text of the query string that may be longer than most.
+    /// A text in the query string that may be longer than most.
     pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
         self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most, range: None, pattern: None });
         self
@@ -390,30 +390,31 @@ impl Endpoint {
         self
     }
 
-    /// It makes something, once per `Idempotency-Key`.
+    /// It creates something, once per `Idempotency-Key`.
     pub fn creates(mut self) -> Self {
         self.creates = true;
         self
     }
 
-    /// It changes something, if that is still what `If-Match` says.
+    /// It changes something, if `If-Match` still matches.
     pub fn edits(mut self) -> Self {
         self.edits = true;
         self
     }
 
-    /// It shows something with an `ETag`, so it may answer that the caller has it already.
+    /// It returns something with an `ETag`, so it may answer that the caller already has it.
     pub fn tagged(mut self) -> Self {
         self.tagged = true;
         self.gives_nothing(304, "The version in `If-None-Match` is current; values that are not edited (counts, the last message, a status) may have changed")
     }
 
-    /// How large a body may be: whoever is nobody has little to say.
+    /// The maximum size of a body: it is small for unauthenticated callers.
     pub fn most_octets(&self) -> usize {
         if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL }
     }
 
-    /// Its answer holds a secret beside what others may have written: never compressed (see `front::compress`).
+    /// Its response contains a secret beside text that others may have written: never compressed (see
+    /// `front::compress`).
     pub fn shows_secret(mut self) -> Self {
         self.shows_secret = true;
         self

@@ -1,18 +1,18 @@
-//! Finds the endpoint of a path in time that depends on the path, not on how many routes there are.
+//! Finds the endpoint of a path in a time that depends on the path, not on the number of routes.
 
 use actix_web::http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::Endpoint;
 
-/// The table of routes, ready to be asked. Fixed segments win over `{id}`, and a trailing slash is no difference.
+/// The table of routes, indexed for lookups. Fixed segments win over `{id}`, and a trailing slash makes no difference.
 pub struct Router {
     endpoints: Vec<Endpoint>,
     nodes: Vec<Node>,
     tree: matchit::Router<usize>,
 }
 
-/// All that answers under one path.
+/// Everything under one path.
 struct Node {
     template: &'static str,
     methods: Vec<(Method, usize)>,
@@ -41,7 +41,7 @@ impl<'r> Found<'r> {
         }
     }
 
-    /// The path with its variable segments still in braces; `none` when there is none.
+    /// The path template; `none` if there is none.
     pub fn template(&self) -> &'static str {
         match self {
             Self::Endpoint { template, .. } | Self::OtherMethods { template, .. } => template,
@@ -51,7 +51,7 @@ impl<'r> Found<'r> {
 }
 
 impl Router {
-    /// Fails when two lines of the table are for the same method and path.
+    /// Fails if two entries have the same method and path.
     pub fn new(endpoints: Vec<Endpoint>) -> Result<Self, String> {
         let (mut nodes, mut tree) = (Vec::<Node>::new(), matchit::Router::new());
         for (index, endpoint) in endpoints.iter().enumerate() {
@@ -94,7 +94,7 @@ impl Router {
         };
         let Ok(at) = self.tree.at(path) else { return Found::Nothing };
         let node = &self.nodes[*at.value];
-        // RFC 9110 §9.3.2: what answers GET answers HEAD; the protocol layer leaves the body out.
+        // RFC 9110 §9.3.2: what answers GET answers HEAD; the protocol layer omits the body.
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         let Some((_, index)) = node.methods.iter().find(|(known, _)| known == method) else {
             return Found::OtherMethods { template: node.template, allow: &node.allow };

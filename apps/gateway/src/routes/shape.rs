@@ -10,16 +10,16 @@ use utoipa::{
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// A schema together with those it refers to.
+/// A schema together with those it references.
 pub struct Shape {
     schema: Value,
     collect: fn(&mut Schemas),
-    /// The page that it is, by name.
+    /// The name of the page, if it is one.
     page: Option<(String, Value)>,
 }
 
 impl Shape {
-    /// Objects and enums go among the components and are referred to; plain values stand where they are used.
+    /// Objects and enums become components and are referenced; plain values are inlined.
     pub fn of<T: ToSchema>() -> Self {
         let plain = plain_schema::<T>();
         match plain {
@@ -28,7 +28,7 @@ impl Shape {
         }
     }
 
-    /// What [`clowder_core::Page`] of these looks like.
+    /// The schema of a [`clowder_core::Page`] of these.
     pub fn page_of<T: ToSchema>() -> Self {
         let page = json!({
             "description": "One page of a list.",
@@ -47,7 +47,7 @@ impl Shape {
         Self { schema, collect: collect::<T>, page: Some((name, page)) }
     }
 
-    /// All of these in one array, which is no page.
+    /// An array of all of these, without pages.
     pub fn list_of<T: ToSchema>() -> Self {
         Self { schema: json!({ "type": "array", "items": reference::<T>() }), collect: collect::<T>, page: None }
     }
@@ -66,7 +66,7 @@ impl Shape {
         Self { schema: json!({ "allOf": [reference::<A>(), reference::<B>()] }), collect, page: None }
     }
 
-    /// A frame of the WebSocket that carries this as its `data`, beside some of the other members a frame can have.
+    /// A frame of the WebSocket with this as its `data`, and some of the other members that a frame can have.
     pub fn framed(self, name: &str, members: &[&str]) -> Self {
         let mut framed = self.command(name, members);
         let all: Vec<_> =
@@ -75,7 +75,7 @@ impl Shape {
         framed
     }
 
-    /// Likewise of a frame in which only its type has to be there.
+    /// The same for a frame in which only its type is required.
     fn command(self, name: &str, members: &[&str]) -> Self {
         let id = json!({ "type": ["string", "number", "null"], "maxLength": 128 });
         let mut properties = serde_json::Map::new();
@@ -91,8 +91,7 @@ impl Shape {
         Self { schema, ..self }
     }
 
-    /// A command: its `id` may be left out (the answer then has `null`), and so may `data` that holds nothing that is
-    /// required.
+    /// A command: its `id` is optional (the answer then has `null`), and so is `data` without required members.
     pub fn commanding(self, name: &str, takes_data: bool) -> Self {
         let mut framed = self.command(name, &["id"]);
         if takes_data {
@@ -117,12 +116,12 @@ impl Shape {
     }
 }
 
-/// The schemas that a document refers to, by name.
+/// The schemas that a document references, by name.
 #[derive(Default)]
 pub struct Components(BTreeMap<String, Value>);
 
 impl Components {
-    /// Says of what this refers to, as the body of a request, whether members that nobody knows are ignored or refused.
+    /// Says for everything referenced here, as the body of a request, whether unknown members are ignored or refused.
     pub fn say_of_others(&mut self, body: &Value, ignored: bool) {
         let mut open = vec![body.clone()];
         while let Some(value) = open.pop() {
@@ -161,7 +160,7 @@ impl Components {
         self.0.iter_mut()
     }
 
-    /// Gives each page an example, of one item.
+    /// Gives each page an example with one item.
     pub fn fill_pages(&mut self) {
         let pages: Vec<_> = self.0.keys().filter(|name| name.ends_with("Page")).cloned().collect();
         for name in pages {
@@ -172,13 +171,13 @@ impl Components {
         }
     }
 
-    /// What this refers to, or this itself.
+    /// What this references, or this itself.
     fn resolve<'c>(&'c self, schema: &'c Value) -> &'c Value {
         let name = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
         name.and_then(|name| self.0.get(name)).unwrap_or(schema)
     }
 
-    /// An example of something of this schema; also of a list.
+    /// An example for this schema; also for a list.
     pub fn example(&self, schema: &Value) -> Option<Value> {
         let schema = self.resolve(schema);
         match (schema.get("example"), schema.get("items")) {

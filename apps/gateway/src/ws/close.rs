@@ -1,4 +1,4 @@
-//! Why a socket is closed: the codes of RFC 6455 §7.4 and our own, with what the client should do.
+//! Why a socket is closed: the codes of RFC 6455 §7.4 and our own, with what the client should do next.
 
 use std::borrow::Cow;
 
@@ -7,61 +7,61 @@ use clowder_accounts::throttle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
-    /// The client said goodbye.
+    /// The client closed the socket.
     Goodbye,
-    /// Frames that break the protocol.
+    /// Frames that violate the protocol.
     Protocol,
-    /// We speak text.
+    /// Only text frames are supported.
     Binary,
     /// Text that is not UTF-8.
     NotText,
-    /// A frame, or a message of several, above 128 KiB.
+    /// A frame, or a fragmented message, above 128 KiB.
     TooBig,
-    /// Something of ours failed; try again.
+    /// An internal error; try again.
     Fault,
-    /// The node stops; reconnect with jitter and resume.
+    /// The node is shutting down; reconnect with jitter and resume.
     Restart,
     NotAuthenticated(Why),
     NoAuthInTime,
     SessionEnded,
     TokenExpired,
     TooManyFrames,
-    /// Guesses at tickets from this address have to wait, by so many seconds.
+    /// Too many wrong tickets from this address; wait this many seconds.
     TooManyAttempts {
         seconds: u64,
     },
-    /// The account or key that the first frame named has too many sockets already.
+    /// The account or key in the first frame already has too many sockets.
     TooManySockets,
-    /// Frames piled up; resume.
+    /// The client reads too slowly; resume.
     TooSlow,
-    /// Frames that make no sense; reconnecting is pointless.
+    /// Too many invalid frames; reconnecting is pointless.
     BadFrames,
 }
 
-/// Why somebody is not authenticated; a page has nothing else to go by.
+/// Why a client is not authenticated; pages learn it only from this reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// The first frame was anything else than `auth`.
+    /// The first frame was not `auth`.
     NoAuth,
     TokenInvalid,
     TokenExpired,
-    /// The token is good, and its session is not.
+    /// The token is valid, but its session has ended.
     SessionEnded,
     TicketInvalid,
-    /// `bearer.…` was offered without the subprotocol that is spoken.
+    /// `bearer.…` was offered without the supported subprotocol.
     BearerAlone,
-    /// A token in the address would end up in logs, so it is not read.
+    /// A token in the URL would end up in logs, so it is not read.
     TokenInAddress,
 }
 
-/// Whether to connect again after a close.
+/// Whether to reconnect after a close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reconnect {
-    /// With the last cursor, after a random pause that grows with each failure.
+    /// Yes, with the last cursor, after a random pause that grows with each failure.
     Yes,
     /// Not before something else has been done.
     When,
-    /// The same would happen again.
+    /// No: the same would happen again.
     No,
 }
 
@@ -85,14 +85,14 @@ impl Why {
             Self::TicketInvalid => "the ticket is used, expired or not valid; get a new one",
             Self::BearerAlone => "offer the subprotocol `clowder.v1` beside `bearer.<access token>`",
             Self::TokenInAddress => {
-                "no token is read from the address; offer the subprotocols `clowder.v1` and `bearer.<access token>`"
+                "a token in the URL is not read; offer the subprotocols `clowder.v1` and `bearer.<access token>`"
             }
         }
     }
 }
 
 impl Close {
-    /// Every way in which a socket is closed, for the documents.
+    /// Every reason for which a socket is closed, for the documents.
     pub const ALL: &[Self] = &[
         Self::Goodbye,
         Self::Protocol,
@@ -137,7 +137,7 @@ impl Close {
         }
     }
 
-    /// At most 123 octets, as the protocol wants.
+    /// At most 123 octets, as the protocol requires.
     pub fn says(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::TooManyAttempts { seconds } => {
@@ -161,7 +161,7 @@ impl Close {
         })
     }
 
-    /// Whether to connect again, and what to do first or instead.
+    /// Whether to reconnect, and what to do first or instead.
     pub const fn reconnect(self) -> (Reconnect, &'static str) {
         use Reconnect::{No, When, Yes};
         match self {

@@ -29,11 +29,11 @@ pub struct Command {
     pub name: &'static str,
     /// What it does, in a few words.
     pub about: &'static str,
-    /// What opens it to API keys. Commands about the socket itself have none and are open to all.
+    /// The scope that opens it to API keys. Commands about the socket itself have none and are open to all.
     pub scope: Option<Scope>,
-    /// Refused to those whose address is not confirmed, where the server says so.
+    /// Refused to users with an unconfirmed address, if the server requires confirmation.
     pub reaches_others: bool,
-    /// Its `data`; without, it has none.
+    /// Its `data`, if it has any.
     pub takes: Option<fn() -> Shape>,
     /// An example of its `data`.
     pub example: fn() -> Value,
@@ -41,7 +41,7 @@ pub struct Command {
     pub run: fn(Call, Value) -> Running,
 }
 
-/// What answers a command that has been carried out.
+/// The answer to a command that was executed.
 pub enum Reply {
     /// An `ack` with `data` of this shape.
     Ack(fn() -> Shape),
@@ -57,10 +57,10 @@ pub struct Call {
     pub user: UserId,
 }
 
-/// A command at work.
+/// A running command.
 pub type Running = LocalBoxFuture<'static, Result<Done, Problem>>;
 
-/// The `data` of an `ack`, and perhaps who holds the socket from now on.
+/// The `data` of an `ack`, and the new holder of the socket, if it changes.
 pub struct Done {
     pub data: Box<RawValue>,
     pub renewed: Option<Identity>,
@@ -76,7 +76,7 @@ static BY_NAME: LazyLock<HashMap<&str, &Command>> =
     LazyLock::new(|| all().map(|command| (command.name, command)).collect());
 
 impl Call {
-    /// A command costs what a request does, whatever becomes of it.
+    /// A command costs what a request does, whether it succeeds or not.
     pub async fn carry_out(self, payer: (Policy, Key), name: &str, data: Value) -> Result<Done, Problem> {
         self.ports.limits.take(payer.0, payer.1, 1).await.allowed()?;
         let command = BY_NAME.get(name).ok_or(refusals::FRAME_UNKNOWN)?;

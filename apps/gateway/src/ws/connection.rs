@@ -1,5 +1,5 @@
-//! One socket, from its first frame to its last: a single task that reads commands one after the other, and sends what
-//! its queue holds. A command at work never holds up what is to be delivered.
+//! One socket, from its first frame to its last: a single task that reads commands one after the other and sends what
+//! is in its queue. A running command never delays deliveries.
 
 use std::{ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
@@ -33,19 +33,19 @@ use crate::{
 mod greet;
 mod perform;
 
-/// How long a socket may stay without having said who it is.
+/// How long a socket may stay unauthenticated.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
-/// How long a client may take to hear that it is being closed.
+/// How long a client may take to receive the close frame.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
-/// How long a client may take to read one frame: the socket of a client that reads nothing must not outlive its token.
+/// How long a client may take to read one frame: the socket of a client that does not read must not outlive its token.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
-/// Frames that make no sense before the socket is closed.
+/// The number of invalid frames after which the socket is closed.
 const MAX_BAD: u32 = 10;
 
-/// What a socket works with.
+/// The services that a socket uses.
 pub struct SocketContext {
     pub ports: Arc<Ports>,
-    /// What the socket is counted as, until somebody else is known to hold it.
+    /// Under whose name the socket is counted until it is authenticated.
     pub held: Held,
     pub request_id: Arc<str>,
     pub origin: Origin,
@@ -60,7 +60,7 @@ impl Deref for SocketContext {
 }
 
 impl SocketContext {
-    /// Whether this process knows that whoever holds a socket has nothing to say any more.
+    /// Whether this process knows that the socket's identity has been revoked.
     fn is_over(&self, user: UserId, via: Via, now: Timestamp) -> bool {
         let ended = match via {
             Via::Session(session) => self.store.accounts.is_ended(session),
@@ -75,15 +75,15 @@ pub struct Connection {
     session: Session,
     stream: AggregatedMessageStream,
     bad: u32,
-    /// More frames came than may; those before are still answered, for the client counts on them.
+    /// The frame rate was exceeded; earlier frames are still answered, because the client expects that.
     flooded: bool,
-    /// When the client was last heard, told something, and pinged.
+    /// When the client was last heard from, last sent something, and last pinged.
     heard: Instant,
     told: Instant,
     pinged: Instant,
 }
 
-/// A socket that knows who it is.
+/// An authenticated socket.
 struct Bound {
     queue: Arc<SendQueue>,
     _left: Left,
@@ -92,7 +92,7 @@ struct Bound {
     expires: Instant,
 }
 
-/// A command at work, which ends in a frame and perhaps in a new identity.
+/// A running command, which ends in a frame and possibly a new identity.
 type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 
 impl Connection {
@@ -109,7 +109,7 @@ impl Connection {
         };
         metrics::gauge!("clowder_sockets").decrement(1);
         metrics::counter!("clowder_sockets_closed_total", "code" => close.code().to_string()).increment(1);
-        // A client that does not read cannot be told; it is let go all the same.
+        // A client that does not read cannot be told the reason; it is disconnected all the same.
         let _ = timeout(GOODBYE_WITHIN, self.session.close(Some(close.into()))).await;
     }
 
@@ -120,13 +120,13 @@ impl Connection {
             Opening::Unknown => {
                 let authenticated = Box::pin(timeout(AUTH_WITHIN, self.auth()));
                 let (identity, own) = authenticated.await.unwrap_or(Err(Close::NoAuthInTime))?;
-                // From now on it counts as theirs and no longer as its address's.
+                // From now on the socket counts for this identity instead of its address.
                 let (_, key) = payer(identity.actor, &self.context.origin);
                 self.context.held = self.context.sockets.open(key).ok_or(Close::TooManySockets)?;
                 (identity, own.or(cursor))
             }
         };
-        // What is over after a moment is boxed: thousands of idle sockets need not keep room for it.
+        // State that is needed only for a moment is boxed: thousands of idle sockets need not keep room for it.
         let (_, key) = payer(identity.actor, &self.context.origin);
         let mut bound = Box::pin(Caller::from(key).scope(self.greet(identity, cursor))).await?;
         let queue = Arc::clone(&bound.queue);
@@ -172,7 +172,7 @@ impl Connection {
         }
     }
 
-    /// A frame from the client; `None` when there is nothing to do about it.
+    /// A frame from the client; `None` if there is nothing to do about it.
     async fn hear(
         &mut self,
         message: Option<Result<AggregatedMessage, ProtocolError>>,
@@ -193,7 +193,7 @@ impl Connection {
         }
     }
 
-    /// Everything that is not text is dealt with here.
+    /// Handles everything that is not text.
     async fn control(
         &mut self,
         message: Option<Result<AggregatedMessage, ProtocolError>>,
@@ -212,7 +212,7 @@ impl Connection {
             Some(Err(ProtocolError::Overflow)) => Err(Close::TooBig),
             Some(Err(ProtocolError::Io(error))) => match Fault::of(&error) {
                 Some(Fault::TooBig) => Err(Close::TooBig),
-                // The stream reads no further, and ends after what it has.
+                // The stream stops reading, and ends after the frames it already has.
                 Some(Fault::TooMany) => {
                     self.flooded = true;
                     Ok(None)
@@ -224,7 +224,7 @@ impl Connection {
         }
     }
 
-    /// Sends all that waits.
+    /// Sends everything in the queue.
     async fn flush(&mut self, queue: &SendQueue) -> Result<(), Close> {
         loop {
             match queue.next() {
@@ -258,7 +258,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whatever was told since only makes it ring early, and then it is set anew.
+    /// An outdated timer only fires early and is then set again.
     fn next_alarm(&self, bound: &Bound) -> Instant {
         bound.expires.min(self.told.min(self.pinged) + self.context.heartbeat)
     }
@@ -272,13 +272,13 @@ impl Connection {
         if now.duration_since(self.heard) >= 2 * heartbeat {
             return Err(Close::Goodbye);
         }
-        // What is nearly due goes along, so that an idle socket wakes up once and not twice.
+        // What is nearly due is sent together, so that an idle socket wakes up once instead of twice.
         let due = heartbeat - heartbeat / 10;
         if now.duration_since(self.pinged) >= due {
             in_time(self.session.ping(b"")).await?;
             self.pinged = now;
         }
-        // A page hears no pings, and has to tell a quiet connection from a dead one.
+        // Pages cannot see pings, but must be able to tell a quiet connection from a dead one.
         if now.duration_since(self.told) >= due {
             self.write(&bound.queue, frame::said("heartbeat", clock::now(), Heartbeat {})).await?;
         }
@@ -297,13 +297,13 @@ fn refused(id: &CommandId, problem: &Problem, request_id: &str, public: &PublicU
     frame::error(id, &problem.body(Occasion { base: public.base(), path: &path, request_id }))
 }
 
-/// By which limit whoever holds a socket is counted, and as whom.
+/// The rate limit and key by which the holder of a socket is counted.
 pub fn payer(actor: Actor, origin: &Origin) -> (Policy, Key) {
     let policy = Policy::Default.of(actor);
     (policy, Key::new(policy, actor, origin.address))
 }
 
-/// A small frame on its way, or the end of a client that does not read.
+/// Sends a small frame, or ends the socket of a client that does not read.
 async fn in_time(written: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), Close> {
     match timeout(WRITE_WITHIN, written).await {
         Ok(written) => written.map_err(|_| Close::Goodbye),
@@ -333,7 +333,7 @@ impl Bound {
     }
 }
 
-/// Takes the socket out of the hub, however it ends.
+/// Removes the socket from the hub, however it ends.
 struct Left {
     hub: Arc<Hub>,
     queue: Arc<SendQueue>,

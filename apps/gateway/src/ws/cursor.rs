@@ -1,4 +1,4 @@
-//! Cursors: how far a client has read the journal, sealed so that nobody can make one up or use another's.
+//! Cursors: how far a client has read the journal, signed so that nobody can forge one or use another user's.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_core::{Positions, UserId};
@@ -6,7 +6,7 @@ use clowder_infra::keys::{Keys, mac};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// Octets of the seal.
+/// Octets of the signature.
 const SEAL: usize = 16;
 
 /// Writes and reads cursors: base64url of the positions as LEB128 numbers, then 16 octets of HMAC-SHA-256 over user,
@@ -17,12 +17,12 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// `epoch` names the journal: positions in another one mean nothing here.
+    /// `epoch` identifies the journal: positions of another one mean nothing here.
     pub fn new(keys: &Keys, epoch: Uuid) -> Self {
         Self { key: keys.derive("cursors"), epoch }
     }
 
-    /// The part that is the same for everybody.
+    /// The part that is the same for all users.
     pub fn pack(positions: &Positions) -> Vec<u8> {
         let mut packed = Vec::with_capacity(positions.as_slice().len() * 4);
         for position in positions.as_slice() {
@@ -43,12 +43,12 @@ impl Sealer {
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
-    /// How long a cursor with these positions is.
+    /// The length of a cursor with these positions.
     pub fn sealed_len(packed: &[u8]) -> usize {
         (packed.len() + SEAL).saturating_mul(4).div_ceil(3)
     }
 
-    /// `None` for a cursor that is forged, damaged, another user's or another journal's.
+    /// `None` for a cursor that is forged, damaged, or of another user or journal.
     pub fn open(&self, user: UserId, cursor: &str) -> Option<Positions> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (packed, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL)?)?;

@@ -11,9 +11,10 @@ use crate::{domains::DOMAINS, routes::Shape};
 pub struct Event {
     /// Its `type`: `message.sent`.
     pub name: &'static str,
-    /// What it tells, in a few words.
+    /// What it reports, in a few words.
     pub about: &'static str,
-    /// What lets the socket of an API key hear of it: the scope that reads the same over REST. What has none is for people.
+    /// The scope with which API keys receive it: the one that reads the same over REST. Without a scope, it is for
+    /// people only.
     pub scope: Option<Scope>,
     pub kind: Kind,
     /// Its `data`.
@@ -24,11 +25,11 @@ pub struct Event {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Written to the journal: it has a cursor, and is told again to whoever resumes.
+    /// Written to the journal: it has a cursor, and is replayed to clients that resume.
     Durable,
-    /// Told to those who are there.
+    /// Sent to those who are connected, and never replayed.
     Passing,
-    /// About this socket alone, whoever holds it.
+    /// Concerns this socket alone, whoever holds it.
     Socket,
     /// Answers a command that was refused.
     Refusal,
@@ -42,12 +43,12 @@ pub fn all() -> impl Iterator<Item = &'static Event> {
 
 static BY_NAME: LazyLock<HashMap<&str, &Event>> = LazyLock::new(|| all().map(|event| (event.name, event)).collect());
 
-/// The scope that lets API keys hear of what has this name. What stands in no table is for people.
+/// The scope of the event with this name. Events that are in no table are for people only.
 pub fn opened_by(name: &str) -> Option<Scope> {
     BY_NAME.get(name)?.scope
 }
 
-/// Whether a socket hears of what a scope opens. One without scopes is a person's, who hears everything.
+/// Whether a socket receives events of this scope. One without scopes is a person's and receives everything.
 pub fn may_hear(scopes: Option<&Scopes>, opened_by: Option<Scope>) -> bool {
     scopes.is_none_or(|scopes| opened_by.is_some_and(|scope| scopes.contains(scope)))
 }

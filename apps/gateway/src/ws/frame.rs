@@ -1,4 +1,4 @@
-//! What the server says over a socket: `{"type", "cursor"?, "at", "data"}`.
+//! Frames that the server sends over a socket: `{"type", "cursor"?, "at", "data"}`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -79,16 +79,16 @@ pub fn error(id: &CommandId, problem: &Body<'_>) -> ByteString {
     text(&Answered { kind: "error", id, data: problem })
 }
 
-/// What waits for a socket.
+/// A frame waiting in the queue of a socket.
 #[derive(Clone)]
 pub enum Outgoing {
     Text(ByteString),
-    /// Shared by all who get it. Its cursor is personal, and is sealed when the frame is sent.
+    /// Shared by all recipients. The cursor is personal, and is added when the frame is sent.
     Durable(Arc<Durable>),
 }
 
 impl Outgoing {
-    /// How many octets the frame of a user has.
+    /// The size of the frame for one user, in octets.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -104,20 +104,20 @@ impl Outgoing {
     }
 }
 
-/// A durable event: serialised once, when the first socket gets it, and kept once, however many get it.
+/// A durable event: serialised when the first socket needs it, and stored once for all recipients.
 pub struct Durable {
     recorded: Arc<Recorded>,
-    /// The positions of its cursor.
+    /// The positions in its cursor.
     packed: Vec<u8>,
     /// The frame up to the cursor.
     beginning: OnceLock<String>,
 }
 
-/// What follows the cursor.
+/// The frame after the cursor.
 const END: &str = "\"}";
 
 impl Durable {
-    /// `packed` holds the positions up to the event.
+    /// `packed` contains the positions up to the event.
     pub fn new(recorded: Arc<Recorded>, packed: Vec<u8>) -> Self {
         Self { recorded, packed, beginning: OnceLock::new() }
     }
@@ -142,7 +142,7 @@ impl Durable {
         self.beginning.get_or_init(|| {
             let Recorded { name, at, data, .. } = &*self.recorded;
             let mut frame = serde_json::to_string(&Envelope { kind: name, at: *at, data: &**data }).unwrap_or_default();
-            // The closing brace comes back after the cursor.
+            // The closing brace is added after the cursor.
             frame.pop();
             frame.push_str(",\"cursor\":\"");
             frame

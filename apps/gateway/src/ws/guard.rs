@@ -1,6 +1,6 @@
-//! Looks at the head of each frame before any of it is kept: its length, its reserved bits, and how many there are. The
-//! protocol layer checks a length only when the whole frame is there, and would collect whatever comes until then, from
-//! anybody; control frames and empty fragments it hands to nobody who could count them.
+//! Checks the header of each frame before any of its payload is buffered: its length, its reserved bits, and the rate
+//! of frames. The protocol layer checks a length only when the whole frame has arrived, and would buffer anything until
+//! then, for anybody; it also handles control frames and empty fragments itself, so nobody could count them.
 
 use std::{
     fmt, io,
@@ -15,21 +15,21 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::MAX_FRAME;
 
-/// How many frames of whatever kind a client may send in a second.
+/// How many frames of any kind a client may send per second.
 const FRAMES: NonZeroU32 = NonZeroU32::new(300).unwrap();
 
 /// What a client must not send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// A frame, or a message of several, above [`MAX_FRAME`].
+    /// A frame, or a fragmented message, above [`MAX_FRAME`].
     TooBig,
     TooMany,
-    /// A reserved bit is set, although no extension was agreed upon (RFC 6455 §5.2).
+    /// A reserved bit is set, although no extension was negotiated (RFC 6455 §5.2).
     Reserved,
 }
 
 impl Fault {
-    /// What the guard has found, if that is what ended the stream.
+    /// The violation that ended the stream, if any.
     pub fn of(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?;
         match error.downcast_ref::<PayloadError>() {
@@ -48,11 +48,11 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Reads frame headers (RFC 6455 §5.2) as they pass by.
+/// Parses frame headers (RFC 6455 §5.2) as they pass through.
 pub struct Guard {
     payload: Payload,
     frames: Frames,
-    /// What ends the stream once the frames before it have been handed on.
+    /// The violation that ends the stream after the frames before it have been passed on.
     fault: Option<Fault>,
 }
 
@@ -86,12 +86,12 @@ impl Stream for Guard {
 
 struct Frames {
     rate: DefaultDirectRateLimiter,
-    /// Of the header that is being read.
+    /// Octets of the header that is being read.
     header: [u8; 10],
     read: usize,
     /// Octets of mask and payload still to come.
     left: u64,
-    /// Octets of the message so far, when it comes in fragments.
+    /// Octets of the message so far, if it is fragmented.
     message: u64,
 }
 
@@ -102,7 +102,7 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Whether everything announced so far may be sent; if not, how many of these octets belong to frames before.
+    /// Whether everything so far is allowed; if not, how many of these octets belong to earlier frames.
     fn pass(&mut self, whole: &[u8]) -> Result<(), (usize, Fault)> {
         let (mut octets, mut before) = (whole, 0);
         while let Some((first, rest)) = octets.split_first() {
@@ -127,7 +127,7 @@ impl Frames {
         Ok(())
     }
 
-    /// The length of the payload, once the header is complete up to it.
+    /// The length of the payload, once enough of the header is there.
     fn announced(&self) -> Option<u64> {
         let [_, short, rest @ ..] = self.header;
         match (short & 0x7f, self.read) {

@@ -1,11 +1,12 @@
-//! The hub: one per process, it follows the journal once and hands every change to the sockets it concerns.
+//! The hub: one per process. It follows the journal once and delivers each change to the sockets that should receive
+//! it.
 //!
-//! Users are spread over shards, each with a lock and a task of its own; every shard takes every change, in the order of
-//! the journal, so that each socket hears them in that order and each shard knows how far it has got. A shard knows for
-//! each of its users who is here which topics they follow. That is loaded when the user's first socket arrives, as it was
-//! at the place that the shard had reached by then, and from then on kept by the very changes that pass through: whatever
-//! makes somebody follow a topic or leave it says so itself. So nobody hears what happened before they entered or after
-//! they left, however far the hub is behind the database.
+//! Users are spread over shards, each with a lock and a task of its own. Every shard processes every change in journal
+//! order, so that each socket receives changes in that order and each shard knows its position. A shard knows which
+//! topics each of its connected users follows. That is loaded when the user's first socket arrives, as of the shard's
+//! position at that moment, and then kept up to date by the changes themselves: a change that makes somebody follow or
+//! leave a topic says so. So nobody receives events from before they entered or after they left, however far the hub is
+//! behind the database.
 
 mod follows;
 mod shard;
@@ -37,43 +38,43 @@ use self::{
 use super::{cursor::Sealer, frame::Durable, send_queue::SendQueue};
 use crate::{clock, stop::Stop};
 
-/// How long a socket waits for its turn to read: while the database is silent, others hold all turns.
+/// How long a socket waits for its turn to read: if the database does not respond, others hold all turns.
 pub const TURN_WITHIN: Duration = Duration::from_secs(30);
-/// How often those who type are looked at.
+/// How often typing states are checked.
 const TYPING_TICK: Duration = Duration::from_millis(500);
 
 pub struct Hub {
     shards: Shards,
     typing: Mutex<Typing>,
-    /// Somebody's typing is to be told.
+    /// Notifies the loop that a typing state has to be sent.
     typed: Notify,
     stopping: AtomicBool,
     pub sealer: Sealer,
     pub journal: Arc<dyn Journal>,
-    /// How many resuming sockets may read the journal at the same time: after a restart all come back at once, and half of
-    /// the connections that read are for everybody else.
+    /// How many resuming sockets may read the journal at the same time. After a restart all clients return at once, and
+    /// half of the connections that read are reserved for other calls.
     pub replays: Semaphore,
-    /// Of each person one at a time, however many sockets they have.
+    /// At most one per user, however many sockets they have.
     pub replays_of: Turns<UserId>,
 }
 
 #[derive(Default)]
 struct Typing {
     list: TypingList,
-    /// What the others are to be told, oldest first: starts and stops of one person must not change places.
+    /// Typing states to send, oldest first: starts and stops of one person must stay in order.
     to_tell: Vec<(UserId, Passing)>,
 }
 
-/// A socket that has been attached, and from where on it gets live events.
+/// An attached socket, and the position from which it gets live events.
 pub struct Attached {
     pub queue: Arc<SendQueue>,
     pub live_from: Positions,
-    /// What its user follows there.
+    /// The topics that its user follows at that position.
     pub followed: Arc<[Topic]>,
 }
 
 impl Hub {
-    /// `read_connections` says how many can read the database at the same time.
+    /// `read_connections` is the number of connections that read.
     pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_connections: usize) -> Self {
         Self {
             shards: Shards::new(known),
@@ -87,8 +88,8 @@ impl Hub {
         }
     }
 
-    /// Follows the journal until the process stops; then sends every socket elsewhere. The shards work on the runtime that
-    /// runs this.
+    /// Follows the journal until the process stops, and then asks every socket to reconnect elsewhere. The shards run
+    /// on the runtime that calls this.
     pub async fn run(self: Arc<Self>, mut follower: Follower, mut stop: Stop) {
         let dispatch = self.shards.start();
         let mut positions = follower.known().clone();
@@ -97,13 +98,13 @@ impl Hub {
                 match follower.step().await {
                     Ok(step) => dispatch.send(step_for_shards(step, &mut positions)).await,
                     Err(error) => {
-                        tracing::warn!(%error, "the journal cannot be followed just now");
+                        tracing::warn!(%error, "cannot read the journal right now");
                         tokio::time::sleep(Duration::from_millis(500)).await;
                     }
                 }
             }
         };
-        // Neither may cut the other short: following reads the journal in between.
+        // Neither branch may cancel the other: following reads the journal in between.
         tokio::select! {
             () = stop.wait() => {}
             () = follow => {}
@@ -113,8 +114,8 @@ impl Hub {
         self.shards.all().for_each(|shard| shard.stop());
     }
 
-    /// Attaches a socket, which hears no more than its `scopes` let it read. When `since` is given, waits until this node
-    /// has got at least as far: a cursor may come from a node that was ahead.
+    /// Attaches a socket, which receives only what its `scopes` allow. If `since` is given, waits until this node has
+    /// reached that position: a cursor may come from a node that was ahead.
     pub async fn attach(
         &self,
         user: UserId,
@@ -132,7 +133,7 @@ impl Hub {
             if let Some(since) = since {
                 reach(shard, since).await?;
             }
-            // Without an answer, what was known or loaded is not true any more.
+            // Without a result, what was known or loaded is no longer valid.
             if let Some(attached) = arrival.attach(via, scopes.clone(), followed)? {
                 return Ok(attached);
             }
@@ -147,7 +148,7 @@ impl Hub {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Whether a user who is here follows a chat.
+    /// Whether a connected user follows a chat.
     pub fn follows(&self, user: UserId, chat: ChatId) -> bool {
         self.shards.of(user).follows(user, Topic::new(CHAT, chat))
     }
@@ -188,7 +189,7 @@ impl Hub {
     }
 }
 
-/// The positions up to a change stand in its cursor; they are the same in every shard, and written once.
+/// The positions up to a change are part of its cursor. They are the same in every shard, so they are encoded once.
 fn step_for_shards(step: Followed, positions: &mut Positions) -> Step {
     match step {
         Followed::Change(recorded) => {

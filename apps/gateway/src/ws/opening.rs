@@ -1,5 +1,5 @@
-//! Who opens a socket without saying so in a header. A page can set no header and sees no status: whatever is wrong
-//! with what it presents is told by opening the socket and closing it at once, with a code and a reason.
+//! Authentication of sockets without a header. Pages can set no header and see no status, so an invalid credential is
+//! reported by opening the socket and closing it at once, with a code and a reason.
 
 use std::borrow::Cow;
 
@@ -15,19 +15,19 @@ use super::{
     close::{Close, Why},
 };
 
-/// What a socket begins with.
+/// The initial state of a socket.
 pub enum Opening {
-    /// It is known whose it is.
+    /// It is already authenticated.
     Known(Identity),
-    /// The first frame has to say whose it is.
+    /// The first frame must authenticate it.
     Unknown,
     Refused(Close),
 }
 
-/// Names that clients of other systems give to a token in the address, where it would end up in logs.
+/// Query parameters in which clients of other systems put a token, where it would end up in logs.
 const TOKENS_IN_ADDRESSES: &[&str] = &["token", "access_token", "access"];
 
-/// Whose socket it would be, before anything is spent on it.
+/// Whose socket it would be, before a ticket is spent.
 pub fn holder(request: &HttpRequest, now: Timestamp, accounts: &dyn Accounts) -> Actor {
     let identity = match presented(request) {
         Presented::Nothing | Presented::Wrong(_) => return Actor::Nobody,
@@ -37,7 +37,7 @@ pub fn holder(request: &HttpRequest, now: Timestamp, accounts: &dyn Accounts) ->
     identity.map_or(Actor::Nobody, |identity| identity.actor)
 }
 
-/// The ways in besides headers: a subprotocol, or a ticket in the address.
+/// The credentials apart from headers: a subprotocol, or a ticket in the URL.
 pub async fn without_header(request: &HttpRequest, ctx: &Ctx, accounts: &dyn Accounts, staff: &dyn Staff) -> Opening {
     let identity = match presented(request) {
         Presented::Nothing => return Opening::Unknown,
@@ -60,13 +60,13 @@ async fn redeem(ctx: &Ctx, accounts: &dyn Accounts, ticket: &str) -> Result<Iden
     accounts.redeem(ctx, ticket).await.map_err(|error| refused(&error, Why::TicketInvalid))
 }
 
-/// Why a token or ticket is worth nothing, or that this cannot be found out just now.
+/// Why a token or ticket is invalid, or that this cannot be determined right now.
 pub fn refused(error: &Error, otherwise: Why) -> Close {
     match error {
         Error::Refused(TOKEN_EXPIRED) => Close::NotAuthenticated(Why::TokenExpired),
         Error::Refused(SESSION_ENDED) => Close::NotAuthenticated(Why::SessionEnded),
         Error::Refused(_) | Error::Stale { .. } | Error::Invalid(_) => Close::NotAuthenticated(otherwise),
-        // As `Retry-After` says it.
+        // The seconds of `Retry-After`.
         Error::TooMany { retry_after, .. } => Close::TooManyAttempts { seconds: retry_after.as_secs().max(1) },
         Error::Unavailable(_) | Error::Internal(_) => Close::Fault,
     }
@@ -80,7 +80,7 @@ enum Presented<'r> {
     Wrong(Why),
 }
 
-/// An empty credential is a bad one, not an absent one.
+/// An empty credential is invalid rather than absent.
 fn presented(request: &HttpRequest) -> Presented<'_> {
     let (speaks, bearer) = offered(request);
     if let Some((_, access)) = bearer {
@@ -102,8 +102,8 @@ fn presented(request: &HttpRequest) -> Presented<'_> {
     }
 }
 
-/// The subprotocol that is answered with. To a client that offers `bearer.…` alone it is that one: a browser fails a
-/// handshake that takes none of those it offered, and the page would never read the reason.
+/// The subprotocol of the response. A client that offers only `bearer.…` gets that one back: browsers fail a handshake
+/// that accepts none of the offered subprotocols, and the page would never see the reason.
 pub fn subprotocol(request: &HttpRequest) -> &str {
     match offered(request) {
         (false, Some((whole, _))) => whole,
@@ -111,7 +111,7 @@ pub fn subprotocol(request: &HttpRequest) -> &str {
     }
 }
 
-/// Whether ours is among the subprotocols, and the one that holds a token with the token.
+/// Whether our subprotocol was offered, and the one that contains a token, with the token.
 fn offered(request: &HttpRequest) -> (bool, Option<(&str, &str)>) {
     let lines = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
     let offers = || lines.clone().flat_map(|line| line.split(',')).map(str::trim);

@@ -10,18 +10,18 @@ use crate::refusals::{self, Failure};
 #[derive(Debug)]
 pub struct Request {
     pub id: CommandId,
-    /// Which command it is, if there is one of that name.
+    /// The command, if there is one of that name.
     pub name: String,
     pub data: Value,
 }
 
-/// Comes back in the answer, octet for octet: a string or a number of the client's choice, or `null`.
+/// Returned in the answer, octet for octet: a string or number chosen by the client, or `null`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct CommandId(Box<RawValue>);
 
 impl CommandId {
-    /// Of what names no command.
+    /// The id of a frame that names no command.
     pub fn none() -> Self {
         Self(RawValue::NULL.to_owned())
     }
@@ -53,13 +53,13 @@ fn no_data() -> Value {
     Value::Object(Map::new())
 }
 
-/// The longest id of a command, in characters.
+/// The maximum length of a command's id, in characters.
 const MAX_ID: usize = 128;
 
 impl Request {
-    /// Fails for text that is not the JSON of a command, or whose id cannot be given back.
+    /// Fails for text that is not the JSON of a command, or whose id is too long.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        // An array of the members would do for the reader, but not for us.
+        // serde would also accept an array of the members, but we don't.
         let is_object = text.trim_start().starts_with('{');
         let members = serde_json::from_str(text).ok().filter(|_| is_object && !has_vanishing_number(text));
         let Members { id, name, data } = members.ok_or(refusals::FRAME_UNPARSABLE)?;
@@ -94,7 +94,7 @@ mod tests {
             (r#"{"type":"ping","data":{"seq":0.1e-400}}"#, "frame.unparsable"),
             (r#"{"type":"ping","id":"\ud800"}"#, "frame.id"),
             (r#"{"type":"ping","id":null}"#, "ping null"),
-            // What comes back is what was sent, however it would be read.
+            // The id is returned as it was sent, whatever its value.
             (r#"{"id":18446744073709551617,"type":"ping"}"#, "ping 18446744073709551617"),
             (r#"{"type":"ping","id":-0.10e+2}"#, "ping -0.10e+2"),
             (r#"{"type":"ping","id":"\u00e4/\/"}"#, r#"ping "\u00e4/\/""#),
@@ -104,7 +104,7 @@ mod tests {
             (r#"{"type":"ping"}"#, "ping null"),
             (r#"{"type":"ping","id":7}"#, "ping 7"),
             (r#"{"type":"ping","id":"a","data":null}"#, "ping \"a\""),
-            // Whether there is such a command, and what it takes, is asked later: it has been understood.
+            // Whether the command exists, and its data, are checked later: the frame itself is valid.
             (r#"{"type":"dance","id":"a","data":[]}"#, "dance \"a\""),
         ] {
             assert_eq!(code(text), expected, "{text}");
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(code(&format!("{}1{}", "[".repeat(500), "]".repeat(500))), "frame.unparsable");
     }
 
-    /// Something like JSON: the decoder must survive it and everything near it.
+    /// Almost JSON: the decoder must survive it and any variation of it.
     fn nearly_json() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             Just(r#"{"type":"message.send","id":"#.to_owned()),

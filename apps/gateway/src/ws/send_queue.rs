@@ -1,4 +1,4 @@
-//! What waits to be sent to one socket, bounded in octets.
+//! The send queue of one socket, bounded in octets.
 
 use std::{
     collections::VecDeque,
@@ -10,14 +10,14 @@ use tokio::sync::Notify;
 
 use super::{close::Close, events::may_hear, frame::Outgoing};
 
-/// A socket that reads more slowly than this much piles up is let go; it can resume.
+/// A socket whose unread frames exceed this is closed; it can resume.
 const ROOM: usize = 1024 * 1024;
 
 pub struct SendQueue {
     pub user: UserId,
-    /// The session or the API key that opened it.
+    /// The session or the API key that opened the socket.
     pub via: Via,
-    /// What the API key is good for; a session has none and hears everything.
+    /// The scopes of the API key; a session has none and receives everything.
     scopes: Option<Scopes>,
     queue: Mutex<Queue>,
     ready: Notify,
@@ -42,12 +42,12 @@ impl SendQueue {
         Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new() }
     }
 
-    /// Whether whoever holds the socket is told of what this scope opens.
+    /// Whether the holder of the socket may receive events of this scope.
     pub fn hears(&self, opened_by: Option<Scope>) -> bool {
         may_hear(self.scopes.as_ref(), opened_by)
     }
 
-    /// Never waits: who cannot keep up is closed with 4009.
+    /// Never waits: a client that cannot keep up is closed with 4009.
     pub fn push(&self, frame: Outgoing) {
         let mut queue = self.lock();
         if queue.close.is_some() {
@@ -65,7 +65,7 @@ impl SendQueue {
         self.ready.notify_one();
     }
 
-    /// Ends the socket; what waits is not sent any more. The first reason stands.
+    /// Ends the socket; waiting frames are dropped. The first reason counts.
     pub fn close(&self, close: Close) {
         let mut queue = self.lock();
         queue.frames = VecDeque::new();
@@ -92,7 +92,7 @@ impl SendQueue {
         }
     }
 
-    /// How many frames wait.
+    /// The number of waiting frames.
     #[cfg(test)]
     pub fn waiting(&self) -> usize {
         self.lock().frames.len()

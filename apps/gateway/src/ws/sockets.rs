@@ -1,4 +1,5 @@
-//! How many sockets are open by whom. Everybody has so many, however many devices, tokens or connections they come with.
+//! Counts open sockets per account, API key and address. The limit is independent of the number of devices, tokens or
+//! connections.
 
 use std::{
     collections::HashMap,
@@ -7,33 +8,33 @@ use std::{
 
 use crate::front::Key;
 
-/// The most open sockets of one account, and of one API key.
+/// The maximum number of open sockets of one account, and of one API key.
 const MOST_OF_ONE: usize = 50;
-/// The most of one address whose holders have not said who they are.
+/// The maximum number of unauthenticated sockets of one address.
 const MOST_OF_NOBODY: usize = 500;
 
 /// The open sockets of this process.
 #[derive(Clone, Default)]
 pub struct Sockets(Arc<Mutex<HashMap<Key, usize>>>);
 
-/// One open socket; it is counted until this goes.
+/// One open socket, counted until it is dropped.
 pub struct Held {
     sockets: Sockets,
     key: Key,
 }
 
 impl Sockets {
-    /// The most that may be open at once, for those who met it.
+    /// The maximum that may be open at once, for the message when it is reached.
     pub fn limit(key: Key) -> String {
         let whose = match key {
             Key::User(_) => "of this account",
             Key::Program(_) => "of this API key",
-            Key::Address(_) => "of this address that have not said who they are",
+            Key::Address(_) => "of this address that are not authenticated",
         };
         format!("At most {} sockets {whose} may be open at once; close one first", most(key))
     }
 
-    /// `None` when so many are open that this one must not be.
+    /// `None` if the maximum is already reached.
     pub fn open(&self, key: Key) -> Option<Held> {
         let most = most(key);
         let mut open = self.lock();

@@ -1,4 +1,4 @@
-//! API keys as their owner sees them, and what it takes to get one.
+//! API keys as their owner sees them, and the input to create one.
 
 use clowder_core::{ApiKeyId, Fields, Input, Role, Scope, Scopes, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct ApiKey {
     /// How the key begins: enough to find it again, not enough to use it.
     #[schema(example = "clw_09rXvyQRvHpJFBbvX1tkKT")]
     pub prefix: String,
-    /// What it is good for. Words that this version of the server does not know open nothing.
+    /// What it may be used for. Names that this version of the server does not know allow nothing.
     #[schema(value_type = Vec<String>, example = json!(["chats:read", "messages:read"]))]
     pub scopes: Scopes,
     pub created_at: Timestamp,
@@ -24,13 +24,13 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// A key at the one moment when it is shown.
+/// A key when it is created, the only time that its secret is shown.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct IssuedKey {
     #[serde(flatten)]
     pub api_key: ApiKey,
-    /// Sent as `X-API-Key`. It is shown here and never again: only a hash of it is kept, so that the answer to a call
-    /// repeated with its `Idempotency-Key` has `null` in its place.
+    /// Sent as `X-API-Key`. It is shown only once: only a hash of it is stored, so the answer to a call repeated with
+    /// its `Idempotency-Key` has `null` instead.
     #[schema(example = "clw_09rXvyQRvHpJFBbvX1tkKT_2u3tPZbF5tYqWc8xkK0mJr7dVnQhLgXsEyAoCiBpUfT0Zw9Rj")]
     pub key: Option<String>,
 }
@@ -44,15 +44,15 @@ pub struct NewApiKey {
     /// At least one.
     #[schema(value_type = Vec<Scope>, min_items = 1, max_items = 200)]
     pub scopes: Scopes,
-    /// The least role that may ask for all of them.
+    /// The lowest role that may request all of them.
     #[schema(ignore)]
     pub least: Role,
-    /// When it stops being good; never when absent.
+    /// When it expires; never if absent.
     pub expires_at: Option<Timestamp>,
 }
 
 impl NewApiKey {
-    /// Reads it, with scopes of these: which there are is known where those of all domains are gathered.
+    /// Reads the input; `scopes` are those of all domains, which are known where they are gathered.
     pub fn read_among(fields: &mut Fields, all: Option<&[Scope]>) -> Option<Self> {
         let name = fields.required("name");
         let scopes = scopes::read(fields, "scopes", all);

@@ -1,4 +1,4 @@
-//! What clients send about addresses and passwords.
+//! Inputs about addresses and passwords.
 
 use clowder_core::{Field, Fields, Input, Timestamp, input::string, text::Flaw};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Email, Password};
 use crate::policy;
 
-/// What an email held: it proves that whoever presents it can read the mail of an address.
+/// The token from an email: it proves that its sender can read the mail of an address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailedToken(String);
 
@@ -40,8 +40,8 @@ impl Field for MailedToken {
 pub struct Proof {
     #[schema(value_type = String, max_length = 200)]
     pub token: MailedToken,
-    /// Needed where `REVEAL_TAKEN=false`: the password that was chosen with the sign-up, or that of the account. Without
-    /// it anybody could sign up with the address of somebody else, who then confirms it for them.
+    /// Required if `REVEAL_TAKEN=false`: the password chosen at sign-up, or that of the account. Otherwise anybody
+    /// could sign up with somebody else's address, whose owner then confirms it for them.
     #[schema(value_type = Option<String>, format = "password", max_length = 256)]
     pub password: Option<Password>,
 }
@@ -67,13 +67,13 @@ impl Input for LinkToken {
     }
 }
 
-/// What a link in an email is good for, and whose address it is about.
+/// What the link in an email is for, and which address it concerns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct EmailLink {
     pub purpose: LinkPurpose,
-    /// The address that is confirmed, or that of the account whose password is changed.
+    /// The address to confirm, or that of the account whose password is changed.
     pub email: String,
-    /// Whether confirming needs the password as well (`REVEAL_TAKEN=false`).
+    /// Whether confirming also needs the password (`REVEAL_TAKEN=false`).
     pub needs_password: bool,
     pub expires_at: Timestamp,
 }
@@ -91,7 +91,7 @@ pub enum LinkPurpose {
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
 #[schema(example = json!({"end_keys": true}))]
 pub struct EndKeys {
-    /// Whether API keys end as well; they stay when absent.
+    /// Whether to revoke API keys, too; they stay if absent.
     #[schema(value_type = Option<bool>)]
     pub end_keys: bool,
 }
@@ -122,7 +122,7 @@ impl Input for Resend {
 pub struct ChangeEmail {
     #[schema(value_type = String, format = "email", max_length = 254)]
     pub email: Email,
-    /// The present one.
+    /// The current one.
     #[schema(value_type = String, format = "password", max_length = 256)]
     pub password: Password,
 }
@@ -154,7 +154,7 @@ impl Input for Forgot {
 pub struct ResetPassword {
     #[schema(value_type = String, max_length = 200)]
     pub token: MailedToken,
-    /// As for registering.
+    /// The same rules as for registering.
     #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
     pub new_password: Password,
 }
@@ -172,10 +172,10 @@ impl Input for ResetPassword {
 pub struct ChangePassword {
     #[schema(value_type = String, format = "password", max_length = 256)]
     pub current_password: Password,
-    /// As for registering.
+    /// The same rules as for registering.
     #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
     pub new_password: Password,
-    /// Whether API keys end as well; they stay when absent, and the email that tells of the change says how many.
+    /// Whether to revoke API keys, too; they stay if absent, and the email about the change says how many.
     #[schema(value_type = Option<bool>)]
     pub end_keys: bool,
 }
@@ -188,7 +188,7 @@ impl Input for ChangePassword {
     }
 }
 
-/// What can be said of a password before it is known whose it is.
+/// Checks a password before it is known whose it is.
 fn new_password(fields: &mut Fields) -> Option<Password> {
     let password = fields.required::<Password>("new_password")?;
     match policy::may_use_password(&password, None) {

@@ -1,4 +1,4 @@
-//! What clients send to accounts.
+//! Inputs of accounts.
 
 use clowder_core::{
     Field, Fields, Input, Name, Visibility,
@@ -15,7 +15,7 @@ use crate::{policy, two_factor::Otp};
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}))]
 pub struct NewAccount {
-    /// Letters, digits, `_`, `.` and `-`; unique without case and look-alikes.
+    /// Letters, digits, `_`, `.` and `-`; unique, ignoring case and look-alikes.
     #[schema(value_type = String, min_length = 3, max_length = 30)]
     pub username: Username,
     #[schema(value_type = String, format = "email", max_length = 254)]
@@ -23,10 +23,10 @@ pub struct NewAccount {
     /// Not a common one and not the username; any characters.
     #[schema(value_type = String, format = "password", min_length = 10, max_length = 256)]
     pub password: Password,
-    /// What others see; the username when absent.
+    /// The name that others see; the username if absent.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub display_name: Option<DisplayName>,
-    /// The code of an invitation, where one is needed.
+    /// The code of an invitation, if one is required.
     #[schema(value_type = Option<String>, max_length = 200)]
     pub invite: Option<MailedToken>,
 }
@@ -66,7 +66,7 @@ pub struct Login {
     /// How the device is listed among the sessions.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub device_name: Option<DisplayName>,
-    /// Of an account with two factors: the code of the authenticator, or a recovery code.
+    /// For accounts with two-factor authentication: the code of the authenticator, or a recovery code.
     #[schema(value_type = Option<String>, max_length = 64)]
     pub otp: Option<Otp>,
 }
@@ -84,7 +84,7 @@ impl Input for Login {
     }
 }
 
-/// What a user may change of themselves; absent fields stay.
+/// What users may change about themselves; absent fields stay unchanged.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
 pub struct ProfilePatch {
@@ -101,7 +101,7 @@ pub struct ProfilePatch {
 }
 
 impl ProfilePatch {
-    /// Whether the profile is another one after this.
+    /// Whether this changes the profile.
     pub fn changes(&self, own: &Own) -> bool {
         let Self { display_name, bio, status_text, visibility } = self;
         display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
@@ -135,7 +135,7 @@ impl Input for SessionPatch {
     }
 }
 
-/// What somebody types to say who they are: at most 254 characters on one line.
+/// What somebody types to identify themselves: at most 254 characters on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginName(String);
 
@@ -151,10 +151,10 @@ impl Field for LoginName {
     }
 }
 
-/// A name as others see it: 1 to 80 characters on one line.
+/// A display name: 1 to 80 characters on one line.
 pub type DisplayName = Name<80>;
 
-/// Free text of at most `MAX` characters; empty says that there is none.
+/// Free text of at most `MAX` characters; an empty text means none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note<const MAX: usize>(Option<String>);
 

@@ -1,12 +1,12 @@
-//! What a username could be mistaken for: by the skeletons of Unicode UTS 39, whatever the case.
+//! Names that could be mistaken for a username: the skeletons of Unicode UTS 39, ignoring case.
 
 use std::collections::BTreeSet;
 
 use icu_properties::{CodePointSetData, props::SoftDotted};
 use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
 
-/// Rises whenever [`skeletons_of`] answers otherwise than before, so that names which were claimed by an older rule are
-/// claimed anew.
+/// Increase it whenever [`skeletons_of`] returns something else than before, so that names claimed by an older rule are
+/// claimed again.
 pub const LOOK_VERSION: i32 = 2;
 
 /// The skeleton of Unicode UTS 39 §4 over the case-folded compatibility form, so that `Ada`, `ada` and `аdа` with
@@ -16,8 +16,8 @@ pub fn key_of(username: &str) -> String {
     lower(&unicode_security::skeleton(&folded).collect::<String>())
 }
 
-/// The key, and what the name looks like as it is written, in small letters and in capitals: at most four. Letters that
-/// look alike in one case may look like nothing of the kind in the other, as Cyrillic Н and н, so each case counts.
+/// The key, and the look of the name as it is written, in small letters and in capitals: at most four. Letters that
+/// look alike in one case may look different in the other, such as Cyrillic Н and н, so each case counts.
 pub fn skeletons_of(username: &str) -> BTreeSet<String> {
     let written = undotted(username);
     let upper: String = written.chars().flat_map(char::to_uppercase).collect();
@@ -29,15 +29,15 @@ pub fn skeletons_of(username: &str) -> BTreeSet<String> {
     ])
 }
 
-/// UTS 39 takes ϱ for a p, which the other cases claim. Whoever knows its name reads an r.
+/// UTS 39 maps ϱ to p, which the other cases claim. People who know the letter read an r.
 const RHO_SYMBOL: char = '\u{3f1}';
 const DOT_ABOVE: char = '\u{307}';
-/// After so many rounds nothing changes any more; two are the rule.
+/// After this many rounds nothing changes any more; usually it takes two.
 const ROUNDS: usize = 8;
 
-/// What a text looks like. The skeleton comes before the compatibility form, which would make a sigma of ϲ and an s of ſ;
-/// and both are repeated, for the small letter of what looks like a capital may itself look like another. A capital I is
-/// a small l to the eye, so i and l are one in the end, with 1 and |, as are o and 0.
+/// What a text looks like. The skeleton comes before the compatibility form, which would turn ϲ into a sigma and ſ into
+/// an s. Both are repeated, because the small letter of a look-alike capital may itself look like another letter. A
+/// capital I looks like a small l, so i and l become one, together with 1 and |; so do o and 0.
 fn look(text: &str) -> String {
     let mut text = text.to_owned();
     for _ in 0..ROUNDS {
@@ -55,7 +55,7 @@ fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// The decomposed text without the dots above letters that have one already (i, j and their like): they cannot be seen.
+/// The decomposed text without extra dots above letters that already have one (i, j and similar): they are invisible.
 fn undotted(text: &str) -> String {
     let mut has_dot = false;
     let visible = text.nfd().filter(|&c| {
@@ -64,7 +64,7 @@ fn undotted(text: &str) -> String {
         }
         match canonical_combining_class(c) {
             0 => has_dot = CodePointSetData::new::<SoftDotted>().contains(c),
-            // Another mark takes the place of the dot.
+            // Another mark replaces the dot.
             230 => has_dot = false,
             _ => {}
         }
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// Whatever the case: the small letters of what looks alike in capitals may look like nothing of the kind.
+    /// In any case: letters that look alike as capitals may look different as small letters.
     #[test]
     fn names_that_look_alike_share_a_skeleton() {
         let alike = |one: &str, other: &str| !skeletons_of(one).is_disjoint(&skeletons_of(other));

@@ -1,4 +1,4 @@
-//! Copies of what is known about somebody, and the end of an account.
+//! Exports of personal data, and the erasure of accounts.
 
 use clowder_core::{Fields, Id, Input, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::Password;
 
 pub type ExportId = Id<Export>;
 
-/// A copy of what is known about somebody, made at their wish.
+/// An export of a user's data, made at their request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Export {
     pub id: ExportId,
@@ -15,15 +15,16 @@ pub struct Export {
     /// In percent.
     #[schema(minimum = 0, maximum = 100)]
     pub progress: i16,
-    /// Octets of the zip file, once it is ready.
+    /// The size of the zip file in octets, once it is ready.
     #[schema(minimum = 0)]
     pub size: Option<i64>,
-    /// Where the zip file is while it can be had: a whole address where `PUBLIC_URL` is set, or else a path. Whoever knows it needs no token, so it is
-    /// told to those only who have shown within 10 minutes who they are.
+    /// Where to download the zip file: an absolute URL if `PUBLIC_URL` is set, otherwise a path. Anybody who knows it
+    /// can download the file without a token, so it is shown only to sessions that were authenticated in the last 10
+    /// minutes.
     #[schema(example = "/api/exports/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10/download?token=q0Jm3vXk2cYwzN1sT5bq7g")]
     pub url: Option<String>,
     pub created_at: Timestamp,
-    /// Until when it can be had.
+    /// Until when it can be downloaded.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -33,9 +34,9 @@ pub enum ExportStatus {
     Waiting,
     Running,
     Ready,
-    /// Something went wrong on our side; ask for another one.
+    /// An internal error occurred; request another one.
     Failed,
-    /// It was ready, and its time is past.
+    /// It was ready, and has expired.
     Expired,
 }
 
@@ -50,13 +51,13 @@ impl Word for ExportStatus {
     ];
 }
 
-/// A zip file that is ready to be fetched, piece by piece.
+/// A zip file that is ready to be downloaded in chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Download {
     pub id: ExportId,
-    /// Whose copy it is.
+    /// Whose export it is.
     pub user: UserId,
-    /// The link by which it is fetched; it may end while it is.
+    /// The link for the download, which may expire while it runs.
     pub link: Option<Id<()>>,
     pub size: u64,
     pub created_at: Timestamp,
@@ -80,13 +81,13 @@ impl Input for Erasure {
     }
 }
 
-/// What becomes of the messages of somebody who goes.
+/// What happens to the messages of an erased user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
-    /// They stay readable, said by a deleted user.
+    /// They stay readable, from a deleted user.
     Keep,
-    /// They are taken back, as their author could have done one by one.
+    /// They are deleted, as their author could have done one by one.
     Delete,
 }
 
@@ -101,8 +102,8 @@ pub struct Erasing {
     pub erase_at: Timestamp,
 }
 
-/// What an erasure did, as its receipt says and signs. Nothing in it is personal but the id, which stands for nobody
-/// any more.
+/// What an erasure did, as its signed receipt says. Nothing in it is personal except the id, which no longer belongs to
+/// anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The server that signs.
@@ -114,7 +115,7 @@ pub struct Receipt {
     pub parts: Vec<Content>,
 }
 
-/// How many rows a part erased or made nameless.
+/// How many rows of a part were erased or anonymised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     pub name: String,

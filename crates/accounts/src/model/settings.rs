@@ -1,4 +1,4 @@
-//! What people want: a language, a time zone, what others may see, what they are told.
+//! Settings of users: language, time zone, privacy and notifications.
 
 use clowder_core::{
     Field, Fields, Input, Nested, Word,
@@ -28,15 +28,15 @@ pub struct Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Privacy {
-    /// Who may see when the user was last there. Stored, but not yet honoured in this version.
+    /// Who may see when the user was last online. Stored, but not used in this version.
     pub last_seen: Audience,
-    /// Who may begin a private chat with the user. Stored, but not yet honoured in this version.
+    /// Who may start a private chat with the user. Stored, but not used in this version.
     pub messages_from: Audience,
-    /// Whether others learn what the user has read, and the user what others have. Stored, but not yet honoured in this version.
+    /// Whether read marks are shared in both directions. Stored, but not used in this version.
     pub read_receipts: bool,
 }
 
-/// What chats that say nothing else do.
+/// The default for chats without a setting of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Notifications {
     pub about: About,
@@ -99,11 +99,11 @@ impl Word for About {
         &[("all", Self::All), ("mentions", Self::Mentions), ("none", Self::None)];
 }
 
-/// What a user changes; absent fields stay, unknown ones are refused, so that a misspelt wish is not taken for granted.
+/// What a user changes; absent fields stay unchanged, unknown ones are refused, so that typos don't go unnoticed.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"language": "de", "privacy": {"last_seen": "friends"}}))]
 pub struct SettingsPatch {
-    /// Ignored, so that what was read may come back whole; `If-Match` is what is compared.
+    /// Ignored, so that the whole object can be sent back; `If-Match` is what is compared.
     pub version: Option<i64>,
     #[schema(value_type = Option<String>, max_length = 35)]
     pub language: Option<Language>,
@@ -116,11 +116,11 @@ pub struct SettingsPatch {
 
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
 pub struct PrivacyPatch {
-    /// Who may see when the user was last there. Stored, but not yet honoured in this version.
+    /// Who may see when the user was last online. Stored, but not used in this version.
     pub last_seen: Option<Audience>,
-    /// Who may begin a private chat with the user. Stored, but not yet honoured in this version.
+    /// Who may start a private chat with the user. Stored, but not used in this version.
     pub messages_from: Option<Audience>,
-    /// Whether others learn what the user has read, and the user what others have. Stored, but not yet honoured in this version.
+    /// Whether read marks are shared in both directions. Stored, but not used in this version.
     pub read_receipts: Option<bool>,
 }
 
@@ -168,7 +168,7 @@ impl Input for NotificationsPatch {
 }
 
 impl SettingsPatch {
-    /// The settings as they are after this, or `None` when it changes nothing.
+    /// The settings after this change, or `None` if it changes nothing.
     pub fn applied_to(self, old: &Settings) -> Option<Settings> {
         let (privacy, notifications) = (self.privacy.unwrap_or_default(), self.notifications.unwrap_or_default());
         let new = Settings {
@@ -208,14 +208,15 @@ impl Field for Language {
     }
 }
 
-/// A time zone that is known: `Europe/Berlin`, `UTC`.
+/// A known time zone: `Europe/Berlin`, `UTC`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeZone(String);
 
 impl Field for TimeZone {
     fn parse(value: Value) -> Result<Self, Flaw> {
         let name = text::line(&string(value)?, 1, 64)?;
-        // The host's own database has other names as well (`localtime`, `posixrules`), which mean something else elsewhere.
+        // The host's own database has further names (`localtime`, `posixrules`), which mean something else on other
+        // hosts.
         let bundled = TimeZoneDatabase::bundled();
         match bundled.get(&name).ok().filter(|zone| !zone.is_unknown() && !name.eq_ignore_ascii_case("Factory")) {
             Some(zone) => Ok(Self(zone.iana_name().unwrap_or(&name).to_owned())),

@@ -1,4 +1,4 @@
-//! People who wait to be let in, and invitations.
+//! Pending sign-ups, and invitations.
 
 use clowder_core::{Field, Fields, Id, Input, Timestamp, UserId, input::Opaque, text::Flaw};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct SignUp {
     #[schema(example = "ada@example.org")]
     pub email: String,
     pub created_at: Timestamp,
-    /// The wish is forgotten then.
+    /// When the sign-up expires.
     pub expires_at: Timestamp,
 }
 
@@ -27,7 +27,7 @@ pub struct SignUp {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"reason": "This server is for members of the choir."}))]
 pub struct Rejection {
-    /// Told to who wanted the account.
+    /// Sent to the person who signed up.
     #[schema(value_type = Option<String>, max_length = 500)]
     pub reason: Option<Note<500>>,
 }
@@ -42,13 +42,13 @@ impl Input for Rejection {
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"note": "the altos", "max_uses": 12}))]
 pub struct NewInvite {
-    /// For those who list invitations.
+    /// Shown in the list of invitations.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub note: Option<DisplayName>,
-    /// How many accounts it is good for; any number when absent.
+    /// How many accounts it can create; unlimited if absent.
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 100_000)]
     pub max_uses: Option<Uses>,
-    /// For ever when absent.
+    /// Never expires if absent.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -96,7 +96,7 @@ pub struct NewInvited {
     pub code: String,
 }
 
-/// `{username, email, password_hash, display_name?, email_verified?, created_at?}`: somebody from another system.
+/// `{username, email, password_hash, display_name?, email_verified?, created_at?}`: a user of another system.
 #[derive(Debug, Clone)]
 pub struct NewImport {
     pub username: Username,
@@ -125,11 +125,11 @@ impl Input for NewImport {
     }
 }
 
-/// What became of somebody who was to be brought over.
+/// The result of importing one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
     Made,
     WasHere,
-    /// Why, in a few words.
+    /// The reason, in a few words.
     Refused(&'static str),
 }

@@ -1,4 +1,4 @@
-//! Accounts as people with a role see them, and what these ask for.
+//! Accounts as staff see them, and the inputs of staff.
 
 use clowder_core::{
     Field, Fields, Input, Role, Timestamp, UserId, Word,
@@ -22,7 +22,7 @@ pub struct Account {
     pub email: String,
     pub email_verified: bool,
     pub role: Role,
-    /// `null` when it is not suspended.
+    /// `null` if it is not suspended.
     pub suspension: Option<Suspension>,
     pub created_at: Timestamp,
 }
@@ -34,14 +34,14 @@ impl From<Own> for Account {
     }
 }
 
-/// Lets whoever has it choose a new password for an account, once.
+/// A link with which anybody can choose a new password for an account, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResetLink {
     pub url: String,
     pub expires_at: Timestamp,
 }
 
-/// Whether an account is suspended just now.
+/// Whether an account is suspended right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AccountStatus)]
@@ -81,7 +81,7 @@ impl Input for NewRole {
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"reason": "advertising in strangers' chats", "until": "2199-01-01T00:00:00Z"}))]
 pub struct NewSuspension {
-    /// When it ends by itself; never when absent.
+    /// When it ends by itself; never if absent.
     pub until: Option<Timestamp>,
     /// The reason that its owner reads.
     #[schema(min_length = 1, max_length = 500)]

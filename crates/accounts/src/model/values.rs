@@ -1,4 +1,4 @@
-//! Values that are right by construction: a `Username` that exists is a valid one.
+//! Values that are valid by construction: a `Username` that exists is a valid one.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -24,18 +24,18 @@ impl Username {
         &self.0
     }
 
-    /// What somebody signs in with, whatever the case, and what must be unique.
+    /// The case-insensitive key: people sign in with it, and it must be unique.
     pub fn key(&self) -> String {
         key_of(&self.0)
     }
 
-    /// All that this name could be mistaken for: two names that share one of these look alike.
+    /// All names that this name could be mistaken for: two names that share one of these look alike.
     pub fn skeletons(&self) -> BTreeSet<String> {
         skeletons_of(&self.0)
     }
 }
 
-/// UTS 39 §5.4: nobody writes more marks on one letter, but for mischief.
+/// UTS 39 §5.4: more marks on one letter are only used to deceive.
 const MOST_MARKS: usize = 4;
 
 impl Field for Username {
@@ -56,8 +56,8 @@ impl Field for Username {
     }
 }
 
-/// An address of RFC 5321 in its everyday form: at most 254 octets, the local part at most 64. Domains may be of any
-/// script (IDNA, UTS 46); that mail arrives is shown by verifying, not by a pattern.
+/// An RFC 5321 address in its everyday form: at most 254 octets, the local part at most 64. Domains may be of any
+/// script (IDNA, UTS 46); whether mail arrives is proved by verification, not by a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -66,13 +66,13 @@ impl Email {
         &self.0
     }
 
-    /// What must be unique: the case is folded, and a domain has one spelling. Plus-addresses stay apart.
+    /// The unique key: case is folded, and a domain has one spelling. Plus-addresses stay distinct.
     pub fn key(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         format!("{}@{}", local.to_lowercase(), idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned()))
     }
 
-    /// Where its emails arrive with many providers: the key without what stands between `+` and `@`.
+    /// The mailbox that many providers deliver to: the key without the part between `+` and `@`.
     pub fn mailbox(&self) -> String {
         let key = self.key();
         match key.split_once('+').zip(key.rsplit_once('@')) {
@@ -104,18 +104,18 @@ impl Field for Email {
         if !local_is_right || !domain_is_right || address.len().max(local.len() + 1 + ascii.len()) > 254 {
             return Err(wrong());
         }
-        // As people read it; what is typed in other widths or cases is one domain.
+        // As people read it; domains typed in other widths or cases are the same.
         let (domain, _) = idna::domain_to_unicode(&ascii);
         Ok(Self(format!("{local}@{domain}")))
     }
 }
 
-/// A secret as a person typed it. Never shown, never stored.
+/// A password as typed. Never shown, never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// Attempts are measured only from above, so that nobody can make us hash a book.
+    /// An attempt has only a maximum length, so that nobody can make us hash a whole book.
     pub const MAX: usize = 256;
 
     pub fn expose(&self) -> &str {
@@ -131,7 +131,7 @@ impl fmt::Debug for Password {
 
 impl Field for Password {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        // A byte order mark comes from a file that was pasted or piped; nobody types one.
+        // A byte order mark comes from a pasted or piped file; nobody types one.
         let typed: String = string(value)?.trim_start_matches('\u{feff}').nfc().collect();
         if typed.contains('\0') {
             return Err(Flaw::new("characters", "must not contain NUL"));

@@ -1,42 +1,43 @@
-//! What an implementation of the rights over one's own data must keep.
+//! What an implementation of data exports and erasures must guarantee.
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, UserId};
 
 use crate::model::{Download, Erasing, Erasure, Export, ExportId, Fate};
 
-/// Getting a copy of what is known, and having it erased (GDPR, articles 15, 17 and 20).
+/// Exporting personal data, and having it erased (GDPR, articles 15, 17 and 20).
 #[async_trait]
 pub trait Privacy: Send + Sync {
-    /// Orders a copy of what is known about the caller, as [`crate::privacy::may_export`] says: one that is being made
-    /// or was made just now is answered again. Needs a recent authentication. An email tells when it is ready, with its link if the address has
-    /// been confirmed.
+    /// Requests an export of the caller's data, as in [`crate::privacy::may_export`]: a running or very recent one is
+    /// returned again. Needs a recent authentication. An email says when it is ready, with its link if the address is
+    /// confirmed.
     async fn export(&self, ctx: &Ctx) -> Result<Export>;
 
-    /// The copies that the caller asked for lately, the latest first. Their links need a recent authentication; without
-    /// one `url` is `None`.
+    /// The caller's recent exports, the latest first. Their links need a recent authentication; without one `url` is
+    /// `None`.
     async fn exports(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Export>>;
 
-    /// One of them, told in the same way; `export.unknown` for any other.
+    /// One of them, in the same form; `export.unknown` for any other.
     async fn one_export(&self, ctx: &Ctx, export: ExportId) -> Result<Export>;
 
-    /// What a link leads to. `export.unknown` when the link is not valid, `export.gone` once its time is past or
-    /// the account has been erased.
+    /// The export behind a link. `export.unknown` if the link is not valid, `export.gone` if it has expired or the
+    /// account has been erased.
     async fn download(&self, ctx: &Ctx, export: ExportId, token: &str) -> Result<Download>;
 
-    /// The pieces of a copy, counted from 0; `None` after the last, and once the link has ended. None is larger than
-    /// [`crate::privacy::CHUNK`].
+    /// The chunks of an export, counted from 0; `None` after the last, and after the link has ended. None is larger
+    /// than [`crate::privacy::CHUNK`].
     async fn chunk(&self, file: &Download, number: i32) -> Result<Option<Vec<u8>>>;
 
-    /// Has the caller's account erased when the time for second thoughts is over; `password.wrong` if it is. With two
-    /// factors it needs a recent authentication besides. Ends all sessions, export links and API keys. Asked again meanwhile, the date stays.
+    /// Schedules the erasure of the caller's account after the grace period; `password.wrong` if the password is wrong.
+    /// With two-factor authentication it also needs a recent authentication. Ends all sessions, export links and API
+    /// keys. Repeated requests don't change the date.
     async fn erase(&self, ctx: &Ctx, erasure: Erasure) -> Result<Erasing>;
 
-    /// Keeps the account after all; `erasure.none` when it was not about to be erased, or is being erased already.
+    /// Cancels the erasure; `erasure.none` if none is scheduled, or it has already begun.
     async fn undo_erasure(&self, ctx: &Ctx) -> Result<()>;
 
-    /// Has an account erased now, as [`crate::standing::may_erase`] says: for administrators, who need a recent
-    /// authentication. What its owner wished for their messages holds unless `messages` says otherwise.
-    /// `user.unknown` for nobody and for deleted users.
+    /// Erases an account now, as in [`crate::standing::may_erase`]: for administrators, with a recent authentication.
+    /// The owner's choice for their messages applies unless `messages` says otherwise. `user.unknown` for unknown and
+    /// deleted users.
     async fn erase_user(&self, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<Erasing>;
 }

@@ -1,4 +1,4 @@
-//! Letting people in: those who wait for it, and those who are invited.
+//! Approving sign-ups, and inviting people.
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result};
@@ -7,26 +7,26 @@ use crate::model::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited,
 
 #[async_trait]
 pub trait SignUps: Send + Sync {
-    /// Those whose account waits for somebody's approval, the longest waiting first.
+    /// Sign-ups that wait for approval, the longest waiting first.
     async fn waiting(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<SignUp>>;
 
-    /// Makes the account and tells its owner by mail. `sign_up.unknown` when nobody waits under this id, also when
-    /// somebody else was quicker.
+    /// Creates the account and notifies its owner by email. `sign_up.unknown` if there is no such sign-up, or somebody
+    /// else has already decided.
     async fn approve(&self, ctx: &Ctx, sign_up: SignUpId) -> Result<()>;
 
-    /// Forgets the sign-up and tells who wanted it by mail; name and address are free again.
+    /// Deletes the sign-up and notifies the person by email; name and address are free again.
     async fn reject(&self, ctx: &Ctx, sign_up: SignUpId, rejection: Rejection) -> Result<()>;
 
-    /// Makes an invitation; its code is in this answer and nowhere else. Honours `ctx.idempotency_key`.
+    /// Creates an invitation; its code is in this answer and nowhere else. Honours `ctx.idempotency_key`.
     async fn invite(&self, ctx: &Ctx, new: NewInvite) -> Result<NewInvited>;
 
     /// All invitations, the latest first.
     async fn invites(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Invite>>;
 
-    /// Makes an invitation worthless; accounts it has made stay.
+    /// Revokes an invitation; accounts created with it stay.
     async fn revoke_invite(&self, ctx: &Ctx, invite: InviteId) -> Result<()>;
 
-    /// Brings people over from another system in one transaction, and says of each what became of them, in their
-    /// order. Whoever has name and address of an account is that account, and stays as they are.
+    /// Imports users from another system in one transaction, and returns the result of each, in order. If an account
+    /// has the same name and address, it stays unchanged.
     async fn import(&self, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>>;
 }

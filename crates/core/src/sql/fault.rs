@@ -1,7 +1,7 @@
-//! What an error of a database means: it passes (and why), or it is a fault of ours.
+//! Classifies database errors: temporary (and why), or a fault of ours.
 //!
-//! PostgreSQL is judged by its SQLSTATE, never by its text, which follows the language of the server. SQLite has
-//! its texts compiled in, one per result code.
+//! PostgreSQL errors are classified by SQLSTATE, never by their text, which depends on the server's language. SQLite
+//! has fixed texts, one per result code.
 
 use std::ffi::CStr;
 
@@ -9,7 +9,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Diese
 
 use crate::{Cause, Error};
 
-/// As diesel hands it over.
+/// The error as diesel returns it.
 type Information = dyn DatabaseErrorInformation + Send + Sync;
 
 impl From<DieselError> for Error {
@@ -21,11 +21,11 @@ impl From<DieselError> for Error {
     }
 }
 
-/// Why the database did not do it; `None` when the fault is ours.
+/// Why the database failed; `None` if the fault is ours.
 fn cause(error: &DieselError) -> Option<Cause> {
     match error {
         DieselError::DatabaseError(kind, information) => cause_of(kind, &**information),
-        // The rollback failed because the connection broke, which the first error may not say.
+        // The rollback failed because the connection broke, which the first error may not show.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => Some(cause(commit_error).unwrap_or(Cause::Lost)),
         DieselError::BrokenTransactionManager => Some(Cause::Lost),
         _ => None,
@@ -51,12 +51,12 @@ pub fn is_undefined_table(error: &DieselError) -> bool {
     sqlstate(&**information).is_some_and(|state| state == "42P01")
 }
 
-/// The SQLSTATEs that diesel keeps to itself (PostgreSQL, appendix A).
+/// SQLSTATEs that diesel does not expose (PostgreSQL, appendix A).
 fn by_state(state: &str) -> Option<Cause> {
     Some(match state {
         "25006" => Cause::ReadOnly,
         "40001" | "40P01" | "55P03" | "55006" => Cause::Contended,
-        // An internal error of the server. XX001 and XX002 are damaged data, which a repeat does not mend.
+        // An internal error of the server. XX001 and XX002 are corrupted data, which a retry does not repair.
         "XX000" => Cause::Aborted,
         "57014" => Cause::Overdue,
         "53100" => Cause::Full,
@@ -70,7 +70,7 @@ fn by_state(state: &str) -> Option<Cause> {
     })
 }
 
-/// What `sqlite3_errstr` says to the result codes that pass. A code may have more text behind it.
+/// The texts of `sqlite3_errstr` for temporary result codes. More text may follow.
 fn by_sqlite(message: &str) -> Option<Cause> {
     const TEXTS: &[(&str, Cause)] = &[
         ("database is locked", Cause::Contended),
@@ -91,11 +91,11 @@ fn by_sqlite(message: &str) -> Option<Cause> {
 /// `PG_DIAG_SQLSTATE` of libpq's postgres_ext.h.
 const SQLSTATE: i32 = b'C' as i32;
 
-/// The five characters of the SQLSTATE, when the error is an answer of PostgreSQL.
+/// The five characters of the SQLSTATE, if PostgreSQL returned the error.
 ///
-/// diesel 2.3 reads the SQLSTATE itself, but shows only a dozen kinds and hides the rest in a private type around
-/// libpq's result. That type is one pointer; every other holder of error information is a `String`, which is larger.
-/// The exact version of diesel is pinned for this, and a contract test provokes the states on a real server.
+/// diesel 2.3 reads the SQLSTATE itself, but exposes only a dozen kinds and hides the rest in a private type around
+/// libpq's result. That type is one pointer; every other implementation of error information is a `String`, which is
+/// larger. The exact version of diesel is pinned for this, and a contract test provokes the states on a real server.
 #[expect(unsafe_code, reason = "diesel has no other way to the SQLSTATE, and texts depend on the server's language")]
 fn sqlstate(information: &Information) -> Option<String> {
     if size_of_val(information) != size_of::<*const pq_sys::PGresult>() {
@@ -109,7 +109,7 @@ fn sqlstate(information: &Information) -> Option<String> {
     if field.is_null() {
         return None;
     }
-    // SAFETY: a string that ends with NUL and belongs to the result.
+    // SAFETY: a NUL-terminated string that belongs to the result.
     let state = unsafe { CStr::from_ptr(field) }.to_str().ok()?;
     (state.len() == 5 && state.is_ascii()).then(|| state.to_owned())
 }

@@ -1,8 +1,8 @@
-//! What an API key looks like, and those that were used lately.
+//! The format of API keys, and a cache of recently used ones.
 //!
-//! `clw_` + 22 characters that name it + `_` + 43 characters of secret + 6 of checksum, all in base 62. The beginning
-//! lets scanners find leaked keys, the checksum lets them drop what is none without asking us. The name is public; of the
-//! secret, 256 random bits, only a SHA-256 hash is kept: what cannot be guessed needs no slow hash.
+//! `clw_` + 22 characters of name + `_` + 43 characters of secret + 6 of checksum, all in base 62. The prefix lets
+//! scanners find leaked keys, and the checksum lets them discard false matches without asking us. The name is public;
+//! of the secret, 256 random bits, only a SHA-256 hash is stored: a secret that cannot be guessed needs no slow hash.
 
 use std::{
     collections::HashMap,
@@ -27,18 +27,18 @@ const SECRET: usize = 43;
 const SUM: usize = 6;
 /// How many keys are kept in memory.
 const ROOM: usize = 10_000;
-/// The use of a key is noted at most this often.
+/// The use of a key is recorded at most this often.
 pub const NOTED_EVERY: Duration = Duration::from_secs(60);
-/// For longer than any read takes that began before the revocation.
+/// Longer than any read that began before the revocation.
 const REVOKED_FOR: Duration = Duration::from_secs(600);
 
-/// A key as somebody presents it: well-formed, which does not say that it is good.
+/// A presented key: well-formed, but not necessarily valid.
 pub struct Presented {
     pub id: ApiKeyId,
     hash: [u8; 32],
 }
 
-/// The part of a key that is public.
+/// The public part of a key.
 pub fn prefix(id: ApiKeyId) -> String {
     format!("{MARK}{}", base62(id.uuid().as_bytes(), NAME))
 }
@@ -53,7 +53,7 @@ pub fn mint(id: ApiKeyId) -> Result<(String, [u8; 32])> {
     Ok((format!("{body}{sum}"), sha256(secret.as_bytes())))
 }
 
-/// Reads a key; `None` for what cannot be one of ours.
+/// Parses a key; `None` if its form is invalid.
 pub fn parse(presented: &str) -> Option<Presented> {
     let (body, sum) = presented.split_at_checked(presented.len().checked_sub(SUM)?)?;
     let (name, secret) = body.strip_prefix(MARK)?.split_once('_')?;
@@ -69,7 +69,7 @@ fn checksum(body: &str) -> String {
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A number of any length, the most significant octet first, in a fixed width of digits.
+/// A number of any length, most significant octet first, with a fixed number of digits.
 fn base62(octets: &[u8], width: usize) -> String {
     let mut octets = octets.to_vec();
     let mut digits = vec![0; width];
@@ -91,14 +91,14 @@ fn number(digits: &str) -> Option<u128> {
     })
 }
 
-/// What is known of a key that exists.
+/// What is known of an existing key.
 pub struct Known {
     pub id: ApiKeyId,
     pub user: UserId,
     pub hash: Vec<u8>,
     pub scopes: Scopes,
     pub expires_at: Option<Timestamp>,
-    /// When its use was noted last, in microseconds.
+    /// When its use was last recorded, in microseconds.
     noted: AtomicI64,
 }
 
@@ -115,24 +115,24 @@ impl Known {
         Self { id, user, hash, scopes, expires_at, noted }
     }
 
-    /// Takes as long for a secret that is nearly right as for any other.
+    /// Takes the same time for every secret, however much of it is right.
     pub fn is(&self, presented: &Presented) -> bool {
         self.hash.ct_eq(&presented.hash).into()
     }
 
-    /// Whether it is time to note that it is used; says yes to one caller only.
+    /// Whether its use should be recorded now; true for one caller only.
     pub fn should_note(&self, now: Timestamp) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
-        // What lies after now was noted by a clock that was ahead.
+        // A time in the future was recorded by a clock that was ahead.
         let due = noted <= now.minus(NOTED_EVERY).as_micros() || noted > now.as_micros();
         due && self.noted.compare_exchange(noted, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
-/// The keys that were used lately, for as long as the journal is followed.
+/// The recently used keys, cached while the journal is followed.
 pub struct KeyMemory {
     kept: Cache<ApiKeyId, Arc<Known>>,
-    /// Revoked lately: what was read before that must not be kept after it.
+    /// Recently revoked keys: what was read before the revocation must not be cached after it.
     revoked: Mutex<HashMap<ApiKeyId, Instant>>,
 }
 
@@ -147,7 +147,7 @@ impl KeyMemory {
         self.kept.get(&key)
     }
 
-    /// Keeps what was read, while the journal `is_followed` and the key has not been revoked in the meantime.
+    /// Caches a key, if the journal `is_followed` and the key has not been revoked in the meantime.
     pub fn keep(&self, known: &Arc<Known>, is_followed: impl FnOnce() -> bool) {
         let revoked = self.lock();
         if is_followed() && !revoked.contains_key(&known.id) {
@@ -168,14 +168,14 @@ impl KeyMemory {
         self.kept.remove(&key);
     }
 
-    /// Learns from the journal what other nodes revoked.
+    /// Applies revocations of other nodes from the journal.
     pub fn note(&self, recorded: &Recorded) {
         if let (API_KEY_REVOKED, Some(key)) = (&*recorded.name, recorded.subject) {
             self.revoke(ApiKeyId::from_uuid(key));
         }
     }
 
-    /// Nobody follows the journal any more.
+    /// The journal is no longer followed.
     pub fn forget(&self) {
         let _revoked = self.lock();
         self.kept.clear();

@@ -1,8 +1,8 @@
-//! What chats show to all their participants alike, kept in memory: how they are called, and what was said last. A list
-//! shows it of each chat, and measured without this, fetching it was half of what a list cost the database.
+//! A cache of what chats show to all participants alike: the title and the last message. Lists show it for each chat,
+//! and measured without the cache, loading it was half of a list's cost in the database.
 //!
-//! Nobody has to keep it true. A summary is kept under the state in which its chat was when it was read, and whoever asks
-//! has read the state that the chat is in now.
+//! The cache needs no invalidation. A summary is stored under the state of its chat when it was read, and a reader has
+//! just read the chat's current state.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use quick_cache::{Weighter, sync::Cache};
 
 use crate::domains::messaging::MessageRow;
 
-/// How many octets of summaries are kept.
+/// The size of the cache in octets.
 const ROOM: u64 = 16 << 20;
-/// What a summary takes beside its texts.
+/// The size of a summary without its texts.
 const BARE: usize = 320;
-/// What one takes with texts of ordinary length.
+/// The size of one with texts of usual length.
 const ORDINARY: usize = 512;
 
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub struct ChatSummary {
     pub kind: ChatType,
     pub title: Option<String>,
     pub description: Option<String>,
-    /// Of a private chat.
+    /// Members of a private chat.
     pub pair: Option<Pair>,
     pub created_at: Timestamp,
     pub last: Option<MessageRow>,
 }
 
-/// What a chat is like: `last_seq` counts what is sent, `revision` what is changed of it later, `version` what is changed
-/// of the chat itself.
+/// The state of a chat: `last_seq` counts messages, `revision` later changes of them, `version` changes of the chat
+/// itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
     pub last_seq: i64,
@@ -70,8 +70,8 @@ impl ChatSummaries {
         self.kept.get(&chat).filter(|(kept, _)| *kept == state).map(|(_, summary)| summary)
     }
 
-    /// Keeps what was read after the chat was seen in this state. It may be newer than that; then the next to ask has
-    /// seen a newer state, too.
+    /// Caches what was read after the chat was seen in this state. It may be newer; then the next reader has seen a
+    /// newer state, too.
     pub fn keep(&self, chat: ChatId, state: State, summary: Arc<ChatSummary>) {
         self.kept.insert(chat, (state, summary));
     }

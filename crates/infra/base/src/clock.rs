@@ -24,24 +24,24 @@ pub enum Fate {
     Never(&'static str),
 }
 
-/// What is known about a clock after which moments lie.
+/// What is known about the clock that wrote times in the future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
-    /// It was seen ahead, and is back where it was. All is put right.
+    /// It was seen ahead, and has returned. All times are corrected.
     Returned,
-    /// It may as well be behind. Only that is put right which does no harm then.
+    /// This clock may be behind instead. Only safe corrections are made.
     Unclear,
 }
 
-/// Further than this ahead of what the process has measured, the clock has jumped.
+/// If the clock is further ahead of the measured time than this, it has jumped.
 pub const JUMP: Duration = Duration::from_secs(300);
-/// For so long schedules wait after a jump ahead: what they would sweep away cannot be brought back.
+/// How long schedules wait after a jump ahead, because what they delete cannot be restored.
 const WAIT: Duration = Duration::from_secs(600);
 
-/// Holds the clock against how much time has passed by the process's own measure.
+/// Compares the clock with the monotonic time that has passed.
 #[derive(Debug)]
 pub struct Pace {
-    /// By how much the clock may run ahead of the measure.
+    /// How far the clock may be ahead of the measured time.
     tolerated: Duration,
     last: Option<(Timestamp, Instant)>,
     wait_until: Option<Instant>,
@@ -58,13 +58,14 @@ impl Pace {
         Self { tolerated, last: None, wait_until: None }
     }
 
-    /// Whether the clock can be relied on for what cannot be undone. After a jump ahead (or a sleep of the whole machine)
-    /// it cannot for a while, unless it goes back where it was.
+    /// Whether the clock can be trusted for irreversible work. After a jump ahead (or a sleep of the whole machine) it
+    /// cannot for a while, unless it returns.
     pub fn is_steady(&mut self, now: Timestamp, measured: Instant) -> bool {
         if let Some((last, then)) = self.last.replace((now, measured)) {
             let expected = last.plus(measured.duration_since(then));
             if now.since(expected) > self.tolerated {
-                tracing::warn!(by = ?now.since(expected), "the clock has jumped ahead; what cannot be undone waits for ten minutes");
+                tracing::warn!(by = ?now.since(expected), "the clock has jumped ahead; jobs that cannot be undone \
+                                                           wait for ten minutes");
                 self.wait_until = Some(measured + WAIT);
             } else if expected.since(now) > self.tolerated {
                 self.wait_until = None;

@@ -1,5 +1,5 @@
-//! Connections to PostgreSQL that end when they should: each has deadlines on connecting and on every query, kept on
-//! our side, for a host that has fallen silent keeps none.
+//! Connections to PostgreSQL with deadlines on connecting and on every query. The deadlines are enforced on our side,
+//! because a host that has stopped responding enforces none.
 
 mod socket;
 mod watch;
@@ -19,14 +19,14 @@ use diesel::{Connection, connection::SimpleConnection, pg::PgConnection};
 use crate::worker_pool;
 use watch::Watch;
 
-/// How long statements and the waits before them may take.
+/// Time limits for statements and locks.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
-    /// From the first packet until the server has let us in.
+    /// Connecting, from the first packet until the login has succeeded.
     pub connect: Duration,
-    /// A statement, its waits for locks included; the server ends it. Zero is without an end.
+    /// A statement with its waits for locks, enforced by the server. Zero is unlimited.
     pub statement: Duration,
-    /// A wait for one lock. Zero is without an end.
+    /// A wait for one lock. Zero is unlimited.
     pub lock: Duration,
 }
 
@@ -37,39 +37,39 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// How long after a statement was sent its connection is cut if nothing was heard; `None` if statements may take for
-    /// ever.
+    /// How long after a statement was sent its connection is cut if there was no response; `None` if statements are
+    /// unlimited.
     pub fn overdue_after(&self) -> Option<Duration> {
         Some(self.statement + GRACE).filter(|_| !self.statement.is_zero())
     }
 }
 
-/// How much longer than the server we wait until we take its silence for an answer.
+/// How much longer than the server's own limit we wait before we conclude that it does not respond.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A connection without a socket that we know of is asked whether it lives when it was idle for so long.
+/// A connection whose socket we don't know is tested if it was idle for this long.
 const ASKED_AFTER: Duration = Duration::from_secs(1);
 
 /// A connection is replaced after so long: what it has prepared for parts of the journal that are gone goes with it.
 const LASTS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The way to one database, shared by the connections of a pool.
+/// How to reach one database; shared by the connections of a pool.
 pub struct Way {
     url: String,
     pub deadlines: Deadlines,
-    /// Counted up when all connections have to be opened anew, for what one met concerns the others.
+    /// Increased when all connections must be reopened, because the fault of one concerns the others.
     turn: AtomicU64,
-    /// How many transactions that write are open, and how many there can be.
+    /// How many write transactions are open, and how many there can be.
     pub writing: AtomicUsize,
     pub writers: usize,
 }
 
-/// Which server of several will do (libpq, `target_session_attrs`).
+/// Which of several servers to use (libpq, `target_session_attrs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// One that takes writes.
+    /// One that accepts writes.
     Writing,
-    /// The primary, even while it takes no writes: a standby lags behind what somebody has just written.
+    /// The primary, even while it accepts no writes: a standby may lag behind recent writes.
     Reading,
 }
 
@@ -89,14 +89,14 @@ impl Way {
         Arc::new(Self { url, deadlines, turn: AtomicU64::new(0), writing: AtomicUsize::new(0), writers })
     }
 
-    /// All connections that there are have to be opened anew.
+    /// Makes all existing connections be reopened.
     pub fn renounce(&self) {
         self.turn.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Adds what the operator has not set. A URL has its parameters behind the only question mark that is not part of a
-/// password, for one there has to be escaped.
+/// Adds parameters that the operator has not set. The parameters of a URL follow its only question mark, since one in a
+/// password must be escaped.
 fn with_defaults(url: &str, defaults: &[(&str, &str)]) -> String {
     let mut url = url.to_owned();
     for (name, value) in defaults {
@@ -110,9 +110,9 @@ fn with_defaults(url: &str, defaults: &[(&str, &str)]) -> String {
     url
 }
 
-/// A connection on a worker.
+/// A connection held by a worker.
 pub struct PooledConn {
-    // Closed before the watch lets go of its socket.
+    // Closed before the watch drops its socket.
     conn: PgConnection,
     watch: Arc<Watch>,
     way: Arc<Way>,
@@ -143,7 +143,7 @@ impl PooledConn {
         Ok(Self { conn, watch, way: Arc::clone(way), turn, broken: false, connected_at: now, rested_at: now })
     }
 
-    /// A new connection in place of this one.
+    /// Opens a new connection in place of this one.
     pub fn renew(&mut self) -> Result<()> {
         *self = Self::connect(&self.way)?;
         Ok(())
@@ -153,7 +153,7 @@ impl PooledConn {
         Arc::clone(&self.way)
     }
 
-    /// Its transaction could not be ended, so nobody must use it again.
+    /// The transaction could not be ended, so the connection must not be used again.
     pub fn spoil(&mut self) {
         self.broken = true;
     }

@@ -1,8 +1,8 @@
-//! When something that comes back by itself is due next.
+//! When a recurring job is due next.
 
 use clowder_core::{Error, Result, Timestamp};
 
-/// The first moment after `now` that fits a schedule of five fields and a time zone: `*/10 * * * * UTC`.
+/// The first time after `now` that matches a schedule of five fields and a time zone: `*/10 * * * * UTC`.
 pub fn next(schedule: &str, now: Timestamp) -> Result<Timestamp> {
     let wrong = |error: cronexpr::Error| Error::internal(format!("schedule `{schedule}`: {error}"));
     let crontab = cronexpr::parse_crontab(schedule).map_err(wrong)?;

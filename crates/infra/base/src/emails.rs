@@ -7,14 +7,14 @@ use askama::Template;
 use clowder_accounts::Own;
 use clowder_core::{Error, Mail, Result, Timestamp};
 
-/// Where the links in emails lead, and in whose name they are written.
+/// Where the links in emails lead, and who emails are from.
 #[derive(Debug, Clone)]
 pub struct EmailTemplates {
     /// The page that reads what stands after `#`: `https://chat.example/account`.
     pub account_url: String,
-    /// How this server is reached, without a slash at the end.
+    /// The public URL of this server, without a trailing slash.
     pub server_url: String,
-    /// What this server is called.
+    /// The name of this server.
     pub sender: String,
 }
 
@@ -28,7 +28,7 @@ impl Default for EmailTemplates {
     }
 }
 
-/// Who gets an email.
+/// The recipient of an email.
 #[derive(Debug, Clone)]
 pub struct Recipient {
     pub name: String,
@@ -36,8 +36,8 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// Whoever has not confirmed the address may be a stranger to whom it belongs: they are called by the username, which
-    /// can hardly be made to say something.
+    /// The holder of an unconfirmed address may be a stranger, so they are addressed by the username, which can hardly
+    /// carry a message.
     pub fn of(own: &Own) -> Self {
         let name = if own.email_verified { &own.display_name } else { &own.username };
         Self { name: name.clone(), address: own.email.clone() }
@@ -70,11 +70,11 @@ struct Html<'l> {
     sender: &'l str,
 }
 
-/// Why somebody gets an email about their own account.
+/// The reason for an email about one's own account.
 pub(crate) const NOT_YOU: &str = "If this was not you, change your password and end all sessions you do not recognise.";
 
 impl EmailTemplates {
-    /// After `#`, which browsers keep to themselves: the token shows up in no log and in no `Referer`.
+    /// Behind `#`, which browsers don't send, the token appears in no log and no `Referer`.
     pub fn link(&self, purpose: &str, token: &str) -> String {
         format!("{}#{purpose}={token}", self.account_url)
     }

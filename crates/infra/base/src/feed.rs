@@ -1,8 +1,8 @@
-//! The feed: every committed change of the journal, once and in order, whoever committed it.
+//! The feed: every committed change of the journal, once and in order, whichever process committed it.
 //!
-//! Writers of this process hand their changes over right after the commit; that is only a hint. A follower knows
-//! the position it has per stream, drops what it has seen, and reads from the journal whatever is missing: changes
-//! of other processes, or hints that arrived out of order or were dropped.
+//! Writers of this process pass their changes on right after the commit, but only as hints. A follower knows its
+//! position in each stream, drops changes that it has seen, and reads missing ones from the journal: those of other
+//! processes, and those whose hints were dropped or arrived out of order.
 
 mod inbox;
 
@@ -18,10 +18,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 use self::inbox::{Hint, Inbox};
 use crate::{Upkeep, store::Memory};
 
-/// How much is read from the journal at a time, and so waits to be given out at most.
+/// How many changes are read from the journal at a time, and so are held in memory at most.
 const CHUNK: Chunk = Chunk { rows: 500, octets: 1024 * 1024 };
 
-/// Where writers hand over what they committed.
+/// Where writers pass on what they committed.
 #[derive(Clone, Default)]
 pub struct Feed {
     followers: Arc<Mutex<Vec<Weak<Inbox>>>>,
@@ -34,7 +34,7 @@ impl Feed {
         }
         let mut followers = self.lock();
         if followers.is_empty() {
-            // Nobody listening is no loss: the journal has it.
+            // Without listeners nothing is lost: the change is in the journal.
             return;
         }
         let changes: Vec<_> = recorded.into_iter().map(Arc::new).collect();
@@ -55,16 +55,16 @@ impl Feed {
     }
 }
 
-/// What a follower meets on its way through the journal.
+/// What a follower finds on its way through the journal.
 #[derive(Debug, Clone)]
 pub enum Followed {
     Change(Arc<Recorded>),
-    /// Everything up to this position has been passed. What stands there cannot be read by this version.
+    /// A position whose change this version cannot read.
     Unreadable {
         stream: usize,
         position: i64,
     },
-    /// Changes up to this position were swept before they were followed: whoever lives by changes has missed some.
+    /// Changes up to this position were deleted before they were read, so the follower has missed some.
     Swept {
         stream: usize,
         position: i64,
@@ -77,17 +77,17 @@ pub struct Follower {
     hints: Arc<Inbox>,
     memory: Memory,
     upkeep: Arc<dyn Upkeep>,
-    /// Everything up to here has been given out or is ready to be.
+    /// Everything up to here has been returned or is about to be.
     known: Positions,
     /// The journal is known to reach at least this far.
     goal: Positions,
     ready: VecDeque<Followed>,
-    /// When other processes' changes are looked for, however busy this one is.
+    /// When to look for changes of other processes, however busy this one is.
     poll: Interval,
 }
 
 impl Follower {
-    /// Starts at the present heads. `poll` is how often other processes' changes are looked for.
+    /// Starts at the current heads. `poll` is how often to look for changes of other processes.
     pub async fn start(
         journal: Arc<dyn Journal>,
         feed: &Feed,
@@ -102,18 +102,18 @@ impl Follower {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let goal = known.clone();
         let follower = Self { journal, hints, memory, upkeep, known, goal, ready: VecDeque::new(), poll };
-        // What happened between the opening of the store and this moment is in nobody's sight otherwise.
+        // Otherwise nobody would see the changes between the opening of the store and this moment.
         follower.upkeep.recall().await?;
         Ok(follower)
     }
 
-    /// Everything up to here has been given out or is about to be.
+    /// Everything up to here has been returned or is about to be.
     pub fn known(&self) -> &Positions {
         &self.known
     }
 
-    /// The next change that can be read. What else is met on the way is passed over; whoever must not miss a change
-    /// calls [`Follower::step`].
+    /// The next readable change. Everything else is skipped; callers that must not miss a change use
+    /// [`Follower::step`].
     pub async fn next(&mut self) -> Result<Arc<Recorded>> {
         loop {
             if let Followed::Change(recorded) = self.step().await? {
@@ -122,8 +122,8 @@ impl Follower {
         }
     }
 
-    /// One step further. An error means that the journal could not be read just now; nothing is lost by calling
-    /// again, nor by dropping the call half-way.
+    /// The next step. An error means that the journal could not be read right now; calling again loses nothing, nor
+    /// does dropping the call half-way.
     pub async fn step(&mut self) -> Result<Followed> {
         loop {
             if let Some(step) = self.ready.pop_front() {
@@ -144,12 +144,12 @@ impl Follower {
         }
     }
 
-    /// A stream that reaches further than what is known of it.
+    /// A stream with positions beyond the known ones.
     fn behind(&self) -> Option<usize> {
         (0..self.goal.as_slice().len()).find(|stream| !self.known.cover(*stream, self.goal.get(*stream)))
     }
 
-    /// Learns how far the journal reaches.
+    /// Reads how far the journal reaches.
     async fn look(&mut self) -> Result<()> {
         let heads = self.journal.extent().await?.heads;
         for (stream, head) in heads.as_slice().iter().enumerate() {
@@ -162,7 +162,7 @@ impl Follower {
         if recorded.position == self.known.get(recorded.stream) + 1 {
             self.take(recorded);
         } else {
-            // One of those before it is missing, or it has been seen: what is missing is read.
+            // An earlier change is missing, or this one has been seen: missing changes are read.
             self.goal.advance(recorded.stream, recorded.position);
         }
     }
@@ -191,14 +191,14 @@ impl Follower {
         Ok(())
     }
 
-    /// Goes on although there is nothing up to `position`. Only the floor tells what was swept; everything else that is
-    /// missing was never there for us. Answers whether all of it has been passed.
+    /// Continues although there is no entry up to `position`. Only the floor shows what was deleted; every other gap
+    /// was never meant for us. Returns whether all of it has been passed.
     async fn pass(&mut self, stream: usize, position: i64) -> Result<bool> {
         let floor = self.journal.extent().await?.floors.get(stream);
         let known = self.known.get(stream);
         if floor > known {
-            tracing::warn!(stream, known, floor, "changes were swept before they were followed");
-            // What is kept in memory begins anew.
+            tracing::warn!(stream, known, floor, "changes were deleted before this process read them");
+            // Clears what is kept in memory.
             self.memory.forget();
             self.upkeep.recall().await?;
             self.known.advance(stream, floor);

@@ -1,4 +1,4 @@
-//! Password hashing on threads of its own, so that a storm of logins cannot starve the rest.
+//! Password hashing on dedicated threads, so that many logins at once cannot starve the rest.
 
 mod foreign;
 
@@ -15,7 +15,7 @@ use crate::{
     worker_pool::{Plan, WorkerPool},
 };
 
-/// How long a call waits for a thread that hashes.
+/// How long a call waits for a hashing thread.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What passwords cost.
@@ -33,12 +33,12 @@ impl Default for Options {
     }
 }
 
-/// bcrypt over base64(HMAC-SHA-384(label, password)): bcrypt alone reads only 72 octets and stops at NUL; this
-/// reads them all. The label keeps our hashes apart from plain SHA-384 ones found elsewhere.
+/// bcrypt over base64(HMAC-SHA-384(label, password)): bcrypt alone reads only 72 octets and stops at NUL; this reads
+/// everything. The label makes our hashes differ from plain SHA-384 hashes found elsewhere.
 pub struct Hasher {
     pool: WorkerPool<()>,
     cost: u32,
-    /// Verified against when there is no such account, so that nobody learns that from the time it takes.
+    /// Verified if there is no such account, so that the response time does not reveal that.
     decoy: String,
 }
 
@@ -59,7 +59,7 @@ impl Hasher {
         self.pool.run(move |()| hash(&password, cost)).await
     }
 
-    /// Whether the password is the one behind `stored`. Without `stored` it works as long, and says no.
+    /// Whether the password matches `stored`. Without `stored` it takes as long, and returns wrong.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
         let exists = stored.is_some();
         let (stored, cost) = (stored.unwrap_or_else(|| self.decoy.clone()), self.cost);
@@ -68,14 +68,14 @@ impl Hasher {
     }
 }
 
-/// Lets other threads go first: a hash takes a good part of a second, and when all cores are at it, an answer that takes
-/// microseconds would wait for its turn. Measured with a hundred sign-ins in flight, the p99 of others was 12 times what it
-/// is without any, and is 2 to 3 times with this; the sign-ins were as many.
+/// Lowers the priority of the thread: a hash takes a good part of a second, and if all cores were busy with hashes, an
+/// answer that takes microseconds would have to wait. Measured with a hundred sign-ins in flight, the p99 of other
+/// calls was 12 times the usual one, and 2 to 3 times with this; the rate of sign-ins did not change.
 #[cfg(target_os = "linux")]
 fn stand_back() {
-    // Of the calling thread, as Linux has it; elsewhere it would be the whole process.
+    // On Linux it applies to the calling thread; elsewhere it would apply to the whole process.
     if let Err(error) = rustix::process::setpriority_process(None, 15) {
-        tracing::warn!(%error, "hashing does not stand back for other work");
+        tracing::warn!(%error, "cannot lower the priority of the hashing threads");
     }
 }
 
@@ -86,11 +86,11 @@ fn stand_back() {}
 pub enum Verdict {
     Wrong,
     Right,
-    /// Right, but another system or another cost made the hash: it should be made anew.
+    /// Right, but the hash was made by another system or at another cost, so it should be replaced.
     RightButOld,
 }
 
-/// Whether a hash from elsewhere is one that can be verified here.
+/// Whether a foreign hash can be verified here.
 pub fn is_known(stored: &str) -> bool {
     foreign::Foreign::parse(stored).is_some()
 }
@@ -116,8 +116,8 @@ fn verify(password: &str, stored: &str, cost: u32) -> Result<Verdict> {
     })
 }
 
-/// A password reaches us composed (NFC), however it was typed; another system may have hashed it as it came, and from
-/// some devices it comes decomposed (NFD).
+/// Passwords reach us composed (NFC), however they were typed; another system may have hashed them as they came, and
+/// some devices send them decomposed (NFD).
 fn forms(password: &str) -> Vec<String> {
     let mut forms = vec![password.to_owned()];
     let decomposed: String = password.nfd().collect();
@@ -127,7 +127,7 @@ fn forms(password: &str) -> Vec<String> {
     forms
 }
 
-/// 64 characters of ASCII, whatever the password.
+/// 64 ASCII characters for every password.
 fn folded(password: &str) -> String {
     STANDARD.encode(keys::mac_of::<Hmac<Sha384>>(b"clowder password 1", &[password.as_bytes()]))
 }
@@ -157,7 +157,7 @@ mod tests {
         let (composed, decomposed) = ("correct horse b\u{e9}ttery", "correct horse be\u{301}ttery");
         for hashed in [composed, decomposed] {
             let foreign = format!("bcrypt${}", bcrypt::hash(hashed, 4).unwrap());
-            // Inputs are composed before they get here.
+            // Inputs have already been composed.
             let typed = composed.to_owned();
             assert_eq!(hasher.verify(typed, Some(foreign.clone())).await.unwrap(), Verdict::RightButOld, "{hashed:?}");
             let wrong = "correct horse bettery".to_owned();

@@ -1,4 +1,4 @@
-//! The job runner: takes jobs from the table and works them off, a few of each queue at a time, until it is told to stop.
+//! The job runner: takes jobs from the table and runs them, a few of each queue at a time, until it is stopped.
 
 use std::{
     collections::HashMap,
@@ -23,11 +23,11 @@ use tracing::Instrument;
 
 use crate::{clock::Pace, keys};
 
-/// How often jobs are looked for that other processes ordered, or that have become due.
+/// How often to look for jobs of other processes, and for jobs that have become due.
 const POLL: Duration = Duration::from_secs(1);
-/// How often schedules are looked at.
+/// How often schedules are checked.
 const TICK: Duration = Duration::from_secs(5);
-/// How long jobs may take to finish once the end is announced; those that do not are given back.
+/// How long jobs may take to finish after shutdown has begun; unfinished ones are given back.
 const FINISH: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
@@ -41,29 +41,29 @@ pub struct JobRunner {
 }
 
 impl JobRunner {
-    /// `concurrency` is how many jobs of each queue are worked on at a time; a queue that is missing is left to others.
+    /// `concurrency` is how many jobs of each queue run at a time; a queue that is missing is left to other processes.
     pub fn new(jobs: Arc<dyn Jobs>, concurrency: HashMap<Queue, usize>, clock: fn() -> Timestamp) -> Self {
         let runner =
             Self { jobs, workers: Arc::default(), crons: Arc::new([]), concurrency, clock, pace: Arc::default() };
-        // From here on a jump is noticed.
+        // From here on a jump of the clock is noticed.
         runner.ctx_and_steadiness(String::new());
         runner
     }
 
-    /// Takes in who does what, and what comes back by itself.
+    /// Registers workers and schedules.
     pub fn with(mut self, workers: Vec<Arc<dyn Worker>>, crons: Vec<Cron>) -> Self {
         self.workers = Arc::new(workers.into_iter().map(|worker| (worker.kind(), worker)).collect());
         self.crons = crons.into();
         self
     }
 
-    /// Works until `stop` returns, then finishes what it has begun.
+    /// Runs until `stop` returns, then finishes the jobs in progress.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let (cut, _) = watch::channel(false);
         let mut lanes = self.lanes();
         let mut tick = interval(TICK);
-        // What comes from elsewhere is looked for however often jobs end meanwhile.
+        // Jobs of other processes are looked for, however often jobs end meanwhile.
         let mut poll = interval_at(Instant::now() + POLL, POLL);
         for interval in [&mut tick, &mut poll] {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,7 +98,7 @@ impl JobRunner {
         }
     }
 
-    /// One for each queue that has both somebody who does its jobs and room for them.
+    /// One lane for each queue that has both a worker and a concurrency above 0.
     fn lanes(&self) -> Vec<Lane> {
         let mut kinds: HashMap<Queue, Vec<&'static str>> = HashMap::new();
         for worker in self.workers.values() {
@@ -122,12 +122,12 @@ impl JobRunner {
             return Vec::new();
         }
         self.jobs.take(&self.ctx("take".into()), lane.kinds.clone(), free).await.unwrap_or_else(|error| {
-            tracing::warn!(queue = lane.queue.as_str(), %error, "jobs cannot be taken just now");
+            tracing::warn!(queue = lane.queue.as_str(), %error, "cannot fetch jobs right now");
             Vec::new()
         })
     }
 
-    /// Also whether its time can be relied on for what cannot be undone.
+    /// Also says whether the time can be trusted for irreversible work.
     fn ctx_and_steadiness(&self, id: String) -> (Ctx, bool) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let ctx = self.ctx(id);
@@ -141,7 +141,7 @@ impl JobRunner {
             return;
         }
         if let Err(error) = self.jobs.tick(&ctx, &self.crons).await {
-            tracing::warn!(%error, "schedules cannot be looked at just now");
+            tracing::warn!(%error, "cannot check the schedules right now");
         }
     }
 
@@ -153,36 +153,37 @@ impl JobRunner {
             let outcome = match &verdict {
                 Verdict::Done => "done",
                 Verdict::Again { error, .. } => {
-                    tracing::warn!(error, "failed and will be tried again");
+                    tracing::warn!(error, "the job failed and will be retried");
                     "again"
                 }
-                // Bad input, or a mail server that does not take this email, is no fault of this server.
+                // Invalid input, or a mail server that refuses an email, is not a fault of this server.
                 Verdict::Dead { error } if fault == Fault::Refused => {
-                    tracing::warn!(error, "refused for good; `clowder jobs retry` lets it run again");
+                    tracing::warn!(error, "the job was refused; `clowder jobs retry` runs it again");
                     "refused"
                 }
-                // Nor is a mail server that is away for a day.
+                // Nor is a mail server that is down for a day.
                 Verdict::Dead { error } if fault == Fault::Elsewhere => {
-                    tracing::warn!(error, "given up; `clowder jobs retry` lets it run again");
+                    tracing::warn!(error, "the job failed on its last try; `clowder jobs retry` runs it again");
                     "dead"
                 }
                 Verdict::Dead { error } => {
-                    tracing::error!(error, "failed for good; `clowder jobs retry` lets it run again");
+                    tracing::error!(error, "the job failed on its last try; `clowder jobs retry` runs it again");
                     "dead"
                 }
             };
             let labels = [("kind", job.kind.clone()), ("queue", queue.to_owned()), ("outcome", outcome.to_owned())];
             metrics::counter!("clowder_jobs_total", &labels).increment(1);
-            // When even that fails, the lease runs out and somebody does the job again.
+            // If even that fails, the lease expires and the job runs again.
             if let Err(error) = self.jobs.settle(&self.ctx(format!("job-{}", job.id)), &job, verdict).await {
-                tracing::warn!(%error, "the end of a job could not be written down");
+                tracing::warn!(%error, "cannot save the outcome of a job");
             }
         }
         .instrument(span)
         .await;
     }
 
-    /// Works a job and keeps hold of it meanwhile, and says whose fault it was; `None` when it is somebody else's now.
+    /// Runs a job, renews its lease meanwhile, and says whose fault a failure is; `None` if another worker has taken
+    /// the job.
     async fn verdict(&self, job: &Taken, mut cut: watch::Receiver<bool>) -> Option<(Verdict, Fault)> {
         if let Err(verdict) = may_work(job.attempts) {
             return Some((verdict, Fault::Ours));
@@ -196,13 +197,14 @@ impl JobRunner {
                 outcome = &mut work => break outcome,
                 _ = hold.tick() => {
                     if let Ok(false) = self.jobs.renew(&self.ctx(format!("job-{}", job.id)), job).await {
-                        tracing::warn!("lost to another worker");
+                        tracing::warn!("another worker has taken over the job");
                         return None;
                     }
                 }
                 () = cut_off(&mut cut) => {
                     if let Err(error) = self.jobs.give_back(&ctx, job).await {
-                        tracing::warn!(%error, "could not be given back; its lease will run out");
+                        tracing::warn!(%error, "cannot give the job back; another worker takes it when its lease \
+                                                expires");
                     }
                     return None;
                 }
@@ -222,10 +224,10 @@ impl JobRunner {
     async fn work(&self, ctx: &Ctx, steady: bool, job: &Taken) -> Result<()> {
         match self.workers.get(job.kind.as_str()) {
             Some(worker) if !steady && worker.needs_a_steady_clock(ctx, job) => {
-                Err(Error::unavailable("the clock has jumped ahead, and this cannot be undone"))
+                Err(Error::unavailable("the clock has jumped ahead, and this job cannot be undone"))
             }
             Some(worker) => worker.work(ctx, job).await,
-            None => Err(Error::internal("nobody here does this kind of job")),
+            None => Err(Error::internal("this process has no worker for jobs of this kind")),
         }
     }
 }
@@ -249,7 +251,7 @@ impl Lane {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     Everywhere,
-    /// In the queue whose job has just ended: there is room again.
+    /// In the queue whose job has just ended, because there is room again.
     At(usize),
     Nowhere,
 }
@@ -258,7 +260,7 @@ fn at_work(lanes: &[Lane]) -> bool {
     lanes.iter().any(|lane| !lane.at_work.is_empty())
 }
 
-/// Returns where a job has ended; not at all while none runs.
+/// Returns a queue whose job has ended; waits forever if none is running.
 async fn ended(lanes: &mut [Lane]) -> usize {
     poll_fn(|cx| {
         let ended = lanes.iter_mut().position(|lane| matches!(lane.at_work.poll_join_next(cx), Poll::Ready(Some(_))));
@@ -267,17 +269,17 @@ async fn ended(lanes: &mut [Lane]) -> usize {
     .await
 }
 
-/// Where it lies that a job failed.
+/// The cause of a failed job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Ours,
-    /// What it needs is away.
+    /// Something that it needs is unavailable.
     Elsewhere,
-    /// What it carries is not taken.
+    /// Its input was refused.
     Refused,
 }
 
-/// Returns when nothing may go on any longer.
+/// Returns when no job may continue.
 async fn cut_off(cut: &mut watch::Receiver<bool>) {
     let _ = cut.wait_for(|cut| *cut).await;
 }

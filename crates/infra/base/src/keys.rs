@@ -1,4 +1,4 @@
-//! Keys for every purpose, derived from the one secret (HKDF-SHA-256, RFC 5869), so that no two purposes share one.
+//! Keys for all purposes, derived from the one secret (HKDF-SHA-256, RFC 5869), so that no two purposes share a key.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -10,13 +10,13 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What a value is sealed for. It is authenticated with the value, so that what was sealed for one purpose opens for no
-/// other: a download link is no ticket, and a stored answer no job.
+/// What a value is encrypted for. The purpose is authenticated with the value, so that it cannot be used for another
+/// one: a download link is no ticket, and a stored answer no job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The stored answer of an `Idempotency-Key`, bound to where it is stored.
+    /// The stored answer of an `Idempotency-Key`, bound to its row.
     Answer,
-    /// What a job carries, bound to its id.
+    /// The payload of a job, bound to its id.
     Job,
     /// A ticket for a socket.
     Ticket,
@@ -34,7 +34,7 @@ impl Purpose {
         }
     }
 
-    /// The associated data: no two pairs of purpose and place look alike, for no purpose has a NUL.
+    /// The associated data: no two pairs of purpose and place are alike, because no purpose contains a NUL.
     fn aad(self, place: &[u8]) -> Vec<u8> {
         [self.as_str().as_bytes(), b"\0", place].concat()
     }
@@ -54,13 +54,13 @@ impl Keys {
         Self { root, seal, fingerprint }
     }
 
-    /// 32 octets that only this purpose gets.
+    /// 32 octets for this purpose only.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         derived(&self.root, purpose)
     }
 
-    /// Seals what must not be readable in a dump or by its bearer: nonce, then ciphertext. `place` tells where the value
-    /// belongs; it opens there only.
+    /// Encrypts what must not be readable in a dump or by its bearer: nonce, then ciphertext. `place` says where the
+    /// value belongs; it can be decrypted only there.
     pub fn seal(&self, purpose: Purpose, place: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0; 24];
         random(&mut nonce)?;
@@ -70,13 +70,13 @@ impl Keys {
     }
 
     pub fn unseal(&self, purpose: Purpose, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-        let foreign = || Error::internal(format!("not sealed by us, or not as {}", purpose.as_str()));
+        let foreign = || Error::internal(format!("not encrypted by this server, or not as {}", purpose.as_str()));
         let (nonce, text) = sealed.split_first_chunk::<24>().ok_or_else(foreign)?;
         let payload = Payload { msg: text, aad: &purpose.aad(place) };
         self.seal.decrypt(&XNonce::from(*nonce), payload).map_err(|_| foreign())
     }
 
-    /// A keyed hash that tells whether two things are the same without keeping either.
+    /// A keyed hash that shows whether two things are equal without storing either.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> [u8; 32] {
         mac(&self.fingerprint, parts)
     }
@@ -89,21 +89,21 @@ fn derived(root: &Hkdf<Sha256>, purpose: &str) -> [u8; 32] {
     key
 }
 
-/// HMAC-SHA-256 (RFC 2104) over parts, each preceded by its length so that no two lists of parts look alike.
+/// HMAC-SHA-256 (RFC 2104) over parts, each preceded by its length so that different lists of parts differ.
 pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = [0; 32];
     mac.copy_from_slice(&mac_of::<Hmac<Sha256>>(key, parts));
     mac
 }
 
-/// Whether this is the HMAC over these parts, in a time that does not tell how much of it is right.
+/// Whether this is the HMAC over these parts, in constant time.
 pub fn is_mac(key: &[u8; 32], parts: &[&[u8]], claimed: &[u8]) -> bool {
     bool::from(mac(key, parts).ct_eq(claimed))
 }
 
 /// The same with any keyed hash.
 pub fn mac_of<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    // An HMAC takes keys of any length; the only error is one that cannot happen.
+    // An HMAC accepts keys of any length, so this error cannot occur.
     let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return Vec::new() };
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());

@@ -1,4 +1,4 @@
-//! Sending mail: over SMTP, or as files into a folder where there is no server. Both build the same message.
+//! Sending mail: over SMTP, or as files in a folder if there is no server. Both build the same message.
 
 mod folder;
 mod smtp;
@@ -18,7 +18,7 @@ use lettre::{
     },
 };
 
-/// Where mail goes.
+/// How mail is sent.
 #[derive(Debug, Clone)]
 pub enum Route {
     /// `smtp://user:password@host:587?tls=required` (STARTTLS, RFC 3207) or `smtps://…` (TLS from the start, RFC 8314).
@@ -27,7 +27,7 @@ pub enum Route {
     Folder(PathBuf),
 }
 
-/// Opens the way on which mail goes out, inside of a runtime; `from` is who it comes from: `Clowder <clowder@chat.example>`.
+/// Creates the mailer; needs a runtime. `from` is the sender: `Clowder <clowder@chat.example>`.
 pub fn mailer(route: &Route, from: &str) -> Result<Arc<dyn Mailer>> {
     let envelope = Envelope::new(from)?;
     Ok(match route {
@@ -36,7 +36,7 @@ pub fn mailer(route: &Route, from: &str) -> Result<Arc<dyn Mailer>> {
     })
 }
 
-/// Whether mail can be sent on this way at all, as far as that shows without sending any.
+/// Whether mail could be sent, as far as that can be checked without sending any.
 pub fn check(route: &Route) -> Result<()> {
     match route {
         Route::Smtp(url) => smtp::builder(url).map(drop),
@@ -44,13 +44,13 @@ pub fn check(route: &Route) -> Result<()> {
     }
 }
 
-/// What emails are signed with: the name in `from`, or else its domain.
+/// The signature of emails: the name in `from`, or else its domain.
 pub fn sender(from: &str) -> Result<String> {
     let Envelope { from } = Envelope::new(from)?;
     Ok(from.name.unwrap_or_else(|| from.email.domain().to_owned()))
 }
 
-/// Nothing that is tried again will make this address right.
+/// Retrying does not make this address valid.
 const ADDRESS_IMPOSSIBLE: Refusal = Refusal::new(Kind::Invalid, "mail.address", "Mail cannot be sent to this address");
 
 /// Builds messages.
@@ -76,18 +76,18 @@ impl Envelope {
             .subject(one_line(&mail.subject))
             .date(std::time::UNIX_EPOCH + Duration::from_micros(micros))
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
-            // Nobody's holiday notice answers this (RFC 3834).
+            // Keeps auto-replies from answering (RFC 3834).
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
             .multipart(MultiPart::alternative_plain_html(body(&mail.text), body(&mail.html)))
             .map_err(|error| Error::internal(format!("mail: {error}")))
     }
 }
 
-/// The longest line of a message without its end (RFC 5322 §2.1.1).
+/// The longest line of a message without its line break (RFC 5322 §2.1.1).
 const LONGEST_LINE: usize = 998;
 
-/// ASCII goes out as it is, so that a link can be copied out of a file: the library breaks lines of more than 76
-/// characters, and writes `=` as `=3D`.
+/// ASCII is sent as it is, so that a link can be copied out of a file: the library would break lines of more than 76
+/// characters and write `=` as `=3D`.
 fn body(text: &str) -> Body {
     let is_plain = text.bytes().all(|octet| matches!(octet, b'\n' | b'\t' | b' '..=b'~'));
     if is_plain && text.lines().all(|line| line.len() <= LONGEST_LINE) {
@@ -97,13 +97,13 @@ fn body(text: &str) -> Body {
     Body::new(text.to_owned())
 }
 
-/// Domains travel in ASCII (RFC 5890), so that any server on the way knows them.
+/// Domains are sent in ASCII (RFC 5890), which every server understands.
 fn in_ascii(local: &str, domain: &str) -> Result<Address> {
     let domain = idna::domain_to_ascii(domain).map_err(|_| ADDRESS_IMPOSSIBLE)?;
     Ok(Address::new(local, domain).map_err(|_| ADDRESS_IMPOSSIBLE)?)
 }
 
-/// Headers are lines: what would begin another one becomes a blank.
+/// A line break in a header would begin another one, so it becomes a space.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -124,7 +124,7 @@ impl Worker for Postman {
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
         let mail: Mail = job.read()?;
         if is_expired(ctx, &mail) {
-            tracing::warn!(job = %job.id, subject = mail.subject, "an email is not sent any more: what it holds has expired");
+            tracing::warn!(job = %job.id, subject = mail.subject, "an email was dropped: its link has expired");
             return Ok(());
         }
         self.0.send(ctx, &job.id.to_string(), &mail).await

@@ -1,5 +1,5 @@
-//! Merging what stands about many topics into the order of their stream. Each topic is read a little at a time and no row
-//! twice, so that the cost grows with the topics plus the rows that are taken, never with their product.
+//! Merges the changes about many topics into the order of their stream. Each topic is read a little at a time and no
+//! row twice, so that the cost grows with the topics plus the rows that are taken, never with their product.
 
 use std::{
     cmp::Reverse,
@@ -15,10 +15,10 @@ pub type Place = (i64, i32);
 /// Positions of a stream in which the changes about one topic are wanted.
 pub type Part = (Id<()>, RangeInclusive<i64>);
 
-/// The next changes about one topic: at most so many of those between two positions.
+/// A read of the next changes about one topic: at most so many between two positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Which part it is of.
+    /// The part that it belongs to.
     pub part: usize,
     pub topic: Id<()>,
     pub from: i64,
@@ -26,21 +26,21 @@ pub struct Window {
     pub most: usize,
 }
 
-/// How many places are held at a time, all topics together, unless there are too many topics for that.
+/// How many entries are held at a time for all topics together, unless there are too many topics for that.
 const HELD: usize = 65_536;
-/// How many places of one topic are read at a time: at first, and whatever the number of topics.
+/// How many entries of one topic are read at a time: at first, and with any number of topics.
 const FIRST: usize = 8;
 const MOST: usize = 1_024;
 
 pub struct Merge {
     sources: Vec<Source>,
-    /// The first place that each source holds.
+    /// The first entry that each source holds.
     heads: BinaryHeap<Reverse<(i64, i32, usize)>>,
-    /// Sources that hold few places and may have more. They are read together.
+    /// Sources that hold few entries and may have more. They are read together.
     low: Vec<usize>,
-    /// How many of these hold none: before they have been read, nobody knows what comes next.
+    /// How many of these hold none: until they have been read, the next entry is unknown.
     dry: usize,
-    /// The most places that are read of one source.
+    /// The maximum number of entries read from one source.
     most: usize,
     last: Option<i64>,
 }
@@ -54,7 +54,7 @@ struct Source {
 }
 
 impl Merge {
-    /// Merges the places in these parts with those that are `known` already, which are in order.
+    /// Merges the entries in these parts with those that are already `known`, which are in order.
     pub fn new(parts: Vec<Part>, known: impl IntoIterator<Item = Place>) -> Self {
         let most = (HELD / parts.len().max(1)).clamp(FIRST, MOST);
         let mut sources: Vec<Source> = parts
@@ -69,7 +69,7 @@ impl Merge {
         Self { sources, heads, low, dry, most, last: None }
     }
 
-    /// The next place, without taking it. `read` answers the places of all these windows, in any order.
+    /// The next entry, without taking it. `read` returns the entries of all these windows, in any order.
     pub fn peek(&mut self, mut read: impl FnMut(&[Window]) -> Result<Vec<(usize, Place)>>) -> Result<Option<Place>> {
         loop {
             if self.dry > 0 {
@@ -84,7 +84,7 @@ impl Merge {
         }
     }
 
-    /// Takes the place that [`Merge::peek`] showed.
+    /// Takes the entry that [`Merge::peek`] returned.
     pub fn take(&mut self) {
         self.last = self.heads.peek().map(|Reverse((position, ..))| *position);
         self.drop_head();
@@ -135,7 +135,7 @@ impl Merge {
             }
             let whole = source.held.len() - held < most;
             source.unread = match source.held.back() {
-                // Without as many as were asked for, there are no more.
+                // Fewer than requested means that there are no more.
                 Some((last, _)) if !whole => last + 1..=until,
                 _ => RangeInclusive::new(1, 0),
             };
@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// Topics with their places, and how much was read of them.
+    /// Topics with their entries, and how much was read of them.
     struct Table {
         topics: Vec<(Id<()>, Vec<i64>)>,
         reads: usize,
@@ -182,7 +182,7 @@ mod tests {
             found
         }
 
-        /// All that is merged.
+        /// The merged result.
         fn merged(&mut self, parts: Vec<Part>, known: &[i64]) -> Vec<i64> {
             let mut merge = Merge::new(parts, known.iter().map(|position| (*position, 1)));
             let mut merged = Vec::new();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_read_grows_with_the_topics_and_the_rows() {
-        // Taking turns, one after the other, one that is loud among quiet ones, and one alone.
+        // Topics that alternate, topics one after the other, a busy one among quiet ones, and a single one.
         let turns = |topics: i64, rows: i64| (0..topics).map(move |n| (0..rows).map(|row| row * topics + n).collect());
         let blocks = |topics: i64, rows: i64| (0..topics).map(move |n| (n * rows..(n + 1) * rows).collect());
         let loud = (0..3_000).map(|n| if n == 7 { (0..50_000).collect() } else { vec![50_000 + n] });

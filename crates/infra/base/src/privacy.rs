@@ -1,6 +1,6 @@
-//! What a domain says about the references to users in its tables. The parts themselves, with the queries that copy and
-//! erase, are in the modules of the domains; this is what both databases share of them, and what a test holds against the
-//! live schema.
+//! What a domain declares about the references to users in its tables. The parts themselves, with the queries for
+//! exports and erasures, are in the domains' modules; this is what both databases share, and a test compares it with
+//! the live schema.
 
 /// A column that holds ids of users.
 #[derive(Debug, Clone, Copy)]
@@ -10,12 +10,12 @@ pub struct Reference {
     pub then: Then,
 }
 
-/// What becomes of it when the user is erased.
+/// What happens to it when the user is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
-    /// Its rows go.
+    /// The rows are deleted.
     Erased,
-    /// The id stays, for this reason; it stands for nobody any more.
+    /// The id stays, for this reason; it no longer identifies anybody.
     Kept(&'static str),
 }
 
@@ -27,11 +27,11 @@ pub const fn kept(table: &'static str, column: &'static str, why: &'static str) 
     Reference { table, column, then: Then::Kept(why) }
 }
 
-/// A part as the registry has it: its name, what it answers for, and the files it puts into a copy.
+/// A part as registered: its name, the references that it covers, and its files in an export.
 #[derive(Debug, Clone)]
 pub struct Registered {
     pub name: &'static str,
-    /// Its place in the order of erasing; what has the same place needs no order.
+    /// Its phase of the erasure; parts of one phase need no order.
     pub phase: usize,
     pub references: &'static [Reference],
     pub files: Vec<&'static str>,

@@ -1,5 +1,5 @@
-//! Files and folders that only the server's own user may read: 0600 and 0700, from the moment they are created. Those
-//! that are open already are closed, unless somebody shares them with a group.
+//! Files and folders that only the server's own user may read: 0600 and 0700, from their creation on. Existing ones
+//! that are open to everybody are closed, but not those shared with a group.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
@@ -11,7 +11,7 @@ use std::{
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 
-/// Creates the folder and those above it that are missing. One that is there stays as it is.
+/// Creates the folder and its missing parents. An existing one stays as it is.
 pub fn create_folder(folder: &Path) -> Result<()> {
     if folder.as_os_str().is_empty() {
         return Ok(());
@@ -24,7 +24,7 @@ pub fn create_folder_of(file: &Path) -> Result<()> {
     file.parent().map_or(Ok(()), create_folder)
 }
 
-/// Creates an empty file. One that is there stays as it is.
+/// Creates an empty file. An existing one stays as it is.
 pub fn create_file(path: &Path) -> Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(FILE).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -32,25 +32,25 @@ pub fn create_file(path: &Path) -> Result<()> {
     }
 }
 
-/// For writing a file anew.
+/// Opens a file to overwrite it.
 pub fn writing() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(FILE);
     options
 }
 
-/// Who besides its owner may do something with a file or folder.
+/// Who, besides its owner, can access a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     OwnerOnly,
-    /// Nobody makes this by accident: a program for backups or logs is let in.
+    /// Nobody does this by accident: a program for backups or logs has been given access.
     Group(u32),
-    /// What a careless umask leaves behind.
+    /// The result of a careless umask.
     Everybody(u32),
 }
 
 impl Access {
-    /// Of a file or folder; a symbolic link is followed.
+    /// The access to a file or folder; symbolic links are followed.
     pub fn of(path: &Path) -> Result<Self> {
         let mode = fs::metadata(path)?.permissions().mode() & 0o7777;
         Ok(match mode {
@@ -61,13 +61,13 @@ impl Access {
     }
 }
 
-/// Takes the access of all others away, if everybody has it: whoever opened it to a group meant to. Answers what the
-/// access was.
+/// Removes the access of all others, if everybody has access; group access alone is deliberate. Returns the previous
+/// access.
 pub fn close(path: &Path) -> Result<Access> {
     let access = Access::of(path)?;
     if let Access::Everybody(_) = access {
         let mode = if fs::metadata(path)?.is_dir() { FOLDER } else { FILE };
-        // Through a link one would close what somebody else keeps somewhere else.
+        // Through a link, this would close somebody else's file.
         if fs::symlink_metadata(path)?.is_symlink() {
             return Err(ErrorKind::PermissionDenied.into());
         }

@@ -1,9 +1,9 @@
-//! Profiles that were asked for lately, kept in memory: the own one, which every client asks for at every start, and
-//! the cards of people, which stand beside all that they say. Measured without this, the way to the database and back
-//! was three quarters of the own profile's cost, and finding the senders a quarter of a list's.
+//! Caches of recently used profiles: users' own ones, which every client requests at every start, and the cards of
+//! people, which accompany everything they write. Measured without this, the database round trip was three quarters of
+//! the cost of an own profile, and finding the senders a quarter of that of a list.
 //!
-//! What is kept is as fresh as the journal is followed: an edit of this process is seen at once, one of another when
-//! its change arrives. While nobody follows the journal, nothing is kept.
+//! The caches are as fresh as the journal is followed: an edit by this process counts at once, one of another when its
+//! change arrives. While nothing follows the journal, nothing is cached.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -14,14 +14,14 @@ use clowder_accounts::{Own, privacy::tombstone};
 use clowder_core::{Card, UserId};
 use quick_cache::sync::Cache;
 
-/// How many own profiles are kept; one is about half a KiB.
+/// The maximum number of cached own profiles, of about half a KiB each.
 const OWN: usize = 10_000;
-/// How many cards are kept; one is about 200 octets.
+/// The maximum number of cached cards, of about 200 octets each.
 const CARDS: usize = 50_000;
 
 pub struct Profiles {
     own: Cache<UserId, Arc<Own>>,
-    /// With the version of the profile that said so.
+    /// With the version of the profile it was read from.
     cards: Cache<UserId, (i64, Arc<Card>)>,
     followers: AtomicUsize,
     writing: Mutex<()>,
@@ -43,12 +43,12 @@ impl Profiles {
         self.cards.get(&user).map(|(_, card)| card)
     }
 
-    /// Whether what is read from the database from now on may be kept.
+    /// Whether what is read from the database from now on may be cached.
     pub fn is_followed(&self) -> bool {
         self.followers.load(Ordering::SeqCst) > 0
     }
 
-    /// Keeps a profile, unless a newer version is kept already.
+    /// Caches a profile, unless a newer version is cached already.
     pub fn keep(&self, own: &Own) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_followed() {
@@ -60,7 +60,7 @@ impl Profiles {
         self.renew(Arc::new(own.card()), own.version);
     }
 
-    /// Keeps a card that was read with this version of the profile, likewise.
+    /// The same for a card read with this version of the profile.
     pub fn keep_card(&self, card: &Arc<Card>, version: i64) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_followed() {
@@ -68,7 +68,7 @@ impl Profiles {
         }
     }
 
-    /// Somebody has been erased: from now on they are shown as that, whatever arrives late.
+    /// A user was erased: from now on they are shown as such, whatever arrives late.
     pub fn bury(&self, user: UserId) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.own.remove(&user);
@@ -79,7 +79,7 @@ impl Profiles {
         self.followers.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// One who follows less. When nobody is left, what is kept must be forgotten.
+    /// One follower less. Without followers, the caches must be cleared.
     pub fn unfollowed(&self) {
         self.followers.fetch_sub(1, Ordering::SeqCst);
     }

@@ -1,5 +1,5 @@
-//! Receipts of erasure: a JWS (RFC 7515) signed with Ed25519 (RFC 8037), so that whoever holds one can have it checked
-//! with a public key. The key is derived from the secret of the server, like all others.
+//! Receipts of erasures: a JWS (RFC 7515) signed with Ed25519 (RFC 8037), so that its holder can have it verified with
+//! a public key. The key is derived from the server's secret, like all others.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::model::Receipt;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::Keys;
 
-/// What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410 §7).
+/// The PKCS #8 prefix of an Ed25519 seed (RFC 8410 §7).
 const PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 const KIND: &str = "erasure-receipt+jwt";
 
@@ -29,22 +29,22 @@ pub fn sign(keys: &Keys, receipt: &Receipt) -> Result<String> {
     jsonwebtoken::encode(&header, &claims, &key).map_err(|error| Error::internal(format!("receipt: {error}")))
 }
 
-/// The receipt in a text such as the email that it came with: three parts of base64url with dots between them. Transport
-/// may have broken its line by `=` (RFC 2045 §6.7).
+/// The receipt in a text such as its email: three parts of base64url separated by dots. Transport may have broken its
+/// line with `=` (RFC 2045 §6.7).
 fn find(text: &str) -> Option<String> {
     let whole = text.replace("=\r\n", "").replace("=\n", "");
     let words = whole.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
     words.into_iter().find(|word| word.starts_with("eyJ") && word.matches('.').count() == 2).map(str::to_owned)
 }
 
-/// What a receipt says, if this server signed it; `text` is the receipt, or an email that holds it.
+/// The content of a receipt, if this server signed it; `text` is the receipt, or an email that contains it.
 pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     let public = SigningKey::from_bytes(&keys.derive("erasure receipts")).verifying_key();
     let key = DecodingKey::from_ed_der(public.as_bytes());
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&["clowder"]);
     validation.set_required_spec_claims(&["iss"]);
-    // A receipt is good for ever.
+    // A receipt never expires.
     validation.validate_exp = false;
     let wrong = |_| Error::internal("this is not a receipt signed by this server, or it is incomplete");
     let receipt =
@@ -56,7 +56,7 @@ pub fn verify(keys: &Keys, text: &str) -> Result<Receipt> {
     }
 }
 
-/// The public key as a JWK (RFC 8037 §2), for those who check receipts by themselves.
+/// The public key as a JWK (RFC 8037 §2), to verify receipts elsewhere.
 pub fn public_key(keys: &Keys) -> serde_json::Value {
     let public = SigningKey::from_bytes(&keys.derive("erasure receipts")).verifying_key();
     serde_json::json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": URL_SAFE_NO_PAD.encode(public.as_bytes())})

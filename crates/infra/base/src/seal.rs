@@ -1,7 +1,8 @@
-//! Field encryption at rest: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a ring of keys, of which the first
-//! seals and all open. What belongs to a person is sealed with a key of theirs, which in its turn the ring seals.
+//! Field encryption at rest: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key ring, whose first key encrypts
+//! and all of whose keys decrypt. Personal data are encrypted with a key per user, which in turn is encrypted with the
+//! ring.
 //!
-//! A value is sealed for its [`Place`], so that it opens in no other row, column or table.
+//! A value is encrypted for its [`Place`], so that it cannot be decrypted in another row, column or table.
 
 mod columns;
 mod ring;
@@ -15,49 +16,48 @@ use async_trait::async_trait;
 use clowder_core::Result;
 use uuid::Uuid;
 
-/// Counts and logs a sealed value that does not open, where what lies beside it is shown all the same.
+/// Counts and logs an encrypted value that does not decrypt, where the rest of its row is shown all the same.
 pub fn unreadable<T>(error: &dyn std::error::Error) -> Option<T> {
     metrics::counter!("clowder_sealed_unreadable_total").increment(1);
-    tracing::error!(%error, "a sealed value cannot be read and is left out");
+    tracing::error!(%error, "cannot decrypt a value; it is left out");
     None
 }
 
-/// How many values of a column stand under one key.
+/// How many values of a column are encrypted with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The id of a key of the ring; `None` for what is sealed with the keys of users.
+    /// The id of a key of the ring; `None` for values encrypted with user keys.
     pub key: Option<String>,
     pub count: u64,
-    /// Of these, how many do not open: their key is missing, or is another key under the same id.
+    /// How many of these do not decrypt: their key is missing, or is another key with the same id.
     pub lost: u64,
 }
 
-/// What a piece of a rotation did.
+/// The result of one step of a rotation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RotateStep {
     pub seen: usize,
     pub resealed: usize,
-    /// One sentence for each value that does not open, and so stays as it is.
+    /// One sentence for each value that does not decrypt, and so stays unchanged.
     pub faults: Vec<String>,
-    /// Where the next piece begins; `None` when the column is done.
+    /// Where the next step begins; `None` after the last.
     pub next: Option<Uuid>,
 }
 
-/// Looking after what is sealed.
+/// Key rotation and checks of encrypted values.
 #[async_trait]
 pub trait Sealing: Send + Sync {
-    /// Seals one bounded piece of a column anew, as far as it is not under the active key: values whose row key comes
-    /// after `after`. Safe beside a running server and beside another rotation, and idempotent: a value that somebody
-    /// else has changed meanwhile is left alone.
+    /// Re-encrypts one bounded piece of a column with the active key: values whose row key comes after `after`. Safe
+    /// while a server or another rotation runs, and idempotent: a value that has changed meanwhile is left alone.
     async fn rotate(&self, column: &'static Column, after: Option<Uuid>) -> Result<RotateStep>;
 
-    /// Counts the sealed values of a column by key, and tries whether they open. It reads the whole column, piece by
-    /// piece.
+    /// Counts the encrypted values of a column by key, and tests whether they decrypt. It reads the whole column, piece
+    /// by piece.
     async fn held(&self, column: &'static Column) -> Result<Vec<Held>>;
 
-    /// Tries the oldest and the newest keys of users. Fails when the ring opens none of those that name one of its keys,
-    /// which then is not the one that sealed them; what is broken beside others that open is no reason. Nothing sealed
-    /// yet is fine.
+    /// Tests the oldest and the newest user keys. Fails if the ring decrypts none of those that name one of its keys:
+    /// then that is not the key that encrypted them. Corrupt values beside others that decrypt don't fail the test, nor
+    /// does an empty table.
     async fn try_keys(&self) -> Result<()>;
 
     /// The ids of the ring, the active one first.

@@ -1,32 +1,33 @@
-//! How far the clock of this node is from the database's. All nodes compare with the same clock, so those that are ready
-//! are never further apart than twice what one may be.
+//! The skew between this node's clock and the database's. All nodes compare with the same clock, so ready nodes differ
+//! by at most twice the allowed skew.
 
 use std::time::Duration;
 
 use clowder_core::Timestamp;
 
-/// The most that a clock may be off. Deadlines, leases and expiries are off by as much.
+/// The maximum skew. Deadlines, leases and expiries are off by as much.
 const MOST: Duration = Duration::from_secs(1);
 
-/// The difference of two clocks, as far as it could be measured.
+/// The measured difference of two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Skew {
     /// Microseconds by which this node's clock is ahead; negative when it is behind.
     ahead: i64,
-    /// By how many microseconds this may be wrong: half of the round trip.
+    /// The error of the measurement in microseconds: half of the round trip.
     error: i64,
 }
 
 impl Skew {
-    /// The database said `there` between two moments of this node's clock.
+    /// The database returned `there` between two readings of this node's clock.
     pub fn between(before: Timestamp, there: Timestamp, after: Timestamp) -> Self {
         let round_trip = after.as_micros().saturating_sub(before.as_micros());
         let middle = before.as_micros().saturating_add(round_trip / 2);
-        // A clock that is set back meanwhile makes a round trip negative, which is no better measurement than a slow one.
+        // If the clock is set back meanwhile, the round trip becomes negative; such a measurement is as bad as a slow
+        // one.
         Self { ahead: middle.saturating_sub(there.as_micros()), error: round_trip.saturating_abs() / 2 }
     }
 
-    /// Whether the clocks are surely too far apart: an error of the measurement excuses.
+    /// Whether the skew is certainly too large, given the error of the measurement.
     pub fn is_too_much(self) -> bool {
         self.ahead.saturating_abs().saturating_sub(self.error) > MOST.as_micros() as i64
     }
@@ -36,7 +37,7 @@ impl Skew {
         self.ahead as f64 / 1e6
     }
 
-    /// For a person who can do something about it.
+    /// A description for the operator.
     pub fn describe(self) -> String {
         let word = if self.ahead < 0 { "behind" } else { "ahead of" };
         let by = self.seconds().abs();
@@ -64,7 +65,7 @@ mod tests {
             (0, 1_001, 0, true, "1.00 s behind"),
             (0, 1_500, 2, true, "1.50 s behind"),
             (0, -1_500, 2, true, "1.50 s ahead of"),
-            // Half of the round trip is no skew, whenever the database was asked within.
+            // Half of the round trip is no skew, whenever in it the database was read.
             (0, 4_000, 9_000, false, "0.50 s ahead of"),
             (0, 1_300, 600, false, "1.00 s behind"),
             (0, -1_100, 600, true, "1.40 s ahead of"),

@@ -1,15 +1,17 @@
-//! The room between the cells of a b-tree page (file format: <https://www.sqlite.org/fileformat2.html#b_tree_pages>).
-//! SQLite overwrites a cell that is deleted (`secure_delete`), but not the copies of it that stay behind in a page when
-//! its cells move to a neighbour. This finds and overwrites those.
+//! Finds and overwrites leftovers between the cells of b-tree pages (file format:
+//! <https://www.sqlite.org/fileformat2.html#b_tree_pages>). SQLite overwrites a deleted cell (`secure_delete`), but not
+//! the copies that stay behind in a page when its cells move to a neighbour.
 
-/// Where the header of the first page begins: the file has one of its own before it.
+/// The offset of the header in the first page, after the header of the file.
 const FILE_HEADER: usize = 100;
 
-/// Beyond this, the first octet of an overflow page could look like the type of a b-tree page: 32 million pages, 128 GB.
+/// Beyond this, the first octet of an overflow page could look like the type of a b-tree page: 32 million pages, 128
+/// GB.
 pub const MOST_PAGES: i64 = 0x0200_0000;
 
-/// Overwrites what stands between the cells of a page; whether anything did. What is no b-tree page, or is not as it
-/// should be, is left alone. `reserved` is how many octets at the end of each page are not SQLite's.
+/// Overwrites everything between the cells of a page; returns whether anything changed. Pages that are not b-tree
+/// pages, or not well-formed, are left alone. `reserved` is the number of octets at the end of each page that SQLite
+/// does not use.
 pub fn clean(page: &mut [u8], number: i64, reserved: usize) -> bool {
     let gaps = gaps(page, number, reserved).unwrap_or_default();
     let mut found = false;
@@ -29,7 +31,7 @@ pub fn is_dirty(page: &[u8], number: i64, reserved: usize) -> bool {
     gaps.into_iter().any(|(from, to)| page.get(from..to).is_some_and(|gap| gap.iter().any(|octet| *octet != 0)))
 }
 
-/// From where to where nothing stands: before the first cell, and in the blocks between cells that are listed as free.
+/// The unused ranges: before the first cell, and in the listed free blocks between cells.
 fn gaps(page: &[u8], number: i64, reserved: usize) -> Option<Vec<(usize, usize)>> {
     let header = if number == 1 { FILE_HEADER } else { 0 };
     let short = |at: usize| Some(usize::from(u16::from_be_bytes(page.get(at..at + 2)?.try_into().ok()?)));
@@ -49,7 +51,7 @@ fn gaps(page: &[u8], number: i64, reserved: usize) -> Option<Vec<(usize, usize)>
     let (mut block, mut from) = (short(header + 1)?, cells);
     while block > 0 {
         let (next, size) = (short(block)?, short(block + 2)?);
-        // They are in the order of their places, and keep where the next one is and how large they are.
+        // Free blocks are listed in order, with the position of the next one and their size.
         if block < from || size < 4 || block + size > usable {
             return None;
         }
@@ -84,7 +86,7 @@ mod tests {
             let mut page = leaf();
             page[at] ^= 0xff;
             if !stale {
-                // Pointers, the size of the block, a cell: part of what is there, or not as it should be.
+                // Pointers, the size of the block, a cell: partly in use, or malformed.
                 let before = page.clone();
                 clean(&mut page, 2, 0);
                 assert_eq!(page, before, "{at}");

@@ -1,8 +1,8 @@
-//! Where accounts stand that are not everybody's: the few with a role, and those that are suspended. Kept in memory,
-//! all of them, so that checking a token asks no database.
+//! A cache of all accounts with a special standing: the few with a role, and suspended ones. It is complete, so that
+//! checking a token needs no database query.
 //!
-//! It is as fresh as the journal is followed: what changes through this process counts at once, what changes elsewhere
-//! when `user.updated` arrives.
+//! It is as fresh as the journal is followed: changes by this process count at once, others when `user.updated`
+//! arrives.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use std::{
 use clowder_accounts::{Own, Standing};
 use clowder_core::{Timestamp, UserId};
 
-/// How many that have become everybody's again are remembered, so that a change that arrives late is seen to be old.
+/// How many accounts that are ordinary again are remembered, so that late changes are recognised as outdated.
 const FORMER: usize = 1024;
 
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub struct Standings {
 }
 
 struct Kept {
-    /// Of the profile that said so: nothing older may replace it.
+    /// The version of the profile it was read from: nothing older may replace it.
     version: i64,
     standing: Standing,
 }
@@ -34,10 +34,10 @@ impl Standings {
         Standing { role: standing.role, suspension: suspension.cloned() }
     }
 
-    /// Learns where an account stands, unless something newer is known.
+    /// Updates the standing of an account, unless something newer is known.
     pub fn keep(&self, own: &Own) {
         let standing = Standing { role: own.role, suspension: own.suspension.clone() };
-        // Nearly all profiles end here, and wait for nobody.
+        // Most profiles end here, and wait for no lock.
         if standing == Standing::default() && !self.read().contains_key(&own.id) {
             return;
         }
@@ -50,7 +50,7 @@ impl Standings {
         }
     }
 
-    /// Somebody has been erased: from now on they are nobody in particular, whatever arrives late.
+    /// A user was erased: from now on they are an ordinary account, whatever arrives late.
     pub fn bury(&self, user: UserId) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = known.get_mut(&user) {
@@ -58,7 +58,7 @@ impl Standings {
         }
     }
 
-    /// Of whom something is known.
+    /// The accounts about which something is known.
     pub fn known(&self) -> Vec<UserId> {
         self.read().keys().copied().collect()
     }

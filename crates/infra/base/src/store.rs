@@ -1,4 +1,4 @@
-//! What a store is opened with, what keeps it in shape, and what both databases' stores are built from.
+//! How a store is opened and maintained, and the parts that both databases' stores consist of.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,17 +30,17 @@ use crate::{
 /// How the database is worked with.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
-    /// Connections that write, to PostgreSQL; SQLite has one.
+    /// Connections for writing to PostgreSQL; SQLite has one.
     pub write_connections: usize,
-    /// Connections that read; 0 is what the database does best with.
+    /// Connections for reading; 0 is the default of the database.
     pub read_connections: usize,
     /// How long a call waits for a connection.
     pub patience: Duration,
-    /// How long PostgreSQL may take.
+    /// The time limits for PostgreSQL.
     pub deadlines: Deadlines,
-    /// Jobs that may wait for a worker before callers are refused.
+    /// How many jobs may wait for a worker before callers are refused.
     pub queue: usize,
-    /// The most messages that share one commit; 1 switches group commit off.
+    /// The maximum number of messages that share one commit; 1 disables group commit.
     pub batch: usize,
 }
 
@@ -64,13 +64,14 @@ macro_rules! options {
         #[derive(Debug, Clone)]
         pub struct Options {
             pub url: DatabaseUrl,
-            /// From which all keys are derived.
+            /// All keys are derived from it.
             pub secret: String,
-            /// The keys that seal fields at rest, `id/base64,…`, the active one first; one is derived when there are none.
+            /// The keys that encrypt fields at rest, `id/base64,…`, the active one first; if there are none, one is
+            /// derived.
             pub encryption_keys: String,
             pub database: DatabaseOptions,
             pub hasher: hasher::Options,
-            /// In whose name emails are written.
+            /// The sender of emails.
             pub email_templates: EmailTemplates,
             $(pub $domain: domains::$domain::Options,)*
         }
@@ -102,7 +103,7 @@ options! {
     sign_ups,
 }
 
-/// What is behind one part of the store.
+/// The state of one component of the store.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Check {
     pub name: &'static str,
@@ -110,36 +111,36 @@ pub struct Check {
     pub detail: String,
 }
 
-/// What keeps a store in shape.
+/// Maintenance of a store.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Learns which sessions were ended lately, who has a role and who is suspended, also by other processes.
+    /// Loads recently ended sessions, roles and suspensions, also those from other processes.
     async fn recall(&self) -> Result<()>;
 
-    /// Looks whether the database answers, takes writes, has the schema this build needs, and keeps up. Answers within
-    /// a second, whatever the database does. It may write, so whoever lets strangers ask bounds how often. `now` is this
-    /// node's clock, which may not be far from the database's.
+    /// Checks whether the database responds, accepts writes, has the schema this build needs, and keeps up. Returns
+    /// within a second, whatever the database does. It may write, so public endpoints must limit how often they call
+    /// it. `now` is this node's clock, whose skew from the database's is checked.
     async fn check(&self, now: fn() -> Timestamp) -> Vec<Check>;
 
-    /// Whether something was written lately by a clock that was ahead of this one.
+    /// Whether a clock ahead of this one has written something recently.
     async fn was_ahead(&self, now: Timestamp) -> Result<bool>;
 
-    /// What lies after `now` counts as now from here on; answers how many rows were changed. See [`crate::clock`].
+    /// Sets times after `now` to now; returns how many rows were changed. See [`crate::clock`].
     async fn put_clock_right(&self, now: Timestamp, evidence: Evidence) -> Result<usize>;
 
-    /// How far this node's clock is from that of the database's machine, where that is another one. Fails within a
-    /// second. The metric `clowder_clock_skew_seconds` has what was measured last.
+    /// The skew between this node's clock and that of the database's machine, if that is another one. Fails within a
+    /// second. The metric `clowder_clock_skew_seconds` has the most recent value.
     async fn skew(&self, now: fn() -> Timestamp) -> Result<Option<Skew>>;
 
-    /// Forgets what has had its time: what the journal has held for longer than `journal_for`, stored answers, expired
-    /// sessions. Bounded per call; answers how many rows went, 0 when all is done.
+    /// Deletes expired data: journal entries older than `journal_for`, stored answers, sessions. Bounded per call;
+    /// returns how many rows were deleted, 0 when there are no more.
     async fn sweep(&self, ctx: &Ctx, journal_for: Duration) -> Result<usize>;
 }
 
-/// The kind of the job that forgets what has had its time.
+/// The kind of the job that deletes expired data.
 pub const SWEEP: &str = "store.sweep";
 
-/// What this process knows without asking the database, kept up to date by the journal.
+/// What this process knows without a database query, kept up to date by the journal.
 #[derive(Clone)]
 pub struct Memory {
     pub tokens: Arc<Tokens>,
@@ -160,7 +161,7 @@ impl Memory {
         if &*recorded.name == USER_UPDATED {
             match serde_json::from_str(recorded.data.get()) {
                 Ok(own) => self.learn(&own),
-                Err(error) => tracing::error!(%error, "a changed profile cannot be read"),
+                Err(error) => tracing::error!(%error, "cannot parse a changed profile"),
             }
         }
     }
@@ -171,7 +172,7 @@ impl Memory {
         self.standings.keep(own);
     }
 
-    /// One who follows the journal less; without any, nothing is kept that only the journal keeps true.
+    /// One follower of the journal less; without any, everything that only the journal keeps true is discarded.
     pub fn unfollowed(&self) {
         self.profiles.unfollowed();
         if !self.profiles.is_followed() {
@@ -179,14 +180,14 @@ impl Memory {
         }
     }
 
-    /// Forgets what only the journal keeps true.
+    /// Discards what only the journal keeps true.
     pub fn forget(&self) {
         self.profiles.forget();
         self.api_keys.forget();
     }
 }
 
-/// What both databases' stores are built from.
+/// The components of both databases' stores.
 pub struct StoreDeps {
     pub options: Arc<Options>,
     pub keys: Arc<Keys>,

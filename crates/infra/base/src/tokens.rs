@@ -26,7 +26,7 @@ use crate::{
 pub use uses::Uses;
 
 const ISSUER: &str = "clowder";
-/// How far the clocks of nodes may be apart.
+/// The maximum difference between the clocks of nodes.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ struct Claims {
     aud: String,
     sub: UserId,
     sid: SessionId,
-    /// For clients; we go by what is known now.
+    /// For clients; the server uses the current role.
     role: Role,
-    /// Named as simplejwt names it: clients look for it.
+    /// The name that simplejwt uses, because clients look for it.
     token_type: String,
     iat: i64,
     exp: i64,
@@ -49,10 +49,10 @@ pub struct Tokens {
     validation: Validation,
     access_for: Duration,
     chain: [u8; 32],
-    /// Sessions that were ended while an access token of theirs may still be good, and until when it may be. What counts
-    /// is the time that passes, not what clocks say: that of the node that ended it may be wrong.
+    /// Recently ended sessions whose access tokens may still be valid, and until when. The time is measured, not read
+    /// from clocks: that of the node that ended the session may be wrong.
     ended: RwLock<HashMap<SessionId, Instant>>,
-    /// A token says which role its holder had; which one they have is said here.
+    /// A token contains the role its holder had; this is the one they have.
     standings: Arc<Standings>,
 }
 
@@ -76,7 +76,7 @@ impl Tokens {
         }
     }
 
-    /// How long an access token is good.
+    /// How long an access token is valid.
     pub const fn access_for(&self) -> Duration {
         self.access_for
     }
@@ -103,7 +103,7 @@ impl Tokens {
             return Err(TOKEN_INVALID.into());
         }
         let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
-        // A token from the future was issued by a clock that was ahead, and would live for as long as that was.
+        // A token from the future was issued by a clock that was ahead, and would be valid for too long.
         let issued_at = Timestamp::from_micros(claims.iat.saturating_mul(1_000_000));
         if expires_at <= now || issued_at > now.plus(CLOCKS_APART) {
             return Err(TOKEN_EXPIRED.into());
@@ -116,7 +116,7 @@ impl Tokens {
         Ok(Identity { actor, expires_at, scopes: None })
     }
 
-    /// Where an account stands that was just read: newer, perhaps, than what the journal has told so far.
+    /// The standing of an account that was just read; it may be newer than what the journal has shown.
     pub fn learn(&self, own: &Own) {
         self.standings.keep(own);
     }
@@ -125,7 +125,7 @@ impl Tokens {
         self.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
     }
 
-    /// From now on the access tokens of this session are refused. Forgets those that have expired anyway.
+    /// Refuses the access tokens of this session from now on. Drops sessions whose tokens have expired anyway.
     pub fn end(&self, session: SessionId) {
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -135,27 +135,28 @@ impl Tokens {
         ended.insert(session, now + self.remembered_for());
     }
 
-    /// For how long an ended session must be known. Longer than its tokens live, for nodes may not agree on the time.
+    /// How long an ended session must be remembered: longer than its tokens live, because nodes may disagree on the
+    /// time.
     pub fn remembered_for(&self) -> Duration {
         self.access_for + CLOCKS_APART
     }
 
-    /// Learns from the journal what other nodes ended.
+    /// Applies sessions ended by other nodes from the journal.
     pub fn note(&self, recorded: &Recorded) {
         if let (clowder_accounts::change::SESSION_ENDED, Some(session)) = (&*recorded.name, recorded.subject) {
             self.end(SessionId::from_uuid(session));
         }
     }
 
-    /// The refresh token of a generation of a session: it names both, and is authenticated. So it is the same whenever it
-    /// is answered, and the database, which keeps the generation only, cannot tell what it is.
+    /// The refresh token of a generation of a session: it names both and is authenticated. So it is the same whenever
+    /// it is issued, and the database, which stores only the generation, cannot reveal it.
     pub fn refresh(&self, session: SessionId, generation: i32) -> String {
         let named = [session.uuid().as_bytes().as_slice(), &generation.to_be_bytes()].concat();
         let mac = mac(&self.chain, &[&named]);
         URL_SAFE_NO_PAD.encode([named.as_slice(), &mac].concat())
     }
 
-    /// What a refresh token names, if this server made it.
+    /// The session and generation of a refresh token, if this server issued it.
     pub fn read_refresh(&self, token: &str) -> Option<(SessionId, i32)> {
         let octets = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (named, signed) = octets.split_first_chunk::<20>()?;
@@ -167,7 +168,7 @@ impl Tokens {
         Some((SessionId::from_uuid(uuid::Uuid::from_bytes(*session)), generation))
     }
 
-    /// Tokens from before there were generations were random, and stored by this hash.
+    /// Before generations were introduced, tokens were random and stored by this hash.
     pub fn legacy(token: &str) -> Vec<u8> {
         sha256(token.as_bytes()).to_vec()
     }
@@ -219,7 +220,7 @@ mod tests {
             assert_eq!(token, ours.refresh(session, generation), "the same whenever it is answered");
             assert_eq!(ours.read_refresh(&token), Some((session, generation)));
             assert_eq!(others.read_refresh(&token), None);
-            // Every octet counts: session, generation and what authenticates them.
+            // Every octet counts: session, generation and MAC.
             let octets = URL_SAFE_NO_PAD.decode(&token).unwrap();
             for place in 0..octets.len() {
                 let mut forged = octets.clone();

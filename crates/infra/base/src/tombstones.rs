@@ -1,17 +1,17 @@
-//! What a change says of somebody who is erased: wherever it shows their card, it shows that of a deleted user.
+//! Rewrites changes about erased users: wherever a change contains their card, it gets that of a deleted user.
 
 use clowder_core::{Card, Result};
 use serde_json::Value;
 
-/// The payload with another card, wherever it shows the old one; `None` when it does not.
+/// The payload with another card, wherever it contains the old one; `None` if it does not.
 pub fn without(data: &str, card: &Card) -> Result<Option<String>> {
     let mut value: Value = serde_json::from_str(data)?;
     let replaced = replace(&mut value, card, &card.id.to_string());
     if replaced { Ok(Some(serde_json::to_string(&value)?)) } else { Ok(None) }
 }
 
-/// A card is an object with this id and a username; what else it shows of somebody goes. With the card of its sender goes
-/// the `client_id` of a message, which their client chose.
+/// A card is an object with this id and a username; all its other members are replaced. With the card of its sender, a
+/// message also loses the `client_id`, which their client chose.
 fn replace(value: &mut Value, card: &Card, id: &str) -> bool {
     match value {
         Value::Array(items) => items.iter_mut().fold(false, |any, item| replace(item, card, id) | any),

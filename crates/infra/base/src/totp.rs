@@ -1,5 +1,5 @@
-//! One-time passwords by time (TOTP, RFC 6238 over HOTP, RFC 4226): HMAC-SHA-1, six digits, steps of 30 seconds; and the
-//! forms in which a secret reaches an authenticator.
+//! Time-based one-time passwords (TOTP, RFC 6238 over HOTP, RFC 4226): HMAC-SHA-1, six digits, steps of 30 seconds; and
+//! the formats in which an authenticator gets the secret.
 
 use clowder_accounts::two_factor::{Enrolment, STEP};
 use clowder_core::{Error, Result};
@@ -11,12 +11,12 @@ use sha1::Sha1;
 
 use crate::keys::random;
 
-/// As long as the hash is wide (RFC 4226 §4, R6).
+/// As long as the hash (RFC 4226 §4, R6).
 pub const SECRET_OCTETS: usize = 20;
 
-/// The code of a step.
+/// The code of a time step.
 pub fn code(secret: &[u8], step: i64) -> String {
-    // An HMAC takes keys of any length; the only error is one that cannot happen.
+    // An HMAC accepts keys of any length, so this error cannot occur.
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret) else { return String::new() };
     mac.update(&step.to_be_bytes());
     let hash = mac.finalize().into_bytes();
@@ -32,7 +32,7 @@ pub fn fresh_secret() -> Result<[u8; SECRET_OCTETS]> {
     Ok(secret)
 }
 
-/// The secret as it is typed, linked and scanned. `issuer` and `account` name the entry in the authenticator.
+/// The secret to type, as a link, and to scan. `issuer` and `account` name the entry in the authenticator.
 pub fn enrolment(secret: &[u8], issuer: &str, account: &str) -> Result<Enrolment> {
     // Without padding: whole groups of five octets need none.
     let text = BASE32_NOPAD.encode(secret);
@@ -62,7 +62,7 @@ mod tests {
         }
     }
 
-    /// RFC 6238, appendix B: the SHA-1 column, of which six digits are the last six of eight.
+    /// RFC 6238, appendix B: the SHA-1 column, of whose eight digits the last six are the code.
     #[test]
     fn totp_vectors() {
         for (seconds, eight) in [

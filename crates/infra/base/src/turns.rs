@@ -1,7 +1,7 @@
-//! Turns: of calls about one thing that come to this process at once, a few are worked on and the others wait. An attempt
-//! to sign in counts as a failure until it has turned out right, so without this a burst of right ones would be refused; of
-//! read marks, each would count what the others count; and of many chats that one person makes, each would hold a
-//! connection while it waits.
+//! Turns: of concurrent calls about one thing in this process, a few run and the others wait. An attempt to sign in
+//! counts as a failure until it turns out right, so without this a burst of right ones would be refused; concurrent
+//! read marks would each count the same messages; and if one person creates many chats, each would hold a connection
+//! while it waits.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 pub struct Turns<K> {
-    /// How many about one thing are worked on at once.
+    /// How many calls about one thing run at once.
     at_once: usize,
     /// How long a call waits for its turns.
     patience: Duration,
@@ -29,9 +29,9 @@ impl<K: Clone + Eq + Hash + 'static> Turns<K> {
         Self { at_once, patience, taken: Mutex::default() }
     }
 
-    /// Works when it is one's turn at each of these things, which all callers name in one order; `Unavailable` when that
-    /// takes too long. If the work fails because of the database, those who wait behind it hear so at once: they would only
-    /// find out one after the other.
+    /// Runs the work when it is the caller's turn at each of these things, which all callers name in the same order;
+    /// `Unavailable` if that takes too long. If the work fails because of the database, those who wait behind it get
+    /// the error at once instead of finding out one by one.
     pub async fn hold<T>(&self, keys: Vec<K>, work: impl Future<Output = Result<T>>) -> Result<T> {
         let asked = Instant::now();
         let mut turns = Vec::new();
@@ -45,8 +45,8 @@ impl<K: Clone + Eq + Hash + 'static> Turns<K> {
         done
     }
 
-    /// Waits until it is one's turn at a thing, which lasts until what is returned is dropped; `Unavailable` when that
-    /// takes too long. Whoever waits is remembered only as long.
+    /// Waits for a turn at a thing, which lasts until the returned value is dropped; `Unavailable` if that takes too
+    /// long. Nothing is kept longer than somebody waits.
     pub async fn one(&self, key: K) -> Result<OwnedSemaphorePermit> {
         self.by(Instant::now() + self.patience, key).await
     }
@@ -57,9 +57,9 @@ impl<K: Clone + Eq + Hash + 'static> Turns<K> {
             match timeout(moment.saturating_duration_since(Instant::now()), &mut turn).await {
                 Ok(Ok(turn)) => return Ok(turn),
                 Ok(Err(_closed)) => return Err(Error::outage(Cause::Busy, "the call before this one failed")),
-                // A test may have sped up the timer.
+                // A test may have paused the runtime's clock.
                 Err(_) if Instant::now() < moment => {}
-                Err(_) => return Err(Error::outage(Cause::Busy, "other calls about the same thing take too long")),
+                Err(_) => return Err(Error::outage(Cause::Busy, "earlier calls for the same thing take too long")),
             }
         }
     }
@@ -109,7 +109,7 @@ mod tests {
         assert!(turns.taken.lock().unwrap().len() <= 256);
     }
 
-    /// However many things it needs a turn at.
+    /// However many things a call needs.
     #[tokio::test]
     async fn nobody_waits_for_ever() {
         let patience = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! Which database a URL means.
+//! Parses database URLs.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clowder_core::{Error, Result};
 
 use crate::private;
 
-/// `postgres://…` or `sqlite:path`. A server that is down is an error, never a silent file.
+/// `postgres://…` or `sqlite:path`. If a server is down that is an error; there is no fallback to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     Postgres(String),
@@ -20,13 +20,15 @@ impl DatabaseUrl {
                 ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full"].iter().any(|m| url.contains(m));
             if wants_tls && !cfg!(feature = "pg-tls") {
                 return Err(Error::internal(
-                    "DATABASE_URL: asks for TLS, and this build has none: build with `--no-default-features --features pg-tls`",
+                    "DATABASE_URL: requires TLS, but this build has none; build with `--no-default-features \
+                     --features pg-tls`",
                 ));
             }
             return Ok(Self::Postgres(url.to_owned()));
         }
         match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
-            // Every connection would have a database of its own in memory, and options become part of the file's name.
+            // With an in-memory database every connection would have its own, and options would become part of the file
+            // name.
             Some(path) if path.is_empty() || path.starts_with(":memory:") || path.contains('?') => {
                 Err(Error::internal("DATABASE_URL: must name a file after `sqlite:`, without options"))
             }
@@ -35,8 +37,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// Creates what an embedded database needs before it is opened: its folder and its file, closed to other users.
-    /// SQLite gives the files beside it (`-wal`, `-shm`) the mode of this one.
+    /// Creates the folder and file of an embedded database before it is opened, closed to other users. SQLite gives its
+    /// companion files (`-wal`, `-shm`) the mode of this one.
     pub fn create_file(&self) -> Result<()> {
         let Self::Sqlite(path) = self else { return Ok(()) };
         let create = || {

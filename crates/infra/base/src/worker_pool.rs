@@ -1,8 +1,8 @@
 //! A worker pool: named threads for blocking work, fed by one bounded queue in which callers take turns.
 //!
-//! A worker holds a resource (a database connection, or nothing for plain computing) and keeps it from job to job. A job
-//! whose caller has left is skipped; a panic is caught and costs the worker its resource, not its life; a full queue
-//! refuses at once. Measured beside the runtime's blocking pool: 2 to 3 times its rate on SQLite.
+//! A worker holds a resource (a database connection, or nothing for plain computing) and keeps it from job to job. A
+//! job whose caller has left is skipped; a panic is caught and costs the worker its resource, not its life; a full
+//! queue refuses at once. Measured against the runtime's blocking pool: 2 to 3 times its rate on SQLite.
 
 pub mod fair;
 
@@ -20,18 +20,18 @@ use clowder_core::{Cause, Error, Result};
 use fair::{Caller, Full};
 use tokio::{sync::oneshot, time::timeout};
 
-/// How long a worker that found no resource does not look for one again; doubled with every failure up to the longest.
+/// How long a worker waits after it failed to get a resource; doubled with every failure up to the maximum.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(4);
 
 /// What a worker holds from job to job.
 pub trait Resource {
-    /// Whether it can still be used, as far as can be told without waiting. Asked before every job.
+    /// Whether it is still usable, as far as that can be determined without waiting. Called before every job.
     fn is_fit(&mut self) -> bool {
         true
     }
 
-    /// A job has ended; nothing is asked of the resource until the next one.
+    /// Called after a job, when the resource is idle.
     fn rest(&mut self) {}
 }
 
@@ -42,16 +42,17 @@ impl Resource for () {}
 pub struct Plan {
     pub name: &'static str,
     pub threads: usize,
-    /// Jobs that may wait before more are refused.
+    /// How many jobs may wait before more are refused.
     pub depth: usize,
     /// How long a caller waits for its job to begin.
     pub patience: Duration,
 }
 
-/// What a worker does: gets its resource, or why there is none, and says whether the resource is still good.
+/// What a worker runs: it receives its resource, or the reason why there is none, and returns whether the resource is
+/// still usable.
 type Job<S> = Box<dyn FnOnce(Result<&mut S>) -> bool + Send>;
 
-/// A job, and since when it has been waiting.
+/// A job, and when it was queued.
 type Queued<S> = (Instant, Job<S>);
 
 pub struct WorkerPool<S> {
@@ -67,8 +68,8 @@ impl<S> Clone for WorkerPool<S> {
 }
 
 impl<S: Resource + Send + 'static> WorkerPool<S> {
-    /// `resource` is asked when a worker first needs a resource and again after each one that went bad. The workers end when the
-    /// last handle is dropped and the queue is empty.
+    /// `resource` is called when a worker first needs a resource and again whenever one has become unusable. The
+    /// workers end when the last handle is dropped and the queue is empty.
     pub fn start(plan: Plan, resource: impl Fn() -> Result<S> + Send + Sync + 'static) -> Result<Self> {
         let Plan { name, threads, depth, patience } = plan;
         let (queue, jobs) = fair::queue(depth);
@@ -92,10 +93,10 @@ impl<S: Resource + Send + 'static> WorkerPool<S> {
         Ok(Self { name, patience, queue })
     }
 
-    /// Runs a job and waits for its answer; `Unavailable` when it could not begin in time.
+    /// Runs a job and waits for its result; `Unavailable` if it could not begin in time.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut S) -> Result<T> + Send + 'static) -> Result<T> {
         let (answer, mut answered) = oneshot::channel();
-        // Claimed by the worker that begins it, or by the caller who gives up.
+        // Claimed by the worker that begins the job, or by the caller who gives up.
         let claimed = Arc::new(AtomicBool::new(false));
         let claim = Arc::clone(&claimed);
         let job = Box::new(move |resource: Result<&mut S>| {
@@ -104,7 +105,7 @@ impl<S: Resource + Send + 'static> WorkerPool<S> {
             }
             let result = resource.and_then(job);
             let healthy = !matches!(&result, Err(error) if error.costs_connection());
-            // Whoever left while we worked does not wait for the answer.
+            // A caller who has left does not wait for the result.
             let _ = answer.send(result);
             healthy
         });
@@ -114,17 +115,17 @@ impl<S: Resource + Send + 'static> WorkerPool<S> {
             let left = self.patience.saturating_sub(asked.elapsed());
             match timeout(left, &mut answered).await {
                 Ok(answered) => break answered,
-                // A test may have sped up the timer.
+                // A test may have paused the runtime's clock.
                 Err(_) if asked.elapsed() < self.patience => {}
                 Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(self.given_up()),
-                // It has begun, and what it does has deadlines of its own.
+                // It has begun, and has deadlines of its own.
                 Err(_) => break answered.await,
             }
         };
         answered.unwrap_or_else(|_| Err(Error::internal(format!("a job panicked in pool {}", self.name))))
     }
 
-    /// Queues a job of the server's that answers by itself; `Unavailable` when the queue is full.
+    /// Queues a job of the server itself that reports its own result; `Unavailable` if the queue is full.
     pub fn push(&self, job: Job<S>) -> Result<()> {
         self.queue(Caller::Server, job)
     }
@@ -141,22 +142,22 @@ impl<S: Resource + Send + 'static> WorkerPool<S> {
         self.patience
     }
 
-    /// What a caller hears whose job did not begin in time; it is counted.
+    /// The error for a caller whose job did not begin in time; it is counted.
     pub fn given_up(&self) -> Error {
         metrics::counter!("clowder_pool_given_up_total", "pool" => self.name).increment(1);
         Error::outage(Cause::Busy, format!("no worker of pool {} was free in time", self.name))
     }
 
-    /// How many jobs wait.
+    /// The number of waiting jobs.
     pub fn waiting(&self) -> usize {
         self.queue.waiting()
     }
 }
 
-/// A worker that found no resource.
+/// A worker that failed to get a resource.
 struct Failed {
     at: Instant,
-    /// How long it does not look for one again.
+    /// How long it waits before it tries again.
     pause: Duration,
     error: Error,
 }
@@ -167,7 +168,7 @@ struct PoolWorker<S> {
     jobs: fair::Receiver<Queued<S>>,
     queue: fair::WeakSender<Queued<S>>,
     resource: Arc<dyn Fn() -> Result<S> + Send + Sync>,
-    /// How many workers of the same name have a resource.
+    /// How many workers of the pool have a resource.
     equipped: Arc<AtomicUsize>,
     held: Option<S>,
     failed: Option<Failed>,
@@ -200,8 +201,8 @@ impl<S: Resource> PoolWorker<S> {
         }
     }
 
-    /// A worker that finds no resource while others have theirs takes no jobs from them: it looks for one now and then until
-    /// it has it. `false` when the workers are at their end.
+    /// While other workers have resources, a worker that gets none leaves the jobs to them and tries again from time to
+    /// time. `false` when the pool is ending.
     fn stands_back(&mut self) -> bool {
         while let Some(failed) = self.failed.as_ref().filter(|_| self.equipped.load(Ordering::Relaxed) > 0) {
             let left = failed.pause.saturating_sub(failed.at.elapsed());
@@ -217,7 +218,7 @@ impl<S: Resource> PoolWorker<S> {
     }
 
     fn acquire(&mut self) -> Result<()> {
-        // While there is no resource to be had, the queue is told so and not made to wait for each try.
+        // Without a resource, the waiting jobs are refused at once instead of after a try each.
         if let Some(failed) = self.failed.as_ref().filter(|failed| failed.at.elapsed() < failed.pause) {
             return Err(failed.error.clone());
         }
@@ -231,7 +232,7 @@ impl<S: Resource> PoolWorker<S> {
             Err(error) => {
                 metrics::counter!("clowder_pool_connect_failed_total", "pool" => self.name).increment(1);
                 let pause = self.failed.as_ref().map_or(RETRY_AFTER, |f| (f.pause * 2).min(RETRY_AFTER_AT_MOST));
-                // As long as nobody has a resource, somebody has to find out quickly that there are some again.
+                // While no worker has a resource, somebody has to notice quickly when they are available again.
                 let pause = if self.equipped.load(Ordering::Relaxed) > 0 { pause } else { RETRY_AFTER };
                 self.failed = Some(Failed { at: Instant::now(), pause, error: error.clone() });
                 Err(error)
@@ -239,7 +240,7 @@ impl<S: Resource> PoolWorker<S> {
         }
     }
 
-    /// Leaves the job to a worker that has a resource; says no when none has.
+    /// Leaves the job to a worker that has a resource, or refuses it if none has.
     fn without_resource(&self, caller: Caller, job: Queued<S>, error: Error) {
         let mut job = Some(job);
         if self.equipped.load(Ordering::Relaxed) > 0
@@ -256,12 +257,12 @@ impl<S: Resource> PoolWorker<S> {
         }
     }
 
-    /// A connection that breaks while it is closed must not take the worker with it.
+    /// A connection that panics while it is closed must not end the worker.
     fn leave(&mut self) {
         if let Some(held) = self.held.take() {
             self.equipped.fetch_sub(1, Ordering::Relaxed);
             if catch_unwind(AssertUnwindSafe(|| drop(held))).is_err() {
-                tracing::error!(pool = self.name, "a resource could not be left properly");
+                tracing::error!(pool = self.name, "closing a connection panicked");
             }
         }
     }
@@ -341,7 +342,7 @@ mod tests {
         }))
         .unwrap();
         begun.recv().unwrap();
-        // What a resource counts is how many were served before.
+        // The resource counts the jobs served before.
         let ask = |last: u8| {
             let caller = Caller::Address(std::net::IpAddr::from([192, 0, 2, last]));
             Box::pin(caller.scope(pool.run(|served| {
@@ -393,7 +394,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_without_a_resource_leaves_the_jobs_to_the_others() {
-        // One resource for four workers, as when the connections of a database are used up.
+        // One resource for four workers, as if the database had no more connections.
         let left = AtomicUsize::new(1);
         let resource = move || match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
             Ok(left) => Ok(left),

@@ -8,7 +8,7 @@ use clowder_core::Result;
 
 use super::dialect::Conn;
 
-/// One writer is claim enough.
+/// Not needed: there is only one writer.
 pub fn try_claims(_: &mut Conn, _: Vec<i64>) -> Result<Vec<i64>> {
     Ok(Vec::new())
 }

@@ -1,4 +1,4 @@
-//! What is SQLite's own: one writer, many readers, write-ahead log.
+//! SQLite's side of the dialect: one writer, many readers, write-ahead log.
 
 pub mod accounts;
 pub mod audit;
@@ -36,10 +36,10 @@ pub type Backend = Sqlite;
 
 pub const NAME: &str = "sqlite";
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
-/// One writer, hence one order.
+/// With one writer there is one order.
 pub const STREAMS: usize = 1;
 
-/// There is only one.
+/// There is only one stream.
 pub fn stream_of(_anchor: Topic) -> i16 {
     0
 }
@@ -53,7 +53,7 @@ define_sql_function! {
     fn greatest(a: BigInt, b: BigInt) -> BigInt;
 }
 
-/// How many can read at the same time.
+/// How many reads can run at the same time.
 pub fn read_connections(options: &DatabaseOptions) -> usize {
     if options.read_connections == 0 { READERS } else { options.read_connections }
 }
@@ -61,7 +61,7 @@ pub fn read_connections(options: &DatabaseOptions) -> usize {
 /// the workers that write and the workers that read.
 pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool<PooledConn>, WorkerPool<PooledConn>)> {
     let path = path_of(url)?;
-    // The writer opens first: it makes the file and switches it to the write-ahead log.
+    // The writer opens first: it creates the file and enables the write-ahead log.
     drop(PooledConn::open(&path, WRITER)?);
     let readers = read_connections(options);
     let start = |name, threads, pragmas: &'static [&str]| {
@@ -72,17 +72,17 @@ pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool
     Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, READER)?))
 }
 
-/// A file has no deadlines: it takes as long as the disk does.
+/// A file has no deadlines: operations take as long as the disk.
 pub fn answer_within(_: &DatabaseOptions) -> Option<Duration> {
     None
 }
 
-/// A connection of its own, to look at the schema or to change it.
+/// A separate connection to read or change the schema.
 pub fn connect(url: &DatabaseUrl) -> Result<PooledConn> {
     PooledConn::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])
 }
 
-/// A connection of its own, to change the schema.
+/// A separate connection to change the schema.
 pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<PooledConn> {
     connect(url)
 }
@@ -93,14 +93,14 @@ fn path_of(url: &DatabaseUrl) -> Result<PathBuf> {
     Ok(path.clone())
 }
 
-/// How many connections read unless the settings say otherwise.
+/// The number of read connections unless the settings say otherwise.
 const READERS: usize = 4;
 
 const ALL: &str =
     "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
 
-// The log is copied back every 8,000 pages (32 MiB): a page that is written again and again in between is copied once. More
-// would take longer to read after a crash.
+// A checkpoint runs every 8,000 pages (32 MiB), so that a page that is written repeatedly is copied once. A larger log
+// would take longer to recover after a crash.
 const WRITER: &[&str] = &[
     ALL,
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000; \
@@ -109,7 +109,7 @@ const WRITER: &[&str] = &[
 
 const READER: &[&str] = &[ALL, "PRAGMA query_only=ON;"];
 
-/// A connection on a worker.
+/// A connection held by a worker.
 pub struct PooledConn {
     conn: Conn,
     path: PathBuf,
@@ -125,7 +125,7 @@ impl PooledConn {
         let patience = format!("PRAGMA busy_timeout={BUSY_TIMEOUT_MS}");
         for pragmas in [patience.as_str()].iter().chain(pragmas) {
             conn.batch_execute(pragmas).map_err(|error| match Error::from(error) {
-                // Whoever opens a file on a full disk should hear that it is full.
+                // On a full disk, opening the file should report that the disk is full.
                 error @ Error::Unavailable(_) => error,
                 error => failed(&error),
             })?;
@@ -154,13 +154,13 @@ impl DerefMut for PooledConn {
     }
 }
 
-/// Reads. There is no connection that somebody else could cut.
+/// Reads. There is no connection that another host could cut.
 pub fn read<T>(conn: &mut PooledConn, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
     f(conn)
 }
 
-/// One transaction. It takes the write lock at once: one that reads first and writes later would fail without waiting.
-/// An error undoes everything.
+/// Runs one transaction. It takes the write lock at once: a transaction that reads first and writes later could fail
+/// without waiting. An error rolls it back.
 pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     AnsiTransactionManager::begin_transaction_sql(&mut **conn, "BEGIN IMMEDIATE")?;
     let done = f(conn).and_then(|value| {
@@ -170,15 +170,16 @@ pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>
     if done.is_err() {
         match AnsiTransactionManager::rollback_transaction(&mut **conn) {
             Ok(()) | Err(diesel::result::Error::NotInTransaction) => {}
-            // SQLite has undone it by itself, as when the disk is full; diesel does not know. The first error says more.
+            // SQLite has already rolled back, for example because the disk is full, and diesel does not know. The first
+            // error says more.
             Err(_) => conn.broken = true,
         }
     }
     done
 }
 
-/// Writes what does no harm, and waits for the disk. A little may still fit where nothing of use does, so it also looks
-/// how much room is left.
+/// Writes something harmless and waits for the disk. A small write may still fit when nothing useful does, so it also
+/// checks the free space.
 pub fn probe(conn: &mut PooledConn, _seek_room: bool) -> Result<()> {
     if room(&conn.path).is_some_and(|room| room < ROOM) {
         return Err(Error::outage(Cause::Full, "less than 1 MiB is left on the disk"));
@@ -190,10 +191,10 @@ pub fn probe(conn: &mut PooledConn, _seek_room: bool) -> Result<()> {
     })
 }
 
-/// What writing needs to go on for a while, in bytes.
+/// The free space needed to keep writing for a while, in bytes.
 const ROOM: u64 = 1024 * 1024;
 
-/// What is left for us on the file system, in bytes, where the system says so.
+/// The free space available to us on the file system, in bytes, if the system reports it.
 #[cfg(target_os = "linux")]
 fn room(path: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(path).ok()?;
@@ -205,17 +206,17 @@ fn room(_: &Path) -> Option<u64> {
     None
 }
 
-/// No lock is waited for.
+/// There are no row locks to wait for.
 pub fn wait_at_most(_: &mut Conn, _: Duration) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_claim(_: &mut Conn, _: i64) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 macro_rules! unclaimed {
     ($rows:expr) => {
         $rows

@@ -1,6 +1,6 @@
-//! The shared queries, compiled for SQLite. They have no unit tests, for those would compile everything a second
-//! time: what can be tested by itself is in `clowder-infra-base`, the rest in the contract tests of `clowder-infra`.
-#![allow(rustdoc::private_intra_doc_links, reason = "read by those who work on it; everybody else imports the facade")]
+//! The shared queries, compiled for SQLite. They have no unit tests, which would compile everything a second time: what
+//! can be tested on its own is in `clowder-infra-base`, the rest in the contract tests of `clowder-infra`.
+#![allow(rustdoc::private_intra_doc_links, reason = "for contributors; everybody else imports the facade")]
 
 mod batch;
 mod dialect;
@@ -9,7 +9,7 @@ mod partitions;
 pub mod repo;
 mod scrub;
 
-// The queries name these as if they were here.
+// The queries use these names as if they were here.
 use clowder_infra_base::{
     DatabaseUrl, api_keys, chat_summaries, clock, cron, domains, emails, feed, hasher, keys, merge, privacy, receipts,
     seal, segments, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, worker_pool,

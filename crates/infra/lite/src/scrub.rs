@@ -1,9 +1,9 @@
-//! Deleted text out of the files, while the server runs and others read and write.
+//! Removes deleted text from the files while the server runs and others read and write.
 //!
-//! SQLite overwrites what is deleted (`secure_delete`) in a new version of its page, in the write-ahead log. Before that
-//! text is gone, the log has to be moved into the database file and cut, and what earlier versions of pages left between
-//! the cells of others has to be overwritten. One task does both, [`GATHER`] after a deletion and for all that came
-//! until then: what it costs does not grow with the number of deletions.
+//! SQLite overwrites deleted text (`secure_delete`) in a new version of its page, in the write-ahead log. For the text
+//! to disappear, the log must be moved into the database file and truncated, and the remains of earlier page versions
+//! between the cells of others must be overwritten. One task does both, [`GATHER`] after a deletion, for all deletions
+//! until then: so the cost does not grow with their number.
 
 use std::{
     ops::Range,
@@ -26,16 +26,16 @@ use tokio::{
 use super::dialect::{BUSY_TIMEOUT_MS, Conn, PooledConn};
 use crate::{sqlite_pages as pages, statement::statement, worker_pool::WorkerPool};
 
-/// How long deletions are gathered before their text is overwritten.
+/// How long deletions are collected before their text is overwritten.
 const GATHER: Duration = Duration::from_secs(2);
 
-/// How long a checkpoint waits for those who read. Writers wait meanwhile, so it is short, and what could not be done is
-/// tried again after a pause.
+/// How long a checkpoint waits for readers. Writers wait meanwhile, so this is short; an incomplete checkpoint is
+/// retried after a pause.
 const PATIENCE_MS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// After so many tries somebody reads for minutes, and an operator should know.
+/// After this many tries a reader has been running for minutes, and the operator should know.
 const TELL_AFTER: u32 = 10;
 
 /// How many pages are overwritten in one transaction, so that other writers get their turn.
@@ -44,31 +44,31 @@ const PAGES: usize = 64;
 /// How many pages are read at a time, so that other readers get their turn.
 const BLOCK: i64 = 256;
 
-/// Reading through a large file is not done more often than for a tenth of the time.
+/// Reading a large file takes at most a tenth of the time.
 const REST: u32 = 9;
 
-/// Overwrites deleted text in the background; ends when it is dropped.
+/// Overwrites deleted text in the background; stops when it is dropped.
 pub struct Scrubber {
     wake: mpsc::Sender<()>,
     _run: oneshot::Sender<()>,
 }
 
 impl Scrubber {
-    /// Writes on the worker that writes: nobody else holds the write lock there, however much is written.
+    /// Writes on the worker that writes, where nobody else holds the write lock, however much is written.
     pub fn start(writer: &WorkerPool<PooledConn>, readers: &WorkerPool<PooledConn>) -> Self {
-        // One is enough: all that was deleted before it is taken is overwritten.
+        // A capacity of one is enough: each run overwrites everything deleted before it.
         let (wake, woken) = mpsc::channel(1);
         let (run, stopped) = oneshot::channel();
         let scrub = Scrub { writer: writer.clone(), readers: readers.clone(), stopped, rest: Duration::ZERO };
         tokio::spawn(scrub.run(woken));
-        // A process that died may have left something.
+        // A process that died may have left deleted text.
         let _ = wake.try_send(());
         Self { wake, _run: run }
     }
 
-    /// A text has been deleted, and the transaction committed.
+    /// Must be called after a transaction that deleted text has been committed.
     pub fn wake(&self) {
-        // A full channel says it already.
+        // A full channel already has the signal.
         let _ = self.wake.try_send(());
     }
 }
@@ -76,16 +76,16 @@ impl Scrubber {
 struct Scrub {
     writer: WorkerPool<PooledConn>,
     readers: WorkerPool<PooledConn>,
-    /// Nothing is ever sent: it is closed when the scrubber is to end.
+    /// Nothing is ever sent: it is closed when the scrubber is to stop.
     stopped: oneshot::Receiver<()>,
-    /// How long to rest before the file is read again.
+    /// How long to pause before the file is read again.
     rest: Duration,
 }
 
 impl Scrub {
     async fn run(mut self, mut woken: mpsc::Receiver<()>) {
         while woken.recv().await.is_some() && self.wait(GATHER.max(self.rest)).await {
-            // What is deleted from here on wakes again.
+            // Deletions from here on trigger another run.
             while woken.try_recv().is_ok() {}
             if !self.pass().await {
                 return;
@@ -93,7 +93,7 @@ impl Scrub {
         }
     }
 
-    /// False when the scrubber is to end.
+    /// False when the scrubber is to stop.
     async fn wait(&mut self, pause: Duration) -> bool {
         tokio::select! {
             () = sleep(pause) => true,
@@ -101,18 +101,18 @@ impl Scrub {
         }
     }
 
-    /// Tries until it is done; false when the scrubber is to end.
+    /// Tries until it succeeds; false when the scrubber is to stop.
     async fn pass(&mut self) -> bool {
         let mut pause = PAUSE;
         for tries in 1.. {
             match self.scrub().await {
                 Ok(true) => break,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "deleted text could not be overwritten yet"),
+                Err(error) => tracing::warn!(%error, "cannot overwrite deleted text yet"),
             }
             metrics::counter!("clowder_scrub_retries_total").increment(1);
             if tries == TELL_AFTER {
-                tracing::warn!("somebody keeps reading, and with it deleted text in the write-ahead log");
+                tracing::warn!("a reader that does not finish keeps deleted text in the write-ahead log");
             }
             if !self.wait(pause).await {
                 return false;
@@ -123,7 +123,7 @@ impl Scrub {
         true
     }
 
-    /// Whether all is done; false when somebody was in the way.
+    /// Whether everything is done; false if somebody was in the way.
     async fn scrub(&mut self) -> Result<bool> {
         if !self.writer.run(|conn| cut_log(conn)).await? {
             return Ok(false);
@@ -148,9 +148,9 @@ impl Scrub {
 }
 
 impl Scrub {
-    /// The pages that hold something between their cells; what has changed meanwhile is looked at again before it is
-    /// overwritten. They are read through SQLite alone: to open the file beside it, and close it, would drop the locks
-    /// that SQLite holds for this process, and another process could take the log away from under it.
+    /// The pages with leftovers between their cells; they are checked again before they are overwritten, because they
+    /// may have changed. They are read only through SQLite: opening and closing the file separately would drop the
+    /// locks that SQLite holds for this process, and another process could then remove the log.
     async fn dirty(&self, layout: Layout) -> Result<Vec<i64>> {
         let mut dirty = Vec::new();
         for first in (1..=layout.pages).step_by(BLOCK as usize) {
@@ -167,9 +167,9 @@ struct Checkpoint {
     busy: i32,
 }
 
-/// Moves the log into the file and cuts it; whether nobody was in the way.
+/// Moves the log into the file and truncates it; returns whether nobody was in the way.
 fn cut_log(conn: &mut Conn) -> Result<bool> {
-    // Most of it without holding up anybody.
+    // Does most of it without blocking anybody.
     sql_query("PRAGMA wal_checkpoint(PASSIVE)").load::<Checkpoint>(conn)?;
     conn.batch_execute(&format!("PRAGMA busy_timeout={PATIENCE_MS}"))?;
     let done = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").load::<Checkpoint>(conn);
@@ -189,7 +189,7 @@ struct Page {
     data: Vec<u8>,
 }
 
-/// How the file is laid out.
+/// The layout of the file.
 #[derive(Clone, Copy)]
 struct Layout {
     pages: i64,
@@ -197,7 +197,7 @@ struct Layout {
 }
 
 impl Layout {
-    /// Nothing for files that have pages of kinds that this does not know.
+    /// `None` for files with kinds of pages that this does not know.
     fn of(conn: &mut Conn) -> Result<Option<Self>> {
         let mut number = |name: &str| -> Result<i64> {
             let query = format!("SELECT {name} AS number FROM pragma_{name}");
@@ -212,7 +212,7 @@ impl Layout {
         Ok(Some(Self { pages, reserved }))
     }
 
-    /// Which of these pages hold something between their cells.
+    /// Which of these pages have leftovers between their cells.
     fn dirty(&self, conn: &mut Conn, pages: Range<i64>) -> Result<Vec<i64>> {
         let mut dirty = Vec::new();
         for number in pages {

@@ -15,7 +15,7 @@ use diesel::{
 use super::dialect::Conn;
 use crate::statement::statement;
 
-/// Claims what nobody else does until the end of the transaction, and tells which of these somebody else has claimed.
+/// Claims these until the end of the transaction, and returns those that another transaction has claimed.
 pub fn try_claims(conn: &mut Conn, wanted: Vec<i64>) -> Result<Vec<i64>> {
     let claimed = statement::<(BigInt,), Pg>(
         "SELECT w.claim FROM unnest(?) AS w(claim) WHERE NOT pg_try_advisory_xact_lock(w.claim)",

@@ -1,4 +1,4 @@
-//! What is PostgreSQL's own: many writers, row locks, advisory locks.
+//! PostgreSQL's side of the dialect: many writers, row locks, advisory locks.
 
 pub mod accounts;
 pub mod audit;
@@ -40,10 +40,10 @@ pub type Backend = Pg;
 
 pub const NAME: &str = "postgres";
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
-/// Enough that writers of different chats seldom wait for one another's place in the journal.
+/// Enough streams that writers of different chats seldom wait for each other's place in the journal.
 pub const STREAMS: usize = 16;
 
-/// A topic keeps to one stream for ever.
+/// A topic always stays in one stream.
 pub fn stream_of(anchor: Topic) -> i16 {
     // The last octets of a UUIDv7 are random.
     let [.., random] = anchor.id.into_bytes();
@@ -55,7 +55,7 @@ define_sql_function! {
     fn greatest(a: BigInt, b: BigInt) -> BigInt;
 }
 
-/// How many can read at the same time.
+/// How many reads can run at the same time.
 pub fn read_connections(options: &DatabaseOptions) -> usize {
     if options.read_connections == 0 { READERS } else { options.read_connections }
 }
@@ -66,7 +66,7 @@ pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
     let start = |name, threads, purpose| {
         let way = Way::new(url, purpose, options.deadlines, threads);
-        // Who cannot be reached at the start is a fault that is told at the start.
+        // If the database is unreachable at the start, the start fails.
         let first = Mutex::new(Some(PooledConn::connect(&way)?));
         let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
         WorkerPool::start(plan, move || {
@@ -84,39 +84,39 @@ pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool
     ))
 }
 
-/// A connection of its own, to look at the schema.
+/// A separate connection to read the schema.
 pub fn connect(url: &DatabaseUrl) -> Result<PooledConn> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
     PooledConn::connect(&Way::new(url, For::Reading, Deadlines::default(), 1))
 }
 
-/// A connection of its own, to change the schema: that takes as long as it takes.
+/// A separate connection to change the schema, which has no deadline.
 pub fn connect_to_migrate(url: &DatabaseUrl) -> Result<PooledConn> {
     let DatabaseUrl::Postgres(url) = url else { return Err(Error::internal("not a PostgreSQL URL")) };
     let deadlines = Deadlines { statement: Duration::ZERO, lock: Duration::ZERO, ..Deadlines::default() };
     PooledConn::connect(&Way::new(url, For::Writing, deadlines, 1))
 }
 
-/// Within what time a caller hears what became of a write that shares a transaction with others: when a statement of
-/// it would be overdue. `None` when statements may take for ever.
+/// How long a caller waits at most for a write that shares a transaction with others: until one of its statements would
+/// be overdue. `None` if statements are unlimited.
 pub fn answer_within(options: &DatabaseOptions) -> Option<Duration> {
     options.deadlines.overdue_after()
 }
 
-/// How many connections read unless the settings say otherwise.
+/// The number of read connections unless the settings say otherwise.
 const READERS: usize = 8;
 
-/// A connection that was closed says so sooner than this.
+/// A closed connection reports that faster than this.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// The longest wait for a lock when nearly all who could write are writing: then whoever waits keeps others out.
+/// The longest wait for a lock when nearly all write connections are in use, because waiting then keeps others out.
 const BRIEF_LOCK: Duration = Duration::from_millis(500);
 
-/// Reads. What a dead connection did not answer, or an internal error of the server, is asked once more on a new one.
+/// Reads. After a broken connection, or an internal error of the server, the read is repeated once on a new connection.
 pub fn read<T>(conn: &mut PooledConn, f: impl Fn(&mut Conn) -> Result<T>) -> Result<T> {
     let began = Instant::now();
     match f(conn) {
-        // A host that was silent for so long would hold up a second try, too.
+        // A host that did not respond for this long would delay a second try, too.
         Err(error) if began.elapsed() < SILENT && matches!(error.cause(), Some(Cause::Lost | Cause::Aborted)) => {
             metrics::counter!("clowder_database_retried_total").increment(1);
             conn.renew()?;
@@ -126,19 +126,19 @@ pub fn read<T>(conn: &mut PooledConn, f: impl Fn(&mut Conn) -> Result<T>) -> Res
     }
 }
 
-/// One transaction. A connection that turns out to be dead at its beginning is replaced, for nothing was asked of it
-/// yet; an error undoes everything.
+/// Runs one transaction. If the connection turns out to be broken at its beginning, it is replaced, because nothing has
+/// been executed yet; an error rolls the transaction back.
 pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     let way = conn.way();
     let crowd = way.writing.fetch_add(1, Ordering::Relaxed) + 1;
     let _leave = Leave(&way.writing);
     let lock = way.deadlines.lock;
     let is_crowded = crowd * 4 > way.writers * 3 && way.writers > 1;
-    // What is set as zero has no end.
+    // A limit of zero means unlimited.
     let brief = (is_crowded && (lock.is_zero() || lock > BRIEF_LOCK)).then_some(BRIEF_LOCK);
     let began = Instant::now();
     if let Err(error) = begin(conn, brief).map_err(Error::from) {
-        // A host that was silent for so long would hold up a second try, too.
+        // A host that did not respond for this long would delay a second try, too.
         if !error.costs_connection() || began.elapsed() >= SILENT {
             return Err(error);
         }
@@ -151,13 +151,13 @@ pub fn write_tx<T>(conn: &mut PooledConn, f: impl FnOnce(&mut Conn) -> Result<T>
         Ok(value)
     });
     let Err(error) = &done else { return done };
-    // What is read-only has changed its part, and so have the other connections.
+    // A server that became read-only has changed its role, which affects the other connections, too.
     if error.cause() == Some(Cause::ReadOnly) {
         way.renounce();
     }
     match AnsiTransactionManager::rollback_transaction(&mut **conn) {
         Ok(()) | Err(diesel::result::Error::NotInTransaction) => {}
-        // The first error says more than that it could not be undone here: the server undoes what is not committed.
+        // The first error says more than the failed rollback; the server rolls back what is not committed.
         Err(_) => conn.spoil(),
     }
     done
@@ -169,7 +169,7 @@ fn begin(conn: &mut PooledConn, brief: Option<Duration>) -> QueryResult<()> {
     AnsiTransactionManager::begin_transaction_sql(&mut **conn, &sql)
 }
 
-/// One transaction less, also when a panic ends it.
+/// Counts a finished transaction, also after a panic.
 struct Leave<'a>(&'a AtomicUsize);
 
 impl Drop for Leave<'_> {
@@ -178,8 +178,8 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Writes what does no harm, without waiting for anybody, and waits for the disk. That needs no room, so when there may be
-/// none it also writes 1 MiB where the tables are: a temporary file, which leaves nothing behind and nothing in the
+/// Writes something harmless without waiting for locks, and waits for the disk. That needs no space, so if space may be
+/// short it also writes 1 MiB next to the tables: a temporary file, which leaves nothing behind and nothing in the
 /// write-ahead log.
 pub fn probe(conn: &mut PooledConn, seek_room: bool) -> Result<()> {
     write_tx(conn, |conn| {
@@ -192,22 +192,22 @@ pub fn probe(conn: &mut PooledConn, seek_room: bool) -> Result<()> {
     })
 }
 
-/// What does not fit into `work_mem` becomes a file of the database's own tablespace.
+/// What does not fit into `work_mem` becomes a file in the database's own tablespace.
 const SEEK_ROOM: &str = "SET LOCAL work_mem = '64kB'; SET LOCAL temp_tablespaces = ''; \
     SELECT count(*) FROM generate_series(1, 80000)";
 
-/// From here on the transaction fails when it has waited for a lock for so long.
+/// From here on, the transaction fails if it has waited this long for a lock.
 pub fn wait_at_most(conn: &mut Conn, wait: Duration) -> Result<()> {
     Ok(conn.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", wait.as_millis()))?)
 }
 
-/// Whoever writes a client id or a stored answer holds this.
+/// Taken by everybody who writes a client id or a stored answer.
 pub fn lock_claim(conn: &mut Conn, claim: i64) -> Result<()> {
     sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(claim).execute(conn)?;
     Ok(())
 }
 
-/// What was deleted is overwritten when autovacuum gives its room to others; nothing to hurry here.
+/// Deleted text is overwritten when autovacuum reuses its space, so there is nothing to do here.
 pub struct Scrubber;
 
 impl Scrubber {
@@ -218,8 +218,8 @@ impl Scrubber {
     pub fn wake(&self) {}
 }
 
-/// The rows of a query that nobody else holds, held until the end of the transaction: what forgets many rows waits for
-/// nobody, and takes the others the next time.
+/// Locks the rows of a query that nobody else has locked, until the end of the transaction: cleanup waits for nobody,
+/// and takes the other rows next time.
 macro_rules! unclaimed {
     ($rows:expr) => {
         diesel::query_dsl::QueryDsl::skip_locked(diesel::query_dsl::QueryDsl::for_update($rows))
@@ -227,7 +227,7 @@ macro_rules! unclaimed {
 }
 pub(crate) use unclaimed;
 
-/// Any number that nobody else uses as an advisory lock.
+/// An arbitrary number that nothing else uses as an advisory lock.
 const MIGRATION_LOCK: i64 = 0x0043_4c4f_5744_4552;
 
 /// One node migrates, the others wait for it.

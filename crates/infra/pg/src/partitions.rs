@@ -30,7 +30,7 @@ const ATTEMPTS: usize = 3;
 /// For how long changes go into a segment, by the time that sweeps measure: a day, but no more than a seventh of the time
 /// for which the journal is kept, and no less than a thirtieth. So there are never very many of them.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Any number that nobody else uses as an advisory lock.
+/// An arbitrary number that nothing else uses as an advisory lock.
 const LOCK: i64 = 0x0043_4c4f_5745_4a52;
 
 diesel::table! {

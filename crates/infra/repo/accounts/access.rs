@@ -1,5 +1,5 @@
-//! Ending somebody's access: the sessions with all that hangs on them, the links to their exports, their API keys. What
-//! each event ends is in docs/security.md.
+//! Ends somebody's access: sessions with everything that depends on them, the links to exports, API keys.
+//! docs/security.md says what each event ends.
 
 use clowder_accounts::{
     ApiKey, Change,
@@ -25,9 +25,8 @@ pub struct Ended {
     pub keys: Vec<ApiKey>,
 }
 
-/// Ends these sessions of a user; if more than one is meant, the links to their exports as well, and their API keys if
-/// `keys` says so. The user is held. Whoever does this tells it with [`tell`], which comes later because of what that
-/// holds.
+/// Ends these sessions of a user; if more than one is meant, also the links to their exports, and their API keys if
+/// `keys` says so. The user is locked. The caller reports it with [`tell`] later, because of the locks that this takes.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which, keys: bool) -> Result<Ended> {
     let sessions = sessions::close(tx, ctx, user, which)?;
     if !matches!(which, Which::One(_)) {
@@ -40,17 +39,17 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which, keys: bool)
 fn close_keys(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<ApiKey>> {
     let own = diesel::delete(api_keys::table.filter(api_keys::user_id.eq(user)));
     let mut gone: Vec<ApiKeyRow> = own.returning(ApiKeyRow::as_returning()).get_results(tx.conn)?;
-    // What a deletion returns has no order.
+    // Rows returned by a deletion have no order.
     gone.sort_by_key(|row| row.id);
     Ok(gone.iter().map(ApiKeyRow::api_key).collect())
 }
 
-/// How many API keys somebody has.
+/// The number of somebody's API keys.
 pub fn count_keys(tx: &mut Tx<'_>, user: UserId) -> Result<i64> {
     Ok(api_keys::table.filter(api_keys::user_id.eq(user)).count().get_result(tx.conn)?)
 }
 
-/// Tells whom it concerns. It writes to the audit log, and so comes before other changes.
+/// Appends the changes. It writes to the audit log, so it must precede other changes.
 pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &Ended) -> Result<()> {
     let session = |id: &SessionId| Entry::new("session.ended").on(Target::session(*id)).about(user);
     let key = |key: &ApiKey| {

@@ -1,5 +1,5 @@
-//! Whose a username is. Each account claims all that its name could be mistaken for, so that no look-alike can come
-//! after it; what it signs in with stands on the account itself.
+//! Claims of usernames. Each account claims all names that its own could be mistaken for, so that no look-alike can be
+//! registered later; the name for signing in is stored on the account itself.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use diesel::{dsl::exists, prelude::*, select};
 use super::super::{Repo, credentials::sign_ups, dialect::Conn};
 use crate::domains::accounts::{username_claims as table, users};
 
-/// How many accounts are looked at in one transaction.
+/// How many accounts are processed in one transaction.
 const PIECE: i64 = 500;
 
-/// Whether somebody has this name, or one that looks like it.
+/// Whether somebody has this name, or a look-alike.
 pub fn is_taken(conn: &mut Conn, username: &str) -> Result<bool> {
     let claimed = table::table.filter(table::skeleton.eq_any(username_skeletons(username)));
     Ok(select(exists(claimed)).get_result(conn)?)
 }
 
-/// Claims the name of a new account. Of several that look alike and are made at once, one gets it.
+/// Claims the name of a new account. If several look-alikes are created at once, one gets it.
 pub fn claim(conn: &mut Conn, user: UserId, username: &str) -> Result<()> {
     let skeletons = username_skeletons(username);
     if insert(conn, user, &skeletons)? < skeletons.len() {
@@ -31,7 +31,7 @@ pub fn claim(conn: &mut Conn, user: UserId, username: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets go of the name of an account that is erased.
+/// Releases the name of an erased account.
 pub fn release(conn: &mut Conn, user: UserId) -> Result<()> {
     diesel::delete(table::table.filter(table::user_id.eq(user))).execute(conn)?;
     Ok(())
@@ -47,7 +47,7 @@ fn insert(conn: &mut Conn, user: UserId, skeletons: &BTreeSet<String>) -> Result
     Ok(made)
 }
 
-/// Accounts after this one that claim nothing by the present rule, by id: the oldest first.
+/// Accounts after this one without a claim by the current rule, by id: the oldest first.
 fn unclaimed(conn: &mut Conn, after: Option<UserId>) -> Result<Vec<(UserId, String)>> {
     let claims = table::table.filter(table::user_id.eq(users::id).and(table::version.eq(LOOK_VERSION)));
     let mut missing = users::table
@@ -62,8 +62,8 @@ fn unclaimed(conn: &mut Conn, after: Option<UserId>) -> Result<Vec<(UserId, Stri
     Ok(missing.load(conn)?)
 }
 
-/// Claims a name by the present rule, in place of what was claimed by an older one, by this account or by a younger one
-/// that looks like it. Answers whether all is this account's.
+/// Claims a name by the current rule, in place of claims by an older rule of this account or of a younger look-alike.
+/// Returns whether this account has all claims.
 fn renew(conn: &mut Conn, user: UserId, username: &str) -> Result<bool> {
     let skeletons = username_skeletons(username);
     let past = table::user_id.eq(user).or(table::skeleton.eq_any(&skeletons));
@@ -74,9 +74,9 @@ fn renew(conn: &mut Conn, user: UserId, username: &str) -> Result<bool> {
 }
 
 impl Repo {
-    /// Claims the names of accounts that were made before names were claimed, or before this rule was. Accounts whose
-    /// names look alike stay as they are: the older one has the claim, and the log names the younger. Then the same for
-    /// those who wait. Answers how many accounts look like an older one.
+    /// Claims the names of accounts created before names were claimed, or before the current rule. Accounts whose names
+    /// look alike stay as they are: the older one has the claim, and the log names the younger one. Then does the same
+    /// for pending sign-ups. Returns how many accounts look like an older one.
     pub(in super::super) async fn claim_names(&self) -> Result<usize> {
         let (mut after, mut alike) = (None, 0);
         loop {

@@ -1,4 +1,4 @@
-//! What is kept about an account itself and its sessions: copied, and erased by making a tombstone of it.
+//! Personal data of an account itself and its sessions: exported, and erased by turning the account into a tombstone.
 
 use clowder_accounts::{Change, privacy::tombstone};
 use clowder_core::{Ctx, Error, Result, Role, SessionId, Topic, Visibility, Word};
@@ -33,7 +33,7 @@ pub const PARTS: &[Part] = &[
         name: "account",
         phase: Phase::Identity,
         references: &[
-            kept("users", "id", "the tombstone: messages are said by somebody"),
+            kept("users", "id", "the tombstone: messages still need a sender"),
             erased("username_claims", "user_id"),
         ],
         files: &[File {
@@ -50,7 +50,7 @@ pub const PARTS: &[Part] = &[
         references: &[kept(
             "sessions",
             "user_id",
-            "emptied and ended; swept a day later, when no token of theirs can be about",
+            "emptied and ended; deleted a day later, when all tokens have expired",
         )],
         files: &[File {
             name: "sessions.json",
@@ -66,7 +66,7 @@ fn export_account(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<E
     Ok(ExportPage::one(serde_json::to_value(profile::own(conn, asking.user)?)?))
 }
 
-/// Ends what sessions there are and leaves nothing of the account but its id. Name and address are free again.
+/// Ends all sessions and keeps nothing of the account except its id. Name and address become free.
 fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let user = erasing.user;
     dialect::accounts::lock_user(tx.conn, user)?;
@@ -124,8 +124,8 @@ fn export_sessions(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Resu
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
 }
 
-/// The rows of sessions stay for a day without anything that tells about somebody: a node that starts meanwhile has to
-/// know that their tokens are worth nothing.
+/// The rows of sessions stay for a day without personal data: a node that starts meanwhile must know that their tokens
+/// are invalid.
 fn erase_sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mut own = devices::table
         .filter(devices::user_id.eq(erasing.user))
@@ -134,7 +134,7 @@ fn erase_sessions(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&s
         .limit(ROWS)
         .into_boxed();
     if let Some(mark) = mark {
-        let after: SessionId = mark.parse().map_err(|_| Error::internal("a mark that is no session"))?;
+        let after: SessionId = mark.parse().map_err(|_| Error::internal("a mark that is not a session"))?;
         own = own.filter(devices::id.gt(after));
     }
     let ids: Vec<SessionId> = own.load(tx.conn)?;

@@ -1,4 +1,4 @@
-//! The own profile.
+//! The user's own profile.
 
 use clowder_accounts::{
     Change, Own, ProfilePatch,
@@ -20,7 +20,7 @@ use super::super::{
 };
 use crate::domains::accounts::{UserRow, users};
 
-/// The profile; a token that outlived its user is as good as ended.
+/// The profile; a token that outlived its user counts as ended.
 pub fn own(conn: &mut Conn, user: UserId) -> Result<Own> {
     let row = users::table.find(user).filter(users::deleted_at.is_null()).select(UserRow::as_select());
     let row = row.first(conn).optional()?;
@@ -55,7 +55,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
         .returning(UserRow::as_returning())
         .get_result(tx.conn)?;
     let after = row.own()?.at(ctx.now);
-    // What stood there before is nowhere shown any more.
+    // The earlier text is not shown anywhere any more.
     tx.deleted_text = true;
     let entry = Entry::new("profile.changed").on(Target::user(user));
     audit::record(tx, ctx, &entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?))?;

@@ -1,5 +1,5 @@
-//! Using a refresh token. There is no row per token: the session keeps the generation of the latest, and when those
-//! before it were used for as long as that matters.
+//! Using a refresh token. There is no row per token: the session stores the latest generation, and when earlier ones
+//! were used for as long as that matters.
 
 use clowder_accounts::{
     RefreshToken, SignedIn,
@@ -32,36 +32,36 @@ pub enum Outcome {
     Refused { refusal: Refusal, ended: Option<SessionId> },
 }
 
-/// What a session keeps about its tokens.
+/// What a session stores about its tokens.
 struct Held {
     created_at: Timestamp,
     user: UserId,
     session_ended: bool,
     expires_at: Timestamp,
-    /// That of the latest token, which nobody has used yet.
+    /// The generation of the latest token, which is still unused.
     generation: i32,
     uses: Uses,
-    /// How often the token before the latest was answered again after its grace.
+    /// How often the token before the latest was answered again after its grace period.
     late: i16,
-    /// In how many generations in a row right before that one that was needed.
+    /// For how many generations in a row right before that one this was needed.
     late_before: i16,
-    /// Whether its first token is from before there were generations.
+    /// Whether its first token predates generations.
     legacy: bool,
 }
 
 pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) -> Result<Outcome> {
     let (session, presented) = named(tx.conn, mint, token)?.ok_or(TOKEN_INVALID)?;
-    // Two tabs may come at once: one rotates, the other then finds the successor.
+    // Two tabs may refresh at once: one rotates, the other then finds the successor.
     dialect::accounts::lock_session(tx.conn, session)?;
     let mut held = held(tx.conn, session)?.ok_or(TOKEN_INVALID)?;
-    // Who restored an older state of the database has not made this token, though its key says so.
+    // If an older state of the database was restored, this token is from the future, although its MAC is valid.
     if presented > held.generation {
         return Err(TOKEN_INVALID.into());
     }
     let facts = held.facts(mint, presented);
     let verdict = decide(ctx, &facts);
     if facts.used_at.is_some_and(|used_at| used_at > ctx.now) {
-        // A clock that was ahead: from now on its grace runs, and ends.
+        // The clock was ahead: the grace period begins now.
         held.uses.put(held.generation, presented, ctx.now);
         let row = sessions::table.find(session);
         diesel::update(row).set(sessions::refresh_uses.eq(held.uses.stored())).execute(tx.conn)?;
@@ -77,7 +77,7 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
             let reused = Entry::new("token.reused").on(Target::session(session)).about(held.user);
             let ended = close(tx, ctx, held.user, Which::One(session))?;
             audit::record(tx, ctx, &reused)?;
-            // Whoever came with the token does not end the session: we do.
+            // The server ends the session, not whoever presented the token.
             let ctx = &ctx.by(Actor::System);
             tell_ended(tx, ctx, held.user, &ended)?;
             return Ok(Outcome::Refused { refusal, ended: Some(session) });
@@ -89,7 +89,7 @@ pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) ->
     Ok(Outcome::SignedIn(Box::new(mint.signed_in(ctx, session, successor, own)?)))
 }
 
-/// Which session and which generation of it a token is of.
+/// The session and generation of a token.
 fn named(conn: &mut Conn, mint: &Mint, token: &RefreshToken) -> Result<Option<(SessionId, i32)>> {
     if let Some(named) = mint.tokens.read_refresh(token.expose()) {
         return Ok(Some(named));
@@ -122,7 +122,7 @@ fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
     Ok(row.map(|(created_at, user, ended_at, (last_used_at, expires_at), tokens)| {
         let (generation, uses, late, late_before, legacy) = tokens;
         let mut uses = Uses::read(&uses);
-        // The last use was put right there if a clock was ahead.
+        // If a clock was ahead, the last use was corrected there.
         uses.cap_last(last_used_at);
         let session_ended = ended_at.is_some();
         Held {
@@ -143,7 +143,7 @@ impl Held {
     fn facts(&self, mint: &Mint, presented: i32) -> RefreshFacts {
         let of_predecessor = presented + 1 == self.generation;
         let used_at = (presented < self.generation)
-            // What is no longer kept was used before every grace.
+            // A use that is no longer stored is older than every grace period.
             .then(|| self.uses.of(self.generation, presented).unwrap_or(Timestamp::from_micros(0)));
         RefreshFacts {
             session_ended: self.session_ended,
@@ -155,28 +155,28 @@ impl Held {
         }
     }
 
-    /// Until when the token before the latest could be used: it was made when the one before it was used, or with the
-    /// session.
+    /// The end of the lifetime of the token before the latest: it was created when the one before it was used, or with
+    /// the session.
     fn predecessor_expires_at(&self, mint: &Mint) -> Timestamp {
         let made_at = match self.generation - 2 {
             before @ 0.. => self.uses.of(self.generation, before),
-            // When a token was made that is older than generations is not known.
+            // The creation time of a token that predates generations is unknown.
             _ if self.legacy => None,
             _ => Some(self.created_at),
         };
         made_at.map_or(self.expires_at, |made_at| mint.expiry(made_at, self.created_at).min(self.expires_at))
     }
 
-    /// In how many generations in a row right before the latest an answer was needed after the grace.
+    /// For how many generations in a row right before the latest an answer was needed after the grace period.
     const fn late_generations(&self) -> i16 {
         if self.late > 0 { self.late_before.saturating_add(1) } else { 0 }
     }
 }
 
-/// Marks the latest token as used and makes its successor, which lives as long as a fresh sign-in would, within the life
-/// of the session.
+/// Marks the latest token as used and creates its successor, with a new lifetime within that of the session.
 fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, session: SessionId, held: &Held) -> Result<()> {
-    // A session that a clock ahead opened counts as opened now, once and for all: its life would begin anew each time.
+    // A session opened by a clock that was ahead counts as opened now, once; otherwise its lifetime would begin again
+    // each time.
     let created_at = held.created_at.min(ctx.now);
     diesel::update(sessions::table.find(session))
         .set((

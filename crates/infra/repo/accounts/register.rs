@@ -1,4 +1,4 @@
-//! Making an account.
+//! Creating an account.
 
 use clowder_accounts::{
     Change, NewAccount, Own, Registration, SignedIn,
@@ -41,11 +41,11 @@ pub fn register(
     password: String,
 ) -> Result<Registration> {
     if !rules.reveal_taken {
-        // Nothing comes of it without an email, so whoever has caused too many has to wait; it tells nothing about the
+        // An email is required here, so somebody who has caused too many has to wait; this reveals nothing about the
         // address.
         mailed::cause(tx, ctx)?;
     }
-    // The address first: whoever commits the same name and address in between is then found by the name.
+    // The address is checked first: if somebody commits the same name and address in between, the name check finds them.
     let email_taken = has_email(tx.conn, &new.email.key())?;
     let username_taken =
         names::is_taken(tx.conn, new.username.as_str())? || sign_ups::has_name(tx.conn, ctx.now, &new.username)?;
@@ -62,7 +62,7 @@ pub fn register(
     Ok(Registration::Waiting(sign_ups::wait(tx, ctx, &new, password, steps, invite, pretended)?))
 }
 
-/// What is stored of a registration: the tokens, which cannot be had a second time, and whose they are.
+/// What is stored of a registration: the tokens, which cannot be issued a second time, and whose they are.
 #[derive(Serialize, Deserialize)]
 pub enum Registered {
     SignedIn { user: UserId, access: String, refresh: String, token_type: String, expires_in: u64 },
@@ -89,7 +89,7 @@ impl Registered {
         }
     }
 
-    /// The same tokens, with the profile as it is now.
+    /// The same tokens, with the current profile.
     pub fn again(self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Registration> {
         Ok(match self {
             Self::SignedIn { user, access, refresh, token_type, expires_in } => {
@@ -109,7 +109,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     }
     names::claim(tx.conn, row.id, &row.username)?;
     let own = row.own()?;
-    // An address that got too many emails lately is asked when its owner wants to be.
+    // If an address got too many emails recently, its owner can request another one later.
     if may_cause(tx, ctx)? && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok() {
         verify::ask(tx, ctx, Whose::User(own.id), &own.username, &new.email, VERIFY_FOR)?;
     }
@@ -119,7 +119,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     Ok(Registration::SignedIn(Box::new(signed_in)))
 }
 
-/// Whoever has caused too many emails still gets the account.
+/// Somebody who has caused too many emails still gets the account.
 fn may_cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<bool> {
     match mailed::cause(tx, ctx) {
         Err(Error::TooMany { .. }) => Ok(false),
@@ -127,12 +127,12 @@ fn may_cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<bool> {
     }
 }
 
-/// What others see; the username when nothing was said.
+/// The display name; the username if none was given.
 pub fn display_name(new: &NewAccount) -> String {
     new.display_name.clone().map_or_else(|| new.username.as_str().to_owned(), DisplayName::into_string)
 }
 
-/// Makes an account with a role; nobody is signed in by it. That it has one is told like any change of a role.
+/// Creates an account with a role, without signing it in. The role is recorded like any change of a role.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, role: Role) -> Result<Own> {
     if names::is_taken(tx.conn, new.username.as_str())? {
         return Err(USERNAME_TAKEN.into());
@@ -164,7 +164,7 @@ pub fn has_email(conn: &mut Conn, email_key: &str) -> Result<bool> {
     Ok(select(exists(users::table.filter(users::email_key.eq(email_key)))).get_result(conn)?)
 }
 
-/// Which of the two unique things was in the way.
+/// Which of the two unique values is taken.
 pub fn taken(conn: &mut Conn, row: &UserRow) -> Result<Refusal> {
     if select(exists(users::table.filter(users::username_key.eq(&row.username_key)))).get_result(conn)? {
         return Ok(USERNAME_TAKEN);
@@ -172,5 +172,5 @@ pub fn taken(conn: &mut Conn, row: &UserRow) -> Result<Refusal> {
     if has_email(conn, &row.email_key)? {
         return Ok(EMAIL_TAKEN);
     }
-    Err(Error::internal("a user could not be inserted, and nothing is in the way"))
+    Err(Error::internal("a user could not be inserted, although nothing conflicts"))
 }

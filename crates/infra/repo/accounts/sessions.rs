@@ -1,4 +1,4 @@
-//! Signing in, the devices of a user, and ending them.
+//! Signing in, listing and ending sessions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ use crate::{
     tokens::Tokens,
 };
 
-/// What it takes to hand out tokens.
+/// What is needed to issue tokens.
 pub struct Mint {
     pub tokens: Arc<Tokens>,
     pub refresh_for: Duration,
@@ -36,7 +36,7 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// Until when a session lasts that is used now: a while without use, and not for ever.
+    /// When a session that is used now expires: after a while without use, and at its maximum lifetime.
     pub fn expiry(&self, now: Timestamp, created_at: Timestamp) -> Timestamp {
         now.plus(self.refresh_for).min(created_at.plus(self.session_for))
     }
@@ -53,7 +53,7 @@ impl Mint {
     }
 }
 
-/// The user who goes by this, with the stored hash of the password.
+/// The user with this login name, and the stored hash of the password.
 pub fn credentials(conn: &mut Conn, sought: &Sought) -> Result<Option<(UserId, String)>> {
     let users = users::table.filter(users::deleted_at.is_null()).select((users::id, users::password));
     Ok(match sought {
@@ -64,7 +64,7 @@ pub fn credentials(conn: &mut Conn, sought: &Sought) -> Result<Option<(UserId, S
     })
 }
 
-/// A password was right when it was held against this hash.
+/// A password matched this hash when it was checked.
 #[derive(Clone)]
 pub struct Proved {
     pub user: UserId,
@@ -72,8 +72,8 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// Holds the user, and says whether the password still is the one that was proved: hashing takes its time, and who
-    /// has chosen a new one meanwhile, or has been erased, did so against whoever knows the old one.
+    /// Locks the user, and checks that the password is still the verified one: hashing takes time, and a password
+    /// changed meanwhile, or an erasure, must win over somebody who knows the old one.
     pub fn holds(&self, tx: &mut Tx<'_>) -> Result<bool> {
         dialect::accounts::lock_user(tx.conn, self.user)?;
         let known = users::table.find(self.user).filter(users::deleted_at.is_null());
@@ -82,7 +82,7 @@ impl Proved {
     }
 }
 
-/// Signs a user in whose password was right. `anew` is a better hash of it, when the stored one is outdated.
+/// Signs in a user whose password was right. `anew` is a better hash of it, if the stored one is outdated.
 pub fn open(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -159,7 +159,7 @@ pub enum Which {
 /// Ends open sessions of the caller.
 pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which, keys: bool) -> Result<Ended> {
     let user = ctx.user()?;
-    // Whoever signs in at the same time is seen, or comes after it.
+    // Whoever signs in at the same time is either seen here or comes after it.
     dialect::accounts::lock_user(tx.conn, user)?;
     let ended = access::close(tx, ctx, user, which, keys)?;
     if matches!(which, Which::One(_)) && ended.sessions.is_empty() {
@@ -169,8 +169,8 @@ pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, which: Which, keys: bool) -> Result<Ended
     Ok(ended)
 }
 
-/// Closes open sessions of a user; whoever does so tells it with [`tell_ended`], which comes later because of what that
-/// holds. Gives those that were open.
+/// Closes open sessions of a user; the caller reports it with [`tell_ended`] later, because of the locks that this
+/// takes. Returns those that were open.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which) -> Result<Vec<SessionId>> {
     let open = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
     let open = open.select(sessions::id).order(sessions::id).into_boxed();
@@ -182,15 +182,16 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which) -> Result<V
     close_these(tx, ctx, &open)
 }
 
-/// Holds the open sessions of a user, who is held: for a write that closes them after what comes later in the order.
+/// Locks the open sessions of a user who is locked, for a write that closes them after something that comes later in
+/// the lock order.
 pub fn hold(tx: &mut Tx<'_>, user: UserId) -> Result<()> {
     let open = sessions::table.filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()));
     let open: Vec<SessionId> = open.select(sessions::id).order(sessions::id).load(tx.conn)?;
     open.into_iter().try_for_each(|session| dialect::accounts::lock_session(tx.conn, session))
 }
 
-/// Closes what stands in the way of another session: those that were not used for the longest. Like [`close`], it comes
-/// before whatever else a sign-in holds.
+/// Closes the least recently used sessions above the limit. Like [`close`], it precedes everything else that a sign-in
+/// locks.
 pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<SessionId>> {
     let mut over: Vec<SessionId> = sessions::table
         .filter(sessions::user_id.eq(user).and(sessions::ended_at.is_null()))
@@ -203,7 +204,8 @@ pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Vec<Session
     close_these(tx, ctx, &over)
 }
 
-/// One by one in the order of their ids, like everybody who holds several. Who else ended one meanwhile has told it.
+/// One by one in the order of their ids, like everybody who locks several. If somebody else ended one meanwhile, they
+/// have reported it.
 fn close_these(tx: &mut Tx<'_>, ctx: &Ctx, open: &[SessionId]) -> Result<Vec<SessionId>> {
     let mut closed = Vec::new();
     for session in open {
@@ -216,7 +218,7 @@ fn close_these(tx: &mut Tx<'_>, ctx: &Ctx, open: &[SessionId]) -> Result<Vec<Ses
     Ok(closed)
 }
 
-/// Tells whom it concerns that these were closed. It writes to the audit log, and so comes before other changes.
+/// Appends the changes for closed sessions. It writes to the audit log, so it must precede other changes.
 pub fn tell_ended(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &[SessionId]) -> Result<()> {
     access::tell(tx, ctx, user, &Ended { sessions: ended.to_vec(), keys: Vec::new() })
 }
@@ -225,7 +227,7 @@ pub fn ended_since(conn: &mut Conn, since: Timestamp) -> Result<Vec<SessionId>> 
     Ok(sessions::table.filter(sessions::ended_at.gt(since)).select(sessions::id).load(conn)?)
 }
 
-/// Forgets sessions some time after their end.
+/// Deletes sessions some time after their end.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(forget!(tx, sessions by id: SessionId, sessions::expires_at.le(ctx.now.minus(KEPT_FOR))))
 }

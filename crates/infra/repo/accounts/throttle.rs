@@ -1,6 +1,5 @@
-//! Guesses: how often attempts to prove something failed lately, at an account, from a place, and at the one from the
-//! other. An attempt is counted before the slow work and taken back when it was right. The keys are hashes: the table
-//! tells nobody who was tried.
+//! Counts recent failed attempts: at an account, from a place, and at an account from a place. An attempt is counted
+//! before the slow work and uncounted if it was right. The keys are hashes, so the table does not reveal who was tried.
 
 use clowder_accounts::{
     Email,
@@ -16,14 +15,14 @@ use crate::{
     keys::Keys,
 };
 
-/// What somebody typed to say who they are, as it is looked up.
+/// The login name that was typed, normalised for lookup.
 #[derive(Clone)]
 pub enum Sought {
     Username(String),
     Email(String),
-    /// Somebody who is signed in shows it again.
+    /// A signed-in user who authenticates again.
     User(UserId),
-    /// Somebody who waits for their account, by the id of their sign-up.
+    /// A pending sign-up, by its id.
     SignUp(String),
 }
 
@@ -36,7 +35,7 @@ impl Sought {
     }
 }
 
-/// Somebody is about to try.
+/// An attempt before it begins.
 #[derive(Clone)]
 pub struct Attempt {
     now: Timestamp,
@@ -47,17 +46,17 @@ pub struct Attempt {
     known: bool,
 }
 
-/// Somebody tries, and it is counted.
+/// An attempt that has been counted.
 #[derive(Clone)]
 pub struct Begun {
     attempt: Attempt,
-    /// What was counted, and when the last failure before it was.
+    /// What was counted, and when the previous failure was.
     counted: Vec<(Vec<u8>, Option<Timestamp>)>,
 }
 
 impl Attempt {
-    /// At an account. `user` is whom it leads to: failures are counted there, by whatever name or door somebody came.
-    /// Accounts that do not exist are counted under what was typed, and are slowed down all the same.
+    /// At an account. `user` is the account it leads to: failures are counted there, for every name and endpoint.
+    /// Attempts at accounts that do not exist are counted under the typed name, and are slowed down as well.
     pub fn at(conn: &mut Conn, ctx: &Ctx, keys: &Keys, sought: &Sought, user: Option<UserId>) -> Result<Self> {
         let name = match (user, sought) {
             (Some(user), _) => format!("user {user}"),
@@ -80,7 +79,7 @@ impl Attempt {
         })
     }
 
-    /// At a secret that leads to an account by itself. Calls without an address come from inside and are not counted.
+    /// At a secret that identifies an account by itself. Calls without an address are internal and not counted.
     pub fn from_place(ctx: &Ctx, keys: &Keys) -> Self {
         let hour = (ctx.now.as_seconds() / MEMORY.as_secs() as i64).to_string();
         let place = ctx.origin.place().map(|place| place.to_string());
@@ -88,13 +87,13 @@ impl Attempt {
         Self { now: ctx.now, account: None, pair: None, address, known: false }
     }
 
-    /// Of what it takes a turn, so that attempts which are right do not hold up one another by being counted: always in
-    /// this order. One place does not hold up another.
+    /// The things that need a turn, so that right attempts do not delay each other by being counted: always in this
+    /// order. One place does not delay another.
     pub fn turns(&self) -> Vec<Vec<u8>> {
         self.pair.iter().chain(self.address.iter().filter(|_| !self.known)).cloned().collect()
     }
 
-    /// The keys whose failures hold up this attempt, in the one order in which they are locked.
+    /// The keys whose failures delay this attempt, in the order in which they are locked.
     fn judged(&self) -> Vec<Vec<u8>> {
         let others = [&self.account, &self.address].into_iter().flatten().filter(|_| !self.known);
         let mut keys: Vec<_> = self.pair.iter().chain(others).cloned().collect();
@@ -102,8 +101,8 @@ impl Attempt {
         keys
     }
 
-    /// Whether it may be made now, as far as can be said without writing: a flood of guesses that have to wait costs no
-    /// more than reading. [`Attempt::begin`] has the last word.
+    /// Whether the attempt may be made now, as far as can be said without writing: many guesses that have to wait cost
+    /// only reads. [`Attempt::begin`] makes the final decision.
     pub fn may_be_made(&self, conn: &mut Conn) -> Result<()> {
         let found: Vec<(Vec<u8>, i32, Timestamp)> =
             throttles::table.filter(throttles::key.eq_any(self.judged())).load(conn)?;
@@ -129,12 +128,12 @@ impl Attempt {
         }
     }
 
-    /// Counts it, if it may be made. A refusal is an outcome and not an error: what lay ahead of the clock is put right
-    /// with it.
+    /// Counts the attempt, if it may be made. A refusal is an outcome and not an error, because corrections of future
+    /// times are committed with it.
     pub fn begin(self, tx: &mut Tx<'_>) -> Result<Result<Begun>> {
         let mut held = Vec::new();
         for key in self.judged() {
-            // Adding takes the row: of several that come at once each sees what those before it counted.
+            // Adding locks the row: each of several concurrent attempts sees those counted before it.
             let (count, last_at): (i32, Timestamp) = diesel::insert_into(throttles::table)
                 .values((throttles::key.eq(&key), throttles::failures.eq(1), throttles::last_at.eq(self.now)))
                 .on_conflict(throttles::key)
@@ -160,7 +159,7 @@ impl Attempt {
         Ok(verdict.map(|()| Begun { attempt: self, counted }))
     }
 
-    /// Forgets the failures at the account, and from here at it.
+    /// Forgets the failures at the account, and those from here at it.
     pub fn forgive(&self, tx: &mut Tx<'_>) -> Result<()> {
         let mut own: Vec<_> = [&self.account, &self.pair].into_iter().flatten().collect();
         own.sort();
@@ -172,7 +171,7 @@ impl Attempt {
 }
 
 impl Begun {
-    /// It was wrong, and stays counted; now also where it did not have to wait.
+    /// A wrong attempt stays counted, now also if it did not have to wait.
     pub fn failed(&self, tx: &mut Tx<'_>) -> Result<()> {
         let Attempt { now, account, pair, address, .. } = &self.attempt;
         let all = [account, pair, address].into_iter().flatten();
@@ -191,8 +190,8 @@ impl Begun {
         Ok(())
     }
 
-    /// Right after all. The failures of the place stay: whoever has one account of their own could otherwise wipe out
-    /// the traces of guessing at others.
+    /// A right attempt is uncounted. The failures of the place stay: otherwise somebody with an account could erase the
+    /// traces of guessing at others.
     pub fn succeeded(&self, tx: &mut Tx<'_>) -> Result<()> {
         let own = [&self.attempt.account, &self.attempt.pair];
         let is_own = |key: &[u8]| own.iter().any(|own| own.as_deref() == Some(key));
@@ -209,7 +208,7 @@ impl Begun {
         Ok(())
     }
 
-    /// As if it had not been made: it came to nothing for other reasons.
+    /// Uncounts an attempt that failed for other reasons.
     pub fn take_back(&self, tx: &mut Tx<'_>) -> Result<()> {
         self.counted.iter().try_for_each(|(key, before)| self.take_one_back(tx, key, *before))
     }
@@ -231,29 +230,28 @@ impl Begun {
 impl Repo {
     /// Counts an attempt, or says how long to wait.
     pub(in super::super) async fn begin(&self, attempt: Attempt) -> Result<Begun> {
-        // Not before the turn has come: those that are being tried are counted, and may be right.
+        // Not before its turn: attempts in progress are counted, and may turn out right.
         let same = attempt.clone();
         self.db.read(move |conn| same.may_be_made(conn)).await?;
         self.db.write(move |tx| attempt.clone().begin(tx)).await?
     }
 
-    /// Takes an attempt back of which a fault of ours made nothing. If that fails, too, it stays counted.
+    /// Uncounts an attempt that failed for an internal reason. If that fails, too, it stays counted.
     pub(in super::super) async fn take_back(&self, begun: Begun) {
         if let Err(error) = self.db.write(move |tx| begun.take_back(tx)).await {
-            tracing::warn!(%error, "an attempt that came to nothing stays counted");
+            tracing::warn!(%error, "cannot uncount an attempt that failed for an internal reason");
         }
     }
 
-    /// Looks for what a secret leads to that is too long to be guessed: an invitation, a ticket, what an email held. It is
-    /// counted at the place it came from before it is looked at, and taken back unless it leads nowhere; `None` stands
-    /// for that.
+    /// Looks up a secret that is too long to guess: an invitation, a ticket, a token from an email. The lookup is
+    /// counted for its place before it is made, and uncounted unless it finds nothing; `None` means that.
     pub(in super::super) async fn seek<T: Send + 'static>(
         &self,
         ctx: &Ctx,
         look: impl Fn(&mut Conn) -> Result<Option<T>> + Send + 'static,
     ) -> Result<Option<T>> {
         let attempt = Attempt::from_place(ctx, &self.deps.keys);
-        // Those of one place wait here, and not for a row that would keep a connection.
+        // Calls from one place wait here, and not for a row lock that would occupy a connection.
         let looked = self.turns.hold(attempt.turns(), async {
             let same = attempt.clone();
             self.db.read(move |conn| same.may_be_made(conn)).await?;
@@ -262,7 +260,7 @@ impl Repo {
                     Ok(begun) => begun,
                     Err(refused) => return Ok(Err(refused)),
                 };
-                // A refusal rolls the count back: what was found is only not good for this.
+                // A refusal rolls the count back: the secret exists, but is not valid for this.
                 let found = look(tx.conn)?;
                 if found.is_some() {
                     begun.take_back(tx)?;
@@ -289,7 +287,7 @@ fn is_known(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
 }
 
-/// Forgets what has had its time.
+/// Deletes expired counts.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(forget!(tx, throttles by key: Vec<u8>, throttles::last_at.le(ctx.now.minus(MEMORY))))
 }

@@ -1,4 +1,4 @@
-//! Tickets for sockets: sealed, short-lived, taken in once in the whole cluster.
+//! Tickets for sockets: encrypted, short-lived, accepted once in the whole cluster.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
@@ -17,7 +17,7 @@ use crate::{
     tokens::Tokens,
 };
 
-/// What a ticket holds: the access token it was asked with, so that its socket ends when that token does.
+/// The content of a ticket: the access token it was requested with, so that its socket ends with that token.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Stub {
     id: Id<()>,
@@ -32,15 +32,15 @@ pub fn issue(ctx: &Ctx, keys: &Keys, tokens: &Tokens, access: &str) -> Result<Ti
     Ok(Ticket { ticket, expires_in: until.since(ctx.now).as_secs() })
 }
 
-/// Nothing for what is no ticket of ours, or one whose time is past.
+/// `None` for an invalid or expired ticket.
 pub fn read(now: Timestamp, keys: &Keys, ticket: &str) -> Option<Stub> {
     let sealed = URL_SAFE_NO_PAD.decode(ticket).ok()?;
     let stub: Stub = serde_json::from_slice(&keys.unseal(Purpose::Ticket, b"", &sealed).ok()?).ok()?;
     Some(stub).filter(|stub| stub.until > now)
 }
 
-/// Notes among the stored answers that this ticket is used, for longer than it could be. The session may have been ended
-/// elsewhere, and this process not have heard yet.
+/// Stores among the answers that this ticket is used, for longer than it is valid. Another node may have ended the
+/// session without this process knowing yet.
 pub fn take_in(tx: &mut Tx<'_>, ctx: &Ctx, stub: &Stub, holder: Actor) -> Result<()> {
     if let Actor::User { via: Via::Session(session), .. } = holder {
         dialect::accounts::lock_session(tx.conn, session)?;

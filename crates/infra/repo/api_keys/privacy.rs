@@ -1,4 +1,4 @@
-//! The API keys of somebody: copied without what opens with them, and revoked.
+//! Somebody's API keys: exported without their secrets, and revoked.
 
 use clowder_accounts::{Change, change::ApiKeyRevoked};
 use clowder_core::{ApiKeyId, Ctx, Result};
@@ -24,7 +24,7 @@ pub const PARTS: &[Part] = &[Part {
     references: &[erased("api_keys", "user_id")],
     files: &[File {
         name: "api_keys.json",
-        about: "the keys of your programs; never what opens with them",
+        about: "your API keys, without their secrets",
         shape: Shape::List,
         read: export,
     }],
@@ -44,7 +44,7 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     Ok(ExportPage::by_id(items.collect::<serde_json::Result<_>>()?, last))
 }
 
-/// Whoever knows one of these keys by heart hears that it opens nothing any more.
+/// Whoever has one of these keys in memory learns that it is no longer valid.
 fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let gone: Vec<ApiKeyId> =
         diesel::delete(keys::table.filter(keys::user_id.eq(erasing.user))).returning(keys::id).get_results(tx.conn)?;

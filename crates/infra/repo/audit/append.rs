@@ -1,5 +1,5 @@
-//! Gives committed entries their places in the chain, in batches. Whoever holds the head does; entries are moved in the
-//! order of their sequence, and one that commits late is simply still there for the next batch, so none is ever skipped.
+//! Chains committed entries in batches. The holder of the head's lock does it; entries are moved in the order of their
+//! sequence, and one that commits late is still there for the next batch, so none is ever skipped.
 
 use clowder_core::Result;
 use diesel::{dsl::exists, prelude::*};
@@ -13,13 +13,13 @@ use super::{
 };
 use crate::domains::audit::{AuditRow, PendingRow, audit, audit_head, audit_pending};
 
-/// How many entries get their places in one transaction.
+/// How many entries are chained in one transaction.
 pub const BATCH: usize = 500;
 
 /// What to do while somebody else holds the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// They are chaining: leave it to them.
+    /// They are chaining already: leave it to them.
     Leave,
     Wait,
 }
@@ -28,11 +28,11 @@ pub fn is_pending(conn: &mut Conn) -> Result<bool> {
     Ok(diesel::select(exists(audit_pending::table.select(audit_pending::seq))).get_result(conn)?)
 }
 
-/// Moves the first entries that are pending to the end of the chain; answers how many. In one transaction: whatever
-/// dies in between, an entry is either pending or chained.
+/// Moves the first pending entries to the end of the chain; returns how many. It is one transaction: whatever fails, an
+/// entry is either pending or chained.
 ///
-/// The order holds what depends on what: who has seen an entry committed gets a later number of the sequence, and both
-/// are then seen here. Entries of transactions that ran beside each other have no order but this one.
+/// The order respects causality: somebody who has seen a committed entry gets a later number of the sequence, and both
+/// are then visible here. Entries of concurrent transactions have only this order.
 pub fn append(tx: &mut Tx<'_>, turn: Turn) -> Result<usize> {
     if !dialect::audit::lock_audit_head(tx.conn, turn == Turn::Wait)? {
         return Ok(0);

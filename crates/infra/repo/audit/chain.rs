@@ -1,4 +1,4 @@
-//! The chain: each entry holds the hash of the one before, so that none can be changed, removed or put in between.
+//! The chain: each entry contains the hash of the previous one, so that none can be changed, removed or inserted.
 
 use clowder_accounts::audit::{Chain, Chained, Walked};
 use clowder_core::Result;
@@ -11,12 +11,12 @@ use crate::{
     keys::Keys,
 };
 
-/// How many entries are checked at a time.
+/// How many entries are verified at a time.
 const PIECE: i64 = 1_000;
 
 /// SHA-256 over the stored columns in their order, ciphertexts as they are. Each is preceded by its length in 8 octets
-/// (big endian); one that is absent has the length 2^64 - 1. Numbers are 8 octets (big endian), times microseconds
-/// since 1970, ids their 16 octets. The request id came to be sealed, at the end, with version 2.
+/// (big endian); an absent one has the length 2^64 - 1. Numbers are 8 octets (big endian), times microseconds since
+/// 1970, ids their 16 octets. Since version 2 the encrypted request id is included, at the end.
 pub fn hash(row: &AuditRow) -> Vec<u8> {
     let uuid = |id: Option<uuid::Uuid>| id.map(|id| id.as_bytes().to_vec());
     let sealed = |value: &Option<crate::seal::Sealed>| value.as_ref().map(|value| value.as_bytes().to_vec());
@@ -52,7 +52,7 @@ pub fn hash(row: &AuditRow) -> Vec<u8> {
     sha.finalize().to_vec()
 }
 
-/// From where to where the chain reaches, and what waits for its place.
+/// The extent of the chain, and what is pending.
 pub fn state(conn: &mut Conn, keys: &Keys) -> Result<Chain> {
     let pending: i64 = audit_pending::table.count().get_result(conn)?;
     let pending_since =
@@ -66,14 +66,14 @@ pub fn head(conn: &mut Conn) -> Result<Chained> {
     Ok(Chained { position, hash })
 }
 
-/// The link that an entry is, if it is whole and follows this one.
+/// The link of an entry, if it is intact and follows this one.
 pub fn follow(link: &Chained, row: &AuditRow) -> Option<Chained> {
     let follows = row.position == link.position + 1 && row.previous == link.hash && row.hash == hash(row);
     follows.then(|| Chained { position: row.position, hash: row.hash.clone() })
 }
 
-/// A position at which something stands where nothing can: before the first entry, or after the last one. In one
-/// statement, for both ends move.
+/// The position of an entry outside the chain: before the first entry, or after the last one. Read in one statement,
+/// because both ends move.
 fn outside(conn: &mut Conn) -> Result<Option<i64>> {
     let position = || audit::position.nullable();
     let dropped = position().le(audit_checkpoint::table.select(audit_checkpoint::position).single_value());
@@ -82,7 +82,7 @@ fn outside(conn: &mut Conn) -> Result<Option<i64>> {
     Ok(stray.order(audit::position).select(audit::position).first(conn).optional()?)
 }
 
-/// Checks the entries after `from`, a piece at a time, as far as `until`.
+/// Verifies the entries after `from`, a piece at a time, up to `until`.
 pub fn walk(conn: &mut Conn, from: Chained, until: &Chained) -> Result<Walked> {
     let rows: Vec<AuditRow> = audit::table
         .filter(audit::position.gt(from.position).and(audit::position.le(until.position)))
@@ -92,7 +92,7 @@ pub fn walk(conn: &mut Conn, from: Chained, until: &Chained) -> Result<Walked> {
         .load(conn)?;
     let mut link = from;
     for row in &rows {
-        // What follows a gap is not what is broken: the entry that is missing is.
+        // After a gap, the missing entry is the broken one.
         let Some(next) = follow(&link, row) else { return Ok(Walked::Broken { position: link.position + 1 }) };
         link = next;
     }
@@ -100,7 +100,7 @@ pub fn walk(conn: &mut Conn, from: Chained, until: &Chained) -> Result<Walked> {
         (_, true) if link.hash == until.hash => {
             outside(conn)?.map_or(Walked::Whole, |position| Walked::Broken { position })
         }
-        // The head says that there was another entry here.
+        // According to the head, there was another entry here.
         (_, true) => Walked::Broken { position: link.position.max(1) },
         (true, false) => Walked::Broken { position: link.position + 1 },
         (false, false) => Walked::Further(link),

@@ -1,4 +1,4 @@
-//! Reading the audit log: pages for administrators, pieces for an export, the timeline of one user.
+//! Reading the audit log: pages for administrators, chunks for an export, the timeline of one user.
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ pub fn end(conn: &mut Conn) -> Result<i64> {
     Ok(audit_head::table.select(audit_head::position).first(conn)?)
 }
 
-/// What concerns one account, as its owner sees it: where others acted from is not theirs to know.
+/// What concerns one account, as its owner sees it: the origin of others' actions is hidden.
 pub fn timeline(conn: &mut Conn, ring: &KeyRing, user: UserId, page: &PageRequest) -> Result<Page<SecurityEvent>> {
     let query = before(audit::table.filter(audit::subject_id.eq(user)).into_boxed(), page)?;
     let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
@@ -77,7 +77,7 @@ fn filtered(filter: &AuditFilter) -> Query {
     }
     if let Some(action) = &filter.action {
         query = match action.strip_suffix('*') {
-            // Actions are letters, dots and underscores; the last means something to LIKE.
+            // Actions consist of letters, dots and underscores; the underscore is a wildcard in LIKE.
             Some(family) => query.filter(audit::action.like(format!("{}%", family.replace('_', "\\_"))).escape('\\')),
             None => query.filter(audit::action.eq(action.clone())),
         };
@@ -97,7 +97,7 @@ fn filtered(filter: &AuditFilter) -> Query {
     query
 }
 
-/// The rows as records, as far as the keys that sealed them are still there.
+/// The rows as records, as far as the keys that encrypted them still exist.
 fn opened(conn: &mut Conn, ring: &KeyRing, rows: Vec<AuditRow>) -> Result<Vec<AuditRecord>> {
     let values = rows.iter().flat_map(|row| [&row.address, &row.agent, &row.request, &row.detail]).flatten();
     let keys = user_keys::for_values(conn, ring, values)?;
@@ -111,12 +111,12 @@ fn record(row: AuditRow, keys: &HashMap<Uuid, UserKey>) -> Result<AuditRecord> {
             let SealedBy::User(id) = value.by()? else {
                 return Err(Error::internal("an audit entry under the key ring"));
             };
-            // The key was shredded, and with it what it sealed.
+            // The key was destroyed, and with it what it encrypted.
             let Some(key) = keys.get(&id) else { return Ok(None) };
             let text = key.open(Place::new(column, row.id), value)?;
-            String::from_utf8(text).map(Some).map_err(|_| Error::internal("an audit entry that is no text"))
+            String::from_utf8(text).map(Some).map_err(|_| Error::internal("an audit entry that is not text"))
         };
-        // One value that cannot be read hides neither the rest of its entry nor the page.
+        // A value that cannot be read must not hide the rest of its entry or the page.
         opened().unwrap_or_else(|error| unreadable(&error))
     };
     let detail = open(super::DETAIL, &row.detail);

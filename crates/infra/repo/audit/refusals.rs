@@ -1,5 +1,5 @@
-//! Refused attempts are counted per window. The first at an account, or from a place where there is no account, has an
-//! entry of its own; those that follow within the hour are counted, and told in one entry when the window closes.
+//! Refused attempts are counted per window. The first one at an account, or from a place without an account, has an
+//! entry of its own; the following ones within the hour are counted and reported in one entry when the window closes.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use super::{
 };
 use crate::domains::{accounts::users, audit::refusal_windows as windows};
 
-/// How long attempts are counted together.
+/// The length of a window.
 pub const WINDOW: Duration = Duration::from_secs(3600);
 
-/// What was refused; each is counted for itself.
+/// The kind of refusal; each is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     SignIn,
@@ -77,15 +77,15 @@ impl Window {
         Self { action, subject, count, opened_at, last_at, entry }
     }
 
-    /// Whether it counts no more. One that a clock opened which was far ahead is closed: it would count for as long as that
-    /// was. Calls that came first may get their turn last, so one that was opened a little later than `now` goes on.
+    /// Whether the window is closed. One opened by a clock that was far ahead is closed, because it would last too
+    /// long. Calls may be processed out of order, so one opened slightly after `now` is still open.
     fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.opened_at) >= WINDOW || self.opened_at.since(now) >= WINDOW
     }
 }
 
-/// Notes a refused attempt: `user` is whose account it was at, when there is one. It holds the row of its window until
-/// the commit, and so comes after the failures that slow guessing down and before what a write changes.
+/// Records a refused attempt: `user` is the owner of the account, if there is one. It locks the row of its window until
+/// the commit, so it comes after the failures that slow guessing down and before what a write changes.
 pub fn note(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -101,7 +101,7 @@ pub fn note(
     let entry = refused.on(user);
     let parts = ["refused", entry.action, &about];
     let key = tx.services.keys.fingerprint(&parts.map(str::as_bytes)).to_vec();
-    // Adding takes the row: of several that come at once one opens the window.
+    // Adding locks the row: of several concurrent attempts one opens the window.
     let named = AuditId::new(ctx.now);
     let found: Row = diesel::insert_into(windows::table)
         .values((
@@ -145,8 +145,8 @@ pub fn note(
     Ok(())
 }
 
-/// Tells what a window counted, when that is more than its first entry says. Of an account that is erased nothing is
-/// told any more: its key must not come back.
+/// Reports the count of a window, if it is more than its first entry says. For an erased account nothing is reported
+/// any more: its key must not be created again.
 fn close(tx: &mut Tx<'_>, ctx: &Ctx, window: &Window) -> Result<()> {
     let Some(refused) = Refused::find(&window.action).filter(|_| window.count > 1) else { return Ok(()) };
     if let Some(user) = window.subject {
@@ -161,12 +161,12 @@ fn close(tx: &mut Tx<'_>, ctx: &Ctx, window: &Window) -> Result<()> {
         "until": window.last_at,
         "first": window.entry,
     });
-    // Whose request brings this about has nothing to do with it.
+    // The request that triggers this has nothing to do with it.
     let ctx = Ctx::new(Actor::Nobody, ctx.now, ctx.request_id.clone());
     record(tx, &ctx, &refused.on(window.subject).after(counted))
 }
 
-/// Closes windows whose time is over, and forgets them.
+/// Closes and deletes windows whose time is over.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let now = ctx.now;
     let over = windows::table.filter(windows::opened_at.le(now.minus(WINDOW)).or(windows::opened_at.gt(now)));

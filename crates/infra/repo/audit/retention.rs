@@ -1,5 +1,5 @@
-//! Retention: entries older than the setting go, oldest first, after a checkpoint has been signed that says where the
-//! chain begins from then on.
+//! Retention: entries older than the setting are dropped, oldest first, after a signed checkpoint has recorded where
+//! the chain then begins.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn signed(keys: &Keys, link: &Chained, made_at: Timestamp) -> ([u8; 32], [Vec<u8
     (keys.derive("audit checkpoints"), parts)
 }
 
-/// Where the chain begins, when entries were dropped, and whether this server signed that.
+/// The checkpoint, if entries were dropped, and whether this server signed it.
 pub fn checkpoint(conn: &mut Conn, keys: &Keys) -> Result<Option<Checkpoint>> {
     let columns =
         (audit_checkpoint::position, audit_checkpoint::hash, audit_checkpoint::made_at, audit_checkpoint::signature);
@@ -41,23 +41,23 @@ pub fn checkpoint(conn: &mut Conn, keys: &Keys) -> Result<Option<Checkpoint>> {
     }))
 }
 
-/// Whether there is anything to drop: the oldest entry says.
+/// Whether there is anything to drop, judging by the oldest entry.
 fn is_due(conn: &mut Conn, before: Timestamp) -> Result<bool> {
     let oldest = audit::table.order(audit::position).select(audit::at).first::<Timestamp>(conn).optional()?;
     Ok(oldest.is_some_and(|oldest| oldest < before))
 }
 
-/// Drops the oldest entries, a piece at a time; answers how many. Only what stands before the first entry that is young
-/// enough goes: the chain stays one piece. What is signed was checked before: nothing goes from a chain that is broken,
-/// for the signature would vouch for it.
+/// Drops the oldest entries, a piece at a time; returns how many. Only entries before the first recent one are dropped,
+/// so the chain stays contiguous. They are verified before the checkpoint is signed: nothing is dropped from a broken
+/// chain, because the signature would vouch for it.
 fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usize> {
-    // Nobody else moves either end of the chain meanwhile.
+    // Nobody else can move either end of the chain meanwhile.
     dialect::audit::lock_audit_head(tx.conn, true)?;
     let start = match checkpoint(tx.conn, &tx.services.keys)? {
         None => Chained::start(),
         Some(checkpoint) if checkpoint.genuine => checkpoint.last_dropped,
         Some(_) => {
-            tracing::error!("the checkpoint of the audit log is not signed by this server: nothing is dropped");
+            tracing::error!("the checkpoint of the audit log is not signed by this server; no entries are dropped");
             return Ok(0);
         }
     };
@@ -70,7 +70,10 @@ fn drop_before(tx: &mut Tx<'_>, now: Timestamp, before: Timestamp) -> Result<usi
     let mut last_dropped = start.clone();
     for row in oldest.iter().take_while(|row| row.at < before) {
         let Some(next) = chain::follow(&last_dropped, row) else {
-            tracing::error!(after = last_dropped.position, "the audit log is broken: nothing is dropped from here on");
+            tracing::error!(
+                after = last_dropped.position,
+                "the audit log is broken after this position; no later entries are dropped"
+            );
             break;
         };
         last_dropped = next;

@@ -1,4 +1,4 @@
-//! What emails hold: random, stored as a hash, good for one use and for a limited time.
+//! Tokens in emails: random, stored as a hash, usable once and for a limited time.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,12 +20,12 @@ use crate::{
     keys::{random, sha256},
 };
 
-/// Whose email it is.
+/// The owner of the email.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose {
     User(UserId),
     SignUp(SignUpId),
-    /// Somebody is told something; the email holds no token.
+    /// A notice; the email contains no token.
     Nobody,
 }
 
@@ -33,12 +33,13 @@ pub enum Whose {
 pub enum Purpose {
     Verify,
     Reset,
-    /// Lets one choose a new password like `Reset`, but was handed over by whoever runs the server: it proves no address.
+    /// Allows choosing a new password like `Reset`, but was handed over by the operator, so it does not prove the
+    /// address.
     Handed,
     Notice,
 }
 
-/// What lets one choose a new password.
+/// The kinds that allow choosing a new password.
 pub const RESETS: &[Purpose] = &[Purpose::Reset, Purpose::Handed];
 
 impl Purpose {
@@ -52,7 +53,7 @@ impl Purpose {
     }
 }
 
-/// A token that has been presented.
+/// A presented token.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = table)]
 pub struct Presented {
@@ -65,12 +66,12 @@ pub struct Presented {
 }
 
 impl Presented {
-    /// Whether it came by the mail of its address.
+    /// Whether it was sent to its address.
     pub fn was_mailed(&self) -> bool {
         self.purpose != Purpose::Handed.as_str()
     }
 
-    /// Whether it lets one choose a new password.
+    /// Whether it allows choosing a new password.
     pub fn resets(&self) -> bool {
         words(RESETS).contains(&self.purpose.as_str())
     }
@@ -89,19 +90,19 @@ impl Whose {
     }
 }
 
-/// Puts an email on its way with the rest of the transaction. If it was not sent until then, it goes with the account
-/// that it is about (`whose`), and with the account that has its address.
+/// Enqueues an email as part of the transaction. Until it is sent, it is deleted with the account it is about
+/// (`whose`), and with the account that has its address.
 pub fn post(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, mail: &Mail) -> Result<()> {
     jobs::order(tx, ctx, &NewJob::new(mail, ctx.now)?.to(&mail.address).about(whose.user()))
 }
 
-/// Like [`post`], of an email that is worth nothing after a while: if it cannot be sent until then, it is not sent.
+/// Like [`post`], for an email that expires: if it cannot be sent until then, it is dropped.
 pub fn post_until(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, mail: Mail, good_until: Timestamp) -> Result<()> {
     post(tx, ctx, whose, &Mail { good_until: Some(good_until), ..mail })
 }
 
-/// Tells somebody what happened to their account. Who has not confirmed the address may be a stranger to it: then it gets
-/// no more such emails than of any other kind.
+/// Notifies somebody about their account. The holder of an unconfirmed address may be a stranger; they get no more
+/// notices than emails of any other kind.
 pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> {
     if !own.email_verified {
         let email = verify::email_of(own)?;
@@ -113,9 +114,9 @@ pub fn notify(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, mail: &Mail) -> Result<()> 
     post(tx, ctx, Whose::User(own.id), mail)
 }
 
-/// Whether another email of this kind may go to this address now. Emails of one kind do not use up what another may:
-/// nobody can keep a person from a new password by having them sent something else. Holds the mailbox until the end of
-/// the transaction, so that of several that ask at once one is let through.
+/// Whether another email of this kind may be sent to this address now. The kinds have separate limits, so that nobody
+/// can block a password reset by causing other emails. Locks the mailbox until the end of the transaction, so that of
+/// several concurrent requests one succeeds.
 pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email) -> Result<()> {
     let mailbox = email.mailbox();
     dialect::credentials::lock_mailbox(conn, &mailbox)?;
@@ -127,20 +128,20 @@ pub fn may_send(conn: &mut Conn, now: Timestamp, purpose: Purpose, email: &Email
     policy::may_mail(now, &sent)
 }
 
-/// Holds several mailboxes in one order, for writes that send to more than one: two people who change to each other's
-/// address would wait for each other.
+/// Locks several mailboxes in one order, for writes that send to more than one: otherwise two users who change to each
+/// other's address would deadlock.
 pub fn hold_mailboxes(conn: &mut Conn, emails: &[&Email]) -> Result<()> {
     let mailboxes: BTreeSet<_> = emails.iter().map(|email| email.mailbox()).collect();
     mailboxes.iter().try_for_each(|mailbox| dialect::credentials::lock_mailbox(conn, mailbox))
 }
 
-/// Notes that whoever asks causes an email to an address that may be somebody else's, or says how long to wait: a person
-/// or a place causes only so many, whatever becomes of them. So a refusal tells nothing about any address.
+/// Records that the caller causes an email to an address that may be somebody else's, or says how long to wait: the
+/// limit per person or place applies whether or not an email is sent, so a refusal reveals nothing about any address.
 pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     let who = match (ctx.actor, ctx.origin.place()) {
         (Actor::User { id, .. }, _) => format!("user {id}"),
         (Actor::Nobody, Some(place)) => format!("place {place}"),
-        // From inside.
+        // An internal call.
         (Actor::System, _) | (Actor::Nobody, None) => return Ok(()),
     };
     let sender = tx.services.keys.fingerprint(&["causes mail", &who].map(str::as_bytes)).to_vec();
@@ -157,7 +158,7 @@ pub fn cause(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-/// Forgets what no longer counts.
+/// Deletes entries that no longer count.
 pub fn sweep_caused(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let past = caused_emails::table
         .filter(caused_emails::created_at.le(ctx.now.minus(policy::CAUSED_FOR)))
@@ -165,14 +166,14 @@ pub fn sweep_caused(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
         .order((caused_emails::sender, caused_emails::created_at))
         .limit(PIECE);
     let past: Vec<(Vec<u8>, Timestamp)> = dialect::unclaimed!(past).load(tx.conn)?;
-    // They are held already.
+    // They are already locked.
     for key in &past {
         diesel::delete(caused_emails::table.find((&key.0, key.1))).execute(tx.conn)?;
     }
     Ok(past.len())
 }
 
-/// Makes a token; what is kept of it does not tell what it is.
+/// Creates a token; what is stored does not reveal it.
 pub fn issue(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -203,12 +204,12 @@ pub fn issue(
     Ok(token)
 }
 
-/// Looks at a token without using it.
+/// Finds a token without using it.
 pub fn look(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) -> Result<Presented> {
     find(conn, now, purposes, token)?.unwrap_or_else(|| Err(LINK_GONE.into()))
 }
 
-/// Like [`look`], and tells one that has been used, or whose time is past, from one that never was: that is a guess.
+/// Like [`look`], but distinguishes a used or expired token from one that never existed, which is a guess.
 pub fn find(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) -> Result<Option<Result<Presented>>> {
     let row = table::table.find(hash(token)).select((Presented::as_select(), table::used_at, table::expires_at));
     let row: Option<(Presented, Option<Timestamp>, Timestamp)> = row.first(conn).optional()?;
@@ -218,7 +219,7 @@ pub fn find(conn: &mut Conn, now: Timestamp, purposes: &[Purpose], token: &str) 
     }))
 }
 
-/// Uses a token: of several that try at once, one does.
+/// Uses a token: of several concurrent uses, one succeeds.
 pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], token: &str) -> Result<Presented> {
     let good = table::table
         .find(hash(token))
@@ -232,7 +233,7 @@ pub fn take(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], token: &str) -> Re
     taken.ok_or_else(|| LINK_GONE.into())
 }
 
-/// Makes the tokens of a user that are still good worthless.
+/// Invalidates the unused tokens of a user.
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], user: UserId) -> Result<()> {
     let open = table::table
         .filter(table::user_id.eq(user).and(table::purpose.eq_any(words(purposes))))
@@ -241,7 +242,7 @@ pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, purposes: &[Purpose], user: UserId) ->
     Ok(())
 }
 
-/// Makes the emails worthless that went to other addresses than this one, which is that of the account.
+/// Invalidates the tokens sent to other addresses than this one, which is that of the account.
 pub fn revoke_elsewhere(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email_key: &str) -> Result<()> {
     let open = table::table
         .filter(table::user_id.eq(user).and(table::email_key.ne(email_key)))
@@ -254,7 +255,7 @@ fn hash(token: &str) -> Vec<u8> {
     sha256(token.as_bytes()).to_vec()
 }
 
-/// Forgets tokens some time after they could be used.
+/// Deletes tokens some time after they have expired.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(forget!(tx, table by hash: Vec<u8>, table::expires_at.le(ctx.now.minus(KEPT_FOR))))
 }

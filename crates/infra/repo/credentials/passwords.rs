@@ -1,4 +1,4 @@
-//! Choosing a new password, with the present one or with an email.
+//! Choosing a new password, with the current one or with an email.
 
 use clowder_accounts::{
     Change, Email, Own, Password, Username,
@@ -34,7 +34,7 @@ use crate::{
     keys::Keys,
 };
 
-/// The slow half of "forgot": an email, if there is an account and it did not get too many already.
+/// The slow half of "forgot password": sends an email, if there is an account and it did not get too many already.
 pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     let user: Option<UserRow> = users::table
         .filter(users::email_key.eq(email.key()).and(users::deleted_at.is_null()))
@@ -42,7 +42,7 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
         .first(tx.conn)
         .optional()?;
     let Some(own) = user.map(UserRow::own).transpose()? else { return Ok(()) };
-    // To the address as its owner gave it, and not as somebody else typed it.
+    // Sent to the address as its owner spells it, and not as somebody else typed it.
     let email = &verify::email_of(&own)?;
     if mailed::may_send(tx.conn, ctx.now, Purpose::Reset, email).is_err() {
         return Ok(());
@@ -53,27 +53,27 @@ pub fn mail_reset(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     audit::record(tx, ctx, &Entry::new("password.reset_mailed").on(Target::user(own.id)))
 }
 
-/// What can be said before the slow work: the token is good, and the password may be used by whose it is. Nothing for a
-/// token that never was.
+/// The checks before the slow work: the token is valid, and the password is allowed for its owner. `None` for a token
+/// that never existed.
 pub fn look(conn: &mut Conn, ctx: &Ctx, reset: &ResetPassword) -> Result<Option<()>> {
     let Some(presented) = mailed::find(conn, ctx.now, RESETS, reset.token.expose())? else { return Ok(None) };
     may_use(conn, presented?.user_id.ok_or(LINK_GONE)?, &reset.new_password).map(Some)
 }
 
-/// Holds a new password against the username it is for.
+/// Checks a new password against the rules and the username.
 pub fn may_use(conn: &mut Conn, user: UserId, password: &Password) -> Result<()> {
     let name: String = users::table.find(user).select(users::username).first(conn)?;
     let name = Username::parse(name.into()).ok();
     may_use_password(password, name.as_ref()).map_err(|flaw| Error::Invalid(vec![flaw.at("/new_password")]))
 }
 
-/// Uses the token. Whoever reads the mail of the address has proved it, too; then the profile is given as it is now.
+/// Uses the token. This also proves the address, if the token was sent to it; then the updated profile is returned.
 pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -> Result<(Ended, Option<Own>)> {
-    // The user first, like everybody who holds both.
+    // The user is locked first, like everywhere.
     let user = mailed::look(tx.conn, ctx.now, RESETS, token)?.user_id.ok_or(LINK_GONE)?;
     dialect::accounts::lock_user(tx.conn, user)?;
     sessions::hold(tx, user)?;
-    // Failures so far were at the old password.
+    // Earlier failures concerned the old password.
     Attempt::at(tx.conn, ctx, keys, &Sought::User(user), Some(user))?.forgive(tx)?;
     let presented = mailed::take(tx, ctx, RESETS, token)?;
     let row: UserRow = users::table.find(user).select(UserRow::as_select()).first(tx.conn)?;
@@ -81,7 +81,7 @@ pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -
         return Err(LINK_GONE.into());
     }
     let proved = if presented.was_mailed() { prove(tx, ctx, user)? } else { None };
-    // Whoever set up a second factor before anybody proved the address may not be whose address it is.
+    // If nobody had proved the address, a stranger may have set up the second factor.
     let removed = proved.is_some() && two_factor::remove(tx, user)?;
     let removed = removed.then(|| Entry::new("two_factor.removed").on(Target::user(user)));
     let ended = set(tx, ctx, user, hash, Which::All, true, removed)?;
@@ -92,7 +92,7 @@ pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -
     Ok((ended, proved))
 }
 
-/// Notes that the address is confirmed, if it was not before.
+/// Marks the address as confirmed, if it was not before.
 fn prove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Option<Own>> {
     let own = users::table.find(user).filter(users::email_verified_at.is_null());
     let proved: Option<UserRow> = diesel::update(own)
@@ -103,7 +103,7 @@ fn prove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Option<Own>> {
     proved.map(UserRow::own).transpose()
 }
 
-/// Makes a link for somebody who cannot be reached by mail, to be handed over.
+/// Creates a link that the operator hands over to somebody who cannot receive email.
 pub fn hand(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own) -> Result<ResetLink> {
     audit::record(tx, ctx, &Entry::new("password.reset_link_made").on(Target::user(own.id)))?;
     let email = verify::email_of(own)?;
@@ -111,8 +111,8 @@ pub fn hand(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own) -> Result<ResetLink> {
     Ok(ResetLink { url: tx.services.email_templates.link("reset", &token), expires_at: ctx.now.plus(RESET_FOR) })
 }
 
-/// Sets a password, ends this access of the user, and tells them by mail. Other emails that are on their way lose
-/// their worth: whoever had asked for another address with the old password does not get the account by it.
+/// Sets a password, ends the given access of the user, and notifies them by email. Pending tokens are invalidated:
+/// somebody who requested another address with the old password must not take over the account.
 pub fn set(
     tx: &mut Tx<'_>,
     ctx: &Ctx,

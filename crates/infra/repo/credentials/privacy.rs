@@ -1,4 +1,4 @@
-//! What was mailed to somebody, or waits to be: copied and erased.
+//! Emails to somebody, sent or waiting: exported and erased.
 
 use clowder_accounts::Email;
 use clowder_core::{Ctx, Field, JobId, Result, Timestamp};
@@ -32,7 +32,7 @@ pub const PARTS: &[Part] = &[Part {
     erase,
 }];
 
-/// Of all that was mailed, only what asked for something is kept, and that for a few days; never its token.
+/// Of all sent emails, only those that asked for something are stored, for a few days, and never their tokens.
 fn export(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPage> {
     type Row = (String, String, Timestamp, Timestamp, Option<Timestamp>);
     let rows: Vec<Row> = mailed_tokens::table
@@ -51,9 +51,9 @@ fn export(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPag
     Ok(ExportPage { items: rows.into_iter().map(item).collect(), ..ExportPage::default() })
 }
 
-/// What was mailed or waits to be: also emails that could not be sent and lie among the dead jobs, whose payload holds
-/// the address, and sign-ups that were made with it. What was to go to other addresses is found by whom it is about: the
-/// address may be that of another person, whose emails stay.
+/// Sent or waiting emails, including failed ones among the dead jobs, whose payload contains the address, and sign-ups
+/// with that address. Emails about the user to other addresses are found by the user's id: such an address may belong
+/// to another person, whose own emails stay.
 fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let address = erasing.recipient.as_ref().map(|recipient| recipient.address.clone()).unwrap_or_default();
     let recipient = jobs::recipient(&tx.services.keys, &address);
@@ -67,7 +67,7 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     let left = theirs.len() as i64 == ROWS;
     let mut rows = diesel::delete(waiting::table.filter(waiting::id.eq_any(theirs))).execute(tx.conn)?;
     rows += diesel::delete(mailed_tokens::table.filter(mailed_tokens::user_id.eq(erasing.user))).execute(tx.conn)?;
-    // However it was typed: an internationalised domain has two spellings, and one key.
+    // For any spelling: an internationalised domain has two spellings and one key.
     if let Ok(email) = Email::parse(address.into()) {
         let sent = mailed_tokens::mailbox.eq(email.mailbox()).and(mailed_tokens::email_key.eq(email.key()));
         rows += diesel::delete(mailed_tokens::table.filter(sent)).execute(tx.conn)?;

@@ -1,4 +1,4 @@
-//! People whose account has to wait: until they confirm their address, or until somebody lets them in.
+//! Pending sign-ups: people who have to confirm their address or wait for approval.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ use crate::domains::{
     sign_ups::{SignUpRow, sign_up_claims as claims, sign_ups as table},
 };
 
-/// Takes note of somebody. Whether something can come of it (`pretended` is false) shows only in the email.
+/// Stores a sign-up. Whether it can ever become an account (`pretended` is false) shows only in the email.
 pub fn wait(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -57,7 +57,7 @@ pub fn wait(
         created_at: ctx.now,
         expires_at: steps.until(ctx.now),
     };
-    // In one order, so that no two that sign up wait for each other.
+    // In one order, so that no two sign-ups wait for each other.
     for (past, _) in alike(tx.conn, &new.username)?.into_iter().filter(|(_, until)| *until <= ctx.now) {
         diesel::delete(table::table.find(past)).execute(tx.conn)?;
     }
@@ -69,7 +69,7 @@ pub fn wait(
     if !steps.confirm {
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
-    // An address that gets too many emails gets the next one later; the answer is the same.
+    // If the address gets too many emails, the next one is sent later; the answer is the same.
     match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
         Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &new.email).is_ok() => {
             verify::tell_holder(tx, ctx, holder, &new.email)?;
@@ -80,7 +80,7 @@ pub fn wait(
     Ok(Waiting { next: NextStep::ConfirmEmail })
 }
 
-/// The email to somebody who waits that could not be sent when they signed up.
+/// The email for a pending sign-up that could not be sent at once.
 pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
     let waits = table::table.find(sign_up).filter(table::confirmed_at.is_null().and(table::expires_at.gt(ctx.now)));
     let waits: Option<(String, String, Timestamp)> =
@@ -90,14 +90,14 @@ pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
     verify::ask_in_time(tx, ctx, Whose::SignUp(sign_up), &username, &email, expires_at.since(ctx.now))
 }
 
-/// The hash of the password that somebody chose who waits.
+/// The password hash of a pending sign-up.
 pub fn password(conn: &mut Conn, now: Timestamp, sign_up: SignUpId) -> Result<Option<String>> {
     let waits = table::table.find(sign_up).filter(table::expires_at.gt(now));
     Ok(waits.select(table::password).first(conn).optional()?)
 }
 
-/// Another email for each that waits with this address, at most five: nobody can push in front of somebody by signing
-/// up with their address, too.
+/// Another email for each sign-up with this address, at most five: nobody can push others out by signing up with their
+/// address.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     const MOST: i64 = 5;
     let waiting: Vec<(SignUpId, String, Timestamp)> = table::table
@@ -113,13 +113,13 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     Ok(())
 }
 
-/// Whether a name, or one that this one looks like, is spoken for by somebody who waits.
+/// Whether a pending sign-up has this name or a look-alike.
 pub fn has_name(conn: &mut Conn, now: Timestamp, username: &Username) -> Result<bool> {
     Ok(alike(conn, username)?.into_iter().any(|(_, until)| until > now))
 }
 
-/// Those whose names look like this one and until when they wait, also if that is past: by what they claim, and by their
-/// key those who waited before names were claimed.
+/// The sign-ups with a look-alike name and when they expire, including expired ones: by their claims, and by their key
+/// if they predate claims.
 fn alike(conn: &mut Conn, username: &Username) -> Result<Vec<(SignUpId, Timestamp)>> {
     let skeletons = username.skeletons();
     let claimed = claims::table.filter(claims::skeleton.eq_any(&skeletons)).select(claims::sign_up_id);
@@ -127,7 +127,7 @@ fn alike(conn: &mut Conn, username: &Username) -> Result<Vec<(SignUpId, Timestam
     Ok(alike.select((table::id, table::expires_at)).order(table::id).load(conn)?)
 }
 
-/// Claims all that the name of somebody who waits could be mistaken for, always in one order; the claims go with the
+/// Claims all look-alikes of the name of a pending sign-up, always in one order; the claims are deleted with the
 /// sign-up.
 fn claim(conn: &mut Conn, sign_up: SignUpId, username: &Username) -> Result<()> {
     let skeletons = username.skeletons();
@@ -146,8 +146,8 @@ fn insert(conn: &mut Conn, sign_up: SignUpId, skeletons: &BTreeSet<String>) -> R
     Ok(made)
 }
 
-/// Claims the names of those who wait by the present rule, in place of what an older one claimed. Of several that look
-/// alike the one that has waited longest has the claim.
+/// Claims the names of pending sign-ups by the current rule, in place of claims by an older one. Of several
+/// look-alikes, the one that has waited longest gets the claim.
 pub fn claim_waiting(conn: &mut Conn) -> Result<()> {
     let present = claims::table.filter(claims::sign_up_id.eq(table::id).and(claims::version.eq(LOOK_VERSION)));
     let missing = table::table.filter(diesel::dsl::not(diesel::dsl::exists(present)));
@@ -161,7 +161,7 @@ pub fn claim_waiting(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Somebody who waits has confirmed their address, with a password that was right for this hash.
+/// A pending sign-up confirms its address, with a password that matched this hash.
 pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId, proved: Option<&str>) -> Result<()> {
     let row: Option<SignUpRow> =
         table::table.find(sign_up).filter(table::expires_at.gt(ctx.now)).first(tx.conn).optional()?;
@@ -177,7 +177,7 @@ pub fn confirm(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId, proved: Option<&st
     welcome(tx, ctx, row, Some(ctx.now), None)
 }
 
-/// Makes the account somebody has waited for. Who has not confirmed their address is asked to, as in any new account.
+/// Creates the account of a sign-up. If the address is not confirmed yet, the user is asked to, as for any new account.
 pub fn welcome(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -185,7 +185,7 @@ pub fn welcome(
     verified_at: Option<Timestamp>,
     approved: Option<Entry>,
 ) -> Result<()> {
-    // From now on it is used; until here somebody waited who might use it.
+    // From now on the invitation is used; until here a pending sign-up held it.
     invites::used(tx, row.invite_id)?;
     diesel::delete(table::table.find(row.id)).execute(tx.conn)?;
     let (name, email) = ((row.username, row.username_key), (row.email, row.email_key));

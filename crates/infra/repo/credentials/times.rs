@@ -13,7 +13,7 @@ use super::{
 use crate::domains::credentials::{caused_emails, mailed_tokens, throttles};
 
 pub const TIMES: &[Time] = &[
-    // Their times are part of the key, so they cannot all become now. The hour begins anew.
+    // Their times are part of the key, so they cannot all become now. The hour begins again.
     when!(AtOnce, caused_emails.created_at, |tx, _, now| {
         let ahead = caused_emails::table.filter(caused_emails::created_at.gt(now));
         Ok(diesel::delete(ahead).execute(tx.conn)?)

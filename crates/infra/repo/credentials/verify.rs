@@ -34,8 +34,8 @@ use crate::{
     emails::Recipient,
 };
 
-/// Asks whether an address belongs to somebody; it becomes theirs, or is known to be, when the email is answered.
-/// Whoever gets it may be a stranger, so it calls them by the username: that can hardly be made to say something.
+/// Sends an email to find out whether an address belongs to somebody; answering it confirms the address. The recipient
+/// may be a stranger, so the email addresses them by the username, which can hardly carry a message.
 pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, whose: Whose, username: &str, email: &Email, good_for: Duration) -> Result<()> {
     let token = mailed::issue(tx, ctx, Purpose::Verify, whose, email, good_for)?;
     let mail = tx.services.email_templates.verify_email(username, email.as_str(), &token, good_for)?;
@@ -46,7 +46,7 @@ fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> 
     ask(tx, ctx, Whose::User(own.id), &own.username, email, VERIFY_FOR)
 }
 
-/// Asks as soon as the address may get another email.
+/// Sends it as soon as the address may get another email.
 pub fn ask_in_time(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -62,18 +62,18 @@ pub fn ask_in_time(
     }
 }
 
-/// The email about the address that a user wants, which could not be sent when they asked.
+/// The email to a user's new address, which could not be sent at once.
 pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email: &Email) -> Result<()> {
     let known = users::table.find(user).filter(users::deleted_at.is_null());
     let Some(row) = known.select(UserRow::as_select()).first(tx.conn).optional()? else { return Ok(()) };
     ask_in_time(tx, ctx, Whose::User(user), &row.username, email, VERIFY_FOR)
 }
 
-/// What it takes to answer an email.
+/// What is needed to answer an email.
 pub enum Asked {
     Token,
-    /// Where nobody learns which addresses are taken, whoever confirms an address has to be the one who chose the
-    /// password: otherwise anybody could sign up with the address of somebody else, who then confirms it for them.
+    /// If the server does not reveal which addresses are taken, whoever confirms an address must also know the chosen
+    /// password: otherwise anybody could sign up with somebody else's address, whose owner then confirms it for them.
     Password {
         sought: Sought,
         user: Option<UserId>,
@@ -81,7 +81,7 @@ pub enum Asked {
     },
 }
 
-/// Looks at what was presented without using it; nothing for a token that never was.
+/// Checks a token without using it; `None` for one that never existed.
 pub fn look(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Result<Option<Asked>> {
     let Some(presented) = mailed::find(conn, now, &[Purpose::Verify], token)? else { return Ok(None) };
     let presented = presented?;
@@ -100,7 +100,7 @@ pub fn look(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Resul
     Ok(Some(asked))
 }
 
-/// What a token is good for, without using it; nothing for one that never was.
+/// What a token is for, without using it; `None` for one that never existed.
 pub fn link(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Result<Option<EmailLink>> {
     let purposes = &[Purpose::Verify, Purpose::Reset, Purpose::Handed];
     let Some(presented) = mailed::find(conn, now, purposes, token)? else { return Ok(None) };
@@ -126,10 +126,10 @@ pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     }
 }
 
-/// The email has been answered, with a password that was right for this hash where one is needed. Gives the profile when
-/// there is one already.
+/// The email was answered, with a password that matched this hash if one is needed. Returns the profile if there is one
+/// already.
 pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> Result<Option<Own>> {
-    // The user first, like everybody who holds both.
+    // The user is locked first, like everywhere.
     if let Some(user) = mailed::look(tx.conn, ctx.now, &[Purpose::Verify], token)?.user_id {
         dialect::accounts::lock_user(tx.conn, user)?;
     }
@@ -179,8 +179,8 @@ pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     ask_user(tx, ctx, &own, &email)
 }
 
-/// The password has been proved. The address gets an email even if it has an account, and then only its owner learns
-/// so, unless this server tells anyway.
+/// The password was verified. The address gets an email even if it has an account; then only its owner learns that,
+/// unless this server reveals it anyway.
 pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bool) -> Result<()> {
     let own = profile::own(tx.conn, ctx.user()?)?;
     if own.two_factor {
@@ -192,7 +192,7 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     mailed::cause(tx, ctx)?;
     mailed::hold_mailboxes(tx.conn, &[&change.email, &email_of(&own)?])?;
     match holder.filter(|_| ask == Ask::Holder) {
-        // Nobody but the holder of the address learns how many emails it got.
+        // Only the holder of the address learns how many emails it got.
         Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &change.email).is_ok() => {
             tell_holder(tx, ctx, holder, &change.email)?;
         }
@@ -209,21 +209,21 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
     audit::record(tx, ctx, &asked.after(json!({"email": change.email.as_str()})))
 }
 
-/// Tells the holder of an address that somebody wanted an account with it. That it was told is kept like a token, though
-/// there is none: the address gets no more than so many.
+/// Tells the holder of an address that somebody wanted to create an account with it. This is stored like a token,
+/// although there is none, so that the address gets a limited number of them.
 pub fn tell_holder(tx: &mut Tx<'_>, ctx: &Ctx, (holder, name): (UserId, String), email: &Email) -> Result<()> {
     mailed::issue(tx, ctx, Purpose::Notice, Whose::User(holder), email, VERIFY_FOR)?;
     let mail = tx.services.email_templates.has_account(&Recipient { name, address: email.as_str().to_owned() })?;
     mailed::post(tx, ctx, Whose::User(holder), &mail)
 }
 
-/// Whose address it is, and what they are called.
+/// The owner of an address, and their name.
 pub fn holder(conn: &mut Conn, email: &Email) -> Result<Option<(UserId, String)>> {
     let holder = users::table.filter(users::email_key.eq(email.key())).select((users::id, users::display_name));
     Ok(holder.first(conn).optional()?)
 }
 
-/// The stored address: it was right when it was stored.
+/// A stored address: it was valid when it was stored.
 pub fn email_of(own: &Own) -> Result<Email> {
-    clowder_core::Field::parse(own.email.clone().into()).map_err(|_| Error::internal("a stored address is none"))
+    clowder_core::Field::parse(own.email.clone().into()).map_err(|_| Error::internal("a stored address is invalid"))
 }

@@ -1,4 +1,4 @@
-//! What waits to be written: the items that are ready, by stream, and those whose rows somebody else holds.
+//! The waiting items: those that are ready, by stream, and those whose rows are locked by others.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -24,8 +24,8 @@ pub struct Pending<Q: Queued> {
     pub claim: Claim,
 }
 
-/// Whether an item waits, is being written, or was withdrawn by its caller: what is begun cannot be withdrawn, and what
-/// was withdrawn is never begun.
+/// Whether an item waits, is being written, or was withdrawn by its caller: a started item cannot be withdrawn, and a
+/// withdrawn one is never started.
 #[derive(Clone, Default)]
 pub struct Claim(Arc<AtomicU8>);
 
@@ -38,7 +38,7 @@ impl Claim {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// `false` when it has been begun.
+    /// `false` if it has been started.
     pub fn withdraw(&self) -> bool {
         self.step(WAITS, WITHDRAWN)
     }
@@ -55,16 +55,16 @@ impl Claim {
 
 impl<Q: Queued> Pending<Q> {
     pub fn answer(self, answer: Result<Q::Answer>) {
-        // Whoever left meanwhile does not wait for the answer.
+        // A caller who has left does not wait for the result.
         let _ = self.answer.send(answer);
     }
 
-    /// A transaction is to begin with it; not if its caller has left.
+    /// Starts it, unless its caller has left.
     pub fn begin(&self) -> bool {
         !self.answer.is_closed() && self.claim.begin()
     }
 
-    /// Itself, unless its caller has left or has waited long enough.
+    /// Returns it, unless its caller has left or has waited long enough.
     pub fn still_waiting(self) -> Option<Self> {
         if self.answer.is_closed() {
             return None;
@@ -72,7 +72,7 @@ impl<Q: Queued> Pending<Q> {
         if Instant::now() < self.give_up_at {
             return Some(self);
         }
-        self.answer(Err(Error::unavailable("what this writes to is locked by somebody else")));
+        self.answer(Err(Error::unavailable("the rows of this write are locked by another transaction")));
         None
     }
 }
@@ -81,23 +81,23 @@ pub struct Queues<Q: Queued> {
     /// Callers take turns here.
     ready: Vec<Ready<Q>>,
     ready_items: usize,
-    /// The streams that have something ready and that nobody is writing, in the order of their turns.
+    /// The streams that have ready items and are not being written, in the order of their turns.
     pub due: VecDeque<usize>,
-    /// How many jobs are queued or at work.
+    /// How many jobs are queued or running.
     pub jobs: usize,
-    /// Items whose row somebody else holds, and those for the same row that came after them, in their order.
+    /// Items whose rows are locked by others, and later ones for the same rows, in order.
     pub held: HashMap<Q::Key, VecDeque<Pending<Q>>>,
     held_items: usize,
     /// The keys of `held`; the first is the next to be waited for.
     pub order: VecDeque<Q::Key>,
-    /// Whether a waiter is queued or at work.
+    /// Whether a waiter is queued or running.
     pub waiter: bool,
 }
 
-/// What is ready in one stream.
+/// The ready items of one stream.
 struct Ready<Q: Queued> {
     items: FairQueue<Pending<Q>>,
-    /// Whether it is due or being written.
+    /// Whether it has a turn or is being written.
     turn: bool,
 }
 
@@ -118,9 +118,9 @@ impl<Q: Queued> Default for Queues<Q> {
 
 impl<Q: Queued> Queues<Q> {
     pub fn push(&mut self, pending: Pending<Q>) -> Result<()> {
-        // What came first for a row goes first.
+        // Items for the same row stay in order.
         let held = self.held.contains_key(&pending.item.key());
-        let full = || Error::unavailable("too many writes wait");
+        let full = || Error::unavailable("too many writes are waiting");
         if held {
             if self.held_items >= ROOM {
                 return Err(full());
@@ -158,7 +158,7 @@ impl<Q: Queued> Queues<Q> {
         self.ready.iter().filter(|ready| ready.turn).count() - self.due.len()
     }
 
-    /// A stream has been written; what has come meanwhile waits for its next turn.
+    /// A stream has been written; items that arrived meanwhile wait for its next turn.
     pub fn end_turn(&mut self, stream: usize) {
         self.ready[stream].turn = false;
         if !self.ready[stream].items.is_empty() {
@@ -173,7 +173,7 @@ impl<Q: Queued> Queues<Q> {
         Some(pending)
     }
 
-    /// Takes in what was ready before, whether there is room or not.
+    /// Puts an item back that was already accepted, whether there is room or not.
     pub fn put_back_ready(&mut self, pending: Pending<Q>) {
         let stream = pending.item.stream();
         self.ready[stream].items.put_back(pending.caller, pending);
@@ -181,7 +181,7 @@ impl<Q: Queued> Queues<Q> {
         self.make_due(stream);
     }
 
-    /// What has to be locked for the first item of a held key.
+    /// Everything to lock for the first item of a held key.
     pub fn locks(&self, key: Q::Key) -> Option<Q::Locks> {
         self.held.get(&key)?.front().map(|pending| pending.item.locks())
     }
@@ -210,7 +210,7 @@ impl<Q: Queued> Queues<Q> {
             .push_back(pending);
     }
 
-    /// Takes at most `max` items of one held key, but leaves the key held.
+    /// Takes at most `max` items of a held key, but keeps the key held.
     pub fn take(&mut self, key: Q::Key, max: usize) -> Vec<Pending<Q>> {
         let Some(items) = self.held.get_mut(&key) else { return Vec::new() };
         let taken: Vec<_> = items.drain(..items.len().min(max)).collect();
@@ -218,7 +218,7 @@ impl<Q: Queued> Queues<Q> {
         taken.into_iter().filter_map(Pending::still_waiting).filter(Pending::begin).collect()
     }
 
-    /// Puts items back in front of those that came after them.
+    /// Puts items back before those that came after them.
     pub fn put_back(&mut self, key: Q::Key, items: Vec<Pending<Q>>) {
         self.held_items += items.len();
         if let Some(held) = self.held.get_mut(&key) {
@@ -229,7 +229,7 @@ impl<Q: Queued> Queues<Q> {
         }
     }
 
-    /// Lets a key go: `first` and what waits behind it are ready.
+    /// Releases a key: `first` and the items behind it are ready.
     pub fn release(&mut self, key: Q::Key, first: Vec<Pending<Q>>) {
         self.order.retain(|held| *held != key);
         let rest = self.held.remove(&key).unwrap_or_default();

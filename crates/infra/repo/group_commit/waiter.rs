@@ -1,4 +1,4 @@
-//! Looks after the items whose rows somebody else holds.
+//! Handles the items whose rows are locked by others.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,8 +10,8 @@ use super::{
     write::{settle, write, write_alone},
 };
 
-/// One look at all items whose rows others hold. There is one waiter at a time, so locked rows occupy one worker however
-/// many they are. Dropping it, also by a panic, starts the next or ends the work.
+/// One attempt at all items with locked rows. There is one waiter at a time, so locked rows occupy one worker however
+/// many they are. Dropping it, also by a panic, starts the next one or ends the work.
 pub struct Waiter<Q: Queued>(Arc<Inner<Q>>);
 
 impl<Q: Queued> Waiter<Q> {
@@ -35,7 +35,7 @@ impl<Q: Queued> Waiter<Q> {
         }
     }
 
-    /// Tries all of a stream together; those whose rows are still locked stay where they are.
+    /// Tries all items of a stream together; those whose rows are still locked stay held.
     fn write_the_free(&self, conn: &mut PooledConn) -> bool {
         let streams = self.0.lock().held_by_stream();
         streams.into_values().all(|keys| self.write_the_free_of(conn, keys))
@@ -68,7 +68,7 @@ impl<Q: Queued> Waiter<Q> {
         written.healthy
     }
 
-    /// Waits in line for the row of one of them, which no longer polling could do as fairly and as promptly.
+    /// Waits in line for one of the rows, which is fairer and faster than polling.
     fn wait_for_one(&self, conn: &mut PooledConn) -> bool {
         let Some(key) = self.0.lock().order.front().copied() else { return true };
         let Some(locks) = self.0.lock().locks(key) else {
@@ -89,13 +89,13 @@ impl<Q: Queued> Waiter<Q> {
                 true
             }
             Err(error) if error.affects_everyone() => {
-                // Whether these were committed nobody can tell; the others have lost nothing but time.
+                // Whether these were committed is unknown; the others have only lost time.
                 for pending in items {
                     pending.answer(Err(error.clone()));
                 }
                 !error.costs_connection()
             }
-            // It was not the waiting that failed.
+            // The waiting itself did not fail.
             Err(error) if items.is_empty() && !matches!(error.cause(), Some(Cause::Contended | Cause::Aborted)) => {
                 for pending in self.0.lock().take(key, usize::MAX) {
                     pending.answer(Err(error.clone()));
@@ -108,7 +108,7 @@ impl<Q: Queued> Waiter<Q> {
                 queues.order.rotate_left(1);
                 true
             }
-            // Its rows were free, and somebody else holds the stream.
+            // Its rows were free, but the stream is locked.
             Err(error) if error.cause() == Some(Cause::Contended) => {
                 let mut queues = self.0.lock();
                 queues.put_back(key, items);

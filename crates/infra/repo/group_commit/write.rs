@@ -1,4 +1,4 @@
-//! Writes items, together or one by one, and answers them.
+//! Writes items, together or one by one, and answers their callers.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use super::{
 };
 
 pub struct Written<Q: Queued> {
-    /// Whether the connection is still good.
+    /// Whether the connection is still usable.
     pub healthy: bool,
-    /// Why no transaction could be begun, if that was on account of the connection.
+    /// Why no transaction could be started, if the connection was the reason.
     pub none_can_begin: Option<Error>,
     pub held: Vec<Pending<Q>>,
 }
@@ -27,8 +27,8 @@ impl<Q: Queued> Default for Written<Q> {
     }
 }
 
-/// Writes a batch and answers everybody but those whose rows others hold. With a `wait`, no lock is waited for any longer,
-/// and whoever needs one is held.
+/// Writes a batch and answers everybody except items with locked rows. With a `wait`, locks are waited for at most that
+/// long, and items that need one are held.
 pub fn write<Q: Queued>(
     conn: &mut PooledConn,
     services: &TxServices,
@@ -51,7 +51,7 @@ pub fn write<Q: Queued>(
             let written = write_alone(conn, services, later.again, wait);
             Written { held: later.held.into_iter().chain(written.held).collect(), ..written }
         }
-        // No item can be at fault for this, and trying one by one would only take longer to say so.
+        // No item can have caused this, so trying them one by one would only take longer.
         Err(error) if !begun || error.affects_everyone() => {
             for pending in batch {
                 pending.answer(Err(error.clone()));
@@ -63,7 +63,7 @@ pub fn write<Q: Queued>(
             Written { held: batch, ..Written::default() }
         }
         Err(error) => {
-            tracing::debug!(%error, items = batch.len(), "a batch failed; its items are tried one by one");
+            tracing::debug!(%error, items = batch.len(), "a batch failed; its items are retried one by one");
             write_alone(conn, services, batch, wait)
         }
     }
@@ -93,8 +93,8 @@ pub fn write_alone<Q: Queued>(
                 Q::write_batch(tx, &[&pending.item])
             })
         };
-        // What another node commits at the same moment is found at the second look. What took long was waiting for a lock,
-        // and others have waited with it. What may have been committed is not written once more.
+        // Retries once, to see what another node commits at the same moment. If it took long, it waited for a lock, and
+        // others have waited, too. What may have been committed is not written again.
         let began = Instant::now();
         let again = |error: &Error| began.elapsed() < LOCK_WAIT && !error.affects_everyone();
         let outcomes = alone().or_else(|error| if again(&error) { alone() } else { Err(error) });
@@ -120,7 +120,7 @@ pub struct Later<Q: Queued> {
     pub held: Vec<Pending<Q>>,
 }
 
-/// Answers those that are done.
+/// Answers those that are finished.
 pub fn settle<Q: Queued>(items: Vec<Pending<Q>>, outcomes: Vec<Outcome<Q::Answer>>) -> Later<Q> {
     let mut later = Later { again: Vec::new(), held: Vec::new() };
     for (pending, outcome) in items.into_iter().zip(outcomes) {

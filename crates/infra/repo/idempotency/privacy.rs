@@ -1,4 +1,4 @@
-//! The stored answers to somebody: erased.
+//! Erases the stored answers to somebody.
 
 use clowder_core::{Ctx, Id, Result};
 use diesel::prelude::*;
@@ -20,9 +20,9 @@ pub const PARTS: &[Part] = &[Part {
     erase,
 }];
 
-/// What was answered to them, and what was answered to nobody when they registered. Answers to others name things by
-/// their ids, and are given with what is known of these now; so are those of their sends, which say of whom they are
-/// to nobody and have a day at most.
+/// Answers to the user, and to their registration before they were authenticated. Answers to others name things by id
+/// and are completed with their current state; the same holds for answers to the user's sends, which nobody can
+/// attribute and which expire within a day.
 fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let theirs = answers::table.filter(answers::subject_id.eq(erasing.user));
     let some: Vec<Id<()>> = theirs.select(answers::id).order(answers::id).limit(ROWS).load(tx.conn)?;

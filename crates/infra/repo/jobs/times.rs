@@ -27,8 +27,8 @@ fn ordered_ahead(tx: &mut Tx<'_>, _: &Options, now: Timestamp) -> Result<usize> 
     Ok(diesel::update(ahead).set(put).execute(tx.conn)?)
 }
 
-/// A job whose next try is further away than its pause can be was put off by a clock that was ahead, and is due now: what it
-/// carries may be good for less than another pause.
+/// A job whose next try is further away than its longest pause was postponed by a clock that was ahead, and is due now:
+/// its payload may expire before another pause ends.
 fn pauses(tx: &mut Tx<'_>, _: &Options, now: Timestamp) -> Result<usize> {
     let mut rows = 0;
     for attempts in 1..=TRIES {

@@ -1,5 +1,5 @@
-//! The journal without somebody: what it holds about them alone is replaced, and their card in what it holds about
-//! others is that of a deleted user from now on. Places in the journal never change, so nobody who resumes is confused.
+//! Erases somebody from the journal: changes about them alone are replaced, and in changes about others their card
+//! becomes that of a deleted user. Positions in the journal never change, so clients that resume are not confused.
 
 use clowder_accounts::{
     change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED},
@@ -36,18 +36,18 @@ pub const PARTS: &[Part] = &[Part {
     erase: journal,
 }];
 
-/// How many changes are looked at in one piece.
+/// How many changes are processed in one piece.
 const PLACES: i64 = 1_000;
 
-/// What stays as it is. The ends of sessions and keys hold ids and times only, and a node that reads them late has to
-/// learn all the same that they are worth nothing.
+/// These stay as they are. The ends of sessions and keys contain only ids and times, and a node that reads them late
+/// must still learn that they are invalid.
 const LEFT: [&str; 3] = [USER_DELETED, SESSION_ENDED, API_KEY_REVOKED];
 
-/// How far the walk is: through the changes about the chats they know, one chat after the other, and at last through
-/// their own. Which chats these were stands in their own ones, so those go last.
+/// The progress: first the changes about the user's chats, one chat after the other, and finally those on their
+/// personal topic. The latter show which chats these were, so they are last.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Walk {
-    /// `None` when it is their own topic.
+    /// `None` for their personal topic.
     chat: Option<ChatId>,
     stream: i16,
     position: i64,
@@ -59,7 +59,7 @@ impl Walk {
     }
 }
 
-/// By topic, which has an index: what is looked at grows with the journal of those chats, and not with all of it.
+/// By topic, which has an index: the cost grows with the journal of those chats, and not with all of it.
 fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let walk = match mark {
         None => match next_chat(tx.conn, erasing, None)? {
@@ -69,7 +69,7 @@ fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> R
         Some(mark) => serde_json::from_str(mark)?,
     };
     let mut rows = 0;
-    // An id belongs to one kind of topic only.
+    // An id belongs to only one kind of topic.
     let (topic, is_own) = match walk.chat {
         Some(chat) => (chat.uuid(), false),
         None => (erasing.user.uuid(), true),
@@ -97,7 +97,7 @@ fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> R
 
 type Shown = (i16, i64, i32, String, String);
 
-/// The first chat after this one that they are in, or which they have followed: they may have left it since.
+/// The first chat after this one that they are in or have followed: they may have left it since.
 fn next_chat(conn: &mut Conn, erasing: &Erasing, after: Option<ChatId>) -> Result<Option<ChatId>> {
     let after = after.unwrap_or(Id::from_uuid(Uuid::nil()));
     let memberships = participants::table
@@ -114,7 +114,7 @@ fn next_chat(conn: &mut Conn, erasing: &Erasing, after: Option<ChatId>) -> Resul
     Ok(membership.into_iter().chain(told).min())
 }
 
-/// What others were told in person about a chat, which may show its people.
+/// What others received on their personal topics about a chat, which may contain its people.
 fn told_in_person(tx: &mut Tx<'_>, erasing: &Erasing, chat: ChatId) -> Result<u64> {
     let shown: Vec<Shown> = table::table
         .filter(table::subject_id.eq(Id::<()>::from_uuid(chat.uuid())).and(table::topic_id.ne(erasing.user)))

@@ -26,7 +26,7 @@ use crate::{
     segments::{KnownSegments, Segments, Span},
 };
 
-/// A change by which a user came to follow a topic, or stopped.
+/// A change by which a user began or stopped following a topic.
 pub struct FollowStep {
     stream: i16,
     place: Place,
@@ -34,7 +34,7 @@ pub struct FollowStep {
     pub step: Step,
 }
 
-/// What a user entered and left in `(from, to]`, in the order of each stream; up to the heads without `to`.
+/// The topics that a user entered and left in `(from, to]`, in the order of each stream; up to the heads without `to`.
 pub fn steps(
     conn: &mut Conn,
     segments: &Segments,
@@ -48,7 +48,7 @@ pub fn steps(
     let rows = batch::journal::steps(conn, user, segments.between(from, to), from, to)?;
     let mut steps = Vec::new();
     for (stream, position, octets, step, kind, id) in rows {
-        // What this version cannot read has no part in what it follows.
+        // Steps that this version cannot read are ignored.
         let (Some(step), Some(kind), Some(id)) = (step, kind, id) else { continue };
         let (Some(step), Ok(kind)) = (Step::find(&step), kind.parse()) else { continue };
         steps.push(FollowStep { stream, place: (position, octets), topic: Topic::new(kind, id), step });
@@ -56,10 +56,10 @@ pub fn steps(
     Ok(steps)
 }
 
-/// Reads what somebody missed, a piece at a time, each with a connection of its own.
+/// Reads what somebody missed in chunks, each with a connection of its own.
 pub struct Reader {
     db: Db,
-    /// `None` once reading has failed.
+    /// `None` after an error.
     missed: Option<Missed>,
 }
 
@@ -97,7 +97,7 @@ impl Replay for Reader {
         }
         let held = Mutex::new(Some(missed));
         let read = self.db.read(move |conn| {
-            // Reading a piece moves on and cannot be repeated, so a dead connection has to be found out before.
+            // Reading a chunk advances the state and cannot be repeated, so a dead connection must be detected before.
             conn.batch_execute("SELECT 1")?;
             let mut missed = held.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(gone)?;
             let piece = missed.read(conn, chunk)?;
@@ -109,17 +109,17 @@ impl Replay for Reader {
     }
 }
 
-/// Which changes are to be told to whom, and how far they have been told.
+/// Which changes are to be replayed to whom, and the progress.
 struct Missed {
     segments: Arc<Segments>,
     user: UserId,
     now: HashSet<Topic>,
-    /// What is about a topic stands in the stream of that topic.
+    /// Changes about a topic are in the stream of that topic.
     followed: BTreeMap<i16, Vec<Topic>>,
     steps: HashMap<Topic, Vec<(i64, Step)>>,
-    /// Steps that are told whatever their topic is.
+    /// Steps that are replayed for any topic.
     told: BTreeMap<(i16, i64), i32>,
-    /// Entering what has been left since.
+    /// Entering topics that were left since.
     hidden: HashSet<(i16, i64)>,
     reached: Positions,
     to: Positions,
@@ -194,9 +194,9 @@ impl Missed {
         Ok(Replayed { changes, reached: self.reached.clone() })
     }
 
-    /// The places in `(after, until]` of a stream at which something stands that may be theirs.
+    /// The positions in `(after, until]` of a stream with changes that may be theirs.
     fn merge(&self, stream: i16, after: i64, until: i64) -> Merge {
-        // What is about a user may stand in any stream.
+        // Changes about a user may be in any stream.
         let mut parts = vec![(Id::from_uuid(self.user.uuid()), after + 1..=until)];
         for topic in self.followed.get(&stream).into_iter().flatten() {
             let steps = self.steps.get(topic).map_or(&[][..], Vec::as_slice);
@@ -207,7 +207,7 @@ impl Missed {
         Merge::new(parts, told.map(|((_, position), octets)| (*position, *octets)))
     }
 
-    /// Places are found by the id of a topic alone.
+    /// Positions are found by the id of a topic alone.
     fn concerns(&self, change: &Recorded) -> bool {
         let is_told = || {
             let stream = i16::try_from(change.stream);
@@ -217,8 +217,8 @@ impl Missed {
     }
 }
 
-/// Takes as many places as there is room for, and says whether these were all. The first of a chunk is taken in any
-/// case.
+/// Takes as many positions as there is room for, and returns whether these were all. The first one of a chunk is always
+/// taken.
 fn take(
     conn: &mut Conn,
     stream: i16,
@@ -243,7 +243,7 @@ fn take(
     Ok((places, false))
 }
 
-/// What this version can read of what stands at these positions.
+/// The readable changes at these positions.
 fn load(conn: &mut Conn, stream: i16, span: Span, positions: Vec<i64>) -> Result<Vec<Recorded>> {
     if positions.is_empty() {
         return Ok(Vec::new());
@@ -256,12 +256,12 @@ fn load(conn: &mut Conn, stream: i16, span: Span, positions: Vec<i64>) -> Result
     Ok(changes)
 }
 
-/// The number of a stream as the database has it.
+/// The number of a stream in the database.
 pub fn number(index: usize) -> Result<i16> {
     i16::try_from(index).map_err(|_| Error::internal("too many streams"))
 }
 
-/// The number of a stream as positions count it.
+/// The number of a stream in positions.
 pub fn index(stream: i16) -> Result<usize> {
     usize::try_from(stream).map_err(|_| Error::internal("a stream below zero"))
 }

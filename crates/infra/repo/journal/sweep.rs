@@ -1,5 +1,5 @@
-//! The journal forgets what it has held for longer than it is kept. No clock is trusted with that, neither a writer's nor
-//! the sweeper's: what is old is found by positions, and how old by the time that was measured from sweep to sweep.
+//! Deletes old changes from the journal. No clock is trusted for that, neither a writer's nor the sweeper's: what is
+//! old is determined by positions, and how old by the time measured from sweep to sweep.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use diesel::prelude::*;
 use super::super::db::Tx;
 use crate::domains::journal::{journal, journal_marks as marks, streams};
 
-/// How many changes of a stream go at a time.
+/// How many changes of a stream are deleted at a time.
 const SWEPT_AT_ONCE: i64 = 2_000;
-/// The most that passes from one sweep to the next: twice what lies between them. A clock that jumps ahead, or a sweeper
-/// whose clock is another's, makes nothing older than that; and while no server runs, nothing grows old.
+/// The longest time counted from one sweep to the next: twice the interval. A clock that jumps ahead, or a sweeper with
+/// another clock, makes nothing older than that; and while no server runs, nothing ages.
 const BETWEEN: Duration = Duration::from_secs(20 * 60);
 
 /// What a sweep goes by.

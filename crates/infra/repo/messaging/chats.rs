@@ -1,4 +1,4 @@
-//! Reading chats as one participant sees them.
+//! Reads chats as one participant sees them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,14 +15,14 @@ use crate::{
     store::Memory,
 };
 
-/// Whether a chat has messages of others after the read mark that are not deleted.
+/// Whether a chat has undeleted messages of others after the read mark.
 const UNREAD: Fragment<Bool> = Fragment::new(
     "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
      FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
      AND m.sender_id <> participants.user_id))",
 );
 
-/// What changes of a chat with what is said and read in it.
+/// The members of a chat that change with messages and read marks.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = chats)]
 struct ChatRow {
@@ -41,7 +41,7 @@ impl ChatRow {
     }
 }
 
-/// What stays, until somebody edits it.
+/// The members that change only by edits.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = chats)]
 struct FaceRow {
@@ -74,7 +74,7 @@ struct MembershipRow {
     own_after_read: i64,
 }
 
-/// A chat, the viewer's membership in it, and who has read least.
+/// A chat, the viewer's membership in it, and its lowest read marks.
 type Joined = (ChatRow, MembershipRow, LowestReadMarksRow);
 
 /// The chats of a viewer.
@@ -118,13 +118,13 @@ pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatI
     views(conn, memory, viewer, vec![joined.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
 }
 
-/// The chats that a user takes part in, and so follows.
+/// The chats of a user, which are the topics they follow.
 pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
     let memberships = participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id);
     Ok(memberships.load(conn)?.into_iter().map(|chat: ChatId| Topic::new(CHAT, chat)).collect())
 }
 
-/// Adds to each chat its summary, the people on it, and how many unread messages are deleted.
+/// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
 fn views(
     conn: &mut Conn,
     memory: Option<&Memory>,
@@ -136,7 +136,7 @@ fn views(
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let cards = Cards::of(conn, memory, senders.chain(peers))?;
-    // A chat that has gone since has no summary any more.
+    // A chat that was deleted meanwhile has no summary.
     let seen = rows
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
@@ -155,7 +155,7 @@ fn views(
             participant_count: chat.participant_count,
             my_role: ChatRole::parse_word(&membership.role)?,
             read_seq: membership.read_seq,
-            // A message may come and go between the queries.
+            // Messages may be sent and deleted between the queries.
             unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - gone).max(0),
             last_seq: chat.last_seq,
             last_message: summary.last.as_ref().map(said).transpose()?,
@@ -167,7 +167,7 @@ fn views(
     Ok(seen.map(view))
 }
 
-/// The summary of each chat: from memory, and from the database those that memory does not know.
+/// The summary of each chat: from the cache, and from the database for those that are not cached.
 fn summaries(conn: &mut Conn, memory: Option<&Memory>, rows: &[Joined]) -> Result<HashMap<ChatId, Arc<ChatSummary>>> {
     let summaries = memory.map(|memory| &memory.summaries);
     let mut found = HashMap::with_capacity(rows.len());

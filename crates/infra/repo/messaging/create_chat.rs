@@ -1,4 +1,4 @@
-//! Making a chat.
+//! Creating a chat.
 
 use std::collections::HashMap;
 
@@ -25,11 +25,11 @@ use crate::domains::{
 
 pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
     let creator = ctx.user()?;
-    // Before any account is held, and nobody holds two: so those who make chats with each other never wait in a circle.
+    // Before any account is locked, and one at a time: so people who create chats with each other never deadlock.
     dialect::messaging::lock_creator(tx.conn, creator)?;
     let mut named = new.participant_ids.clone();
     named.push(creator);
-    // Nobody of them is erased between the look and the commit.
+    // Nobody of them can be erased between the check and the commit.
     dialect::accounts::keep_users(tx.conn, &named)?;
     let cards = cards(tx.conn, creator, &named)?;
     let facts = CreateFacts {
@@ -53,7 +53,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
     Ok(Made::New(mine))
 }
 
-/// Whether it is a private chat that the two have already.
+/// The existing private chat of the two, if there is one.
 fn exists(conn: &mut Conn, creator: UserId, new: &NewChat) -> Result<bool> {
     let (ChatType::Private, [other]) = (new.kind, new.participant_ids.as_slice()) else { return Ok(false) };
     let of_the_two = table::table.filter(table::pair.eq(Pair::of(creator, *other).to_bytes()));
@@ -70,7 +70,7 @@ fn cards(conn: &mut Conn, creator: UserId, ids: &[UserId]) -> Result<HashMap<Use
     Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
 }
 
-/// Whether the chat is new; a pair has only one, and of two that make it at once one comes second.
+/// Whether the chat is new; a pair has only one, and if both create it at once, one of them finds the other's.
 fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
     let made = diesel::insert_into(table::table)
         .values((
@@ -118,7 +118,7 @@ fn existing(conn: &mut Conn, creator: UserId, creation: &ChatCreation) -> Result
     chats::one(conn, None, creator, chat)
 }
 
-/// Nobody has read anything, so any two have read least. Where nobody sees the marks, they are not kept.
+/// Nobody has read anything, so any two have the lowest marks. If nobody sees the marks, they are not stored.
 fn lowest_marks(creation: &ChatCreation) -> LowestReadMarksRow {
     if !are_shown(creation.participants.len() as i64) {
         return LowestReadMarks::of(&[]).into();
@@ -127,7 +127,7 @@ fn lowest_marks(creation: &ChatCreation) -> LowestReadMarksRow {
     LowestReadMarks::of(&marks).into()
 }
 
-/// The newborn chat as one of its participants sees it.
+/// The new chat as one of its participants sees it.
 fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) -> Chat {
     let peer = creation.pair.and_then(|_| creation.participants.iter().find(|(user, _)| *user != viewer));
     let my_role = creation.participants.iter().find(|(user, _)| *user == viewer).map(|(_, role)| *role);

@@ -1,4 +1,4 @@
-//! Changing a message and taking it back.
+//! Editing and deleting messages.
 
 use clowder_core::{Ctx, Error, MessageId, Result, Versions};
 use clowder_messaging::{
@@ -67,13 +67,13 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
         .execute(tx.conn)?;
     let edits = message_edits::chat_id.eq(after.chat_id).and(message_edits::seq.eq(after.seq));
     diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
-    // What a resuming client would be told is the message without its text.
+    // A resuming client must get the message without its text.
     journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after)))?;
     journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
     Ok(deleted)
 }
 
-/// The message, held until the commit by way of its chat.
+/// The message, locked until the commit through its chat.
 fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, clowder_messaging::edit::EditFacts)> {
     let viewer = ctx.user()?;
     let chat = messages::facts(tx.conn, None, viewer, id)?.message.chat_id;

@@ -15,14 +15,14 @@ use crate::{
     store::Memory,
 };
 
-/// A viewer's part in a chat, and how far those have read who have read least.
+/// A viewer's membership in a chat, and its lowest read marks.
 pub struct Membership {
     pub role: ChatRole,
     lowest_marks: LowestReadMarks,
 }
 
 impl Membership {
-    /// `None` for strangers and for chats that do not exist.
+    /// `None` for outsiders and unknown chats.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
         let row: Option<(String, LowestReadMarksRow)> = participants::table
             .inner_join(chats::table)
@@ -36,7 +36,7 @@ impl Membership {
         .transpose()
     }
 
-    /// As many of these messages as there is room for, and whether there are more.
+    /// As many of these messages as fit, and whether there are more.
     fn fill(
         &self,
         conn: &mut Conn,
@@ -74,7 +74,7 @@ pub fn page(
             membership.fill(conn, memory, &mut room, rows)?
         }
         Window::Around(seq) => {
-            // Those nearest to the middle, and no more than half of the page.
+            // Those nearest to the middle, at most half of the page.
             let half = Room { items: room.items / 2, octets: room.octets / 2 };
             let (mut left, rows) = (half, older(conn, chat, seq, half.items)?);
             let (mut items, _) = membership.fill(conn, memory, &mut left, rows)?;
@@ -87,13 +87,13 @@ pub fn page(
             (items, more)
         }
     };
-    // The next page goes on from here, in the same direction.
+    // The next page continues from here, in the same direction.
     let way = if matches!(window, Window::Before(_)) { "before" } else { "after" };
     let next_cursor = items.last().filter(|_| more).map(|last| format!("{way}.{}", last.seq));
     Ok(Page { items, next_cursor })
 }
 
-/// One more than `limit`, if there is one: so a page knows that another follows.
+/// One more than `limit`, if there is one, so that a page knows whether another follows.
 fn older(conn: &mut Conn, chat: ChatId, before: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.lt(before)))
@@ -104,7 +104,7 @@ fn older(conn: &mut Conn, chat: ChatId, before: i64, limit: usize) -> Result<Vec
     Ok(rows)
 }
 
-/// Likewise.
+/// The same.
 fn newer(conn: &mut Conn, chat: ChatId, after: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.gt(after)))
@@ -115,7 +115,7 @@ fn newer(conn: &mut Conn, chat: ChatId, after: i64, limit: usize) -> Result<Vec<
     Ok(rows)
 }
 
-/// A message with the viewer's part in its chat.
+/// A message with the viewer's membership in its chat.
 pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<EditFacts> {
     let found = messages::table.filter(messages::id.eq(id)).select(MessageRow::as_select()).first(conn).optional()?;
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
@@ -153,7 +153,7 @@ pub fn history(
         .select((message_edits::version, message_edits::content, message_edits::written_at))
         .load(conn)?;
     let edits = earlier.into_iter().map(|(version, content, written_at)| Edit { version, content, written_at });
-    // What it says now comes after what it said.
+    // The current version comes after the earlier ones.
     let now = after.is_none_or(|after| after < message.version).then(|| Edit {
         version: message.version,
         content,

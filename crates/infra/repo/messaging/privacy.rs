@@ -1,4 +1,4 @@
-//! What is kept about somebody in their chats: copied, told to be of a deleted user, and taken back where that is wished.
+//! Somebody's data in their chats: exported, attributed to a deleted user, and deleted if requested.
 
 mod deserted;
 mod files;
@@ -27,13 +27,13 @@ pub const PARTS: &[Part] = &[
         name: "chats",
         phase: Phase::Farewell,
         references: &[
-            kept("participants", "user_id", "others see with whom they spoke: a deleted user"),
-            kept("chats", "creator_id", "counts who has made how many chats; a tombstone makes none"),
-            kept("chats", "lowest_reader_id", "one of the participants, of whom the same is true"),
+            kept("participants", "user_id", "others still see that they talked to a deleted user"),
+            kept("chats", "creator_id", "only counts the chats a user has created; a tombstone creates none"),
+            kept("chats", "lowest_reader_id", "one of the participants, kept for the same reason"),
         ],
         files: &[File {
             name: "chats.json",
-            about: "the chats you take part in, and since when",
+            about: "the chats you are in, and since when",
             shape: Shape::List,
             read: files::chats,
         }],
@@ -43,9 +43,13 @@ pub const PARTS: &[Part] = &[
         name: "messages",
         phase: Phase::Content,
         references: &[
-            kept("messages", "sender_id", "others can read what was said to them, unless it is asked otherwise"),
+            kept(
+                "messages",
+                "sender_id",
+                "others can still read messages sent to them, unless the user chose to delete them",
+            ),
             erased("message_client_ids", "sender_id"),
-            kept("messages", "deleted_by", "tells that a message was taken back, and by nobody else"),
+            kept("messages", "deleted_by", "shows that its sender deleted the message"),
         ],
         files: &[
             File {
@@ -56,7 +60,7 @@ pub const PARTS: &[Part] = &[
             },
             File {
                 name: "edits.ndjson",
-                about: "what your messages said before you edited them, one version per line",
+                about: "earlier versions of your edited messages, one per line",
                 shape: Shape::Lines,
                 read: files::edits,
             },
@@ -66,10 +70,10 @@ pub const PARTS: &[Part] = &[
     Part { name: "deserted_chats", phase: Phase::Remains, references: &[], files: &[], erase: deserted::clear },
 ];
 
-/// How many chats are told in one piece.
+/// How many chats are notified in one piece.
 const CHATS: i64 = 100;
 
-/// Tells everybody who shares a chat. The memberships stay, for others see with whom they spoke.
+/// Notifies everybody who shares a chat. The memberships stay, because others see with whom they talked.
 fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mut memberships = participants::table
         .filter(participants::user_id.eq(erasing.user))
@@ -78,7 +82,7 @@ fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -
         .limit(CHATS)
         .into_boxed();
     if let Some(mark) = mark {
-        let after: ChatId = mark.parse().map_err(|_| Error::internal("a mark that is no chat"))?;
+        let after: ChatId = mark.parse().map_err(|_| Error::internal("a mark that is not a chat"))?;
         memberships = memberships.filter(participants::chat_id.gt(after));
     }
     let chats: Vec<ChatId> = memberships.load(tx.conn)?;

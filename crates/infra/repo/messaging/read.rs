@@ -1,8 +1,8 @@
 //! Moving a read mark.
 //!
-//! What has to be counted is counted before anything is locked: numbered messages keep their numbers and senders, so
-//! how many of a stretch are one's own never changes. Under the lock the count is a subtraction. Marks share commits with
-//! each other and with messages.
+//! Everything that has to be counted is counted before anything is locked: messages keep their numbers and senders, so
+//! the number of one's own messages in a range never changes. Under the lock the count is a subtraction. Marks share
+//! commits with each other and with messages.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -25,17 +25,17 @@ use super::{
 };
 use crate::domains::messaging::{LowestReadMarksRow, chats, messages, participants};
 
-/// How many messages of a stretch are looked through at a time, so that others get their turn at the database in between.
+/// How many messages of a range are counted at a time, so that others get their turn at the database in between.
 const PIECE: i64 = 20_000;
 
-/// What a read mark is going to do.
+/// The plan for moving a read mark.
 pub enum Plan {
-    /// It is there already.
+    /// It is already there.
     Stay(i64),
     Move(Way),
 }
 
-/// One way of a read mark.
+/// One move of a read mark.
 #[derive(Clone, Copy)]
 pub struct Way {
     chat: ChatId,
@@ -44,13 +44,13 @@ pub struct Way {
     to: i64,
     /// How many messages after the mark were the reader's own.
     own_after: i64,
-    /// What has to be counted yet: the messages after the first and up to the second.
+    /// What is still to be counted: the messages after the first and up to the second.
     uncounted: (i64, i64),
     /// How many of those counted are the reader's own.
     counted: i64,
-    /// Whether what lies beyond the way is counted, which is less.
+    /// Whether the messages beyond the move are counted instead, because they are fewer.
     beyond: bool,
-    /// Whether the chat has to be told: the mark is one of the two lowest.
+    /// Whether the chat must be updated: the mark is one of the two lowest.
     counts: bool,
 }
 
@@ -72,14 +72,14 @@ impl Way {
         self.uncounted.0 >= self.uncounted.1
     }
 
-    /// How many messages on the way are the reader's own.
+    /// How many messages in the move are the reader's own.
     fn own(&self) -> i64 {
         if self.beyond { self.own_after - self.counted } else { self.counted }
     }
 }
 
-/// Marks never go back, so one that is found to stay needs no lock. The first piece is counted, which is all there is to
-/// most ways. What is counted is never more than what the mark passes: over all their marks together, nobody makes the
+/// Marks never go back, so a mark that stays needs no lock. The first piece is counted here, which is enough for most
+/// moves. Only messages that the mark passes are counted: so over all their marks together, nobody can make the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
     let facts: Option<(i64, i64, i64, i64, LowestReadMarksRow)> = participants::table
@@ -96,7 +96,7 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
         .optional()?;
     let (from, own_after, last_seq, participants, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
-    // All were read by one query, so the own messages between mark and end are as many as it says.
+    // All values were read by one query, so the numbers of own messages between mark and end are consistent.
     let beyond = last_seq - to < to - from;
     let uncounted = if beyond { (to, last_seq) } else { (from, to) };
     let counts = are_shown(participants) && LowestReadMarks::from(lowest_marks).counts(from);
@@ -104,7 +104,7 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
     Ok(Plan::Move(way.count(conn)?))
 }
 
-/// A read mark on its way, all counted.
+/// A planned move of a read mark, fully counted.
 pub struct PendingMark {
     ctx: Ctx,
     way: Way,
@@ -115,12 +115,12 @@ impl PendingMark {
         Self { ctx: ctx.clone(), way }
     }
 
-    /// The reader's part in the chat.
+    /// The reader's membership in the chat.
     pub fn key(&self) -> (ChatId, UserId) {
         (self.way.chat, self.way.user)
     }
 
-    /// Whether the chat has to be told.
+    /// Whether the chat must be updated.
     pub fn counts(&self) -> bool {
         self.way.counts
     }
@@ -128,12 +128,12 @@ impl PendingMark {
 
 type Outcomes = Vec<Outcome<Option<Read>>>;
 
-/// Moves marks, but for their changes, which it hands back; `None` for one that is not any more where its plan found it,
-/// or counts now. It locks what it needs without waiting for anybody.
+/// Moves marks and returns their changes, which are not written yet; `None` for a mark that is no longer where its plan
+/// found it, or has become one of the lowest. It locks what it needs without waiting.
 pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Outcomes, Changes<'m>)> {
     let facts = Facts::load(tx.conn, marks)?;
     let mut seen = HashSet::new();
-    // Of two of one reader in a chat, the second has to plan anew.
+    // If one reader has two marks in a chat, the second has to be planned again.
     let attempt = |mark: &&PendingMark| {
         if seen.insert(mark.key()) { facts.attempt(&mark.way) } else { Outcome::Done(Ok(None)) }
     };
@@ -169,7 +169,7 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
     Ok((outcomes, changes))
 }
 
-/// What is known of all marks of a batch, once the chats that they need and they themselves are locked.
+/// What is known of all marks of a batch, after the chats that they need and they themselves have been locked.
 struct Facts {
     held: HashSet<(ChatId, UserId)>,
     marks: HashMap<(ChatId, UserId), i64>,
@@ -178,7 +178,7 @@ struct Facts {
 
 impl Facts {
     fn load(conn: &mut Conn, marks: &[&PendingMark]) -> Result<Self> {
-        // Senders hold the chat; of the readers, only those whose mark is one of the two lowest need it.
+        // Senders lock the chat; of the readers, only those whose mark is one of the two lowest need it.
         let mut wanted: Vec<_> = marks.iter().filter(|mark| mark.way.counts).map(|mark| mark.way.chat).collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -194,7 +194,7 @@ impl Facts {
             .collect();
         pairs.retain(|pair| !found.contains_key(pair));
         let held_seats = if pairs.is_empty() { Vec::new() } else { batch::messaging::held_seats(conn, &pairs)? };
-        // Only now, for who is locked may have become one of the two lowest until then.
+        // Determined only now, because a locked mark may have become one of the two lowest until then.
         let mut chats: Vec<_> = found.keys().map(|(chat, _)| *chat).collect();
         chats.sort_unstable();
         chats.dedup();
@@ -205,7 +205,7 @@ impl Facts {
         Ok(Self { held, marks: found, chats: chats.collect() })
     }
 
-    /// `Again` for a mark that is to move.
+    /// `Again` for a mark that has to move.
     fn attempt(&self, way: &Way) -> Outcome<Option<Read>> {
         if self.held.contains(&(way.chat, way.user)) {
             return Outcome::Held;
@@ -220,17 +220,17 @@ impl Facts {
         Outcome::Again
     }
 
-    /// Whether the others of a chat see its read marks.
+    /// Whether the others in a chat see its read marks.
     fn are_shown(&self, chat: ChatId) -> bool {
         self.chats.get(&chat).is_some_and(|(shown, _)| *shown)
     }
 }
 
-/// The lowest marks of those who stay where they are, in the chats where a mark moves that counts.
+/// The lowest marks of the other participants, in the chats where one of the lowest marks moves.
 #[derive(Default)]
 struct Lowest {
     others: HashMap<ChatId, Vec<(UserId, i64)>>,
-    /// The chats of which somebody else just moves one of the lowest.
+    /// The chats in which another transaction is moving one of the lowest marks.
     held: HashSet<ChatId>,
 }
 
@@ -257,7 +257,8 @@ impl Lowest {
         let pairs: Vec<_> =
             found.iter().flat_map(|(chat, lowest)| lowest.iter().map(|(user, _)| (*chat, *user))).collect();
         let kept: HashSet<_> = batch::messaging::keep_marks(conn, &pairs)?.into_iter().collect();
-        // Somebody may just be moving a mark that did not count until now, and need not hold the chat for that.
+        // Another transaction may just be moving a mark that was not among the lowest until now, and need not lock the
+        // chat for that.
         let again = others(conn)?;
         let stays = |chat: &ChatId| found.get(chat) == again.get(chat);
         let missing = pairs.iter().filter(|pair| !kept.contains(pair)).map(|(chat, _)| *chat);
@@ -265,7 +266,7 @@ impl Lowest {
         Ok(Self { others: found, held })
     }
 
-    /// The two lowest of each chat once these have moved.
+    /// The two lowest of each chat after these have moved.
     fn with(&self, ways: &[Way]) -> Vec<(ChatId, LowestReadMarksRow)> {
         let counting: BTreeSet<_> = ways.iter().filter(|way| way.counts).map(|way| way.chat).collect();
         let lowest = |chat: ChatId| {
@@ -278,7 +279,7 @@ impl Lowest {
     }
 }
 
-/// How many messages of a stretch are theirs, `after` excluded and `until` included.
+/// How many messages of a range are theirs, `after` excluded and `until` included.
 fn count_own(conn: &mut Conn, chat: ChatId, user: UserId, after: i64, until: i64) -> Result<i64> {
     Ok(messages::table
         .filter(messages::chat_id.eq(chat).and(messages::sender_id.eq(user)))
@@ -287,7 +288,7 @@ fn count_own(conn: &mut Conn, chat: ChatId, user: UserId, after: i64, until: i64
         .get_result(conn)?)
 }
 
-/// Holds the lowest marks of the others, waiting for whoever just moves one of them.
+/// Locks the lowest marks of the others, waiting for transactions that are moving one of them.
 pub fn keep_lowest(conn: &mut Conn, chat: ChatId, except: UserId) -> Result<()> {
     let lowest = |conn: &mut Conn| -> Result<Vec<UserId>> {
         Ok(participants::table

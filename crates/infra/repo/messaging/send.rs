@@ -23,14 +23,14 @@ use crate::{
     keys::Keys,
 };
 
-/// One message on its way.
+/// One message to send.
 pub struct PendingSend {
     ctx: Ctx,
     sender: UserId,
     chat: ChatId,
     new: NewMessage,
     fingerprint: Fingerprint,
-    /// Where the answer to its `Idempotency-Key` is stored.
+    /// Where the answer for its `Idempotency-Key` is stored.
     answer_id: Option<AnswerId>,
     /// What it claims before it writes: its client id, and its key.
     claims: Vec<i64>,
@@ -43,7 +43,7 @@ impl PendingSend {
         let answer_id =
             ctx.idempotency_key.as_ref().map(|idempotency_key| idempotency::id_of(keys, ctx, idempotency_key));
         let sender = ctx.user()?;
-        // The same on all nodes, for they have the same keys.
+        // The same on all nodes, because they have the same keys.
         let client_id = new.client_id.as_ref().map(|client_id| {
             let print = keys.fingerprint(&[b"client id", sender.uuid().as_bytes(), client_id.as_str().as_bytes()]);
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
@@ -52,7 +52,7 @@ impl PendingSend {
         Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims })
     }
 
-    /// The sender's part in the chat.
+    /// The sender's membership in the chat.
     pub fn key(&self) -> (ChatId, UserId) {
         (self.chat, self.sender)
     }
@@ -61,13 +61,13 @@ impl PendingSend {
         self.new.content.as_str().len()
     }
 
-    /// What is claimed before it is written.
+    /// The claims it needs before it is written.
     pub fn claims(&self) -> &[i64] {
         &self.claims
     }
 
-    /// The stored answer to it: which message it was, so that a repeat is answered with the message as it is then, and
-    /// no text is kept that may be deleted.
+    /// The stored answer: the id of the message, so that a repeated call returns the message as it is then, and no text
+    /// is stored that may be deleted.
     fn answered(&self, answers: &Answers) -> Result<Option<Made<MessageId>>> {
         match (self.answer_id, &self.ctx.idempotency_key) {
             (Some(id), Some(idempotency_key)) => answers.get(id, &self.ctx, idempotency_key),
@@ -77,10 +77,10 @@ impl PendingSend {
 }
 
 type Outcomes = Vec<Outcome<Made<Message>>>;
-/// What is to be written into the journal, and by whom.
+/// The change to write to the journal, and its author.
 pub type Changes<'w> = Vec<(&'w Ctx, Change)>;
 
-/// Writes messages but for their changes, which it hands back. It locks what it needs without waiting for anybody.
+/// Writes messages and returns their changes, which are not written yet. It locks what it needs without waiting.
 pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Outcomes, Changes<'s>)> {
     let mut facts = Facts::load(tx, sends)?;
     let mut accepted = Vec::new();
@@ -94,7 +94,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             Attempt::New(message) => {
                 answers.push((*send, Made::New(message.id)));
                 accepted.push((index, message));
-                // Overwritten below, once it is written.
+                // Overwritten below, once it has been written.
                 Outcome::Again
             }
             Attempt::Replayed(made) => {
@@ -149,31 +149,32 @@ impl PendingSend {
     }
 }
 
-/// What is to be done about one send of a batch.
+/// The decision about one send of a batch.
 enum Attempt {
-    /// Somebody else holds its chat, or the sender's part in it, or is writing its client id or the answer to its key.
+    /// Another transaction holds its chat or the sender's membership, or is writing its client id or the answer for its
+    /// key.
     Held,
-    /// Another of this batch has the same client id or the same key.
+    /// Another send of this batch has the same client id or key.
     Twin,
     Refused(Error),
     New(Box<Message>),
-    /// It carries a key that has its answer already.
+    /// Its key has an answer already.
     Replayed(Made<MessageId>),
-    /// It carries a client id that has its message already.
+    /// Its client id has a message already.
     Repeated(MessageId),
 }
 
-/// What is known of all sends of a batch. The chats and the senders' parts in them are locked before anything else is
-/// loaded, so that what is found stays true until the commit.
+/// What is known of all sends of a batch. The chats and the senders' memberships are locked before anything else is
+/// loaded, so that it stays true until the commit.
 struct Facts {
     chats: HashMap<ChatId, LockedChatRow>,
     held: HashSet<(ChatId, UserId)>,
-    /// The claims that somebody else holds.
+    /// The claims held by other transactions.
     claimed: HashSet<i64>,
     answers: Answers,
     memberships: HashMap<(ChatId, UserId), (ChatRole, Card)>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
-    /// The client ids and keys of those that came before in this batch.
+    /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
     answer_ids: HashSet<AnswerId>,
 }
@@ -199,7 +200,8 @@ impl Facts {
         let held: HashSet<_> = held.into_iter().chain(held_seats).collect();
 
         let free = || sends.iter().filter(|send| !held.contains(&send.key()));
-        // Whoever writes a client id or an answer holds this claim before: no insert waits for somebody else's.
+        // Whoever writes a client id or an answer holds this claim first, so that no insert waits for another
+        // transaction.
         let claims: Vec<_> = free().flat_map(|send| send.claims.iter().copied()).collect();
         let claimed = if claims.is_empty() { Vec::new() } else { batch::try_claims(tx.conn, claims)? };
         let claimed = claimed.into_iter().collect();
@@ -221,7 +223,7 @@ impl Facts {
             return Ok(Attempt::Held);
         }
         if send.claims.iter().any(|claim| self.claimed.contains(claim)) {
-            // What comes after it for the same row stays behind it.
+            // Later sends for the same row stay behind it.
             self.held.insert(send.key());
             return Ok(Attempt::Held);
         }
@@ -247,7 +249,7 @@ impl Facts {
         let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
-                let chat = chat.ok_or_else(|| Error::internal("a participant of no chat"))?;
+                let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
                 (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
                 Attempt::New(message)
             }
@@ -265,7 +267,7 @@ impl Facts {
         self.answers.store(tx, &keyed.collect::<Vec<_>>())
     }
 
-    /// Writes down how far the chats have come, and whose own the messages are.
+    /// Updates the ends of the chats, and the counts of own messages.
     fn advance_chats(&self, tx: &mut Tx<'_>, accepted: &[(usize, Box<Message>)]) -> Result<()> {
         let mut own = BTreeMap::<_, i64>::new();
         for (_, message) in accepted {

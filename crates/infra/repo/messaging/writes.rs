@@ -1,5 +1,5 @@
-//! What shares commits in chats: messages and read marks. They share one queue, so that within a node neither finds a
-//! chat locked by the other.
+//! The writes that share commits in chats: messages and read marks. They share one queue, so that within a node neither
+//! finds a chat locked by the other.
 
 use clowder_core::{ChatId, Error, Result, Topic, UserId};
 use clowder_messaging::{CHAT, Made, Message, Read};
@@ -22,7 +22,7 @@ pub enum ChatWrite {
 
 pub enum Written {
     Sent(Made<Message>),
-    /// `None` when the mark is not any more where it was.
+    /// `None` if the mark is no longer where it was.
     Marked(Option<Read>),
 }
 
@@ -30,31 +30,31 @@ impl Written {
     pub fn sent(self) -> Result<Made<Message>> {
         match self {
             Self::Sent(made) => Ok(made),
-            Self::Marked(_) => Err(Error::internal("a mark is the answer to a send")),
+            Self::Marked(_) => Err(Error::internal("a read mark is the outcome of a send")),
         }
     }
 
     pub fn marked(self) -> Result<Option<Read>> {
         match self {
             Self::Marked(read) => Ok(read),
-            Self::Sent(_) => Err(Error::internal("a message is the answer to a mark")),
+            Self::Sent(_) => Err(Error::internal("a message is the outcome of a read mark")),
         }
     }
 }
 
-/// All that a write needs to hold.
+/// All locks that a write needs.
 pub struct Locks {
     chat: ChatId,
     user: UserId,
     claims: Vec<i64>,
     /// Whether it needs the chat.
     holds_chat: bool,
-    /// Whether it needs the lowest marks of the others to stay.
+    /// Whether it needs the lowest marks of the others.
     keeps_lowest: bool,
 }
 
 impl Queued for ChatWrite {
-    /// Somebody's part in a chat.
+    /// Somebody's membership in a chat.
     type Key = (ChatId, UserId);
     type Locks = Locks;
     type Answer = Written;

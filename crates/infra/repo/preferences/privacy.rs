@@ -1,4 +1,4 @@
-//! The settings of somebody: copied and erased.
+//! The settings of somebody: exported and erased.
 
 use clowder_core::{Ctx, Result};
 use diesel::prelude::*;

@@ -1,4 +1,4 @@
-//! What is kept about exports and erasures themselves: erased, and swept when its time is past.
+//! Data about exports and erasures themselves: erased, and deleted when they expire.
 
 use clowder_core::{Ctx, Id, Result};
 use diesel::{
@@ -27,13 +27,13 @@ pub const PARTS: &[Part] = &[
     Part {
         name: "erasure",
         phase: Phase::Proof,
-        references: &[kept("erasures", "user_id", "the receipt: proof that it was done, without personal data")],
+        references: &[kept("erasures", "user_id", "the receipt: proof of the erasure, without personal data")],
         files: &[],
         erase: nothing,
     },
 ];
 
-/// How many pieces of a copy, which are large, go in one.
+/// How many chunks of an export, which are large, are deleted in one piece.
 const CHUNKS: i64 = 20;
 
 fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
@@ -48,7 +48,7 @@ fn exports(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
     all_gone(diesel::delete(copies::table.filter(copies::user_id.eq(erasing.user))).execute(tx.conn)?, false)
 }
 
-/// Forgets copies whose time is past: first what they hold, then that there were any.
+/// Deletes expired exports: first their contents, then their rows.
 pub fn sweep_exports(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     use clowder_accounts::privacy::EXPORT_KNOWN_FOR;
     let now = ctx.now;
@@ -62,7 +62,7 @@ pub fn sweep_exports(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let some = some.select(export_chunks::id).order(export_chunks::id).limit(CHUNKS);
     let some: Vec<Id<()>> = dialect::unclaimed!(some).load(tx.conn)?;
     let chunks = diesel::delete(export_chunks::table.filter(export_chunks::id.eq_any(some))).execute(tx.conn)?;
-    // Only those whose chunks are gone: what goes with a row would be locked in no order.
+    // Only those whose chunks are gone: a cascading delete would lock rows in no order.
     let held = export_chunks::table.filter(export_chunks::export_id.eq(copies::id));
     let old = copies::table
         .filter(copies::created_at.le(now.minus(EXPORT_KNOWN_FOR)).and(not(exists(held))))

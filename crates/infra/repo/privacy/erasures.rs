@@ -1,4 +1,4 @@
-//! Erasures: asked for, undone, done piece by piece, and signed for.
+//! Erasures: requested, cancelled, carried out in pieces, and confirmed by a receipt.
 
 use std::time::Duration;
 
@@ -56,18 +56,18 @@ fn key(erasure: Id<Erasing>) -> String {
     format!("{}:{erasure}", Erase::KIND)
 }
 
-/// The wish of the user who asks; their password has been proved.
+/// The request of the user; their password has been verified.
 pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, messages: Fate, after: Duration) -> Result<(Due, Ended)> {
     let user = ctx.user()?;
-    // Held since the password was looked at again.
+    // Locked since the password was checked again.
     if profile::own(tx.conn, user)?.two_factor {
         two_factor::require_recent(tx.conn, ctx)?;
     }
     order(tx, ctx, user, Some(messages), after)
 }
 
-/// The wish of an administrator, who does not wait. What the user chose to become of their messages, if they did,
-/// stays unless something else is wished. A stolen token must not erase anybody.
+/// The request of an administrator, which has no grace period. The user's choice for their messages, if any, applies
+/// unless another one is given. A stolen token must not erase anybody.
 pub fn order_now(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>) -> Result<(Due, Ended)> {
     dialect::accounts::lock_admins(tx.conn)?;
     dialect::accounts::lock_user(tx.conn, user)?;
@@ -90,7 +90,7 @@ fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after
     let mail =
         tx.services.email_templates.erasure_requested(&emails::Recipient::of(&before), erase_at, erase_at > ctx.now)?;
     mailed::notify(tx, ctx, &before, &mail)?;
-    // Jobs come after sessions and mailboxes.
+    // Jobs are locked after sessions and mailboxes.
     if let Some((earlier, _)) = earlier {
         forget(tx, earlier)?;
     }
@@ -143,14 +143,14 @@ fn pending_of(tx: &mut Tx<'_>, user: UserId) -> Result<Option<(Id<Erasing>, bool
     Ok(pending.select((table::id, table::delete_messages)).first(tx.conn).optional()?)
 }
 
-/// An erasure that will not be, with its job.
+/// Deletes a cancelled erasure and its job.
 fn forget(tx: &mut Tx<'_>, erasure: Id<Erasing>) -> Result<()> {
     diesel::delete(table::table.find(erasure)).execute(tx.conn)?;
     diesel::delete(ordered::table.filter(ordered::key.eq(key(erasure)))).execute(tx.conn)?;
     Ok(())
 }
 
-/// Orders the job again of what is due and not done, in case it was given up; nothing goes.
+/// Enqueues the job again for erasures that are due and not done, in case it was given up; deletes nothing.
 pub fn remind(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let due: Vec<Id<Erasing>> = table::table
         .filter(table::erased_at.is_null().and(table::erase_at.le(ctx.now)))
@@ -163,7 +163,7 @@ pub fn remind(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     Ok(0)
 }
 
-/// How far a part is.
+/// The progress of a part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct State {
     name: String,
@@ -174,8 +174,8 @@ struct State {
 
 type Row = (UserId, Timestamp, Timestamp, bool, Option<Sealed>, String, Option<Timestamp>);
 
-/// Does the next piece of an erasure and notes it in the same transaction, so that whoever comes after a worker that
-/// died goes on where it was. False when there is nothing left to do, or nothing to do yet.
+/// Does the next piece of an erasure and stores the progress in the same transaction, so that another worker can
+/// continue after a crash. False if there is nothing left to do, or nothing to do yet.
 pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     let find = |tx: &mut Tx<'_>| -> Result<Option<Row>> {
         let columns = (
@@ -190,7 +190,7 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
         Ok(table::table.find(id).select(columns).first(tx.conn).optional()?)
     };
     let Some((user, ..)) = find(tx)? else { return Ok(false) };
-    // Of several workers one goes on at a time, and nobody undoes what has begun.
+    // Of several workers one continues at a time, and nobody cancels what has begun.
     dialect::accounts::lock_user(tx.conn, user)?;
     let Some((user, requested_at, erase_at, delete_messages, sealed, state, None)) = find(tx)? else {
         return Ok(false);
@@ -217,29 +217,30 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     state.done = piece.next.is_none();
     state.mark = piece.next;
     diesel::update(table::table.find(id)).set(table::state.eq(serde_json::to_string(&states)?)).execute(tx.conn)?;
-    // Parts that erase nothing leave nothing to find.
+    // Parts that erase nothing have nothing to find.
     tx.deleted_text |= state_rows > 0;
     Ok(true)
 }
 
-/// Nobody, when the key is gone before its time or cannot be read: then there is no email, and the erasure goes on all the same.
+/// `None` if the key was deleted early or cannot be read: then no email is sent, and the erasure continues all the
+/// same.
 fn unseal(tx: &mut Tx<'_>, user: UserId, id: Id<Erasing>, sealed: &Sealed) -> Result<Option<Recipient>> {
     let opened = |tx: &mut Tx<'_>| -> Result<Option<Recipient>> {
         let Some(key) = user_keys::find(tx.conn, &tx.services.ring, user)? else { return Ok(None) };
         Ok(Some(serde_json::from_slice(&key.open(Place::new(ERASURE_RECIPIENT, id), sealed)?)?))
     };
     match opened(tx) {
-        // The database is away, or it is the value that is at fault.
+        // Either the database is unavailable, or the value is corrupt.
         Err(error @ Error::Unavailable(_)) => Err(error),
         Err(error) => Ok(unreadable(&error)),
         opened => opened,
     }
 }
 
-/// Signs for what was done, and throws away the key: from here on nobody can read what it sealed, wherever it lies.
+/// Signs the receipt and destroys the key: from here on nobody can read what it encrypted, wherever it is stored.
 fn finish(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, states: Vec<State>) -> Result<()> {
     audit::record(tx, ctx, &Entry::new("user.erased").on(Target::user(erasing.user)))?;
-    // Sealed with the key that goes now: later it would be sealed with another one.
+    // Encrypted with the key that is destroyed now; later a new key would be created.
     audit::write(tx)?;
     let had_key = user_keys::shred(tx, erasing.user)?;
     let rows = |state: &State| if state.name == "key" { u64::from(had_key) } else { state.rows };

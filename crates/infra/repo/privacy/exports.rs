@@ -1,5 +1,5 @@
-//! Copies: asked for, listed, and fetched in pieces. Whoever holds a link needs no token, so the link is sealed and
-//! expires.
+//! Exports: requested, listed, and downloaded in chunks. Whoever holds a link needs no token, so the link is encrypted
+//! and expires.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
@@ -28,7 +28,7 @@ use crate::{
     seal::{KeyRing, Place, Sealed},
 };
 
-/// The job that makes a copy.
+/// The job that makes an export.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pack {
     pub export: ExportId,
@@ -57,7 +57,7 @@ impl ExportRow {
         Ok(status_of(now, ExportStatus::parse_word(&self.status)?, self.created_at, self.expires_at))
     }
 
-    /// Whoever has the link has the copy, so it is for those `recent` ones only who could ask for another.
+    /// Whoever has the link has the export, so it is only shown to `recent` sessions, which could also request another.
     fn export(self, keys: &Keys, now: Timestamp, recent: bool) -> Result<Export> {
         let status = self.status(now)?;
         let url = match (status, self.expires_at) {
@@ -129,11 +129,11 @@ pub fn one(conn: &mut Conn, keys: &Keys, ctx: &Ctx, export: ExportId) -> Result<
     row.ok_or(EXPORT_UNKNOWN)?.export(keys, ctx.now, recent)
 }
 
-/// What the token of a link holds.
+/// The content of a link's token.
 #[derive(Serialize, Deserialize)]
 struct Pass {
     export: ExportId,
-    /// What the copy says as long as its links have not been ended.
+    /// Stored in the export until its links are ended.
     link: Option<Id<()>>,
     until: Timestamp,
 }
@@ -144,14 +144,14 @@ pub fn link(keys: &Keys, export: ExportId, link: Option<Id<()>>, until: Timestam
     Ok(format!("/api/exports/{export}/download?token={token}"))
 }
 
-/// Ends the links to all copies of a user; who asks for one again gets another. Downloads under way are cut off.
+/// Ends the links to all exports of a user; requesting one again creates another link. Running downloads are cut off.
 pub fn end_links(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let own = table::table.filter(table::user_id.eq(user));
     diesel::update(own).set(table::link_id.eq(Id::<()>::new(ctx.now))).execute(tx.conn)?;
     Ok(())
 }
 
-/// What a link says of itself: by which it was made.
+/// The content of a link: which export and which link id.
 pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> Result<Option<Id<()>>> {
     let unseal = |sealed: Vec<u8>| keys.unseal(Purpose::ExportLink, export.uuid().as_bytes(), &sealed).ok();
     let opened = URL_SAFE_NO_PAD.decode(token).ok().and_then(unseal);
@@ -160,7 +160,7 @@ pub fn may_fetch(keys: &Keys, now: Timestamp, export: ExportId, token: &str) -> 
     if pass.until > now { Ok(pass.link) } else { Err(EXPORT_GONE.into()) }
 }
 
-/// The link was good; it may lead to nothing all the same, when it was ended or the account has been erased.
+/// The link is valid, but may lead to nothing: it may have been ended, or the account erased.
 pub fn download(conn: &mut Conn, now: Timestamp, export: ExportId, link: Option<Id<()>>) -> Result<Download> {
     let row: Option<ExportRow> = table::table.find(export).select(ExportRow::as_select()).first(conn).optional()?;
     let row = row.ok_or(EXPORT_GONE)?;

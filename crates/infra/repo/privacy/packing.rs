@@ -1,5 +1,5 @@
-//! Writing a copy: a zip file that is made as a stream, so that no more than a piece of it is ever in memory, and the
-//! transactions that keep the pieces.
+//! Writes an export: a zip file created as a stream, so that at most one chunk is in memory, and the transactions that
+//! store the chunks.
 
 use std::{
     io::{self, Write},
@@ -36,7 +36,7 @@ use crate::{
     seal::Place,
 };
 
-/// What has been written and not been kept yet.
+/// What has been written but not stored yet.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
@@ -51,7 +51,7 @@ impl Write for Sink {
     }
 }
 
-/// A zip file under way.
+/// A zip file in progress.
 pub struct Packer {
     zip: ZipWriter<StreamWriter<Sink>>,
     sink: Sink,
@@ -73,7 +73,7 @@ impl Packer {
     }
 
     fn start(&mut self, name: &str) -> Result<()> {
-        // Whatever its size: it is not known before.
+        // For any size, which is not known in advance.
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(true);
         self.zip.start_file(name, options).map_err(internal)
     }
@@ -113,13 +113,13 @@ impl Packer {
         self.zip.write_all(end).map_err(internal)
     }
 
-    /// A full piece, if there is one.
+    /// A full chunk, if there is one.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         let mut sink = self.sink.0.lock().unwrap_or_else(PoisonError::into_inner);
         (sink.len() >= CHUNK).then(|| sink.drain(..CHUNK).collect())
     }
 
-    /// Ends the file; what is left of it, in pieces.
+    /// Ends the file; returns the rest of it in chunks.
     pub fn finish(self) -> Result<Vec<Vec<u8>>> {
         let Self { zip, sink, .. } = self;
         zip.finish().map_err(internal)?;
@@ -130,7 +130,7 @@ impl Packer {
 
 fn readme(ctx: &Ctx) -> String {
     let mut text = format!(
-        "An export of what this server knows about you, created on {}.\n\n\
+        "An export of the data this server has about you, created on {}.\n\n\
          Files that end in .json hold one JSON value; those that end in .ndjson one JSON value per line.\n\
          Times are in UTC, ids are UUIDs. Messages from other people belong to them and are not included.\n\n",
         ctx.now
@@ -141,18 +141,18 @@ fn readme(ctx: &Ctx) -> String {
     text
 }
 
-/// A copy that a worker makes. Of several workers that think it is theirs, the one that began last goes on.
+/// An export that a worker makes. If several workers believe that it is theirs, the one that began last continues.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     pub export: ExportId,
     pub user: UserId,
-    /// About how much there is to look at.
+    /// The approximate amount of data to read.
     pub total: i64,
     run: Id<Run>,
 }
 
 impl Run {
-    /// Begins, or begins anew: what an earlier worker made is thrown away. `None` when there is nothing to do.
+    /// Begins, or begins again: what an earlier worker made is deleted. `None` if there is nothing to do.
     pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, export: ExportId) -> Result<Option<Self>> {
         let user: Option<UserId> = table::table.find(export).select(table::user_id).first(tx.conn).optional()?;
         let Some(user) = user else { return Ok(None) };
@@ -163,7 +163,7 @@ impl Run {
         }
         let run = Id::<Run>::new(ctx.now);
         let unfinished = [ExportStatus::Waiting, ExportStatus::Running].map(Word::as_str);
-        // Taking the row first waits for an earlier worker that is just keeping a piece: then that piece is seen below.
+        // Locking the row first waits for an earlier worker that is storing a chunk, so that this chunk is seen below.
         let taken = diesel::update(table::table.find(export).filter(table::status.eq_any(unfinished)))
             .set((
                 table::status.eq(ExportStatus::Running.as_str()),
@@ -178,29 +178,33 @@ impl Run {
         diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
         let own = participants::table.inner_join(chats::table).filter(participants::user_id.eq(user));
         let places: Vec<i64> = own.select(chats::last_seq).load(tx.conn)?;
-        // Messages are walked twice: as they are, and as they were.
+        // Messages are read twice: their current and their earlier versions.
         let total = places.iter().fold(0_i64, |sum, places| sum.saturating_add(places.saturating_mul(2)));
         Ok(Some(Self { export, user, total, run }))
     }
 
-    /// How far it is when this much has been looked at: at most 99, for the last step is another's.
+    /// The progress after this much has been read: at most 99, because the last step is separate.
     pub fn progress(&self, seen: i64) -> i16 {
         i16::try_from(seen.saturating_mul(99) / self.total.max(1)).unwrap_or(99).clamp(0, 99)
     }
 
-    /// Notes how far it is.
+    /// Stores the progress.
     fn note(&self, tx: &mut Tx<'_>, progress: i16, octets: usize) -> Result<()> {
         let held = table::table.find(self.export).filter(table::run_id.eq(self.run));
         let grown = table::size + i64::try_from(octets).unwrap_or(0);
         let noted = diesel::update(held).set((table::progress.eq(progress), table::size.eq(grown))).execute(tx.conn)?;
-        if noted == 1 { Ok(()) } else { Err(Error::unavailable("the export is another worker's now, or gone")) }
+        if noted == 1 {
+            Ok(())
+        } else {
+            Err(Error::unavailable("the export was taken over by another worker, or is gone"))
+        }
     }
 
     pub fn told(&self, tx: &mut Tx<'_>, progress: i16) -> Result<()> {
         self.note(tx, progress, 0)
     }
 
-    /// Keeps a piece.
+    /// Stores a chunk.
     pub fn keep(&self, tx: &mut Tx<'_>, ctx: &Ctx, number: i32, octets: &[u8], progress: i16) -> Result<()> {
         self.note(tx, progress, octets.len())?;
         let id = Id::<()>::new(ctx.now);
@@ -216,8 +220,8 @@ impl Run {
         Ok(())
     }
 
-    /// It is ready: an email tells where it is, and nothing of what is in it. To an address that nobody has confirmed it
-    /// tells no more than that: the link opens everything to whoever reads it.
+    /// Marks it ready: an email says where it is, and nothing about its content. An unconfirmed address gets no link,
+    /// which would open everything to its reader.
     pub fn end(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
         self.note(tx, 100, 0)?;
         let until = ctx.now.plus(EXPORT_FOR);
@@ -235,7 +239,7 @@ impl Run {
     }
 }
 
-/// Gives up; another one can be asked for.
+/// Marks it failed; another one can be requested.
 pub fn fail(tx: &mut Tx<'_>, export: ExportId) -> Result<()> {
     diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
     let unfinished = table::table.find(export).filter(table::status.ne(ExportStatus::Ready.as_str()));

@@ -1,5 +1,5 @@
-//! The parts of what is kept about a user. Each domain lists its own: which references to users a part answers for, what
-//! it puts into a copy, and when and how it is erased. A table with a reference to users and without a part fails a test.
+//! The parts of a user's data. Each domain lists its own: the references to users that a part covers, what it adds to
+//! an export, and when and how it is erased. A test fails if a table refers to users and has no part.
 
 use std::sync::LazyLock;
 
@@ -11,26 +11,26 @@ use super::{
 };
 use crate::privacy::Reference;
 
-/// How many rows go in one piece.
+/// How many rows are processed in one piece.
 pub const ROWS: i64 = 200;
 
-/// When a part is erased. The phases follow one another; within one, no part may depend on another: a test fails if two
-/// of them answer for the same table.
+/// When a part is erased. The phases run one after another; within one, no part may depend on another: a test fails if
+/// two of them cover the same table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// The account becomes a tombstone, so that nothing new is written in its old name.
+    /// The account becomes a tombstone, so that nothing new is written under its old name.
     Identity,
-    /// Whoever knows them hears of it, before anything else of theirs changes.
+    /// Everybody who knows them is notified, before anything else of theirs changes.
     Farewell,
-    /// What they made and what is kept for them goes. Most parts belong here.
+    /// Their content and their data are erased. Most parts belong here.
     Content,
-    /// The journal, when all changes have been told.
+    /// The journal, after all changes have been written.
     History,
-    /// What was found by memberships until now.
+    /// Data found through memberships, which existed until now.
     Remains,
-    /// What counts what is said of them elsewhere, for the receipt.
+    /// Counts remaining mentions elsewhere, for the receipt.
     Record,
-    /// What proves that it was done, and the key, which goes with the receipt.
+    /// The proof of the erasure, and the key, which is destroyed with the receipt.
     Proof,
 }
 
@@ -42,21 +42,21 @@ pub struct Part {
     pub erase: Erase,
 }
 
-/// Erases one bounded piece, going on from a mark.
+/// Erases one bounded piece, continuing from a mark.
 pub type Erase = fn(&mut Tx<'_>, &Ctx, &Erasing, Option<&str>) -> Result<EraseStep>;
 
 #[derive(Debug, Default)]
 pub struct EraseStep {
-    /// How many rows were erased or made nameless.
+    /// How many rows were erased or anonymised.
     pub rows: u64,
     /// Where the next piece begins; `None` when the part is done.
     pub next: Option<String>,
 }
 
-/// A file of a copy.
+/// A file of an export.
 pub struct File {
     pub name: &'static str,
-    /// What stands in it, for the person whose copy it is.
+    /// Its content, described for the user.
     pub about: &'static str,
     pub shape: Shape,
     pub read: Read,
@@ -68,18 +68,18 @@ pub enum Shape {
     One,
     /// A JSON array.
     List,
-    /// One JSON value per line, for what may be long.
+    /// One JSON value per line, for files that may be long.
     Lines,
 }
 
-/// Reads one bounded piece of a file, going on from a mark.
+/// Reads one bounded piece of a file, continuing from a mark.
 pub type Read = fn(&mut Conn, &Asking, Option<&str>) -> Result<ExportPage>;
 
 #[derive(Debug, Default)]
 pub struct ExportPage {
     pub items: Vec<serde_json::Value>,
     pub next: Option<String>,
-    /// How much was looked at, to tell how far it is.
+    /// How much was read, for the progress.
     pub seen: i64,
 }
 
@@ -88,22 +88,22 @@ impl ExportPage {
         Self { items: vec![item], ..Self::default() }
     }
 
-    /// A page of a list that goes by ids.
+    /// A page of a list ordered by ids.
     pub fn by_id<T>(items: Vec<serde_json::Value>, last: Option<Id<T>>) -> Self {
         let next = last.filter(|_| items.len() as i64 == ROWS).map(|id| id.to_string());
         Self { items, next, seen: 0 }
     }
 }
 
-/// The id to go on from: the least there is at the start.
+/// The id to continue from: at the start the lowest possible one.
 pub fn after<T>(mark: Option<&str>) -> Result<Id<T>> {
     match mark {
         None => Ok(Id::from_uuid(uuid::Uuid::nil())),
-        Some(mark) => mark.parse().map_err(|_| Error::internal("a mark that is no id")),
+        Some(mark) => mark.parse().map_err(|_| Error::internal("a mark that is not an id")),
     }
 }
 
-/// A part that is done when all of its rows are gone.
+/// A part that is done when all of its rows have been deleted.
 pub fn all_gone(rows: usize, left: bool) -> Result<EraseStep> {
     Ok(EraseStep { rows: rows as u64, next: left.then(String::new) })
 }
@@ -116,7 +116,7 @@ pub fn nothing(_: &mut Tx<'_>, _: &Ctx, _: &Erasing, _: Option<&str>) -> Result<
 pub fn all() -> &'static [&'static Part] {
     static ALL: LazyLock<Vec<&'static Part>> = LazyLock::new(|| {
         let mut parts: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.parts).collect();
-        // Stable: within a phase they keep the order of the domains.
+        // The sort is stable: within a phase they keep the order of the domains.
         parts.sort_by_key(|part| part.phase);
         parts
     });

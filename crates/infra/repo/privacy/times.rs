@@ -13,7 +13,7 @@ pub const TIMES: &[Time] = &[
         erasures.erase_at,
         until!(erasures.erase_at, |options| options.privacy.erasure_after, erasures::erased_at.is_null())
     ),
-    never("erasures.erased_at", "stands in a signed receipt"),
+    never("erasures.erased_at", "part of a signed receipt"),
     when!(OnReturn, exports.created_at),
     when!(OnReturn, exports.expires_at, until!(exports.expires_at, |_| EXPORT_FOR)),
 ];

@@ -1,5 +1,5 @@
-//! Who makes copies and who erases. Either may die at any moment: a copy is then begun anew, an erasure goes on where it
-//! was.
+//! The workers that make exports and carry out erasures. Either may die at any moment: an export is then begun again,
+//! an erasure continues where it was.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use super::{
     parts,
 };
 
-/// After how many tries a copy has failed: whoever waits for it should hear so on the same day.
+/// The number of tries before an export fails: its owner should know on the same day.
 const TRIES: i16 = 6;
 
 pub struct Exporter(pub Arc<Repo>);
@@ -37,13 +37,13 @@ impl Worker for Exporter {
         let Pack { export } = job.read()?;
         let caller = ctx.clone();
         let Some(run) = self.0.db.write(move |tx| Run::begin(tx, &caller, export)).await? else { return Ok(()) };
-        // The copy holds what the audit log says of them, also of a moment ago.
+        // The export includes what the audit log says about the user, also recent entries.
         self.0.chain_pending().await;
         match self.pack(ctx, run).await {
             Err(error) if job.attempts >= TRIES => {
                 match error {
-                    Error::Internal(_) => tracing::error!(%error, "an export failed for good"),
-                    _ => tracing::warn!(%error, "an export failed for good"),
+                    Error::Internal(_) => tracing::error!(%error, "an export failed on its last try"),
+                    _ => tracing::warn!(%error, "an export failed on its last try"),
                 }
                 self.0.db.write(move |tx| fail(tx, export)).await
             }
@@ -51,7 +51,7 @@ impl Worker for Exporter {
         }
     }
 
-    /// A copy can be made again.
+    /// Making an export again does no harm.
     fn needs_a_steady_clock(&self, _ctx: &Ctx, _job: &Taken) -> bool {
         false
     }
@@ -68,7 +68,7 @@ impl Exporter {
             let mut mark: Option<String> = None;
             loop {
                 let asking = asking.clone();
-                // Reading and packing are slow, so both happen on the worker. What has to be read once more was not packed.
+                // Reading and packing are slow, so both run on the worker. A piece that is read again was not packed.
                 let held = Mutex::new(Some(packer));
                 let (back, next, more) = db
                     .read(move |conn| {

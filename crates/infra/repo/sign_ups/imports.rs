@@ -1,4 +1,4 @@
-//! Bringing people over from another system, with the hashes of their passwords.
+//! Imports users from another system with their password hashes.
 
 use clowder_accounts::{
     Change,
@@ -25,7 +25,7 @@ use crate::{
     hasher,
 };
 
-/// One transaction: what is told of it comes last, in one order.
+/// One transaction: notifications come last, in one order.
 pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {
     let mut made = Vec::new();
     let imported = people.into_iter().map(|new| one(tx, ctx, new, &mut made)).collect::<Result<Vec<_>>>()?;
@@ -38,7 +38,7 @@ pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<
 }
 
 fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Result<Imported> {
-    // A plain bcrypt hash is told apart from ours as Django writes it.
+    // A plain bcrypt hash is distinguished from ours by Django's prefix.
     let hash = new.password_hash;
     let hash = if hash.starts_with("$2") { format!("bcrypt${hash}") } else { hash };
     if !hasher::is_known(&hash) {
@@ -72,7 +72,7 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     Ok(Imported::Made)
 }
 
-/// Whether this person was brought over before.
+/// Whether this user was imported before.
 fn is_here(conn: &mut Conn, username_key: &str, email_key: &str) -> Result<bool> {
     let same = users::table.filter(users::username_key.eq(username_key).and(users::email_key.eq(email_key)));
     Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn)?)

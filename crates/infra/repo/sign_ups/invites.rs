@@ -25,8 +25,8 @@ use crate::{
     keys::{random, sha256},
 };
 
-/// What an invitation is worth that came with a registration. Whoever registers holds it until the end of the
-/// transaction, so that no more get in than it is good for.
+/// The invitation presented with a registration. The registration locks it until the end of the transaction, so that no
+/// more accounts are created than it allows.
 pub fn look(tx: &mut Tx<'_>, ctx: &Ctx, code: Option<&MailedToken>) -> Result<(Invitation, Option<InviteId>)> {
     let Some(code) = code else { return Ok((Invitation::None, None)) };
     let id = find(tx.conn, code)?;
@@ -34,7 +34,7 @@ pub fn look(tx: &mut Tx<'_>, ctx: &Ctx, code: Option<&MailedToken>) -> Result<(I
     Ok((judge(ctx.now, facts), id))
 }
 
-/// Whether there is such an invitation, whatever it is still worth.
+/// Whether there is such an invitation, valid or not.
 pub fn find(conn: &mut Conn, code: &MailedToken) -> Result<Option<InviteId>> {
     let hash = sha256(code.expose().as_bytes()).to_vec();
     Ok(table::table.filter(table::code_hash.eq(hash)).select(table::id).first(conn).optional()?)
@@ -55,7 +55,7 @@ fn facts(tx: &mut Tx<'_>, ctx: &Ctx, id: InviteId) -> Result<Option<InviteFacts>
     Ok(row.map(facts))
 }
 
-/// An account is made with it.
+/// An account is created with it.
 pub fn used(tx: &mut Tx<'_>, invite: Option<InviteId>) -> Result<()> {
     if let Some(invite) = invite {
         diesel::update(table::table.find(invite)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
@@ -63,7 +63,7 @@ pub fn used(tx: &mut Tx<'_>, invite: Option<InviteId>) -> Result<()> {
     Ok(())
 }
 
-/// What is stored of a new invitation: which it is, and its code, which cannot be had a second time.
+/// What is stored of a new invitation: its id, and its code, which cannot be issued a second time.
 #[derive(Serialize, Deserialize)]
 pub struct Invited {
     id: InviteId,
@@ -87,7 +87,7 @@ impl Invited {
 
 pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, new: NewInvite) -> Result<NewInvited> {
     let maker = ctx.user()?;
-    // Of two that are made at once, the second is counted after the first.
+    // Of two that are created at once, the second is counted after the first.
     dialect::accounts::lock_user(tx.conn, maker)?;
     let open = table::table
         .filter(table::created_by.eq(maker).and(table::revoked_at.is_null()))

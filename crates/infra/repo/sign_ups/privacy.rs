@@ -1,4 +1,4 @@
-//! The invitations that somebody made: copied and erased.
+//! The invitations that somebody created: exported and erased.
 
 use clowder_accounts::model::{Invite, InviteId};
 use clowder_core::{Ctx, Result};
@@ -21,7 +21,7 @@ pub const PARTS: &[Part] = &[Part {
     name: "invites",
     phase: Phase::Content,
     references: &[erased("invites", "created_by")],
-    files: &[File { name: "invites.json", about: "invitations you made", shape: Shape::List, read: export }],
+    files: &[File { name: "invites.json", about: "invitations you created", shape: Shape::List, read: export }],
     erase,
 }];
 

@@ -1,4 +1,4 @@
-//! Finding accounts for people with a role, and for the memory of a node.
+//! Finds accounts for staff, and for the cache of standings.
 
 use clowder_accounts::{
     Account, AccountFilter, Own,
@@ -18,7 +18,7 @@ use crate::domains::accounts::{UserRow, users};
 
 type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 
-/// Accounts that can do nothing just now.
+/// Currently suspended accounts.
 pub fn is_suspended(now: Timestamp) -> Condition {
     let holds = users::suspended_until.is_null().or(users::suspended_until.gt(now));
     Box::new(users::suspension_reason.is_not_null().and(holds))
@@ -50,7 +50,7 @@ pub fn list(conn: &mut Conn, now: Timestamp, filter: &AccountFilter, page: &Page
     Page::fill(rows.into_iter().map(|row| account(row, now)), page, |account| account.id.to_string())
 }
 
-/// A pattern for `LIKE`: this text as it stands, with anything around it.
+/// A pattern for `LIKE`: this literal text with anything around it.
 fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.chars() {
@@ -78,10 +78,10 @@ fn account(row: UserRow, now: Timestamp) -> Result<Account> {
     Ok(row.own()?.at(now).into())
 }
 
-/// SQLite takes 32,766 variables in a statement.
+/// SQLite allows 32,766 variables in a statement.
 const AT_ONCE: usize = 30_000;
 
-/// Those that do not stand where everybody does, and those that did.
+/// Accounts with a special standing, and those that had one.
 pub fn standings(conn: &mut Conn, now: Timestamp, known: &[UserId]) -> Result<Vec<Own>> {
     let staff = users::table.filter(users::role.ne(Role::User.as_str())).select(UserRow::as_select()).load(conn)?;
     let suspended = users::table.filter(is_suspended(now)).select(UserRow::as_select()).load(conn)?;

@@ -1,4 +1,4 @@
-//! Recovery codes: shown once, kept as keyed hashes, so that a dump of the database does not give them away.
+//! Recovery codes: shown once, stored as keyed hashes, so that a dump of the database does not reveal them.
 
 use clowder_accounts::two_factor::{Otp, RECOVERY_CODES, RECOVERY_LENGTH, RecoveryCodes};
 use clowder_core::{Ctx, Result, UserId};
@@ -10,17 +10,17 @@ use crate::{
     keys::{Keys, mac, random},
 };
 
-/// Letters and digits that are not taken for one another.
+/// Letters and digits that cannot be confused with each other.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
 
-/// Makes a new set in the place of the old one.
+/// Creates a new set in place of the old one.
 pub fn renew(conn: &mut Conn, keys: &Keys, user: UserId) -> Result<RecoveryCodes> {
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(conn)?;
     let mut shown = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
         let mut octets = [0; RECOVERY_LENGTH];
         random(&mut octets)?;
-        // An octet has every letter equally often.
+        // 256 is a multiple of the alphabet's size, so all letters are equally likely.
         let code: String = octets.iter().map(|octet| char::from(LETTERS[usize::from(octet % 32)])).collect();
         diesel::insert_into(recovery_codes::table)
             .values((recovery_codes::user_id.eq(user), recovery_codes::hash.eq(hash(keys, user, &code))))
@@ -31,7 +31,7 @@ pub fn renew(conn: &mut Conn, keys: &Keys, user: UserId) -> Result<RecoveryCodes
     Ok(RecoveryCodes { recovery_codes: shown })
 }
 
-/// Uses a code up; whether it was one.
+/// Uses a code; returns whether it was valid.
 pub fn take(conn: &mut Conn, ctx: &Ctx, keys: &Keys, user: UserId, otp: &Otp) -> Result<bool> {
     if otp.expose().len() != RECOVERY_LENGTH {
         return Ok(false);
@@ -43,7 +43,7 @@ pub fn take(conn: &mut Conn, ctx: &Ctx, keys: &Keys, user: UserId, otp: &Otp) ->
     Ok(used == 1)
 }
 
-/// How many are left.
+/// How many codes are left.
 pub fn left(conn: &mut Conn, user: UserId) -> Result<i64> {
     let own = recovery_codes::table.filter(recovery_codes::user_id.eq(user).and(recovery_codes::used_at.is_null()));
     Ok(own.count().get_result(conn)?)

@@ -1,4 +1,4 @@
-//! The second factor of somebody: whether there is one is copied, and all of it is erased.
+//! The second factor of somebody: its existence is exported, and all of it is erased.
 
 use clowder_core::{Ctx, Result, Timestamp};
 use diesel::prelude::*;
@@ -23,7 +23,7 @@ pub const PARTS: &[Part] = &[Part {
     references: &[erased("two_factor", "user_id"), erased("recovery_codes", "user_id")],
     files: &[File {
         name: "two_factor.json",
-        about: "whether you have a second factor; never its secret",
+        about: "whether you have a second factor, without its secret",
         shape: Shape::One,
         read: export,
     }],

@@ -1,4 +1,4 @@
-//! The promises of `Accounts`.
+//! The guarantees of `Accounts`.
 
 pub mod domain;
 
@@ -65,7 +65,7 @@ on_both! {
             let refused = accounts.register(&world.nobody(), account_called(alike)).await;
             assert_eq!(code(refused), "username.taken", "{alike} after {name}");
         }
-        // The other way around, too: what was first keeps its name from its look-alikes.
+        // The other way around, too: the name that came first is protected from look-alikes.
         accounts.register(&world.nobody(), account_called("ΤIM")).await.unwrap();
         assert_eq!(code(accounts.register(&world.nobody(), account_called("tlm")).await), "username.taken");
         accounts.register(&world.nobody(), account_called("timo")).await.unwrap();
@@ -90,7 +90,7 @@ on_both! {
 
     async fn names_of_older_accounts_are_claimed_when_the_store_opens(world: World) {
         let [_, bob, imp] = world.people(["alice", "bob", "imp"]).await;
-        // As before names were claimed: nobody has a claim, and a look-alike got in.
+        // As before names were claimed: nobody has a claim, and a look-alike exists.
         world.meddle("DELETE FROM username_claims").unwrap();
         world.meddle("UPDATE users SET username = 'aIice', username_key = 'aiice' WHERE username = 'imp'").unwrap();
         assert!(world.store.accounts.register(&world.nobody(), account_called("ВOB")).await.is_ok(), "that was the fault");
@@ -100,7 +100,7 @@ on_both! {
             let refused = store.accounts.register(&world.nobody(), account_called(taken)).await;
             assert_eq!(code(refused), "username.taken", "{taken}");
         }
-        // Those who look alike stay who they are.
+        // Existing look-alikes keep their names.
         for person in [&bob, &imp] {
             store.accounts.me(&world.ctx(person)).await.unwrap();
         }
@@ -109,7 +109,7 @@ on_both! {
 
     async fn names_that_an_older_rule_claimed_are_claimed_anew(world: World) {
         let [idris, _, kap] = world.people(["idris", "young", "kap"]).await;
-        // As an older rule left them: a younger account claims what now is the older one's, too.
+        // As an older rule left them: a younger account claims a name that now belongs to the older one.
         world.meddle("UPDATE users SET username = 'ldris', username_key = 'ldris' WHERE username = 'young'").unwrap();
         world.meddle("DELETE FROM username_claims").unwrap();
         for (skeleton, owner) in [("idris", "idris"), ("ldrls", "ldris"), ("kap", "kap"), ("past", "kap")] {
@@ -250,7 +250,7 @@ on_both! {
         let first = world.register("ada").await.refresh;
         let second = refresh(&world.store, &first).await.unwrap();
         world.wait(Duration::from_secs(21));
-        // Both ask at once, long after: one and the same successor.
+        // Both refresh at once, long after the grace period: they get one and the same successor.
         let (here, there) = tokio::join!(refresh(&world.store, &first), refresh(&other, &first));
         assert_eq!((here.unwrap(), there.unwrap()), (second.clone(), second.clone()));
         let third = refresh(&other, &second).await.unwrap();
@@ -268,7 +268,7 @@ on_both! {
             (successor, refresh(presented).await)
         };
         let mut held = world.register("ada").await.refresh;
-        // Two in a row, one that arrives, and two again: fine.
+        // Two in a row, one lost answer that arrives, and two again: fine.
         for generation in [true, true, false, true, true] {
             let next = if generation {
                 let (successor, again) = lose(&held).await;
@@ -290,7 +290,7 @@ on_both! {
         let ticket = other.accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         let caller = world.by(&ada.access);
         world.store.accounts.logout_all(&caller, true).await.unwrap();
-        // The other node has not heard of it, for nobody follows the journal there.
+        // The other node does not know yet, because nothing follows the journal there.
         assert!(other.accounts.identify(&ada.access, world.now()).is_ok());
         assert_eq!(code(other.accounts.redeem(&world.nobody(), &ticket).await), "session.ended");
         let key = clowder_accounts::NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
@@ -349,7 +349,7 @@ on_both! {
         let ticket = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         let other = world.another_node().await;
         let identity = other.accounts.redeem(&world.nobody(), &ticket).await.unwrap();
-        // It proves what the token does, and for as long: asking for tickets makes nobody's time longer.
+        // The ticket proves what the token does, for as long: requesting tickets extends nobody's access.
         assert_eq!(identity, accounts.identify(&ada.access, world.now()).unwrap());
         assert_eq!(code(accounts.redeem(&world.nobody(), &ticket).await), "token.invalid");
         let late = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;

@@ -1,4 +1,4 @@
-//! The promises of `ApiKeys`.
+//! The guarantees of `ApiKeys`.
 
 pub mod domain;
 
@@ -59,10 +59,10 @@ on_both! {
         for wrong in ["", "clw_", &issued.api_key.prefix, &secret(&issued)[1..], &secret(&issued)[..75]] {
             assert_eq!(check(keys, wrong, world.now()).await, "api_key.invalid", "{wrong}");
         }
-        // A key of this form that was never made.
+        // A well-formed key that never existed.
         let (never, _) = clowder_infra::api_keys::mint(Id::new(world.now())).unwrap();
         assert_eq!(check(keys, &never, world.now()).await, "api_key.invalid");
-        // One that exists, with another's secret.
+        // An existing key with another one's secret.
         let (forged, _) = clowder_infra::api_keys::mint(other.api_key.id).unwrap();
         assert_eq!(check(keys, &forged, world.now()).await, "api_key.invalid");
         world.wait(Duration::from_secs(60));
@@ -154,7 +154,7 @@ on_both! {
         let keys = &*world.store.api_keys;
         let issued = keys.create_key(&world.ctx(&ada), bot(None)).await.unwrap();
         let noted = async || keys.key(&world.ctx(&ada), issued.api_key.id).await.unwrap().last_used_at;
-        // It is noted later than the answer, by nobody who could be waited for.
+        // It is recorded after the answer, by a task that nobody can wait for.
         let noted_at = async |at: Timestamp| {
             let mut tick = tokio::time::interval(Duration::from_millis(5));
             for _ in 0..2_000 {

@@ -1,5 +1,4 @@
-//! What the connections to a database on SQLite were asked, word for word. Connections to PostgreSQL watch their
-//! statements themselves.
+//! Records the SQL that connections to SQLite execute. Connections to PostgreSQL watch their statements themselves.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +10,7 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 
 static ASKED: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-/// Notes what one connection is asked, under the URL of its database.
+/// Records the statements of one connection, under the URL of its database.
 #[derive(Default)]
 struct Recorder(String);
 
@@ -27,13 +26,13 @@ impl Instrumentation for Recorder {
     }
 }
 
-/// From now on what new connections are asked is noted.
+/// From now on, the statements of new connections are recorded.
 pub fn record() {
     static RECORDS: Once = Once::new();
     RECORDS.call_once(|| set_default_instrumentation(|| Some(Box::<Recorder>::default())).unwrap());
 }
 
-/// The statements that one database was asked since this was called last, with the values that were bound.
+/// The statements of one database since the last call, with their bound values.
 pub fn take(path: &Path) -> Vec<String> {
     let name = path.to_string_lossy();
     let mut asked = ASKED.lock().unwrap();

@@ -1,4 +1,4 @@
-//! The promises of the audit log: gap-free, append-only, chained, and told to the right people.
+//! The guarantees of the audit log: gap-free, append-only, chained, and visible to the right people.
 
 pub mod domain;
 
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::world::{World, code, on_both};
 
-/// Walks the chain; the first broken position.
+/// Verifies the chain; returns the first broken position.
 pub async fn broken(store: &Store) -> Option<i64> {
     let chain = store.audit.chain().await.unwrap();
     assert_eq!((chain.pending, chain.pending_since), (0, None), "whoever asks has it chained first");
@@ -32,7 +32,7 @@ pub async fn broken(store: &Store) -> Option<i64> {
     }
 }
 
-/// Puts a copy of the first entry somewhere else.
+/// Copies the first entry to another position.
 fn forged(world: &World, position: i64) -> String {
     let id = if world.is_postgres() { "gen_random_uuid()" } else { "randomblob(16)" };
     format!(
@@ -124,7 +124,7 @@ on_both! {
             .collect();
         let writers = (0..40).map(|number| {
             let store = if number % 2 == 0 { world.store.clone() } else { other.clone() };
-            // Some share a user whose key all of them want to make.
+            // Some share a user whose key all of them try to create.
             let user = UserId::from_uuid(uuid::Uuid::from_u128(number % 4 + 1));
             let by = Actor::User { id: user, via: Via::Session(Id::new(world.now())), role: Role::User };
             let ctx = Ctx::new(by, world.now(), format!("writer {number}"));
@@ -196,7 +196,7 @@ on_both! {
             let filter = AuditFilter { action: Some(format!("number.{number}")), ..AuditFilter::default() };
             world.store.audit.begin_export(&world.nobody(), &filter).await.unwrap();
         }
-        // Whoever owns the database can take the triggers away; the chain tells nevertheless.
+        // The database's owner can remove the triggers; the chain reveals it nevertheless.
         let unguard: &[&str] = match world.options.url.is_embedded() {
             true => &["DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete"],
             false => &["ALTER TABLE audit DISABLE TRIGGER ALL"],
@@ -269,7 +269,7 @@ on_both! {
     async fn everybody_sees_their_own_timeline(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         world.meddle("UPDATE users SET role = 'moderator' WHERE username = 'bob'").unwrap();
-        // By a session of theirs, and by a program.
+        // Through one of their sessions, and through an API key.
         let agent = Origin { agent: Some("PeculiarAgent/1.0".into()), ..Origin::default() };
         let program = Actor::User { id: bob.id, via: Via::Key(Id::new(world.now())), role: Role::Moderator };
         // The same reason a second time would change nothing.
@@ -323,12 +323,12 @@ on_both! {
         assert_eq!(told.len(), 2, "the first at the account, and the first from the place");
         assert_eq!(told[0].address.as_deref(), Some("192.0.2.1"));
         assert_eq!(told[0].after, Some(json!({"code": "credentials.invalid"})));
-        // One that came a moment earlier and got its turn last counts along.
+        // A refusal slightly earlier, but processed last, counts as well.
         let mut earlier = from(4);
         earlier.now = told[0].at.minus(Duration::from_millis(1));
         assert_eq!(guess(earlier, "ada").await, "credentials.invalid");
         assert_eq!(all(&world.store, refused.clone()).await.len(), 2);
-        // The hour is not over; then it is, and the next guess opens another one.
+        // The hour is not over; then it is, and the next guess opens another window.
         world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
         assert_eq!(all(&world.store, refused.clone()).await.len(), 2);
         world.wait(Duration::from_secs(3600));
@@ -342,10 +342,10 @@ on_both! {
         assert_eq!(counts, [(true, None), (false, None), (true, Some(5)), (true, None), (false, Some(2))]);
         let after = told[2].after.as_ref().unwrap();
         assert_eq!(after["first"], json!(told[0].id));
-        // Three minutes lie between the first and the last.
+        // Three minutes between the first and the last.
         let time = |name: &str| after[name].as_str().unwrap().parse::<Timestamp>().unwrap();
         assert_eq!(time("until").since(time("from")).as_secs(), 180);
-        // One refusal in its hour has said everything.
+        // A single refusal in its hour needs no further entry.
         world.wait(Duration::from_secs(3600));
         world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap();
         assert_eq!(all(&world.store, refused).await.len(), 5);
@@ -362,7 +362,7 @@ on_both! {
             world.store.audit.begin_export(&world.nobody(), &filter).await.unwrap();
             world.wait(day);
         }
-        // A store that keeps them for ever drops nothing.
+        // A store without a retention setting drops nothing.
         while world.store.upkeep.sweep(&world.nobody(), Duration::MAX).await.unwrap() > 0 {}
         assert_eq!(all(&store, AuditFilter::default()).await.len(), 10);
         while sweep().await > 0 {}
@@ -371,13 +371,13 @@ on_both! {
         let checkpoint = store.audit.chain().await.unwrap().checkpoint.unwrap();
         assert!(checkpoint.genuine && checkpoint.last_dropped.position == 5, "{checkpoint:?}");
         whole(&store).await;
-        // The chain goes on, on every node, and more goes later.
+        // The chain continues on every node, and more is dropped later.
         world.store.audit.begin_export(&world.nobody(), &AuditFilter::default()).await.unwrap();
         world.wait(2 * day);
         while sweep().await > 0 {}
         assert_eq!(store.audit.chain().await.unwrap().start().position, 7);
         whole(&world.store).await;
-        // What is young is still guarded, and a checkpoint that somebody else made is found out.
+        // Recent entries are still protected, and a forged checkpoint is detected.
         assert!(world.meddle("DELETE FROM audit WHERE position = 8").unwrap_err().to_string().contains("append-only"));
         world.meddle("UPDATE audit_checkpoint SET position = 8, hash = (SELECT hash FROM audit WHERE position = 8)").unwrap();
         world.meddle("DELETE FROM audit WHERE position = 8").unwrap();
@@ -391,7 +391,7 @@ on_both! {
             let error = world.meddle(statement).unwrap_err().to_string();
             assert!(error.contains("append-only"), "{statement}: {error}");
         }
-        // Whoever looks after keys finds them readable.
+        // Key rotation finds them readable.
         for column in seal::columns() {
             let held = world.store.sealing.held(column).await.unwrap();
             assert!(held.iter().all(|held| held.lost == 0), "{column:?}: {held:?}");
@@ -414,7 +414,7 @@ fn begun(world: &World, statement: &str) -> PgConnection {
 async fn whoever_signs_in_does_not_wait_for_the_chain() {
     let world = World::postgres().await;
     let mut chaining = begun(&world, "SELECT * FROM audit_head FOR UPDATE");
-    // Right and wrong, new and known: none of them is at the head of the chain.
+    // Right and wrong passwords, known and unknown users: none of them waits for the head of the chain.
     let ada = world.register("ada").await;
     world.store.accounts.login(&world.nobody(), login("ada", "correct horse")).await.unwrap();
     let wrong = world.store.accounts.login(&world.nobody(), login("ada", "wrong horse")).await;
@@ -447,7 +447,7 @@ async fn an_entry_that_commits_late_gets_its_place() {
 async fn a_batch_that_dies_leaves_its_entries_pending() {
     let world = World::postgres().await;
     world.register("ada").await;
-    // As long as one entry cannot be chained, none of its batch is.
+    // If one entry cannot be chained, none of its batch is.
     world.batch("ALTER TABLE audit ADD CONSTRAINT no_sessions CHECK (action <> 'session.opened')");
     assert!(world.store.audit.append_pending().await.is_err());
     let chain = world.store.audit.chain().await.unwrap();

@@ -36,7 +36,7 @@ impl Work for Nothing {
     const QUEUE: Queue = Queue::Default;
 }
 
-/// The latest moment of a column, in microseconds.
+/// The latest time in a column, in microseconds.
 pub fn latest(world: &World, column: &str) -> Option<i64> {
     #[derive(QueryableByName)]
     struct Row {
@@ -81,7 +81,7 @@ on_both! {
             store.credentials.forgot(&ctx, forgot).await.unwrap();
         };
 
-        // For a moment the clock is a month ahead, and a day's life goes on.
+        // For a moment the clock is a month ahead, while normal use continues.
         for _ in 0..5 {
             assert_eq!(code(guess(ahead(world.nobody())).await), "credentials.invalid");
         }
@@ -97,7 +97,7 @@ on_both! {
         let taken = store.jobs.take(&ahead(world.nobody()), vec![Nothing::KIND], 1).await.unwrap();
         assert_eq!(taken.len(), 1, "a worker holds it, and is not heard of again");
 
-        // It is right again. Before anybody has put anything right:
+        // The clock is right again. Before any correction:
         assert!(wait_of(guess(world.nobody()).await) <= 60);
         world.wait(Duration::from_secs(60));
         login(&world, "ada", OLD).await.expect("a minute is the longest pause");
@@ -109,7 +109,8 @@ on_both! {
         }
         assert_eq!(code(refresh(&world, &world.nobody(), &bob.refresh).await), "token.reused");
 
-        // The next look at the schedules finds theirs too far away; the rest is put right by whoever saw the clock return.
+        // The next check of the schedules finds theirs too far ahead; the rest is corrected by the process that saw the
+        // clock return.
         store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
         store.upkeep.put_clock_right(world.now(), Evidence::Returned).await.unwrap();
         let now = world.now();
@@ -124,7 +125,7 @@ on_both! {
         assert_eq!(store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap().len(), 1, "the lease is over");
         assert!(refresh(&world, &world.nobody(), &other.refresh).await.is_ok(), "sessions of before go on");
 
-        // A job that was put off by that clock is due now; one that was put off by the right clock keeps its pause.
+        // A job postponed by that clock is due now; one postponed by the right clock keeps its pause.
         store.jobs.order(&world.nobody(), NewJob::new(&Nothing, world.now()).unwrap()).await.unwrap();
         let mut taken = store.jobs.take(&world.nobody(), vec![Nothing::KIND], 1).await.unwrap();
         let job = taken[0].id;
@@ -142,13 +143,13 @@ on_both! {
         let store = &world.store;
         let person = world.person("ada").await;
         store.jobs.tick(&world.nobody(), &[CRON]).await.unwrap();
-        // A month ahead, everything is done that writes a time.
+        // A month ahead, everything that writes a time is done once.
         world.wait(MONTH);
         for domain in DOMAINS {
             (domain.ahead)(&world).await.unwrap();
         }
 
-        // How long each lasts at most from now on.
+        // How long each may last at most from now on.
         let lasts = DOMAINS.iter().flat_map(|domain| domain.lasts);
         let lasts: BTreeMap<_, _> = lasts.map(|(column, longest)| (*column, longest(&world.options))).collect();
         let right = Ctx { now: Timestamp::from_micros(world.now().as_micros() - i64::try_from(MONTH.as_micros()).unwrap()), ..world.nobody() };
@@ -160,7 +161,7 @@ on_both! {
         for (column, _) in put_right() {
             assert_eq!(beyond(column), Some(true), "the test writes no {column} ahead");
         }
-        // As long as this clock may be behind, nothing ends or is erased sooner.
+        // As long as this clock may be behind, nothing ends or is erased early.
         assert!(store.upkeep.put_clock_right(right.now, Evidence::Unclear).await.unwrap() > 0);
         for (column, fate) in put_right() {
             assert_eq!(beyond(column) == Some(true), fate != Fate::AtOnce, "{column}");
@@ -170,7 +171,7 @@ on_both! {
         for (column, _) in put_right() {
             assert_ne!(beyond(column), Some(true), "{column}");
         }
-        // Doing it again changes nothing, and the account can be kept after all.
+        // Repeating it changes nothing, and the erasure can still be cancelled.
         assert_eq!(store.upkeep.put_clock_right(right.now, Evidence::Returned).await.unwrap(), 0);
         let undo = Ctx { now: right.now, ..world.ctx(&person) };
         store.privacy.undo_erasure(&undo).await.unwrap();

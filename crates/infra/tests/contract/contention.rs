@@ -1,5 +1,5 @@
-//! Writes of messages while somebody else holds what they need: whoever does not need it goes on, and what was decided
-//! stays true until it is written.
+//! Writes of messages while another transaction holds what some of them need: the others continue, and decisions stay
+//! true until they are written.
 
 use std::{sync::Arc, time::Duration};
 
@@ -88,7 +88,7 @@ on_both! {
                 let (world, person, behind) = (world.clone(), person.clone(), behind.clone());
                 tokio::spawn(async move {
                     for n in 0..40 {
-                        // The clock of the other node is a minute behind; within a batch, too, times come in any order.
+                        // The clock of the other node is a minute behind; within a batch, times come in any order, too.
                         let node = if index % 2 == 0 { &world.store } else { &*behind };
                         let late = Duration::from_secs(if index % 2 == 0 { n % 3 } else { 60 });
                         let ctx = Ctx::new(person.actor, world.now().minus(late), "test");
@@ -123,7 +123,7 @@ on_both! {
     }
 }
 
-/// Only PostgreSQL has rows that somebody can hold while others write.
+/// Only PostgreSQL has row locks that can be held while others write.
 mod postgres_alone {
     use super::*;
 
@@ -139,7 +139,7 @@ mod postgres_alone {
         let other = world.holding(held);
         let waiting: Vec<_> = (0..20).map(|n| sending(&world, &bob, held, &n.to_string())).collect();
         for round in 0..20 {
-            // More for the held chat all the time, in the same batches as the others.
+            // Further sends to the locked chat all the time, in the same batches as the others.
             let more = sending(&world, &ada, held, "more");
             let sends: Vec<_> = free.iter().map(|chat| sending(&world, &ada, *chat, "hello")).collect();
             for send in sends {
@@ -191,7 +191,7 @@ mod postgres_alone {
             for send in waiting {
                 promptly(send).await.unwrap().unwrap();
             }
-            // The five that came later, too; the next is what counts them.
+            // Also the five that came later; the next one shows it.
             let before = world.say(&ada, lunch, "after").await.seq;
             assert_eq!(before, if elsewhere { 16 } else { 32 });
         }
@@ -202,7 +202,7 @@ mod postgres_alone {
         chat.uuid().into_bytes()[15] % 16
     }
 
-    /// New chats of these people, each of which writes to another stream.
+    /// New chats of these people, each in another stream.
     async fn chats_of_different_streams(
         world: &World,
         owner: &Person,
@@ -249,8 +249,8 @@ mod postgres_alone {
         assert_eq!(world.say(&ada, *held, "after").await.seq, 11);
     }
 
-    /// Another node stands still in the middle of a send of Bob's: it has written a client id and the answer to a key,
-    /// and waits for its place in the journal.
+    /// Another node is stuck in the middle of a send of Bob's: it has written a client id and a stored answer, and
+    /// waits for its place in the journal.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_a_stalled_node_has_written_holds_up_its_own_sender_only() {
         let world = World::postgres().await;
@@ -278,7 +278,7 @@ mod postgres_alone {
             let first = promptly(first).await.unwrap().unwrap().into_inner();
             assert_eq!(first.chat_id, there);
             match promptly(again).await.unwrap() {
-                // The same key and the same request is the same message.
+                // The same key and the same request return the same message.
                 Ok(made) => assert_eq!((key, made.into_inner().id), (Some("k1"), first.id)),
                 refused => assert_eq!((client_id, code(refused)), (Some("c1"), "client_id.mismatch")),
             }

@@ -1,4 +1,4 @@
-//! What is deleted leaves no copy: not in stored answers, not in the journal, not among the jobs, not in the files.
+//! Deleted content leaves no copy: not in stored answers, the journal, jobs or files.
 
 use std::{
     collections::BTreeSet,
@@ -46,7 +46,7 @@ on_both! {
 
         let [bob, eve] = world.people(["bob", "eve"]).await;
         let ada = || world.by(&first.access);
-        // A chat, whose peer is erased in between.
+        // A chat whose other participant is erased in between.
         let private = || NewChat::from_json(json!({"type": "private", "participant_ids": [eve.id]})).unwrap();
         let chat = world.store.messaging.create_chat(&once(ada(), "chat"), private()).await.unwrap();
         let Made::New(chat) = chat else { panic!("it is new") };
@@ -85,7 +85,7 @@ on_both! {
         let said = world.say(&ada, chat.id, "first wording").await;
         let patch = MessagePatch::from_json(json!({"content": "second wording"})).unwrap();
         world.store.messaging.edit(&world.ctx(&ada), said.id, None, patch).await.unwrap();
-        // What a later version says about a message, in its own words.
+        // A later version's change about a message.
         let (stream, position) = { let told = world.changes().await; let last = told.last().unwrap(); (last.stream, last.position) };
         world.meddle(&format!(
             "INSERT INTO journal (stream, position, segment, topic_kind, topic_id, name, subject_id, at, data) \
@@ -121,7 +121,7 @@ on_both! {
             let resend = Resend::from_json(json!({"email": email})).unwrap();
             world.store.credentials.resend_to(&world.nobody(), resend).await.unwrap();
         }
-        // Somebody else wants to have the address, typed in the other way: its holder is told.
+        // Somebody else requests the address in its other spelling; its holder is notified.
         let change = json!({"email": "ada@xn--bcher-kva.example", "password": "correct horse"});
         let asked = world.store.credentials.change_email(&world.ctx(&bob), ChangeEmail::from_json(change).unwrap()).await;
         assert_eq!(code(asked), "email.taken");
@@ -200,8 +200,8 @@ fn texts(numbers: impl Iterator<Item = usize>) -> Vec<String> {
     numbers.map(|n| format!("planted-{n:05}-{}", "x".repeat([0, 7, 60, 400, 3_000][n % 5]))).collect()
 }
 
-/// Deleted text is gone from the files within 10 s while the server runs, others read and write, and somebody keeps a
-/// snapshot for a while.
+/// Deleted text disappears from the files within 10 s while the server runs, others read and write, and a reader keeps
+/// a snapshot for a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_files_hold_no_deleted_text_after_ten_seconds() {
     let world = World::sqlite().await;
@@ -219,7 +219,7 @@ async fn sqlite_files_hold_no_deleted_text_after_ten_seconds() {
     let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("sqlite") };
     let mut reader = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
     reader.batch_execute("BEGIN; SELECT count(*) FROM messages").unwrap();
-    // Those who go on.
+    // Other readers and writers.
     let stop = Arc::new(AtomicBool::new(false));
     let busy = {
         let (world, ada, stop, chat) = (Arc::clone(&world), Arc::clone(&ada), Arc::clone(&stop), chats[0]);
@@ -261,7 +261,7 @@ async fn sqlite_files_hold_no_deleted_text_after_ten_seconds() {
         if left == 0 {
             break;
         }
-        // Whoever keeps the snapshot keeps the text, too, and lets go after the first tries.
+        // The reader of the snapshot keeps the text, too, and lets go after the first tries.
         if began.elapsed() > Duration::from_secs(3) {
             drop(reader.take());
         }

@@ -1,4 +1,4 @@
-//! The promises of `Credentials`.
+//! The guarantees of `Credentials`.
 
 pub mod domain;
 
@@ -21,7 +21,7 @@ pub const NEW: &str = "staple battery";
 const MINUTE: Duration = Duration::from_secs(60);
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Does what is due, and gives the emails that came of it.
+/// Runs due jobs, and returns the emails that resulted.
 pub async fn emails(world: &World) -> Vec<Mail> {
     let jobs = &world.store.jobs;
     for worker in world.store.workers.iter().filter(|worker| worker.kind() != "store.sweep") {
@@ -44,12 +44,12 @@ async fn email(world: &World) -> Mail {
     emails.remove(0)
 }
 
-/// To whom and about what.
+/// Recipients and subjects.
 fn heads(emails: &[Mail]) -> Vec<(&str, &str)> {
     emails.iter().map(|mail| (mail.address.as_str(), mail.subject.as_str())).collect()
 }
 
-/// What stands after `#verify=` or `#reset=`.
+/// The token after `#verify=` or `#reset=`.
 fn token(mail: &Mail, purpose: &str) -> String {
     let (_, rest) = mail.text.split_once(&format!("#{purpose}=")).unwrap_or_else(|| panic!("{}", mail.text));
     rest.split_whitespace().next().unwrap().to_owned()
@@ -94,7 +94,7 @@ pub async fn login(world: &World, name: &str, password: &str) -> Result<SignedIn
     login_as(world, &world.nobody(), name, password).await
 }
 
-/// How long somebody who is too quick has to wait, in whole seconds, begun ones counted.
+/// How long somebody who is too fast has to wait, in seconds, rounded up.
 #[track_caller]
 pub fn wait_of<T: std::fmt::Debug>(result: Result<T>) -> u64 {
     match result {
@@ -187,7 +187,7 @@ on_both! {
         assert_eq!(victim.len(), 1, "one a minute");
         assert!(victim[0].text.starts_with("Hello eve,"), "{}", victim[0].text);
 
-        // Whatever stands behind the plus arrives in one place.
+        // All plus-addresses arrive in one mailbox.
         world.wait(2 * MINUTE);
         change_email(&world, &eve, "mallory+1@junk.example", OLD).await.unwrap();
         assert_eq!(wait_of(change_email(&world, &eve, "mallory+2@junk.example", OLD).await), 60);
@@ -256,7 +256,7 @@ on_both! {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         emails(&world).await;
         assert_eq!(code(change_email(&world, &ada, "Bob@example.org", OLD).await), "email.taken");
-        // Both ask for one address; whoever answers first has it.
+        // Both request the same address; whoever answers first gets it.
         change_email(&world, &ada, "shared@example.org", OLD).await.unwrap();
         assert_eq!(wait_of(change_email(&world, &bob, "shared@example.org", OLD).await), 60);
         world.wait(MINUTE);
@@ -288,7 +288,7 @@ on_both! {
         assert_eq!(heads(&mail)[0], ("bob@example.org", "You already have an account"));
         assert!(mail[0].text.starts_with("Hello bob,"), "by the name of the account: {}", mail[0].text);
 
-        // Somebody else's words never reach the owner.
+        // Text typed by somebody else never reaches the owner.
         let mut new = account("eve");
         new.email = account("bob").email;
         new.display_name = Some(clowder_core::Field::parse(json!("Win at evil.example")).unwrap());
@@ -353,7 +353,7 @@ on_both! {
             world.wait(MINUTE);
         }
         let mail = emails(&world).await;
-        // Both waited, and the job that came second found that one had just been sent.
+        // Both were postponed, and the second job found that an email had just been sent.
         assert_eq!(mail.len(), 1);
         reset(&world, &token(&mail[0], "reset"), NEW).await.unwrap();
     }
@@ -379,7 +379,7 @@ on_both! {
                     forgot(&format!("nobody{i}@example.org")).await.unwrap();
                 }
             }
-            // Verified, not verified, unknown: how many emails to choose a new password, and to confirm the address.
+            // Confirmed, unconfirmed, unknown: how many emails to choose a new password, and to confirm the address.
             for (name, resets, asks) in [("ada", 1, 0), ("bob", 1, 1), ("nobody", 0, 0)] {
                 let address = format!("{name}@example.org");
                 forgot(&address).await.expect("always the same answer");
@@ -395,7 +395,7 @@ on_both! {
     async fn a_new_password_makes_all_other_emails_worthless(world: World) {
         let ada = world.person("ada").await;
         emails(&world).await;
-        // Whoever knows the old password asks for an address of their own, and waits.
+        // Somebody who knows the old password requests an address of their own, and waits.
         change_email(&world, &ada, "thief@evil.example", OLD).await.unwrap();
         let thief = emails(&world).await.remove(0);
         assert_eq!(thief.address, "thief@evil.example");

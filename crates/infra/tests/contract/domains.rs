@@ -24,7 +24,7 @@ pub struct Domain {
     pub ahead: for<'a> fn(&'a World) -> Performed<'a>,
     /// How long those of its times last at most that say until when something lasts.
     pub lasts: &'static [(&'static str, Longest)],
-    /// Columns of ids that are not of users, and refer to nothing: ids of their own rows, of keys, of leases.
+    /// Id columns that do not identify users and reference nothing: ids of their own rows, of keys, of leases.
     pub ids: &'static [&'static str],
     /// What must not be found whoever wrote beside whom: what would be wrong, and the rows that show it.
     pub never: &'static [(&'static str, &'static str)],
@@ -33,7 +33,7 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// A domain that brings nothing, for those that bring little.
+    /// A domain that contributes nothing, as a base for those that contribute little.
     pub const NONE: Self = Self {
         writes: &[],
         reads: &[],

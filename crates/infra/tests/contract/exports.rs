@@ -1,4 +1,4 @@
-//! The promises of `Privacy` about copies: whole, sealed, and for nobody else.
+//! The guarantees of `Privacy` about exports: complete, encrypted, and for nobody else.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::{
     world::{Person, World, code, on_both},
 };
 
-/// The zip behind a copy, as its link gives it: name → text.
+/// The zip file behind an export's link: name → text.
 async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
     let token = export.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
     let nobody = world.nobody();
@@ -117,7 +117,7 @@ on_both! {
         world.store.accounts.logout_all(&world.by(&ada.access), false).await.unwrap();
         assert!(privacy.chunk(&file, 0).await.unwrap().is_none(), "it was being fetched");
         assert_eq!(code(privacy.download(&world.nobody(), ready.id, &old).await), "export.gone");
-        // Whoever signs in again gets another link to the same copy.
+        // After signing in again, the user gets another link to the same export.
         let again = crate::credentials::login(&world, "ada", crate::credentials::OLD).await.unwrap();
         let shown = privacy.one_export(&world.by(&again.access), ready.id).await.unwrap();
         assert_ne!(token(&shown), old);
@@ -183,7 +183,7 @@ on_both! {
     async fn a_copy_is_made_while_things_are_said_and_workers_die(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
-        // Nothing that packs well, so that there are several pieces.
+        // Random data, which cannot be compressed, so that there are several chunks.
         let noise = |number: usize| {
             let words: Vec<_> = (0..60).map(|word| format!("{:016x}", (number * 7919 + word * 104_729 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
             format!("{number} {}", words.join(" "))

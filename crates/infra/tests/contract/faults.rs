@@ -1,4 +1,4 @@
-//! What the errors of both databases mean, provoked on real ones.
+//! Classification of errors, provoked on both real databases.
 
 use std::{fs, thread};
 
@@ -28,7 +28,7 @@ fn postgres_is_judged_by_its_sqlstate() {
     ] {
         assert_eq!(cause(one.batch_execute(statement)), right, "{statement}");
     }
-    // Whatever the language of the server, and what no test can bring about.
+    // In any language of the server, and for errors that no test can provoke.
     for (state, right) in [
         ("53100", Some(Cause::Full)),
         ("53200", Some(Cause::Busy)),
@@ -69,11 +69,11 @@ fn postgres_is_judged_by_its_sqlstate() {
     assert_eq!(cause(one.batch_execute("SELECT 1")), Some(Cause::Lost));
 }
 
-/// Errors that the server makes by itself, as many as are asked for, whenever a row of a table is written.
+/// Makes the server fail by itself, as often as requested, whenever a row of a table is written.
 fn fail_inside(world: &World, table: &str, times: u32) {
     for statement in [
         "DROP SEQUENCE IF EXISTS errors".to_owned(),
-        // What a sequence has given out stays given when the transaction is undone.
+        // Values of a sequence are not rolled back.
         "CREATE SEQUENCE errors".to_owned(),
         format!(
             "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \

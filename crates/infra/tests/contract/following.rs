@@ -1,5 +1,5 @@
-//! The promises to those who follow: nothing that can be read is missed, nobody gets what is not theirs, and memory is
-//! bounded however far somebody lags.
+//! The guarantees for followers: no readable change is missed, nobody gets what they may not see, and memory is bounded
+//! however far somebody lags.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ pub async fn heads(world: &World) -> Positions {
     world.store.journal.extent().await.unwrap().heads
 }
 
-/// What somebody who follows these chats now missed, read in pieces of so many rows.
+/// What somebody who now follows these chats has missed, read in chunks of this many rows.
 pub async fn missed(node: &Store, user: UserId, chats: &[ChatId], from: &Positions, chunk: Chunk) -> Vec<Recorded> {
     let to = node.journal.extent().await.unwrap().heads;
     let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
@@ -33,7 +33,7 @@ pub async fn missed(node: &Store, user: UserId, chats: &[ChatId], from: &Positio
     changes
 }
 
-/// What was said, and the steps by which people entered and left.
+/// The texts of messages, and the steps by which people entered and left.
 fn told(changes: &[Recorded]) -> Vec<String> {
     let word = |change: &Recorded| match change.follow {
         Some(follow) => format!("{:?}", follow.step),
@@ -83,7 +83,7 @@ on_both! {
         assert!(matches!(step, Followed::Swept { position, .. } if position == floor), "{step:?}");
         assert_eq!(told(&[follower.next().await.unwrap().as_ref().clone()]), ["kept"]);
 
-        // A place that is empty without having been swept is not more than one that cannot be read.
+        // A position that is empty without having been swept is treated like an unreadable one.
         world.say(&ada, chat, "lost").await;
         let lost = heads(&world).await.get(stream);
         world.say(&ada, chat, "there").await;
@@ -173,7 +173,7 @@ on_both! {
             assert_eq!(told(&missed(&world.store, ada.id, &[chat], &from, chunk).await), ["before", "one"]);
         }
 
-        // Who has left hears that, and nothing of what was said: they may not see it any more, whenever it was.
+        // A user who has left is told so, and gets no messages: they may no longer see them, whenever they were sent.
         world.scribe().leaves(bob.id, chat).commit();
         let left = heads(&world).await;
         world.say(&ada, chat, "between").await;
@@ -184,7 +184,7 @@ on_both! {
             assert_eq!(told(&missed(&world.store, ada.id, &[chat], &entered, chunk).await), ["one", "Leave", "between"]);
         }
 
-        // Who has come back gets what happened while they were there.
+        // A user who has come back gets what happened while they were in the chat.
         world.scribe().unreadable(chat, 5).joins(bob.id, &json!({"id": chat})).commit();
         world.say(&ada, chat, "two").await;
         for chunk in chunks {
@@ -207,7 +207,7 @@ on_both! {
             world.scribe().joins(bob.id, &json!({"id": chat})).commit();
             world.say(&ada, *chat, "after").await;
         }
-        // Pieces of one end where their stream ends, too.
+        // A chunk that ends where its stream ends.
         for chunk in [Chunk::rows(50), Chunk::rows(1)] {
             let missed = missed(&world.store, bob.id, &chats, &from, chunk).await;
             let told = told(&missed);

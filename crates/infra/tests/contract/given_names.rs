@@ -1,4 +1,4 @@
-//! Which names accounts are given: none that somebody waits with, and reserved ones by the operator alone.
+//! Which names accounts may get: none of pending sign-ups, and reserved ones only from the operator.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Guessing gets slower, and what is known of a password gets better with each sign-in.
+//! Guessing gets slower, and the stored hash of a password is upgraded at sign-in.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ on_both! {
         }
         assert_eq!(wait_of(login_as(&world, &from(&world, "2001:db8::6"), "ada", OLD).await), 1);
         login_as(&world, &from(&world, "2001:db8:0:1::1"), "ada", OLD).await.unwrap();
-        // A device that has moved on inside its network is no stranger.
+        // A device that moves within its network still counts as known.
         for guesser in 1..=25 {
             let _ = login_as(&world, &from(&world, &format!("198.51.100.{guesser}")), "ada", "wrong horse").await;
         }
@@ -142,7 +142,7 @@ on_both! {
         for spelled in ["ada", "ADA", "ada@example.org"] {
             assert_eq!(wait_of(login_as(&world, &here(), spelled, OLD).await), 1, "{spelled}");
         }
-        // A name that leads nowhere has a count as well, and is answered likewise.
+        // Unknown names have a count, too, and get the same answers.
         for _ in 0..5 {
             let guess = login_as(&world, &from(&world, "192.0.2.9"), "nobody", "wrong horse").await;
             assert_eq!(code(guess), "credentials.invalid");
@@ -175,7 +175,7 @@ on_both! {
         let (store_, ctx) = (store.clone(), world.ctx(&ada));
         let changing = tokio::spawn(async move { store_.credentials.change_password(&ctx, change).await });
         let during: Vec<_> = (0..20).map(|_| sign_in()).collect();
-        // Signing in makes old hashes anew, so the change may find another one than it proved.
+        // Signing in replaces old hashes, so the change may find another hash than it verified.
         let changed = changing.await.unwrap().is_ok();
         for tried in before.into_iter().chain(during) {
             match tried.await.unwrap() {
@@ -187,7 +187,7 @@ on_both! {
                 Err(error) => assert!(changed, "{error:?}"),
             }
         }
-        // Those that came too late failed, and the next has to wait.
+        // Those that came too late failed, and the next one has to wait.
         world.wait(Duration::from_secs(61));
         let (right, wrong) = if changed { (NEW, OLD) } else { (OLD, NEW) };
         login(&world, "ada", right).await.unwrap();
@@ -245,7 +245,7 @@ on_both! {
                 }
             }
         }
-        // Only if the right one happens to be among the first is it found, and then the count begins anew.
+        // Only if the right one happens to be among the first is it found, and then the count starts again.
         assert!(if was_right { (5..=9).contains(&looked_at) } else { looked_at == 5 }, "{looked_at} {was_right}");
         let (right, wrong) = (guess(0, OLD.to_owned()).await.unwrap(), guess(1, "wrong".to_owned()).await.unwrap());
         assert_eq!((wait_of(right), wait_of(wrong)), (1, 1), "the right one is answered like the others");
@@ -330,7 +330,7 @@ on_both! {
                 failed += u32::from(!matches!(answer, Err(Error::TooMany { .. })));
                 said.push(answer);
             }
-            // The right one comes while the others are on their way.
+            // The right one comes while the others are being tried.
             let (answer, others) = tokio::join!(attempt(right), guesses.collect::<Vec<_>>());
             assert_eq!(wait_of(answer), 1, "{kind}: the right one waits like the others");
             let mut looked_at = 0;
@@ -344,7 +344,7 @@ on_both! {
                 }
             }
             assert_eq!(looked_at, 5, "{kind}");
-            // What is right is not counted: the sixth failure has to wait no longer than if it had not been there.
+            // A right attempt is not counted: the sixth failure waits no longer than without it.
             world.wait(Duration::from_secs(1));
             attempt(right).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
             assert_eq!(code(attempt("wrong").await), refusal, "{kind}");
@@ -424,7 +424,7 @@ on_both! {
             let new = json!({"username": name, "email": format!("{name}@example.org"), "password_hash": django});
             world.store.sign_ups.import(&world.nobody(), vec![NewImport::from_json(new).unwrap()]).await.unwrap();
             login(&world, name, typed).await.unwrap();
-            // Now it is a hash of our own.
+            // Now it is one of our own hashes.
             login(&world, name, "correct horse b\u{e9}ttery").await.unwrap();
             login(&world, name, "correct horse be\u{301}ttery").await.unwrap();
         }

@@ -1,4 +1,5 @@
-//! Sends with an `Idempotency-Key`: once, together with others, and answered again with the message as it is now.
+//! Sends with an `Idempotency-Key`: written once, batched with others, and answered again with the message as it is
+//! now.
 
 pub mod domain;
 
@@ -12,7 +13,8 @@ use serde_json::json;
 
 use crate::world::{Person, World, code, on_both};
 
-/// Sends under a key, and whether the answer was that of an earlier call. `print` stands for the whole request.
+/// Sends under a key; returns whether the answer was that of an earlier call. `print` is the fingerprint of the
+/// request.
 async fn send(
     world: &World,
     node: &Store,
@@ -81,7 +83,7 @@ on_both! {
         assert_eq!(code(say(&eve, chat, ("k", 5), "x").await), "chat.unknown");
         let own = world.group(&eve, &[]).await.id;
         assert!(matches!(say(&eve, own, ("k", 6), "x").await, Ok(Made::New(_))), "a refused attempt frees the key");
-        // A client id that is known already has its answer kept under the key.
+        // For a known client id, the answer is stored under the key, too.
         let named = json!({"content": "z", "client_id": "c"});
         let (made, _) = send(&world, &world.store, &ada, chat, ("one", 7), named.clone()).await;
         let (found, replayed) = send(&world, &world.store, &ada, chat, ("two", 8), named.clone()).await;
@@ -102,7 +104,7 @@ on_both! {
             .map(|n| {
                 let (world, other, ada) = (world.clone(), other.clone(), ada.clone());
                 tokio::spawn(async move {
-                    // Every key comes four times, on both nodes, some of them in one batch.
+                    // Every key is used four times, on both nodes, some of them in one batch.
                     let node = if n % 2 == 0 { &world.store } else { &*other };
                     let key = n / 4;
                     send(&world, node, &ada, chat, (&format!("k{key}"), key), json!({"content": "x"})).await
@@ -151,7 +153,7 @@ async fn sends_with_keys_share_commits() {
     let world = World::postgres().await;
     let [ada] = world.people(["ada"]).await.map(Arc::new);
     let chat = world.group(&ada, &[]).await.id;
-    // While one holds the chat, all come to wait, and are written together.
+    // While the chat is locked, all sends wait, and are then written together.
     let holding = world.holding(chat);
     let sends: Vec<_> = (0..100_u8)
         .map(|n| {

@@ -1,4 +1,4 @@
-//! The promises of `Jobs`, and of the job runner that works them.
+//! The guarantees of `Jobs`, and of the job runner.
 
 pub mod domain;
 mod queues;
@@ -61,7 +61,7 @@ fn what(jobs: &[Taken]) -> Vec<String> {
     jobs.iter().map(|job| job.read::<Errand>().unwrap().0).collect()
 }
 
-/// What is in the table, as an operator sees it: how far each is, and after how many tries.
+/// The table as an operator sees it: state and number of tries of each job.
 async fn listed(world: &World, state: Option<JobState>) -> Vec<(JobState, i16, Option<String>)> {
     let page = world.store.jobs.list(&world.nobody(), state, PageRequest::default()).await.unwrap();
     page.items.into_iter().map(|job| (job.state, job.attempts, job.last_error)).collect()
@@ -164,7 +164,7 @@ on_both! {
         let second = take_one(&world).await;
         assert_eq!((second.id, second.attempts), (first.id, 2));
         assert_ne!(second.lease, first.lease);
-        // The first comes back to life: nothing it says counts any more.
+        // The first worker comes back: its results no longer count.
         assert!(!world.store.jobs.renew(&ctx, &first).await.unwrap());
         world.store.jobs.give_back(&ctx, &first).await.unwrap();
         for verdict in [Verdict::Done, Verdict::Dead { error: "late".into() }] {
@@ -283,7 +283,7 @@ on_both! {
         world.store.jobs.settle(&world.nobody(), &four, Verdict::Dead { error: "x".into() }).await.unwrap();
         keyed("five").await;
         assert_eq!(listed(&world, None).await.len(), 3, "dead: the key is free");
-        // The dead one has been replaced: letting it run again would do its work twice.
+        // The dead job has been replaced: retrying it would do its work twice.
         assert_eq!(code(world.store.jobs.retry(&world.nobody(), four.id).await), "job.unknown");
         assert_eq!(what(&take(&world, 10).await), ["five"]);
         assert_eq!(listed(&world, Some(JobState::Dead)).await.len(), 0);
@@ -324,18 +324,18 @@ on_both! {
     }
 }
 
-// The job runner. Its clock is the test's; the runtime's is paused, so that its pauses pass at once.
+// The job runner. The test has its own clock; the runtime's is paused, so that pauses pass at once.
 
 static CLOCK: AtomicI64 = AtomicI64::new(1_790_000_000_000_000);
 
-/// An hour later each time, so that what waits for another try is due.
+/// An hour later each time, so that retries are due.
 fn clock() -> Timestamp {
     Timestamp::from_micros(CLOCK.fetch_add(3_600_000_000, Ordering::SeqCst))
 }
 
 const REFUSED: Refusal = Refusal::new(Kind::Gone, "test.gone", "Gone");
 
-/// Does as the errand says.
+/// Behaves as the job's payload says.
 struct Errands {
     tries: AtomicUsize,
     said: mpsc::UnboundedSender<String>,
@@ -394,7 +394,7 @@ impl Rig {
         Self { world, runner, said }
     }
 
-    /// Works until this many tries were made, and then stops in order.
+    /// Runs until this many tries were made, and then stops gracefully.
     async fn until_tried(&mut self, tries: usize) {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let runner = tokio::spawn(self.runner.clone().run(async move {

@@ -1,4 +1,4 @@
-//! The promises of the journal: gap-free, followed across nodes, replayed exactly, swept.
+//! The guarantees of the journal: gap-free, followed across nodes, replayed exactly, swept.
 
 pub mod domain;
 
@@ -121,7 +121,7 @@ on_both! {
         let at = |ctx: Ctx, now: Timestamp| Ctx { now, ..ctx };
         let (past, future) = (world.now().minus(5 * WEEK), world.now().plus(5 * WEEK));
         assert_eq!(sweep(world.nobody(), WEEK).await, 0);
-        // A writer is behind, then a sweeper, then a sweeper ahead; and in between they are right.
+        // First a writer's clock is behind, then a sweeper's, then a sweeper's is ahead; in between they are right.
         world.say(&ada, chat, "before").await;
         let new = NewMessage::from_json(json!({"content": "long ago"})).unwrap();
         world.store.messaging.send(&at(world.ctx(&ada), past), chat, new).await.unwrap();
@@ -130,12 +130,13 @@ on_both! {
             assert_eq!(sweep(at(world.nobody(), wrong), WEEK).await, 0);
             world.wait(TEN_MINUTES);
         }
-        // No server has run for long.
+        // No server has run for a long time.
         world.wait(2 * WEEK);
         assert_eq!(sweep(world.nobody(), WEEK).await, 0);
         assert_eq!(world.everything().await.len(), all + 2, "nothing is lost");
 
-        // What is measured counts: all that was there at the first look goes when its time is over, and nothing else.
+        // Only the measured time counts: everything that existed at the first sweep is deleted when its time is over,
+        // and nothing else.
         let keep = 20 * TEN_MINUTES;
         assert_eq!(sweep(world.nobody(), keep).await, 0);
         world.say(&ada, chat, "new").await;
@@ -164,7 +165,7 @@ on_both! {
             world.batch(&std::fs::read_to_string(format!("{migrations}/{folder}/{name}/down.sql")).unwrap());
             world.meddle(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'")).unwrap();
         }
-        // What a node of another version wrote, and what is no topic at all.
+        // Written by a node of another version, and something that is not a topic at all.
         let foreign = format!("UPDATE journal SET topic = 'a_new_kind:{}' WHERE name = 'user.registered'", said.id);
         assert_eq!(world.meddle(&foreign).unwrap(), 1);
         clowder_infra::Store::migrate(&world.options.url).unwrap();

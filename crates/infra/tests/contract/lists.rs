@@ -1,5 +1,4 @@
-//! Lists of chats tell of last messages, names and read marks what is so now, although much of it is not asked of the
-//! database.
+//! Lists of chats show current last messages, names and read marks, although much of it comes from caches.
 
 use clowder_accounts::{ProfilePatch, privacy::tombstone};
 use clowder_core::{ChatId, Input, PageRequest};
@@ -35,7 +34,7 @@ on_both! {
         let chat = world.group(&ada, &[&bob]).await.id;
         let nodes = [world.store.clone(), world.another_node().await];
         let same_everywhere = async |expected: &Message| {
-            // Twice, so that the second time it comes from memory.
+            // Twice, so that the second time it comes from the cache.
             for store in nodes.iter().chain(&nodes) {
                 for viewer in [&ada, &bob] {
                     assert_eq!(listed(&world, store, viewer, chat).await.last_message.as_ref(), Some(expected));
@@ -56,7 +55,7 @@ on_both! {
         same_everywhere(&gone).await;
         let second = world.say(&bob, chat, "second").await;
         same_everywhere(&second).await;
-        // What is said of an earlier one changes nothing.
+        // An edit of an earlier message changes nothing.
         let third = world.say(&bob, chat, "third").await;
         nodes[0].messaging.edit(&world.ctx(&bob), second.id, None, patch("earlier")).await.unwrap();
         same_everywhere(&third).await;

@@ -1,4 +1,4 @@
-//! Somebody else at the database: what they hold, and what the store waits for because of it.
+//! Another client of the database: its locks, and what the store waits for because of them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl World {
-    /// How an id is spelled in a statement of this database.
+    /// An id as written in a statement for this database.
     pub fn literal<T>(&self, id: clowder_core::Id<T>) -> String {
         match &self.options.url {
             DatabaseUrl::Postgres(_) => format!("'{id}'::uuid"),
@@ -27,7 +27,7 @@ impl World {
         Scribe::new(embedded, move |statements| self.batch(&format!("{begin}; {statements}; COMMIT;")))
     }
 
-    /// A transaction on a connection of its own. On SQLite it holds the write lock from the start.
+    /// A transaction on a separate connection. On SQLite it holds the write lock from the start.
     pub fn transaction(&self) -> Transaction {
         let mut transaction = match &self.options.url {
             DatabaseUrl::Postgres(url) => Transaction::Postgres(PgConnection::establish(url).unwrap()),
@@ -38,7 +38,7 @@ impl World {
         transaction
     }
 
-    /// A transaction that holds a chat, as everybody does who changes it.
+    /// A transaction that locks a chat, like every change of it.
     pub fn holding(&self, chat: ChatId) -> Transaction {
         let mut transaction = self.transaction();
         if !self.options.url.is_embedded() {
@@ -47,7 +47,7 @@ impl World {
         transaction
     }
 
-    /// Waits until somebody waits for a lock; on SQLite nobody can see that.
+    /// Waits until somebody waits for a lock; on SQLite this cannot be observed.
     pub async fn until_somebody_waits(&self) {
         if self.options.url.is_embedded() {
             return;
@@ -60,7 +60,7 @@ impl World {
         }
     }
 
-    /// The number that a query answers, asked behind the back of the store.
+    /// The number that a query returns, bypassing the store.
     pub fn number(&self, query: &str) -> i64 {
         #[derive(diesel::QueryableByName)]
         struct Number {
@@ -76,7 +76,7 @@ impl World {
     }
 }
 
-/// What somebody else is doing in the database; undone when it is dropped.
+/// A transaction of another client; rolled back when it is dropped.
 pub enum Transaction {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),

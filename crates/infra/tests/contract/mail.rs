@@ -1,4 +1,4 @@
-//! The promises of `Mailer`, kept by both of its adapters: over SMTP and into a folder.
+//! The guarantees of `Mailer`, for both adapters: SMTP and folder.
 
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ fn mail(address: &str) -> Mail {
     }
 }
 
-/// What every way of sending must keep.
+/// What every adapter must guarantee.
 async fn keeps_its_promises(mailer: Arc<dyn Mailer>, mailbox: &Mailbox) {
     let sent = mail("ada@example.org");
     mailer.send(&ctx(), "0001", &sent).await.unwrap();
@@ -43,11 +43,11 @@ async fn keeps_its_promises(mailer: Arc<dyn Mailer>, mailbox: &Mailbox) {
     assert!(email.raw.is_ascii(), "any server on the way can carry it");
     assert!(email.raw.lines().all(|line| line.len() <= 998), "RFC 5322 §2.1.1");
 
-    // Domains of all languages travel in ASCII.
+    // International domains are sent in ASCII.
     mailer.send(&ctx(), "0002", &mail("jo@bücher.example")).await.unwrap();
     mailbox.next("jo@xn--bcher-kva.example").await;
 
-    // Nobody writes headers but us, whatever got into an email.
+    // User input cannot add headers to an email.
     let mut hostile = mail("eve@example.org");
     hostile.name = "\"Eve\" <evil@example.org>\r\nBcc: victim@example.org\r\n\r\n<script>".into();
     hostile.subject = "Hi\r\nBcc: victim@example.org\r\n\r\nBuy".into();
@@ -56,7 +56,7 @@ async fn keeps_its_promises(mailer: Arc<dyn Mailer>, mailbox: &Mailbox) {
     assert_eq!(email.header("Bcc"), "", "{}", email.raw);
     assert!(email.text.starts_with("Hello."), "the body begins where it should: {}", email.raw);
 
-    // What cannot be an address is refused for good, and not tried for a day.
+    // An invalid address is refused permanently, and not retried for a day.
     for wrong in ["", "nobody", "a b@example.org", "a@b@", "x@\r\ny.example", "ada@exa mple.org", "<ada@example.org>"] {
         let error = mailer.send(&ctx(), "0004", &mail(wrong)).await.unwrap_err();
         assert!(!error.is_ours(), "{wrong:?}: {error}");
@@ -70,7 +70,7 @@ async fn into_a_folder() {
     let way = mailer(&Route::Folder(folder.clone()), FROM).unwrap();
     keeps_its_promises(way.clone(), &Mailbox::new(&folder)).await;
 
-    // Emails open accounts: they are for nobody but the owner of the server.
+    // Emails give access to accounts: only the server's user may read them.
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -106,7 +106,7 @@ async fn old_emails_do_not_stay() {
     }
     way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap();
     assert_eq!(names(), ["0001.eml", "notes.txt", "young.eml"]);
-    // The folder may be large: it is not looked through for every email.
+    // The folder may be large: it is not searched for every email.
     days_ago("old.eml", 31);
     way.send(&ctx(), "0002", &mail("ada@example.org")).await.unwrap();
     assert!(names().contains(&"old.eml".to_owned()));
@@ -127,7 +127,7 @@ async fn over_smtp() {
     post.stop().await;
     let down = way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap_err();
     assert!(matches!(down, Error::Unavailable(_)), "{down}");
-    // The connection it kept is of no use any more, which must not cost an email.
+    // The cached connection is broken, which must not cost an email.
     post.again(&[]).await;
     way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap();
     assert_eq!(post.mailbox.all().len(), 4);

@@ -1,4 +1,4 @@
-//! What the ports promise, once, on both databases.
+//! What the ports guarantee, tested once on both databases.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 

@@ -1,4 +1,4 @@
-//! The promises of `Messaging`, but for sending under load.
+//! The guarantees of `Messaging`, except sending under load.
 
 pub mod domain;
 
@@ -219,7 +219,7 @@ on_both! {
             nodes.push(Arc::new(world.node_with(|options| options.messaging.chats_per_person = 7).await));
         }
         let with = |id| NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [id]})).unwrap();
-        // On two nodes, and each names the other.
+        // On two nodes, each naming the other.
         let tries = (0..100).map(|n| {
             let (node, me, other) = (nodes[n / 2 % 2].clone(), [&ada, &bob][n % 2], [&bob, &ada][n % 2].id);
             let ctx = world.ctx(me);
@@ -234,7 +234,7 @@ on_both! {
         }
         assert_eq!(made, [7, 7]);
 
-        // Whoever was only added has made none, and what a pair has is found.
+        // Being added does not count as creating, and finding an existing private chat neither.
         let messaging = &nodes[0].messaging;
         let Made::New(pair) = messaging.create_chat(&world.ctx(&eve), private(ada.id)).await.unwrap() else {
             panic!("it is new")

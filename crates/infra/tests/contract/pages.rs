@@ -1,4 +1,4 @@
-//! Lists are read in pages, and what is on them has a cap.
+//! Lists are read in pages of bounded size.
 
 use clowder_accounts::{NewApiKey, RefreshToken, model::NewInvite, sign_up::MOST_INVITES};
 use clowder_core::{Error, Input, Page, PageRequest, Result, page::MOST_OCTETS};
@@ -84,7 +84,7 @@ on_both! {
             assert_eq!(seen, all, "each exactly once");
             assert!(pages >= 3, "{pages}");
         }
-        // Around one: it is there, with as much before it as after it, and both ends lead on.
+        // Around one: it is included, with as many before as after it, and both ends can be continued.
         let (seqs, next) = read(Window::Around(40)).await;
         let (first, last) = (seqs[0], seqs[seqs.len() - 1]);
         assert_eq!(seqs, (first..=last).collect::<Vec<_>>());

@@ -1,9 +1,7 @@
 //! The journal of PostgreSQL in partitions: writers, followers and resumes notice nothing of a switch, old partitions go as
 //! a whole, nobody waits for that, and a sweep may end anywhere.
 
-#[path = "partitions/reading.rs"]
 mod reading;
-#[path = "partitions/upgrade.rs"]
 mod upgrade;
 
 use std::{

@@ -1,4 +1,4 @@
-//! Whom somebody may see: what the rule says and what the database finds are one.
+//! Whom somebody may see: the rule and the query agree.
 
 use clowder_accounts::{ProfilePatch, policy::may_see};
 use clowder_core::{Error, Input, PageRequest, Visibility, Word};
@@ -34,7 +34,7 @@ on_both! {
                 if shares {
                     world.group(&bob, &[&ada, &friend]).await;
                 } else {
-                    // Somebody else's chat is no acquaintance.
+                    // Being in somebody else's chat makes nobody an acquaintance.
                     world.group(&bob, &[&friend]).await;
                 }
                 show(&world, &bob, *visibility).await;
@@ -55,7 +55,7 @@ on_both! {
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
         let known = world.store.messaging.create_chat(&world.ctx(&bob), pair(&ada)).await.unwrap().into_inner();
         assert_eq!(known.peer.unwrap().id, ada.id, "who shares a chat sees who is in it");
-        // Whoever hides may still write to others, who then see who writes.
+        // A hidden user may still write to others, who then see the author.
         let met = world.store.messaging.create_chat(&world.ctx(&ada), pair(&eve)).await.unwrap().into_inner();
         world.say(&ada, met.id, "hello").await;
         let ctx = world.ctx(&eve);

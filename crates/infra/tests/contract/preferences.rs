@@ -1,4 +1,4 @@
-//! The promises of `Preferences`.
+//! The guarantees of `Preferences`.
 
 pub mod domain;
 
@@ -37,7 +37,7 @@ on_both! {
 
     async fn of_many_who_saw_one_version_one_changes_it(world: World) {
         let [ada] = world.people(["ada"]).await;
-        // Other values each time: who changes nothing is never refused.
+        // Other values each time, because an edit without changes is never refused.
         for (version, first) in [(1, 'x'), (2, 'z')] {
             let tries: Vec<_> = (0..6).map(|index| {
                 let (store, ctx) = (world.store.clone(), world.ctx(&ada));

@@ -1,4 +1,5 @@
-//! The promises of `Privacy` about the end of an account: it leaves nothing behind. Those about copies are in `exports.rs`.
+//! The guarantees of `Privacy` about the end of an account: it leaves nothing behind. Those about exports are in
+//! `exports.rs`.
 
 pub mod domain;
 
@@ -33,7 +34,7 @@ fn from(ctx: Ctx) -> Ctx {
     Ctx { origin, ..ctx }
 }
 
-/// Does what is due, but leaves emails where they are; how many jobs there were.
+/// Runs due jobs except emails; returns how many there were.
 pub async fn work(world: &World, store: &Store) -> usize {
     let kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
     let mut done = 0;
@@ -56,7 +57,7 @@ pub async fn work(world: &World, store: &Store) -> usize {
     }
 }
 
-/// The emails that wait to be sent; they are sent by this.
+/// The waiting emails, which this sends.
 pub async fn emails(world: &World) -> Vec<Mail> {
     let mut mails = Vec::new();
     for job in world.store.jobs.take(&system(world), vec![Mail::KIND], 100).await.unwrap() {
@@ -78,7 +79,7 @@ pub async fn export(world: &World, person: &Person) -> Export {
     world.store.privacy.one_export(&world.ctx(person), export.id).await.unwrap()
 }
 
-/// Somebody about whom much is known, as a person, and a friend who spoke with them.
+/// A user with data in every table, and a friend who talked with them.
 pub async fn known(world: &World) -> (Person, Person, ChatId) {
     let [bob] = world.people(["bob"]).await;
     let signed_in = world.store.accounts.register(&from(world.nobody()), account("peculiar")).await.unwrap();
@@ -150,7 +151,7 @@ on_both! {
         let all = all.next(Chunk::rows(1000)).await.unwrap().unwrap();
         assert!(all.changes.iter().any(|change| &*change.name == "message.sent" && change.data.get().contains("Deleted user")));
 
-        // They are nobody: no way in, no emails, no new chats; the log stays whole.
+        // They have no access, get no emails, and cannot be added to chats; the audit log stays valid.
         let login = Login::from_json(json!({"username": "peculiar", "password": "correct horse"})).unwrap();
         assert_eq!(code(world.store.accounts.login(&world.nobody(), login).await), "credentials.invalid");
         let forgot = Forgot::from_json(json!({"email": "peculiar@example.org"})).unwrap();
@@ -165,7 +166,7 @@ on_both! {
         let records = world.store.audit.records(&system(&world), Default::default(), PageRequest::default()).await.unwrap().items;
         assert!(records.iter().any(|record| record.action == "user.erased"));
         assert!(records.iter().filter(|record| record.subject_id == Some(ada.id)).all(|record| record.after.is_none()));
-        // The name is free again, and the next one to have it is somebody else.
+        // The name is free again, and its next owner is somebody else.
         let next = world.register("peculiar").await;
         assert_ne!(next.user.id, ada.id);
     }
@@ -209,7 +210,7 @@ on_both! {
         world.store.credentials.change_email(&world.by(&ada.access), change).await.unwrap();
         let forgot = Forgot::from_json(json!({"email": "peculiar@example.org"})).unwrap();
         world.store.credentials.forgot(&world.nobody(), forgot).await.unwrap();
-        // Nobody sends anything: all jobs lie there, and are dead at last.
+        // Nothing is sent: all jobs stay, and are dead in the end.
         world.meddle("UPDATE jobs SET dead_at = created_at, key = NULL").unwrap();
         let lying = world.store.jobs.list(&system(&world), None, PageRequest::default()).await.unwrap().items.len();
         assert!(lying >= 4, "to confirm, for two people; to confirm another address; to reset");
@@ -228,7 +229,7 @@ on_both! {
         assert_eq!((to("elsewhere@example.org"), to("account.email")), (0, 0), "{left:?}");
         assert_eq!((to("peculiar@example.org"), to(&bob.user.email)), (1, 1), "the receipt, and what is not theirs: {left:?}");
         assert!(left.iter().all(|(kind, _)| *kind == "mail.send"), "{left:?}");
-        // Whoever repeats the call with the same key makes an account of their own.
+        // A repeated call with the same key creates a separate account.
         let once = Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.nobody() };
         let again = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
         assert_ne!(again.user.id, ada.user.id);
@@ -270,7 +271,7 @@ on_both! {
         let signed_in = world.store.accounts.login(&world.nobody(), login()).await.unwrap();
         privacy.erase(&world.by(&signed_in.access), erasure(json!({}))).await.unwrap();
         world.wait(30 * DAY);
-        // The job was lost: the sweep orders it again.
+        // The job was lost: the sweep enqueues it again.
         world.meddle("DELETE FROM jobs").unwrap();
         world.store.upkeep.sweep(&system(&world), std::time::Duration::MAX).await.unwrap();
         work(&world, &world.store).await;
@@ -307,7 +308,7 @@ on_both! {
         world.wait(30 * DAY);
         world.changes().await;
         let job = world.store.jobs.take(&system(&world), vec!["account.erase"], 1).await.unwrap().pop().unwrap();
-        // Workers die between the pieces, and two are at it at the same time.
+        // Workers die between the pieces, and two work at the same time.
         let other = world.another_node().await;
         let one = async |store: &Store, mut patience: Duration| {
             let worker = store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
@@ -343,7 +344,7 @@ on_both! {
             let ids: Vec<UserId> = others.iter().map(|person| person.id).collect();
             let new = json!({"type": "group", "title": title, "description": format!("about {title}"), "participant_ids": ids});
             let chat = world.store.messaging.create_chat(&world.ctx(&ada), NewChat::from_json(new).unwrap()).await.unwrap().into_inner().id;
-            // More than goes in one piece.
+            // More than fits into one piece.
             for i in 0..201 {
                 let new = NewMessage::from_json(json!({"content": format!("{title} {i}")})).unwrap();
                 world.store.messaging.send(&world.ctx(&ada), chat, new).await.unwrap();
@@ -403,7 +404,7 @@ on_both! {
         assert_eq!(code(erase(&root, UserId::new(world.now())).await), "user.unknown");
         assert_eq!(code(world.store.staff.account(&world.ctx(&root), ada.id).await), "user.unknown");
 
-        // The role in the database counts; equals are not theirs to erase.
+        // The role in the database counts; accounts with an equal role cannot be erased.
         assert_eq!(code(erase(&bob, root.id).await), "user.outranked");
         assert_eq!(code(erase(&root, chief.id).await), "user.outranked");
         world.wait(Duration::from_secs(11 * 60));
@@ -422,7 +423,7 @@ on_both! {
         assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
         let (left, refused) = if one.is_ok() { (&chief, other) } else { (&root, one) };
         assert_eq!(code(refused), "role.last_admin");
-        // Whoever is about to go does not count as one who stays.
+        // An administrator whose erasure is scheduled does not count as one who stays.
         let step_down = world.store.staff.set_role(&world.ctx(left), left.id, Role::User).await;
         assert_eq!(code(step_down), "role.last_admin");
     }

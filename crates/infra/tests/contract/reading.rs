@@ -1,4 +1,4 @@
-//! Read marks: counted right whatever happens at the same time, and never by walking a chat.
+//! Read marks: counted correctly under concurrency, and never by scanning a chat.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::{
     world::{Person, World, beside, on_both},
 };
 
-/// Participants whose kept number of own messages is not what counting says.
+/// Participants whose stored number of own messages differs from a count.
 const WRONG_OWN: &str = "SELECT count(*) FROM participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
      WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)";
-/// Chats whose two lowest marks are not what looking says.
+/// Chats whose two stored lowest marks differ from the real ones.
 const WRONG_SLOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.lowest_read_seq <> (SELECT min(p.read_seq) \
      FROM participants p WHERE p.chat_id = c.id) OR c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p \
      WHERE p.chat_id = c.id ORDER BY p.read_seq LIMIT 1 OFFSET 1))";
@@ -33,7 +33,7 @@ on_both! {
                 // Each has two devices.
                 let (world, person) = (world.clone(), people[n as usize % 6].clone());
                 tokio::spawn(async move {
-                    // Different ways through the chat, the same in every run.
+                    // Different moves through the chat, the same in every run.
                     let mut dice = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                     for _ in 0..30 {
                         dice ^= dice << 13;
@@ -83,7 +83,7 @@ on_both! {
         world.meddle("ANALYZE").unwrap();
         let unread = async |who| world.store.messaging.chat(&world.ctx(who), chat).await.unwrap().unread_count;
         assert_eq!(unread(&ada).await, 4_000);
-        // A short way, half of the way, all but a short way, then what is left.
+        // A short move, half of the chat, all but a bit, then the rest.
         for (seq, left) in [(14, 3_988), (2_500, 2_000), (4_990, 8), (4_991, 7), (5_000, 0)] {
             if seq == 2_500 {
                 counted_by_an_index(&world, &ada, chat, seq).await;
@@ -142,7 +142,7 @@ on_both! {
     }
 }
 
-/// Only PostgreSQL has rows that somebody can hold while others write.
+/// Only PostgreSQL has row locks that can be held while others write.
 mod postgres_alone {
     use super::*;
 
@@ -175,7 +175,7 @@ mod postgres_alone {
         assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
     }
 
-    /// What a mark needs is held: the reader's part in the chat, or that of another whose mark is one of the lowest.
+    /// Locks what a mark needs: the reader's membership, or that of another reader whose mark is one of the lowest.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_held_mark_holds_up_its_own_chat_only() {
         let world = World::postgres().await;
@@ -211,7 +211,7 @@ mod postgres_alone {
     }
 }
 
-/// Moves a mark that has to count, and looks at how the database answers the statement that this takes.
+/// Moves a mark that has to count, and checks the plan of the statement that this takes.
 async fn counted_by_an_index(world: &World, who: &Person, chat: ChatId, seq: i64) {
     let path = match &world.options.url {
         DatabaseUrl::Postgres(url) => return uses_the_index(world, url, who, chat, seq).await,
@@ -228,7 +228,7 @@ async fn counted_by_an_index(world: &World, who: &Person, chat: ChatId, seq: i64
     let (statement, _) = counting.split_once(" -- binds").unwrap();
     let lines: Vec<Line> = sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(&mut beside(path)).unwrap();
     let plan: Vec<_> = lines.into_iter().map(|line| line.detail).collect();
-    // Messages lie in the order of their chats, which serves as well as an index.
+    // Messages are stored in the order of their chats, which is as good as an index.
     assert!(plan.iter().any(|line| line.contains("PRIMARY KEY (chat_id=? AND seq>? AND seq<?)")), "{plan:?}");
     assert!(!plan.iter().any(|line| line.starts_with("SCAN")), "{plan:?}");
 }
@@ -239,7 +239,7 @@ struct Line {
     detail: String,
 }
 
-/// What PostgreSQL itself counted: how often each index of the messages was searched, and all of them read through.
+/// PostgreSQL's own statistics: how often each index of the messages was searched, and how often the table was scanned.
 async fn uses_the_index(world: &World, url: &str, who: &Person, chat: ChatId, seq: i64) {
     #[derive(QueryableByName, Debug)]
     struct Used {
@@ -255,7 +255,7 @@ async fn uses_the_index(world: &World, url: &str, who: &Person, chat: ChatId, se
         sql_query(query).get_result(&mut conn).unwrap()
     };
     let node = world.another_node().await;
-    // A connection tells what it did when it ends, at the latest: those of this node do nothing but this.
+    // A connection reports its statistics when it ends, at the latest, so those of this node do nothing else.
     let before = used();
     node.messaging.read(&world.ctx(who), chat, NewRead { seq }).await.unwrap();
     drop(node);

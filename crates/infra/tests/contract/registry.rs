@@ -1,4 +1,5 @@
-//! The registry of personal data against the live schemas: a table that refers to users and has no part fails here.
+//! Compares the registry of personal data with the live schemas: a table that refers to users and has no part fails
+//! here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,7 +60,7 @@ async fn every_reference_to_a_user_has_a_part() {
     }
 }
 
-/// Ids without a foreign key: every UUID of the schema is known to be of a user or not.
+/// Ids without a foreign key: for every UUID column it is known whether it identifies a user.
 #[tokio::test]
 async fn every_id_is_known_for_what_it_is() {
     let world = World::postgres().await;
@@ -92,7 +93,7 @@ async fn both_databases_have_the_same_parts() {
     assert_eq!(files.iter().collect::<BTreeSet<_>>().len(), files.len(), "a file of a copy belongs to one part");
 }
 
-/// Steps of one phase need no order, so none may touch what another answers for.
+/// Steps of one phase have no order, so no two may cover the same table.
 #[test]
 fn no_table_belongs_to_two_parts_of_one_phase() {
     let url = DatabaseUrl::parse("sqlite:none.db").unwrap();

@@ -1,4 +1,4 @@
-//! What a resume asks of the database, counted: it grows with the chats and with what is told, not with their product.
+//! The number of queries of a resume: it grows with the chats and with the replayed changes, not with their product.
 
 use clowder_core::journal::Chunk;
 use clowder_infra::{DatabaseUrl, Store};
@@ -9,13 +9,13 @@ use crate::{
     world::{Person, World},
 };
 
-/// What the connections to one database were asked.
+/// The statements of the connections to one database.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     statements: usize,
-    /// Of the statements and of the values that are bound to them.
+    /// Counts in the statements and their bound values.
     characters: usize,
-    /// How often it was asked what somebody entered and left.
+    /// How often it was queried who entered and left.
     steps: usize,
 }
 
@@ -30,7 +30,7 @@ impl Asked {
     }
 }
 
-/// What resuming asks for somebody with so many chats, in each of which something was said.
+/// The statements when somebody with this many chats resumes, with a message in each.
 async fn resume(world: &World, node: &Store, ada: &Person, chats: usize) -> Asked {
     let from = heads(world).await;
     let mut ids = Vec::new();
@@ -46,7 +46,7 @@ async fn resume(world: &World, node: &Store, ada: &Person, chats: usize) -> Aske
     Asked::of(&asked::take(path))
 }
 
-/// On SQLite, where diesel counts: connections to PostgreSQL watch their statements themselves. What is read of each topic
+/// On SQLite, where diesel can record statements; connections to PostgreSQL watch theirs themselves. Reading each topic
 /// is the same code for both, and counted in `merge.rs`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_resume_asks_grows_with_the_chats_and_not_with_their_square() {

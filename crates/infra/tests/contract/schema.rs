@@ -36,7 +36,7 @@ fn collect(columns: Vec<Column>, spell: impl Fn(&str, &Column) -> String) -> Tab
     tables
 }
 
-/// What the macro calls say, read from the source.
+/// The macro calls, read from the source.
 pub fn schema_rs() -> Tables {
     let domains = Path::new(env!("CARGO_MANIFEST_DIR")).join("base/src/domains");
     let files = walk(domains).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
@@ -79,7 +79,7 @@ async fn the_schema_is_what_sqlite_has() {
     )
     .load(&mut conn)
     .unwrap();
-    // SQLite has fewer types than we have meanings.
+    // SQLite has fewer types than we distinguish.
     let rough = |tables: Tables| -> Tables {
         let mut rough = tables;
         for kind in rough.values_mut().flat_map(BTreeMap::values_mut) {
@@ -122,7 +122,7 @@ async fn the_schema_is_what_postgres_has() {
         "text" => "Text".to_owned(),
         other => panic!("{}.{} is {other}", column.table_name, column.column_name),
     };
-    // What is sealed has a type of its own with us, and none with the database.
+    // Encrypted columns have a type of their own in our schema, and none in the database.
     let mut ours = schema_rs();
     for kind in ours.values_mut().flat_map(BTreeMap::values_mut) {
         *kind = kind.replace("Seal", "Binary");
@@ -187,7 +187,7 @@ async fn migrating_at_once_and_again_is_fine() {
     }
 }
 
-/// The store's clock is wrong on purpose; that of the database is this.
+/// The store's clock is wrong on purpose; the database's clock is this one.
 #[expect(clippy::disallowed_methods, reason = "held against the clock of the database")]
 fn right() -> Timestamp {
     jiff::Timestamp::now().into()

@@ -1,4 +1,4 @@
-//! The promises of sealing: no secret in a dump, rotation without loss, shredding for good.
+//! The guarantees of field encryption: no secret in a dump, rotation without loss, permanent erasure.
 
 pub mod domain;
 
@@ -22,7 +22,7 @@ fn from(ctx: Ctx, address: &str, agent: &str) -> Ctx {
     Ctx { origin: Origin { address: Some(address), agent: Some(agent.into()) }, ..ctx }
 }
 
-/// Seals anew all there is, in as many pieces as it takes; how many values were.
+/// Re-encrypts everything, in as many steps as it takes; returns how many values changed.
 async fn rotate(store: &Store) -> usize {
     let mut resealed = 0;
     for column in columns().into_iter().filter(|column| column.under == Under::Ring) {
@@ -40,7 +40,7 @@ async fn rotate(store: &Store) -> usize {
     resealed
 }
 
-/// Key, count and how many do not open, of the values under the ring.
+/// Key, count and number of undecryptable values under the ring.
 async fn held(store: &Store) -> Vec<(String, u64, u64)> {
     let mut all = Vec::new();
     for column in columns().into_iter().filter(|column| column.under == Under::Ring) {
@@ -69,7 +69,7 @@ on_both! {
 
     async fn keys_rotate_beside_a_running_server(world: World) {
         for number in 0..450 {
-            // Straight to the log: hashing that many passwords is not the subject.
+            // Written straight to the log, because hashing that many passwords would be slow.
             let user = clowder_core::Id::new(world.now());
             let by = Actor::User { id: user, via: Via::Session(Id::new(world.now())), role: Role::User };
             let filter = AuditFilter { action: Some(format!("number.{number}")), ..AuditFilter::default() };
@@ -84,7 +84,7 @@ on_both! {
         assert_eq!(held(&rotating).await, [("2026-10".to_owned(), 450, 0)]);
         assert_eq!(rotate(&rotating).await, 0, "a second run finds nothing to do");
 
-        // A server that has not learnt of the newest key goes on sealing with the older one meanwhile.
+        // A server that does not know the newest key yet continues with the older one meanwhile.
         let newest = world.node_with_keys(&format!("{NEW},{OLD}")).await;
         let writing = async {
             for number in 0..20 {
@@ -133,7 +133,7 @@ on_both! {
         assert_eq!((gone.action.as_str(), gone.address, gone.agent, gone.before, gone.after),
             ("profile.changed", None, None, None, None));
         assert!(newest(&bob).await.address.is_some(), "others keep what is theirs");
-        // Whoever comes back gets another key, which does not open the old values.
+        // A returning user gets another key, which does not decrypt the old values.
         let patch = ProfilePatch::from_json(json!({"bio": "back"})).unwrap();
         world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await.unwrap();
         let events = world.store.audit.security(&world.ctx(&ada), PageRequest::default()).await.unwrap().items;

@@ -1,4 +1,4 @@
-//! Sending: numbered without gaps, once per client id, together with others and yet each on its own.
+//! Sending: numbered without gaps, once per client id, batched and yet individual.
 
 use std::{collections::HashSet, sync::Arc};
 

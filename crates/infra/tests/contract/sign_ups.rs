@@ -1,4 +1,4 @@
-//! The promises of `SignUps`, and of registering where accounts have to wait.
+//! The guarantees of `SignUps`, and of registering when accounts have to wait.
 
 pub mod domain;
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, code, on_both};
 
-/// A node over the same database that takes people in by other rules.
+/// A node over the same database with other sign-up rules.
 pub async fn node(world: &World, mode: Mode, reveal_taken: bool) -> Store {
     world.node_with(|options| options.sign_ups = Rules { mode, reveal_taken }).await
 }
@@ -38,7 +38,7 @@ async fn login(world: &World, store: &Store, name: &str) -> Result<()> {
     store.accounts.login(&world.nobody(), login).await.map(|_| ())
 }
 
-/// The emails that wait to be sent, which are sent by this.
+/// The waiting emails, which this sends.
 async fn emails(world: &World) -> Vec<Mail> {
     let ctx = world.nobody();
     let mut emails = Vec::new();
@@ -75,7 +75,7 @@ on_both! {
         let store = node(&world, Mode::Open, false).await;
         let mut again = new("ada2", None);
         again.email = new("ada", None).email;
-        // Nobody can tell the two apart but by the mail.
+        // Only the email shows the difference.
         assert_eq!(next(store.accounts.register(&world.nobody(), again).await), NextStep::ConfirmEmail);
         assert_eq!(next(register(&world, &store, "bob", None).await), NextStep::ConfirmEmail);
         let mail = emails(&world).await;
@@ -92,7 +92,7 @@ on_both! {
         assert_eq!(world.names().await, ["user.registered"]);
         login(&world, &store, "bob").await.unwrap();
         assert_eq!(code(store.credentials.verify_email(&world.nobody(), token(&mail[1])).await), "link.gone");
-        // What was not confirmed in a day is forgotten, and the name free again.
+        // An unconfirmed sign-up expires after a day, and its name is free again.
         world.wait(Duration::from_secs(24 * 3600 + 60));
         assert_eq!(next(register(&world, &store, "ada2", None).await), NextStep::ConfirmEmail);
     }
@@ -129,14 +129,14 @@ on_both! {
 
     async fn whoever_confirms_is_the_one_who_chose_the_password(world: World) {
         let store = node(&world, Mode::Open, false).await;
-        // Eve signs up with the address of Ada, who then does so herself.
+        // Eve signs up with Ada's address, and then Ada does so herself.
         let eve = json!({"username": "eve", "email": "ada@example.org", "password": "the plan of eve"});
         store.accounts.register(&world.nobody(), NewAccount::from_json(eve).unwrap()).await.unwrap();
         register(&world, &store, "ada", None).await.unwrap();
         world.wait(Duration::from_secs(61));
         let mail = crate::credentials::emails(&world).await;
         assert_eq!(mail.len(), 2);
-        // Ada answers the first email that she finds, with the password that she chose.
+        // Ada answers the first email she finds, with the password that she chose.
         let verify = async |proof: Proof| store.credentials.verify_email(&world.nobody(), proof).await;
         let missing = verify(Proof { password: None, ..token(&mail[0]) }).await;
         assert!(matches!(missing, Err(Error::Invalid(errors)) if errors[0].pointer == "/password"));
@@ -156,7 +156,7 @@ on_both! {
     }
 
     async fn where_sign_up_is_closed_nothing_is_hashed(world: World) {
-        // Nobody is there to hash: whoever waits for it waits for ever.
+        // There is no hashing thread, so anything that needs one would hang.
         for (mode, invite, refusal) in [
             (Mode::Closed, None, "sign_up.closed"),
             (Mode::Invite, None, "invite.required"),
@@ -184,7 +184,7 @@ on_both! {
             let forgot = clowder_accounts::model::Forgot::from_json(forgot).unwrap();
             store.credentials.forgot(&from(from_), forgot).await
         };
-        // It makes no difference whether there is such an account.
+        // The same whether or not there is such an account.
         world.register("somebody3").await;
         for number in 0..8 {
             forgot("192.0.2.1", number).await.unwrap();
@@ -193,13 +193,13 @@ on_both! {
         let taken = NewAccount { email: new("somebody3", None).email, ..new("bob", None) };
         store.accounts.register(&from("192.0.2.1"), taken).await.unwrap();
         crate::credentials::emails(&world).await;
-        // It is answered like any other, and nothing is sent.
+        // The answer is the usual one, and nothing is sent.
         forgot("192.0.2.1", 3).await.unwrap();
         assert!(crate::credentials::emails(&world).await.is_empty());
         let refused = store.accounts.register(&from("192.0.2.1"), new("eve", None)).await.map(|_| ());
         assert!(crate::credentials::wait_of(refused) > 3590);
         forgot("192.0.2.2", 9).await.unwrap();
-        // Where an account needs no email to begin, it begins all the same.
+        // If an account can begin without an email, it begins all the same.
         let open = node(&world, Mode::Open, true).await;
         crate::credentials::emails(&world).await;
         assert!(open.accounts.register(&from("192.0.2.1"), new("dan", None)).await.unwrap().signed_in().is_some());
@@ -246,7 +246,7 @@ on_both! {
         let [admin] = world.people(["rita"]).await;
         let (open, approval) = (node(&world, Mode::Open, false).await, node(&world, Mode::Approval, true).await);
         let count = std::sync::atomic::AtomicUsize::new(0);
-        // Addresses of their own: how many emails one gets is another matter.
+        // Separate addresses, because the number of emails per address is tested elsewhere.
         let sign_up = async |store: &Store, name: &str| {
             let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let email = format!("somebody{number}@example.org");
@@ -255,18 +255,18 @@ on_both! {
             ctx.origin.address = Some(format!("192.0.2.{number}").parse().unwrap());
             store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await
         };
-        // A Cyrillic В, the small email of which looks like nothing Latin; and the other way round.
+        // A Cyrillic В, whose small letter looks like nothing Latin; and the other way round.
         for (first, second) in [("Вob", "Bob"), ("Hal", "Нal")] {
             sign_up(&open, first).await.unwrap();
             assert_eq!(code(sign_up(&open, second).await), "username.taken", "{first} waits");
         }
-        // What was not confirmed is free again, whether or not the sweep came by.
+        // An unconfirmed name is free again, whether or not the sweep has run.
         world.wait(Duration::from_secs(24 * 3600 + 60));
         sign_up(&open, "Bob").await.unwrap();
         assert_eq!(code(sign_up(&open, "Вob").await), "username.taken");
         world.wait(Duration::from_secs(24 * 3600 + 60));
         world.store.upkeep.sweep(&world.nobody(), Duration::ZERO).await.unwrap();
-        // Who is rejected lets go of the name, who is taken in keeps it.
+        // A rejected sign-up releases the name, an approved one keeps it.
         let waits = async || approval.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items;
         assert_eq!(next(sign_up(&approval, "Вob").await), NextStep::AwaitApproval);
         assert_eq!(code(sign_up(&approval, "Bob").await), "username.taken");
@@ -335,7 +335,7 @@ on_both! {
             assert_eq!(code(store.sign_ups.approve(&ctx, decided.id).await), "sign_up.unknown");
             assert_eq!(code(store.sign_ups.reject(&ctx, decided.id, Rejection::default()).await), "sign_up.unknown");
         }
-        // Bob may ask again; Eve's wish is forgotten after a month.
+        // Bob may sign up again; Eve's sign-up expires after a month.
         assert!(register(&world, &store, "bob", None).await.is_ok());
         world.wait(Duration::from_secs(30 * 24 * 3600 + 60));
         assert_eq!(code(store.sign_ups.approve(&world.ctx(&admin), waiting[2].id).await), "sign_up.unknown");
@@ -352,7 +352,7 @@ on_both! {
         store.credentials.verify_email(&world.nobody(), token(&mail[0])).await.unwrap();
         assert_eq!(code(login(&world, &store, "ada").await), "credentials.invalid");
         let waiting = store.sign_ups.waiting(&world.ctx(&admin), everything()).await.unwrap().items;
-        // Of several who decide at once, one does.
+        // If several decide at once, one succeeds.
         let decide = |approve: bool| {
             let (store, ctx, id) = (store.clone(), world.ctx(&admin), waiting[0].id);
             tokio::spawn(async move {
@@ -377,7 +377,7 @@ on_both! {
         let (once, open) = (invite(json!({"max_uses": 1, "note": "one"})).await, invite(json!({"expires_at": until})).await);
         assert_eq!(code(register(&world, &store, "ada", None).await), "invite.required");
         assert_eq!(code(register(&world, &store, "ada", Some("made up")).await), "invite.gone");
-        // Of many who come with an invitation for one, one gets in; a refused attempt uses nothing up.
+        // If many use an invitation for one, one succeeds; a refused attempt uses nothing up.
         assert_eq!(code(register(&world, &store, "rita", Some(&once.code)).await), "username.taken");
         let tries: Vec<_> = (0..6).map(|index| {
             let (store, world, code) = (store.clone(), world.clone(), once.code.clone());
@@ -415,7 +415,7 @@ on_both! {
         let once = store.sign_ups.invite(&world.ctx(&admin), once).await.unwrap().code;
         let uses = async || store.sign_ups.invites(&world.ctx(&admin), everything()).await.unwrap().items[0].uses;
         let day = Duration::from_secs(24 * 3600);
-        // A mistyped address, and one that has an account: both hold it for a day, and neither uses it up.
+        // A mistyped address, and one that has an account: both hold the invitation for a day, and neither uses it up.
         assert_eq!(next(register(&world, &store, "typo", Some(&once)).await), NextStep::ConfirmEmail);
         assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone");
         world.wait(day);
@@ -424,7 +424,7 @@ on_both! {
         assert_eq!(code(register(&world, &store, "ada", Some(&once)).await), "invite.gone", "it looks the same");
         world.wait(day);
         assert_eq!(uses().await, 0);
-        // Of several who come at once, one waits, and gets the account.
+        // If several come at once, one waits, and gets the account.
         emails(&world).await;
         let tries: Vec<_> = (0..6).map(|index| {
             let (store, world, code) = (store.clone(), world.clone(), once.clone());
@@ -468,7 +468,7 @@ on_both! {
         let again = world.store.sign_ups.import(&world.nobody(), people()).await.unwrap();
         assert!(matches!(again[..], [WasHere, WasHere, Refused(_), Refused(_), Refused(_), WasHere]), "{again:?}");
         let login = |password: &str| Login::from_json(json!({"username": "bob", "password": password})).unwrap();
-        // The second time it is a hash of our own that is verified.
+        // The second time, one of our own hashes is verified.
         for _ in 0..2 {
             let accounts = &world.store.accounts;
             let bob = accounts.login(&world.nobody(), login("correct horse béttery")).await.unwrap().user;

@@ -1,4 +1,4 @@
-//! The promises of `Staff`.
+//! The guarantees of `Staff`.
 
 pub mod domain;
 
@@ -28,7 +28,7 @@ impl World {
         Ctx::new(Actor::System, self.now(), "test")
     }
 
-    /// Somebody with a role, with whom no change is left to be seen.
+    /// A user with a role, whose changes have all been published.
     async fn with_role(&self, name: &str, role: Role) -> Person {
         let mut person = self.person(name).await;
         self.store.staff.set_role(&self.system(), person.id, role).await.unwrap();
@@ -69,7 +69,7 @@ on_both! {
         world.store.staff.set_role(&world.system(), ada.user.id, Role::User).await.unwrap();
         assert_eq!(&*followed.next().await.unwrap().name, "user.updated");
         assert_eq!(world.role_of(&other, &ada.access), Role::User);
-        // What this node knew from its start is corrected when it begins to follow.
+        // What this node loaded at its start is corrected when it begins to follow the journal.
         let _following = restarted.follow().await.unwrap();
         assert_eq!(world.role_of(&restarted, &ada.access), Role::User);
     }
@@ -95,7 +95,7 @@ on_both! {
         assert_eq!(code(staff.account(&world.ctx(&root), UserId::new(world.now())).await), "user.unknown");
         assert_eq!(code(staff.lift(&world.ctx(&root), UserId::new(world.now())).await), "user.unknown");
         assert!(world.names().await.is_empty(), "a refusal writes nothing");
-        // The role in the database counts, not the one a token said.
+        // The role in the database counts, not that of the token.
         staff.set_role(&world.system(), mod_one.id, Role::User).await.unwrap();
         assert_eq!(code(staff.suspend(&world.ctx(&mod_one), ada.id, spam(None)).await), "user.outranked");
     }
@@ -256,7 +256,7 @@ on_both! {
         staff.lift(&world.ctx(&root), ada.id).await.unwrap();
         let new = NewApiKey::from_json(json!({"name": "bot", "scopes": ["chats:read"]})).unwrap();
         let issued = keys.create_key(&world.ctx(&ada), new).await.unwrap();
-        // What a program does is told as what a program did.
+        // What an API key does is recorded as done by that key.
         let bot = keys.check_key(secret(&issued), world.now()).await.unwrap().actor;
         let patch = ProfilePatch::from_json(json!({"bio": "beep"})).unwrap();
         world.store.accounts.edit_me(&Ctx::new(bot, world.now(), "test"), None, patch).await.unwrap();

@@ -1,5 +1,5 @@
-//! Every write against every other: many tasks, the same few people, the same chats. No write may wait for another for
-//! ever, none may fail for a fault of ours, and what is counted must be true afterwards.
+//! Every write against every other: many tasks, the same few people, the same chats. No write may deadlock or fail for
+//! a fault of ours, and all counts must be true afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -59,7 +59,7 @@ on_both! {
             let (came, faults) = (Arc::clone(&came), Arc::clone(&faults));
             tokio::spawn(async move {
                 let mut dice = Dice(task);
-                // Each begins elsewhere and comes through all of them, also where all is slow.
+                // Each task starts elsewhere and gets through all of them, even if everything is slow.
                 let mut next = task as usize * writes.len() / TASKS as usize;
                 let mut done = 0;
                 while began.elapsed() < FOR || done < writes.len() * 2 {
@@ -112,7 +112,7 @@ on_both! {
                 let sweeps = task < 3;
                 while began.elapsed() < FOR {
                     let done = if sweeps {
-                        // As it will be in some hours: what is written now has had its time then. Sessions live on.
+                        // Some hours later: what is written now has expired by then. Sessions go on.
                         let hours = [2, 26, 50][dice.below(3)];
                         let later = world.now().plus(Duration::from_secs(hours * 3600));
                         let ctx = Ctx::new(Actor::System, later, "sweep");

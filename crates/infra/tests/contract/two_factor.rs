@@ -1,4 +1,5 @@
-//! The promises of `TwoFactor`: codes are taken once, guesses get slower, and a stale session may do nothing sensitive.
+//! The guarantees of `TwoFactor`: codes are accepted once, guessing gets slower, and a stale session may do nothing
+//! sensitive.
 
 pub mod domain;
 
@@ -24,7 +25,7 @@ struct Ada {
     codes: Vec<String>,
 }
 
-/// The secret that was typed in.
+/// The secret as typed in.
 pub fn octets(text: &str) -> Vec<u8> {
     BASE32_NOPAD.decode(text.as_bytes()).unwrap()
 }
@@ -46,7 +47,7 @@ impl Ada {
         Ctx::new(self.actor, world.now(), "test")
     }
 
-    /// The code that the authenticator shows so many steps from now.
+    /// The code of the authenticator this many steps from now.
     fn code(&self, world: &World, steps: i64) -> String {
         totp::code(&self.secret, world.now().as_seconds() / STEP + steps)
     }
@@ -96,7 +97,7 @@ on_both! {
         let wrong = Login::from_json(json!({"username": "ada", "password": "wrong horse", "otp": ada.code(&world, 0)}));
         assert_eq!(code(accounts.login(&world.nobody(), wrong.unwrap()).await), "credentials.invalid");
         accounts.login(&world.nobody(), login(ada.code(&world, 0))).await.unwrap();
-        // Others have one factor, whatever they send.
+        // Users without a second factor, whatever they send.
         world.register("bob").await;
         let bob = Login::from_json(json!({"username": "bob", "password": "correct horse", "otp": "123456"})).unwrap();
         accounts.login(&world.nobody(), bob).await.unwrap();
@@ -115,7 +116,7 @@ on_both! {
             for result in tries.collect::<Vec<_>>() {
                 match result.await.unwrap() {
                     Ok(_) => right += 1,
-                    // After some, the guard against guessing answers in its place.
+                    // After some failures, the throttle answers instead.
                     Err(Error::TooMany { .. }) => {}
                     other => assert_eq!(code(other), "otp.invalid"),
                 }
@@ -152,14 +153,14 @@ on_both! {
             assert_eq!(guess().await, "otp.invalid");
         }
         assert_eq!(guess().await, "wait 1");
-        // The right code waits too: whoever guesses learns nothing from the answer.
+        // The right code waits, too: the answer tells a guesser nothing.
         assert_eq!(refused(world.store.accounts.login(&world.nobody(), login(ada.code(&world, 0))).await), "wait 1");
         for pause in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
             world.wait(Duration::from_secs(pause));
             assert_eq!(guess().await, "otp.invalid");
             assert!(guess().await.starts_with("wait"));
         }
-        // The ways of those who are signed in are held up by the same count.
+        // The same count delays the other calls of a signed-in user that check a code.
         let ctx = ada.ctx(&world);
         assert!(refused(world.store.two_factor.disable(&ctx, proof("correct horse", "000000")).await).starts_with("wait"));
         assert!(refused(world.store.two_factor.reauthenticate(&ctx, again("correct horse", Some("000000"))).await).starts_with("wait"));
@@ -261,7 +262,7 @@ on_both! {
         moving().await.unwrap();
         factor.renew_codes(&later(590)).await.unwrap();
         assert_eq!(code(factor.renew_codes(&later(10)).await), "authentication.stale");
-        // Using the refresh token is no proof of anything.
+        // Using a refresh token is no authentication.
         let token = clowder_accounts::RefreshToken::new(ada.signed_in.refresh.clone());
         let next = world.store.accounts.refresh(&world.nobody(), token).await.unwrap();
         assert_eq!(code(factor.renew_codes(&world.by(&next.access)).await), "authentication.stale");

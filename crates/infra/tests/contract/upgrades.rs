@@ -1,4 +1,4 @@
-//! An upgrade keeps what was written before it: the latest migrations are undone beneath rows and done again.
+//! An upgrade keeps what was written before it: the latest migrations are reverted under existing rows and run again.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use serde_json::json;
 
 use crate::world::{World, code, on_both};
 
-/// The first of the migrations that are undone: those before it forget what they say that they forget.
+/// The first migration to revert: earlier ones delete data on purpose.
 const SINCE: &str = "2026-11-26-099000";
 
-/// Undoes the migrations since, the latest first, as an older build left the database.
+/// Reverts the migrations since then, the latest first, as an older build left the database.
 fn undo(world: &World) {
     let kind = if world.is_postgres() { "postgres" } else { "sqlite" };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(kind);
@@ -67,7 +67,7 @@ on_both! {
         assert_eq!(ran[0], SINCE.replace('-', ""));
         let upgraded = world.another_node().await;
         assert_eq!(seen(&upgraded).await, before);
-        // A client id of before still names its message.
+        // A client id from before still finds its message.
         let new = json!({"content": "said 4", "client_id": "phone-4"});
         let again = upgraded.messaging.send(&world.ctx(&ada), chats[1], Input::from_json(new).unwrap()).await.unwrap();
         assert_eq!(again.into_inner().id, said[4].id);
@@ -77,7 +77,7 @@ on_both! {
         let [live, idle] = [world.register("ada").await, world.register("bob").await];
         let used = world.register("eve").await;
         undo(&world);
-        // What the older build kept of a token: its hash.
+        // What the older build stored of a token: its hash.
         let blob = |hash: &str| if world.is_postgres() { format!("decode('{hash}', 'hex')") } else { format!("x'{hash}'") };
         let sha = |token: &str| data_encoding::HEXLOWER.encode(&clowder_infra::keys::sha256(token.as_bytes()));
         for (name, token, used_at) in
@@ -100,7 +100,7 @@ on_both! {
         assert_eq!(refresh("token of ada").await.unwrap(), second, "a lost answer");
         let third = refresh(&second).await.unwrap();
         world.wait(std::time::Duration::from_secs(21));
-        // Also a token of before ends its session when it is used again.
+        // A token from before also ends its session when it is used again.
         assert_eq!(code(refresh("token of ada").await), "token.reused");
         assert_eq!(code(refresh(&third).await), "session.ended");
         world.wait(std::time::Duration::from_secs(24 * 3600));

@@ -1,4 +1,4 @@
-//! A store on a database of its own, people, a clock that the test moves, and what the journal got to know.
+//! A store on a database of its own, users, a clock that the test moves, and the changes in the journal.
 
 use std::{
     path::Path,
@@ -43,7 +43,7 @@ pub struct World {
     _database: Database,
 }
 
-/// A connection beside those of the store, which waits for its turn as they do.
+/// A separate connection, which waits for locks as the store's do.
 pub fn beside(path: &Path) -> SqliteConnection {
     let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
     conn.batch_execute("PRAGMA busy_timeout = 20000").unwrap();
@@ -95,7 +95,7 @@ impl World {
         self.node_with(|options| encryption_keys.clone_into(&mut options.encryption_keys)).await
     }
 
-    /// Runs a statement behind the back of the store.
+    /// Runs a statement that bypasses the store.
     pub fn meddle(&self, statement: &str) -> Result<usize, diesel::result::Error> {
         match &self.options.url {
             DatabaseUrl::Postgres(url) => sql_query(statement).execute(&mut PgConnection::establish(url).unwrap()),
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// Runs several statements behind the back of the store.
+    /// Runs several statements that bypass the store.
     pub fn batch(&self, statements: &str) {
         match &self.options.url {
             DatabaseUrl::Postgres(url) => PgConnection::establish(url).unwrap().batch_execute(statements).unwrap(),
@@ -115,7 +115,7 @@ impl World {
         matches!(self.options.url, DatabaseUrl::Postgres(_))
     }
 
-    /// Everything that the database holds: the octets of the files, or every row of every table.
+    /// Everything in the database: the octets of the files, or every row of every table.
     pub fn dump(&self) -> Vec<u8> {
         #[derive(diesel::QueryableByName)]
         struct Line {
@@ -141,7 +141,7 @@ impl World {
         rows.collect::<Vec<_>>().join("\n").into_bytes()
     }
 
-    /// Whether a text stands anywhere in the database, in any of the spellings that octets have.
+    /// Whether a text occurs anywhere in the database, in any encoding of octets.
     pub fn holds(&self, text: &[u8]) -> bool {
         let dump = self.dump();
         let spelled = [HEXUPPER, HEXLOWER, BASE64].map(|spelling| spelling.encode(text).into_bytes());
@@ -149,7 +149,7 @@ impl World {
         spellings.iter().any(|spelling| dump.windows(spelling.len()).any(|window| window == spelling))
     }
 
-    /// Waits until a text stands nowhere in the database, nor in the files of it; no longer than it may take.
+    /// Waits until a text occurs nowhere in the database or its files, up to the allowed time.
     pub async fn gone(&self, text: &[u8]) {
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         let gone = tokio::time::timeout(Duration::from_secs(10), async {
@@ -163,7 +163,7 @@ impl World {
         assert!(gone.await.is_ok(), "{} still stands in the database after 10 s", String::from_utf8_lossy(text));
     }
 
-    /// A millisecond later than the last time somebody asked.
+    /// A millisecond later than at the last call.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.now.fetch_add(1_000, Ordering::SeqCst) + 1_000)
     }
@@ -176,7 +176,7 @@ impl World {
         Ctx::new(Actor::Nobody, self.now(), "test")
     }
 
-    /// The circumstances of a call by whoever holds this token.
+    /// The context of a call with this token.
     pub fn by(&self, access: &str) -> Ctx {
         let now = self.now();
         Ctx::new(self.store.accounts.identify(access, now).unwrap().actor, now, "test")
@@ -221,7 +221,7 @@ impl World {
         self.store.messaging.send(&self.ctx(who), chat, new).await
     }
 
-    /// What the journal has got to know since this was last asked, stream by stream.
+    /// The changes in the journal since the last call, stream by stream.
     pub async fn changes(&self) -> Vec<Recorded> {
         let mut seen = self.seen.lock().await;
         let Extent { heads, floors, .. } = self.store.journal.extent().await.unwrap();

@@ -1,10 +1,10 @@
-//! What clients send to messaging.
+//! Inputs of messaging.
 
 use clowder_core::{Fields, Input, UserId, text::Flaw};
 
 use super::{ChatType, ClientId, Content, Title};
 
-/// The most people a chat can be made with; more can join later.
+/// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
 
 /// `{type, title?, description?, participant_ids?}`
@@ -56,7 +56,7 @@ impl Input for NewChat {
 pub struct NewMessage {
     #[schema(value_type = String, min_length = 1, max_length = 8000)]
     pub content: Content,
-    /// Chosen by the sender; the same one again answers with the first message.
+    /// Chosen by the sender; sending it again returns the first message.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub client_id: Option<ClientId>,
 }
@@ -87,7 +87,7 @@ impl Input for MessagePatch {
 #[derive(Debug, Clone, Copy, utoipa::ToSchema)]
 #[schema(example = json!({"seq": 17}))]
 pub struct NewRead {
-    /// Past the end counts as the end.
+    /// A `seq` past the end means the end.
     #[schema(minimum = 0)]
     pub seq: i64,
 }
@@ -102,21 +102,21 @@ impl Input for NewRead {
     }
 }
 
-/// Which chats are listed.
+/// Which chats to list.
 #[derive(Debug, Clone, Default)]
 pub struct ChatFilter {
     pub kind: Option<ChatType>,
     pub unread: Option<bool>,
 }
 
-/// Which part of a chat's messages is read, by `seq`.
+/// Which messages of a chat to read, by `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// Older than this, the newest of them first.
     Before(i64),
     /// Newer than this, the oldest of them first.
     After(i64),
-    /// This one with what surrounds it, oldest first.
+    /// This one and its neighbours, oldest first.
     Around(i64),
 }
 

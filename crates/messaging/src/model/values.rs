@@ -1,4 +1,4 @@
-//! Values that are right by construction, and the closed sets of messaging.
+//! Values that are valid by construction, and the closed sets of messaging.
 
 use clowder_core::{
     Field, Name, Word,
@@ -53,7 +53,7 @@ pub enum Status {
     Read,
 }
 
-/// What a message says: 1 to 8,000 characters, not only blanks.
+/// The text of a message: 1 to 8,000 characters, not only white space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(String);
 
@@ -73,7 +73,7 @@ impl Field for Content {
     }
 }
 
-/// The sender's own name for a message: 1 to 128 characters on one line.
+/// The sender's own id for a message: 1 to 128 characters on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientId(String);
 
@@ -93,5 +93,5 @@ impl Field for ClientId {
     }
 }
 
-/// What a chat is called: 1 to `MAX` characters on one line.
+/// The title of a chat: 1 to `MAX` characters on one line.
 pub type Title<const MAX: usize> = Name<MAX>;

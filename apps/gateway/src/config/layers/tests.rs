@@ -1,4 +1,4 @@
-//! Layers over each other, and a wrong value of every setting.
+//! Merging of layers, and an invalid value of every setting.
 
 use super::*;
 use crate::config::{Secret, WRONG};
@@ -98,7 +98,7 @@ fn secrets_come_from_files_and_stay_unseen() {
     assert!(faults.0[0].contains("SECRET_KEY_FILE"), "{faults}");
 }
 
-/// The shipped file is what is built in; write it anew with `clowder config default`.
+/// The shipped file equals the built-in defaults; regenerate it with `clowder config default`.
 #[test]
 fn the_shipped_default_is_what_is_built_in() {
     let shipped = include_str!("../../../../../config/default.toml");
@@ -135,7 +135,7 @@ fn addresses_that_could_never_match_are_named_with_what_is_right() {
     assert_eq!(config.account_url(), "https://chat.example/base/account");
 }
 
-/// Every fault names the setting, says what would be right, and comes alone.
+/// Every fault names the setting, says what would be valid, and is reported once.
 #[test]
 fn a_wrong_value_of_every_setting_stops_the_start() {
     let wrong = || WRONG.iter().copied().flatten();
@@ -154,7 +154,7 @@ fn a_wrong_value_of_every_setting_stops_the_start() {
         let wrong = wrong().find(|(known, _)| *known == path).map_or(&[][..], |(_, values)| values);
         assert!(wrong.iter().any(|value| !value.is_empty()), "no wrong value of {path} is in the WRONG of its section");
         for value in wrong {
-            // Relations and dangers are told by the name that users know.
+            // Conflicts and unsafe values are reported by the name that users know.
             let shown = setting.shown_name();
             let by_argument = Layers::default().arguments(&[(path.clone(), (*value).to_owned())]).check();
             let named = by_argument.as_ref().err().is_some_and(|faults| faults.to_string().contains(&path));
@@ -171,7 +171,7 @@ fn a_wrong_value_of_every_setting_stops_the_start() {
     assert_eq!(wrong().count(), SETTINGS.len(), "WRONG has a setting that is not there");
 }
 
-/// What a setting says that it takes, it takes; whether it goes together with others is another matter.
+/// Every setting accepts the values that it claims to accept; whether they fit together is another matter.
 #[test]
 fn both_bounds_of_every_setting_are_right() {
     let mut bounded = 0;
@@ -208,7 +208,7 @@ fn settings_go_together() {
         assert!(faults.0.iter().any(|fault| fault.contains(says)), "{faults}");
     }
     assert!(from(&[("BIND", "127.0.0.1:0"), ("METRICS_BIND", "127.0.0.1:0")]).is_ok());
-    // What is wrong by itself is told once.
+    // A value that is invalid by itself is reported once.
     let faults = from(&[("ACCESS_TOKEN_SECONDS", "x"), ("REFRESH_TOKEN_SECONDS", "300")]).unwrap_err();
     assert_eq!(faults.0.len(), 1, "{faults}");
     let faults = from(&[("DATABASE_URL", "postgres://db/c"), ("SECRET_KEY_FILE", "/nowhere")]).unwrap_err();

@@ -1,4 +1,4 @@
-//! Parameters of operations: of the path, the query string, and headers.
+//! Parameters of operations: path, query string and headers.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
         header(
             "Idempotency-Key",
-            "Of the client's choice, good for 24 hours: a repeated call gets the answer of the first; of a message that was sent, as the message is now. With another body or path it is 422 `idempotency.mismatch`",
+            "Chosen by the client, valid for 24 hours: a repeated call gets the answer of the first one; for a sent message, the message as it is now. Another body or path is 422 `idempotency.mismatch`",
             schema,
             "6f2c1d9e-0b1f-4a55-9a07-2b9a4c1d7e10",
         );

@@ -1,24 +1,24 @@
-//! What texts must be made of, as regular expressions of ECMA-262, which is what JSON Schema has.
+//! The patterns of texts, as regular expressions of ECMA-262, which JSON Schema uses.
 //!
-//! A name has two: `pattern` is one that every engine knows, with or without its Unicode mode (no `\p{…}`, no lookahead, no
-//! character beyond U+FFFF), so that generated code can use it; it allows all that the server takes, and more. The exact one
-//! stands in `then`, for the Unicode mode (flag `u`), which validators use. In `allOf` it would make generators of code take
-//! the text for a type of its own.
+//! A name has two patterns. `pattern` works in every engine, with or without Unicode mode (no `\p{…}`, no lookahead, no
+//! character beyond U+FFFF), so that generated code can use it; it accepts everything that the server accepts, and
+//! more. The exact one is in `then` and needs Unicode mode (flag `u`), which validators use. In `allOf` it would make
+//! code generators treat the text as a type of its own.
 
 use serde_json::{Value, json};
 
-/// White space (the property White_Space), but for what is a control character.
+/// White space (the property White_Space), except control characters.
 const SPACES: &str = "\\u0020\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f\u2028\u2029";
 const CONTROLS_BUT_BREAKS: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f";
-/// What fonts show nothing for (Default_Ignorable_Code_Point, and interlinear annotation), up to U+FFFF, but for joiners and
-/// variation selectors, which a name may have in some places.
+/// Characters that fonts show nothing for (Default_Ignorable_Code_Point, and interlinear annotation), up to U+FFFF,
+/// except joiners and variation selectors, which a name may contain in some places.
 const HIDDEN: &str = "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb";
 const SHAPING: &str = "\\u180b-\\u180d\\u180f\\u200c\\u200d\\ufe00-\\ufe0f";
-/// Visible to nobody, though not ignorable: the blank Braille pattern and what will never be a character.
+/// Invisible, though not ignorable: the blank Braille pattern and noncharacters.
 const BLANK: &str = "\\u2800\\ufdd0-\\ufdef\\ufffe\\uffff";
 
-/// The same for the Unicode mode, whole.
+/// The complete set, for Unicode mode.
 const INVISIBLE: &str = r"\p{DI}\ufff9-\ufffb";
 const SELECTORS: &str = r"[\ufe00-\ufe0f\u{e0100}-\u{e01ef}\u180b-\u180d\u180f]";
 
@@ -34,20 +34,20 @@ fn both(schema: &mut Value, portable: &str, exact: &str) {
     schema["then"] = json!({ "pattern": exact });
 }
 
-/// One line that shows something, begins and ends with no space, and hides nothing.
+/// One line with something visible, without spaces at either end, and without hidden characters.
 pub fn name(schema: &mut Value) {
     let portable = format!("^[^{SPACES}{CONTROLS}{HIDDEN}]([^{CONTROLS}{HIDDEN}]*[^{SPACES}{CONTROLS}{HIDDEN}])?$");
-    // What a joiner joins and a selector varies: a letter, a mark or an emoji beyond ASCII.
+    // Characters that may stand next to a joiner or selector: a letter, a mark or an emoji beyond ASCII.
     let joined = format!(r"[^\u0000-\u009f\p{{White_Space}}{INVISIBLE}]");
     let keycap = "[0-9#*]";
     let seen = format!(r"[^\p{{White_Space}}\p{{Cc}}\p{{Co}}\p{{NChar}}{INVISIBLE}\u2800]");
     let exact = [
         r"^(?!\p{White_Space})(?!.*\p{White_Space}$)",
         &format!("(?=.*{seen})"),
-        // Joiners stand between two such characters; the first may have the selector of emoji.
+        // Joiners stand between two such characters; the first may have an emoji selector.
         &format!(r"(?:(?:{joined}\ufe0f?|{keycap}\ufe0f)[\u200c\u200d](?={joined})"),
         &format!("|(?:{joined}|{keycap}){SELECTORS}"),
-        // The flags of regions: a black flag, tags, and the tag that ends them.
+        // Flags of regions: a black flag, tags, and the cancel tag.
         r"|\u{1f3f4}[\u{e0020}-\u{e007f}]*\u{e007f}",
         &format!(r"|[^\p{{Cc}}\u2028\u2029{INVISIBLE}])+$"),
     ];
@@ -58,7 +58,7 @@ pub fn line(schema: &mut Value) {
     text(schema, &format!("^[^{SPACES}{CONTROLS}]([^{CONTROLS}]*[^{SPACES}{CONTROLS}])?$"));
 }
 
-/// Text that shows something.
+/// Text with something visible.
 pub fn prose(schema: &mut Value) {
     let controls = CONTROLS_BUT_BREAKS;
     let unseen = format!(r"\u0009\u000a\u000d{controls}{SPACES}{HIDDEN}{SHAPING}{BLANK}");
@@ -74,8 +74,8 @@ pub fn note(schema: &mut Value) {
 
 /// Letters and digits of any script, `_`, `.` and `-`.
 pub fn username(schema: &mut Value) {
-    // Beyond ASCII, which signs are letters is a matter of tables: the portable one leaves out what lies below U+0300 and is
-    // none, and what cannot be seen.
+    // Beyond ASCII, which characters are letters depends on Unicode tables. The portable pattern excludes the
+    // non-letters below U+0300 and invisible characters.
     let no_letter = format!(
         r"\u007b-\u00a9\u00ab-\u00b4\u00b6\u00b8\u00b9\u00bb-\u00bf\u00d7\u00f7{SPACES}{HIDDEN}{SHAPING}{BLANK}"
     );
@@ -97,7 +97,7 @@ pub fn password(schema: &mut Value) {
     text(schema, r"^[^\u0000]*$");
 }
 
-/// Of an authenticator, or a recovery code; blanks and dashes do not count.
+/// A code of an authenticator, or a recovery code; spaces and dashes are ignored.
 pub fn code(schema: &mut Value) {
     text(schema, "[0-9A-Za-z]");
 }

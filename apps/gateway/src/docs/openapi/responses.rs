@@ -1,4 +1,4 @@
-//! Answers of operations: what they hold when all goes well, every problem that can come instead, and their headers.
+//! Responses of operations: the successful one, every problem that can occur, and their headers.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
         by_status.entry(failure.status).or_default().push(failure);
     }
     for (status, failures) in by_status {
-        // The same problems are described once, however many routes have them.
+        // Identical problems are described once, however many routes have them.
         let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
         let exclusive = if status == refusals::INPUT_INVALID.status { line.exclusive } else { &[] };
         let name = [&[status.to_string().as_str()], codes.as_slice(), exclusive].concat().join("-");
@@ -54,14 +54,14 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
     responses.into()
 }
 
-/// What the line refuses, and what follows from what it is.
+/// The problems that the route declares, and those that follow from its kind.
 pub fn failures(line: &Endpoint) -> Vec<Failure> {
     let mut failures = line.refusals.clone();
     if line.access != Access::Public {
         failures.push(failure_of(TOKEN_MISSING));
         let tokens = [clowder_accounts::refusals::TOKEN_INVALID, clowder_accounts::refusals::TOKEN_EXPIRED];
         failures.extend(tokens.into_iter().chain([clowder_accounts::refusals::SESSION_ENDED]).map(failure_of));
-        // A key that came to a route for people is told so.
+        // The answer to an API key on a route for people.
         failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED].map(failure_of));
     } else if line.scope.is_some() {
         failures.extend([SCOPE_MISSING, API_KEY_INVALID, API_KEY_EXPIRED, ACCOUNT_SUSPENDED].map(failure_of));
@@ -123,8 +123,8 @@ fn problem(status: u16, failures: &[Failure], exclusive: &[&str]) -> Value {
             ((*code).to_owned(), json!({ "value": value }))
         })
         .collect();
-    // OpenAPI describes each parameter of a query by itself. One parameter of an object schema could say that they exclude
-    // each other, but generators of code make one argument of it, and so it is said in words and shown.
+    // OpenAPI describes each query parameter by itself. A single parameter with an object schema could exclude
+    // combinations, but code generators turn it into one argument; so words and an example say it.
     if let [first, ..] = exclusive {
         let mut value = examples[refusals::INPUT_INVALID.code]["value"].clone();
         value["errors"] = json!([exclusion(first, exclusive)]);
@@ -153,12 +153,12 @@ fn problem(status: u16, failures: &[Failure], exclusive: &[&str]) -> Value {
     })
 }
 
-/// What is said of the first when several are given.
+/// What the first of several parameters says when they exclude each other.
 fn exclusion(first: &str, exclusive: &[&str]) -> FieldError {
     query::only_one(exclusive).at(format!("?{first}"))
 }
 
-/// Problems that pass, and say how long that may take.
+/// Temporary problems, which say how long to wait.
 const WAITING: &[u16] = &[429, 503, 507];
 
 const ALWAYS: &[&str] = &[

@@ -1,5 +1,5 @@
-//! What the types of inputs and answers can't say of themselves in a schema: which members are always sent, what a text must
-//! be made of, and which members depend on each other.
+//! What input and answer types cannot express in their own schemas: members that are always sent, patterns of texts,
+//! and dependencies between members.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ pub fn complete(components: &mut Components, table: &[Endpoint], scopes: &[Scope
     components.fill_pages();
 }
 
-/// The names of all components that these refer to, however deep.
+/// The names of all components referenced here, at any depth.
 fn reachable<'v>(components: &Components, roots: impl Iterator<Item = &'v Value>) -> BTreeSet<String> {
     let (mut found, mut open) = (BTreeSet::new(), roots.cloned().collect::<Vec<_>>());
     while let Some(value) = open.pop() {
@@ -58,7 +58,7 @@ fn reachable<'v>(components: &Components, roots: impl Iterator<Item = &'v Value>
     found
 }
 
-/// A member that can be `null` is there all the same. One that can't, and is not required, is left out at times.
+/// A member that can be `null` is always sent. One that cannot be `null` and is not required may be absent.
 fn require_what_is_sent(schema: &mut Value) {
     if let Some(parts) = schema.get_mut("allOf").and_then(Value::as_array_mut) {
         parts.iter_mut().for_each(require_what_is_sent);
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    /// A text of an input without a bound would be refused by the server and not by the schema.
+    /// A text without a bound in the schema would be refused by the server and not by the schema.
     #[test]
     fn every_text_of_an_input_is_bounded() {
         let table = routes::table(true);

@@ -1,4 +1,4 @@
-//! Events of accounts: told to whom they belong, and `user.deleted` to those who share a chat with them.
+//! Events of accounts: sent to their owners, and `user.deleted` to those who share a chat with them.
 
 use clowder_accounts::{
     ApiKey, Own, Suspension,

@@ -1,4 +1,4 @@
-//! What signing up and in, profiles, sessions and settings answer.
+//! Responses about signing up and in, profiles, sessions and settings.
 
 use serde_json::{Value, json};
 

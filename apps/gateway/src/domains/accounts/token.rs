@@ -1,4 +1,4 @@
-//! The same accounts for clients of Django's simplejwt, who know these paths and shapes.
+//! The same accounts for clients of Django's simplejwt, which use these paths and shapes.
 
 use actix_web::{Either, web::Data};
 use clowder_accounts::{
@@ -82,7 +82,7 @@ pub async fn refresh(accounts: Port, Caller(ctx): Caller, Json(token): Json<Refr
     Ok(Shown(accounts.refresh(&ctx, token.refresh).await?.into()))
 }
 
-/// Whether a token opens something now: that of a suspended account does not.
+/// Whether a token gives access now: that of a suspended account does not.
 pub async fn verify(
     accounts: Port,
     staff: Data<dyn Staff>,

@@ -1,4 +1,4 @@
-//! API keys over HTTP, and what each scope opens.
+//! API keys over HTTP, and what each scope allows.
 
 use actix_web::web::Data;
 use clowder_accounts::{ApiKey, ApiKeys, IssuedKey, NewApiKey};
@@ -18,7 +18,7 @@ use crate::{
 
 type Port = Data<dyn ApiKeys>;
 
-/// What a scope opens, as the table of routes says.
+/// What a scope allows, according to the table of routes.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Opened {
     pub scope: Scope,
@@ -26,7 +26,7 @@ pub struct Opened {
     /// Who may ask for it.
     pub least_role: Role,
     pub routes: Vec<OpenedRoute>,
-    /// The commands that it opens over a socket.
+    /// The commands that it allows over a socket.
     pub commands: Vec<&'static str>,
 }
 
@@ -39,7 +39,7 @@ pub struct OpenedRoute {
     pub summary: &'static str,
 }
 
-/// Every scope with what it opens.
+/// Every scope with what it allows.
 pub struct Scopes(Vec<Opened>);
 
 impl Scopes {
@@ -68,7 +68,7 @@ fn routes(table: &[Endpoint], scope: Scope) -> Vec<OpenedRoute> {
     lines.flat_map(|line| line.paths().flat_map(move |path| route(line, path))).collect()
 }
 
-/// A key that is asked for, with scopes of those there are.
+/// A requested key, with existing scopes.
 pub struct Wanted(NewApiKey);
 
 impl Input for Wanted {

@@ -25,7 +25,7 @@ pub fn all() -> Vec<Endpoint> {
             .creates()
             .takes::<NewApiKey>()
             .gives::<IssuedKey>(201, "The key, shown only this once")
-            // Unknown is the key of a repeated call that has been revoked since.
+            // The answer to a repeated call whose key has been revoked since.
             .refuses(&[
                 API_KEY_LIMIT,
                 API_KEY_UNKNOWN,

@@ -1,4 +1,4 @@
-//! The audit log over HTTP: pages, exports, and everybody's own timeline.
+//! The audit log over HTTP: pages, exports, and each user's own timeline.
 
 use actix_web::{
     HttpResponse,
@@ -38,7 +38,7 @@ pub async fn security(audit: Port, Caller(ctx): Caller, mut query: Query) -> Ans
     Ok(Listed(audit.security(&ctx, page).await?))
 }
 
-/// How far the log is chained; `clowder audit verify` looks whether it is whole.
+/// How far the log is chained; `clowder audit verify` checks that it is whole.
 pub async fn chain(audit: Port, Caller(_): Caller, query: Query) -> Answer<Shown<AuditChain>> {
     query.check()?;
     let chain = audit.chain().await?;
@@ -102,8 +102,8 @@ impl Format {
     }
 }
 
-/// An export under way. A piece is read when the one before has been sent; when reading fails the answer is cut off, so
-/// that nobody takes a part for the whole.
+/// An export in progress. A chunk is read after the previous one has been sent; if reading fails the response is cut
+/// off, so that nobody takes a part for the whole.
 struct Export {
     audit: Port,
     filter: AuditFilter,

@@ -1,4 +1,4 @@
-//! The routes that show what was done.
+//! The routes of the audit log.
 
 use clowder_accounts::{AuditRecord, SecurityEvent, audit::AuditChain, permissions::READ_AUDIT, scopes::ADMIN_READ};
 

@@ -1,4 +1,4 @@
-//! The page that emails link to, for servers whose front end has none of its own. It asks no outside host.
+//! The page that emails link to, for servers whose front end has none. It uses no outside host.
 
 use actix_web::{
     HttpRequest, HttpResponse,

@@ -1,4 +1,4 @@
-//! What is answered about links in emails.
+//! Responses about links in emails.
 
 use serde_json::{Value, json};
 

@@ -90,7 +90,7 @@ impl Input for InChat {
     }
 }
 
-/// Names a message, and perhaps which version of it.
+/// Names a message, and optionally its expected version.
 #[derive(Debug, utoipa::ToSchema)]
 struct OfVersion {
     message_id: MessageId,
@@ -108,7 +108,7 @@ impl Input for OfVersion {
     }
 }
 
-/// The members of two inputs in one object, so that all that is wrong is told at once.
+/// The members of two inputs in one object, so that all errors are reported at once.
 struct Both<A, B>(A, B);
 
 impl<A: Input, B: Input> Input for Both<A, B> {
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// What is wrong with the members of both inputs is told at once.
+    /// Errors in the members of both inputs are reported at once.
     #[test]
     fn commands_read_their_data() {
         assert_eq!(wrong::<Both<InChat, NewMessage>>(json!({})).len(), 2);

@@ -56,10 +56,10 @@ pub async fn messages(
     Ok(Listed(messaging.messages(&ctx, chat, window, limit).await?))
 }
 
-/// What says where to begin in the messages of a chat.
+/// The parameters that say where to begin in the messages of a chat.
 pub const WINDOWS: [&str; 3] = ["before", "after", "around"];
 
-/// At most one of [`WINDOWS`] says where to begin. A cursor says where to go on, and which way.
+/// At most one of [`WINDOWS`] says where to begin. A cursor says where to continue, and in which direction.
 fn window(query: &mut Query) -> Window {
     let [before, after, around] = WINDOWS.map(|name| query.number(name, 0));
     if [before, after, around].iter().flatten().count() > 1 {

@@ -35,7 +35,7 @@ pub fn all() -> Vec<Endpoint> {
             .takes::<NewChat>()
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that the two already have")
-            // Of a repeated call, when the caller has left the chat since.
+            // The answer to a repeated call, if the caller has left the chat since.
             .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/chats/{chat_id}", handlers::chat)
             .says("Read a chat")

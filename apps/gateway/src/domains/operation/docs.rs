@@ -1,4 +1,4 @@
-//! The documents and the pages that show them. No page asks an outside host.
+//! The API documents and the pages that show them. No page uses an outside host.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use crate::{
     refusals,
 };
 
-/// Where the document is as far as Swagger UI is told; the script puts the right address in its place.
+/// A placeholder for the URL of the document in Swagger UI, which the script below replaces.
 const OPENAPI: &str = "/api/openapi.json";
 /// The script of Swagger UI that names the document.
 const STARTER: &str = "swagger-initializer.js";
 
-/// Both documents, made once at the start.
+/// Both documents, generated once at the start.
 pub struct Documents {
     openapi: Bytes,
     asyncapi: Value,
@@ -38,7 +38,7 @@ impl Documents {
 
     fn swagger_part(&self, file: &str) -> Answer<(String, Vec<u8>)> {
         match utoipa_swagger_ui::serve(file, Arc::clone(&self.swagger)) {
-            // The script that starts the page finds the document from where it is itself.
+            // The script that starts the page derives the document's URL from its own.
             Ok(Some(found)) if file == STARTER => {
                 let script = String::from_utf8_lossy(&found.bytes);
                 let document = format!("new URL({:?}, here).href", "../openapi.json");
@@ -57,7 +57,7 @@ pub async fn openapi(documents: Data<Documents>) -> Answer<HttpResponse> {
     Ok(document(&documents.openapi))
 }
 
-/// Names the server by `PUBLIC_URL`, or else as it was asked, for AsyncAPI knows no relative addresses.
+/// Names the server by `PUBLIC_URL`, or else by the requested host, because AsyncAPI has no relative URLs.
 pub async fn asyncapi(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
     Ok(document(&asyncapi_here(&documents, &request).to_string().into()))
 }
@@ -82,8 +82,8 @@ fn document(json: &Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-cache")).body(json.clone())
 }
 
-/// Its parts are asked for from the top of the server, so that neither a slash at the end of the page's own path nor a
-/// path that a proxy has put before it is a difference.
+/// Its resources are relative to the root of the server, so that neither a trailing slash in the page's own path nor a
+/// proxy's path prefix matters.
 pub async fn swagger(documents: Data<Documents>, request: HttpRequest) -> Answer<HttpResponse> {
     let (_, html) = documents.swagger_part("index.html")?;
     let parts = format!("{}api/swagger/", top_from(request.path()));
@@ -120,7 +120,7 @@ pub async fn redoc_script() -> Answer<HttpResponse> {
         .body(Bytes::from_static(REDOC_SCRIPT)))
 }
 
-/// Scripts and data come from here alone; both pages set styles from their scripts, and ReDoc searches in a worker.
+/// Scripts and data come only from here; both pages set styles from their scripts, and ReDoc searches in a worker.
 fn page(html: Vec<u8>) -> HttpResponse {
     let policy = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; \
                   style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'";

@@ -1,4 +1,4 @@
-//! What health checks and the list of problems answer.
+//! Responses of health checks and of the list of problems.
 
 use serde_json::{Value, json};
 

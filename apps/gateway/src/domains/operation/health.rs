@@ -1,4 +1,4 @@
-//! Whether this process lives, and whether it should be given work.
+//! Whether this process runs, and whether it should get requests.
 
 use actix_web::{HttpResponse, web::Data};
 use clowder_core::text::Flaw;
@@ -18,12 +18,12 @@ pub struct Health {
     #[schema(example = "ok")]
     pub status: &'static str,
     pub version: &'static str,
-    /// What it stands on, one by one.
+    /// The checks, one by one.
     #[schema(value_type = Vec<CheckShape>)]
     pub checks: Vec<Check>,
 }
 
-/// One thing that the server stands on.
+/// One check of what the server depends on.
 #[derive(utoipa::ToSchema)]
 #[schema(as = Check)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -41,12 +41,12 @@ impl Health {
     }
 }
 
-/// Touches nothing: it answers as long as there is somebody to answer.
+/// Touches nothing: it responds as long as the process runs.
 pub async fn live() -> Answer<HttpResponse> {
     Ok(HttpResponse::Ok().json(Health::of(Vec::new())))
 }
 
-/// A load balancer sends no work while this is 503; `errors` then says which checks fail.
+/// A load balancer sends no requests while this is 503; `errors` then says which checks fail.
 pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<Health>> {
     let mut checks = upkeep.check(clock::now).await;
     if stop.is_stopping() {
@@ -60,7 +60,7 @@ pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<H
     Err(Problem::new(refusals::NOT_READY).errors(errors).retry_after(1))
 }
 
-/// The same for people: always 200, whatever it says.
+/// The same for people: always 200, whatever the result.
 pub async fn report(upkeep: Data<dyn Upkeep>) -> Answer<HttpResponse> {
     Ok(HttpResponse::Ok().json(Health::of(upkeep.check(clock::now).await)))
 }

@@ -1,4 +1,4 @@
-//! The list of all problems, where the `type` of each leads, and a page about each.
+//! The list of all problems, to which the `type` of each leads, and a page about each.
 
 use std::{collections::BTreeMap, fmt::Write, sync::LazyLock};
 
@@ -34,14 +34,14 @@ pub struct Problems {
     pub items: Vec<Entry>,
 }
 
-/// One code, and what can be answered with it.
+/// One code, and the responses that can have it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ProblemType)]
 pub struct Described {
     pub code: &'static str,
     pub status: u16,
     pub title: &'static str,
-    /// The operations that can be refused with this code; none for those that only the socket has.
+    /// The operations that can be refused with this code; empty for codes of the socket.
     pub operations: Vec<Operation>,
 }
 
@@ -53,7 +53,7 @@ pub struct Operation {
     pub summary: &'static str,
 }
 
-/// The operations by the codes that they can be refused with.
+/// The operations by the codes with which they can be refused.
 static OPERATIONS: LazyLock<BTreeMap<&'static str, Vec<Operation>>> = LazyLock::new(|| {
     let mut operations = BTreeMap::<_, Vec<_>>::new();
     for line in routes::table(true) {

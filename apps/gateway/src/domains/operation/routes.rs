@@ -1,4 +1,4 @@
-//! The routes of those who run a server, and of the documents.
+//! The routes for operators, and of the documents.
 
 use super::{
     docs, examples,
@@ -96,7 +96,7 @@ pub fn all() -> Vec<Endpoint> {
     ]
 }
 
-/// What `/metrics` is, wherever it is served.
+/// The endpoint of `/metrics`, wherever it is served.
 pub fn metrics() -> Endpoint {
     get("/metrics", metrics::all)
         .says("Metrics for Prometheus")

@@ -1,4 +1,4 @@
-//! What exports and erasures answer.
+//! Responses about exports and erasures.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The rights over one's own data over HTTP: a copy of everything, and the end of everything.
+//! Exports and erasures over HTTP.
 
 use actix_web::{
     HttpResponse,
@@ -45,7 +45,7 @@ pub async fn one_export(
 }
 
 impl PublicUrl {
-    /// The copy with its link as clients can follow it.
+    /// The export with a link that clients can follow.
     fn links(&self, mut export: Export) -> Export {
         if let Some(url) = &mut export.url {
             url.insert_str(0, self.base());
@@ -96,8 +96,8 @@ pub async fn erase_user(
     Ok(Accepted(privacy.erase_user(&ctx, user, messages).await?))
 }
 
-/// One piece is read when the one before has been sent. When that fails, or the account is erased meanwhile, the answer
-/// is shorter than it said, so that nobody takes a part for the whole.
+/// A chunk is read after the previous one has been sent. If reading fails, or the account is erased meanwhile, the
+/// response is shorter than announced, so that nobody takes a part for the whole.
 fn chunks(privacy: Port, file: Download) -> impl Stream<Item = Result<Bytes>> {
     stream::unfold(Some((privacy, 0, file.size)), move |state| async move {
         let (privacy, number, left) = state?;

@@ -1,4 +1,4 @@
-//! The routes of the rights over one's data.
+//! The routes of exports and erasures.
 
 use clowder_accounts::{
     model::{Erasing, Erasure, Export, Fate},

@@ -82,11 +82,11 @@ impl Input for Renew {
 /// The ack of `token.renew`.
 #[derive(serde::Serialize, utoipa::ToSchema)]
 struct Renewed {
-    /// Until when the socket may stay.
+    /// When the socket expires.
     expires_at: Timestamp,
 }
 
-/// Only a token of the same session keeps the socket: another session would be another device.
+/// Only a token of the same session keeps the socket open: another session would be another device.
 async fn renew(call: Call, data: Value) -> Result<Done, Problem> {
     let Renew { access } = Renew::from_json(data)?;
     let identity = call.ports.store.accounts.identify(&access, call.ctx.now)?;
@@ -98,7 +98,7 @@ async fn renew(call: Call, data: Value) -> Result<Done, Problem> {
     Ok(Done { renewed: Some(identity), ..renewed })
 }
 
-/// Whether both are one user by one session, whatever their role.
+/// Whether both have the same user and session, whatever their roles.
 fn is_same(one: Actor, other: Actor) -> bool {
     match (one, other) {
         (Actor::User { id: a, via: one, .. }, Actor::User { id: b, via: other, .. }) => (a, one) == (b, other),

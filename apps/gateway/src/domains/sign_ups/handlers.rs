@@ -1,4 +1,4 @@
-//! Letting people in, over HTTP.
+//! Sign-ups and invitations over HTTP.
 
 use actix_web::web::Data;
 use clowder_accounts::{

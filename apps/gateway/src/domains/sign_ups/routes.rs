@@ -1,4 +1,4 @@
-//! The routes that let people in: sign-ups that wait, and invitations.
+//! The routes of pending sign-ups and invitations.
 
 use clowder_accounts::{
     model::{Invite, NewInvite, NewInvited, Rejection, SignUp},
@@ -47,7 +47,7 @@ pub fn all() -> Vec<Endpoint> {
             .creates()
             .takes::<NewInvite>()
             .gives::<NewInvited>(201, "The invitation with its code, which is shown only here")
-            // Of a repeated call, when whoever made it has been erased since.
+            // The answer to a repeated call, if its author has been erased since.
             .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
         delete("/api/admin/invites/{invite_id}", handlers::revoke_invite)
             .says("Revoke an invitation")

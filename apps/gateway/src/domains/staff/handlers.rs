@@ -1,4 +1,4 @@
-//! What people with a role do about accounts, over HTTP.
+//! Account management by staff, over HTTP.
 
 use actix_web::web::Data;
 use clowder_accounts::{Account, AccountFilter, NewRole, NewSuspension, Staff, model::EndKeys};

@@ -1,4 +1,4 @@
-//! The routes of people with a role.
+//! The routes of staff.
 
 use clowder_accounts::{
     Account, NewRole, NewSuspension,

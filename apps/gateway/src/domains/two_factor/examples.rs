@@ -1,4 +1,4 @@
-//! What setting up a second factor answers.
+//! Responses about setting up a second factor.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The start of a bound socket: hello, what was missed, and from where on events are live.
+//! The start of an authenticated socket: hello, replay, then live events.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::clock;
 const CHUNK: Chunk = Chunk { rows: 256, octets: 256 * 1024 };
 
 impl Connection {
-    /// Attaches the socket first, so that nothing falls between what is replayed and what is live.
+    /// Attaches the socket first, so that no event falls between replay and live.
     pub(super) async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
         let Actor::User { id: user, via, .. } = identity.actor else {
             return Err(Close::NotAuthenticated(Why::TokenInvalid));
@@ -40,7 +40,7 @@ impl Connection {
             .await
             .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
         let left = Left { hub: hub.clone(), queue: attached.queue.clone() };
-        // It may have ended while we waited, when there was no queue yet to be told.
+        // The session may have ended while we waited, before there was a queue to notify.
         if self.context.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
@@ -60,7 +60,7 @@ impl Connection {
         match since {
             Some(Ok(from)) => {
                 let count = self.replay(&attached, from.clone()).await?;
-                // A sweep may have come in between; then something may be missing, and the client must know.
+                // A sweep may have run in between; then events may be missing, and the client must know.
                 let extent = hub.journal.extent().await.map_err(|_| Close::Fault)?;
                 let end = if extent.can_replay(&from) {
                     frame::said("resumed", clock::now(), Resumed { count })
@@ -77,21 +77,21 @@ impl Connection {
         Ok(Bound::new(left, identity))
     }
 
-    /// What a cursor is worth: where to go on, or why that cannot be.
+    /// Where a cursor resumes, or why it cannot.
     async fn judge(&self, user: clowder_core::UserId, cursor: &str) -> Result<Result<Positions, &'static str>, Close> {
         let Some(positions) = self.context.hub.sealer.open(user, cursor) else { return Ok(Err("unknown")) };
         let extent = self.context.hub.journal.extent().await.map_err(|_| Close::Fault)?;
         Ok(if extent.can_replay(&positions) { Ok(positions) } else { Err("expired") })
     }
 
-    /// Sends what happened after `from` up to where live events begin, and says how many that were.
+    /// Sends the events from `from` up to where live events begin, and returns how many there were.
     async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
         let hub = Arc::clone(&self.context.hub);
         let mut count = 0;
         if from.reach(&attached.live_from) {
             return Ok(count);
         }
-        // Turns are held while the journal is read, not while the client takes its time.
+        // A turn is held while the journal is read, not while the client is slow.
         let mut replay = {
             let _turns = turns(&hub, attached.queue.user).await?;
             let (user, followed) = (attached.queue.user, attached.followed.clone());
@@ -121,7 +121,7 @@ impl Connection {
     }
 }
 
-/// Of one's own sockets first, so that those who wait for each other keep nobody else from reading.
+/// First waits for the user's own turn, so that sockets of one user that wait for each other block nobody else.
 async fn turns(hub: &Hub, user: UserId) -> Result<(OwnedSemaphorePermit, SemaphorePermit<'_>), Close> {
     Ok((hub.replays_of.one(user).await.map_err(|_| Close::Fault)?, turn(&hub.replays).await?))
 }

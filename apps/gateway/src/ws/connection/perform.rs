@@ -1,4 +1,4 @@
-//! Carrying out a command while the connection goes on.
+//! Runs a command while the connection goes on.
 
 use super::*;
 
@@ -20,7 +20,7 @@ impl Connection {
         }))
     }
 
-    /// Whoever holds the socket, with the role that they have now.
+    /// The holder of the socket, with their current role.
     fn present(&self, bound: &Bound, now: Timestamp) -> Actor {
         match bound.identity.actor {
             Actor::User { id, via, .. } => {

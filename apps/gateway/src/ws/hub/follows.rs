@@ -1,4 +1,4 @@
-//! One user who is here: their sockets, and the topics they follow.
+//! One connected user: their sockets, and the topics they follow.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -10,12 +10,12 @@ use super::super::send_queue::SendQueue;
 pub struct Follows {
     queues: Vec<Arc<SendQueue>>,
     topics: Topics,
-    /// Sockets that are on their way in and keep this entry alive.
+    /// Sockets that are still attaching, which keep this entry alive.
     arriving: usize,
 }
 
 enum Topics {
-    /// Not loaded yet: what was entered and left in the meantime, oldest first.
+    /// Not loaded yet: the topics entered and left in the meantime, oldest first.
     Unknown(Vec<(Topic, Step)>),
     Known(HashSet<Topic>),
 }
@@ -27,7 +27,7 @@ impl Default for Topics {
 }
 
 impl Follows {
-    /// Counts a socket in; answers whether the topics are known already.
+    /// Registers an attaching socket; returns whether the topics are already known.
     pub fn arrive(&mut self) -> bool {
         self.arriving += 1;
         matches!(self.topics, Topics::Known(_))
@@ -37,11 +37,11 @@ impl Follows {
         self.arriving -= 1;
     }
 
-    /// Takes the topics as they were when a socket arrived, and what happened about them since. Answers what is followed
-    /// from now on, unless that was known already.
+    /// Takes the topics as of the socket's arrival, and the changes since. Returns the topics followed from now on,
+    /// unless they were already known.
     pub fn load(&mut self, loaded: Vec<Topic>) -> Vec<Topic> {
         match &mut self.topics {
-            // Another socket of the same user was quicker.
+            // Another socket of the same user has loaded them first.
             Topics::Known(_) => Vec::new(),
             Topics::Unknown(steps) => {
                 let mut known: HashSet<Topic> = loaded.into_iter().collect();
@@ -55,12 +55,12 @@ impl Follows {
         }
     }
 
-    /// Follows one more topic or one less; answers whether that changes what is known.
+    /// Adds or removes a topic; returns whether that changes the known topics.
     pub fn step(&mut self, topic: Topic, step: Step) -> bool {
         match &mut self.topics {
             Topics::Known(topics) => take(topics, topic, step),
             Topics::Unknown(steps) => {
-                // Nobody waits for it who is not on the way in.
+                // No socket is attaching, so nobody waits for these topics.
                 if self.arriving > 0 {
                     steps.push((topic, step));
                 }
@@ -69,7 +69,7 @@ impl Follows {
         }
     }
 
-    /// What is followed has to be loaded anew.
+    /// Marks the followed topics as unknown, so that they are loaded again.
     pub fn forget(&mut self) {
         self.topics = Topics::default();
     }

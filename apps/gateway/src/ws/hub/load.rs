@@ -1,5 +1,5 @@
-//! What many sockets in one chat cost the hub, beside one lock and a frame for each of them, in one run. `HUB_EVENTS` says
-//! how many events are delivered; bench/README.md says how to measure.
+//! Measures what many sockets in one chat cost the hub, compared with one lock and a frame per socket, in one run.
+//! `HUB_EVENTS` sets the number of events; bench/README.md explains how to measure.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ use super::{
 
 const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 const SOCKETS: usize = 10_000;
-/// What waits in 10,000 queues takes room, so they are emptied in between, as their sockets would.
+/// Frames in 10,000 queues take memory, so the queues are emptied in between, as sockets would.
 const AT_ONCE: usize = 10;
 
 fn change(topic: Topic, name: &str, position: i64, follow: Option<Follow>) -> Recorded {
@@ -65,7 +65,7 @@ fn attach(shard: &Shard, user: UserId, followed: &[Topic]) -> Attached {
     arrival.attach(Via::Session(session), None, followed).unwrap().unwrap()
 }
 
-/// All frames that wait, as their socket would send them.
+/// All waiting frames, as their sockets would send them.
 fn take(queue: &SendQueue, sealer: &Sealer) -> Vec<String> {
     let mut frames = Vec::new();
     while let Next::Send(frame) = queue.next() {
@@ -79,7 +79,7 @@ fn types(queue: &SendQueue) -> Vec<String> {
     take(queue, &sealer()).into_iter().map(|frame| read(frame)["type"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The frames of one socket after another, so that both ways pay for what is sent.
+/// The frames of one socket after the other, so that both variants include the cost of sending.
 fn empty(queues: &[Arc<SendQueue>], sealer: &Sealer) -> usize {
     let mut frames = 0;
     for queue in queues {
@@ -139,7 +139,7 @@ async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, ev
             last = (batch * AT_ONCE + event + 1) as i64;
             dispatch.send(step(change(chat, "message.sent", last, None))).await;
         }
-        // The last frame of the last socket is the end.
+        // The last frame of the last socket marks the end.
         for queue in queues {
             while queue.waiting() < AT_ONCE {
                 tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! One shard of the hub: some of the users who are here, their sockets, and who of them follows which topic.
+//! One shard of the hub: some of the connected users, their sockets, and the topics they follow.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,21 +24,21 @@ use super::{
     follows::Follows,
 };
 
-/// What a shard is handed, in the order of the journal.
+/// What a shard receives, in journal order.
 #[derive(Clone)]
 pub enum Step {
     Change(Arc<Durable>),
-    /// Nobody can read what stands there.
+    /// A change that this version cannot read.
     Unreadable {
         stream: usize,
         position: i64,
     },
-    /// Changes up to there were missed.
+    /// Changes up to this position were missed.
     Swept {
         stream: usize,
         position: i64,
     },
-    /// A passing event goes to everybody who follows its topic but to whom it is about.
+    /// A transient event goes to all followers of its topic except the user it is about.
     Passing {
         topic: Topic,
         about: UserId,
@@ -48,7 +48,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Where in the journal it stands.
+    /// A change and its position in the journal.
     fn place(&self) -> Option<(usize, i64)> {
         match self {
             Self::Change(durable) => Some((durable.recorded().stream, durable.recorded().position)),
@@ -63,18 +63,18 @@ impl Step {
     }
 }
 
-/// Only the task of the shard pushes frames, so that each socket gets them in order although the lock is not held
-/// meanwhile: under the lock it is decided who gets them.
+/// Only the shard's task pushes frames, so each socket gets them in order without the lock being held; the lock is
+/// needed only to decide who gets them.
 pub struct Shard(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Everything up to here has been handed out, or is about to be to those who were here.
+    /// Everything up to here has been delivered, or is about to be, to the sockets that were attached.
     positions: Positions,
     here: HashMap<UserId, Follows>,
-    /// Who of those that are here follows a topic. Personal topics are not in it.
+    /// The connected followers of each topic. Personal topics are not included.
     audience: HashMap<Topic, HashSet<UserId>>,
-    /// How often all that is known of who follows what was forgotten.
+    /// How often all known topics have been discarded.
     forgotten: u64,
     stopping: bool,
 }
@@ -86,7 +86,7 @@ impl Shard {
         Self(Mutex::new(State { positions, ..State::default() }))
     }
 
-    /// Counts a socket in that is on its way.
+    /// Registers an attaching socket.
     pub fn arrive(&self, user: UserId) -> Arrival<'_> {
         let mut state = self.lock();
         let known = state.here.entry(user).or_default().arrive();
@@ -102,7 +102,7 @@ impl Shard {
         state.forget_if_gone(queue.user);
     }
 
-    /// Whether this shard has got as far as `since`.
+    /// Whether this shard has reached `since`.
     pub fn reaches(&self, since: &Positions) -> bool {
         self.lock().positions.reach(since)
     }
@@ -111,7 +111,7 @@ impl Shard {
         self.lock().here.get(&user).is_some_and(|follows| follows.has(topic))
     }
 
-    /// Sends every socket elsewhere, and takes no more.
+    /// Asks every socket to reconnect elsewhere, and accepts no more.
     pub fn stop(&self) {
         let queues = {
             let mut state = self.lock();
@@ -125,10 +125,11 @@ impl Shard {
         self.guard(step, Self::carry_out);
     }
 
-    /// After a panic nobody knows who has heard what: everybody comes again with their cursor and misses nothing.
+    /// After a panic nobody knows which events were delivered: all sockets are closed and resume from their cursors, so
+    /// nothing is missed.
     fn guard(&self, step: &Step, carry_out: impl FnOnce(&Self, &Step)) {
         if catch_unwind(AssertUnwindSafe(|| carry_out(self, step))).is_err() {
-            tracing::error!("a shard of the hub panicked; its sockets are closed, and can resume");
+            tracing::error!("a shard of the hub panicked; its sockets were closed and can resume");
             self.start_anew(step.place());
         }
     }
@@ -145,7 +146,7 @@ impl Shard {
         }
     }
 
-    /// Forgets all that is known of who follows what, and sends every socket back with its cursor.
+    /// Discards all known topics and closes every socket, to resume from its cursor.
     fn start_anew(&self, place: Option<(usize, i64)>) {
         let queues = {
             let mut state = self.lock();
@@ -181,7 +182,8 @@ impl Shard {
 }
 
 impl State {
-    /// The sockets whom a change concerns: of those who follow its topic, and who come to follow one by it or leave one.
+    /// The sockets that a change concerns: those of the topic's followers, and of the user whom it makes follow or
+    /// leave a topic.
     fn concerned(&self, recorded: &Recorded) -> Queues {
         let opened_by = opened_by(&recorded.name);
         let owner = recorded.topic.as_user();
@@ -204,13 +206,13 @@ impl State {
         queues
     }
 
-    /// The sockets of a user that are told of what this scope opens.
+    /// The sockets of a user whose scopes allow this.
     fn hearing(&self, user: UserId, opened_by: Option<Scope>) -> impl Iterator<Item = &Arc<SendQueue>> {
         let queues = self.here.get(&user).into_iter().flat_map(Follows::queues);
         queues.filter(move |queue| queue.hears(opened_by))
     }
 
-    /// Somebody follows one more topic from now on, or one less.
+    /// A user begins or stops following a topic.
     fn follow(&mut self, Follow { user, topic, step }: Follow) {
         let Some(follows) = self.here.get_mut(&user) else { return };
         if !follows.step(topic, step) {
@@ -233,7 +235,7 @@ impl State {
         }
     }
 
-    /// The sockets of a session, a key or a user that can do nothing any more.
+    /// The sockets of a session, a key or a user that has lost access.
     fn ended(&self, recorded: &Recorded) -> Queues {
         let Some(follows) = recorded.topic.as_user().and_then(|user| self.here.get(&user)) else {
             return Queues::new();
@@ -247,8 +249,8 @@ impl State {
         }
     }
 
-    /// Changes have been missed, perhaps some by which somebody entered or left: all sockets, which are answered, come
-    /// again with their cursors, and hear that they have to reload.
+    /// Changes were missed, perhaps some that made users enter or leave. All authenticated sockets must resume from
+    /// their cursors, and are then told to reload.
     fn forget_all(&mut self) -> Queues {
         self.here.values_mut().for_each(Follows::forget);
         self.audience.clear();
@@ -271,17 +273,17 @@ impl State {
     }
 }
 
-/// Somebody on the way in: however the way ends, they are counted off again.
+/// A socket that is attaching; it is unregistered on drop, however attaching ends.
 pub struct Arrival<'s> {
     shard: &'s Shard,
     user: UserId,
-    /// Where the shard stands, if what they follow has to be loaded.
+    /// The position of the shard, if the topics have to be loaded.
     pub to_load: Option<Positions>,
     forgotten: u64,
 }
 
 impl Arrival<'_> {
-    /// The end of the way; `followed` is what had to be loaded. `None` when all was forgotten meanwhile.
+    /// Finishes attaching; `followed` are the loaded topics. `None` if everything was discarded meanwhile.
     pub fn attach(self, via: Via, scopes: Option<Scopes>, followed: Option<Vec<Topic>>) -> Result<Option<Attached>> {
         let mut state = self.shard.lock();
         if state.stopping {

@@ -1,4 +1,4 @@
-//! All shards of the hub, and how every step of the journal gets to each of them in order.
+//! All shards of the hub, and how every step of the journal reaches each of them in order.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use tokio::sync::mpsc;
 
 use super::shard::{Shard, Step};
 
-/// How many there are: enough that those who arrive seldom wait for each other's lock. Each change visits all of them.
+/// The number of shards: enough that arriving sockets rarely wait for each other's lock. Every change visits all of
+/// them.
 const SHARDS: usize = 8;
 
-/// How many steps may wait for a shard before the journal is read no further; it keeps them.
+/// How many steps may wait for a shard before reading the journal pauses; nothing is lost.
 const WAITING: usize = 1024;
 
 pub struct Shards(Vec<Arc<Shard>>);
@@ -20,7 +21,7 @@ impl Shards {
         Self((0..SHARDS).map(|_| Arc::new(Shard::new(known.clone()))).collect())
     }
 
-    /// The shard that all sockets of a user belong to.
+    /// The shard of a user, which all their sockets belong to.
     pub fn of(&self, user: UserId) -> &Arc<Shard> {
         // The lower half of an id is random.
         let index = user.uuid().as_u128() as usize % SHARDS;
@@ -31,7 +32,7 @@ impl Shards {
         self.0.iter()
     }
 
-    /// One task for each shard, on the runtime of the caller. They end with what is answered.
+    /// One task per shard, on the caller's runtime. They end when the returned value is dropped.
     pub fn start(&self) -> Dispatch {
         let start = |shard: &Arc<Shard>| {
             let (sender, mut steps) = mpsc::channel(WAITING);
@@ -47,14 +48,14 @@ impl Shards {
     }
 }
 
-/// Hands each step to every shard.
+/// Passes each step to every shard.
 pub struct Dispatch(Vec<mpsc::Sender<Step>>);
 
 impl Dispatch {
     pub async fn send(&self, step: Step) {
         for shard in &self.0 {
             if shard.send(step.clone()).await.is_err() {
-                tracing::error!("a shard of the hub has ended; its sockets hear nothing any more");
+                tracing::error!("a shard of the hub has ended; its sockets receive no more events");
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Who is typing where. It ends by itself when nobody says that it goes on, and however often somebody says so, the
-//! others are told at a bounded rate: one frame per person and chat in two seconds, starts and stops together.
+//! Who is typing where. Typing ends by itself unless it is renewed, and however often somebody renews it, the others
+//! are notified at a limited rate: one frame per person and chat in two seconds, starts and stops together.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -7,28 +7,29 @@ use clowder_core::{ChatId, Passing, Timestamp, Topic, UserId};
 use clowder_messaging::{CHAT, Typing};
 use serde_json::value::to_raw_value;
 
-/// How long typing lasts when it is not renewed.
+/// How long typing lasts without being renewed.
 pub const TYPING_FOR: Duration = Duration::from_secs(6);
 
-/// The others are told no more often than this about one person in one chat.
+/// The others are notified at most this often about one person in one chat.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// An entry lasts until typing has ended, the others know, and they may be told again: 8 seconds without a word.
+/// An entry lasts until typing has ended, the others know, and they may be notified again: 8 seconds after the last
+/// signal.
 #[derive(Default)]
 pub struct TypingList(HashMap<(ChatId, UserId), Typist>);
 
 #[derive(Default)]
 struct Typist {
-    /// Until when they type; `None` once they have stopped.
+    /// Until when they type; `None` after they have stopped.
     until: Option<Timestamp>,
-    /// Whether the others believe that they type, and since when they know.
+    /// Whether the others believe that they type, and since when.
     told: Option<(bool, Timestamp)>,
-    /// Something was said that the others could not be told yet.
+    /// The state has changed, and the others have not been notified yet.
     held_back: bool,
 }
 
 impl Typist {
-    /// What the others are to be told now, if anything and if it is time to.
+    /// What to send to the others now, if anything and if it is time to.
     fn tell(&mut self, now: Timestamp) -> Option<&'static str> {
         if !self.may_tell(now) {
             self.held_back = true;
@@ -43,7 +44,7 @@ impl Typist {
         Some(if types { "typing.start" } else { "typing.stop" })
     }
 
-    /// A moment that lies after now was written down by a clock that was ahead.
+    /// A time in the future was written by a clock that was ahead.
     fn may_tell(&self, now: Timestamp) -> bool {
         self.told.is_none_or(|(_, at)| at > now || at.plus(TELL_EVERY) <= now)
     }
@@ -54,8 +55,8 @@ impl Typist {
 }
 
 impl TypingList {
-    /// Notes that somebody types or has stopped; answers what the others are to be told at once. What has to wait comes
-    /// out of [`TypingList::due`].
+    /// Records that somebody types or has stopped; returns what to send at once. What has to wait is returned by
+    /// [`TypingList::due`].
     pub fn set(&mut self, user: UserId, chat: ChatId, on: bool, now: Timestamp) -> Option<Passing> {
         let typist = match on {
             true => self.0.entry((chat, user)).or_default(),
@@ -65,8 +66,7 @@ impl TypingList {
         event(typist.tell(now)?, user, chat, now)
     }
 
-    /// What the others are to be told by now: what was held back, and that those have stopped who have not been heard of
-    /// for too long.
+    /// What to send by now: postponed notifications, and stops of those who have not renewed their typing.
     pub fn due(&mut self, now: Timestamp) -> Vec<(UserId, Passing)> {
         let mut due = Vec::new();
         self.0.retain(|(chat, user), typist| {
@@ -143,12 +143,12 @@ mod tests {
         assert_eq!(ada.set(false, 500), None, "held back");
         assert!(ada.due(1_999).is_empty());
         assert_eq!(ada.due(2_000), ["typing.stop"]);
-        // A stop that was taken back leaves nothing to tell but that it goes on.
+        // After a stop that was taken back, only the continued typing is sent.
         assert_eq!((ada.set(true, 3_000), ada.set(false, 3_100), ada.set(true, 3_200)), (None, None, None));
         assert_eq!(ada.due(4_000), ["typing.start"]);
         assert!(ada.due(8_000).is_empty());
         assert_eq!(ada.due(9_200), ["typing.stop"]);
-        // A start and a stop within the wait are nothing at all.
+        // A start and a stop within the wait cancel each other out.
         assert_eq!((ada.set(true, 9_300), ada.set(false, 9_400)), (None, None));
         assert!(ada.due(20_000).is_empty() && ada.list.0.is_empty());
     }

@@ -1,7 +1,7 @@
-//! Finds the socket of a connection, which neither diesel nor libpq's connection string gives away.
+//! Finds the socket of a connection, which neither diesel nor libpq exposes.
 //!
-//! libpq sets `TCP_USER_TIMEOUT` as the connection string says. Each connection gets a value of its own, a few
-//! milliseconds apart, so that the one socket of this process that has it is the one that was just opened.
+//! libpq sets `TCP_USER_TIMEOUT` as the connection string says. Each connection gets a distinct value, a few
+//! milliseconds apart, so that the one socket of this process with that value is the one that was just opened.
 
 use std::{
     collections::BTreeSet,
@@ -10,18 +10,18 @@ use std::{
 
 use socket2::Socket;
 
-/// The user timeout in milliseconds, of which each connection adds its number.
+/// The base of the user timeouts in milliseconds; each connection adds its number.
 const USER_TIMEOUT: u64 = 10_000;
-/// The numbers. None makes a whole second, as the sockets of clients have it.
+/// The numbers. None results in a whole second, which the sockets of clients use.
 const NUMBERS: std::ops::RangeInclusive<u64> = 1..=999;
 
 static TAKEN: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
 
-/// A number that no other connection of this process has; free again when it is dropped.
+/// A number that no other connection of this process has; released on drop.
 pub struct Mark(u64);
 
 impl Mark {
-    /// `None` when there are more connections than numbers.
+    /// `None` if there are more connections than numbers.
     pub fn take() -> Option<Self> {
         if !cfg!(target_os = "linux") {
             return None;
@@ -32,15 +32,15 @@ impl Mark {
         Some(Self(number))
     }
 
-    /// The address, with the mark. Of two values of one parameter libpq takes the later one.
+    /// The URL with the mark. If a parameter occurs twice, libpq uses the later one.
     pub fn onto(&self, url: &str) -> String {
         let link = if url.contains('?') { "&" } else { "?" };
         format!("{url}{link}tcp_user_timeout={}", USER_TIMEOUT + self.0)
     }
 
-    /// A second handle of the socket that has this mark; `None` over a Unix socket, or where `/proc` cannot be read.
+    /// A duplicate handle of the socket with this mark; `None` over a Unix socket, or if `/proc` cannot be read.
     #[cfg(target_os = "linux")]
-    #[expect(unsafe_code, reason = "a number has to become a descriptor before it can be asked what it is")]
+    #[expect(unsafe_code, reason = "a number must become a descriptor before it can be queried")]
     pub fn find(&self) -> Option<Socket> {
         use std::{os::fd::BorrowedFd, time::Duration};
 
@@ -50,13 +50,13 @@ impl Mark {
         let is_marked = |socket: &SockRef<'_>| socket.tcp_user_timeout().is_ok_and(|timeout| timeout == right);
         let numbers = std::fs::read_dir("/proc/self/fd").ok()?.flatten();
         let mut found = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter_map(|fd| {
-            // SAFETY: the number was open when it was listed. If it has been closed or reused since, what is asked of it
-            // here fails or finds no mark, and does no harm either way.
+            // SAFETY: the descriptor was open when it was listed. If it has been closed or reused since, querying it
+            // fails or finds no mark, which does no harm.
             let fd = unsafe { BorrowedFd::borrow_raw(fd) };
             if !is_marked(&SockRef::from(&fd)) {
                 return None;
             }
-            // The handle of our own keeps what it is; so this second look is the one that counts.
+            // Our own duplicate cannot change any more, so this second check is the decisive one.
             fd.try_clone_to_owned().ok().map(Socket::from).filter(|socket| is_marked(&SockRef::from(socket)))
         });
         let socket = found.next()?;
@@ -93,7 +93,7 @@ mod tests {
         let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut ours, _other) = (connect(), connect());
         let mark = Mark::take().unwrap();
-        assert!(mark.find().is_none(), "no socket has it yet");
+        assert!(mark.find().is_none(), "no socket has this mark yet");
         let address = mark.onto("postgres://h/x?a=b");
         let millis: u64 = address.rsplit_once("&tcp_user_timeout=").unwrap().1.parse().unwrap();
         SockRef::from(&ours).set_tcp_user_timeout(Some(Duration::from_millis(millis))).unwrap();

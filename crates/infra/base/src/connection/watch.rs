@@ -1,4 +1,4 @@
-//! Cuts connections whose query is overdue: a host that has fallen silent neither answers nor ends the statement.
+//! Cuts connections whose query is overdue: a host that has stopped responding neither answers nor ends the statement.
 
 use std::{
     mem::MaybeUninit,
@@ -16,25 +16,25 @@ use socket2::Socket;
 
 use super::{Way, socket::Mark};
 
-/// How often connections are looked at.
+/// How often connections are checked.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What is watched: every connection of the process that lives.
+/// All open connections of the process.
 static WATCHED: Mutex<Vec<Weak<Watch>>> = Mutex::new(Vec::new());
 
-/// From when on moments are counted, in milliseconds.
+/// The origin of the times below, which are in milliseconds.
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 fn now() -> u64 {
     u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One connection, watched.
+/// One watched connection.
 pub struct Watch {
-    /// Kept for as long as the socket, so that nobody else has the same.
+    /// Kept as long as the socket, so that no other connection gets the same mark.
     mark: Option<Mark>,
     socket: OnceLock<Socket>,
-    /// When the query that runs was sent; 0 while there is none.
+    /// When the running query was sent; 0 if there is none.
     since: AtomicU64,
     limit: Duration,
     cut: AtomicBool,
@@ -42,7 +42,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The watch begins as if with a query, for connecting has to end, too.
+    /// The watch begins as if a query was running, because connecting has a deadline, too.
     pub fn start(mark: Option<Mark>, limit: Duration, way: Weak<Way>) -> Arc<Self> {
         let (since, cut) = (AtomicU64::new(now().max(1)), AtomicBool::new(false));
         let watch = Arc::new(Self { mark, socket: OnceLock::new(), since, limit, cut, way });
@@ -50,18 +50,18 @@ impl Watch {
         static STARTED: Once = Once::new();
         STARTED.call_once(|| {
             if let Err(error) = thread::Builder::new().name("postgres-watch".to_owned()).spawn(look) {
-                tracing::error!(%error, "overdue queries are not cut");
+                tracing::error!(%error, "cannot watch connections; overdue queries will not be cut off");
             }
         });
         watch
     }
 
-    /// The address, with what tells the socket of this connection from all others.
+    /// The URL with the mark that identifies this connection's socket.
     pub fn mark(&self, url: &str) -> String {
         self.mark.as_ref().map_or_else(|| url.to_owned(), |mark| mark.onto(url))
     }
 
-    /// The socket, once there is one.
+    /// The socket, after it has been opened.
     pub fn socket(&self) -> Option<&Socket> {
         if self.socket.get().is_none()
             && let Some(found) = self.mark.as_ref().and_then(Mark::find)
@@ -75,13 +75,13 @@ impl Watch {
         self.since.store(now().max(1), Ordering::Relaxed);
     }
 
-    /// No query runs.
+    /// Marks that no query is running.
     pub fn rest(&self) {
         self.since.store(0, Ordering::Relaxed);
     }
 
-    /// Whether an idle connection is as it should be: neither cut nor closed, and nothing said by the server, which
-    /// speaks unasked only to say goodbye or that a setting changed. `None` when there is no socket to look at.
+    /// Whether an idle connection is healthy: neither cut nor closed, and without unexpected data from the server,
+    /// which only sends some when it closes the connection or a setting changes. `None` if there is no socket to check.
     pub fn is_quiet(&self) -> Option<bool> {
         if self.cut.load(Ordering::Relaxed) {
             return Some(false);
@@ -90,7 +90,7 @@ impl Watch {
         Some(peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock))
     }
 
-    /// Ends the connection if it is overdue; what waits for its answer gets an error.
+    /// Cuts the connection if it is overdue; the waiting query gets an error.
     fn cut_if_overdue(&self) {
         let since = self.since.load(Ordering::Relaxed);
         if since == 0 || u128::from(now().saturating_sub(since)) < self.limit.as_millis() {
@@ -101,18 +101,18 @@ impl Watch {
             return;
         }
         metrics::counter!("clowder_database_cut_total").increment(1);
-        tracing::warn!(seconds = self.limit.as_secs(), "the database is silent: the connection is cut");
-        // Where one connection is silent, the others probably are too, and need not find out one after the other.
+        tracing::warn!(seconds = self.limit.as_secs(), "the database does not respond; its connection is cut");
+        // If one connection does not respond, the others probably don't either; they need not find out one by one.
         if let Some(way) = self.way.upgrade() {
             way.renounce();
         }
         if let Err(error) = socket.shutdown(Shutdown::Both) {
-            tracing::debug!(%error, "it was gone already");
+            tracing::debug!(%error, "the connection was already closed");
         }
     }
 }
 
-/// Looks at all connections for as long as the process lives.
+/// Checks all connections as long as the process runs.
 fn look() {
     loop {
         thread::park_timeout(LOOK);

@@ -13,9 +13,9 @@ pub use schema::*;
 pub struct Options {
     pub access_for: Duration,
     pub refresh_for: Duration,
-    /// The longest that a session lasts, however often it is used.
+    /// The maximum lifetime of a session, however often it is used.
     pub session_for: Duration,
-    /// Whether people have to confirm their address before they reach others.
+    /// Whether people must confirm their address before they can reach others.
     pub verified_to_reach_others: bool,
 }
 

@@ -9,7 +9,7 @@ pub use schema::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many emails to addresses of others one person or place may cause in an hour.
+    /// How many emails to other people's addresses one person or place may cause in an hour.
     pub emails_an_hour: u32,
 }
 

@@ -10,7 +10,7 @@ pub use schema::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long a worker may hold a job without saying that it still works on it.
+    /// How long a worker may hold a job without renewing its lease.
     pub lease: Duration,
 }
 

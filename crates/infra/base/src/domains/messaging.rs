@@ -10,7 +10,7 @@ pub use schema::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many chats one person may have made.
+    /// How many chats one person can create.
     pub chats_per_person: i64,
 }
 

@@ -9,7 +9,7 @@ pub use schema::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The grace period of an account whose owner had it deleted.
+    /// The grace period before an account is erased at its owner's request.
     pub erasure_after: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What writers of this process hand over to one follower, bounded in octets.
+//! Hints from the writers of this process to one follower, bounded in octets.
 
 use std::{
     collections::VecDeque,
@@ -8,10 +8,10 @@ use std::{
 use clowder_core::Recorded;
 use tokio::sync::Notify;
 
-/// How much may wait for one follower. Whoever lags further reads from the journal.
+/// How much may wait for one follower. If it lags further behind, it reads from the journal.
 pub const ROOM: usize = 16 * 1024 * 1024;
 
-/// What a change costs besides its payload.
+/// The overhead of a change besides its payload.
 const OVERHEAD: usize = 256;
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub struct Inbox {
 struct Waiting {
     changes: VecDeque<Arc<Recorded>>,
     octets: usize,
-    /// Something did not fit, or nobody came for it.
+    /// Something did not fit, or the follower is gone.
     lost: bool,
 }
 
@@ -32,12 +32,12 @@ struct Waiting {
 #[derive(Debug)]
 pub enum Hint {
     Change(Arc<Recorded>),
-    /// Something was dropped: the journal has it.
+    /// Hints were dropped; the changes are in the journal.
     Lost,
 }
 
 impl Inbox {
-    /// Never waits. When there is no room, all that waits is dropped: the journal has it, too.
+    /// Never waits. If there is no room, all waiting hints are dropped: the journal has the changes, too.
     pub fn put(&self, changes: &[Arc<Recorded>]) {
         let mut waiting = self.lock();
         waiting.octets += changes.iter().map(|change| size(change)).sum::<usize>();
@@ -51,7 +51,7 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// The next hint. Nothing is lost when the call is dropped half-way.
+    /// The next hint. Dropping the call half-way loses nothing.
     pub async fn next(&self) -> Hint {
         loop {
             if let Some(hint) = self.take() {
@@ -69,7 +69,7 @@ impl Inbox {
         let change = waiting.changes.pop_front()?;
         waiting.octets -= size(&change);
         if waiting.changes.is_empty() {
-            // One that waits for nothing keeps no buffer.
+            // An empty inbox keeps no buffer.
             waiting.changes = VecDeque::new();
         }
         Some(Hint::Change(change))

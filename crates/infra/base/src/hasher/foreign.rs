@@ -1,5 +1,5 @@
-//! Hashes that other systems made, so that people can be brought over with their passwords: those of Django
-//! (`pbkdf2_sha256$…`, `argon2$…`, `bcrypt_sha256$…`, `bcrypt$…`) and argon2 in PHC format (`$argon2id$…`).
+//! Password hashes of other systems, for imports: those of Django (`pbkdf2_sha256$…`, `argon2$…`, `bcrypt_sha256$…`,
+//! `bcrypt$…`) and argon2 in PHC format (`$argon2id$…`).
 
 use argon2::{Argon2, PasswordVerifier};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -7,12 +7,12 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What a hash may cost at most to verify, so that an imported one cannot hold up the others.
+/// The maximum cost of verifying a hash, so that imported ones cannot hold up the others.
 const MAX_ITERATIONS: u32 = 5_000_000;
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_BCRYPT_COST: u32 = 16;
 
-/// A hash of a format that is known, within what it may cost.
+/// A hash of a known format and acceptable cost.
 pub enum Foreign<'h> {
     Pbkdf2Sha256 {
         iterations: u32,
@@ -41,7 +41,7 @@ impl<'h> Foreign<'h> {
         if let Some(bcrypt) = stored.strip_prefix("bcrypt$") {
             return affordable(bcrypt).then_some(Self::Bcrypt(bcrypt));
         }
-        // Django writes `argon2$argon2id$v=…`; the rest of the world begins with a `$`.
+        // Django writes `argon2$argon2id$v=…`; everybody else begins with a `$`.
         let phc = stored.strip_prefix("argon2").filter(|rest| rest.starts_with("$argon2")).unwrap_or(stored);
         let hash = argon2::PasswordHash::new(phc).ok()?;
         let params = argon2::Params::try_from(&hash).ok()?;
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_other_systems_hashed_is_verified() {
-        // Made by Django 5, the second also as argon2 itself writes it.
+        // Made by Django 5, the second also in argon2's own format.
         for stored in [
             "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=",
             "argon2$argon2id$v=19$m=64,t=1,p=1$c2Vhc2FsdDJzZWFzYWx0Mg$pGN2OwhfvtyPVhAiBst6py8IU2t9sFlMj2Czgd60j4U",

@@ -1,4 +1,4 @@
-//! Mail as files, for a server that has no mail server: open them with any mail program.
+//! Mail as files, for a server without a mail server: any mail program can open them.
 
 use std::{
     io::{ErrorKind, Result as Io, Write},
@@ -17,25 +17,25 @@ use tokio::time::Instant;
 use super::Envelope;
 use crate::{clock::Pace, private};
 
-/// How long emails are kept: whoever wants them for longer takes them out of the folder.
+/// How long emails are kept; copy them elsewhere to keep them longer.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// A clock that has jumped ahead by more than this is not believed: by it, emails would be old that are not.
+/// A clock that has jumped ahead by more than this is not trusted, because recent emails would seem old.
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How often old ones are looked for.
+/// How often old emails are looked for.
 const SWEPT_EVERY: Duration = Duration::from_secs(3600);
 
 pub struct Folder {
     folder: PathBuf,
     envelope: Envelope,
-    /// When old emails were looked for last, in microseconds.
+    /// When old emails were last looked for, in microseconds.
     swept: AtomicI64,
-    /// By a clock that has jumped ahead every email is old.
+    /// According to a clock that has jumped ahead, every email is old.
     pace: Mutex<Pace>,
 }
 
 impl Folder {
     pub fn open(folder: &Path, envelope: Envelope) -> Result<Self> {
-        // Emails hold what lets one into accounts.
+        // Emails contain links that give access to accounts.
         private::create_folder(folder)
             .map_err(|error| Error::internal(format!("mail folder {}: {error}", folder.display())))?;
         Ok(Self {
@@ -54,17 +54,17 @@ impl Mailer for Folder {
         let (draft, email) = (self.folder.join(format!(".{id}.draft")), self.folder.join(format!("{id}.eml")));
         let failed = |error| Error::file(format_args!("mail folder {}", self.folder.display()), &error);
         let (folder, until) = (self.folder.clone(), self.sweep_until(ctx.now));
-        // An email is there as a whole or not at all.
+        // An email is written as a whole or not at all.
         let written = move || -> Io<()> {
             if let Err(error) = write(&draft, &bytes).and_then(|()| std::fs::rename(&draft, email)) {
-                // Half an email is of no use, and where there is no room it takes some.
+                // Half an email is useless, and on a full disk it takes space.
                 let _ = std::fs::remove_file(draft);
                 return Err(error);
             }
             if let Some(until) = until
                 && let Err(error) = sweep(&folder, until)
             {
-                tracing::warn!(%error, "old emails were not swept");
+                tracing::warn!(%error, "cannot delete old emails");
             }
             Ok(())
         };
@@ -91,13 +91,13 @@ impl Mailer for Folder {
 }
 
 impl Folder {
-    /// Before when emails are old, if it is time to look for such.
+    /// The age limit, if it is time to look for old emails.
     fn sweep_until(&self, now: Timestamp) -> Option<SystemTime> {
         if !self.pace.lock().unwrap_or_else(PoisonError::into_inner).is_steady(now, Instant::now()) {
             return None;
         }
         let swept = self.swept.load(Ordering::Relaxed);
-        // What lies after now was noted by a clock that was ahead.
+        // A time in the future was recorded by a clock that was ahead.
         let due = swept <= now.minus(SWEPT_EVERY).as_micros() || swept > now.as_micros();
         let is_ours =
             due && self.swept.compare_exchange(swept, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
@@ -106,7 +106,8 @@ impl Folder {
     }
 }
 
-/// Emails hold names, addresses and what opens accounts, so they do not stay for ever. What is none of ours does.
+/// Emails contain names, addresses and links that give access to accounts, so they are deleted after a while. Files
+/// that are not ours stay.
 fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -117,7 +118,7 @@ fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
         let is_ours = path.extension().is_some_and(|extension| extension == "eml" || extension == "draft");
         let removed = || if is_ours && is_old()? { std::fs::remove_file(&path) } else { Ok(()) };
         match removed() {
-            // Another process was quicker.
+            // Another process has already deleted it.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             removed => removed?,
         }
@@ -125,10 +126,10 @@ fn sweep(folder: &Path, until: SystemTime) -> Io<()> {
     Ok(())
 }
 
-/// For the owner of the server alone to read.
+/// Readable for the server's user only.
 fn write(path: &Path, bytes: &[u8]) -> Io<()> {
     let mut file = private::writing().open(path)?;
     file.write_all(bytes)?;
-    // Some file systems find out only now that there is no room; and the job that wrote it is about to be forgotten.
+    // Some file systems report a full disk only now; and the job of this email is about to be deleted.
     file.sync_all()
 }

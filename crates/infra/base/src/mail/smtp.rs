@@ -1,4 +1,4 @@
-//! Mail over SMTP (RFC 5321), with STARTTLS or TLS from the start, and a login when the URL has one.
+//! Mail over SMTP (RFC 5321), with STARTTLS or TLS from the start, and a login if the URL has one.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use lettre::{
 
 use super::Envelope;
 
-/// How long a server may take to answer the call.
+/// How long a server may take to accept the connection.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long an email may take in all. A server that falls silent in the middle must not hold a worker for ever; it may
-/// have taken the email over all the same, which the `Message-ID` then shows.
+/// How long an email may take in total. A server that stops responding in the middle must not block a worker forever;
+/// it may have accepted the email all the same, and the `Message-ID` then identifies duplicates.
 const EMAIL: Duration = Duration::from_secs(120);
 
 pub struct Smtp {
@@ -26,14 +26,14 @@ pub struct Smtp {
 impl Smtp {
     pub fn open(url: &str, envelope: Envelope) -> Result<Self> {
         let transport = builder(url)?.build();
-        // Without the login, which may be shown to nobody.
+        // The URL without the credentials, which must not be shown.
         let server = url.rsplit_once('@').map_or(url, |(_, server)| server);
         let server = server.split_once("://").map_or(server, |(_, server)| server);
         Ok(Self { transport, envelope, server: server.split('?').next().unwrap_or_default().to_owned() })
     }
 }
 
-/// How a URL says that mail goes out; nothing is asked of the server yet.
+/// The transport for a URL; nothing is sent to the server yet.
 pub fn builder(url: &str) -> Result<AsyncSmtpTransportBuilder> {
     let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
         .map_err(|error| Error::internal(format!("SMTP_URL: {error}")))?;
@@ -45,17 +45,17 @@ impl Mailer for Smtp {
     async fn send(&self, ctx: &Ctx, id: &str, mail: &Mail) -> Result<()> {
         let message = self.envelope.message(ctx, id, mail)?;
         let sent = tokio::time::timeout(EMAIL, self.transport.send(message));
-        let sent = sent.await.map_err(|_| Error::unavailable("mail server: fell silent"))?;
+        let sent = sent.await.map_err(|_| Error::unavailable("mail server: stopped responding"))?;
         match sent {
             Ok(_) => Ok(()),
-            // Replies of x5x are about this email (RFC 5321 §4.2.1). Others, a wrong password among them, are about
-            // the way, and somebody may mend it.
+            // Replies of x5x concern this email (RFC 5321 §4.2.1). Others, such as a wrong password, concern the
+            // server, and somebody may fix it.
             Err(error)
                 if error.is_permanent() && error.status().is_some_and(|c| c.category == Category::MailSystem) =>
             {
                 Err(Error::field("/address", "mail.rejected", error.to_string()))
             }
-            // A server that carries ASCII only (no SMTPUTF8, RFC 6531) will not learn it.
+            // A server that supports only ASCII (no SMTPUTF8, RFC 6531) will not change.
             Err(error) if error.is_client() && !mail.address.is_ascii() => {
                 Err(Error::field("/address", "mail.rejected", error.to_string()))
             }

@@ -1,12 +1,12 @@
-//! What a sealed column is. Each domain lists its own; rotation walks the list of all, and a test holds it against the
+//! Encrypted columns. Each domain lists its own; rotation goes through the list of all, and a test compares it with the
 //! schema, so that none is forgotten.
 
-/// What a column is sealed with.
+/// What a column is encrypted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Under {
-    /// A key of the ring: `clowder keys rotate` seals it anew.
+    /// A key of the ring: `clowder keys rotate` re-encrypts it.
     Ring,
-    /// The key of the user it concerns: rotating seals that key anew, and the value stays as it is.
+    /// The key of the user it concerns: rotation re-encrypts that key, and the value stays unchanged.
     UserKey,
 }
 
@@ -14,10 +14,10 @@ pub enum Under {
 pub struct Column {
     pub table: &'static str,
     pub column: &'static str,
-    /// The column of the UUID that tells the row, here and in the associated data.
+    /// The UUID column that identifies the row, here and in the associated data.
     pub row: &'static str,
     pub under: Under,
-    /// The table in the associated data: another one for values that move there as they are.
+    /// The table in the associated data: another one for values that are moved there unchanged.
     pub bound_to: &'static str,
 }
 
@@ -32,5 +32,5 @@ impl Column {
     }
 }
 
-/// The keys of users, which seal everything else that concerns them.
+/// The user keys, which encrypt everything else that concerns users.
 pub const USER_KEY: Column = Column::new("user_keys", "key", "user_id", Under::Ring);

@@ -1,4 +1,4 @@
-//! The keys: those of the ring, and those of users.
+//! The keys of the ring, and those of users.
 
 use base64::{
     Engine, alphabet,
@@ -29,12 +29,12 @@ struct Key {
     cipher: XChaCha20Poly1305,
 }
 
-/// The first key seals, all of them open.
+/// The first key encrypts, all of them decrypt.
 pub struct KeyRing(Vec<Key>);
 
 impl KeyRing {
-    /// The keys that are given, in their order; last, for opening what was sealed before any was given, the one that is
-    /// derived from the secret. `given` is a list of `id/base64`, separated by commas.
+    /// The given keys in their order, then the one derived from the secret, to decrypt values from before any was
+    /// given. `given` is a list of `id/base64`, separated by commas.
     pub fn new(keys: &Keys, given: &str) -> Result<Self> {
         let given = Self::parse(given).map_err(|fault| Error::internal(format!("ENCRYPTION_KEYS: {fault}")))?;
         let derived = (DERIVED.to_owned(), keys.derive("field encryption"));
@@ -42,7 +42,7 @@ impl KeyRing {
         Ok(Self(given.into_iter().chain([derived]).map(key).collect()))
     }
 
-    /// Reads a list of keys, or says what is wrong with it without showing any.
+    /// Parses a list of keys, or says what is wrong with it without showing any.
     pub fn parse(given: &str) -> Result<Vec<(String, [u8; 32])>, String> {
         let mut keys: Vec<(String, [u8; 32])> = Vec::new();
         for (number, item) in given.split(',').map(str::trim).enumerate().filter(|(_, item)| !item.is_empty()) {
@@ -87,7 +87,7 @@ impl KeyRing {
         open(&key.cipher, place, sealed)
     }
 
-    /// The value under the active key; `None` when it is already.
+    /// The value encrypted with the active key; `None` if it already is.
     pub fn reseal(&self, place: Place, sealed: &Sealed) -> Result<Option<Sealed>> {
         if sealed.by()? == SealedBy::Ring(self.active()) {
             return Ok(None);
@@ -95,7 +95,7 @@ impl KeyRing {
         self.seal(place, &self.open(place, sealed)?).map(Some)
     }
 
-    /// A new key for a user, and the same as it is stored.
+    /// A new user key, and the same as it is stored.
     pub fn user_key<T>(&self, owner: Id<T>, id: Uuid) -> Result<(UserKey, Sealed)> {
         let mut key = [0; 32];
         random(&mut key)?;
@@ -103,7 +103,7 @@ impl KeyRing {
         Ok((UserKey { id, cipher: XChaCha20Poly1305::new((&key).into()) }, sealed))
     }
 
-    /// The key of a user, as it was stored.
+    /// Decrypts a stored user key.
     pub fn open_user_key<T>(&self, owner: Id<T>, id: Uuid, sealed: &Sealed) -> Result<UserKey> {
         let key = self.open(Place::new(USER_KEY, owner), sealed)?;
         let cipher =
@@ -112,7 +112,7 @@ impl KeyRing {
     }
 }
 
-/// The data key of one user: without it nothing that it sealed can be read any more.
+/// The data key of one user: without it nothing that it encrypted can be read any more.
 #[derive(Clone)]
 pub struct UserKey {
     id: Uuid,

@@ -1,4 +1,4 @@
-//! A sealed value as it lies in the database: which key opens it, a nonce, and the ciphertext.
+//! The format of an encrypted value in the database: which key decrypts it, a nonce, and the ciphertext.
 
 use std::{fmt, io::Write};
 
@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use super::Column;
 
-/// The first octet of every sealed value; another layout would get another.
+/// The first octet of every encrypted value; another layout would get another one.
 const LAYOUT: u8 = 1;
 const BY_RING: u8 = 0;
 const BY_USER: u8 = 1;
 
-/// Where a value lies. It is the associated data of the seal, spelled `table:column:row`.
+/// Where a value is stored. It is the associated data of the encryption, spelled `table:column:row`.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     column: Column,
@@ -48,7 +48,7 @@ pub struct Sealed(Vec<u8>);
 pub enum SealedBy<'v> {
     /// A key of the ring, by its id.
     Ring(&'v str),
-    /// The key of a user, by the id of the key.
+    /// A user key, by its id.
     User(Uuid),
 }
 
@@ -70,9 +70,9 @@ impl Sealed {
         self.parts().map(|(by, ..)| by)
     }
 
-    /// Whose key, nonce and ciphertext.
+    /// Key, nonce and ciphertext.
     pub(super) fn parts(&self) -> Result<(SealedBy<'_>, [u8; 24], &[u8])> {
-        self.read().ok_or_else(|| Error::internal("a sealed value cannot be read: it is not of a layout we know"))
+        self.read().ok_or_else(|| Error::internal("an encrypted value has an unknown layout"))
     }
 
     fn read(&self) -> Option<(SealedBy<'_>, [u8; 24], &[u8])> {

@@ -1,13 +1,14 @@
-//! When the latest refresh tokens of a session were used.
+//! When the most recent refresh tokens of a session were used.
 
 use clowder_accounts::refresh::GRACE;
 use clowder_core::Timestamp;
 
-/// When the generations right before the latest were used, the latest last: all within their grace, and two at least.
+/// When the generations right before the latest were used, the latest last: all within their grace period, and at least
+/// two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uses(Vec<Timestamp>);
 
-/// The most that are kept, whatever the grace: clients that rotate faster than this are none that race.
+/// The maximum number that is stored, whatever the grace period: clients that rotate faster than this are not racing.
 const MOST_USES: usize = 32;
 
 impl Uses {
@@ -20,7 +21,7 @@ impl Uses {
         self.0.iter().flat_map(|at| at.as_micros().to_be_bytes()).collect()
     }
 
-    /// Where the use of a generation stands, when `latest` is the one that nobody has used.
+    /// The index of a generation's use, if `latest` is the unused one.
     fn place(&self, latest: i32, generation: i32) -> Option<usize> {
         let back = usize::try_from(latest - generation).ok().filter(|back| *back > 0)?;
         self.0.len().checked_sub(back)
@@ -45,7 +46,7 @@ impl Uses {
         }
     }
 
-    /// These and one more; those whose grace is over go.
+    /// Keeps these and one more; those past their grace period are dropped.
     pub fn with(&self, now: Timestamp) -> Self {
         let mut uses = self.0.clone();
         uses.push(now);
@@ -70,7 +71,7 @@ mod tests {
             assert_eq!(Uses::read(&uses.stored()), uses);
         }
         assert_eq!(uses.0, [at(100), at(110), at(115)]);
-        // The latest is the fourth; the first is forgotten.
+        // The latest is the fourth; the first has been dropped.
         let found: Vec<_> = (-1..6).map(|generation| uses.of(4, generation)).collect();
         assert_eq!(found, [None, None, Some(at(100)), Some(at(110)), Some(at(115)), None, None]);
         uses.put(4, 2, at(7));

@@ -1,5 +1,5 @@
-//! A queue in which callers take turns: whoever asks for much at once waits for themselves and holds up nobody else. As
-//! long as everybody waits for one thing, it is first come, first served.
+//! A queue in which callers take turns: a caller with many jobs waits for itself and delays nobody else. With a single
+//! caller it is first come, first served.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,38 +13,38 @@ tokio::task_local! {
     static CALLER: Caller;
 }
 
-/// For whom something is done.
+/// Whom a job is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Caller {
-    /// For this process itself, or for many at once.
+    /// This process itself, or many callers together.
     Server,
     User(UserId),
     Program(ApiKeyId),
-    /// Somebody at this address who has not said who they are.
+    /// An unauthenticated client at this address.
     Address(IpAddr),
 }
 
 impl Caller {
-    /// Who is behind the task that asks. What a task spawns is the server's unless it says otherwise.
+    /// The caller of the current task. Spawned tasks count as the server's unless they say otherwise.
     pub fn current() -> Self {
         CALLER.try_with(|caller| *caller).unwrap_or(Self::Server)
     }
 
-    /// Does something of which all that waits in a queue waits as this caller's.
+    /// Runs something whose queued jobs count as this caller's.
     pub async fn scope<T>(self, work: impl Future<Output = T>) -> T {
         CALLER.scope(self, work).await
     }
 }
 
-/// A queue for at most so many jobs.
+/// A queue with this maximum length.
 pub fn queue<J>(depth: usize) -> (Sender<J>, Receiver<J>) {
     let queue = Arc::new(Mutex::new(FairQueue::new(depth)));
-    // One for each job: so whoever takes from the queue can wait, and learns when nobody will put anything into it.
+    // One for each job: so whoever takes from the queue can wait, and notices when all senders are gone.
     let (told, news) = flume::unbounded();
     (Sender { queue: Arc::clone(&queue), told }, Receiver { queue, news })
 }
 
-/// It was refused for want of room.
+/// Refused because the queue is full.
 #[derive(Debug)]
 pub struct Full<J>(pub J);
 
@@ -53,7 +53,7 @@ pub struct Sender<J> {
     told: flume::Sender<()>,
 }
 
-/// One that does not keep the queue open.
+/// A handle that does not keep the queue open.
 pub struct WeakSender<J> {
     queue: Arc<Mutex<FairQueue<J>>>,
     told: flume::WeakSender<()>,
@@ -65,14 +65,14 @@ pub struct Receiver<J> {
 }
 
 impl<J> Sender<J> {
-    /// Gives the job back when there is no room for it, or nobody to take it.
+    /// Returns the job if there is no room for it, or nobody to take it.
     pub fn send(&self, caller: Caller, job: J) -> Result<(), Full<J>> {
         let mut queue = lock(&self.queue);
         if self.told.is_disconnected() {
             return Err(Full(job));
         }
         queue.push(caller, job)?;
-        // Should the last taker have left just now, the job is dropped with the queue.
+        // If the last receiver has left just now, the job is dropped with the queue.
         let _ = self.told.send(());
         Ok(())
     }
@@ -93,14 +93,14 @@ impl<J> Clone for Sender<J> {
 }
 
 impl<J> WeakSender<J> {
-    /// `None` when the queue has been closed.
+    /// `None` if the queue has been closed.
     pub fn upgrade(&self) -> Option<Sender<J>> {
         Some(Sender { queue: Arc::clone(&self.queue), told: self.told.upgrade()? })
     }
 }
 
 impl<J> Receiver<J> {
-    /// Waits for a job, and says whose it is; `None` when the queue is closed and empty.
+    /// Waits for a job and its caller; `None` if the queue is closed and empty.
     pub fn recv(&self) -> Option<(Caller, J)> {
         loop {
             self.news.recv().ok()?;
@@ -122,11 +122,11 @@ fn lock<J>(queue: &Mutex<FairQueue<J>>) -> MutexGuard<'_, FairQueue<J>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What waits, for whoever keeps it under a lock of their own.
+/// The waiting jobs, for use under another lock.
 pub struct FairQueue<J> {
     depth: usize,
     waiting: usize,
-    /// Who waits, in the order of their turns.
+    /// The waiting callers, in the order of their turns.
     turns: VecDeque<Caller>,
     jobs: HashMap<Caller, VecDeque<J>>,
 }
@@ -140,8 +140,8 @@ impl<J> FairQueue<J> {
         self.waiting == 0
     }
 
-    /// A caller gets no more room than is left after it, half of the queue when nobody else is there: however much one
-    /// asks for, others find room.
+    /// A caller may have as many waiting jobs as there is room left, which is half of the queue if nobody else waits; so
+    /// others find room however many jobs it has.
     pub fn push(&mut self, caller: Caller, job: J) -> Result<(), Full<J>> {
         let left = self.depth.saturating_sub(self.waiting);
         let theirs = self.jobs.get(&caller).map_or(0, VecDeque::len);
@@ -152,7 +152,7 @@ impl<J> FairQueue<J> {
         Ok(())
     }
 
-    /// Takes in what was taken in before, whether there is room or not.
+    /// Puts a job back that was already accepted, whether there is room or not.
     pub fn put_back(&mut self, caller: Caller, job: J) {
         let theirs = self.jobs.entry(caller).or_default();
         if theirs.is_empty() {
@@ -162,7 +162,7 @@ impl<J> FairQueue<J> {
         self.waiting += 1;
     }
 
-    /// The oldest job of the one whose turn it is.
+    /// The oldest job of the caller whose turn it is.
     pub fn pop(&mut self) -> Option<(Caller, J)> {
         let caller = self.turns.pop_front()?;
         let theirs = self.jobs.get_mut(&caller)?;

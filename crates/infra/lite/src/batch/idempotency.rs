@@ -12,7 +12,7 @@ use crate::{
     statement::statement,
 };
 
-/// What is stored under these ids.
+/// The answers stored under these ids.
 pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRow>> {
     let mut found = Vec::new();
     for id in wanted {
@@ -22,7 +22,7 @@ pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRo
     Ok(found)
 }
 
-/// Stores answers under ids that have none, and says how many had none.
+/// Stores answers under unused ids, and returns how many ids were unused.
 pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
     let mut stored = 0;
     for row in rows {

@@ -49,7 +49,7 @@ pub fn read_from<T>(conn: &mut Conn, _: Span, load: impl Fn(&mut Conn, &str) -> 
     Ok(load(conn, "journal j WHERE true")?)
 }
 
-/// The places of a stream in these windows.
+/// The positions of a stream in these windows.
 pub fn places(conn: &mut Conn, stream: i16, _: Span, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
     let mut found = Vec::new();
     for window in windows {

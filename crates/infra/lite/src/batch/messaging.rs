@@ -22,8 +22,8 @@ use crate::{
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they take part and are not erased. One
-/// writer is lock enough.
+/// The role and card of each of these people in each of these chats, as far as they are in it and not erased. No lock
+/// is needed: there is only one writer.
 pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
@@ -39,12 +39,12 @@ pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     Ok(found)
 }
 
-/// Nobody holds anything here.
+/// Nobody can hold a lock here.
 pub fn held_seats(_: &mut Conn, _: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
     Ok(Vec::new())
 }
 
-/// For which messages these senders used these client ids.
+/// The messages for which these senders used these client ids.
 pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     let mut found = Vec::new();
     for wanted in wanted {
@@ -54,7 +54,7 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
     Ok(found)
 }
 
-/// Where these people's read marks are. One writer is lock enough.
+/// The read marks of these people. No lock is needed: there is only one writer.
 pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for pair in wanted {
@@ -64,12 +64,12 @@ pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     Ok(found)
 }
 
-/// Nobody else moves a mark here.
+/// Nobody else can move a mark here.
 pub fn keep_marks(_: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
     Ok(wanted.to_vec())
 }
 
-/// So many of the lowest read marks of these chats, in ascending order.
+/// The lowest read marks of these chats, this many of each, in ascending order.
 pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let mut found = Vec::new();
     for (chat, count) in wanted {
@@ -84,7 +84,7 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     Ok(found)
 }
 
-/// How many people take part in these chats, and which of their read marks are kept as the lowest.
+/// The number of people in these chats, and which read marks are stored as the lowest.
 pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
@@ -95,7 +95,7 @@ pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, 
     Ok(found)
 }
 
-/// Writes down which marks are the lowest of these chats.
+/// Stores the lowest marks of these chats.
 pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
     for (chat, row) in lowest {
         statement::<(), Sqlite>(
@@ -110,7 +110,7 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
     Ok(())
 }
 
-/// Moves these read marks, and takes from what is whose own after them.
+/// Moves these read marks, and updates their counts of own messages.
 pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
     for (chat, user, seq, own) in marks {
         statement::<(), Sqlite>(
@@ -125,7 +125,7 @@ pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> R
     Ok(())
 }
 
-/// The messages at these places.
+/// The messages at these positions.
 pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MessageRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, seq) in wanted {
@@ -139,7 +139,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     Ok(found)
 }
 
-/// Tells how far each of these chats has come. One writer is lock enough.
+/// The ends of these chats. No lock is needed: there is only one writer.
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
@@ -149,12 +149,12 @@ pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>>
     Ok(found)
 }
 
-/// Nobody holds a chat here.
+/// Nobody can hold a chat here.
 pub fn held_chats(_: &mut Conn, _: &[ChatId]) -> Result<Vec<ChatId>> {
     Ok(Vec::new())
 }
 
-/// Writes down how far these chats have come, and how many of the messages are whose own.
+/// Updates the ends of these chats, and the senders' counts of own messages.
 pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
     for chat in chats {
         statement::<(), Sqlite>("UPDATE chats SET last_seq = ?, active_at = ? WHERE id = ?")

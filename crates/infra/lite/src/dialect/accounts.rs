@@ -4,27 +4,27 @@ use clowder_core::{Result, SessionId, UserId};
 
 use super::Conn;
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn keep_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn keep_user_id(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_user(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_admins(_: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
     Ok(())
 }

@@ -4,7 +4,7 @@ use clowder_core::Result;
 
 use super::Conn;
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_audit_head(_: &mut Conn, _: bool) -> Result<bool> {
     Ok(true)
 }

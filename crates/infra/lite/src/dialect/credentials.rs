@@ -1,10 +1,10 @@
-//! Locks of who is sent emails.
+//! Locks of recipients of emails.
 
 use clowder_core::Result;
 
 use super::Conn;
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_mailbox(_: &mut Conn, _: &str) -> Result<()> {
     Ok(())
 }

@@ -4,7 +4,7 @@ use clowder_core::{JobId, Result};
 
 use super::Conn;
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_jobs(_: &mut Conn, _: &[JobId]) -> Result<()> {
     Ok(())
 }

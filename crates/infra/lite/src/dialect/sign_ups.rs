@@ -5,7 +5,7 @@ use clowder_core::Result;
 
 use super::Conn;
 
-/// One writer is lock enough.
+/// Not needed: there is only one writer.
 pub fn lock_invite(_: &mut Conn, _: InviteId) -> Result<()> {
     Ok(())
 }

@@ -13,7 +13,7 @@ use diesel::{
 use super::Conn;
 use crate::{domains::idempotency::AnswerRow, statement::statement};
 
-/// What is stored under these ids.
+/// The answers stored under these ids.
 pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRow>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -25,7 +25,7 @@ pub fn stored_answers(conn: &mut Conn, wanted: &[Id<()>]) -> Result<Vec<AnswerRo
     .load(conn)?)
 }
 
-/// Stores answers under ids that have none, and says how many had none.
+/// Stores answers under unused ids, and returns how many ids were unused.
 pub fn store_answers(conn: &mut Conn, rows: Vec<AnswerRow>) -> Result<usize> {
     let (mut ids, mut prints, mut answers, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in rows {

@@ -23,8 +23,8 @@ use crate::{
     statement::statement,
 };
 
-/// Locks those of these people's parts in these chats that nobody else holds, and tells the role and card of each. Those
-/// who take no part, or are erased, have none.
+/// Locks those of these memberships that nobody else has locked, and returns the role and card of each. People who are
+/// not in the chat, or are erased, have none.
 pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Text, (Uid, Text, Text)), Pg>(
@@ -39,7 +39,7 @@ pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     .load(conn)?)
 }
 
-/// Those of the parts that could not be locked which exist: somebody else holds them, or the account of whose they are.
+/// Those of the memberships that could not be locked which exist: another transaction holds them, or their accounts.
 pub fn held_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Uid), Pg>(
@@ -52,7 +52,7 @@ pub fn held_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     .load(conn)?)
 }
 
-/// For which messages these senders used these client ids.
+/// The messages for which these senders used these client ids.
 pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<ClientIdRow>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -68,7 +68,7 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
     .load(conn)?)
 }
 
-/// Locks those of these people's read marks that nobody else holds, and tells where each is.
+/// Locks those of these people's read marks that nobody else has locked, and returns their positions.
 pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -84,7 +84,7 @@ pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     .load(conn)?)
 }
 
-/// Holds those of these people's read marks where they are that nobody else is moving, and tells which.
+/// Share-locks those of these people's read marks that nobody else is moving, and returns which.
 pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
@@ -99,7 +99,7 @@ pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     .load(conn)?)
 }
 
-/// So many of the lowest read marks of these chats, in ascending order.
+/// The lowest read marks of these chats, this many of each, in ascending order.
 pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Uid, BigInt), Pg>(
@@ -112,13 +112,13 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     .load(conn)?)
 }
 
-/// How many people take part in these chats, and which of their read marks are kept as the lowest.
+/// The number of people in these chats, and which read marks are stored as the lowest.
 pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
     let kept = chats::table.filter(chats::id.eq_any(ids));
     Ok(kept.select((chats::id, chats::participant_count, LowestReadMarksRow::as_select())).load(conn)?)
 }
 
-/// Writes down which marks are the lowest of these chats, which are locked.
+/// Stores the lowest marks of these chats, which are locked.
 pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
     statement::<(), Pg>(
         "UPDATE chats c SET lowest_reader_id = w.reader, lowest_read_seq = w.lowest, second_lowest_read_seq = w.second \
@@ -132,7 +132,7 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
     Ok(())
 }
 
-/// Moves these read marks, which are locked, and takes from what is whose own after them.
+/// Moves these read marks, which are locked, and updates their counts of own messages.
 pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
     statement::<(), Pg>(
         "UPDATE participants p SET read_seq = w.seq, own_after_read = p.own_after_read - w.own \
@@ -147,7 +147,7 @@ pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> R
     Ok(())
 }
 
-/// The messages at these places.
+/// The messages at these positions.
 pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MessageRow>> {
     let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Pg>>, Pg>(
@@ -160,7 +160,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     .load(conn)?)
 }
 
-/// Locks those of these chats that nobody else holds, and tells how far each has come.
+/// Locks those of these chats that nobody else has locked, and returns the end of each.
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
     Ok(statement::<(Uid, BigInt, Ts), Pg>(
         "SELECT c.id, c.last_seq, c.active_at FROM chats c WHERE c.id = ANY(?) \
@@ -170,14 +170,14 @@ pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>>
     .load(conn)?)
 }
 
-/// Those of the chats that could not be locked which exist: somebody else holds them.
+/// Those of the chats that could not be locked which exist: another transaction holds them.
 pub fn held_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatId>> {
     Ok(chats::table.filter(chats::id.eq_any(ids)).select(chats::id).load(conn)?)
 }
 
-/// Writes down how far these chats, which are locked, have come, and how many of the messages are whose own.
+/// Updates the ends of these chats, which are locked, and the senders' counts of own messages.
 pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
-    // Nobody else adds to the chats, but read marks move: what they left is added to.
+    // Nobody else adds messages to the chats, but read marks move, so the stored counts are incremented.
     statement::<(), Pg>(
         "WITH advanced AS (UPDATE chats c SET last_seq = w.last_seq, active_at = w.active_at \
          FROM unnest(?, ?, ?) AS w(id, last_seq, active_at) WHERE c.id = w.id) \

@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use super::Conn;
 use crate::domains::audit::audit_head;
 
-/// Whoever changes either end of the chain of the audit log holds this. Unless it waits, it may find that somebody else does.
+/// Taken by everybody who changes either end of the audit chain. Unless it waits, it may return that somebody else
+/// holds it.
 pub fn lock_audit_head(conn: &mut Conn, wait: bool) -> Result<bool> {
     let head = audit_head::table.select(audit_head::position).for_update();
     let held = match wait {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::Conn;
 use crate::domains::jobs::jobs;
 
-/// Whoever changes several jobs holds these first, in one order.
+/// Taken first, in one order, by everybody who changes several jobs.
 pub fn lock_jobs(conn: &mut Conn, ids: &[JobId]) -> Result<()> {
     let held = jobs::table.filter(jobs::id.eq_any(ids)).order(jobs::id).select(jobs::id);
     held.for_update().load::<JobId>(conn)?;

@@ -6,27 +6,27 @@ use diesel::{prelude::*, sql_query, sql_types::Text};
 use super::Conn;
 use crate::domains::messaging::{chats, participants};
 
-/// Whoever changes a chat or a message of it holds this.
+/// Taken by everybody who changes a chat or a message in it.
 pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
     chats::table.find(chat).select(chats::id).for_no_key_update().first::<ChatId>(conn).optional()?;
     Ok(())
 }
 
-/// Whoever moves a participant's read mark holds this.
+/// Taken by everybody who moves a participant's read mark.
 pub fn lock_participant(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<()> {
     let one = participants::table.find((chat, user)).select(participants::user_id);
     one.for_no_key_update().first::<UserId>(conn).optional()?;
     Ok(())
 }
 
-/// Whoever needs the read marks of these participants to stay holds this; the chat itself is held before.
+/// Taken by everybody who needs the read marks of these participants to stay; the chat itself is locked before.
 pub fn keep_participants(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
     let some = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
     some.order(participants::user_id).select(participants::user_id).for_share().load::<UserId>(conn)?;
     Ok(())
 }
 
-/// Whoever makes a chat holds this, so that each of their chats is counted.
+/// Taken by everybody who creates a chat, so that each of their chats is counted.
 pub fn lock_creator(conn: &mut Conn, creator: UserId) -> Result<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
     lock.bind::<Text, _>(format!("chats of {creator}")).execute(conn)?;

@@ -1,4 +1,4 @@
-//! Chats in which nobody is left: what was said there is said to nobody any more, and nobody could ever delete it.
+//! Chats without living participants: nobody can read their messages any more, and nobody could ever delete them.
 
 use clowder_accounts::change::USER_DELETED;
 use clowder_core::{ChatId, Ctx, Error, Id, MessageId, Result, UserId};
@@ -16,17 +16,17 @@ use crate::domains::{
     messaging::{chats, message_client_ids, message_edits, messages, participants},
 };
 
-/// How many chats are looked at in one piece.
+/// How many chats are examined in one piece.
 const CHATS: i64 = 50;
-/// How many rows of a chat go in one.
+/// How many rows of a chat are deleted in one piece.
 const ROWS: i64 = 200;
-/// What a change in the journal says when nobody may know any more what it said.
+/// What a change in the journal says when nobody may read its content any more.
 const NOTHING: &str = "{}";
 
-/// Deletes the chats that they shared with no living person, with all that these hold.
+/// Deletes the chats that the user shared with no living person, with everything in them.
 pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mark: Option<ChatId> =
-        mark.map(str::parse).transpose().map_err(|_| Error::internal("a mark that is no chat"))?;
+        mark.map(str::parse).transpose().map_err(|_| Error::internal("a mark that is not a chat"))?;
     let mut after = mark.unwrap_or(Id::from_uuid(Uuid::nil()));
     let memberships: Vec<ChatId> = participants::table
         .filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(after)))
@@ -35,7 +35,7 @@ pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) ->
         .limit(CHATS)
         .load(tx.conn)?;
     for chat in &memberships {
-        // Nobody comes back to life, so what is found holds.
+        // Nobody can join such a chat any more, so the result stays true.
         if !is_inhabited(tx.conn, *chat)? {
             dialect::messaging::lock_chat(tx.conn, *chat)?;
             let rows = clear_some(tx, erasing.user, *chat)?;
@@ -53,7 +53,8 @@ fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {
     Ok(living.select(participants::user_id).first::<UserId>(conn).optional()?.is_some())
 }
 
-/// Some of what a chat holds, its messages first; at last the membership by which it was found, and the chat itself.
+/// Deletes some of what a chat contains, its messages first; finally the membership by which it was found, and the chat
+/// itself.
 fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =
@@ -69,7 +70,7 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
         return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
     }
-    // Places in the journal never change.
+    // Positions in the journal never change.
     let told: Vec<((i16, i64), i32)> = journal::table
         .filter(journal::topic_id.eq(Id::<()>::from_uuid(chat.uuid())))
         .filter(journal::data.ne(NOTHING).and(journal::name.ne(USER_DELETED)))

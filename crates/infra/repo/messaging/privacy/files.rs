@@ -1,4 +1,4 @@
-//! What goes into a copy of somebody's chats and messages; of others no more than their cards.
+//! The files about somebody's chats and messages in an export; of others only their cards.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ use crate::domains::{
     messaging::{chats as all_chats, message_edits, messages as sent, participants},
 };
 
-/// How many places of a chat are looked at in one piece.
+/// How many messages of a chat are read in one piece.
 const PLACES: i64 = 200;
 
 #[derive(Queryable)]
@@ -115,7 +115,7 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
     Ok(ExportPage { items, next: Some(stretch.done()?), seen: stretch.length() })
 }
 
-/// One message may have many versions, so they are read piece by piece too.
+/// One message may have many versions, so they are read in pieces, too.
 pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     type Row = (i64, MessageId, i64, String, Timestamp);
     let Some(stretch) = Stretch::next(conn, asking.user, mark, PLACES)? else { return Ok(ExportPage::default()) };

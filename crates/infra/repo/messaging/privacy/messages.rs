@@ -1,4 +1,4 @@
-//! Walking the messages of one sender, chat by chat in bounded pieces, and taking them back.
+//! Iterates over the messages of one sender, chat by chat in bounded pieces, and deletes them.
 
 use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, UserId, Via};
 use diesel::prelude::*;
@@ -14,16 +14,16 @@ use super::super::{
 };
 use crate::domains::messaging::{chats, message_client_ids, messages, participants};
 
-/// How far a walk is: everything before this place has been seen.
+/// The position of an iteration: everything before it has been seen.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Walk {
     chat: ChatId,
     pub seq: i64,
-    /// Of the message at `seq`, up to which version; for those who walk versions.
+    /// Of the message at `seq`, up to which version; for iterations over versions.
     pub version: i64,
 }
 
-/// A stretch of one chat, `after` excluded and `until` included.
+/// A range of one chat, `after` excluded and `until` included.
 #[derive(Debug, Clone, Copy)]
 pub struct Stretch {
     pub chat: ChatId,
@@ -32,7 +32,7 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// The next stretch of at most `length` places in the chats of a user; `None` when all have been walked.
+    /// The next range of at most `length` messages in the chats of a user; `None` at the end.
     pub fn next(conn: &mut Conn, user: UserId, mark: Option<&str>, length: i64) -> Result<Option<Self>> {
         let walk: Option<Walk> = mark.map(serde_json::from_str).transpose()?;
         let from = walk.map_or(Id::from_uuid(uuid::Uuid::nil()), |walk| walk.chat);
@@ -53,27 +53,27 @@ impl Stretch {
         }))
     }
 
-    /// The mark behind this stretch.
+    /// The position after this range.
     pub fn done(&self) -> Result<String> {
         self.stopped(self.until, i64::MAX)
     }
 
-    /// The mark behind a version in the middle of it.
+    /// The position after a version within it.
     pub fn stopped(&self, seq: i64, version: i64) -> Result<String> {
         Ok(serde_json::to_string(&Walk { chat: self.chat, seq, version })?)
     }
 
-    /// How many places it has.
+    /// The length of the range.
     pub fn length(&self) -> i64 {
         self.until - self.after.seq
     }
 }
 
-/// How many places are looked at in one piece, and hence the most messages that one transaction takes back.
+/// How many messages are examined in one piece, and hence the maximum that one transaction deletes.
 const PLACES: i64 = 50;
 
-/// Takes back what they said, if they wished so, exactly as they could have done themselves. In any case the ids go that
-/// their clients chose for their messages: nobody will send these again.
+/// Deletes the user's messages, if they chose so, exactly as they could have done themselves. In any case their client
+/// ids are deleted, because nobody will send these messages again.
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let Some(stretch) = Stretch::next(tx.conn, erasing.user, mark, PLACES)? else { return Ok(EraseStep::default()) };
     dialect::messaging::lock_chat(tx.conn, stretch.chat)?;
@@ -93,7 +93,7 @@ fn delete(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, stretch: &Stretch) -> R
     let via = Via::Session(Id::from_uuid(uuid::Uuid::nil()));
     let author = Actor::User { id: erasing.user, via, role: Role::User };
     let author = ctx.by(author);
-    // All are of one chat, hence of one stream: nobody can wait for us who we wait for.
+    // All are in one chat, hence in one stream: this cannot deadlock.
     for message in &said {
         edit::delete(tx, &author, *message, None)?;
     }
@@ -111,7 +111,7 @@ fn forget_client_ids(tx: &mut Tx<'_>, erasing: &Erasing, stretch: &Stretch) -> R
         let used = message_client_ids::sender_id.eq(erasing.user).and(used);
         diesel::delete(message_client_ids::table.filter(used)).execute(tx.conn)?;
         diesel::update(named).set(messages::client_id.eq(None::<String>)).execute(tx.conn)?;
-        // What chats show is kept in memory under their revision.
+        // Summaries of chats are cached under their revision.
         diesel::update(chats::table.find(stretch.chat))
             .set(chats::revision.eq(chats::revision + 1))
             .execute(tx.conn)?;

@@ -72,7 +72,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     name = if dice.below(2) == 0 { name.replace('1', "l") } else { name };
                 }
                 let (store, email) = match dice.below(3) {
-                    // Nothing comes of it, but only the holder of the address learns so.
+                    // It never becomes an account, but only the holder of the address learns that.
                     0 => (&stage.stores[2], stage.address(dice).await?),
                     _ => (store, format!("{name}@example.org")),
                 };
@@ -85,7 +85,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             }
             "Accounts::login" => drop(stage.login(who).await?),
             "Accounts::refresh" if dice.below(2) == 0 => {
-                // Somebody comes with a token whose successor has been used, twice at once.
+                // Somebody presents a token whose successor has been used, twice at once.
                 let first = stage.login(who).await?.refresh;
                 let second = stage.refresh(store, &nobody, &first).await?.refresh;
                 stage.refresh(store, &nobody, &second).await?;

@@ -24,7 +24,7 @@ pub const DOMAIN: Domain = Domain {
 
 fn ahead(world: &World) -> Performed<'_> {
     Box::pin(async move {
-        // The key of somebody who stays.
+        // The key of a user who stays.
         let kay = world.register("kay").await;
         let new = of::<NewApiKey>(json!({"name": "bot", "scopes": ["chats:read"]}));
         let key = world.store.api_keys.create_key(&world.by(&kay.access), new).await?.key.unwrap();

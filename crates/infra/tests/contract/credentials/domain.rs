@@ -73,7 +73,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 store.credentials.resend_to(&nobody, resend).await?;
             }
             "Credentials::change_email" => {
-                // Who has not confirmed an address gets no more emails about the change than of any other kind.
+                // The holder of an unconfirmed address gets no more notices than emails of any other kind.
                 let ctx = match stage.newcomer(dice).filter(|_| dice.below(2) == 0) {
                     Some((newcomer, _)) => Ctx::new(newcomer, world.now(), "test"),
                     None => ctx,

@@ -1,4 +1,4 @@
-//! Queues: jobs of one never wait for those of another, and each runs as many as it may.
+//! Queues: jobs of one queue never wait for those of another, and each has its own concurrency.
 
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -29,7 +29,7 @@ kinds! {
     Sweep, "test.sweep", Default;
 }
 
-/// No time passes, so nobody loses a lease.
+/// No time passes, so no lease expires.
 fn moment() -> Timestamp {
     Timestamp::from_micros(1_790_000_000_000_000)
 }
@@ -38,7 +38,7 @@ fn ctx() -> Ctx {
     Ctx::new(clowder_core::Actor::System, moment(), "test")
 }
 
-/// Does jobs of one kind, each when it is let go, and counts how many are at it.
+/// Runs jobs of one kind, each until it is released, and counts how many are running.
 #[derive(Clone)]
 struct Gated {
     kind: &'static str,
@@ -119,7 +119,7 @@ impl Queues {
         }
     }
 
-    /// The kinds of the jobs that begin next.
+    /// The kinds of the next jobs that begin.
     async fn begin(&mut self, jobs: usize) -> Vec<&'static str> {
         let mut kinds = Vec::new();
         for _ in 0..jobs {
@@ -129,7 +129,7 @@ impl Queues {
         kinds
     }
 
-    /// How many jobs of each kind are in a state, and after how many tries.
+    /// How many jobs of each kind are in a state, and their numbers of tries.
     async fn listed(&self, state: Option<JobState>) -> Vec<(String, i16)> {
         let page = self.world.store.jobs.list(&ctx(), state, PageRequest::default()).await.unwrap();
         let mut listed: Vec<_> = page.items.into_iter().map(|job| (job.kind, job.attempts)).collect();
@@ -137,7 +137,7 @@ impl Queues {
         listed
     }
 
-    /// Waits until so many jobs are left.
+    /// Waits until this many jobs are left.
     async fn left(&self, jobs: usize) {
         while self.listed(None).await.len() != jobs {
             tokio::task::yield_now().await;
@@ -150,14 +150,14 @@ async fn exports_that_take_all_their_room_do_not_hold_up_mail() {
     let mut queues = Queues::run(&[(Queue::Mail, 3), (Queue::Exports, 2), (Queue::Default, 1)]).await;
     queues.order(Export, 6).await;
     assert_eq!(queues.begin(2).await, [Export::KIND; 2]);
-    // The exports go on for as long as they like.
+    // The exports may run as long as they need.
     queues.mail.gate.add_permits(1);
     queues.order(Email, 1).await;
     assert_eq!(queues.begin(1).await, [Email::KIND]);
     queues.left(6).await;
     assert_eq!(queues.listed(Some(JobState::Running)).await, vec![(Export::KIND.to_owned(), 1); 2]);
 
-    // All queues are full; each goes on as soon as one of its own has ended.
+    // All queues are full; each continues as soon as one of its own jobs has ended.
     queues.order(Email, 7).await;
     queues.order(Chore, 3).await;
     assert_eq!(queues.begin(4).await, [Chore::KIND, Email::KIND, Email::KIND, Email::KIND]);
@@ -181,7 +181,7 @@ async fn who_stops_gives_back_what_is_not_finished_in_all_queues() {
     queues.order(Email, 2).await;
     queues.order(Chore, 1).await;
     queues.begin(5).await;
-    // What can be finished in time is.
+    // Jobs that can finish in time do.
     queues.mail.gate.add_permits(1);
     queues.left(5).await;
     let Queues { world, stop, runner, .. } = queues;
@@ -218,7 +218,7 @@ on_both! {
             let job = if chore { NewJob::new(&Chore, later(seconds)) } else { NewJob::new(&Sweep, later(seconds)) };
             world.store.jobs.order(&ctx, job.unwrap()).await.unwrap();
         }
-        // Another queue's.
+        // From another queue.
         world.store.jobs.order(&ctx, NewJob::new(&Export, ctx.now).unwrap()).await.unwrap();
         world.wait(Duration::from_secs(10));
         let take = async |limit| {

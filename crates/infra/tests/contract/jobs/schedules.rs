@@ -1,4 +1,4 @@
-//! Schedules: work that comes back by itself.
+//! Schedules: recurring jobs.
 
 use clowder_core::job::Cron;
 

@@ -1,10 +1,10 @@
-//! Jobs that cannot be undone, and a clock that jumps.
+//! Irreversible jobs, and a clock that jumps.
 
 use super::*;
 
 const MOMENT: i64 = 1_790_000_000_000_000;
 
-/// Ahead of it by so many microseconds.
+/// The clock is this many microseconds ahead.
 static AHEAD: AtomicI64 = AtomicI64::new(0);
 
 fn moved() -> Timestamp {

@@ -43,7 +43,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         match write {
             "Privacy::export" => drop(store.privacy.export(&ctx).await?),
             "Privacy::erase" | "Privacy::undo_erasure" => {
-                // Administrators, too: of two at once one stays.
+                // Administrators, too: if two step down at once, one stays.
                 let who = dice.below(6);
                 let wish = json!({"password": PASSWORD, "messages": "delete"});
                 store.privacy.erase(&stage.ctx(who), of::<Erasure>(wish)).await?;

@@ -21,7 +21,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let Scene { store, dice, .. } = scene;
         match write {
             "Sealing::rotate" => {
-                // Under another key than the last time, while others write under theirs.
+                // With another key than the last time, while others write with theirs.
                 let columns: Vec<_> = columns().into_iter().filter(|column| column.under == Under::Ring).collect();
                 let piece = store.sealing.rotate(columns[dice.below(columns.len())], None).await?;
                 assert_eq!(piece.faults, Vec::<String>::new());

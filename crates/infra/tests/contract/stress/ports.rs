@@ -32,7 +32,7 @@ fn methods() -> BTreeSet<String> {
         for line in source.lines() {
             if let Some(rest) = line.strip_prefix("pub trait ") {
                 let name = rest.split([':', ' ', '<']).next().unwrap();
-                // A worker is what a job does; its jobs are done below.
+                // A worker is what runs a job; its jobs are run below.
                 port = Some(name).filter(|name| !["Work", "Worker"].contains(name));
             } else if line == "}" {
                 port = None;

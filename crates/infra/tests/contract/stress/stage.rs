@@ -1,4 +1,4 @@
-//! Who takes part, what there is to quarrel about, and how each write is done.
+//! The participants, what they compete for, and how each write is done.
 
 mod people;
 
@@ -23,7 +23,7 @@ use crate::{
     world::World,
 };
 
-/// What a write would need is not there yet, or somebody else was faster: it was not done.
+/// The write was not done: what it needs does not exist yet, or somebody else was faster.
 pub const NOTHING_TO_DO: Refusal = Refusal::new(Kind::Unknown, "stress.nothing", "There is nothing to do it to");
 
 pub const PASSWORD: &str = "correct horse";
@@ -35,14 +35,14 @@ pub struct Member {
     pub actor: Mutex<Actor>,
     pub refresh: Mutex<String>,
     pub access: Mutex<String>,
-    /// Recovery codes of the second factor that they have now and then.
+    /// Recovery codes of the second factor that they sometimes have.
     pub codes: Mutex<Vec<String>>,
 }
 
 pub struct Stage {
     pub world: Arc<World>,
-    /// Processes over the same database: sign-ups are open in the first, wait for approval in the second, and do not tell
-    /// who has an account in the third, which also seals with another key than the others.
+    /// Processes over the same database: sign-up is open in the first, waits for approval in the second, and does not
+    /// reveal who has an account in the third, which also encrypts with another key.
     pub stores: [Store; 3],
     pub members: Vec<Member>,
     pub chats: Vec<ChatId>,
@@ -51,7 +51,7 @@ pub struct Stage {
     pub api_keys: Mutex<Vec<(usize, ApiKeyId)>>,
     pub invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
     pub others: Mutex<Vec<UserId>>,
-    /// Those who registered last, whose addresses are not confirmed yet, and their addresses.
+    /// The users who registered last, with their unconfirmed addresses.
     pub newcomers: Mutex<Vec<(Actor, String)>>,
     pub count: AtomicU64,
 }
@@ -77,7 +77,7 @@ pub struct Scene<'a> {
 /// What becomes of a write; [`NOTHING_TO_DO`] when what it needs is not there.
 pub type Performed<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
-/// A sequence that looks random and is the same each time (SplitMix64).
+/// A pseudo-random sequence that is the same each time (SplitMix64).
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -105,7 +105,7 @@ impl Stage {
             let node = world.node_with(|options| {
                 options.sign_ups = Rules { mode, reveal_taken };
                 options.encryption_keys = encryption_keys;
-                // Whoever causes emails waits for others who do, and not for an hour.
+                // Without the hourly limit of emails, which would keep participants waiting.
                 options.credentials.emails_an_hour = u32::MAX;
             });
             node.await
@@ -174,9 +174,9 @@ impl Stage {
 
     pub async fn perform(&self, write: &str, dice: &mut Dice) -> Result<()> {
         let world = &self.world;
-        // A code of the second factor is taken once in 30 seconds, an address gets an email a minute.
+        // A code of the second factor is accepted once in 30 seconds; an address gets one email a minute.
         world.wait(Duration::from_millis(100));
-        // Several processes, whose memories differ.
+        // Several processes with different caches.
         let store = &self.stores[dice.below(3)];
         let who = 2 + dice.below(4);
         let (member, ctx) = (&self.members[who], self.ctx(who));

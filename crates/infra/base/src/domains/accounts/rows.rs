@@ -32,7 +32,7 @@ pub struct UserRow {
 }
 
 impl UserRow {
-    /// A new account of which nothing but this is known.
+    /// A new account, of which only this is known.
     pub fn new(id: UserId, name: (String, String), email: (String, String), password: String, now: Timestamp) -> Self {
         Self {
             id,
@@ -106,7 +106,7 @@ pub struct SessionRow {
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// The place it was opened from.
+    /// The place from which it was opened.
     pub opened_from: Option<String>,
     pub authenticated_at: Timestamp,
 }

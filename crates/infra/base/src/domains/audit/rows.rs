@@ -1,4 +1,4 @@
-//! An entry of the audit log, and who acts in it.
+//! Entries of the audit log, and their actors.
 
 use clowder_accounts::{AuditRecord, audit::ActorType};
 use clowder_core::{Actor, Id, SessionId, Timestamp, UserId, Via};
@@ -25,7 +25,7 @@ pub struct AuditRow {
     pub target_id: Option<Id<()>>,
     pub address: Option<Sealed>,
     pub agent: Option<Sealed>,
-    /// Of entries from before request ids were sealed; empty in all others.
+    /// Used only by entries from before request ids were encrypted.
     pub request_id: String,
     /// JSON of the states before and after.
     pub detail: Option<Sealed>,
@@ -34,7 +34,7 @@ pub struct AuditRow {
     pub request: Option<Sealed>,
 }
 
-/// An entry that is committed and has no place in the chain yet. Its order is the sequence of the database.
+/// A committed entry that is not chained yet. Its order is that of a database sequence.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_pending)]
 #[diesel(treat_none_as_default_value = false)]
@@ -56,7 +56,7 @@ pub struct PendingRow {
 }
 
 impl PendingRow {
-    /// The entry at its place in the chain, but for its own hash.
+    /// The chained entry, except for its own hash.
     pub fn at_position(self, position: i64, previous: Vec<u8>) -> AuditRow {
         AuditRow {
             position,
@@ -81,7 +81,7 @@ impl PendingRow {
     }
 }
 
-/// Who acts, as the audit log tells it.
+/// The actor, as shown by the audit log.
 pub struct Acting {
     pub kind: ActorType,
     pub id: Option<Id<()>>,
@@ -91,7 +91,7 @@ pub struct Acting {
 }
 
 impl Acting {
-    /// Whose API key it was that acted.
+    /// The owner of the API key that acted.
     pub fn owner(&self) -> Option<UserId> {
         self.user.filter(|_| self.kind == ActorType::ApiKey)
     }

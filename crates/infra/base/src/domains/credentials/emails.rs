@@ -7,7 +7,7 @@ use clowder_core::{Mail, Result};
 use crate::emails::{EmailTemplates, NOT_YOU, Recipient, span};
 
 impl EmailTemplates {
-    /// Is the address theirs? `token` proves it.
+    /// Asks whether the address is theirs; `token` proves it.
     pub fn verify_email(&self, username: &str, address: &str, token: &str, good_for: Duration) -> Result<Mail> {
         let says = [format!(
             "Please confirm that {address} is your address, for the account {username}. The link is valid for {}.",
@@ -22,7 +22,7 @@ impl EmailTemplates {
         )
     }
 
-    /// To the old address, when another is to take its place.
+    /// A notice to the current address when another one is to replace it.
     pub fn email_changing(&self, to: &Recipient, new: &str) -> Result<Mail> {
         let says = [format!(
             "Somebody who knows your password has asked to change the address of your account to {new}. It changes as soon as that address is confirmed."
@@ -37,8 +37,8 @@ impl EmailTemplates {
             "You received this email because somebody asked to reset the password of your account. If it was not you, ignore this email: your password stays the same.")
     }
 
-    /// `all` when every session was ended with it, and not only the others. `keys` is how many API keys are left, `ended`
-    /// how many were ended with it.
+    /// `all` if every session was ended, and not only the others. `keys` is the number of remaining API keys, `ended`
+    /// the number of revoked ones.
     pub fn password_changed(&self, to: &Recipient, all: bool, keys: i64, ended: usize) -> Result<Mail> {
         let devices = if all { "all your devices" } else { "your other devices" };
         let mut says =

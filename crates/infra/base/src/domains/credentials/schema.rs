@@ -1,4 +1,4 @@
-//! The tables of mailed tokens, and of what slows down guessing and sending.
+//! The tables of tokens in emails, and of limits on guessing and sending.
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -25,7 +25,7 @@ pub struct JobRow {
 
 impl JobRow {
     pub fn taken(self, lease: Id<()>, keys: &Keys) -> Result<Taken> {
-        // What cannot be opened is nobody's to do; the worker will say so and bury it.
+        // A payload that cannot be decrypted is passed on empty; the worker reports it, and the job becomes dead.
         let payload = keys.unseal(Purpose::Job, self.id.uuid().as_bytes(), &self.payload).unwrap_or_default();
         Ok(Taken { id: self.id, kind: self.kind, payload, attempts: self.attempts, lease })
     }

@@ -97,7 +97,7 @@ impl<'m> NewMessageRow<'m> {
     }
 }
 
-/// Which message a client id was used for. Written with the message, and deleted with it.
+/// The message for which a client id was used. Written and deleted with the message.
 #[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = message_client_ids)]
 pub struct ClientIdRow {
@@ -107,12 +107,12 @@ pub struct ClientIdRow {
     pub fingerprint: Vec<u8>,
 }
 
-/// How far a chat has come that is locked.
+/// The end of a locked chat.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
 #[diesel(table_name = chats)]
 pub struct LockedChatRow {
     pub id: ChatId,
     pub last_seq: i64,
-    /// When its last message was sent, or it was created.
+    /// When its last message was sent, or the chat created.
     pub active_at: Timestamp,
 }

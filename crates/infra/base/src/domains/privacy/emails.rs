@@ -5,7 +5,7 @@ use clowder_core::{Mail, Result, Timestamp};
 use crate::emails::{Action, EmailTemplates, NOT_YOU, Recipient, day};
 
 impl EmailTemplates {
-    /// A copy is ready; nothing of what is in it. Without `path` it can be fetched by those only who are signed in.
+    /// An export is ready; says nothing about its content. Without `path`, the user has to sign in to download it.
     pub fn export_ready(&self, to: &Recipient, path: Option<&str>, until: Timestamp) -> Result<Mail> {
         let how = match path {
             Some(_) => "The link is valid until {}. Anybody who has it can download your data, so keep it to yourself.",
@@ -36,7 +36,7 @@ impl EmailTemplates {
         self.write(to, "Your account stays", &says, None, NOT_YOU)
     }
 
-    /// The last email to somebody who is nobody any more.
+    /// The last email to an erased user.
     pub fn erased(&self, to: &Recipient, receipt: &str) -> Result<Mail> {
         let says = [
             "Your account has been erased. This is the receipt, signed by this server; its operator can verify it:"

@@ -1,11 +1,11 @@
-//! Emails to people who asked for an account.
+//! Emails to people who signed up.
 
 use clowder_core::{Mail, Result};
 
 use crate::emails::{EmailTemplates, Recipient};
 
 impl EmailTemplates {
-    /// A sign-up that somebody had to approve.
+    /// A sign-up that needed approval was approved.
     pub fn approved(&self, to: &Recipient) -> Result<Mail> {
         let says = ["Your account has been approved. You can sign in now.".to_owned()];
         self.write(

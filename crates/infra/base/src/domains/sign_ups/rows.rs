@@ -1,4 +1,4 @@
-//! The rows of invitations and of accounts that somebody asked for.
+//! The rows of invitations and pending sign-ups.
 
 use clowder_accounts::model::{Invite, InviteId, SignUp, SignUpId};
 use clowder_core::{Timestamp, UserId};

@@ -1,4 +1,4 @@
-//! The tables of invitations and of accounts that somebody asked for.
+//! The tables of invitations and pending sign-ups.
 
 diesel::table! {
     use diesel::sql_types::*;

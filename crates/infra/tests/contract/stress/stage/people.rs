@@ -1,4 +1,4 @@
-//! What those who take part do along the way: they sign in, set up a second factor, choose addresses, and do jobs.
+//! What the participants do along the way: they sign in, set up a second factor, choose addresses, and run jobs.
 
 use clowder_accounts::{
     Login, RefreshToken, SignedIn,
@@ -15,7 +15,7 @@ use super::{Dice, NOTHING_TO_DO, PASSWORD, Stage, of};
 use crate::two_factor::octets;
 
 impl Stage {
-    /// Somebody who is not signed in, at one of a few places.
+    /// An unauthenticated client at one of a few addresses.
     pub fn nobody(&self, dice: &mut Dice) -> Ctx {
         let address = [203, 0, 113, dice.below(6) as u8].into();
         Ctx { origin: Origin { address: Some(address), agent: None }, ..self.world.nobody() }
@@ -26,13 +26,13 @@ impl Stage {
         self.stores[0].accounts.login(&self.nobody(&mut Dice(who as u64)), login).await
     }
 
-    /// Signs in, also if there is a second factor just now.
+    /// Signs in, also if a second factor is enabled just now.
     pub async fn login(&self, who: usize) -> Result<SignedIn> {
         let member = &self.members[who];
         let signed_in = match self.try_login(who, None).await {
             Err(Error::Refused(refused)) if refused.code == "otp.required" => {
                 match self.try_login(who, Self::take(&member.codes)).await {
-                    // The codes were of an earlier factor.
+                    // The codes belonged to an earlier factor.
                     Err(Error::Refused(_)) => {
                         match self.stores[0].staff.remove_second_factor(&self.system(), member.id).await {
                             Err(error) if error.is_ours() => return Err(error),
@@ -52,7 +52,7 @@ impl Stage {
         Ok(signed_in)
     }
 
-    /// Sees to it that somebody has a second factor.
+    /// Makes sure that somebody has a second factor.
     pub async fn enrol(&self, store: &Store, who: usize) -> Result<()> {
         let enrolment = match store.two_factor.setup(&self.ctx(who)).await {
             Err(Error::Refused(refused)) if refused.code == "two_factor.on" => return Ok(()),
@@ -65,7 +65,7 @@ impl Stage {
         Ok(())
     }
 
-    /// An address that others want, too: that of somebody who takes part, or of one of those who registered last.
+    /// An address that others want, too: of a participant, or of one of those who registered last.
     pub async fn address(&self, dice: &mut Dice) -> Result<String> {
         let newcomer = self.newcomer(dice);
         match newcomer.filter(|_| dice.below(2) == 0) {
@@ -83,7 +83,7 @@ impl Stage {
         store.accounts.refresh(ctx, of::<RefreshOnly>(json!({"refresh": token})).0).await
     }
 
-    /// An email that somebody takes on to send.
+    /// An email that a participant takes to send.
     pub async fn take_mail(&self, store: &Store) -> Result<Taken> {
         let job = store.jobs.take(&self.system(), vec![Mail::KIND], 1).await?.pop();
         Ok(job.ok_or(NOTHING_TO_DO)?)
@@ -93,7 +93,7 @@ impl Stage {
         store.jobs.settle(&self.system(), job, Verdict::Dead { error: "on purpose".to_owned() }).await
     }
 
-    /// Does the jobs of a few; emails are read for what they hold.
+    /// Runs a few jobs; emails are read for their tokens.
     pub async fn do_jobs(&self, dice: &mut Dice) -> Result<()> {
         let store = &self.stores[dice.below(3)];
         let mut kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
@@ -118,8 +118,8 @@ impl Stage {
             };
             store.jobs.settle(&self.system(), &job, Verdict::Done).await?;
             match outcome {
-                // Its owner was erased, or it was begun anew, while it was made.
-                Err(Error::Unavailable(why)) if why.why.contains("another worker's now") => {}
+                // Its owner was erased, or it was begun again, while it was being made.
+                Err(Error::Unavailable(why)) if why.why.contains("taken over by another worker") => {}
                 outcome => outcome?,
             }
         }
@@ -127,7 +127,7 @@ impl Stage {
     }
 }
 
-/// The token alone, as a body has it.
+/// The token alone, as a body contains it.
 struct RefreshOnly(RefreshToken);
 
 impl Input for RefreshOnly {

@@ -1,0 +1,64 @@
+//! The closed loop: every connection repeats one call.
+use super::{rng, send_to_held};
+use crate::adapter::{user_vars, Chat};
+use crate::context::{login, senders, Ctx};
+use crate::http::{Client, Error};
+use crate::report::{measure, report};
+use crate::run::Run;
+use crate::stats::{marker, now_us, text_with};
+use serde_json::json;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// me, W1 to W4: each of `conns` connections repeats one call as fast as it is answered.
+pub async fn run(c: &Ctx, what: &str) -> Result<(), Error> {
+    let conns: usize = c.args.n("conns", 64);
+    let run = Run::new();
+    let chats: Arc<Vec<Chat>> = Arc::new(if what == "w3" { vec![c.w.big.clone().ok_or("no big chat")?] } else { c.w.send.clone() });
+    let op = match what {
+        "me" => &c.a.me,
+        "w1" => &c.a.login,
+        "w2" => &c.a.list,
+        "w3" => &c.a.page,
+        _ => &c.a.send,
+    }
+    .clone()
+    .ok_or("the adapter has no such call")?;
+    send_to_held(c, &run)?;
+    for i in 0..conns {
+        let (run, chats, op, a) = (run.clone(), chats.clone(), op.clone(), c.a.clone());
+        let senders = senders(c);
+        let me = senders[i % senders.len()];
+        let user = c.w.users[me].clone();
+        let what = what.to_string();
+        tokio::spawn(async move {
+            let mut http = Client::new(&a);
+            let mine: Vec<&Chat> = chats.iter().filter(|c| c.members.contains(&me)).collect();
+            let mut seed = 88172645463325252 ^ ((i as u64 + 1) << 17);
+            let mut seq = 0u64;
+            while !run.stop.load(Relaxed) {
+                let t = now_us();
+                let r = if what == "w1" {
+                    login(&mut http, &op, &user).await.map(|x| x.1)
+                } else {
+                    seq += 1;
+                    let chat = if mine.is_empty() { "" } else { &mine[rng(&mut seed) as usize % mine.len()].id };
+                    let txn = marker(i, seq);
+                    let text = if what == "w4" { text_with(&txn) } else { String::new() };
+                    let mut v = user_vars(&user).to_vec();
+                    v.extend([("chat", chat), ("text", &text), ("txn", &txn)]);
+                    http.call(&op, &v).await.map(|b| b.len())
+                };
+                let bad = r.is_err();
+                run.done(i, t, r);
+                if bad {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        });
+    }
+    let (el, u0, u1) = measure(c, &run, c.args.n("secs", 8.0)).await;
+    report(c, what, &run, el, (u0, u1), json!({"conns": conns}));
+    Ok(())
+}

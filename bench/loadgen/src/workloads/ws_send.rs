@@ -1,0 +1,67 @@
+//! Durable sends over live connections.
+use super::rng;
+use crate::context::{senders, Ctx};
+use crate::http::Error;
+use crate::realtime;
+use crate::report::{measure, report};
+use crate::run::Run;
+use crate::stats::{marker, now_us, text_with};
+use serde_json::json;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// W5: each sender sends over its live connection and waits for its acknowledgement;
+/// whatever else arrives there counts as a delivery.
+pub async fn run(c: &Ctx) -> Result<(), Error> {
+    let run = Run::new();
+    let ack = c.a.realtime.clone().ok_or("no realtime")?.ack;
+    let who = senders(c);
+    let n = who.len();
+    let mut ready = Vec::new();
+    for me in who {
+        let user = c.w.users[me].clone();
+        let mine: Vec<String> = c.w.send.iter().filter(|c| c.members.contains(&me)).map(|c| c.id.clone()).collect();
+        let rooms: Vec<&str> = mine.iter().map(|s| s.as_str()).collect();
+        let live = realtime::connect(&c.a, &user, &rooms).await?;
+        ready.push((live, mine));
+    }
+    // Nobody sends before everybody is connected.
+    for (i, (mut live, mine)) in ready.into_iter().enumerate() {
+        let (run, ack) = (run.clone(), ack.clone());
+        tokio::spawn(async move {
+            let mut seed = 0x9e3779b97f4a7c15 ^ ((i as u64 + 1) << 21);
+            let mut seq = 0;
+            while !run.stop.load(Relaxed) {
+                seq += 1;
+                let m = marker(i, seq);
+                let t = now_us();
+                let chat = &mine[rng(&mut seed) as usize % mine.len()];
+                let r = tokio::time::timeout(Duration::from_secs(30), async {
+                    live.send(chat, &text_with(&m), &m).await?;
+                    loop {
+                        let p = live.recv().await?;
+                        let own = memchr::memmem::find(&p, m.as_bytes()).is_some();
+                        let is_ack = own && memchr::memmem::find(&p, ack.as_bytes()).is_some();
+                        // An ack that is not also the broadcast is no delivery.
+                        if !is_ack || ack.is_empty() || ack == "groupchat" {
+                            run.deliver(i, &p);
+                        }
+                        if is_ack {
+                            return Ok::<usize, Error>(p.len());
+                        }
+                    }
+                })
+                .await
+                .unwrap_or_else(|_| Err("no ack in 30 s".into()));
+                let bad = r.is_err();
+                run.done(i, t, r);
+                if bad {
+                    break;
+                }
+            }
+        });
+    }
+    let (el, u0, u1) = measure(c, &run, c.args.n("secs", 8.0)).await;
+    report(c, "w5", &run, el, (u0, u1), json!({"conns": n}));
+    Ok(())
+}
