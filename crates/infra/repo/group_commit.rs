@@ -5,7 +5,9 @@
 //!
 //! A caller queues an item and waits. If few batches are being written, a job starts on the writing workers. It takes
 //! the streams that have waited longest, until its batch is full, and writes all of them with one commit. Further jobs
-//! start only when enough items wait to fill them: a commit costs about the same for one item as for many. A lone item waits for nobody, and no timer runs. When a
+//! start only when enough items wait to fill them, or one has waited for a while: a commit costs about the same for one
+//! item as for many. A batch of several streams waits for a lock no longer than a moment; then its items are set aside,
+//! and no other stream shares a batch with theirs until they are written. A lone item waits for nobody, and no timer runs. When a
 //! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
 //! a batch is bounded in octets: whoever writes much waits for themselves.
 //!
@@ -147,7 +149,14 @@ impl<Q: Queued> GroupCommit<Q> {
             BatchJob::start(&self.0);
         }
         let writers = self.0.db.writers();
-        let mut answer = by(asked + writers.patience(), &mut answered).await;
+        let mut answer = by(asked + LOCK_WAIT, &mut answered).await;
+        if answer.is_none() {
+            // The few jobs at work may be waiting for locks.
+            if self.0.lock().may_start_more(self.0.jobs) {
+                BatchJob::start(&self.0);
+            }
+            answer = by(asked + writers.patience(), &mut answered).await;
+        }
         if answer.is_none() && claim.withdraw() {
             return Err(writers.given_up());
         }
@@ -245,7 +254,7 @@ impl<Q: Queued> BatchJob<Q> {
         {
             let mut queues = self.inner.lock();
             while batch.len() < self.inner.max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
-                let Some(stream) = queues.due.pop_front() else { break };
+                let Some(stream) = queues.next_stream(&self.streams) else { break };
                 self.streams.push(stream);
                 while batch.len() < self.inner.max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
                     let Some(pending) = queues.pop(stream) else { break };
@@ -259,7 +268,9 @@ impl<Q: Queued> BatchJob<Q> {
         }
         match conn {
             Ok(conn) => {
-                let written = write(conn, self.inner.db.services(), batch, None);
+                // Whoever holds up one stream must not hold up those that share a batch with it.
+                let wait = (self.streams.len() > 1).then_some(LOCK_WAIT);
+                let written = write(conn, self.inner.db.services(), batch, wait);
                 self.inner.set_aside(written.held);
                 // If no transaction can be started, nobody needs to wait for their turn to be told.
                 if let Some(error) = written.none_can_begin {

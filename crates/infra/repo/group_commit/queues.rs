@@ -82,12 +82,13 @@ pub struct Queues<Q: Queued> {
     ready: Vec<Ready<Q>>,
     ready_items: usize,
     /// The streams that have ready items and are not being written, in the order of their turns.
-    pub due: VecDeque<usize>,
+    due: VecDeque<usize>,
     /// How many jobs are queued or running.
     pub jobs: usize,
     /// Items whose rows are locked by others, and later ones for the same rows, in order.
     pub held: HashMap<Q::Key, VecDeque<Pending<Q>>>,
-    held_items: usize,
+    /// How many of them each stream has.
+    held_items: [usize; STREAMS],
     /// The keys of `held`; the first is the next to be waited for.
     pub order: VecDeque<Q::Key>,
     /// Whether a waiter is queued or running.
@@ -109,7 +110,7 @@ impl<Q: Queued> Default for Queues<Q> {
             due: VecDeque::new(),
             jobs: 0,
             held: HashMap::new(),
-            held_items: 0,
+            held_items: [0; STREAMS],
             order: VecDeque::new(),
             waiter: false,
         }
@@ -122,7 +123,7 @@ impl<Q: Queued> Queues<Q> {
         let held = self.held.contains_key(&pending.item.key());
         let full = || Error::unavailable("too many writes are waiting");
         if held {
-            if self.held_items >= ROOM {
+            if self.held_items.iter().sum::<usize>() >= ROOM {
                 return Err(full());
             }
             self.hold(pending);
@@ -148,7 +149,12 @@ impl<Q: Queued> Queues<Q> {
     /// enough items wait to fill another.
     pub fn may_start(&mut self, most: usize) -> bool {
         let few = self.jobs < FEW || self.ready_items >= FULL * self.jobs;
-        let starts = few && self.jobs < most && self.jobs < self.at_work() + self.due.len();
+        few && self.may_start_more(most)
+    }
+
+    /// The same, however many jobs are at work.
+    pub fn may_start_more(&mut self, most: usize) -> bool {
+        let starts = self.jobs < most && self.jobs < self.at_work() + self.due.len();
         self.jobs += usize::from(starts);
         starts
     }
@@ -164,6 +170,16 @@ impl<Q: Queued> Queues<Q> {
         if !self.ready[stream].items.is_empty() {
             self.make_due(stream);
         }
+    }
+
+    /// The next stream for a batch that has these already. A stream that somebody holds up delays only its own items: it
+    /// shares a batch with no other while any of its items are set aside.
+    pub fn next_stream(&mut self, taken: &[usize]) -> Option<usize> {
+        let is_alone = |stream: &usize| self.held_items[*stream] > 0;
+        if taken.iter().any(is_alone) || (!taken.is_empty() && self.due.front().is_some_and(is_alone)) {
+            return None;
+        }
+        self.due.pop_front()
     }
 
     /// The next item of a stream.
@@ -200,7 +216,7 @@ impl<Q: Queued> Queues<Q> {
     pub fn hold(&mut self, pending: Pending<Q>) {
         pending.claim.wait_again();
         let key = pending.item.key();
-        self.held_items += 1;
+        self.held_items[pending.item.stream()] += 1;
         self.held
             .entry(key)
             .or_insert_with(|| {
@@ -214,13 +230,13 @@ impl<Q: Queued> Queues<Q> {
     pub fn take(&mut self, key: Q::Key, max: usize) -> Vec<Pending<Q>> {
         let Some(items) = self.held.get_mut(&key) else { return Vec::new() };
         let taken: Vec<_> = items.drain(..items.len().min(max)).collect();
-        self.held_items -= taken.len();
+        taken.iter().for_each(|pending| self.held_items[pending.item.stream()] -= 1);
         taken.into_iter().filter_map(Pending::still_waiting).filter(Pending::begin).collect()
     }
 
     /// Puts items back before those that came after them.
     pub fn put_back(&mut self, key: Q::Key, items: Vec<Pending<Q>>) {
-        self.held_items += items.len();
+        items.iter().for_each(|pending| self.held_items[pending.item.stream()] += 1);
         if let Some(held) = self.held.get_mut(&key) {
             for item in items.into_iter().rev() {
                 item.claim.wait_again();
@@ -233,7 +249,7 @@ impl<Q: Queued> Queues<Q> {
     pub fn release(&mut self, key: Q::Key, first: Vec<Pending<Q>>) {
         self.order.retain(|held| *held != key);
         let rest = self.held.remove(&key).unwrap_or_default();
-        self.held_items -= rest.len();
+        rest.iter().for_each(|pending| self.held_items[pending.item.stream()] -= 1);
         first.iter().for_each(|pending| pending.claim.wait_again());
         first.into_iter().chain(rest).for_each(|pending| self.put_back_ready(pending));
     }
@@ -250,7 +266,7 @@ impl<Q: Queued> Queues<Q> {
     }
 
     pub fn refuse_held(&mut self, error: &Error) {
-        self.held_items = 0;
+        self.held_items = [0; STREAMS];
         self.order.clear();
         for pending in self.held.drain().flat_map(|(_, items)| items) {
             pending.answer(Err(error.clone()));

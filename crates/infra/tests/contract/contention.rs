@@ -226,27 +226,32 @@ mod postgres_alone {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_held_stream_holds_up_its_own_sends_only() {
+    async fn held_streams_hold_up_their_own_sends_only() {
         let world = World::postgres().await;
         let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
-        let chats = chats_of_different_streams(&world, &ada, &[&bob], 6).await;
-        let (held, free) = chats.split_first().unwrap();
-        let holder = holding_the_stream_of(&world, *held);
-        let waiting: Vec<_> = (0..5).map(|n| sending(&world, &bob, *held, &n.to_string())).collect();
+        // As many are held as batches are written at the same time while few sends wait.
+        let chats = chats_of_different_streams(&world, &ada, &[&bob], 7).await;
+        let (held, free) = chats.split_at(2);
+        let holders: Vec<_> = held.iter().map(|chat| holding_the_stream_of(&world, *chat)).collect();
+        let mut waiting = Vec::new();
+        for chat in held {
+            waiting.extend((0..5).map(|n| sending(&world, &bob, *chat, &n.to_string())));
+        }
         for round in 1..=5 {
-            let more = sending(&world, &ada, *held, "more");
+            waiting.extend(held.iter().map(|chat| sending(&world, &ada, *chat, "more")));
             let sends: Vec<_> = free.iter().map(|chat| sending(&world, &ada, *chat, "hello")).collect();
             for send in sends {
                 assert_eq!(promptly(send).await.unwrap().unwrap().into_inner().seq, round);
             }
-            assert!(!more.is_finished(), "it cannot be written");
         }
-        assert!(waiting.iter().all(|send| !send.is_finished()));
-        drop(holder);
+        assert!(waiting.iter().all(|send| !send.is_finished()), "they cannot be written");
+        drop(holders);
         for send in waiting {
             promptly(send).await.unwrap().unwrap();
         }
-        assert_eq!(world.say(&ada, *held, "after").await.seq, 11);
+        for chat in held {
+            assert_eq!(world.say(&ada, *chat, "after").await.seq, 11);
+        }
     }
 
     /// Another node is stuck in the middle of a send of Bob's: it has written a client id and a stored answer, and

@@ -68,7 +68,7 @@ impl World {
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
-        options.database.write_connections = 4;
+        options.database.write_connections = 6;
         if !options.url.is_embedded() {
             options.database.read_connections = 3;
         }
