@@ -3,7 +3,7 @@
 //! Each stream of the journal has a queue of its own, and only one batch of a node writes to a stream at a time: a
 //! writer holds its place in a stream until it commits, so a second batch would only wait for the first.
 //!
-//! A caller queues an item and waits. If few batches are being written, a job starts on the writing workers. It takes
+//! A caller queues an item and waits. If no batch is being written, a job starts on the writing workers. It takes
 //! the streams that have waited longest, until its batch is full, and writes all of them with one commit. Further jobs
 //! start only when enough items wait to fill them, or one has waited for a while: a commit costs about the same for one
 //! item as for many. A batch of several streams waits for a lock no longer than a moment; then its items are set aside,
@@ -35,7 +35,7 @@ use tokio::{
     time::timeout,
 };
 
-use queues::{Claim, Pending, Queues};
+use queues::{Claim, Pending, Queues, Taken};
 use waiter::Waiter;
 use write::write;
 
@@ -48,10 +48,9 @@ use crate::worker_pool::fair::Caller;
 /// If more items than this are ready or held, further ones are refused: senders have to slow down.
 const ROOM: usize = 10_000;
 /// A batch that has this many items takes no further stream, and so many that wait are worth a commit of their own.
-/// Measured: see "Sending" in bench/README.md.
-pub const FULL: usize = 16;
-/// How many batches are written at the same time while fewer wait than would fill another.
-pub const FEW: usize = 2;
+/// While fewer wait, one batch is written at a time. Measured: see "Sends that share a commit, by stream" in
+/// bench/README.md.
+pub const FULL: usize = 32;
 /// A batch with this much text is large enough.
 const BATCH_OCTETS: usize = 256 << 10;
 /// A batch with this many claims is large enough: PostgreSQL has room for some thousand locks in total.
@@ -151,7 +150,7 @@ impl<Q: Queued> GroupCommit<Q> {
         let writers = self.0.db.writers();
         let mut answer = by(asked + LOCK_WAIT, &mut answered).await;
         if answer.is_none() {
-            // The few jobs at work may be waiting for locks.
+            // The jobs at work may be waiting for locks.
             if self.0.lock().may_start_more(self.0.jobs) {
                 BatchJob::start(&self.0);
             }
@@ -233,43 +232,27 @@ impl<Q: Queued> Inner<Q> {
 /// starts the next batch if one is due.
 struct BatchJob<Q: Queued> {
     inner: Arc<Inner<Q>>,
-    /// The streams whose turn it is.
-    streams: Vec<usize>,
+    taken: Taken,
 }
 
 impl<Q: Queued> BatchJob<Q> {
-    /// The stream is chosen on the worker: a job that the full queue refused takes nothing with it.
+    /// The streams are chosen on the worker: a job that the full queue refused takes nothing with it.
     fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
-        let job = move |conn: Result<&mut PooledConn>| Self { inner: own, streams: Vec::new() }.run(conn);
+        let job = move |conn: Result<&mut PooledConn>| Self { inner: own, taken: Taken::default() }.run(conn);
         if let Err(error) = inner.db.writers().push(Box::new(job)) {
             let mut queues = inner.lock();
-            queues.jobs -= 1;
+            queues.not_started();
             queues.refuse_ready(&error);
         }
     }
 
     fn run(mut self, conn: Result<&mut PooledConn>) -> bool {
-        let (mut batch, mut octets, mut claims) = (Vec::new(), 0, 0);
-        {
-            let mut queues = self.inner.lock();
-            while batch.len() < self.inner.max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
-                let Some(stream) = queues.next_stream(&self.streams) else { break };
-                self.streams.push(stream);
-                while batch.len() < self.inner.max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
-                    let Some(pending) = queues.pop(stream) else { break };
-                    if pending.begin() {
-                        octets += pending.item.octets();
-                        claims += pending.item.claims();
-                        batch.push(pending);
-                    }
-                }
-            }
-        }
+        let batch = self.take();
         match conn {
             Ok(conn) => {
                 // Whoever holds up one stream must not hold up those that share a batch with it.
-                let wait = (self.streams.len() > 1).then_some(LOCK_WAIT);
+                let wait = (self.taken.streams.len() > 1).then_some(LOCK_WAIT);
                 let written = write(conn, self.inner.db.services(), batch, wait);
                 self.inner.set_aside(written.held);
                 // If no transaction can be started, nobody needs to wait for their turn to be told.
@@ -288,16 +271,39 @@ impl<Q: Queued> BatchJob<Q> {
             }
         }
     }
+
+    fn take(&mut self) -> Vec<Pending<Q>> {
+        let Inner { max, jobs, .. } = *self.inner;
+        let (mut batch, mut octets, mut claims) = (Vec::new(), 0, 0);
+        let mut queues = self.inner.lock();
+        let mut stream = match queues.first_stream(jobs) {
+            Some(taken) => {
+                self.taken = taken;
+                self.taken.streams.first().copied()
+            }
+            None => None,
+        };
+        while let Some(of) = stream {
+            while batch.len() < max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
+                let Some(pending) = queues.pop(of) else { break };
+                if pending.begin() {
+                    octets += pending.item.octets();
+                    claims += pending.item.claims();
+                    batch.push(pending);
+                }
+            }
+            let has_room = batch.len() < max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS;
+            stream = if has_room { queues.further_stream(&mut self.taken) } else { None };
+        }
+        batch
+    }
 }
 
 impl<Q: Queued> Drop for BatchJob<Q> {
     fn drop(&mut self) {
         let again = {
             let mut queues = self.inner.lock();
-            queues.jobs -= 1;
-            for stream in mem::take(&mut self.streams) {
-                queues.end_turn(stream);
-            }
+            queues.end(mem::take(&mut self.taken));
             queues.may_start(self.inner.jobs)
         };
         if again {

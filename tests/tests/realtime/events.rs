@@ -8,6 +8,7 @@ on_both!(
     rest_and_socket_are_one,
     refused_commands,
     typing,
+    typing_in_a_new_chat,
     restless_typing,
     strangers_hear_nothing,
     renewed_tokens
@@ -105,6 +106,17 @@ async fn typing(world: World) {
         assert!(heard["cursor"].is_null(), "a passing event has no cursor");
     }
     assert!(a.drain().await.iter().all(|frame| frame["type"] != "typing.start"), "not to oneself");
+}
+
+/// The answer about a new chat says that it exists, so the next command may name it, although this node may not have
+/// read the change that made its creator follow it.
+async fn typing_in_a_new_chat(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let mut socket = ada.socket().await;
+    for title in 0..10 {
+        let chat = ada.group(&title.to_string(), &[&bob]).await;
+        socket.command("typing.start", json!({"chat_id": chat})).await.unwrap();
+    }
 }
 
 /// However often it changes, the others are notified once in two seconds, and the last state is true.

@@ -27,7 +27,6 @@ use std::{
 
 use clowder_core::{ChatId, Error, Journal, Passing, Positions, Result, Scopes, Topic, UserId, Via};
 use clowder_infra::{Followed, Follower, turns::Turns};
-use clowder_messaging::CHAT;
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
@@ -148,9 +147,15 @@ impl Hub {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Whether a connected user follows a chat.
-    pub fn follows(&self, user: UserId, chat: ChatId) -> bool {
-        self.shards.of(user).follows(user, Topic::new(CHAT, chat))
+    /// Whether a connected user follows a topic. Before the answer is no, this node catches up with the journal: the
+    /// change that made them follow it may be committed and not have arrived here yet.
+    pub async fn follows(&self, user: UserId, topic: Topic) -> Result<bool> {
+        let shard = self.shards.of(user);
+        if shard.follows(user, topic) {
+            return Ok(true);
+        }
+        reach(shard, &self.journal.extent().await?.heads).await?;
+        Ok(shard.follows(user, topic))
     }
 
     /// Somebody types, or has stopped.
@@ -215,5 +220,5 @@ async fn reach(shard: &Shard, since: &Positions) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err(Error::unavailable("this node lags behind the cursor"))
+    Err(Error::unavailable("this node lags behind the journal"))
 }

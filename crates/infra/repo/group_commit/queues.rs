@@ -13,7 +13,7 @@ use std::{
 use clowder_core::{Error, Result};
 use tokio::sync::oneshot;
 
-use super::{super::dialect::STREAMS, FEW, FULL, Queued, ROOM};
+use super::{super::dialect::STREAMS, FULL, Queued, ROOM};
 use crate::worker_pool::fair::{Caller, FairQueue};
 
 pub struct Pending<Q: Queued> {
@@ -85,6 +85,10 @@ pub struct Queues<Q: Queued> {
     due: VecDeque<usize>,
     /// How many jobs are queued or running.
     pub jobs: usize,
+    /// How many of them have not taken their streams yet.
+    starting: usize,
+    /// How many of them write a stream that somebody holds up.
+    delayed: usize,
     /// Items whose rows are locked by others, and later ones for the same rows, in order.
     pub held: HashMap<Q::Key, VecDeque<Pending<Q>>>,
     /// How many of them each stream has.
@@ -93,6 +97,14 @@ pub struct Queues<Q: Queued> {
     pub order: VecDeque<Q::Key>,
     /// Whether a waiter is queued or running.
     pub waiter: bool,
+}
+
+/// The streams whose turn it is in one batch.
+#[derive(Default)]
+pub struct Taken {
+    pub streams: Vec<usize>,
+    /// Whether somebody holds up its only stream.
+    delayed: bool,
 }
 
 /// The ready items of one stream.
@@ -109,6 +121,8 @@ impl<Q: Queued> Default for Queues<Q> {
             ready_items: 0,
             due: VecDeque::new(),
             jobs: 0,
+            starting: 0,
+            delayed: 0,
             held: HashMap::new(),
             held_items: [0; STREAMS],
             order: VecDeque::new(),
@@ -145,41 +159,73 @@ impl<Q: Queued> Queues<Q> {
         }
     }
 
-    /// Whether to start another job, which is then counted: a stream waits for its turn, and few jobs are at work or
-    /// enough items wait to fill another.
+    /// Whether to start another job, which is then counted: a stream waits for its turn, and nothing is being written or
+    /// enough items wait to fill another batch. Jobs that somebody holds up do not count.
     pub fn may_start(&mut self, most: usize) -> bool {
-        let few = self.jobs < FEW || self.ready_items >= FULL * self.jobs;
-        few && self.may_start_more(most)
+        let at_work = self.jobs - self.delayed;
+        (at_work == 0 || self.ready_items >= FULL * at_work) && self.may_start_more(most)
     }
 
     /// The same, however many jobs are at work.
     pub fn may_start_more(&mut self, most: usize) -> bool {
-        let starts = self.jobs < most && self.jobs < self.at_work() + self.due.len();
+        let starts = self.jobs < most && self.starting < self.startable(most);
         self.jobs += usize::from(starts);
+        self.starting += usize::from(starts);
         starts
     }
 
-    /// How many streams are being written.
-    fn at_work(&self) -> usize {
-        self.ready.iter().filter(|ready| ready.turn).count() - self.due.len()
+    /// How many streams wait for a job. Those that somebody holds up leave half of the jobs to the others.
+    fn startable(&self, most: usize) -> usize {
+        let delayed = self.due.iter().filter(|stream| self.is_delayed(**stream)).count();
+        self.due.len() - delayed + delayed.min((most / 2).max(1).saturating_sub(self.delayed))
+    }
+
+    /// Whether any of its items are set aside.
+    fn is_delayed(&self, stream: usize) -> bool {
+        self.held_items[stream] > 0
+    }
+
+    /// A job could not be queued.
+    pub fn not_started(&mut self) {
+        self.jobs -= 1;
+        self.starting -= 1;
+    }
+
+    /// A job that has begun takes the stream that has waited longest. If somebody holds that stream up, it takes no other.
+    pub fn first_stream(&mut self, most: usize) -> Option<Taken> {
+        self.starting -= 1;
+        let delayed_may = self.delayed < (most / 2).max(1);
+        let next = self.due.iter().position(|stream| delayed_may || !self.is_delayed(*stream))?;
+        let stream = self.due.remove(next)?;
+        let delayed = self.is_delayed(stream);
+        self.delayed += usize::from(delayed);
+        Some(Taken { streams: vec![stream], delayed })
+    }
+
+    /// Adds the next stream that nobody holds up, and returns it.
+    pub fn further_stream(&mut self, taken: &mut Taken) -> Option<usize> {
+        if taken.delayed {
+            return None;
+        }
+        let next = self.due.iter().position(|stream| !self.is_delayed(*stream))?;
+        let stream = self.due.remove(next)?;
+        taken.streams.push(stream);
+        Some(stream)
+    }
+
+    /// A job has ended.
+    pub fn end(&mut self, taken: Taken) {
+        self.jobs -= 1;
+        self.delayed -= usize::from(taken.delayed);
+        taken.streams.into_iter().for_each(|stream| self.end_turn(stream));
     }
 
     /// A stream has been written; items that arrived meanwhile wait for its next turn.
-    pub fn end_turn(&mut self, stream: usize) {
+    fn end_turn(&mut self, stream: usize) {
         self.ready[stream].turn = false;
         if !self.ready[stream].items.is_empty() {
             self.make_due(stream);
         }
-    }
-
-    /// The next stream for a batch that has these already. A stream that somebody holds up delays only its own items: it
-    /// shares a batch with no other while any of its items are set aside.
-    pub fn next_stream(&mut self, taken: &[usize]) -> Option<usize> {
-        let is_alone = |stream: &usize| self.held_items[*stream] > 0;
-        if taken.iter().any(is_alone) || (!taken.is_empty() && self.due.front().is_some_and(is_alone)) {
-            return None;
-        }
-        self.due.pop_front()
     }
 
     /// The next item of a stream.

@@ -229,9 +229,9 @@ mod postgres_alone {
     async fn held_streams_hold_up_their_own_sends_only() {
         let world = World::postgres().await;
         let [ada, bob] = world.people(["ada", "bob"]).await.map(Arc::new);
-        // As many are held as batches are written at the same time while few sends wait.
-        let chats = chats_of_different_streams(&world, &ada, &[&bob], 7).await;
-        let (held, free) = chats.split_at(2);
+        // More are held than batches are written at the same time.
+        let chats = chats_of_different_streams(&world, &ada, &[&bob], 11).await;
+        let (held, free) = chats.split_at(6);
         let holders: Vec<_> = held.iter().map(|chat| holding_the_stream_of(&world, *chat)).collect();
         let mut waiting = Vec::new();
         for chat in held {

@@ -1,6 +1,6 @@
 //! Commands of chats and messages.
 
-use clowder_core::{ChatId, Fields, Input, MessageId};
+use clowder_core::{ChatId, Fields, Input, MessageId, Topic};
 use clowder_messaging::{
     Deleted, Message, MessagePatch, NewMessage, NewRead, Read, refusals::CHAT_UNKNOWN, scopes::MESSAGES_WRITE,
 };
@@ -61,7 +61,7 @@ pub const COMMANDS: &[Command] = &[
         takes: Some(Shape::of::<InChat>),
         example: || json!({"chat_id": CHAT}),
         reply: Reply::Ack(Shape::any),
-        run: |call, data| Box::pin(async move { typing(&call, data, true) }),
+        run: |call, data| Box::pin(typing(call, data, true)),
     },
     Command {
         name: "typing.stop",
@@ -71,7 +71,7 @@ pub const COMMANDS: &[Command] = &[
         takes: Some(Shape::of::<InChat>),
         example: || json!({"chat_id": CHAT}),
         reply: Reply::Ack(Shape::any),
-        run: |call, data| Box::pin(async move { typing(&call, data, false) }),
+        run: |call, data| Box::pin(typing(call, data, false)),
     },
 ];
 
@@ -138,9 +138,9 @@ async fn read(call: Call, data: Value) -> Result<Done, Problem> {
     done(call.ports.store.messaging.read(&call.ctx, chat_id, new).await?)
 }
 
-fn typing(call: &Call, data: Value, on: bool) -> Result<Done, Problem> {
+async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     let InChat { chat_id } = InChat::from_json(data)?;
-    if !call.ports.hub.follows(call.user, chat_id) {
+    if !call.ports.hub.follows(call.user, Topic::new(clowder_messaging::CHAT, chat_id)).await? {
         return Err(CHAT_UNKNOWN.into());
     }
     call.ports.hub.typing(call.user, chat_id, on);
