@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# One chat, MEMBERS (2000) people with a socket each, and MESSAGES (50) sent one after the other: how long it takes until all
-# are connected, and until a message has reached everybody. On SQLite, so that nothing else is needed.
+# One chat of CHAT_SIZE people, of whom MEMBERS (2000) have a socket, and MESSAGES (50) sent one after the other: how long it
+# takes until all are connected, and until a message has reached everybody. On SQLite, so that nothing else is needed.
 #
 # CLOWDER_BIN names another build of the server to compare with; otherwise a release is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${MEMBERS:=2000}" "${MESSAGES:=50}"
+: "${MEMBERS:=2000}" "${MESSAGES:=50}" "${CHAT_SIZE:=$MEMBERS}"
 
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-fanout.XXXXXX")
@@ -34,18 +34,29 @@ done
 
 "$loadgen" --adapter "$work/ours.toml" --workload seed --users "$MEMBERS" --senders 2 --chats 1 --chat-size 2 --big 1 --world "$work/world.json"
 # A chat can only be created with fewer people; the others are added directly in the database.
-python3 - "$work/data/clowder.db" "$work/world.json" "$MEMBERS" <<'PYTHON'
+python3 - "$work/data/clowder.db" "$work/world.json" "$MEMBERS" "$CHAT_SIZE" <<'PYTHON'
 import json, sqlite3, sys, uuid
-file, world, members = sys.argv[1], sys.argv[2], int(sys.argv[3])
+file, world, members, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 data = json.load(open(world))
 chat = data["fanout"]["100"]
 base, at = sqlite3.connect(file, timeout=20), uuid.UUID(chat["id"]).bytes
 base.execute("BEGIN IMMEDIATE")
-for user in data["users"]:
+ids = [uuid.UUID(user["id"]).bytes for user in data["users"]]
+# Those without a socket are copies of an account under other names.
+columns = [row[1] for row in base.execute("PRAGMA table_info(users)")]
+row = dict(zip(columns, base.execute("SELECT * FROM users WHERE id = ?", (ids[0],)).fetchone()))
+into = f"INSERT INTO users ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+for number in range(members, size):
+    copy = dict(row, id=uuid.uuid4().bytes)
+    for column in ("username", "username_key", "email", "email_key"):
+        copy[column] = f"copy{number}_{column}"
+    base.execute(into, tuple(copy.values()))
+    ids.append(copy["id"])
+for user in ids:
     base.execute(
         "INSERT OR IGNORE INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read) "
-        "SELECT ?, ?, 'member', created_at, 0, 0 FROM chats WHERE id = ?", (at, uuid.UUID(user["id"]).bytes, at))
-base.execute("UPDATE chats SET participant_count = ? WHERE id = ?", (members, at))
+        "SELECT ?, ?, 'member', created_at, 0, 0 FROM chats WHERE id = ?", (at, user, at))
+base.execute("UPDATE chats SET participant_count = ? WHERE id = ?", (size, at))
 base.execute("COMMIT")
 data["fanout"][str(members)] = {"id": chat["id"], "members": list(range(members))}
 json.dump(data, open(world, "w"))

@@ -42,6 +42,12 @@ impl Version for Message {
 /// 202 with what has to happen before the value exists.
 pub struct Accepted<T>(pub T);
 
+/// 202 with a job, and in `Location` the path that tells its status.
+pub struct Started<T> {
+    pub job: T,
+    pub status_at: String,
+}
+
 /// A value with a version: 200 with its `ETag`, or 304 if the caller already has this version.
 pub struct Versioned<T>(pub i64, pub T);
 
@@ -73,6 +79,18 @@ impl<T: Serialize> Responder for Accepted<T> {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         json(StatusCode::ACCEPTED, &self.0)
+    }
+}
+
+impl<T: Serialize> Responder for Started<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let mut answer = json(StatusCode::ACCEPTED, &self.job);
+        if let Ok(location) = header::HeaderValue::try_from(format!("{}{}", public_base(request), self.status_at)) {
+            answer.headers_mut().insert(header::LOCATION, location);
+        }
+        answer
     }
 }
 
@@ -129,14 +147,19 @@ impl<T: Serialize> Responder for Listed<T> {
         }
         let mut answer = json(StatusCode::OK, page);
         if let Some(cursor) = &page.next_cursor {
-            let public = request.app_data::<Data<PublicUrl>>().map_or("", |public| public.base());
-            let link = next_link(&format!("{public}{}", request.path()), request.query_string(), cursor);
+            let link =
+                next_link(&format!("{}{}", public_base(request), request.path()), request.query_string(), cursor);
             if let Ok(link) = header::HeaderValue::try_from(link) {
                 answer.headers_mut().insert(header::LINK, link);
             }
         }
         answer
     }
+}
+
+/// What stands before a path in links: nothing, if `PUBLIC_URL` is not set.
+fn public_base(request: &HttpRequest) -> &str {
+    request.app_data::<Data<PublicUrl>>().map_or("", |public| public.base())
 }
 
 /// The same query, for the next page.

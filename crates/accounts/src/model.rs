@@ -47,6 +47,7 @@ pub struct Own {
     pub role: Role,
     /// Whether signing in needs a code besides the password.
     #[serde(default)]
+    #[schema(required = true)]
     pub two_factor: bool,
     /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
     pub visibility: Visibility,

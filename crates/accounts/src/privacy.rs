@@ -34,10 +34,10 @@ pub fn status_of(
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
 ) -> ExportStatus {
-    use ExportStatus::{Expired, Failed, Ready, Running, Waiting};
+    use ExportStatus::{Expired, Failed, Queued, Ready, Running};
     match noted {
         Ready if expires_at.is_none_or(|until| until <= now) => Expired,
-        Waiting | Running if now.since(created_at) >= EXPORT_WITHIN => Failed,
+        Queued | Running if now.since(created_at) >= EXPORT_WITHIN => Failed,
         status => status,
     }
 }
@@ -54,7 +54,7 @@ pub enum Wish {
 pub fn may_export(now: Timestamp, recent: &[(ExportId, ExportStatus, Timestamp)]) -> Result<Wish> {
     let good = || recent.iter().filter(|(_, status, _)| *status != ExportStatus::Failed);
     let will_do = good().find(|(_, status, at)| match status {
-        ExportStatus::Waiting | ExportStatus::Running => true,
+        ExportStatus::Queued | ExportStatus::Running => true,
         ExportStatus::Ready => now.since(*at) < FRESH,
         ExportStatus::Failed | ExportStatus::Expired => false,
     });
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::{refusals::LAST_ADMIN, standing::By};
-    use ExportStatus::{Expired, Failed, Ready, Running, Waiting};
+    use ExportStatus::{Expired, Failed, Queued, Ready, Running};
 
     fn at(hours_ago: u64) -> Timestamp {
         Timestamp::from_micros(1_800_000_000_000_000).minus(Duration::from_secs(hours_ago * 3600))
@@ -116,7 +116,7 @@ mod tests {
         let id = |n: u128| ExportId::from_uuid(uuid::Uuid::from_u128(n));
         for (recent, verdict) in [
             (vec![], Ok(Wish::New)),
-            (vec![(Waiting, 0)], Ok(Wish::Again(id(0)))),
+            (vec![(Queued, 0)], Ok(Wish::Again(id(0)))),
             (vec![(Running, 23)], Ok(Wish::Again(id(0)))),
             (vec![(Ready, 0)], Ok(Wish::Again(id(0)))),
             (vec![(Ready, 1)], Ok(Wish::New)),
@@ -125,7 +125,7 @@ mod tests {
             (vec![(Ready, 2), (Ready, 3), (Ready, 20)], Err(4 * 3600)),
             (vec![(Ready, 2), (Ready, 3), (Ready, 24)], Ok(Wish::New)),
             (vec![(Ready, 2), (Expired, 3), (Ready, 4)], Err(20 * 3600)),
-            (vec![(Ready, 2), (Ready, 3), (Ready, 4), (Waiting, 0)], Ok(Wish::Again(id(3)))),
+            (vec![(Ready, 2), (Ready, 3), (Ready, 4), (Queued, 0)], Ok(Wish::Again(id(3)))),
         ] {
             let recent: Vec<_> =
                 recent.iter().enumerate().map(|(n, (status, ago))| (id(n as u128), *status, at(*ago))).collect();
@@ -141,8 +141,8 @@ mod tests {
     fn status_of_table() {
         let now = at(0);
         for (noted, created, expires, status) in [
-            (Waiting, 47, None, Waiting),
-            (Waiting, 48, None, Failed),
+            (Queued, 47, None, Queued),
+            (Queued, 48, None, Failed),
             (Running, 47, None, Running),
             (Running, 48, None, Failed),
             (Ready, 48, Some(now.plus(Duration::from_secs(1))), Ready),

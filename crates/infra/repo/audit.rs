@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
 
-use append::Turn;
+use append::IfHeld;
 pub use read::timeline;
 
 use super::{
@@ -217,7 +217,7 @@ impl AuditLog for Repo {
         if !self.db.read(append::is_pending).await? {
             return Ok(0);
         }
-        self.db.write(|tx| append::append(tx, Turn::Leave)).await
+        self.db.write(|tx| append::append(tx, IfHeld::Leave)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -247,7 +247,7 @@ impl Repo {
         if !self.db.read(append::is_pending).await? {
             return Ok(());
         }
-        while self.db.write(|tx| append::append(tx, Turn::Wait)).await? >= append::BATCH {}
+        while self.db.write(|tx| append::append(tx, IfHeld::Wait)).await? >= append::BATCH {}
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use clowder_tests::{
     Answer, Client, Database, World,
     command::{clowder, run},
-    on_both,
+    database::psql,
+    on_both, until,
     world::each,
 };
 use serde_json::{Value, json};
@@ -125,6 +126,15 @@ async fn other_keys(world: World) {
 /// The whole export, however long it takes.
 async fn export(admin: &Client, query: &str) -> Answer {
     Answer::to(admin.request("GET", &format!("/api/admin/audit/export?{query}"))).await
+}
+
+/// Every read of the log chains what is pending first, so only the table shows that the server does it by itself.
+#[tokio::test]
+async fn entries_are_chained_without_a_reader() {
+    let world = World::new(Database::postgres()).await;
+    world.user("ada").await;
+    let count = |table: &str| psql(&world.database.url, &format!("SELECT count(*) FROM {table}"));
+    until("all entries are chained", async || count("audit_pending") == "0" && count("audit") != "0").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    docs::openapi::schemas,
+    grants,
     public_url::PublicUrl,
     routes::{Components, Shape},
     ws::{self, Close, Kind, Reply},
@@ -60,13 +62,12 @@ pub fn asyncapi(public: &PublicUrl) -> Value {
         let shape = shape.commanding(command.name, command.takes.is_some());
         written.message(command_key(command.name), &format!("{name}Command"), described, &shape);
         if let Reply::Ack(shape) = command.reply {
-            let described = json!({
-                "name": "ack",
-                "title": format!("ack of {}", command.name),
-                "summary": format!("`{}` was carried out", command.name),
-                "correlationId": correlation(),
-            });
-            written.message(ack_key(command.name), &format!("{name}Ack"), described, &shape().framed("ack", &["id"]));
+            let about = format!("`{}` was carried out", command.name);
+            // The example of its data follows, when all schemas have theirs.
+            let mut ack = self::described("ack", &about, json!({ "id": ID }), json!({}));
+            ack["title"] = json!(format!("ack of {}", command.name));
+            ack["correlationId"] = correlation();
+            written.message(ack_key(command.name), &format!("{name}Ack"), ack, &shape().framed("ack", &["id"]));
         }
     }
     let channel = channel(&written.messages);
@@ -125,7 +126,17 @@ impl Written {
     }
 
     /// All messages and all schemas.
-    fn finish(self) -> (Value, Value) {
+    fn finish(mut self) -> (Value, Value) {
+        let inputs: Vec<_> = ws::commands().filter_map(|command| command.takes).map(|takes| takes()).collect();
+        schemas::complete(&mut self.components, inputs.iter().map(Shape::schema), grants::scopes());
+        for command in ws::commands() {
+            if let Reply::Ack(shape) = command.reply
+                && let Some(example) = self.components.example(shape().schema())
+                && let Some(ack) = self.messages.get_mut(&ack_key(command.name))
+            {
+                ack["examples"][0]["payload"]["data"] = example;
+            }
+        }
         let mut schemas = self.components.into_value();
         if let Some(schemas) = schemas.as_object_mut() {
             schemas.extend(self.frames);

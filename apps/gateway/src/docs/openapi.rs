@@ -3,7 +3,7 @@
 mod parameters;
 pub mod patterns;
 mod responses;
-mod schemas;
+pub mod schemas;
 
 pub use responses::failures;
 
@@ -57,7 +57,8 @@ pub fn openapi(table: &[Endpoint], public: &PublicUrl) -> Value {
             components.say_of_others(shape.schema(), !line.nothing_else);
         }
     }
-    schemas::complete(&mut components, table, grants::scopes());
+    let inputs = table.iter().filter_map(|line| line.takes.as_ref()).map(Shape::schema);
+    schemas::complete(&mut components, inputs, grants::scopes());
     for line in table {
         let key = line.methods[0].as_str().to_lowercase();
         paths.entry(line.path).or_insert_with(|| json!({}))[key] = operation(line, &components, &mut problems);

@@ -97,6 +97,8 @@ pub struct Endpoint {
     pub refusals: Vec<Failure>,
     /// Whether it creates something and so honours `Idempotency-Key`.
     pub creates: bool,
+    /// Whether it begins something that goes on afterwards, and says in `Location` where its status is.
+    pub starts_job: bool,
     /// Whether it edits something that has an `ETag`.
     pub edits: bool,
     /// Whether it shows something that has an `ETag`.
@@ -182,6 +184,7 @@ impl Endpoint {
             exclusive: &[],
             refusals: Vec::new(),
             creates: false,
+            starts_job: false,
             edits: false,
             tagged: false,
             shows_secret: false,
@@ -296,6 +299,12 @@ impl Endpoint {
             example: None,
         });
         self
+    }
+
+    /// A job, whose status is at `Location`.
+    pub fn starts<T: ToSchema>(mut self, says: &'static str) -> Self {
+        self.starts_job = true;
+        self.gives::<T>(202, says)
     }
 
     /// A whole list, of any length.

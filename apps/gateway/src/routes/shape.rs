@@ -187,8 +187,9 @@ impl Components {
         }
     }
 
-    pub fn has_member(&self, schema: &Value, member: &str) -> bool {
-        self.resolve(schema)["properties"].get(member).is_some()
+    /// The schema of a member, or null.
+    pub fn member<'c>(&'c self, schema: &'c Value, name: &str) -> &'c Value {
+        &self.resolve(schema)["properties"][name]
     }
 
     pub fn into_value(self) -> Value {

@@ -183,7 +183,7 @@ impl Hub {
                 }
                 mem::take(&mut typing.to_tell)
             };
-            for (user, passing) in to_tell {
+            for (user, passing) in to_tell.into_iter().filter(|(_, passing)| self.shards.are_few(passing.topic)) {
                 dispatch.send(Step::passing(&passing, user)).await;
             }
         }

@@ -43,7 +43,7 @@ impl SendQueue {
     }
 
     /// Whether the holder of the socket may receive events of this scope.
-    pub fn hears(&self, opened_by: Option<Scope>) -> bool {
+    pub fn may_receive(&self, opened_by: Option<Scope>) -> bool {
         may_hear(self.scopes.as_ref(), opened_by)
     }
 

@@ -8,13 +8,13 @@ use super::Password;
 pub type ExportId = Id<Export>;
 
 /// An export of a user's data, made at their request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Export {
     pub id: ExportId,
     pub status: ExportStatus,
-    /// In percent.
-    #[schema(minimum = 0, maximum = 100)]
-    pub progress: i16,
+    /// From 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub progress: f64,
     /// The size of the zip file in octets, once it is ready.
     #[schema(minimum = 0)]
     pub size: Option<i64>,
@@ -31,7 +31,7 @@ pub struct Export {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExportStatus {
-    Waiting,
+    Queued,
     Running,
     Ready,
     /// An internal error occurred; request another one.
@@ -43,7 +43,7 @@ pub enum ExportStatus {
 impl Word for ExportStatus {
     const WHAT: &'static str = "status of an export";
     const WORDS: &'static [(&'static str, Self)] = &[
-        ("waiting", Self::Waiting),
+        ("queued", Self::Queued),
         ("running", Self::Running),
         ("ready", Self::Ready),
         ("failed", Self::Failed),

@@ -61,7 +61,7 @@ impl JobRunner {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let (cut, _) = watch::channel(false);
-        let mut lanes = self.lanes();
+        let mut queues = self.queues();
         let mut tick = interval(TICK);
         // Jobs of other processes are looked for, however often jobs end meanwhile.
         let mut poll = interval_at(Instant::now() + POLL, POLL);
@@ -70,14 +70,14 @@ impl JobRunner {
         }
         let mut look = Look::Everywhere;
         loop {
-            for (place, lane) in lanes.iter_mut().enumerate() {
+            for (place, queue) in queues.iter_mut().enumerate() {
                 if look == Look::Everywhere || look == Look::At(place) {
-                    for job in self.take(lane).await {
-                        lane.at_work.spawn(self.clone().one(job, lane.queue, cut.subscribe()));
+                    for job in self.take(queue).await {
+                        queue.at_work.spawn(self.clone().one(job, queue.name, cut.subscribe()));
                     }
                 }
             }
-            let free = lanes.iter().any(|lane| lane.free() > 0);
+            let free = queues.iter().any(|queue| queue.free() > 0);
             look = tokio::select! {
                 biased;
                 () = &mut stop => break,
@@ -86,20 +86,20 @@ impl JobRunner {
                     Look::Nowhere
                 }
                 _ = poll.tick(), if free => Look::Everywhere,
-                place = ended(&mut lanes) => Look::At(place),
+                place = ended(&mut queues) => Look::At(place),
                 () = self.jobs.ordered(), if free => Look::Everywhere,
             };
         }
         let deadline = Instant::now() + FINISH;
-        while at_work(&lanes) && timeout_at(deadline, ended(&mut lanes)).await.is_ok() {}
+        while at_work(&queues) && timeout_at(deadline, ended(&mut queues)).await.is_ok() {}
         cut.send_replace(true);
-        while at_work(&lanes) {
-            ended(&mut lanes).await;
+        while at_work(&queues) {
+            ended(&mut queues).await;
         }
     }
 
-    /// One lane for each queue that has both a worker and a concurrency above 0.
-    fn lanes(&self) -> Vec<Lane> {
+    /// One queue for each queue that has both a worker and a concurrency above 0.
+    fn queues(&self) -> Vec<RunningQueue> {
         let mut kinds: HashMap<Queue, Vec<&'static str>> = HashMap::new();
         for worker in self.workers.values() {
             kinds.entry(worker.queue()).or_default().push(worker.kind());
@@ -107,8 +107,8 @@ impl JobRunner {
         let room = |queue| self.concurrency.get(&queue).copied().unwrap_or_default();
         kinds
             .into_iter()
-            .map(|(queue, kinds)| Lane { queue, kinds, room: room(queue), at_work: JoinSet::new() })
-            .filter(|lane| lane.room > 0)
+            .map(|(name, kinds)| RunningQueue { name, kinds, room: room(name), at_work: JoinSet::new() })
+            .filter(|queue| queue.room > 0)
             .collect()
     }
 
@@ -116,13 +116,13 @@ impl JobRunner {
         Ctx::new(Actor::System, (self.clock)(), id)
     }
 
-    async fn take(&self, lane: &Lane) -> Vec<Taken> {
-        let free = lane.free();
+    async fn take(&self, queue: &RunningQueue) -> Vec<Taken> {
+        let free = queue.free();
         if free == 0 {
             return Vec::new();
         }
-        self.jobs.take(&self.ctx("take".into()), lane.kinds.clone(), free).await.unwrap_or_else(|error| {
-            tracing::warn!(queue = lane.queue.as_str(), %error, "cannot fetch jobs right now");
+        self.jobs.take(&self.ctx("take".into()), queue.kinds.clone(), free).await.unwrap_or_else(|error| {
+            tracing::warn!(queue = queue.name.as_str(), %error, "cannot fetch jobs right now");
             Vec::new()
         })
     }
@@ -233,15 +233,15 @@ impl JobRunner {
 }
 
 /// A queue in this process.
-struct Lane {
-    queue: Queue,
+struct RunningQueue {
+    name: Queue,
     kinds: Vec<&'static str>,
     /// How many of its jobs may run at a time.
     room: usize,
     at_work: JoinSet<()>,
 }
 
-impl Lane {
+impl RunningQueue {
     fn free(&self) -> usize {
         self.room.saturating_sub(self.at_work.len())
     }
@@ -256,14 +256,15 @@ enum Look {
     Nowhere,
 }
 
-fn at_work(lanes: &[Lane]) -> bool {
-    lanes.iter().any(|lane| !lane.at_work.is_empty())
+fn at_work(queues: &[RunningQueue]) -> bool {
+    queues.iter().any(|queue| !queue.at_work.is_empty())
 }
 
 /// Returns a queue whose job has ended; waits forever if none is running.
-async fn ended(lanes: &mut [Lane]) -> usize {
+async fn ended(queues: &mut [RunningQueue]) -> usize {
     poll_fn(|cx| {
-        let ended = lanes.iter_mut().position(|lane| matches!(lane.at_work.poll_join_next(cx), Poll::Ready(Some(_))));
+        let ended =
+            queues.iter_mut().position(|queue| matches!(queue.at_work.poll_join_next(cx), Poll::Ready(Some(_))));
         ended.map_or(Poll::Pending, Poll::Ready)
     })
     .await

@@ -62,7 +62,7 @@ pub fn owns_tables(url: &DatabaseUrl) -> Result<bool> {
 /// Answers how many changes are gone.
 pub async fn turn(db: &Db, measured: i64, keep: Duration, old: Option<&Positions>) -> Result<usize> {
     let lasts = micros(DAY.min(keep / 7).max(keep / 30));
-    // Where nothing new can be made, what is old goes all the same: it may be what makes room.
+    // If no partition can be created, old ones are dropped nevertheless: that may free the space that is missing.
     let went_on = go_on(db, measured, lasts).await;
     let gone = match old {
         Some(old) => drop_old(db, old).await?,
@@ -88,7 +88,8 @@ async fn drop_old(db: &Db, old: &Positions) -> Result<usize> {
     loop {
         let old = old.clone();
         let Some((segment, ends)) = db.read(move |conn| expired(conn, &old)).await? else { return Ok(gone) };
-        // First they are said to be gone, and then they go. One stream at a time, so that writers of the others never wait.
+        // The floors are raised before the partition is dropped, one stream at a time, so that writers of the others never
+        // wait.
         for (stream, end) in ends {
             let Some(swept) = attempt(db, move |tx| raise_floor(tx, stream, end)).await? else { return Ok(gone) };
             gone += swept;
@@ -136,8 +137,8 @@ fn current(conn: &mut Conn) -> Result<(i32, i64)> {
     Ok((segment, opened.unwrap_or(0)))
 }
 
-/// Sees to it that the next partition is there. It is made on its own and attached, for which nobody has to wait who reads
-/// or writes.
+/// Creates the next partition if it does not exist. It is created as a table of its own and then attached, so readers and
+/// writers never wait.
 fn prepare(tx: &mut Tx<'_>) -> Result<()> {
     lock(tx.conn)?;
     let next = current(tx.conn)?.0 + 1;

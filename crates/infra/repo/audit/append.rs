@@ -18,7 +18,7 @@ pub const BATCH: usize = 500;
 
 /// What to do while somebody else holds the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum IfHeld {
     /// They are chaining already: leave it to them.
     Leave,
     Wait,
@@ -33,8 +33,8 @@ pub fn is_pending(conn: &mut Conn) -> Result<bool> {
 ///
 /// The order respects causality: somebody who has seen a committed entry gets a later number of the sequence, and both
 /// are then visible here. Entries of concurrent transactions have only this order.
-pub fn append(tx: &mut Tx<'_>, turn: Turn) -> Result<usize> {
-    if !dialect::audit::lock_audit_head(tx.conn, turn == Turn::Wait)? {
+pub fn append(tx: &mut Tx<'_>, if_held: IfHeld) -> Result<usize> {
+    if !dialect::audit::lock_audit_head(tx.conn, if_held == IfHeld::Wait)? {
         return Ok(0);
     }
     let pending: Vec<(i64, PendingRow)> = audit_pending::table

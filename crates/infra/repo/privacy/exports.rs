@@ -65,7 +65,8 @@ impl ExportRow {
             _ => None,
         };
         let size = (status == ExportStatus::Ready).then_some(self.size);
-        let Self { id, progress, created_at, expires_at, .. } = self;
+        let Self { id, created_at, expires_at, .. } = self;
+        let progress = f64::from(self.progress) / 100.0;
         Ok(Export { id, status, progress, size, url, created_at, expires_at })
     }
 }
@@ -85,7 +86,7 @@ pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Export> {
                 .values((
                     table::id.eq(id),
                     table::user_id.eq(user),
-                    table::status.eq(ExportStatus::Waiting.as_str()),
+                    table::status.eq(ExportStatus::Queued.as_str()),
                     table::progress.eq(0),
                     table::size.eq(0),
                     table::created_at.eq(ctx.now),

@@ -162,7 +162,7 @@ impl Run {
             return Ok(None);
         }
         let run = Id::<Run>::new(ctx.now);
-        let unfinished = [ExportStatus::Waiting, ExportStatus::Running].map(Word::as_str);
+        let unfinished = [ExportStatus::Queued, ExportStatus::Running].map(Word::as_str);
         // Locking the row first waits for an earlier worker that is storing a chunk, so that this chunk is seen below.
         let taken = diesel::update(table::table.find(export).filter(table::status.eq_any(unfinished)))
             .set((

@@ -50,11 +50,11 @@ on_both! {
         emails(&world).await;
         world.meddle("UPDATE users SET email_verified_at = created_at WHERE username = 'peculiar'").unwrap();
         let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
-        assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Waiting, 0, None, None));
+        assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Queued, 0.0, None, None));
         assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "one at a time");
         assert_eq!(work(&world, &world.store).await, 1);
         let ready = privacy.one_export(&world.ctx(&ada), asked.id).await.unwrap();
-        assert_eq!((ready.status, ready.progress), (ExportStatus::Ready, 100));
+        assert_eq!((ready.status, ready.progress), (ExportStatus::Ready, 1.0));
         assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "a fresh one is as good as new");
         assert_eq!(privacy.exports(&world.ctx(&ada), PageRequest::default()).await.unwrap().items.len(), 1);
         assert_eq!(code(privacy.one_export(&world.ctx(&bob), asked.id).await), "export.unknown");

@@ -212,7 +212,7 @@ on_both! {
         world.store.accounts.logout_all(&world.by(&last.access), false).await.unwrap();
     }
 
-    async fn the_present_password_is_not_guessed_through_the_back_door(world: World) {
+    async fn changing_a_password_cannot_be_used_to_guess_it(world: World) {
         let ada = world.person("ada").await;
         for _ in 0..5 {
             assert_eq!(code(change_password(&world, &ada, "wrong horse", NEW).await), "password.wrong");
@@ -405,7 +405,7 @@ on_both! {
         assert_eq!(stored_password(&world), after);
     }
 
-    async fn who_comes_from_another_system_keeps_the_password(world: World) {
+    async fn imported_accounts_keep_their_password(world: World) {
         let django = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
         let new = json!({"username": "ada", "email": "ada@example.org", "password_hash": django});
         world.store.sign_ups.import(&world.nobody(), vec![NewImport::from_json(new).unwrap()]).await.unwrap();

@@ -201,7 +201,7 @@ on_both! {
         assert_eq!(code(other.accounts.identify(&access, now)), "session.ended");
     }
 
-    async fn nothing_is_left_where_it_lies_by_accident(world: World) {
+    async fn an_erasure_leaves_no_copy_in_answers_links_or_jobs(world: World) {
         let once = Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.nobody() };
         let ada = world.store.accounts.register(&once, account("peculiar")).await.unwrap().signed_in().unwrap();
         let bob = world.register("bob").await;
@@ -295,7 +295,7 @@ on_both! {
         assert_eq!(code(world.store.accounts.login(&world.nobody(), login).await), "credentials.invalid");
     }
 
-    async fn messages_are_taken_back_if_it_is_wished_and_each_once(world: World) {
+    async fn messages_are_deleted_on_request_each_once(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chats = [world.group(&ada, &[&bob]).await.id, world.group(&bob, &[&ada]).await.id];
         for number in 0..180 {

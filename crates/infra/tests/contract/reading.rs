@@ -16,7 +16,7 @@ use crate::{
 const WRONG_OWN: &str = "SELECT count(*) FROM participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
      WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)";
 /// Chats whose two stored lowest marks differ from the real ones.
-const WRONG_SLOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.lowest_read_seq <> (SELECT min(p.read_seq) \
+const WRONG_LOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.lowest_read_seq <> (SELECT min(p.read_seq) \
      FROM participants p WHERE p.chat_id = c.id) OR c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p \
      WHERE p.chat_id = c.id ORDER BY p.read_seq LIMIT 1 OFFSET 1))";
 
@@ -57,7 +57,7 @@ on_both! {
             task.await.unwrap();
         }
         assert!(world.number("SELECT last_seq FROM chats") > 60);
-        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_LOWEST)), (0, 0));
     }
 
     async fn own_messages_on_the_way_are_counted_by_an_index(world: World) {
@@ -137,7 +137,7 @@ on_both! {
                 assert_eq!(world.store.messaging.chat(&world.ctx(reader), chat).await.unwrap().unread_count, 0);
             }
         }
-        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_LOWEST)), (0, 0));
         assert_eq!(world.number("SELECT count(*) FROM chats WHERE lowest_read_seq IS NULL"), 1);
     }
 }
@@ -172,7 +172,7 @@ mod postgres_alone {
         }
         let transactions = world.number("SELECT count(DISTINCT xmin::text) FROM participants");
         assert!(transactions < 30, "60 marks by {transactions} transactions");
-        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_LOWEST)), (0, 0));
     }
 
     /// Locks what a mark needs: the reader's membership, or that of another reader whose mark is one of the lowest.
@@ -207,7 +207,7 @@ mod postgres_alone {
             drop(other);
             assert_eq!(waiting.await.unwrap(), 1);
         }
-        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_SLOWEST)), (0, 0));
+        assert_eq!((world.number(WRONG_OWN), world.number(WRONG_LOWEST)), (0, 0));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
 use clowder_accounts::refusals::{ACCOUNT_SUSPENDED, API_KEY_EXPIRED, API_KEY_INVALID, EMAIL_UNVERIFIED};
 use clowder_core::{
     FieldError,
@@ -85,6 +86,10 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
             refusals::MEDIA_TYPE,
             refusals::BODIES_FULL,
         ]);
+    }
+    // Large answers to reads are refused while too many wait to be received.
+    if line.methods.contains(&Method::GET) {
+        failures.push(refusals::ANSWERS_FULL);
     }
     if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates {
         failures.push(refusals::INPUT_INVALID);
@@ -182,6 +187,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("X-RateLimit-Remaining", "integer", "Units that are left"),
     ("X-RateLimit-Reset", "integer", "Seconds until all units are available again"),
     ("ETag", "string", "The `version` in quotes, for `If-Match` and `If-None-Match`"),
+    ("Location", "string", "Where the status of what was started can be read"),
     ("Link", "string", "Where the next page is (RFC 8288, `rel=\"next\"`); absent on the last page"),
     ("Retry-After", "integer", "Seconds to wait before trying again"),
     (
@@ -208,12 +214,17 @@ fn references(names: &[&str]) -> Map<String, Value> {
 fn headers_of(line: &Endpoint, given: &Given, components: &Components) -> Map<String, Value> {
     let mut names = ALWAYS.to_vec();
     let schema = given.shape.as_ref().map(Shape::schema);
-    let has = |member| schema.is_some_and(|schema| components.has_member(schema, member));
-    if given.status == 304 || has("version") {
+    let member = |name| schema.map(|schema| components.member(schema, name));
+    let has = |name| member(name).is_some_and(|member| !member.is_null());
+    // The version of a thing is a number; that of the server is a text.
+    if given.status == 304 || member("version").is_some_and(|version| version["type"] == "integer") {
         names.push("ETag");
     }
     if has("next_cursor") {
         names.push("Link");
+    }
+    if line.starts_job && given.status == 202 {
+        names.push("Location");
     }
     if line.creates {
         names.push("Idempotent-Replayed");

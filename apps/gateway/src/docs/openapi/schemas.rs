@@ -6,14 +6,11 @@ use std::collections::BTreeSet;
 use clowder_core::Scope;
 use serde_json::{Value, json};
 
-use crate::{
-    docs::examples,
-    domains::DOMAINS,
-    routes::{Components, Endpoint, Shape},
-};
+use crate::{docs::examples, domains::DOMAINS, routes::Components};
 
-pub fn complete(components: &mut Components, table: &[Endpoint], scopes: &[Scope]) {
-    let inputs = reachable(components, table.iter().filter_map(|line| line.takes.as_ref()).map(Shape::schema));
+/// `inputs` are the schemas of what clients send.
+pub fn complete<'v>(components: &mut Components, inputs: impl Iterator<Item = &'v Value>, scopes: &[Scope]) {
+    let inputs = reachable(components, inputs);
     for (name, schema) in components.iter_mut() {
         if !inputs.contains(name) {
             require_what_is_sent(schema);

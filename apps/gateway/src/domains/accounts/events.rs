@@ -26,7 +26,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "user.updated",
-        about: "Your profile was edited",
+        about: "Your profile, role or suspension has changed",
         scope: Some(PROFILE_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Own>,

@@ -42,7 +42,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/auth/login", handlers::login)
             .says("Sign in by username or email")
             .called("logIn")
-            .notes("Opens a session. Accounts with two factors also need `otp`; without it the answer is 401 `otp.required`. Failed attempts slow down and lock further ones.")
+            .notes("Opens a session. Accounts with two factors also need `otp`; without it the answer is 401 `otp.required`. After several failed attempts, further ones have to wait (429).")
             .public()
             .guarded()
             .takes::<Login>()
@@ -70,7 +70,7 @@ pub fn all() -> Vec<Endpoint> {
             .takes_if_any::<EndKeys>()
             .gives_nothing(
                 204,
-                "Their tokens, tickets and sockets, and links to exports, are worth nothing from now on",
+                "All sessions have ended: their tokens, tickets, sockets and export links no longer work",
             ),
         get("/api/auth/me", handlers::me)
             .also("/api/users/me")
@@ -156,7 +156,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Returns an empty object when the token is valid. It reads no database.")
             .public()
             .takes::<Token>()
-            .gives::<Verified>(200, "It is")
+            .gives::<Verified>(200, "The token is valid")
             .refuses(&[TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_SUSPENDED, SESSION_ENDED]),
         post("/api/register", token::register)
             .says("Create an account, in the format of simplejwt")

@@ -103,7 +103,7 @@ impl Format {
 }
 
 /// An export in progress. A chunk is read after the previous one has been sent; if reading fails the response is cut
-/// off, so that nobody takes a part for the whole.
+/// off, so that an incomplete file is recognisable.
 struct Export {
     audit: Port,
     filter: AuditFilter,

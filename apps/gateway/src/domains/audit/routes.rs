@@ -28,7 +28,7 @@ pub fn all() -> Vec<Endpoint> {
             .scope(ADMIN_READ)
             .says("Export the audit log, oldest first, at any size")
             .called("exportAuditRecords")
-            .notes("Streams all entries that fit the filters. The connection is cut when reading fails, so that no part is taken for the whole.")
+            .notes("Streams all entries that fit the filters. The connection is cut when reading fails, so an incomplete export is recognisable.")
             .asks_form(
                 "format",
                 "^(json|csv)$",

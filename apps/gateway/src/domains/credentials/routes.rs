@@ -46,7 +46,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/auth/email/change", handlers::change_email)
             .says("Change your address; it changes once you follow the link in the email")
             .called("changeEmail")
-            .notes("The present address stays in use until the new one is confirmed.")
+            .notes("The current address stays in use until the new one is confirmed.")
             .guarded()
             .takes::<ChangeEmail>()
             .gives_nothing(204, "An email to the new address and a notice to the current one are on their way")

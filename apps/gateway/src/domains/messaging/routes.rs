@@ -26,7 +26,7 @@ pub fn all() -> Vec<Endpoint> {
             .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
             .lists::<Chat>(),
         post("/api/chats", handlers::create_chat)
-            .says("Make a chat")
+            .says("Create a chat")
             .called("createChat")
             .notes("Two people have one private chat: creating it again returns it with 200. A group needs a title. All participants receive `chat.created`.")
             .scope(CHATS_WRITE)
@@ -51,8 +51,8 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Without `before`, `after` and `around` the page begins at the newest message. The `Link` of a page keeps its direction.")
             .excludes(&handlers::WINDOWS)
             .scope(MESSAGES_READ)
-            .asks_number("before", 0, i64::MAX, "Those with a smaller `seq`, newest first")
-            .asks_number("after", 0, i64::MAX, "Those with a larger `seq`, oldest first")
+            .asks_number("before", 0, i64::MAX, "Messages with a smaller `seq`, newest first")
+            .asks_number("after", 0, i64::MAX, "Messages with a larger `seq`, oldest first")
             .asks_number("around", 0, i64::MAX, "Messages around this `seq`, oldest first")
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),

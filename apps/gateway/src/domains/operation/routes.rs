@@ -20,14 +20,14 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Answers as long as the process can answer. It touches nothing else.")
             .public()
             .any_host()
-            .gives::<Health>(200, "It does"),
+            .gives::<Health>(200, "The process is running"),
         get("/api/health/ready", health::ready)
             .says("Readiness check")
             .called("checkReadiness")
             .notes("503 while the node should receive no work; `errors` then lists the checks that fail.")
             .public()
             .any_host()
-            .gives::<Health>(200, "It should")
+            .gives::<Health>(200, "The node can take requests")
             .fails(&[NOT_READY]),
         get("/api/health", health::report)
             .says("Health, for people")
@@ -65,13 +65,13 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/asyncapi", docs::asyncapi_page)
             .says("Read about what goes over the WebSocket")
             .called("showAsyncApi")
-            .notes("An HTML page. It asks no other host.")
+            .notes("An HTML page. It loads nothing from other hosts.")
             .public()
             .gives_text(HTML, "The AsyncAPI document as a page"),
         get("/api/swagger", docs::swagger)
             .says("Try the API")
             .called("showSwagger")
-            .notes("An HTML page. It asks no other host.")
+            .notes("An HTML page. It loads nothing from other hosts.")
             .public()
             .gives_text(HTML, "Swagger UI"),
         get("/api/swagger/{file}", docs::swagger_file)
@@ -84,7 +84,7 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/redoc", docs::redoc)
             .says("Read about the API")
             .called("showRedoc")
-            .notes("An HTML page. It asks no other host.")
+            .notes("An HTML page. It loads nothing from other hosts.")
             .public()
             .gives_text(HTML, "ReDoc"),
         get("/api/redoc/redoc.standalone.js", docs::redoc_script)

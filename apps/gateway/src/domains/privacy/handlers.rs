@@ -13,7 +13,7 @@ use clowder_core::{Error, Result, UserId, input::Opaque};
 use futures_util::{Stream, stream};
 
 use crate::{
-    answer::{Accepted, Done, Listed, Shown},
+    answer::{Done, Listed, Shown, Started},
     auth::Caller,
     call::{Json, Path},
     front::suspended,
@@ -25,8 +25,9 @@ use crate::{
 type Port = Data<dyn Privacy>;
 type Public = Data<PublicUrl>;
 
-pub async fn export(privacy: Port, public: Public, Caller(ctx): Caller) -> Answer<Accepted<Export>> {
-    Ok(Accepted(public.links(privacy.export(&ctx).await?)))
+pub async fn export(privacy: Port, public: Public, Caller(ctx): Caller) -> Answer<Started<Export>> {
+    let export = public.links(privacy.export(&ctx).await?);
+    Ok(Started { status_at: format!("/api/users/me/exports/{}", export.id), job: export })
 }
 
 pub async fn exports(privacy: Port, public: Public, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Export>> {
@@ -76,8 +77,8 @@ pub async fn download(
         .streaming(chunks(privacy, file)))
 }
 
-pub async fn erase(privacy: Port, Caller(ctx): Caller, Json(erasure): Json<Erasure>) -> Answer<Accepted<Erasing>> {
-    Ok(Accepted(privacy.erase(&ctx, erasure).await?))
+pub async fn erase(privacy: Port, Caller(ctx): Caller, Json(erasure): Json<Erasure>) -> Answer<Started<Erasing>> {
+    Ok(Started { job: privacy.erase(&ctx, erasure).await?, status_at: "/api/users/me".to_owned() })
 }
 
 pub async fn undo_erasure(privacy: Port, Caller(ctx): Caller) -> Answer<Done> {
@@ -90,14 +91,15 @@ pub async fn erase_user(
     Caller(ctx): Caller,
     Path(user): Path<UserId>,
     mut query: Query,
-) -> Answer<Accepted<Erasing>> {
+) -> Answer<Started<Erasing>> {
     let messages = query.word("messages");
     query.check()?;
-    Ok(Accepted(privacy.erase_user(&ctx, user, messages).await?))
+    let erasing = privacy.erase_user(&ctx, user, messages).await?;
+    Ok(Started { job: erasing, status_at: format!("/api/admin/users/{user}") })
 }
 
 /// A chunk is read after the previous one has been sent. If reading fails, or the account is erased meanwhile, the
-/// response is shorter than announced, so that nobody takes a part for the whole.
+/// response is shorter than announced, so that an incomplete file is recognisable.
 fn chunks(privacy: Port, file: Download) -> impl Stream<Item = Result<Bytes>> {
     stream::unfold(Some((privacy, 0, file.size)), move |state| async move {
         let (privacy, number, left) = state?;

@@ -19,7 +19,7 @@ pub fn all() -> Vec<Endpoint> {
             .says("Export your data; three times a day, and an export from the last hour is returned again")
             .called("requestExport")
             .notes("Prepares a zip file in the background. Needs a recent authentication.")
-            .gives::<Export>(202, "It is being created, or was created in the last hour; an email says when it is ready")
+            .starts::<Export>("It is being created, or was created in the last hour; an email says when it is ready")
             .refuses(&[AUTHENTICATION_STALE]),
         get("/api/users/me/exports", handlers::exports)
             .says("List your exports of the last 30 days, the newest first")
@@ -48,8 +48,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Needs the password and a recent authentication. The account is erased after the grace period (`ERASURE_DAYS`); signing in again and `DELETE /api/users/me/erasure` undo it.")
             .guarded()
             .takes::<Erasure>()
-            .gives::<Erasing>(
-                202,
+            .starts::<Erasing>(
                 "All sessions, export links and API keys are ended; sign in again until then to undo it",
             )
             .refuses(&[PASSWORD_WRONG, AUTHENTICATION_STALE, LAST_ADMIN]),
@@ -65,7 +64,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("There is no grace period, and it can’t be undone. Needs a recent authentication.")
             .needs(ERASE_USERS)
             .asks::<Fate>("messages", "What happens to its messages; if absent, what its owner asked for, or `keep`")
-            .gives::<Erasing>(202, "All its sessions have ended, and it is being erased")
+            .starts::<Erasing>("All its sessions have ended, and it is being erased")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
     ]
 }

@@ -77,7 +77,7 @@ pub const EVENTS: &[Event] = &[
 mod tests {
     use super::*;
 
-    /// Whoever holds the socket hears of it, so none is asked for a scope.
+    /// No scope is needed: these events are about the socket itself.
     #[test]
     fn none_is_told_to_others() {
         assert!(EVENTS.iter().all(|event| event.scope.is_none()));

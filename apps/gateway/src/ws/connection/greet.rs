@@ -109,7 +109,7 @@ impl Connection {
             let Some(missed) = missed else { return Ok(count) };
             for recorded in missed.changes {
                 from.advance(recorded.stream, recorded.position);
-                if !attached.queue.hears(opened_by(&recorded.name)) {
+                if !attached.queue.may_receive(opened_by(&recorded.name)) {
                     continue;
                 }
                 count += 1;

@@ -22,7 +22,7 @@ use super::{
     },
     Attached,
     shard::{Shard, Step},
-    shards::Shards,
+    shards::{FEW, Shards},
 };
 
 const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -213,6 +213,23 @@ fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
     shard.detach(&bobs.queue);
     shard.detach(&late.queue);
     assert!(!shard.follows(bob, chat) && shard.follows(ada, chat));
+}
+
+#[test]
+fn typing_is_told_among_few_only() {
+    let shards = Shards::new(&Positions::new(vec![0]));
+    let chat = chat();
+    let join = || {
+        let user = UserId::new(START);
+        attach(shards.of(user), user, &[chat])
+    };
+    let here: Vec<_> = (0..FEW).map(|_| join()).collect();
+    assert!(shards.are_few(chat));
+    let one_more = join();
+    assert!(!shards.are_few(chat));
+    shards.of(one_more.queue.user).detach(&one_more.queue);
+    assert!(shards.are_few(chat));
+    drop(here);
 }
 
 #[test]

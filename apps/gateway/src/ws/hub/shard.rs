@@ -111,6 +111,11 @@ impl Shard {
         self.lock().here.get(&user).is_some_and(|follows| follows.has(topic))
     }
 
+    /// How many of its connected users follow a topic.
+    pub fn following(&self, topic: Topic) -> usize {
+        self.lock().audience.get(&topic).map_or(0, HashSet::len)
+    }
+
     /// Asks every socket to reconnect elsewhere, and accepts no more.
     pub fn stop(&self) {
         let queues = {
@@ -192,7 +197,7 @@ impl State {
         let audience = self.audience.get(&recorded.topic);
         let stepping = stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains(user)));
         for user in owner.into_iter().chain(stepping) {
-            queues.extend(self.hearing(user, opened_by).cloned());
+            queues.extend(self.sockets_in_scope(user, opened_by).cloned());
         }
         queues
     }
@@ -201,15 +206,15 @@ impl State {
         let Some(audience) = self.audience.get(&topic) else { return Queues::new() };
         let mut queues = Queues::with_capacity(audience.len());
         for user in audience.iter().filter(|user| Some(**user) != but) {
-            queues.extend(self.hearing(*user, opened_by).cloned());
+            queues.extend(self.sockets_in_scope(*user, opened_by).cloned());
         }
         queues
     }
 
     /// The sockets of a user whose scopes allow this.
-    fn hearing(&self, user: UserId, opened_by: Option<Scope>) -> impl Iterator<Item = &Arc<SendQueue>> {
+    fn sockets_in_scope(&self, user: UserId, opened_by: Option<Scope>) -> impl Iterator<Item = &Arc<SendQueue>> {
         let queues = self.here.get(&user).into_iter().flat_map(Follows::queues);
-        queues.filter(move |queue| queue.hears(opened_by))
+        queues.filter(move |queue| queue.may_receive(opened_by))
     }
 
     /// A user begins or stops following a topic.

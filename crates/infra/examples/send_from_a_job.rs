@@ -1,6 +1,6 @@
 //! The domain crates without the gateway: opens a store by its URL, sends a message as a job would, and reads a page.
 //!
-//!     cargo run -p clowder-infra --example say_from_a_job [URL]
+//!     cargo run -p clowder-infra --example send_from_a_job [URL]
 //!
 //! Without a URL it uses a SQLite file in a temporary folder.
 
