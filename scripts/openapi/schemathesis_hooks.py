@@ -10,6 +10,21 @@ from schemathesis import GenerationMode
 BEYOND_FORM = {"common", "cursor", "past", "role", "time_zone", "unwanted"}
 
 
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    """Generates names by their exact pattern, which `pattern` itself cannot be in every engine."""
+    pending = [raw_schema]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            if "x-unicode-pattern" in value:
+                value["if"] = {"type": "string"}
+                value["then"] = {"pattern": value["x-unicode-pattern"]}
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+
+
 @schemathesis.check
 def form_is_as_described(ctx, response, case):
     meta = case.meta

@@ -152,8 +152,11 @@ impl OpenApi {
     }
 
     /// The validator for the schema at this pointer.
-    pub fn validator_of(&self, pointer: &str) -> Validator {
-        validator(&self.0, self.0.pointer(pointer).expect("no such schema"))
+    /// With the pattern for engines in Unicode mode, which is exact.
+    pub fn exact_validator_of(&self, pointer: &str) -> Validator {
+        let mut schema = self.0.pointer(pointer).expect("no such schema").clone();
+        schema["pattern"] = schema["x-unicode-pattern"].clone();
+        validator(&self.0, &schema)
     }
 
     /// Whether the named schema allows this.

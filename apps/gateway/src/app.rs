@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -96,6 +97,7 @@ pub async fn open(config: &Config) -> Result<Store> {
         let names = pending.join(", ");
         return Err(Error::internal(format!("the schema is behind; run `clowder migrate` first (pending: {names})")));
     }
+    let created = config.missing_secret_file();
     let secret = config.secret_key().map_err(|error| Error::internal(format!("SECRET_KEY: {error}")))?;
     let mut options = Options::new(url, secret.expose());
     config.encryption_keys().clone_into(&mut options.encryption_keys);
@@ -113,7 +115,18 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);
-    Store::open(options, clock::now()).await
+    let store = Store::open(options, clock::now()).await?;
+    // A database that was restored without its secret must not get another one.
+    if let Some(file) = created
+        && let Err(error) = store.sealing.try_keys().await
+    {
+        fs::remove_file(&file).map_err(|error| Error::internal(format!("{}: {error}", file.display())))?;
+        let file = file.display();
+        return Err(Error::internal(format!(
+            "{file} is missing; restore it from the backup, with the database: {error}"
+        )));
+    }
+    Ok(store)
 }
 
 /// Opens the store of an existing installation. If there is none, the command was given the wrong place and must not

@@ -33,10 +33,10 @@ pub struct AuditRecord {
     /// The `X-Request-Id` of the request.
     pub request_id: Option<String>,
     /// The state before; never a secret.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     pub before: Option<Value>,
     /// The state after, or the circumstances.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     pub after: Option<Value>,
     /// SHA-256 in hexadecimal over this entry and the hash of the one before.
     pub hash: String,
@@ -162,9 +162,9 @@ pub struct SecurityEvent {
     #[schema(example = "192.0.2.7")]
     pub address: Option<String>,
     pub agent: Option<String>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     pub before: Option<Value>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Value>>)]
     pub after: Option<Value>,
 }
 

@@ -47,7 +47,7 @@ pub const MOST_ERRORS: usize = 50;
 /// One wrong field of an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
-    /// A JSON pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    /// A JSON pointer (RFC 6901) into the body, `?name` for a query parameter, or the name of a header.
     #[schema(example = "/participant_ids/0")]
     pub pointer: String,
     #[schema(example = "too_long")]

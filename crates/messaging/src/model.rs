@@ -68,7 +68,7 @@ pub struct Message {
     pub version: i64,
 }
 
-/// A version of a message before an edit.
+/// A version of a message, the current one included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Edit {
     #[schema(minimum = 1)]

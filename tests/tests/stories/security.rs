@@ -106,6 +106,11 @@ async fn other_keys(world: World) {
         assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.text);
         assert!(said.err.contains("SECRET_KEY or ENCRYPTION_KEYS has changed"), "{arguments:?}: {}", said.text);
     }
+    // A database that was restored without the file of its secret gets no new one, however often it is started.
+    for _ in 0..2 {
+        let said = run(clowder(&database, &["serve"], &[("SECRET_KEY", "")]), b"");
+        assert!(said.code == Some(1) && said.err.contains("secret.key is missing; restore it"), "{}", said.text);
+    }
     // However many do not decrypt, there is one line per column and key.
     for arguments in [&["keys", "status"][..], &["doctor"]] {
         let said = run(clowder(&database, arguments, &wrong), b"");

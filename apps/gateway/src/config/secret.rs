@@ -1,6 +1,10 @@
 //! Secrets: never printed or logged, nor stored readable for other users.
 
-use std::{fmt, fs, io, io::Write, path::Path};
+use std::{
+    fmt, fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use clowder_infra::private;
@@ -42,8 +46,17 @@ impl Config {
     pub fn secret_key(&self) -> io::Result<Secret> {
         match &self.auth.secret_key {
             Some(secret) => Ok(secret.clone()),
-            None => kept(&self.data_dir.join("secret.key")),
+            None => kept(&self.secret_file()),
         }
+    }
+
+    /// The file that would be created if the secret were needed now.
+    pub fn missing_secret_file(&self) -> Option<PathBuf> {
+        Some(self.secret_file()).filter(|file| self.auth.secret_key.is_none() && !file.exists())
+    }
+
+    fn secret_file(&self) -> PathBuf {
+        self.data_dir.join("secret.key")
     }
 }
 

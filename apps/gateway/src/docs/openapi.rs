@@ -35,8 +35,8 @@ an API key as `X-API-Key`. An API key opens only the routes of its scopes: each 
 **Limits** are reported in `RateLimit` headers. A refused call is 429 and says in `Retry-After` how long to wait.
 
 **Texts** are normalised to Unicode NFC before they are measured and compared with their `pattern`, which is a regular \
-expression of ECMA-262. Names also have an exact one under `then`, which needs its Unicode mode (flag `u`); an engine with \
-older Unicode tables than the server's refuses the newest letters there. Beyond its form, a \
+expression of ECMA-262 for every engine. Of names it excludes only some invisible characters; `x-unicode-pattern` is exact and \
+needs Unicode mode (flag `u`). An engine with older Unicode tables than the server's refuses the newest letters there. Beyond its form, a \
 name can be refused because it is reserved, taken, or looks like one that is taken (409).
 
 **Other paths and methods.** Where PUT does what PATCH does, or an operation has a second path, it is described once, and \

@@ -50,5 +50,6 @@ const FORMS: &[Form] = &[
 const RULES: &[Rule] = &[("Login", |schema| {
     schema["properties"]["email"] = schema["properties"]["username"].clone();
     schema["required"] = json!(["password"]);
-    schema["anyOf"] = json!([{ "required": ["username"] }, { "required": ["email"] }]);
+    let by = |member: &str| json!({ "type": "object", "required": [member], "properties": { member: { "type": "string" } } });
+    schema["anyOf"] = json!([by("username"), by("email")]);
 })];

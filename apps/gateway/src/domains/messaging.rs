@@ -36,19 +36,22 @@ const RULES: &[Rule] = &[("NewChat", |schema| {
     schema["required"] = json!(["type"]);
     schema["anyOf"] = json!([
         {
-            "title": "A private chat", "required": ["participant_ids"],
+            "title": "A private chat", "type": "object", "required": ["type", "participant_ids"],
             "properties": {
-                "type": { "const": "private" }, "title": { "type": "null" }, "name": { "type": "null" },
-                "participant_ids": { "minItems": 1, "maxItems": 1 }
+                "type": { "type": "string", "enum": ["private"] }, "title": { "type": "null" }, "name": { "type": "null" },
+                "description": { "type": "null" },
+                "participant_ids": { "type": "array", "items": { "type": "string" }, "minItems": 1, "maxItems": 1 }
             }
         },
         {
-            "title": "A group", "required": ["title"],
-            "properties": { "type": { "const": "group" }, "title": { "type": "string" } }
+            "title": "A group", "type": "object", "required": ["type", "title"],
+            "properties": { "type": { "type": "string", "enum": ["group"] }, "title": { "type": "string" } }
         },
         {
-            "title": "A group by `name`", "required": ["name"],
-            "properties": { "type": { "const": "group" }, "name": { "type": "string" }, "title": { "type": "null" } }
+            "title": "A group by `name`", "type": "object", "required": ["type", "name"],
+            "properties": {
+                "type": { "type": "string", "enum": ["group"] }, "name": { "type": "string" }, "title": { "type": "null" }
+            }
         }
     ]);
 })];

@@ -97,6 +97,8 @@ pub struct Endpoint {
     pub refusals: Vec<Failure>,
     /// Whether it creates something and so honours `Idempotency-Key`.
     pub creates: bool,
+    /// Whether its answer is to be saved as a file.
+    pub downloads: bool,
     /// Whether it begins something that goes on afterwards, and says in `Location` where its status is.
     pub starts_job: bool,
     /// Whether it edits something that has an `ETag`.
@@ -184,6 +186,7 @@ impl Endpoint {
             exclusive: &[],
             refusals: Vec::new(),
             creates: false,
+            downloads: false,
             starts_job: false,
             edits: false,
             tagged: false,
@@ -298,6 +301,12 @@ impl Endpoint {
             says,
             example: None,
         });
+        self
+    }
+
+    /// Its answer is to be saved as a file.
+    pub fn downloads(mut self) -> Self {
+        self.downloads = true;
         self
     }
 

@@ -37,6 +37,9 @@ impl Input for NewChat {
             ChatType::Private if new.title.is_some() => {
                 fields.flaw("title", Flaw::new("unwanted", "a private chat has no title"));
             }
+            ChatType::Private if new.description.is_some() => {
+                fields.flaw("description", Flaw::new("unwanted", "a private chat has no description"));
+            }
             ChatType::Group if new.title.is_none() => {
                 fields.flaw("title", Flaw::new("required", "a group needs a title"));
             }

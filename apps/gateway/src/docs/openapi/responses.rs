@@ -148,7 +148,7 @@ fn problem(status: u16, failures: &[Failure], exclusive: &[&str]) -> Value {
     let schema = json!({
         "allOf": [
             { "$ref": "#/components/schemas/Problem" },
-            { "type": "object", "properties": { "code": { "enum": codes }, "status": { "const": status } } }
+            { "type": "object", "properties": { "code": { "enum": codes }, "status": { "type": "integer", "enum": [status] } } }
         ]
     });
     json!({
@@ -229,7 +229,7 @@ fn headers_of(line: &Endpoint, given: &Given, components: &Components) -> Map<St
     if line.creates {
         names.push("Idempotent-Replayed");
     }
-    if matches!(given.content_type, "application/zip" | "text/csv") {
+    if line.downloads && given.status == 200 {
         names.push("Content-Disposition");
     }
     references(&names)

@@ -27,4 +27,4 @@ pub fn of(name: &str) -> Option<Value> {
 }
 
 /// A header line and one entry.
-pub const CSV: &str = "position,id,at,actor_type,actor_id,owner_id,session_id,subject_id,action,target_type,target_id,address,agent,request_id,before,after,hash\r\n17,01993c53-5f70-7d44-a2b8-90e1c3d7f562,2026-11-26T18:04:05.678901Z,user,01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10,,,,user.suspended,,,192.0.2.7,Mozilla/5.0,,,,9f86d081884c7d65\r\n";
+pub const CSV: &str = "position,id,at,actor_type,actor_id,owner_id,session_id,subject_id,action,target_type,target_id,address,agent,request_id,before,after,hash\r\n17,01993c53-5f70-7d44-a2b8-90e1c3d7f562,2026-11-26T18:04:05.678Z,user,01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10,,,,user.suspended,,,192.0.2.7,Mozilla/5.0,,,,9f86d081884c7d65\r\n";

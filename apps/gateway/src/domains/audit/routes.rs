@@ -34,6 +34,7 @@ pub fn all() -> Vec<Endpoint> {
                 "^(json|csv)$",
                 "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
             )
+            .downloads()
             .gives_list::<AuditRecord>(200, "The whole log; a response that is cut off is incomplete")
             .gives_text("text/csv", "The whole log; a response that is cut off is incomplete")
             .such_as(examples::CSV),

@@ -28,7 +28,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats", handlers::create_chat)
             .says("Create a chat")
             .called("createChat")
-            .notes("Two people have one private chat: creating it again returns it with 200. A group needs a title. All participants receive `chat.created`.")
+            .notes("Two people have one private chat: creating it again returns it with 200. A group needs a title. All participants receive `chat.created`. A repeated call is 404 if you have left the chat since.")
             .scope(CHATS_WRITE)
             .reaches_others()
             .creates()

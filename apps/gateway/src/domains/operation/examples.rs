@@ -1,5 +1,6 @@
 //! Responses of health checks and of the list of problems.
 
+use clowder_messaging::refusals::CHAT_UNKNOWN;
 use serde_json::{Value, json};
 
 pub fn of(name: &str) -> Option<Value> {
@@ -9,10 +10,10 @@ pub fn of(name: &str) -> Option<Value> {
             "checks": [{ "name": "database", "ok": true, "detail": "answers" }]
         }),
         "Problems" => json!({
-            "items": [{ "code": "chat.unknown", "status": 404, "title": "There is no such chat, or not for you" }]
+            "items": [{ "code": "chat.unknown", "status": 404, "title": CHAT_UNKNOWN.title }]
         }),
         "ProblemType" => json!({
-            "code": "chat.unknown", "status": 404, "title": "There is no such chat, or not for you",
+            "code": "chat.unknown", "status": 404, "title": CHAT_UNKNOWN.title,
             "operations": [{ "method": "GET", "path": "/api/chats/{chat_id}", "summary": "Read a chat" }]
         }),
         _ => return None,

@@ -40,6 +40,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("The link needs no token, so whoever has it can download the file. It expires.")
             .public()
             .asks_long("token", Opaque::MAX, "What the link holds")
+            .downloads()
             .gives_text("application/zip", "JSON files, and a README.txt that says what they contain")
             .refuses(&[EXPORT_LINK_INVALID, EXPORT_GONE, ACCOUNT_SUSPENDED]),
         delete("/api/users/me", handlers::erase)

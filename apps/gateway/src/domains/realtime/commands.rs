@@ -81,7 +81,7 @@ impl Input for Renew {
 
 /// The ack of `token.renew`.
 #[derive(serde::Serialize, utoipa::ToSchema)]
-#[schema(example = json!({"expires_at": "2026-11-26T18:14:05.678901Z"}))]
+#[schema(example = json!({"expires_at": "2026-11-26T18:14:05.678Z"}))]
 struct Renewed {
     /// When the socket expires.
     expires_at: Timestamp,
