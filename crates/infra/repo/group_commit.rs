@@ -6,10 +6,12 @@
 //! A caller queues an item and waits. If no batch is being written, a job starts on the writing workers. It takes
 //! the streams that have waited longest, until its batch is full, and writes all of them with one commit. Further jobs
 //! start only when enough items wait to fill them, or one has waited for a while: a commit costs about the same for one
-//! item as for many. A batch of several streams waits for a lock no longer than a moment; then its items are set aside,
-//! and no other stream shares a batch with theirs until they are written. A lone item waits for nobody, and no timer runs. When a
-//! transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
+//! item as for many. A lone item waits for nobody, and no timer runs. When a transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
 //! a batch is bounded in octets: whoever writes much waits for themselves.
+//!
+//! Somebody else may hold a stream: another node that is stuck before its commit, or an administrator. A batch waits for
+//! that no longer than a moment, and is written without the items of that stream. The stream is stalled until a watcher,
+//! one per node for all such streams, finds it free.
 //!
 //! An item may need a row that another transaction has locked. It is then put aside, and its batch continues without
 //! it. One job at a time, the waiter, handles all such items: it tries them again together, waits a moment for the lock
@@ -20,6 +22,7 @@
 
 mod queues;
 mod waiter;
+mod watcher;
 mod write;
 
 use std::{
@@ -35,9 +38,10 @@ use tokio::{
     time::timeout,
 };
 
-use queues::{Claim, Pending, Queues, Taken};
+use queues::{Claim, Pending, Queues};
 use waiter::Waiter;
-use write::write;
+use watcher::Watcher;
+use write::{Stalled, write};
 
 use super::{
     db::{Db, Tx},
@@ -57,7 +61,8 @@ const BATCH_OCTETS: usize = 256 << 10;
 const BATCH_CLAIMS: usize = 128;
 /// How long an item waits for a locked row before its caller is refused.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
-/// How long one transaction waits for the lock of one item.
+const STALLED: &str = "another transaction holds the part of the journal that this write belongs to";
+/// How long one transaction waits for the lock of one item, or of a stream.
 pub const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// What can be queued.
@@ -137,7 +142,7 @@ impl<Q: Queued> GroupCommit<Q> {
     pub async fn write(&self, item: Q) -> Result<Q::Answer> {
         let (answer, mut answered) = oneshot::channel();
         let (asked, claim) = (Instant::now(), Claim::default());
-        let (caller, give_up_at) = (Caller::current(), asked + GIVE_UP_AFTER);
+        let (stream, caller, give_up_at) = (item.stream(), Caller::current(), asked + GIVE_UP_AFTER);
         let pending = Pending { item, caller, answer, give_up_at, claim: claim.clone() };
         let start = {
             let mut queues = self.0.lock();
@@ -154,10 +159,11 @@ impl<Q: Queued> GroupCommit<Q> {
             if self.0.lock().may_start_more(self.0.jobs) {
                 BatchJob::start(&self.0);
             }
-            answer = by(asked + writers.patience(), &mut answered).await;
+            answer = by(asked + writers.patience().min(GIVE_UP_AFTER), &mut answered).await;
         }
         if answer.is_none() && claim.withdraw() {
-            return Err(writers.given_up());
+            let is_stalled = self.0.lock().is_stalled(stream);
+            return Err(if is_stalled { Error::unavailable(STALLED) } else { writers.given_up() });
         }
         if answer.is_none() {
             answer = match self.0.limit {
@@ -215,6 +221,33 @@ impl<Q: Queued> Inner<Q> {
         }
     }
 
+    /// Keeps the streams that somebody holds out of batches, and makes sure that they are watched.
+    fn stall(self: &Arc<Self>, stalled: Stalled<Q>) {
+        if stalled.streams.is_empty() {
+            return;
+        }
+        let start = self.lock().stall(&stalled.streams, stalled.items);
+        if start {
+            Watcher::start(self);
+        }
+    }
+
+    /// These streams are free: their items are written as usual.
+    fn resume(self: &Arc<Self>, streams: &[usize]) {
+        let (start, wait) = {
+            let mut queues = self.lock();
+            queues.resume(streams);
+            let wait = queues.next_held().is_some() && !mem::replace(&mut queues.waiter, true);
+            (queues.may_start(self.jobs), wait)
+        };
+        if start {
+            BatchJob::start(self);
+        }
+        if wait {
+            Waiter::start(self);
+        }
+    }
+
     /// Releases a key whose row is free; its later items are written as usual.
     fn release(self: &Arc<Self>, key: Q::Key, first: Vec<Pending<Q>>) {
         let start = {
@@ -232,14 +265,15 @@ impl<Q: Queued> Inner<Q> {
 /// starts the next batch if one is due.
 struct BatchJob<Q: Queued> {
     inner: Arc<Inner<Q>>,
-    taken: Taken,
+    /// The streams whose turn it is.
+    streams: Vec<usize>,
 }
 
 impl<Q: Queued> BatchJob<Q> {
     /// The streams are chosen on the worker: a job that the full queue refused takes nothing with it.
     fn start(inner: &Arc<Inner<Q>>) {
         let own = Arc::clone(inner);
-        let job = move |conn: Result<&mut PooledConn>| Self { inner: own, taken: Taken::default() }.run(conn);
+        let job = move |conn: Result<&mut PooledConn>| Self { inner: own, streams: Vec::new() }.run(conn);
         if let Err(error) = inner.db.writers().push(Box::new(job)) {
             let mut queues = inner.lock();
             queues.not_started();
@@ -251,9 +285,8 @@ impl<Q: Queued> BatchJob<Q> {
         let batch = self.take();
         match conn {
             Ok(conn) => {
-                // Whoever holds up one stream must not hold up those that share a batch with it.
-                let wait = (self.taken.streams.len() > 1).then_some(LOCK_WAIT);
-                let written = write(conn, self.inner.db.services(), batch, wait);
+                let written = write(conn, self.inner.db.services(), batch);
+                self.inner.stall(written.stalled);
                 self.inner.set_aside(written.held);
                 // If no transaction can be started, nobody needs to wait for their turn to be told.
                 if let Some(error) = written.none_can_begin {
@@ -273,27 +306,21 @@ impl<Q: Queued> BatchJob<Q> {
     }
 
     fn take(&mut self) -> Vec<Pending<Q>> {
-        let Inner { max, jobs, .. } = *self.inner;
+        let max = self.inner.max;
         let (mut batch, mut octets, mut claims) = (Vec::new(), 0, 0);
         let mut queues = self.inner.lock();
-        let mut stream = match queues.first_stream(jobs) {
-            Some(taken) => {
-                self.taken = taken;
-                self.taken.streams.first().copied()
-            }
-            None => None,
-        };
-        while let Some(of) = stream {
+        queues.begin();
+        while batch.len() < max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
+            let Some(stream) = queues.next_stream() else { break };
+            self.streams.push(stream);
             while batch.len() < max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
-                let Some(pending) = queues.pop(of) else { break };
+                let Some(pending) = queues.pop(stream) else { break };
                 if pending.begin() {
                     octets += pending.item.octets();
                     claims += pending.item.claims();
                     batch.push(pending);
                 }
             }
-            let has_room = batch.len() < max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS;
-            stream = if has_room { queues.further_stream(&mut self.taken) } else { None };
         }
         batch
     }
@@ -303,7 +330,7 @@ impl<Q: Queued> Drop for BatchJob<Q> {
     fn drop(&mut self) {
         let again = {
             let mut queues = self.inner.lock();
-            queues.end(mem::take(&mut self.taken));
+            queues.end(mem::take(&mut self.streams));
             queues.may_start(self.inner.jobs)
         };
         if again {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    mem,
+    iter, mem,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -87,24 +87,18 @@ pub struct Queues<Q: Queued> {
     pub jobs: usize,
     /// How many of them have not taken their streams yet.
     starting: usize,
-    /// How many of them write a stream that somebody holds up.
-    delayed: usize,
     /// Items whose rows are locked by others, and later ones for the same rows, in order.
     pub held: HashMap<Q::Key, VecDeque<Pending<Q>>>,
-    /// How many of them each stream has.
-    held_items: [usize; STREAMS],
+    /// How many of them there are.
+    held_items: usize,
     /// The keys of `held`; the first is the next to be waited for.
     pub order: VecDeque<Q::Key>,
     /// Whether a waiter is queued or running.
     pub waiter: bool,
-}
-
-/// The streams whose turn it is in one batch.
-#[derive(Default)]
-pub struct Taken {
-    pub streams: Vec<usize>,
-    /// Whether somebody holds up its only stream.
-    delayed: bool,
+    /// Whether somebody else's transaction holds a stream: no batch takes it until it is free.
+    stalled: [bool; STREAMS],
+    /// Whether a watcher of these is queued or running.
+    pub watcher: bool,
 }
 
 /// The ready items of one stream.
@@ -122,11 +116,12 @@ impl<Q: Queued> Default for Queues<Q> {
             due: VecDeque::new(),
             jobs: 0,
             starting: 0,
-            delayed: 0,
             held: HashMap::new(),
-            held_items: [0; STREAMS],
+            held_items: 0,
             order: VecDeque::new(),
             waiter: false,
+            stalled: [false; STREAMS],
+            watcher: false,
         }
     }
 }
@@ -137,7 +132,7 @@ impl<Q: Queued> Queues<Q> {
         let held = self.held.contains_key(&pending.item.key());
         let full = || Error::unavailable("too many writes are waiting");
         if held {
-            if self.held_items.iter().sum::<usize>() >= ROOM {
+            if self.held_items >= ROOM {
                 return Err(full());
             }
             self.hold(pending);
@@ -154,35 +149,24 @@ impl<Q: Queued> Queues<Q> {
     }
 
     fn make_due(&mut self, stream: usize) {
-        if !mem::replace(&mut self.ready[stream].turn, true) {
+        if !self.stalled[stream] && !mem::replace(&mut self.ready[stream].turn, true) {
             self.due.push_back(stream);
         }
     }
 
     /// Whether to start another job, which is then counted: a stream waits for its turn, and nothing is being written or
-    /// enough items wait to fill another batch. Jobs that somebody holds up do not count.
+    /// enough items wait to fill another batch.
     pub fn may_start(&mut self, most: usize) -> bool {
-        let at_work = self.jobs - self.delayed;
-        (at_work == 0 || self.ready_items >= FULL * at_work) && self.may_start_more(most)
+        let due = || self.due.iter().map(|stream| self.ready[*stream].items.len()).sum::<usize>();
+        (self.jobs == 0 || due() >= FULL * self.jobs) && self.may_start_more(most)
     }
 
     /// The same, however many jobs are at work.
     pub fn may_start_more(&mut self, most: usize) -> bool {
-        let starts = self.jobs < most && self.starting < self.startable(most);
+        let starts = self.jobs < most && self.starting < self.due.len();
         self.jobs += usize::from(starts);
         self.starting += usize::from(starts);
         starts
-    }
-
-    /// How many streams wait for a job. Those that somebody holds up leave half of the jobs to the others.
-    fn startable(&self, most: usize) -> usize {
-        let delayed = self.due.iter().filter(|stream| self.is_delayed(**stream)).count();
-        self.due.len() - delayed + delayed.min((most / 2).max(1).saturating_sub(self.delayed))
-    }
-
-    /// Whether any of its items are set aside.
-    fn is_delayed(&self, stream: usize) -> bool {
-        self.held_items[stream] > 0
     }
 
     /// A job could not be queued.
@@ -191,33 +175,67 @@ impl<Q: Queued> Queues<Q> {
         self.starting -= 1;
     }
 
-    /// A job that has begun takes the stream that has waited longest. If somebody holds that stream up, it takes no other.
-    pub fn first_stream(&mut self, most: usize) -> Option<Taken> {
+    /// A job has begun, and takes its streams now.
+    pub fn begin(&mut self) {
         self.starting -= 1;
-        let delayed_may = self.delayed < (most / 2).max(1);
-        let next = self.due.iter().position(|stream| delayed_may || !self.is_delayed(*stream))?;
-        let stream = self.due.remove(next)?;
-        let delayed = self.is_delayed(stream);
-        self.delayed += usize::from(delayed);
-        Some(Taken { streams: vec![stream], delayed })
     }
 
-    /// Adds the next stream that nobody holds up, and returns it.
-    pub fn further_stream(&mut self, taken: &mut Taken) -> Option<usize> {
-        if taken.delayed {
-            return None;
-        }
-        let next = self.due.iter().position(|stream| !self.is_delayed(*stream))?;
-        let stream = self.due.remove(next)?;
-        taken.streams.push(stream);
-        Some(stream)
+    /// The stream that has waited longest.
+    pub fn next_stream(&mut self) -> Option<usize> {
+        self.due.pop_front()
     }
 
-    /// A job has ended.
-    pub fn end(&mut self, taken: Taken) {
+    /// A job that wrote these streams has ended.
+    pub fn end(&mut self, streams: Vec<usize>) {
         self.jobs -= 1;
-        self.delayed -= usize::from(taken.delayed);
-        taken.streams.into_iter().for_each(|stream| self.end_turn(stream));
+        streams.into_iter().for_each(|stream| self.end_turn(stream));
+    }
+
+    /// Somebody holds these streams. Their items, oldest first, wait before those that arrived later. Returns whether to
+    /// start a watcher.
+    pub fn stall(&mut self, streams: &[usize], items: Vec<Pending<Q>>) -> bool {
+        for stream in streams {
+            self.stalled[*stream] = true;
+            if let Some(place) = self.due.iter().position(|due| due == stream) {
+                self.due.remove(place);
+                self.ready[*stream].turn = false;
+            }
+        }
+        let mut later = Vec::new();
+        for stream in streams {
+            later.extend(iter::from_fn(|| self.pop(*stream)));
+        }
+        items.iter().for_each(|pending| pending.claim.wait_again());
+        items.into_iter().chain(later).for_each(|pending| self.put_back_ready(pending));
+        self.stalled.contains(&true) && !mem::replace(&mut self.watcher, true)
+    }
+
+    /// These streams are free.
+    pub fn resume(&mut self, streams: &[usize]) {
+        for stream in streams {
+            self.stalled[*stream] = false;
+            if !self.ready[*stream].items.is_empty() {
+                self.make_due(*stream);
+            }
+        }
+    }
+
+    pub fn is_stalled(&self, stream: usize) -> bool {
+        self.stalled[stream]
+    }
+
+    /// Drops what waits for these streams and whose callers have left, so that it takes no room from others.
+    pub fn forget_withdrawn(&mut self, streams: &[usize]) {
+        for stream in streams {
+            let all: Vec<_> = iter::from_fn(|| self.pop(*stream)).collect();
+            all.into_iter()
+                .filter(|pending| !pending.answer.is_closed())
+                .for_each(|pending| self.put_back_ready(pending));
+        }
+    }
+
+    pub fn stalled(&self) -> Vec<usize> {
+        (0..STREAMS).filter(|stream| self.stalled[*stream]).collect()
     }
 
     /// A stream has been written; items that arrived meanwhile wait for its next turn.
@@ -248,12 +266,28 @@ impl<Q: Queued> Queues<Q> {
         self.held.get(&key)?.front().map(|pending| pending.item.locks())
     }
 
-    /// The held keys by their stream, in their order.
+    fn stream_of(&self, key: Q::Key) -> Option<usize> {
+        self.held.get(&key)?.front().map(|first| first.item.stream())
+    }
+
+    /// The held key that has waited longest, unless somebody holds its stream.
+    pub fn next_held(&self) -> Option<Q::Key> {
+        let is_stalled = |key: &Q::Key| self.stream_of(*key).is_some_and(|stream| self.stalled[stream]);
+        self.order.iter().copied().find(|key| !is_stalled(key))
+    }
+
+    /// Its row is still locked; the others come first.
+    pub fn wait_behind(&mut self, key: Q::Key) {
+        self.order.retain(|held| *held != key);
+        self.order.push_back(key);
+    }
+
+    /// The held keys by their stream, in their order, except those whose stream somebody holds.
     pub fn held_by_stream(&self) -> BTreeMap<usize, Vec<Q::Key>> {
         let mut keys = BTreeMap::<usize, Vec<Q::Key>>::new();
         for key in &self.order {
-            if let Some(first) = self.held.get(key).and_then(VecDeque::front) {
-                keys.entry(first.item.stream()).or_default().push(*key);
+            if let Some(stream) = self.stream_of(*key).filter(|stream| !self.stalled[*stream]) {
+                keys.entry(stream).or_default().push(*key);
             }
         }
         keys
@@ -262,7 +296,7 @@ impl<Q: Queued> Queues<Q> {
     pub fn hold(&mut self, pending: Pending<Q>) {
         pending.claim.wait_again();
         let key = pending.item.key();
-        self.held_items[pending.item.stream()] += 1;
+        self.held_items += 1;
         self.held
             .entry(key)
             .or_insert_with(|| {
@@ -276,13 +310,13 @@ impl<Q: Queued> Queues<Q> {
     pub fn take(&mut self, key: Q::Key, max: usize) -> Vec<Pending<Q>> {
         let Some(items) = self.held.get_mut(&key) else { return Vec::new() };
         let taken: Vec<_> = items.drain(..items.len().min(max)).collect();
-        taken.iter().for_each(|pending| self.held_items[pending.item.stream()] -= 1);
+        self.held_items -= taken.len();
         taken.into_iter().filter_map(Pending::still_waiting).filter(Pending::begin).collect()
     }
 
     /// Puts items back before those that came after them.
     pub fn put_back(&mut self, key: Q::Key, items: Vec<Pending<Q>>) {
-        items.iter().for_each(|pending| self.held_items[pending.item.stream()] += 1);
+        self.held_items += items.len();
         if let Some(held) = self.held.get_mut(&key) {
             for item in items.into_iter().rev() {
                 item.claim.wait_again();
@@ -295,7 +329,7 @@ impl<Q: Queued> Queues<Q> {
     pub fn release(&mut self, key: Q::Key, first: Vec<Pending<Q>>) {
         self.order.retain(|held| *held != key);
         let rest = self.held.remove(&key).unwrap_or_default();
-        rest.iter().for_each(|pending| self.held_items[pending.item.stream()] -= 1);
+        self.held_items -= rest.len();
         first.iter().for_each(|pending| pending.claim.wait_again());
         first.into_iter().chain(rest).for_each(|pending| self.put_back_ready(pending));
     }
@@ -312,7 +346,7 @@ impl<Q: Queued> Queues<Q> {
     }
 
     pub fn refuse_held(&mut self, error: &Error) {
-        self.held_items = [0; STREAMS];
+        self.held_items = 0;
         self.order.clear();
         for pending in self.held.drain().flat_map(|(_, items)| items) {
             pending.answer(Err(error.clone()));

@@ -6,8 +6,8 @@ use clowder_core::{Cause, Result};
 
 use super::{
     super::{db::commit, dialect::PooledConn},
-    BATCH_CLAIMS, Inner, LOCK_WAIT, Queued,
-    write::{settle, write, write_alone},
+    BATCH_CLAIMS, Inner, Queued,
+    write::{Stalled, settle, write, write_alone},
 };
 
 /// One attempt at all items with locked rows. There is one waiter at a time, so locked rows occupy one worker however
@@ -54,9 +54,10 @@ impl<Q: Queued> Waiter<Q> {
                 tried.push(key);
             }
         }
-        let written = write(conn, self.0.db.services(), batch, Some(LOCK_WAIT));
+        let written = write(conn, self.0.db.services(), batch);
         let mut held = HashMap::<_, Vec<_>>::new();
-        for pending in written.held {
+        let Stalled { streams, items } = written.stalled;
+        for pending in written.held.into_iter().chain(items) {
             held.entry(pending.item.key()).or_default().push(pending);
         }
         for key in tried {
@@ -65,12 +66,13 @@ impl<Q: Queued> Waiter<Q> {
                 None => self.0.release(key, Vec::new()),
             }
         }
+        self.0.stall(Stalled { streams, items: Vec::new() });
         written.healthy
     }
 
     /// Waits in line for one of the rows, which is fairer and faster than polling.
     fn wait_for_one(&self, conn: &mut PooledConn) -> bool {
-        let Some(key) = self.0.lock().order.front().copied() else { return true };
+        let Some(key) = self.0.lock().next_held() else { return true };
         let Some(locks) = self.0.lock().locks(key) else {
             self.0.release(key, Vec::new());
             return true;
@@ -104,22 +106,21 @@ impl<Q: Queued> Waiter<Q> {
                 !error.costs_connection()
             }
             Err(error) if items.is_empty() && error.cause() == Some(Cause::Contended) => {
-                let mut queues = self.0.lock();
-                queues.order.rotate_left(1);
+                self.0.lock().wait_behind(key);
                 true
             }
-            // Its rows were free, but the stream is locked.
+            // Its rows were free, but the stream is locked: the next attempt finds that out.
             Err(error) if error.cause() == Some(Cause::Contended) => {
                 let mut queues = self.0.lock();
                 queues.put_back(key, items);
-                queues.order.rotate_left(1);
+                queues.wait_behind(key);
                 true
             }
             Err(_) => {
                 if items.is_empty() {
                     items = self.0.lock().take(key, usize::MAX);
                 }
-                let written = write_alone(conn, services, items, Some(LOCK_WAIT));
+                let written = write_alone(conn, services, items);
                 self.0.release(key, written.held);
                 written.healthy
             }
@@ -130,7 +131,8 @@ impl<Q: Queued> Waiter<Q> {
 impl<Q: Queued> Drop for Waiter<Q> {
     fn drop(&mut self) {
         let mut queues = self.0.lock();
-        if queues.held.is_empty() {
+        // Whoever finds a stream free starts another for what waits for that.
+        if queues.next_held().is_none() {
             queues.waiter = false;
             return;
         }

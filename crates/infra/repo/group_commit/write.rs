@@ -1,12 +1,13 @@
 //! Writes items, together or one by one, and answers their callers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clowder_core::{Cause, Error, Result};
 
 use super::{
     super::{
-        db::{Tx, TxServices, commit},
+        batch,
+        db::{TxServices, commit},
         dialect::{self, PooledConn},
     },
     LOCK_WAIT, Outcome, Queued,
@@ -19,22 +20,34 @@ pub struct Written<Q: Queued> {
     /// Why no transaction could be started, if the connection was the reason.
     pub none_can_begin: Option<Error>,
     pub held: Vec<Pending<Q>>,
+    pub stalled: Stalled<Q>,
+}
+
+/// The streams that somebody else holds, and the items that have to wait for that.
+pub struct Stalled<Q: Queued> {
+    pub streams: Vec<usize>,
+    pub items: Vec<Pending<Q>>,
 }
 
 impl<Q: Queued> Default for Written<Q> {
     fn default() -> Self {
-        Self { healthy: true, none_can_begin: None, held: Vec::new() }
+        let stalled = Stalled { streams: Vec::new(), items: Vec::new() };
+        Self { healthy: true, none_can_begin: None, held: Vec::new(), stalled }
     }
 }
 
-/// Writes a batch and answers everybody except items with locked rows. With a `wait`, locks are waited for at most that
-/// long, and items that need one are held.
-pub fn write<Q: Queued>(
-    conn: &mut PooledConn,
-    services: &TxServices,
-    batch: Vec<Pending<Q>>,
-    wait: Option<Duration>,
-) -> Written<Q> {
+impl<Q: Queued> Written<Q> {
+    fn and(mut self, later: Self) -> Self {
+        self.held.extend(later.held);
+        self.stalled.streams.extend(later.stalled.streams);
+        self.stalled.items.extend(later.stalled.items);
+        Self { healthy: self.healthy && later.healthy, none_can_begin: later.none_can_begin, ..self }
+    }
+}
+
+/// Writes a batch and answers everybody except items with locked rows or streams. Locks are waited for at most
+/// [`LOCK_WAIT`]; a batch that waits longer for some of its streams is written without their items.
+pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec<Pending<Q>>) -> Written<Q> {
     if batch.is_empty() {
         return Written::default();
     }
@@ -42,14 +55,14 @@ pub fn write<Q: Queued>(
     let mut begun = false;
     let outcomes = commit(conn, services, |tx| {
         begun = true;
-        wait_at_most(tx, wait)?;
+        dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
         Ok(outcomes) => {
             let later = settle(batch, outcomes);
-            let written = write_alone(conn, services, later.again, wait);
-            Written { held: later.held.into_iter().chain(written.held).collect(), ..written }
+            let written = Written { held: later.held, ..Written::default() };
+            written.and(write_alone(conn, services, later.again))
         }
         // No item can have caused this, so trying them one by one would only take longer.
         Err(error) if !begun || error.affects_everyone() => {
@@ -57,29 +70,41 @@ pub fn write<Q: Queued>(
                 pending.answer(Err(error.clone()));
             }
             let healthy = !error.costs_connection();
-            Written { healthy, none_can_begin: Some(error).filter(|_| !begun && !healthy), held: Vec::new() }
+            Written { healthy, none_can_begin: Some(error).filter(|_| !begun && !healthy), ..Written::default() }
         }
-        Err(error) if wait.is_some() && error.cause() == Some(Cause::Contended) => {
-            Written { held: batch, ..Written::default() }
-        }
+        Err(error) if error.cause() == Some(Cause::Contended) => match stalled_streams(conn, &batch) {
+            Ok(streams) if streams.is_empty() => Written { held: batch, ..Written::default() },
+            Ok(streams) => {
+                let (items, rest) = batch.into_iter().partition(|pending| streams.contains(&pending.item.stream()));
+                let stalled = Stalled { streams, items };
+                Written { stalled, ..Written::default() }.and(write(conn, services, rest))
+            }
+            Err(error) => {
+                for pending in batch {
+                    pending.answer(Err(error.clone()));
+                }
+                Written { healthy: !error.costs_connection(), ..Written::default() }
+            }
+        },
         Err(error) => {
             tracing::debug!(%error, items = batch.len(), "a batch failed; its items are retried one by one");
-            write_alone(conn, services, batch, wait)
+            write_alone(conn, services, batch)
         }
     }
 }
 
-fn wait_at_most(tx: &mut Tx<'_>, wait: Option<Duration>) -> Result<()> {
-    wait.map_or(Ok(()), |wait| dialect::wait_at_most(tx.conn, wait))
+/// The streams of a batch that somebody else holds right now.
+fn stalled_streams<Q: Queued>(conn: &mut PooledConn, batch: &[Pending<Q>]) -> Result<Vec<usize>> {
+    let mut streams: Vec<_> = batch.iter().map(|pending| pending.item.stream()).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    let free = batch::journal::free_streams(conn, &streams)?;
+    streams.retain(|stream| !free.contains(stream));
+    Ok(streams)
 }
 
 /// Writes each item in a transaction of its own.
-pub fn write_alone<Q: Queued>(
-    conn: &mut PooledConn,
-    services: &TxServices,
-    items: Vec<Pending<Q>>,
-    wait: Option<Duration>,
-) -> Written<Q> {
+pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, items: Vec<Pending<Q>>) -> Written<Q> {
     let mut written = Written::default();
     let mut lost = None;
     for pending in items.into_iter().filter_map(Pending::still_waiting) {
@@ -89,7 +114,7 @@ pub fn write_alone<Q: Queued>(
         }
         let mut alone = || {
             commit(conn, services, |tx| {
-                wait_at_most(tx, wait)?;
+                dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
                 Q::write_batch(tx, &[&pending.item])
             })
         };
@@ -101,7 +126,7 @@ pub fn write_alone<Q: Queued>(
         match outcomes.map(|mut outcomes| outcomes.pop()) {
             Ok(Some(Outcome::Held)) => written.held.push(pending),
             Ok(Some(Outcome::Done(answer))) => pending.answer(answer),
-            Err(error) if wait.is_some() && error.cause() == Some(Cause::Contended) => written.held.push(pending),
+            Err(error) if error.cause() == Some(Cause::Contended) => written.held.push(pending),
             Ok(Some(Outcome::Again) | None) => pending.answer(Err(Error::internal("a lone item depends on no other"))),
             Err(error) => {
                 written.healthy &= !error.costs_connection();

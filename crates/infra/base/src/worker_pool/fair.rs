@@ -136,6 +136,10 @@ impl<J> FairQueue<J> {
         Self { depth, waiting: 0, turns: VecDeque::new(), jobs: HashMap::new() }
     }
 
+    pub fn len(&self) -> usize {
+        self.waiting
+    }
+
     pub fn is_empty(&self) -> bool {
         self.waiting == 0
     }

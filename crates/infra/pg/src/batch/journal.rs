@@ -1,11 +1,14 @@
 //! The statements that append to the journal and look for places in it. Those that name a partition are prepared once
 //! for each, and their plans know no other: through the whole journal, planning would cost more than reading.
 
+use std::time::Duration;
+
 use clowder_core::{
-    Id, Positions, Result, UserId,
+    Error, Id, Positions, Result, UserId,
     sql::{Ts, Uid, is_undefined_table},
 };
 use diesel::{
+    connection::SimpleConnection,
     pg::Pg,
     prelude::*,
     sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
@@ -31,6 +34,26 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
     .bind::<Array<SmallInt>, _>(streams)
     .bind::<Array<BigInt>, _>(counts)
     .load(conn)?)
+}
+
+/// Those of these streams that nobody holds right now.
+pub fn free_streams(conn: &mut Conn, streams: &[usize]) -> Result<Vec<usize>> {
+    let numbers = streams.iter().map(|stream| i16::try_from(*stream)).collect::<Result<Vec<_>, _>>();
+    let numbers = numbers.map_err(|error| Error::internal(error.to_string()))?;
+    let free: Vec<(i16,)> =
+        statement::<(SmallInt,), Pg>("SELECT stream FROM streams WHERE stream = ANY(?) FOR UPDATE SKIP LOCKED")
+            .bind::<Array<SmallInt>, _>(numbers)
+            .load(conn)?;
+    Ok(free.into_iter().map(|(stream,)| stream.unsigned_abs().into()).collect())
+}
+
+/// Waits until nobody holds a stream, at most this long.
+pub fn wait_for_stream(conn: &mut Conn, stream: usize, wait: Duration) -> Result<()> {
+    let wait = wait.as_millis();
+    // All statements of one message are one transaction.
+    Ok(conn.batch_execute(&format!(
+        "SET LOCAL lock_timeout = {wait}; SELECT 1 FROM streams WHERE stream = {stream} FOR UPDATE"
+    ))?)
 }
 
 /// Appends changes whose stream is held. Each goes straight into the partition in which its stream is.
