@@ -44,8 +44,9 @@ const PAGES: usize = 64;
 /// How many pages are read at a time, so that other readers get their turn.
 const BLOCK: i64 = 256;
 
-/// Reading a large file takes at most a tenth of the time.
+/// Reading a large file takes a tenth of the time, unless the pause in between would keep deleted text for too long.
 const REST: u32 = 9;
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// Overwrites deleted text in the background; stops when it is dropped.
 pub struct Scrubber {
@@ -84,7 +85,14 @@ struct Scrub {
 
 impl Scrub {
     async fn run(mut self, mut woken: mpsc::Receiver<()>) {
-        while woken.recv().await.is_some() && self.wait(GATHER.max(self.rest)).await {
+        while woken.recv().await.is_some() && self.wait(GATHER).await {
+            // Most of the text is gone with the log; reading the file waits for its turn.
+            if let Err(error) = self.writer.run(|conn| cut_log(conn)).await {
+                tracing::debug!(%error, "cannot truncate the log yet");
+            }
+            if !self.wait(self.rest.saturating_sub(GATHER)).await {
+                return;
+            }
             // Deletions from here on trigger another run.
             while woken.try_recv().is_ok() {}
             if !self.pass().await {
@@ -131,7 +139,7 @@ impl Scrub {
         let Some(layout) = self.writer.run(|conn| Layout::of(conn)).await? else { return Ok(true) };
         let began = Instant::now();
         let dirty = self.dirty(layout).await?;
-        self.rest = began.elapsed() * REST;
+        self.rest = LONGEST_REST.min(began.elapsed() * REST);
         if dirty.is_empty() {
             return Ok(true);
         }

@@ -227,7 +227,11 @@ pub fn ended_since(conn: &mut Conn, since: Timestamp) -> Result<Vec<SessionId>> 
     Ok(sessions::table.filter(sessions::ended_at.gt(since)).select(sessions::id).load(conn)?)
 }
 
-/// Deletes sessions some time after their end.
+/// Deletes sessions some time after they expired or were ended: signing in often must not fill the table for as long as
+/// a session can last.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
-    Ok(forget!(tx, sessions by id: SessionId, sessions::expires_at.le(ctx.now.minus(KEPT_FOR))))
+    let past = ctx.now.minus(KEPT_FOR);
+    let expired = forget!(tx, sessions by id: SessionId, sessions::expires_at.le(past));
+    // A node that starts reads which sessions have ended while their access tokens live, for a day at most.
+    Ok(expired + forget!(tx, sessions by id: SessionId, sessions::ended_at.le(past.minus(KEPT_FOR))))
 }
