@@ -32,6 +32,7 @@ use crate::{
     DatabaseUrl,
     domains::journal::streams,
     store::DatabaseOptions,
+    texts::Duties,
     worker_pool::{self, Plan, WorkerPool},
 };
 
@@ -216,6 +217,12 @@ impl Scrubber {
     }
 
     pub fn wake(&self) {}
+}
+
+/// The same code deletes texts on SQLite, where triggers of a connection see it.
+#[cfg(debug_assertions)]
+pub fn check_deleted_texts(_: &mut Conn, _: &Duties) -> Result<()> {
+    Ok(())
 }
 
 /// Locks the rows of a query that nobody else has locked, until the end of the transaction: cleanup waits for nobody,
