@@ -32,7 +32,6 @@ use crate::{
     DatabaseUrl,
     domains::journal::streams,
     store::DatabaseOptions,
-    texts::Duties,
     worker_pool::{self, Plan, WorkerPool},
 };
 
@@ -221,7 +220,7 @@ impl Scrubber {
 
 /// The same code deletes texts on SQLite, where triggers of a connection see it.
 #[cfg(debug_assertions)]
-pub fn check_deleted_texts(_: &mut Conn, _: &Duties) -> Result<()> {
+pub fn check_deleted_texts(_: &mut Conn, _: &crate::texts::Duties) -> Result<()> {
     Ok(())
 }
 
