@@ -43,7 +43,8 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     // The end of a session contains only ids and times, and a node that reads it late must still learn of it.
     kept_changes: &[USER_DELETED, SESSION_ENDED],
-    words: &["users.password", "users.role", "users.visibility"],
+    // A skeleton is derived from a username, which is a text itself.
+    words: &["username_claims.skeleton", "users.password", "users.role", "users.visibility"],
     told: &[
         ("users.display_name", "a card shows the name that somebody had at that time"),
         ("users.suspension_reason", "only its owner reads what the account was told about its suspension"),

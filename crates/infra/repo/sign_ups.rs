@@ -36,7 +36,7 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    words: &["sign_ups.password"],
+    words: &["sign_up_claims.skeleton", "sign_ups.password"],
     times: times::TIMES,
     sweeps: &[Sweep::Rows(sweep)],
     ..Domain::NONE
