@@ -100,8 +100,12 @@ fn a_domain_is_known_in_its_own_files_alone() {
             assert!(!accounts, "{path} names accounts");
         }
     }
-    // Whoever is in a chat with somebody learns that their account was erased, under the scope of chats.
-    let known = ["apps/gateway/src/domains/accounts/events.rs names messaging"];
+    let known = [
+        // Whoever is in a chat with somebody learns that their account was erased, under the scope of chats.
+        "apps/gateway/src/domains/accounts/events.rs names messaging",
+        // The catalogue of problems needs one as an example.
+        "apps/gateway/src/domains/operation/examples.rs names messaging",
+    ];
     strange.retain(|line| !known.contains(&line.as_str()));
     assert!(strange.is_empty(), "move this into the files of the domain: {strange:#?}");
 }
