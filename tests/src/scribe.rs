@@ -35,18 +35,54 @@ impl<'d> Scribe<'d> {
 
     /// A change in the order of a chat. `follow` is the user whom it makes enter or leave it.
     fn change(&mut self, chat: &str, topic: (&str, &str), name: &str, follow: Option<(&str, &str)>, data: &str) {
-        let (stream, (kind, id), at, now) = (self.stream_of(chat), topic, self.id(chat), self.now());
+        self.change_of(("chat", chat), topic, name, follow, data);
+    }
+
+    /// A change in the order of a topic of any kind. Its subject is that topic.
+    fn change_of(
+        &mut self,
+        anchor: (&str, &str),
+        topic: (&str, &str),
+        name: &str,
+        follow: Option<(&str, &str)>,
+        data: &str,
+    ) {
+        let (stream, (kind, id), at, now) = (self.stream_of(anchor.1), topic, self.id(anchor.1), self.now());
         let follow = follow.map_or("NULL, NULL, NULL, NULL".to_owned(), |(step, user)| {
-            format!("'{step}', {}, 'chat', {at}", self.id(user))
+            format!("'{step}', {}, '{}', {at}", self.id(user), anchor.0)
         });
         self.statements.push(format!(
             "UPDATE streams SET head = head + 1 WHERE stream = {stream}; \
-             INSERT INTO journal (stream, position, segment, topic_kind, topic_id, name, follow, follower_id, \
-             followed_kind, followed_id, at, data) \
-             SELECT {stream}, head, segment, '{kind}', {}, '{name}', {follow}, {now}, '{}' FROM streams WHERE stream = {stream}",
+             INSERT INTO journal (stream, position, segment, topic_kind, topic_id, name, subject_id, follow, \
+             follower_id, followed_kind, followed_id, at, data) \
+             SELECT {stream}, head, segment, '{kind}', {}, '{name}', {at}, {follow}, {now}, '{}' FROM streams \
+             WHERE stream = {stream}",
             self.id(id),
             data.replace('\'', "''"),
         ));
+    }
+
+    /// A change about a topic that all of its followers receive.
+    pub fn tells(mut self, (kind, id): (&str, impl Display), data: &Value) -> Self {
+        let (id, name) = (id.to_string(), format!("{kind}.changed"));
+        self.change_of((kind, &id), (kind, &id), &name, None, &data.to_string());
+        self
+    }
+
+    /// A change about a topic that only one person receives.
+    pub fn tells_in_person(mut self, (kind, id): (&str, impl Display), user: impl Display, data: &Value) -> Self {
+        let (id, user, name) = (id.to_string(), user.to_string(), format!("{kind}.told"));
+        self.change_of((kind, &id), ("user", &user), &name, None, &data.to_string());
+        self
+    }
+
+    /// Somebody begins to follow a topic, or stops. All followers receive that.
+    pub fn follows(mut self, user: impl Display, (kind, id): (&str, impl Display), enters: bool, data: &Value) -> Self {
+        let (user, id) = (user.to_string(), id.to_string());
+        let (name, step) = if enters { ("entered", "enter") } else { ("left", "leave") };
+        let name = format!("{kind}.{name}");
+        self.change_of((kind, &id), (kind, &id), &name, Some((step, &user)), &data.to_string());
+        self
     }
 
     /// Changes that the server cannot read, and one of an unknown kind.

@@ -6,8 +6,7 @@ use actix_web::{
     http::{StatusCode, header},
     web::Data,
 };
-use clowder_core::Page;
-use clowder_messaging::{Chat, Made, Message};
+use clowder_core::{Made, Page};
 use serde::Serialize;
 
 use crate::{call::Call, etag, public_url::PublicUrl};
@@ -25,18 +24,6 @@ pub struct CreatedVersioned<T>(pub Made<T>);
 /// The version of the value.
 pub trait Version {
     fn version(&self) -> i64;
-}
-
-impl Version for Chat {
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
-impl Version for Message {
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 /// 202 with what has to happen before the value exists.

@@ -29,7 +29,7 @@ pub use close::Close;
 pub use commands::{Command, Reply, all as commands};
 pub use cursor::Sealer;
 pub use events::{Event, Kind, all as events};
-pub use hub::Hub;
+pub use hub::{Hub, Signal};
 pub use request::Request;
 pub use sockets::Sockets;
 

@@ -47,6 +47,8 @@ pub const SESSION_ENDED: &str = "session.ended";
 pub const USER_DELETED: &str = "user.deleted";
 /// An account has been suspended.
 pub const USER_SUSPENDED: &str = "user.suspended";
+/// An API key has been created.
+pub const API_KEY_CREATED: &str = "api_key.created";
 /// An API key has been revoked.
 pub const API_KEY_REVOKED: &str = "api_key.revoked";
 
@@ -59,7 +61,7 @@ impl clowder_core::Change for Change {
             Self::SettingsUpdated(..) => "settings.updated",
             Self::UserDeleted(..) => USER_DELETED,
             Self::UserSuspended(..) => USER_SUSPENDED,
-            Self::ApiKeyCreated(..) => "api_key.created",
+            Self::ApiKeyCreated(..) => API_KEY_CREATED,
             Self::ApiKeyRevoked(_) => API_KEY_REVOKED,
         }
     }
@@ -80,11 +82,10 @@ impl clowder_core::Change for Change {
             Self::SessionEnded(ended) => Some(ended.session_id.uuid()),
             Self::ApiKeyCreated(_, key) => Some(key.id.uuid()),
             Self::ApiKeyRevoked(revoked) => Some(revoked.api_key_id.uuid()),
-            Self::UserRegistered(_)
-            | Self::UserUpdated(_)
-            | Self::UserDeleted(..)
-            | Self::SettingsUpdated(..)
-            | Self::UserSuspended(..) => None,
+            Self::UserUpdated(own) => Some(own.id.uuid()),
+            Self::UserRegistered(_) | Self::UserDeleted(..) | Self::SettingsUpdated(..) | Self::UserSuspended(..) => {
+                None
+            }
         }
     }
 

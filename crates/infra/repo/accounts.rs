@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use clowder_accounts::{
     Accounts, Identity, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session,
     SessionPatch, SignedIn, Ticket,
+    change::{SESSION_ENDED, USER_DELETED},
     policy::may_reach_others,
     refusals::{CREDENTIALS_INVALID, INVITE_GONE, TOKEN_INVALID},
     reserved::{Giver, may_give},
@@ -40,6 +41,14 @@ use two_factor::Checked;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    // The end of a session contains only ids and times, and a node that reads it late must still learn of it.
+    kept_changes: &[USER_DELETED, SESSION_ENDED],
+    // A skeleton is derived from a username, which is a text itself.
+    words: &["username_claims.skeleton", "users.password", "users.role", "users.visibility"],
+    told: &[
+        ("users.display_name", "a card shows the name that somebody had at that time"),
+        ("users.suspension_reason", "only its owner reads what the account was told about its suspension"),
+    ],
     times: times::TIMES,
     sweeps: &[Sweep::Rows(sessions::sweep), Sweep::Rows(throttle::sweep)],
     ..Domain::NONE

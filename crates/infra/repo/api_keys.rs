@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use clowder_accounts::{
     ApiKey, ApiKeys, Change, Identity, IssuedKey, NewApiKey,
     api_keys::{CreateFacts, decide, may_use},
-    change::ApiKeyRevoked,
+    change::{API_KEY_CREATED, API_KEY_REVOKED, ApiKeyRevoked},
     refusals::{API_KEY_INVALID, API_KEY_UNKNOWN, SESSION_ENDED},
 };
 use clowder_core::{
@@ -40,6 +40,9 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    // It contains only ids and times, and a node that reads it late must still learn that the key is invalid.
+    kept_changes: &[API_KEY_REVOKED],
+    words: &["api_keys.scopes"],
     times: &[
         never("api_keys.created_at", SHOWN),
         never("api_keys.expires_at", CHOSEN),
@@ -218,9 +221,15 @@ fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, key: ApiKeyId) -> Result<()> {
     let gone: Option<ApiKeyRow> =
         diesel::delete(own).returning(ApiKeyRow::as_returning()).get_result(tx.conn).optional()?;
     let gone = gone.ok_or(API_KEY_UNKNOWN)?.api_key();
-    tx.deleted_text = true;
     let what = json!({"name": gone.name, "scopes": gone.scopes});
     audit::record(tx, ctx, &Entry::new("api_key.revoked").on(Target::api_key(key)).before(what))?;
+    forget_name(tx, user, &gone)?;
     let revoked = ApiKeyRevoked { user, api_key_id: key, revoked_at: ctx.now };
     journal::append(tx, ctx, &Change::ApiKeyRevoked(revoked))
+}
+
+/// Removes the name of a revoked key from the change that announced it.
+pub fn forget_name(tx: &mut Tx<'_>, user: UserId, gone: &ApiKey) -> Result<()> {
+    let nameless = ApiKey { name: String::new(), ..gone.clone() };
+    journal::rewrite(tx, &[API_KEY_CREATED], &Change::ApiKeyCreated(user, nameless))
 }

@@ -48,6 +48,16 @@ pub const DOMAIN: Domain = Domain {
         pending("request"),
         pending("detail"),
     ],
+    words: &[
+        "audit.action",
+        "audit.actor_type",
+        "audit.request_id",
+        "audit.target_type",
+        "audit_pending.action",
+        "audit_pending.actor_type",
+        "audit_pending.target_type",
+        "refusal_windows.action",
+    ],
     times: &[
         never("audit.at", CLOCK_SAID),
         never("audit_checkpoint.made_at", "part of a signed checkpoint"),

@@ -40,6 +40,7 @@ use crate::hasher;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    words: &["mailed_tokens.purpose"],
     times: times::TIMES,
     sweeps: &[Sweep::Rows(mailed::sweep), Sweep::Rows(mailed::sweep_caused)],
     workers: |repo| vec![Arc::new(EmailRequests(Arc::clone(repo)))],

@@ -59,8 +59,10 @@ pub struct Tx<'c> {
     pub entries: Vec<(AuditId, Ctx, Entry)>,
     /// Whether a job has been enqueued.
     pub ordered: bool,
-    /// Whether a text has been deleted that must disappear from all files.
+    /// Whether a text has been deleted that must disappear from all files. Debug builds check this.
     pub deleted_text: bool,
+    /// Whether this is a step of an erasure, of which a later one rewrites the journal.
+    pub erases: bool,
 }
 
 impl Db {
@@ -163,10 +165,19 @@ impl Db {
 /// One transaction on a connection that is already held.
 pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
     let done = dialect::write_tx(conn, |conn| {
-        let mut tx =
-            Tx { conn, services, recorded: Vec::new(), entries: Vec::new(), ordered: false, deleted_text: false };
+        let mut tx = Tx {
+            conn,
+            services,
+            recorded: Vec::new(),
+            entries: Vec::new(),
+            ordered: false,
+            deleted_text: false,
+            erases: false,
+        };
         let value = f(&mut tx)?;
         audit::write(&mut tx)?;
+        #[cfg(debug_assertions)]
+        super::texts::check(&mut tx)?;
         Ok((value, (tx.recorded, tx.ordered, tx.deleted_text)))
     });
     let (value, told) = done.inspect_err(|error| services.condition.failed(error))?;

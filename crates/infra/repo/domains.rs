@@ -1,14 +1,16 @@
-//! Every domain, in one list: what it keeps about people, what it seals, what it forgets with time, and who does its jobs.
+//! Every domain, in one list: what it keeps about people, what people follow in it, what it seals, what it forgets with
+//! time, and who does its jobs.
 //! A new domain is one line of `for_domains!` in `base/src/domains.rs`; the rest is in its own module.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use clowder_core::{
-    Ctx, Result,
+    Ctx, Id, Result, Topic, TopicKind, UserId,
     job::{Cron, Worker},
 };
+use uuid::Uuid;
 
-use super::{Repo, clock::Time, db::Tx, privacy::parts::Part};
+use super::{Repo, clock::Time, db::Tx, dialect::Conn, privacy::parts::Part};
 use crate::{
     clock::Fate,
     seal::{Column, Under},
@@ -18,6 +20,17 @@ use crate::{
 pub struct Domain {
     /// Its parts of a user's personal data.
     pub parts: &'static [Part],
+    /// The kinds of topics that people follow in it.
+    pub followed: &'static [Followed],
+    /// The names of its changes that an erasure leaves as they are.
+    pub kept_changes: &'static [&'static str],
+    /// Its text columns without text of people: words, hashes, names of its own. A write that deletes a text of any other
+    /// column must set `tx.deleted_text`, and remove the text from the journal, too ([`journal::rewrite`]).
+    ///
+    /// [`journal::rewrite`]: super::journal::rewrite
+    pub words: &'static [&'static str],
+    /// Its text columns whose earlier text stays in the journal until that is swept, and why.
+    pub told: &'static [(&'static str, &'static str)],
     /// Its sealed columns.
     pub sealed: &'static [Column],
     /// All of its times, and what becomes of each when a clock was ahead.
@@ -29,6 +42,15 @@ pub struct Domain {
     /// Its job workers.
     pub workers: fn(&Arc<Repo>) -> Vec<Arc<dyn Worker>>,
 }
+
+/// A kind of topic that people follow.
+pub struct Followed {
+    pub kind: TopicKind,
+    pub ids: FollowedIds,
+}
+
+/// The ids of the topics of this kind that somebody follows now: the first after one, in their order, at most so many.
+pub type FollowedIds = fn(&mut Conn, UserId, Id<()>, i64) -> Result<Vec<Id<()>>>;
 
 /// Deletes some expired data, and returns how many rows.
 pub enum Sweep {
@@ -60,8 +82,18 @@ impl Sweep {
 
 impl Domain {
     /// A domain that contributes nothing, as a base for those that contribute little.
-    pub const NONE: Self =
-        Self { parts: &[], sealed: &[], times: &[], sweeps: &[], crons: &[], workers: |_| Vec::new() };
+    pub const NONE: Self = Self {
+        parts: &[],
+        followed: &[],
+        kept_changes: &[],
+        words: &[],
+        told: &[],
+        sealed: &[],
+        times: &[],
+        sweeps: &[],
+        crons: &[],
+        workers: |_| Vec::new(),
+    };
 }
 
 macro_rules! list {
@@ -72,11 +104,41 @@ macro_rules! list {
 }
 clowder_infra_base::for_domains!(list);
 
+/// The topics that somebody follows now, of all domains.
+pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
+    let mut topics = Vec::new();
+    for Followed { kind, ids } in DOMAINS.iter().flat_map(|domain| domain.followed) {
+        let ids = ids(conn, user, Id::from_uuid(Uuid::nil()), i64::MAX)?;
+        topics.extend(ids.into_iter().map(|id| Topic::new(*kind, id)));
+    }
+    Ok(topics)
+}
+
+/// The id of the first topic after this one that somebody follows now. An id belongs to only one kind of topic.
+pub fn next_followed(conn: &mut Conn, user: UserId, after: Id<()>) -> Result<Option<Id<()>>> {
+    let mut next = None;
+    for Followed { ids, .. } in DOMAINS.iter().flat_map(|domain| domain.followed) {
+        next = next.into_iter().chain(ids(conn, user, after, 1)?).min();
+    }
+    Ok(next)
+}
+
+/// The names of the changes of all domains that an erasure leaves as they are.
+pub fn kept_changes() -> impl Iterator<Item = &'static str> {
+    DOMAINS.iter().flat_map(|domain| domain.kept_changes).copied()
+}
+
 /// The encrypted columns of all domains, those under the key ring first.
 pub fn sealed_columns() -> Vec<&'static Column> {
     let mut columns: Vec<_> = DOMAINS.iter().flat_map(|domain| domain.sealed).collect();
     columns.sort_by_key(|column| column.under != Under::Ring);
     columns
+}
+
+/// The text columns of all domains whose deleted text needs no care, or stays in the journal.
+pub fn texts_left_alone() -> Vec<&'static str> {
+    let columns = |domain: &'static Domain| domain.words.iter().chain(domain.told.iter().map(|(column, _)| column));
+    DOMAINS.iter().flat_map(columns).copied().collect()
 }
 
 /// The times of all domains, `table.column`, and what becomes of each when a clock was ahead.

@@ -8,10 +8,9 @@ mod privacy;
 use std::collections::HashMap;
 
 use clowder_core::{
-    Actor, Cause, Ctx, Error, Id, IdempotencyKey, Result, UserId,
+    Actor, Cause, Ctx, Error, Id, IdempotencyKey, Made, Result, UserId,
     idempotency::{KEPT_FOR, MISMATCH},
 };
-use clowder_messaging::Made;
 use diesel::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;

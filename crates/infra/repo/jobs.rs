@@ -25,7 +25,12 @@ use crate::{
     keys::{Keys, Purpose},
 };
 
-pub const DOMAIN: Domain = Domain { times: times::TIMES, sweeps: &[Sweep::Rows(sweep_dead_emails)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    words: &["crons.name", "crons.schedule", "jobs.key", "jobs.kind", "jobs.last_error"],
+    times: times::TIMES,
+    sweeps: &[Sweep::Rows(sweep_dead_emails)],
+    ..Domain::NONE
+};
 
 /// Failed emails that nobody retried: anybody can cause emails to addresses that do not exist.
 fn sweep_dead_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

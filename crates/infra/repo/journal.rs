@@ -24,8 +24,7 @@ use super::{
     clock::{never, when},
     db::Tx,
     dialect::{Backend, Conn, STREAMS, stream_of},
-    domains::{Domain, Sweep},
-    messaging::chats,
+    domains::{self, Domain, Sweep},
     partitions,
 };
 use crate::{
@@ -33,9 +32,18 @@ use crate::{
     segments::{KnownSegments, Segments, Span},
     statement::statement,
 };
+pub use privacy::clear_topic;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    words: &[
+        "journal.data",
+        "journal.follow",
+        "journal.followed_kind",
+        "journal.name",
+        "journal.topic_kind",
+        "journal_marks.heads",
+    ],
     times: &[
         when!(OnReturn, journal.at),
         never("journal_marks.marked_at", "a sweep counts no time since a mark that lies ahead"),
@@ -238,7 +246,7 @@ fn entry(row: JournalRow) -> Result<Entry> {
 
 /// First what they follow now and then the steps, so that no step is missed in between.
 fn followed(conn: &mut Conn, segments: &Segments, user: UserId, at: &Positions) -> Result<Vec<Topic>> {
-    let now = chats::followed(conn, user)?;
+    let now = domains::followed(conn, user)?;
     let since = replay::steps(conn, segments, user, at, None)?;
     Ok(follow::before(now, since.into_iter().map(|step| (step.topic, step.step))).into_iter().collect())
 }

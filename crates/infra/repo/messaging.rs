@@ -9,10 +9,12 @@ mod read;
 mod send;
 pub mod writes;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, UserId, Versions};
+use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions};
 use clowder_messaging::{
-    Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
+    Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -29,12 +31,15 @@ use super::{
     idempotency::Stub,
 };
 use crate::{
-    store::{DatabaseOptions, Memory},
+    domains::messaging::ChatSummaries,
+    store::{Memory, StoreDeps},
     turns::Turns,
 };
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    followed: &[chats::FOLLOWED],
+    words: &["chats.type", "messages.type", "participants.role"],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
@@ -54,14 +59,24 @@ pub struct State {
     /// Turns of those who make chats.
     creators: Turns<UserId>,
     writes: GroupCommit<ChatWrite>,
+    caches: Caches,
+}
+
+/// What this process knows without a query. Transactions use none of it, because they may be rolled back.
+#[derive(Clone)]
+pub struct Caches {
+    people: Memory,
+    summaries: Arc<ChatSummaries>,
 }
 
 impl State {
-    pub fn new(db: &Db, options: &DatabaseOptions) -> Self {
+    pub fn new(db: &Db, deps: &StoreDeps) -> Self {
+        let options = &deps.options.database;
         // Half of the writing workers are reserved for everything else.
         let jobs = options.write_connections / 2;
         let writes = GroupCommit::new(db.clone(), options.batch, jobs, dialect::answer_within(options));
-        Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes }
+        let caches = Caches { people: deps.memory.clone(), summaries: Arc::default() };
+        Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes, caches }
     }
 }
 
@@ -89,13 +104,13 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chats(&self, ctx: &Ctx, filter: ChatFilter, page: PageRequest) -> Result<Page<Chat>> {
         let viewer = ctx.user()?;
-        self.look(move |conn, memory| chats::list(conn, memory, viewer, &filter, &page)).await
+        self.look(move |conn, caches| chats::list(conn, Some(caches), viewer, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        self.look(move |conn, memory| chats::one(conn, memory, viewer, chat)).await
+        self.look(move |conn, caches| chats::one(conn, Some(caches), viewer, chat)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -107,13 +122,13 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
         let viewer = ctx.user()?;
-        self.look(move |conn, memory| messages::page(conn, memory, viewer, chat, window, limit)).await
+        self.look(move |conn, caches| messages::page(conn, Some(&caches.people), viewer, chat, window, limit)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
         let viewer = ctx.user()?;
-        self.look(move |conn, memory| messages::one(conn, memory, viewer, message)).await
+        self.look(move |conn, caches| messages::one(conn, Some(&caches.people), viewer, message)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -137,7 +152,7 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>> {
         let viewer = ctx.user()?;
-        self.look(move |conn, memory| messages::history(conn, memory, viewer, message, &page)).await
+        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, message, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -193,11 +208,8 @@ impl Repo {
     }
 
     /// Reads, with the caches of this process.
-    async fn look<T: Send + 'static>(
-        &self,
-        f: impl Fn(&mut Conn, Option<&Memory>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let memory = self.deps.memory.clone();
-        self.db.read(move |conn| f(conn, Some(&memory))).await
+    async fn look<T: Send + 'static>(&self, f: impl Fn(&mut Conn, &Caches) -> Result<T> + Send + 'static) -> Result<T> {
+        let caches = self.messaging.caches.clone();
+        self.db.read(move |conn| f(conn, &caches)).await
     }
 }

@@ -24,6 +24,8 @@ mod privacy;
 mod sealing;
 mod sign_ups;
 mod staff;
+#[cfg(debug_assertions)]
+mod texts;
 mod two_factor;
 mod upkeep;
 mod user_keys;
@@ -37,7 +39,7 @@ use clowder_core::{
 
 use super::{batch, dialect, partitions};
 pub use db::{Db, Tx};
-pub use domains::{sealed_columns, times};
+pub use domains::{sealed_columns, texts_left_alone, times};
 pub use migrations::{migrate, pending};
 pub use privacy::registered;
 
@@ -62,7 +64,7 @@ impl Repo {
         let db = Db::open(&deps)?;
         // As many concurrent attempts as may fail without a pause. Their turns come as fast as passwords are hashed.
         let turns = Turns::new(clowder_accounts::throttle::FREE as usize, hasher::PATIENCE);
-        let messaging = messaging::State::new(&db, &deps.options.database);
+        let messaging = messaging::State::new(&db, &deps);
         let (opened, last_look, segments) =
             (Instant::now(), check::LastLook::default(), Arc::<KnownSegments>::default());
         let repo = Self { db, deps, opened_at: now, opened, turns, messaging, last_look, segments };

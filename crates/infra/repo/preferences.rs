@@ -25,8 +25,19 @@ use crate::domains::{
     preferences::{PreferencesRow, preferences as table},
 };
 
-pub const DOMAIN: Domain =
-    Domain { parts: privacy::PARTS, times: &[never("preferences.updated_at", SHOWN)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    words: &[
+        "preferences.language",
+        "preferences.last_seen",
+        "preferences.messages_from",
+        "preferences.notify_about",
+        "preferences.theme",
+        "preferences.time_zone",
+    ],
+    times: &[never("preferences.updated_at", SHOWN)],
+    ..Domain::NONE
+};
 
 #[async_trait]
 impl Preferences for Repo {

@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Privacy,
+    Change, Privacy,
     model::{Download, Erasing as Due, Erasure, Export, ExportId, Fate},
+    privacy::tombstone,
 };
-use clowder_core::{Ctx, Id, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{Card, Ctx, Id, Page, PageRequest, Result, Timestamp, Topic, UserId};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -33,6 +34,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     parts: erase::PARTS,
     sealed: &[EXPORT_CHUNK, ERASURE_RECIPIENT],
+    words: &["erasures.receipt", "erasures.state", "exports.status"],
     times: times::TIMES,
     sweeps: &[Sweep::Rows(erase::sweep_exports), Sweep::Rows(erasures::remind)],
     workers: |repo| vec![Arc::new(workers::Exporter(Arc::clone(repo))), Arc::new(workers::Eraser(Arc::clone(repo)))],
@@ -58,6 +60,19 @@ pub struct Erasing {
     pub requested_at: Timestamp,
     /// The user's former card, for emails; known once the account is a tombstone.
     pub recipient: Option<Recipient>,
+}
+
+impl Erasing {
+    /// Their card from now on.
+    pub fn tombstone(&self) -> Card {
+        tombstone(self.user)
+    }
+
+    /// Tells the followers of a topic that the account has been erased. On the personal topic, it also replaces all
+    /// earlier changes.
+    pub fn farewell(&self, topic: Topic) -> Change {
+        Change::UserDeleted(topic, self.tombstone())
+    }
 }
 
 /// The former identity of a user who is being erased: encrypted with their key, and deleted with it.

@@ -34,8 +34,13 @@ use crate::{
     emails::Recipient,
 };
 
-pub const DOMAIN: Domain =
-    Domain { parts: privacy::PARTS, times: times::TIMES, sweeps: &[Sweep::Rows(sweep)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    words: &["sign_up_claims.skeleton", "sign_ups.password"],
+    times: times::TIMES,
+    sweeps: &[Sweep::Rows(sweep)],
+    ..Domain::NONE
+};
 
 /// Deletes expired sign-ups.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

@@ -23,6 +23,7 @@ use super::{
     accounts::{
         self,
         access::{self, Ended},
+        profile,
         sessions::Which,
     },
     audit,
@@ -198,7 +199,10 @@ fn put_suspension(tx: &mut Tx<'_>, user: UserId, suspension: Option<&Suspension>
         ))
         .returning(UserRow::as_returning())
         .get_result(tx.conn)?;
-    row.own()
+    let own = row.own()?;
+    // An earlier reason is not shown any more.
+    profile::forget_earlier(tx, &own)?;
+    Ok(own)
 }
 
 fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, end_keys: bool) -> Result<Ended> {

@@ -31,7 +31,7 @@ pub mod store {
 pub mod privacy {
     pub use clowder_infra_base::privacy::{Reference, Registered, Then, erased, kept};
 
-    pub use crate::ports::registered;
+    pub use crate::ports::{registered, texts_left_alone};
 }
 
 /// Field encryption at rest, with the sealed columns of all domains.

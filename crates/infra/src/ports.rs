@@ -90,8 +90,7 @@ impl Store {
         let ring = Arc::new(KeyRing::new(&keys, &options.encryption_keys)?);
         let standings = Arc::<Standings>::default();
         let tokens = Arc::new(Tokens::new(&keys, options.accounts.access_for, Arc::clone(&standings)));
-        let memory =
-            Memory { tokens, profiles: Arc::default(), summaries: Arc::default(), standings, api_keys: Arc::default() };
+        let memory = Memory { tokens, profiles: Arc::default(), standings, api_keys: Arc::default() };
         let feed = Feed::default();
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(&options.hasher)?;
@@ -152,4 +151,10 @@ pub fn columns() -> Vec<&'static Column> {
 /// The times of all domains, `table.column`, and what becomes of each when a clock was ahead; both databases have the same.
 pub fn times() -> Vec<(&'static str, Fate)> {
     lite::repo::times()
+}
+
+/// The text columns of all domains, `table.column`, whose deleted text needs no care or stays in the journal; both
+/// databases have the same.
+pub fn texts_left_alone() -> Vec<&'static str> {
+    lite::repo::texts_left_alone()
 }

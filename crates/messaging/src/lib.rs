@@ -22,7 +22,7 @@ pub mod send;
 
 pub use change::{Audience, CHAT, Change, Deleted, Read, Typing};
 pub use model::{
-    Chat, ChatFilter, ChatRole, ChatType, Content, Edit, Made, Message, MessagePatch, MessageType, NewChat, NewMessage,
+    Chat, ChatFilter, ChatRole, ChatType, Content, Edit, Message, MessagePatch, MessageType, NewChat, NewMessage,
     NewRead, Status, Window,
 };
 pub use port::Messaging;

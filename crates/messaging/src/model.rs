@@ -77,18 +77,3 @@ pub struct Edit {
     /// When this version was written.
     pub written_at: Timestamp,
 }
-
-/// The result of a creation: new, or an existing one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Made<T> {
-    New(T),
-    Found(T),
-}
-
-impl<T> Made<T> {
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::New(thing) | Self::Found(thing) => thing,
-        }
-    }
-}

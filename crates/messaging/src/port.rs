@@ -1,9 +1,9 @@
 //! What an implementation of messaging must guarantee.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Versions};
+use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, Versions};
 
-use crate::{Chat, ChatFilter, Deleted, Edit, Made, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Window};
+use crate::{Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Window};
 
 /// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in
 /// are `chat.unknown`, their messages `message.unknown`.

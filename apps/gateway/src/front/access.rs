@@ -100,9 +100,11 @@ mod tests {
         scopes::PROFILE_READ,
     };
     use clowder_core::{Id, Role, Scopes};
-    use clowder_messaging::scopes::{CHATS_READ, CHATS_WRITE};
 
     use super::*;
+
+    const READ: Scope = Scope::new("things:read", "Reads things");
+    const WRITE: Scope = Scope::new("things:write", "Changes things");
 
     fn identity(role: Role, scopes: Option<Scopes>) -> Result<Option<Identity>> {
         let now = Timestamp::from_micros(0);
@@ -145,19 +147,19 @@ mod tests {
     #[test]
     fn may_ask_by_scope_table() {
         let key = |scopes: &[Scope]| identity(Role::User, Some(scopes.iter().copied().collect()));
-        let (read, write) = (Some(CHATS_READ), CHATS_WRITE);
+        let (read, write) = (Some(READ), WRITE);
         let missing = Some("scope.missing");
         for (access, scope, identity, expected) in [
-            (Access::User, read, key(&[CHATS_READ]), None),
+            (Access::User, read, key(&[READ]), None),
             (Access::User, read, key(&[write]), missing),
             (Access::User, read, key(&[]), missing),
-            (Access::User, None, key(&[CHATS_READ, write]), missing),
+            (Access::User, None, key(&[READ, write]), missing),
             (Access::Public, None, key(&[]), None),
             (Access::Public, read, key(&[]), missing),
-            (Access::Public, read, key(&[CHATS_READ]), None),
+            (Access::Public, read, key(&[READ]), None),
             (Access::Public, read, Ok(None), None),
             (Access::Public, read, Err(TOKEN_EXPIRED.into()), None),
-            (Access::Needs(READ_USERS), read, key(&[CHATS_READ]), Some("permission.denied")),
+            (Access::Needs(READ_USERS), read, key(&[READ]), Some("permission.denied")),
         ] {
             let gate = Gate { access, scope, even_suspended: false };
             assert_eq!(verdict(gate, &identity, false), expected, "{access:?} {scope:?} {identity:?}");

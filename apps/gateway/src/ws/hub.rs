@@ -11,7 +11,7 @@
 mod follows;
 mod shard;
 mod shards;
-mod typing;
+mod signals;
 
 #[cfg(test)]
 mod load;
@@ -25,28 +25,29 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{ChatId, Error, Journal, Passing, Positions, Result, Scopes, Topic, UserId, Via};
+use clowder_core::{Error, Journal, Passing, Positions, Result, Scopes, Topic, UserId, Via};
 use clowder_infra::{Followed, Follower, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
     shard::{Shard, Step},
     shards::{Dispatch, Shards},
-    typing::TypingList,
+    signals::Signals,
 };
 use super::{cursor::Sealer, frame::Durable, send_queue::SendQueue};
 use crate::{clock, stop::Stop};
+pub use signals::Signal;
 
 /// How long a socket waits for its turn to read: if the database does not respond, others hold all turns.
 pub const TURN_WITHIN: Duration = Duration::from_secs(30);
-/// How often typing states are checked.
-const TYPING_TICK: Duration = Duration::from_millis(500);
+/// How often signals are checked.
+const SIGNAL_TICK: Duration = Duration::from_millis(500);
 
 pub struct Hub {
     shards: Shards,
-    typing: Mutex<Typing>,
-    /// Notifies the loop that a typing state has to be sent.
-    typed: Notify,
+    signals: Mutex<Given>,
+    /// Notifies the loop that a signal has to be sent.
+    given: Notify,
     stopping: AtomicBool,
     pub sealer: Sealer,
     pub journal: Arc<dyn Journal>,
@@ -58,9 +59,9 @@ pub struct Hub {
 }
 
 #[derive(Default)]
-struct Typing {
-    list: TypingList,
-    /// Typing states to send, oldest first: starts and stops of one person must stay in order.
+struct Given {
+    signals: Signals,
+    /// Signals to send, oldest first: starts and stops of one person must stay in order.
     to_tell: Vec<(UserId, Passing)>,
 }
 
@@ -77,8 +78,8 @@ impl Hub {
     pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_connections: usize) -> Self {
         Self {
             shards: Shards::new(known),
-            typing: Mutex::default(),
-            typed: Notify::new(),
+            signals: Mutex::default(),
+            given: Notify::new(),
             stopping: AtomicBool::new(false),
             sealer,
             journal,
@@ -107,7 +108,7 @@ impl Hub {
         tokio::select! {
             () = stop.wait() => {}
             () = follow => {}
-            () = self.tell_typing(&dispatch) => {}
+            () = self.tell_signals(&dispatch) => {}
         }
         self.stopping.store(true, Ordering::Release);
         self.shards.all().for_each(|shard| shard.stop());
@@ -158,30 +159,30 @@ impl Hub {
         Ok(shard.follows(user, topic))
     }
 
-    /// Somebody types, or has stopped.
-    pub fn typing(&self, user: UserId, chat: ChatId, on: bool) {
+    /// Somebody gives a signal to the other followers of a topic, or has stopped.
+    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, on: bool) {
         let now = clock::now();
-        let mut typing = self.lock_typing();
-        if let Some(passing) = typing.list.set(user, chat, on, now) {
-            typing.to_tell.push((user, passing));
-            self.typed.notify_one();
+        let mut given = self.lock_signals();
+        if let Some(passing) = given.signals.set(user, topic, signal, on, now) {
+            given.to_tell.push((user, passing));
+            self.given.notify_one();
         }
     }
 
-    async fn tell_typing(&self, dispatch: &Dispatch) {
-        let mut tick = tokio::time::interval(TYPING_TICK);
+    async fn tell_signals(&self, dispatch: &Dispatch) {
+        let mut tick = tokio::time::interval(SIGNAL_TICK);
         loop {
             let due = tokio::select! {
-                () = self.typed.notified() => false,
+                () = self.given.notified() => false,
                 _ = tick.tick() => true,
             };
             let to_tell = {
-                let mut typing = self.lock_typing();
+                let mut given = self.lock_signals();
                 if due {
-                    let due = typing.list.due(clock::now());
-                    typing.to_tell.extend(due);
+                    let due = given.signals.due(clock::now());
+                    given.to_tell.extend(due);
                 }
-                mem::take(&mut typing.to_tell)
+                mem::take(&mut given.to_tell)
             };
             for (user, passing) in to_tell.into_iter().filter(|(_, passing)| self.shards.are_few(passing.topic)) {
                 dispatch.send(Step::passing(&passing, user)).await;
@@ -189,8 +190,8 @@ impl Hub {
         }
     }
 
-    fn lock_typing(&self) -> MutexGuard<'_, Typing> {
-        self.typing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_signals(&self) -> MutexGuard<'_, Given> {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

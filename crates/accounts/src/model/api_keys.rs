@@ -10,6 +10,7 @@ use crate::scopes;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApiKey {
     pub id: ApiKeyId,
+    /// Empty in an `api_key.created` that is replayed after the key has been revoked.
     #[schema(example = "nightly report")]
     pub name: String,
     /// How the key begins: enough to find it again, not enough to use it.

@@ -2,7 +2,6 @@
 //! domain its tables and rows. It is reached through `clowder-infra` alone.
 
 pub mod api_keys;
-pub mod chat_summaries;
 pub mod clock;
 pub mod connection;
 pub mod cron;
@@ -25,6 +24,7 @@ pub mod sqlite_pages;
 pub mod standings;
 pub mod statement;
 pub mod store;
+pub mod texts;
 pub mod tokens;
 pub mod tombstones;
 pub mod totp;

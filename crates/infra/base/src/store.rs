@@ -12,7 +12,6 @@ use clowder_core::{Ctx, Recorded, Result, Timestamp};
 use crate::{
     DatabaseUrl,
     api_keys::KeyMemory,
-    chat_summaries::ChatSummaries,
     clock::Evidence,
     connection::Deadlines,
     domains,
@@ -145,7 +144,6 @@ pub const SWEEP: &str = "store.sweep";
 pub struct Memory {
     pub tokens: Arc<Tokens>,
     pub profiles: Arc<Profiles>,
-    pub summaries: Arc<ChatSummaries>,
     pub standings: Arc<Standings>,
     pub api_keys: Arc<KeyMemory>,
 }

@@ -6,6 +6,8 @@ pub mod credentials;
 pub mod jobs;
 pub mod messaging;
 pub mod sign_ups;
+#[cfg(debug_assertions)]
+mod texts;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -30,6 +32,8 @@ use crate::{
     store::DatabaseOptions,
     worker_pool::{self, Plan, WorkerPool},
 };
+#[cfg(debug_assertions)]
+pub use texts::check as check_deleted_texts;
 
 pub type Conn = SqliteConnection;
 pub type Backend = Sqlite;
@@ -64,12 +68,13 @@ pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool
     // The writer opens first: it creates the file and enables the write-ahead log.
     drop(PooledConn::open(&path, WRITER)?);
     let readers = read_connections(options);
-    let start = |name, threads, pragmas: &'static [&str]| {
+    let start = |name, threads, open: fn(&Path) -> Result<PooledConn>| {
         let path = path.clone();
         let plan = Plan { name, threads, depth: options.queue, patience: options.patience };
-        WorkerPool::start(plan, move || PooledConn::open(&path, pragmas))
+        WorkerPool::start(plan, move || open(&path))
     };
-    Ok((start("sqlite-write", 1, WRITER)?, start("sqlite-read", readers, READER)?))
+    let writers = start("sqlite-write", 1, PooledConn::open_to_write)?;
+    Ok((writers, start("sqlite-read", readers, |path| PooledConn::open(path, READER))?))
 }
 
 /// A file has no deadlines: operations take as long as the disk.
@@ -117,6 +122,14 @@ pub struct PooledConn {
 }
 
 impl PooledConn {
+    fn open_to_write(path: &Path) -> Result<Self> {
+        #[cfg_attr(not(debug_assertions), expect(unused_mut, reason = "only debug builds watch what is deleted"))]
+        let mut opened = Self::open(path, WRITER)?;
+        #[cfg(debug_assertions)]
+        texts::watch(&mut opened.conn)?;
+        Ok(opened)
+    }
+
     fn open(path: &Path, pragmas: &[&str]) -> Result<Self> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::outage(Cause::Storage, format!("cannot open {}: {error}", path.display()))

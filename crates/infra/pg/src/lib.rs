@@ -10,9 +10,12 @@ pub mod repo;
 
 // The queries use these names as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, chat_summaries, clock, connection, cron, domains, emails, feed, hasher, keys, merge,
-    privacy, receipts, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    DatabaseUrl, api_keys, clock, connection, cron, domains, emails, feed, hasher, keys, merge, privacy, receipts,
+    seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
+
+#[cfg(debug_assertions)]
+use clowder_infra_base::texts;
 
 pub use dialect::read_connections;
 pub use partitions::owns_tables;

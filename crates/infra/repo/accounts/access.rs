@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::{
-    super::{Repo, audit, db::Tx, journal, privacy::exports},
+    super::{Repo, api_keys::forget_name, audit, db::Tx, journal, privacy::exports},
     sessions::{self, Which},
 };
 use crate::domains::api_keys::{ApiKeyRow, api_keys};
@@ -58,6 +58,9 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, ended: &Ended) -> Result<(
     };
     let entries: Vec<_> = ended.sessions.iter().map(session).chain(ended.keys.iter().map(key)).collect();
     audit::record_all(tx, ctx, &entries)?;
+    for key in &ended.keys {
+        forget_name(tx, user, key)?;
+    }
     let at = ctx.now;
     let session =
         |session_id: &SessionId| Change::SessionEnded(SessionEnded { user, session_id: *session_id, ended_at: at });

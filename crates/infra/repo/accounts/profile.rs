@@ -2,6 +2,7 @@
 
 use clowder_accounts::{
     Change, Own, ProfilePatch,
+    change::USER_UPDATED,
     model::{DisplayName, Note},
     refusals::{SESSION_ENDED, USER_STALE},
 };
@@ -55,10 +56,14 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
         .returning(UserRow::as_returning())
         .get_result(tx.conn)?;
     let after = row.own()?.at(ctx.now);
-    // The earlier text is not shown anywhere any more.
-    tx.deleted_text = true;
+    forget_earlier(tx, &after)?;
     let entry = Entry::new("profile.changed").on(Target::user(user));
     audit::record(tx, ctx, &entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?))?;
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
     Ok(after)
+}
+
+/// Removes earlier texts of a profile from the journal: a client that resumes receives the profile as it is now.
+pub fn forget_earlier(tx: &mut Tx<'_>, now: &Own) -> Result<()> {
+    journal::rewrite(tx, &[USER_UPDATED], &Change::UserUpdated(now.clone()))
 }

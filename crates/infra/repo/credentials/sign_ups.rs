@@ -59,7 +59,7 @@ pub fn wait(
     };
     // In one order, so that no two sign-ups wait for each other.
     for (past, _) in alike(tx.conn, &new.username)?.into_iter().filter(|(_, until)| *until <= ctx.now) {
-        diesel::delete(table::table.find(past)).execute(tx.conn)?;
+        tx.deleted_text |= diesel::delete(table::table.find(past)).execute(tx.conn)? > 0;
     }
     let noted = diesel::insert_into(table::table).values(&row).on_conflict_do_nothing().execute(tx.conn)?;
     if noted == 0 {

@@ -160,7 +160,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> 
     mailed::revoke(tx, ctx, &[Purpose::Verify], user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &presented.email_key)?;
     let own = row.own()?;
-    tx.deleted_text = true;
+    profile::forget_earlier(tx, &own)?;
     let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
     audit::record(tx, ctx, &proved.before(json!({"email": before})))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;

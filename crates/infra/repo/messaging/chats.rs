@@ -2,17 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, Page, PageRequest, Result, Timestamp, Topic, UserId, Word};
+use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::LowestReadMarks, refusals::CHAT_UNKNOWN,
 };
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
-use super::super::{batch, cards::Cards, dialect::Conn, fragment::Fragment};
-use crate::{
-    chat_summaries::{ChatSummary, State},
-    domains::messaging::{LowestReadMarksRow, MessageRow, chats, messages, participants},
-    store::Memory,
+use super::{
+    super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
+    Caches,
+};
+use crate::domains::messaging::{
+    ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants,
 };
 
 /// Whether a chat has undeleted messages of others after the read mark.
@@ -36,8 +37,8 @@ struct ChatRow {
 }
 
 impl ChatRow {
-    fn state(&self) -> State {
-        State { last_seq: self.last_seq, revision: self.revision, version: self.version }
+    fn state(&self) -> ChatState {
+        ChatState { last_seq: self.last_seq, revision: self.revision, version: self.version }
     }
 }
 
@@ -90,7 +91,7 @@ macro_rules! joined {
 
 pub fn list(
     conn: &mut Conn,
-    memory: Option<&Memory>,
+    caches: Option<&Caches>,
     viewer: UserId,
     filter: &ChatFilter,
     page: &PageRequest,
@@ -109,33 +110,35 @@ pub fn list(
         query = query.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
     }
     let rows: Vec<Joined> = query.load(conn)?;
-    let views = views(conn, memory, viewer, rows)?;
+    let views = views(conn, caches, viewer, rows)?;
     Page::fill(views, page, |chat| Page::<()>::place(chat.active_at, chat.id))
 }
 
-pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, chat: ChatId) -> Result<Chat> {
+pub fn one(conn: &mut Conn, caches: Option<&Caches>, viewer: UserId, chat: ChatId) -> Result<Chat> {
     let joined: Option<Joined> = joined!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
-    views(conn, memory, viewer, vec![joined.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
+    views(conn, caches, viewer, vec![joined.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
 }
 
-/// The chats of a user, which are the topics they follow.
-pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
-    let memberships = participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id);
-    Ok(memberships.load(conn)?.into_iter().map(|chat: ChatId| Topic::new(CHAT, chat)).collect())
+/// People follow the chats that they are in.
+pub const FOLLOWED: Followed = Followed { kind: CHAT, ids: followed };
+
+fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<Vec<Id<()>>> {
+    let memberships = participants::table.filter(participants::user_id.eq(user).and(participants::chat_id.gt(after)));
+    Ok(memberships.select(participants::chat_id).order(participants::chat_id).limit(limit).load(conn)?)
 }
 
 /// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
 fn views(
     conn: &mut Conn,
-    memory: Option<&Memory>,
+    caches: Option<&Caches>,
     viewer: UserId,
     rows: Vec<Joined>,
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
-    let summaries = summaries(conn, memory, &rows)?;
+    let summaries = summaries(conn, caches, &rows)?;
     let deleted = deleted_unread(conn, viewer, &rows)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
-    let cards = Cards::of(conn, memory, senders.chain(peers))?;
+    let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
     // A chat that was deleted meanwhile has no summary.
     let seen = rows
         .into_iter()
@@ -168,8 +171,8 @@ fn views(
 }
 
 /// The summary of each chat: from the cache, and from the database for those that are not cached.
-fn summaries(conn: &mut Conn, memory: Option<&Memory>, rows: &[Joined]) -> Result<HashMap<ChatId, Arc<ChatSummary>>> {
-    let summaries = memory.map(|memory| &memory.summaries);
+fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Result<HashMap<ChatId, Arc<ChatSummary>>> {
+    let summaries = caches.map(|caches| &caches.summaries);
     let mut found = HashMap::with_capacity(rows.len());
     let mut unknown = HashMap::new();
     for (chat, ..) in rows {

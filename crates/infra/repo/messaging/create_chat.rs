@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{Card, Ctx, Result, UserId, Word};
+use clowder_core::{Card, Ctx, Made, Result, UserId, Word};
 use clowder_messaging::{
-    Change, Chat, ChatRole, ChatType, Made, NewChat,
+    Change, Chat, ChatRole, ChatType, NewChat,
     chats::{ChatCreation, CreateFacts, Pair, decide},
     read::{LowestReadMarks, are_shown},
 };

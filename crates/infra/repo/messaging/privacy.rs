@@ -4,7 +4,6 @@ mod deserted;
 mod files;
 mod messages;
 
-use clowder_accounts::{Change, privacy::tombstone};
 use clowder_core::{ChatId, Ctx, Error, Result, Topic};
 use clowder_messaging::CHAT;
 use diesel::prelude::*;
@@ -86,8 +85,7 @@ fn announce(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -
         memberships = memberships.filter(participants::chat_id.gt(after));
     }
     let chats: Vec<ChatId> = memberships.load(tx.conn)?;
-    let told: Vec<_> =
-        chats.iter().map(|chat| Change::UserDeleted(Topic::new(CHAT, *chat), tombstone(erasing.user))).collect();
+    let told: Vec<_> = chats.iter().map(|chat| erasing.farewell(Topic::new(CHAT, *chat))).collect();
     let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)?;
     let next = chats.last().filter(|_| chats.len() as i64 == CHATS).map(ToString::to_string);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, UserId, Word};
+use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, UserId, Word};
 use clowder_messaging::{
-    Change, ChatRole, Made, Message, NewMessage,
+    Change, ChatRole, Message, NewMessage,
     refusals::CHAT_UNKNOWN,
     send::{Fingerprint, Last, SendFacts, Verdict, decide},
 };

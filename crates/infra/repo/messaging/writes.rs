@@ -1,8 +1,8 @@
 //! The writes that share commits in chats: messages and read marks. They share one queue, so that within a node neither
 //! finds a chat locked by the other.
 
-use clowder_core::{ChatId, Error, Result, Topic, UserId};
-use clowder_messaging::{CHAT, Made, Message, Read};
+use clowder_core::{ChatId, Error, Made, Result, Topic, UserId};
+use clowder_messaging::{CHAT, Message, Read};
 
 use super::{
     super::{

@@ -200,6 +200,7 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
     }
     let recipient = sealed.map(|sealed| unseal(tx, user, id, &sealed)).transpose()?.flatten();
     let erasing = Erasing { id, user, delete_messages, requested_at, recipient };
+    tx.erases = true;
     let mut states: Vec<State> = serde_json::from_str(&state)?;
     let is_done = |name: &str| states.iter().any(|state| state.name == name && state.done);
     let Some(part) = parts::all().iter().find(|part| !is_done(part.name)) else {

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{ChatId, Ctx, Error, Input, PageRequest, Timestamp};
-use clowder_messaging::{ChatFilter, Made, Message, NewChat, NewMessage, NewRead, Window};
+use clowder_core::{ChatId, Ctx, Error, Input, Made, PageRequest, Timestamp};
+use clowder_messaging::{ChatFilter, Message, NewChat, NewMessage, NewRead, Window};
 use serde_json::json;
 
 use crate::world::{Person, World, code, on_both};

@@ -11,12 +11,12 @@ use std::{
 
 use clowder_accounts::{
     NewAccount, NewApiKey,
-    model::{ChangeEmail, Forgot, NewInvite, ProfilePatch, Resend},
+    model::{ChangeEmail, Forgot, NewInvite, NewSuspension, ProfilePatch, Resend},
     privacy::tombstone,
 };
-use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest, UserId, journal::Chunk};
+use clowder_core::{Ctx, Error, IdempotencyKey, Input, Made, PageRequest, Topic, UserId, journal::Chunk};
 use clowder_infra::DatabaseUrl;
-use clowder_messaging::{Made, MessagePatch, NewChat};
+use clowder_messaging::{MessagePatch, NewChat};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use serde_json::json;
 
@@ -106,6 +106,37 @@ on_both! {
         world.gone(b"wording").await;
     }
 
+    async fn what_is_replaced_or_revoked_is_gone_from_the_journal_too(world: World) {
+        let [root, ada] = world.people(["rita", "ada"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'rita'").unwrap();
+        let edit = async |bio: &str, status: &str| {
+            let patch = ProfilePatch::from_json(json!({"bio": bio, "status_text": status})).unwrap();
+            world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await.unwrap();
+        };
+        edit("the regretted bio", "the regretted status").await;
+        edit("another bio", "").await;
+        let key = |name: &str| NewApiKey::from_json(json!({"name": name, "scopes": ["messages:read"]})).unwrap();
+        let revoked = world.store.api_keys.create_key(&world.ctx(&ada), key("the regretted key")).await.unwrap();
+        world.store.api_keys.create_key(&world.ctx(&ada), key("the regretted other key")).await.unwrap();
+        world.store.api_keys.revoke_key(&world.ctx(&ada), revoked.api_key.id).await.unwrap();
+        let suspension = NewSuspension::from_json(json!({"reason": "the reason"})).unwrap();
+        world.store.staff.suspend(&world.ctx(&root), ada.id, suspension).await.unwrap();
+        world.store.staff.lift(&world.ctx(&root), ada.id).await.unwrap();
+        world.store.accounts.logout_all(&world.ctx(&ada), true).await.unwrap();
+        world.gone(b"the regretted").await;
+        // Every change is in its place, and says how it is now.
+        let told: Vec<_> = world.everything().await.into_iter().filter(|change| change.topic == Topic::user(ada.id)).collect();
+        let said = |name: &str| -> Vec<serde_json::Value> {
+            told.iter().filter(|change| &*change.name == name).map(|change| serde_json::from_str(change.data.get()).unwrap()).collect()
+        };
+        let profiles = said("user.updated");
+        assert_eq!(profiles.len(), 4);
+        assert!(profiles.iter().all(|own| own["bio"] == "another bio" && own["suspension"].is_null()), "{profiles:?}");
+        let keys = said("api_key.created");
+        assert!(keys.len() == 2 && keys.iter().all(|key| key["name"] == "" && key["id"].is_string()), "{keys:?}");
+        assert_eq!(said("user.suspended")[0]["reason"], "the reason", "they may read why, whenever they come back");
+    }
+
     async fn an_erasure_finds_addresses_in_every_spelling(world: World) {
         let [bob] = world.people(["bob"]).await;
         let new = json!({"username": "ada", "email": "Ada@Bücher.example", "password": "correct horse"});
@@ -193,6 +224,26 @@ on_both! {
         let own = world.store.audit.security(&world.ctx(&ada), PageRequest::default()).await.unwrap().items;
         assert!(own.iter().any(|event| event.action == "profile.changed"));
     }
+}
+
+/// Triggers see what a transaction deletes, and what it leaves of that in the journal. So a domain that forgets
+/// `journal::rewrite` fails every test of its deletions.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_deletion_that_leaves_its_text_in_the_journal_fails() {
+    let world = World::sqlite().await;
+    let [ada] = world.people(["ada"]).await;
+    let chat = world.group(&ada, &[]).await.id;
+    let [shown, said] = [world.say(&ada, chat, "seen \"elsewhere\"").await, world.say(&ada, chat, "seen here").await];
+    // A change that nobody rewrites, as a domain would make it that shows a message in another place.
+    world.scribe().tells(("shelf", chat), &json!({"shows": shown.content})).commit();
+    let failed = world.store.messaging.delete(&world.ctx(&ada), shown.id, None).await;
+    assert!(
+        matches!(&failed, Err(Error::Internal(why)) if why.contains("messages.content") && why.contains("shelf.changed")),
+        "{failed:?}"
+    );
+    assert_eq!(world.store.messaging.message(&world.ctx(&ada), shown.id).await.unwrap().content, shown.content);
+    world.store.messaging.delete(&world.ctx(&ada), said.id, None).await.unwrap();
 }
 
 fn texts(numbers: impl Iterator<Item = usize>) -> Vec<String> {

@@ -246,4 +246,41 @@ on_both! {
         let start = Positions::new(vec![0; at.as_slice().len()]);
         assert_eq!(followed(&start).await, []);
     }
+
+    async fn topics_of_every_kind_are_followed_alike(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = Topic::new(CHAT, world.group(&bob, &[]).await.id);
+        let id = UserId::new(world.now());
+        let (pet, kind) = (Topic::new(TopicKind::new("pet"), id), ("pet", id));
+        let start = heads(&world).await;
+        let text = |text: &str| json!({"text": text});
+        world.scribe()
+            .tells(kind, &text("before"))
+            .follows(bob.id, kind, true, &json!({}))
+            .tells(kind, &text("one"))
+            .commit();
+        let inside = heads(&world).await;
+        world.scribe().tells(kind, &text("two")).commit();
+        let replayed = async |user, followed: &[Topic], from: &Positions| {
+            let to = heads(&world).await;
+            let mut replay = world.store.journal.replay(user, followed.into(), from.clone(), to).await.unwrap();
+            let piece = replay.next(Chunk::rows(100)).await.unwrap();
+            let changes = piece.map(|piece| piece.changes).unwrap_or_default();
+            changes.iter().map(|change| change.data.get().to_owned()).collect::<Vec<_>>()
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|said| text(said).to_string()).collect::<Vec<_>>();
+        assert_eq!(replayed(bob.id, &[pet], &inside).await, texts(&["two"]));
+        let all = [vec!["{}".to_owned()], texts(&["one", "two"])].concat();
+        assert_eq!(replayed(bob.id, &[pet], &start).await, all, "from where he entered");
+        assert_eq!(replayed(ada.id, &[], &start).await, texts(&[]));
+
+        world.scribe().follows(bob.id, kind, false, &json!({})).commit();
+        let mut followed = world.store.journal.followed(bob.id, inside).await.unwrap();
+        followed.sort();
+        let mut both = [chat, pet];
+        both.sort();
+        assert_eq!(followed, both, "what he has left since, he followed then");
+        assert_eq!(world.store.journal.followed(bob.id, heads(&world).await).await.unwrap(), [chat]);
+        assert_eq!(replayed(bob.id, &[chat], &start).await.last().map(String::as_str), Some("{}"), "that he left");
+    }
 }

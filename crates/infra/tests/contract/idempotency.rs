@@ -5,9 +5,9 @@ pub mod domain;
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, Ctx, IdempotencyKey, Input, Result, idempotency::KEPT_FOR};
+use clowder_core::{ChatId, Ctx, IdempotencyKey, Input, Made, Result, idempotency::KEPT_FOR};
 use clowder_infra::{DatabaseUrl, Store};
-use clowder_messaging::{Made, Message, MessagePatch, NewMessage};
+use clowder_messaging::{Message, MessagePatch, NewMessage};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use serde_json::json;
 

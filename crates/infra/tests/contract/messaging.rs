@@ -4,8 +4,8 @@ pub mod domain;
 
 use std::sync::Arc;
 
-use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest};
-use clowder_messaging::{ChatFilter, Made, MessagePatch, NewChat, NewRead, Status, Window};
+use clowder_core::{Ctx, IdempotencyKey, Input, Made, PageRequest};
+use clowder_messaging::{ChatFilter, MessagePatch, NewChat, NewRead, Status, Window};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};

@@ -235,6 +235,39 @@ on_both! {
         assert_ne!(again.user.id, ada.user.id);
     }
 
+    async fn an_erasure_finds_topics_of_every_kind(world: World) {
+        let (ada, bob, _) = known(&world).await;
+        let shown = |id: UserId, name: &str| json!({"id": id, "username": name, "display_name": name});
+        let (hers, his) = (shown(ada.id, "peculiar"), shown(bob.id, "bob"));
+        let [left, kept] = [(); 2].map(|()| ("pet", UserId::new(world.now())));
+        let about = |who: &Value, text: &str| json!({"owner": who, "text": text});
+        world.scribe()
+            .follows(ada.id, left, true, &about(&hers, "enters"))
+            .tells(left, &about(&hers, "walks"))
+            .tells(left, &about(&his, "stays"))
+            .tells_in_person(left, bob.id, &about(&hers, "in person"))
+            .follows(ada.id, left, false, &about(&hers, "leaves"))
+            .follows(ada.id, kept, true, &about(&hers, "enters another"))
+            .tells(kept, &about(&hers, "runs"))
+            .commit();
+        world.changes().await;
+        world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let card = serde_json::to_value(tombstone(ada.id)).unwrap();
+        let gone = shown(ada.id, card["username"].as_str().unwrap());
+        let all = world.everything().await;
+        let pets = all.iter().filter(|change| change.name.starts_with("pet."));
+        let told: Vec<Value> = pets.map(|change| serde_json::from_str(change.data.get()).unwrap()).collect();
+        assert_eq!(told.len(), 7);
+        for told in &told {
+            match told["owner"]["id"] == his["id"] {
+                true => assert_eq!(told["owner"], his, "what is about others stays"),
+                false => assert_eq!(told["owner"]["username"], gone["username"], "{told}"),
+            }
+        }
+        world.gone(b"peculiar").await;
+    }
+
     async fn there_are_thirty_days_to_think_twice(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         emails(&world).await;

@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clowder_infra::{DatabaseUrl, privacy::registered, seal};
+use clowder_infra::{
+    DatabaseUrl,
+    privacy::{registered, texts_left_alone},
+    seal,
+};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 
 use crate::{domains::DOMAINS, schema::schema_rs, world::World};
@@ -113,6 +117,17 @@ fn no_table_belongs_to_two_parts_of_one_phase() {
     }
     let first_and_last = (parts.first().map(|part| part.name), parts.last().map(|part| part.name));
     assert_eq!(first_and_last, (Some("account"), Some("key")), "what must come first, and what must come last");
+}
+
+/// What a domain says of its text columns is about columns that there are.
+#[test]
+fn columns_without_texts_are_columns() {
+    let schema = schema_rs();
+    for column in texts_left_alone() {
+        let (table, name) = column.split_once('.').unwrap();
+        let kind = schema.get(table).and_then(|columns| columns.get(name));
+        assert!(kind.is_some_and(|kind| kind.contains("Text")), "{column} is {kind:?}");
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use clowder_core::{Ctx, Error, IdempotencyKey, Input};
-use clowder_messaging::{Made, MessagePatch, NewMessage};
+use clowder_core::{Ctx, Error, IdempotencyKey, Input, Made};
+use clowder_messaging::{MessagePatch, NewMessage};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};

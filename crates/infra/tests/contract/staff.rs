@@ -163,7 +163,7 @@ on_both! {
         let same = world.store.staff.suspend(&world.system(), ada.user.id, spam(Some(until))).await.unwrap();
         assert_eq!(same.suspension, suspended.suspension);
         assert!(world.names().await.is_empty(), "the same again changes nothing");
-        assert_eq!(followed.next().await.unwrap().subject, None);
+        assert_eq!(followed.next().await.unwrap().subject, Some(ada.user.id.uuid()));
         let restarted = world.another_node().await;
         for store in [&world.store, &other, &restarted] {
             assert_eq!(store.staff.standing(ada.user.id, world.now()).suspension, expected);

@@ -1,5 +1,5 @@
-//! Every write against every other: many tasks, the same few people, the same chats. No write may deadlock or fail for
-//! a fault of ours, and all counts must be true afterwards.
+//! Every write against every other, and against the workers of all jobs: many tasks, the same few people, the same chats.
+//! No write may deadlock or fail for a fault of ours, and all counts must be true afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -10,9 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{Actor, Ctx};
-use clowder_infra::DatabaseUrl;
+use clowder_core::{Actor, Ctx, Error};
+use clowder_infra::{
+    DatabaseUrl,
+    privacy::{Then, registered},
+};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
+use tokio::sync::watch;
 
 use crate::{
     domains::DOMAINS,
@@ -22,7 +26,7 @@ use crate::{
 mod ports;
 mod stage;
 
-pub use stage::{Dice, NOTHING_TO_DO, PASSWORD, Performed, Scene, Stage, of};
+pub use stage::{Dice, NOTHING_TO_DO, PASSWORD, Performed, Scene, Stage, kinds, of};
 
 #[derive(QueryableByName)]
 struct Count {
@@ -38,6 +42,18 @@ fn count(world: &World, what: &str) -> i64 {
     }
     .unwrap();
     found.count
+}
+
+/// Whatever was written while they were erased.
+fn nothing_is_left_of_the_erased(world: &World) {
+    assert_ne!(count(world, "erasures WHERE erased_at IS NOT NULL"), 0, "nobody was erased");
+    for reference in registered(&world.options.url).iter().flat_map(|part| part.references) {
+        if reference.then == Then::Erased {
+            let of_them = format!("{} t JOIN erasures e ON e.user_id = t.{}", reference.table, reference.column);
+            let left = count(world, &format!("{of_them} WHERE e.erased_at IS NOT NULL"));
+            assert_eq!(left, 0, "{reference:?}");
+        }
+    }
 }
 
 /// Every write of every port.
@@ -77,14 +93,47 @@ on_both! {
                 }
             })
         });
-        for task in tasks.collect::<Vec<_>>() {
+        let tasks = tasks.collect::<Vec<_>>();
+        // Each process has its workers, which run the jobs of all domains until nobody writes any more.
+        let (finish, finished) = watch::channel(false);
+        let workers = (0..stage.stores.len()).map(|store| {
+            let (stage, faults, mut finished) = (Arc::clone(&stage), Arc::clone(&faults), finished.clone());
+            tokio::spawn(async move {
+                let store = &stage.stores[store];
+                loop {
+                    let is_last = *finished.borrow_and_update();
+                    match stage.do_jobs(store, kinds(store)).await {
+                        Err(Error::Refused(refused)) if refused.code == NOTHING_TO_DO.code => {
+                            if is_last {
+                                return;
+                            }
+                            tokio::select! {
+                                () = store.jobs.ordered() => {}
+                                changed = finished.changed() => changed.unwrap(),
+                            }
+                        }
+                        Err(error) if error.is_ours() => faults.lock().unwrap().push(format!("a worker: {error}")),
+                        Ok(()) | Err(_) => {}
+                    }
+                }
+            })
+        });
+        let workers = workers.collect::<Vec<_>>();
+        for task in tasks {
             task.await.unwrap();
+        }
+        finish.send_replace(true);
+        for worker in workers {
+            worker.await.unwrap();
         }
         let faults = std::mem::take(&mut *faults.lock().unwrap());
         assert!(faults.is_empty(), "{} faults, the first of them: {:#?}", faults.len(), &faults[..faults.len().min(12)]);
         let came = std::mem::take(&mut *came.lock().unwrap());
         let never: Vec<_> = writes.iter().filter(|write| came.get(*write).is_none_or(|(_, succeeded)| *succeeded == 0)).collect();
         assert!(never.is_empty(), "these never came through: {never:?} of {came:?}");
+        let worked = std::mem::take(&mut *stage.worked.lock().unwrap());
+        let idle: Vec<_> = kinds(&stage.stores[0]).into_iter().filter(|kind| !worked.contains_key(kind)).collect();
+        assert!(idle.is_empty(), "no write enqueues jobs of {idle:?}: {worked:?}");
         let chain = stage.stores[0].audit.chain().await.unwrap();
         assert_eq!(chain.pending, 0);
         for (met, what) in DOMAINS.iter().flat_map(|domain| domain.met) {
@@ -93,6 +142,7 @@ on_both! {
         for (wrong, what) in DOMAINS.iter().flat_map(|domain| domain.never) {
             assert_eq!(count(&world, what), 0, "{wrong}");
         }
+        nothing_is_left_of_the_erased(&world);
         crate::audit::whole(&stage.stores[0]).await;
         world.changes().await;
     }

@@ -8,11 +8,11 @@ use std::{
 
 use clowder_accounts::{NewAccount, SignedIn};
 use clowder_core::{
-    Actor, ChatId, Ctx, Error, Input, Positions, Recorded, Refusal, Result, Timestamp, UserId,
+    Actor, ChatId, Ctx, Error, Input, Made, Positions, Recorded, Refusal, Result, Timestamp, UserId,
     journal::{Chunk, Extent},
 };
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_messaging::{Chat, Made, Message, NewChat, NewMessage};
+use clowder_messaging::{Chat, Message, NewChat, NewMessage};
 use clowder_tests::Database;
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};

@@ -1,15 +1,25 @@
 //! Commands of chats and messages.
 
-use clowder_core::{ChatId, Fields, Input, MessageId, Topic};
+use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    Deleted, Message, MessagePatch, NewMessage, NewRead, Read, refusals::CHAT_UNKNOWN, scopes::MESSAGES_WRITE,
+    CHAT, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Typing, refusals::CHAT_UNKNOWN,
+    scopes::MESSAGES_WRITE,
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{
     problem::Problem,
     routes::Shape,
-    ws::commands::{Call, Command, Done, Reply, done, nothing},
+    ws::{
+        Signal,
+        commands::{Call, Command, Done, Reply, done, nothing},
+    },
+};
+
+static TYPING: Signal = Signal {
+    start: "typing.start",
+    stop: "typing.stop",
+    data: |chat, user_id| to_raw_value(&Typing { chat_id: Id::from_uuid(chat.id), user_id }),
 };
 
 pub const COMMANDS: &[Command] = &[
@@ -19,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
         scope: Some(MESSAGES_WRITE),
         reaches_others: true,
         takes: Some(Shape::both::<InChat, NewMessage>),
-        example: || json!({"chat_id": CHAT, "content": "Shall we have lunch?", "client_id": "phone-42"}),
+        example: || json!({"chat_id": A_CHAT, "content": "Shall we have lunch?", "client_id": "phone-42"}),
         reply: Reply::Ack(Shape::of::<Message>),
         run: |call, data| Box::pin(send(call, data)),
     },
@@ -29,7 +39,7 @@ pub const COMMANDS: &[Command] = &[
         scope: Some(MESSAGES_WRITE),
         reaches_others: true,
         takes: Some(Shape::both::<OfVersion, MessagePatch>),
-        example: || json!({"message_id": MESSAGE, "content": "Shall we have dinner?", "version": 1}),
+        example: || json!({"message_id": A_MESSAGE, "content": "Shall we have dinner?", "version": 1}),
         reply: Reply::Ack(Shape::of::<Message>),
         run: |call, data| Box::pin(edit(call, data)),
     },
@@ -39,7 +49,7 @@ pub const COMMANDS: &[Command] = &[
         scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::of::<OfVersion>),
-        example: || json!({"message_id": MESSAGE}),
+        example: || json!({"message_id": A_MESSAGE}),
         reply: Reply::Ack(Shape::of::<Deleted>),
         run: |call, data| Box::pin(delete(call, data)),
     },
@@ -49,7 +59,7 @@ pub const COMMANDS: &[Command] = &[
         scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::both::<InChat, NewRead>),
-        example: || json!({"chat_id": CHAT, "seq": 7}),
+        example: || json!({"chat_id": A_CHAT, "seq": 7}),
         reply: Reply::Ack(Shape::of::<Read>),
         run: |call, data| Box::pin(read(call, data)),
     },
@@ -59,7 +69,7 @@ pub const COMMANDS: &[Command] = &[
         scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": CHAT}),
+        example: || json!({"chat_id": A_CHAT}),
         reply: Reply::Ack(Shape::any),
         run: |call, data| Box::pin(typing(call, data, true)),
     },
@@ -69,14 +79,14 @@ pub const COMMANDS: &[Command] = &[
         scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": CHAT}),
+        example: || json!({"chat_id": A_CHAT}),
         reply: Reply::Ack(Shape::any),
         run: |call, data| Box::pin(typing(call, data, false)),
     },
 ];
 
-const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
-const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+const A_CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+const A_MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
 
 /// Names a chat.
 #[derive(Debug, utoipa::ToSchema)]
@@ -140,10 +150,11 @@ async fn read(call: Call, data: Value) -> Result<Done, Problem> {
 
 async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     let InChat { chat_id } = InChat::from_json(data)?;
-    if !call.ports.hub.follows(call.user, Topic::new(clowder_messaging::CHAT, chat_id)).await? {
+    let chat = Topic::new(CHAT, chat_id);
+    if !call.ports.hub.follows(call.user, chat).await? {
         return Err(CHAT_UNKNOWN.into());
     }
-    call.ports.hub.typing(call.user, chat_id, on);
+    call.ports.hub.signal(call.user, chat, &TYPING, on);
     nothing()
 }
 
@@ -167,8 +178,11 @@ mod tests {
     #[test]
     fn commands_read_their_data() {
         assert_eq!(wrong::<Both<InChat, NewMessage>>(json!({})).len(), 2);
-        assert_eq!(wrong::<Both<InChat, NewMessage>>(json!({"chat_id": CHAT, "content": "hi"})), Vec::<String>::new());
-        assert_eq!(wrong::<Both<InChat, NewRead>>(json!({"chat_id": CHAT, "seq": -1})).len(), 1);
+        assert_eq!(
+            wrong::<Both<InChat, NewMessage>>(json!({"chat_id": A_CHAT, "content": "hi"})),
+            Vec::<String>::new()
+        );
+        assert_eq!(wrong::<Both<InChat, NewRead>>(json!({"chat_id": A_CHAT, "seq": -1})).len(), 1);
         assert_eq!(wrong::<Both<OfVersion, MessagePatch>>(json!({"message_id": 7, "version": "x"})).len(), 3);
         assert_eq!(wrong::<OfVersion>(json!([])).len(), 1);
     }

@@ -7,7 +7,7 @@ use clowder_messaging::{
 };
 
 use crate::{
-    answer::{CreatedVersioned, Done, Listed, Shown, Versioned},
+    answer::{CreatedVersioned, Done, Listed, Shown, Version, Versioned},
     auth::Caller,
     call::{IfMatch, Json, Path},
     problem::Answer,
@@ -15,6 +15,18 @@ use crate::{
 };
 
 type Port = Data<dyn Messaging>;
+
+impl Version for Chat {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Version for Message {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
 
 pub async fn create_chat(
     messaging: Port,

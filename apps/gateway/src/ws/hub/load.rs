@@ -7,9 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{Follow, Id, Positions, Recorded, SessionId, Timestamp, Topic, UserId, Via, follow};
+use clowder_core::{Follow, Id, Positions, Recorded, SessionId, Timestamp, Topic, TopicKind, UserId, Via, follow};
 use clowder_infra::keys::Keys;
-use clowder_messaging::CHAT;
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
 
@@ -46,7 +45,7 @@ fn change(topic: Topic, name: &str, position: i64, follow: Option<Follow>) -> Re
 }
 
 fn chat() -> Topic {
-    Topic::new(CHAT, UserId::new(START))
+    Topic::new(TopicKind::new("chat"), UserId::new(START))
 }
 
 fn step(recorded: Recorded) -> Step {

@@ -2,11 +2,13 @@
 
 mod rows;
 mod schema;
+mod summaries;
 
 use clowder_messaging::chats::MOST;
 
 pub use rows::*;
 pub use schema::*;
+pub use summaries::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -1,18 +1,18 @@
 //! Chats without living participants: nobody can read their messages any more, and nobody could ever delete them.
 
-use clowder_accounts::change::USER_DELETED;
-use clowder_core::{ChatId, Ctx, Error, Id, MessageId, Result, UserId};
+use clowder_core::{ChatId, Ctx, Error, Id, MessageId, Result, Topic, UserId};
+use clowder_messaging::CHAT;
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::super::super::{
     db::Tx,
     dialect::{self, Conn},
+    journal,
     privacy::{Erasing, parts::EraseStep},
 };
 use crate::domains::{
     accounts::users,
-    journal::journal,
     messaging::{chats, message_client_ids, message_edits, messages, participants},
 };
 
@@ -20,8 +20,6 @@ use crate::domains::{
 const CHATS: i64 = 50;
 /// How many rows of a chat are deleted in one piece.
 const ROWS: i64 = 200;
-/// What a change in the journal says when nobody may read its content any more.
-const NOTHING: &str = "{}";
 
 /// Deletes the chats that the user shared with no living person, with everything in them.
 pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
@@ -70,19 +68,9 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
         return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
     }
-    // Positions in the journal never change.
-    let told: Vec<((i16, i64), i32)> = journal::table
-        .filter(journal::topic_id.eq(Id::<()>::from_uuid(chat.uuid())))
-        .filter(journal::data.ne(NOTHING).and(journal::name.ne(USER_DELETED)))
-        .select(((journal::stream, journal::position), journal::segment))
-        .limit(ROWS)
-        .load(tx.conn)?;
-    if !told.is_empty() {
-        for (place, segment) in &told {
-            let row = journal::table.find(*place).filter(journal::segment.eq(segment));
-            diesel::update(row).set(journal::data.eq(NOTHING)).execute(tx.conn)?;
-        }
-        return Ok(told.len() as u64);
+    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    if told > 0 {
+        return Ok(told);
     }
     let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
     let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     clock::{CRON, MONTH, Nothing},
     domains::Domain,
-    stress::{NOTHING_TO_DO, Performed, Scene},
+    stress::{NOTHING_TO_DO, Performed, Scene, kinds},
     world::World,
 };
 
@@ -55,7 +55,7 @@ fn ahead(world: &World) -> Performed<'_> {
 
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
-        let Scene { stage, world, store, member, dice, .. } = scene;
+        let Scene { stage, world, store, member, .. } = scene;
         match write {
             "Jobs::order" => {
                 let mail = json!({"name": "x", "address": "x@example.org", "subject": "x", "text": "x", "html": "x"});
@@ -65,7 +65,10 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     .order(&stage.system(), NewJob::new(&mail, world.now())?.keyed("stress").about(member.id))
                     .await?;
             }
-            "Jobs::take" | "Jobs::settle" => stage.do_jobs(dice).await?,
+            "Jobs::take" | "Jobs::settle" => {
+                let kinds = [kinds(store), vec![Mail::KIND]].concat();
+                stage.do_jobs(store, kinds).await?;
+            }
             "Jobs::renew" | "Jobs::give_back" => {
                 let job = stage.take_mail(store).await?;
                 store.jobs.renew(&stage.system(), &job).await?;

@@ -9,7 +9,7 @@ pub const DOMAIN: Domain = Domain {
     writes: &["Journal::sweep"],
     reads: &["Journal::after", "Journal::extent", "Journal::followed", "Journal::replay", "Replay::next"],
     perform,
-    ids: &["epoch.id", "journal.followed_id", "journal.subject_id"],
+    ids: &["epoch.id", "journal.followed_id"],
     never: &[(
         "gaps in the journal",
         "streams s WHERE s.head - s.floor <> (SELECT count(*) FROM journal j WHERE j.stream = s.stream AND j.position > s.floor)",

@@ -2,6 +2,8 @@
 
 mod people;
 
+pub use people::kinds;
+
 use std::{
     collections::BTreeMap,
     pin::Pin,
@@ -53,6 +55,8 @@ pub struct Stage {
     pub others: Mutex<Vec<UserId>>,
     /// The users who registered last, with their unconfirmed addresses.
     pub newcomers: Mutex<Vec<(Actor, String)>>,
+    /// How many jobs of each kind have been done.
+    pub worked: Mutex<BTreeMap<&'static str, u32>>,
     pub count: AtomicU64,
 }
 
@@ -146,6 +150,7 @@ impl Stage {
             invites: Mutex::default(),
             others: Mutex::default(),
             newcomers: Mutex::default(),
+            worked: Mutex::default(),
             count: AtomicU64::new(0),
         }
     }

@@ -93,11 +93,8 @@ impl Stage {
         store.jobs.settle(&self.system(), job, Verdict::Dead { error: "on purpose".to_owned() }).await
     }
 
-    /// Runs a few jobs; emails are read for their tokens.
-    pub async fn do_jobs(&self, dice: &mut Dice) -> Result<()> {
-        let store = &self.stores[dice.below(3)];
-        let mut kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
-        kinds.push(Mail::KIND);
+    /// Runs a few jobs as one of the processes; emails are read for their tokens.
+    pub async fn do_jobs(&self, store: &Store, kinds: Vec<&'static str>) -> Result<()> {
         let jobs = store.jobs.take(&self.system(), kinds, 4).await?;
         if jobs.is_empty() {
             return Err(NOTHING_TO_DO.into());
@@ -122,9 +119,17 @@ impl Stage {
                 Err(Error::Unavailable(why)) if why.why.contains("taken over by another worker") => {}
                 outcome => outcome?,
             }
+            let worker = store.workers.iter().find(|worker| worker.kind() == job.kind);
+            let kind = worker.map_or(Mail::KIND, |worker| worker.kind());
+            *self.worked.lock().unwrap().entry(kind).or_default() += 1;
         }
         Ok(())
     }
+}
+
+/// The kinds of the jobs of all domains.
+pub fn kinds(store: &Store) -> Vec<&'static str> {
+    store.workers.iter().map(|worker| worker.kind()).collect()
 }
 
 /// The token alone, as a body contains it.

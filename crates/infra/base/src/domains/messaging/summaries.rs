@@ -10,7 +10,7 @@ use clowder_core::{ChatId, Timestamp};
 use clowder_messaging::{ChatType, chats::Pair};
 use quick_cache::{Weighter, sync::Cache};
 
-use crate::domains::messaging::MessageRow;
+use super::MessageRow;
 
 /// The size of the cache in octets.
 const ROOM: u64 = 16 << 20;
@@ -33,21 +33,21 @@ pub struct ChatSummary {
 /// The state of a chat: `last_seq` counts messages, `revision` later changes of them, `version` changes of the chat
 /// itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
+pub struct ChatState {
     pub last_seq: i64,
     pub revision: i64,
     pub version: i64,
 }
 
 pub struct ChatSummaries {
-    kept: Cache<ChatId, (State, Arc<ChatSummary>), Weight>,
+    kept: Cache<ChatId, (ChatState, Arc<ChatSummary>), Weight>,
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<ChatId, (State, Arc<ChatSummary>)> for Weight {
-    fn weight(&self, _: &ChatId, (_, summary): &(State, Arc<ChatSummary>)) -> u64 {
+impl Weighter<ChatId, (ChatState, Arc<ChatSummary>)> for Weight {
+    fn weight(&self, _: &ChatId, (_, summary): &(ChatState, Arc<ChatSummary>)) -> u64 {
         let last = summary.last.as_ref();
         let texts = [
             summary.title.as_ref(),
@@ -66,13 +66,13 @@ impl Default for ChatSummaries {
 }
 
 impl ChatSummaries {
-    pub fn get(&self, chat: ChatId, state: State) -> Option<Arc<ChatSummary>> {
+    pub fn get(&self, chat: ChatId, state: ChatState) -> Option<Arc<ChatSummary>> {
         self.kept.get(&chat).filter(|(kept, _)| *kept == state).map(|(_, summary)| summary)
     }
 
     /// Caches what was read after the chat was seen in this state. It may be newer; then the next reader has seen a
     /// newer state, too.
-    pub fn keep(&self, chat: ChatId, state: State, summary: Arc<ChatSummary>) {
+    pub fn keep(&self, chat: ChatId, state: ChatState, summary: Arc<ChatSummary>) {
         self.kept.insert(chat, (state, summary));
     }
 }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_face_is_found_in_the_state_that_it_was_kept_under() {
+    fn a_summary_is_found_in_the_state_that_it_was_kept_under() {
         let (now, summaries) = (Timestamp::from_micros(0), ChatSummaries::default());
         let chat = Id::new(now);
         let summary = ChatSummary {
@@ -95,12 +95,12 @@ mod tests {
             created_at: now,
             last: None,
         };
-        let state = State { last_seq: 3, revision: 5, version: 1 };
+        let state = ChatState { last_seq: 3, revision: 5, version: 1 };
         summaries.keep(chat, state, Arc::new(summary));
         assert!(summaries.get(chat, state).is_some_and(|summary| summary.title.is_some()));
-        assert!(summaries.get(chat, State { last_seq: 4, ..state }).is_none());
-        assert!(summaries.get(chat, State { revision: 6, ..state }).is_none());
-        assert!(summaries.get(chat, State { version: 2, ..state }).is_none());
+        assert!(summaries.get(chat, ChatState { last_seq: 4, ..state }).is_none());
+        assert!(summaries.get(chat, ChatState { revision: 6, ..state }).is_none());
+        assert!(summaries.get(chat, ChatState { version: 2, ..state }).is_none());
         assert!(summaries.get(Id::new(now), state).is_none());
     }
 }

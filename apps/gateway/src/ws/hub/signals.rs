@@ -1,0 +1,217 @@
+//! What people do for a moment and others see, such as typing in a chat. It ends by itself unless it is renewed, and
+//! however often somebody renews it, the others are notified at a limited rate: one frame per person and topic in two
+//! seconds, starts and stops together.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use clowder_core::{Passing, Timestamp, Topic, UserId};
+use serde_json::value::RawValue;
+
+/// How long a signal lasts without being renewed.
+pub const LASTS_FOR: Duration = Duration::from_secs(6);
+
+/// The others are notified at most this often about one signal of one person in one topic.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// A kind of signal, which a domain describes.
+pub struct Signal {
+    /// The events that say that it has started and stopped.
+    pub start: &'static str,
+    pub stop: &'static str,
+    /// The payload of both: whose signal it is, and in which topic.
+    pub data: fn(Topic, UserId) -> serde_json::Result<Box<RawValue>>,
+}
+
+/// An entry lasts until the signal has ended, the others know, and they may be notified again: 8 seconds after it was
+/// last given.
+#[derive(Default)]
+pub struct Signals(HashMap<(Topic, UserId, &'static str), Given>);
+
+/// A signal that somebody has given.
+struct Given {
+    signal: &'static Signal,
+    /// Until when it lasts; `None` after it has stopped.
+    until: Option<Timestamp>,
+    /// Whether the others believe that it lasts, and since when.
+    told: Option<(bool, Timestamp)>,
+    /// The state has changed, and the others have not been notified yet.
+    held_back: bool,
+}
+
+impl Given {
+    const fn new(signal: &'static Signal) -> Self {
+        Self { signal, until: None, told: None, held_back: false }
+    }
+
+    /// What to send to the others now, if anything and if it is time to.
+    fn tell(&mut self, now: Timestamp) -> Option<&'static str> {
+        if !self.may_tell(now) {
+            self.held_back = true;
+            return None;
+        }
+        self.held_back = false;
+        let (lasts, believed) = (self.until.is_some(), self.told.is_some_and(|(lasts, _)| lasts));
+        if !lasts && !believed {
+            return None;
+        }
+        self.told = Some((lasts, now));
+        Some(if lasts { self.signal.start } else { self.signal.stop })
+    }
+
+    /// A time in the future was written by a clock that was ahead.
+    fn may_tell(&self, now: Timestamp) -> bool {
+        self.told.is_none_or(|(_, at)| at > now || at.plus(TELL_EVERY) <= now)
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_none() && !self.told.is_some_and(|(lasts, _)| lasts) && self.may_tell(now)
+    }
+
+    fn event(&self, name: &'static str, topic: Topic, user: UserId, at: Timestamp) -> Option<Passing> {
+        let data = (self.signal.data)(topic, user).ok()?;
+        Some(Passing { topic, name, at, data: Arc::from(data) })
+    }
+}
+
+impl Signals {
+    /// Records that somebody gives a signal or has stopped; returns what to send at once. What has to wait is returned
+    /// by [`Signals::due`].
+    pub fn set(
+        &mut self,
+        user: UserId,
+        topic: Topic,
+        signal: &'static Signal,
+        on: bool,
+        now: Timestamp,
+    ) -> Option<Passing> {
+        let key = (topic, user, signal.start);
+        let given = match on {
+            true => self.0.entry(key).or_insert(Given::new(signal)),
+            false => self.0.get_mut(&key)?,
+        };
+        given.until = on.then(|| now.plus(LASTS_FOR));
+        let name = given.tell(now)?;
+        given.event(name, topic, user, now)
+    }
+
+    /// What to send by now: postponed notifications, and stops of those who have not renewed their signals.
+    pub fn due(&mut self, now: Timestamp) -> Vec<(UserId, Passing)> {
+        let mut due = Vec::new();
+        self.0.retain(|(topic, user, _), given| {
+            let lasts = |until: &Timestamp| *until > now && *until <= now.plus(LASTS_FOR);
+            let ended = given.until.take_if(|until| !lasts(until)).is_some();
+            if (ended || given.held_back)
+                && let Some(name) = given.tell(now)
+            {
+                due.extend(given.event(name, *topic, *user, now).map(|passing| (*user, passing)));
+            }
+            !given.is_over(now)
+        });
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, TopicKind};
+    use serde_json::value::to_raw_value;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+    static TYPING: Signal =
+        Signal { start: "typing.start", stop: "typing.stop", data: |topic, user| to_raw_value(&(topic.id, user)) };
+    static DRAWING: Signal = Signal { start: "drawing.start", stop: "drawing.stop", data: |_, _| to_raw_value(&()) };
+
+    /// One person in one topic, at milliseconds after the start.
+    struct Watched {
+        list: Signals,
+        user: UserId,
+        topic: Topic,
+    }
+
+    impl Watched {
+        fn new() -> Self {
+            let topic = Topic::new(TopicKind::new("a_kind"), UserId::new(START));
+            Self { list: Signals::default(), user: Id::new(START), topic }
+        }
+
+        fn at(ms: u64) -> Timestamp {
+            START.plus(Duration::from_millis(ms))
+        }
+
+        fn set(&mut self, on: bool, ms: u64) -> Option<&'static str> {
+            self.list.set(self.user, self.topic, &TYPING, on, Self::at(ms)).map(|passing| passing.name)
+        }
+
+        fn due(&mut self, ms: u64) -> Vec<&'static str> {
+            self.list.due(Self::at(ms)).into_iter().map(|(_, passing)| passing.name).collect()
+        }
+    }
+
+    #[test]
+    fn typing_ends_when_said_or_by_itself() {
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(false, 0), None, "who did not type cannot stop");
+        assert_eq!(ada.set(true, 0), Some("typing.start"));
+        assert_eq!(ada.set(false, 2_000), Some("typing.stop"));
+        assert_eq!(ada.set(true, 4_000), Some("typing.start"));
+        assert!(ada.due(9_000).is_empty());
+        assert_eq!(ada.set(true, 9_500), Some("typing.start"), "renewed");
+        assert!(ada.due(10_500).is_empty());
+        assert_eq!(ada.due(15_500), ["typing.stop"]);
+        assert!(ada.due(16_000).is_empty() && !ada.list.0.is_empty());
+        assert!(ada.due(17_500).is_empty() && ada.list.0.is_empty(), "nothing is kept of who has long stopped");
+    }
+
+    #[test]
+    fn what_has_to_wait_is_told_in_the_end() {
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(true, 0), Some("typing.start"));
+        assert_eq!(ada.set(false, 500), None, "held back");
+        assert!(ada.due(1_999).is_empty());
+        assert_eq!(ada.due(2_000), ["typing.stop"]);
+        // After a stop that was taken back, only the continued typing is sent.
+        assert_eq!((ada.set(true, 3_000), ada.set(false, 3_100), ada.set(true, 3_200)), (None, None, None));
+        assert_eq!(ada.due(4_000), ["typing.start"]);
+        assert!(ada.due(8_000).is_empty());
+        assert_eq!(ada.due(9_200), ["typing.stop"]);
+        // A start and a stop within the wait cancel each other out.
+        assert_eq!((ada.set(true, 9_300), ada.set(false, 9_400)), (None, None));
+        assert!(ada.due(20_000).is_empty() && ada.list.0.is_empty());
+    }
+
+    #[test]
+    fn however_often_it_changes_there_is_one_frame_in_two_seconds() {
+        let mut ada = Watched::new();
+        let mut told = Vec::new();
+        for ms in (0..60_000).step_by(100) {
+            told.extend(ada.set(ms % 200 == 0, ms).map(|name| (ms, name)));
+            told.extend(ada.due(ms + 50).into_iter().map(|name| (ms + 50, name)));
+        }
+        assert!(told.windows(2).all(|two| two[1].0 - two[0].0 >= 2_000), "{told:?}");
+        assert!(told.len() >= 28, "and no fewer: {told:?}");
+        told.extend(ada.set(false, 60_000).map(|name| (60_000, name)));
+        told.extend(ada.due(62_050).into_iter().map(|name| (62_050, name)));
+        assert_eq!(told.last().unwrap().1, "typing.stop", "the last word becomes true");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_holds_nothing_up() {
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(true, 86_400_000), Some("typing.start"));
+        assert_eq!(ada.due(0), ["typing.stop"]);
+        assert_eq!(ada.set(true, 2_000), Some("typing.start"));
+    }
+
+    #[test]
+    fn signals_of_one_person_do_not_mix() {
+        let mut ada = Watched::new();
+        assert_eq!(ada.set(true, 0), Some("typing.start"));
+        let drawing = ada.list.set(ada.user, ada.topic, &DRAWING, true, Watched::at(100));
+        assert_eq!(drawing.map(|passing| passing.name), Some("drawing.start"), "the other does not hold it back");
+        assert_eq!(ada.set(false, 2_000), Some("typing.stop"));
+        assert_eq!(ada.due(6_200), ["drawing.stop"]);
+    }
+}
