@@ -110,7 +110,8 @@ async fn other_keys(world: World) {
     // A database that was restored without the file of its secret gets no new one, however often it is started.
     for _ in 0..2 {
         let said = run(clowder(&database, &["serve"], &[("SECRET_KEY", "")]), b"");
-        assert!(said.code == Some(1) && said.err.contains("secret.key is missing; restore it"), "{}", said.text);
+        let says = if database.is_sqlite() { "secret.key is missing; restore it" } else { "SECRET_KEY: is missing" };
+        assert!(said.code != Some(0) && said.err.contains(says), "{}", said.text);
     }
     // However many do not decrypt, there is one line per column and key.
     for arguments in [&["keys", "status"][..], &["doctor"]] {
