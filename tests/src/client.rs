@@ -3,11 +3,15 @@
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
+use crate::documented;
+
 /// A caller of the API: a user, or nobody.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    /// Sent as `X-Forwarded-For`: where failed attempts are counted.
+    place: Option<String>,
     pub access: Option<String>,
     /// Sent as `X-API-Key`.
     pub key: Option<String>,
@@ -21,7 +25,21 @@ impl Client {
     pub fn new(address: &str) -> Self {
         // Without redirects and proxies, so that stories see the real responses.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { http, base: format!("http://{address}"), access: None, key: None, may_fail: false }
+        Self { http, base: base(address), place: None, access: None, key: None, may_fail: false }
+    }
+
+    /// The same client at another address of the internet, as far as a server behind a proxy can tell.
+    pub fn from_place(&self, place: &str) -> Self {
+        Self { place: Some(place.to_owned()), ..self.clone() }
+    }
+
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
+    /// The same client of another server.
+    pub fn at(&self, address: &str) -> Self {
+        Self { base: base(address), ..self.clone() }
     }
 
     /// The same client where the server may fail (5xx): its database is down, its disk is full. Anywhere else such a
@@ -43,6 +61,10 @@ impl Client {
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let request = self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.base));
         let request = if self.may_fail { request.header(MAY_FAIL, "1") } else { request };
+        let request = match &self.place {
+            Some(place) => request.header("x-forwarded-for", place),
+            None => request,
+        };
         match (&self.access, &self.key) {
             (Some(access), _) => request.bearer_auth(access),
             (None, Some(key)) => request.header("x-api-key", key),
@@ -71,6 +93,10 @@ impl Client {
     }
 }
 
+fn base(address: &str) -> String {
+    format!("http://{address}")
+}
+
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -90,6 +116,7 @@ impl Answer {
         let (client, request) = request.build_split();
         let mut request = request?;
         let may_fail = request.headers_mut().remove(MAY_FAIL).is_some();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = client.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
@@ -97,6 +124,7 @@ impl Answer {
         let answer = Self { status, headers, text, body };
         answer.holds_everywhere();
         assert!(answer.status < 500 || may_fail, "the server failed: {answer:?}");
+        documented::check_answer(method.as_str(), &path, &answer);
         Ok(answer)
     }
 

@@ -1,9 +1,9 @@
 //! The generated documents, to check real responses and frames against.
 
-use jsonschema::Validator;
-use serde_json::{Value, json};
+use std::collections::HashSet;
 
-use crate::Answer;
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
 
 /// The references of a document that are broken, or lead outside.
 pub fn dangling(document: &Value) -> Vec<String> {
@@ -27,7 +27,7 @@ pub fn dangling(document: &Value) -> Vec<String> {
 }
 
 /// Follows a `$ref`, if it is one.
-fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str().and_then(|target| document.pointer(target.strip_prefix('#')?)) {
         Some(target) => resolved(document, target),
         None => value,
@@ -35,14 +35,43 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 /// A validator for one schema of a document, whose references still resolve.
-fn validator(document: &Value, schema: &Value) -> Validator {
-    let whole = json!({"allOf": [schema], "components": document["components"]});
+pub(crate) fn validator(document: &Value, schema: &Value) -> Validator {
+    let whole = json!({"allOf": [schema], "components": needed(document, schema)});
     jsonschema::draft202012::options().should_validate_formats(true).build(&whole).expect("a schema that is none")
 }
 
+/// The components to which a part of a document refers, directly or not: a validator takes long over all of them.
+pub(crate) fn needed(document: &Value, part: &Value) -> Value {
+    let mut schemas = Map::new();
+    let mut open = vec![part];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(map) => {
+                if let Some(target) = map.get("$ref").and_then(Value::as_str) {
+                    let name = target.strip_prefix("#/components/schemas/").expect("a reference to a schema");
+                    if !schemas.contains_key(name) {
+                        let schema = &document["components"]["schemas"][name];
+                        assert!(schema.is_object(), "there is no schema {name}");
+                        schemas.insert(name.to_owned(), schema.clone());
+                        open.push(schema);
+                    }
+                }
+                open.extend(map.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    json!({"schemas": schemas})
+}
+
 fn complaints(document: &Value, schema: &Value, instance: &Value) -> Vec<String> {
-    let errors = validator(document, schema);
-    errors.iter_errors(instance).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    wrong(&validator(document, schema), instance)
+}
+
+/// How something violates a schema.
+pub(crate) fn wrong(schema: &Validator, instance: &Value) -> Vec<String> {
+    schema.iter_errors(instance).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 pub struct OpenApi(pub Value);
@@ -75,62 +104,33 @@ impl OpenApi {
 
     /// The examples of bodies and responses that violate their schemas, and how many were checked.
     pub fn wrong_examples(&self) -> (Vec<String>, usize) {
-        let (mut wrong, mut looked_at) = (Vec::new(), 0);
+        let (mut told, mut looked_at) = (Vec::new(), 0);
+        // Most problems are described once for many operations.
+        let mut shared = HashSet::new();
         for (method, path, operation) in self.described() {
             let responses = operation["responses"].as_object().into_iter().flatten();
             let parts = responses.map(|(status, response)| (status.as_str(), response));
             for (what, part) in parts.chain([("body", &operation["requestBody"])]) {
+                if part["$ref"].as_str().is_some_and(|target| !shared.insert(target)) {
+                    continue;
+                }
                 for (kind, media) in resolved(&self.0, part)["content"].as_object().into_iter().flatten() {
                     let named =
                         media["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
                     let examples: Vec<_> = media.get("example").into_iter().chain(named).collect();
                     if examples.is_empty() && kind.ends_with("json") && media["schema"] != json!({"type": "object"}) {
-                        wrong.push(format!("{method} {path} {what}: no example"));
+                        told.push(format!("{method} {path} {what}: no example"));
                     }
+                    let schema = validator(&self.0, &media["schema"]);
                     for example in examples {
-                        let told = complaints(&self.0, &media["schema"], example);
-                        wrong.extend(told.into_iter().map(|told| format!("{method} {path} {what}: {told}")));
+                        let wrong = wrong(&schema, example);
+                        told.extend(wrong.into_iter().map(|wrong| format!("{method} {path} {what}: {wrong}")));
                         looked_at += 1;
                     }
                 }
             }
         }
-        (wrong, looked_at)
-    }
-
-    /// The operation of a request; fixed segments win.
-    fn operation(&self, method: &str, path: &str) -> Option<&Value> {
-        let path = path.split('?').next()?.trim_end_matches('/');
-        let fits = |template: &str| {
-            let (a, b): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.starts_with('{') || a == b)
-        };
-        let mut found: Vec<_> = self.operations();
-        found.retain(|(verb, template, _)| verb == method && fits(template));
-        found.into_iter().min_by_key(|(_, template, _)| template.matches('{').count()).map(|(.., operation)| operation)
-    }
-
-    /// How a response differs from the document.
-    pub fn complaints(&self, method: &str, path: &str, answer: &Answer) -> Vec<String> {
-        let Some(operation) = self.operation(method, path) else {
-            return vec![format!("{method} {path} is not documented")];
-        };
-        let responses = &operation["responses"];
-        let status = answer.status.to_string();
-        let family = format!("{}XX", &status[..1]);
-        let described = [status.as_str(), family.as_str(), "default"].into_iter().map(|key| &responses[key]);
-        let Some(response) = described.into_iter().find(|response| response.is_object()) else {
-            return vec![format!("{method} {path}: {status} is not documented")];
-        };
-        let content = &resolved(&self.0, response)["content"];
-        let media = answer.header("content-type").split(';').next().unwrap_or_default().trim();
-        let wrong = match content.as_object() {
-            None if answer.text.is_empty() => Vec::new(),
-            None => vec!["a body, where none is documented".to_owned()],
-            Some(_) if content[media].is_null() => vec![format!("'{media}' is not documented")],
-            Some(_) => complaints(&self.0, &content[media]["schema"], &answer.body),
-        };
-        wrong.into_iter().map(|what| format!("{method} {path} {status}: {what}\n    {}", answer.text)).collect()
+        (told, looked_at)
     }
 
     /// The example of a request body, `{}` if it has none.
@@ -193,17 +193,5 @@ impl AsyncApi {
         let message = &self.0["components"]["messages"][key];
         assert!(message.is_object(), "{key} is not documented");
         complaints(&self.0, &message["payload"], frame)
-    }
-
-    /// How a frame violates the document. Acks and errors are found by their type, like events.
-    pub fn complaints(&self, frame: &Value) -> Vec<String> {
-        let kind = frame["type"].as_str().unwrap_or_default();
-        let of_kind: Vec<_> = self.messages().into_iter().filter(|(name, _)| *name == kind).collect();
-        if of_kind.is_empty() {
-            return vec![format!("'{kind}' is not documented: {frame}")];
-        }
-        // A command and the event it causes may share a name: the frame must match one of them.
-        let each: Vec<_> = of_kind.iter().map(|(_, schema)| complaints(&self.0, schema, frame)).collect();
-        if each.iter().any(Vec::is_empty) { Vec::new() } else { each.concat() }
     }
 }

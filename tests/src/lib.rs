@@ -10,6 +10,7 @@ pub mod browser;
 pub mod client;
 pub mod command;
 pub mod database;
+mod documented;
 pub mod documents;
 pub mod domains;
 pub mod job_process;
@@ -55,21 +56,22 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Within this time all nodes know about revoked or changed access.
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs each story on both databases; after `with […];` the server has these settings, and after `shared;` it is that
-/// of the suite, where all names of a test get a suffix of their own ([`World::name`]).
+/// Runs each story on both databases; after `with […];` the server has these settings, and after `shared;` or
+/// `shared with […];` it is one of the suite, where all names of a test get a suffix of their own ([`World::name`]).
 #[macro_export]
 macro_rules! on_both {
     ($($story:ident),+ $(,)?) => { $crate::on_both!(with []; $($story),+); };
-    (shared; $($story:ident),+ $(,)?) => {$(
+    (shared; $($story:ident),+ $(,)?) => { $crate::on_both!(shared with []; $($story),+); };
+    (shared with $settings:tt; $($story:ident),+ $(,)?) => {$(
         mod $story {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::$story($crate::World::shared_on_sqlite().await).await;
+                super::$story($crate::World::shared_on_sqlite(&$settings).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::$story($crate::World::shared_on_postgres().await).await;
+                super::$story($crate::World::shared_on_postgres(&$settings).await).await;
             }
         }
     )+};

@@ -1,5 +1,5 @@
-//! One server per suite and database, for tests that need none of their own: the first test starts it, all other tests
-//! of the run use it, and it ends with the run, however that ends.
+//! One server per suite, database and list of settings, for tests that need none of their own: the first test starts it,
+//! all other tests of the run use it, and it ends with the run, however that ends.
 //!
 //! nextest runs each test in a process of its own, and its setup scripts cannot run until the end; so a keeper, a small
 //! shell in a process group of its own, owns the server and waits until the runner is gone. Interrupts, failures or
@@ -7,6 +7,7 @@
 
 use std::{
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     os::unix::process::parent_id,
     path::{Path, PathBuf},
     process::Stdio,
@@ -43,18 +44,23 @@ fn suite() -> String {
     name.rsplit_once('-').map_or(name.clone(), |(suite, _)| suite.to_owned())
 }
 
-/// The suite's server over a database of this kind.
-pub async fn server(embedded: bool) -> (Server, Database) {
+/// Each test sends an address of its own in `X-Forwarded-For`, so that none waits because others guessed passwords.
+const SETTINGS: &[(&str, &str)] = &[("TRUSTED_PROXIES", "127.0.0.1")];
+
+/// The suite's server over a database of this kind, with these settings.
+pub async fn server(embedded: bool, settings: &[(&str, &str)]) -> (Server, Database) {
     let (runner, run) = run();
     let kind = if embedded { "sqlite" } else { "postgres" };
-    let folder = std::env::temp_dir().join(format!("clowder-{}-{kind}-{run}", suite()));
+    let mut hasher = DefaultHasher::new();
+    settings.hash(&mut hasher);
+    let folder = std::env::temp_dir().join(format!("clowder-{}-{kind}-{:x}-{run}", suite(), hasher.finish()));
     fs::create_dir_all(&folder).unwrap();
     // The first test starts it, and all others wait. The lock ends with its holder.
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
     let note = folder.join("server.json");
     if !note.exists() {
-        let started = start(embedded, runner, &folder).await;
+        let started = start(embedded, settings, runner, &folder).await;
         fs::write(&note, started.to_string()).unwrap();
     }
     let started: Value = serde_json::from_str(&fs::read_to_string(&note).unwrap()).unwrap();
@@ -63,7 +69,7 @@ pub async fn server(embedded: bool) -> (Server, Database) {
     (Server::of_the_suite(text("address"), data.join("log")), Database::of_the_suite(text("url"), data))
 }
 
-async fn start(embedded: bool, runner: u32, folder: &Path) -> Value {
+async fn start(embedded: bool, settings: &[(&str, &str)], runner: u32, folder: &Path) -> Value {
     // If a test is killed here, the next one starts again; leftovers do no harm.
     let data = folder.join(unique());
     fs::create_dir(&data).unwrap();
@@ -79,7 +85,7 @@ async fn start(embedded: bool, runner: u32, folder: &Path) -> Value {
         .args(["-c", KEEPER])
         .current_dir(&data)
         .env_clear()
-        .envs(server::SETTINGS.iter().copied())
+        .envs([server::SETTINGS, SETTINGS, settings].concat())
         .env("PATH", setting("PATH").unwrap())
         .env("DATABASE_URL", &url)
         .env("DATA_DIR", &data)

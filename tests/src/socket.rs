@@ -1,16 +1,16 @@
 //! A WebSocket from a client's perspective: commands wait for their answers, everything else is queued in order.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode},
 };
 
-use crate::PATIENCE;
+use crate::{PATIENCE, documented};
 
 /// The ways to authenticate.
 pub enum Auth<'a> {
@@ -34,9 +34,11 @@ pub enum Heard {
 }
 
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: WebSocketStream<TcpStream>,
     kept: VecDeque<Value>,
     commands: u64,
+    /// The commands that were sent with each id.
+    asked: HashMap<String, Vec<String>>,
     /// Of the last frame that had one: from here the client can resume.
     pub cursor: Option<String>,
     /// The subprotocol in the response.
@@ -49,6 +51,28 @@ pub struct Socket {
 impl Socket {
     /// Opens a socket. A refused handshake returns its status and problem.
     pub async fn open(address: &str, auth: Auth<'_>, cursor: Option<&str>) -> Result<Self, (u16, Value)> {
+        Self::open_from(None, address, auth, cursor).await
+    }
+
+    /// The same for a client at another address of the internet ([`crate::Client::from_place`]).
+    pub(crate) async fn open_from(
+        place: Option<&str>,
+        address: &str,
+        auth: Auth<'_>,
+        cursor: Option<&str>,
+    ) -> Result<Self, (u16, Value)> {
+        let stream = TcpStream::connect(address).await.expect("no connection");
+        Self::open_over(stream, place, address, auth, cursor).await
+    }
+
+    /// The same over this connection.
+    pub async fn open_over(
+        stream: TcpStream,
+        place: Option<&str>,
+        address: &str,
+        auth: Auth<'_>,
+        cursor: Option<&str>,
+    ) -> Result<Self, (u16, Value)> {
         let mut query = Vec::new();
         if let Auth::Ticket(ticket) = auth {
             query.push(format!("ticket={ticket}"));
@@ -60,6 +84,9 @@ impl Socket {
             query.push(format!("cursor={cursor}"));
         }
         let mut request = format!("ws://{address}/api/ws?{}", query.join("&")).into_client_request().unwrap();
+        if let Some(place) = place {
+            request.headers_mut().insert("x-forwarded-for", place.parse().unwrap());
+        }
         match auth {
             Auth::Header(access) => {
                 request.headers_mut().insert("authorization", format!("Bearer {access}").parse().unwrap());
@@ -76,11 +103,21 @@ impl Socket {
             }
             Auth::Ticket(_) | Auth::Query(_) | Auth::Later => {}
         }
-        match timeout(PATIENCE, connect_async(request)).await.expect("no handshake") {
+        match timeout(PATIENCE, client_async(request, stream)).await.expect("no handshake") {
             Ok((stream, response)) => {
                 let protocol = response.headers().get("sec-websocket-protocol");
                 let protocol = protocol.map(|protocol| protocol.to_str().unwrap().to_owned());
-                Ok(Self { stream, kept: VecDeque::new(), commands: 0, cursor: None, protocol, reason: None, pings: 0 })
+                documented::seen("openSocket 101");
+                Ok(Self {
+                    stream,
+                    kept: VecDeque::new(),
+                    commands: 0,
+                    asked: HashMap::new(),
+                    cursor: None,
+                    protocol,
+                    reason: None,
+                    pings: 0,
+                })
             }
             Err(tungstenite::Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
@@ -103,6 +140,8 @@ impl Socket {
             match timeout(PATIENCE, self.stream.next()).await.expect("nothing came") {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).expect("a frame that is no JSON");
+                    let commands = self.asked.get(&frame["id"].to_string()).map(Vec::as_slice);
+                    documented::check_frame(&frame, commands.unwrap_or_default());
                     if let Some(cursor) = frame["cursor"].as_str().or(frame["data"]["cursor"].as_str()) {
                         self.cursor = Some(cursor.to_owned());
                     }
@@ -139,6 +178,16 @@ impl Socket {
         }
     }
 
+    /// The next frame that is not about one's own registration: a socket that is opened at once may still hear of it.
+    pub async fn after_registering(&mut self) -> Value {
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] != "user.registered" {
+                return frame;
+            }
+        }
+    }
+
     /// The next frame of this type; earlier ones are skipped.
     pub async fn until(&mut self, kind: &str) -> Value {
         loop {
@@ -170,6 +219,9 @@ impl Socket {
     }
 
     pub async fn say(&mut self, frame: Value) {
+        if let Some(command) = frame["type"].as_str() {
+            self.asked.entry(frame["id"].to_string()).or_default().push(command.to_owned());
+        }
         self.send(Message::text(frame.to_string())).await;
     }
 

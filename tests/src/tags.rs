@@ -23,18 +23,18 @@ macro_rules! walk_by_tag {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::super::$walk($crate::World::shared_on_sqlite().await, TAG).await;
+                super::super::$walk($crate::World::shared_on_sqlite(&[]).await, TAG).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::super::$walk($crate::World::shared_on_postgres().await, TAG).await;
+                super::super::$walk($crate::World::shared_on_postgres(&[]).await, TAG).await;
             }
         })+
 
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn leaves_out_no_tag() {
-            $crate::tags::are_all(&$crate::World::shared_on_sqlite().await).await;
+            $crate::tags::are_all(&$crate::World::shared_on_sqlite(&[]).await).await;
         }
     };
 }

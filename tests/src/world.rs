@@ -38,20 +38,28 @@ impl World {
         Self { server, database, nobody, ending: String::new() }
     }
 
-    /// On the SQLite server of the suite, which other tests use at the same time.
-    pub async fn shared_on_sqlite() -> Self {
-        Self::shared(true).await
+    /// On the SQLite server of the suite with these settings, which other tests use at the same time.
+    pub async fn shared_on_sqlite(settings: &[(&str, &str)]) -> Self {
+        Self::shared(true, settings).await
     }
 
-    /// On the PostgreSQL server of the suite, which other tests use at the same time.
-    pub async fn shared_on_postgres() -> Self {
-        Self::shared(false).await
+    /// On the PostgreSQL server of the suite with these settings, which other tests use at the same time.
+    pub async fn shared_on_postgres(settings: &[(&str, &str)]) -> Self {
+        Self::shared(false, settings).await
     }
 
-    async fn shared(embedded: bool) -> Self {
-        let (server, database) = crate::shared::server(embedded).await;
-        let ending = format!("-{}", &crate::unique()[..10]);
-        Self { ending, ..Self::around(server, database) }
+    async fn shared(embedded: bool, settings: &[(&str, &str)]) -> Self {
+        let (server, database) = crate::shared::server(embedded, settings).await;
+        let unique = crate::unique();
+        let [.., a, b, c] = u64::from_str_radix(&unique, 16).unwrap().to_be_bytes();
+        let mut world = Self { ending: format!("-{}", &unique[..10]), ..Self::around(server, database) };
+        world.nobody = world.nobody.from_place(&format!("10.{a}.{b}.{c}"));
+        world
+    }
+
+    /// The email address of somebody in this world.
+    pub fn email(&self, name: &str) -> String {
+        format!("{}@example.org", self.name(name))
     }
 
     /// The username of somebody in this world.
@@ -66,6 +74,11 @@ impl World {
         Self::new(self.database).await
     }
 
+    /// Opens a socket as a client of this world. A refused handshake returns its status and problem.
+    pub async fn open(&self, auth: Auth<'_>, cursor: Option<&str>) -> Result<Socket, (u16, Value)> {
+        Socket::open_from(self.nobody.place(), &self.server.address, auth, cursor).await
+    }
+
     /// Somebody without a token.
     pub fn nobody(&self) -> &Client {
         &self.nobody
@@ -74,7 +87,7 @@ impl World {
     /// Registers somebody.
     pub async fn user(&self, name: &str) -> User {
         let name = &*self.name(name);
-        let new = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
+        let new = json!({"username": name, "email": self.email(name), "password": PASSWORD});
         self.signed_in(name, self.nobody.post("/api/auth/register", new).await.expect(201))
     }
 
@@ -173,8 +186,7 @@ impl User {
 
     /// The same session at another server of the same database.
     pub fn at(&self, server: &Server) -> Self {
-        let client = Client::new(&server.address).with(self.token());
-        Self { client, address: server.address.clone(), ..self.clone() }
+        Self { client: self.client.at(&server.address), address: server.address.clone(), ..self.clone() }
     }
 
     /// An open socket that has been greeted.
@@ -186,7 +198,7 @@ impl User {
 
     /// A socket that resumes from a cursor; `hello` is the next frame.
     pub async fn knock(&self, cursor: Option<&str>) -> Socket {
-        Socket::open(&self.address, Auth::Header(self.token()), cursor).await.unwrap()
+        Socket::open_from(self.client.place(), &self.address, Auth::Header(self.token()), cursor).await.unwrap()
     }
 }
 

@@ -214,7 +214,7 @@ fn routes(api: &OpenApi) -> Vec<String> {
 /// The lines are compared with the server above; this checks that there is one for each route and nothing else.
 #[tokio::test]
 async fn the_page_is_complete() {
-    let world = World::shared_on_sqlite().await;
+    let world = World::shared_on_sqlite(&[]).await;
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let page = std::fs::read_to_string(root().join(FILE)).unwrap();
     let table = page.strip_prefix(&head()).unwrap_or_else(|| panic!("{FILE} begins otherwise; run {COMMAND}"));

@@ -61,7 +61,7 @@ impl Walk {
 
 /// The document as a server returns it.
 async fn api() -> OpenApi {
-    OpenApi(World::shared_on_sqlite().await.nobody().get("/api/openapi.json").await.expect(200))
+    OpenApi(World::shared_on_sqlite(&[]).await.nobody().get("/api/openapi.json").await.expect(200))
 }
 
 fn of_tag<'a>(api: &'a OpenApi, wanted: &str) -> Vec<(String, &'a str, &'a Value)> {

@@ -5,7 +5,7 @@ use clowder_core::{
     name::{is_digit, is_letter, is_mark},
     text,
 };
-use clowder_tests::{Database, World};
+use clowder_tests::World;
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
@@ -59,7 +59,7 @@ fn only_new_letters_are_left_out() {
 
 #[tokio::test]
 async fn patterns_say_what_the_server_takes() {
-    let world = World::new(Database::sqlite()).await;
+    let world = World::shared_on_sqlite(&[]).await;
     let (api, _) = documents(&world).await;
     holds(&api, "NewAccount", "username", |name| clowder_accounts::Username::parse(name).is_ok());
     holds(&api, "ProfilePatch", "display_name", |name| Name::<80>::parse(name).is_ok());

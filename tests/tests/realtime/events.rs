@@ -3,7 +3,7 @@
 use clowder_tests::{World, on_both};
 use serde_json::{Value, json};
 
-on_both!(
+on_both!(shared;
     a_conversation,
     rest_and_socket_are_one,
     refused_commands,

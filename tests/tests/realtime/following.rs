@@ -8,12 +8,11 @@ use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_tests::{Socket, User, World, on_both};
 use serde_json::{Value, json};
 
-on_both!(
-    what_nobody_can_read_does_no_harm,
+on_both!(what_nobody_can_read_does_no_harm, a_node_that_slept_for_too_long);
+on_both!(shared;
     nobody_hears_what_was_before_them,
     nobody_hears_it_from_a_node_that_lags_either,
     nobody_hears_what_comes_after_they_left,
-    a_node_that_slept_for_too_long
 );
 
 async fn cursor(user: &User) -> String {
@@ -148,7 +147,8 @@ async fn nobody_hears_what_comes_after_they_left(world: World) {
     let (mut live, mut bobs) = (ada.socket().await, bob.socket().await);
     let before = cursor(&ada).await;
     bob.says(&chat, "a word between").await;
-    assert_eq!(told(&heard_until(&mut live, "a word between").await), ["a word between"]);
+    // A node that lags may tell her of the chat first.
+    assert_eq!(told(&heard_until(&mut live, "a word between").await).last(), Some(&"a word between"));
     world.database.scribe().leaves(&ada.id, &chat).commit();
     let gone = live.until("participant.removed").await;
     assert_eq!(gone["data"]["user_id"], *ada.id);

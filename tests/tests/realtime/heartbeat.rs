@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use clowder_tests::{Heard, World, on_both};
+use clowder_tests::{World, on_both};
 use serde_json::json;
 
-on_both!(with [("HEARTBEAT_SECONDS", "1")]; a_quiet_socket_hears_heartbeats, a_busy_one_hears_none);
+on_both!(shared with [("HEARTBEAT_SECONDS", "1")]; a_quiet_socket_hears_heartbeats, a_busy_one_hears_none);
 
 async fn a_quiet_socket_hears_heartbeats(world: World) {
     let ada = world.user("ada").await;
@@ -14,7 +14,7 @@ async fn a_quiet_socket_hears_heartbeats(world: World) {
     assert_eq!(hello["heartbeat_ms"], 1000);
     let mut pings = 0;
     for _ in 0..3 {
-        let frame = socket.frame().await;
+        let frame = socket.after_registering().await;
         assert_eq!((&frame["type"], &frame["data"]), (&json!("heartbeat"), &json!({})), "{frame}");
         assert!(frame["at"].is_string() && frame["cursor"].is_null(), "it is no place to resume from: {frame}");
         pings = socket.pings();
@@ -30,7 +30,7 @@ async fn a_busy_one_hears_none(world: World) {
     for _ in 0..12 {
         tick.tick().await;
         socket.say(json!({"id": "p", "type": "ping", "data": {}})).await;
-        let Heard::Frame(frame) = socket.next().await else { panic!("it ended") };
+        let frame = socket.after_registering().await;
         assert_eq!(frame["type"], "ack", "{frame}");
     }
 }

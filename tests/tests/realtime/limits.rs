@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-on_both!(a_person_has_fifty_sockets, a_key_has_sockets_of_its_own);
+on_both!(shared; a_person_has_fifty_sockets, a_key_has_sockets_of_its_own);
 
 /// Opens this many, authenticated in any of these ways.
 async fn open(world: &World, auth: impl Fn() -> Auth<'static>, count: usize) -> Vec<Socket> {
@@ -23,7 +23,7 @@ fn leaked(text: &str) -> &'static str {
 }
 
 async fn refused(world: &World, auth: Auth<'_>) {
-    let (status, problem) = Socket::open(&world.server.address, auth, None).await.err().expect("one too many is open");
+    let (status, problem) = world.open(auth, None).await.err().expect("one too many is open");
     assert_eq!((status, &problem["code"]), (429, &json!("sockets.too_many")), "{problem}");
     assert!(problem["retry_after"].as_u64().unwrap() > 0, "{problem}");
 }
@@ -170,7 +170,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn frames_of_every_kind_are_counted() {
-    let world = World::new(Database::sqlite()).await;
+    let world = World::shared_on_sqlite(&[]).await;
     let ada = world.user("ada").await;
     let ping = br#"{"type":"ping"}"#;
     for (what, frames) in [
@@ -200,7 +200,7 @@ async fn frames_of_every_kind_are_counted() {
 
 #[tokio::test]
 async fn reserved_bits_break_the_protocol() {
-    let world = World::new(Database::sqlite()).await;
+    let world = World::shared_on_sqlite(&[]).await;
     let ada = world.user("ada").await;
     for bit in [0x40, 0x20, 0x10] {
         let mut raw = Raw::open(&world, ada.token()).await;
@@ -211,7 +211,7 @@ async fn reserved_bits_break_the_protocol() {
 
 #[tokio::test]
 async fn what_is_no_handshake_is_told_how_to_be_one() {
-    let world = World::new(Database::sqlite()).await;
+    let world = World::shared_on_sqlite(&[]).await;
     let ada = world.user("ada").await;
     let ticket = ada.post("/api/ws/ticket", json!({})).await.expect(201);
     let ticket = ticket["ticket"].as_str().unwrap();
@@ -241,7 +241,7 @@ async fn a_refused_command_is_no_error_in_the_log() {
         socket.command(command, data).await.unwrap_err();
     }
     socket.send(Message::text("{")).await;
-    assert_eq!(socket.frame().await["type"], "error");
+    assert_eq!(socket.after_registering().await["type"], "error");
     ada.get("/api/chats/nowhere").await.expect(404);
     ada.post("/api/chats", json!({})).await.expect(422);
     let log = world.server.log();

@@ -1,9 +1,9 @@
 //! The four ways to authenticate a socket, and what happens without any.
 
-use clowder_tests::{Auth, Client, Database, Heard, Socket, User, World, on_both};
+use clowder_tests::{Auth, Client, Heard, Socket, User, World, on_both};
 use serde_json::json;
 
-on_both!(
+on_both!(shared;
     four_ways,
     refused_handshakes,
     subprotocols,
@@ -11,7 +11,6 @@ on_both!(
     wrong_tickets_make_wait,
     suspended_pages_are_told,
     wrong_first_frames,
-    no_first_frame,
 );
 
 async fn greeted(mut socket: Socket, user: &User) {
@@ -44,19 +43,8 @@ async fn four_ways(world: World) {
 /// A program sees the status; a page does not and gets the reason over the socket.
 async fn refused_handshakes(world: World) {
     let ada = world.user("ada").await;
-    let address = &world.server.address;
-    let (status, problem) = Socket::open(address, Auth::Header("nonsense"), None).await.err().unwrap();
+    let (status, problem) = world.open(Auth::Header("nonsense"), None).await.err().unwrap();
     assert_eq!((status, &problem["code"]), (401, &json!("token.invalid")));
-    let expired = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "3")]).await;
-    let eve = expired.user("eve").await;
-    // The expiry of its token is the signal that the test waits for.
-    assert_eq!(eve.socket().await.closed().await, 4004);
-    let old = Auth::Subprotocol(eve.token());
-    assert_eq!(
-        refused(&expired.server.address, old).await,
-        (4001, "the access token has expired; refresh it".to_owned())
-    );
-
     let alone = format!("bearer.{}", ada.token());
     let query = format!("token={}", ada.token());
     for (auth, says) in [
@@ -69,18 +57,28 @@ async fn refused_handshakes(world: World) {
         (Auth::Query(&query), "a token in the URL is not read"),
         (Auth::Query("access_token="), "a token in the URL is not read"),
     ] {
-        let (code, reason) = refused(address, auth).await;
+        let (code, reason) = refused(&world, auth).await;
         assert!(code == 4001 && reason.contains(says), "{code} {reason}");
     }
     let session = world.login("ada").await;
     session.post("/api/auth/logout", json!({})).await.expect(204);
-    let (code, reason) = refused(address, Auth::Subprotocol(session.token())).await;
+    let (code, reason) = refused(&world, Auth::Subprotocol(session.token())).await;
     assert!(code == 4001 && reason.contains("session"), "{code} {reason}");
 }
 
+#[tokio::test]
+async fn an_expired_token_is_refused() {
+    let world = World::shared_on_sqlite(&[("ACCESS_TOKEN_SECONDS", "3")]).await;
+    let eve = world.user("eve").await;
+    // The expiry of its token is the signal that the test waits for.
+    assert_eq!(eve.socket().await.closed().await, 4004);
+    let old = Auth::Subprotocol(eve.token());
+    assert_eq!(refused(&world, old).await, (4001, "the access token has expired; refresh it".to_owned()));
+}
+
 /// The close of a socket that opens all the same.
-async fn refused(address: &str, auth: Auth<'_>) -> (u16, String) {
-    let mut socket = Socket::open(address, auth, None).await.expect("it opens");
+async fn refused(world: &World, auth: Auth<'_>) -> (u16, String) {
+    let mut socket = world.open(auth, None).await.expect("it opens");
     let heard = socket.next().await;
     let Heard::Closed(code) = heard else { panic!("{heard:?} instead of the end") };
     (code, socket.reason.unwrap_or_default())
@@ -120,29 +118,26 @@ async fn raw_handshake(address: &str, offer: &str) -> Option<String> {
 async fn a_ticket_is_good_once(world: World) {
     let ada = world.user("ada").await;
     let ticket = ticket(&ada).await;
-    let address = &world.server.address;
-    greeted(Socket::open(address, Auth::Ticket(&ticket), None).await.unwrap(), &ada).await;
-    let (code, reason) = refused(address, Auth::Ticket(&ticket)).await;
+    greeted(world.open(Auth::Ticket(&ticket), None).await.unwrap(), &ada).await;
+    let (code, reason) = refused(&world, Auth::Ticket(&ticket)).await;
     assert!(code == 4001 && reason.contains("used"), "{reason}");
-    let (code, reason) = refused(address, Auth::Ticket(&"t".repeat(4_097))).await;
+    let (code, reason) = refused(&world, Auth::Ticket(&"t".repeat(4_097))).await;
     assert!(code == 4001 && reason.contains("not valid"), "{reason}");
 }
 
 async fn wrong_tickets_make_wait(world: World) {
     let ada = world.user("ada").await;
     let ticket = ticket(&ada).await;
-    let address = &world.server.address;
-    // Other tests count for this address, too, so it may be fewer than five.
     let (mut code, mut reason) = (4001, String::new());
     for _ in 0..6 {
-        (code, reason) = refused(address, Auth::Ticket("nonsense")).await;
+        (code, reason) = refused(&world, Auth::Ticket("nonsense")).await;
     }
     assert_eq!(code, 4008, "{reason}");
     assert!(reason.starts_with("too many failed attempts from this address; try again in "), "{reason}");
     // The right one has to wait as well, and is not spent.
     let opened = async {
         loop {
-            let mut socket = Socket::open(address, Auth::Ticket(&ticket), None).await.unwrap();
+            let mut socket = world.open(Auth::Ticket(&ticket), None).await.unwrap();
             match socket.next().await {
                 Heard::Frame(frame) => break assert_eq!(frame["type"], "hello"),
                 other => assert!(matches!(other, Heard::Closed(4008)), "{other:?}"),
@@ -158,7 +153,7 @@ async fn suspended_pages_are_told(world: World) {
     let suspend = format!("/api/admin/users/{}/suspension", ada.id);
     boss.put(&suspend, json!({"reason": "spam"})).await.expect(200);
     for auth in [Auth::Subprotocol(ada.token()), Auth::Ticket(&ticket)] {
-        let (code, reason) = refused(&world.server.address, auth).await;
+        let (code, reason) = refused(&world, auth).await;
         assert!(code == 4003 && reason.contains("suspended"), "{code} {reason}");
     }
     assert_eq!(Socket::open(&world.server.address, Auth::Header(ada.token()), None).await.err().unwrap().0, 403);
@@ -171,13 +166,15 @@ async fn wrong_first_frames(world: World) {
         json!({"id": "1", "type": "ping"}),
         json!([]),
     ] {
-        let mut socket = Socket::open(&world.server.address, Auth::Later, None).await.unwrap();
+        let mut socket = world.open(Auth::Later, None).await.unwrap();
         socket.say(first).await;
         assert_eq!(socket.closed().await, 4001);
     }
 }
 
-async fn no_first_frame(world: World) {
+#[tokio::test]
+async fn no_first_frame() {
+    let world = World::shared_on_sqlite(&[]).await;
     let mut socket = Socket::open(&world.server.address, Auth::Later, None).await.unwrap();
     assert_eq!(socket.closed().await, 4002);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 const SENDERS: usize = 16;
 const EACH: usize = 25;
 
-on_both!(sixteen_senders, as_fast_as_acknowledged);
+on_both!(shared; sixteen_senders, as_fast_as_acknowledged);
 
 async fn sixteen_senders(world: World) {
     one_order(&world, |_, person| (person.clone(), None)).await;

@@ -7,14 +7,8 @@ use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_tests::{Database, Server, World, on_both, world::each};
 use serde_json::json;
 
-on_both!(
-    nothing_missed,
-    in_the_first_frame,
-    across_a_restart,
-    useless_cursors,
-    away_for_too_long,
-    deleted_text_is_not_replayed
-);
+on_both!(shared; nothing_missed, in_the_first_frame, useless_cursors, deleted_text_is_not_replayed);
+on_both!(across_a_restart, away_for_too_long);
 
 async fn nothing_missed(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);

@@ -6,7 +6,7 @@ use clowder_tests::{
 };
 use serde_json::{Value, json};
 
-on_both!(with [("JOB_CONCURRENCY", "1")];
+on_both!(shared with [("JOB_CONCURRENCY", "1")];
     what_ends_access, a_role_that_is_lowered, empty_credentials, verifying_asks_for_the_standing,
     a_second_factor_is_removed_by_hand, the_last_moments_of_time,
 );
@@ -132,8 +132,15 @@ async fn opens(address: &str, ticket: &str) -> bool {
 }
 
 /// The row of the table as observed on a node.
-async fn line(node: &str, holder: &Holder, sockets: &mut [Socket; 2], wanted: &str, password: &str) -> String {
-    let client = Client::new(node);
+async fn line(
+    world: &World,
+    node: &str,
+    holder: &Holder,
+    sockets: &mut [Socket; 2],
+    wanted: &str,
+    password: &str,
+) -> String {
+    let client = world.nobody().at(node);
     let both = [&holder.other, &holder.this];
     let mut line = String::new();
     for user in both {
@@ -176,7 +183,11 @@ async fn what_ends_access(world: World) {
         let holder = holder(&world, &format!("holder{number}")).await;
         let mut sockets = [holder.other.socket().await, holder.this.socket().await];
         let password = happens(&world, &root, event, &holder).await;
-        assert_eq!(line(&world.server.address, &holder, &mut sockets, wanted, password).await, *wanted, "{event}");
+        assert_eq!(
+            line(&world, &world.server.address, &holder, &mut sockets, wanted, password).await,
+            *wanted,
+            "{event}"
+        );
         if *event == "suspension" {
             root.delete(&format!("/api/admin/users/{}/suspension", holder.this.id)).await.expect(204);
             for user in [&holder.other, &holder.this] {
@@ -226,7 +237,7 @@ async fn within_a_second_on_another_node() {
             [sign(other), sign(this), sign(key)] == [cells[0], cells[1], cells[cells.len() - 3]]
         })
         .await;
-        assert_eq!(line(&far.address, &holder, &mut sockets, wanted, password).await, *wanted, "{event}");
+        assert_eq!(line(&world, &far.address, &holder, &mut sockets, wanted, password).await, *wanted, "{event}");
     }
 }
 
@@ -265,9 +276,8 @@ async fn empty_credentials(world: World) {
     }
     with("x-api-key", "").await.refused(401, "api_key.invalid");
     // An unauthenticated socket that sent something empty cannot authenticate any more.
-    let address = &world.server.address;
     for auth in [Auth::Header(""), Auth::Key(""), Auth::Ticket(""), Auth::Subprotocol("")] {
-        let refused = match Socket::open(address, auth, None).await {
+        let refused = match world.open(auth, None).await {
             Ok(mut socket) => socket.closed().await == 4001,
             Err((status, _)) => status == 401,
         };
@@ -293,19 +303,21 @@ async fn verifying_asks_for_the_standing(world: World) {
 async fn a_second_factor_is_removed_by_hand(world: World) {
     let root = world.staff("rita", "admin").await;
     let ada = holder(&world, "ada").await.this;
-    let login = json!({"username": "ada", "password": PASSWORD});
+    let login = json!({"username": ada.name, "password": PASSWORD});
     world.nobody().post("/api/auth/login", login.clone()).await.refused(401, "otp.required");
-    let said = world.command(&["admin", "remove-second-factor", "ada"], &[]);
-    assert!(said.well && said.text.contains("removed the second factor of: ada"), "{}", said.text);
+    let said = world.command(&["admin", "remove-second-factor", &ada.name], &[]);
+    let told = format!("removed the second factor of: {}", ada.name);
+    assert!(said.well && said.text.contains(&told), "{}", said.text);
     world.nobody().post("/api/auth/login", login).await.expect(200);
     world.until(&ada, |me| me["two_factor"] == false).await;
-    let again = world.command(&["admin", "remove-second-factor", "ada"], &[]);
+    let again = world.command(&["admin", "remove-second-factor", &ada.name], &[]);
     assert!(!again.well && again.text.contains("two_factor.off"), "{}", again.text);
-    let audit = root.get("/api/admin/audit?action=two_factor.removed").await.expect(200);
+    let about_her = format!("/api/admin/audit?action=two_factor.removed&target=user:{}", ada.id);
+    let audit = root.get(&about_her).await.expect(200);
     let entries: &Vec<Value> = audit["items"].as_array().unwrap();
     assert_eq!((entries.len(), &entries[0]["target"]["id"]), (1, &json!(ada.id)), "{audit}");
     let mail = mailbox(&world);
-    while mail.next("ada@example.org").await.subject != "Your second factor has been removed" {}
+    while mail.next(&world.email("ada")).await.subject != "Your second factor has been removed" {}
 }
 
 /// What people write who mean "never".

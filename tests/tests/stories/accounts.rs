@@ -3,16 +3,17 @@
 use clowder_tests::{World, on_both, world::PASSWORD};
 use serde_json::json;
 
-on_both!(register, names_are_taken, login, wrong_inputs, profile, simplejwt_clients);
+on_both!(shared; register, names_are_taken, login, wrong_inputs, profile, simplejwt_clients);
 
 async fn register(world: World) {
-    let new = json!({"username": "Ada", "email": "ada@example.org", "password": PASSWORD, "display_name": "Ada L."});
+    let (name, email) = (world.name("Ada"), world.email("ada"));
+    let new = json!({"username": name, "email": email, "password": PASSWORD, "display_name": "Ada L."});
     let answer = world.nobody().post("/api/auth/register", new).await.expect(201);
     assert_eq!(answer["token_type"].as_str().map(str::to_lowercase).as_deref(), Some("bearer"));
     assert_eq!(answer["expires_in"], 600);
     let user = &answer["user"];
-    assert_eq!((&user["username"], &user["display_name"]), (&json!("Ada"), &json!("Ada L.")));
-    assert_eq!((&user["email"], &user["email_verified"]), (&json!("ada@example.org"), &json!(false)));
+    assert_eq!((&user["username"], &user["display_name"]), (&json!(name), &json!("Ada L.")));
+    assert_eq!((&user["email"], &user["email_verified"]), (&json!(email), &json!(false)));
     assert_eq!(user["role"], "user");
     assert!(!answer.to_string().contains(PASSWORD));
 
@@ -28,18 +29,16 @@ async fn names_are_taken(world: World) {
     world.user("ada").await;
     let new = |username: &str, email: &str| json!({"username": username, "email": email, "password": PASSWORD});
     for look_alike in ["ada", "ADA", "Ada"] {
-        world
-            .nobody()
-            .post("/api/auth/register", new(look_alike, "b@example.org"))
-            .await
-            .refused(409, "username.taken");
+        let new = new(&world.name(look_alike), &world.email("b"));
+        world.nobody().post("/api/auth/register", new).await.refused(409, "username.taken");
     }
-    world.nobody().post("/api/auth/register", new("bob", "ADA@example.org")).await.refused(409, "email.taken");
+    let new_address = new(&world.name("bob"), &world.email("ADA"));
+    world.nobody().post("/api/auth/register", new_address).await.refused(409, "email.taken");
 
     // If many compete for one name, exactly one wins.
     let race = (0..8).map(|i| {
-        let (nobody, email) = (world.nobody().clone(), format!("racer{i}@example.org"));
-        async move { nobody.post("/api/auth/register", new("racer", &email)).await.status }
+        let (nobody, new) = (world.nobody().clone(), new(&world.name("racer"), &world.email(&format!("racer{i}"))));
+        async move { nobody.post("/api/auth/register", new).await.status }
     });
     let mut statuses = futures_util::future::join_all(race).await;
     statuses.sort_unstable();
@@ -48,7 +47,8 @@ async fn names_are_taken(world: World) {
 
 async fn login(world: World) {
     let ada = world.user("ada").await;
-    for (field, name) in [("username", "ada"), ("username", "ADA"), ("email", "ada@example.org")] {
+    let names = [("username", world.name("ada")), ("username", world.name("ADA")), ("email", world.email("ada"))];
+    for (field, name) in names {
         let answer =
             world.nobody().post("/api/auth/login", json!({field: name, "password": PASSWORD})).await.expect(200);
         assert_eq!(answer["user"]["id"], *ada.id);
@@ -56,8 +56,9 @@ async fn login(world: World) {
 
     // The answer tells a guesser nothing.
     let guess = |name: &str| json!({"username": name, "password": "not the password"});
-    let mut wrong = world.nobody().post("/api/auth/login", guess("ada")).await.refused(401, "credentials.invalid");
-    let mut unknown = world.nobody().post("/api/auth/login", guess("nobody")).await.refused(401, "credentials.invalid");
+    let mut wrong = world.nobody().post("/api/auth/login", guess(&ada.name)).await.refused(401, "credentials.invalid");
+    let unknown = world.nobody().post("/api/auth/login", guess(&world.name("nobody"))).await;
+    let mut unknown = unknown.refused(401, "credentials.invalid");
     for problem in [&mut wrong, &mut unknown] {
         problem["request_id"].take();
     }
@@ -71,7 +72,7 @@ async fn wrong_inputs(world: World) {
     fields.sort();
     assert_eq!(fields, ["/email", "/password", "/username"], "all wrong fields at once");
 
-    let good = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
+    let good = json!({"username": world.name("ada"), "email": world.email("ada"), "password": PASSWORD});
     for (field, wrong) in [
         ("username", json!("a b c")),
         ("username", json!("x".repeat(31))),
@@ -92,7 +93,7 @@ async fn wrong_inputs(world: World) {
     let mut new = good.clone();
     new["password"] = json!(long);
     world.nobody().post(register, new).await.expect(201);
-    let login = |password: &str| json!({"username": "ada", "password": password});
+    let login = |password: &str| json!({"username": world.name("ada"), "password": password});
     world.nobody().post("/api/auth/login", login(&longer)).await.refused(401, "credentials.invalid");
     world.nobody().post("/api/auth/login", login(&long)).await.expect(200);
 }
@@ -110,19 +111,20 @@ async fn profile(world: World) {
     assert_ne!(edited.header("etag"), etag);
     let edited = edited.expect(200);
     assert_eq!(edited["display_name"], "Countess");
-    assert_eq!(edited["email"], "ada@example.org", "absent fields stay");
+    assert_eq!(edited["email"], world.email("ada"), "absent fields stay");
     let stale = clowder_tests::Answer::to(edit(&etag).json(&json!({"display_name": "Lady"}))).await;
     assert_eq!(stale.status, 412);
 }
 
 async fn simplejwt_clients(world: World) {
-    let new = json!({"username": "ada", "email": "ada@example.org", "password": PASSWORD});
+    let name = world.name("ada");
+    let new = json!({"username": name, "email": world.email("ada"), "password": PASSWORD});
     let registered = world.nobody().post("/api/register/", new).await.expect(201);
     let mut keys: Vec<_> = registered.as_object().unwrap().keys().cloned().collect();
     keys.sort();
     assert_eq!(keys, ["access", "email", "id", "refresh", "username"]);
 
-    let pair = world.nobody().post("/api/token/", json!({"username": "ada", "password": PASSWORD})).await.expect(200);
+    let pair = world.nobody().post("/api/token/", json!({"username": name, "password": PASSWORD})).await.expect(200);
     assert_eq!(pair.as_object().unwrap().len(), 2);
     world.nobody().with(pair["access"].as_str().unwrap()).get("/api/auth/me").await.expect(200);
     let verify = async |token: &str| world.nobody().post("/api/token/verify/", json!({"token": token})).await;
@@ -130,6 +132,6 @@ async fn simplejwt_clients(world: World) {
     assert_eq!(verify("nonsense").await.status, 401);
     let next = world.nobody().post("/api/token/refresh/", json!({"refresh": pair["refresh"]})).await.expect(200);
     world.nobody().with(next["access"].as_str().unwrap()).get("/api/auth/me").await.expect(200);
-    let wrong = json!({"username": "ada", "password": "not the password"});
+    let wrong = json!({"username": name, "password": "not the password"});
     world.nobody().post("/api/token/", wrong).await.refused(401, "credentials.invalid");
 }

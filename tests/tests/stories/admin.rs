@@ -3,14 +3,17 @@
 use clowder_tests::{World, on_both, until, world::PASSWORD};
 use serde_json::json;
 
-on_both!(the_first_administrator, a_given_password, wrong_input, governing_from_outside, a_link_for_a_new_password);
+on_both!(shared; the_first_administrator, a_given_password, governing_from_outside, a_link_for_a_new_password);
+// About the last administrator.
+on_both!(wrong_input);
 
 async fn the_first_administrator(world: World) {
-    let create = ["admin", "create", "--username", "root", "--email", "root@example.org"];
+    let (name, email) = (world.name("root"), world.email("root"));
+    let create = ["admin", "create", "--username", &name, "--email", &email];
     let said = world.command(&create, &[]);
     assert_eq!(said.code, Some(0), "{}", said.text);
     let password = said.text.lines().find_map(|line| line.strip_prefix("password: ")).expect("a password made up");
-    let login = json!({"username": "root", "password": password});
+    let login = json!({"username": name, "password": password});
     let signed_in = world.nobody().post("/api/auth/login", login).await.expect(200);
     assert_eq!(signed_in["user"]["role"], "admin");
     let root = world.nobody().with(signed_in["access"].as_str().unwrap());
@@ -27,9 +30,9 @@ async fn a_given_password(world: World) {
             "admin".to_owned(),
             "create".into(),
             "--username".into(),
-            name.into(),
+            world.name(name),
             "--email".into(),
-            format!("{name}@example.org"),
+            world.email(name),
         ]
     };
     let run = |name: &str, more: &[&str], input: &[u8]| {
@@ -92,7 +95,8 @@ async fn wrong_input(world: World) {
 async fn governing_from_outside(world: World) {
     let ada = world.user("ada").await;
     let mut socket = ada.socket().await;
-    let said = world.command(&["admin", "suspend", "ada", "--reason", "spam", "--until", "2199-01-01T00:00:00Z"], &[]);
+    let suspend = ["admin", "suspend", &ada.name, "--reason", "spam", "--until", "2199-01-01T00:00:00Z"];
+    let said = world.command(&suspend, &[]);
     assert!(
         said.well
             && said.text.to_lowercase().matches("suspended").count() == 1
@@ -102,14 +106,14 @@ async fn governing_from_outside(world: World) {
     );
     assert_eq!(socket.closed().await, 4003);
     ada.get("/api/chats").await.refused(403, "account.suspended");
-    assert!(world.command(&["admin", "lift", "ADA"], &[]).well);
+    assert!(world.command(&["admin", "lift", &world.name("ADA")], &[]).well);
     world.until(&ada, |me| me["suspension"].is_null()).await;
     ada.get("/api/chats").await.expect(200);
 }
 
 async fn a_link_for_a_new_password(world: World) {
     let ada = world.user("ada").await;
-    let said = world.command(&["admin", "reset-link", "ADA"], &[]);
+    let said = world.command(&["admin", "reset-link", &world.name("ADA")], &[]);
     assert!(
         said.well && said.text.contains("It works once, until") && !said.text.contains("clowder:"),
         "{}",
@@ -121,10 +125,10 @@ async fn a_link_for_a_new_password(world: World) {
     world.nobody().post("/api/auth/password/reset", reset.clone()).await.expect(204);
     world.nobody().post("/api/auth/password/reset", reset).await.refused(410, "link.gone");
     ada.get("/api/auth/me").await.refused(401, "session.ended");
-    let login = json!({"username": "ada", "password": "staple battery horse"});
+    let login = json!({"username": ada.name, "password": "staple battery horse"});
     world.nobody().post("/api/auth/login", login).await.expect(200);
-    let said = world.command(&["admin", "reset-link", "ada@example.org"], &[]);
+    let said = world.command(&["admin", "reset-link", &world.email("ada")], &[]);
     assert!(said.code == Some(2) && said.text.contains("use the username"), "{}", said.text);
-    let said = world.command(&["admin", "reset-link", "nobody"], &[]);
+    let said = world.command(&["admin", "reset-link", &world.name("nobody")], &[]);
     assert!(said.code == Some(1) && said.text.contains("user.unknown"), "{}", said.text);
 }

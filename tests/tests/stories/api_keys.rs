@@ -3,7 +3,7 @@
 use clowder_tests::{Auth, Client, Database, SECOND, Server, Socket, User, World, on_both, until, within};
 use serde_json::{Value, json};
 
-on_both!(
+on_both!(shared;
     a_program_at_work,
     asked_for_twice,
     keys_are_not_people,
@@ -76,7 +76,7 @@ async fn keys_are_not_people(world: World) {
     patrol.get("/api/admin/users").await.expect(200);
     let suspension = format!("/api/admin/users/{}/suspension", ada.id);
     patrol.put(&suspension, json!({"reason": "spam"})).await.refused(403, "scope.missing");
-    assert!(world.command(&["admin", "set-role", "mo_1", "user"], &[]).well);
+    assert!(world.command(&["admin", "set-role", &mo.name, "user"], &[]).well);
     world.until(&mo, |me| me["role"] == "user").await;
     patrol.get("/api/admin/users").await.refused(403, "permission.denied");
 }
@@ -113,7 +113,9 @@ async fn keys_of_others(world: World) {
 
 async fn revoked(world: World) {
     let ada = world.user("ada").await;
+    let mut hers = ada.socket().await;
     let issued = make(&ada, &["chats:read", "realtime:connect"]).await;
+    assert_eq!(hers.until("api_key.created").await["data"]["id"], issued["id"]);
     let bot = world.nobody().with_key(text(&issued, "key"));
     bot.get("/api/chats").await.expect(200);
     let mut socket = Socket::open(&world.server.address, Auth::Key(text(&issued, "key")), None).await.ok().unwrap();
@@ -121,6 +123,7 @@ async fn revoked(world: World) {
     ada.delete(&format!("/api/api-keys/{}", text(&issued, "id"))).await.expect(204);
     bot.get("/api/chats").await.refused(401, "api_key.invalid");
     assert_eq!(socket.closed().await, 4003);
+    hers.until("api_key.revoked").await;
     ada.get("/api/chats").await.expect(200);
     assert!(ada.get("/api/api-keys").await.expect(200)["items"].as_array().unwrap().is_empty());
 }

@@ -195,6 +195,22 @@ async fn theft_on_postgres() {
     theft(Database::postgres()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_email_can_be_requested_a_minute_later() {
+    let story = Moved::new(Database::sqlite()).await;
+    let world = &story.0;
+    let mail = Mailbox::new(world.database.folder.path().join("mail"));
+    let ada = world.user("ada").await;
+    let first = mail.next("ada@example.org").await.token("verify");
+    let resend = async || ada.post("/api/auth/verify-email/resend", json!({})).await;
+    resend().await.refused(429, "rate.limited");
+    story.ahead(61);
+    resend().await.expect(204);
+    let second = mail.next("ada@example.org").await.token("verify");
+    assert_ne!(first, second);
+    world.nobody().post("/api/auth/verify-email", json!({"token": second})).await.expect(204);
+}
+
 /// By that clock an email has expired, so it is postponed, but not for longer than its link is valid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_email_that_waits_outlives_a_clock_that_is_ahead() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clowder_tests::{Answer, Database, World, on_both};
 use serde_json::json;
 
-on_both!(a_repeat_of_what_was_deleted);
+on_both!(shared; a_repeat_of_what_was_deleted);
 // On a busy machine marks may wait for each other longer than usual calls may.
 on_both!(with [("DATABASE_WAIT_SECONDS", "20")]; many_marks_of_one_reader);
 

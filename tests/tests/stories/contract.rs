@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clowder_tests::{Answer, World, on_both};
 use serde_json::json;
 
-on_both!(problems, bodies, names_and_sizes, headers, hosts_and_origins, idempotency, cursors, documents);
+on_both!(shared; problems, bodies, names_and_sizes, headers, hosts_and_origins, idempotency, cursors, documents);
 
 async fn problems(world: World) {
     let ada = world.user("ada").await;
@@ -194,6 +194,8 @@ async fn documents(world: World) {
             assert!(!outside, "{path} needs an outside host: {part}");
         }
     }
+    let style = world.nobody().get("/api/swagger/swagger-ui.css").await;
+    assert_eq!((style.status, style.header("content-type").split(';').next()), (200, Some("text/css")));
     let document = world.nobody().get("/api/openapi.json").await.expect(200);
     assert_eq!(world.nobody().get("/api/schema").await.expect(200), document);
 }

@@ -1,11 +1,11 @@
 //! Puts a distinctive text into every field, and then searches every place that might keep a copy: database,
 //! write-ahead log, journal, stored answers, jobs, audit log, exports, log, mail folder.
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use clowder_tests::{
     Answer, Database, User, World,
-    database::walk,
+    database::{psql_program, walk},
     documents::OpenApi,
     domains::DOMAINS,
     texts::{
@@ -129,7 +129,7 @@ fn kept(world: &World) -> Vec<(String, String)> {
     }
     if world.database.url.starts_with("postgres") {
         let ask = |queries: &[String]| {
-            let mut psql = Command::new("psql");
+            let mut psql = psql_program();
             psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1"]);
             psql.args(queries.iter().flat_map(|query| ["-c", query.as_str()])).arg(&world.database.url);
             let out = psql.output().expect("psql is not installed");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const NEW: &str = "staple battery horse";
 
 // One at a time, so that an email that has arrived proves that earlier jobs are finished.
-on_both!(with [("JOB_CONCURRENCY", "1")];
+on_both!(shared with [("JOB_CONCURRENCY", "1")];
     confirming, resending, forgetting, resetting, resetting_at_once, changing, moving, unfit_input, the_page,
     emails_of_others,
 );
@@ -51,7 +51,7 @@ async fn confirming(world: World) {
     let ada = world.user("ada").await;
     let mut socket = ada.socket().await;
     assert_eq!(ada.get("/api/auth/me").await.expect(200)["email_verified"], false);
-    let email = mail.next("ada@example.org").await;
+    let email = mail.next(&world.email("ada")).await;
     assert_eq!(email.subject, "Confirm your address");
     let token = email.token("verify");
 
@@ -71,7 +71,7 @@ async fn confirming(world: World) {
 async fn resending(world: World) {
     let mail = mailbox(&world);
     let ada = world.user("ada").await;
-    mail.next("ada@example.org").await;
+    mail.next(&world.email("ada")).await;
     let answer = ada.post("/api/auth/verify-email/resend", json!({})).await;
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
@@ -80,7 +80,7 @@ async fn resending(world: World) {
 
     let (path, nobody) = ("/api/auth/verify-email/request", world.nobody());
     // Nothing reveals whether somebody waits for an email.
-    for address in ["ada@example.org", "nobody@example.org"] {
+    for address in [world.email("ada"), world.email("nobody")] {
         nobody.post(path, json!({"email": address})).await.expect(204);
     }
     for unfit in [json!({}), json!({"email": "nowhere"}), json!({"email": null})] {
@@ -119,20 +119,21 @@ async fn only_confirmed_addresses_reach_others(world: World) {
 async fn forgetting(world: World) {
     let mail = mailbox(&world);
     world.user("ada").await;
-    mail.next("ada@example.org").await;
-    let unknown = forgot(&world, "nobody@example.org").await;
-    let known = forgot(&world, "Ada@Example.org").await;
+    mail.next(&world.email("ada")).await;
+    let unknown = forgot(&world, &world.email("nobody")).await;
+    let known = forgot(&world, &world.email("ADA")).await;
     for answer in [&unknown, &known] {
         assert_eq!((answer.status, answer.text.as_str()), (204, ""), "whoever asks learns nothing");
     }
-    let email = mail.next("ada@example.org").await;
+    let email = mail.next(&world.email("ada")).await;
     assert_eq!(email.subject, "Choose a new password");
-    assert_eq!(mail.all().len(), 2, "and no email to the unknown one");
+    assert!(mail.to(&world.email("nobody")).is_empty(), "and no email to the unknown one");
     // A second request at once gets the same answer, and no second email is sent.
-    forgot(&world, "ada@example.org").await.expect(204);
+    forgot(&world, &world.email("ada")).await.expect(204);
     reset(&world, &email.token("reset"), NEW).await.expect(204);
-    mail.next("ada@example.org").await;
-    assert_eq!(mail.all().iter().filter(|email| email.subject == "Choose a new password").count(), 1);
+    mail.next(&world.email("ada")).await;
+    let resets = mail.to(&world.email("ada")).into_iter().filter(|email| email.subject == "Choose a new password");
+    assert_eq!(resets.count(), 1);
 }
 
 async fn resetting(world: World) {
@@ -140,9 +141,9 @@ async fn resetting(world: World) {
     let ada = world.user("ada").await;
     let other = world.login("ada").await;
     let mut sockets = [ada.socket().await, other.socket().await];
-    let confirm = mail.next("ada@example.org").await.token("verify");
-    forgot(&world, "ada@example.org").await.expect(204);
-    let token = mail.next("ada@example.org").await.token("reset");
+    let confirm = mail.next(&world.email("ada")).await.token("verify");
+    forgot(&world, &world.email("ada")).await.expect(204);
+    let token = mail.next(&world.email("ada")).await.token("reset");
 
     // A token works for its purpose alone.
     verify(world.nobody(), &token).await.refused(410, "link.gone");
@@ -161,19 +162,19 @@ async fn resetting(world: World) {
     }
     let refresh = json!({"refresh": ada.refresh});
     world.nobody().post("/api/auth/refresh", refresh).await.refused(401, "session.ended");
-    login(&world, "ada", PASSWORD).await.refused(401, "credentials.invalid");
-    let again = login(&world, "ada", NEW).await.expect(200);
+    login(&world, &ada.name, PASSWORD).await.refused(401, "credentials.invalid");
+    let again = login(&world, &ada.name, NEW).await.expect(200);
     assert_eq!(again["user"]["email_verified"], true, "whoever got the email has the address");
-    assert_eq!(mail.next("ada@example.org").await.subject, "Your password has been changed");
+    assert_eq!(mail.next(&world.email("ada")).await.subject, "Your password has been changed");
     reset(&world, &token, "another staple battery").await.refused(410, "link.gone");
 }
 
 async fn resetting_at_once(world: World) {
     let mail = mailbox(&world);
-    world.user("ada").await;
-    mail.next("ada@example.org").await;
-    forgot(&world, "ada@example.org").await.expect(204);
-    let token = mail.next("ada@example.org").await.token("reset");
+    let ada = world.user("ada").await;
+    mail.next(&world.email("ada")).await;
+    forgot(&world, &world.email("ada")).await.expect(204);
+    let token = mail.next(&world.email("ada")).await.token("reset");
     let race = (0..16).map(|i| {
         let (world, token) = (&world, &token);
         async move { reset(world, token, &format!("{NEW} {i}")).await.status }
@@ -182,13 +183,13 @@ async fn resetting_at_once(world: World) {
     let won: Vec<_> = (0..16).filter(|i| statuses[*i] == 204).collect();
     assert_eq!(won.len(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 410).count(), 15, "{statuses:?}");
-    login(&world, "ada", &format!("{NEW} {}", won[0])).await.expect(200);
+    login(&world, &ada.name, &format!("{NEW} {}", won[0])).await.expect(200);
 }
 
 async fn changing(world: World) {
     let mail = mailbox(&world);
     let ada = world.user("ada").await;
-    mail.next("ada@example.org").await;
+    mail.next(&world.email("ada")).await;
     let other = world.login("ada").await;
     let (mut mine, mut others) = (ada.socket().await, other.socket().await);
     change_password(&ada, "not the password", NEW).await.refused(403, "password.wrong");
@@ -199,57 +200,56 @@ async fn changing(world: World) {
     mine.command("ping", json!({})).await.unwrap();
     ada.get("/api/auth/me").await.expect(200);
     other.get("/api/auth/me").await.refused(401, "session.ended");
-    login(&world, "ada", PASSWORD).await.refused(401, "credentials.invalid");
-    login(&world, "ada", NEW).await.expect(200);
-    assert_eq!(mail.next("ada@example.org").await.subject, "Your password has been changed");
+    login(&world, &ada.name, PASSWORD).await.refused(401, "credentials.invalid");
+    login(&world, &ada.name, NEW).await.expect(200);
+    assert_eq!(mail.next(&world.email("ada")).await.subject, "Your password has been changed");
 }
 
 async fn moving(world: World) {
     let mail = mailbox(&world);
     let ada = world.user("ada").await;
     world.user("bob").await;
-    let first = mail.next("ada@example.org").await.token("verify");
-    mail.next("bob@example.org").await;
+    let first = mail.next(&world.email("ada")).await.token("verify");
+    mail.next(&world.email("bob")).await;
     let mut socket = ada.socket().await;
-    change_email(&ada, "ada@new.example", "not the password").await.refused(403, "password.wrong");
-    change_email(&ada, "Bob@example.org", PASSWORD).await.refused(409, "email.taken");
+    let new = format!("{}+chat@new.example", ada.name);
+    change_email(&ada, &new, "not the password").await.refused(403, "password.wrong");
+    change_email(&ada, &world.email("Bob"), PASSWORD).await.refused(409, "email.taken");
     assert_eq!(change_email(&ada, "nowhere", PASSWORD).await.wrong_fields(), ["/email"]);
-    change_email(&ada, "ada+chat@new.example", PASSWORD).await.expect(204);
-    let notice = mail.next("ada@example.org").await;
+    change_email(&ada, &new, PASSWORD).await.expect(204);
+    let notice = mail.next(&world.email("ada")).await;
     assert_eq!(notice.subject, "Your address is about to change");
-    assert!(notice.text.contains("ada+chat@new.example") && !notice.text.contains('#'), "{}", notice.text);
-    let email = mail.next("ada+chat@new.example").await;
-    assert_eq!(ada.get("/api/auth/me").await.expect(200)["email"], "ada@example.org", "not before it is answered");
+    assert!(notice.text.contains(&new) && !notice.text.contains('#'), "{}", notice.text);
+    let email = mail.next(&new).await;
+    assert_eq!(ada.get("/api/auth/me").await.expect(200)["email"], world.email("ada"), "not before it is answered");
     // Another email can be requested only after a while.
-    assert_eq!(change_email(&ada, "ADA+chat@new.example", PASSWORD).await.status, 429);
+    assert_eq!(change_email(&ada, &new.to_uppercase(), PASSWORD).await.status, 429);
     verify(world.nobody(), &email.token("verify")).await.expect(204);
     let updated = socket.until("user.updated").await;
-    assert_eq!(
-        (&updated["data"]["email"], &updated["data"]["email_verified"]),
-        (&json!("ada+chat@new.example"), &json!(true))
-    );
+    assert_eq!((&updated["data"]["email"], &updated["data"]["email_verified"]), (&json!(new), &json!(true)));
     verify(world.nobody(), &first).await.refused(410, "link.gone");
-    login(&world, "ada@example.org", PASSWORD).await.refused(401, "credentials.invalid");
-    login(&world, "ada+chat@new.example", PASSWORD).await.expect(200);
+    login(&world, &world.email("ada"), PASSWORD).await.refused(401, "credentials.invalid");
+    login(&world, &new, PASSWORD).await.expect(200);
     // The email to the former address is no longer valid.
-    forgot(&world, "ada@example.org").await.expect(204);
-    forgot(&world, "ada+chat@new.example").await.expect(204);
-    assert_eq!(mail.next("ada+chat@new.example").await.subject, "Choose a new password");
-    assert_eq!(mail.all().iter().filter(|email| email.to == "ada@example.org").count(), 2);
+    forgot(&world, &world.email("ada")).await.expect(204);
+    forgot(&world, &new).await.expect(204);
+    assert_eq!(mail.next(&new).await.subject, "Choose a new password");
+    assert_eq!(mail.to(&world.email("ada")).len(), 2);
 }
 
 async fn emails_of_others(world: World) {
     let mail = mailbox(&world);
     let (ada, eve) = (world.user("ada").await, world.user("eve").await);
-    mail.next("ada@example.org").await;
-    mail.next("eve@example.org").await;
+    mail.next(&world.email("ada")).await;
+    mail.next(&world.email("eve")).await;
     // Eve knows Ada's password and has the address changed to her own; Ada chooses a new password.
-    change_email(&ada, "eve@evil.example", PASSWORD).await.expect(204);
-    let trap = mail.next("eve@evil.example").await.token("verify");
-    assert_eq!(mail.next("ada@example.org").await.subject, "Your address is about to change");
+    let trapped = format!("{}@evil.example", eve.name);
+    change_email(&ada, &trapped, PASSWORD).await.expect(204);
+    let trap = mail.next(&trapped).await.token("verify");
+    assert_eq!(mail.next(&world.email("ada")).await.subject, "Your address is about to change");
     change_password(&ada, PASSWORD, NEW).await.expect(204);
     verify(&eve, &trap).await.refused(410, "link.gone");
-    assert_eq!(ada.get("/api/auth/me").await.expect(200)["email"], "ada@example.org");
+    assert_eq!(ada.get("/api/auth/me").await.expect(200)["email"], world.email("ada"));
 }
 
 async fn unfit_input(world: World) {
@@ -293,7 +293,7 @@ async fn unfit_input(world: World) {
     verify(world.nobody(), "' OR 1=1 --").await.refused(429, "rate.limited");
     let whole = world.nobody().request("POST", reset).header("content-type", "application/json").body("{\"token\": ");
     assert_eq!(Answer::to(whole).await.status, 400);
-    login(&world, "ada", PASSWORD).await.expect(200);
+    login(&world, &ada.name, PASSWORD).await.expect(200);
 }
 
 async fn the_page(world: World) {

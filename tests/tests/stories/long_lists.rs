@@ -18,8 +18,17 @@ on_both!(every_list_is_read_in_pages);
 /// The maximum size of one item in octets: the longest text, each character as four octets, and the rest.
 const LONGEST_THING: usize = 40 << 10;
 
-/// Paths of everything that returns a page, whether or not the document says so.
-fn lists(api: &OpenApi) -> Vec<(String, bool)> {
+/// A list of the document.
+struct Listed {
+    path: String,
+    /// Whether it takes `limit` and `cursor`.
+    pages: bool,
+    /// Whether it is about the caller, so that nobody else's cursor fits.
+    is_own: bool,
+}
+
+/// Everything that returns a page, whether or not the document says so.
+fn lists(api: &OpenApi) -> Vec<Listed> {
     let lists = api.operations().into_iter().filter(|(method, ..)| method == "GET");
     let lists = lists.filter_map(|(_, path, operation)| {
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
@@ -27,7 +36,9 @@ fn lists(api: &OpenApi) -> Vec<(String, bool)> {
         let asked = operation["parameters"].as_array()?.iter().filter(|parameter| parameter["in"] == "query");
         let pages =
             asked.filter(|parameter| parameter["name"] == "cursor" || parameter["name"] == "limit").count() == 2;
-        (is_page || pages).then(|| (path.to_owned(), pages))
+        let is_open = operation["security"].as_array().is_none_or(|ways| ways.is_empty() || ways.contains(&json!({})));
+        let is_own = !is_open && operation["x-permission"].is_null() && !path.contains('{');
+        (is_page || pages).then(|| Listed { path: path.to_owned(), pages, is_own })
     });
     lists.collect()
 }
@@ -54,8 +65,8 @@ async fn every_list_is_read_in_pages(world: World) {
     let rows: String = known.values().filter_map(|list| list.rows).map(|rows| rows(&scene)).collect();
     world.database.run(&rows);
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
-    let (mut cursors, mut left) = (BTreeMap::new(), known.clone());
-    for (template, pages) in lists(&api) {
+    let (mut cursors, mut own_lists, mut left) = (BTreeMap::new(), 0, known.clone());
+    for Listed { path: template, pages, is_own } in lists(&api) {
         assert!(pages, "{template} gives a list and takes no limit and cursor");
         let list = left.remove(template.as_str());
         let list = list.unwrap_or_else(|| panic!("{template} is a list: its domain in tests/src/domains fills it"));
@@ -79,26 +90,28 @@ async fn every_list_is_read_in_pages(world: World) {
         }
         assert!(seen.len() >= list.at_least, "{path}: {} of {}", seen.len(), list.at_least);
         let own = page(&root, &path, "limit=1", 1).await["next_cursor"].as_str().unwrap().to_owned();
-        cursors.insert(path, own);
+        cursors.insert(path, (own, is_own));
     }
     assert!(left.is_empty(), "filled, but no list of the document: {:?}", left.keys());
 
     // A cursor of another list or another user is as invalid as a forged one.
     let ada = world.user("ada").await;
-    for (path, own) in &cursors {
+    for (path, (own, is_own)) in &cursors {
         let mut wrong = vec!["nonsense", "AAAA", "1", "before.4", "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"];
-        wrong.extend(cursors.iter().filter(|(other, _)| *other != path).map(|(_, cursor)| cursor.as_str()));
+        wrong.extend(cursors.iter().filter(|(other, _)| *other != path).map(|(_, (cursor, _))| cursor.as_str()));
         for cursor in wrong {
             let answer = root.get(&format!("{path}?cursor={cursor}")).await;
             assert_eq!(answer.wrong_fields(), ["?cursor"], "{path}?cursor={cursor}");
         }
         root.get(&format!("{path}?cursor={own}")).await.expect(200);
         // Also on a list that fits one page.
-        if ["/api/chats", "/api/api-keys", "/api/auth/sessions", "/api/users/me/exports"].contains(&path.as_str()) {
+        if *is_own {
             for cursor in ["nonsense", own] {
                 assert_eq!(ada.get(&format!("{path}?cursor={cursor}")).await.wrong_fields(), ["?cursor"], "{path}");
             }
+            own_lists += 1;
         }
     }
+    assert!(own_lists >= 4, "{own_lists}");
     assert_eq!(ada.get("/api/chats").await.expect(200), json!({"items": [], "next_cursor": null}));
 }

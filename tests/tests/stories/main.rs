@@ -28,6 +28,7 @@ mod queries;
 mod security;
 mod sessions;
 mod settings;
+mod sign_ups;
 mod skew;
 mod standing;
 mod two_factor;

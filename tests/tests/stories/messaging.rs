@@ -3,7 +3,7 @@
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(private_chats, groups, sending, same_client_id, pages, editing, deleting, reading, list_of_chats, strangers);
+on_both!(shared; private_chats, groups, sending, same_client_id, pages, editing, deleting, reading, list_of_chats, strangers);
 
 fn id(thing: &Value) -> &str {
     thing["id"].as_str().unwrap()
@@ -159,6 +159,11 @@ async fn editing(world: World) {
     let group = ada.post("/api/chats", json!({"type": "group", "title": "Lunch"})).await;
     assert_eq!((group.status, group.header("etag")), (201, "\"1\""));
     let etag = ada.get(&path).await.header("etag").to_owned();
+    for known in [path.clone(), format!("/api/chats/{chat}")] {
+        let tag = ada.get(&known).await.header("etag").to_owned();
+        let same = Answer::to(ada.request("GET", &known).header("if-none-match", tag)).await;
+        assert_eq!((same.status, same.text.as_str()), (304, ""), "{known}");
+    }
     let edit = async |etag: &str, content: &str| {
         let request = ada.request("PATCH", &path).header("if-match", etag);
         Answer::to(request.json(&json!({"content": content}))).await

@@ -3,7 +3,9 @@
 use clowder_tests::{User, World, on_both, world::PASSWORD};
 use serde_json::{Value, json};
 
-on_both!(usernames, names_show_what_they_are_made_of, blank_messages);
+on_both!(shared; names_show_what_they_are_made_of, blank_messages);
+// Every name is taken once.
+on_both!(usernames);
 
 /// The account is found by `address`, because not every name is valid in one.
 fn account(username: &str, address: &str) -> Value {
@@ -121,7 +123,7 @@ async fn names_show_what_they_are_made_of(world: World) {
 
 async fn name_everything(ada: &User, session: &str, name: &str) -> Vec<(&'static str, clowder_tests::Answer)> {
     let key = json!({"name": name, "scopes": ["chats:read"]});
-    let login = json!({"username": "ada", "password": PASSWORD, "device_name": name});
+    let login = json!({"username": ada.name, "password": PASSWORD, "device_name": name});
     vec![
         ("/display_name", ada.patch("/api/auth/me", json!({"display_name": name})).await),
         ("/name", ada.patch(&format!("/api/auth/sessions/{session}"), json!({"name": name})).await),

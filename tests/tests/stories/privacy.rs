@@ -8,7 +8,7 @@ use std::{
 use clowder_tests::{Database, Mailbox, User, World, answer, on_both, world::PASSWORD, world::each};
 use serde_json::{Value, json};
 
-on_both!(copy, second_thoughts);
+on_both!(shared; copy, second_thoughts);
 
 async fn ready(user: &User, export: &Value) -> Value {
     let path = format!("/api/users/me/exports/{}", export["id"].as_str().unwrap());
@@ -32,7 +32,8 @@ async fn copy(world: World) {
     let chat = ada.private_chat(&bob).await;
     ada.says(&chat, "Grüße 🐈").await;
     bob.says(&chat, "between us").await;
-    let confirm = Mailbox::new(world.database.folder.path().join("mail")).next("ada@example.org").await.token("verify");
+    let confirm =
+        Mailbox::new(world.database.folder.path().join("mail")).next(&world.email("ada")).await.token("verify");
     world.nobody().post("/api/auth/verify-email", json!({"token": confirm})).await.expect(204);
     bob.post("/api/users/me/export", json!({})).await.expect(202);
     let asked = ada.post("/api/users/me/export", json!({})).await.expect(202);
@@ -42,9 +43,9 @@ async fn copy(world: World) {
     assert_eq!(each(listed["items"].as_array().unwrap(), "id"), [asked["id"].clone()]);
     let link = export["url"].as_str().unwrap();
     // An unconfirmed address gets no link.
-    let told = email(&world, "bob@example.org", "Your data is ready").await;
+    let told = email(&world, &world.email("bob"), "Your data is ready").await;
     assert!(!told.contains("token=") && told.contains("Sign in to download it"), "{told}");
-    let told = email(&world, "ada@example.org", "Your data is ready").await;
+    let told = email(&world, &world.email("ada"), "Your data is ready").await;
     let mailed = told.split_whitespace().find_map(|word| Some(&word[word.find("/api/exports/")?..])).unwrap();
     world.nobody().request("GET", mailed).send().await.unwrap().error_for_status().unwrap();
 
@@ -65,7 +66,7 @@ async fn copy(world: World) {
     let said: Value = serde_json::from_str(read("messages.ndjson").trim()).unwrap();
     assert_eq!((&said["content"], &said["chat_id"]), (&json!("Grüße 🐈"), &json!(chat)));
     let account: Value = serde_json::from_str(&read("account.json")).unwrap();
-    assert_eq!(account["email"], "ada@example.org");
+    assert_eq!(account["email"], world.email("ada"));
     assert!(!read("chats.json").contains("between us"));
 
     let path = link.split('?').next().unwrap();
@@ -98,7 +99,7 @@ async fn second_thoughts(world: World) {
     ada.get("/api/auth/me").await.refused(401, "session.ended");
     let refresh = json!({"refresh": ada.refresh});
     assert_eq!(world.nobody().post("/api/auth/refresh", refresh).await.status, 401);
-    assert!(email(&world, "ada@example.org", "Your account will be erased").await.contains("will be erased on "));
+    assert!(email(&world, &world.email("ada"), "Your account will be erased").await.contains("will be erased on "));
 
     let back = world.login("ada").await;
     assert_eq!(back.get("/api/auth/me").await.expect(200)["erase_at"], due);

@@ -18,7 +18,7 @@ use clowder_tests::{
 };
 use serde_json::{Value, json};
 
-on_both!(nothing_is_given_empty, cursors_are_bound_to_filters, chats_that_move, chats_that_move_all_the_time);
+on_both!(shared; nothing_is_given_empty, cursors_are_bound_to_filters, chats_that_move, chats_that_move_all_the_time);
 
 /// Credentials and cursors in the live channel: an empty one is treated like any other invalid one, not like an invalid
 /// field.

@@ -9,14 +9,15 @@ use clowder_tests::{
 };
 use serde_json::{Value, json};
 
-on_both!(own_timeline, chain_and_keys, other_keys);
+on_both!(shared; own_timeline);
+on_both!(chain_and_keys, other_keys);
 
 const OLD: &str = "2026-10/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NEW: &str = "2026-11/IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
 
 async fn own_timeline(world: World) {
     let ada = world.user("ada").await;
-    let guess = json!({"username": "ada", "password": "not the password"});
+    let guess = json!({"username": ada.name, "password": "not the password"});
     let knock = world.nobody().request("POST", "/api/auth/login").header("user-agent", "=cmd|' /C calc'!A0");
     Answer::to(knock.json(&guess)).await.refused(401, "credentials.invalid");
     ada.patch("/api/auth/me", json!({"bio": "counts"})).await.expect(200);
@@ -32,7 +33,7 @@ async fn own_timeline(world: World) {
     assert_eq!(each(seen, "by"), ["you", "you", "you", "nobody", "you", "nobody"]);
     assert_eq!((&seen[2]["before"]["bio"], &seen[2]["after"]["bio"]), (&json!(null), &json!("counts")));
     assert_eq!(seen[3]["agent"], "=cmd|' /C calc'!A0");
-    assert_eq!(seen[3]["address"], "127.0.0.1");
+    assert_eq!(seen[3]["address"], world.nobody().place().unwrap());
     assert!(seen.iter().all(|event| !event.to_string().contains("not the password")));
 
     let mut read = Vec::new();
@@ -109,7 +110,8 @@ async fn other_keys(world: World) {
     // A database that was restored without the file of its secret gets no new one, however often it is started.
     for _ in 0..2 {
         let said = run(clowder(&database, &["serve"], &[("SECRET_KEY", "")]), b"");
-        assert!(said.code == Some(1) && said.err.contains("secret.key is missing; restore it"), "{}", said.text);
+        let says = if database.is_sqlite() { "secret.key is missing; restore it" } else { "SECRET_KEY: is missing" };
+        assert!(said.code != Some(0) && said.err.contains(says), "{}", said.text);
     }
     // However many do not decrypt, there is one line per column and key.
     for arguments in [&["keys", "status"][..], &["doctor"]] {
@@ -148,9 +150,12 @@ async fn administrators_search_and_export() {
     let ada = world.user("ada").await;
     let guess = json!({"username": "ada", "password": "not the password"});
     world.nobody().post("/api/auth/login", guess).await.refused(401, "credentials.invalid");
-    for number in 0..700 {
-        let edit = ada.request("PATCH", "/api/auth/me").header("user-agent", "=1+1,\"x\"");
-        Answer::to(edit.json(&json!({"bio": number.to_string()}))).await.expect(200);
+    for start in (0..700).step_by(10) {
+        let edits = (start..start + 10).map(|number| {
+            let edit = ada.request("PATCH", "/api/auth/me").header("user-agent", "=1+1,\"x\"");
+            Answer::to(edit.json(&json!({"bio": number.to_string()})))
+        });
+        futures_util::future::join_all(edits).await.into_iter().for_each(|edited| drop(edited.expect(200)));
     }
     world.user("rita").await;
     world.database.psql("UPDATE users SET role = 'admin' WHERE username = 'rita'");

@@ -3,7 +3,7 @@
 use clowder_tests::{Client, World, on_both};
 use serde_json::{Value, json};
 
-on_both!(rotation, tabs_race, a_tab_lags, logout, logout_everywhere, devices);
+on_both!(shared; rotation, tabs_race, a_tab_lags, logout, logout_everywhere, devices);
 
 async fn refresh(client: &Client, token: &str) -> clowder_tests::Answer {
     client.post("/api/auth/refresh", json!({"refresh": token})).await

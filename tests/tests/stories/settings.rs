@@ -3,7 +3,7 @@
 use clowder_tests::{Answer, World, on_both};
 use serde_json::json;
 
-on_both!(settings, devices_hear, wrong_settings);
+on_both!(shared; settings, devices_hear, wrong_settings);
 
 async fn settings(world: World) {
     let ada = world.user("ada").await;

@@ -3,7 +3,9 @@
 use clowder_tests::{Auth, Database, Heard, SECOND, Socket, World, on_both, within, world::PASSWORD};
 use serde_json::json;
 
-on_both!(roles, suspension, a_suspension_ends_by_itself, signed_out_by_staff, finding_accounts);
+on_both!(shared; suspension, a_suspension_ends_by_itself, signed_out_by_staff);
+// About the last administrator, and everybody there is.
+on_both!(roles, finding_accounts);
 
 async fn roles(world: World) {
     let root = world.staff("rita", "admin").await;
@@ -97,7 +99,7 @@ async fn suspension(world: World) {
 async fn a_suspension_ends_by_itself(world: World) {
     let ada = world.user("ada").await;
     let soon = jiff::Timestamp::from_second(server_seconds(&world).await + 3).unwrap().to_string();
-    let said = world.command(&["admin", "suspend", "ada", "--reason", "cool down", "--until", &soon], &[]);
+    let said = world.command(&["admin", "suspend", &ada.name, "--reason", "cool down", "--until", &soon], &[]);
     assert!(said.well, "{}", said.text);
     world.until(&ada, |me| me["suspension"]["reason"] == "cool down").await;
     ada.get("/api/chats").await.refused(403, "account.suspended");

@@ -3,13 +3,14 @@
 use clowder_tests::{User, World, authenticator::Authenticator, on_both, world::PASSWORD};
 use serde_json::{Value, json};
 
-on_both!(a_second_factor, a_lost_phone, bad_input);
+on_both!(shared; a_second_factor, a_lost_phone, bad_input);
 
 /// Enables two-factor authentication; returns the authenticator and the recovery codes.
 async fn protect(ada: &User) -> (Authenticator, Vec<String>) {
     let made = ada.post("/api/auth/2fa/setup", json!({})).await.expect(200);
     let secret = made["secret"].as_str().unwrap();
-    assert!(made["otpauth_url"].as_str().unwrap().starts_with("otpauth://totp/Clowder:ada?secret="));
+    let label = format!("otpauth://totp/Clowder:{}?secret=", ada.name.replace('-', "%2D"));
+    assert!(made["otpauth_url"].as_str().unwrap().starts_with(&label), "{made}");
     assert!(made["otpauth_url"].as_str().unwrap().contains(secret));
     assert!(made["qr_svg"].as_str().unwrap().contains("<svg"));
     let mut phone = Authenticator::new(secret);
@@ -17,8 +18,8 @@ async fn protect(ada: &User) -> (Authenticator, Vec<String>) {
     (phone, serde_json::from_value(enabled["recovery_codes"].clone()).unwrap())
 }
 
-fn login(otp: impl Into<Value>) -> Value {
-    json!({"username": "ada", "password": PASSWORD, "otp": otp.into()})
+fn login(user: &User, otp: impl Into<Value>) -> Value {
+    json!({"username": user.name, "password": PASSWORD, "otp": otp.into()})
 }
 
 async fn a_second_factor(world: World) {
@@ -30,16 +31,16 @@ async fn a_second_factor(world: World) {
 
     let nobody = world.nobody();
     for path in ["/api/auth/login", "/api/token"] {
-        let answer = nobody.post(path, login(Value::Null)).await;
+        let answer = nobody.post(path, login(&ada, Value::Null)).await;
         assert!(answer.header("www-authenticate").contains("otp.required"));
         answer.refused(401, "otp.required");
     }
-    let wrong = json!({"username": "ada", "password": "not the password", "otp": phone.same()});
+    let wrong = json!({"username": ada.name, "password": "not the password", "otp": phone.same()});
     nobody.post("/api/auth/login", wrong).await.refused(401, "credentials.invalid");
-    nobody.post("/api/auth/login", login(phone.same())).await.refused(401, "otp.invalid");
-    let signed_in = nobody.post("/api/auth/login", login(phone.code())).await.expect(200);
+    nobody.post("/api/auth/login", login(&ada, phone.same())).await.refused(401, "otp.invalid");
+    let signed_in = nobody.post("/api/auth/login", login(&ada, phone.code())).await.expect(200);
     assert_eq!(signed_in["user"]["two_factor"], true);
-    nobody.post("/api/token", login(phone.same())).await.refused(401, "otp.invalid");
+    nobody.post("/api/token", login(&ada, phone.same())).await.refused(401, "otp.invalid");
 
     let seen = ada.get("/api/users/me/security").await.expect(200);
     let seen: Vec<_> = seen["items"].as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
@@ -53,9 +54,9 @@ async fn a_lost_phone(world: World) {
     let (_, codes) = protect(&ada).await;
     assert_eq!(codes.len(), 10);
     let nobody = world.nobody();
-    nobody.post("/api/auth/login", login(codes[0].as_str())).await.expect(200);
-    nobody.post("/api/auth/login", login(codes[0].as_str())).await.refused(401, "otp.invalid");
-    let pair = nobody.post("/api/token", login(codes[1].to_uppercase())).await.expect(200);
+    nobody.post("/api/auth/login", login(&ada, codes[0].as_str())).await.expect(200);
+    nobody.post("/api/auth/login", login(&ada, codes[0].as_str())).await.refused(401, "otp.invalid");
+    let pair = nobody.post("/api/token", login(&ada, codes[1].to_uppercase())).await.expect(200);
     assert_eq!(pair.as_object().unwrap().len(), 2);
 
     let again = |otp: Value| json!({"password": PASSWORD, "otp": otp});
@@ -72,7 +73,7 @@ async fn a_lost_phone(world: World) {
     assert_eq!(ada.post(path, json!({"password": PASSWORD})).await.wrong_fields(), ["/otp"]);
     ada.post(path, disable(PASSWORD, &fresh[0])).await.expect(204);
     ada.post(path, disable(PASSWORD, &fresh[1])).await.refused(409, "two_factor.off");
-    nobody.post("/api/auth/login", login(Value::Null)).await.expect(200);
+    nobody.post("/api/auth/login", login(&ada, Value::Null)).await.expect(200);
 }
 
 async fn bad_input(world: World) {

@@ -40,7 +40,9 @@ const RULES: &[Rule] = &[("NewChat", |schema| {
             "properties": {
                 "type": { "type": "string", "enum": ["private"] }, "title": { "type": "null" }, "name": { "type": "null" },
                 "description": { "type": "null" },
-                "participant_ids": { "type": "array", "items": { "type": "string" }, "minItems": 1, "maxItems": 1 }
+                "participant_ids": {
+                    "type": "array", "items": { "type": "string", "format": "uuid" }, "minItems": 1, "maxItems": 1
+                }
             }
         },
         {

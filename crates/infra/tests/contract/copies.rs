@@ -11,21 +11,22 @@ use std::{
 
 use clowder_accounts::{
     NewAccount, NewApiKey,
-    model::{ChangeEmail, Forgot, NewInvite, NewSuspension, ProfilePatch, Resend},
-    privacy::tombstone,
+    model::{ChangeEmail, Forgot, NewSuspension, ProfilePatch, Resend},
 };
-use clowder_core::{Ctx, Error, IdempotencyKey, Input, Made, PageRequest, Topic, UserId, journal::Chunk};
+use clowder_core::{Ctx, Error, IdempotencyKey, Input, PageRequest, Topic, UserId, journal::Chunk};
 use clowder_infra::DatabaseUrl;
 use clowder_messaging::{MessagePatch, NewChat};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use serde_json::json;
 
 use crate::{
+    domains::DOMAINS,
     privacy::{system, work},
     world::{World, account, code, on_both},
 };
 
-fn once(ctx: Ctx, key: &str) -> Ctx {
+/// A call with an idempotency key.
+pub fn once(ctx: Ctx, key: &str) -> Ctx {
     Ctx { idempotency_key: Some(IdempotencyKey::new(key, [1; 32])), ..ctx }
 }
 
@@ -35,48 +36,10 @@ fn group(title: &str, others: &[UserId]) -> NewChat {
 
 on_both! {
     async fn a_repeated_call_gets_the_thing_as_it_is_now(world: World) {
-        // Registering.
-        let call = || once(world.nobody(), "register");
-        let first = world.store.accounts.register(&call(), account("ada")).await.unwrap().signed_in().unwrap();
-        let patch = ProfilePatch::from_json(json!({"display_name": "Another name"})).unwrap();
-        world.store.accounts.edit_me(&world.by(&first.access), None, patch).await.unwrap();
-        let again = world.store.accounts.register(&call(), account("ada")).await.unwrap().signed_in().unwrap();
-        assert_eq!((&again.access, &again.refresh), (&first.access, &first.refresh), "the same tokens");
-        assert_eq!(again.user.display_name, "Another name");
-
-        let [bob, eve] = world.people(["bob", "eve"]).await;
-        let ada = || world.by(&first.access);
-        // A chat whose other participant is erased in between.
-        let private = || NewChat::from_json(json!({"type": "private", "participant_ids": [eve.id]})).unwrap();
-        let chat = world.store.messaging.create_chat(&once(ada(), "chat"), private()).await.unwrap();
-        let Made::New(chat) = chat else { panic!("it is new") };
-        assert_eq!(chat.peer.as_ref().unwrap().username, "eve");
-        world.store.privacy.erase_user(&system(&world), eve.id, None).await.unwrap();
-        work(&world, &world.store).await;
-        let call = once(ada(), "chat");
-        let Made::New(again) = world.store.messaging.create_chat(&call, private()).await.unwrap() else { panic!("new") };
-        assert!(call.idempotency_key.unwrap().was_replayed());
-        assert_eq!((again.id, again.peer.as_ref()), (chat.id, Some(&tombstone(eve.id))));
-        // A message, deleted in between.
-        let chat = world.store.messaging.create_chat(&ada(), group("Lunch", &[bob.id])).await.unwrap().into_inner();
-        let new = || clowder_messaging::NewMessage::from_json(json!({"content": "regretted"})).unwrap();
-        let said = world.store.messaging.send(&once(ada(), "message"), chat.id, new()).await.unwrap().into_inner();
-        world.store.messaging.delete(&ada(), said.id, None).await.unwrap();
-        let again = world.store.messaging.send(&once(ada(), "message"), chat.id, new()).await.unwrap().into_inner();
-        assert_eq!((again.id, again.content, again.deleted_at.is_some()), (said.id, None, true));
-        // An API key, revoked in between.
-        let new = || NewApiKey::from_json(json!({"name": "bot", "scopes": ["messages:read"]})).unwrap();
-        let issued = world.store.api_keys.create_key(&once(ada(), "key"), new()).await.unwrap();
-        let again = world.store.api_keys.create_key(&once(ada(), "key"), new()).await.unwrap();
-        assert_eq!((again.api_key.id, again.key), (issued.api_key.id, None));
-        world.store.api_keys.revoke_key(&ada(), issued.api_key.id).await.unwrap();
-        assert_eq!(code(world.store.api_keys.create_key(&once(ada(), "key"), new()).await), "api_key.unknown");
-        // An invitation, revoked in between.
-        let new = || NewInvite::from_json(json!({"note": "for Dee"})).unwrap();
-        let invited = world.store.sign_ups.invite(&once(ada(), "invite"), new()).await.unwrap();
-        world.store.sign_ups.revoke_invite(&ada(), invited.invite.id).await.unwrap();
-        let again = world.store.sign_ups.invite(&once(ada(), "invite"), new()).await.unwrap();
-        assert_eq!((&again.code, again.invite.revoked_at.is_some()), (&invited.code, true));
+        let ada = world.person("ada").await;
+        for domain in DOMAINS {
+            (domain.repeats)(&world, &ada).await.unwrap();
+        }
     }
 
     async fn a_deletion_rewrites_what_shows_the_text_and_nothing_else(world: World) {

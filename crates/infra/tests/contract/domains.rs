@@ -6,7 +6,7 @@ use clowder_infra::Options;
 
 use crate::{
     stress::{Performed, Scene},
-    world::World,
+    world::{Person, World},
 };
 
 /// How long something lasts at most.
@@ -22,6 +22,11 @@ pub struct Domain {
     pub perform: for<'a> fn(Scene<'a>, &'a str) -> Performed<'a>,
     /// Does what writes its times, of those that are put right after a clock was ahead. `ada` has an account.
     pub ahead: for<'a> fn(&'a World) -> Performed<'a>,
+    /// Writes something of hers into each of its files of an export, and for an erasure. `ada` has an account.
+    pub keeps: for<'a> fn(&'a World, &'a Person) -> Performed<'a>,
+    /// Repeats each of its calls that create something with the same idempotency key, after the thing has changed: the
+    /// answer is the thing as it is now. `ada` has an account.
+    pub repeats: for<'a> fn(&'a World, &'a Person) -> Performed<'a>,
     /// How long those of its times last at most that say until when something lasts.
     pub lasts: &'static [(&'static str, Longest)],
     /// Id columns that do not identify users and reference nothing: ids of their own rows, of keys, of leases.
@@ -39,6 +44,8 @@ impl Domain {
         reads: &[],
         perform: |_, write| panic!("nobody performs {write}"),
         ahead: |_| Box::pin(async { Ok(()) }),
+        keeps: |_, _| Box::pin(async { Ok(()) }),
+        repeats: |_, _| Box::pin(async { Ok(()) }),
         lasts: &[],
         ids: &[],
         never: &[],

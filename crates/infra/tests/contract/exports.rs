@@ -8,6 +8,7 @@ use std::{
 
 use clowder_accounts::model::{Export, ExportId, ExportStatus};
 use clowder_core::{Input, PageRequest};
+use clowder_infra::privacy::registered;
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The zip file behind an export's link: name → text.
-async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
+pub async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
     let token = export.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
     let nobody = world.nobody();
     let file = world.store.privacy.download(&nobody, export.id, &token).await.unwrap();
@@ -62,9 +63,13 @@ on_both! {
 
         let files = fetch(&world, &ready).await;
         let names: Vec<_> = files.keys().map(String::as_str).collect();
-        assert_eq!(names, ["README.txt", "account.json", "api_keys.json", "chats.json", "edits.ndjson", "emails.json", "invites.json",
-            "messages.ndjson", "security.json", "sessions.json", "settings.json", "two_factor.json"]);
+        let mut registered: Vec<_> = registered(&world.options.url).into_iter().flat_map(|part| part.files).collect();
+        registered.push("README.txt");
+        registered.sort_unstable();
+        assert_eq!(names, registered);
         assert!(names[1..].iter().all(|name| files["README.txt"].contains(name)));
+        let empty: Vec<_> = names.iter().filter(|name| ["", "[]", "{}", "null"].contains(&files[**name].trim())).collect();
+        assert!(empty.is_empty(), "`keeps` of a domain writes nothing into {empty:?}");
         let parsed = |name: &str| serde_json::from_str::<Value>(&files[name]).unwrap();
         assert_eq!(parsed("account.json")["email"], "peculiar@example.org");
         assert_eq!(parsed("sessions.json")[0]["address"], "203.0.113.77");

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api_keys::secret,
+    domains::DOMAINS,
     world::{Person, World, account, code, on_both},
 };
 
@@ -94,6 +95,9 @@ pub async fn known(world: &World) -> (Person, Person, ChatId) {
     let patch = MessagePatch::from_json(json!({"content": "what I first said"})).unwrap();
     world.store.messaging.edit(&world.ctx(&ada), first.id, None, patch).await.unwrap();
     world.group(&ada, &[&bob]).await;
+    for domain in DOMAINS {
+        (domain.keeps)(world, &ada).await.unwrap();
+    }
     world.changes().await;
     (ada, bob, chat.id)
 }

@@ -100,6 +100,9 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
     if !line.any_host {
         failures.push(refusals::HOST_UNKNOWN);
     }
+    if line.methods.iter().any(Method::is_safe) {
+        failures.push(refusals::ANSWERS_FULL);
+    }
     failures.extend([
         refusals::URI_TOO_LONG,
         refusals::TOO_MANY,

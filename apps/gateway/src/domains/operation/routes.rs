@@ -106,4 +106,5 @@ pub fn metrics() -> Endpoint {
         .any_host()
         .gives_text("text/plain", "The Prometheus text format")
         .such_as(examples::METRICS)
+        .fails(&[crate::refusals::ROUTE_UNKNOWN])
 }

@@ -8,10 +8,11 @@ use serde_json::json;
 
 use crate::{
     clock::refresh,
+    copies::once,
     credentials::login,
     domains::Domain,
     stress::{NOTHING_TO_DO, PASSWORD, Performed, Scene, of},
-    world::World,
+    world::{Person, World, account},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -43,6 +44,7 @@ pub const DOMAIN: Domain = Domain {
         ("account that was made when its address was confirmed", "users WHERE email_verified_at = created_at"),
     ],
     ahead,
+    repeats,
     lasts: &[
         ("sessions.expires_at", |options| options.accounts.refresh_for),
         ("users.erase_at", |options| options.privacy.erasure_after),
@@ -54,6 +56,19 @@ fn ahead(world: &World) -> Performed<'_> {
     Box::pin(async move {
         let ada = login(world, "ada", PASSWORD).await?;
         refresh(world, &world.nobody(), &ada.refresh).await?;
+        Ok(())
+    })
+}
+
+fn repeats<'a>(world: &'a World, _: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let call = || once(world.nobody(), "register");
+        let first = world.store.accounts.register(&call(), account("ann")).await?.signed_in().unwrap();
+        let patch = of::<ProfilePatch>(json!({"display_name": "Another name"}));
+        world.store.accounts.edit_me(&world.by(&first.access), None, patch).await?;
+        let again = world.store.accounts.register(&call(), account("ann")).await?.signed_in().unwrap();
+        assert_eq!((&again.access, &again.refresh), (&first.access, &first.refresh), "the same tokens");
+        assert_eq!(again.user.display_name, "Another name");
         Ok(())
     })
 }

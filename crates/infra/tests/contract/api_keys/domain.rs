@@ -8,9 +8,10 @@ use serde_json::json;
 
 use crate::{
     clock::latest,
+    copies::once,
     domains::Domain,
     stress::{NOTHING_TO_DO, Performed, Scene, Stage, of},
-    world::World,
+    world::{Person, World, code},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -19,6 +20,8 @@ pub const DOMAIN: Domain = Domain {
     perform,
     ids: &["api_keys.id"],
     ahead,
+    keeps,
+    repeats,
     ..Domain::NONE
 };
 
@@ -33,6 +36,27 @@ fn ahead(world: &World) -> Performed<'_> {
         while latest(world, "api_keys.last_used_at").is_none() {
             tick.tick().await;
         }
+        Ok(())
+    })
+}
+
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let new = of::<NewApiKey>(json!({"name": "a peculiar bot", "scopes": ["chats:read"]}));
+        world.store.api_keys.create_key(&world.ctx(ada), new).await.map(drop)
+    })
+}
+
+/// A key that is revoked in between is unknown.
+fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let new = || of::<NewApiKey>(json!({"name": "bot", "scopes": ["messages:read"]}));
+        let issued = world.store.api_keys.create_key(&once(world.ctx(ada), "key"), new()).await?;
+        let again = world.store.api_keys.create_key(&once(world.ctx(ada), "key"), new()).await?;
+        assert_eq!((again.api_key.id, again.key), (issued.api_key.id, None));
+        world.store.api_keys.revoke_key(&world.ctx(ada), issued.api_key.id).await?;
+        let again = world.store.api_keys.create_key(&once(world.ctx(ada), "key"), new()).await;
+        assert_eq!(code(again), "api_key.unknown");
         Ok(())
     })
 }

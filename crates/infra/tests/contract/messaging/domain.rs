@@ -1,18 +1,23 @@
 //! What the tests of all domains need to know about messaging.
 
-use clowder_core::{Ctx, IdempotencyKey};
+use clowder_accounts::privacy::tombstone;
+use clowder_core::{Ctx, IdempotencyKey, Made};
 use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::json;
 
 use crate::{
+    copies::once,
     domains::Domain,
+    privacy::{system, work},
     stress::{NOTHING_TO_DO, Performed, Scene, Stage, of},
+    world::{Person, World},
 };
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Messaging::create_chat", "Messaging::send", "Messaging::edit", "Messaging::delete", "Messaging::read"],
     reads: &["Messaging::chat", "Messaging::chats", "Messaging::history", "Messaging::message", "Messaging::messages"],
     perform,
+    repeats,
     ids: &["chats.id", "message_client_ids.message_id", "messages.id"],
     never: &[
         (
@@ -64,6 +69,34 @@ pub const DOMAIN: Domain = Domain {
     ],
     ..Domain::NONE
 };
+
+fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let messaging = &world.store.messaging;
+        // A chat whose other participant is erased in between.
+        let mia = world.person("mia").await;
+        let private = || of::<NewChat>(json!({"type": "private", "participant_ids": [mia.id]}));
+        let Made::New(chat) = messaging.create_chat(&once(world.ctx(ada), "chat"), private()).await? else {
+            panic!("it is new")
+        };
+        assert_eq!(chat.peer.as_ref().unwrap().username, "mia");
+        world.store.privacy.erase_user(&system(world), mia.id, None).await?;
+        work(world, &world.store).await;
+        let call = once(world.ctx(ada), "chat");
+        let Made::New(again) = messaging.create_chat(&call, private()).await? else { panic!("new") };
+        assert!(call.idempotency_key.unwrap().was_replayed());
+        assert_eq!((again.id, again.peer.as_ref()), (chat.id, Some(&tombstone(mia.id))));
+        // A message, deleted in between.
+        let group = of::<NewChat>(json!({"type": "group", "title": "Lunch"}));
+        let chat = messaging.create_chat(&world.ctx(ada), group).await?.into_inner();
+        let new = || of::<NewMessage>(json!({"content": "regretted"}));
+        let said = messaging.send(&once(world.ctx(ada), "message"), chat.id, new()).await?.into_inner();
+        messaging.delete(&world.ctx(ada), said.id, None).await?;
+        let again = messaging.send(&once(world.ctx(ada), "message"), chat.id, new()).await?.into_inner();
+        assert_eq!((again.id, again.content, again.deleted_at.is_some()), (said.id, None, true));
+        Ok(())
+    })
+}
 
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {

@@ -6,10 +6,23 @@ use serde_json::json;
 use crate::{
     domains::Domain,
     stress::{Performed, Scene, of},
+    world::{Person, World},
 };
 
-pub const DOMAIN: Domain =
-    Domain { writes: &["Preferences::edit_settings"], reads: &["Preferences::settings"], perform, ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    writes: &["Preferences::edit_settings"],
+    reads: &["Preferences::settings"],
+    perform,
+    keeps,
+    ..Domain::NONE
+};
+
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let patch = of::<SettingsPatch>(json!({"theme": "dark"}));
+        world.store.preferences.edit_settings(&world.ctx(ada), None, patch).await.map(drop)
+    })
+}
 
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {

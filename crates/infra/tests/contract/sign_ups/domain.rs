@@ -10,9 +10,10 @@ use clowder_core::{Ctx, IdempotencyKey, PageRequest};
 use serde_json::json;
 
 use crate::{
+    copies::once,
     domains::Domain,
     stress::{NOTHING_TO_DO, PASSWORD, Performed, Scene, Stage, of},
-    world::{World, account},
+    world::{Person, World, account},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -22,6 +23,8 @@ pub const DOMAIN: Domain = Domain {
     ids: &["invites.id", "sign_ups.id"],
     met: &[("sign-up that comes to nothing, for its address is taken", "sign_ups WHERE pretended = TRUE")],
     ahead,
+    keeps,
+    repeats,
     lasts: &[("sign_ups.expires_at", |_| Duration::from_secs(24 * 3600))],
     ..Domain::NONE
 };
@@ -30,6 +33,25 @@ fn ahead(world: &World) -> Performed<'_> {
     Box::pin(async move {
         let silent = world.node_with(|options| options.sign_ups.reveal_taken = false).await;
         silent.accounts.register(&world.nobody(), account("eve")).await?;
+        Ok(())
+    })
+}
+
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let new = of::<NewInvite>(json!({"note": "for a peculiar friend"}));
+        world.store.sign_ups.invite(&world.ctx(ada), new).await.map(drop)
+    })
+}
+
+/// An invitation that is revoked in between.
+fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let new = || of::<NewInvite>(json!({"note": "for Dee"}));
+        let invited = world.store.sign_ups.invite(&once(world.ctx(ada), "invite"), new()).await?;
+        world.store.sign_ups.revoke_invite(&world.ctx(ada), invited.invite.id).await?;
+        let again = world.store.sign_ups.invite(&once(world.ctx(ada), "invite"), new()).await?;
+        assert_eq!((&again.code, again.invite.revoked_at.is_some()), (&invited.code, true));
         Ok(())
     })
 }

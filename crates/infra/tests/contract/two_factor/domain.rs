@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     domains::Domain,
     stress::{NOTHING_TO_DO, PASSWORD, Performed, Scene, Stage, of},
-    world::World,
+    world::{Person, World},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -23,6 +23,7 @@ pub const DOMAIN: Domain = Domain {
         ("second factor that was turned off by its owner", "audit WHERE action = 'two_factor.disabled'"),
     ],
     ahead,
+    keeps,
     ..Domain::NONE
 };
 
@@ -34,6 +35,10 @@ fn ahead(world: &World) -> Performed<'_> {
         assert!(world.store.two_factor.enable(&world.ctx(&tess), wrong).await.is_err());
         Ok(())
     })
+}
+
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move { world.store.two_factor.setup(&world.ctx(ada)).await.map(drop) })
 }
 
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
