@@ -61,7 +61,9 @@ impl Socket {
         auth: Auth<'_>,
         cursor: Option<&str>,
     ) -> Result<Self, (u16, Value)> {
-        let stream = TcpStream::connect(address).await.expect("no connection");
+        // Behind a proxy, a path may follow.
+        let host = address.split('/').next().unwrap_or(address);
+        let stream = TcpStream::connect(host).await.expect("no connection");
         Self::open_over(stream, place, address, auth, cursor).await
     }
 
@@ -142,6 +144,8 @@ impl Socket {
                     let frame: Value = serde_json::from_str(&text).expect("a frame that is no JSON");
                     let commands = self.asked.get(&frame["id"].to_string()).map(Vec::as_slice);
                     documented::check_frame(&frame, commands.unwrap_or_default());
+                    let failed = frame["type"] == "error" && frame["data"]["status"].as_u64() >= Some(500);
+                    assert!(!failed, "the server failed: {frame}");
                     if let Some(cursor) = frame["cursor"].as_str().or(frame["data"]["cursor"].as_str()) {
                         self.cursor = Some(cursor.to_owned());
                     }

@@ -177,7 +177,9 @@ pub fn job_runner(config: &Config, store: &Store, concurrency: HashMap<Queue, us
     let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
     let mut workers = store.workers.clone();
     workers.push(Arc::new(mail::Postman(mailer)));
-    Ok(JobRunner::new(store.jobs.clone(), concurrency, clock::now).with(workers, store.crons.clone()))
+    let runner =
+        JobRunner::new(store.jobs.clone(), concurrency, clock::now).comparing_clocks(Arc::clone(&store.upkeep));
+    Ok(runner.with(workers, store.crons.clone()))
 }
 
 /// Starts the server and returns as soon as it listens.

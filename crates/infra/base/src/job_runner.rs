@@ -21,7 +21,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::{clock::Pace, keys};
+use crate::{Upkeep, clock::Pace, keys};
 
 /// How often to look for jobs of other processes, and for jobs that have become due.
 const POLL: Duration = Duration::from_secs(1);
@@ -38,16 +38,37 @@ pub struct JobRunner {
     concurrency: HashMap<Queue, usize>,
     clock: fn() -> Timestamp,
     pace: Arc<Mutex<Pace>>,
+    /// Compares the clock with that of the database.
+    upkeep: Option<Arc<dyn Upkeep>>,
 }
 
 impl JobRunner {
     /// `concurrency` is how many jobs of each queue run at a time; a queue that is missing is left to other processes.
     pub fn new(jobs: Arc<dyn Jobs>, concurrency: HashMap<Queue, usize>, clock: fn() -> Timestamp) -> Self {
-        let runner =
-            Self { jobs, workers: Arc::default(), crons: Arc::new([]), concurrency, clock, pace: Arc::default() };
+        let runner = Self {
+            jobs,
+            workers: Arc::default(),
+            crons: Arc::new([]),
+            concurrency,
+            clock,
+            pace: Arc::default(),
+            upkeep: None,
+        };
         // From here on a jump of the clock is noticed.
         runner.ctx_and_steadiness(String::new());
         runner
+    }
+
+    /// Leaves the schedules to other nodes while this node's clock is too far off the database's: two nodes with
+    /// different clocks would compute the next runs in turn.
+    pub fn comparing_clocks(mut self, upkeep: Arc<dyn Upkeep>) -> Self {
+        self.upkeep = Some(upkeep);
+        self
+    }
+
+    async fn is_off(&self) -> bool {
+        let Some(upkeep) = &self.upkeep else { return false };
+        matches!(upkeep.skew(self.clock).await, Ok(Some(skew)) if skew.is_too_much())
     }
 
     /// Registers workers and schedules.
@@ -137,7 +158,7 @@ impl JobRunner {
 
     async fn tick(&self) {
         let (ctx, steady) = self.ctx_and_steadiness("tick".into());
-        if !steady {
+        if !steady || self.is_off().await {
             return;
         }
         if let Err(error) = self.jobs.tick(&ctx, &self.crons).await {
