@@ -52,6 +52,7 @@ async fn suspension(world: World) {
     let suspended = mo.put(&path, json!({"reason": "sold <b>fake</b> cats", "until": until})).await.expect(200);
     let why = json!({"reason": "sold <b>fake</b> cats", "until": until});
     assert_eq!(suspended["suspension"], why);
+    assert_eq!(socket.until("user.suspended").await["data"]["reason"], why["reason"], "before it closes");
     assert_eq!(socket.closed().await, 4003);
 
     // Every call gets the reason; and the account can look it up.

@@ -67,18 +67,23 @@ impl SendQueue {
 
     /// Ends the socket; waiting frames are dropped. The first reason counts.
     pub fn close(&self, close: Close) {
+        self.close_after(None, close);
+    }
+
+    /// The same, after a last frame that says why.
+    pub fn close_after(&self, last: Option<Outgoing>, close: Close) {
         let mut queue = self.lock();
-        queue.frames = VecDeque::new();
-        queue.close.get_or_insert(close);
+        if queue.close.is_none() {
+            queue.octets = last.as_ref().map_or(0, Outgoing::len);
+            queue.frames = last.into_iter().collect();
+            queue.close = Some(close);
+        }
         drop(queue);
         self.ready.notify_one();
     }
 
     pub fn next(&self) -> Next {
         let mut queue = self.lock();
-        if let Some(close) = queue.close {
-            return Next::Close(close);
-        }
         match queue.frames.pop_front() {
             Some(frame) => {
                 queue.octets -= frame.len();
@@ -88,7 +93,7 @@ impl SendQueue {
                 }
                 Next::Send(frame)
             }
-            None => Next::Nothing,
+            None => queue.close.map_or(Next::Nothing, Next::Close),
         }
     }
 
@@ -135,5 +140,18 @@ mod tests {
         queue.close(Close::Restart);
         assert!(matches!(queue.next(), Next::Close(Close::TooSlow)), "the first reason stands");
         assert_eq!(queue.lock().frames.capacity(), 0);
+    }
+
+    #[test]
+    fn the_last_frame_says_why() {
+        let now = Timestamp::from_micros(1);
+        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None);
+        let frame = |text: &'static str| Outgoing::Text(text.into());
+        queue.push(frame("earlier"));
+        queue.close_after(Some(frame("why")), Close::SessionEnded);
+        queue.push(frame("later"));
+        queue.close_after(Some(frame("again")), Close::Restart);
+        assert!(matches!(queue.next(), Next::Send(Outgoing::Text(text)) if text == "why"));
+        assert!(matches!(queue.next(), Next::Close(Close::SessionEnded)));
     }
 }

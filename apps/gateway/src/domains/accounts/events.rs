@@ -49,7 +49,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "user.suspended",
-        about: "Your account was suspended. Its sockets are closed without this event; a client that resumes after the suspension has ended receives it",
+        about: "Your account was suspended; the socket closes",
         scope: None,
         kind: Kind::Durable,
         shape: Shape::of::<Suspension>,

@@ -177,8 +177,12 @@ impl Shard {
             }
             (queues, state.ended(recorded))
         };
+        for queue in &ended {
+            let hears_of_it = queues.iter().any(|other| Arc::ptr_eq(other, queue));
+            let last = hears_of_it.then(|| Outgoing::Durable(Arc::clone(durable)));
+            queue.close_after(last, Close::SessionEnded);
+        }
         queues.iter().for_each(|queue| queue.push(Outgoing::Durable(Arc::clone(durable))));
-        ended.iter().for_each(|queue| queue.close(Close::SessionEnded));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
