@@ -20,11 +20,13 @@ struct Asked {
 }
 
 impl Asked {
+    /// Only reads of the journal count: the cleaning of files, for example, may run at the same time.
     fn of(statements: &[String]) -> Self {
-        let asks_steps = |text: &&String| text.contains("WHERE follower_id = ");
+        let statements: Vec<_> = statements.iter().filter(|text| text.contains("FROM journal")).collect();
+        let asks_steps = |text: &&&String| text.contains("WHERE follower_id = ");
         Self {
             statements: statements.len(),
-            characters: statements.iter().map(String::len).sum(),
+            characters: statements.iter().map(|text| text.len()).sum(),
             steps: statements.iter().filter(asks_steps).count(),
         }
     }
