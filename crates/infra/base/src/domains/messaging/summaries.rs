@@ -75,6 +75,11 @@ impl ChatSummaries {
     pub fn keep(&self, chat: ChatId, state: ChatState, summary: Arc<ChatSummary>) {
         self.kept.insert(chat, (state, summary));
     }
+
+    /// The chats are those of another journal, where the same states may come again with other content.
+    pub fn clear(&self) {
+        self.kept.clear();
+    }
 }
 
 #[cfg(test)]
@@ -102,5 +107,7 @@ mod tests {
         assert!(summaries.get(chat, ChatState { revision: 6, ..state }).is_none());
         assert!(summaries.get(chat, ChatState { version: 2, ..state }).is_none());
         assert!(summaries.get(Id::new(now), state).is_none());
+        summaries.clear();
+        assert!(summaries.get(chat, state).is_none());
     }
 }
