@@ -155,7 +155,8 @@ impl Journal for Repo {
 /// How far the journal reaches, and in which segments everything up to there is.
 fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>)> {
     let (epoch, rows) = batch::journal::extent(conn)?;
-    let (heads, rest): (Vec<_>, Vec<_>) = rows.into_iter().map(|(head, floor, segment)| (head, (floor, segment))).unzip();
+    let (heads, rest): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|(head, floor, segment)| (head, (floor, segment))).unzip();
     let (floors, segments): (_, Vec<_>) = rest.into_iter().unzip();
     let known_now = known.of(epoch);
     let segments = if known_now.know(&segments) {

@@ -4,10 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use clowder_core::{
-    Cause, Error, Id, Result,
-    sql::Uid,
-};
+use clowder_core::{Cause, Error, Id, Result, sql::Uid};
 use diesel::{
     pg::Pg,
     prelude::*,
@@ -17,7 +14,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::dialect::{self, Conn, STREAMS};
-use crate::{DatabaseUrl, high_water::epoch_of, statement::statement};
+use crate::{DatabaseUrl, domains::journal::StreamRow, high_water::epoch_of, statement::statement};
 
 /// Which functions the role may call; some managed services refuse them, and some systems lack them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
@@ -35,7 +32,8 @@ fn ask(conn: &mut Conn) -> Result<Allowed> {
     let may = |function: &str| {
         format!("coalesce(has_function_privilege(to_regprocedure('pg_catalog.{function}'), 'EXECUTE'), false)")
     };
-    let timeline = ["pg_is_in_recovery()", "pg_walfile_name(pg_lsn)", "pg_current_wal_lsn()", "pg_control_checkpoint()"];
+    let timeline =
+        ["pg_is_in_recovery()", "pg_walfile_name(pg_lsn)", "pg_current_wal_lsn()", "pg_control_checkpoint()"];
     let (system, timeline) = (may("pg_control_system()"), timeline.map(may).join(" AND "));
     Ok(sql_query(format!("SELECT {system} AS system, {timeline} AS timeline")).get_result(conn)?)
 }
@@ -54,10 +52,10 @@ pub fn refused(url: &DatabaseUrl) -> Result<Vec<&'static str>> {
     Ok(refused)
 }
 
-type Row = (Id<()>, (i64, i64, i32), (i64, i64, i64, i64));
+type Row = (Id<()>, StreamRow, (i64, i64, i64, i64));
 
 /// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
-pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<(i64, i64, i32)>)> {
+pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
     let known = *ALLOWED.lock().unwrap_or_else(PoisonError::into_inner);
     let allowed = match known {
         Some(allowed) => allowed,

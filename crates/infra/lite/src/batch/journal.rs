@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Conn;
 use crate::{
-    domains::journal::{JournalRow, StepRow, journal},
+    domains::journal::{JournalRow, StepRow, StreamRow, journal},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
@@ -28,7 +28,7 @@ pub fn wait_for_stream(_: &mut Conn, _: usize, _: Duration) -> Result<()> {
 }
 
 /// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
-pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<(i64, i64, i32)>)> {
+pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
     let rows: Vec<(Id<()>, i64, i64, i32)> = statement::<(Uid, BigInt, BigInt, Integer), Sqlite>(
         "SELECT e.id, s.head, s.floor, s.segment FROM streams s CROSS JOIN epoch e ORDER BY s.stream",
     )

@@ -17,14 +17,14 @@ use uuid::Uuid;
 
 use super::{super::identity, Conn};
 use crate::{
-    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, journal},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, StreamRow, journal},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
 };
 
 /// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
-pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<(i64, i64, i32)>)> {
+pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
     identity::extent(conn)
 }
 
