@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use clowder_tests::{Database, Postgres, Server, Socket, User, World, on_both, until, world::each};
+use clowder_tests::{Database, Postgres, Socket, User, World, on_both, until, world::each};
 use serde_json::{Value, json};
 
 on_both!(a_backup_is_restored);

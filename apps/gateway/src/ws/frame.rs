@@ -44,7 +44,8 @@ pub struct Resumed {
 /// What was missed cannot be told: reload over REST. Live events follow.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Reset {
-    /// `expired`: older than the journal remembers. `unknown`: not a cursor of this user and this server.
+    /// `expired`: older than the journal remembers. `unknown`: not a cursor of this user and this server, or a
+    /// backup was restored since.
     #[schema(example = "expired")]
     pub reason: &'static str,
 }

@@ -57,14 +57,16 @@ type Row = (Id<()>, StreamRow, (i64, i64, i64, i64));
 /// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
 pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
     let known = *ALLOWED.lock().unwrap_or_else(PoisonError::into_inner);
-    let allowed = match known {
-        Some(allowed) => allowed,
-        None => ask(conn)?,
+    let rows = match known.map(|allowed| load(conn, allowed)) {
+        Some(Ok(rows)) => rows,
+        // Permissions may have changed.
+        None | Some(Err(_)) => {
+            let allowed = ask(conn)?;
+            let rows = load(conn, allowed)?;
+            *ALLOWED.lock().unwrap_or_else(PoisonError::into_inner) = Some(allowed);
+            rows
+        }
     };
-    let rows = load(conn, allowed);
-    // Permissions may have changed; the next call asks again.
-    *ALLOWED.lock().unwrap_or_else(PoisonError::into_inner) = rows.is_ok().then_some(allowed);
-    let rows = rows?;
     let first = rows.first().filter(|_| rows.len() == STREAMS);
     // While a restore is running, tables may be empty.
     let missing = || Error::outage(Cause::Other, "the journal has no streams; is the database being restored?");

@@ -125,6 +125,16 @@ async fn opened(database: &Database, name: &str) -> Uuid {
     let epoch = epoch(&store).await;
     let ctx = Ctx::new(Actor::Nobody, now, "test");
     store.accounts.register(&ctx, crate::world::account(name)).await.unwrap();
+    drop(store);
+    // A connection that is still open could write into the file that takes the place of this one.
+    let file = Path::new(database.url.strip_prefix("sqlite:").unwrap());
+    let is_open = || {
+        fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .flatten()
+            .any(|open| fs::read_link(open.path()).is_ok_and(|of| of == file))
+    };
+    clowder_tests::until("the file is closed", async || !is_open()).await;
     epoch
 }
 
@@ -164,4 +174,26 @@ async fn an_older_file_that_is_put_back_is_another_journal() {
     assert_eq!(opened(&database, "hugo").await, third);
     copy_folder(&folder, database.folder.path());
     assert_ne!(opened(&database, "ivan").await, third);
+}
+
+/// Some managed services refuse the functions that say which server it is.
+#[tokio::test]
+async fn a_role_that_may_not_ask_for_the_server_can_work() {
+    let world = World::postgres().await;
+    let role = format!("asks_{}", clowder_tests::unique());
+    world.batch(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'p'; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; \
+         REVOKE EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn) FROM PUBLIC"
+    ));
+    let (_, place) = world.database.url.rsplit_once('@').unwrap();
+    let url = DatabaseUrl::parse(&format!("postgres://{role}:p@{place}")).unwrap();
+    assert_eq!(Store::refused_functions(&url).unwrap(), ["pg_control_system()", "pg_walfile_name(pg_lsn)"]);
+    assert!(Store::refused_functions(&world.options.url).unwrap().is_empty());
+    let node = world.node_with(|options| options.url = url).await;
+    assert_eq!(epoch(&node).await, epoch(&node).await);
+    drop(node);
+    world.batch(&format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'; \
+         DROP OWNED BY {role}; DROP ROLE {role}"
+    ));
 }
