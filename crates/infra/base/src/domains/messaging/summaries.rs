@@ -2,7 +2,7 @@
 //! and measured without the cache, loading it was half of a list's cost in the database.
 //!
 //! The cache needs no invalidation. A summary is stored under the state of its chat when it was read, and a reader has
-//! just read the chat's current state.
+//! just read the chat's current state. Only in another journal, after a restore, the same states come again.
 
 use std::sync::Arc;
 
