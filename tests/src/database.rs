@@ -119,6 +119,33 @@ impl Database {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 
+    /// Backs the database up, while anybody may use it, as docs/backup.md says.
+    pub fn back_up(&self, to: &Path) {
+        match self.url.strip_prefix("sqlite:") {
+            Some(file) => copy_sqlite(Path::new(file), to),
+            None => run(postgres_program("pg_dump").args(["--format=custom", "--file"]).arg(to).arg(&self.url)),
+        }
+    }
+
+    /// Restores a backup into the same database, while a server may use it.
+    pub fn restore(&self, from: &Path) {
+        match self.url.strip_prefix("sqlite:") {
+            Some(file) => copy_sqlite(from, Path::new(file)),
+            None => run(postgres_program("pg_restore")
+                .args(["--clean", "--if-exists", "--single-transaction", "--no-owner", "--dbname", &self.url])
+                .arg(from)),
+        }
+    }
+
+    /// Puts the file of a backup in the place of a SQLite database that nobody uses.
+    pub fn put_back(&self, from: &Path) {
+        let file = self.url.strip_prefix("sqlite:").unwrap();
+        for companion in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{file}{companion}"));
+        }
+        fs::copy(from, file).unwrap();
+    }
+
     /// Somebody who writes into the journal.
     pub fn scribe(&self) -> Scribe<'_> {
         Scribe::new(self.is_sqlite(), |statements| self.run(statements))
@@ -158,14 +185,35 @@ fn admin_url() -> String {
     setting("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run `make test`, or `make services` for a shell")
 }
 
-/// `psql` itself where the system's command is a script in front of it, which takes four times as long.
+/// Copies a SQLite database page by page, as `.backup` and `.restore` of `sqlite3` do.
+fn copy_sqlite(from: &Path, to: &Path) {
+    const SCRIPT: &str = "import sqlite3, sys\n\
+        sqlite3.connect(sys.argv[1], timeout=20).backup(sqlite3.connect(sys.argv[2], timeout=20))";
+    let python = setting("TEST_SMTP_PYTHON").expect("TEST_SMTP_PYTHON is not set: run `make test`");
+    run(Command::new(python).args(["-c", SCRIPT]).args([from, to]));
+}
+
+fn run(command: &mut Command) {
+    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// PostgreSQL's client.
 pub fn psql_program() -> Command {
-    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        let programs = versions.map(|version| version.path().join("bin/psql")).filter(|program| program.exists());
-        programs.max().unwrap_or_else(|| "psql".into())
-    });
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| path_of("psql"));
     Command::new(&*PROGRAM)
+}
+
+/// A program of PostgreSQL.
+pub fn postgres_program(name: &str) -> Command {
+    Command::new(path_of(name))
+}
+
+/// The program itself where the system's command is a script in front of it, which takes four times as long.
+fn path_of(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let programs = versions.map(|version| version.path().join("bin").join(name)).filter(|program| program.exists());
+    programs.max().unwrap_or_else(|| name.into())
 }
 
 /// The same server, another database.

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::root;
+use crate::{database::postgres_program, root};
 
 pub struct Postgres(TempDir);
 
@@ -22,7 +22,24 @@ impl Postgres {
         Self(folder)
     }
 
-    /// `start`, which returns the URL of the superuser, `stop` or `crash`.
+    /// A standby that has what this server, at `url`, has now, and that gets nothing more. It listens on this port once
+    /// it is started.
+    pub fn standby(&self, url: &str, port: u16) -> Self {
+        let standby = Self::new();
+        let (from, to) = (self.0.path().join("postgres"), standby.0.path().join("postgres"));
+        let mut backup = postgres_program("pg_basebackup");
+        backup.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", url, "--pgdata"]);
+        let out = backup.arg(to.join("data")).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        // The folders and the password belong to the user that PostgreSQL runs as.
+        const SAME_OWNER: &str = r#"cp -p "$0/password" "$1" && chmod 711 "$1" &&
+            if [ "$(id -u)" = 0 ]; then chown -R --reference="$0/data" "$1/data"; fi && chmod 700 "$1/data""#;
+        assert!(Command::new("sh").args(["-c", SAME_OWNER]).args([&from, &to]).status().unwrap().success());
+        std::fs::write(to.join("port"), port.to_string()).unwrap();
+        standby
+    }
+
+    /// `start`, which returns the URL of the superuser, `stop`, `crash` or `promote`.
     pub fn run(&self, action: &str) -> String {
         // Only data that was written to disk counts here.
         let mut command = Command::new(root().join("scripts/postgres"));

@@ -74,6 +74,12 @@ impl World {
         Self::new(self.database).await
     }
 
+    /// The same, when something is done to the database in between.
+    pub async fn restart_with(self, end: impl AsyncFnOnce(Server, &Database)) -> Self {
+        end(self.server, &self.database).await;
+        Self::new(self.database).await
+    }
+
     /// Opens a socket as a client of this world. A refused handshake returns its status and problem.
     pub async fn open(&self, auth: Auth<'_>, cursor: Option<&str>) -> Result<Socket, (u16, Value)> {
         Socket::open_from(self.nobody.place(), &self.server.address, auth, cursor).await

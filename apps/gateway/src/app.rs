@@ -42,7 +42,7 @@ use crate::{
     stop::{self, Stop, Stopper},
     telemetry,
     threads::Threads,
-    ws::{self, Hub, Sealer, Sockets},
+    ws::{self, Hub, Place, Sealer, Sockets},
 };
 
 /// How long requests may take to finish after a shutdown has begun.
@@ -246,8 +246,8 @@ async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, 
     let following = store.clone();
     let follower = threads.spawn(async move { following.follow().await }).await;
     let follower = follower.map_err(|error| Error::internal(error.to_string()))??;
-    let sealer = Sealer::new(&store.keys, store.journal.extent().await?.epoch);
-    let hub = Hub::new(sealer, store.journal.clone(), follower.known(), store.read_connections);
+    let known = Place::new(follower.epoch(), follower.known().clone());
+    let hub = Hub::new(Sealer::new(&store.keys), store.journal.clone(), &known, store.read_connections);
     let hub = Arc::new(hub);
     let following = threads.spawn(Arc::clone(&hub).run(follower, stop));
     Ok((hub, following))

@@ -179,6 +179,14 @@ async fn database(config: &Config, findings: &mut Findings) {
         ),
         Err(error) => findings.add("journal", failed(error.to_string())),
     }
+    match Store::refused_functions(&url).as_deref() {
+        Ok([]) => {}
+        Ok(refused) => findings.add(
+            "journal",
+            warning(format!("the database role may not call {}, so clients may not learn that a standby became the primary; grant EXECUTE on it", refused.join(" and "))),
+        ),
+        Err(error) => findings.add("journal", failed(error.to_string())),
+    }
     let secret = config.data_dir.join("secret.key");
     if config.auth.secret_key.is_none() && !secret.exists() {
         let missing = format!("{} is missing, but the database was used with it", secret.display());

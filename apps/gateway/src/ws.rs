@@ -27,7 +27,7 @@ use futures_util::StreamExt;
 
 pub use close::Close;
 pub use commands::{Command, Reply, all as commands};
-pub use cursor::Sealer;
+pub use cursor::{Place, Sealer};
 pub use events::{Event, Kind, all as events};
 pub use hub::{Hub, Signal};
 pub use request::Request;

@@ -45,7 +45,8 @@ impl Positions {
 /// The extent of the journal.
 #[derive(Debug, Clone)]
 pub struct Extent {
-    /// Drawn when the database was created: a cursor of another database is not valid here.
+    /// Identifies the journal: positions of another epoch mean nothing here. It changes when the journal has gone back,
+    /// because a backup was restored or a standby without the last commits became the primary.
     pub epoch: Uuid,
     pub heads: Positions,
     /// Changes up to these positions have been deleted and cannot be replayed.

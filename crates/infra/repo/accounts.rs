@@ -11,7 +11,7 @@ pub mod throttle;
 mod tickets;
 mod times;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use clowder_accounts::{
@@ -306,6 +306,15 @@ impl Repo {
         for session in self.db.read(move |conn| sessions::ended_since(conn, since)).await? {
             self.deps.memory.tokens.end(session);
         }
+        Ok(())
+    }
+
+    /// After the database was replaced, the sessions that have ended are others.
+    pub(super) async fn replace_ended(&self, now: Timestamp) -> Result<()> {
+        let began = Instant::now();
+        let since = now.minus(self.deps.memory.tokens.remembered_for());
+        let ended = self.db.read(move |conn| sessions::ended_since(conn, since)).await?;
+        self.deps.memory.tokens.replace_ended(&ended, began);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::{
     audit,
-    dialect::{self, Conn, PooledConn, Scrubber},
+    dialect::{self, Conn, HighWater, PooledConn, Scrubber},
     idempotency::{self, Stub},
 };
 use crate::{
@@ -43,6 +43,8 @@ pub struct TxServices {
     feed: Feed,
     /// Notified when a text has been deleted.
     scrubber: Scrubber,
+    /// How far the journal is known to have come.
+    pub high_water: HighWater,
     /// The results of recent writes.
     pub condition: Condition,
     /// Notified when a job has been enqueued.
@@ -75,6 +77,7 @@ impl Db {
             options: Arc::clone(&deps.options),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
+            high_water: dialect::high_water(&deps.options.url)?,
             condition: Condition::default(),
             ordered: Notify::new(),
         };
@@ -164,6 +167,7 @@ impl Db {
 
 /// One transaction on a connection that is already held.
 pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    let turn = services.feed.turn();
     let done = dialect::write_tx(conn, |conn| {
         let mut tx = Tx {
             conn,
@@ -186,7 +190,9 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
     if !recorded.is_empty() {
         services.condition.written();
     }
-    services.feed.hand(recorded);
+    // Before anybody learns of the changes.
+    services.high_water.passed(&recorded);
+    services.feed.hand(recorded, turn);
     if ordered {
         services.ordered.notify_one();
     }

@@ -1,5 +1,6 @@
 //! The journal: appending to it as the last statement of a write, and reading it.
 
+mod epoch;
 mod privacy;
 mod replay;
 mod sweep;
@@ -28,7 +29,7 @@ use super::{
     partitions,
 };
 use crate::{
-    domains::journal::{JOURNAL_COLUMNS, JournalRow, epoch, journal, streams},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, journal},
     segments::{KnownSegments, Segments, Span},
     statement::statement,
 };
@@ -71,6 +72,7 @@ pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<
     }
     audit::write(tx)?;
     let heads = batch::journal::advance_streams(tx.conn, &wanted)?;
+    epoch::check(tx, &wanted, &heads)?;
     let mut next: BTreeMap<i16, (i64, i32)> = BTreeMap::new();
     for (stream, count) in wanted {
         let head = heads.iter().find(|(advanced, ..)| *advanced == stream);
@@ -114,8 +116,7 @@ pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) ->
 #[async_trait]
 impl Journal for Repo {
     async fn extent(&self) -> Result<Extent> {
-        let known = Arc::clone(&self.segments);
-        self.db.read(move |conn| Ok(look(conn, &known)?.0)).await
+        epoch::extent(self).await
     }
 
     async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
@@ -153,19 +154,18 @@ impl Journal for Repo {
 
 /// How far the journal reaches, and in which segments everything up to there is.
 fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>)> {
-    let epoch: Id<()> = epoch::table.select(epoch::id).first(conn)?;
-    let rows: Vec<(i64, (i64, i32))> =
-        streams::table.order(streams::stream).select((streams::head, (streams::floor, streams::segment))).load(conn)?;
-    let (heads, rest): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let (epoch, rows) = batch::journal::extent(conn)?;
+    let (heads, rest): (Vec<_>, Vec<_>) =
+        rows.into_iter().map(|(head, floor, segment)| (head, (floor, segment))).unzip();
     let (floors, segments): (_, Vec<_>) = rest.into_iter().unzip();
-    let known_now = known.get();
+    let known_now = known.of(epoch);
     let segments = if known_now.know(&segments) {
         known_now.further(heads.clone())
     } else {
         Segments::new(partitions::ends(conn)?, heads.clone())
     };
-    let extent = Extent { epoch: epoch.uuid(), heads: Positions::new(heads), floors: Positions::new(floors) };
-    Ok((extent, known.set(segments)))
+    let extent = Extent { epoch, heads: Positions::new(heads), floors: Positions::new(floors) };
+    Ok((extent, known.set(epoch, segments)))
 }
 
 /// What stands after a position: one segment after the other, as far as it is known that the stream has left them.

@@ -78,6 +78,11 @@ impl State {
         let caches = Caches { people: deps.memory.clone(), summaries: Arc::default() };
         Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes, caches }
     }
+
+    /// The journal is another one.
+    pub fn start_anew(&self) {
+        self.caches.summaries.clear();
+    }
 }
 
 /// How often moving a read mark starts over because the same person's mark was moved on another node.

@@ -32,6 +32,18 @@ impl Upkeep for Repo {
         self.remember_standings(now).await
     }
 
+    async fn start_anew(&self) -> Result<()> {
+        let (now, memory) = (self.now(), &self.deps.memory);
+        memory.standings.begin_turn();
+        memory.profiles.forget();
+        memory.api_keys.start_anew();
+        self.messaging.start_anew();
+        self.replace_ended(now).await?;
+        self.remember_standings(now).await?;
+        memory.standings.end_turn();
+        Ok(())
+    }
+
     async fn check(&self, now: fn() -> Timestamp) -> Vec<Check> {
         check::all(self, now).await
     }

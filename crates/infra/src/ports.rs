@@ -131,6 +131,11 @@ impl Store {
         if url.is_embedded() { Ok(true) } else { pg::owns_tables(url) }
     }
 
+    /// The functions by which PostgreSQL would say that the database was replaced, and which it refuses to this role.
+    pub fn refused_functions(url: &DatabaseUrl) -> Result<Vec<&'static str>> {
+        if url.is_embedded() { Ok(Vec::new()) } else { pg::refused(url) }
+    }
+
     /// Every change from now on, once and in order, whichever process commits it.
     pub async fn follow(&self) -> Result<Follower> {
         let (journal, upkeep) = (Arc::clone(&self.journal), Arc::clone(&self.upkeep));

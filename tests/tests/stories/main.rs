@@ -25,6 +25,7 @@ mod pages_of_others;
 mod permissions;
 mod privacy;
 mod queries;
+mod restore;
 mod security;
 mod sessions;
 mod settings;

@@ -9,23 +9,28 @@ use uuid::Uuid;
 /// Octets of the signature.
 const SEAL: usize = 16;
 
-/// Writes and reads cursors: base64url of the positions as LEB128 numbers, then 16 octets of HMAC-SHA-256 over user,
-/// journal and positions.
-pub struct Sealer {
-    key: [u8; 32],
-    epoch: Uuid,
+/// Positions in one journal: in another one they mean nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Which journal it is.
+    pub epoch: Uuid,
+    pub positions: Positions,
 }
 
-impl Sealer {
-    /// `epoch` identifies the journal: positions of another one mean nothing here.
-    pub fn new(keys: &Keys, epoch: Uuid) -> Self {
-        Self { key: keys.derive("cursors"), epoch }
+/// The part of a cursor that is the same for all users.
+pub struct Packed {
+    epoch: Uuid,
+    positions: Vec<u8>,
+}
+
+impl Place {
+    pub fn new(epoch: Uuid, positions: Positions) -> Self {
+        Self { epoch, positions }
     }
 
-    /// The part that is the same for all users.
-    pub fn pack(positions: &Positions) -> Vec<u8> {
-        let mut packed = Vec::with_capacity(positions.as_slice().len() * 4);
-        for position in positions.as_slice() {
+    pub fn pack(&self) -> Packed {
+        let mut packed = Vec::with_capacity(self.positions.as_slice().len() * 4);
+        for position in self.positions.as_slice() {
             let mut rest = position.unsigned_abs();
             while rest >= 0x80 {
                 packed.push(rest as u8 | 0x80);
@@ -33,26 +38,43 @@ impl Sealer {
             }
             packed.push(rest as u8);
         }
-        packed
+        Packed { epoch: self.epoch, positions: packed }
     }
 
-    pub fn seal(&self, user: UserId, packed: &[u8]) -> String {
-        let mut cursor = Vec::with_capacity(packed.len() + SEAL);
-        cursor.extend_from_slice(packed);
-        cursor.extend_from_slice(&self.mark(user, packed));
+    /// Whether it is in the same journal and includes everything that `other` includes.
+    pub fn reach(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.positions.reach(&other.positions)
+    }
+}
+
+impl Packed {
+    /// The length of a cursor with these positions.
+    pub fn sealed_len(&self) -> usize {
+        (self.positions.len() + SEAL).saturating_mul(4).div_ceil(3)
+    }
+}
+
+/// Writes and reads cursors: base64url of the positions as LEB128 numbers, then 16 octets of HMAC-SHA-256 over user,
+/// journal and positions.
+pub struct Sealer([u8; 32]);
+
+impl Sealer {
+    pub fn new(keys: &Keys) -> Self {
+        Self(keys.derive("cursors"))
+    }
+
+    pub fn seal(&self, user: UserId, Packed { epoch, positions }: &Packed) -> String {
+        let mut cursor = Vec::with_capacity(positions.len() + SEAL);
+        cursor.extend_from_slice(positions);
+        cursor.extend_from_slice(&self.mark(user, *epoch, positions));
         URL_SAFE_NO_PAD.encode(cursor)
     }
 
-    /// The length of a cursor with these positions.
-    pub fn sealed_len(packed: &[u8]) -> usize {
-        (packed.len() + SEAL).saturating_mul(4).div_ceil(3)
-    }
-
-    /// `None` for a cursor that is forged, damaged, or of another user or journal.
-    pub fn open(&self, user: UserId, cursor: &str) -> Option<Positions> {
+    /// `None` for a cursor that is forged, damaged, or of another user or journal than this one.
+    pub fn open(&self, user: UserId, epoch: Uuid, cursor: &str) -> Option<Place> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (packed, seal) = bytes.split_at_checked(bytes.len().checked_sub(SEAL)?)?;
-        if !bool::from(self.mark(user, packed).ct_eq(seal)) {
+        if !bool::from(self.mark(user, epoch, packed).ct_eq(seal)) {
             return None;
         }
         let (mut positions, mut position, mut shift) = (Vec::new(), 0_u64, 0);
@@ -64,11 +86,11 @@ impl Sealer {
                 (position, shift) = (0, 0);
             }
         }
-        (shift == 0).then(|| Positions::new(positions))
+        (shift == 0).then(|| Place::new(epoch, Positions::new(positions)))
     }
 
-    fn mark(&self, user: UserId, packed: &[u8]) -> [u8; SEAL] {
-        let full = mac(&self.key, &[user.uuid().as_bytes(), self.epoch.as_bytes(), packed]);
+    fn mark(&self, user: UserId, epoch: Uuid, positions: &[u8]) -> [u8; SEAL] {
+        let full = mac(&self.0, &[user.uuid().as_bytes(), epoch.as_bytes(), positions]);
         std::array::from_fn(|index| full[index])
     }
 }
@@ -86,23 +108,23 @@ mod tests {
             let now = Timestamp::from_micros(1);
             let (ada, bob): (UserId, UserId) = (Id::new(now), Id::new(now));
             let keys = Keys::new("secret");
-            let sealer = Sealer::new(&keys, Uuid::nil());
-            let positions = Positions::new(positions);
-            let cursor = sealer.seal(ada, &Sealer::pack(&positions));
-            prop_assert_eq!(cursor.len(), Sealer::sealed_len(&Sealer::pack(&positions)));
-            prop_assert_eq!(sealer.open(ada, &cursor), Some(positions));
-            prop_assert_eq!(sealer.open(bob, &cursor), None);
-            prop_assert_eq!(Sealer::new(&keys, Uuid::max()).open(ada, &cursor), None);
+            let (sealer, here) = (Sealer::new(&keys), Uuid::nil());
+            let place = Place::new(here, Positions::new(positions));
+            let cursor = sealer.seal(ada, &place.pack());
+            prop_assert_eq!(cursor.len(), place.pack().sealed_len());
+            prop_assert_eq!(sealer.open(ada, here, &cursor), Some(place));
+            prop_assert_eq!(sealer.open(bob, here, &cursor), None);
+            prop_assert_eq!(sealer.open(ada, Uuid::max(), &cursor), None);
             let mut damaged = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
             let index = at.index(damaged.len());
             damaged[index] ^= flip;
-            prop_assert_eq!(sealer.open(ada, &URL_SAFE_NO_PAD.encode(damaged)), None);
+            prop_assert_eq!(sealer.open(ada, here, &URL_SAFE_NO_PAD.encode(damaged)), None);
         }
 
         #[test]
         fn anything_else_is_refused_without_a_panic(text in ".{0,100}") {
-            let sealer = Sealer::new(&Keys::new("secret"), Uuid::nil());
-            prop_assert_eq!(sealer.open(Id::new(Timestamp::from_micros(1)), &text), None);
+            let sealer = Sealer::new(&Keys::new("secret"));
+            prop_assert_eq!(sealer.open(Id::new(Timestamp::from_micros(1)), Uuid::nil(), &text), None);
         }
     }
 }

@@ -7,7 +7,10 @@ use clowder_core::{Passing, Recorded, SessionId, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{cursor::Sealer, request::CommandId};
+use super::{
+    cursor::{Packed, Sealer},
+    request::CommandId,
+};
 use crate::problem::Body;
 
 /// The first frame of every connection.
@@ -41,7 +44,8 @@ pub struct Resumed {
 /// What was missed cannot be told: reload over REST. Live events follow.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Reset {
-    /// `expired`: older than the journal remembers. `unknown`: not a cursor of this user and this server.
+    /// `expired`: older than the journal remembers. `unknown`: not a cursor of this user and this server, or a
+    /// backup was restored since.
     #[schema(example = "expired")]
     pub reason: &'static str,
 }
@@ -108,7 +112,7 @@ impl Outgoing {
 pub struct Durable {
     recorded: Arc<Recorded>,
     /// The positions in its cursor.
-    packed: Vec<u8>,
+    packed: Packed,
     /// The frame up to the cursor.
     beginning: OnceLock<String>,
 }
@@ -118,7 +122,7 @@ const END: &str = "\"}";
 
 impl Durable {
     /// `packed` contains the positions up to the event.
-    pub fn new(recorded: Arc<Recorded>, packed: Vec<u8>) -> Self {
+    pub fn new(recorded: Arc<Recorded>, packed: Packed) -> Self {
         Self { recorded, packed, beginning: OnceLock::new() }
     }
 
@@ -135,7 +139,7 @@ impl Durable {
     }
 
     fn len(&self) -> usize {
-        self.beginning().len() + Sealer::sealed_len(&self.packed) + END.len()
+        self.beginning().len() + self.packed.sealed_len() + END.len()
     }
 
     fn beginning(&self) -> &str {

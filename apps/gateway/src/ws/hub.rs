@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Passing, Positions, Result, Scopes, Topic, UserId, Via};
+use clowder_core::{Error, Journal, Passing, Result, Scopes, Topic, UserId, Via};
 use clowder_infra::{Followed, Follower, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
@@ -34,7 +34,11 @@ use self::{
     shards::{Dispatch, Shards},
     signals::Signals,
 };
-use super::{cursor::Sealer, frame::Durable, send_queue::SendQueue};
+use super::{
+    cursor::{Place, Sealer},
+    frame::Durable,
+    send_queue::SendQueue,
+};
 use crate::{clock, stop::Stop};
 pub use signals::Signal;
 
@@ -68,14 +72,14 @@ struct Given {
 /// An attached socket, and the position from which it gets live events.
 pub struct Attached {
     pub queue: Arc<SendQueue>,
-    pub live_from: Positions,
+    pub live_from: Place,
     /// The topics that its user follows at that position.
     pub followed: Arc<[Topic]>,
 }
 
 impl Hub {
     /// `read_connections` is the number of connections that read.
-    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Positions, read_connections: usize) -> Self {
+    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Place, read_connections: usize) -> Self {
         Self {
             shards: Shards::new(known),
             signals: Mutex::default(),
@@ -92,11 +96,11 @@ impl Hub {
     /// on the runtime that calls this.
     pub async fn run(self: Arc<Self>, mut follower: Follower, mut stop: Stop) {
         let dispatch = self.shards.start();
-        let mut positions = follower.known().clone();
+        let mut place = Place::new(follower.epoch(), follower.known().clone());
         let follow = async {
             loop {
                 match follower.step().await {
-                    Ok(step) => dispatch.send(step_for_shards(step, &mut positions)).await,
+                    Ok(step) => dispatch.send(step_for_shards(step, &mut place)).await,
                     Err(error) => {
                         tracing::warn!(%error, "cannot read the journal right now");
                         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -121,7 +125,7 @@ impl Hub {
         user: UserId,
         via: Via,
         scopes: Option<Scopes>,
-        since: Option<&Positions>,
+        since: Option<&Place>,
     ) -> Result<Attached> {
         let shard = self.shards.of(user);
         loop {
@@ -155,7 +159,8 @@ impl Hub {
         if shard.follows(user, topic) {
             return Ok(true);
         }
-        reach(shard, &self.journal.extent().await?.heads).await?;
+        let extent = self.journal.extent().await?;
+        reach(shard, &Place::new(extent.epoch, extent.heads)).await?;
         Ok(shard.follows(user, topic))
     }
 
@@ -196,25 +201,29 @@ impl Hub {
 }
 
 /// The positions up to a change are part of its cursor. They are the same in every shard, so they are encoded once.
-fn step_for_shards(step: Followed, positions: &mut Positions) -> Step {
+fn step_for_shards(step: Followed, place: &mut Place) -> Step {
     match step {
         Followed::Change(recorded) => {
             metrics::gauge!("clowder_journal_lag_seconds").set(clock::now().since(recorded.at).as_secs_f64());
-            positions.advance(recorded.stream, recorded.position);
-            Step::Change(Arc::new(Durable::new(recorded, Sealer::pack(positions))))
+            place.positions.advance(recorded.stream, recorded.position);
+            Step::Change(Arc::new(Durable::new(recorded, place.pack())))
         }
         Followed::Unreadable { stream, position } => {
-            positions.advance(stream, position);
+            place.positions.advance(stream, position);
             Step::Unreadable { stream, position }
         }
         Followed::Swept { stream, position } => {
-            positions.advance(stream, position);
+            place.positions.advance(stream, position);
             Step::Swept { stream, position }
+        }
+        Followed::Renewed { epoch, heads } => {
+            *place = Place::new(epoch, heads);
+            Step::Renewed(Arc::new(place.clone()))
         }
     }
 }
 
-async fn reach(shard: &Shard, since: &Positions) -> Result<()> {
+async fn reach(shard: &Shard, since: &Place) -> Result<()> {
     for _ in 0..100 {
         if shard.reaches(since) {
             return Ok(());

@@ -181,6 +181,13 @@ impl KeyMemory {
         self.kept.clear();
     }
 
+    /// The journal is another one, in which other keys are revoked.
+    pub fn start_anew(&self) {
+        let mut revoked = self.lock();
+        revoked.clear();
+        self.kept.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Instant>> {
         self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
     }

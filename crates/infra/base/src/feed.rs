@@ -12,8 +12,12 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Journal, Positions, Recorded, Result, journal::Chunk};
+use clowder_core::{
+    Journal, Positions, Recorded, Result,
+    journal::{Chunk, Extent},
+};
 use tokio::time::{Interval, MissedTickBehavior};
+use uuid::Uuid;
 
 use self::inbox::{Hint, Inbox};
 use crate::{Upkeep, store::Memory};
@@ -23,35 +27,56 @@ const CHUNK: Chunk = Chunk { rows: 500, octets: 1024 * 1024 };
 
 /// Where writers pass on what they committed.
 #[derive(Clone, Default)]
-pub struct Feed {
-    followers: Arc<Mutex<Vec<Weak<Inbox>>>>,
+pub struct Feed(Arc<Mutex<Followers>>);
+
+#[derive(Default)]
+struct Followers {
+    inboxes: Vec<Weak<Inbox>>,
+    /// Increased when the journal turned out to be another one.
+    turn: u64,
 }
 
 impl Feed {
-    pub fn hand(&self, recorded: Vec<Recorded>) {
+    /// To be kept from before a transaction until its changes are passed on.
+    pub fn turn(&self) -> u64 {
+        self.lock().turn
+    }
+
+    /// Passes on what a transaction has committed that began in this turn. If the journal turned out to be another one
+    /// since, nobody knows in which of them it was.
+    pub fn hand(&self, recorded: Vec<Recorded>, turn: u64) {
         if recorded.is_empty() {
             return;
         }
         let mut followers = self.lock();
-        if followers.is_empty() {
+        if followers.inboxes.is_empty() {
             // Without listeners nothing is lost: the change is in the journal.
             return;
         }
         let changes: Vec<_> = recorded.into_iter().map(Arc::new).collect();
-        followers.retain(|follower| {
+        let is_current = followers.turn == turn;
+        followers.inboxes.retain(|follower| {
             let follower = follower.upgrade();
-            follower.inspect(|inbox| inbox.put(&changes)).is_some()
+            follower.inspect(|inbox| if is_current { inbox.put(&changes) } else { inbox.lose() }).is_some()
         });
     }
 
     fn subscribe(&self) -> Arc<Inbox> {
         let inbox = Arc::new(Inbox::default());
-        self.lock().push(Arc::downgrade(&inbox));
+        self.lock().inboxes.push(Arc::downgrade(&inbox));
         inbox
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Inbox>>> {
-        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The journal is another one: what waits is of the one before, and so may be what is passed on later by transactions
+    /// that have begun.
+    fn begin_turn(&self) {
+        let mut followers = self.lock();
+        followers.turn += 1;
+        followers.inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.lose());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Followers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,14 +94,23 @@ pub enum Followed {
         stream: usize,
         position: i64,
     },
+    /// The journal is another one than before: a backup was restored, or a standby without the last commits became the
+    /// primary. What follows comes after `heads` of this one.
+    Renewed {
+        epoch: Uuid,
+        heads: Positions,
+    },
 }
 
 /// Follows the journal from a position onwards.
 pub struct Follower {
     journal: Arc<dyn Journal>,
+    feed: Feed,
     hints: Arc<Inbox>,
     memory: Memory,
     upkeep: Arc<dyn Upkeep>,
+    /// Which journal it is.
+    epoch: Uuid,
     /// Everything up to here has been returned or is about to be.
     known: Positions,
     /// The journal is known to reach at least this far.
@@ -96,12 +130,14 @@ impl Follower {
         poll: Duration,
     ) -> Result<Self> {
         let hints = feed.subscribe();
-        let known = journal.extent().await?.heads;
+        let Extent { epoch, heads: known, .. } = journal.extent().await?;
         memory.profiles.followed();
         let mut poll = tokio::time::interval(poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let goal = known.clone();
-        let follower = Self { journal, hints, memory, upkeep, known, goal, ready: VecDeque::new(), poll };
+        let feed = feed.clone();
+        let ready = VecDeque::new();
+        let follower = Self { journal, feed, hints, memory, upkeep, epoch, known, goal, ready, poll };
         // Otherwise nobody would see the changes between the opening of the store and this moment.
         follower.upkeep.recall().await?;
         Ok(follower)
@@ -110,6 +146,11 @@ impl Follower {
     /// Everything up to here has been returned or is about to be.
     pub fn known(&self) -> &Positions {
         &self.known
+    }
+
+    /// Which journal it is.
+    pub fn epoch(&self) -> Uuid {
+        self.epoch
     }
 
     /// The next readable change. Everything else is skipped; callers that must not miss a change use
@@ -151,10 +192,30 @@ impl Follower {
 
     /// Reads how far the journal reaches.
     async fn look(&mut self) -> Result<()> {
-        let heads = self.journal.extent().await?.heads;
+        let Extent { epoch, heads, .. } = self.journal.extent().await?;
+        if epoch != self.epoch {
+            return self.start_anew(epoch, heads).await;
+        }
         for (stream, head) in heads.as_slice().iter().enumerate() {
             self.goal.advance(stream, *head);
         }
+        Ok(())
+    }
+
+    /// Forgets the journal before, and what is known because of it.
+    async fn start_anew(&mut self, epoch: Uuid, heads: Positions) -> Result<()> {
+        self.feed.begin_turn();
+        // What changes after `heads` is followed; everything up to there is read anew.
+        self.upkeep.start_anew().await?;
+        tracing::warn!(
+            "the journal is another one: a backup was restored or another server became the primary; everything kept in \
+             memory was dropped, and sockets have to load anew"
+        );
+        self.epoch = epoch;
+        self.known.clone_from(&heads);
+        self.goal.clone_from(&heads);
+        self.ready.clear();
+        self.ready.push_back(Followed::Renewed { epoch, heads });
         Ok(())
     }
 
@@ -194,7 +255,12 @@ impl Follower {
     /// Continues although there is no entry up to `position`. Only the floor shows what was deleted; every other gap
     /// was never meant for us. Returns whether all of it has been passed.
     async fn pass(&mut self, stream: usize, position: i64) -> Result<bool> {
-        let floor = self.journal.extent().await?.floors.get(stream);
+        let Extent { epoch, heads, floors } = self.journal.extent().await?;
+        if epoch != self.epoch {
+            self.start_anew(epoch, heads).await?;
+            return Ok(false);
+        }
+        let floor = floors.get(stream);
         let known = self.known.get(stream);
         if floor > known {
             tracing::warn!(stream, known, floor, "changes were deleted before this process read them");

@@ -9,6 +9,7 @@ pub mod domains;
 pub mod emails;
 pub mod feed;
 pub mod hasher;
+pub mod high_water;
 pub mod job_runner;
 pub mod keys;
 pub mod mail;

@@ -2,11 +2,12 @@
 //! touches no other; on SQLite there is one.
 //!
 //! The segments of a stream only rise with its positions, and where a stream has left one never changes. So what is known
-//! stays true: a node that knows less than there is looks in more segments than needed, and never in too few.
+//! stays true within an epoch: a node that knows less than there is looks in more segments than needed, and never in too few.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clowder_core::Positions;
+use uuid::Uuid;
 
 /// Where the streams left which segments, as far as known.
 #[derive(Debug, Clone, Default)]
@@ -124,17 +125,23 @@ impl Segments {
 
 /// What this process knows of the segments.
 #[derive(Debug, Default)]
-pub struct KnownSegments(RwLock<Arc<Segments>>);
+pub struct KnownSegments(RwLock<(Uuid, Arc<Segments>)>);
 
 impl KnownSegments {
     pub fn get(&self) -> Arc<Segments> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// What is known of the journal with this epoch.
+    pub fn of(&self, epoch: Uuid) -> Arc<Segments> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.0 == epoch { Arc::clone(&known.1) } else { Arc::default() }
     }
 
     /// What is set here by one that looked earlier is as true; it may only be less.
-    pub fn set(&self, segments: Segments) -> Arc<Segments> {
+    pub fn set(&self, epoch: Uuid, segments: Segments) -> Arc<Segments> {
         let segments = Arc::new(segments);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&segments);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = (epoch, Arc::clone(&segments));
         segments
     }
 }

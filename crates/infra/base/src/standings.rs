@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use clowder_accounts::{Own, Standing};
@@ -18,9 +21,13 @@ const FORMER: usize = 1024;
 #[derive(Default)]
 pub struct Standings {
     known: RwLock<HashMap<UserId, Kept>>,
+    /// Increased when the journal turned out to be another one.
+    turn: AtomicU64,
 }
 
 struct Kept {
+    /// The journal by whose versions it is known: within one, they only rise.
+    turn: u64,
     /// The version of the profile it was read from: nothing older may replace it.
     version: i64,
     standing: Standing,
@@ -42,8 +49,9 @@ impl Standings {
             return;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&own.id).is_none_or(|kept| kept.version < own.version) {
-            known.insert(own.id, Kept { version: own.version, standing });
+        let turn = self.turn.load(Ordering::SeqCst);
+        if known.get(&own.id).is_none_or(|kept| (kept.turn, kept.version) < (turn, own.version)) {
+            known.insert(own.id, Kept { turn, version: own.version, standing });
             if known.len() % FORMER == FORMER - 1 {
                 known.retain(|_, kept| kept.standing != Standing::default());
             }
@@ -54,8 +62,23 @@ impl Standings {
     pub fn bury(&self, user: UserId) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = known.get_mut(&user) {
-            *kept = Kept { version: i64::MAX, standing: Standing::default() };
+            let turn = self.turn.load(Ordering::SeqCst);
+            *kept = Kept { turn, version: i64::MAX, standing: Standing::default() };
         }
+    }
+
+    /// The journal is another one, whose versions may be lower. What is known counts until all standings have been read
+    /// again.
+    pub fn begin_turn(&self) {
+        let _known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        self.turn.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// All standings have been read again.
+    pub fn end_turn(&self) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn.load(Ordering::SeqCst);
+        known.retain(|_, kept| kept.turn == turn);
     }
 
     /// The accounts about which something is known.
@@ -108,6 +131,19 @@ mod tests {
         standings.keep(&own(ada, 3, Role::User, None));
         standings.keep(&own(ada, 2, Role::Admin, None));
         assert_eq!(role(), Role::User, "the second arrived again, late");
+    }
+
+    #[test]
+    fn in_another_journal_versions_begin_anew() {
+        let now = Timestamp::from_micros(1);
+        let (standings, [ada, bob]) = (Standings::default(), [Id::new(now), Id::new(now)]);
+        standings.keep(&own(ada, 7, Role::Admin, None));
+        standings.keep(&own(bob, 7, Role::Admin, None));
+        standings.begin_turn();
+        assert_eq!(standings.of(ada, now).role, Role::Admin, "until it is known again");
+        standings.keep(&own(ada, 2, Role::Moderator, None));
+        standings.end_turn();
+        assert_eq!([ada, bob].map(|user| standings.of(user, now).role), [Role::Moderator, Role::User]);
     }
 
     #[test]

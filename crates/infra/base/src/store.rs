@@ -116,6 +116,9 @@ pub trait Upkeep: Send + Sync {
     /// Loads recently ended sessions, roles and suspensions, also those from other processes.
     async fn recall(&self) -> Result<()>;
 
+    /// The journal is another one: drops everything that is known because of the one before, and loads it again.
+    async fn start_anew(&self) -> Result<()>;
+
     /// Checks whether the database responds, accepts writes, has the schema this build needs, and keeps up. Returns
     /// within a second, whatever the database does. It may write, so public endpoints must limit how often they call
     /// it. `now` is this node's clock, whose skew from the database's is checked.

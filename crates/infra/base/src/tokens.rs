@@ -135,6 +135,13 @@ impl Tokens {
         ended.insert(session, now + self.remembered_for());
     }
 
+    /// These sessions have ended, and no others but those that this process has ended since it `began` to look.
+    pub fn replace_ended(&self, sessions: &[SessionId], began: Instant) {
+        sessions.iter().for_each(|session| self.end(*session));
+        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        ended.retain(|_, until| *until >= began + self.remembered_for());
+    }
+
     /// How long an ended session must be remembered: longer than its tokens live, because nodes may disagree on the
     /// time.
     pub fn remembered_for(&self) -> Duration {

@@ -26,6 +26,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use super::scrub::Scrubber;
+pub use crate::high_water::file::InFile as HighWater;
 use crate::{
     DatabaseUrl,
     domains::journal::streams,
@@ -75,6 +76,11 @@ pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool
     };
     let writers = start("sqlite-write", 1, PooledConn::open_to_write)?;
     Ok((writers, start("sqlite-read", readers, |path| PooledConn::open(path, READER))?))
+}
+
+/// The high-water mark of the journal, beside the file.
+pub fn high_water(url: &DatabaseUrl) -> Result<HighWater> {
+    Ok(HighWater::beside(&path_of(url)?))
 }
 
 /// A file has no deadlines: operations take as long as the disk.

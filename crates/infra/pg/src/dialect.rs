@@ -28,6 +28,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 pub use super::connection::PooledConn;
 use super::connection::{Deadlines, For, Way};
+pub use crate::high_water::InMemory as HighWater;
 use crate::{
     DatabaseUrl,
     domains::journal::streams,
@@ -82,6 +83,11 @@ pub fn pools(url: &DatabaseUrl, options: &DatabaseOptions) -> Result<(WorkerPool
         start("postgres-write", options.write_connections, For::Writing)?,
         start("postgres-read", readers, For::Reading)?,
     ))
+}
+
+/// The high-water mark of the journal, as this process knows it.
+pub fn high_water(_: &DatabaseUrl) -> Result<HighWater> {
+    Ok(HighWater::default())
 }
 
 /// A separate connection to read the schema.

@@ -4,18 +4,20 @@
 
 mod batch;
 mod dialect;
+mod identity;
 mod partitions;
 #[path = "../../repo/mod.rs"]
 pub mod repo;
 
 // The queries use these names as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, clock, connection, cron, domains, emails, feed, hasher, keys, merge, privacy, receipts,
-    seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
+    DatabaseUrl, api_keys, clock, connection, cron, domains, emails, feed, hasher, high_water, keys, merge, privacy,
+    receipts, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, worker_pool,
 };
 
 #[cfg(debug_assertions)]
 use clowder_infra_base::texts;
 
 pub use dialect::read_connections;
+pub use identity::refused;
 pub use partitions::owns_tables;

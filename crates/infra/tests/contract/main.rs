@@ -11,6 +11,7 @@ mod contention;
 mod copies;
 mod credentials;
 mod domains;
+mod epoch;
 mod exports;
 mod faults;
 mod following;

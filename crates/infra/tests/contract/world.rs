@@ -40,7 +40,7 @@ pub struct World {
     pub options: Options,
     pub seen: Mutex<Positions>,
     now: AtomicI64,
-    _database: Database,
+    pub database: Database,
 }
 
 /// A separate connection, which waits for locks as the store's do.
@@ -75,7 +75,7 @@ impl World {
         let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
-        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), _database: database })
+        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), database })
     }
 
     /// Another node over the same database.

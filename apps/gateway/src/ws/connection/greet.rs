@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Actor, Positions, UserId, Via, journal::Chunk};
+use clowder_core::{Actor, UserId, Via, journal::Chunk};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::timeout,
@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     super::{
         Hub,
-        cursor::Sealer,
+        cursor::Place,
         events::opened_by,
         frame::{self, Durable, Hello, Reset, Resumed},
         hub::{Attached, TURN_WITHIN},
@@ -44,7 +44,6 @@ impl Connection {
         if self.context.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
-        let seal = |positions: &Positions| hub.sealer.seal(user, &Sealer::pack(positions));
         let hello = Hello {
             session_id: match via {
                 Via::Session(session) => Some(session),
@@ -52,7 +51,7 @@ impl Connection {
             },
             user_id: user,
             heartbeat_ms: self.context.heartbeat.as_millis() as u64,
-            cursor: seal(from.unwrap_or(&attached.live_from)),
+            cursor: hub.sealer.seal(user, &from.unwrap_or(&attached.live_from).pack()),
             resumed: from.is_some(),
         };
         let queue = attached.queue.clone();
@@ -62,7 +61,11 @@ impl Connection {
                 let count = self.replay(&attached, from.clone()).await?;
                 // A sweep may have run in between; then events may be missing, and the client must know.
                 let extent = hub.journal.extent().await.map_err(|_| Close::Fault)?;
-                let end = if extent.can_replay(&from) {
+                // A backup may have been restored in between; then the cursors that were just sent lead nowhere.
+                if extent.epoch != from.epoch {
+                    return Err(Close::Restart);
+                }
+                let end = if extent.can_replay(&from.positions) {
                     frame::said("resumed", clock::now(), Resumed { count })
                 } else {
                     frame::said("reset", clock::now(), Reset { reason: "expired" })
@@ -78,14 +81,14 @@ impl Connection {
     }
 
     /// Where a cursor resumes, or why it cannot.
-    async fn judge(&self, user: clowder_core::UserId, cursor: &str) -> Result<Result<Positions, &'static str>, Close> {
-        let Some(positions) = self.context.hub.sealer.open(user, cursor) else { return Ok(Err("unknown")) };
+    async fn judge(&self, user: clowder_core::UserId, cursor: &str) -> Result<Result<Place, &'static str>, Close> {
         let extent = self.context.hub.journal.extent().await.map_err(|_| Close::Fault)?;
-        Ok(if extent.can_replay(&positions) { Ok(positions) } else { Err("expired") })
+        let place = self.context.hub.sealer.open(user, extent.epoch, cursor).ok_or("unknown");
+        Ok(place.and_then(|place| if extent.can_replay(&place.positions) { Ok(place) } else { Err("expired") }))
     }
 
     /// Sends the events from `from` up to where live events begin, and returns how many there were.
-    async fn replay(&mut self, attached: &Attached, mut from: Positions) -> Result<usize, Close> {
+    async fn replay(&mut self, attached: &Attached, mut from: Place) -> Result<usize, Close> {
         let hub = Arc::clone(&self.context.hub);
         let mut count = 0;
         if from.reach(&attached.live_from) {
@@ -95,7 +98,8 @@ impl Connection {
         let mut replay = {
             let _turns = turns(&hub, attached.queue.user).await?;
             let (user, followed) = (attached.queue.user, attached.followed.clone());
-            let replay = hub.journal.replay(user, followed, from.clone(), attached.live_from.clone()).await;
+            let to = attached.live_from.positions.clone();
+            let replay = hub.journal.replay(user, followed, from.positions.clone(), to).await;
             replay.map_err(|_| Close::Fault)?
         };
         loop {
@@ -108,15 +112,15 @@ impl Connection {
             };
             let Some(missed) = missed else { return Ok(count) };
             for recorded in missed.changes {
-                from.advance(recorded.stream, recorded.position);
+                from.positions.advance(recorded.stream, recorded.position);
                 if !attached.queue.may_receive(opened_by(&recorded.name)) {
                     continue;
                 }
                 count += 1;
-                let missed = Durable::new(Arc::new(recorded), Sealer::pack(&from));
+                let missed = Durable::new(Arc::new(recorded), from.pack());
                 self.write(&attached.queue, missed.text(&hub.sealer, attached.queue.user)).await?;
             }
-            from = missed.reached;
+            from.positions = missed.reached;
         }
     }
 }

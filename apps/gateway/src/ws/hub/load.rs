@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     super::{
         close::Close,
-        cursor::Sealer,
+        cursor::{Place, Sealer},
         frame::{Durable, Outgoing},
         send_queue::{Next, SendQueue},
     },
@@ -49,12 +49,16 @@ fn chat() -> Topic {
 }
 
 fn step(recorded: Recorded) -> Step {
-    let packed = Sealer::pack(&Positions::new(vec![recorded.position]));
+    let packed = at(recorded.position).pack();
     Step::Change(Arc::new(Durable::new(Arc::new(recorded), packed)))
 }
 
+fn at(position: i64) -> Place {
+    Place::new(Uuid::nil(), Positions::new(vec![position]))
+}
+
 fn sealer() -> Sealer {
-    Sealer::new(&Keys::new("secret"), Uuid::nil())
+    Sealer::new(&Keys::new("secret"))
 }
 
 fn attach(shard: &Shard, user: UserId, followed: &[Topic]) -> Attached {
@@ -145,7 +149,7 @@ async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, ev
             }
         }
         measured.hub += begun.elapsed();
-        assert!(shards.all().all(|shard| shard.reaches(&Positions::new(vec![last]))));
+        assert!(shards.all().all(|shard| shard.reaches(&at(last))));
         let begun = Instant::now();
         assert_eq!(empty(queues, &sealer), SOCKETS * AT_ONCE);
         measured.sockets += begun.elapsed();
@@ -157,7 +161,7 @@ async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, ev
 async fn ten_thousand_sockets_join_one_chat_and_hear_everything() {
     #[expect(clippy::disallowed_methods, reason = "whoever measures says how much")]
     let events = std::env::var("HUB_EVENTS").ok().and_then(|events| events.parse().ok()).unwrap_or(20_usize);
-    let (shards, chat) = (Shards::new(&Positions::new(vec![0])), chat());
+    let (shards, chat) = (Shards::new(&at(0)), chat());
     let begun = Instant::now();
     let attach = |_| {
         let user = UserId::new(START);
@@ -185,7 +189,7 @@ async fn ten_thousand_sockets_join_one_chat_and_hear_everything() {
 
 #[test]
 fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
-    let shard = Shard::new(Positions::new(vec![0]));
+    let shard = Shard::new(at(0));
     let chat = chat();
     let [ada, bob, cem] = std::array::from_fn(|_| UserId::new(START));
     let (adas, bobs, cems) = (attach(&shard, ada, &[chat]), attach(&shard, bob, &[]), attach(&shard, cem, &[]));
@@ -207,7 +211,7 @@ fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
     assert_eq!(types(&bobs.queue), all[1..4]);
     assert!(types(&cems.queue).is_empty());
     let late = attach(&shard, bob, &[]);
-    assert_eq!(late.live_from, Positions::new(vec![5]));
+    assert_eq!(late.live_from, at(5));
     assert!(late.followed.is_empty() && types(&late.queue).is_empty());
     shard.detach(&bobs.queue);
     shard.detach(&late.queue);
@@ -216,7 +220,7 @@ fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
 
 #[test]
 fn typing_is_told_among_few_only() {
-    let shards = Shards::new(&Positions::new(vec![0]));
+    let shards = Shards::new(&at(0));
     let chat = chat();
     let join = || {
         let user = UserId::new(START);
@@ -233,7 +237,7 @@ fn typing_is_told_among_few_only() {
 
 #[test]
 fn what_was_swept_and_the_end_send_everybody_elsewhere() {
-    let shard = Shard::new(Positions::new(vec![0]));
+    let shard = Shard::new(at(0));
     let (chat, ada) = (chat(), UserId::new(START));
     let attached = attach(&shard, ada, &[chat]);
     let on_the_way = shard.arrive(ada);
@@ -243,7 +247,7 @@ fn what_was_swept_and_the_end_send_everybody_elsewhere() {
     let attached = on_the_way.attach(Via::Session(session), None, None).unwrap();
     assert!(attached.is_none(), "what it knew is forgotten");
     let again = self::attach(&shard, ada, &[chat]);
-    assert_eq!(again.live_from, Positions::new(vec![7]));
+    assert_eq!(again.live_from, at(7));
     shard.stop();
     assert_eq!(again.queue.closing(), Some(Close::Restart));
     let arrival = shard.arrive(ada);

@@ -16,6 +16,7 @@ use clowder_core::{
 use super::{
     super::{
         close::Close,
+        cursor::Place,
         events::opened_by,
         frame::{self, Durable, Outgoing},
         send_queue::SendQueue,
@@ -38,6 +39,8 @@ pub enum Step {
         stream: usize,
         position: i64,
     },
+    /// The journal is another one, and has come this far.
+    Renewed(Arc<Place>),
     /// A transient event goes to all followers of its topic except the user it is about.
     Passing {
         topic: Topic,
@@ -53,7 +56,7 @@ impl Step {
         match self {
             Self::Change(durable) => Some((durable.recorded().stream, durable.recorded().position)),
             Self::Unreadable { stream, position } | Self::Swept { stream, position } => Some((*stream, *position)),
-            Self::Passing { .. } => None,
+            Self::Renewed(_) | Self::Passing { .. } => None,
         }
     }
 
@@ -70,7 +73,7 @@ pub struct Shard(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// Everything up to here has been delivered, or is about to be, to the sockets that were attached.
-    positions: Positions,
+    place: Place,
     here: HashMap<UserId, Follows>,
     /// The connected followers of each topic. Personal topics are not included.
     audience: HashMap<Topic, HashSet<UserId>>,
@@ -82,15 +85,15 @@ struct State {
 type Queues = Vec<Arc<SendQueue>>;
 
 impl Shard {
-    pub fn new(positions: Positions) -> Self {
-        Self(Mutex::new(State { positions, ..State::default() }))
+    pub fn new(place: Place) -> Self {
+        Self(Mutex::new(State { place, ..State::default() }))
     }
 
     /// Registers an attaching socket.
     pub fn arrive(&self, user: UserId) -> Arrival<'_> {
         let mut state = self.lock();
         let known = state.here.entry(user).or_default().arrive();
-        let to_load = if known { None } else { Some(state.positions.clone()) };
+        let to_load = if known { None } else { Some(state.place.positions.clone()) };
         Arrival { shard: self, user, to_load, forgotten: state.forgotten }
     }
 
@@ -103,8 +106,8 @@ impl Shard {
     }
 
     /// Whether this shard has reached `since`.
-    pub fn reaches(&self, since: &Positions) -> bool {
-        self.lock().positions.reach(since)
+    pub fn reaches(&self, since: &Place) -> bool {
+        self.lock().place.reach(since)
     }
 
     pub fn follows(&self, user: UserId, topic: Topic) -> bool {
@@ -135,15 +138,15 @@ impl Shard {
     fn guard(&self, step: &Step, carry_out: impl FnOnce(&Self, &Step)) {
         if catch_unwind(AssertUnwindSafe(|| carry_out(self, step))).is_err() {
             tracing::error!("a shard of the hub panicked; its sockets were closed and can resume");
-            self.start_anew(step.place());
+            self.start_anew(step);
         }
     }
 
     fn carry_out(&self, step: &Step) {
         match step {
             Step::Change(durable) => self.hand_out(durable),
-            Step::Unreadable { stream, position } => self.lock().positions.advance(*stream, *position),
-            Step::Swept { .. } => self.start_anew(step.place()),
+            Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
+            Step::Swept { .. } | Step::Renewed(_) => self.start_anew(step),
             Step::Passing { topic, about, opened_by, frame } => {
                 let queues = self.lock().followers(*topic, Some(*about), *opened_by);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
@@ -152,11 +155,14 @@ impl Shard {
     }
 
     /// Discards all known topics and closes every socket, to resume from its cursor.
-    fn start_anew(&self, place: Option<(usize, i64)>) {
+    fn start_anew(&self, step: &Step) {
         let queues = {
             let mut state = self.lock();
-            if let Some((stream, position)) = place {
-                state.positions.advance(stream, position);
+            if let Step::Renewed(place) = step {
+                state.place = Place::clone(place);
+            }
+            if let Some((stream, position)) = step.place() {
+                state.place.positions.advance(stream, position);
             }
             state.forget_all()
         };
@@ -167,7 +173,7 @@ impl Shard {
         let recorded = durable.recorded();
         let (queues, ended) = {
             let mut state = self.lock();
-            state.positions.advance(recorded.stream, recorded.position);
+            state.place.positions.advance(recorded.stream, recorded.position);
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Enter) {
                 state.follow(follow);
             }
@@ -301,14 +307,14 @@ impl Arrival<'_> {
         if state.forgotten != self.forgotten {
             return Ok(None);
         }
-        let State { here, audience, positions, .. } = &mut *state;
+        let State { here, audience, place, .. } = &mut *state;
         let follows = here.entry(self.user).or_default();
         for topic in followed.into_iter().flat_map(|followed| follows.load(followed)) {
             audience.entry(topic).or_default().insert(self.user);
         }
         let queue = Arc::new(SendQueue::new(self.user, via, scopes));
         follows.attach(Arc::clone(&queue));
-        Ok(Some(Attached { queue, live_from: positions.clone(), followed: follows.topics().collect() }))
+        Ok(Some(Attached { queue, live_from: place.clone(), followed: follows.topics().collect() }))
     }
 }
 
@@ -325,13 +331,37 @@ impl Drop for Arrival<'_> {
 #[cfg(test)]
 mod tests {
     use clowder_core::{Id, Timestamp};
+    use uuid::Uuid;
 
     use super::*;
+
+    fn at(position: i64) -> Place {
+        Place::new(Uuid::nil(), Positions::new(vec![position]))
+    }
+
+    #[test]
+    fn in_another_journal_positions_go_back_and_every_socket_loads_anew() {
+        let user = UserId::new(Timestamp::from_micros(1));
+        let shard = Shard::new(at(7));
+        let attach = || {
+            let via = Via::Session(Id::new(Timestamp::from_micros(1)));
+            shard.arrive(user).attach(via, None, Some(vec![])).unwrap().unwrap()
+        };
+        let attached = attach();
+        let arriving = shard.arrive(user);
+        let place = Place::new(Uuid::max(), Positions::new(vec![3]));
+        shard.take(&Step::Renewed(Arc::new(place.clone())));
+        assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
+        let via = Via::Session(Id::new(Timestamp::from_micros(1)));
+        assert!(arriving.attach(via, None, Some(vec![])).unwrap().is_none(), "what it has loaded is of the one before");
+        assert!(shard.reaches(&place) && !shard.reaches(&at(3)), "places of the one before are never reached");
+        assert_eq!(attach().live_from, place);
+    }
 
     #[test]
     fn a_panic_sends_every_socket_back_with_its_cursor() {
         let user = UserId::new(Timestamp::from_micros(1));
-        let shard = Shard::new(Positions::new(vec![7]));
+        let shard = Shard::new(at(7));
         let attached = shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(vec![]));
         let attached = attached.unwrap().unwrap();
         let step = Step::Unreadable { stream: 0, position: 8 };
@@ -340,8 +370,8 @@ mod tests {
             panic!("on purpose");
         });
         assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
-        assert!(shard.reaches(&Positions::new(vec![8])), "what panicked is not tried again");
+        assert!(shard.reaches(&at(8)), "what panicked is not tried again");
         shard.take(&Step::Unreadable { stream: 0, position: 9 });
-        assert!(shard.reaches(&Positions::new(vec![9])), "and the next step is taken");
+        assert!(shard.reaches(&at(9)), "and the next step is taken");
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Positions, Topic, UserId};
+use clowder_core::{Topic, UserId};
 use tokio::sync::mpsc;
 
-use super::shard::{Shard, Step};
+use super::{
+    super::cursor::Place,
+    shard::{Shard, Step},
+};
 
 /// The number of shards: enough that arriving sockets rarely wait for each other's lock. Every change visits all of
 /// them.
@@ -20,7 +23,7 @@ const WAITING: usize = 1024;
 pub struct Shards(Vec<Arc<Shard>>);
 
 impl Shards {
-    pub fn new(known: &Positions) -> Self {
+    pub fn new(known: &Place) -> Self {
         Self((0..SHARDS).map(|_| Arc::new(Shard::new(known.clone()))).collect())
     }
 

@@ -51,6 +51,12 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
+    /// Drops everything that waits. The follower looks at the journal instead.
+    pub fn lose(&self) {
+        *self.lock() = Waiting { lost: true, ..Waiting::default() };
+        self.arrived.notify_one();
+    }
+
     /// The next hint. Dropping the call half-way loses nothing.
     pub async fn next(&self) -> Hint {
         loop {

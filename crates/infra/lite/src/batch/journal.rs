@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use clowder_core::{Id, Positions, Result, UserId, sql::Uid};
+use clowder_core::{Error, Id, Positions, Result, UserId, sql::Uid};
 use diesel::{
     prelude::*,
     sql_types::{BigInt, Integer, Nullable, SmallInt, Text},
     sqlite::Sqlite,
 };
+use uuid::Uuid;
 
 use super::Conn;
 use crate::{
-    domains::journal::{JournalRow, StepRow, journal},
+    domains::journal::{JournalRow, StepRow, StreamRow, journal},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
@@ -23,6 +24,21 @@ pub fn free_streams(_: &mut Conn, streams: &[usize]) -> Result<Vec<usize>> {
 }
 
 pub fn wait_for_stream(_: &mut Conn, _: usize, _: Duration) -> Result<()> {
+    Ok(())
+}
+
+/// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
+pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
+    let rows: Vec<(Id<()>, i64, i64, i32)> = statement::<(Uid, BigInt, BigInt, Integer), Sqlite>(
+        "SELECT e.id, s.head, s.floor, s.segment FROM streams s CROSS JOIN epoch e ORDER BY s.stream",
+    )
+    .load(conn)?;
+    let epoch = rows.first().ok_or_else(|| Error::internal("the journal has no streams"))?.0;
+    Ok((epoch.uuid(), rows.into_iter().map(|(_, head, floor, segment)| (head, floor, segment)).collect()))
+}
+
+/// There is only one writer.
+pub fn lock_epoch(_: &mut Conn) -> Result<()> {
     Ok(())
 }
 

@@ -13,14 +13,26 @@ use diesel::{
     prelude::*,
     sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
 };
+use uuid::Uuid;
 
-use super::Conn;
+use super::{super::identity, Conn};
 use crate::{
-    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, journal},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, StreamRow, journal},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
 };
+
+/// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
+pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
+    identity::extent(conn)
+}
+
+/// Whoever gives the journal another epoch holds this.
+pub fn lock_epoch(conn: &mut Conn) -> Result<()> {
+    statement::<SmallInt, Pg>("SELECT single FROM epoch FOR UPDATE").execute(conn)?;
+    Ok(())
+}
 
 /// Gives each stream room for `n` more changes and answers its new head and its segment.
 pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64, i32)>> {

@@ -9,7 +9,7 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Upkeep::put_clock_right", "Upkeep::sweep"],
-    reads: &["Upkeep::check", "Upkeep::recall", "Upkeep::skew", "Upkeep::was_ahead"],
+    reads: &["Upkeep::check", "Upkeep::recall", "Upkeep::skew", "Upkeep::start_anew", "Upkeep::was_ahead"],
     perform,
     ..Domain::NONE
 };

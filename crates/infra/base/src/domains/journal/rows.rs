@@ -15,6 +15,9 @@ pub const JOURNAL_COLUMNS: &str = "j.stream, j.position, j.topic_kind, j.topic_i
 /// A step by which a user came to follow a topic, or stopped: where it stands, its size, and what it says.
 pub type StepRow = (i16, i64, i32, Option<String>, Option<String>, Option<Id<()>>);
 
+/// The head, floor and segment of a stream.
+pub type StreamRow = (i64, i64, i32);
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]
 #[diesel(treat_none_as_default_value = false)]

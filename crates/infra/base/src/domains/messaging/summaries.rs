@@ -2,7 +2,7 @@
 //! and measured without the cache, loading it was half of a list's cost in the database.
 //!
 //! The cache needs no invalidation. A summary is stored under the state of its chat when it was read, and a reader has
-//! just read the chat's current state.
+//! just read the chat's current state. Only in another journal, after a restore, the same states come again.
 
 use std::sync::Arc;
 
@@ -75,6 +75,11 @@ impl ChatSummaries {
     pub fn keep(&self, chat: ChatId, state: ChatState, summary: Arc<ChatSummary>) {
         self.kept.insert(chat, (state, summary));
     }
+
+    /// The chats are those of another journal, where the same states may come again with other content.
+    pub fn clear(&self) {
+        self.kept.clear();
+    }
 }
 
 #[cfg(test)]
@@ -102,5 +107,7 @@ mod tests {
         assert!(summaries.get(chat, ChatState { revision: 6, ..state }).is_none());
         assert!(summaries.get(chat, ChatState { version: 2, ..state }).is_none());
         assert!(summaries.get(Id::new(now), state).is_none());
+        summaries.clear();
+        assert!(summaries.get(chat, state).is_none());
     }
 }
