@@ -156,7 +156,9 @@ mod tests {
     #[test]
     fn however_many_uses_there_are_each_has_its_grace_period() {
         // Milliseconds between uses, and how many uses.
-        for (every, count) in [(0, 100_000), (1, 50_000), (7, 10_000), (100, 1_000), (600, 200), (700, 200), (5_000, 50)] {
+        for (every, count) in
+            [(0, 100_000), (1, 50_000), (7, 10_000), (100, 1_000), (600, 200), (700, 200), (5_000, 50)]
+        {
             let (mut uses, mut latest) = (Uses::read(&[]), 0_i32);
             for number in 0..count {
                 uses = Uses::read(&uses.with(at(number * every)).stored());
@@ -177,7 +179,11 @@ mod tests {
                 }
             }
             let last_two = [latest - 1, latest - 2].map(|generation| uses.of(latest, generation));
-            assert_eq!(last_two, [count - 1, count - 2].map(|number| Some(at(number * every))), "the last two are exact");
+            assert_eq!(
+                last_two,
+                [count - 1, count - 2].map(|number| Some(at(number * every))),
+                "the last two are exact"
+            );
         }
     }
 
