@@ -9,10 +9,9 @@ mod tours;
 use clowder_tests::{
     Answer, World,
     documents::{AsyncApi, OpenApi, dangling},
-    things::{Stage, Things},
     world::PASSWORD,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 async fn documents(world: &World) -> (OpenApi, AsyncApi) {
     let openapi = world.nobody().get("/api/openapi.json").await.expect(200);
@@ -125,53 +124,6 @@ async fn schemas_are_as_tight_as_the_server() {
         assert_eq!(api.fits("Login", &body), status != 422, "{body}");
         world.nobody().post("/api/auth/login", body).await.expect(status);
     }
-}
-
-/// Where the document does not allow `null` in a body, or allows only `true` and `false` in a query, so does the server.
-#[tokio::test]
-async fn what_the_schemas_exclude_is_refused() {
-    let world = World::shared_on_sqlite(&[]).await;
-    let (api, _) = documents(&world).await;
-    let (root, bob) = (world.staff("rita", "admin").await, world.user("bob").await);
-    let stage = Stage { world: &world, owner: &root, friend: &bob };
-    let names = |answer: &Answer, at: &str| {
-        let errors = answer.body["errors"].as_array();
-        answer.status == 422 && errors.is_some_and(|errors| errors.iter().any(|error| error["pointer"] == at))
-    };
-    let (mut wrong, mut nulls, mut flags) = (Vec::new(), 0, 0);
-    for (method, template, operation) in api.operations() {
-        let path = Things::of(stage, [template]).await.fill(template);
-        for asked in operation["parameters"].as_array().into_iter().flatten() {
-            let (name, schema) = (asked["name"].as_str().unwrap(), &asked["schema"]);
-            if asked["in"] != "query" || schema["type"] != "boolean" {
-                continue;
-            }
-            for value in ["1", "0", "yes", "True"] {
-                let answer = Answer::to(root.request(&method, &format!("{path}?{name}={value}"))).await;
-                if !names(&answer, &format!("?{name}")) {
-                    wrong.push(format!("{method} {path}?{name}={value}: {} {}", answer.status, answer.text));
-                }
-                flags += 1;
-            }
-        }
-        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-        let Some(schema) = schema["$ref"].as_str().and_then(|target| target.rsplit('/').next()) else { continue };
-        let members = api.0["components"]["schemas"][schema]["properties"].as_object().cloned().unwrap_or_default();
-        for name in members.keys() {
-            let mut body = api.example(operation);
-            body[name] = Value::Null;
-            if api.fits(schema, &body) {
-                continue;
-            }
-            let answer = Answer::to(root.request(&method, &path).json(&body)).await;
-            if !names(&answer, &format!("/{name}")) {
-                wrong.push(format!("{method} {path}, {name} is null: {} {}", answer.status, answer.text));
-            }
-            nulls += 1;
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(nulls > 40 && flags >= 4, "{nulls} {flags}");
 }
 
 /// The documented response to parameters that exclude each other is the real one.

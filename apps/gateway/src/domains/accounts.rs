@@ -48,7 +48,6 @@ const FORMS: &[Form] = &[
 ];
 
 const RULES: &[Rule] = &[("Login", |schema| {
-    schema["properties"]["username"]["type"] = json!(["string", "null"]);
     schema["properties"]["email"] = schema["properties"]["username"].clone();
     schema["required"] = json!(["password"]);
     let by = |member: &str, other: &str| {
