@@ -14,7 +14,7 @@ use crate::{
 
 /// Social and messaging backend: runs the server and manages it.
 #[derive(Debug, Parser)]
-#[command(name = "clowder", version, after_help = SHORT_HELP, after_long_help = LONG_HELP, arg_required_else_help = true)]
+#[command(name = "clowder", version, after_help = SHORT_HELP, after_long_help = LONG_HELP, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub sources: Sources,
@@ -35,23 +35,24 @@ Examples:
   clowder config print | less                      the current settings, each with its meaning
 
 Settings:
-  Each setting comes from the first of these that has it: arguments, the environment, .env, the file given by --config
-  (or CLOWDER_CONFIG), config/default.toml, the built-in default. `clowder config default` prints all of them with their
-  names in the environment. You will need these first:
+  Each setting comes from the first of these that has it: arguments, the environment, .env, the
+  file given by --config (or CLOWDER_CONFIG), config/default.toml, the built-in default.
+  `clowder config default` prints all of them with their names in the environment. You will need
+  these first:
     DATABASE_URL      postgres://user:password@host:5432/clowder or sqlite:data/clowder.db
-    SECRET_KEY        signs tokens; at least 32 characters. On SQLite it is created once and kept in DATA_DIR
+    SECRET_KEY        signs tokens; at least 32 characters. SQLite: if unset, kept in DATA_DIR
     DATA_DIR          folder of the database, emails and the secret, when nothing else is set
-    SMTP_URL          smtp://user:password@host:587?tls=required; without it, emails are written to DATA_DIR/mail
+    SMTP_URL          smtp://user:password@host:587?tls=required; if unset, emails become files
     PUBLIC_URL        how clients reach this server, https://chat.example
-  Only serve, migrate, admin create and users import can create a new installation. All other commands fail if there
-  is none, and name what is missing.
+  Only serve, migrate, admin create and users import can create a new installation. All other
+  commands fail if there is none, and name what is missing.
   A secret can also come from a file: SECRET_KEY_FILE=/run/secrets/key.
 
 Exit codes:
   0    success
   1    the command failed, or a check found a problem
   2    invalid arguments, settings or input; each is named on the standard error
-  141  the reader of the output closed it early, as in `clowder openapi | head`; the work itself is done";
+  141  the reader closed the output early, as in `clowder openapi | head`; the work is done";
 
 #[derive(Debug, Args)]
 pub struct Sources {

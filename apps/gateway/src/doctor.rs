@@ -4,6 +4,7 @@ mod places;
 
 use std::{net::TcpListener, time::Duration};
 
+use clowder_core::Error;
 use clowder_gateway::{
     app, clock,
     config::{Config, Faults},
@@ -131,9 +132,17 @@ async fn mail(config: &Config) -> Told {
     };
     match tokio::time::timeout(PATIENCE, mailer.check()).await {
         Ok(Ok(())) => ok(format!("{}: ready", mailer.describe())),
-        Ok(Err(error)) => failed(error.to_string()),
-        Err(_) => failed(format!("{} does not answer within {PATIENCE:?}", mailer.describe())),
+        Ok(Err(error)) => failed(mail_failed(&route, error.to_string().trim_start_matches("unavailable: "))),
+        Err(_) => failed(mail_failed(&route, &format!("{} does not answer within {PATIENCE:?}", mailer.describe()))),
     }
+}
+
+fn mail_failed(route: &mail::Route, error: &str) -> String {
+    let remedy = match route {
+        mail::Route::Folder(_) => "check DATA_DIR, and that this user may write to it",
+        _ => "check SMTP_URL, that the mail server runs, and that it accepts connections from this machine",
+    };
+    format!("{error}; {remedy}")
 }
 
 /// A port that this server itself listens on is fine.
@@ -151,13 +160,27 @@ fn port(config: &Config) -> Told {
     }
 }
 
+fn unreachable(url: &DatabaseUrl, error: &Error) -> String {
+    let (place, error) = (url.place(), error.to_string());
+    let error = error.trim_start_matches("unavailable: ");
+    let remedy = if url.is_embedded() {
+        "check DATABASE_URL, and that this user may read and write the file and its folder"
+    } else {
+        "check DATABASE_URL, that the database server runs, and that it accepts connections from this machine"
+    };
+    format!("{place}: {error}; {remedy}")
+}
+
 async fn database(config: &Config, findings: &mut Findings) {
     let url = match DatabaseUrl::parse(&config.database_url()) {
         Ok(url) => url,
-        Err(error) => return findings.add("schema", failed(error.to_string())),
+        Err(error) => return findings.add("database", failed(error.to_string())),
     };
     if let Err(error) = app::database_exists(config) {
-        return findings.add("schema", failed(error.to_string().trim_start_matches("internal: ")));
+        return findings.add("database", failed(error.to_string().trim_start_matches("internal: ")));
+    }
+    if let Err(error) = Store::reach(&url) {
+        return findings.add("database", failed(unreachable(&url, &error)));
     }
     match Store::pending(&url).as_deref() {
         Ok([]) => findings.add("schema", ok("is up to date")),

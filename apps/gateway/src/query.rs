@@ -80,10 +80,11 @@ impl Query {
         Some(number)
     }
 
+    /// `true` or `false`, and no other spelling, as the OpenAPI document says.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
         self.value(name, Flaw::new("type", "must be true or false"), |text| match text {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
+            "true" => Some(true),
+            "false" => Some(false),
             _ => None,
         })
     }
@@ -223,6 +224,19 @@ mod tests {
             told,
             std::iter::zip(expected, ["type", "cursor", "type", "choice", "required"]).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false() {
+        for (text, flag) in [("true", Some(true)), ("false", Some(false))] {
+            let mut query = Query::parse(&format!("unread={text}"));
+            assert_eq!((query.flag("unread"), query.check().is_ok()), (flag, true));
+        }
+        for text in ["1", "0", "yes", "no", "on", "True", "TRUE", "t", "null", " true"] {
+            let mut query = Query::parse(&format!("unread={text}"));
+            assert_eq!(query.flag("unread"), None, "{text}");
+            assert_eq!(query.check().unwrap_err().errors[0].pointer, "?unread", "{text}");
+        }
     }
 
     #[test]

@@ -65,10 +65,17 @@ impl Fields {
         }
     }
 
-    /// The first of several names for the same member that is present.
-    pub fn either<T: Field>(&mut self, names: [&str; 2]) -> Option<Option<T>> {
-        let name = if self.members.get(names[0]).is_none_or(Value::is_null) { names[1] } else { names[0] };
-        self.optional(name)
+    /// Two names for the same member, which may not have two different values.
+    pub fn either<T: Field>(&mut self, [one, other]: [&str; 2]) -> Option<Option<T>> {
+        let value = match [self.take(one), self.take(other)] {
+            [Some(first), Some(second)] if first != second => {
+                self.flaw(other, Flaw::new("unwanted", format!("only one of {one} and {other} can be given")));
+                return None;
+            }
+            [Some(value), _] => Some((one, value)),
+            [None, value] => value.map(|value| (other, value)),
+        };
+        value.map_or(Some(None), |(name, value)| self.value(name, value).map(Some))
     }
 
     /// An array of at most `most` items, counted before any of them is read.
@@ -82,9 +89,9 @@ impl Fields {
         }
     }
 
-    /// The same; absent and `null` mean an empty array.
+    /// The same; absent means an empty array. `null` is not an array.
     pub fn optional_list<T: Field>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
-        match self.take(name) {
+        match self.members.remove(name) {
             Some(value) => self.items(name, value, most),
             None => Some(Vec::new()),
         }
@@ -341,6 +348,56 @@ mod tests {
         assert_eq!(seen, [("/title", "type"), ("/ids/1", "uuid"), ("/ids/2", "type"), ("/size", "type")]);
         assert!(matches!(Sample::from_json(json!([])), Err(Error::Invalid(e)) if e[0].pointer.is_empty()));
         assert!(matches!(Sample::from_json(json!({})), Err(Error::Invalid(e)) if e[0].code == "required"));
+    }
+
+    #[test]
+    fn two_names_of_a_member_have_one_value() {
+        #[derive(Debug)]
+        struct Named(Option<String>);
+
+        impl Input for Named {
+            fn read(fields: &mut Fields) -> Option<Self> {
+                fields.either(["title", "name"]).map(Self)
+            }
+        }
+
+        for (given, read) in [
+            (json!({}), Ok(None)),
+            (json!({"title": null, "name": null}), Ok(None)),
+            (json!({"title": "a"}), Ok(Some("a"))),
+            (json!({"name": "a"}), Ok(Some("a"))),
+            (json!({"title": null, "name": "a"}), Ok(Some("a"))),
+            (json!({"title": "a", "name": null}), Ok(Some("a"))),
+            (json!({"title": "a", "name": "a"}), Ok(Some("a"))),
+            (json!({"title": "a", "name": "b"}), Err(("/name", "unwanted"))),
+            (json!({"title": "a", "name": 1}), Err(("/name", "unwanted"))),
+            (json!({"name": 1}), Err(("/name", "type"))),
+        ] {
+            match (Named::from_json(given.clone()), read) {
+                (Ok(named), read) => assert_eq!(Ok(named.0.as_deref()), read, "{given}"),
+                (result, Err((at, code))) => assert_eq!(told(result), [(at.to_owned(), code.to_owned())], "{given}"),
+                (result, _) => panic!("{given}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_never_null() {
+        #[derive(Debug)]
+        struct Listed(Vec<String>);
+
+        impl Input for Listed {
+            fn read(fields: &mut Fields) -> Option<Self> {
+                fields.optional_list("items", 3).map(Self)
+            }
+        }
+
+        assert_eq!(Listed::from_json(json!({})).unwrap().0, [""; 0]);
+        assert_eq!(Listed::from_json(json!({"items": ["a"]})).unwrap().0, ["a"]);
+        for wrong in [json!(null), json!("a"), json!({}), json!(false)] {
+            let told = told(Listed::from_json(json!({"items": wrong})));
+            assert_eq!(told, [("/items".to_owned(), "type".to_owned())], "{wrong}");
+        }
     }
 
     fn told<T>(result: Result<T>) -> Vec<(String, String)> {

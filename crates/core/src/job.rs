@@ -162,6 +162,12 @@ pub fn may_work(attempts: i16) -> Result<(), Verdict> {
     Err(Verdict::Dead { error: format!("{TRIES} workers took it and did not respond") })
 }
 
+/// Whether an operator may run a job now. One that has never been tried and is not due waits on purpose, like the erasure
+/// of an account until its grace period is over.
+pub fn may_retry(now: Timestamp, run_at: Timestamp, attempts: i16, is_dead: bool) -> Result<(), Refusal> {
+    if !is_dead && attempts == 0 && run_at > now { Err(JOB_NOT_DUE) } else { Ok(()) }
+}
+
 /// 5 seconds, doubled with every try up to an hour, varied by a quarter so that jobs that failed together are not
 /// retried together.
 pub fn pause(attempts: i16, jitter: f64) -> Duration {
@@ -201,7 +207,7 @@ pub trait Jobs: Send + Sync {
     async fn list(&self, ctx: &Ctx, state: Option<JobState>, page: PageRequest) -> Result<Page<Job>>;
 
     /// Runs a waiting or dead job now, with all its tries again; `job.unknown` if there is none. A running job counts
-    /// as none.
+    /// as none. A job that was never tried and is not due is refused ([`may_retry`]).
     async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()>;
 
     /// Does the same for all dead jobs; returns how many.
@@ -243,6 +249,11 @@ pub const JOB_UNREADABLE: Refusal = Refusal::new(
     "The job's payload cannot be read: it was encrypted with another SECRET_KEY or written by another version",
 );
 pub const JOB_UNKNOWN: Refusal = Refusal::new(Kind::Unknown, "job.unknown", "There is no such job");
+pub const JOB_NOT_DUE: Refusal = Refusal::new(
+    Kind::Conflict,
+    "job.not_due",
+    "The job is not due yet, and only jobs that have failed can run early; `clowder jobs list` shows when it is due",
+);
 
 #[cfg(test)]
 mod tests {
@@ -274,6 +285,23 @@ mod tests {
         assert_eq!((least, most), (Duration::from_millis(3750), Duration::from_millis(6250)));
         assert_eq!(pause(i16::MAX, 0.5), Duration::from_secs(3600));
         assert_eq!(pause(i16::MAX, 1.0), Duration::from_secs(75 * 60));
+    }
+
+    #[test]
+    fn only_jobs_that_were_tried_may_run_before_they_are_due() {
+        let now = Timestamp::from_micros(1_000_000_000);
+        let (past, later) = (now.minus(Duration::from_secs(1)), now.plus(Duration::from_secs(1)));
+        for (run_at, attempts, is_dead, allowed) in [
+            (past, 0, false, true),
+            (now, 0, false, true),
+            (later, 0, false, false),
+            (later, 1, false, true),
+            (later, 0, true, true),
+            (past, TRIES, true, true),
+        ] {
+            let verdict = may_retry(now, run_at, attempts, is_dead);
+            assert_eq!(verdict, if allowed { Ok(()) } else { Err(JOB_NOT_DUE) }, "{run_at} {attempts} {is_dead}");
+        }
     }
 
     #[test]

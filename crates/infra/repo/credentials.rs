@@ -36,7 +36,10 @@ use super::{
     domains::{Domain, Sweep},
     jobs, two_factor,
 };
-use crate::hasher;
+use crate::{
+    hasher,
+    withheld::{EmailCall, TooManyEmails, Withheld},
+};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
@@ -144,7 +147,8 @@ impl Repo {
             caused => caused.and_then(|()| jobs::order(tx, &ctx, &job)).map(|()| true),
         });
         if !ordered.await? {
-            metrics::counter!("clowder_emails_withheld_total").increment(1);
+            let call = if wants == Wants::Reset { EmailCall::Reset } else { EmailCall::Verify };
+            Withheld { call, reason: TooManyEmails::Caller }.count();
         }
         Ok(())
     }
@@ -203,7 +207,7 @@ struct Asked {
     wants: Wants,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Wants {
     /// An email to choose a new password.
     Reset,

@@ -23,6 +23,7 @@ use crate::{
     keys::Keys,
     seal::KeyRing,
     store::{Options, StoreDeps},
+    withheld::Withheld,
     worker_pool::WorkerPool,
 };
 
@@ -63,6 +64,8 @@ pub struct Tx<'c> {
     pub ordered: bool,
     /// Whether a text has been deleted that must disappear from all files. Debug builds check this.
     pub deleted_text: bool,
+    /// Emails that were not sent, or are sent later.
+    pub withheld: Vec<Withheld>,
     /// Whether this is a step of an erasure, of which a later one rewrites the journal.
     pub erases: bool,
 }
@@ -176,16 +179,18 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
             entries: Vec::new(),
             ordered: false,
             deleted_text: false,
+            withheld: Vec::new(),
             erases: false,
         };
         let value = f(&mut tx)?;
         audit::write(&mut tx)?;
         #[cfg(debug_assertions)]
         super::texts::check(&mut tx)?;
-        Ok((value, (tx.recorded, tx.ordered, tx.deleted_text)))
+        Ok((value, (tx.recorded, tx.ordered, tx.deleted_text, tx.withheld)))
     });
     let (value, told) = done.inspect_err(|error| services.condition.failed(error))?;
-    let (recorded, ordered, deleted_text) = told;
+    let (recorded, ordered, deleted_text, withheld) = told;
+    withheld.into_iter().for_each(Withheld::count);
     // A transaction that recorded nothing may not have written anything.
     if !recorded.is_empty() {
         services.condition.written();

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use clowder_accounts::Email;
 use clowder_core::{
     Ctx, Field, Id, Job, JobId, Jobs, Mail, NewJob, Page, PageRequest, Result, Timestamp,
-    job::{Cron, DEAD_EMAILS_FOR, JOB_UNKNOWN, JobState, Taken, Verdict, Work},
+    job::{Cron, DEAD_EMAILS_FOR, JOB_UNKNOWN, JobState, Taken, Verdict, Work, may_retry},
 };
 use diesel::prelude::*;
 
@@ -165,8 +165,12 @@ impl Jobs for Repo {
     async fn retry(&self, ctx: &Ctx, job: JobId) -> Result<()> {
         let now = ctx.now;
         let freed = self.db.write(move |tx| {
-            let found = jobs::table.filter(jobs::id.eq(job)).filter(idle(now)).select(jobs::id).load(tx.conn)?;
-            revive(tx, now, found)
+            let found = jobs::table.filter(jobs::id.eq(job)).filter(idle(now));
+            let found = found.select((jobs::run_at, jobs::attempts, jobs::dead_at.is_not_null()));
+            let found: Option<(Timestamp, i16, bool)> = found.first(tx.conn).optional()?;
+            let Some((run_at, attempts, is_dead)) = found else { return Ok(0) };
+            may_retry(now, run_at, attempts, is_dead)?;
+            revive(tx, now, vec![job])
         });
         if freed.await? == 0 { Err(JOB_UNKNOWN.into()) } else { Ok(()) }
     }

@@ -21,6 +21,11 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
     ran
 }
 
+/// Whether a connection can be opened.
+pub fn reach(url: &DatabaseUrl) -> Result<()> {
+    dialect::connect(url).map(drop)
+}
+
 /// For a database that may be empty.
 pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
     let mut conn = dialect::connect(url)?;

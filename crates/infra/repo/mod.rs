@@ -40,7 +40,7 @@ use clowder_core::{
 use super::{batch, dialect, partitions};
 pub use db::{Db, Tx};
 pub use domains::{sealed_columns, texts_left_alone, times};
-pub use migrations::{migrate, pending};
+pub use migrations::{migrate, pending, reach};
 pub use privacy::registered;
 
 use crate::{hasher, segments::KnownSegments, store::StoreDeps, turns::Turns};

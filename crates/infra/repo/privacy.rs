@@ -60,6 +60,8 @@ pub struct Erasing {
     pub requested_at: Timestamp,
     /// The user's former card, for emails; known once the account is a tombstone.
     pub recipient: Option<Recipient>,
+    /// How many changes of the journal one piece reads.
+    pub changes: i64,
 }
 
 impl Erasing {

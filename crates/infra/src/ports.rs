@@ -121,6 +121,11 @@ impl Store {
         if url.is_embedded() { lite::repo::migrate(url) } else { pg::repo::migrate(url) }
     }
 
+    /// Opens a connection to the database and closes it.
+    pub fn reach(url: &DatabaseUrl) -> Result<()> {
+        if url.is_embedded() { lite::repo::reach(url) } else { pg::repo::reach(url) }
+    }
+
     /// The migrations of this build that the database does not have yet.
     pub fn pending(url: &DatabaseUrl) -> Result<Vec<String>> {
         if url.is_embedded() { lite::repo::pending(url) } else { pg::repo::pending(url) }

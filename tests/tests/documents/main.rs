@@ -105,6 +105,7 @@ async fn schemas_are_as_tight_as_the_server() {
         (json!({"type": "group", "title": "Lunch"}), 201),
         (json!({"type": "group", "name": "Lunch"}), 201),
         (json!({"type": "private", "participant_ids": people}), 201),
+        (json!({"type": "group", "title": "Lunch", "name": "Dinner"}), 422),
         (json!({"type": "group"}), 422),
         (json!({"type": "group", "title": " "}), 422),
         (json!({"type": "private", "title": "Us", "participant_ids": people}), 422),
@@ -116,6 +117,7 @@ async fn schemas_are_as_tight_as_the_server() {
     for (body, status) in [
         (json!({"username": ada.name, "password": PASSWORD}), 200),
         (json!({"email": ada.name, "password": PASSWORD}), 200),
+        (json!({"username": ada.name, "email": world.email("ada"), "password": PASSWORD}), 422),
         (json!({"password": PASSWORD}), 422),
         (json!({"username": "ada\n", "password": PASSWORD}), 422),
     ] {

@@ -73,6 +73,25 @@ async fn whoever_reads_may_go_away(world: World) {
 }
 
 #[test]
+fn help_fits_the_width_of_the_terminal() {
+    let database = Database::sqlite();
+    let lines = |columns: &str| -> Vec<String> {
+        let said = run(clowder(&database, &["jobs", "list", "--help"], &[("COLUMNS", columns)]), b"");
+        assert!(said.well, "{}", said.text);
+        said.out.lines().map(str::to_owned).collect()
+    };
+    let widest = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max().unwrap();
+    let [narrow, wide] = [lines("60"), lines("200")];
+    assert!(widest(&narrow) <= 60, "{narrow:#?}");
+    assert!((61..=100).contains(&widest(&wide)), "longer lines are hard to read: {wide:#?}");
+    let help = run(clowder(&database, &["--help"], &[]), b"").out;
+    let written = help.lines().filter(|line| line.starts_with("  Each setting comes from")).collect::<Vec<_>>();
+    assert!(written[0].ends_with(".env, the"), "the examples and settings fit as they are written: {help}");
+    let manual = |columns| run(clowder(&database, &["manual"], &[("COLUMNS", columns)]), b"").out;
+    assert_eq!(manual("60"), manual("200"), "the manual is the same on every terminal");
+}
+
+#[test]
 fn the_first_line_is_enough() {
     let folder = tempfile::tempdir().unwrap();
     let piped = |command: &str| {

@@ -54,12 +54,18 @@ async fn what_is_wrong(world: World) {
     let taken = other.local_addr().unwrap().to_string();
     failed(&[("BIND", &taken)], "port", "is in use by another program");
     failed(&[("SMTP_URL", "smtp://127.0.0.1:1")], "mail", "mail server 127.0.0.1:1");
+    failed(&[("SMTP_URL", "smtp://127.0.0.1:1")], "mail", "check SMTP_URL");
+    let unreachable = doctor(&[("DATABASE_URL", "postgres://ada:s3cret@127.0.0.1:1/clowder")]);
+    let (status, detail) = finding(&unreachable, "database");
+    assert!(status == "failed" && detail.starts_with("127.0.0.1:1/clowder: cannot connect: "), "{detail}");
+    assert!(detail.ends_with("that it accepts connections from this machine"), "{detail}");
+    assert!(!unreachable.text.contains("s3cret") && !unreachable.out.contains("\"schema\""), "{}", unreachable.out);
     failed(&[("BIND", "203.0.113.1:80")], "port", "203.0.113.1:80");
     failed(&[("BCRYPT_COST", "3")], "settings", "BCRYPT_COST: `3` must be");
     failed(&[("MEDIA_ROOT", "/proc/media")], "media folder", "/proc");
     if world.database.url.starts_with("postgres") {
         let (server, _) = world.database.url.rsplit_once('/').unwrap();
-        failed(&[("DATABASE_URL", &format!("{server}/nowhere"))], "schema", "nowhere");
+        failed(&[("DATABASE_URL", &format!("{server}/nowhere"))], "database", "nowhere");
         world.database.psql("DELETE FROM __diesel_schema_migrations WHERE version IN (SELECT max(version) FROM __diesel_schema_migrations)");
         failed(&[], "schema", "run `clowder migrate`");
     } else {
@@ -73,7 +79,7 @@ fn looking_changes_nothing() {
     let folder = database.folder.path();
     let said = run(clowder(&database, &["doctor", "--json"], &[("DATA_DIR", "data"), ("SECRET_KEY", "")]), b"");
     assert_eq!(said.code, Some(1), "{}", said.text);
-    let (status, detail) = finding(&said, "schema");
+    let (status, detail) = finding(&said, "database");
     assert!(status == "failed" && detail.contains("clowder.db is missing"), "{}", said.out);
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "something was created");
     // A database of an earlier version is not migrated.

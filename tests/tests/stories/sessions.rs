@@ -3,7 +3,7 @@
 use clowder_tests::{Client, World, on_both};
 use serde_json::{Value, json};
 
-on_both!(shared; rotation, tabs_race, a_tab_lags, logout, logout_everywhere, devices);
+on_both!(shared; rotation, tabs_race, a_tab_lags, a_tab_lags_behind_many_refreshes, logout, logout_everywhere, devices);
 
 async fn refresh(client: &Client, token: &str) -> clowder_tests::Answer {
     client.post("/api/auth/refresh", json!({"refresh": token})).await
@@ -45,6 +45,18 @@ async fn a_tab_lags(world: World) {
     }
     assert_eq!(refresh(world.nobody(), text(&lagging["refresh"])).await.expect(200)["refresh"], third["refresh"]);
     refresh(world.nobody(), text(&third["refresh"])).await.expect(200);
+}
+
+async fn a_tab_lags_behind_many_refreshes(world: World) {
+    let ada = world.user("ada").await;
+    let second = refresh(world.nobody(), &ada.refresh).await.expect(200);
+    let mut latest = second.clone();
+    for _ in 0..100 {
+        latest = refresh(world.nobody(), text(&latest["refresh"])).await.expect(200);
+    }
+    let lagging = refresh(world.nobody(), &ada.refresh).await.expect(200);
+    assert_eq!(lagging["refresh"], second["refresh"], "the same successor, though it is 100 generations old");
+    refresh(world.nobody(), text(&latest["refresh"])).await.expect(200);
 }
 
 async fn logout(world: World) {

@@ -15,7 +15,8 @@ pub const ACCESS: &str =
     "eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.9v3Jc0mJ1m2pQ0rV6uXy8Zb4c7d1e5f9g2h3i6j0k4l";
 pub const REFRESH: &str = "q0Jm3vXk2cYwzN1sT5bq7gA9d4Lr8uEo";
 
-/// The example of the schema with this name; inputs are elsewhere.
+/// The example of the schema with this name, or of a response that differs from it: `createChat 200`, by the operation's
+/// id. Inputs are elsewhere.
 pub fn of(name: &str) -> Option<Value> {
     DOMAINS.iter().find_map(|domain| (domain.examples)(name))
 }

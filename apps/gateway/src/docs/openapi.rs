@@ -275,6 +275,21 @@ mod tests {
         assert_eq!(server["protocol"], "wss");
     }
 
+    /// A response that shares its schema with another one has an example of its own, unless both look the same.
+    #[test]
+    fn examples_are_what_their_status_means() {
+        let document = openapi(&routes::table(true), &PublicUrl::default());
+        let example = |path: &str, status: &str| {
+            document["paths"][path]["post"]["responses"][status]["content"]["application/json"]["example"].clone()
+        };
+        let [existing, new] = ["200", "201"].map(|status| example("/api/chats", status));
+        assert_eq!((&existing["type"], &existing["participant_count"]), (&json!("private"), &json!(2)));
+        assert!(existing["peer"].is_object() && new["peer"].is_null());
+        assert_eq!((&new["type"], &new["last_seq"], &new["last_message"]), (&json!("group"), &json!(0), &json!(null)));
+        let user = &example("/api/auth/register", "201")["user"];
+        assert_eq!((&user["email_verified"], &user["version"]), (&json!(false), &json!(1)));
+    }
+
     #[test]
     fn the_document_is_whole() {
         let document = openapi(&routes::table(true), &PublicUrl::default());

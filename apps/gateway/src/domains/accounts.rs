@@ -50,6 +50,9 @@ const FORMS: &[Form] = &[
 const RULES: &[Rule] = &[("Login", |schema| {
     schema["properties"]["email"] = schema["properties"]["username"].clone();
     schema["required"] = json!(["password"]);
-    let by = |member: &str| json!({ "type": "object", "required": [member], "properties": { member: { "type": "string" } } });
-    schema["anyOf"] = json!([by("username"), by("email")]);
+    let by = |member: &str, other: &str| {
+        let properties = json!({ member: { "type": "string" }, other: { "type": "null" } });
+        json!({ "type": "object", "required": [member], "properties": properties })
+    };
+    schema["anyOf"] = json!([by("username", "email"), by("email", "username")]);
 })];

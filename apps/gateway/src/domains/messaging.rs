@@ -47,7 +47,9 @@ const RULES: &[Rule] = &[("NewChat", |schema| {
         },
         {
             "title": "A group", "type": "object", "required": ["type", "title"],
-            "properties": { "type": { "type": "string", "enum": ["group"] }, "title": { "type": "string" } }
+            "properties": {
+                "type": { "type": "string", "enum": ["group"] }, "title": { "type": "string" }, "name": { "type": "null" }
+            }
         },
         {
             "title": "A group by `name`", "type": "object", "required": ["type", "name"],

@@ -54,7 +54,7 @@ impl Input for NewAccount {
 }
 
 /// `{username or email, password, device_name?, otp?}`: `email` may be sent in place of `username`, and either takes a
-/// username or an email address.
+/// username or an email address. They may not have two different values.
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"username": "ada", "password": "correct horse battery"}))]
 pub struct Login {

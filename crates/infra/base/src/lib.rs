@@ -31,6 +31,7 @@ pub mod tombstones;
 pub mod totp;
 pub mod turns;
 pub mod url;
+pub mod withheld;
 pub mod worker_pool;
 
 pub use connection::Deadlines;

@@ -48,6 +48,24 @@ impl DatabaseUrl {
         create().map_err(|error| Error::unavailable(format!("cannot create {}: {error}", path.display())))
     }
 
+    /// Where the database is, without user and password: the file, or `host:port/name`.
+    pub fn place(&self) -> String {
+        let url = match self {
+            Self::Sqlite(path) => return path.display().to_string(),
+            Self::Postgres(url) => url,
+        };
+        let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let (url, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let (authority, name) = url.split_once('/').unwrap_or((url, ""));
+        let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+        let named = parameters.split('&').find_map(|parameter| parameter.strip_prefix("host="));
+        let hosts = match hosts {
+            "" => named.unwrap_or("the local socket"),
+            hosts => hosts,
+        };
+        if name.is_empty() { hosts.to_owned() } else { format!("{hosts}/{name}") }
+    }
+
     pub const fn is_embedded(&self) -> bool {
         matches!(self, Self::Sqlite(_))
     }
@@ -56,6 +74,21 @@ impl DatabaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_has_no_password() {
+        for (url, place) in [
+            ("postgres://u:s3cret@db.example:5433/clowder?sslmode=disable", "db.example:5433/clowder"),
+            ("postgresql://db/clowder", "db/clowder"),
+            ("postgres://u:s3c@ret@db", "db"),
+            ("postgres://u:s3cret@[::1]:5432,other:5433/c", "[::1]:5432,other:5433/c"),
+            ("postgres:///clowder?host=/run/postgresql&password=s3cret", "/run/postgresql/clowder"),
+            ("postgres://", "the local socket"),
+            ("sqlite:data/clowder.db", "data/clowder.db"),
+        ] {
+            assert_eq!(DatabaseUrl::parse(url).unwrap().place(), place, "{url}");
+        }
+    }
 
     #[test]
     fn the_scheme_chooses() {

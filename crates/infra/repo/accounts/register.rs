@@ -30,7 +30,10 @@ use super::{
     names, profile,
     sessions::{self, Mint},
 };
-use crate::domains::accounts::{UserRow, users};
+use crate::{
+    domains::accounts::{UserRow, users},
+    withheld::{EmailCall, TooManyEmails, Withheld},
+};
 
 pub fn register(
     tx: &mut Tx<'_>,
@@ -110,9 +113,15 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     names::claim(tx.conn, row.id, &row.username)?;
     let own = row.own()?;
     // If an address got too many emails recently, its owner can request another one later.
-    if may_cause(tx, ctx)? && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_ok() {
+    let too_many = if !may_cause(tx, ctx)? {
+        Some(TooManyEmails::Caller)
+    } else if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &new.email).is_err() {
+        Some(TooManyEmails::Address)
+    } else {
         verify::ask(tx, ctx, Whose::User(own.id), &own.username, &new.email, VERIFY_FOR)?;
-    }
+        None
+    };
+    tx.withheld.extend(too_many.map(|reason| Withheld { call: EmailCall::SignUp, reason }));
     audit::record(tx, ctx, &Entry::new("user.registered").on(Target::user(own.id)))?;
     let signed_in = sessions::sign_in(tx, ctx, mint, own.clone(), None)?;
     journal::append(tx, ctx, &Change::UserRegistered(own.card()))?;

@@ -27,9 +27,12 @@ use super::{
     mailed::{self, Purpose, Whose},
     verify,
 };
-use crate::domains::{
-    accounts::{UserRow, users},
-    sign_ups::{SignUpRow, sign_up_claims as claims, sign_ups as table},
+use crate::{
+    domains::{
+        accounts::{UserRow, users},
+        sign_ups::{SignUpRow, sign_up_claims as claims, sign_ups as table},
+    },
+    withheld::{EmailCall, TooManyEmails, Withheld},
 };
 
 /// Stores a sign-up. Whether it can ever become an account (`pretended` is false) shows only in the email.
@@ -70,12 +73,17 @@ pub fn wait(
         return Ok(Waiting { next: NextStep::AwaitApproval });
     }
     // If the address gets too many emails, the next one is sent later; the answer is the same.
-    match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
+    let is_sent = match verify::holder(tx.conn, &new.email)?.filter(|_| pretended) {
         Some(holder) if mailed::may_send(tx.conn, ctx.now, Purpose::Notice, &new.email).is_ok() => {
             verify::tell_holder(tx, ctx, holder, &new.email)?;
+            true
         }
-        Some(_) => {}
+        Some(_) => false,
         None => verify::ask_in_time(tx, ctx, Whose::SignUp(row.id), &row.username, &new.email, CONFIRM_FOR)?,
+    };
+    // The same whether the address has an account (then nothing is sent) or not (then it is sent later).
+    if !is_sent {
+        tx.withheld.push(Withheld { call: EmailCall::SignUp, reason: TooManyEmails::Address });
     }
     Ok(Waiting { next: NextStep::ConfirmEmail })
 }
@@ -87,7 +95,8 @@ pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, sign_up: SignUpId) -> Result<()> {
         waits.select((table::username, table::email, table::expires_at)).first(tx.conn).optional()?;
     let Some((username, email, expires_at)) = waits else { return Ok(()) };
     let Ok(email) = Email::parse(email.into()) else { return Ok(()) };
-    verify::ask_in_time(tx, ctx, Whose::SignUp(sign_up), &username, &email, expires_at.since(ctx.now))
+    verify::ask_in_time(tx, ctx, Whose::SignUp(sign_up), &username, &email, expires_at.since(ctx.now))?;
+    Ok(())
 }
 
 /// The password hash of a pending sign-up.
@@ -200,8 +209,11 @@ pub fn welcome(
     names::claim(tx.conn, user.id, &user.username)?;
     let own = user.own()?;
     let email = verify::email_of(&own)?;
-    if verified_at.is_none() && mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email).is_ok() {
-        verify::ask(tx, ctx, Whose::User(own.id), &own.username, &email, VERIFY_FOR)?;
+    if verified_at.is_none() {
+        match mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &email) {
+            Ok(()) => verify::ask(tx, ctx, Whose::User(own.id), &own.username, &email, VERIFY_FOR)?,
+            Err(_) => tx.withheld.push(Withheld { call: EmailCall::SignUp, reason: TooManyEmails::Address }),
+        }
     }
     let registered = Entry::new("user.registered").on(Target::user(own.id));
     audit::record_all(tx, ctx, &approved.into_iter().chain([registered]).collect::<Vec<_>>())?;

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     domains::accounts::{UserRow, users},
     emails::Recipient,
+    withheld::{EmailCall, TooManyEmails, Withheld},
 };
 
 /// Sends an email to find out whether an address belongs to somebody; answering it confirms the address. The recipient
@@ -46,7 +47,7 @@ fn ask_user(tx: &mut Tx<'_>, ctx: &Ctx, own: &Own, email: &Email) -> Result<()> 
     ask(tx, ctx, Whose::User(own.id), &own.username, email, VERIFY_FOR)
 }
 
-/// Sends it as soon as the address may get another email.
+/// Sends it as soon as the address may get another email. Answers whether that is now.
 pub fn ask_in_time(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -54,10 +55,12 @@ pub fn ask_in_time(
     username: &str,
     email: &Email,
     good_for: Duration,
-) -> Result<()> {
+) -> Result<bool> {
     match mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email) {
-        Ok(()) => ask(tx, ctx, whose, username, email, good_for),
-        Err(Error::TooMany { retry_after, .. }) => order_later(tx, ctx, whose, email, ctx.now.plus(retry_after)),
+        Ok(()) => ask(tx, ctx, whose, username, email, good_for).map(|()| true),
+        Err(Error::TooMany { retry_after, .. }) => {
+            order_later(tx, ctx, whose, email, ctx.now.plus(retry_after)).map(|()| false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -66,7 +69,8 @@ pub fn ask_in_time(
 pub fn mail_later(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, email: &Email) -> Result<()> {
     let known = users::table.find(user).filter(users::deleted_at.is_null());
     let Some(row) = known.select(UserRow::as_select()).first(tx.conn).optional()? else { return Ok(()) };
-    ask_in_time(tx, ctx, Whose::User(user), &row.username, email, VERIFY_FOR)
+    ask_in_time(tx, ctx, Whose::User(user), &row.username, email, VERIFY_FOR)?;
+    Ok(())
 }
 
 /// What is needed to answer an email.
@@ -116,6 +120,7 @@ pub fn link(conn: &mut Conn, now: Timestamp, silent: bool, token: &str) -> Resul
 /// Another email for those who have yet to confirm this address, if it did not get too many already.
 pub fn mail_again(tx: &mut Tx<'_>, ctx: &Ctx, email: &Email) -> Result<()> {
     if mailed::may_send(tx.conn, ctx.now, Purpose::Verify, email).is_err() {
+        tx.withheld.push(Withheld { call: EmailCall::Verify, reason: TooManyEmails::Address });
         return Ok(());
     }
     let own = users::table.filter(users::email_key.eq(email.key()).and(users::email_verified_at.is_null()));
@@ -201,7 +206,9 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, change: &ChangeEmail, reveal_taken: bo
             mailed::may_send(tx.conn, ctx.now, Purpose::Verify, &change.email)?;
             ask_user(tx, ctx, &own, &change.email)?;
         }
-        None => ask_in_time(tx, ctx, Whose::User(own.id), &own.username, &change.email, VERIFY_FOR)?,
+        None => {
+            ask_in_time(tx, ctx, Whose::User(own.id), &own.username, &change.email, VERIFY_FOR)?;
+        }
     }
     let notice = tx.services.email_templates.email_changing(&Recipient::of(&own), change.email.as_str())?;
     mailed::notify(tx, ctx, &own, &notice)?;

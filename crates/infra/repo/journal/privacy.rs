@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::{
     db::Tx,
-    dialect::Conn,
+    dialect::{Backend, Conn},
     domains,
     privacy::{
         Erasing,
@@ -30,65 +30,98 @@ pub const PARTS: &[Part] = &[Part {
     erase: journal,
 }];
 
-/// How many changes are processed in one piece.
-const PLACES: i64 = 1_000;
-
 /// What a change says when nobody may read its content any more.
 const NOTHING: &str = "{}";
 
-/// The progress: first the changes about the topics that the user follows or has followed, one after the other, and
-/// finally those on their personal topic. The latter show which topics these were, so they are last.
+/// The progress: the changes of each topic that the user follows or has followed, then what others received on their
+/// personal topics about it, which may contain its people. Finally, those on the user's personal topic, which show what
+/// these topics were.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Walk {
     /// `None` for their personal topic. An id belongs to only one kind of topic.
     #[serde(alias = "chat")]
     topic: Option<Id<()>>,
+    /// Whether it is now about what others received in person.
+    #[serde(default)]
+    in_person: bool,
     stream: i16,
     position: i64,
 }
 
 impl Walk {
     const fn of(topic: Option<Id<()>>) -> Self {
-        Self { topic, stream: 0, position: 0 }
+        Self { topic, in_person: false, stream: 0, position: 0 }
+    }
+
+    /// At the beginning of what others received in person.
+    const fn in_person(self) -> Self {
+        Self { in_person: true, stream: 0, position: 0, ..self }
     }
 }
 
-/// By topic, which has an index: the cost grows with the journal of those topics, and not with all of it.
+/// By topic and stream, which have an index: the cost grows with the journal of those topics, and not with all of it. A
+/// piece reads as many changes as the options say, whatever the number of members or changes.
 fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
-    let walk = match mark {
+    let mut walk = match mark {
         None => match next_topic(tx.conn, erasing, None)? {
             None => Walk::of(None),
             first => return Ok(EraseStep { rows: 0, next: Some(serde_json::to_string(&Walk::of(first))?) }),
         },
         Some(mark) => serde_json::from_str(mark)?,
     };
-    let mut rows = 0;
-    let (topic, is_own) = match walk.topic {
-        Some(topic) => (topic, false),
-        None => (Id::from_uuid(erasing.user.uuid()), true),
+    let (mut rows, mut left) = (0, erasing.changes);
+    let next = loop {
+        let shown = shown(tx.conn, erasing, walk, left)?;
+        left -= shown.len() as i64;
+        if let Some(last) = shown.last() {
+            walk.position = last.position;
+        }
+        rows += replace_all(tx, erasing, shown, walk.topic.is_none())?;
+        if left <= 0 {
+            break Some(walk);
+        }
+        match next_stream(tx.conn, erasing, walk)? {
+            Some(stream) => walk = Walk { stream, position: 0, ..walk },
+            None if walk.topic.is_none() => break None,
+            None if walk.in_person => break Some(Walk::of(next_topic(tx.conn, erasing, walk.topic)?)),
+            None => walk = walk.in_person(),
+        }
     };
-    if let Some(topic) = walk.topic.filter(|_| walk.position == 0) {
-        rows += told_in_person(tx, erasing, topic)?;
-    }
-    let shown: Vec<Shown> = table::table
-        .filter(table::topic_id.eq(topic))
-        .filter(table::stream.gt(walk.stream).or(table::stream.eq(walk.stream).and(table::position.gt(walk.position))))
-        .order((table::stream, table::position))
-        .limit(PLACES)
-        .select((table::stream, table::position, table::segment, table::name, table::data))
-        .load(tx.conn)?;
-    let next = match shown.last().filter(|_| shown.len() as i64 == PLACES) {
-        Some((stream, position, ..)) => Some(Walk { stream: *stream, position: *position, ..walk }),
-        None => match walk.topic {
-            Some(topic) => Some(Walk::of(next_topic(tx.conn, erasing, Some(topic))?)),
-            None => None,
-        },
-    };
-    rows += replace_all(tx, erasing, shown, is_own)?;
     Ok(EraseStep { rows, next: next.map(|walk| serde_json::to_string(&walk)).transpose()? })
 }
 
-type Shown = (i16, i64, i32, String, String);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = table)]
+struct Shown {
+    stream: i16,
+    position: i64,
+    segment: i32,
+    topic_id: Id<()>,
+    name: String,
+    data: String,
+}
+
+/// The changes that the walk is about.
+fn walked(erasing: &Erasing, walk: Walk) -> table::BoxedQuery<'static, Backend> {
+    let all = table::table.into_boxed();
+    match walk.topic {
+        None => all.filter(table::topic_id.eq(Id::<()>::from_uuid(erasing.user.uuid()))),
+        Some(topic) if walk.in_person => all.filter(table::subject_id.eq(topic)),
+        Some(topic) => all.filter(table::topic_id.eq(topic)),
+    }
+}
+
+/// The next changes of the walk in its stream.
+fn shown(conn: &mut Conn, erasing: &Erasing, walk: Walk, limit: i64) -> Result<Vec<Shown>> {
+    let next = walked(erasing, walk).filter(table::stream.eq(walk.stream).and(table::position.gt(walk.position)));
+    Ok(next.order(table::position).limit(limit).select(Shown::as_select()).load(conn)?)
+}
+
+/// The next stream that has changes of the walk.
+fn next_stream(conn: &mut Conn, erasing: &Erasing, walk: Walk) -> Result<Option<i16>> {
+    let next = walked(erasing, walk).filter(table::stream.gt(walk.stream));
+    Ok(next.order(table::stream).select(table::stream).first(conn).optional()?)
+}
 
 /// The first topic after this one that they follow or have followed.
 fn next_topic(conn: &mut Conn, erasing: &Erasing, after: Option<Id<()>>) -> Result<Option<Id<()>>> {
@@ -102,22 +135,14 @@ fn next_topic(conn: &mut Conn, erasing: &Erasing, after: Option<Id<()>>) -> Resu
     Ok(follows.into_iter().chain(told.flatten()).min())
 }
 
-/// What others received on their personal topics about a topic, which may contain its people.
-fn told_in_person(tx: &mut Tx<'_>, erasing: &Erasing, topic: Id<()>) -> Result<u64> {
-    let shown: Vec<Shown> = table::table
-        .filter(table::subject_id.eq(topic).and(table::topic_id.ne(erasing.user)))
-        .select((table::stream, table::position, table::segment, table::name, table::data))
-        .load(tx.conn)?;
-    replace_all(tx, erasing, shown, false)
-}
-
 fn replace_all(tx: &mut Tx<'_>, erasing: &Erasing, shown: Vec<Shown>, is_own: bool) -> Result<u64> {
     let (card, id) = (erasing.tombstone(), erasing.user.to_string());
     let gone = erasing.farewell(Topic::user(erasing.user));
     let (gone, says) = (gone.name(), gone.data()?);
     let mut rows = 0;
-    for (stream, position, segment, name, data) in shown {
-        if domains::kept_changes().any(|kept| kept == name) {
+    for Shown { stream, position, segment, topic_id, name, data } in shown {
+        let is_replaced_later = !is_own && topic_id.uuid() == erasing.user.uuid();
+        if is_replaced_later || domains::kept_changes().any(|kept| kept == name) {
             continue;
         }
         let row = table::table.find((stream, position)).filter(table::segment.eq(segment));

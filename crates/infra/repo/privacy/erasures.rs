@@ -176,7 +176,7 @@ type Row = (UserId, Timestamp, Timestamp, bool, Option<Sealed>, String, Option<T
 
 /// Does the next piece of an erasure and stores the progress in the same transaction, so that another worker can
 /// continue after a crash. False if there is nothing left to do, or nothing to do yet.
-pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
+pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>, changes: i64) -> Result<bool> {
     let find = |tx: &mut Tx<'_>| -> Result<Option<Row>> {
         let columns = (
             table::user_id,
@@ -199,7 +199,7 @@ pub fn step(tx: &mut Tx<'_>, ctx: &Ctx, id: Id<Erasing>) -> Result<bool> {
         return Ok(false);
     }
     let recipient = sealed.map(|sealed| unseal(tx, user, id, &sealed)).transpose()?.flatten();
-    let erasing = Erasing { id, user, delete_messages, requested_at, recipient };
+    let erasing = Erasing { id, user, delete_messages, requested_at, recipient, changes };
     tx.erases = true;
     let mut states: Vec<State> = serde_json::from_str(&state)?;
     let is_done = |name: &str| states.iter().any(|state| state.name == name && state.done);

@@ -121,13 +121,13 @@ impl Worker for Eraser {
     /// In bounded pieces, so that other writers get their turn in between.
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
         let Erase { erasure } = job.read()?;
-        let caller = ctx.clone();
+        let (caller, changes) = (ctx.clone(), self.0.deps.options.privacy.journal_changes);
         while self
             .0
             .db
             .write({
                 let ctx = caller.clone();
-                move |tx| erasures::step(tx, &ctx, erasure)
+                move |tx| erasures::step(tx, &ctx, erasure, changes)
             })
             .await?
         {}

@@ -11,6 +11,7 @@ use clowder_core::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    docs::examples,
     problem::failure_of,
     query,
     refusals::{self, Failure},
@@ -25,7 +26,8 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
         let response = responses.entry(given.status.to_string()).or_insert_with(new);
         if let Some(shape) = &given.shape {
             let mut content = json!({ "schema": shape.schema() });
-            if let Some(example) = components.example(shape.schema()) {
+            let own = examples::of(&format!("{} {}", line.operation_id, given.status));
+            if let Some(example) = own.or_else(|| components.example(shape.schema())) {
                 content["example"] = example;
             }
             response["content"][given.content_type] = content;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ACCESS, ADA, AT, LATER, REFRESH, THING, card};
+use crate::docs::examples::{ACCESS, ADA, AT, LATER, REFRESH, THING, card, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -10,6 +10,9 @@ pub fn of(name: &str) -> Option<Value> {
         "Own" => own(),
         "SignedIn" => json!({
             "access": ACCESS, "refresh": REFRESH, "token_type": "Bearer", "expires_in": 600, "user": own()
+        }),
+        "register 201" => json!({
+            "access": ACCESS, "refresh": REFRESH, "token_type": "Bearer", "expires_in": 600, "user": new()
         }),
         "Waiting" => json!({ "next": "confirm_email" }),
         "Session" => json!({
@@ -28,6 +31,15 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         _ => return None,
     })
+}
+
+/// Right after registering.
+fn new() -> Value {
+    let mut own = own();
+    for (member, value) in [("email_verified", json!(false)), ("status_text", Value::Null), ("version", json!(1))] {
+        own = with(own, member, value);
+    }
+    own
 }
 
 fn own() -> Value {
