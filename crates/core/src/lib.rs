@@ -19,6 +19,7 @@ pub mod journal;
 pub mod made;
 pub mod mail;
 pub mod name;
+pub mod octets;
 pub mod page;
 pub mod permission;
 pub mod scope;
