@@ -3,7 +3,7 @@
 //! epoch, so that nobody takes its new positions for old ones.
 //!
 //! On PostgreSQL each process keeps the mark in memory, because a promotion and a restore also change what the epoch is
-//! derived from ([`epoch_of`]). On SQLite the mark is in a file beside the database ([`file`]).
+//! derived from ([`epoch_of`]). On SQLite the mark is in a file beside the database ([`mod@file`]).
 
 pub mod file;
 
