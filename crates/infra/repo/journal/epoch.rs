@@ -75,7 +75,12 @@ fn renew(tx: &mut Tx<'_>, heads: &Positions) -> Result<()> {
     let mut octets = [0; 16];
     random(&mut octets)?;
     let new = Builder::from_random_bytes(octets).into_uuid();
-    tracing::warn!("the journal has gone back, or its high-water mark is missing: it gets another epoch");
+    let is_empty = heads.as_slice().iter().all(|head| *head == 0);
+    if is_empty && tx.services.high_water.read().is_none() {
+        tracing::debug!("a new journal gets its epoch");
+    } else {
+        tracing::warn!("the journal has gone back, or its high-water mark is missing: it gets another epoch");
+    }
     tx.services.high_water.renewed(new, heads)?;
     diesel::update(epoch::table).set(epoch::id.eq(Id::<()>::from_uuid(new))).execute(tx.conn)?;
     Ok(())
