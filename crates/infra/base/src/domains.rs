@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod credentials;
+pub mod friends;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;

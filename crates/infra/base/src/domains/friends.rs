@@ -1,0 +1,5 @@
+//! Friends.
+
+mod schema;
+
+pub use schema::*;
