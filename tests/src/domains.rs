@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod blocks;
 pub mod credentials;
 pub mod messaging;
 pub mod operation;
@@ -30,6 +31,7 @@ macro_rules! for_domains {
             accounts,
             api_keys,
             audit,
+            blocks,
             credentials,
             messaging,
             operation,

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod blocks;
 pub mod credentials;
 pub mod messaging;
 pub mod operation;
@@ -26,6 +27,7 @@ pub const DOMAINS: &[Domain] = &[
     accounts::DOMAIN,
     credentials::DOMAIN,
     two_factor::DOMAIN,
+    blocks::DOMAIN,
     messaging::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,

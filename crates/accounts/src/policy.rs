@@ -7,7 +7,7 @@ use clowder_core::{Error, Limit, Refusal, Result, Timestamp, UserId, Visibility,
 use zxcvbn::feedback::Feedback;
 
 use crate::{
-    model::{Password, Username},
+    model::{Audience, Password, Username},
     refusals::{EMAIL_TAKEN, EMAIL_UNVERIFIED, EMAIL_VERIFIED},
 };
 
@@ -32,6 +32,16 @@ const LOOKED_AT: usize = 16;
 /// Whether a user is visible to a viewer: in lists, by id, by name. People who share a chat always see each other.
 pub fn may_see(viewer: UserId, user: UserId, visibility: Visibility, share_a_chat: bool) -> bool {
     viewer == user || visibility != Visibility::Private || share_a_chat
+}
+
+/// Whether somebody belongs to the people whom a user has chosen, themselves not among them.
+pub fn is_among(audience: Audience, friends: bool, friends_in_common: bool) -> bool {
+    match audience {
+        Audience::Everyone => true,
+        Audience::FriendsOfFriends => friends || friends_in_common,
+        Audience::Friends => friends,
+        Audience::Nobody => false,
+    }
 }
 
 /// Who gets an email when somebody requests another address.
@@ -149,6 +159,21 @@ mod tests {
             (bob, Visibility::Private, false, true),
         ] {
             assert_eq!(may_see(viewer, bob, visibility, shares), expected, "{visibility:?} {shares}");
+        }
+    }
+
+    #[test]
+    fn is_among_table() {
+        for (audience, friends, in_common, expected) in [
+            (Audience::Everyone, false, false, true),
+            (Audience::FriendsOfFriends, false, false, false),
+            (Audience::FriendsOfFriends, false, true, true),
+            (Audience::FriendsOfFriends, true, false, true),
+            (Audience::Friends, false, true, false),
+            (Audience::Friends, true, true, true),
+            (Audience::Nobody, true, true, false),
+        ] {
+            assert_eq!(is_among(audience, friends, in_common), expected, "{audience:?} {friends} {in_common}");
         }
     }
 

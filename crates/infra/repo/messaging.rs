@@ -1,12 +1,14 @@
 //! Messaging over the database: each method is one transaction; `send` and `read` share their commits with others.
 
 pub mod chats;
+pub mod closing;
 mod create_chat;
 pub mod edit;
 mod messages;
 mod privacy;
 mod read;
 mod send;
+mod wanted;
 pub mod writes;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod blocks;
 mod cards;
 mod check;
 mod clock;

@@ -11,6 +11,8 @@ use crate::{Chat, Message};
 pub enum Change {
     /// Sent to each participant in person, because each sees a chat of their own.
     ChatCreated(UserId, Box<Chat>),
+    /// Sent to each participant in person, for the same reason.
+    ChatUpdated(UserId, Box<Chat>),
     MessageSent(Box<Message>),
     MessageUpdated(Box<Message>),
     MessageDeleted(Deleted),
@@ -65,6 +67,7 @@ impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
             Self::ChatCreated(..) => "chat.created",
+            Self::ChatUpdated(..) => "chat.updated",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageDeleted(_) => "message.deleted",
@@ -74,7 +77,7 @@ impl clowder_core::Change for Change {
 
     fn topic(&self) -> Topic {
         let chat = match self {
-            Self::ChatCreated(user, _) => return Topic::user(*user),
+            Self::ChatCreated(user, _) | Self::ChatUpdated(user, _) => return Topic::user(*user),
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::MessageRead(read, Audience::Reader) => return Topic::user(read.user_id),
@@ -88,7 +91,11 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, chat) => {
                 Some(Follow { user: *user, topic: Topic::new(CHAT, chat.id), step: Step::Enter })
             }
-            Self::MessageSent(_) | Self::MessageUpdated(_) | Self::MessageDeleted(_) | Self::MessageRead(..) => None,
+            Self::ChatUpdated(..)
+            | Self::MessageSent(_)
+            | Self::MessageUpdated(_)
+            | Self::MessageDeleted(_)
+            | Self::MessageRead(..) => None,
         }
     }
 
@@ -96,13 +103,14 @@ impl clowder_core::Change for Change {
         match self {
             // In the order of the chat, so that no device receives a mark before the message that it refers to.
             Self::MessageRead(read, _) => Topic::new(CHAT, read.chat_id),
+            Self::ChatUpdated(_, chat) => Topic::new(CHAT, chat.id),
             _ => self.follow().map_or_else(|| self.topic(), |follow| follow.topic),
         }
     }
 
     fn subject(&self) -> Option<Uuid> {
         match self {
-            Self::ChatCreated(_, chat) => Some(chat.id.uuid()),
+            Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => Some(chat.id.uuid()),
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::MessageRead(..) => None,
@@ -111,7 +119,7 @@ impl clowder_core::Change for Change {
 
     fn data(&self) -> serde_json::Result<Box<RawValue>> {
         match self {
-            Self::ChatCreated(_, chat) => to_raw_value(chat),
+            Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => to_raw_value(chat),
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod admin;
 mod api_keys;
+mod blocks;
 mod bounds;
 mod clock;
 mod command_line;

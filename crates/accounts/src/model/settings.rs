@@ -30,7 +30,7 @@ pub struct Settings {
 pub struct Privacy {
     /// Who may see when the user was last online. Stored, but not used in this version.
     pub last_seen: Audience,
-    /// Who may start a private chat with the user. Stored, but not used in this version.
+    /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
     pub messages_from: Audience,
     /// Whether read marks are shared in both directions. Stored, but not used in this version.
     pub read_receipts: bool,
@@ -75,14 +75,20 @@ impl Word for Theme {
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
     Everyone,
+    /// Friends, and people with whom the user has a friend in common.
+    FriendsOfFriends,
     Friends,
     Nobody,
 }
 
 impl Word for Audience {
     const WHAT: &'static str = "audience";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("everyone", Self::Everyone), ("friends", Self::Friends), ("nobody", Self::Nobody)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("everyone", Self::Everyone),
+        ("friends_of_friends", Self::FriendsOfFriends),
+        ("friends", Self::Friends),
+        ("nobody", Self::Nobody),
+    ];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -118,7 +124,7 @@ pub struct SettingsPatch {
 pub struct PrivacyPatch {
     /// Who may see when the user was last online. Stored, but not used in this version.
     pub last_seen: Option<Audience>,
-    /// Who may start a private chat with the user. Stored, but not used in this version.
+    /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
     pub messages_from: Option<Audience>,
     /// Whether read marks are shared in both directions. Stored, but not used in this version.
     pub read_receipts: Option<bool>,

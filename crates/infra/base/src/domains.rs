@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod blocks;
 pub mod credentials;
 pub mod friends;
 pub mod idempotency;
@@ -26,6 +27,7 @@ macro_rules! for_domains {
     ($each:ident) => {
         $each! {
             messaging: clowder_messaging::Messaging,
+            blocks: clowder_social::Blocks,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             two_factor: clowder_accounts::TwoFactor,

@@ -16,7 +16,7 @@ use super::{
         dialect::{self, Conn},
         journal, people,
     },
-    chats,
+    chats, wanted,
 };
 use crate::domains::{
     accounts::{CardRow, users},
@@ -32,9 +32,11 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
     // Nobody of them can be erased between the check and the commit.
     dialect::accounts::keep_users(tx.conn, &named)?;
     let cards = cards(tx.conn, creator, &named)?;
+    let exists = exists(tx.conn, creator, &new)?;
     let facts = CreateFacts {
         visible: cards.keys().copied().collect(),
-        exists: exists(tx.conn, creator, &new)?,
+        unwilling: if exists { Vec::new() } else { wanted::unwilling(tx.conn, ctx, &new.participant_ids)? },
+        exists,
         made: table::table.filter(table::creator_id.eq(creator)).count().get_result(tx.conn)?,
         most: tx.services.options.messaging.chats_per_person,
     };
@@ -87,6 +89,7 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
             table::created_at.eq(creation.at),
             table::active_at.eq(creation.at),
             table::version.eq(1),
+            table::closed.eq(false),
             lowest_marks(creation),
         ))
         .on_conflict_do_nothing()
@@ -139,6 +142,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         peer: peer.and_then(|(user, _)| cards.get(user)).cloned(),
         participant_count: creation.participants.len() as i64,
         my_role: my_role.unwrap_or(ChatRole::Member),
+        writable: true,
         read_seq: 0,
         unread_count: 0,
         last_seq: 0,

@@ -6,6 +6,7 @@ mod accounts;
 mod api_keys;
 mod asked;
 mod audit;
+mod blocks;
 mod clock;
 mod contention;
 mod copies;

@@ -20,7 +20,22 @@ pub const EVENTS: &[Event] = &[
             json!({
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "created_at": AT, "active_at": AT, "version": 1
+                "writable": true, "created_at": AT, "active_at": AT, "version": 1
+            })
+        },
+    },
+    Event {
+        name: "chat.updated",
+        about: "Something about a chat of yours changed, such as whether messages can be sent",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Chat>,
+        example: || {
+            json!({
+                "id": CHAT, "type": "private", "title": null, "description": null,
+                "peer": { "id": BOB, "username": "bob", "display_name": "Bob" }, "my_role": "member",
+                "participant_count": 2, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
+                "writable": false, "created_at": AT, "active_at": AT, "version": 2
             })
         },
     },

@@ -1,0 +1,67 @@
+//! Blocks: people who are blocked or muted, and a note on somebody.
+
+use serde_json::json;
+
+use super::Domain;
+use crate::{
+    User,
+    lists::{List, MANY, Scene},
+    texts::{
+        Then::{self, Gone},
+        call,
+    },
+};
+
+pub const DOMAIN: Domain = Domain {
+    texts: TEXTS,
+    plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
+    lists: LISTS,
+    ..Domain::new("Blocks")
+};
+
+const TEXTS: &[(&str, Then)] = &[("PUT /api/users/{user_id}/note /text", Gone("zqpersonnote"))];
+
+const LISTS: &[List] = &[
+    List {
+        path: "/api/blocks",
+        at_least: MANY,
+        rows: Some(|scene| {
+            let people = people(scene, "blocked");
+            let (me, no) = (scene.me(), scene.no());
+            format!(
+                "{people}; INSERT INTO blocks (user_id, blocked_id, hide_messages, since)
+                   SELECT {me}, id, {no}, created_at FROM users WHERE username LIKE 'blocked%';"
+            )
+        }),
+    },
+    List {
+        path: "/api/mutes",
+        at_least: MANY,
+        rows: Some(|scene| {
+            let people = people(scene, "muted");
+            let me = scene.me();
+            format!(
+                "{people}; INSERT INTO mutes (user_id, muted_id, since)
+                   SELECT {me}, id, created_at FROM users WHERE username LIKE 'muted%';"
+            )
+        }),
+    },
+];
+
+fn people(scene: &Scene, called: &str) -> String {
+    format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+             created_at, version)
+           SELECT {id}, '{called}' || s.n, '{called}' || s.n, '{called}' || s.n || '@x.org', '{called}' || s.n || '@x.org',
+             'x', 'x', 'public', 'user', {now}, 1
+           FROM {series}",
+        id = scene.new_id(),
+        now = scene.at("0"),
+        series = scene.series(MANY),
+    )
+}
+
+async fn plant(ada: &User, bob: &User) {
+    let note = format!("/api/users/{}/note", bob.id);
+    call(ada, "PUT", &note, json!({"text": "zqpersonnote"}), "").await.expect(200);
+}
