@@ -42,7 +42,8 @@ pub const PARTS: &[Part] = &[Part {
 }];
 
 fn export_blocks(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
-    let own = blocks::table.filter(blocks::user_id.eq(asking.user).and(blocks::blocked_id.gt(after(mark)?)));
+    let next: UserId = after(mark)?;
+    let own = blocks::table.filter(blocks::user_id.eq(asking.user).and(blocks::blocked_id.gt(next)));
     let rows: Vec<BlockRow> = own.order(blocks::blocked_id).limit(ROWS).select(BlockRow::as_select()).load(conn)?;
     let last = rows.last().map(|row| row.blocked_id);
     let item =
@@ -51,7 +52,8 @@ fn export_blocks(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result
 }
 
 fn export_mutes(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
-    let own = mutes::table.filter(mutes::user_id.eq(asking.user).and(mutes::muted_id.gt(after(mark)?)));
+    let next: UserId = after(mark)?;
+    let own = mutes::table.filter(mutes::user_id.eq(asking.user).and(mutes::muted_id.gt(next)));
     let rows: Vec<MuteRow> = own.order(mutes::muted_id).limit(ROWS).select(MuteRow::as_select()).load(conn)?;
     let last = rows.last().map(|row| row.muted_id);
     let item = |row: MuteRow| json!({"user_id": row.muted_id, "since": row.since, "until": row.until});

@@ -33,7 +33,7 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "id": CHAT, "type": "private", "title": null, "description": null,
-                "peer": { "id": BOB, "username": "bob", "display_name": "Bob" }, "my_role": "member",
+                "peer": { "id": ADA, "username": "ada", "display_name": "Ada" }, "my_role": "member",
                 "participant_count": 2, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
                 "writable": false, "created_at": AT, "active_at": AT, "version": 2
             })
