@@ -6,6 +6,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod blocks;
 pub mod credentials;
+pub mod friends;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
@@ -33,6 +34,7 @@ macro_rules! for_domains {
             audit,
             blocks,
             credentials,
+            friends,
             messaging,
             operation,
             privacy,

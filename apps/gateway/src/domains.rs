@@ -6,6 +6,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod blocks;
 pub mod credentials;
+pub mod friends;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
@@ -27,6 +28,7 @@ pub const DOMAINS: &[Domain] = &[
     accounts::DOMAIN,
     credentials::DOMAIN,
     two_factor::DOMAIN,
+    friends::DOMAIN,
     blocks::DOMAIN,
     messaging::DOMAIN,
     realtime::DOMAIN,

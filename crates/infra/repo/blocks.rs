@@ -3,8 +3,10 @@
 mod notes;
 mod privacy;
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
-use clowder_accounts::refusals::{SESSION_ENDED, USER_UNKNOWN};
+use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
 use clowder_messaging::chats::Pair;
 use clowder_social::{
@@ -24,7 +26,7 @@ use super::{
     cards::Cards,
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
-    dialect::{self, Conn},
+    dialect::Conn,
     domains::{Domain, Sweep},
     friends, journal,
     messaging::{chats, closing},
@@ -202,20 +204,10 @@ fn unmute(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     journal::append(tx, ctx, &Change::Unmuted(caller, Ended { user_id: user }))
 }
 
-/// Locks both people, so that neither is erased meanwhile, and nobody creates or changes what connects them. Returns the
-/// card of the other one, if there is such a person.
+/// Locks both people, and returns the card of the other one, if there is such a person.
 fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<Option<Card>> {
-    let mut both = [caller, user];
-    both.sort_unstable();
-    for one in both {
-        dialect::accounts::lock_user(tx.conn, one)?;
-    }
-    let present = users::table.filter(users::id.eq_any(both)).filter(users::deleted_at.is_null()).select(users::id);
-    let present: Vec<UserId> = present.load(tx.conn)?;
-    if !present.contains(&caller) {
-        return Err(SESSION_ENDED.into());
-    }
-    present.contains(&user).then(|| Cards::of(tx.conn, None, [user])?.card(user)).transpose()
+    let present = friends::lock_both(tx, caller, user)?;
+    present.then(|| Cards::of(tx.conn, None, [user])?.card(user)).transpose()
 }
 
 fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, full: Refusal) -> Result<Card> {
@@ -266,6 +258,22 @@ fn list_mutes(conn: &mut Conn, caller: UserId, now: Timestamp, page: &PageReques
     let mutes =
         rows.into_iter().map(|row| Ok(Mute { user: cards.card(row.muted_id)?, since: row.since, until: row.until }));
     Page::fill(mutes, page, |mute| Page::<()>::place(mute.since, mute.user.id))
+}
+
+/// Whom among some people somebody has blocked, and whom muted.
+pub struct Decided {
+    pub blocked: HashSet<UserId>,
+    pub muted: HashSet<UserId>,
+}
+
+pub fn decided_about(conn: &mut Conn, owner: UserId, now: Timestamp, people: &[UserId]) -> Result<Decided> {
+    let blocked = table::table.filter(table::user_id.eq(owner).and(table::blocked_id.eq_any(people)));
+    let muted = mutes::table
+        .filter(mutes::user_id.eq(owner).and(mutes::muted_id.eq_any(people)))
+        .filter(mutes::until.is_null().or(mutes::until.gt(now)));
+    let blocked: Vec<UserId> = blocked.select(table::blocked_id).load(conn)?;
+    let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
+    Ok(Decided { blocked: blocked.into_iter().collect(), muted: muted.into_iter().collect() })
 }
 
 /// Mutes that are over.

@@ -13,6 +13,7 @@ mod credentials;
 mod db;
 mod domains;
 mod fragment;
+mod friends;
 mod group_commit;
 mod idempotency;
 mod jobs;
@@ -54,6 +55,7 @@ pub struct Repo {
     opened: Instant,
     /// Turns of attempts at a password or a code.
     turns: Turns<Vec<u8>>,
+    friends: friends::State,
     messaging: messaging::State,
     last_look: check::LastLook,
     /// Where the streams of the journal left which segment.
@@ -68,7 +70,8 @@ impl Repo {
         let messaging = messaging::State::new(&db, &deps);
         let (opened, last_look, segments) =
             (Instant::now(), check::LastLook::default(), Arc::<KnownSegments>::default());
-        let repo = Self { db, deps, opened_at: now, opened, turns, messaging, last_look, segments };
+        let friends = friends::State::default();
+        let repo = Self { db, deps, opened_at: now, opened, turns, friends, messaging, last_look, segments };
         // So that the first who reads the journal knows where.
         Journal::extent(&repo).await?;
         repo.remember_ended(now).await?;

@@ -4,5 +4,10 @@
 //! implementation must guarantee is documented on the ports.
 
 pub mod blocks;
+pub mod friends;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
+pub use friends::{
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, Friends, NewFriendRequest, Relationship,
+    RequestDirection, Suggestion,
+};

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::Domain;
+use super::{Domain, friends::people};
 use crate::{
     User,
-    lists::{List, MANY, Scene},
+    lists::{List, MANY},
     texts::{
         Then::{self, Gone},
         call,
@@ -26,7 +26,7 @@ const LISTS: &[List] = &[
         path: "/api/blocks",
         at_least: MANY,
         rows: Some(|scene| {
-            let people = people(scene, "blocked");
+            let people = people(scene, "blocked", MANY);
             let (me, no) = (scene.me(), scene.no());
             format!(
                 "{people}; INSERT INTO blocks (user_id, blocked_id, hide_messages, since)
@@ -38,7 +38,7 @@ const LISTS: &[List] = &[
         path: "/api/mutes",
         at_least: MANY,
         rows: Some(|scene| {
-            let people = people(scene, "muted");
+            let people = people(scene, "muted", MANY);
             let me = scene.me();
             format!(
                 "{people}; INSERT INTO mutes (user_id, muted_id, since)
@@ -47,19 +47,6 @@ const LISTS: &[List] = &[
         }),
     },
 ];
-
-fn people(scene: &Scene, called: &str) -> String {
-    format!(
-        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-             created_at, version)
-           SELECT {id}, '{called}' || s.n, '{called}' || s.n, '{called}' || s.n || '@x.org', '{called}' || s.n || '@x.org',
-             'x', 'x', 'public', 'user', {now}, 1
-           FROM {series}",
-        id = scene.new_id(),
-        now = scene.at("0"),
-        series = scene.series(MANY),
-    )
-}
 
 async fn plant(ada: &User, bob: &User) {
     let note = format!("/api/users/{}/note", bob.id);

@@ -15,6 +15,7 @@ mod credentials;
 mod doctor;
 mod durability;
 mod failures;
+mod friends;
 mod full_disk;
 mod limits;
 mod long_lists;

@@ -27,6 +27,7 @@ macro_rules! for_domains {
     ($each:ident) => {
         $each! {
             messaging: clowder_messaging::Messaging,
+            friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,

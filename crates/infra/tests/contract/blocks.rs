@@ -10,7 +10,10 @@ use clowder_messaging::{ChatFilter, MessagePatch, NewChat, Window};
 use clowder_social::{NewBlock, NewMute, NewNote};
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, code, on_both};
+use crate::{
+    friends::befriend,
+    world::{Person, World, code, on_both},
+};
 
 fn private(with: &Person) -> NewChat {
     NewChat::from_json(json!({"type": "private", "participant_ids": [with.id]})).unwrap()
@@ -28,14 +31,6 @@ fn wrong<T: std::fmt::Debug>(result: clowder_core::Result<T>) -> Vec<(String, St
         }
         other => panic!("{other:?}"),
     }
-}
-
-async fn befriend(world: &World, one: &Person, other: &Person) {
-    let request = json!({"user_id": other.id});
-    let friends = &world.store.friends;
-    friends.request(&world.ctx(one), Input::from_json(request).unwrap()).await.unwrap();
-    let request = json!({"user_id": one.id});
-    friends.request(&world.ctx(other), Input::from_json(request).unwrap()).await.unwrap();
 }
 
 async fn chats(world: &World, viewer: &Person) -> Vec<clowder_messaging::Chat> {

@@ -16,6 +16,7 @@ mod epoch;
 mod exports;
 mod faults;
 mod following;
+mod friends;
 mod given_names;
 mod guessing;
 mod idempotency;

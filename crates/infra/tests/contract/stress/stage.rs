@@ -51,6 +51,8 @@ pub struct Stage {
     pub said: Mutex<Vec<(usize, MessageId)>>,
     pub tokens: Mutex<BTreeMap<&'static str, Vec<String>>>,
     pub api_keys: Mutex<Vec<(usize, ApiKeyId)>>,
+    /// Who asked whom to be friends.
+    pub friend_requests: Mutex<Vec<(usize, usize, clowder_social::FriendRequestId)>>,
     pub invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
     pub others: Mutex<Vec<UserId>>,
     /// The users who registered last, with their unconfirmed addresses.
@@ -147,6 +149,7 @@ impl Stage {
             said: Mutex::default(),
             tokens: Mutex::default(),
             api_keys: Mutex::default(),
+            friend_requests: Mutex::default(),
             invites: Mutex::default(),
             others: Mutex::default(),
             newcomers: Mutex::default(),

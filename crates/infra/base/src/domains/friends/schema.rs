@@ -1,4 +1,4 @@
-//! The table of friendships: each is two rows, one for each direction.
+//! The tables of friendships (each is two rows, one for each direction) and friend requests.
 
 use crate::domains::accounts::users;
 
@@ -9,6 +9,40 @@ diesel::table! {
         user_id -> Uid,
         friend_id -> Uid,
         since -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    friend_lists (user_id) {
+        user_id -> Uid,
+        friends -> BigInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    friend_requests (id) {
+        id -> Uid,
+        from_id -> Uid,
+        to_id -> Uid,
+        message -> Nullable<Text>,
+        status -> Text,
+        created_at -> Ts,
+        decided_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    dismissed_suggestions (user_id, dismissed_id) {
+        user_id -> Uid,
+        dismissed_id -> Uid,
+        dismissed_at -> Ts,
     }
 }
 
