@@ -34,8 +34,8 @@ fn wrong<T: std::fmt::Debug>(result: clowder_core::Result<T>) -> Vec<(String, St
 }
 
 async fn chats(world: &World, viewer: &Person) -> Vec<clowder_messaging::Chat> {
-    let page = world.store.messaging.chats(&world.ctx(viewer), ChatFilter::default(), PageRequest::default());
-    page.await.unwrap().items
+    let ctx = world.ctx(viewer);
+    world.store.messaging.chats(&ctx, ChatFilter::default(), PageRequest::default()).await.unwrap().items
 }
 
 async fn choose(world: &World, person: &Person, messages_from: &str) {

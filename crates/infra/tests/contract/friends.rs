@@ -16,6 +16,8 @@ use crate::{
     world::{Person, World, code, on_both},
 };
 
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 fn ask(user: UserId) -> NewFriendRequest {
     NewFriendRequest::from_json(json!({"user_id": user})).unwrap()
 }
@@ -64,8 +66,8 @@ on_both! {
         let pending = json!("pending");
         let both = |name: &str, value: &Value| [&ada, &bob].map(|person| (person.id, name.to_owned(), value.clone())).to_vec();
         assert_eq!(told(&world.changes().await, "status"), both("friend_request", &pending));
-        assert_eq!(open(&world, &bob, RequestDirection::In).await, [request.clone()]);
-        assert_eq!(open(&world, &ada, RequestDirection::Out).await, [request.clone()]);
+        assert_eq!(open(&world, &bob, RequestDirection::In).await, std::slice::from_ref(&request));
+        assert_eq!(open(&world, &ada, RequestDirection::Out).await, std::slice::from_ref(&request));
         assert!(open(&world, &bob, RequestDirection::Out).await.is_empty());
         assert!(friends_of(&world, &ada).await.is_empty());
         assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.pending");
@@ -201,12 +203,12 @@ on_both! {
         let request = asks(&world, &ada, &bob).await;
         world.names().await;
         world.wait(policy::OPEN_FOR - Duration::from_secs(1));
-        world.store.upkeep.sweep(&system(&world)).await.unwrap();
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
         assert!(!world.names().await.contains(&"friend_request".to_owned()));
         world.wait(Duration::from_secs(1));
         assert!(open(&world, &bob, RequestDirection::In).await.is_empty(), "before anybody has noticed");
         assert_eq!(code(world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await), "friend_request.decided");
-        world.store.upkeep.sweep(&system(&world)).await.unwrap();
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
         let changes: Vec<_> = world.changes().await.into_iter().filter(|change| &*change.name == "friend_request").collect();
         let told = told(&changes, "status");
         assert_eq!(told.iter().map(|(user, _, status)| (*user, status)).collect::<Vec<_>>(), [(ada.id, &json!("expired")), (bob.id, &json!("expired"))]);
