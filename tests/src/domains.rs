@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
+pub mod profiles;
 pub mod realtime;
 pub mod sign_ups;
 pub mod staff;
@@ -34,6 +35,7 @@ macro_rules! for_domains {
             messaging,
             operation,
             privacy,
+            profiles,
             realtime,
             sign_ups,
             staff,

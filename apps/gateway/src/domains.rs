@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
+pub mod profiles;
 pub mod realtime;
 pub mod sign_ups;
 pub mod staff;
@@ -26,6 +27,7 @@ pub const DOMAINS: &[Domain] = &[
     accounts::DOMAIN,
     credentials::DOMAIN,
     two_factor::DOMAIN,
+    profiles::DOMAIN,
     messaging::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,

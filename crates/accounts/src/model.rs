@@ -23,7 +23,7 @@ pub use settings::{
     Theme, TimeZone,
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
-pub use staff::{Account, AccountFilter, NewRole, NewSuspension, ResetLink, Status};
+pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Reason, ResetLink, Status};
 pub use values::{Email, Password, RefreshToken, Username};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
@@ -49,7 +49,7 @@ pub struct Own {
     #[serde(default)]
     #[schema(required = true)]
     pub two_factor: bool,
-    /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
+    /// Who may see the profile: everybody, friends (others see only the name), or nobody.
     pub visibility: Visibility,
     /// When the account is due to be erased at its owner's request; they can cancel it until then.
     #[serde(default)]

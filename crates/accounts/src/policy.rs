@@ -1,8 +1,10 @@
 //! Pure rules: data in, verdict out.
 
+pub mod sight;
+
 use std::time::Duration;
 
-use clowder_core::{Error, Limit, Refusal, Result, Timestamp, UserId, Visibility, text::Flaw};
+use clowder_core::{Error, Limit, Refusal, Result, Timestamp, text::Flaw};
 
 use zxcvbn::feedback::Feedback;
 
@@ -28,11 +30,6 @@ const COMMON: &str = include_str!("common_passwords.txt");
 /// How much of a password is checked for strength: longer ones are not common, and the cost of checking grows steeply
 /// with the length.
 const LOOKED_AT: usize = 16;
-
-/// Whether a user is visible to a viewer: in lists, by id, by name. People who share a chat always see each other.
-pub fn may_see(viewer: UserId, user: UserId, visibility: Visibility, share_a_chat: bool) -> bool {
-    viewer == user || visibility != Visibility::Private || share_a_chat
-}
 
 /// Who gets an email when somebody requests another address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,25 +129,10 @@ pub fn may_cause_mail(now: Timestamp, caused: &[Timestamp], most: u32) -> Result
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Field, Id};
+    use clowder_core::Field;
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn may_see_table() {
-        let now = Timestamp::from_micros(1);
-        let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
-        for (viewer, visibility, shares, expected) in [
-            (ada, Visibility::Public, false, true),
-            (ada, Visibility::Friends, false, true),
-            (ada, Visibility::Private, false, false),
-            (ada, Visibility::Private, true, true),
-            (bob, Visibility::Private, false, true),
-        ] {
-            assert_eq!(may_see(viewer, bob, visibility, shares), expected, "{visibility:?} {shares}");
-        }
-    }
 
     #[test]
     fn decide_change_table() {

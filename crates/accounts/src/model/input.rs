@@ -96,7 +96,7 @@ pub struct ProfilePatch {
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub status_text: Option<Note<140>>,
-    /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
+    /// Who may see the profile: everybody, friends (others see only the name), or nobody.
     pub visibility: Option<Visibility>,
 }
 

@@ -35,6 +35,8 @@ pub const PARTS: &[Part] = &[
         references: &[
             kept("users", "id", "the tombstone: messages still need a sender"),
             erased("username_claims", "user_id"),
+            erased("name_index", "user_id"),
+            erased("name_grams", "user_id"),
         ],
         files: &[File {
             name: "account.json",

@@ -29,6 +29,7 @@ mod partitions;
 mod people;
 mod preferences;
 mod privacy;
+mod profiles;
 mod reading;
 mod registry;
 mod replaying;

@@ -21,7 +21,10 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "Settings" => json!({
             "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
-            "privacy": { "last_seen": "everyone", "messages_from": "everyone", "read_receipts": true },
+            "privacy": {
+                "last_seen": "everyone", "messages_from": "everyone", "read_receipts": true, "bio": "everyone",
+                "details": "friends", "friends_list": "friends", "email": "nobody"
+            },
             "notifications": { "about": "all", "push": true, "mail": true }, "version": 1
         }),
         "TokenPair" => json!({ "access": ACCESS, "refresh": REFRESH }),
