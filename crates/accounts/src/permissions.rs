@@ -11,8 +11,6 @@ pub const READ_USERS: Permission = Permission::new("users.read", Moderator);
 pub const SUSPEND_USERS: Permission = Permission::new("users.suspend", Moderator);
 /// Sign people with a lower role out of all their devices.
 pub const END_SESSIONS: Permission = Permission::new("users.sessions.end", Moderator);
-/// Edit the profiles of people with a lower role.
-pub const EDIT_USERS: Permission = Permission::new("users.edit", Admin);
 /// Give and take roles.
 pub const SET_ROLES: Permission = Permission::new("users.role.set", Admin);
 /// Erase accounts, at once.
@@ -25,7 +23,7 @@ pub const INVITE: Permission = Permission::new("invites.manage", Admin);
 pub const READ_AUDIT: Permission = Permission::new("audit.read", Admin);
 
 pub const ALL: &[Permission] =
-    &[READ_USERS, SUSPEND_USERS, END_SESSIONS, EDIT_USERS, SET_ROLES, ERASE_USERS, DECIDE_SIGN_UPS, INVITE, READ_AUDIT];
+    &[READ_USERS, SUSPEND_USERS, END_SESSIONS, SET_ROLES, ERASE_USERS, DECIDE_SIGN_UPS, INVITE, READ_AUDIT];
 
 #[cfg(test)]
 mod tests {
@@ -39,7 +37,6 @@ mod tests {
             ("users.read", [false, true, true]),
             ("users.suspend", [false, true, true]),
             ("users.sessions.end", [false, true, true]),
-            ("users.edit", [false, false, true]),
             ("users.role.set", [false, false, true]),
             ("users.erase", [false, false, true]),
             ("sign_ups.decide", [false, false, true]),

@@ -3,12 +3,14 @@
 pub mod names;
 pub mod ranking;
 
-use clowder_core::{Fields, Friendship, Input, Refusal, Timestamp, UserId, Versions, Word, text::Flaw};
+use clowder_core::{
+    Actor, Fields, Friendship, Input, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Own, ProfilePatch,
-    model::{Privacy, Reason},
+    model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     refusals::{USER_NOT_YOURS, USER_UNKNOWN},
 };
@@ -26,6 +28,15 @@ pub struct User {
     pub avatar: (),
     pub bio: Option<String>,
     pub status_text: Option<String>,
+    /// When the status text ends by itself.
+    pub status_until: Option<Timestamp>,
+    pub pronouns: Option<String>,
+    pub location: Option<String>,
+    #[schema(max_items = 5)]
+    pub links: Option<Vec<Link>>,
+    /// `null` in this version.
+    #[schema(value_type = Option<Object>)]
+    pub cover: (),
     pub email: Option<String>,
     /// How the viewer is connected with the user; `null` in one's own profile.
     pub friendship: Option<Friendship>,
@@ -110,6 +121,11 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         avatar: (),
         bio: person.bio.filter(|_| shown(FieldGroup::Bio)),
         status_text: person.status_text.filter(|_| shown(FieldGroup::Bio)),
+        status_until: person.status_until.filter(|_| shown(FieldGroup::Bio)),
+        pronouns: person.pronouns.filter(|_| shown(FieldGroup::Details)),
+        location: person.location.filter(|_| shown(FieldGroup::Details)),
+        links: Some(person.links).filter(|_| shown(FieldGroup::Details)),
+        cover: (),
         email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
         friendship: Some(friendship).filter(|_| all && !own),
         friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
@@ -138,6 +154,8 @@ fn tag(facts: &ProfileFacts, sight: Sight) -> i64 {
         Sight::Profile => 2,
     };
     let looks = friendship | sight << 2 | i64::from(facts.staff) << 4 | i64::from(facts.own) << 5;
+    // A status text ends without another version.
+    let looks = looks | i64::from(facts.person.status_text.is_some()) << 6;
     (facts.person.version << VERSION_AT) | ((facts.settings_version & 0x00ff_ffff) << SETTINGS_AT) | looks
 }
 
@@ -155,6 +173,11 @@ pub struct EditFacts {
     pub sight: Sight,
 }
 
+/// Administrators edit profiles of others, in person: not through their programs.
+pub fn edits_others(actor: Actor) -> bool {
+    matches!(actor, Actor::User { via: Via::Session(_), role: Role::Admin, .. })
+}
+
 /// Everybody edits their own profile; administrators edit those of others.
 pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
     match facts {
@@ -169,13 +192,25 @@ pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting", "reason": "an impersonation"}))]
 pub struct UserPatch {
     #[schema(value_type = Option<String>, max_length = 80)]
-    pub display_name: Option<crate::model::DisplayName>,
+    pub display_name: Option<DisplayName>,
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 1000)]
-    pub bio: Option<crate::model::Note<1000>>,
+    pub bio: Option<Note<1000>>,
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 140)]
-    pub status_text: Option<crate::model::Note<140>>,
+    pub status_text: Option<Note<140>>,
+    /// When the status text ends by itself; `null` means never. Another status text without this one never ends.
+    #[schema(value_type = Option<Timestamp>)]
+    pub status_until: Option<Until>,
+    /// `null` clears them.
+    #[schema(value_type = Option<String>, max_length = 40)]
+    pub pronouns: Option<Line<40>>,
+    /// `null` clears it.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub location: Option<Line<100>>,
+    /// All of them; `null` or an empty array clears them.
+    #[schema(value_type = Option<Vec<NewLink>>, max_items = 5)]
+    pub links: Option<Vec<NewLink>>,
     pub visibility: Option<clowder_core::Visibility>,
     /// Why an administrator edits somebody else's profile, for the audit log. Ignored in one's own.
     #[schema(value_type = Option<String>, max_length = 500)]
@@ -185,8 +220,10 @@ pub struct UserPatch {
 impl UserPatch {
     /// The part about the profile, and the reason.
     pub fn split(self) -> (ProfilePatch, Option<Reason>) {
-        let Self { display_name, bio, status_text, visibility, reason } = self;
-        (ProfilePatch { display_name, bio, status_text, visibility }, reason)
+        let Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason } = self;
+        let profile =
+            ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility };
+        (profile, reason)
     }
 }
 
@@ -194,8 +231,10 @@ impl Input for UserPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let profile = ProfilePatch::read(fields);
         let reason = fields.optional("reason");
-        let ProfilePatch { display_name, bio, status_text, visibility } = profile?;
-        Some(Self { display_name, bio, status_text, visibility, reason: reason? })
+        let ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility } =
+            profile?;
+        let reason = reason?;
+        Some(Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason })
     }
 }
 
@@ -242,6 +281,10 @@ mod tests {
             display_name: "Ada".to_owned(),
             bio: Some("bio".to_owned()),
             status_text: Some("status".to_owned()),
+            status_until: None,
+            pronouns: Some("she/her".to_owned()),
+            location: Some("London".to_owned()),
+            links: Vec::new(),
             email: "ada@example.org".to_owned(),
             email_verified: true,
             role: Role::User,

@@ -9,10 +9,9 @@ use async_trait::async_trait;
 use clowder_accounts::{
     Change, Profiles,
     model::Reason,
-    permissions::EDIT_USERS,
     policy::sight::sight,
     profiles::{
-        EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, may_edit,
+        EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
         ranking::{Found, Suggestion},
         reason_missing, show, versions_of,
     },
@@ -20,7 +19,7 @@ use clowder_accounts::{
     standing::may_govern,
 };
 use clowder_core::{
-    Actor, Ctx, Page, PageRequest, Result, UserId, Versions, Via,
+    Ctx, Page, PageRequest, Result, UserId, Versions,
     audit::{Entry, Target},
     versions,
 };
@@ -113,11 +112,8 @@ fn edit_other<'c>(
     change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(clowder_accounts::Own, clowder_accounts::Own)>>,
 ) -> Result<clowder_accounts::Own> {
     let (facts, before) = staff::facts(tx.conn, ctx, user)?;
-    let may_edit_others = matches!(
-        ctx.actor, Actor::User { via: Via::Session(_), role, .. } if EDIT_USERS.is_given_to(role)
-    );
     let seen_facts: ProfileFacts = look::facts(tx.conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    may_edit(EditFacts { own: false, staff: may_edit_others, sight: sight(&seen_facts.sight_facts()) })?;
+    may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;
     may_govern(&facts)?;
     let reason = reason.ok_or_else(reason_missing)?;
     versions::check(seen, before.version, USER_STALE)?;

@@ -88,7 +88,16 @@ async fn bad_input(world: World) {
         ada.get(&format!("/api/users/search?q={odd}")).await.expect(200);
         ada.get(&format!("/api/users?search={odd}")).await.expect(200);
     }
-    ada.get("/api/users/nobody").await.refused(404, "user.unknown");
+    ada.get("/api/users/nobody").await.refused(404, "id.invalid");
+    let link = |url: &str| json!({"label": "x", "url": url});
+    for (links, fields) in [
+        (json!([link("javascript:alert(1)")]), vec!["/links/0/url"]),
+        (json!([link("https://a.example"), {"label": ""}]), vec!["/links/1/label", "/links/1/url"]),
+        (json!(vec![link("https://a.example"); 6]), vec!["/links"]),
+        (json!("https://a.example"), vec!["/links"]),
+    ] {
+        assert_eq!(ada.patch("/api/users/me", json!({"links": links})).await.wrong_fields(), fields, "{links}");
+    }
     let long = json!({"bio": "x".repeat(1001), "display_name": "\u{202e}", "reason": ""});
     let mut wrong = ada.patch(&format!("/api/users/{}", ada.id), long).await.wrong_fields();
     wrong.sort();

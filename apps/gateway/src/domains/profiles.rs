@@ -14,6 +14,8 @@ pub const DOMAIN: Domain = Domain {
         ("UserPatch", "display_name", name),
         ("UserPatch", "bio", note),
         ("UserPatch", "status_text", note),
+        ("UserPatch", "pronouns", name),
+        ("UserPatch", "location", name),
         ("UserPatch", "reason", prose),
     ],
     scopes: scopes::PEOPLE,

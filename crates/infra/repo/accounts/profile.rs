@@ -3,11 +3,11 @@
 use clowder_accounts::{
     Change, Own, ProfilePatch,
     change::USER_UPDATED,
-    model::{DisplayName, Note},
+    model::{DisplayName, Line, NewLink, Note},
     refusals::{SESSION_ENDED, USER_STALE},
 };
 use clowder_core::{
-    Ctx, Result, UserId, Versions, Word,
+    Ctx, Result, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
     versions,
 };
@@ -35,6 +35,10 @@ struct Edited {
     display_name: Option<String>,
     bio: Option<Option<String>>,
     status_text: Option<Option<String>>,
+    status_until: Option<Option<Timestamp>>,
+    pronouns: Option<Option<String>>,
+    location: Option<Option<String>>,
+    links: Option<Option<String>>,
     visibility: Option<&'static str>,
 }
 
@@ -57,7 +61,15 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, patch: ProfilePatch) -> 
     if !patch.changes(&before) {
         return Ok(None);
     }
+    let links = patch.links.as_ref().map(|links| {
+        let links: Vec<_> = links.iter().map(NewLink::link).collect();
+        if links.is_empty() { Ok(None) } else { serde_json::to_string(&links).map(Some) }
+    });
     let edited = Edited {
+        status_until: patch.ends_status(&before),
+        pronouns: patch.pronouns.map(Line::into_option),
+        location: patch.location.map(Line::into_option),
+        links: links.transpose()?,
         display_name: patch.display_name.map(DisplayName::into_string),
         bio: patch.bio.map(Note::into_option),
         status_text: patch.status_text.map(Note::into_option),

@@ -2,6 +2,8 @@
 
 pub mod domain;
 
+use std::time::Duration;
+
 use clowder_accounts::{
     ProfilePatch,
     model::SettingsPatch,
@@ -92,10 +94,43 @@ on_both! {
         }
     }
 
+    async fn details_are_shown_and_a_status_ends(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let until = world.now().plus(Duration::from_secs(3600));
+        let link = json!({"label": "My garden", "url": "https://ada.example/garden"});
+        let details = json!({"pronouns": "she/her", "location": "London", "links": [link]});
+        edit(&world, &ada, details.clone()).await;
+        edit(&world, &ada, json!({"status_text": "away", "status_until": until})).await;
+        assert_eq!(world.names().await, ["user.updated", "user.updated"]);
+        edit(&world, &ada, details).await;
+        assert!(world.names().await.is_empty(), "what changes nothing is no change");
+        let seen = async || world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap();
+        let before = seen().await;
+        let links = before.user.links.unwrap();
+        assert_eq!((links[0].url.as_str(), links[0].verified), ("https://ada.example/garden", false));
+        assert_eq!((before.user.pronouns.as_deref(), before.user.location.as_deref()), (Some("she/her"), Some("London")));
+        assert_eq!((before.user.status_text.as_deref(), before.user.status_until), (Some("away"), Some(until)));
+        world.wait(Duration::from_secs(3600));
+        let after = seen().await;
+        assert_eq!((&after.user.status_text, after.user.status_until), (&None, None));
+        assert_ne!(after.tag, before.tag, "who has it gets it anew");
+        assert_eq!(world.store.accounts.me(&world.ctx(&ada)).await.unwrap().status_text, None);
+        edit(&world, &ada, json!({"status_text": "back"})).await;
+        assert_eq!(seen().await.user.status_text.as_deref(), Some("back"), "does not end with the one before");
+
+        let settings = SettingsPatch::from_json(json!({"privacy": {"details": "friends"}})).unwrap();
+        world.store.preferences.edit_settings(&world.ctx(&ada), None, settings).await.unwrap();
+        let hidden = seen().await.user;
+        assert_eq!((hidden.pronouns, hidden.location, hidden.links), (None, None, None));
+        edit(&world, &ada, json!({"links": null, "pronouns": null})).await;
+        let own = world.store.accounts.me(&world.ctx(&ada)).await.unwrap();
+        assert_eq!((own.links.len(), own.pronouns, own.location.as_deref()), (0, None, Some("London")));
+    }
+
     async fn administrators_edit_with_a_reason(world: World) {
         let [ada, eve] = world.people(["ada", "eve"]).await;
-        let root = world.with_role("root", Role::Admin).await;
-        let moderator = world.with_role("mod", Role::Moderator).await;
+        let root = world.with_role("rita", Role::Admin).await;
+        let moderator = world.with_role("mona", Role::Moderator).await;
         let profiles = &world.store.profiles;
         let tag = profiles.user(&world.ctx(&root), ada.id, None).await.unwrap().tag;
         let change = || patch(json!({"display_name": "Somebody", "reason": "an impersonation"}));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, with};
+use crate::docs::examples::{ADA, AT, LATER, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -16,6 +16,8 @@ pub fn of(name: &str) -> Option<Value> {
 fn user() -> Value {
     json!({
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null, "bio": "Counting.",
-        "status_text": "counting", "email": null, "friendship": "friends", "friends_count": 12, "created_at": AT
+        "status_text": "counting", "status_until": LATER, "pronouns": "she/her", "location": "London",
+        "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "cover": null,
+        "email": null, "friendship": "friends", "friends_count": 12, "created_at": AT
     })
 }
