@@ -10,6 +10,7 @@ pub mod friends;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
+pub mod profiles;
 pub mod realtime;
 pub mod sign_ups;
 pub mod staff;
@@ -38,6 +39,7 @@ macro_rules! for_domains {
             messaging,
             operation,
             privacy,
+            profiles,
             realtime,
             sign_ups,
             staff,

@@ -10,6 +10,7 @@ pub mod friends;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
+pub mod profiles;
 pub mod realtime;
 pub mod sign_ups;
 pub mod staff;
@@ -28,6 +29,7 @@ pub const DOMAINS: &[Domain] = &[
     accounts::DOMAIN,
     credentials::DOMAIN,
     two_factor::DOMAIN,
+    profiles::DOMAIN,
     friends::DOMAIN,
     blocks::DOMAIN,
     messaging::DOMAIN,

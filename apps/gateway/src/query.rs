@@ -50,7 +50,12 @@ impl Query {
 
     /// A text of 1 to 200 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        let text = self.any_text(name, LONGEST_TEXT)?;
+        self.text_within(name, LONGEST_TEXT)
+    }
+
+    /// A text of 1 to `most` characters.
+    pub fn text_within(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.any_text(name, most)?;
         if text.is_empty() {
             self.flaw(name, Flaw::new("required", "must not be empty"));
             return None;

@@ -30,7 +30,7 @@ use super::{
     domains::{Domain, Sweep},
     friends, journal,
     messaging::{chats, closing},
-    people,
+    people::{self, Viewer},
 };
 use crate::domains::{
     accounts::users,
@@ -218,7 +218,7 @@ fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, 
 
 /// Whether the caller knows that there is such a person: they may see them, or share a chat with them.
 fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
-    let visible = exists(users::table.find(user).filter(people::visible_to(ctx.user()?)));
+    let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
     Ok(diesel::select(visible).get_result(conn)? || chats::share(conn, ctx.user()?, user)?)
 }
 
@@ -274,6 +274,15 @@ pub fn decided_about(conn: &mut Conn, owner: UserId, now: Timestamp, people: &[U
     let blocked: Vec<UserId> = blocked.select(table::blocked_id).load(conn)?;
     let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
     Ok(Decided { blocked: blocked.into_iter().collect(), muted: muted.into_iter().collect() })
+}
+
+/// Those among some people who have blocked the viewer, or whom the viewer has blocked.
+pub fn either_way(conn: &mut Conn, viewer: UserId, people: &[UserId]) -> Result<HashSet<UserId>> {
+    let by_viewer = table::table.filter(table::user_id.eq(viewer).and(table::blocked_id.eq_any(people)));
+    let of_viewer = table::table.filter(table::blocked_id.eq(viewer).and(table::user_id.eq_any(people)));
+    let mut blocked: Vec<UserId> = by_viewer.select(table::blocked_id).load(conn)?;
+    blocked.extend(of_viewer.select(table::user_id).load::<UserId>(conn)?);
+    Ok(blocked.into_iter().collect())
 }
 
 /// Mutes that are over.

@@ -6,11 +6,11 @@ mod relationships;
 mod requests;
 mod suggestions;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use clowder_accounts::refusals::SESSION_ENDED;
-use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, Friends, NewFriendRequest, Relationship,
     RequestDirection, Suggestion,
@@ -28,6 +28,7 @@ use super::{
     domains::{Domain, Sweep},
     idempotency::Stub,
     journal,
+    people::Viewer,
 };
 use crate::domains::{
     accounts::users,
@@ -110,7 +111,7 @@ impl Friends for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn of(&self, ctx: &Ctx, user: UserId, mutual: bool, page: PageRequest) -> Result<Page<Friend>> {
-        let viewer = ctx.user()?;
+        let viewer = Viewer::of(ctx)?;
         self.db.read(move |conn| lists::of(conn, viewer, user, mutual, &page)).await
     }
 
@@ -122,13 +123,13 @@ impl Friends for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn relationships(&self, ctx: &Ctx, ids: Vec<UserId>) -> Result<Vec<Relationship>> {
-        let (viewer, now, lists) = (ctx.user()?, ctx.now, Arc::clone(&self.friends.lists));
-        self.db.read(move |conn| relationships::of(conn, &lists, viewer, now, &ids)).await
+        let (viewer, lists) = (Viewer::of(ctx)?, Arc::clone(&self.friends.lists));
+        self.db.read(move |conn| relationships::of(conn, &lists, viewer, &ids)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<Suggestion>> {
-        let viewer = ctx.user()?;
+        let viewer = Viewer::of(ctx)?;
         self.db.read(move |conn| suggestions::list(conn, viewer, limit)).await
     }
 
@@ -156,6 +157,23 @@ pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> 
 pub fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
     let friends: Option<i64> = friend_lists::table.find(user).select(friend_lists::friends).first(conn).optional()?;
     Ok(friends.unwrap_or(0))
+}
+
+/// How many friends each of these people has; who has none may be missing.
+pub fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
+    let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
+    Ok(counts.into_iter().collect())
+}
+
+/// How each of these people is connected with the viewer; who is not may be missing.
+pub fn with(conn: &mut Conn, viewer: UserId, now: Timestamp, people: &[UserId]) -> Result<HashMap<UserId, Friendship>> {
+    let (incoming, outgoing) = requests::open_with(conn, viewer, now, people)?;
+    let friends = friendships::table.filter(friendships::user_id.eq(viewer).and(friendships::friend_id.eq_any(people)));
+    let friends: Vec<UserId> = friends.select(friendships::friend_id).load(conn)?;
+    let incoming = incoming.into_iter().map(|user| (user, Friendship::Incoming));
+    let outgoing = outgoing.into_iter().map(|user| (user, Friendship::Outgoing));
+    Ok(incoming.chain(outgoing).chain(friends.into_iter().map(|user| (user, Friendship::Friends))).collect())
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {

@@ -23,6 +23,7 @@ mod migrations;
 mod people;
 mod preferences;
 mod privacy;
+mod profiles;
 mod sealing;
 mod sign_ups;
 mod staff;
@@ -81,6 +82,13 @@ impl Repo {
             match error {
                 Error::Internal(_) => tracing::error!(%error, "cannot claim the usernames of older accounts"),
                 _ => tracing::warn!(%error, "cannot claim the usernames of older accounts right now"),
+            }
+        }
+        // Who is not in the index yet is not found by name until the database is next opened.
+        if let Err(error) = repo.index_names().await {
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "cannot index the names of older accounts"),
+                _ => tracing::warn!(%error, "cannot index the names of older accounts right now"),
             }
         }
         Ok(repo)

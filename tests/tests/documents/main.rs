@@ -197,7 +197,7 @@ async fn edits_that_change_nothing() {
         assert!(says.contains("A body that changes nothing is answered 200"), "{method} {template}: {says}");
         let whole = template.starts_with("/api/messages");
         assert_ne!(says.contains("members that are absent stay as they are"), whole, "{method} {template}: {says}");
-        let path = template.replace("{message_id}", &message);
+        let path = template.replace("{message_id}", &message).replace("{user_id}", &ada.id);
         let before = ada.get(&path).await;
         let mut same = vec![json!({}), before.body.clone()];
         if path.starts_with("/api/messages") {

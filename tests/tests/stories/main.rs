@@ -26,6 +26,7 @@ mod operation;
 mod pages_of_others;
 mod permissions;
 mod privacy;
+mod profiles;
 mod queries;
 mod restore;
 mod security;

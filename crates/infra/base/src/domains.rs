@@ -16,6 +16,7 @@ pub mod journal;
 pub mod messaging;
 pub mod preferences;
 pub mod privacy;
+pub mod profiles;
 pub mod sign_ups;
 pub mod two_factor;
 
@@ -31,6 +32,7 @@ macro_rules! for_domains {
             blocks: clowder_social::Blocks,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
+            profiles: clowder_accounts::Profiles,
             two_factor: clowder_accounts::TwoFactor,
             credentials: clowder_accounts::Credentials,
             sign_ups: clowder_accounts::SignUps,

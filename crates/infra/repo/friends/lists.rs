@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
-use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Card, Page, PageRequest, Result, Timestamp, UserId, text};
 use clowder_social::{
     Friend, FriendFilter,
-    friends::{Order, policy::MOST_FRIENDS},
+    friends::{Order, policy::MOST_FRIENDS, refusals::FRIENDS_HIDDEN},
 };
 use diesel::{dsl::exists, prelude::*};
 
-use super::super::{cards::Cards, dialect::Conn, people};
+use super::super::{
+    cards::Cards,
+    dialect::Conn,
+    people::{self, Viewer},
+    profiles,
+};
 use crate::domains::{
     accounts::{CardRow, users},
     friends::friendships as table,
@@ -97,16 +101,15 @@ impl std::fmt::Display for Key {
 }
 
 /// The friends of somebody whom the viewer may see, as far as the viewer may see these, too.
-pub fn of(conn: &mut Conn, viewer: UserId, user: UserId, mutual: bool, page: &PageRequest) -> Result<Page<Friend>> {
-    let visible = exists(users::table.find(user).filter(people::visible_to(viewer)));
-    if !diesel::select(visible).get_result(conn)? {
-        return Err(USER_UNKNOWN.into());
+pub fn of(conn: &mut Conn, viewer: Viewer, user: UserId, mutual: bool, page: &PageRequest) -> Result<Page<Friend>> {
+    if !profiles::shows_friends(conn, viewer, user)? {
+        return Err(FRIENDS_HIDDEN.into());
     }
     let mut after: Option<UserId> = page.id()?;
     let mut found = Vec::new();
     // In pieces, because some friends may be hidden. One person has at most [`MOST_FRIENDS`].
     while found.len() < page.fetch() as usize {
-        let piece = piece(conn, viewer, user, mutual, after)?;
+        let piece = piece(conn, viewer.id, user, mutual, after)?;
         let Some((last, _)) = piece.last() else { break };
         after = Some(*last);
         let ids = piece.iter().map(|(friend, _)| *friend);

@@ -2,35 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Friendship, Result, Timestamp, UserId, Word};
-use clowder_social::{
-    Relationship,
-    friends::{RequestStatus, policy::OPEN_FOR},
-};
+use clowder_core::{Friendship, Result, UserId};
+use clowder_social::Relationship;
 use diesel::prelude::*;
 
-use super::super::{blocks, dialect::Conn, people};
+use super::{
+    super::{
+        blocks,
+        dialect::Conn,
+        people::{self, Viewer},
+    },
+    requests,
+};
 use crate::domains::{
     accounts::users,
-    friends::{FriendIds, FriendLists, friend_lists, friend_requests as requests, friendships, in_common},
+    friends::{FriendIds, FriendLists, friend_lists, friendships, in_common},
 };
 
-pub fn of(
-    conn: &mut Conn,
-    lists: &FriendLists,
-    viewer: UserId,
-    now: Timestamp,
-    ids: &[UserId],
-) -> Result<Vec<Relationship>> {
+pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> Result<Vec<Relationship>> {
+    let Viewer { id: viewer, now, .. } = by;
     // Whom the viewer may not see is as unknown as who does not exist; with oneself there is nothing.
     let seen: Vec<UserId> = users::table
         .filter(users::id.eq_any(ids).and(users::id.ne(viewer)))
-        .filter(people::visible_to(viewer))
+        .filter(people::visible_to(by))
         .select(users::id)
         .load(conn)?;
     let seen: HashSet<_> = seen.into_iter().collect();
     let decided = blocks::decided_about(conn, viewer, now, ids)?;
-    let (incoming, outgoing) = open_requests(conn, viewer, now, ids)?;
+    let (incoming, outgoing) = requests::open_with(conn, viewer, now, ids)?;
     let friends = friends_of(conn, lists, viewer, &seen)?;
     let nobody = FriendIds::from([]);
     let mine = friends.get(&viewer).unwrap_or(&nobody);
@@ -51,25 +50,6 @@ pub fn of(
         Relationship { friendship, mutual_friends: in_common(mine, theirs) as i64, ..known }
     };
     Ok(ids.iter().copied().map(relationship).collect())
-}
-
-/// Who has asked the viewer, and whom the viewer has asked.
-fn open_requests(
-    conn: &mut Conn,
-    viewer: UserId,
-    now: Timestamp,
-    ids: &[UserId],
-) -> Result<(HashSet<UserId>, HashSet<UserId>)> {
-    let with = requests::from_id.eq(viewer).and(requests::to_id.eq_any(ids));
-    let with = with.or(requests::to_id.eq(viewer).and(requests::from_id.eq_any(ids)));
-    let rows: Vec<(UserId, UserId)> = requests::table
-        .filter(with)
-        .filter(requests::status.eq(RequestStatus::Pending.as_str()))
-        .filter(requests::created_at.gt(now.minus(OPEN_FOR)))
-        .select((requests::from_id, requests::to_id))
-        .load(conn)?;
-    let (incoming, outgoing): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, to)| *to == viewer);
-    Ok((incoming.into_iter().map(|(from, _)| from).collect(), outgoing.into_iter().map(|(_, to)| to).collect()))
 }
 
 /// The friends of the viewer and of those whom they see: from the cache, and from the database what is not there.

@@ -1,6 +1,6 @@
 //! Friend requests: made, answered, expired.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
@@ -16,7 +16,15 @@ use clowder_social::{
 use diesel::{dsl::exists, prelude::*};
 
 use super::{
-    super::{Repo, cards::Cards, db::Tx, dialect::Conn, domains::Steps, journal, people},
+    super::{
+        Repo,
+        cards::Cards,
+        db::Tx,
+        dialect::Conn,
+        domains::Steps,
+        journal,
+        people::{self, Viewer},
+    },
     are_friends, befriend, count, lock_both,
 };
 use crate::domains::{
@@ -69,7 +77,7 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
         .select(table::decided_at)
         .first(conn)
         .optional()?;
-    let visible = users::table.find(user).filter(people::visible_to(caller));
+    let visible = users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?));
     let pending = sent.filter(table::status.eq(RequestStatus::Pending.as_str()));
     Ok(RequestFacts {
         visible: exists && diesel::select(self::exists(visible)).get_result(conn)?,
@@ -151,6 +159,25 @@ pub fn withdraw_between(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) 
         told.extend(Change::of(&view(tx.conn, row)?));
     }
     Ok(told)
+}
+
+/// Who has asked the viewer, and whom the viewer has asked.
+pub fn open_with(
+    conn: &mut Conn,
+    viewer: UserId,
+    now: Timestamp,
+    ids: &[UserId],
+) -> Result<(HashSet<UserId>, HashSet<UserId>)> {
+    let with = table::from_id.eq(viewer).and(table::to_id.eq_any(ids));
+    let with = with.or(table::to_id.eq(viewer).and(table::from_id.eq_any(ids)));
+    let rows: Vec<(UserId, UserId)> = table::table
+        .filter(with)
+        .filter(table::status.eq(RequestStatus::Pending.as_str()))
+        .filter(table::created_at.gt(now.minus(OPEN_FOR)))
+        .select((table::from_id, table::to_id))
+        .load(conn)?;
+    let (incoming, outgoing): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, to)| *to == viewer);
+    Ok((incoming.into_iter().map(|(from, _)| from).collect(), outgoing.into_iter().map(|(_, to)| to).collect()))
 }
 
 /// A request as one of the two sees it.

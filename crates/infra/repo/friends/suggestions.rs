@@ -11,7 +11,11 @@ use clowder_social::{
 use diesel::{dsl::exists, prelude::*};
 
 use super::{
-    super::{db::Tx, dialect::Conn, people},
+    super::{
+        db::Tx,
+        dialect::Conn,
+        people::{self, Viewer},
+    },
     lock_both,
 };
 use crate::domains::{
@@ -26,7 +30,8 @@ const LOOKED_AT: i64 = 20_000;
 /// How many of those with most friends in common are checked.
 const CHECKED: usize = 400;
 
-pub fn list(conn: &mut Conn, viewer: UserId, limit: u32) -> Result<Vec<Suggestion>> {
+pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<Suggestion>> {
+    let viewer = by.id;
     let friends: Vec<UserId> = table::table
         .filter(table::user_id.eq(viewer))
         .order((table::since.desc(), table::friend_id.desc()))
@@ -47,7 +52,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, limit: u32) -> Result<Vec<Suggestio
     best.sort_unstable_by_key(|(user, count)| (-count, *user));
     best.truncate(CHECKED);
     let ids: Vec<_> = best.iter().map(|(user, _)| *user).collect();
-    let mut cards = may_suggest(conn, viewer, &ids)?;
+    let mut cards = may_suggest(conn, by, &ids)?;
     let suggested = best.into_iter().filter_map(|(user, mutual_friends)| {
         let user = cards.remove(&user)?.into();
         Some(Suggestion { user, mutual_friends })
@@ -57,8 +62,9 @@ pub fn list(conn: &mut Conn, viewer: UserId, limit: u32) -> Result<Vec<Suggestio
 
 /// Those among them whom the viewer may see, who are not their friends, with whom no request is open, and whom they have
 /// not dismissed.
-fn may_suggest(conn: &mut Conn, viewer: UserId, ids: &[UserId]) -> Result<HashMap<UserId, CardRow>> {
-    let visible = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(viewer));
+fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<UserId, CardRow>> {
+    let viewer = by.id;
+    let visible = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(by));
     let rows: Vec<CardRow> = visible.select(CardRow::as_select()).load(conn)?;
     let mut cards: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
     let friends = table::table.filter(table::user_id.eq(viewer).and(table::friend_id.eq_any(ids)));
@@ -81,7 +87,7 @@ pub fn dismiss(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     if caller == user {
         return Err(Error::field("", "self", "must be somebody other than yourself"));
     }
-    let visible = exists(users::table.find(user).filter(people::visible_to(caller)));
+    let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
     if !lock_both(tx, caller, user)? || !diesel::select(visible).get_result(tx.conn)? {
         return Err(USER_UNKNOWN.into());
     }

@@ -1,22 +1,22 @@
 //! Who wants to be written to by whom: what each has chosen in their settings, and how close the two are.
 
-use clowder_accounts::{model::Audience, policy::is_among};
-use clowder_core::{Actor, Ctx, Result, Role, UserId, Word};
+use clowder_accounts::{model::FirstWriters, policy::may_write_first};
+use clowder_core::{Result, UserId, Word};
 use diesel::prelude::*;
 
-use super::super::dialect::Conn;
+use super::super::{dialect::Conn, people::Viewer};
 use crate::domains::{friends::friendships, preferences::preferences};
 
 /// Those of these people with whom the caller must not start a chat. Staff may write to everybody.
-pub fn unwilling(conn: &mut Conn, ctx: &Ctx, people: &[UserId]) -> Result<Vec<UserId>> {
-    let caller = ctx.user()?;
-    if matches!(ctx.actor, Actor::User { role, .. } if role >= Role::Moderator) {
+pub fn unwilling(conn: &mut Conn, caller: Viewer, people: &[UserId]) -> Result<Vec<UserId>> {
+    let Viewer { id: caller, staff, .. } = caller;
+    if staff {
         return Ok(Vec::new());
     }
     // Few have chosen anything but the default, for which there may be no row.
     let chosen: Vec<(UserId, String)> = preferences::table
         .filter(preferences::user_id.eq_any(people).and(preferences::user_id.ne(caller)))
-        .filter(preferences::messages_from.ne(Audience::Everyone.as_str()))
+        .filter(preferences::messages_from.ne(FirstWriters::Everyone.as_str()))
         .select((preferences::user_id, preferences::messages_from))
         .load(conn)?;
     if chosen.is_empty() {
@@ -28,10 +28,10 @@ pub fn unwilling(conn: &mut Conn, ctx: &Ctx, people: &[UserId]) -> Result<Vec<Us
         .select(friendships::friend_id)
         .load(conn)?;
     let mut unwilling = Vec::new();
-    for (user, audience) in chosen {
-        let audience = Audience::parse_word(&audience)?;
-        let in_common = audience == Audience::FriendsOfFriends && have_a_friend_in_common(conn, caller, user)?;
-        if !is_among(audience, friends.contains(&user), in_common) {
+    for (user, writers) in chosen {
+        let writers = FirstWriters::parse_word(&writers)?;
+        let in_common = writers == FirstWriters::FriendsOfFriends && have_a_friend_in_common(conn, caller, user)?;
+        if !may_write_first(writers, friends.contains(&user), in_common) {
             unwilling.push(user);
         }
     }

@@ -31,6 +31,7 @@ mod partitions;
 mod people;
 mod preferences;
 mod privacy;
+mod profiles;
 mod reading;
 mod registry;
 mod replaying;

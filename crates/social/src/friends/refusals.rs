@@ -20,6 +20,8 @@ pub const FRIEND_REQUESTS_TODAY: Refusal = Refusal::new(
     "You have sent as many friend requests as one person can within a day",
 );
 pub const FRIEND_UNKNOWN: Refusal = Refusal::new(Unknown, "friend.unknown", "You have no such friend");
+pub const FRIENDS_HIDDEN: Refusal =
+    Refusal::new(Forbidden, "friends.hidden", "This person does not show you their friends");
 pub const FRIEND_REQUEST_UNKNOWN: Refusal =
     Refusal::new(Unknown, "friend_request.unknown", "There is no such friend request, or it is not about you");
 pub const FRIEND_REQUEST_FORBIDDEN: Refusal = Refusal::new(
@@ -41,6 +43,7 @@ pub const ALL: &[Refusal] = &[
     FRIEND_REQUESTS,
     FRIEND_REQUESTS_TODAY,
     FRIEND_UNKNOWN,
+    FRIENDS_HIDDEN,
     FRIEND_REQUEST_UNKNOWN,
     FRIEND_REQUEST_FORBIDDEN,
     FRIEND_REQUEST_DECIDED,

@@ -72,7 +72,10 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
-                "privacy": {"last_seen": "friends", "messages_from": "everyone", "read_receipts": true},
+                "privacy": {
+                    "last_seen": "friends", "messages_from": "everyone", "read_receipts": true, "bio": "everyone",
+                    "details": "everyone", "friends_list": "friends", "email": "nobody"
+                },
                 "notifications": {"about": "all", "push": true, "mail": false}, "version": 2
             })
         },

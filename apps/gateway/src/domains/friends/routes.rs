@@ -90,7 +90,7 @@ pub fn all() -> Vec<Endpoint> {
             .scope(FRIENDS_READ)
             .asks::<bool>("mutual", "Only those who are your friends, too")
             .lists::<Friend>()
-            .refuses(&[USER_UNKNOWN]),
+            .refuses(&[USER_UNKNOWN, FRIENDS_HIDDEN]),
         get("/api/relationships", handlers::relationships)
             .says("Read what connects you with people")
             .called("listRelationships")
