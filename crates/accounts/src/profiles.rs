@@ -300,7 +300,17 @@ mod tests {
         };
         let privacy = Settings::default().privacy;
         let (erased, own, staff, settings_version, friends_count) = (false, false, false, 1, 4);
-        ProfileFacts { person, erased, own, staff, friendship, privacy, settings_version, friends_count }
+        ProfileFacts {
+            person,
+            erased,
+            own,
+            staff,
+            friendship,
+            blocked: false,
+            privacy,
+            settings_version,
+            friends_count,
+        }
     }
 
     #[test]
