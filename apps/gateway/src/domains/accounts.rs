@@ -11,7 +11,9 @@ use clowder_accounts::{refusals, scopes};
 use serde_json::json;
 
 use super::{Domain, Form, Rule};
-use crate::docs::patterns::{code, email, language, line, name, note, opaque, password, token, username, web_address, zone};
+use crate::docs::patterns::{
+    code, email, language, line, name, note, opaque, password, token, username, web_address, zone,
+};
 
 pub const DOMAIN: Domain = Domain {
     forms: FORMS,

@@ -39,7 +39,14 @@ pub fn of(name: &str) -> Option<Value> {
 /// Right after registering.
 fn new() -> Value {
     let mut own = own();
-    for (member, value) in [("email_verified", json!(false)), ("status_text", Value::Null), ("pronouns", Value::Null), ("location", Value::Null), ("links", json!([])), ("version", json!(1))] {
+    for (member, value) in [
+        ("email_verified", json!(false)),
+        ("status_text", Value::Null),
+        ("pronouns", Value::Null),
+        ("location", Value::Null),
+        ("links", json!([])),
+        ("version", json!(1)),
+    ] {
         own = with(own, member, value);
     }
     own
