@@ -26,9 +26,9 @@ use crate::domains::{
 /// How many people are found, at most.
 const MOST: usize = MAX_LIMIT as usize;
 /// How many names that begin with the text are considered, of usernames and display names each.
-const PREFIXES: i64 = 500;
+const PREFIXES: i64 = 200;
 /// How many people are considered for a gram: the newest.
-const BY_GRAM: i64 = 2_000;
+const BY_GRAM: i64 = 1_000;
 /// How many grams are compared for their number of people.
 const COMPARED: usize = 12;
 /// Of how many candidates the friends in common are counted.
