@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod credentials;
+pub mod groups;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
@@ -31,6 +32,7 @@ macro_rules! for_domains {
             api_keys,
             audit,
             credentials,
+            groups,
             messaging,
             operation,
             privacy,

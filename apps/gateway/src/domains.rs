@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod credentials;
+pub mod groups;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
@@ -27,6 +28,7 @@ pub const DOMAINS: &[Domain] = &[
     credentials::DOMAIN,
     two_factor::DOMAIN,
     messaging::DOMAIN,
+    groups::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

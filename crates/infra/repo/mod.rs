@@ -13,6 +13,7 @@ mod db;
 mod domains;
 mod fragment;
 mod group_commit;
+mod groups;
 mod idempotency;
 mod jobs;
 mod journal;

@@ -15,6 +15,7 @@ mod doctor;
 mod durability;
 mod failures;
 mod full_disk;
+mod groups;
 mod limits;
 mod long_lists;
 mod mail;

@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod credentials;
 pub mod friends;
+pub mod groups;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
@@ -26,6 +27,7 @@ macro_rules! for_domains {
     ($each:ident) => {
         $each! {
             messaging: clowder_messaging::Messaging,
+            groups: clowder_social::Groups,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             two_factor: clowder_accounts::TwoFactor,

@@ -16,6 +16,7 @@ mod exports;
 mod faults;
 mod following;
 mod given_names;
+mod groups;
 mod guessing;
 mod idempotency;
 mod jobs;

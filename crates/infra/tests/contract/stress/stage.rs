@@ -52,6 +52,8 @@ pub struct Stage {
     pub tokens: Mutex<BTreeMap<&'static str, Vec<String>>>,
     pub api_keys: Mutex<Vec<(usize, ApiKeyId)>>,
     pub invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
+    /// Groups, each with the place of its first owner.
+    pub groups: Mutex<Vec<(usize, clowder_social::groups::GroupId)>>,
     pub others: Mutex<Vec<UserId>>,
     /// The users who registered last, with their unconfirmed addresses.
     pub newcomers: Mutex<Vec<(Actor, String)>>,
@@ -148,6 +150,7 @@ impl Stage {
             tokens: Mutex::default(),
             api_keys: Mutex::default(),
             invites: Mutex::default(),
+            groups: Mutex::default(),
             others: Mutex::default(),
             newcomers: Mutex::default(),
             worked: Mutex::default(),
