@@ -19,10 +19,6 @@ pub enum Friendship {
 
 impl Word for Friendship {
     const WHAT: &'static str = "state of a friendship";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("none", Self::None),
-        ("incoming", Self::Incoming),
-        ("outgoing", Self::Outgoing),
-        ("friends", Self::Friends),
-    ];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("incoming", Self::Incoming), ("outgoing", Self::Outgoing), ("friends", Self::Friends)];
 }

@@ -111,7 +111,13 @@ impl Groups for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn members(&self, ctx: &Ctx, group: GroupId, filter: MemberFilter, page: PageRequest) -> Result<Page<Member>> {
+    async fn members(
+        &self,
+        ctx: &Ctx,
+        group: GroupId,
+        filter: MemberFilter,
+        page: PageRequest,
+    ) -> Result<Page<Member>> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| read::members(conn, viewer, group, filter, &page)).await
     }

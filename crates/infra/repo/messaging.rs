@@ -41,7 +41,10 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     followed: &[chats::FOLLOWED],
     words: &["chats.type", "messages.type", "participants.role"],
-    told: &[("chats.title", "the chat of a group takes over a new name; the name of a group is not a text about a person")],
+    told: &[(
+        "chats.title",
+        "the chat of a group takes over a new name; the name of a group is not a text about a person",
+    )],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),

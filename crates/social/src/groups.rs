@@ -16,6 +16,6 @@ pub mod search;
 
 pub use change::{Change, GROUP};
 pub use model::{
-    Group, GroupFilter, GroupId, GroupPatch, GroupVisibility, Invite, InviteId, Invited, Joined, Member, MemberFilter, MyRole, NewGroup,
-    NewGroupInvite, NewOwner, Role, RolePatch, Standing, Verdict,
+    Group, GroupFilter, GroupId, GroupPatch, GroupVisibility, Invite, InviteId, Invited, Joined, Member, MemberFilter,
+    MyRole, NewGroup, NewGroupInvite, NewOwner, Role, RolePatch, Standing, Verdict,
 };

@@ -14,8 +14,7 @@ use super::{
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after},
         },
     },
-    clearing, people,
-    read,
+    clearing, people, read,
     told::tell,
     writes::{close, hand_over},
 };
@@ -30,11 +29,7 @@ use crate::{
 pub const PARTS: &[Part] = &[Part {
     name: "groups",
     phase: Phase::Content,
-    references: &[
-        erased("group_links", "created_by"),
-        erased("group_people", "user_id"),
-        erased("groups", "owner_id"),
-    ],
+    references: &[erased("group_links", "created_by"), erased("group_people", "user_id"), erased("groups", "owner_id")],
     files: &[
         File {
             name: "groups.json",
@@ -42,7 +37,12 @@ pub const PARTS: &[Part] = &[Part {
             shape: Shape::List,
             read: export,
         },
-        File { name: "group-links.json", about: "links to groups that you made", shape: Shape::List, read: export_links },
+        File {
+            name: "group-links.json",
+            about: "links to groups that you made",
+            shape: Shape::List,
+            read: export_links,
+        },
     ],
     erase,
 }];
@@ -58,9 +58,7 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
         .select((groups::id, groups::name, PersonRow::as_select()))
         .load(conn)?;
     let last = rows.last().map(|(id, ..)| *id);
-    let item = |(id, name, row): (GroupId, String, PersonRow)| {
-        json!({"group_id": id, "name": name, "status": row.status, "role": row.role, "since": row.since})
-    };
+    let item = |(id, name, row): (GroupId, String, PersonRow)| json!({"group_id": id, "name": name, "status": row.status, "role": row.role, "since": row.since});
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
 }
 

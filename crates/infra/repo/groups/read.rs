@@ -14,11 +14,7 @@ use diesel::{
     prelude::*,
 };
 
-use super::super::{
-    dialect::Conn,
-    domains::Followed,
-    people,
-};
+use super::super::{dialect::Conn, domains::Followed, people};
 use crate::domains::{
     accounts::{CardRow, users},
     groups::{GroupRow, PersonRow, group_people, group_words, groups},
@@ -126,11 +122,11 @@ fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRe
         .select((group_words::word, GroupRow::as_select()))
         .into_boxed();
     if let Some((word, group)) = after {
-        let later = group_words::word.gt(word.clone()).or(group_words::word.eq(word).and(group_words::group_id.gt(group)));
+        let later =
+            group_words::word.gt(word.clone()).or(group_words::word.eq(word).and(group_words::group_id.gt(group)));
         query = query.filter(later);
     }
-    let own = group_people::table
-        .filter(group_people::group_id.eq(groups::id).and(group_people::user_id.eq(viewer)));
+    let own = group_people::table.filter(group_people::group_id.eq(groups::id).and(group_people::user_id.eq(viewer)));
     query = if mine {
         query.filter(exists(own.filter(group_people::status.eq(Standing::Member.as_str()))))
     } else {
@@ -193,7 +189,8 @@ pub fn members(
     }
     if let Some((at, id)) = page.moment()? {
         let id: UserId = id;
-        query = query.filter(group_people::since.gt(at).or(group_people::since.eq(at).and(group_people::user_id.gt(id))));
+        query =
+            query.filter(group_people::since.gt(at).or(group_people::since.eq(at).and(group_people::user_id.gt(id))));
     }
     let rows: Vec<(PersonRow, CardRow)> = query.load(conn)?;
     // Members share a chat, so they see each other; the staff sees who wants in.

@@ -107,9 +107,8 @@ pub fn enter(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, role: Rol
         diesel::update(groups::table.find(group)).set(counted).returning(groups::member_count).get_result(tx.conn)?;
     let chat = membership::add(tx, ctx, row.chat_id, user, in_chat(role))?;
     let user = Cards::of(tx.conn, None, [user])?.card(user)?;
-    let added = |audience| {
-        Change::MemberAdded(audience, Added { group_id: group, user: user.clone(), role, since: ctx.now })
-    };
+    let added =
+        |audience| Change::MemberAdded(audience, Added { group_id: group, user: user.clone(), role, since: ctx.now });
     let mut told = about_member(tx.conn, group, members, user.id, added)?;
     told.push(Told::Chat(chat));
     Ok(told)
@@ -165,7 +164,13 @@ fn unindex(tx: &mut Tx<'_>, group: GroupId) -> Result<()> {
     Ok(())
 }
 
-pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, version: Option<&Versions>, patch: GroupPatch) -> Result<Group> {
+pub fn edit(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    group: GroupId,
+    version: Option<&Versions>,
+    patch: GroupPatch,
+) -> Result<Group> {
     let held = hold(tx, ctx, group, &[])?;
     policy::may_edit(held.place)?;
     versions::check(version, held.row.version, GROUP_STALE)?;
@@ -270,7 +275,8 @@ pub fn set_role(tx: &mut Tx<'_>, row: &GroupRow, user: UserId, role: Role) -> Re
         .get_result(tx.conn)?;
     membership::set_role(tx, row.chat_id, user, in_chat(role))?;
     let user = Cards::of(tx.conn, None, [user])?.card(user)?;
-    let updated =
-        |audience: Audience| Change::MemberUpdated(audience, Added { group_id: row.id, user: user.clone(), role, since });
+    let updated = |audience: Audience| {
+        Change::MemberUpdated(audience, Added { group_id: row.id, user: user.clone(), role, since })
+    };
     about_member(tx.conn, row.id, row.member_count, user.id, updated)
 }

@@ -85,7 +85,9 @@ pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId
     }
     count(tx.conn, chat, -(gone as i64))?;
     let removed = |user_id: &UserId| match by {
-        Some(removed_by) => ChatChange::ParticipantRemoved(ParticipantRemoved { chat_id: chat, user_id: *user_id, removed_by }),
+        Some(removed_by) => {
+            ChatChange::ParticipantRemoved(ParticipantRemoved { chat_id: chat, user_id: *user_id, removed_by })
+        }
         None => ChatChange::ChatDeleted(*user_id, ChatDeleted { chat_id: chat }),
     };
     Ok(users.iter().map(removed).collect())

@@ -7,8 +7,8 @@ use std::{collections::HashSet, time::Duration};
 use clowder_core::{Error, Id, PageRequest, Topic, UserId};
 use clowder_messaging::{ChatFilter, ChatRole};
 use clowder_social::groups::{
-    GROUP, Group, GroupFilter, GroupId, GroupPatch, Joined, MemberFilter, MyRole, NewGroup, NewGroupInvite, NewOwner, Role,
-    RolePatch, Standing, Verdict, model::Code,
+    GROUP, Group, GroupFilter, GroupId, GroupPatch, Joined, MemberFilter, MyRole, NewGroup, NewGroupInvite, NewOwner,
+    Role, RolePatch, Standing, Verdict, model::Code,
 };
 use serde_json::{Value, json};
 
@@ -422,8 +422,9 @@ fn fill(world: &World, many: usize) {
     let (id, series) = if world.is_postgres() {
         ("CAST(lpad(to_hex(s.n), 32, '0') AS uuid)", format!("generate_series(1, {many}) AS s(n)"))
     } else {
-        let series =
-            format!("(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {many}) SELECT n FROM t) s");
+        let series = format!(
+            "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {many}) SELECT n FROM t) s"
+        );
         ("CAST(printf('%016d', s.n) AS BLOB)", series)
     };
     let columns: Vec<String> = columns_of_users(world);
@@ -457,10 +458,10 @@ fn columns_of_users(world: &World) -> Vec<String> {
         name: String,
     }
     let columns: Vec<Column> = match &world.options.url {
-        clowder_infra::DatabaseUrl::Postgres(url) => sql_query(
-            "SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = 'users'",
-        )
-        .load(&mut PgConnection::establish(url).unwrap()),
+        clowder_infra::DatabaseUrl::Postgres(url) => {
+            sql_query("SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = 'users'")
+                .load(&mut PgConnection::establish(url).unwrap())
+        }
         clowder_infra::DatabaseUrl::Sqlite(path) => {
             sql_query("SELECT name FROM pragma_table_info('users')").load(&mut crate::world::beside(path))
         }

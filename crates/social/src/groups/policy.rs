@@ -2,10 +2,7 @@
 
 use clowder_core::{Result, Timestamp, UserId};
 
-use super::{
-    GroupVisibility, MyRole, NewGroupInvite, Role, Standing,
-    refusals::*,
-};
+use super::{GroupVisibility, MyRole, NewGroupInvite, Role, Standing, refusals::*};
 
 /// In groups with more members than this, changes about a member go to the member and the staff only.
 pub const TOLD_AMONG: i64 = 256;
@@ -240,7 +237,7 @@ pub fn invite(new: &NewGroupInvite, facts: &InviteFacts) -> Result<Vec<UserId>> 
 /// A link that ends must end later than now.
 pub fn may_link(now: Timestamp, new: &NewGroupInvite, open: i64) -> Result<()> {
     if new.expires_at.is_some_and(|at| at <= now) {
-        return Err(clowder_core::Error::field("/expires_at", "future", "must be in the future"));
+        return Err(clowder_core::Error::field("/expires_at", "past", "must be in the future"));
     }
     if open >= MOST_LINKS { Err(GROUP_INVITES.into()) } else { Ok(()) }
 }

@@ -39,7 +39,8 @@ pub trait Groups: Send + Sync {
     async fn leave(&self, ctx: &Ctx, group: GroupId) -> Result<()>;
 
     /// The members, or those who stand otherwise to the group, in the order in which they came.
-    async fn members(&self, ctx: &Ctx, group: GroupId, filter: MemberFilter, page: PageRequest) -> Result<Page<Member>>;
+    async fn members(&self, ctx: &Ctx, group: GroupId, filter: MemberFilter, page: PageRequest)
+    -> Result<Page<Member>>;
 
     async fn set_role(&self, ctx: &Ctx, group: GroupId, user: UserId, patch: RolePatch) -> Result<Member>;
 

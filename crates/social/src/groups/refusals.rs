@@ -2,7 +2,8 @@
 
 use clowder_core::{Refusal, error::Kind::*};
 
-pub const GROUP_UNKNOWN: Refusal = Refusal::new(Unknown, "group.unknown", "There is no such group, or you may not see it");
+pub const GROUP_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "group.unknown", "There is no such group, or you may not see it");
 pub const GROUP_FORBIDDEN: Refusal =
     Refusal::new(Forbidden, "group.forbidden", "Your role in this group does not allow this");
 pub const GROUP_BANNED: Refusal = Refusal::new(Forbidden, "group.banned", "You cannot join this group");

@@ -14,7 +14,8 @@ const LONGEST_WORD: usize = 40;
 pub fn words(text: &str) -> Vec<String> {
     let folded: String = text.nfkd().filter(|c| !is_mark(*c)).flat_map(char::to_lowercase).collect();
     let words = folded.split(|c| !is_letter(c) && !is_digit(c)).filter(|word| !word.is_empty());
-    let words: BTreeSet<String> = words.take(MOST_WORDS).map(|word| word.chars().take(LONGEST_WORD).collect()).collect();
+    let words: BTreeSet<String> =
+        words.take(MOST_WORDS).map(|word| word.chars().take(LONGEST_WORD).collect()).collect();
     words.into_iter().collect()
 }
 

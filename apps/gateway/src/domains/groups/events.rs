@@ -14,9 +14,12 @@ use crate::{
 pub const EVENTS: &[Event] = &[
     event("group.created", "You have created a group", Shape::of::<Face>, face),
     event("group.updated", "A group that you are in was edited, or has another owner", Shape::of::<Face>, face),
-    event("group.deleted", "A group that you were in has been deleted", Shape::of::<Deleted>, || {
-        json!({"group_id": GROUP})
-    }),
+    event(
+        "group.deleted",
+        "A group that you were in has been deleted",
+        Shape::of::<Deleted>,
+        || json!({"group_id": GROUP}),
+    ),
     event(
         "group.member_added",
         "Somebody is now in a group. In groups of more than 256 members only the member and the staff receive this",
@@ -35,15 +38,24 @@ pub const EVENTS: &[Event] = &[
         Shape::of::<Removed>,
         || json!({"group_id": GROUP, "user_id": ADA, "removed_by": ADA}),
     ),
-    event("group.requested", "Somebody asks to join a group of whose staff you are", Shape::of::<Asked>, || {
-        json!({"group_id": GROUP, "user_id": ADA})
-    }),
-    event("group.decided", "Your request to join a group has been decided", Shape::of::<Decision>, || {
-        json!({"group_id": GROUP, "user_id": ADA, "action": "approve"})
-    }),
-    event("group.invited", "You are invited to a group", Shape::of::<Invitation>, || {
-        json!({"group_id": GROUP, "invited_by": ADA})
-    }),
+    event(
+        "group.requested",
+        "Somebody asks to join a group of whose staff you are",
+        Shape::of::<Asked>,
+        || json!({"group_id": GROUP, "user_id": ADA}),
+    ),
+    event(
+        "group.decided",
+        "Your request to join a group has been decided",
+        Shape::of::<Decision>,
+        || json!({"group_id": GROUP, "user_id": ADA, "action": "approve"}),
+    ),
+    event(
+        "group.invited",
+        "You are invited to a group",
+        Shape::of::<Invitation>,
+        || json!({"group_id": GROUP, "invited_by": ADA}),
+    ),
 ];
 
 const fn event(name: &'static str, about: &'static str, shape: fn() -> Shape, example: fn() -> Value) -> Event {

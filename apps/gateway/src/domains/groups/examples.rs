@@ -7,9 +7,13 @@ use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, with};
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "Group" => group("owner", json!(CHAT)),
-        "joinGroup 201" | "joinGroup 200" | "joinGroupByCode 201" | "joinGroupByCode 200" => group("member", json!(CHAT)),
+        "joinGroup 201" | "joinGroup 200" | "joinGroupByCode 201" | "joinGroupByCode 200" => {
+            group("member", json!(CHAT))
+        }
         "joinGroup 202" => group("pending", Value::Null),
-        "GroupMember" => json!({ "user": card(BOB, "bob", "Bob"), "status": "member", "role": "moderator", "since": AT }),
+        "GroupMember" => {
+            json!({ "user": card(BOB, "bob", "Bob"), "status": "member", "role": "moderator", "since": AT })
+        }
         "GroupInvite" => link(),
         "GroupInvited" => json!({ "user_ids": [], "link": link(), "code": "q0Jm3vXk2cYwzN1sT5bq7g" }),
         _ => return None,

@@ -100,10 +100,7 @@ pub async fn members(
     Path(group): Path<GroupId>,
     mut query: Query,
 ) -> Answer<Listed<Member>> {
-    let filter = MemberFilter {
-        role: query.word("role"),
-        status: query.word("status").unwrap_or(Standing::Member),
-    };
+    let filter = MemberFilter { role: query.word("role"), status: query.word("status").unwrap_or(Standing::Member) };
     let page = query.page();
     query.check()?;
     Ok(Listed(port.members(&ctx, group, filter, page).await?))
@@ -118,11 +115,7 @@ pub async fn set_role(
     Ok(Shown(port.set_role(&ctx, group, user, patch).await?))
 }
 
-pub async fn remove(
-    port: Port,
-    Caller(ctx): Caller,
-    Path((group, user)): Path<(GroupId, UserId)>,
-) -> Answer<Done> {
+pub async fn remove(port: Port, Caller(ctx): Caller, Path((group, user)): Path<(GroupId, UserId)>) -> Answer<Done> {
     port.remove(&ctx, group, user).await?;
     Ok(Done)
 }
@@ -193,11 +186,7 @@ pub async fn invites(
     Ok(Listed(port.invites(&ctx, group, page).await?))
 }
 
-pub async fn revoke(
-    port: Port,
-    Caller(ctx): Caller,
-    Path((group, invite)): Path<(GroupId, InviteId)>,
-) -> Answer<Done> {
+pub async fn revoke(port: Port, Caller(ctx): Caller, Path((group, invite)): Path<(GroupId, InviteId)>) -> Answer<Done> {
     port.revoke(&ctx, group, invite).await?;
     Ok(Done)
 }

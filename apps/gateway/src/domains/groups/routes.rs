@@ -103,7 +103,7 @@ fn members() -> Vec<Endpoint> {
             .asks::<Standing>("status", "Those who stand to the group like this; `member` if absent")
             .lists::<Member>()
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN]),
-        put("/api/groups/{group_id}/members/{user_id}", handlers::set_role)
+        put("/api/groups/{group_id}/members/{member_id}", handlers::set_role)
             .says("Change the role of a member")
             .called("setGroupRole")
             .notes("Admins make moderators of members and the reverse; only the owner makes and unmakes admins.")
@@ -111,7 +111,7 @@ fn members() -> Vec<Endpoint> {
             .takes::<RolePatch>()
             .gives::<Member>(200, "The member as they are now")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, MEMBER_UNKNOWN, GROUP_OWNER]),
-        delete("/api/groups/{group_id}/members/{user_id}", handlers::remove)
+        delete("/api/groups/{group_id}/members/{member_id}", handlers::remove)
             .says("Remove a member")
             .called("removeGroupMember")
             .notes("The staff removes members with a lower role, and withdraws invitations. Removing yourself is leaving.")
@@ -130,7 +130,7 @@ fn admission() -> Vec<Endpoint> {
             .scope(GROUPS_READ)
             .lists::<Member>()
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN]),
-        put("/api/groups/{group_id}/requests/{user_id}", handlers::decide)
+        put("/api/groups/{group_id}/requests/{requester_id}", handlers::decide)
             .says("Decide on a request to join")
             .called("decideGroupRequest")
             .notes("For the staff. Whoever asked receives `group.decided`.")
@@ -145,14 +145,14 @@ fn admission() -> Vec<Endpoint> {
             .scope(GROUPS_READ)
             .lists::<Member>()
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN]),
-        put("/api/groups/{group_id}/bans/{user_id}", handlers::ban)
+        put("/api/groups/{group_id}/bans/{member_id}", handlers::ban)
             .says("Ban somebody from a group")
             .called("banFromGroup")
             .notes("The staff bans whoever has a lower role, and people who are not in the group. It removes them, their request and their invitation.")
             .scope(GROUPS_WRITE)
             .gives_nothing(204, "They are out, and cannot come back")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, MEMBER_UNKNOWN, GROUP_OWNER, GROUP_BANS]),
-        delete("/api/groups/{group_id}/bans/{user_id}", handlers::unban)
+        delete("/api/groups/{group_id}/bans/{member_id}", handlers::unban)
             .says("Lift a ban")
             .called("liftGroupBan")
             .notes("For the staff.")

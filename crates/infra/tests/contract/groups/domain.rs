@@ -1,9 +1,7 @@
 //! What the tests of all domains need to know about groups.
 
 use clowder_core::{Ctx, IdempotencyKey};
-use clowder_social::groups::{
-    GroupPatch, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code,
-};
+use clowder_social::groups::{GroupPatch, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code};
 use serde_json::json;
 
 use crate::{
@@ -55,14 +53,8 @@ pub const DOMAIN: Domain = Domain {
             "groups g JOIN participants c ON c.chat_id = g.chat_id LEFT JOIN group_people p ON p.group_id = g.id \
              AND p.user_id = c.user_id AND p.status = 'member' WHERE p.user_id IS NULL",
         ),
-        (
-            "a link used too often",
-            "group_links l WHERE l.uses > l.max_uses",
-        ),
-        (
-            "words of a deleted group",
-            "groups g JOIN group_words w ON w.group_id = g.id WHERE g.deleted_at IS NOT NULL",
-        ),
+        ("a link used too often", "group_links l WHERE l.uses > l.max_uses"),
+        ("words of a deleted group", "groups g JOIN group_words w ON w.group_id = g.id WHERE g.deleted_at IS NOT NULL"),
     ],
     ..Domain::NONE
 };
@@ -157,7 +149,9 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         // Others were faster, or the role of whoever does it is another by now.
         match outcome {
-            Err(clowder_core::Error::Refused(refusal)) if refusal.code.starts_with("group.") => Err(NOTHING_TO_DO.into()),
+            Err(clowder_core::Error::Refused(refusal)) if refusal.code.starts_with("group.") => {
+                Err(NOTHING_TO_DO.into())
+            }
             Err(clowder_core::Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
             outcome => outcome,
         }

@@ -38,12 +38,8 @@ pub enum Role {
 
 impl Word for Role {
     const WHAT: &'static str = "group role";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("member", Self::Member),
-        ("moderator", Self::Moderator),
-        ("admin", Self::Admin),
-        ("owner", Self::Owner),
-    ];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("member", Self::Member), ("moderator", Self::Moderator), ("admin", Self::Admin), ("owner", Self::Owner)];
 }
 
 /// How somebody stands to a group. Nobody stands in two ways.
@@ -60,12 +56,8 @@ pub enum Standing {
 
 impl Word for Standing {
     const WHAT: &'static str = "standing in a group";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("member", Self::Member),
-        ("pending", Self::Pending),
-        ("invited", Self::Invited),
-        ("banned", Self::Banned),
-    ];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("member", Self::Member), ("pending", Self::Pending), ("invited", Self::Invited), ("banned", Self::Banned)];
 }
 
 /// The viewer's own place in a group.

@@ -121,14 +121,18 @@ fn owning_table() {
         assert_eq!(code(may_transfer(actor, target, owned, limits)), expected);
     }
     assert_eq!((code(may_leave(OWNER)), code(may_leave(ADMIN)), code(may_leave(Place::NONE))), ("group.owner", "", ""));
-    assert_eq!((code(may_edit(ADMIN)), code(may_edit(MODERATOR)), code(may_own(ADMIN))), ("", "group.forbidden", "group.forbidden"));
+    assert_eq!(
+        (code(may_edit(ADMIN)), code(may_edit(MODERATOR)), code(may_own(ADMIN))),
+        ("", "group.forbidden", "group.forbidden")
+    );
 }
 
 #[test]
 fn invite_table() {
     let now = Timestamp::from_micros(1_000_000);
     let [ada, bob, eve, dan]: [UserId; 4] = std::array::from_fn(|_| Id::new(now));
-    let facts = InviteFacts { people: vec![(ada, MEMBER), (bob, Place::NONE), (eve, BANNED)], invited: MOST_INVITED - 1 };
+    let facts =
+        InviteFacts { people: vec![(ada, MEMBER), (bob, Place::NONE), (eve, BANNED)], invited: MOST_INVITED - 1 };
     let new = |ids: &[UserId]| NewGroupInvite::from_json(json!({"user_ids": ids})).unwrap();
     assert_eq!(invite(&new(&[ada, bob, bob]), &facts).unwrap(), [bob]);
     let Err(Error::Invalid(errors)) = invite(&new(&[dan, ada, eve]), &facts) else { panic!("must be refused") };
