@@ -35,7 +35,10 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     followed: &[read::FOLLOWED],
     words: &["group_people.role", "group_people.status", "groups.visibility"],
-    told: &[("group_words.word", "one word of a name, which may be part of any text; the name itself is followed")],
+    told: &[
+        ("group_words.word", "one word of a name, which may be part of any text"),
+        ("groups.name", "`chat.created` of its chat showed it to each member; it is not a text about a person"),
+    ],
     times: &[
         never("group_links.created_at", SHOWN),
         never("group_links.expires_at", "chosen by a person"),

@@ -101,6 +101,8 @@ const NOT_SENT: Reasons = &[
     ("transferGroup", "the example names nobody of the walk"),
     ("decideGroupRequest", "nobody has asked to join"),
     ("joinGroupByCode", "only with a code"),
+    ("revokeGroupInvite", "there is no link in a walk"),
+    ("leaveGroup", "the owner cannot leave"),
 ];
 
 /// People with accounts of their own who stand to the group like this.

@@ -1,13 +1,13 @@
 //! Who is in the chat of a group: another domain decides, and this carries it out within the same transaction. Nothing
 //! here decides; what it answers are the changes that the caller appends last.
 
-use clowder_core::{ChatId, Ctx, Error, Id, Result, UserId, Word};
-pub use clowder_messaging::{Change as ChatChange, ChatRole};
+use clowder_core::{ChatId, Ctx, Error, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
-    ChatType,
+    CHAT, ChatType,
     change::{ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
+pub use clowder_messaging::{Change as ChatChange, ChatRole};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -15,12 +15,16 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
+        journal,
     },
     chats,
     privacy::deserted,
     read,
 };
 use crate::domains::messaging::{LowestReadMarksRow, chats as table, participants};
+
+/// How many changes of a chat are emptied in one piece.
+const ROWS: i64 = 200;
 
 /// Creates an empty chat. It counts for nobody.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, title: &str) -> Result<()> {
@@ -96,7 +100,9 @@ pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId
 /// Deletes some of what a chat contains; none when everything is gone.
 pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    let rows = deserted::clear_contents(tx, chat)?;
+    // The journal first: nobody may read a text there that is gone elsewhere.
+    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    let rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
     tx.deleted_text |= rows > 0;
     Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Pure rules: who sees a group, who gets into it, and who may do what to whom.
 
-use clowder_core::{Result, Timestamp, UserId};
+use clowder_core::{Error, Result, Timestamp, UserId, text::Flaw};
 
 use super::{GroupVisibility, MyRole, NewGroupInvite, Role, Standing, refusals::*};
 
@@ -213,11 +213,11 @@ pub fn invite(new: &NewGroupInvite, facts: &InviteFacts) -> Result<Vec<UserId>> 
     let mut errors = Vec::new();
     let mut invited = Vec::new();
     for (index, id) in new.user_ids.iter().enumerate() {
-        let flaw = |code, message: &str| clowder_core::text::Flaw::new(code, message).at(format!("/user_ids/{index}"));
+        let at = |flaw: Flaw| flaw.at(format!("/user_ids/{index}"));
         match facts.people.iter().find(|(user, _)| user == id) {
-            None => errors.push(flaw("user.unknown", "there is no such user")),
+            None => errors.push(at(Flaw::new("user.unknown", "there is no such user"))),
             Some((_, place)) if place.standing == Some(Standing::Banned) => {
-                errors.push(flaw("banned", "is banned from the group"));
+                errors.push(at(Flaw::new("banned", "is banned from the group")));
             }
             Some((_, place)) if matches!(place.standing, None | Some(Standing::Pending)) && !invited.contains(id) => {
                 invited.push(*id);
@@ -226,7 +226,7 @@ pub fn invite(new: &NewGroupInvite, facts: &InviteFacts) -> Result<Vec<UserId>> 
         }
     }
     if !errors.is_empty() {
-        return Err(clowder_core::Error::Invalid(errors));
+        return Err(Error::Invalid(errors));
     }
     if facts.invited + invited.len() as i64 > MOST_INVITED {
         return Err(GROUP_INVITES.into());
@@ -237,7 +237,7 @@ pub fn invite(new: &NewGroupInvite, facts: &InviteFacts) -> Result<Vec<UserId>> 
 /// A link that ends must end later than now.
 pub fn may_link(now: Timestamp, new: &NewGroupInvite, open: i64) -> Result<()> {
     if new.expires_at.is_some_and(|at| at <= now) {
-        return Err(clowder_core::Error::field("/expires_at", "past", "must be in the future"));
+        return Err(Error::field("/expires_at", "past", "must be in the future"));
     }
     if open >= MOST_LINKS { Err(GROUP_INVITES.into()) } else { Ok(()) }
 }

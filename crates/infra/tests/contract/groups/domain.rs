@@ -96,6 +96,13 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         }
         .unwrap_or((who, clowder_core::Id::new(ctx.now)));
         let staff = stage.ctx(owner);
+        // Now and then a group of their own, so that each write comes through.
+        let (staff, group) = if dice.below(3) == 0 {
+            let new = of::<NewGroup>(json!({"name": stage.fresh("Own "), "visibility": "closed"}));
+            (ctx.clone(), groups.create(&ctx, new).await?.id)
+        } else {
+            (staff, group)
+        };
         let outcome = match write {
             "Groups::create" => {
                 let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(stage.fresh("k"), [1; 32])), ..ctx };
@@ -109,8 +116,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let patch = of::<GroupPatch>(json!({"name": stage.fresh("Cooks "), "rules": stage.fresh("be kind ")}));
                 groups.edit(&staff, group, None, patch).await.map(drop)
             }
-            "Groups::delete" if dice.below(4) == 0 => groups.delete(&staff, group, None).await,
-            "Groups::delete" => Ok(()),
+            "Groups::delete" => groups.delete(&staff, group, None).await,
             "Groups::join" => groups.join(&ctx, group).await.map(drop),
             "Groups::join_by_code" => {
                 let link = groups.invite(&staff, group, of::<NewGroupInvite>(json!({"max_uses": 1}))).await;
@@ -120,12 +126,27 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 }
             }
             "Groups::leave" => groups.leave(&ctx, group).await,
-            "Groups::set_role" => {
-                let role = ["member", "moderator", "admin"][dice.below(3)];
-                groups.set_role(&staff, group, person, of::<RolePatch>(json!({"role": role}))).await.map(drop)
+            "Groups::set_role" | "Groups::transfer" | "Groups::remove" => {
+                let other = 2 + (who - 1) % 4;
+                let invited = of::<NewGroupInvite>(json!({"user_ids": [stage.members[other].id]}));
+                let person = match groups.invite(&staff, group, invited).await {
+                    Ok(_) if groups.join(&stage.ctx(other), group).await.is_ok() => stage.members[other].id,
+                    _ => person,
+                };
+                match write {
+                    "Groups::transfer" => {
+                        groups.transfer(&staff, group, of::<NewOwner>(json!({"user_id": person}))).await.map(drop)
+                    }
+                    "Groups::remove" => groups.remove(&staff, group, person).await,
+                    _ => {
+                        let role = ["member", "moderator", "admin"][dice.below(3)];
+                        groups.set_role(&staff, group, person, of::<RolePatch>(json!({"role": role}))).await.map(drop)
+                    }
+                }
             }
-            "Groups::remove" => groups.remove(&staff, group, person).await,
             "Groups::decide" => {
+                let asked = groups.join(&stage.ctx(2 + (who - 1) % 4), group).await;
+                let person = asked.map_or(person, |_| stage.members[2 + (who - 1) % 4].id);
                 let action = ["approve", "reject"][dice.below(2)];
                 groups.decide(&staff, group, person, of::<Verdict>(json!({"action": action}))).await
             }
@@ -141,9 +162,6 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     Ok(made) => groups.revoke(&staff, group, made.link.unwrap().id).await,
                     Err(refused) => Err(refused),
                 }
-            }
-            "Groups::transfer" => {
-                groups.transfer(&staff, group, of::<NewOwner>(json!({"user_id": person}))).await.map(drop)
             }
             other => panic!("nobody performs {other}"),
         };

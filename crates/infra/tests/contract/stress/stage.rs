@@ -113,6 +113,7 @@ impl Stage {
                 options.encryption_keys = encryption_keys;
                 // Without the hourly limit of emails, which would keep participants waiting.
                 options.credentials.emails_an_hour = u32::MAX;
+                (options.groups.owned, options.groups.memberships) = (100_000, 100_000);
             });
             node.await
         };

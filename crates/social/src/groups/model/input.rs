@@ -106,7 +106,7 @@ impl Input for NewOwner {
 #[schema(example = json!({"max_uses": 20}))]
 pub struct NewGroupInvite {
     /// Whom to invite; with people there is no link.
-    #[schema(max_items = 100)]
+    #[schema(max_items = 100, required = false)]
     pub user_ids: Vec<UserId>,
     /// How many people can join by the link; unlimited if absent.
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 100_000)]

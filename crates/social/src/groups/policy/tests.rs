@@ -1,6 +1,6 @@
 //! The rules of groups as tables.
 
-use clowder_core::{Error, Id, Input};
+use clowder_core::{Id, Input};
 use serde_json::json;
 
 use super::*;
