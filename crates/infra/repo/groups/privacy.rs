@@ -1,7 +1,7 @@
 //! Somebody's groups: exported, and left when they are erased.
 
 use clowder_core::{Ctx, Result, UserId, Word};
-use clowder_social::groups::{GroupId, Invite, InviteId, Role, Standing};
+use clowder_social::groups::{GroupId, GroupVisibility, Invite, InviteId, Role, Standing, policy::may_see};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -49,17 +49,21 @@ pub const PARTS: &[Part] = &[Part {
 
 fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let after: GroupId = after(mark)?;
-    let rows: Vec<(GroupId, String, PersonRow)> = group_people::table
+    let rows: Vec<(GroupId, String, String, PersonRow)> = group_people::table
         .inner_join(groups::table)
         .filter(group_people::user_id.eq(asking.user).and(group_people::group_id.gt(after)))
         .filter(groups::deleted_at.is_null())
         .order(group_people::group_id)
         .limit(ROWS)
-        .select((groups::id, groups::name, PersonRow::as_select()))
+        .select((groups::id, groups::name, groups::visibility, PersonRow::as_select()))
         .load(conn)?;
     let last = rows.last().map(|(id, ..)| *id);
-    let item = |(id, name, row): (GroupId, String, PersonRow)| json!({"group_id": id, "name": name, "status": row.status, "role": row.role, "since": row.since});
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    let item = |(id, name, visibility, row): (GroupId, String, String, PersonRow)| -> Result<_> {
+        // Whoever is banned from a secret group does not learn what it is.
+        let name = may_see(GroupVisibility::parse_word(&visibility)?, row.place()?).then_some(name);
+        Ok(json!({"group_id": id, "name": name, "status": row.status, "role": row.role, "since": row.since}))
+    };
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 fn export_links(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {

@@ -12,9 +12,10 @@ use clowder_social::groups::{
 use diesel::{
     dsl::{exists, not},
     prelude::*,
+    sql_types::Bool,
 };
 
-use super::super::{dialect::Conn, domains::Followed, people};
+use super::super::{dialect::Conn, domains::Followed, fragment::Fragment, people};
 use crate::domains::{
     accounts::{CardRow, users},
     groups::{GroupRow, PersonRow, group_people, group_words, groups},
@@ -29,6 +30,9 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
         .filter(group_people::status.eq(Standing::Member.as_str()));
     Ok(memberships.select(group_people::group_id).order(group_people::group_id).limit(limit).load(conn)?)
 }
+
+/// The condition of the index of the directory, as constant text, so that the databases use it.
+const IN_DIRECTORY: Fragment<Bool> = Fragment::new("(groups.visibility <> 'secret' AND groups.deleted_at IS NULL)");
 
 /// A group that exists, whoever may see it.
 pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
@@ -62,11 +66,11 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &GroupFilter, page: &PageRe
     if !filter.mine {
         // Those that everybody finds, and the viewer's secret ones: two indexes, merged.
         let mut query = groups::table
-            .filter(groups::visibility.ne(GroupVisibility::Secret.as_str()).and(groups::deleted_at.is_null()))
             .order(groups::id.desc())
             .limit(page.fetch())
             .select(GroupRow::as_select())
-            .into_boxed();
+            .into_boxed()
+            .filter(IN_DIRECTORY);
         if let Some(after) = after {
             query = query.filter(groups::id.lt(after));
         }
