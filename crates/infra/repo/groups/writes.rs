@@ -83,10 +83,10 @@ pub fn room(tx: &mut Tx<'_>, row: &GroupRow, user: UserId) -> Result<Room> {
 
 /// How somebody stands to a group from now on.
 pub fn put(conn: &mut Conn, ctx: &Ctx, group: GroupId, user: UserId, place: Place) -> Result<()> {
-    let status = place.standing.map(|standing| standing.as_str()).unwrap_or_default();
+    let status = place.standing.map(Word::as_str).unwrap_or_default();
     let values = (
         group_people::status.eq(status),
-        group_people::role.eq(place.role.map(|role| role.as_str())),
+        group_people::role.eq(place.role.map(Word::as_str)),
         group_people::since.eq(ctx.now),
     );
     diesel::insert_into(group_people::table)
