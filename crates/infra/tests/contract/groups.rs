@@ -241,7 +241,7 @@ on_both! {
         let made = link(json!({"max_uses": 3})).await;
         let kept = made.link.clone().unwrap();
         let listed = store.groups.invites(&world.ctx(&ada), group.id, PageRequest::default()).await.unwrap().items;
-        assert_eq!(listed, [kept.clone()]);
+        assert_eq!(listed, [kept]);
         assert!(!world.holds(made.code.as_deref().unwrap().as_bytes()), "only a hash is stored");
         let others = world.another_node().await;
         let mut tries = Vec::new();
