@@ -7,6 +7,7 @@ pub mod audit;
 pub mod blocks;
 pub mod credentials;
 pub mod friends;
+pub mod groups;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
@@ -36,6 +37,7 @@ macro_rules! for_domains {
             blocks,
             credentials,
             friends,
+            groups,
             messaging,
             operation,
             privacy,

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod blocks;
 pub mod credentials;
 pub mod friends;
+pub mod groups;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
@@ -33,6 +34,7 @@ pub const DOMAINS: &[Domain] = &[
     friends::DOMAIN,
     blocks::DOMAIN,
     messaging::DOMAIN,
+    groups::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

@@ -15,6 +15,7 @@ mod domains;
 mod fragment;
 mod friends;
 mod group_commit;
+mod groups;
 mod idempotency;
 mod jobs;
 mod journal;

@@ -5,9 +5,11 @@
 
 pub mod blocks;
 pub mod friends;
+pub mod groups;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
 pub use friends::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, Friends, NewFriendRequest, Relationship,
     RequestDirection, Suggestion,
 };
+pub use groups::port::Groups;

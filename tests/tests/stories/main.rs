@@ -17,6 +17,7 @@ mod durability;
 mod failures;
 mod friends;
 mod full_disk;
+mod groups;
 mod limits;
 mod long_lists;
 mod mail;

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod blocks;
 pub mod credentials;
 pub mod friends;
+pub mod groups;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
@@ -30,6 +31,7 @@ macro_rules! for_domains {
             messaging: clowder_messaging::Messaging,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
+            groups: clowder_social::Groups,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             profiles: clowder_accounts::Profiles,

@@ -18,6 +18,7 @@ mod faults;
 mod following;
 mod friends;
 mod given_names;
+mod groups;
 mod guessing;
 mod idempotency;
 mod jobs;

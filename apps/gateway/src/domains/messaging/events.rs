@@ -1,7 +1,10 @@
 //! Events of chats and messages.
 
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
-use clowder_messaging::{Chat, Deleted, Message, Read, Typing};
+use clowder_messaging::{
+    Chat, Deleted, Message, Read, Typing,
+    change::{ChatDeleted, ParticipantRemoved},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,6 +41,22 @@ pub const EVENTS: &[Event] = &[
                 "writable": false, "created_at": AT, "active_at": AT, "version": 2
             })
         },
+    },
+    Event {
+        name: "chat.deleted",
+        about: "A chat that you were in has been deleted",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ChatDeleted>,
+        example: || json!({"chat_id": CHAT}),
+    },
+    Event {
+        name: "participant.removed",
+        about: "You are no longer in a chat",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ParticipantRemoved>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "removed_by": ADA}),
     },
     Event {
         name: "message.sent",
@@ -115,6 +134,8 @@ mod tests {
     fn who_hears_them() {
         let expected = [
             ("chat.created", Some(CHATS_READ)),
+            ("chat.deleted", Some(CHATS_READ)),
+            ("participant.removed", Some(CHATS_READ)),
             ("message.sent", Some(MESSAGES_READ)),
             ("message.updated", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),
