@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
-use clowder_messaging::chats::Pair;
 use clowder_social::{
     Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,
     blocks::{
@@ -140,7 +139,7 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         return Ok(after);
     }
     let parted = friends::sever(tx, ctx, caller, user)?;
-    let closed = closing::set_closed(tx, Pair::of(caller, user), [caller, user], true)?;
+    let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(closed.iter().map(|change| change as &dyn clowder_core::Change));
@@ -158,7 +157,7 @@ fn unblock(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let still = exists(table::table.find((user, caller)));
     let opened = match diesel::select(still).get_result(tx.conn)? {
         true => Vec::new(),
-        false => closing::set_closed(tx, Pair::of(caller, user), [caller, user], false)?,
+        false => closing::set_closed(tx, [caller, user], false)?,
     };
     let mut told: Vec<&dyn clowder_core::Change> = vec![&unblocked];
     told.extend(opened.iter().map(|change| change as &dyn clowder_core::Change));
@@ -216,10 +215,13 @@ fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, 
     Ok(card.ok_or(USER_UNKNOWN)?)
 }
 
-/// Whether the caller knows that there is such a person: they may see them, or share a chat with them.
+/// Whether the caller knows that there is such a person: they may see them, share a chat with them, or have blocked them.
 fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
-    Ok(diesel::select(visible).get_result(conn)? || chats::share(conn, ctx.user()?, user)?)
+    let blocked = exists(table::table.find((ctx.user()?, user)));
+    Ok(diesel::select(visible).get_result(conn)?
+        || diesel::select(blocked).get_result(conn)?
+        || chats::share(conn, ctx.user()?, user)?)
 }
 
 fn list(conn: &mut Conn, caller: UserId, page: &PageRequest) -> Result<Page<Block>> {

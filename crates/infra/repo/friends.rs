@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use clowder_accounts::refusals::SESSION_ENDED;
 use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_social::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, Friends, NewFriendRequest, Relationship,
-    RequestDirection, Suggestion,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
+    Relationship, RequestDirection,
     friends::{Change, refusals::FRIEND_UNKNOWN},
 };
 use diesel::prelude::*;
@@ -128,7 +128,7 @@ impl Friends for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<Suggestion>> {
+    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<FriendSuggestion>> {
         let viewer = Viewer::of(ctx)?;
         self.db.read(move |conn| suggestions::list(conn, viewer, limit)).await
     }

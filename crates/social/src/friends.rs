@@ -13,7 +13,7 @@ pub mod scopes;
 
 pub use change::Change;
 pub use model::{
-    Action, Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, NewFriendRequest, Order, Relationship,
-    RequestDirection, RequestMessage, RequestStatus, Suggestion,
+    Action, Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, NewFriendRequest, Order,
+    Relationship, RequestDirection, RequestMessage, RequestStatus,
 };
 pub use port::Friends;

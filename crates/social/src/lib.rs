@@ -9,7 +9,7 @@ pub mod groups;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
 pub use friends::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, Friends, NewFriendRequest, Relationship,
-    RequestDirection, Suggestion,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
+    Relationship, RequestDirection,
 };
 pub use groups::port::Groups;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Domain, friends::people};
+use super::{Domain, Reasons, friends::people};
 use crate::{
     User,
     lists::{List, MANY},
@@ -16,6 +16,8 @@ pub const DOMAIN: Domain = Domain {
     texts: TEXTS,
     plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
     lists: LISTS,
+    shared: SHARED,
+    not_sent: NOT_SENT,
     ..Domain::new("Blocks")
 };
 
@@ -47,6 +49,17 @@ const LISTS: &[List] = &[
         }),
     },
 ];
+
+const SHARED: Reasons = &[
+    ("DELETE /api/users/{user_id}/block", "whom one has not blocked is not blocked, whoever it is"),
+    ("PUT /api/users/{user_id}/block", "everybody blocks whom they see"),
+    ("DELETE /api/users/{user_id}/mute", "whom one has not muted is not muted, whoever it is"),
+    ("PUT /api/users/{user_id}/mute", "everybody mutes whom they see"),
+    ("DELETE /api/users/{user_id}/note", "whoever has no note on a person has none, whoever it is"),
+    ("PUT /api/users/{user_id}/note", "everybody has notes of their own on whom they see"),
+];
+
+const NOT_SENT: Reasons = &[("getUserNote", "nothing has been noted yet")];
 
 async fn plant(ada: &User, bob: &User) {
     let note = format!("/api/users/{}/note", bob.id);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Domain;
+use super::{Domain, Reasons};
 use crate::{
     User,
     lists::{List, MANY, Scene},
@@ -19,6 +19,8 @@ pub const DOMAIN: Domain = Domain {
     texts: TEXTS,
     plants: Some(|stage| Box::pin(async move { plant(stage.owner, &stage.world.user("admirer").await).await })),
     lists: LISTS,
+    shared: SHARED,
+    not_sent: NOT_SENT,
     ..Domain::new("Friends")
 };
 
@@ -35,6 +37,13 @@ const THINGS: &[Thing] = &[Thing {
 }];
 
 const TEXTS: &[(&str, Then)] = &[("POST /api/friends/request /message", Gone("zqfriendwish"))];
+
+const SHARED: Reasons = &[
+    ("DELETE /api/friends/suggestions/{user_id}", "everybody dismisses whom they see, for themselves"),
+    ("GET /api/users/{user_id}/friends", "shown as far as the settings of the person say"),
+];
+
+const NOT_SENT: Reasons = &[("removeFriend", "the two in the walk are no friends")];
 
 /// How many friends one person can have.
 const FRIENDS: usize = 5_000;

@@ -34,6 +34,9 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
     let nobody = FriendIds::from([]);
     let mine = friends.get(&viewer).unwrap_or(&nobody);
     let relationship = |user: UserId| {
+        if user == viewer {
+            return Relationship::none(user);
+        }
         let (blocked, muted) = (decided.blocked.contains(&user), decided.muted.contains(&user));
         let known = Relationship { blocked, muted, ..Relationship::none(user) };
         // A friend may have become private: the friendship is still theirs.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Ctx, Error, Result, UserId, Word};
 use clowder_social::{
-    Suggestion,
+    FriendSuggestion,
     friends::{RequestStatus, policy::MOST_DISMISSED, refusals::DISMISSED_LIMIT},
 };
 use diesel::{dsl::exists, prelude::*};
@@ -30,7 +30,7 @@ const LOOKED_AT: i64 = 20_000;
 /// How many of those with most friends in common are checked.
 const CHECKED: usize = 400;
 
-pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<Suggestion>> {
+pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<FriendSuggestion>> {
     let viewer = by.id;
     let friends: Vec<UserId> = table::table
         .filter(table::user_id.eq(viewer))
@@ -55,7 +55,7 @@ pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<Suggestion>> 
     let mut cards = may_suggest(conn, by, &ids)?;
     let suggested = best.into_iter().filter_map(|(user, mutual_friends)| {
         let user = cards.remove(&user)?.into();
-        Some(Suggestion { user, mutual_friends })
+        Some(FriendSuggestion { user, mutual_friends })
     });
     Ok(suggested.take(limit as usize).collect())
 }

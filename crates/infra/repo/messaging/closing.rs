@@ -15,8 +15,8 @@ use crate::domains::messaging::chats as table;
 
 /// Closes or opens the private chat of the two, if they have one, and returns what each of them is told. Both people are
 /// locked: so nobody creates the chat meanwhile.
-pub fn set_closed(tx: &mut Tx<'_>, pair: Pair, people: [UserId; 2], closed: bool) -> Result<Vec<Change>> {
-    let Some(chat) = of(tx.conn, pair)? else { return Ok(Vec::new()) };
+pub fn set_closed(tx: &mut Tx<'_>, people: [UserId; 2], closed: bool) -> Result<Vec<Change>> {
+    let Some(chat) = of(tx.conn, Pair::of(people[0], people[1]))? else { return Ok(Vec::new()) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let other_state = table::table.find(chat).filter(table::closed.ne(closed));
     let changed = diesel::update(other_state)
@@ -27,7 +27,12 @@ pub fn set_closed(tx: &mut Tx<'_>, pair: Pair, people: [UserId; 2], closed: bool
     }
     people
         .into_iter()
-        .map(|user| Ok(Change::ChatUpdated(user, Box::new(chats::one(tx.conn, None, user, chat)?))))
+        .map(|user| {
+            let mut chat = chats::one(tx.conn, None, user, chat)?;
+            // A text that is deleted later must not stay in the journal for its sake.
+            chat.last_message = None;
+            Ok(Change::ChatUpdated(user, Box::new(chat)))
+        })
         .collect()
 }
 

@@ -51,8 +51,9 @@ on_both! {
         assert!(chat.writable);
         let said = world.say(&bob, chat.id, "before").await;
         world.names().await;
-        let block = blocks.block(&world.ctx(&ada), bob.id, NewBlock::default()).await.unwrap();
-        assert_eq!((block.user.id, block.hide_messages, block.since), (bob.id, false, world.now()));
+        let ctx = world.ctx(&ada);
+        let block = blocks.block(&ctx, bob.id, NewBlock::default()).await.unwrap();
+        assert_eq!((block.user.id, block.hide_messages, block.since), (bob.id, false, ctx.now));
         let changes = world.changes().await;
         let told: Vec<_> = changes.iter().map(|change| (&*change.name, change.topic.as_user().unwrap())).collect();
         assert_eq!(told[0], ("block.added", ada.id), "nobody else hears of it");
@@ -194,15 +195,17 @@ on_both! {
         let past = NewMute { until: Some(world.now()) };
         assert_eq!(wrong(blocks.mute(&ctx(), bob.id, past).await), [("/until".to_owned(), "past".to_owned())]);
         let until = world.now().plus(Duration::from_secs(60));
-        let mute = blocks.mute(&ctx(), bob.id, NewMute { until: Some(until) }).await.unwrap();
-        assert_eq!((mute.since, mute.until, count().await), (world.now(), Some(until), 1));
+        let at = ctx();
+        let mute = blocks.mute(&at, bob.id, NewMute { until: Some(until) }).await.unwrap();
+        assert_eq!((mute.since, mute.until, count().await), (at.now, Some(until), 1));
         world.names().await;
         blocks.mute(&ctx(), bob.id, NewMute { until: Some(until) }).await.unwrap();
         assert!(world.names().await.is_empty(), "what changes nothing is no change");
         world.wait(Duration::from_secs(61));
         assert_eq!(count().await, 0);
-        let mute = blocks.mute(&ctx(), bob.id, NewMute::default()).await.unwrap();
-        assert_eq!((mute.since, mute.until, count().await), (world.now(), None, 1), "it begins anew");
+        let at = ctx();
+        let mute = blocks.mute(&at, bob.id, NewMute::default()).await.unwrap();
+        assert_eq!((mute.since, mute.until, count().await), (at.now, None, 1), "it begins anew");
         blocks.unmute(&ctx(), bob.id).await.unwrap();
         assert_eq!((world.names().await, count().await), (vec!["mute.added".to_owned(), "mute.removed".to_owned()], 0));
     }
@@ -223,11 +226,11 @@ on_both! {
     }
 
     async fn who_may_write_first_is_chosen_by_the_one_who_is_written_to(world: World) {
-        let [ada, friend, far, staff] = world.people(["ada", "friend", "far", "staff"]).await;
+        let [ada, friend, far, staff] = world.people(["ada", "friend", "far", "warden"]).await;
         let stranger = world.person("stranger").await;
         befriend(&world, &ada, &friend).await;
         befriend(&world, &friend, &far).await;
-        world.meddle("UPDATE users SET role = 'moderator' WHERE username = 'staff'").unwrap();
+        world.meddle("UPDATE users SET role = 'moderator' WHERE username = 'warden'").unwrap();
         let mut moderator = world.ctx(&staff);
         if let clowder_core::Actor::User { role, .. } = &mut moderator.actor {
             *role = clowder_core::Role::Moderator;

@@ -60,9 +60,10 @@ on_both! {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let friends = &world.store.friends;
         let new = NewFriendRequest::from_json(json!({"user_id": bob.id, "message": "We met in Turin"})).unwrap();
-        let Made::New(request) = friends.request(&world.ctx(&ada), new).await.unwrap() else { panic!("it is new") };
+        let ctx = world.ctx(&ada);
+        let Made::New(request) = friends.request(&ctx, new).await.unwrap() else { panic!("it is new") };
         assert_eq!((request.from.id, request.to.id, request.status), (ada.id, bob.id, RequestStatus::Pending));
-        assert_eq!((request.message.as_deref(), request.created_at), (Some("We met in Turin"), world.now()));
+        assert_eq!((request.message.as_deref(), request.created_at), (Some("We met in Turin"), ctx.now));
         let pending = json!("pending");
         let both = |name: &str, value: &Value| [&ada, &bob].map(|person| (person.id, name.to_owned(), value.clone())).to_vec();
         assert_eq!(told(&world.changes().await, "status"), both("friend_request", &pending));
@@ -73,8 +74,9 @@ on_both! {
         assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.pending");
 
         world.wait(Duration::from_secs(60));
-        let accepted = friends.decide(&world.ctx(&bob), request.id, to("accept")).await.unwrap();
-        assert_eq!((accepted.status, accepted.decided_at), (RequestStatus::Accepted, Some(world.now())));
+        let ctx = world.ctx(&bob);
+        let accepted = friends.decide(&ctx, request.id, to("accept")).await.unwrap();
+        assert_eq!((accepted.status, accepted.decided_at), (RequestStatus::Accepted, Some(ctx.now)));
         let changes = world.changes().await;
         for person in [&ada, &bob] {
             let names: Vec<_> = changes.iter().filter(|change| change.topic.as_user() == Some(person.id)).map(|change| &*change.name).collect();

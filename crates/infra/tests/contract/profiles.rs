@@ -31,7 +31,8 @@ fn befriend(world: &World, a: &Person, b: &Person) {
     let now = if world.is_postgres() { "now()" } else { "1790000000000000" };
     let (a, b) = (id(a), id(b));
     world.batch(&format!(
-        "INSERT INTO friendships (user_id, friend_id, since) VALUES ({a}, {b}, {now}), ({b}, {a}, {now})"
+        "INSERT INTO friendships (user_id, friend_id, since) VALUES ({a}, {b}, {now}), ({b}, {a}, {now});
+         INSERT INTO friend_lists (user_id, friends, version) VALUES ({a}, 1, 1), ({b}, 1, 1)"
     ));
 }
 

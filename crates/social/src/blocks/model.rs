@@ -19,6 +19,7 @@ pub struct Block {
 
 /// `{hide_messages?}`
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
+#[schema(example = json!({"hide_messages": true}))]
 pub struct NewBlock {
     /// Whether to mark their messages in common groups as `hidden`. If absent, a new block hides none, and an existing
     /// one stays as it is.
@@ -42,6 +43,7 @@ pub struct Mute {
 
 /// `{until?}`
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
+#[schema(example = json!({"until": "2099-12-31T18:04:05.678Z"}))]
 pub struct NewMute {
     /// When it ends by itself; never if absent.
     pub until: Option<Timestamp>,
@@ -64,6 +66,7 @@ pub struct Note {
 
 /// `{text}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"text": "Met at the conference in Turin"}))]
 pub struct NewNote {
     #[schema(value_type = String, min_length = 1, max_length = 1000)]
     pub text: NoteText,

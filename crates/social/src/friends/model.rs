@@ -180,7 +180,7 @@ impl Relationship {
 
 /// Somebody whom the caller may know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Suggestion {
+pub struct FriendSuggestion {
     pub user: Card,
     /// How many friends the two have in common, among those that were looked at.
     #[schema(minimum = 1)]

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Made, Page, PageRequest, Result, UserId};
 
 use super::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, NewFriendRequest, Relationship, RequestDirection,
-    Suggestion,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, NewFriendRequest, Relationship,
+    RequestDirection,
 };
 
 /// Each method is one use case and one transaction; its changes are committed with it. People whom the caller may not
@@ -37,7 +37,7 @@ pub trait Friends: Send + Sync {
     async fn relationships(&self, ctx: &Ctx, ids: Vec<UserId>) -> Result<Vec<Relationship>>;
 
     /// People with whom the caller has most friends in common. The work is bounded, however many friends anybody has.
-    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<Suggestion>>;
+    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<FriendSuggestion>>;
 
     /// Never suggests this person to the caller again.
     async fn dismiss(&self, ctx: &Ctx, user: UserId) -> Result<()>;

@@ -14,7 +14,7 @@ pub fn of(name: &str) -> Option<Value> {
         "Relationship" => json!({
             "user_id": BOB, "friendship": "friends", "blocked": false, "muted": false, "mutual_friends": 12
         }),
-        "Suggestion" => json!({ "user": card(BOB, "bob", "Bob"), "mutual_friends": 12 }),
+        "FriendSuggestion" => json!({ "user": card(BOB, "bob", "Bob"), "mutual_friends": 12 }),
         _ => return None,
     })
 }

@@ -3,8 +3,8 @@
 use actix_web::web::Data;
 use clowder_core::{Page, UserId};
 use clowder_social::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, Friends, NewFriendRequest, Relationship,
-    RequestDirection, Suggestion,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
+    Relationship, RequestDirection,
 };
 
 use crate::{
@@ -75,7 +75,7 @@ pub async fn relationships(friends: Port, Caller(ctx): Caller, mut query: Query)
     Ok(Listed(Page { items, next_cursor: None }))
 }
 
-pub async fn suggestions(friends: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Suggestion>> {
+pub async fn suggestions(friends: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<FriendSuggestion>> {
     let limit = query.limit();
     query.check()?;
     let items = friends.suggestions(&ctx, limit).await?;

@@ -3,7 +3,7 @@
 use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::idempotency;
 use clowder_social::{
-    Decision, Friend, FriendRequest, NewFriendRequest, Relationship, RequestDirection, Suggestion,
+    Decision, Friend, FriendRequest, FriendSuggestion, NewFriendRequest, Relationship, RequestDirection,
     friends::{
         Order,
         refusals::*,
@@ -68,7 +68,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Friends of friends, those with most friends in common first. Of your friends the latest 100 are looked at, and of theirs 20,000 altogether. People whom you have dismissed, whom you may not see, or with whom a request is open are left out.")
             .scope(FRIENDS_READ)
             .asks_limit()
-            .gives_page::<Suggestion>(),
+            .gives_page::<FriendSuggestion>(),
         delete("/api/friends/suggestions/{user_id}", handlers::dismiss)
             .says("Never suggest somebody again")
             .called("dismissFriendSuggestion")

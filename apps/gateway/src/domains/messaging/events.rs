@@ -29,7 +29,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "chat.updated",
-        about: "Something about a chat of yours changed, such as whether messages can be sent",
+        about: "Something about a chat of yours changed, such as whether messages can be sent. `last_message` is always `null` here: messages have events of their own",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Chat>,
@@ -134,6 +134,7 @@ mod tests {
     fn who_hears_them() {
         let expected = [
             ("chat.created", Some(CHATS_READ)),
+            ("chat.updated", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
             ("participant.removed", Some(CHATS_READ)),
             ("message.sent", Some(MESSAGES_READ)),
