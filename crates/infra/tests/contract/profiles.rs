@@ -32,7 +32,8 @@ fn befriend(world: &World, a: &Person, b: &Person) {
     let (a, b) = (id(a), id(b));
     world.batch(&format!(
         "INSERT INTO friendships (user_id, friend_id, since) VALUES ({a}, {b}, {now}), ({b}, {a}, {now});
-         INSERT INTO friend_lists (user_id, friends, version) VALUES ({a}, 1, 1), ({b}, 1, 1)"
+         INSERT INTO friend_lists (user_id, friends, version) VALUES ({a}, 1, 1), ({b}, 1, 1)
+           ON CONFLICT (user_id) DO UPDATE SET friends = friend_lists.friends + 1"
     ));
 }
 
