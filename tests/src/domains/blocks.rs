@@ -1,27 +1,16 @@
 //! Blocks: people who are blocked or muted, and a note on somebody.
 
-use serde_json::json;
-
 use super::{Domain, Reasons, friends::people};
 use crate::{
-    User,
     lists::{List, MANY},
-    texts::{
-        Then::{self, Gone},
-        call,
-    },
+    texts::Then,
 };
 
-pub const DOMAIN: Domain = Domain {
-    texts: TEXTS,
-    plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
-    lists: LISTS,
-    shared: SHARED,
-    not_sent: NOT_SENT,
-    ..Domain::new("Blocks")
-};
+pub const DOMAIN: Domain =
+    Domain { texts: TEXTS, lists: LISTS, shared: SHARED, not_sent: NOT_SENT, ..Domain::new("Blocks") };
 
-const TEXTS: &[(&str, Then)] = &[("PUT /api/users/{user_id}/note /text", Gone("zqpersonnote"))];
+const TEXTS: &[(&str, Then)] =
+    &[("PUT /api/users/{user_id}/note /text", Then::Never("it is encrypted with the key of its author"))];
 
 const LISTS: &[List] = &[
     List {
@@ -60,8 +49,3 @@ const SHARED: Reasons = &[
 ];
 
 const NOT_SENT: Reasons = &[("getUserNote", "nothing has been noted yet")];
-
-async fn plant(ada: &User, bob: &User) {
-    let note = format!("/api/users/{}/note", bob.id);
-    call(ada, "PUT", &note, json!({"text": "zqpersonnote"}), "").await.expect(200);
-}
