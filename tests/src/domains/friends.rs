@@ -73,7 +73,6 @@ const LISTS: &[List] = &[
             )
         }),
     },
-    List { path: "/api/friends/suggestions", at_least: 0, rows: None },
     List {
         path: "/api/users/{user_id}/friends",
         at_least: FRIENDS,
@@ -85,7 +84,6 @@ const LISTS: &[List] = &[
             )
         }),
     },
-    List { path: "/api/relationships", at_least: 0, rows: None },
 ];
 
 /// People with names of this kind.
