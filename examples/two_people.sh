@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two people meet: register, open a chat, talk by REST, listen on a WebSocket, drop, and miss nothing.
+# Two people meet: register, become friends, open a chat, talk by REST, listen on a WebSocket, drop, and miss nothing.
 #
 #     examples/two_people.sh [URL]          (http://127.0.0.1:8080 unless said otherwise)
 #
@@ -80,6 +80,11 @@ def register(name):
 
 ada, ada_id = register("ada")
 bob, bob_id = register("bob")
+
+request = call("POST", "/api/friends/request", ada, {"user_id": bob_id, "message": "We met in Turin"})
+call("PUT", f"/api/friends/request/{request['id']}", bob, {"action": "accept"})
+assert [friend["user"]["id"] for friend in call("GET", "/api/friends", bob)["items"]] == [ada_id]
+print("friends      Ada asked, and Bob accepted")
 
 chat = call("POST", "/api/chats", ada, {"type": "private", "participant_ids": [bob_id]})
 path = f"/api/chats/{chat['id']}/messages"

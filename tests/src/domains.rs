@@ -4,10 +4,14 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod blocks;
 pub mod credentials;
+pub mod friends;
+pub mod groups;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
+pub mod profiles;
 pub mod realtime;
 pub mod sign_ups;
 pub mod staff;
@@ -30,10 +34,14 @@ macro_rules! for_domains {
             accounts,
             api_keys,
             audit,
+            blocks,
             credentials,
+            friends,
+            groups,
             messaging,
             operation,
             privacy,
+            profiles,
             realtime,
             sign_ups,
             staff,

@@ -21,6 +21,9 @@ pub struct Created<T>(pub T);
 /// reading it again.
 pub struct CreatedVersioned<T>(pub Made<T>);
 
+/// 201 with a new value, or 200 with the existing one.
+pub struct CreatedOr<T>(pub Made<T>);
+
 /// The version of the value.
 pub trait Version {
     fn version(&self) -> i64;
@@ -58,6 +61,17 @@ impl<T: Serialize> Responder for Created<T> {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         json(StatusCode::CREATED, &self.0)
+    }
+}
+
+impl<T: Serialize> Responder for CreatedOr<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        match self.0 {
+            Made::New(thing) => json(StatusCode::CREATED, &thing),
+            Made::Found(thing) => json(StatusCode::OK, &thing),
+        }
     }
 }
 

@@ -112,6 +112,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.auth.apply_to(&mut options);
     config.accounts.apply_to(&mut options);
     config.messaging.apply_to(&mut options);
+    config.groups.apply_to(&mut options);
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);

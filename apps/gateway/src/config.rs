@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod checks;
 mod database;
+mod groups;
 mod jobs;
 mod journal;
 mod layers;
@@ -85,6 +86,7 @@ sections! {
     auth: Auth,
     accounts: Accounts,
     messaging: Messaging,
+    groups: Groups,
     mail: Mail,
     jobs: Jobs,
     security: Security,

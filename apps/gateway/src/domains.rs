@@ -4,10 +4,14 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod blocks;
 pub mod credentials;
+pub mod friends;
+pub mod groups;
 pub mod messaging;
 pub mod operation;
 pub mod privacy;
+pub mod profiles;
 pub mod realtime;
 pub mod sign_ups;
 pub mod staff;
@@ -26,7 +30,11 @@ pub const DOMAINS: &[Domain] = &[
     accounts::DOMAIN,
     credentials::DOMAIN,
     two_factor::DOMAIN,
+    profiles::DOMAIN,
+    friends::DOMAIN,
+    blocks::DOMAIN,
     messaging::DOMAIN,
+    groups::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use clowder_core::{
-    Error, FieldError, PageRequest, Word,
+    Error, FieldError, Id, PageRequest, Word,
     error::MOST_ERRORS,
     input::LONGEST_TEXT,
     page::{DEFAULT_LIMIT, MAX_LIMIT},
@@ -50,7 +50,12 @@ impl Query {
 
     /// A text of 1 to 200 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
-        let text = self.any_text(name, LONGEST_TEXT)?;
+        self.text_within(name, LONGEST_TEXT)
+    }
+
+    /// A text of 1 to `most` characters.
+    pub fn text_within(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.any_text(name, most)?;
         if text.is_empty() {
             self.flaw(name, Flaw::new("required", "must not be empty"));
             return None;
@@ -93,6 +98,19 @@ impl Query {
     pub fn word<T: Word>(&mut self, name: &str) -> Option<T> {
         let words: Vec<_> = T::WORDS.iter().map(|(word, _)| *word).collect();
         self.value(name, Flaw::new("choice", format!("must be one of: {}", words.join(", "))), T::find)
+    }
+
+    /// At most this many ids, separated by commas; none if absent.
+    pub fn ids<T>(&mut self, name: &str, most: usize) -> Vec<Id<T>> {
+        // An id and its comma.
+        let Some(text) = self.any_text(name, most * 37 - 1) else { return Vec::new() };
+        let ids: Option<Vec<_>> = text.split(',').map(|id| id.parse().ok()).collect();
+        match ids {
+            Some(ids) if ids.len() <= most => return ids,
+            Some(_) => self.flaw(name, Flaw::new("too_many", format!("must have at most {most} ids"))),
+            None => self.flaw(name, Flaw::new("uuid", "must be ids, separated by commas")),
+        }
+        Vec::new()
     }
 
     /// `limit` alone; values above the maximum mean the maximum.

@@ -9,6 +9,8 @@
 //! An account has a role, which gives it permissions, and may be suspended: then it can only read the reason. Programs
 //! act for a user with API keys, each valid for a few scopes.
 //!
+//! Others see a person's profile as far as its owner lets them, and find it by name.
+//!
 //! The rules are in [`policy`] and in one file per family of use cases; their refusals are in [`refusals`]; what an
 //! implementation must guarantee is documented on [`Accounts`].
 
@@ -20,6 +22,7 @@ pub mod permissions;
 pub mod policy;
 pub mod port;
 pub mod privacy;
+pub mod profiles;
 pub mod refresh;
 pub mod refusals;
 pub mod reserved;
@@ -35,5 +38,7 @@ pub use model::{
     Account, AccountFilter, ApiKey, Email, IssuedKey, Login, NewAccount, NewApiKey, NewRole, NewSuspension, Own,
     Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn, Ticket, Username,
 };
-pub use port::{Accounts, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, SignUps, Staff, TwoFactor};
+pub use port::{
+    Accounts, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, Profiles, SignUps, Staff, TwoFactor,
+};
 pub use standing::{Standing, Suspension};

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod credentials;
+mod details;
 mod input;
 mod look_alikes;
 mod privacy;
@@ -15,15 +16,16 @@ pub use credentials::{
     ChangeEmail, ChangePassword, EmailLink, EndKeys, Forgot, LinkPurpose, LinkToken, MailedToken, Proof, Resend,
     ResetPassword,
 };
+pub use details::{Line, Link, MOST_LINKS, NewLink, Until, WebAddress};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
 pub use look_alikes::{LOOK_VERSION, key_of as username_key, skeletons_of as username_skeletons};
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{
-    About, Audience, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings, SettingsPatch,
-    Theme, TimeZone,
+    About, Audience, FirstWriters, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings,
+    SettingsPatch, Theme, TimeZone,
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
-pub use staff::{Account, AccountFilter, NewRole, NewSuspension, ResetLink, Status};
+pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Reason, ResetLink, Status};
 pub use values::{Email, Password, RefreshToken, Username};
 
 use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
@@ -41,6 +43,19 @@ pub struct Own {
     pub display_name: String,
     pub bio: Option<String>,
     pub status_text: Option<String>,
+    /// When the status text ends by itself.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub status_until: Option<Timestamp>,
+    #[serde(default)]
+    #[schema(required = true)]
+    pub pronouns: Option<String>,
+    #[serde(default)]
+    #[schema(required = true)]
+    pub location: Option<String>,
+    #[serde(default)]
+    #[schema(required = true, max_items = 5)]
+    pub links: Vec<Link>,
     #[schema(example = "ada@example.org")]
     pub email: String,
     pub email_verified: bool,
@@ -49,7 +64,7 @@ pub struct Own {
     #[serde(default)]
     #[schema(required = true)]
     pub two_factor: bool,
-    /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
+    /// Who may see the profile: everybody, friends (others see only the name), or nobody.
     pub visibility: Visibility,
     /// When the account is due to be erased at its owner's request; they can cancel it until then.
     #[serde(default)]
@@ -63,8 +78,11 @@ pub struct Own {
 }
 
 impl Own {
-    /// The profile at that time: a suspension ends by itself.
+    /// The profile at that time: a suspension and a status text end by themselves.
     pub fn at(mut self, now: Timestamp) -> Self {
+        if self.status_until.is_some_and(|until| until <= now) {
+            (self.status_text, self.status_until) = (None, None);
+        }
         self.suspension = self.suspension.filter(|suspension| suspension.holds(now));
         self
     }

@@ -1,13 +1,15 @@
 //! Pure rules: data in, verdict out.
 
+pub mod sight;
+
 use std::time::Duration;
 
-use clowder_core::{Error, Limit, Refusal, Result, Timestamp, UserId, Visibility, text::Flaw};
+use clowder_core::{Error, Limit, Refusal, Result, Timestamp, text::Flaw};
 
 use zxcvbn::feedback::Feedback;
 
 use crate::{
-    model::{Password, Username},
+    model::{FirstWriters, Password, Username},
     refusals::{EMAIL_TAKEN, EMAIL_UNVERIFIED, EMAIL_VERIFIED},
 };
 
@@ -29,9 +31,14 @@ const COMMON: &str = include_str!("common_passwords.txt");
 /// with the length.
 const LOOKED_AT: usize = 16;
 
-/// Whether a user is visible to a viewer: in lists, by id, by name. People who share a chat always see each other.
-pub fn may_see(viewer: UserId, user: UserId, visibility: Visibility, share_a_chat: bool) -> bool {
-    viewer == user || visibility != Visibility::Private || share_a_chat
+/// Whether somebody may write first to a user, or add them to a chat, other than themselves.
+pub fn may_write_first(chosen: FirstWriters, friends: bool, friends_in_common: bool) -> bool {
+    match chosen {
+        FirstWriters::Everyone => true,
+        FirstWriters::FriendsOfFriends => friends || friends_in_common,
+        FirstWriters::Friends => friends,
+        FirstWriters::Nobody => false,
+    }
 }
 
 /// Who gets an email when somebody requests another address.
@@ -132,23 +139,23 @@ pub fn may_cause_mail(now: Timestamp, caused: &[Timestamp], most: u32) -> Result
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Field, Id};
+    use clowder_core::Field;
     use serde_json::json;
 
     use super::*;
 
     #[test]
-    fn may_see_table() {
-        let now = Timestamp::from_micros(1);
-        let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
-        for (viewer, visibility, shares, expected) in [
-            (ada, Visibility::Public, false, true),
-            (ada, Visibility::Friends, false, true),
-            (ada, Visibility::Private, false, false),
-            (ada, Visibility::Private, true, true),
-            (bob, Visibility::Private, false, true),
+    fn may_write_first_table() {
+        for (chosen, friends, in_common, expected) in [
+            (FirstWriters::Everyone, false, false, true),
+            (FirstWriters::FriendsOfFriends, false, false, false),
+            (FirstWriters::FriendsOfFriends, false, true, true),
+            (FirstWriters::FriendsOfFriends, true, false, true),
+            (FirstWriters::Friends, false, true, false),
+            (FirstWriters::Friends, true, true, true),
+            (FirstWriters::Nobody, true, true, false),
         ] {
-            assert_eq!(may_see(viewer, bob, visibility, shares), expected, "{visibility:?} {shares}");
+            assert_eq!(may_write_first(chosen, friends, in_common), expected, "{chosen:?} {friends} {in_common}");
         }
     }
 

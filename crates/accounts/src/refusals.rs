@@ -63,6 +63,7 @@ pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "T
 pub const ACCOUNT_SUSPENDED: Refusal =
     Refusal::new(Forbidden, "account.suspended", "The account is suspended; `suspension` says why and until when");
 pub const USER_UNKNOWN: Refusal = Refusal::new(Unknown, "user.unknown", "There is no such user");
+pub const USER_NOT_YOURS: Refusal = Refusal::new(Forbidden, "permission.missing", "You may only edit your own profile");
 pub const OUTRANKED: Refusal =
     Refusal::new(Forbidden, "user.outranked", "You need a higher role than this account has");
 pub const LAST_ADMIN: Refusal =
@@ -117,6 +118,7 @@ pub const ALL: &[Refusal] = &[
     TWO_FACTOR_OFF,
     AUTHENTICATION_STALE,
     USER_UNKNOWN,
+    USER_NOT_YOURS,
     EXPORT_UNKNOWN,
     EXPORT_GONE,
     ERASURE_NONE,

@@ -4,6 +4,7 @@ use clowder_core::{Fields, Role, Scope, Scopes, text::Flaw};
 
 pub const PROFILE_READ: Scope = Scope::new("profile:read", "Read your account");
 pub const PROFILE_WRITE: Scope = Scope::new("profile:write", "Edit your profile");
+pub const USERS_READ: Scope = Scope::new("users:read", "See the profiles of other people, and find people");
 pub const ADMIN_READ: Scope =
     Scope::new("admin:read", "Read what the role of the key's owner may see of others").from_role(Role::Moderator);
 pub const ADMIN_WRITE: Scope =
@@ -11,10 +12,12 @@ pub const ADMIN_WRITE: Scope =
 
 /// Scopes for one's own account.
 pub const OWN: &[Scope] = &[PROFILE_READ, PROFILE_WRITE];
+/// Scopes for the profiles of others.
+pub const PEOPLE: &[Scope] = &[USERS_READ];
 /// Scopes for the accounts of others.
 pub const STAFF: &[Scope] = &[ADMIN_READ, ADMIN_WRITE];
 /// All of this domain.
-pub const ALL: &[Scope] = &[PROFILE_READ, PROFILE_WRITE, ADMIN_READ, ADMIN_WRITE];
+pub const ALL: &[Scope] = &[PROFILE_READ, PROFILE_WRITE, USERS_READ, ADMIN_READ, ADMIN_WRITE];
 
 /// The maximum number of named scopes, including duplicates.
 pub const MOST: usize = 200;

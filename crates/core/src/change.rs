@@ -39,7 +39,7 @@ pub trait Change {
 
 /// The anchor, after a check: a change about a topic with followers must be anchored at that topic, and so must the
 /// steps by which users follow it.
-pub fn anchor_of(change: &impl Change) -> Result<Topic> {
+pub fn anchor_of(change: &(impl Change + ?Sized)) -> Result<Topic> {
     let (topic, anchor) = (change.topic(), change.anchor());
     let in_order = match change.follow() {
         Some(follow) => anchor == follow.topic && (topic == follow.topic || topic == Topic::user(follow.user)),

@@ -97,6 +97,15 @@ impl Fields {
         }
     }
 
+    /// The same; absent means "unchanged", and `null` an empty array.
+    pub fn list_patch<T: Field>(&mut self, name: &str, most: usize) -> Option<Option<Vec<T>>> {
+        match self.members.remove(name) {
+            Some(Value::Null) => Some(Some(Vec::new())),
+            Some(value) => self.items(name, value, most).map(Some),
+            None => Some(None),
+        }
+    }
+
     fn items<T: Field>(&mut self, name: &str, value: Value, most: usize) -> Option<Vec<T>> {
         let Value::Array(items) = value else {
             self.flaw(name, Flaw::new("type", "must be an array"));

@@ -55,6 +55,11 @@ pub fn cut(text: &str, max: usize) -> String {
     }
 }
 
+/// A text for comparisons that ignore case and accents: decomposed (NFKD), without marks, in lower case.
+pub fn folded(text: &str) -> String {
+    text.nfkd().filter(|c| !name::is_mark(*c)).flat_map(char::to_lowercase).collect()
+}
+
 /// Unicode's line and paragraph separators, which are not control characters.
 fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')

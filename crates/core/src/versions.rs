@@ -7,6 +7,11 @@ use crate::{Error, Refusal, Result};
 pub struct Versions(Vec<i64>);
 
 impl Versions {
+    /// The versions that these stand for.
+    pub fn map(&self, version: impl Fn(i64) -> i64) -> Self {
+        self.0.iter().map(|seen| version(*seen)).collect()
+    }
+
     pub fn hold(&self, current: i64) -> bool {
         self.0.contains(&current)
     }

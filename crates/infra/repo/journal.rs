@@ -60,8 +60,13 @@ pub fn append(tx: &mut Tx<'_>, ctx: &Ctx, change: &impl Change) -> Result<()> {
     append_all(tx, &[(ctx, change)])
 }
 
+/// Like [`append`], for changes of several domains, which one write causes.
+pub fn append_each(tx: &mut Tx<'_>, ctx: &Ctx, changes: &[&dyn Change]) -> Result<()> {
+    append_all(tx, &changes.iter().map(|change| (ctx, *change)).collect::<Vec<_>>())
+}
+
 /// Like [`append`], for several changes, kept in this order within each stream.
-pub fn append_all<C: Change>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<()> {
+pub fn append_all<C: Change + ?Sized>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -> Result<()> {
     let mut wanted = BTreeMap::<i16, i64>::new();
     for (_, change) in changes {
         *wanted.entry(stream_of(anchor_of(*change)?)).or_default() += 1;

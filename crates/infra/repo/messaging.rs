@@ -1,12 +1,15 @@
 //! Messaging over the database: each method is one transaction; `send` and `read` share their commits with others.
 
 pub mod chats;
+pub mod closing;
 mod create_chat;
 pub mod edit;
+pub mod membership;
 mod messages;
 mod privacy;
 mod read;
 mod send;
+mod wanted;
 pub mod writes;
 
 use std::sync::Arc;
@@ -40,6 +43,10 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     followed: &[chats::FOLLOWED],
     words: &["chats.type", "messages.type", "participants.role"],
+    told: &[(
+        "chats.title",
+        "the chat of a group takes over a new name; the name of a group is not a text about a person",
+    )],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),

@@ -5,6 +5,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod blocks;
 mod cards;
 mod check;
 mod clock;
@@ -12,7 +13,9 @@ mod credentials;
 mod db;
 mod domains;
 mod fragment;
+mod friends;
 mod group_commit;
+mod groups;
 mod idempotency;
 mod jobs;
 mod journal;
@@ -21,6 +24,7 @@ mod migrations;
 mod people;
 mod preferences;
 mod privacy;
+mod profiles;
 mod sealing;
 mod sign_ups;
 mod staff;
@@ -53,6 +57,7 @@ pub struct Repo {
     opened: Instant,
     /// Turns of attempts at a password or a code.
     turns: Turns<Vec<u8>>,
+    friends: friends::State,
     messaging: messaging::State,
     last_look: check::LastLook,
     /// Where the streams of the journal left which segment.
@@ -67,7 +72,8 @@ impl Repo {
         let messaging = messaging::State::new(&db, &deps);
         let (opened, last_look, segments) =
             (Instant::now(), check::LastLook::default(), Arc::<KnownSegments>::default());
-        let repo = Self { db, deps, opened_at: now, opened, turns, messaging, last_look, segments };
+        let friends = friends::State::default();
+        let repo = Self { db, deps, opened_at: now, opened, turns, friends, messaging, last_look, segments };
         // So that the first who reads the journal knows where.
         Journal::extent(&repo).await?;
         repo.remember_ended(now).await?;
@@ -77,6 +83,13 @@ impl Repo {
             match error {
                 Error::Internal(_) => tracing::error!(%error, "cannot claim the usernames of older accounts"),
                 _ => tracing::warn!(%error, "cannot claim the usernames of older accounts right now"),
+            }
+        }
+        // Who is not in the index yet is not found by name until the database is next opened.
+        if let Err(error) = repo.index_names().await {
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "cannot index the names of older accounts"),
+                _ => tracing::warn!(%error, "cannot index the names of older accounts right now"),
             }
         }
         Ok(repo)

@@ -1,6 +1,6 @@
 //! Account management by staff.
 
-mod search;
+pub mod search;
 
 use async_trait::async_trait;
 use clowder_accounts::{

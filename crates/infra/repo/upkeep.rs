@@ -37,6 +37,7 @@ impl Upkeep for Repo {
         memory.standings.begin_turn();
         memory.profiles.forget();
         memory.api_keys.start_anew();
+        self.friends.start_anew();
         self.messaging.start_anew();
         self.replace_ended(now).await?;
         self.remember_standings(now).await?;

@@ -11,10 +11,16 @@ use crate::{Chat, Message};
 pub enum Change {
     /// Sent to each participant in person, because each sees a chat of their own.
     ChatCreated(UserId, Box<Chat>),
+    /// Sent to each participant in person, for the same reason.
+    ChatUpdated(UserId, Box<Chat>),
     MessageSent(Box<Message>),
     MessageUpdated(Box<Message>),
     MessageDeleted(Deleted),
     MessageRead(Read, Audience),
+    /// Sent to whoever is no longer in the chat.
+    ParticipantRemoved(ParticipantRemoved),
+    /// Sent to each participant in person, when it is their turn.
+    ChatDeleted(UserId, ChatDeleted),
 }
 
 /// Who receives a read mark.
@@ -54,6 +60,21 @@ pub struct Read {
     pub at: Timestamp,
 }
 
+/// The payload of `participant.removed`: somebody has left, or was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ParticipantRemoved {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    /// The participant, if they left.
+    pub removed_by: UserId,
+}
+
+/// The payload of `chat.deleted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ChatDeleted {
+    pub chat_id: ChatId,
+}
+
 /// The payload of the transient events `typing.start` and `typing.stop`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Typing {
@@ -65,16 +86,22 @@ impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
             Self::ChatCreated(..) => "chat.created",
+            Self::ChatUpdated(..) => "chat.updated",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(..) => "message.read",
+            Self::ParticipantRemoved(_) => "participant.removed",
+            Self::ChatDeleted(..) => "chat.deleted",
         }
     }
 
     fn topic(&self) -> Topic {
         let chat = match self {
-            Self::ChatCreated(user, _) => return Topic::user(*user),
+            Self::ChatCreated(user, _) | Self::ChatUpdated(user, _) | Self::ChatDeleted(user, _) => {
+                return Topic::user(*user);
+            }
+            Self::ParticipantRemoved(removed) => return Topic::user(removed.user_id),
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::MessageRead(read, Audience::Reader) => return Topic::user(read.user_id),
@@ -88,7 +115,13 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, chat) => {
                 Some(Follow { user: *user, topic: Topic::new(CHAT, chat.id), step: Step::Enter })
             }
-            Self::MessageSent(_) | Self::MessageUpdated(_) | Self::MessageDeleted(_) | Self::MessageRead(..) => None,
+            Self::ParticipantRemoved(removed) => Some(left(removed.user_id, removed.chat_id)),
+            Self::ChatDeleted(user, deleted) => Some(left(*user, deleted.chat_id)),
+            Self::ChatUpdated(..)
+            | Self::MessageSent(_)
+            | Self::MessageUpdated(_)
+            | Self::MessageDeleted(_)
+            | Self::MessageRead(..) => None,
         }
     }
 
@@ -96,25 +129,34 @@ impl clowder_core::Change for Change {
         match self {
             // In the order of the chat, so that no device receives a mark before the message that it refers to.
             Self::MessageRead(read, _) => Topic::new(CHAT, read.chat_id),
+            Self::ChatUpdated(_, chat) => Topic::new(CHAT, chat.id),
             _ => self.follow().map_or_else(|| self.topic(), |follow| follow.topic),
         }
     }
 
     fn subject(&self) -> Option<Uuid> {
         match self {
-            Self::ChatCreated(_, chat) => Some(chat.id.uuid()),
+            Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => Some(chat.id.uuid()),
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::ParticipantRemoved(removed) => Some(removed.chat_id.uuid()),
+            Self::ChatDeleted(_, deleted) => Some(deleted.chat_id.uuid()),
             Self::MessageRead(..) => None,
         }
     }
 
     fn data(&self) -> serde_json::Result<Box<RawValue>> {
         match self {
-            Self::ChatCreated(_, chat) => to_raw_value(chat),
+            Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => to_raw_value(chat),
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),
+            Self::ParticipantRemoved(removed) => to_raw_value(removed),
+            Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }
+}
+
+fn left(user: UserId, chat: ChatId) -> Follow {
+    Follow { user, topic: Topic::new(CHAT, chat), step: Step::Leave }
 }

@@ -2,7 +2,10 @@
 
 use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, text::Flaw};
 
-use crate::{ChatRole, ChatType, NewChat, refusals::CHAT_LIMIT};
+use crate::{
+    ChatRole, ChatType, NewChat,
+    refusals::{CHAT_LIMIT, CHAT_NOT_WANTED},
+};
 
 /// How many chats one person can create, unless the settings say otherwise.
 pub const MOST: i64 = 5_000;
@@ -12,6 +15,8 @@ pub const MOST: i64 = 5_000;
 pub struct CreateFacts {
     /// Those of the named people whom the creator may see. Others count as unknown.
     pub visible: Vec<UserId>,
+    /// Those of them with whom the creator must not start a chat: so they have chosen.
+    pub unwilling: Vec<UserId>,
     /// The existing private chat of the two, if there is one.
     pub exists: bool,
     /// How many existing chats the creator has created.
@@ -79,6 +84,9 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    if !facts.exists && new.participant_ids.iter().any(|id| facts.unwilling.contains(id)) {
+        return Err(CHAT_NOT_WANTED.into());
+    }
     if facts.made >= facts.most && !facts.exists {
         return Err(CHAT_LIMIT.into());
     }
@@ -120,7 +128,7 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
         let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let facts = CreateFacts { visible: vec![ada, bob], exists: false, made: 6, most: 7 };
+        let facts = CreateFacts { visible: vec![ada, bob], unwilling: vec![], exists: false, made: 6, most: 7 };
         let new = |kind: &str, ids: &[UserId]| {
             let title = (kind == "group").then_some("x");
             NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))
@@ -139,6 +147,15 @@ mod tests {
         let group = decided("group", &[bob, bob, ada]).unwrap();
         assert_eq!(group.participants, [(ada, ChatRole::Owner), (bob, ChatRole::Member)]);
         assert_eq!((group.pair, group.creator), (None, ada));
+        let shy = CreateFacts { unwilling: vec![bob], ..facts.clone() };
+        for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {
+            let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &CreateFacts { exists, ..shy.clone() });
+            assert_eq!(
+                matches!(decided, Err(Error::Refused(CHAT_NOT_WANTED))),
+                refused,
+                "{kind} {exists}: {decided:?}"
+            );
+        }
         let full = CreateFacts { made: 7, ..facts };
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {
             let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &CreateFacts { exists, ..full.clone() });

@@ -4,7 +4,7 @@ use clowder_core::{Ctx, Result, Versions, versions};
 
 use crate::{
     ChatRole, Message, MessagePatch, policy,
-    refusals::{MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
+    refusals::{CHAT_CLOSED, MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
 };
 
 /// How often one message can be edited: all its versions are kept until it is deleted.
@@ -16,17 +16,22 @@ pub struct EditFacts {
     pub message: Message,
     /// The caller's role in its chat; `None` for outsiders.
     pub role: Option<ChatRole>,
+    /// Whether nobody can write in its chat any more. Its messages can still be deleted.
+    pub closed: bool,
 }
 
 /// The edited message, or `None` if the edit changes nothing.
 pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { mut message, role } = facts;
+    let EditFacts { mut message, role, closed } = facts;
     role.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_edit(ctx.user()?, message.sender.id) {
         return Err(MESSAGE_FORBIDDEN.into());
     }
     if message.deleted_at.is_some() {
         return Err(MESSAGE_GONE.into());
+    }
+    if closed {
+        return Err(CHAT_CLOSED.into());
     }
     versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
     let content = Some(patch.content.into_string());
@@ -45,7 +50,7 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
 
 /// The message without its text, or `None` if it is already deleted.
 pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { mut message, role } = facts;
+    let EditFacts { mut message, role, .. } = facts;
     let role = role.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_delete(ctx.user()?, role, message.sender.id) {
         return Err(MESSAGE_FORBIDDEN.into());
@@ -83,6 +88,7 @@ mod tests {
             edited_at: None,
             deleted_at: deleted.then_some(at),
             version: 3,
+            hidden: false,
         }
     }
 
@@ -111,17 +117,20 @@ mod tests {
             (bob, member, None, "new", false, "message.forbidden", "message.forbidden"),
             (bob, Some(ChatRole::Admin), None, "new", false, "message.forbidden", "v4 None"),
         ] {
-            let facts = || EditFacts { message: message(ada, deleted), role };
+            let facts = || EditFacts { message: message(ada, deleted), role, closed: false };
             let version = version.map(Versions::from);
             assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
             assert_eq!(code(decide_delete(&ctx(viewer), version, facts())), delete);
         }
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
-            let facts = || EditFacts { message: message(), role: member };
+            let facts = || EditFacts { message: message(), role: member, closed: false };
             assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
+        let closed = || EditFacts { message: message(ada, false), role: member, closed: true };
+        assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), closed())), "chat.closed");
+        assert_eq!(code(decide_delete(&ctx(ada), None, closed())), "v4 None", "also in a closed chat");
     }
 }

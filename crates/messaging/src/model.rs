@@ -24,6 +24,8 @@ pub struct Chat {
     #[schema(minimum = 1)]
     pub participant_count: i64,
     pub my_role: ChatRole,
+    /// Whether messages can be sent and edited. A private chat closes when one of the two blocks the other.
+    pub writable: bool,
     /// The `seq` up to which the viewer has read.
     #[schema(minimum = 0)]
     pub read_seq: i64,
@@ -66,6 +68,10 @@ pub struct Message {
     /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
+    /// Present, and true, in pages of messages if the viewer has blocked the sender and hides their messages. Events are
+    /// the same for everybody and never contain it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
 }
 
 /// A version of a message, the current one included.

@@ -5,6 +5,10 @@ use clowder_core::{Refusal, error::Kind::*};
 pub const CHAT_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.unknown", "There is no such chat, or you are not in it");
 pub const CHAT_LIMIT: Refusal =
     Refusal::new(Conflict, "chat.limit", "You have created as many chats as this server allows one person");
+pub const CHAT_CLOSED: Refusal =
+    Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
+pub const CHAT_NOT_WANTED: Refusal =
+    Refusal::new(Forbidden, "chat.not_wanted", "You cannot start a chat with this person, or add them to one");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -23,6 +27,8 @@ pub const CLIENT_ID_MISMATCH: Refusal =
 pub const ALL: &[Refusal] = &[
     CHAT_UNKNOWN,
     CHAT_LIMIT,
+    CHAT_CLOSED,
+    CHAT_NOT_WANTED,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

@@ -4,7 +4,7 @@ use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Status,
-    refusals::{CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
+    refusals::{CHAT_CLOSED, CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
 };
 
 /// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.
@@ -18,6 +18,8 @@ pub struct SendFacts {
     /// The existing message with this `client_id`.
     pub earlier: Option<(MessageId, Fingerprint)>,
     pub fingerprint: Fingerprint,
+    /// Whether nobody can write in the chat any more.
+    pub closed: bool,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
@@ -45,6 +47,9 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
     }
+    if facts.closed {
+        return Err(CHAT_CLOSED.into());
+    }
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
@@ -58,6 +63,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         edited_at: None,
         deleted_at: None,
         version: 1,
+        hidden: false,
     })))
 }
 
@@ -77,7 +83,7 @@ mod tests {
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            decide(&ctx, chat, new, SendFacts { membership, earlier, fingerprint: [1; 16], last })
+            decide(&ctx, chat, new, SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, last })
         };
         let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
         let refused = |r| matches!(r, Err(Error::Refused(refusal)) if refusal == CHAT_UNKNOWN);
@@ -87,6 +93,16 @@ mod tests {
         assert!(matches!(decided(membership.clone(), Some((id, [2; 16]))), Err(Error::Refused(CLIENT_ID_MISMATCH))));
         let Ok(Verdict::New(message)) = decided(membership.clone(), None) else { panic!("must be sent") };
         assert_eq!((message.content.as_deref(), message.created_at, message.seq), (Some("hi"), now, 1));
+        for (earlier, expected) in [(None, Err(CHAT_CLOSED)), (Some((id, [1; 16])), Ok(Verdict::Repeat(id)))] {
+            let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
+            let last = Last { seq: 4, at: now };
+            let facts = SendFacts { membership: membership.clone(), earlier, fingerprint: [1; 16], closed: true, last };
+            let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
+                Error::Refused(refusal) => refusal,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(decided, expected, "what was sent before the chat was closed is still found");
+        }
         for (last, time) in [(6, 7), (7, 7), (8, 8)] {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };
             let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };

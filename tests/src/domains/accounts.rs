@@ -46,9 +46,17 @@ const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/auth/me /bio", Gone("zqbio")),
     ("PATCH /api/auth/me /display_name", Gone("zqdisplay")),
     ("PATCH /api/auth/me /status_text", Gone("zqstatus")),
+    ("PATCH /api/auth/me /pronouns", Gone("zqpronouns")),
+    ("PATCH /api/auth/me /location", Gone("zqlocation")),
+    ("PATCH /api/auth/me /links/*/label", Gone("zqlabel")),
+    ("PATCH /api/auth/me /links/*/url", Gone("zqurl")),
     ("PUT /api/auth/me /bio", Gone("zqbio")),
     ("PUT /api/auth/me /display_name", Gone("zqdisplay")),
     ("PUT /api/auth/me /status_text", Gone("zqstatus")),
+    ("PUT /api/auth/me /pronouns", Gone("zqpronouns")),
+    ("PUT /api/auth/me /location", Gone("zqlocation")),
+    ("PUT /api/auth/me /links/*/label", Gone("zqlabel")),
+    ("PUT /api/auth/me /links/*/url", Gone("zqurl")),
     ("POST /api/auth/refresh /refresh", SECRET),
     ("POST /api/auth/register /display_name", Gone("zqfirstname")),
     ("POST /api/auth/register /email", Gone("zqmail")),
@@ -68,9 +76,17 @@ const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/users/me /bio", Gone("zqbio")),
     ("PATCH /api/users/me /display_name", Gone("zqdisplay")),
     ("PATCH /api/users/me /status_text", Gone("zqstatus")),
+    ("PATCH /api/users/me /pronouns", Gone("zqpronouns")),
+    ("PATCH /api/users/me /location", Gone("zqlocation")),
+    ("PATCH /api/users/me /links/*/label", Gone("zqlabel")),
+    ("PATCH /api/users/me /links/*/url", Gone("zqurl")),
     ("PUT /api/users/me /bio", Gone("zqbio")),
     ("PUT /api/users/me /display_name", Gone("zqdisplay")),
     ("PUT /api/users/me /status_text", Gone("zqstatus")),
+    ("PUT /api/users/me /pronouns", Gone("zqpronouns")),
+    ("PUT /api/users/me /location", Gone("zqlocation")),
+    ("PUT /api/users/me /links/*/label", Gone("zqlabel")),
+    ("PUT /api/users/me /links/*/url", Gone("zqurl")),
     ("PATCH /api/users/me/settings /language", WORD),
     ("PATCH /api/users/me/settings /time_zone", WORD),
     ("PUT /api/users/me/settings /language", WORD),
@@ -126,6 +142,10 @@ async fn plant(ada: &User) {
     let sessions = sessions["items"].as_array().unwrap();
     let own = sessions.iter().find(|session| session["current"] == true).unwrap()["id"].as_str().unwrap();
     call(ada, "PATCH", &format!("/api/auth/sessions/{own}"), json!({"name": "Zqsession"}), "").await.expect(200);
-    let profile = json!({"bio": "zqbio", "display_name": "Zqdisplay", "status_text": "zqstatus"});
+    let links = json!([{"label": "zqlabel", "url": "https://zqurl.example"}]);
+    let profile = json!({
+        "bio": "zqbio", "display_name": "Zqdisplay", "status_text": "zqstatus", "pronouns": "zqpronouns",
+        "location": "zqlocation", "links": links,
+    });
     call(ada, "PATCH", "/api/auth/me", profile, "").await.expect(200);
 }

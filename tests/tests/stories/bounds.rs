@@ -170,7 +170,9 @@ async fn hidden_profiles(world: World) {
         assert_eq!(codes(&refused.expect(422)), ["user.unknown"]);
     }
     assert_eq!(bob.chat(&chat).await["peer"]["username"], *ada.name, "who shares a chat sees who writes");
-    bob.group("Both", &[&ada]).await;
+    assert_eq!(bob.private_chat(&ada).await, chat, "and finds that chat");
+    let both = json!({"type": "group", "title": "Both", "participant_ids": [ada.id]});
+    assert_eq!(codes(&bob.post("/api/chats", both).await.expect(422)), ["user.unknown"]);
     let met = ada.private_chat(&eve).await;
     ada.says(&met, "hello").await;
     assert_eq!(eve.messages(&met).await[0]["sender"]["username"], *ada.name);

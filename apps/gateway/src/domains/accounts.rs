@@ -11,7 +11,9 @@ use clowder_accounts::{refusals, scopes};
 use serde_json::json;
 
 use super::{Domain, Form, Rule};
-use crate::docs::patterns::{code, email, language, line, name, note, opaque, password, token, username, zone};
+use crate::docs::patterns::{
+    code, email, language, line, name, note, opaque, password, token, username, web_address, zone,
+};
 
 pub const DOMAIN: Domain = Domain {
     forms: FORMS,
@@ -40,6 +42,10 @@ const FORMS: &[Form] = &[
     ("ProfilePatch", "display_name", name),
     ("ProfilePatch", "bio", note),
     ("ProfilePatch", "status_text", note),
+    ("ProfilePatch", "pronouns", name),
+    ("ProfilePatch", "location", name),
+    ("NewLink", "label", name),
+    ("NewLink", "url", web_address),
     ("SessionPatch", "name", name),
     ("SettingsPatch", "language", language),
     ("SettingsPatch", "time_zone", zone),

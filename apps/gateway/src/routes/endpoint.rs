@@ -161,6 +161,12 @@ pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
 
+/// Ids, separated by commas.
+const IDS: &str =
+    "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(,[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})*$";
+/// The length of an id with its comma.
+const ID: usize = 37;
+
 impl Endpoint {
     fn new<Args, V: Verb<Args>>(method: Method, path: &'static str, verb: V) -> Self {
         Self {
@@ -338,12 +344,30 @@ impl Endpoint {
             says: "One page",
             example: None,
         });
-        let limit = "How many items at most: 50 when absent. More than 200 counts as 200";
-        self.asks_number("limit", 1, i64::from(MAX_LIMIT), limit).asks_long(
+        self.asks_limit().asks_long(
             "cursor",
             cursor::LONGEST,
             "The `next_cursor` of the page before. It is valid for the same caller and the same other parameters except `limit`",
         )
+    }
+
+    /// A list that is always one page.
+    pub fn gives_page<T: ToSchema>(mut self) -> Self {
+        let shape = Some(Shape::page_of::<T>());
+        self.gives.push(Given {
+            status: 200,
+            content_type: "application/json",
+            shape,
+            says: "All of it",
+            example: None,
+        });
+        self
+    }
+
+    /// How many items a list has at most.
+    pub fn asks_limit(self) -> Self {
+        let limit = "How many items at most: 50 when absent. More than 200 counts as 200";
+        self.asks_number("limit", 1, i64::from(MAX_LIMIT), limit)
     }
 
     /// Only a status.
@@ -389,6 +413,13 @@ impl Endpoint {
     pub fn asks_form(mut self, name: &'static str, pattern: &'static str, says: &'static str) -> Self {
         let (schema, pattern) = (Shape::of::<String>(), Some(pattern));
         self.asks.push(Asked { name, says, schema, most: LONGEST_TEXT, range: None, pattern });
+        self
+    }
+
+    /// Ids in the query string, separated by commas.
+    pub fn asks_ids(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
+        let (schema, pattern) = (Shape::of::<String>(), Some(IDS));
+        self.asks.push(Asked { name, says, schema, most: most * ID - 1, range: None, pattern });
         self
     }
 

@@ -1,14 +1,14 @@
 //! Inputs of accounts.
 
 use clowder_core::{
-    Field, Fields, Input, Name, Visibility,
+    Field, Fields, Input, Name, Nested, Timestamp, Visibility,
     input::string,
     name::is_blank,
     text::{self, Flaw},
 };
 use serde_json::Value;
 
-use super::{Email, MailedToken, Own, Password, Username};
+use super::{Email, Line, MOST_LINKS, MailedToken, NewLink, Own, Password, Until, Username};
 use crate::{policy, two_factor::Otp};
 
 /// `{username, email, password, display_name?, invite?}`
@@ -96,18 +96,43 @@ pub struct ProfilePatch {
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub status_text: Option<Note<140>>,
-    /// Who may find the user. `friends` is stored, but not yet honoured in this version: it works like `public`.
+    /// When the status text ends by itself; `null` means never. Another status text without this one never ends.
+    #[schema(value_type = Option<Timestamp>)]
+    pub status_until: Option<Until>,
+    /// `null` clears them.
+    #[schema(value_type = Option<String>, max_length = 40)]
+    pub pronouns: Option<Line<40>>,
+    /// `null` clears it.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub location: Option<Line<100>>,
+    /// All of them; `null` or an empty array clears them.
+    #[schema(value_type = Option<Vec<NewLink>>, max_items = 5)]
+    pub links: Option<Vec<NewLink>>,
+    /// Who may see the profile: everybody, friends (others see only the name), or nobody.
     pub visibility: Option<Visibility>,
 }
 
 impl ProfilePatch {
     /// Whether this changes the profile.
     pub fn changes(&self, own: &Own) -> bool {
-        let Self { display_name, bio, status_text, visibility } = self;
+        let Self { display_name, bio, status_text, status_until: _, pronouns, location, links, visibility } = self;
+        let links = links.as_ref().map(|links| links.iter().map(NewLink::link).collect::<Vec<_>>());
         display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
             || bio.as_ref().is_some_and(|bio| bio.0 != own.bio)
             || status_text.as_ref().is_some_and(|text| text.0 != own.status_text)
+            || self.ends_status(own).is_some_and(|until| until != own.status_until)
+            || pronouns.as_ref().is_some_and(|line| line.as_option() != &own.pronouns)
+            || location.as_ref().is_some_and(|line| line.as_option() != &own.location)
+            || links.is_some_and(|links| links != own.links)
             || visibility.is_some_and(|visibility| visibility != own.visibility)
+    }
+}
+
+impl ProfilePatch {
+    /// The new end of the status text, if it changes: one that is written now does not end with the one before.
+    pub fn ends_status(&self, own: &Own) -> Option<Option<Timestamp>> {
+        let is_other = self.status_text.as_ref().is_some_and(|text| text.0 != own.status_text);
+        self.status_until.map(|until| until.0).or_else(|| is_other.then_some(None))
     }
 }
 
@@ -115,9 +140,20 @@ impl Input for ProfilePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let display_name = fields.optional("display_name");
         let bio = fields.patch("bio");
-        let status_text = fields.patch("status_text");
+        let (status_text, status_until) = (fields.patch("status_text"), fields.patch("status_until"));
+        let (pronouns, location) = (fields.patch("pronouns"), fields.patch("location"));
+        let links = fields.list_patch::<Nested<NewLink>>("links", MOST_LINKS);
         let visibility = fields.optional("visibility");
-        Some(Self { display_name: display_name?, bio: bio?, status_text: status_text?, visibility: visibility? })
+        Some(Self {
+            display_name: display_name?,
+            bio: bio?,
+            status_text: status_text?,
+            status_until: status_until?,
+            pronouns: pronouns?,
+            location: location?,
+            links: links?.map(|links| links.into_iter().map(|Nested(link)| link).collect()),
+            visibility: visibility?,
+        })
     }
 }
 

@@ -30,10 +30,26 @@ pub struct Settings {
 pub struct Privacy {
     /// Who may see when the user was last online. Stored, but not used in this version.
     pub last_seen: Audience,
-    /// Who may start a private chat with the user. Stored, but not used in this version.
-    pub messages_from: Audience,
+    /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
+    pub messages_from: FirstWriters,
     /// Whether read marks are shared in both directions. Stored, but not used in this version.
     pub read_receipts: bool,
+    /// Who may see the bio and the status text, among those who may see the profile.
+    #[serde(default = "Audience::everyone")]
+    #[schema(required = true)]
+    pub bio: Audience,
+    /// Who may see pronouns, location and links, among those who may see the profile.
+    #[serde(default = "Audience::everyone")]
+    #[schema(required = true)]
+    pub details: Audience,
+    /// Who may see the user's friends and how many they are, among those who may see the profile.
+    #[serde(default = "Audience::everyone")]
+    #[schema(required = true)]
+    pub friends_list: Audience,
+    /// Who may see the email address, among those who may see the profile.
+    #[serde(default = "Audience::nobody")]
+    #[schema(required = true)]
+    pub email: Audience,
 }
 
 /// The default for chats without a setting of their own.
@@ -50,7 +66,15 @@ impl Default for Settings {
             language: "en".to_owned(),
             time_zone: "UTC".to_owned(),
             theme: Theme::System,
-            privacy: Privacy { last_seen: Audience::Everyone, messages_from: Audience::Everyone, read_receipts: true },
+            privacy: Privacy {
+                last_seen: Audience::Everyone,
+                messages_from: FirstWriters::Everyone,
+                read_receipts: true,
+                bio: Audience::Everyone,
+                details: Audience::Everyone,
+                friends_list: Audience::Everyone,
+                email: Audience::Nobody,
+            },
             notifications: Notifications { about: About::All, push: true, mail: false },
             version: 1,
         }
@@ -79,10 +103,41 @@ pub enum Audience {
     Nobody,
 }
 
+impl Audience {
+    const fn everyone() -> Self {
+        Self::Everyone
+    }
+
+    const fn nobody() -> Self {
+        Self::Nobody
+    }
+}
+
 impl Word for Audience {
     const WHAT: &'static str = "audience";
     const WORDS: &'static [(&'static str, Self)] =
         &[("everyone", Self::Everyone), ("friends", Self::Friends), ("nobody", Self::Nobody)];
+}
+
+/// Who may write first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstWriters {
+    Everyone,
+    /// Friends, and people with whom the user has a friend in common.
+    FriendsOfFriends,
+    Friends,
+    Nobody,
+}
+
+impl Word for FirstWriters {
+    const WHAT: &'static str = "audience";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("everyone", Self::Everyone),
+        ("friends_of_friends", Self::FriendsOfFriends),
+        ("friends", Self::Friends),
+        ("nobody", Self::Nobody),
+    ];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -118,10 +173,18 @@ pub struct SettingsPatch {
 pub struct PrivacyPatch {
     /// Who may see when the user was last online. Stored, but not used in this version.
     pub last_seen: Option<Audience>,
-    /// Who may start a private chat with the user. Stored, but not used in this version.
-    pub messages_from: Option<Audience>,
+    /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
+    pub messages_from: Option<FirstWriters>,
     /// Whether read marks are shared in both directions. Stored, but not used in this version.
     pub read_receipts: Option<bool>,
+    /// Who may see the bio and the status text, among those who may see the profile.
+    pub bio: Option<Audience>,
+    /// Who may see pronouns, location and links, among those who may see the profile.
+    pub details: Option<Audience>,
+    /// Who may see the user's friends and how many they are, among those who may see the profile.
+    pub friends_list: Option<Audience>,
+    /// Who may see the email address, among those who may see the profile.
+    pub email: Option<Audience>,
 }
 
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
@@ -154,8 +217,18 @@ impl Input for PrivacyPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (last_seen, messages_from) = (fields.optional("last_seen"), fields.optional("messages_from"));
         let read_receipts = fields.optional("read_receipts");
+        let (bio, details) = (fields.optional("bio"), fields.optional("details"));
+        let (friends_list, email) = (fields.optional("friends_list"), fields.optional("email"));
         fields.nothing_else();
-        Some(Self { last_seen: last_seen?, messages_from: messages_from?, read_receipts: read_receipts? })
+        Some(Self {
+            last_seen: last_seen?,
+            messages_from: messages_from?,
+            read_receipts: read_receipts?,
+            bio: bio?,
+            details: details?,
+            friends_list: friends_list?,
+            email: email?,
+        })
     }
 }
 
@@ -179,6 +252,10 @@ impl SettingsPatch {
                 last_seen: privacy.last_seen.unwrap_or(old.privacy.last_seen),
                 messages_from: privacy.messages_from.unwrap_or(old.privacy.messages_from),
                 read_receipts: privacy.read_receipts.unwrap_or(old.privacy.read_receipts),
+                bio: privacy.bio.unwrap_or(old.privacy.bio),
+                details: privacy.details.unwrap_or(old.privacy.details),
+                friends_list: privacy.friends_list.unwrap_or(old.privacy.friends_list),
+                email: privacy.email.unwrap_or(old.privacy.email),
             },
             notifications: Notifications {
                 about: notifications.about.unwrap_or(old.notifications.about),
@@ -237,7 +314,7 @@ mod tests {
         let patch = json!({"language": "pt-BR", "time_zone": "europe/berlin", "privacy": {"last_seen": "nobody"}});
         let after = SettingsPatch::from_json(patch.clone()).unwrap().applied_to(&Settings::default()).unwrap();
         assert_eq!((after.language.as_str(), after.time_zone.as_str(), after.version), ("pt-BR", "Europe/Berlin", 2));
-        assert_eq!((after.privacy.last_seen, after.privacy.messages_from), (Audience::Nobody, Audience::Everyone));
+        assert_eq!((after.privacy.last_seen, after.privacy.messages_from), (Audience::Nobody, FirstWriters::Everyone));
         let whole = serde_json::to_value(&after).unwrap();
         for same in [json!({}), json!({"privacy": {}, "notifications": {}}), json!({"theme": "system"}), patch, whole] {
             let patch = SettingsPatch::from_json(same.clone()).unwrap();

@@ -97,7 +97,14 @@ impl Input for NewSuspension {
 }
 
 /// 1 to 500 characters.
-struct Reason(String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl Reason {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Field for Reason {
     fn parse(value: Value) -> Result<Self, Flaw> {

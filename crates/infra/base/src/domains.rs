@@ -7,13 +7,17 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod audit;
+pub mod blocks;
 pub mod credentials;
+pub mod friends;
+pub mod groups;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
 pub mod messaging;
 pub mod preferences;
 pub mod privacy;
+pub mod profiles;
 pub mod sign_ups;
 pub mod two_factor;
 
@@ -25,8 +29,12 @@ macro_rules! for_domains {
     ($each:ident) => {
         $each! {
             messaging: clowder_messaging::Messaging,
+            friends: clowder_social::Friends,
+            blocks: clowder_social::Blocks,
+            groups: clowder_social::Groups,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
+            profiles: clowder_accounts::Profiles,
             two_factor: clowder_accounts::TwoFactor,
             credentials: clowder_accounts::Credentials,
             sign_ups: clowder_accounts::SignUps,

@@ -95,6 +95,7 @@ options! {
     accounts,
     audit,
     credentials,
+    groups,
     jobs,
     journal,
     messaging,

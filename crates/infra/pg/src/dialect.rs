@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod credentials;
+pub mod groups;
 pub mod jobs;
 pub mod messaging;
 pub mod sign_ups;

@@ -10,8 +10,8 @@ use clowder_accounts::{
 use clowder_core::{Result, UserId};
 use diesel::{dsl::exists, prelude::*, select};
 
-use super::super::{Repo, credentials::sign_ups, dialect::Conn};
-use crate::domains::accounts::{username_claims as table, users};
+use super::super::{Repo, credentials::sign_ups, dialect::Conn, profiles::index};
+use crate::domains::accounts::{UserRow, username_claims as table, users};
 
 /// How many accounts are processed in one transaction.
 const PIECE: i64 = 500;
@@ -22,19 +22,19 @@ pub fn is_taken(conn: &mut Conn, username: &str) -> Result<bool> {
     Ok(select(exists(claimed)).get_result(conn)?)
 }
 
-/// Claims the name of a new account. If several look-alikes are created at once, one gets it.
-pub fn claim(conn: &mut Conn, user: UserId, username: &str) -> Result<()> {
-    let skeletons = username_skeletons(username);
-    if insert(conn, user, &skeletons)? < skeletons.len() {
+/// Claims the name of a new account, by which it is then found. If several look-alikes are created at once, one gets it.
+pub fn claim(conn: &mut Conn, user: &UserRow) -> Result<()> {
+    let skeletons = username_skeletons(&user.username);
+    if insert(conn, user.id, &skeletons)? < skeletons.len() {
         return Err(USERNAME_TAKEN.into());
     }
-    Ok(())
+    index::put(conn, user.id, &user.username, &user.display_name)
 }
 
 /// Releases the name of an erased account.
 pub fn release(conn: &mut Conn, user: UserId) -> Result<()> {
     diesel::delete(table::table.filter(table::user_id.eq(user))).execute(conn)?;
-    Ok(())
+    index::remove(conn, user)
 }
 
 /// Always in one order, so that no two accounts wait for each other.

@@ -35,6 +35,8 @@ pub const PARTS: &[Part] = &[
         references: &[
             kept("users", "id", "the tombstone: messages still need a sender"),
             erased("username_claims", "user_id"),
+            erased("name_index", "user_id"),
+            erased("name_grams", "user_id"),
         ],
         files: &[File {
             name: "account.json",
@@ -89,6 +91,10 @@ fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resul
         users::display_name.eq(&card.display_name),
         users::bio.eq(None::<String>),
         users::status_text.eq(None::<String>),
+        users::status_until.eq(None::<clowder_core::Timestamp>),
+        users::pronouns.eq(None::<String>),
+        users::location.eq(None::<String>),
+        users::links.eq(None::<String>),
         users::visibility.eq(Visibility::Private.as_str()),
         users::role.eq(Role::User.as_str()),
         users::two_factor_at.eq(None::<clowder_core::Timestamp>),

@@ -110,7 +110,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     if made == 0 {
         return Err(taken(tx.conn, &row)?.into());
     }
-    names::claim(tx.conn, row.id, &row.username)?;
+    names::claim(tx.conn, &row)?;
     let own = row.own()?;
     // If an address got too many emails recently, its owner can request another one later.
     let too_many = if !may_cause(tx, ctx)? {
@@ -154,7 +154,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, rol
     if made == 0 {
         return Err(taken(tx.conn, &row)?.into());
     }
-    names::claim(tx.conn, row.id, &row.username)?;
+    names::claim(tx.conn, &row)?;
     let own = row.own()?;
     let entry = Entry::new("user.registered").on(Target::user(own.id)).after(serde_json::json!({"role": role}));
     audit::record(tx, ctx, &entry)?;

@@ -15,6 +15,7 @@ pub const TIMES: &[Time] = &[
     never("users.created_at", SHOWN),
     never("users.deleted_at", PRESENCE),
     never("users.email_verified_at", PRESENCE),
+    never("users.status_until", CHOSEN),
     never("users.suspended_until", CHOSEN),
     never("users.two_factor_at", PRESENCE),
 ];

@@ -34,8 +34,8 @@ pub const PARTS: &[Part] = &[Part {
 const NOTHING: &str = "{}";
 
 /// The progress: the changes of each topic that the user follows or has followed, then what others received on their
-/// personal topics about it, which may contain its people. Finally, those on the user's personal topic, which show what
-/// these topics were.
+/// personal topics about it, which may contain its people. Then what others received about the person. Finally, those on
+/// the user's personal topic, which show what these topics were.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Walk {
     /// `None` for their personal topic. An id belongs to only one kind of topic.
@@ -53,6 +53,16 @@ impl Walk {
         Self { topic, in_person: false, stream: 0, position: 0 }
     }
 
+    /// After this topic: the next one that they follow or have followed, then what others received about the person, and
+    /// last their own.
+    fn after(conn: &mut Conn, erasing: &Erasing, topic: Option<Id<()>>) -> Result<Self> {
+        let person = Id::from_uuid(erasing.user.uuid());
+        Ok(match next_topic(conn, erasing, topic)? {
+            Some(topic) => Self::of(Some(topic)),
+            None => Self::of(Some(person)).in_person(),
+        })
+    }
+
     /// At the beginning of what others received in person.
     const fn in_person(self) -> Self {
         Self { in_person: true, stream: 0, position: 0, ..self }
@@ -63,12 +73,13 @@ impl Walk {
 /// piece reads as many changes as the options say, whatever the number of members or changes.
 fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mut walk = match mark {
-        None => match next_topic(tx.conn, erasing, None)? {
-            None => Walk::of(None),
-            first => return Ok(EraseStep { rows: 0, next: Some(serde_json::to_string(&Walk::of(first))?) }),
-        },
+        None => {
+            let first = Walk::after(tx.conn, erasing, None)?;
+            return Ok(EraseStep { rows: 0, next: Some(serde_json::to_string(&first)?) });
+        }
         Some(mark) => serde_json::from_str(mark)?,
     };
+    let person = Id::from_uuid(erasing.user.uuid());
     let (mut rows, mut left) = (0, erasing.changes);
     let next = loop {
         let shown = shown(tx.conn, erasing, walk, left)?;
@@ -83,7 +94,8 @@ fn journal(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> R
         match next_stream(tx.conn, erasing, walk)? {
             Some(stream) => walk = Walk { stream, position: 0, ..walk },
             None if walk.topic.is_none() => break None,
-            None if walk.in_person => break Some(Walk::of(next_topic(tx.conn, erasing, walk.topic)?)),
+            None if walk.in_person && walk.topic == Some(person) => break Some(Walk::of(None)),
+            None if walk.in_person => break Some(Walk::after(tx.conn, erasing, walk.topic)?),
             None => walk = walk.in_person(),
         }
     };

@@ -34,6 +34,7 @@ struct ChatRow {
     deleted_count: i64,
     active_at: Timestamp,
     version: i64,
+    closed: bool,
 }
 
 impl ChatRow {
@@ -127,6 +128,16 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
     Ok(memberships.select(participants::chat_id).order(participants::chat_id).limit(limit).load(conn)?)
 }
 
+/// Whether the two are in a chat together.
+pub fn share(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
+    let (ones, others) = diesel::alias!(participants as ones, participants as others);
+    let shared = ones
+        .inner_join(others.on(others.field(participants::chat_id).eq(ones.field(participants::chat_id))))
+        .filter(ones.field(participants::user_id).eq(one))
+        .filter(others.field(participants::user_id).eq(other));
+    Ok(diesel::select(diesel::dsl::exists(shared)).get_result(conn)?)
+}
+
 /// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
 fn views(
     conn: &mut Conn,
@@ -157,6 +168,7 @@ fn views(
             peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,
             my_role: ChatRole::parse_word(&membership.role)?,
+            writable: !chat.closed,
             read_seq: membership.read_seq,
             // Messages may be sent and deleted between the queries.
             unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - gone).max(0),

@@ -14,9 +14,10 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal, people,
+        journal,
+        people::{self, Viewer},
     },
-    chats,
+    chats, wanted,
 };
 use crate::domains::{
     accounts::{CardRow, users},
@@ -31,10 +32,13 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
     named.push(creator);
     // Nobody of them can be erased between the check and the commit.
     dialect::accounts::keep_users(tx.conn, &named)?;
-    let cards = cards(tx.conn, creator, &named)?;
+    let exists = exists(tx.conn, creator, &new)?;
+    let viewer = Viewer::of(ctx)?;
+    let cards = cards(tx.conn, viewer, &named, exists)?;
     let facts = CreateFacts {
         visible: cards.keys().copied().collect(),
-        exists: exists(tx.conn, creator, &new)?,
+        unwilling: if exists { Vec::new() } else { wanted::unwilling(tx.conn, viewer, &new.participant_ids)? },
+        exists,
         made: table::table.filter(table::creator_id.eq(creator)).count().get_result(tx.conn)?,
         most: tx.services.options.messaging.chats_per_person,
     };
@@ -60,13 +64,15 @@ fn exists(conn: &mut Conn, creator: UserId, new: &NewChat) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(of_the_two)).get_result(conn)?)
 }
 
-/// The cards of those among them whom the creator may see.
-fn cards(conn: &mut Conn, creator: UserId, ids: &[UserId]) -> Result<HashMap<UserId, Card>> {
-    let rows: Vec<CardRow> = users::table
-        .filter(users::id.eq_any(ids))
-        .filter(people::visible_to(creator))
-        .select(CardRow::as_select())
-        .load(conn)?;
+/// The cards of those among them whom the creator may see. Somebody who has a private chat with the creator is found for
+/// it, even if they have hidden their profile since.
+fn cards(conn: &mut Conn, creator: Viewer, ids: &[UserId], have_chat: bool) -> Result<HashMap<UserId, Card>> {
+    let named = users::table.filter(users::id.eq_any(ids)).select(CardRow::as_select());
+    let rows: Vec<CardRow> = if have_chat {
+        named.filter(users::deleted_at.is_null()).load(conn)?
+    } else {
+        named.filter(people::visible_to(creator)).load(conn)?
+    };
     Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
 }
 
@@ -87,6 +93,7 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
             table::created_at.eq(creation.at),
             table::active_at.eq(creation.at),
             table::version.eq(1),
+            table::closed.eq(false),
             lowest_marks(creation),
         ))
         .on_conflict_do_nothing()
@@ -139,6 +146,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         peer: peer.and_then(|(user, _)| cards.get(user)).cloned(),
         participant_count: creation.participants.len() as i64,
         my_role: my_role.unwrap_or(ChatRole::Member),
+        writable: true,
         read_seq: 0,
         unread_count: 0,
         last_seq: 0,

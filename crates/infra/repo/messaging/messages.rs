@@ -1,5 +1,7 @@
 //! Reading messages.
 
+use std::collections::HashSet;
+
 use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word, page::Room};
 use clowder_messaging::{
     ChatRole, Edit, Message, Status, Window,
@@ -7,31 +9,41 @@ use clowder_messaging::{
     read::LowestReadMarks,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{cards::Cards, dialect::Conn};
+use super::super::{cards::Cards, dialect::Conn, fragment::Fragment};
 use crate::{
+    domains::blocks::blocks,
     domains::messaging::{LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
     store::Memory,
 };
 
+/// Whether a participant hides the messages of anybody. Few do, so pages look at senders only then.
+const HIDES: Fragment<Bool> =
+    Fragment::new("EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = participants.user_id AND b.hide_messages)");
+
 /// A viewer's membership in a chat, and its lowest read marks.
 pub struct Membership {
     pub role: ChatRole,
+    closed: bool,
+    /// Whether the viewer hides the messages of some people.
+    hides: bool,
+    viewer: UserId,
     lowest_marks: LowestReadMarks,
 }
 
 impl Membership {
     /// `None` for outsiders and unknown chats.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
-        let row: Option<(String, LowestReadMarksRow)> = participants::table
+        let row: Option<(String, bool, bool, LowestReadMarksRow)> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
-            .select((participants::role, LowestReadMarksRow::as_select()))
+            .select((participants::role, chats::closed, HIDES, LowestReadMarksRow::as_select()))
             .first(conn)
             .optional()?;
-        row.map(|(role, lowest_marks)| {
-            Ok(Self { role: ChatRole::parse_word(&role)?, lowest_marks: lowest_marks.into() })
+        row.map(|(role, closed, hides, lowest_marks)| {
+            let role = ChatRole::parse_word(&role)?;
+            Ok(Self { role, closed, hides, viewer, lowest_marks: lowest_marks.into() })
         })
         .transpose()
     }
@@ -45,13 +57,25 @@ impl Membership {
         rows: Vec<MessageRow>,
     ) -> Result<(Vec<Message>, bool)> {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
-        room.fill(rows.into_iter().map(|row| self.message(row, &cards)))
+        let hidden = if self.hides { hidden(conn, self.viewer, &rows)? } else { HashSet::new() };
+        room.fill(rows.into_iter().map(|row| {
+            let hidden = hidden.contains(&row.sender_id);
+            Ok(Message { hidden, ..self.message(row, &cards)? })
+        }))
     }
 
     fn message(&self, row: MessageRow, cards: &Cards) -> Result<Message> {
         let (sender, status) = (cards.card(row.sender_id)?, self.lowest_marks.status(row.sender_id, row.seq));
         row.message(sender, status)
     }
+}
+
+/// Those among the senders whom the viewer has blocked, hiding their messages.
+fn hidden(conn: &mut Conn, viewer: UserId, rows: &[MessageRow]) -> Result<HashSet<UserId>> {
+    let senders: HashSet<_> = rows.iter().map(|row| row.sender_id).collect();
+    let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.eq_any(senders)));
+    let hidden: Vec<UserId> = hiding.filter(blocks::hide_messages).select(blocks::blocked_id).load(conn)?;
+    Ok(hidden.into_iter().collect())
 }
 
 pub fn page(
@@ -121,9 +145,14 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
     let cards = Cards::of(conn, memory, [row.sender_id])?;
     Ok(match Membership::of(conn, row.chat_id, viewer)? {
-        Some(membership) => EditFacts { role: Some(membership.role), message: membership.message(row, &cards)? },
+        Some(membership) => EditFacts {
+            role: Some(membership.role),
+            closed: membership.closed,
+            message: membership.message(row, &cards)?,
+        },
         None => EditFacts {
             role: None,
+            closed: false,
             message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent))?,
         },
     })

@@ -1,6 +1,6 @@
 //! Somebody's data in their chats: exported, attributed to a deleted user, and deleted if requested.
 
-mod deserted;
+pub mod deserted;
 mod files;
 mod messages;
 

@@ -246,7 +246,8 @@ impl Facts {
         let last = chat
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
-        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, last };
+        let closed = chat.as_ref().is_some_and(|chat| chat.closed);
+        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, closed, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;

@@ -67,7 +67,7 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Ok(Imported::Refused(register::taken(tx.conn, &row)?.title));
     }
-    names::claim(tx.conn, row.id, &row.username)?;
+    names::claim(tx.conn, &row)?;
     made.push(row.own()?.card());
     Ok(Imported::Made)
 }

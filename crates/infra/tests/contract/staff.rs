@@ -29,7 +29,7 @@ impl World {
     }
 
     /// A user with a role, whose changes have all been published.
-    async fn with_role(&self, name: &str, role: Role) -> Person {
+    pub async fn with_role(&self, name: &str, role: Role) -> Person {
         let mut person = self.person(name).await;
         self.store.staff.set_role(&self.system(), person.id, role).await.unwrap();
         self.changes().await;

@@ -115,6 +115,11 @@ pub fn language(schema: &mut Value) {
     text(schema, "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$");
 }
 
+/// The address of a web page.
+pub fn web_address(schema: &mut Value) {
+    text(schema, "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?$");
+}
+
 pub fn zone(schema: &mut Value) {
     text(schema, "^[A-Za-z][A-Za-z0-9_+/-]*$");
 }

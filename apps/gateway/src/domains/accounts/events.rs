@@ -33,7 +33,8 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org",
-                "email_verified": true, "bio": null, "status_text": "at the engine", "role": "user",
+                "email_verified": true, "bio": null, "status_text": "at the engine", "status_until": null,
+                "pronouns": "she/her", "location": null, "links": [], "role": "user",
                 "visibility": "public", "two_factor": false, "suspension": null, "erase_at": null, "created_at": AT,
                 "version": 2
             })
@@ -72,7 +73,10 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
-                "privacy": {"last_seen": "friends", "messages_from": "everyone", "read_receipts": true},
+                "privacy": {
+                    "last_seen": "friends", "messages_from": "everyone", "read_receipts": true, "bio": "everyone",
+                    "details": "everyone", "friends_list": "friends", "email": "nobody"
+                },
                 "notifications": {"about": "all", "push": true, "mail": false}, "version": 2
             })
         },

@@ -21,7 +21,10 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "Settings" => json!({
             "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
-            "privacy": { "last_seen": "everyone", "messages_from": "everyone", "read_receipts": true },
+            "privacy": {
+                "last_seen": "everyone", "messages_from": "everyone", "read_receipts": true, "bio": "everyone",
+                "details": "friends", "friends_list": "friends", "email": "nobody"
+            },
             "notifications": { "about": "all", "push": true, "mail": true }, "version": 1
         }),
         "TokenPair" => json!({ "access": ACCESS, "refresh": REFRESH }),
@@ -36,7 +39,14 @@ pub fn of(name: &str) -> Option<Value> {
 /// Right after registering.
 fn new() -> Value {
     let mut own = own();
-    for (member, value) in [("email_verified", json!(false)), ("status_text", Value::Null), ("version", json!(1))] {
+    for (member, value) in [
+        ("email_verified", json!(false)),
+        ("status_text", Value::Null),
+        ("pronouns", Value::Null),
+        ("location", Value::Null),
+        ("links", json!([])),
+        ("version", json!(1)),
+    ] {
         own = with(own, member, value);
     }
     own
@@ -45,7 +55,8 @@ fn new() -> Value {
 fn own() -> Value {
     json!({
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org", "email_verified": true,
-        "bio": null, "status_text": "counting", "role": "user", "visibility": "public", "two_factor": false,
+        "bio": null, "status_text": "counting", "status_until": null, "pronouns": "she/her", "location": "London",
+        "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "role": "user", "visibility": "public", "two_factor": false,
         "suspension": null, "erase_at": null, "created_at": AT, "version": 2
     })
 }

@@ -1,7 +1,10 @@
 //! Events of chats and messages.
 
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
-use clowder_messaging::{Chat, Deleted, Message, Read, Typing};
+use clowder_messaging::{
+    Chat, Deleted, Message, Read, Typing,
+    change::{ChatDeleted, ParticipantRemoved},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,9 +23,40 @@ pub const EVENTS: &[Event] = &[
             json!({
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "created_at": AT, "active_at": AT, "version": 1
+                "writable": true, "created_at": AT, "active_at": AT, "version": 1
             })
         },
+    },
+    Event {
+        name: "chat.updated",
+        about: "Something about a chat of yours changed, such as whether messages can be sent. `last_message` is always `null` here: messages have events of their own",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Chat>,
+        example: || {
+            json!({
+                "id": CHAT, "type": "private", "title": null, "description": null,
+                "peer": { "id": ADA, "username": "ada", "display_name": "Ada" }, "my_role": "member",
+                "participant_count": 2, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
+                "writable": false, "created_at": AT, "active_at": AT, "version": 2
+            })
+        },
+    },
+    Event {
+        name: "chat.deleted",
+        about: "A chat that you were in has been deleted",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ChatDeleted>,
+        example: || json!({"chat_id": CHAT}),
+    },
+    Event {
+        name: "participant.removed",
+        about: "You are no longer in a chat",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ParticipantRemoved>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "removed_by": ADA}),
     },
     Event {
         name: "message.sent",
@@ -100,6 +134,9 @@ mod tests {
     fn who_hears_them() {
         let expected = [
             ("chat.created", Some(CHATS_READ)),
+            ("chat.updated", Some(CHATS_READ)),
+            ("chat.deleted", Some(CHATS_READ)),
+            ("participant.removed", Some(CHATS_READ)),
             ("message.sent", Some(MESSAGES_READ)),
             ("message.updated", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),

@@ -21,7 +21,7 @@ fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "participant_count": 3,
         "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
-        "created_at": AT, "active_at": AT, "version": 1
+        "writable": true, "created_at": AT, "active_at": AT, "version": 1
     })
 }
 

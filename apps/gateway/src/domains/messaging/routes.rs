@@ -36,7 +36,7 @@ pub fn all() -> Vec<Endpoint> {
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that the two already have")
             // The answer to a repeated call, if the caller has left the chat since.
-            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, CHAT_NOT_WANTED, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/chats/{chat_id}", handlers::chat)
             .says("Read a chat")
             .called("getChat")
@@ -66,7 +66,7 @@ pub fn all() -> Vec<Endpoint> {
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "The message that was first sent with this `client_id`")
-            .refuses(&[CHAT_UNKNOWN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_CLOSED, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/chats/{chat_id}/read", handlers::read)
             .says("Move your read mark forward")
             .called("markChatRead")
@@ -93,7 +93,14 @@ pub fn all() -> Vec<Endpoint> {
             .edits()
             .takes::<MessagePatch>()
             .gives::<Message>(200, "As it is now")
-            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_EDITS]),
+            .refuses(&[
+                MESSAGE_UNKNOWN,
+                MESSAGE_FORBIDDEN,
+                MESSAGE_GONE,
+                MESSAGE_STALE,
+                MESSAGE_EDITS,
+                CHAT_CLOSED,
+            ]),
         delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")
             .called("deleteMessage")

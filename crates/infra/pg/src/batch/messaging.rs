@@ -8,7 +8,7 @@ use diesel::{
     dsl::{AsSelect, SqlTypeOf},
     pg::Pg,
     prelude::*,
-    sql_types::{Array, BigInt, Binary, Nullable, Text},
+    sql_types::{Array, BigInt, Binary, Bool, Nullable, Text},
 };
 
 use super::Conn;
@@ -162,8 +162,8 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
 
 /// Locks those of these chats that nobody else has locked, and returns the end of each.
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
-    Ok(statement::<(Uid, BigInt, Ts), Pg>(
-        "SELECT c.id, c.last_seq, c.active_at FROM chats c WHERE c.id = ANY(?) \
+    Ok(statement::<(Uid, BigInt, Ts, Bool), Pg>(
+        "SELECT c.id, c.last_seq, c.active_at, c.closed FROM chats c WHERE c.id = ANY(?) \
          ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED",
     )
     .bind::<Array<Uid>, _>(ids.to_vec())

@@ -54,6 +54,26 @@ fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {
 /// Deletes some of what a chat contains, its messages first; finally the membership by which it was found, and the chat
 /// itself.
 fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
+    let rows = clear_messages(tx, chat)?;
+    if rows > 0 {
+        return Ok(rows);
+    }
+    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    if told > 0 {
+        return Ok(told);
+    }
+    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
+    let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;
+    if !others.is_empty() {
+        let memberships = participants::table.filter(participants::chat_id.eq(chat));
+        return Ok(diesel::delete(memberships.filter(participants::user_id.eq_any(others))).execute(tx.conn)? as u64);
+    }
+    let membership = diesel::delete(participants::table.find((chat, user))).execute(tx.conn)?;
+    Ok((membership + diesel::delete(chats::table.find(chat)).execute(tx.conn)?) as u64)
+}
+
+/// Deletes some of the messages of a chat, and answers how many rows: none when there are none left.
+pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =
         said.select((messages::seq, messages::id, messages::sender_id, messages::client_id)).load(tx.conn)?;
@@ -68,16 +88,5 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
         return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
     }
-    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
-    if told > 0 {
-        return Ok(told);
-    }
-    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
-    let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;
-    if !others.is_empty() {
-        let memberships = participants::table.filter(participants::chat_id.eq(chat));
-        return Ok(diesel::delete(memberships.filter(participants::user_id.eq_any(others))).execute(tx.conn)? as u64);
-    }
-    let membership = diesel::delete(participants::table.find((chat, user))).execute(tx.conn)?;
-    Ok((membership + diesel::delete(chats::table.find(chat)).execute(tx.conn)?) as u64)
+    Ok(0)
 }

@@ -51,7 +51,11 @@ pub struct Stage {
     pub said: Mutex<Vec<(usize, MessageId)>>,
     pub tokens: Mutex<BTreeMap<&'static str, Vec<String>>>,
     pub api_keys: Mutex<Vec<(usize, ApiKeyId)>>,
+    /// Who asked whom to be friends.
+    pub friend_requests: Mutex<Vec<(usize, usize, clowder_social::FriendRequestId)>>,
     pub invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
+    /// Groups, each with the place of its first owner.
+    pub groups: Mutex<Vec<(usize, clowder_social::groups::GroupId)>>,
     pub others: Mutex<Vec<UserId>>,
     /// The users who registered last, with their unconfirmed addresses.
     pub newcomers: Mutex<Vec<(Actor, String)>>,
@@ -111,6 +115,7 @@ impl Stage {
                 options.encryption_keys = encryption_keys;
                 // Without the hourly limit of emails, which would keep participants waiting.
                 options.credentials.emails_an_hour = u32::MAX;
+                (options.groups.owned, options.groups.memberships) = (100_000, 100_000);
             });
             node.await
         };
@@ -147,7 +152,9 @@ impl Stage {
             said: Mutex::default(),
             tokens: Mutex::default(),
             api_keys: Mutex::default(),
+            friend_requests: Mutex::default(),
             invites: Mutex::default(),
+            groups: Mutex::default(),
             others: Mutex::default(),
             newcomers: Mutex::default(),
             worked: Mutex::default(),

@@ -29,6 +29,11 @@ pub struct UserRow {
     pub deleted_at: Option<Timestamp>,
     pub suspended_until: Option<Timestamp>,
     pub suspension_reason: Option<String>,
+    pub pronouns: Option<String>,
+    pub location: Option<String>,
+    /// A JSON array.
+    pub links: Option<String>,
+    pub status_until: Option<Timestamp>,
 }
 
 impl UserRow {
@@ -54,6 +59,10 @@ impl UserRow {
             deleted_at: None,
             suspended_until: None,
             suspension_reason: None,
+            pronouns: None,
+            location: None,
+            links: None,
+            status_until: None,
         }
     }
 
@@ -66,6 +75,10 @@ impl UserRow {
             display_name: self.display_name,
             bio: self.bio,
             status_text: self.status_text,
+            status_until: self.status_until,
+            pronouns: self.pronouns,
+            location: self.location,
+            links: self.links.map(|links| serde_json::from_str(&links)).transpose()?.unwrap_or_default(),
             email: self.email,
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,

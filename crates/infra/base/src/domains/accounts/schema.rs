@@ -23,6 +23,10 @@ diesel::table! {
         deleted_at -> Nullable<Ts>,
         suspended_until -> Nullable<Ts>,
         suspension_reason -> Nullable<Text>,
+        pronouns -> Nullable<Text>,
+        location -> Nullable<Text>,
+        links -> Nullable<Text>,
+        status_until -> Nullable<Ts>,
     }
 }
 

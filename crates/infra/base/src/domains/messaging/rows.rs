@@ -62,6 +62,7 @@ impl MessageRow {
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
             version: self.version,
+            hidden: false,
         })
     }
 }
@@ -115,4 +116,6 @@ pub struct LockedChatRow {
     pub last_seq: i64,
     /// When its last message was sent, or the chat created.
     pub active_at: Timestamp,
+    /// Whether nobody can write in it any more.
+    pub closed: bool,
 }

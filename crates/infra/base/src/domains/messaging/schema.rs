@@ -23,6 +23,7 @@ diesel::table! {
         created_at -> Ts,
         active_at -> Ts,
         version -> BigInt,
+        closed -> Bool,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The row of settings.
 
-use clowder_accounts::model::{About, Audience, Notifications, Privacy, Settings, Theme};
+use clowder_accounts::model::{About, Audience, FirstWriters, Notifications, Privacy, Settings, Theme};
 use clowder_core::{Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
 
@@ -22,6 +22,10 @@ pub struct PreferencesRow {
     pub notify_by_mail: bool,
     pub updated_at: Timestamp,
     pub version: i64,
+    pub see_bio: String,
+    pub see_details: String,
+    pub see_friends: String,
+    pub see_email: String,
 }
 
 impl PreferencesRow {
@@ -40,6 +44,10 @@ impl PreferencesRow {
             notify_by_mail: notifications.mail,
             updated_at: now,
             version: *version,
+            see_bio: privacy.bio.as_str().to_owned(),
+            see_details: privacy.details.as_str().to_owned(),
+            see_friends: privacy.friends_list.as_str().to_owned(),
+            see_email: privacy.email.as_str().to_owned(),
         }
     }
 
@@ -50,8 +58,12 @@ impl PreferencesRow {
             theme: Theme::parse_word(&self.theme)?,
             privacy: Privacy {
                 last_seen: Audience::parse_word(&self.last_seen)?,
-                messages_from: Audience::parse_word(&self.messages_from)?,
+                messages_from: FirstWriters::parse_word(&self.messages_from)?,
                 read_receipts: self.read_receipts,
+                bio: Audience::parse_word(&self.see_bio)?,
+                details: Audience::parse_word(&self.see_details)?,
+                friends_list: Audience::parse_word(&self.see_friends)?,
+                email: Audience::parse_word(&self.see_email)?,
             },
             notifications: Notifications {
                 about: About::parse_word(&self.notify_about)?,

@@ -16,5 +16,9 @@ diesel::table! {
         notify_by_mail -> Bool,
         updated_at -> Ts,
         version -> BigInt,
+        see_bio -> Text,
+        see_details -> Text,
+        see_friends -> Text,
+        see_email -> Text,
     }
 }

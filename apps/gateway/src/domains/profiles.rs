@@ -1,0 +1,28 @@
+//! People as others see them, and finding them.
+
+mod examples;
+mod handlers;
+mod routes;
+
+use clowder_accounts::scopes;
+
+use super::Domain;
+use crate::docs::patterns::{name, note, prose};
+
+pub const DOMAIN: Domain = Domain {
+    forms: &[
+        ("UserPatch", "display_name", name),
+        ("UserPatch", "bio", note),
+        ("UserPatch", "status_text", note),
+        ("UserPatch", "pronouns", name),
+        ("UserPatch", "location", name),
+        ("UserPatch", "reason", prose),
+    ],
+    scopes: scopes::PEOPLE,
+    ..Domain::new(
+        "People",
+        "Profiles of other people, as far as they let you see them, and search by name.",
+        routes::all,
+        examples::of,
+    )
+};

@@ -1,0 +1,66 @@
+//! Profiles and search over HTTP.
+
+use actix_web::web::Data;
+use clowder_accounts::{
+    Profiles,
+    profiles::{
+        User, UserFilter, UserPatch,
+        ranking::{Found, Suggestion},
+    },
+};
+use clowder_core::UserId;
+
+use crate::{
+    answer::{Listed, Versioned},
+    auth::Caller,
+    call::{IfMatch, Json, Path},
+    problem::Answer,
+    query::Query,
+};
+
+type Port = Data<dyn Profiles>;
+
+/// The longest text that is searched for.
+pub const LONGEST_SOUGHT: usize = 100;
+
+pub async fn users(profiles: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<User>> {
+    let page = query.page();
+    let filter = UserFilter { search: query.text("search"), sort: query.word("sort").unwrap_or_default() };
+    query.check()?;
+    Ok(Listed(profiles.users(&ctx, filter, page).await?))
+}
+
+pub async fn search_users(profiles: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Found>> {
+    let (page, sought) = (query.page(), query.text_within("q", LONGEST_SOUGHT));
+    query.check()?;
+    Ok(Listed(profiles.search_users(&ctx, sought, page).await?))
+}
+
+pub async fn suggestions(profiles: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Suggestion>> {
+    let (page, sought) = (query.page(), query.text_within("q", LONGEST_SOUGHT));
+    query.check()?;
+    Ok(Listed(profiles.suggestions(&ctx, sought, page).await?))
+}
+
+pub async fn user(
+    profiles: Port,
+    Caller(ctx): Caller,
+    Path(user): Path<UserId>,
+    mut query: Query,
+) -> Answer<Versioned<User>> {
+    let seen_as = query.word("as");
+    query.check()?;
+    let shown = profiles.user(&ctx, user, seen_as).await?;
+    Ok(Versioned(shown.tag, shown.user))
+}
+
+pub async fn edit_user(
+    profiles: Port,
+    Caller(ctx): Caller,
+    Path(user): Path<UserId>,
+    IfMatch(tags): IfMatch,
+    Json(patch): Json<UserPatch>,
+) -> Answer<Versioned<User>> {
+    let shown = profiles.edit_user(&ctx, user, tags, patch).await?;
+    Ok(Versioned(shown.tag, shown.user))
+}

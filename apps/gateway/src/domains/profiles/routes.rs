@@ -1,0 +1,61 @@
+//! The routes of profiles and of search.
+
+use clowder_accounts::{
+    profiles::{
+        SeenAs, Sort, User, UserPatch,
+        ranking::{Found, Suggestion},
+    },
+    refusals::{OUTRANKED, USER_NOT_YOURS, USER_STALE, USER_UNKNOWN},
+    scopes::{PROFILE_WRITE, USERS_READ},
+};
+
+use super::handlers::{self, LONGEST_SOUGHT};
+use crate::routes::{Endpoint, get, patch};
+
+const SOUGHT: &str = "A part of a name, of 1 to 100 characters, in any script; accents and case don't count. If absent, the newest people";
+
+pub fn all() -> Vec<Endpoint> {
+    vec![
+        get("/api/users", handlers::users)
+            .says("List the people whom you may see, the newest first")
+            .called("listPeople")
+            .notes("A page looks at 2,000 people at most. If most of them don't fit, it may have few items or none, although `next_cursor` leads to more.")
+            .scope(USERS_READ)
+            .asks::<String>("search", "Only people with all of these words, or parts of them, in their username or display name")
+            .asks::<Sort>("sort", "`new` (the newest first) when absent, or `name` (by display name)")
+            .lists::<User>(),
+        get("/api/users/search", handlers::search_users)
+            .says("Search for people by name, those who fit best first")
+            .called("searchPeople")
+            .notes("Finds whole names, beginnings, parts and names with one typo, in this order; of people with a part in their name, those with friends in common come first. At most 200 people.")
+            .scope(USERS_READ)
+            .asks_long("q", LONGEST_SOUGHT, SOUGHT)
+            .lists::<Found>(),
+        get("/api/search/suggestions", handlers::suggestions)
+            .says("Suggest how to complete what somebody types")
+            .called("suggest")
+            .notes("In this version, all suggestions are people, ranked as in `GET /api/users/search`.")
+            .scope(USERS_READ)
+            .asks_long("q", LONGEST_SOUGHT, SOUGHT)
+            .lists::<Suggestion>(),
+        get("/api/users/{user_id}", handlers::user)
+            .says("Read a person's profile")
+            .called("getPerson")
+            .notes("Members that you may not see are `null`. A private profile is 404, like an id that nobody has.")
+            .scope(USERS_READ)
+            .asks::<SeenAs>("as", "With your own id: your profile as somebody else sees it. Ignored with other ids")
+            .tagged()
+            .gives::<User>(200, "The profile as you may see it")
+            .refuses(&[USER_UNKNOWN]),
+        patch("/api/users/{user_id}", handlers::edit_user)
+            .or_put()
+            .says("Edit a profile")
+            .called("editPerson")
+            .notes("With your own id, the same as `PATCH /api/users/me`. Administrators edit profiles of people with a lower role, with a `reason` for the audit log.")
+            .scope(PROFILE_WRITE)
+            .edits()
+            .takes::<UserPatch>()
+            .gives::<User>(200, "As it is now")
+            .refuses(&[USER_UNKNOWN, USER_NOT_YOURS, OUTRANKED, USER_STALE]),
+    ]
+}

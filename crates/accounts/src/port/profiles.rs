@@ -1,0 +1,32 @@
+//! What an implementation of profiles must guarantee.
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
+
+use crate::profiles::{
+    SeenAs, Shown, User, UserFilter, UserPatch,
+    ranking::{Found, Suggestion},
+};
+
+/// People as others see them, and finding them. Each method follows [`crate::policy::sight::sight`]: whom the caller may
+/// not see is in no list, and `user.unknown` by id, after the same queries as an id that nobody has.
+#[async_trait]
+pub trait Profiles: Send + Sync {
+    /// The people whom the caller may see, in the order of the filter. The work for a page is bounded; where few of many
+    /// people fit, a page may have fewer items than its limit, or none, although there is another page.
+    async fn users(&self, ctx: &Ctx, filter: UserFilter, page: PageRequest) -> Result<Page<User>>;
+
+    /// A profile as the caller sees it; their own also as somebody else sees it.
+    async fn user(&self, ctx: &Ctx, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown>;
+
+    /// Edits a profile, as in [`crate::profiles::may_edit`]; `user.stale` unless `tags` is absent or contains a tag of the
+    /// current version. An administrator who edits somebody else's must give a reason, and rank above them.
+    async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown>;
+
+    /// The people whose names fit, as in [`crate::profiles::ranking`], the best first, at most 200. Without a text, the
+    /// newest people.
+    async fn search_users(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Found>>;
+
+    /// The same for somebody who is still typing.
+    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>>;
+}

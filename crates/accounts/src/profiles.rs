@@ -1,0 +1,351 @@
+//! Profiles: people as others see them. What is shown of a person depends on who looks ([`crate::policy::sight`]).
+
+pub mod names;
+pub mod ranking;
+
+use clowder_core::{
+    Actor, Fields, Friendship, Input, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Own, ProfilePatch,
+    model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
+    policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
+    refusals::{USER_NOT_YOURS, USER_UNKNOWN},
+};
+
+/// A user as others see them. What the viewer may not see is `null`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct User {
+    pub id: UserId,
+    #[schema(example = "ada")]
+    pub username: String,
+    #[schema(example = "Ada Lovelace")]
+    pub display_name: String,
+    /// `null` in this version.
+    #[schema(value_type = Option<Object>)]
+    pub avatar: (),
+    pub bio: Option<String>,
+    pub status_text: Option<String>,
+    /// When the status text ends by itself.
+    pub status_until: Option<Timestamp>,
+    pub pronouns: Option<String>,
+    pub location: Option<String>,
+    #[schema(max_items = 5)]
+    pub links: Option<Vec<Link>>,
+    /// `null` in this version.
+    #[schema(value_type = Option<Object>)]
+    pub cover: (),
+    pub email: Option<String>,
+    /// How the viewer is connected with the user; `null` in one's own profile.
+    pub friendship: Option<Friendship>,
+    #[schema(minimum = 0)]
+    pub friends_count: Option<i64>,
+    pub created_at: Option<Timestamp>,
+}
+
+/// What is known of a person and the viewer.
+#[derive(Debug, Clone)]
+pub struct ProfileFacts {
+    pub person: Own,
+    pub erased: bool,
+    pub own: bool,
+    pub staff: bool,
+    pub friendship: Friendship,
+    /// One of the two has blocked the other.
+    pub blocked: bool,
+    pub privacy: Privacy,
+    /// The version of the settings, of which `privacy` is a part.
+    pub settings_version: i64,
+    pub friends_count: i64,
+}
+
+/// A profile, with the tag of what can be edited in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    pub user: User,
+    pub tag: i64,
+}
+
+/// How somebody looks at their own profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SeenAs {
+    /// As somebody who is no friend.
+    Public,
+    Friend,
+}
+
+impl Word for SeenAs {
+    const WHAT: &'static str = "viewer";
+    const WORDS: &'static [(&'static str, Self)] = &[("public", Self::Public), ("friend", Self::Friend)];
+}
+
+impl ProfileFacts {
+    /// The same as if somebody else looked.
+    pub fn seen_as(self, other: SeenAs) -> Self {
+        let friendship = match other {
+            SeenAs::Public => Friendship::None,
+            SeenAs::Friend => Friendship::Friends,
+        };
+        Self { own: false, staff: false, friendship, blocked: false, ..self }
+    }
+
+    pub fn sight_facts(&self) -> SightFacts {
+        SightFacts {
+            own: self.own,
+            staff: self.staff,
+            friends: self.friendship == Friendship::Friends,
+            blocked: self.blocked,
+            visibility: self.person.visibility,
+            suspended: self.person.suspension.is_some(),
+            erased: self.erased,
+        }
+    }
+}
+
+/// What the viewer sees of the person; `None` if that is nothing.
+pub fn show(facts: ProfileFacts) -> Option<Shown> {
+    let seen = facts.sight_facts();
+    let (sight, from) = (sight(&seen), Standpoint::of(&seen));
+    let tag = tag(&facts, sight);
+    let ProfileFacts { person, friendship, privacy, friends_count, own, .. } = facts;
+    let all = match sight {
+        Sight::Nothing => return None,
+        Sight::Card => false,
+        Sight::Profile => true,
+    };
+    let shown = |group| all && is_shown(group, from, &privacy);
+    let user = User {
+        id: person.id,
+        username: person.username,
+        display_name: person.display_name,
+        avatar: (),
+        bio: person.bio.filter(|_| shown(FieldGroup::Bio)),
+        status_text: person.status_text.filter(|_| shown(FieldGroup::Bio)),
+        status_until: person.status_until.filter(|_| shown(FieldGroup::Bio)),
+        pronouns: person.pronouns.filter(|_| shown(FieldGroup::Details)),
+        location: person.location.filter(|_| shown(FieldGroup::Details)),
+        links: Some(person.links).filter(|_| shown(FieldGroup::Details)),
+        cover: (),
+        email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
+        friendship: Some(friendship).filter(|_| all && !own),
+        friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
+        created_at: Some(person.created_at).filter(|_| all),
+    };
+    Some(Shown { user, tag })
+}
+
+/// The version of the profile is in the upper half of a tag.
+const VERSION_AT: u32 = 32;
+/// The version of the settings is above the octet that says who looks.
+const SETTINGS_AT: u32 = 8;
+
+/// Names everything that decides what is shown, except counts: the versions of the profile and of the settings, and from
+/// where the viewer looks.
+fn tag(facts: &ProfileFacts, sight: Sight) -> i64 {
+    let friendship = match facts.friendship {
+        Friendship::None => 0,
+        Friendship::Incoming => 1,
+        Friendship::Outgoing => 2,
+        Friendship::Friends => 3,
+    };
+    let sight = match sight {
+        Sight::Nothing => 0,
+        Sight::Card => 1,
+        Sight::Profile => 2,
+    };
+    let looks = friendship | sight << 2 | i64::from(facts.staff) << 4 | i64::from(facts.own) << 5;
+    // A status text ends without another version.
+    let looks = looks | i64::from(facts.person.status_text.is_some()) << 6;
+    (facts.person.version << VERSION_AT) | ((facts.settings_version & 0x00ff_ffff) << SETTINGS_AT) | looks
+}
+
+/// The versions of the profile in tags of [`Shown`].
+pub fn versions_of(tags: &Versions) -> Versions {
+    tags.map(|tag| tag >> VERSION_AT)
+}
+
+/// What is known when somebody edits a profile by its id.
+#[derive(Debug, Clone, Copy)]
+pub struct EditFacts {
+    pub own: bool,
+    /// The caller may edit profiles of others.
+    pub staff: bool,
+    pub sight: Sight,
+}
+
+/// Administrators edit profiles of others, in person: not through their programs.
+pub fn edits_others(actor: Actor) -> bool {
+    matches!(actor, Actor::User { via: Via::Session(_), role: Role::Admin, .. })
+}
+
+/// Everybody edits their own profile; administrators edit those of others.
+pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
+    match facts {
+        EditFacts { sight: Sight::Nothing, .. } => Err(USER_UNKNOWN),
+        EditFacts { own: true, .. } | EditFacts { staff: true, .. } => Ok(()),
+        _ => Err(USER_NOT_YOURS),
+    }
+}
+
+/// What is changed in a profile; absent fields stay unchanged.
+#[derive(Debug, Clone, Default, utoipa::ToSchema)]
+#[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting", "reason": "an impersonation"}))]
+pub struct UserPatch {
+    #[schema(value_type = Option<String>, max_length = 80)]
+    pub display_name: Option<DisplayName>,
+    /// `null` or empty clears it.
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    pub bio: Option<Note<1000>>,
+    /// `null` or empty clears it.
+    #[schema(value_type = Option<String>, max_length = 140)]
+    pub status_text: Option<Note<140>>,
+    /// When the status text ends by itself; `null` means never. Another status text without this one never ends.
+    #[schema(value_type = Option<Timestamp>)]
+    pub status_until: Option<Until>,
+    /// `null` clears them.
+    #[schema(value_type = Option<String>, max_length = 40)]
+    pub pronouns: Option<Line<40>>,
+    /// `null` clears it.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub location: Option<Line<100>>,
+    /// All of them; `null` or an empty array clears them.
+    #[schema(value_type = Option<Vec<NewLink>>, max_items = 5)]
+    pub links: Option<Vec<NewLink>>,
+    pub visibility: Option<clowder_core::Visibility>,
+    /// Why an administrator edits somebody else's profile, for the audit log. Ignored in one's own.
+    #[schema(value_type = Option<String>, max_length = 500)]
+    pub reason: Option<Reason>,
+}
+
+impl UserPatch {
+    /// The part about the profile, and the reason.
+    pub fn split(self) -> (ProfilePatch, Option<Reason>) {
+        let Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason } = self;
+        let profile =
+            ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility };
+        (profile, reason)
+    }
+}
+
+impl Input for UserPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let profile = ProfilePatch::read(fields);
+        let reason = fields.optional("reason");
+        let ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility } =
+            profile?;
+        let reason = reason?;
+        Some(Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason })
+    }
+}
+
+/// Which people are listed.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    pub search: Option<String>,
+    pub sort: Sort,
+}
+
+/// In which order people are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// The newest first.
+    #[default]
+    New,
+    /// By display name.
+    Name,
+}
+
+impl Word for Sort {
+    const WHAT: &'static str = "order";
+    const WORDS: &'static [(&'static str, Self)] = &[("new", Self::New), ("name", Self::Name)];
+}
+
+/// The fault of a reason that is missing where one is needed.
+pub fn reason_missing() -> clowder_core::Error {
+    clowder_core::Error::Invalid(vec![Flaw::new("required", "is required to edit somebody else").at("/reason")])
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Role, Visibility};
+
+    use super::*;
+    use crate::model::Settings;
+
+    fn facts(visibility: Visibility, friendship: Friendship) -> ProfileFacts {
+        let now = Timestamp::from_micros(1);
+        let person = Own {
+            id: Id::new(now),
+            username: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            bio: Some("bio".to_owned()),
+            status_text: Some("status".to_owned()),
+            status_until: None,
+            pronouns: Some("she/her".to_owned()),
+            location: Some("London".to_owned()),
+            links: Vec::new(),
+            email: "ada@example.org".to_owned(),
+            email_verified: true,
+            role: Role::User,
+            two_factor: false,
+            visibility,
+            erase_at: None,
+            suspension: None,
+            created_at: now,
+            version: 7,
+        };
+        let privacy = Settings::default().privacy;
+        let (erased, own, staff, settings_version, friends_count) = (false, false, false, 1, 4);
+        ProfileFacts {
+            person,
+            erased,
+            own,
+            staff,
+            friendship,
+            blocked: false,
+            privacy,
+            settings_version,
+            friends_count,
+        }
+    }
+
+    #[test]
+    fn a_card_has_no_more_than_a_name() {
+        let user = show(facts(Visibility::Friends, Friendship::None)).unwrap().user;
+        let told = serde_json::to_value(&user).unwrap();
+        let told = told.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        assert_eq!(told.map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["display_name", "id", "username"]);
+    }
+
+    #[test]
+    fn a_tag_changes_with_what_decides_and_says_the_version() {
+        let tag = |facts| show(facts).unwrap().tag;
+        let stranger = facts(Visibility::Public, Friendship::None);
+        let friend = ProfileFacts { friendship: Friendship::Friends, ..stranger.clone() };
+        let settings = ProfileFacts { settings_version: 2, ..stranger.clone() };
+        let tags = [stranger, friend, settings].map(tag);
+        assert!(tags[0] != tags[1] && tags[0] != tags[2] && tags[1] != tags[2], "{tags:?}");
+        for tag in tags {
+            assert!(versions_of(&tag.into()).hold(7) && !versions_of(&tag.into()).hold(8));
+        }
+    }
+
+    #[test]
+    fn may_edit_table() {
+        for (own, staff, sight, code) in [
+            (true, false, Sight::Profile, None),
+            (false, true, Sight::Profile, None),
+            (false, false, Sight::Profile, Some("permission.missing")),
+            (false, false, Sight::Card, Some("permission.missing")),
+            (false, false, Sight::Nothing, Some("user.unknown")),
+            (false, true, Sight::Nothing, Some("user.unknown")),
+        ] {
+            let verdict = may_edit(EditFacts { own, staff, sight });
+            assert_eq!(verdict.err().map(|refusal| refusal.code), code, "{own} {staff} {sight:?}");
+        }
+    }
+}

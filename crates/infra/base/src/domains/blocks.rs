@@ -1,0 +1,7 @@
+//! Blocks, mutes and notes.
+
+mod rows;
+mod schema;
+
+pub use rows::*;
+pub use schema::*;

@@ -1,0 +1,9 @@
+//! Friends.
+
+mod lists;
+mod rows;
+mod schema;
+
+pub use lists::*;
+pub use rows::*;
+pub use schema::*;

@@ -1,0 +1,126 @@
+//! The rows of groups.
+
+use clowder_core::{ChatId, Result, Timestamp, UserId, Word};
+use clowder_social::groups::{
+    Group, GroupId, GroupVisibility, Invite, InviteId, Role, Standing,
+    change::Face,
+    policy::{LinkFacts, Place},
+};
+use diesel::prelude::*;
+
+use super::schema::{group_links, group_people, groups};
+
+/// A group that exists.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = groups)]
+pub struct GroupRow {
+    pub id: GroupId,
+    pub name: String,
+    pub description: Option<String>,
+    pub rules: Option<String>,
+    pub visibility: String,
+    pub owner_id: Option<UserId>,
+    pub member_count: i64,
+    pub chat_id: ChatId,
+    pub created_at: Timestamp,
+    pub version: i64,
+}
+
+impl GroupRow {
+    pub fn visibility(&self) -> Result<GroupVisibility> {
+        GroupVisibility::parse_word(&self.visibility)
+    }
+
+    pub fn owner(&self) -> Result<UserId> {
+        self.owner_id.ok_or_else(|| clowder_core::Error::internal("a group without an owner"))
+    }
+
+    /// As somebody with this place sees it.
+    pub fn group(self, place: Place) -> Result<Group> {
+        Ok(Group {
+            visibility: self.visibility()?,
+            owner_id: self.owner()?,
+            id: self.id,
+            name: self.name,
+            description: self.description,
+            rules: self.rules,
+            avatar: None,
+            cover: None,
+            member_count: self.member_count,
+            my_role: place.shown(),
+            chat_id: place.is_member().then_some(self.chat_id),
+            created_at: self.created_at,
+            version: self.version,
+        })
+    }
+
+    pub fn face(&self) -> Result<Face> {
+        Ok(Face {
+            group_id: self.id,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            rules: self.rules.clone(),
+            visibility: self.visibility()?,
+            owner_id: self.owner()?,
+            chat_id: self.chat_id,
+            version: self.version,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = group_people)]
+pub struct PersonRow {
+    pub user_id: UserId,
+    pub status: String,
+    pub role: Option<String>,
+    pub since: Timestamp,
+}
+
+impl PersonRow {
+    pub fn place(&self) -> Result<Place> {
+        Ok(Place {
+            standing: Some(Standing::parse_word(&self.status)?),
+            role: self.role.as_deref().map(Role::parse_word).transpose()?,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = group_links)]
+pub struct LinkRow {
+    pub id: InviteId,
+    pub group_id: GroupId,
+    pub created_by: UserId,
+    pub max_uses: Option<i32>,
+    pub uses: i32,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl LinkRow {
+    pub fn facts(&self) -> LinkFacts {
+        LinkFacts {
+            revoked: self.revoked_at.is_some(),
+            expires_at: self.expires_at,
+            max_uses: self.max_uses,
+            uses: self.uses,
+        }
+    }
+}
+
+impl From<LinkRow> for Invite {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            id: row.id,
+            group_id: row.group_id,
+            created_by: row.created_by,
+            max_uses: row.max_uses,
+            uses: row.uses,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The tables of groups.
+
+use crate::domains::accounts::users;
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    groups (id) {
+        id -> Uid,
+        name -> Text,
+        description -> Nullable<Text>,
+        rules -> Nullable<Text>,
+        visibility -> Text,
+        owner_id -> Nullable<Uid>,
+        member_count -> BigInt,
+        chat_id -> Uid,
+        created_at -> Ts,
+        deleted_at -> Nullable<Ts>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    group_people (group_id, user_id) {
+        group_id -> Uid,
+        user_id -> Uid,
+        status -> Text,
+        role -> Nullable<Text>,
+        since -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    group_links (id) {
+        id -> Uid,
+        group_id -> Uid,
+        code_hash -> Binary,
+        created_by -> Uid,
+        max_uses -> Nullable<Integer>,
+        uses -> Integer,
+        created_at -> Ts,
+        expires_at -> Nullable<Ts>,
+        revoked_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    group_words (word, group_id) {
+        word -> Text,
+        group_id -> Uid,
+    }
+}
+
+diesel::joinable!(group_people -> groups (group_id));
+diesel::joinable!(group_people -> users (user_id));
+diesel::joinable!(group_words -> groups (group_id));
+diesel::allow_tables_to_appear_in_same_query!(group_people, group_words, groups, users);

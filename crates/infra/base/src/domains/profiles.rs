@@ -1,0 +1,5 @@
+//! Profiles: the index of names.
+
+mod schema;
+
+pub use schema::*;

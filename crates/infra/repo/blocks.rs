@@ -1,0 +1,303 @@
+//! Blocks, mutes and notes over the database.
+
+mod notes;
+mod privacy;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use clowder_accounts::refusals::USER_UNKNOWN;
+use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
+use clowder_social::{
+    Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,
+    blocks::{
+        Change,
+        change::Ended,
+        policy::{AboutFacts, may_decide_about, may_end},
+        refusals::{BLOCK_LIMIT, MUTE_LIMIT},
+    },
+};
+use diesel::{dsl::exists, prelude::*};
+use tracing::instrument;
+
+use super::{
+    Repo,
+    cards::Cards,
+    clock::{CHOSEN, SHOWN, never},
+    db::Tx,
+    dialect::Conn,
+    domains::{Domain, Sweep},
+    friends, journal,
+    messaging::{chats, closing},
+    people::{self, Viewer},
+};
+use crate::domains::{
+    accounts::users,
+    blocks::{BlockRow, MuteRow, blocks as table, mutes},
+};
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sealed: &[notes::TEXT],
+    times: &[
+        never("blocks.since", SHOWN),
+        never("mutes.since", SHOWN),
+        never("mutes.until", CHOSEN),
+        never("user_notes.updated_at", SHOWN),
+    ],
+    sweeps: &[Sweep::Rows(forget_mutes)],
+    ..Domain::NONE
+};
+
+/// How many mutes that are over go at a time.
+const SWEPT: i64 = 1_000;
+
+#[async_trait]
+impl Blocks for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn block(&self, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Block> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| block(tx, &ctx, user, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn unblock(&self, ctx: &Ctx, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| unblock(tx, &ctx, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn blocks(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Block>> {
+        let caller = ctx.user()?;
+        self.db.read(move |conn| list(conn, caller, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn mute(&self, ctx: &Ctx, user: UserId, new: NewMute) -> Result<Mute> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| mute(tx, &ctx, user, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn unmute(&self, ctx: &Ctx, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| unmute(tx, &ctx, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn mutes(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Mute>> {
+        let (caller, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| list_mutes(conn, caller, now, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn note(&self, ctx: &Ctx, about: UserId) -> Result<Note> {
+        let (caller, ring) = (ctx.user()?, self.db.ring());
+        self.db.read(move |conn| notes::one(conn, &ring, caller, about)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn write_note(&self, ctx: &Ctx, about: UserId, new: NewNote) -> Result<Note> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| notes::write(tx, &ctx, about, new.clone())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove_note(&self, ctx: &Ctx, about: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| notes::remove(tx, &ctx, about)).await
+    }
+}
+
+fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Block> {
+    let caller = ctx.user()?;
+    let card = lock_both(tx, caller, user)?;
+    let before: Option<BlockRow> =
+        table::table.find((caller, user)).select(BlockRow::as_select()).first(tx.conn).optional()?;
+    let facts = AboutFacts {
+        known: before.is_some() || knows(tx.conn, ctx, user)?,
+        new: before.is_none(),
+        count: table::table.filter(table::user_id.eq(caller)).count().get_result(tx.conn)?,
+    };
+    let card = decided(caller, user, facts, card, BLOCK_LIMIT)?;
+    let hide_messages = new.hide_messages.or(before.map(|before| before.hide_messages)).unwrap_or(false);
+    let since = before.map_or(ctx.now, |before| before.since);
+    let after = Block { user: card, hide_messages, since };
+    if before.is_some_and(|before| before.hide_messages == hide_messages) {
+        return Ok(after);
+    }
+    let row = BlockRow { user_id: caller, blocked_id: user, hide_messages, since };
+    diesel::insert_into(table::table)
+        .values(row)
+        .on_conflict((table::user_id, table::blocked_id))
+        .do_update()
+        .set(table::hide_messages.eq(hide_messages))
+        .execute(tx.conn)?;
+    let blocked = Change::Blocked(caller, after.clone());
+    if before.is_some() {
+        journal::append(tx, ctx, &blocked)?;
+        return Ok(after);
+    }
+    let parted = friends::sever(tx, ctx, caller, user)?;
+    let closed = closing::set_closed(tx, [caller, user], true)?;
+    let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
+    told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
+    told.extend(closed.iter().map(|change| change as &dyn clowder_core::Change));
+    journal::append_each(tx, ctx, &told)?;
+    Ok(after)
+}
+
+fn unblock(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
+    let caller = ctx.user()?;
+    lock_both(tx, caller, user)?;
+    if diesel::delete(table::table.find((caller, user))).execute(tx.conn)? == 0 {
+        return Ok(());
+    }
+    let unblocked = Change::Unblocked(caller, Ended { user_id: user });
+    let still = exists(table::table.find((user, caller)));
+    let opened = match diesel::select(still).get_result(tx.conn)? {
+        true => Vec::new(),
+        false => closing::set_closed(tx, [caller, user], false)?,
+    };
+    let mut told: Vec<&dyn clowder_core::Change> = vec![&unblocked];
+    told.extend(opened.iter().map(|change| change as &dyn clowder_core::Change));
+    journal::append_each(tx, ctx, &told)
+}
+
+fn mute(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewMute) -> Result<Mute> {
+    let caller = ctx.user()?;
+    may_end(ctx.now, new.until)?;
+    let card = lock_both(tx, caller, user)?;
+    let before: Option<MuteRow> =
+        mutes::table.find((caller, user)).select(MuteRow::as_select()).first(tx.conn).optional()?;
+    let facts = AboutFacts {
+        known: before.is_some() || knows(tx.conn, ctx, user)?,
+        new: before.is_none(),
+        count: mutes::table.filter(mutes::user_id.eq(caller)).count().get_result(tx.conn)?,
+    };
+    let card = decided(caller, user, facts, card, MUTE_LIMIT)?;
+    // A mute that is over begins anew.
+    let held = before.filter(|before| before.until.is_none_or(|until| until > ctx.now));
+    let row =
+        MuteRow { user_id: caller, muted_id: user, since: held.map_or(ctx.now, |held| held.since), until: new.until };
+    let after = Mute { user: card, since: row.since, until: row.until };
+    if held.is_some_and(|held| held.until == new.until) {
+        return Ok(after);
+    }
+    diesel::insert_into(mutes::table)
+        .values(row)
+        .on_conflict((mutes::user_id, mutes::muted_id))
+        .do_update()
+        .set((mutes::since.eq(row.since), mutes::until.eq(row.until)))
+        .execute(tx.conn)?;
+    journal::append(tx, ctx, &Change::Muted(caller, after.clone()))?;
+    Ok(after)
+}
+
+fn unmute(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
+    let caller = ctx.user()?;
+    lock_both(tx, caller, user)?;
+    if diesel::delete(mutes::table.find((caller, user))).execute(tx.conn)? == 0 {
+        return Ok(());
+    }
+    journal::append(tx, ctx, &Change::Unmuted(caller, Ended { user_id: user }))
+}
+
+/// Locks both people, and returns the card of the other one, if there is such a person.
+fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<Option<Card>> {
+    let present = friends::lock_both(tx, caller, user)?;
+    present.then(|| Cards::of(tx.conn, None, [user])?.card(user)).transpose()
+}
+
+fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, full: Refusal) -> Result<Card> {
+    let facts = AboutFacts { known: facts.known && card.is_some(), ..facts };
+    may_decide_about(caller, user, facts, USER_UNKNOWN, full)?;
+    Ok(card.ok_or(USER_UNKNOWN)?)
+}
+
+/// Whether the caller knows that there is such a person: they may see them, share a chat with them, or have blocked them.
+fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
+    let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
+    let blocked = exists(table::table.find((ctx.user()?, user)));
+    Ok(diesel::select(visible).get_result(conn)?
+        || diesel::select(blocked).get_result(conn)?
+        || chats::share(conn, ctx.user()?, user)?)
+}
+
+fn list(conn: &mut Conn, caller: UserId, page: &PageRequest) -> Result<Page<Block>> {
+    let mut own = table::table
+        .filter(table::user_id.eq(caller))
+        .order((table::since.desc(), table::blocked_id.desc()))
+        .limit(page.fetch())
+        .select(BlockRow::as_select())
+        .into_boxed();
+    if let Some((since, id)) = page.moment()? {
+        let id: UserId = id;
+        own = own.filter(table::since.lt(since).or(table::since.eq(since).and(table::blocked_id.lt(id))));
+    }
+    let rows: Vec<BlockRow> = own.load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.blocked_id))?;
+    let blocks = rows
+        .into_iter()
+        .map(|row| Ok(Block { user: cards.card(row.blocked_id)?, hide_messages: row.hide_messages, since: row.since }));
+    Page::fill(blocks, page, |block| Page::<()>::place(block.since, block.user.id))
+}
+
+fn list_mutes(conn: &mut Conn, caller: UserId, now: Timestamp, page: &PageRequest) -> Result<Page<Mute>> {
+    let mut own = mutes::table
+        .filter(mutes::user_id.eq(caller))
+        .filter(mutes::until.is_null().or(mutes::until.gt(now)))
+        .order((mutes::since.desc(), mutes::muted_id.desc()))
+        .limit(page.fetch())
+        .select(MuteRow::as_select())
+        .into_boxed();
+    if let Some((since, id)) = page.moment()? {
+        let id: UserId = id;
+        own = own.filter(mutes::since.lt(since).or(mutes::since.eq(since).and(mutes::muted_id.lt(id))));
+    }
+    let rows: Vec<MuteRow> = own.load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.muted_id))?;
+    let mutes =
+        rows.into_iter().map(|row| Ok(Mute { user: cards.card(row.muted_id)?, since: row.since, until: row.until }));
+    Page::fill(mutes, page, |mute| Page::<()>::place(mute.since, mute.user.id))
+}
+
+/// Whom among some people somebody has blocked, and whom muted.
+pub struct Decided {
+    pub blocked: HashSet<UserId>,
+    pub muted: HashSet<UserId>,
+}
+
+pub fn decided_about(conn: &mut Conn, owner: UserId, now: Timestamp, people: &[UserId]) -> Result<Decided> {
+    let blocked = table::table.filter(table::user_id.eq(owner).and(table::blocked_id.eq_any(people)));
+    let muted = mutes::table
+        .filter(mutes::user_id.eq(owner).and(mutes::muted_id.eq_any(people)))
+        .filter(mutes::until.is_null().or(mutes::until.gt(now)));
+    let blocked: Vec<UserId> = blocked.select(table::blocked_id).load(conn)?;
+    let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
+    Ok(Decided { blocked: blocked.into_iter().collect(), muted: muted.into_iter().collect() })
+}
+
+/// Those among some people who have blocked the viewer, or whom the viewer has blocked.
+pub fn either_way(conn: &mut Conn, viewer: UserId, people: &[UserId]) -> Result<HashSet<UserId>> {
+    let by_viewer = table::table.filter(table::user_id.eq(viewer).and(table::blocked_id.eq_any(people)));
+    let of_viewer = table::table.filter(table::blocked_id.eq(viewer).and(table::user_id.eq_any(people)));
+    let mut blocked: Vec<UserId> = by_viewer.select(table::blocked_id).load(conn)?;
+    blocked.extend(of_viewer.select(table::user_id).load::<UserId>(conn)?);
+    Ok(blocked.into_iter().collect())
+}
+
+/// Mutes that are over.
+fn forget_mutes(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let over: Vec<(UserId, UserId)> = mutes::table
+        .filter(mutes::until.lt(ctx.now))
+        .order((mutes::user_id, mutes::muted_id))
+        .limit(SWEPT)
+        .select((mutes::user_id, mutes::muted_id))
+        .load(tx.conn)?;
+    let mut gone = 0;
+    for mute in over {
+        gone += diesel::delete(mutes::table.find(mute)).execute(tx.conn)?;
+    }
+    Ok(gone)
+}

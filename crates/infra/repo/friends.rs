@@ -1,0 +1,234 @@
+//! Friends over the database. Whatever connects two people is written while both are locked.
+
+mod lists;
+mod privacy;
+mod relationships;
+mod requests;
+mod suggestions;
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use clowder_accounts::refusals::SESSION_ENDED;
+use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_social::{
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
+    Relationship, RequestDirection,
+    friends::{Change, refusals::FRIEND_UNKNOWN},
+};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+use super::{
+    Repo,
+    clock::{PRESENCE, SHOWN, never},
+    db::Tx,
+    dialect::{self, Conn},
+    domains::{Domain, Sweep},
+    idempotency::Stub,
+    journal,
+    people::Viewer,
+};
+use crate::domains::{
+    accounts::users,
+    friends::{FriendLists, FriendshipRow, friend_lists, friendships},
+};
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    words: &["friend_requests.status"],
+    times: &[
+        never("dismissed_suggestions.dismissed_at", PRESENCE),
+        never("friend_requests.created_at", "what lies after now counts as now"),
+        never("friend_requests.decided_at", "what lies after now counts as now"),
+        never("friendships.since", SHOWN),
+    ],
+    sweeps: &[Sweep::Steps(requests::expire), Sweep::Rows(requests::forget)],
+    ..Domain::NONE
+};
+
+/// What an open store keeps of friends.
+#[derive(Default)]
+pub struct State {
+    lists: Arc<FriendLists>,
+}
+
+impl State {
+    /// The journal is another one, and so is the state of the database.
+    pub fn start_anew(&self) {
+        self.lists.clear();
+    }
+}
+
+/// What is stored of a request: its id, and whether it was new.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    id: FriendRequestId,
+    new: bool,
+}
+
+impl Stub for Asked {}
+
+#[async_trait]
+impl Friends for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn request(&self, ctx: &Ctx, new: NewFriendRequest) -> Result<Made<FriendRequest>> {
+        let caller = ctx.clone();
+        let first = move |tx: &mut Tx<'_>| {
+            let made = requests::request(tx, &caller, new.clone())?;
+            let stub = match &made {
+                Made::New(request) => Asked { id: request.id, new: true },
+                Made::Found(request) => Asked { id: request.id, new: false },
+            };
+            Ok((made, stub))
+        };
+        let viewer = ctx.user()?;
+        let again = move |tx: &mut Tx<'_>, Asked { id, new }: Asked| {
+            let request = requests::one(tx.conn, viewer, id)?;
+            Ok(if new { Made::New(request) } else { Made::Found(request) })
+        };
+        self.db.create(ctx, first, again).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn requests(&self, ctx: &Ctx, direction: RequestDirection, page: PageRequest) -> Result<Page<FriendRequest>> {
+        let (caller, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| requests::list(conn, caller, now, direction, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn decide(&self, ctx: &Ctx, request: FriendRequestId, decision: Decision) -> Result<FriendRequest> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| requests::decide(tx, &ctx, request, decision.action)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn list(&self, ctx: &Ctx, filter: FriendFilter, page: PageRequest) -> Result<Page<Friend>> {
+        let caller = ctx.user()?;
+        self.db.read(move |conn| lists::own(conn, caller, &filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn of(&self, ctx: &Ctx, user: UserId, mutual: bool, page: PageRequest) -> Result<Page<Friend>> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| lists::of(conn, viewer, user, mutual, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove(&self, ctx: &Ctx, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| remove(tx, &ctx, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn relationships(&self, ctx: &Ctx, ids: Vec<UserId>) -> Result<Vec<Relationship>> {
+        let (viewer, lists) = (Viewer::of(ctx)?, Arc::clone(&self.friends.lists));
+        self.db.read(move |conn| relationships::of(conn, &lists, viewer, &ids)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<FriendSuggestion>> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| suggestions::list(conn, viewer, limit)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn dismiss(&self, ctx: &Ctx, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| suggestions::dismiss(tx, &ctx, user)).await
+    }
+}
+
+/// Locks two people in the order of their ids, so that neither is erased meanwhile, and nobody else changes what connects
+/// them. Returns whether the other one exists.
+pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> {
+    let mut both = [caller, user];
+    both.sort_unstable();
+    for one in both {
+        dialect::accounts::lock_user(tx.conn, one)?;
+    }
+    let present = users::table.filter(users::id.eq_any(both)).filter(users::deleted_at.is_null()).select(users::id);
+    let present: Vec<UserId> = present.load(tx.conn)?;
+    if present.contains(&caller) { Ok(present.contains(&user)) } else { Err(SESSION_ENDED.into()) }
+}
+
+/// How many friends somebody has.
+pub fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
+    let friends: Option<i64> = friend_lists::table.find(user).select(friend_lists::friends).first(conn).optional()?;
+    Ok(friends.unwrap_or(0))
+}
+
+/// How many friends each of these people has; who has none may be missing.
+pub fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
+    let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
+    Ok(counts.into_iter().collect())
+}
+
+/// How each of these people is connected with the viewer; who is not may be missing.
+pub fn with(conn: &mut Conn, viewer: UserId, now: Timestamp, people: &[UserId]) -> Result<HashMap<UserId, Friendship>> {
+    let (incoming, outgoing) = requests::open_with(conn, viewer, now, people)?;
+    let friends = friendships::table.filter(friendships::user_id.eq(viewer).and(friendships::friend_id.eq_any(people)));
+    let friends: Vec<UserId> = friends.select(friendships::friend_id).load(conn)?;
+    let incoming = incoming.into_iter().map(|user| (user, Friendship::Incoming));
+    let outgoing = outgoing.into_iter().map(|user| (user, Friendship::Outgoing));
+    Ok(incoming.chain(outgoing).chain(friends.into_iter().map(|user| (user, Friendship::Friends))).collect())
+}
+
+pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
+    Ok(diesel::select(diesel::dsl::exists(friendships::table.find((one, other)))).get_result(conn)?)
+}
+
+/// Makes two people friends, who are locked.
+fn befriend(tx: &mut Tx<'_>, [one, other]: [UserId; 2], since: Timestamp) -> Result<()> {
+    let rows = [(one, other), (other, one)].map(|(user_id, friend_id)| FriendshipRow { user_id, friend_id, since });
+    diesel::insert_into(friendships::table).values(rows.as_slice()).execute(tx.conn)?;
+    add_to_lists(tx.conn, [one, other], 1)
+}
+
+/// Ends a friendship of two people who are locked, and says whether there was one.
+fn part(tx: &mut Tx<'_>, [one, other]: [UserId; 2]) -> Result<bool> {
+    let mut gone = 0;
+    for pair in [(one, other), (other, one)] {
+        gone += diesel::delete(friendships::table.find(pair)).execute(tx.conn)?;
+    }
+    if gone > 0 {
+        add_to_lists(tx.conn, [one, other], -1)?;
+    }
+    Ok(gone > 0)
+}
+
+fn add_to_lists(conn: &mut Conn, people: [UserId; 2], count: i64) -> Result<()> {
+    for user in people {
+        diesel::insert_into(friend_lists::table)
+            .values((friend_lists::user_id.eq(user), friend_lists::friends.eq(count), friend_lists::version.eq(1)))
+            .on_conflict(friend_lists::user_id)
+            .do_update()
+            .set((
+                friend_lists::friends.eq(friend_lists::friends + count),
+                friend_lists::version.eq(friend_lists::version + 1),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+fn remove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
+    let caller = ctx.user()?;
+    lock_both(tx, caller, user)?;
+    if !part(tx, [caller, user])? {
+        return Err(FRIEND_UNKNOWN.into());
+    }
+    let told = Change::removed(caller, user);
+    journal::append_all(tx, &[(ctx, &told[0]), (ctx, &told[1])])
+}
+
+/// Ends everything between two people, who are locked, and returns what they are told.
+pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
+    let mut told = requests::withdraw_between(tx, ctx, one, other)?;
+    if part(tx, [one, other])? {
+        told.extend(Change::removed(one, other));
+    }
+    Ok(told)
+}

@@ -1,0 +1,153 @@
+//! Lists of friends: one's own, in two orders, and those of others.
+
+use std::collections::HashMap;
+
+use clowder_core::{Card, Page, PageRequest, Result, Timestamp, UserId, text};
+use clowder_social::{
+    Friend, FriendFilter,
+    friends::{Order, policy::MOST_FRIENDS, refusals::FRIENDS_HIDDEN},
+};
+use diesel::{dsl::exists, prelude::*};
+
+use super::super::{
+    cards::Cards,
+    dialect::Conn,
+    people::{self, Viewer},
+    profiles,
+};
+use crate::domains::{
+    accounts::{CardRow, users},
+    friends::friendships as table,
+};
+
+pub fn own(conn: &mut Conn, user: UserId, filter: &FriendFilter, page: &PageRequest) -> Result<Page<Friend>> {
+    match (&filter.search, filter.order) {
+        (None, Order::Since) => latest(conn, user, page),
+        _ => by_name(conn, user, filter, page),
+    }
+}
+
+fn latest(conn: &mut Conn, user: UserId, page: &PageRequest) -> Result<Page<Friend>> {
+    let mut own = table::table
+        .filter(table::user_id.eq(user))
+        .order((table::since.desc(), table::friend_id.desc()))
+        .limit(page.fetch())
+        .select((table::friend_id, table::since))
+        .into_boxed();
+    if let Some((since, id)) = page.moment()? {
+        let id: UserId = id;
+        own = own.filter(table::since.lt(since).or(table::since.eq(since).and(table::friend_id.lt(id))));
+    }
+    let rows: Vec<(UserId, Timestamp)> = own.load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|(friend, _)| *friend))?;
+    let friends = rows.into_iter().map(|(friend, since)| Ok(Friend { user: cards.card(friend)?, since }));
+    Page::fill(friends, page, |friend| Page::<()>::place(friend.since, friend.user.id))
+}
+
+/// By name, or only those with this in their name: all are read, because no index knows somebody's friends by name. One
+/// person has at most [`MOST_FRIENDS`].
+fn by_name(conn: &mut Conn, user: UserId, filter: &FriendFilter, page: &PageRequest) -> Result<Page<Friend>> {
+    let rows: Vec<(CardRow, Timestamp)> = table::table
+        .inner_join(users::table.on(users::id.eq(table::friend_id)))
+        .filter(table::user_id.eq(user))
+        .limit(MOST_FRIENDS)
+        .select((CardRow::as_select(), table::since))
+        .load(conn)?;
+    let wanted = filter.search.as_deref().map(text::folded);
+    let has = |card: &Card| {
+        let within = |text: &str| wanted.as_deref().is_none_or(|wanted| text::folded(text).contains(wanted));
+        within(&card.username) || within(&card.display_name)
+    };
+    let mut found: Vec<_> = rows
+        .into_iter()
+        .map(|(row, since)| Friend { user: row.into(), since })
+        .filter(|friend| has(&friend.user))
+        .map(|friend| (Key::of(filter.order, &friend), friend))
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let after = page.cursor.as_deref().map(Key::parse).transpose()?;
+    let rest = found.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
+    Page::fill(rest.map(|(_, friend)| Ok(friend)), page, |friend| Key::of(filter.order, friend).to_string())
+}
+
+/// The place of a friend in an order, and so the cursor of what follows. It holds the name, so that a friend who goes in
+/// between leaves the place where it was.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    order: String,
+    id: UserId,
+}
+
+impl Key {
+    fn of(order: Order, friend: &Friend) -> Self {
+        let order = match order {
+            Order::Name => text::folded(&friend.user.display_name),
+            // The latest first.
+            Order::Since => format!("{:020}", i64::MAX - friend.since.as_micros()),
+        };
+        Self { order, id: friend.user.id }
+    }
+
+    fn parse(cursor: &str) -> Result<Self> {
+        let (id, order) = cursor.split_once('.').ok_or_else(PageRequest::wrong)?;
+        Ok(Self { order: order.to_owned(), id: id.parse().map_err(|_| PageRequest::wrong())? })
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.id, self.order)
+    }
+}
+
+/// The friends of somebody whom the viewer may see, as far as the viewer may see these, too.
+pub fn of(conn: &mut Conn, viewer: Viewer, user: UserId, mutual: bool, page: &PageRequest) -> Result<Page<Friend>> {
+    if !profiles::shows_friends(conn, viewer, user)? {
+        return Err(FRIENDS_HIDDEN.into());
+    }
+    let mut after: Option<UserId> = page.id()?;
+    let mut found = Vec::new();
+    // In pieces, because some friends may be hidden. One person has at most [`MOST_FRIENDS`].
+    while found.len() < page.fetch() as usize {
+        let piece = piece(conn, viewer.id, user, mutual, after)?;
+        let Some((last, _)) = piece.last() else { break };
+        after = Some(*last);
+        let ids = piece.iter().map(|(friend, _)| *friend);
+        let visible = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(viewer));
+        let cards: Vec<CardRow> = visible.select(CardRow::as_select()).load(conn)?;
+        let mut cards: HashMap<_, _> = cards.into_iter().map(|card| (card.id, card)).collect();
+        let friends = piece
+            .into_iter()
+            .filter_map(|(friend, since)| cards.remove(&friend).map(|card| Friend { user: card.into(), since }));
+        found.extend(friends);
+    }
+    found.truncate(page.fetch() as usize);
+    Page::fill(found.into_iter().map(Ok), page, |friend| friend.user.id.to_string())
+}
+
+/// How many friends of somebody are looked at together.
+const PIECE: i64 = 400;
+
+fn piece(
+    conn: &mut Conn,
+    viewer: UserId,
+    user: UserId,
+    mutual: bool,
+    after: Option<UserId>,
+) -> Result<Vec<(UserId, Timestamp)>> {
+    let mut rows = table::table
+        .filter(table::user_id.eq(user))
+        .order(table::friend_id)
+        .limit(PIECE)
+        .select((table::friend_id, table::since))
+        .into_boxed();
+    if mutual {
+        let own = diesel::alias!(table as own);
+        let of_viewer = own.filter(own.field(table::user_id).eq(viewer));
+        rows = rows.filter(exists(of_viewer.filter(own.field(table::friend_id).eq(table::friend_id))));
+    }
+    if let Some(after) = after {
+        rows = rows.filter(table::friend_id.gt(after));
+    }
+    Ok(rows.load(conn)?)
+}

@@ -1,0 +1,134 @@
+//! Somebody's friendships and requests: exported, and ended with their account.
+
+use clowder_core::{Ctx, Result, Timestamp, UserId};
+use clowder_social::{FriendRequestId, friends::Change};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::Conn,
+        journal,
+        privacy::{
+            Asking, Erasing,
+            parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
+        },
+    },
+    part, requests,
+};
+use crate::{
+    domains::friends::{
+        FriendRequestRow, FriendshipRow, dismissed_suggestions as dismissed, friend_lists, friend_requests, friendships,
+    },
+    privacy::erased,
+};
+
+pub const PARTS: &[Part] = &[Part {
+    name: "friends",
+    phase: Phase::Content,
+    references: &[
+        erased("friendships", "user_id"),
+        erased("friendships", "friend_id"),
+        erased("friend_lists", "user_id"),
+        erased("friend_requests", "from_id"),
+        erased("friend_requests", "to_id"),
+        erased("dismissed_suggestions", "user_id"),
+        erased("dismissed_suggestions", "dismissed_id"),
+    ],
+    files: &[
+        File { name: "friends.json", about: "your friends", shape: Shape::List, read: export_friends },
+        File {
+            name: "friend_requests.json",
+            about: "the friend requests that you sent and received",
+            shape: Shape::List,
+            read: export_requests,
+        },
+        File {
+            name: "dismissed_suggestions.json",
+            about: "people whom you do not want to be suggested to you",
+            shape: Shape::List,
+            read: export_dismissed,
+        },
+    ],
+    erase,
+}];
+
+fn export_friends(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: UserId = after(mark)?;
+    let own = friendships::table.filter(friendships::user_id.eq(asking.user).and(friendships::friend_id.gt(next)));
+    let own = own.order(friendships::friend_id).limit(ROWS).select(FriendshipRow::as_select());
+    let rows: Vec<FriendshipRow> = own.load(conn)?;
+    let last = rows.last().map(|row| row.friend_id);
+    let item = |row: FriendshipRow| json!({"user_id": row.friend_id, "since": row.since});
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+}
+
+fn export_requests(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let (user, next): (_, FriendRequestId) = (asking.user, after(mark)?);
+    let own = friend_requests::from_id.eq(user).or(friend_requests::to_id.eq(user));
+    let own = friend_requests::table.filter(own).filter(friend_requests::id.gt(next));
+    let own = own.order(friend_requests::id).limit(ROWS).select(FriendRequestRow::as_select());
+    let rows: Vec<FriendRequestRow> = own.load(conn)?;
+    let last = rows.last().map(|row| row.id);
+    let item = |row: FriendRequestRow| {
+        json!({
+            "id": row.id, "from_id": row.from_id, "to_id": row.to_id, "message": row.message, "status": row.status,
+            "created_at": row.created_at, "decided_at": row.decided_at
+        })
+    };
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+}
+
+fn export_dismissed(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: UserId = after(mark)?;
+    let own = dismissed::table.filter(dismissed::user_id.eq(asking.user).and(dismissed::dismissed_id.gt(next)));
+    let own = own.order(dismissed::dismissed_id).limit(ROWS);
+    let rows: Vec<(UserId, Timestamp)> = own.select((dismissed::dismissed_id, dismissed::dismissed_at)).load(conn)?;
+    let last = rows.last().map(|(user, _)| *user);
+    let item = |(user_id, dismissed_at)| json!({"user_id": user_id, "dismissed_at": dismissed_at});
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+}
+
+/// A bounded number of rows at a time. Friends are told that the friendship has ended.
+fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
+    let user = erasing.user;
+    let of_them = friend_requests::from_id.eq(user).or(friend_requests::to_id.eq(user));
+    let gone: Vec<FriendRequestRow> = friend_requests::table
+        .filter(of_them)
+        .order(friend_requests::id)
+        .limit(ROWS)
+        .select(FriendRequestRow::as_select())
+        .load(tx.conn)?;
+    let mut rows = gone.len();
+    requests::remove(tx, gone)?;
+    let suggestions = dismissed::user_id.eq(user).or(dismissed::dismissed_id.eq(user));
+    let suggestions: Vec<(UserId, UserId)> = dismissed::table
+        .filter(suggestions)
+        .order((dismissed::user_id, dismissed::dismissed_id))
+        .limit(ROWS)
+        .select((dismissed::user_id, dismissed::dismissed_id))
+        .load(tx.conn)?;
+    for suggestion in suggestions {
+        rows += diesel::delete(dismissed::table.find(suggestion)).execute(tx.conn)?;
+    }
+    let friends: Vec<UserId> = friendships::table
+        .filter(friendships::user_id.eq(user))
+        .order(friendships::friend_id)
+        .limit(ROWS)
+        .select(friendships::friend_id)
+        .load(tx.conn)?;
+    rows += friends.len();
+    let mut told = Vec::new();
+    for friend in friends {
+        if part(tx, [user, friend])? {
+            told.push(Change::Removed(friend, user));
+        }
+    }
+    if rows == 0 {
+        rows = diesel::delete(friend_lists::table.find(user)).execute(tx.conn)?;
+    }
+    let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)?;
+    all_gone(rows, rows > 0)
+}

@@ -1,0 +1,187 @@
+//! Groups over the database: each method is one transaction, and whoever enters or leaves a group enters or leaves its
+//! chat in the same one.
+
+mod clearing;
+mod invites;
+mod people;
+mod privacy;
+mod read;
+mod told;
+mod writes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
+use clowder_social::{
+    Groups,
+    groups::{
+        Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member, MemberFilter, NewGroup,
+        NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code,
+    },
+};
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+use super::{
+    Repo,
+    clock::{SHOWN, never},
+    db::Tx,
+    domains::{Domain, Sweep},
+    idempotency::Stub,
+    people::Viewer,
+};
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    followed: &[read::FOLLOWED],
+    words: &["group_people.role", "group_people.status", "groups.visibility"],
+    told: &[
+        ("group_words.word", "one word of a name, which may be part of any text"),
+        ("groups.name", "`chat.created` of its chat showed it to each member; it is not a text about a person"),
+    ],
+    times: &[
+        never("group_links.created_at", SHOWN),
+        never("group_links.expires_at", "chosen by a person"),
+        never("group_links.revoked_at", "only whether there is one matters, and when it is forgotten"),
+        never("group_people.since", SHOWN),
+        never("groups.created_at", SHOWN),
+        never("groups.deleted_at", "only whether there is one matters"),
+    ],
+    sweeps: &[Sweep::Rows(invites::sweep)],
+    workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
+    ..Domain::NONE
+};
+
+/// What is stored of a new group: its id.
+#[derive(Serialize, Deserialize)]
+struct Stored(GroupId);
+
+impl Stub for Stored {}
+
+#[async_trait]
+impl Groups for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn create(&self, ctx: &Ctx, new: NewGroup) -> Result<Group> {
+        let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let group = writes::create(tx, &caller, new.clone())?;
+            let stub = Stored(group.id);
+            Ok((group, stub))
+        };
+        self.db.create(ctx, first, move |tx, Stored(id)| read::one(tx.conn, viewer, id)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn groups(&self, ctx: &Ctx, filter: GroupFilter, page: PageRequest) -> Result<Page<Group>> {
+        let viewer = ctx.user()?;
+        self.db.read(move |conn| read::list(conn, viewer, &filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn group(&self, ctx: &Ctx, group: GroupId) -> Result<Group> {
+        let viewer = ctx.user()?;
+        self.db.read(move |conn| read::one(conn, viewer, group)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn edit(&self, ctx: &Ctx, group: GroupId, version: Option<Versions>, patch: GroupPatch) -> Result<Group> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::edit(tx, &ctx, group, version.as_ref(), patch.clone())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn delete(&self, ctx: &Ctx, group: GroupId, version: Option<Versions>) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::delete(tx, &ctx, group, version.as_ref())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::join(tx, &ctx, group)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn join_by_code(&self, ctx: &Ctx, code: Code) -> Result<Joined> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| invites::join(tx, &ctx, &code)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn leave(&self, ctx: &Ctx, group: GroupId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::leave(tx, &ctx, group)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn members(
+        &self,
+        ctx: &Ctx,
+        group: GroupId,
+        filter: MemberFilter,
+        page: PageRequest,
+    ) -> Result<Page<Member>> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::members(conn, viewer, group, filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn set_role(&self, ctx: &Ctx, group: GroupId, user: UserId, patch: RolePatch) -> Result<Member> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::set_role(tx, &ctx, group, user, patch.role)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::remove(tx, &ctx, group, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn decide(&self, ctx: &Ctx, group: GroupId, user: UserId, verdict: Verdict) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::decide(tx, &ctx, group, user, verdict.action)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn ban(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::ban(tx, &ctx, group, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn unban(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| people::unban(tx, &ctx, group, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn invite(&self, ctx: &Ctx, group: GroupId, new: NewGroupInvite) -> Result<Invited> {
+        let (caller, asked) = (ctx.clone(), new.clone());
+        let first = move |tx: &mut Tx<'_>| {
+            let invited = invites::invite(tx, &caller, group, &new)?;
+            let stub = invites::Stored::of(&invited);
+            Ok((invited, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: invites::Stored| stub.again(tx, group, &asked)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn invites(&self, ctx: &Ctx, group: GroupId, page: PageRequest) -> Result<Page<Invite>> {
+        let viewer = ctx.user()?;
+        self.db.read(move |conn| invites::list(conn, viewer, group, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn revoke(&self, ctx: &Ctx, group: GroupId, invite: InviteId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| invites::revoke(tx, &ctx, group, invite)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn transfer(&self, ctx: &Ctx, group: GroupId, owner: NewOwner) -> Result<Group> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::transfer(tx, &ctx, group, owner.user_id)).await
+    }
+}

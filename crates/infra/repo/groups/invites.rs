@@ -1,0 +1,185 @@
+//! Inviting people, and links by which they come.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
+use clowder_social::groups::{
+    Change, GroupId, Invite, InviteId, Invited, Joined, NewGroupInvite, Standing,
+    change::Invitation,
+    model::Code,
+    policy::{self, InviteFacts, Place},
+    refusals::{GROUP_UNKNOWN, INVITE_GONE, INVITE_UNKNOWN},
+};
+use diesel::{dsl::count_star, prelude::*};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::Conn,
+        idempotency::Stub,
+        people::{Viewer, visible_to},
+        upkeep::forget,
+    },
+    people::come_in,
+    read,
+    told::{Told, tell},
+    writes::{self, Held, hold, hold_any, put},
+};
+use crate::{
+    domains::{
+        accounts::users,
+        groups::{LinkRow, PersonRow, group_links as table, group_people},
+    },
+    keys::{random, sha256},
+};
+
+/// How long a link that is over is still known, so that whoever has it learns that it is gone.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Deletes links that have been over for long.
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let past = ctx.now.minus(KNOWN_FOR);
+    Ok(forget!(tx, table by id: InviteId, table::revoked_at.le(past).or(table::expires_at.le(past))))
+}
+
+/// What is stored of inviting: the link with its code, which cannot be issued a second time, and nothing about others.
+#[derive(Serialize, Deserialize)]
+pub struct Stored {
+    link: Option<InviteId>,
+    code: Option<String>,
+}
+
+impl Stub for Stored {}
+
+impl Stored {
+    pub fn of(invited: &Invited) -> Self {
+        let link = invited.link.as_ref().map(|link| link.id);
+        Self { link, code: invited.code.clone() }
+    }
+
+    /// The link as it is now, or who of those people is invited now.
+    pub fn again(self, tx: &mut Tx<'_>, group: GroupId, new: &NewGroupInvite) -> Result<Invited> {
+        let link = match self.link {
+            Some(id) => Some(load(tx.conn, id)?.ok_or(INVITE_UNKNOWN)?.into()),
+            None => None,
+        };
+        let invited = group_people::group_id.eq(group).and(group_people::status.eq(Standing::Invited.as_str()));
+        let invited = group_people::table.filter(invited).filter(group_people::user_id.eq_any(&new.user_ids));
+        let invited: Vec<UserId> = invited.select(group_people::user_id).load(tx.conn)?;
+        let user_ids = new.user_ids.iter().filter(|user| invited.contains(user)).copied().collect();
+        Ok(Invited { user_ids, link, code: self.code })
+    }
+}
+
+fn load(conn: &mut Conn, id: InviteId) -> Result<Option<LinkRow>> {
+    Ok(table::table.find(id).select(LinkRow::as_select()).first(conn).optional()?)
+}
+
+pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, new: &NewGroupInvite) -> Result<Invited> {
+    let held = hold(tx, ctx, group, &new.user_ids)?;
+    policy::may_admit(held.place)?;
+    if new.user_ids.is_empty() { make_link(tx, ctx, &held, new) } else { invite_people(tx, ctx, &held, new) }
+}
+
+fn invite_people(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) -> Result<Invited> {
+    let group = held.row.id;
+    let seen: Vec<UserId> = users::table
+        .filter(users::id.eq_any(&new.user_ids))
+        .filter(visible_to(Viewer::of(ctx)?))
+        .select(users::id)
+        .load(tx.conn)?;
+    let rows: Vec<PersonRow> = group_people::table
+        .filter(group_people::group_id.eq(group).and(group_people::user_id.eq_any(&new.user_ids)))
+        .select(PersonRow::as_select())
+        .load(tx.conn)?;
+    let place = |user: &UserId| rows.iter().find(|row| row.user_id == *user).map_or(Ok(Place::NONE), PersonRow::place);
+    let people = seen.iter().map(|user| Ok((*user, place(user)?))).collect::<Result<_>>()?;
+    let invited = writes::count(tx.conn, group, Standing::Invited)?;
+    let user_ids = policy::invite(new, &InviteFacts { people, invited })?;
+    let invitation = Invitation { group_id: group, invited_by: held.caller };
+    let mut told = Vec::new();
+    for user in &user_ids {
+        put(tx.conn, ctx, group, *user, Place::of(Standing::Invited))?;
+        told.push(Told::Group(Change::Invited(*user, invitation)));
+    }
+    tell(tx, ctx, &told)?;
+    Ok(Invited { user_ids, link: None, code: None })
+}
+
+fn make_link(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) -> Result<Invited> {
+    let open = table::table
+        .filter(table::group_id.eq(held.row.id).and(table::revoked_at.is_null()))
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)));
+    policy::may_link(ctx.now, new, open.select(count_star()).first(tx.conn)?)?;
+    let mut octets = [0; 16];
+    random(&mut octets)?;
+    let code = URL_SAFE_NO_PAD.encode(octets);
+    let link = Invite {
+        id: InviteId::new(ctx.now),
+        group_id: held.row.id,
+        created_by: held.caller,
+        max_uses: new.max_uses.map(|uses| uses.0),
+        uses: 0,
+        created_at: ctx.now,
+        expires_at: new.expires_at,
+        revoked_at: None,
+    };
+    let row = (
+        table::id.eq(link.id),
+        table::group_id.eq(link.group_id),
+        table::code_hash.eq(sha256(code.as_bytes()).to_vec()),
+        table::created_by.eq(link.created_by),
+        table::max_uses.eq(link.max_uses),
+        table::uses.eq(0),
+        table::created_at.eq(link.created_at),
+        table::expires_at.eq(link.expires_at),
+    );
+    diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    Ok(Invited { user_ids: Vec::new(), link: Some(link), code: Some(code) })
+}
+
+pub fn list(conn: &mut Conn, viewer: UserId, group: GroupId, page: &PageRequest) -> Result<Page<Invite>> {
+    let (_, place) = read::seen(conn, viewer, group)?;
+    policy::may_admit(place)?;
+    let mut found = table::table
+        .filter(table::group_id.eq(group))
+        .order(table::id.desc())
+        .limit(page.fetch())
+        .select(LinkRow::as_select())
+        .into_boxed();
+    if let Some(last) = page.id()? {
+        let last: InviteId = last;
+        found = found.filter(table::id.lt(last));
+    }
+    let links = found.load(conn)?.into_iter().map(|row: LinkRow| Ok(Invite::from(row)));
+    Page::fill(links, page, |link: &Invite| link.id.to_string())
+}
+
+pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, invite: InviteId) -> Result<()> {
+    let held = hold(tx, ctx, group, &[])?;
+    policy::may_admit(held.place)?;
+    load(tx.conn, invite)?.filter(|link| link.group_id == group).ok_or(INVITE_UNKNOWN)?;
+    let open = table::table.find(invite).filter(table::revoked_at.is_null());
+    diesel::update(open).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Joined> {
+    let hash = sha256(code.expose().as_bytes()).to_vec();
+    let found = table::table.filter(table::code_hash.eq(hash)).select((table::id, table::group_id));
+    let (id, group): (InviteId, GroupId) = found.first(tx.conn).optional()?.ok_or(INVITE_UNKNOWN)?;
+    // The lock of the group orders everybody who uses the link.
+    let held = hold_any(tx, ctx, group, &[]).map_err(|error| match error {
+        clowder_core::Error::Refused(GROUP_UNKNOWN) => INVITE_GONE.into(),
+        error => error,
+    })?;
+    let link = load(tx.conn, id)?.ok_or(INVITE_UNKNOWN)?;
+    if !held.place.is_member() {
+        policy::is_open(ctx.now, link.facts())?;
+        // Before the changes are appended; a join that is refused takes it back.
+        diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
+    }
+    come_in(tx, ctx, held, true)
+}

@@ -1,0 +1,228 @@
+//! Reads groups as one person sees them, and who is in them.
+
+use std::collections::{HashMap, HashSet};
+
+use clowder_core::{Card, Id, Page, PageRequest, Result, UserId, Word};
+use clowder_social::groups::{
+    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Standing,
+    policy::{Place, may_list, may_see},
+    refusals::GROUP_UNKNOWN,
+    search::{end_of, words},
+};
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+    sql_types::Bool,
+};
+
+use super::super::{
+    dialect::Conn,
+    domains::Followed,
+    fragment::Fragment,
+    people::{self, Viewer},
+};
+use crate::domains::{
+    accounts::{CardRow, users},
+    groups::{GroupRow, PersonRow, group_people, group_words, groups},
+};
+
+/// People follow the groups that they are in, until they are taken out of a deleted one.
+pub const FOLLOWED: Followed = Followed { kind: GROUP, ids: followed };
+
+fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<Vec<Id<()>>> {
+    let memberships = group_people::table
+        .filter(group_people::user_id.eq(user).and(group_people::group_id.gt(after)))
+        .filter(group_people::status.eq(Standing::Member.as_str()));
+    Ok(memberships.select(group_people::group_id).order(group_people::group_id).limit(limit).load(conn)?)
+}
+
+/// The condition of the index of the directory, as constant text, so that the databases use it.
+const IN_DIRECTORY: Fragment<Bool> = Fragment::new("(groups.visibility <> 'secret' AND groups.deleted_at IS NULL)");
+
+/// A group that exists, whoever may see it.
+pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
+    let one = groups::table.find(group).filter(groups::deleted_at.is_null());
+    Ok(one.select(GroupRow::as_select()).first(conn).optional()?)
+}
+
+pub fn place(conn: &mut Conn, group: GroupId, user: UserId) -> Result<Place> {
+    let row = group_people::table.find((group, user)).select(PersonRow::as_select()).first(conn).optional()?;
+    row.map_or(Ok(Place::NONE), |row: PersonRow| row.place())
+}
+
+/// A group that the viewer may see, and their place in it.
+pub fn seen(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<(GroupRow, Place)> {
+    let row = row(conn, group)?.ok_or(GROUP_UNKNOWN)?;
+    let place = place(conn, group, viewer)?;
+    if may_see(row.visibility()?, place) { Ok((row, place)) } else { Err(GROUP_UNKNOWN.into()) }
+}
+
+pub fn one(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<Group> {
+    let (row, place) = seen(conn, viewer, group)?;
+    row.group(place)
+}
+
+pub fn list(conn: &mut Conn, viewer: UserId, filter: &GroupFilter, page: &PageRequest) -> Result<Page<Group>> {
+    if let Some(search) = &filter.search {
+        return find(conn, viewer, search, filter.mine, page);
+    }
+    let after: Option<GroupId> = page.id()?;
+    let mut rows = own(conn, viewer, filter.mine, after, page.fetch())?;
+    if !filter.mine {
+        // Those that everybody finds, and the viewer's secret ones: two indexes, merged.
+        let mut query = groups::table
+            .order(groups::id.desc())
+            .limit(page.fetch())
+            .select(GroupRow::as_select())
+            .into_boxed()
+            .filter(IN_DIRECTORY);
+        if let Some(after) = after {
+            query = query.filter(groups::id.lt(after));
+        }
+        rows.extend(query.load::<GroupRow>(conn)?);
+        rows.sort_by_key(|row| std::cmp::Reverse(row.id));
+        rows.truncate(usize::try_from(page.fetch()).unwrap_or(usize::MAX));
+    }
+    let views = views(conn, viewer, rows)?;
+    Page::fill(views, page, |group: &Group| group.id.to_string())
+}
+
+/// The viewer's groups: all of them that they are in, or the secret ones that they may see.
+fn own(conn: &mut Conn, viewer: UserId, mine: bool, after: Option<GroupId>, limit: i64) -> Result<Vec<GroupRow>> {
+    let mut query = group_people::table
+        .inner_join(groups::table)
+        .filter(group_people::user_id.eq(viewer).and(groups::deleted_at.is_null()))
+        .order(group_people::group_id.desc())
+        .limit(limit)
+        .select(GroupRow::as_select())
+        .into_boxed();
+    if mine {
+        query = query.filter(group_people::status.eq(Standing::Member.as_str()));
+    } else {
+        query = query
+            .filter(group_people::status.eq_any([Standing::Member.as_str(), Standing::Invited.as_str()]))
+            .filter(groups::visibility.eq(GroupVisibility::Secret.as_str()));
+    }
+    if let Some(after) = after {
+        query = query.filter(group_people::group_id.lt(after));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Groups whose name has words that begin with all words of the search, in the order of the words that the longest of them
+/// finds. A group is found by the first of its words.
+fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRequest) -> Result<Page<Group>> {
+    let mut wanted = words(search);
+    wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+    let after = page.cursor.as_deref().map(read_place).transpose()?;
+    let Some((first, others)) = wanted.split_first() else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
+    let earlier = diesel::alias!(group_words as earlier);
+    let found_before = earlier
+        .filter(earlier.field(group_words::group_id).eq(group_words::group_id))
+        .filter(earlier.field(group_words::word).ge(first.clone()))
+        .filter(earlier.field(group_words::word).lt(group_words::word));
+    let mut query = group_words::table
+        .inner_join(groups::table)
+        .filter(group_words::word.ge(first.clone()).and(group_words::word.lt(end_of(first))))
+        .filter(groups::deleted_at.is_null())
+        .filter(not(exists(found_before)))
+        .order((group_words::word, group_words::group_id))
+        .limit(page.fetch())
+        .select((group_words::word, GroupRow::as_select()))
+        .into_boxed();
+    if let Some((word, group)) = after {
+        let later =
+            group_words::word.gt(word.clone()).or(group_words::word.eq(word).and(group_words::group_id.gt(group)));
+        query = query.filter(later);
+    }
+    let own = group_people::table.filter(group_people::group_id.eq(groups::id).and(group_people::user_id.eq(viewer)));
+    query = if mine {
+        query.filter(exists(own.filter(group_people::status.eq(Standing::Member.as_str()))))
+    } else {
+        let concerns = [Standing::Member.as_str(), Standing::Invited.as_str()];
+        let concerns = exists(own.filter(group_people::status.eq_any(concerns)));
+        query.filter(groups::visibility.ne(GroupVisibility::Secret.as_str()).or(concerns))
+    };
+    for other in others {
+        let one = diesel::alias!(group_words as one);
+        let named = one
+            .filter(one.field(group_words::group_id).eq(groups::id))
+            .filter(one.field(group_words::word).ge(other.clone()))
+            .filter(one.field(group_words::word).lt(end_of(other)));
+        query = query.filter(exists(named));
+    }
+    let rows: Vec<(String, GroupRow)> = query.load(conn)?;
+    let by: HashMap<GroupId, String> = rows.iter().map(|(word, row)| (row.id, word.clone())).collect();
+    let views = views(conn, viewer, rows.into_iter().map(|(_, row)| row).collect())?;
+    Page::fill(views, page, |group: &Group| format!("{}.{}", by.get(&group.id).map_or("", String::as_str), group.id))
+}
+
+fn read_place(cursor: &str) -> Result<(String, GroupId)> {
+    let place = cursor.split_once('.').and_then(|(word, id)| Some((word.to_owned(), id.parse().ok()?)));
+    place.ok_or_else(PageRequest::wrong)
+}
+
+/// Each group with the viewer's place in it.
+fn views(conn: &mut Conn, viewer: UserId, rows: Vec<GroupRow>) -> Result<impl Iterator<Item = Result<Group>>> {
+    let ids: HashSet<_> = rows.iter().map(|row| row.id).collect();
+    let places: Vec<(GroupId, PersonRow)> = group_people::table
+        .filter(group_people::user_id.eq(viewer).and(group_people::group_id.eq_any(ids)))
+        .select((group_people::group_id, PersonRow::as_select()))
+        .load(conn)?;
+    let places: HashMap<GroupId, PersonRow> = places.into_iter().collect();
+    let view = move |row: GroupRow| {
+        let place = places.get(&row.id).map_or(Ok(Place::NONE), PersonRow::place)?;
+        row.group(place)
+    };
+    Ok(rows.into_iter().map(view))
+}
+
+pub fn members(
+    conn: &mut Conn,
+    viewer: Viewer,
+    group: GroupId,
+    filter: MemberFilter,
+    page: &PageRequest,
+) -> Result<Page<Member>> {
+    let (row, place) = seen(conn, viewer.id, group)?;
+    may_list(row.visibility()?, place, filter.status)?;
+    let mut query = group_people::table
+        .inner_join(users::table)
+        .filter(group_people::group_id.eq(group).and(group_people::status.eq(filter.status.as_str())))
+        .order((group_people::since, group_people::user_id))
+        .limit(page.fetch())
+        .select((PersonRow::as_select(), CardRow::as_select()))
+        .into_boxed();
+    if let Some(role) = filter.role {
+        query = query.filter(group_people::role.eq(role.as_str()));
+    }
+    if let Some((at, id)) = page.moment()? {
+        let id: UserId = id;
+        query =
+            query.filter(group_people::since.gt(at).or(group_people::since.eq(at).and(group_people::user_id.gt(id))));
+    }
+    let rows: Vec<(PersonRow, CardRow)> = query.load(conn)?;
+    // Members share a chat, so they see each other; the staff sees who wants in.
+    let seen = if place.is_member() { None } else { Some(visible(conn, viewer, &rows)?) };
+    let is_seen = |user: UserId| seen.as_ref().is_none_or(|seen| seen.contains(&user));
+    let key = |row: &PersonRow| Page::<()>::place(row.since, row.user_id);
+    let most = page.limit as usize;
+    // Whom a stranger may not see is left out, so a page may be shorter; it ends where its rows do.
+    let next_cursor = rows.get(most).and_then(|_| rows.get(most.checked_sub(1)?)).map(|(row, _)| key(row));
+    let shown = rows.into_iter().take(most).filter(|(row, _)| is_seen(row.user_id));
+    let items = shown.map(|(row, card)| member(&row, card.into())).collect::<Result<_>>()?;
+    Ok(Page { items, next_cursor })
+}
+
+/// Those of the people on a page whom the viewer may see.
+fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Result<HashSet<UserId>> {
+    let ids: Vec<_> = rows.iter().map(|(row, _)| row.user_id).collect();
+    let seen = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(viewer)).select(users::id);
+    Ok(seen.load(conn)?.into_iter().collect())
+}
+
+pub fn member(row: &PersonRow, user: Card) -> Result<Member> {
+    let place = row.place()?;
+    let status = place.standing.ok_or(GROUP_UNKNOWN)?;
+    Ok(Member { user, status, role: place.role, since: row.since })
+}

@@ -1,0 +1,282 @@
+//! Creating, editing, deleting and transferring groups, and what all writes of groups begin with.
+
+use clowder_core::{ChatId, Ctx, NewJob, Result, UserId, Versions, Word, versions};
+use clowder_social::groups::{
+    Change, Group, GroupId, GroupPatch, NewGroup, Role, Standing,
+    change::{Added, Audience, SHOW_THE_GROUP},
+    model::Optional,
+    policy::{self, Place, Room, fits, may_see},
+    refusals::{GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
+    search::words,
+};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+};
+
+use super::{
+    super::{
+        cards::Cards,
+        db::Tx,
+        dialect::{self, Conn},
+        jobs, journal,
+        messaging::membership,
+    },
+    clearing::Clear,
+    read,
+    told::{Told, about_member, in_chat, tell},
+};
+use crate::domains::{
+    accounts::users,
+    groups::{GroupRow, group_people, group_words, groups},
+};
+
+/// A group that the caller may see, locked, with whom it is about.
+pub struct Held {
+    pub caller: UserId,
+    pub row: GroupRow,
+    pub place: Place,
+}
+
+/// Locks the caller and the others, then the group; until the end of the transaction nobody else changes it, nor who is
+/// in it.
+pub fn hold(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, others: &[UserId]) -> Result<Held> {
+    let held = hold_any(tx, ctx, group, others)?;
+    if may_see(held.row.visibility()?, held.place) { Ok(held) } else { Err(GROUP_UNKNOWN.into()) }
+}
+
+/// Also one that the caller could not see without a link.
+pub fn hold_any(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, others: &[UserId]) -> Result<Held> {
+    let caller = ctx.user()?;
+    let mut people = others.to_vec();
+    people.push(caller);
+    dialect::groups::lock_users(tx.conn, &people)?;
+    if !is_there(tx.conn, caller)? {
+        return Err(GROUP_UNKNOWN.into());
+    }
+    dialect::groups::lock_group(tx.conn, group)?;
+    let row = read::row(tx.conn, group)?.ok_or(GROUP_UNKNOWN)?;
+    let place = read::place(tx.conn, group, caller)?;
+    Ok(Held { caller, row, place })
+}
+
+/// Whether an account has not been erased.
+pub fn is_there(conn: &mut Conn, user: UserId) -> Result<bool> {
+    Ok(diesel::select(exists(users::table.find(user).filter(users::deleted_at.is_null()))).get_result(conn)?)
+}
+
+pub fn count(conn: &mut Conn, group: GroupId, standing: Standing) -> Result<i64> {
+    let some = group_people::group_id.eq(group).and(group_people::status.eq(standing.as_str()));
+    Ok(group_people::table.filter(some).select(count_star()).first(conn)?)
+}
+
+fn owned(conn: &mut Conn, user: UserId) -> Result<i64> {
+    Ok(groups::table.filter(groups::owner_id.eq(user)).select(count_star()).first(conn)?)
+}
+
+/// Whether there is room for somebody.
+pub fn room(tx: &mut Tx<'_>, row: &GroupRow, user: UserId) -> Result<Room> {
+    let member = group_people::user_id.eq(user).and(group_people::status.eq(Standing::Member.as_str()));
+    let memberships = group_people::table.filter(member).select(count_star()).first(tx.conn)?;
+    Ok(Room { members: row.member_count, memberships, limits: tx.services.options.groups })
+}
+
+/// How somebody stands to a group from now on.
+pub fn put(conn: &mut Conn, ctx: &Ctx, group: GroupId, user: UserId, place: Place) -> Result<()> {
+    let status = place.standing.map(Word::as_str).unwrap_or_default();
+    let values = (
+        group_people::status.eq(status),
+        group_people::role.eq(place.role.map(Word::as_str)),
+        group_people::since.eq(ctx.now),
+    );
+    diesel::insert_into(group_people::table)
+        .values((group_people::group_id.eq(group), group_people::user_id.eq(user), values))
+        .on_conflict((group_people::group_id, group_people::user_id))
+        .do_update()
+        .set(values)
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Makes somebody a member of a held group, and of its chat.
+pub fn enter(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, role: Role) -> Result<Vec<Told>> {
+    let group = row.id;
+    put(tx.conn, ctx, group, user, Place::member(role))?;
+    let counted = groups::member_count.eq(groups::member_count + 1);
+    let members: i64 =
+        diesel::update(groups::table.find(group)).set(counted).returning(groups::member_count).get_result(tx.conn)?;
+    let chat = membership::add(tx, ctx, row.chat_id, user, in_chat(role))?;
+    let user = Cards::of(tx.conn, None, [user])?.card(user)?;
+    let added =
+        |audience| Change::MemberAdded(audience, Added { group_id: group, user: user.clone(), role, since: ctx.now });
+    let mut told = about_member(tx.conn, group, members, user.id, added)?;
+    told.push(Told::Chat(chat));
+    Ok(told)
+}
+
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
+    let owner = ctx.user()?;
+    dialect::accounts::lock_user(tx.conn, owner)?;
+    if !is_there(tx.conn, owner)? {
+        return Err(GROUP_UNKNOWN.into());
+    }
+    if owned(tx.conn, owner)? >= tx.services.options.groups.owned {
+        return Err(GROUP_LIMIT.into());
+    }
+    let (id, chat) = (GroupId::new(ctx.now), ChatId::new(ctx.now));
+    let name = new.name.into_string();
+    membership::create(tx, ctx, chat, &name)?;
+    diesel::insert_into(groups::table)
+        .values((
+            groups::id.eq(id),
+            groups::name.eq(&name),
+            groups::description.eq(new.description.and_then(Optional::into_option)),
+            groups::rules.eq(new.rules.and_then(Optional::into_option)),
+            groups::visibility.eq(new.visibility.as_str()),
+            groups::owner_id.eq(owner),
+            groups::member_count.eq(0),
+            groups::chat_id.eq(chat),
+            groups::created_at.eq(ctx.now),
+            groups::version.eq(1),
+        ))
+        .execute(tx.conn)?;
+    index(tx.conn, id, &name)?;
+    let row = read::row(tx.conn, id)?.ok_or(GROUP_UNKNOWN)?;
+    fits(room(tx, &row, owner)?)?;
+    // The owner learns of the group and of the chat, and of no membership besides.
+    let mut told = vec![Told::Group(Change::Created(Box::new(row.face()?)))];
+    let entered = enter(tx, ctx, &row, owner, Role::Owner)?;
+    told.extend(entered.into_iter().filter(|told| matches!(told, Told::Chat(_))));
+    tell(tx, ctx, &told)?;
+    read::one(tx.conn, owner, id)
+}
+
+fn index(conn: &mut Conn, group: GroupId, name: &str) -> Result<()> {
+    let rows: Vec<_> =
+        words(name).into_iter().map(|word| (group_words::word.eq(word), group_words::group_id.eq(group))).collect();
+    diesel::insert_into(group_words::table).values(rows).execute(conn)?;
+    Ok(())
+}
+
+fn unindex(tx: &mut Tx<'_>, group: GroupId) -> Result<()> {
+    diesel::delete(group_words::table.filter(group_words::group_id.eq(group))).execute(tx.conn)?;
+    tx.deleted_text = true;
+    Ok(())
+}
+
+pub fn edit(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    group: GroupId,
+    version: Option<&Versions>,
+    patch: GroupPatch,
+) -> Result<Group> {
+    let held = hold(tx, ctx, group, &[])?;
+    policy::may_edit(held.place)?;
+    versions::check(version, held.row.version, GROUP_STALE)?;
+    let before = held.row;
+    let mut after = before.clone();
+    if let Some(name) = patch.name {
+        after.name = name.into_string();
+    }
+    if let Some(description) = patch.description {
+        after.description = description.into_option();
+    }
+    if let Some(rules) = patch.rules {
+        after.rules = rules.into_option();
+    }
+    if let Some(visibility) = patch.visibility {
+        after.visibility = visibility.as_str().to_owned();
+    }
+    let is_same = (&after.name, &after.description, &after.rules, &after.visibility)
+        == (&before.name, &before.description, &before.rules, &before.visibility);
+    if is_same {
+        return before.group(held.place);
+    }
+    after.version += 1;
+    let edited = (
+        groups::name.eq(&after.name),
+        groups::description.eq(&after.description),
+        groups::rules.eq(&after.rules),
+        groups::visibility.eq(&after.visibility),
+        groups::version.eq(after.version),
+    );
+    diesel::update(groups::table.find(group)).set(edited).execute(tx.conn)?;
+    if after.name != before.name {
+        unindex(tx, group)?;
+        index(tx.conn, group, &after.name)?;
+        membership::rename(tx, after.chat_id, &after.name)?;
+    }
+    let updated = Change::Updated(Box::new(after.face()?));
+    journal::rewrite(tx, SHOW_THE_GROUP, &updated)?;
+    tell(tx, ctx, &[Told::Group(updated)])?;
+    after.group(held.place)
+}
+
+pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, version: Option<&Versions>) -> Result<()> {
+    let held = hold(tx, ctx, group, &[])?;
+    policy::may_own(held.place)?;
+    versions::check(version, held.row.version, GROUP_STALE)?;
+    let told = close(tx, ctx, &held.row, held.caller)?;
+    tell(tx, ctx, &told)
+}
+
+/// Hides a held group from everybody, takes its texts, and takes its owner out of it and of its chat. A job does the rest.
+pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Result<Vec<Told>> {
+    let group = row.id;
+    let hidden = (
+        groups::deleted_at.eq(ctx.now),
+        groups::owner_id.eq(None::<UserId>),
+        groups::name.eq(""),
+        groups::description.eq(None::<String>),
+        groups::rules.eq(None::<String>),
+    );
+    diesel::update(groups::table.find(group)).set(hidden).execute(tx.conn)?;
+    unindex(tx, group)?;
+    let told = super::clearing::take_out(tx, group, row.chat_id, &[owner])?;
+    journal::rewrite(tx, SHOW_THE_GROUP, &Change::Cleared(group))?;
+    jobs::order(tx, ctx, &NewJob::new(&Clear { group }, ctx.now)?.keyed(format!("group.clear {group}")))?;
+    Ok(told)
+}
+
+pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<Group> {
+    let held = hold(tx, ctx, group, &[user])?;
+    let target = read::place(tx.conn, group, user)?;
+    let owned = owned(tx.conn, user)?;
+    policy::may_transfer(held.place, target, owned, tx.services.options.groups)?;
+    if user == held.caller {
+        return held.row.group(held.place);
+    }
+    let told = hand_over(tx, held.row, Some(held.caller), user)?;
+    tell(tx, ctx, &told)?;
+    read::one(tx.conn, held.caller, group)
+}
+
+/// Makes a member the owner of a held group, and the earlier owner, if they stay, an admin.
+pub fn hand_over(tx: &mut Tx<'_>, row: GroupRow, from: Option<UserId>, to: UserId) -> Result<Vec<Told>> {
+    let mut told = Vec::new();
+    if let Some(from) = from {
+        told.extend(set_role(tx, &row, from, Role::Admin)?);
+    }
+    told.extend(set_role(tx, &row, to, Role::Owner)?);
+    let owned = (groups::owner_id.eq(to), groups::version.eq(groups::version + 1));
+    diesel::update(groups::table.find(row.id)).set(owned).execute(tx.conn)?;
+    let row = GroupRow { owner_id: Some(to), version: row.version + 1, ..row };
+    told.push(Told::Group(Change::Updated(Box::new(row.face()?))));
+    Ok(told)
+}
+
+/// Gives a member of a held group another role, there and in its chat.
+pub fn set_role(tx: &mut Tx<'_>, row: &GroupRow, user: UserId, role: Role) -> Result<Vec<Told>> {
+    let one = group_people::table.find((row.id, user));
+    let since = diesel::update(one)
+        .set(group_people::role.eq(role.as_str()))
+        .returning(group_people::since)
+        .get_result(tx.conn)?;
+    membership::set_role(tx, row.chat_id, user, in_chat(role))?;
+    let user = Cards::of(tx.conn, None, [user])?.card(user)?;
+    let updated = |audience: Audience| {
+        Change::MemberUpdated(audience, Added { group_id: row.id, user: user.clone(), role, since })
+    };
+    about_member(tx.conn, row.id, row.member_count, user.id, updated)
+}

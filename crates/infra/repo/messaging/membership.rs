@@ -1,0 +1,135 @@
+//! Who is in the chat of a group: another domain decides, and this carries it out within the same transaction. Nothing
+//! here decides; what it answers are the changes that the caller appends last.
+
+use clowder_core::{ChatId, Ctx, Error, Id, Result, Topic, UserId, Word};
+use clowder_messaging::{
+    CHAT, ChatType,
+    change::{ChatDeleted, ParticipantRemoved},
+    read::{LowestReadMarks, are_shown},
+};
+pub use clowder_messaging::{Change as ChatChange, ChatRole};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        journal,
+    },
+    chats,
+    privacy::deserted,
+    read,
+};
+use crate::domains::messaging::{LowestReadMarksRow, chats as table, participants};
+
+/// How many changes of a chat are emptied in one piece.
+const ROWS: i64 = 200;
+
+/// Creates an empty chat. It counts for nobody.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, title: &str) -> Result<()> {
+    diesel::insert_into(table::table)
+        .values((
+            table::id.eq(chat),
+            table::creator_id.eq(None::<UserId>),
+            table::kind.eq(ChatType::Group.as_str()),
+            table::title.eq(title),
+            table::participant_count.eq(0),
+            table::last_seq.eq(0),
+            table::revision.eq(0),
+            table::deleted_count.eq(0),
+            table::created_at.eq(ctx.now),
+            table::active_at.eq(ctx.now),
+            table::version.eq(1),
+            table::closed.eq(false),
+            LowestReadMarksRow::from(LowestReadMarks::of(&[])),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Adds somebody who is not in it. What was said before counts as read.
+pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<ChatChange> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let last_seq: i64 = table::table.find(chat).select(table::last_seq).first(tx.conn)?;
+    diesel::insert_into(participants::table)
+        .values((
+            participants::chat_id.eq(chat),
+            participants::user_id.eq(user),
+            participants::role.eq(role.as_str()),
+            participants::joined_at.eq(ctx.now),
+            participants::read_seq.eq(last_seq),
+            participants::own_after_read.eq(0),
+        ))
+        .execute(tx.conn)?;
+    count(tx.conn, chat, 1)?;
+    Ok(ChatChange::ChatCreated(user, Box::new(chats::one(tx.conn, None, user, chat)?)))
+}
+
+pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<()> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let one = participants::table.find((chat, user));
+    diesel::update(one).set(participants::role.eq(role.as_str())).execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn rename(tx: &mut Tx<'_>, chat: ChatId, title: &str) -> Result<()> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let renamed = (table::title.eq(title), table::version.eq(table::version + 1));
+    diesel::update(table::table.find(chat)).set(renamed).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Removes people; `by` is nobody when the chat is being deleted.
+pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId>) -> Result<Vec<ChatChange>> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let some = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
+    let gone = diesel::delete(some).execute(tx.conn)?;
+    if gone != users.len() {
+        return Err(Error::internal("somebody in a group who is not in its chat"));
+    }
+    count(tx.conn, chat, -(gone as i64))?;
+    let removed = |user_id: &UserId| match by {
+        Some(removed_by) => {
+            ChatChange::ParticipantRemoved(ParticipantRemoved { chat_id: chat, user_id: *user_id, removed_by })
+        }
+        None => ChatChange::ChatDeleted(*user_id, ChatDeleted { chat_id: chat }),
+    };
+    Ok(users.iter().map(removed).collect())
+}
+
+/// Deletes some of what a chat contains; none when everything is gone.
+pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    // The journal first: nobody may read a text there that is gone elsewhere.
+    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    let rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
+    tx.deleted_text |= rows > 0;
+    Ok(rows)
+}
+
+/// Deletes an empty chat.
+pub fn delete(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
+    diesel::delete(table::table.find(chat)).execute(tx.conn)?;
+    tx.deleted_text = true;
+    Ok(())
+}
+
+/// Counts the participants anew and finds the two lowest marks, while the chat is locked.
+fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
+    let participants: i64 = diesel::update(table::table.find(chat))
+        .set(table::participant_count.eq(table::participant_count + more))
+        .returning(table::participant_count)
+        .get_result(conn)?;
+    let marks = if are_shown(participants) {
+        read::keep_lowest(conn, chat, Id::from_uuid(Uuid::nil()))?;
+        let lowest = participants::table.filter(participants::chat_id.eq(chat));
+        let lowest = lowest.order((participants::read_seq, participants::user_id)).limit(2);
+        lowest.select((participants::user_id, participants::read_seq)).load(conn)?
+    } else {
+        Vec::new()
+    };
+    let marks = LowestReadMarksRow::from(LowestReadMarks::of(&marks));
+    diesel::update(table::table.find(chat)).set(marks).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Profiles over the database: people as others see them.
+
+pub mod index;
+mod list;
+mod look;
+mod search;
+
+use async_trait::async_trait;
+use clowder_accounts::{
+    Change, Profiles,
+    model::Reason,
+    policy::sight::sight,
+    profiles::{
+        EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
+        ranking::{Found, Suggestion},
+        reason_missing, show, versions_of,
+    },
+    refusals::{USER_STALE, USER_UNKNOWN},
+    standing::may_govern,
+};
+use clowder_core::{
+    Ctx, Page, PageRequest, Result, UserId, Versions,
+    audit::{Entry, Target},
+    versions,
+};
+use serde_json::json;
+use tracing::instrument;
+
+use super::{
+    Repo,
+    accounts::profile,
+    audit,
+    db::Tx,
+    dialect::{self, Conn},
+    domains::Domain,
+    journal,
+    people::Viewer,
+    staff,
+};
+
+pub const DOMAIN: Domain = Domain {
+    // All of them are derived from names, which are texts themselves.
+    words: &["name_grams.gram", "name_index.display_name", "name_index.username", "name_index.written"],
+    ..Domain::NONE
+};
+
+#[async_trait]
+impl Profiles for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn users(&self, ctx: &Ctx, filter: UserFilter, page: PageRequest) -> Result<Page<User>> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| list::users(conn, viewer, &filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn user(&self, ctx: &Ctx, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| one(conn, viewer, user, seen_as)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown> {
+        let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
+        let edited = self.db.write(move |tx| {
+            let versions = tags.as_ref().map(versions_of);
+            let (profile, reason) = patch.clone().split();
+            if user == viewer.id {
+                let own = profile::edit(tx, &caller, versions, profile)?;
+                return Ok((own, one(tx.conn, viewer, user, None)?));
+            }
+            let own = edit_other(tx, &caller, viewer, user, versions.as_ref(), reason, |tx| {
+                profile::change(tx, &caller, user, profile.clone())
+            })?;
+            Ok((own, one(tx.conn, viewer, user, None)?))
+        });
+        let (own, shown) = edited.await?;
+        self.deps.memory.profiles.keep(&own);
+        Ok(shown)
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn search_users(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Found>> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| search::search(conn, viewer, sought.as_deref(), &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| search::suggest(conn, viewer, sought.as_deref(), &page)).await
+    }
+}
+
+/// The profile, or `user.unknown`. Who may not be seen costs the same queries as who does not exist.
+fn one(conn: &mut Conn, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
+    let facts = look::facts(conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+    let facts = match seen_as {
+        Some(other) if facts.own => facts.seen_as(other),
+        _ => facts,
+    };
+    Ok(show(facts).ok_or(USER_UNKNOWN)?)
+}
+
+/// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
+pub fn shows_friends(conn: &mut Conn, viewer: Viewer, user: UserId) -> Result<bool> {
+    let facts = look::facts(conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+    Ok(show(facts).ok_or(USER_UNKNOWN)?.user.friends_count.is_some())
+}
+
+/// An administrator changes somebody else's profile. All administrators are locked before the account.
+fn edit_other<'c>(
+    tx: &mut Tx<'c>,
+    ctx: &Ctx,
+    viewer: Viewer,
+    user: UserId,
+    seen: Option<&Versions>,
+    reason: Option<Reason>,
+    change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(clowder_accounts::Own, clowder_accounts::Own)>>,
+) -> Result<clowder_accounts::Own> {
+    let (facts, before) = staff::facts(tx.conn, ctx, user)?;
+    let seen_facts: ProfileFacts = look::facts(tx.conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+    may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;
+    may_govern(&facts)?;
+    let reason = reason.ok_or_else(reason_missing)?;
+    versions::check(seen, before.version, USER_STALE)?;
+    let Some((before, after)) = change(tx)? else { return Ok(before) };
+    let entry = Entry::new("profile.edited").on(Target::user(user));
+    let entry = entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?);
+    let changes = entry.after.clone();
+    audit::record(tx, ctx, &entry.after(json!({"reason": reason.as_str(), "profile": changes})))?;
+    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    Ok(after)
+}
+
+/// Locks an account whose names are written to the index.
+pub(super) fn keep(conn: &mut Conn, users: &[UserId]) -> Result<()> {
+    dialect::accounts::keep_users(conn, users)
+}

@@ -1,0 +1,124 @@
+//! Lists of people. The work for a page is bounded: it looks at no more than a certain number of people, of whom some may
+//! be hidden or not fit, and the next page continues there.
+
+use std::collections::HashSet;
+
+use clowder_accounts::profiles::{
+    Sort, User, UserFilter,
+    names::{fold, has_part},
+};
+use clowder_core::{Id, Page, PageRequest, Result, UserId};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        dialect::Conn,
+        people::{Viewer, visible_to},
+    },
+    look,
+    search::{parts_of, rarest, visible_names},
+};
+use crate::domains::{
+    accounts::users,
+    profiles::{name_grams as grams, name_index as table},
+};
+
+/// How many people a page looks at, at most.
+const LOOKED_AT: i64 = 2_000;
+
+/// Where a page ends: the id of its last person, and their folded name if that is the order.
+type Place = (UserId, String);
+
+pub fn users(conn: &mut Conn, viewer: Viewer, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
+    let words = filter.search.as_deref().map(fold);
+    let words: Option<Vec<&str>> =
+        words.as_deref().map(|text| text.split(' ').filter(|word| !word.is_empty()).collect());
+    if words.as_ref().is_some_and(Vec::is_empty) {
+        // Of what was searched for, nothing is part of names.
+        return Ok(Page { items: Vec::new(), next_cursor: None });
+    }
+    let seen = match filter.sort {
+        Sort::New => newest(conn, words.as_deref(), page)?,
+        Sort::Name => by_name(conn, page)?,
+    };
+    let more = seen.len() as i64 > LOOKED_AT;
+    let seen: Vec<Place> = seen.into_iter().take(LOOKED_AT as usize).collect();
+    let fitting = fitting(conn, viewer, &seen, words.as_deref())?;
+    let ids: Vec<UserId> = fitting.iter().take(page.fetch() as usize).map(|(id, _)| *id).collect();
+    let shown = look::shown(conn, viewer, &ids)?;
+    let place = |id: UserId| {
+        let place = seen.iter().find(|(seen, _)| *seen == id);
+        place.map_or_else(String::new, |(id, name)| written(filter.sort, *id, name))
+    };
+    let mut page = Page::fill(shown.into_iter().map(Ok), page, |user| place(user.id))?;
+    if page.next_cursor.is_none() && more {
+        page.next_cursor = seen.last().map(|(id, name)| written(filter.sort, *id, name));
+    }
+    Ok(page)
+}
+
+fn written(sort: Sort, id: UserId, name: &str) -> String {
+    match sort {
+        Sort::New => id.to_string(),
+        Sort::Name => format!("{id}{name}"),
+    }
+}
+
+/// The newest people before the cursor, of those whose names may have these parts.
+fn newest(conn: &mut Conn, words: Option<&[&str]>, page: &PageRequest) -> Result<Vec<Place>> {
+    let before: UserId = page.id()?.unwrap_or_else(|| Id::from_uuid(Uuid::max()));
+    let ids: Vec<UserId> = match words {
+        None => {
+            let all = users::table.filter(users::id.lt(before)).select(users::id).order(users::id.desc());
+            all.limit(LOOKED_AT + 1).load(conn)?
+        }
+        Some(words) => match rarest(conn, &parts_of(words))? {
+            None => Vec::new(),
+            Some(gram) => grams::table
+                .filter(grams::gram.eq(gram).and(grams::user_id.lt(before)))
+                .select(grams::user_id)
+                .order(grams::user_id.desc())
+                .limit(LOOKED_AT + 1)
+                .load(conn)?,
+        },
+    };
+    Ok(ids.into_iter().map(|id| (id, String::new())).collect())
+}
+
+fn by_name(conn: &mut Conn, page: &PageRequest) -> Result<Vec<Place>> {
+    /// The length of an id.
+    const ID: usize = 36;
+    let mut query = table::table
+        .select((table::user_id, table::display_name))
+        .order((table::display_name, table::user_id))
+        .limit(LOOKED_AT + 1)
+        .into_boxed();
+    if let Some(cursor) = page.cursor.as_deref() {
+        let (id, name) = cursor.split_at_checked(ID).ok_or_else(PageRequest::wrong)?;
+        let id: UserId = id.parse().map_err(|_| PageRequest::wrong())?;
+        // The first condition alone is a range of the index.
+        let beyond = table::display_name.gt(name.to_owned()).or(table::user_id.gt(id));
+        query = query.filter(table::display_name.ge(name.to_owned()).and(beyond));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Those whom the viewer may see and whose names have these parts, in the same order.
+fn fitting(conn: &mut Conn, viewer: Viewer, seen: &[Place], words: Option<&[&str]>) -> Result<Vec<Place>> {
+    let ids: Vec<UserId> = seen.iter().map(|(id, _)| *id).collect();
+    let fitting: HashSet<UserId> = match words {
+        None => {
+            let visible = users::table.filter(users::id.eq_any(&ids)).filter(visible_to(viewer));
+            visible.select(users::id).load(conn)?.into_iter().collect()
+        }
+        Some(words) => {
+            let names = visible_names(conn, viewer, ids)?;
+            let fits = |(_, username, shown): &(UserId, String, String)| {
+                words.iter().all(|word| has_part(username, word) || has_part(shown, word))
+            };
+            names.into_iter().filter(fits).map(|(id, ..)| id).collect()
+        }
+    };
+    Ok(seen.iter().filter(|(id, _)| fitting.contains(id)).cloned().collect())
+}

@@ -1,0 +1,181 @@
+//! Finds people by their names, the best first. The work is bounded: each way to find somebody gives a limited number of
+//! candidates, which are then ranked together.
+
+use std::collections::{BTreeSet, HashMap};
+
+use clowder_accounts::profiles::{
+    names::{fold, grams_of_part, grams_of_typo},
+    ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
+};
+use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
+use diesel::{dsl::count_star, prelude::*};
+
+use super::{
+    super::{
+        dialect::Conn,
+        people::{Viewer, visible_to},
+    },
+    look,
+};
+use crate::domains::{
+    accounts::users,
+    friends::friendships,
+    profiles::{name_grams as grams, name_index as table},
+};
+
+/// How many people are found, at most.
+const MOST: usize = MAX_LIMIT as usize;
+/// How many names that begin with the text are considered, of usernames and display names each.
+const PREFIXES: i64 = 200;
+/// How many people are considered for a gram: the newest.
+const BY_GRAM: i64 = 1_000;
+/// How many grams are compared for their number of people.
+const COMPARED: usize = 12;
+/// Of how many candidates the friends in common are counted.
+const MUTUAL: usize = 100;
+
+pub fn search(conn: &mut Conn, viewer: Viewer, sought: Option<&str>, page: &PageRequest) -> Result<Page<Found>> {
+    let ranked = Page::of_all(&found(conn, viewer, sought)?, page)?;
+    let ids: Vec<UserId> = ranked.items.iter().map(|(id, _)| *id).collect();
+    let scores: HashMap<_, _> = ranked.items.iter().copied().collect();
+    let shown = look::shown(conn, viewer, &ids)?.into_iter();
+    let items = shown.map(|user| Found { score: scores.get(&user.id).copied().unwrap_or(0.0), user }).collect();
+    Ok(Page { items, next_cursor: ranked.next_cursor })
+}
+
+pub fn suggest(conn: &mut Conn, viewer: Viewer, sought: Option<&str>, page: &PageRequest) -> Result<Page<Suggestion>> {
+    let page = search(conn, viewer, sought, page)?;
+    Ok(page.map(|Found { user, .. }| Suggestion { kind: SuggestionKind::User, id: user.id, text: user.display_name }))
+}
+
+/// The people who are found, with their scores.
+fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(UserId, f64)>> {
+    let Some(sought) = sought.map(fold) else {
+        let newest = users::table.filter(visible_to(viewer)).order(users::id.desc()).limit(MOST as i64);
+        let newest: Vec<UserId> = newest.select(users::id).load(conn)?;
+        return Ok(newest.into_iter().map(|id| (id, 0.0)).collect());
+    };
+    if sought.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words: Vec<&str> = sought.split(' ').collect();
+    let friends: Vec<UserId> =
+        friendships::table.filter(friendships::user_id.eq(viewer.id)).select(friendships::friend_id).load(conn)?;
+    let mut ids: BTreeSet<UserId> = by_prefix(conn, &sought)?.into_iter().collect();
+    ids.extend(by_grams(conn, &parts_of(&words))?);
+    ids.extend(friends.iter().copied());
+    let candidates = candidates(conn, viewer, &ids, &friends, &sought)?;
+    let mut ranked = rank(&sought, candidates);
+    // A typo is only assumed if few people fit without one.
+    if ranked.len() < MOST {
+        let mut ids = BTreeSet::new();
+        for parts in grams_of_typo(&sought) {
+            ids.extend(by_grams(conn, &parts)?);
+        }
+        ids.retain(|id| !ranked.iter().any(|(known, _)| known == id));
+        let more = self::candidates(conn, viewer, &ids, &friends, &sought)?;
+        ranked.extend(rank(&sought, more));
+    }
+    ranked.sort_by_key(|(_, fit)| std::cmp::Reverse(*fit));
+    Ok(ranked.into_iter().take(MOST).map(|(id, fit)| (id, fit.score())).collect())
+}
+
+/// The grams that lead to names with all these parts.
+pub fn parts_of(words: &[&str]) -> BTreeSet<String> {
+    words.iter().flat_map(|word| grams_of_part(word)).collect()
+}
+
+/// The gram with the fewest people, as far as they are counted.
+pub fn rarest(conn: &mut Conn, parts: &BTreeSet<String>) -> Result<Option<String>> {
+    if parts.len() <= 1 {
+        return Ok(parts.first().cloned());
+    }
+    let mut rarest = None::<(i64, &String)>;
+    // The longest first: a gram of one character leads to most people.
+    let mut grams: Vec<&String> = parts.iter().collect();
+    grams.sort_by_key(|gram| std::cmp::Reverse(gram.chars().count()));
+    for gram in grams.into_iter().take(COMPARED) {
+        let most = rarest.map_or(BY_GRAM, |(count, _)| count);
+        let some = grams::table.filter(grams::gram.eq(gram)).select(grams::user_id).limit(most);
+        let count = some.load::<UserId>(conn)?.len() as i64;
+        if rarest.is_none_or(|(least, _)| count < least) {
+            rarest = Some((count, gram));
+        }
+        if count == 0 {
+            break;
+        }
+    }
+    Ok(rarest.map(|(_, gram)| gram.clone()))
+}
+
+/// People who have the rarest of these grams.
+fn by_grams(conn: &mut Conn, parts: &BTreeSet<String>) -> Result<Vec<UserId>> {
+    let Some(gram) = rarest(conn, parts)? else { return Ok(Vec::new()) };
+    let newest = grams::table.filter(grams::gram.eq(gram)).select(grams::user_id).order(grams::user_id.desc());
+    Ok(newest.limit(BY_GRAM).load(conn)?)
+}
+
+/// People whose names begin with the text, in the order of their names.
+fn by_prefix(conn: &mut Conn, sought: &str) -> Result<Vec<UserId>> {
+    let end = format!("{sought}\u{10ffff}");
+    let usernames = table::table
+        .filter(table::username.ge(sought).and(table::username.lt(&end)))
+        .order((table::username, table::user_id))
+        .select(table::user_id)
+        .limit(PREFIXES);
+    let mut ids: Vec<UserId> = usernames.load(conn)?;
+    let shown = table::table
+        .filter(table::display_name.ge(sought).and(table::display_name.lt(&end)))
+        .order((table::display_name, table::user_id))
+        .select(table::user_id)
+        .limit(PREFIXES);
+    ids.extend(shown.load::<UserId>(conn)?);
+    Ok(ids)
+}
+
+/// The folded names of those of these people whom the viewer may see.
+pub fn visible_names(
+    conn: &mut Conn,
+    viewer: Viewer,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<Vec<(UserId, String, String)>> {
+    let ids: Vec<UserId> = ids.into_iter().collect();
+    let visible = users::table.filter(users::id.eq_any(ids)).filter(visible_to(viewer)).select(users::id);
+    let visible: Vec<UserId> = visible.load(conn)?;
+    let names = table::table.filter(table::user_id.eq_any(visible));
+    Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
+}
+
+/// Those of these people whom the viewer may see, with the friends in common of those who fit best.
+fn candidates(
+    conn: &mut Conn,
+    viewer: Viewer,
+    ids: &BTreeSet<UserId>,
+    friends: &[UserId],
+    sought: &str,
+) -> Result<Vec<Candidate>> {
+    let rows = visible_names(conn, viewer, ids.iter().copied())?;
+    let candidate = |(id, username, display_name)| {
+        let mutual = i64::from(friends.binary_search(&id).is_ok());
+        Candidate { id, username, display_name, mutual }
+    };
+    let mut candidates: Vec<Candidate> = rows.into_iter().map(candidate).collect();
+    if friends.is_empty() {
+        return Ok(candidates);
+    }
+    let first: Vec<UserId> = rank(sought, candidates.clone()).into_iter().take(MUTUAL).map(|(id, _)| id).collect();
+    let (mine, theirs) = diesel::alias!(friendships as mine, friendships as theirs);
+    let common: HashMap<UserId, i64> = theirs
+        .inner_join(mine.on(mine.field(friendships::friend_id).eq(theirs.field(friendships::friend_id))))
+        .filter(mine.field(friendships::user_id).eq(viewer.id))
+        .filter(theirs.field(friendships::user_id).eq_any(&first))
+        .group_by(theirs.field(friendships::user_id))
+        .select((theirs.field(friendships::user_id), count_star()))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    for candidate in &mut candidates {
+        candidate.mutual += common.get(&candidate.id).copied().unwrap_or(0);
+    }
+    Ok(candidates)
+}

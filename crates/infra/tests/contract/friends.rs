@@ -1,0 +1,328 @@
+//! The guarantees of `Friends`.
+
+pub mod domain;
+
+use std::time::Duration;
+
+use clowder_core::{Error, Friendship, Id, Input, Made, PageRequest, Recorded, UserId};
+use clowder_social::{
+    Decision, FriendFilter, FriendRequest, NewFriendRequest, RequestDirection,
+    friends::{Order, RequestStatus, policy},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    privacy::system,
+    world::{Person, World, code, on_both},
+};
+
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+fn ask(user: UserId) -> NewFriendRequest {
+    NewFriendRequest::from_json(json!({"user_id": user})).unwrap()
+}
+
+fn to(action: &str) -> Decision {
+    Decision::from_json(json!({"action": action})).unwrap()
+}
+
+async fn asks(world: &World, from: &Person, to: &Person) -> FriendRequest {
+    world.store.friends.request(&world.ctx(from), ask(to.id)).await.unwrap().into_inner()
+}
+
+pub async fn befriend(world: &World, one: &Person, other: &Person) {
+    asks(world, one, other).await;
+    asks(world, other, one).await;
+}
+
+async fn friends_of(world: &World, person: &Person) -> Vec<UserId> {
+    let page = world.store.friends.list(&world.ctx(person), FriendFilter::default(), PageRequest::default()).await;
+    page.unwrap().items.into_iter().map(|friend| friend.user.id).collect()
+}
+
+async fn open(world: &World, person: &Person, direction: RequestDirection) -> Vec<FriendRequest> {
+    world.store.friends.requests(&world.ctx(person), direction, PageRequest::default()).await.unwrap().items
+}
+
+/// To whom, and what, with a member of the payload.
+fn told(changes: &[Recorded], member: &str) -> Vec<(UserId, String, Value)> {
+    let of = |change: &Recorded| {
+        let data: Value = serde_json::from_str(change.data.get()).unwrap();
+        (change.topic.as_user().unwrap(), change.name.to_string(), data[member].clone())
+    };
+    let mut told: Vec<_> = changes.iter().map(of).collect();
+    told.sort_by_key(|(user, ..)| *user);
+    told
+}
+
+on_both! {
+    async fn a_friendship_needs_both_and_both_are_told(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let friends = &world.store.friends;
+        let new = NewFriendRequest::from_json(json!({"user_id": bob.id, "message": "We met in Turin"})).unwrap();
+        let ctx = world.ctx(&ada);
+        let Made::New(request) = friends.request(&ctx, new).await.unwrap() else { panic!("it is new") };
+        assert_eq!((request.from.id, request.to.id, request.status), (ada.id, bob.id, RequestStatus::Pending));
+        assert_eq!((request.message.as_deref(), request.created_at), (Some("We met in Turin"), ctx.now));
+        let pending = json!("pending");
+        let both = |name: &str, value: &Value| [&ada, &bob].map(|person| (person.id, name.to_owned(), value.clone())).to_vec();
+        assert_eq!(told(&world.changes().await, "status"), both("friend_request", &pending));
+        assert_eq!(open(&world, &bob, RequestDirection::In).await, std::slice::from_ref(&request));
+        assert_eq!(open(&world, &ada, RequestDirection::Out).await, std::slice::from_ref(&request));
+        assert!(open(&world, &bob, RequestDirection::Out).await.is_empty());
+        assert!(friends_of(&world, &ada).await.is_empty());
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.pending");
+
+        world.wait(Duration::from_secs(60));
+        let ctx = world.ctx(&bob);
+        let accepted = friends.decide(&ctx, request.id, to("accept")).await.unwrap();
+        assert_eq!((accepted.status, accepted.decided_at), (RequestStatus::Accepted, Some(ctx.now)));
+        let changes = world.changes().await;
+        for person in [&ada, &bob] {
+            let names: Vec<_> = changes.iter().filter(|change| change.topic.as_user() == Some(person.id)).map(|change| &*change.name).collect();
+            assert_eq!(names, ["friend_request", "friend.added"], "in this order");
+        }
+        let added: Vec<_> = changes.into_iter().filter(|change| &*change.name == "friend.added").collect();
+        let shown: Vec<_> = told(&added, "user").into_iter().map(|(user, _, data)| (user, data["id"].clone())).collect();
+        assert_eq!(shown, [(ada.id, json!(bob.id)), (bob.id, json!(ada.id))]);
+        assert_eq!((friends_of(&world, &ada).await, friends_of(&world, &bob).await), (vec![bob.id], vec![ada.id]));
+        assert!(open(&world, &bob, RequestDirection::In).await.is_empty());
+        for person in [&ada, &bob] {
+            let other = if person.id == ada.id { bob.id } else { ada.id };
+            assert_eq!(code(friends.request(&world.ctx(person), ask(other)).await), "friend.already");
+        }
+        assert_eq!(code(friends.decide(&world.ctx(&bob), request.id, to("accept")).await), "friend_request.decided");
+
+        friends.remove(&world.ctx(&ada), bob.id).await.unwrap();
+        let removed = told(&world.changes().await, "user_id");
+        assert_eq!(removed, [
+            (ada.id, "friend.removed".to_owned(), json!(bob.id)),
+            (bob.id, "friend.removed".to_owned(), json!(ada.id)),
+        ]);
+        for person in [&ada, &bob] {
+            assert!(friends_of(&world, person).await.is_empty());
+        }
+        assert_eq!(code(friends.remove(&world.ctx(&bob), ada.id).await), "friend.unknown");
+        assert!(world.names().await.is_empty());
+    }
+
+    async fn who_may_answer_how(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let request = asks(&world, &ada, &bob).await.id;
+        let friends = &world.store.friends;
+        for (person, action, refused) in [
+            (&ada, "accept", "friend_request.forbidden"),
+            (&ada, "reject", "friend_request.forbidden"),
+            (&bob, "cancel", "friend_request.forbidden"),
+            (&eve, "accept", "friend_request.unknown"),
+            (&eve, "cancel", "friend_request.unknown"),
+        ] {
+            assert_eq!(code(friends.decide(&world.ctx(person), request, to(action)).await), refused);
+        }
+        assert_eq!(code(friends.decide(&world.ctx(&eve), Id::new(world.now()), to("accept")).await), "friend_request.unknown");
+        world.names().await;
+        friends.decide(&world.ctx(&ada), request, to("cancel")).await.unwrap();
+        let told = told(&world.changes().await, "status");
+        assert_eq!(told.iter().map(|(user, _, status)| (*user, status)).collect::<Vec<_>>(), [(ada.id, &json!("cancelled")), (bob.id, &json!("cancelled"))]);
+        // Who took it back may ask again at once.
+        asks(&world, &ada, &bob).await;
+    }
+
+    async fn after_a_rejection_one_waits_and_the_other_need_not(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let friends = &world.store.friends;
+        let request = asks(&world, &ada, &bob).await.id;
+        friends.decide(&world.ctx(&bob), request, to("reject")).await.unwrap();
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.too_soon");
+        world.wait(policy::AGAIN_AFTER - Duration::from_secs(1));
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.too_soon");
+        world.wait(Duration::from_secs(1));
+        asks(&world, &ada, &bob).await;
+        let [cem, dan] = world.people(["cem", "dan"]).await;
+        let request = asks(&world, &cem, &dan).await.id;
+        friends.decide(&world.ctx(&dan), request, to("reject")).await.unwrap();
+        asks(&world, &dan, &cem).await;
+        // The one who was rejected answers by asking.
+        let made = friends.request(&world.ctx(&cem), ask(dan.id)).await.unwrap();
+        assert!(matches!(made, Made::Found(request) if request.status == RequestStatus::Accepted));
+    }
+
+    async fn who_asks_each_other_at_once_become_friends_once(world: World) {
+        for round in 0..8 {
+            let [ada, bob] = world.people([&format!("ada{round}"), &format!("bob{round}")]).await;
+            world.names().await;
+            let other = world.another_node().await;
+            let (ctx_a, ctx_b) = (world.ctx(&ada), world.ctx(&bob));
+            let (one, two) = tokio::join!(world.store.friends.request(&ctx_a, ask(bob.id)), other.friends.request(&ctx_b, ask(ada.id)));
+            let made = [one.unwrap(), two.unwrap()];
+            assert_eq!(made.iter().filter(|made| matches!(made, Made::New(_))).count(), 1, "{made:?}");
+            assert_eq!(made.iter().filter(|made| matches!(made, Made::Found(_))).count(), 1, "{made:?}");
+            let names = world.names().await;
+            assert_eq!(names.iter().filter(|name| *name == "friend.added").count(), 2, "{names:?}");
+            assert_eq!(friends_of(&world, &ada).await, [bob.id]);
+        }
+    }
+
+    async fn nobody_asks_themselves_or_whom_they_cannot_see(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let friends = &world.store.friends;
+        match friends.request(&world.ctx(&ada), ask(ada.id)).await {
+            Err(Error::Invalid(errors)) => assert_eq!((errors[0].pointer.as_str(), &*errors[0].code), ("/user_id", "self")),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(Id::new(world.now()))).await), "user.unknown");
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "user.unknown");
+        world.meddle("UPDATE users SET visibility = 'public' WHERE username = 'bob'").unwrap();
+        asks(&world, &ada, &bob).await;
+    }
+
+    async fn open_requests_are_bounded_also_in_parallel(world: World) {
+        let ada = world.person("ada").await;
+        let mut others = Vec::new();
+        for index in 0..policy::MOST_OPEN + 6 {
+            others.push(world.person(&format!("other{index}")).await);
+        }
+        for other in &others[..policy::MOST_OPEN as usize - 3] {
+            asks(&world, &ada, other).await;
+        }
+        let tries = others[policy::MOST_OPEN as usize - 3..].iter().map(|other| {
+            let (store, ctx, other) = (world.store.clone(), world.ctx(&ada), other.id);
+            tokio::spawn(async move { store.friends.request(&ctx, ask(other)).await })
+        });
+        let mut made = 0;
+        for tried in tries.collect::<Vec<_>>() {
+            match tried.await.unwrap() {
+                Ok(_) => made += 1,
+                refused => assert_eq!(code(refused), "friend.requests"),
+            }
+        }
+        assert_eq!(made, 3);
+    }
+
+    async fn a_request_expires_and_both_are_told(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let request = asks(&world, &ada, &bob).await;
+        world.names().await;
+        world.wait(policy::OPEN_FOR - Duration::from_secs(1));
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        assert!(!world.names().await.contains(&"friend_request".to_owned()));
+        world.wait(Duration::from_secs(1));
+        assert!(open(&world, &bob, RequestDirection::In).await.is_empty(), "before anybody has noticed");
+        assert_eq!(code(world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await), "friend_request.decided");
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        let changes: Vec<_> = world.changes().await.into_iter().filter(|change| &*change.name == "friend_request").collect();
+        let told = told(&changes, "status");
+        assert_eq!(told.iter().map(|(user, _, status)| (*user, status)).collect::<Vec<_>>(), [(ada.id, &json!("expired")), (bob.id, &json!("expired"))]);
+        asks(&world, &ada, &bob).await;
+    }
+
+    async fn friends_are_listed_in_both_orders_and_found_by_name(world: World) {
+        let ada = world.person("ada").await;
+        let mut friends = Vec::new();
+        for name in ["zoe", "bjorn", "cem"] {
+            let friend = world.person(name).await;
+            world.wait(Duration::from_secs(1));
+            befriend(&world, &ada, &friend).await;
+            friends.push(friend);
+        }
+        world.meddle("UPDATE users SET display_name = 'Bjørn Élan' WHERE username = 'bjorn'").unwrap();
+        let [zoe, bjorn, cem] = [friends[0].id, friends[1].id, friends[2].id];
+        let list = async |search: Option<&str>, order: Order| {
+            let (mut cursor, mut found) = (None, Vec::new());
+            loop {
+                let filter = FriendFilter { search: search.map(str::to_owned), order };
+                let page = PageRequest { limit: 1, cursor };
+                let page = world.store.friends.list(&world.ctx(&ada), filter, page).await.unwrap();
+                found.extend(page.items.into_iter().map(|friend| friend.user.id));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    return found;
+                }
+            }
+        };
+        assert_eq!(list(None, Order::Since).await, [cem, bjorn, zoe]);
+        assert_eq!(list(None, Order::Name).await, [bjorn, cem, zoe]);
+        assert_eq!(list(Some("elan"), Order::Name).await, [bjorn]);
+        assert_eq!(list(Some("E"), Order::Since).await, [cem, bjorn, zoe]);
+        assert_eq!(list(Some("nobody"), Order::Since).await, []);
+    }
+
+    async fn relationships_are_told_for_many_at_once(world: World) {
+        let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
+        let [eve, fay] = world.people(["eve", "fay"]).await;
+        befriend(&world, &ada, &bob).await;
+        befriend(&world, &ada, &cem).await;
+        befriend(&world, &bob, &cem).await;
+        befriend(&world, &dan, &bob).await;
+        befriend(&world, &dan, &cem).await;
+        asks(&world, &ada, &eve).await;
+        asks(&world, &fay, &ada).await;
+        let nobody: UserId = Id::new(world.now());
+        let ids = vec![bob.id, cem.id, dan.id, eve.id, fay.id, nobody, ada.id];
+        let friends = [Friendship::Friends, Friendship::Friends, Friendship::None, Friendship::Outgoing, Friendship::Incoming, Friendship::None, Friendship::None];
+        let mutual = [1, 1, 2, 0, 0, 0, 0];
+        // Twice, so that the second time it comes from the cache.
+        for _ in 0..2 {
+            let found = world.store.friends.relationships(&world.ctx(&ada), ids.clone()).await.unwrap();
+            assert_eq!(found.iter().map(|found| found.user_id).collect::<Vec<_>>(), ids);
+            assert_eq!(found.iter().map(|found| found.friendship).collect::<Vec<_>>(), friends);
+            assert_eq!(found.iter().map(|found| found.mutual_friends).collect::<Vec<_>>(), mutual);
+        }
+        // What another node changes is seen at once.
+        world.another_node().await.friends.remove(&world.ctx(&dan), cem.id).await.unwrap();
+        let found = world.store.friends.relationships(&world.ctx(&ada), vec![dan.id]).await.unwrap();
+        assert_eq!(found[0].mutual_friends, 1);
+    }
+
+    async fn friends_of_friends_are_suggested_until_they_are_dismissed(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let [near, far, asked, hidden] = world.people(["near", "far", "asked", "hidden"]).await;
+        for friend in [&bob, &cem] {
+            befriend(&world, &ada, friend).await;
+            befriend(&world, friend, &near).await;
+        }
+        for other in [&far, &asked, &hidden] {
+            befriend(&world, &bob, other).await;
+        }
+        asks(&world, &asked, &ada).await;
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'hidden'").unwrap();
+        let suggested = async || {
+            let found = world.store.friends.suggestions(&world.ctx(&ada), 10).await.unwrap();
+            found.into_iter().map(|found| (found.user.id, found.mutual_friends)).collect::<Vec<_>>()
+        };
+        assert_eq!(suggested().await, [(near.id, 2), (far.id, 1)]);
+        assert_eq!(world.store.friends.suggestions(&world.ctx(&ada), 1).await.unwrap().len(), 1);
+        world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
+        world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
+        assert_eq!(suggested().await, [(far.id, 1)]);
+        assert_eq!(code(world.store.friends.dismiss(&world.ctx(&ada), hidden.id).await), "user.unknown");
+    }
+
+    async fn friends_of_others_are_seen_as_far_as_they_may_be_seen(world: World) {
+        let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
+        for friend in [&bob, &cem, &dan] {
+            befriend(&world, &ada, friend).await;
+        }
+        befriend(&world, &bob, &cem).await;
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'dan'").unwrap();
+        let of = async |viewer: &Person, mutual: bool| {
+            let (mut cursor, mut found) = (None, Vec::new());
+            loop {
+                let page = PageRequest { limit: 1, cursor };
+                let page = world.store.friends.of(&world.ctx(viewer), ada.id, mutual, page).await.unwrap();
+                found.extend(page.items.into_iter().map(|friend| friend.user.id));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    return found;
+                }
+            }
+        };
+        let eve = world.person("eve").await;
+        let sorted = |mut ids: Vec<UserId>| { ids.sort_unstable(); ids };
+        assert_eq!(of(&eve, false).await, sorted(vec![bob.id, cem.id]));
+        assert_eq!(of(&bob, true).await, [cem.id]);
+        let refused = world.store.friends.of(&world.ctx(&ada), dan.id, false, PageRequest::default()).await;
+        assert_eq!(code(refused), "user.unknown");
+    }
+}

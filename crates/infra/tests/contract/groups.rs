@@ -1,0 +1,471 @@
+//! The guarantees of `Groups`.
+
+pub mod domain;
+
+use std::{collections::HashSet, time::Duration};
+
+use clowder_core::{Error, Id, PageRequest, Topic, UserId};
+use clowder_messaging::{ChatFilter, ChatRole};
+use clowder_social::groups::{
+    GROUP, Group, GroupFilter, GroupId, GroupPatch, Joined, MemberFilter, MyRole, NewGroup, NewGroupInvite, NewOwner,
+    Role, RolePatch, Standing, Verdict, model::Code,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    privacy::{system, work},
+    stress::of,
+    world::{Person, World, code, on_both},
+};
+
+async fn make(world: &World, owner: &Person, visibility: &str) -> Group {
+    let new = of::<NewGroup>(json!({"name": "Garden Friends", "visibility": visibility}));
+    let group = world.store.groups.create(&world.ctx(owner), new).await.unwrap();
+    world.changes().await;
+    group
+}
+
+async fn told(world: &World) -> Vec<(String, Topic)> {
+    world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect()
+}
+
+fn sorted<T: Ord>(mut things: Vec<T>) -> Vec<T> {
+    things.sort_unstable();
+    things
+}
+
+async fn ids(world: &World, who: &Person, group: GroupId, status: Standing, role: Option<Role>) -> Vec<UserId> {
+    let mut page = PageRequest { limit: 2, cursor: None };
+    let mut found = Vec::new();
+    loop {
+        let filter = MemberFilter { status, role };
+        let got = world.store.groups.members(&world.ctx(who), group, filter, page.clone()).await.unwrap();
+        found.extend(got.items.into_iter().map(|member| member.user.id));
+        if got.next_cursor.is_none() {
+            return found;
+        }
+        page.cursor = got.next_cursor;
+    }
+}
+
+async fn names(world: &World, who: &Person, search: Option<&str>, mine: bool) -> Vec<String> {
+    let mut page = PageRequest { limit: 2, cursor: None };
+    let mut found = Vec::new();
+    loop {
+        let filter = GroupFilter { search: search.map(str::to_owned), mine };
+        let got = world.store.groups.groups(&world.ctx(who), filter, page.clone()).await.unwrap();
+        found.extend(got.items.into_iter().map(|group| group.name));
+        if got.next_cursor.is_none() {
+            return found;
+        }
+        page.cursor = got.next_cursor;
+    }
+}
+
+fn verdict(action: &str) -> Verdict {
+    of(json!({"action": action}))
+}
+
+fn role(role: &str) -> RolePatch {
+    of(json!({"role": role}))
+}
+
+fn owner(user: UserId) -> NewOwner {
+    of(json!({"user_id": user}))
+}
+
+/// The rows that contradict each other, as the stress test looks for them.
+fn contradictions(world: &World) -> Vec<&'static str> {
+    let never = domain::DOMAIN.never.iter().chain(crate::messaging::domain::DOMAIN.never);
+    never.filter(|(_, rows)| count(world, rows) > 0).map(|(what, _)| *what).collect()
+}
+
+fn count(world: &World, rows: &str) -> i64 {
+    use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+    let query = sql_query(format!("SELECT count(*) AS n FROM {rows}"));
+    let found: Count = match &world.options.url {
+        clowder_infra::DatabaseUrl::Postgres(url) => query.get_result(&mut PgConnection::establish(url).unwrap()),
+        clowder_infra::DatabaseUrl::Sqlite(path) => query.get_result(&mut crate::world::beside(path)),
+    }
+    .unwrap();
+    found.n
+}
+
+on_both! {
+    async fn a_group_and_its_chat_are_one(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let groups = &world.store.groups;
+        let new = of::<NewGroup>(json!({"title": "Garden Friends", "rules": "be kind"}));
+        let group = groups.create(&world.ctx(&ada), new).await.unwrap();
+        assert_eq!((group.my_role, group.member_count, group.owner_id), (MyRole::Owner, 1, ada.id));
+        assert_eq!(sorted(told(&world).await), sorted(vec![
+            ("group.created".to_owned(), Topic::user(ada.id)),
+            ("chat.created".to_owned(), Topic::user(ada.id)),
+        ]));
+        let chat = group.chat_id.unwrap();
+        let shown = world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap();
+        assert_eq!((shown.title.as_deref(), shown.my_role, shown.participant_count), (Some("Garden Friends"), ChatRole::Owner, 1));
+        world.say(&ada, chat, "first").await;
+        world.changes().await;
+
+        let Joined::New(joined) = groups.join(&world.ctx(&bob), group.id).await.unwrap() else { panic!("must be new") };
+        assert_eq!((joined.my_role, joined.member_count, joined.chat_id), (MyRole::Member, 2, Some(chat)));
+        assert_eq!(sorted(told(&world).await), sorted(vec![
+            ("group.member_added".to_owned(), Topic::new(GROUP, group.id)),
+            ("chat.created".to_owned(), Topic::user(bob.id)),
+        ]));
+        let shown = world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap();
+        assert_eq!((shown.my_role, shown.participant_count, shown.read_seq, shown.unread_count), (ChatRole::Member, 2, 1, 0));
+        assert!(matches!(groups.join(&world.ctx(&bob), group.id).await.unwrap(), Joined::Already(_)));
+        assert!(world.names().await.is_empty(), "what changes nothing is no change");
+        world.say(&bob, chat, "second").await;
+        world.changes().await;
+        let now = world.store.journal.extent().await.unwrap().heads;
+        let followed = world.store.journal.followed(bob.id, now).await.unwrap();
+        assert!(followed.contains(&Topic::new(GROUP, group.id)));
+
+        groups.set_role(&world.ctx(&ada), group.id, bob.id, role("moderator")).await.unwrap();
+        assert_eq!(world.names().await, ["group.member_updated"]);
+        assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().my_role, ChatRole::Admin);
+
+        let patch = of::<GroupPatch>(json!({"name": "Cooks", "rules": null}));
+        let edited = groups.edit(&world.ctx(&ada), group.id, Some(1.into()), patch).await.unwrap();
+        assert_eq!((&*edited.name, edited.rules, edited.version), ("Cooks", None, 2));
+        assert_eq!(world.names().await, ["group.updated"]);
+        assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().title.as_deref(), Some("Cooks"));
+        let stale = groups.edit(&world.ctx(&ada), group.id, Some(1.into()), of(json!({"name": "x"}))).await;
+        assert_eq!(code(stale), "group.stale");
+        let forbidden = groups.edit(&world.ctx(&bob), group.id, None, of(json!({"name": "x"}))).await;
+        assert_eq!(code(forbidden), "group.forbidden");
+        assert!(!world.everything().await.iter().any(|change| change.data.get().contains("be kind")));
+
+        groups.leave(&world.ctx(&bob), group.id).await.unwrap();
+        assert_eq!(sorted(told(&world).await), sorted(vec![
+            ("group.member_removed".to_owned(), Topic::new(GROUP, group.id)),
+            ("participant.removed".to_owned(), Topic::user(bob.id)),
+        ]));
+        assert_eq!(code(world.store.messaging.chat(&world.ctx(&bob), chat).await), "chat.unknown");
+        assert_eq!(code(world.try_say(&bob, chat, "still here?", None).await), "chat.unknown");
+        groups.leave(&world.ctx(&bob), group.id).await.unwrap();
+        assert_eq!(code(groups.leave(&world.ctx(&ada), group.id).await), "group.owner");
+        assert!(world.names().await.is_empty());
+        assert!(matches!(groups.join(&world.ctx(&bob), group.id).await.unwrap(), Joined::New(_)), "and comes back");
+        assert_eq!(contradictions(&world), Vec::<&str>::new());
+    }
+
+    async fn who_may_not_see_a_group_is_told_nothing(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let groups = &world.store.groups;
+        let secret = make(&world, &ada, "secret").await;
+        for who in [&bob, &eve] {
+            let ctx = || world.ctx(who);
+            assert_eq!(code(groups.group(&ctx(), secret.id).await), "group.unknown");
+            assert_eq!(code(groups.join(&ctx(), secret.id).await), "group.unknown");
+            assert_eq!(code(groups.leave(&ctx(), secret.id).await), "group.unknown");
+            assert_eq!(code(groups.edit(&ctx(), secret.id, None, GroupPatch::default()).await), "group.unknown");
+            assert_eq!(code(groups.delete(&ctx(), secret.id, None).await), "group.unknown");
+            let filter = MemberFilter { status: Standing::Member, role: None };
+            assert_eq!(code(groups.members(&ctx(), secret.id, filter, PageRequest::default()).await), "group.unknown");
+            assert_eq!(code(groups.remove(&ctx(), secret.id, ada.id).await), "group.unknown");
+            assert_eq!(code(groups.ban(&ctx(), secret.id, ada.id).await), "group.unknown");
+            assert_eq!(code(groups.unban(&ctx(), secret.id, ada.id).await), "group.unknown");
+            assert_eq!(code(groups.decide(&ctx(), secret.id, ada.id, verdict("approve")).await), "group.unknown");
+            assert_eq!(code(groups.set_role(&ctx(), secret.id, ada.id, role("member")).await), "group.unknown");
+            assert_eq!(code(groups.transfer(&ctx(), secret.id, owner(who.id)).await), "group.unknown");
+            assert_eq!(code(groups.invite(&ctx(), secret.id, of(json!({}))).await), "group.unknown");
+            assert_eq!(code(groups.invites(&ctx(), secret.id, PageRequest::default()).await), "group.unknown");
+            assert_eq!(code(groups.revoke(&ctx(), secret.id, Id::new(world.now())).await), "group.unknown");
+            assert!(names(&world, who, None, false).await.is_empty() && names(&world, who, Some("garden"), false).await.is_empty());
+        }
+        assert!(world.names().await.is_empty());
+        let invited = groups.invite(&world.ctx(&ada), secret.id, of(json!({"user_ids": [bob.id, ada.id]}))).await.unwrap();
+        assert_eq!(invited.user_ids, [bob.id]);
+        assert_eq!(told(&world).await, [("group.invited".to_owned(), Topic::user(bob.id))]);
+        let seen = groups.group(&world.ctx(&bob), secret.id).await.unwrap();
+        assert_eq!((seen.my_role, seen.chat_id), (MyRole::Invited, None));
+        assert_eq!(names(&world, &bob, Some("friends gar"), false).await, ["Garden Friends"]);
+        assert!(names(&world, &bob, None, true).await.is_empty());
+        assert!(matches!(groups.join(&world.ctx(&bob), secret.id).await.unwrap(), Joined::New(_)));
+        assert_eq!(names(&world, &bob, None, true).await, ["Garden Friends"]);
+    }
+
+    async fn a_closed_group_admits(world: World) {
+        let [ada, bob, cem, eve] = world.people(["ada", "bob", "cem", "eve"]).await;
+        let groups = &world.store.groups;
+        let group = make(&world, &ada, "closed").await;
+        let Joined::Asked(asked) = groups.join(&world.ctx(&bob), group.id).await.unwrap() else { panic!("must ask") };
+        assert_eq!((asked.my_role, asked.chat_id, asked.member_count), (MyRole::Pending, None, 1));
+        assert_eq!(told(&world).await, [("group.requested".to_owned(), Topic::user(ada.id))]);
+        assert!(matches!(groups.join(&world.ctx(&bob), group.id).await.unwrap(), Joined::Asked(_)));
+        groups.join(&world.ctx(&cem), group.id).await.unwrap();
+        world.changes().await;
+        let filter = MemberFilter { status: Standing::Member, role: None };
+        assert_eq!(code(groups.members(&world.ctx(&bob), group.id, filter, PageRequest::default()).await), "group.forbidden");
+        assert_eq!(ids(&world, &ada, group.id, Standing::Pending, None).await, [bob.id, cem.id]);
+        assert_eq!(code(groups.decide(&world.ctx(&bob), group.id, bob.id, verdict("approve")).await), "group.forbidden");
+        groups.decide(&world.ctx(&ada), group.id, bob.id, verdict("approve")).await.unwrap();
+        assert_eq!(sorted(told(&world).await), sorted(vec![
+            ("group.decided".to_owned(), Topic::user(bob.id)),
+            ("group.member_added".to_owned(), Topic::new(GROUP, group.id)),
+            ("chat.created".to_owned(), Topic::user(bob.id)),
+        ]));
+        groups.decide(&world.ctx(&ada), group.id, cem.id, verdict("reject")).await.unwrap();
+        assert_eq!(told(&world).await, [("group.decided".to_owned(), Topic::user(cem.id))]);
+        assert_eq!(code(groups.decide(&world.ctx(&ada), group.id, cem.id, verdict("approve")).await), "group.request_unknown");
+        assert_eq!(ids(&world, &bob, group.id, Standing::Member, None).await, [ada.id, bob.id]);
+        assert_eq!(ids(&world, &bob, group.id, Standing::Member, Some(Role::Owner)).await, [ada.id]);
+
+        groups.ban(&world.ctx(&ada), group.id, bob.id).await.unwrap();
+        assert_eq!(sorted(world.names().await), ["group.member_removed", "participant.removed"]);
+        groups.ban(&world.ctx(&ada), group.id, eve.id).await.unwrap();
+        assert!(world.names().await.is_empty());
+        assert_eq!(code(groups.join(&world.ctx(&bob), group.id).await), "group.banned");
+        assert_eq!(ids(&world, &ada, group.id, Standing::Banned, None).await, [bob.id, eve.id]);
+        let invited = groups.invite(&world.ctx(&ada), group.id, of(json!({"user_ids": [eve.id]}))).await;
+        assert!(matches!(invited, Err(Error::Invalid(_))));
+        groups.unban(&world.ctx(&ada), group.id, bob.id).await.unwrap();
+        assert!(matches!(groups.join(&world.ctx(&bob), group.id).await.unwrap(), Joined::Asked(_)));
+        assert_eq!(contradictions(&world), Vec::<&str>::new());
+    }
+
+    async fn links_let_in_as_many_as_they_may(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let store = world.store.clone();
+        let group = make(&world, &ada, "secret").await;
+        let link = async |body: Value| store.groups.invite(&world.ctx(&ada), group.id, of::<NewGroupInvite>(body)).await.unwrap();
+        let made = link(json!({"max_uses": 3})).await;
+        let kept = made.link.clone().unwrap();
+        let listed = store.groups.invites(&world.ctx(&ada), group.id, PageRequest::default()).await.unwrap().items;
+        assert_eq!(listed, [kept]);
+        assert!(!world.holds(made.code.as_deref().unwrap().as_bytes()), "only a hash is stored");
+        let others = world.another_node().await;
+        let mut tries = Vec::new();
+        for n in 0..8 {
+            let person = world.person(&format!("pal{n}")).await;
+            let (ctx, code) = (world.ctx(&person), Code::new(made.code.clone().unwrap()));
+            let store = if n % 2 == 0 { store.clone() } else { others.clone() };
+            tries.push(tokio::spawn(async move { store.groups.join_by_code(&ctx, code).await }));
+        }
+        let mut seen = Vec::new();
+        for tried in tries {
+            seen.push(match tried.await.unwrap() {
+                Ok(Joined::New(_)) => "in",
+                Ok(other) => panic!("{other:?}"),
+                refused => code(refused),
+            });
+        }
+        assert_eq!(sorted(seen), [vec!["group.invite_gone"; 5], vec!["in"; 3]].concat());
+        assert_eq!(store.groups.group(&world.ctx(&ada), group.id).await.unwrap().member_count, 4);
+        let unknown = store.groups.join_by_code(&world.ctx(&bob), Code::new("nonsense".into())).await;
+        assert_eq!(code(unknown), "group.invite_unknown");
+        let revoked = link(json!({})).await;
+        store.groups.revoke(&world.ctx(&ada), group.id, revoked.link.unwrap().id).await.unwrap();
+        assert_eq!(code(store.groups.join_by_code(&world.ctx(&bob), Code::new(revoked.code.unwrap())).await), "group.invite_gone");
+        let past = link(json!({"expires_at": world.now().plus(Duration::from_secs(60))})).await;
+        world.wait(Duration::from_secs(61));
+        assert_eq!(code(store.groups.join_by_code(&world.ctx(&bob), Code::new(past.code.unwrap())).await), "group.invite_gone");
+        let open = Code::new(link(json!({})).await.code.unwrap());
+        assert!(matches!(store.groups.join_by_code(&world.ctx(&bob), open.clone()).await.unwrap(), Joined::New(_)));
+        assert!(matches!(store.groups.join_by_code(&world.ctx(&bob), open).await.unwrap(), Joined::Already(_)));
+        assert_eq!(contradictions(&world), Vec::<&str>::new());
+    }
+
+    async fn a_group_keeps_one_owner_whatever_happens_at_once(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let group = make(&world, &ada, "public").await;
+        for person in [&bob, &cem] {
+            world.store.groups.join(&world.ctx(person), group.id).await.unwrap();
+        }
+        let others = world.another_node().await;
+        for round in 0..6 {
+            let mut tries = Vec::new();
+            for (n, (from, to)) in [(&ada, &bob), (&bob, &ada), (&ada, &cem), (&cem, &ada), (&bob, &cem)].into_iter().enumerate() {
+                let (give, leave, to) = (world.ctx(from), world.ctx(from), owner(to.id));
+                let store = if (n + round) % 2 == 0 { world.store.clone() } else { others.clone() };
+                tries.push(tokio::spawn(async move {
+                    let given = store.groups.transfer(&give, group.id, to).await.map(drop);
+                    [given, store.groups.leave(&leave, group.id).await]
+                }));
+            }
+            for tried in tries {
+                for outcome in tried.await.unwrap() {
+                    assert!(matches!(outcome, Ok(()) | Err(Error::Refused(_))), "{outcome:?}");
+                }
+            }
+            assert_eq!(contradictions(&world), Vec::<&str>::new());
+            for person in [&ada, &bob, &cem] {
+                world.store.groups.join(&world.ctx(person), group.id).await.unwrap();
+            }
+        }
+    }
+
+    async fn the_last_place_goes_to_one(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let node = world.node_with(|options| options.groups.members = 3).await;
+        let group = make(&world, &ada, "public").await;
+        let mut tries = Vec::new();
+        for n in 0..6 {
+            let person = world.person(&format!("pal{n}")).await;
+            let (store, ctx) = (node.clone(), world.ctx(&person));
+            tries.push(tokio::spawn(async move { store.groups.join(&ctx, group.id).await }));
+        }
+        let mut seen = Vec::new();
+        for tried in tries {
+            seen.push(match tried.await.unwrap() {
+                Ok(_) => "in",
+                refused => code(refused),
+            });
+        }
+        assert_eq!(sorted(seen), [vec!["group.full"; 4], vec!["in"; 2]].concat());
+        let few = world.node_with(|options| (options.groups.owned, options.groups.memberships) = (2, 2)).await;
+        few.groups.create(&world.ctx(&ada), of(json!({"name": "Two"}))).await.unwrap();
+        assert_eq!(code(few.groups.create(&world.ctx(&ada), of(json!({"name": "Three"}))).await), "group.limit");
+    }
+
+    async fn who_is_banned_while_joining_is_out(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let group = make(&world, &ada, "public").await;
+        let others = world.another_node().await;
+        for _ in 0..6 {
+            let (store, ban, join) = (world.store.clone(), world.ctx(&ada), world.ctx(&bob));
+            let (others, bob_id) = (others.clone(), bob.id);
+            let banned = tokio::spawn(async move { store.groups.ban(&ban, group.id, bob_id).await });
+            let joined = tokio::spawn(async move { others.groups.join(&join, group.id).await });
+            banned.await.unwrap().unwrap();
+            if let Err(error) = joined.await.unwrap() {
+                assert_eq!(code(Err::<(), _>(error)), "group.banned");
+            }
+            assert_eq!(ids(&world, &ada, group.id, Standing::Member, None).await, [ada.id]);
+            assert_eq!(contradictions(&world), Vec::<&str>::new());
+            world.store.groups.unban(&world.ctx(&ada), group.id, bob.id).await.unwrap();
+        }
+    }
+
+    async fn groups_are_found_by_their_words(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for (name, visibility) in
+            [("Gärtner im Norden", "public"), ("Garten Gärten", "closed"), ("Nordic Garage", "public"), ("Gartenzwerge", "secret")]
+        {
+            let new = of::<NewGroup>(json!({"name": name, "visibility": visibility}));
+            world.store.groups.create(&world.ctx(&ada), new).await.unwrap();
+        }
+        let found = async |search: &str| names(&world, &bob, Some(search), false).await;
+        assert_eq!(found("gart").await, ["Garten Gärten", "Gärtner im Norden"]);
+        assert_eq!(found("NORD gar").await, ["Gärtner im Norden", "Nordic Garage"]);
+        assert_eq!(found("orden").await, Vec::<String>::new());
+        assert_eq!(found("%").await, Vec::<String>::new());
+        assert_eq!(names(&world, &bob, None, false).await, ["Nordic Garage", "Garten Gärten", "Gärtner im Norden"]);
+        assert_eq!(names(&world, &ada, Some("gartenz"), true).await, ["Gartenzwerge"]);
+        assert_eq!(names(&world, &ada, None, false).await.len(), 4);
+    }
+
+    async fn an_erased_owner_hands_on(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let groups = &world.store.groups;
+        let (group, alone) = (make(&world, &ada, "public").await, make(&world, &ada, "public").await);
+        for person in [&bob, &cem] {
+            groups.join(&world.ctx(person), group.id).await.unwrap();
+        }
+        groups.set_role(&world.ctx(&ada), group.id, cem.id, role("moderator")).await.unwrap();
+        world.say(&ada, alone.chat_id.unwrap(), "to nobody").await;
+        world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let after = groups.group(&world.ctx(&bob), group.id).await.unwrap();
+        assert_eq!((after.owner_id, after.member_count), (cem.id, 2));
+        assert_eq!(code(groups.group(&world.ctx(&bob), alone.id).await), "group.unknown");
+        assert_eq!(count(&world, "groups"), 1);
+        assert_eq!(count(&world, "messages"), 0);
+        assert_eq!(contradictions(&world), Vec::<&str>::new());
+    }
+
+    async fn a_large_group_is_deleted_in_pieces(world: World) {
+        const MANY: usize = 3_000;
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let groups = &world.store.groups;
+        let group = make(&world, &ada, "public").await;
+        groups.join(&world.ctx(&bob), group.id).await.unwrap();
+        world.say(&bob, group.chat_id.unwrap(), "hello everybody").await;
+        fill(&world, MANY);
+        let first = PageRequest { limit: 200, cursor: None };
+        let filter = MemberFilter { status: Standing::Member, role: None };
+        let page = groups.members(&world.ctx(&bob), group.id, filter, first).await.unwrap();
+        assert_eq!(page.items.len(), 200);
+        world.changes().await;
+        groups.leave(&world.ctx(&bob), group.id).await.unwrap();
+        let told_of: HashSet<_> = told(&world).await.into_iter().map(|(_, topic)| topic).collect();
+        assert_eq!(told_of, [Topic::user(bob.id), Topic::user(ada.id)].into(), "the member and the staff");
+        assert_eq!(groups.group(&world.ctx(&bob), group.id).await.unwrap().member_count, MANY as i64 + 1);
+        groups.delete(&world.ctx(&ada), group.id, None).await.unwrap();
+        assert_eq!(sorted(world.names().await), ["chat.deleted", "group.deleted"]);
+        for person in [&ada, &bob] {
+            assert_eq!(code(groups.group(&world.ctx(person), group.id).await), "group.unknown");
+        }
+        let left = world.store.messaging.chats(&world.ctx(&ada), ChatFilter::default(), PageRequest::default()).await.unwrap();
+        assert!(left.items.is_empty());
+        work(&world, &world.store).await;
+        for table in ["groups", "group_people", "group_words", "group_links", "chats", "participants", "messages"] {
+            assert_eq!(count(&world, table), 0, "{table}");
+        }
+        let changes = world.changes().await;
+        assert_eq!(changes.len(), 2 * MANY);
+        assert!(!world.everything().await.iter().any(|change| change.data.get().contains("hello everybody")));
+    }
+}
+
+/// So many more members of the only group, with accounts of their own.
+fn fill(world: &World, many: usize) {
+    let (id, series) = if world.is_postgres() {
+        ("CAST(lpad(to_hex(s.n), 32, '0') AS uuid)", format!("generate_series(1, {many}) AS s(n)"))
+    } else {
+        let series = format!(
+            "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {many}) SELECT n FROM t) s"
+        );
+        ("CAST(printf('%016d', s.n) AS BLOB)", series)
+    };
+    let columns: Vec<String> = columns_of_users(world);
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| match column.as_str() {
+            "id" => id.to_owned(),
+            "username" | "username_key" | "email" | "email_key" => format!("u.{column} || s.n"),
+            other => format!("u.{other}"),
+        })
+        .collect();
+    world.batch(&format!(
+        "INSERT INTO users ({}) SELECT {} FROM users u, {series} WHERE u.username = 'ada';
+         INSERT INTO group_people (group_id, user_id, status, role, since)
+           SELECT g.id, {id}, 'member', 'member', g.created_at FROM groups g, {series};
+         INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+           SELECT g.chat_id, {id}, 'member', g.created_at, 0, 0 FROM groups g, {series};
+         UPDATE groups SET member_count = member_count + {many};
+         UPDATE chats SET participant_count = participant_count + {many}, lowest_reader_id = NULL,
+           lowest_read_seq = NULL, second_lowest_read_seq = NULL;",
+        columns.join(", "),
+        values.join(", "),
+    ));
+}
+
+fn columns_of_users(world: &World) -> Vec<String> {
+    use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+    #[derive(QueryableByName)]
+    struct Column {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let columns: Vec<Column> = match &world.options.url {
+        clowder_infra::DatabaseUrl::Postgres(url) => {
+            sql_query("SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = 'users'")
+                .load(&mut PgConnection::establish(url).unwrap())
+        }
+        clowder_infra::DatabaseUrl::Sqlite(path) => {
+            sql_query("SELECT name FROM pragma_table_info('users')").load(&mut crate::world::beside(path))
+        }
+    }
+    .unwrap();
+    columns.into_iter().map(|column| column.name).collect()
+}

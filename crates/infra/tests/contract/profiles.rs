@@ -1,0 +1,248 @@
+//! The guarantees of `Profiles`.
+
+pub mod domain;
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    ProfilePatch,
+    model::SettingsPatch,
+    profiles::{SeenAs, Sort, UserFilter, UserPatch},
+};
+use clowder_core::{Friendship, Id, Input, PageRequest, Role, UserId};
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, code, on_both};
+
+fn patch(patch: Value) -> UserPatch {
+    UserPatch::from_json(patch).unwrap()
+}
+
+async fn edit(world: &World, person: &Person, patch: Value) {
+    let patch = ProfilePatch::from_json(patch).unwrap();
+    world.store.accounts.edit_me(&world.ctx(person), None, patch).await.unwrap();
+}
+
+fn befriend(world: &World, a: &Person, b: &Person) {
+    let id = |person: &Person| {
+        let id = person.id.uuid().simple();
+        if world.is_postgres() { format!("CAST('{id}' AS uuid)") } else { format!("x'{id}'") }
+    };
+    let now = if world.is_postgres() { "now()" } else { "1790000000000000" };
+    let (a, b) = (id(a), id(b));
+    world.batch(&format!(
+        "INSERT INTO friendships (user_id, friend_id, since) VALUES ({a}, {b}, {now}), ({b}, {a}, {now});
+         INSERT INTO friend_lists (user_id, friends, version) VALUES ({a}, 1, 1), ({b}, 1, 1)
+           ON CONFLICT (user_id) DO UPDATE SET friends = friend_lists.friends + 1"
+    ));
+}
+
+/// The usernames of those who are found, in their order.
+async fn found(world: &World, viewer: &Person, sought: &str) -> Vec<String> {
+    let ctx = world.ctx(viewer);
+    let page = world.store.profiles.search_users(&ctx, Some(sought.to_owned()), PageRequest::default());
+    page.await.unwrap().items.into_iter().map(|found| found.user.username).collect()
+}
+
+async fn listed(world: &World, viewer: &Person, search: Option<&str>, sort: Sort, limit: u32) -> Vec<String> {
+    let (mut names, mut cursor) = (Vec::new(), None);
+    loop {
+        let filter = UserFilter { search: search.map(str::to_owned), sort };
+        let page = world.store.profiles.users(&world.ctx(viewer), filter, PageRequest { limit, cursor }).await.unwrap();
+        assert!(page.items.len() <= limit as usize);
+        names.extend(page.items.into_iter().map(|user| user.username));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return names;
+        }
+    }
+}
+
+on_both! {
+    async fn a_profile_is_shown_as_its_owner_wants(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        befriend(&world, &ada, &bob);
+        edit(&world, &ada, json!({"bio": "Counting.", "status_text": "busy"})).await;
+        let settings = SettingsPatch::from_json(json!({"privacy": {"bio": "friends", "email": "friends"}})).unwrap();
+        world.store.preferences.edit_settings(&world.ctx(&ada), None, settings).await.unwrap();
+        let profiles = &world.store.profiles;
+        let seen = async |viewer: &Person, seen_as| {
+            profiles.user(&world.ctx(viewer), ada.id, seen_as).await.map(|shown| shown.user)
+        };
+        let (friend, stranger) = (seen(&bob, None).await.unwrap(), seen(&eve, None).await.unwrap());
+        assert_eq!((friend.bio.as_deref(), friend.friends_count), (Some("Counting."), Some(1)));
+        assert_eq!((friend.email.as_deref(), friend.friendship), (Some("ada@example.org"), Some(Friendship::Friends)));
+        assert_eq!((&stranger.bio, &stranger.status_text, &stranger.email), (&None, &None, &None));
+        assert_eq!((stranger.friends_count, stranger.friendship), (Some(1), Some(Friendship::None)));
+        // The owner sees the same as they do.
+        assert_eq!(seen(&ada, Some(SeenAs::Friend)).await.unwrap(), friend);
+        assert_eq!(seen(&ada, Some(SeenAs::Public)).await.unwrap(), stranger);
+        assert_eq!(seen(&ada, None).await.unwrap().email.as_deref(), Some("ada@example.org"));
+        assert_eq!(seen(&eve, Some(SeenAs::Friend)).await.unwrap(), stranger, "only for one's own profile");
+
+        edit(&world, &ada, json!({"visibility": "friends"})).await;
+        let card = serde_json::to_value(seen(&eve, None).await.unwrap()).unwrap();
+        let told: Vec<_> = card.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()).collect();
+        assert_eq!(told.len(), 3, "id and names: {told:?}");
+        assert_eq!(seen(&bob, None).await.unwrap().bio.as_deref(), Some("Counting."));
+        edit(&world, &ada, json!({"visibility": "private"})).await;
+        let nobody: UserId = Id::new(world.now());
+        for refused in [
+            seen(&bob, None).await,
+            seen(&ada, Some(SeenAs::Friend)).await,
+            profiles.user(&world.ctx(&bob), nobody, None).await.map(|shown| shown.user),
+        ] {
+            assert_eq!(code(refused), "user.unknown");
+        }
+    }
+
+    async fn details_are_shown_and_a_status_ends(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let until = world.now().plus(Duration::from_secs(3600));
+        let link = json!({"label": "My garden", "url": "https://ada.example/garden"});
+        let details = json!({"pronouns": "she/her", "location": "London", "links": [link]});
+        edit(&world, &ada, details.clone()).await;
+        edit(&world, &ada, json!({"status_text": "away", "status_until": until})).await;
+        assert_eq!(world.names().await, ["user.updated", "user.updated"]);
+        edit(&world, &ada, details).await;
+        assert!(world.names().await.is_empty(), "what changes nothing is no change");
+        let seen = async || world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap();
+        let before = seen().await;
+        let links = before.user.links.unwrap();
+        assert_eq!((links[0].url.as_str(), links[0].verified), ("https://ada.example/garden", false));
+        assert_eq!((before.user.pronouns.as_deref(), before.user.location.as_deref()), (Some("she/her"), Some("London")));
+        assert_eq!((before.user.status_text.as_deref(), before.user.status_until), (Some("away"), Some(until)));
+        world.wait(Duration::from_secs(3600));
+        let after = seen().await;
+        assert_eq!((&after.user.status_text, after.user.status_until), (&None, None));
+        assert_ne!(after.tag, before.tag, "who has it gets it anew");
+        assert_eq!(world.store.accounts.me(&world.ctx(&ada)).await.unwrap().status_text, None);
+        edit(&world, &ada, json!({"status_text": "back"})).await;
+        assert_eq!(seen().await.user.status_text.as_deref(), Some("back"), "does not end with the one before");
+
+        let settings = SettingsPatch::from_json(json!({"privacy": {"details": "friends"}})).unwrap();
+        world.store.preferences.edit_settings(&world.ctx(&ada), None, settings).await.unwrap();
+        let hidden = seen().await.user;
+        assert_eq!((hidden.pronouns, hidden.location, hidden.links), (None, None, None));
+        edit(&world, &ada, json!({"links": null, "pronouns": null})).await;
+        let own = world.store.accounts.me(&world.ctx(&ada)).await.unwrap();
+        assert_eq!((own.links.len(), own.pronouns, own.location.as_deref()), (0, None, Some("London")));
+    }
+
+    async fn administrators_edit_with_a_reason(world: World) {
+        let [ada, eve] = world.people(["ada", "eve"]).await;
+        let root = world.with_role("rita", Role::Admin).await;
+        let moderator = world.with_role("mona", Role::Moderator).await;
+        let profiles = &world.store.profiles;
+        let tag = profiles.user(&world.ctx(&root), ada.id, None).await.unwrap().tag;
+        let change = || patch(json!({"display_name": "Somebody", "reason": "an impersonation"}));
+        for nobody in [&eve, &moderator] {
+            let refused = profiles.edit_user(&world.ctx(nobody), ada.id, None, change()).await;
+            assert_eq!(code(refused), "permission.missing");
+        }
+        let refused = profiles.edit_user(&world.ctx(&root), ada.id, None, patch(json!({"bio": "x"}))).await;
+        assert!(matches!(refused, Err(clowder_core::Error::Invalid(_))), "{refused:?}");
+        assert!(world.names().await.is_empty(), "a refusal writes nothing");
+        let edited = profiles.edit_user(&world.ctx(&root), ada.id, Some(tag.into()), change()).await.unwrap();
+        assert_eq!(edited.user.display_name, "Somebody");
+        assert_eq!(world.names().await, ["user.updated"]);
+        let stale = profiles.edit_user(&world.ctx(&root), ada.id, Some(tag.into()), change()).await;
+        assert_eq!(code(stale), "user.stale");
+        assert_eq!(found(&world, &eve, "somebody").await, ["ada"]);
+        assert!(found(&world, &eve, "ada").await.contains(&"ada".to_owned()), "the username stays");
+        let same = profiles.edit_user(&world.ctx(&root), ada.id, None, change()).await.unwrap();
+        assert_eq!((same.tag, world.names().await.len()), (edited.tag, 0), "what changes nothing is no change");
+        let own = profiles.edit_user(&world.ctx(&ada), ada.id, None, patch(json!({"bio": "me"}))).await.unwrap();
+        assert_eq!((own.user.bio.as_deref(), world.names().await.len()), (Some("me"), 1));
+        edit(&world, &ada, json!({"visibility": "private"})).await;
+        let hidden = profiles.edit_user(&world.ctx(&eve), ada.id, None, change()).await;
+        assert_eq!(code(hidden), "user.unknown");
+    }
+
+    async fn lists_are_read_in_their_order(world: World) {
+        let people = world.people(["ada", "bob", "cem", "dia"]).await;
+        for (person, name) in people.iter().zip(["Zoë", "émile", "Anna", "Mia Anna"]) {
+            edit(&world, person, json!({"display_name": name})).await;
+        }
+        for limit in [1, 2, 50] {
+            assert_eq!(listed(&world, &people[0], None, Sort::New, limit).await, ["dia", "cem", "bob", "ada"]);
+            assert_eq!(listed(&world, &people[0], None, Sort::Name, limit).await, ["cem", "bob", "dia", "ada"]);
+            assert_eq!(listed(&world, &people[0], Some("ann"), Sort::New, limit).await, ["dia", "cem"]);
+            assert_eq!(listed(&world, &people[0], Some("ANNA mi"), Sort::Name, limit).await, ["dia"]);
+            assert_eq!(listed(&world, &people[0], Some("zoe"), Sort::Name, limit).await, ["ada"]);
+            assert!(listed(&world, &people[0], Some("..."), Sort::New, limit).await.is_empty());
+            assert!(listed(&world, &people[0], Some("xyz"), Sort::New, limit).await.is_empty());
+        }
+    }
+
+    async fn names_are_found_in_any_script_and_with_a_typo(world: World) {
+        let names = ["ada", "bob", "cem", "dia", "eva", "fay", "gus"];
+        let people = world.people(names).await;
+        let shown =
+            ["Ada Lovelace", "Søren Müller", "田中 さくら", "Владимир", "हिन्दी नाम", "김민수", "Lovell 100%_x"];
+        for (person, name) in people.iter().zip(shown) {
+            edit(&world, person, json!({"display_name": name})).await;
+        }
+        for (sought, expected) in [
+            ("ADA", &["ada"][..]),
+            ("lovelace", &["ada"]),
+            ("lovelcae", &["ada"]),
+            ("love", &["gus", "ada"]),
+            ("velac", &["ada"]),
+            ("ad", &["ada"]),
+            ("soren", &["bob"]),
+            ("SØREN MULLER", &["bob"]),
+            ("uller", &["bob"]),
+            ("mulelr", &["bob"]),
+            ("中", &["cem"]),
+            ("さくら", &["cem"]),
+            ("влад", &["dia"]),
+            ("владимер", &["dia"]),
+            ("हिन्", &["eva"]),
+            ("민", &["fay"]),
+            ("100%", &["gus"]),
+            ("%", &[]),
+            ("_", &[]),
+            ("nobody at all", &[]),
+        ] {
+            assert_eq!(found(&world, &people[0], sought).await, expected, "{sought}");
+        }
+        // Whoever changes a name is found by the new one only.
+        edit(&world, &people[2], json!({"display_name": "Sakura"})).await;
+        assert!(found(&world, &people[0], "中").await.is_empty());
+        assert_eq!(found(&world, &people[0], "sakura").await, ["cem"]);
+    }
+
+    async fn the_best_come_first_and_pages_follow(world: World) {
+        let people = world.people(["viewer", "annabel", "susanna", "hannah", "ann", "ana", "mutual"]).await;
+        let [viewer, _, susanna, .., mutual] = &people;
+        befriend(&world, viewer, mutual);
+        befriend(&world, susanna, mutual);
+        let expected = ["ann", "annabel", "susanna", "hannah", "ana"];
+        assert_eq!(found(&world, viewer, "ann").await, expected);
+        let (mut seen, mut cursor, mut scores) = (Vec::new(), None, Vec::new());
+        loop {
+            let (ctx, page) = (world.ctx(viewer), PageRequest { limit: 2, cursor });
+            let page = world.store.profiles.search_users(&ctx, Some("ann".to_owned()), page).await.unwrap();
+            seen.extend(page.items.iter().map(|found| found.user.username.clone()));
+            scores.extend(page.items.iter().map(|found| found.score));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!((seen, scores), (expected.map(str::to_owned).to_vec(), vec![1.0, 0.8, 0.6, 0.4, 0.2]));
+    }
+
+    /// An older version wrote the names, and another one since.
+    async fn names_that_nobody_indexed_are_indexed_at_the_start(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        world.batch("DELETE FROM name_grams; DELETE FROM name_index WHERE username = 'ada'");
+        world.batch("UPDATE users SET display_name = 'Robert' WHERE username = 'bob'");
+        assert!(found(&world, &bob, "ada").await.is_empty());
+        drop(world.another_node().await);
+        assert_eq!(found(&world, &bob, "ada").await, ["ada"]);
+        assert_eq!(found(&world, &ada, "bert").await, ["bob"]);
+        assert!(found(&world, &ada, "obe").await == ["bob"] && found(&world, &ada, "bob").await == ["bob"]);
+    }
+}

@@ -1,0 +1,99 @@
+//! The types of groups; each has the same shape when stored, sent and answered.
+
+mod input;
+mod values;
+
+pub use input::{GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict};
+pub use values::{Code, GroupVisibility, MyRole, Optional, Role, Standing, Uses, Verb};
+
+use clowder_core::{Card, ChatId, Id, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+pub enum GroupKind {}
+pub type GroupId = Id<GroupKind>;
+pub enum InviteKind {}
+pub type InviteId = Id<InviteKind>;
+
+/// A group as one person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Group {
+    pub id: GroupId,
+    #[schema(example = "Gardeners of the north side")]
+    pub name: String,
+    pub description: Option<String>,
+    pub rules: Option<String>,
+    pub visibility: GroupVisibility,
+    /// `null`: groups have no pictures yet.
+    pub avatar: Option<String>,
+    /// `null`: groups have no pictures yet.
+    pub cover: Option<String>,
+    pub owner_id: UserId,
+    #[schema(minimum = 1)]
+    pub member_count: i64,
+    pub my_role: MyRole,
+    /// The chat of the group; `null` unless the viewer is a member.
+    pub chat_id: Option<ChatId>,
+    pub created_at: Timestamp,
+    /// Starts at 1 and grows by one with each edit; also the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+/// Somebody in a group, or on the way into it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GroupMember)]
+pub struct Member {
+    pub user: Card,
+    pub status: Standing,
+    /// `null` unless they are a member.
+    pub role: Option<Role>,
+    /// Since when they have this status.
+    pub since: Timestamp,
+}
+
+/// A link by which people join a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GroupInvite)]
+pub struct Invite {
+    pub id: InviteId,
+    pub group_id: GroupId,
+    pub created_by: UserId,
+    pub max_uses: Option<i32>,
+    #[schema(minimum = 0)]
+    pub uses: i32,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What inviting did: people are invited, or there is a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GroupInvited)]
+pub struct Invited {
+    /// Who is invited now; whoever is a member or invited already is left out.
+    #[schema(max_items = 100)]
+    pub user_ids: Vec<UserId>,
+    /// The new link, unless people were invited.
+    pub link: Option<Invite>,
+    /// For `POST /api/groups/join/{code}`. Shown only here.
+    #[schema(example = "q0Jm3vXk2cYwzN1sT5bq7g")]
+    pub code: Option<String>,
+}
+
+/// What joining did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joined {
+    New(Group),
+    /// They were in it.
+    Already(Group),
+    /// Its staff decides.
+    Asked(Group),
+}
+
+impl Joined {
+    pub fn group(self) -> Group {
+        match self {
+            Self::New(group) | Self::Already(group) | Self::Asked(group) => group,
+        }
+    }
+}

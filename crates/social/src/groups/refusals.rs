@@ -1,0 +1,54 @@
+//! The refusals of groups.
+
+use clowder_core::{Refusal, error::Kind::*};
+
+pub const GROUP_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "group.unknown", "There is no such group, or you may not see it");
+pub const GROUP_FORBIDDEN: Refusal =
+    Refusal::new(Forbidden, "group.forbidden", "Your role in this group does not allow this");
+pub const GROUP_BANNED: Refusal = Refusal::new(Forbidden, "group.banned", "You cannot join this group");
+pub const GROUP_STALE: Refusal = Refusal::new(Stale, "group.stale", "The group has changed since you read it");
+pub const GROUP_OWNER: Refusal = Refusal::new(
+    Conflict,
+    "group.owner",
+    "The owner stays in the group: transfer it to somebody else first, or delete it",
+);
+pub const GROUP_FULL: Refusal = Refusal::new(Conflict, "group.full", "The group has as many members as it can have");
+pub const GROUP_LIMIT: Refusal =
+    Refusal::new(Conflict, "group.limit", "This person owns as many groups as one person can");
+pub const GROUP_MEMBERSHIPS: Refusal =
+    Refusal::new(Conflict, "group.memberships", "This person is in as many groups as one person can be");
+pub const GROUP_REQUESTS: Refusal =
+    Refusal::new(Conflict, "group.requests", "Too many people have asked to join this group; try again later");
+pub const GROUP_INVITES: Refusal = Refusal::new(
+    Conflict,
+    "group.invites",
+    "The group has as many open invitations as it can have; withdraw some first",
+);
+pub const GROUP_BANS: Refusal = Refusal::new(Conflict, "group.bans", "The group has as many bans as it can have");
+pub const MEMBER_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "group.member_unknown", "There is no such person in this group");
+pub const REQUEST_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "group.request_unknown", "This person has not asked to join, or it has been decided");
+pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "group.invite_unknown", "There is no such invitation");
+pub const INVITE_GONE: Refusal =
+    Refusal::new(Gone, "group.invite_gone", "The invitation is used up, revoked or expired");
+
+/// The table, for the list of problems and for the documents.
+pub const ALL: &[Refusal] = &[
+    GROUP_UNKNOWN,
+    GROUP_FORBIDDEN,
+    GROUP_BANNED,
+    GROUP_STALE,
+    GROUP_OWNER,
+    GROUP_FULL,
+    GROUP_LIMIT,
+    GROUP_MEMBERSHIPS,
+    GROUP_REQUESTS,
+    GROUP_INVITES,
+    GROUP_BANS,
+    MEMBER_UNKNOWN,
+    REQUEST_UNKNOWN,
+    INVITE_UNKNOWN,
+    INVITE_GONE,
+];

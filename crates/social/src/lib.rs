@@ -1,0 +1,15 @@
+//! Social: how people are connected.
+//!
+//! The rules are in one file per family of use cases and its `policy`; their refusals are in its `refusals`; what an
+//! implementation must guarantee is documented on the ports.
+
+pub mod blocks;
+pub mod friends;
+pub mod groups;
+
+pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
+pub use friends::{
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
+    Relationship, RequestDirection,
+};
+pub use groups::port::Groups;

@@ -1,0 +1,4 @@
+DROP TABLE group_words;
+DROP TABLE group_links;
+DROP TABLE group_people;
+DROP TABLE groups;

@@ -1,0 +1,2 @@
+DROP TABLE name_grams;
+DROP TABLE name_index;

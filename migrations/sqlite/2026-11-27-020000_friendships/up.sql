@@ -1,0 +1,9 @@
+-- Both directions of each friendship, so that one range of the key lists somebody's friends.
+CREATE TABLE friendships (
+    user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    friend_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (user_id, friend_id),
+    CHECK (user_id <> friend_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX friendships_friend ON friendships (friend_id);

@@ -1,0 +1,185 @@
+//! People make groups, join and leave them, and nobody sees a secret one who should not.
+
+use clowder_tests::{User, World, on_both, world::each};
+use serde_json::{Value, json};
+
+on_both!(shared; a_public_group, a_closed_group, a_secret_group, links, staff, editing, live);
+
+async fn group(owner: &User, visibility: &str) -> String {
+    let new = json!({"name": "Gardeners", "visibility": visibility});
+    owner.post("/api/groups", new).await.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+async fn three(world: &World) -> (User, User, User) {
+    (world.user("ada").await, world.user("bob").await, world.user("cem").await)
+}
+
+async fn a_public_group(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    assert_eq!(ada.post("/api/groups", json!({"visibility": "odd"})).await.wrong_fields(), ["/visibility", "/name"]);
+    let made = ada.post("/api/groups", json!({"title": "  Gardeners ", "rules": "Be kind."})).await.expect(201);
+    assert_eq!(
+        (&made["name"], &made["my_role"], &made["visibility"]),
+        (&json!("Gardeners"), &json!("owner"), &json!("public"))
+    );
+    assert_eq!((&made["avatar"], &made["cover"], &made["version"]), (&json!(null), &json!(null), &json!(1)));
+    let path = format!("/api/groups/{}", made["id"].as_str().unwrap());
+    let seen = bob.get(&path).await.expect(200);
+    assert_eq!((&seen["my_role"], &seen["chat_id"], &seen["member_count"]), (&json!("none"), &json!(null), &json!(1)));
+    assert_eq!(
+        each(bob.get(&format!("{path}/members")).await.expect(200)["items"].as_array().unwrap(), "role"),
+        ["owner"]
+    );
+    let joined = bob.post(&format!("{path}/join"), json!({})).await.expect(201);
+    bob.post(&format!("{path}/join"), json!({})).await.expect(200);
+    let chat = joined["chat_id"].as_str().unwrap();
+    assert_eq!(chat, made["chat_id"]);
+    bob.says(chat, "hello").await;
+    assert_eq!(ada.chat(chat).await["unread_count"], 1);
+    ada.post(&format!("{path}/leave"), json!({})).await.refused(409, "group.owner");
+    bob.post(&format!("{path}/leave"), json!({})).await.expect(204);
+    bob.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
+    let mine = bob.get("/api/groups?mine=true").await.expect(200);
+    assert_eq!(mine["items"], json!([]));
+}
+
+async fn a_closed_group(world: World) {
+    let (ada, bob, cem) = three(&world).await;
+    let path = format!("/api/groups/{}", group(&ada, "closed").await);
+    let asked = bob.post(&format!("{path}/join"), json!({})).await.expect(202);
+    assert_eq!((&asked["my_role"], &asked["chat_id"]), (&json!("pending"), &json!(null)));
+    bob.get(&format!("{path}/members")).await.refused(403, "group.forbidden");
+    let requests = format!("{path}/requests");
+    assert_eq!(ada.get(&requests).await.expect(200)["items"][0]["user"]["id"], json!(bob.id));
+    bob.put(&format!("{requests}/{}", bob.id), json!({"action": "approve"})).await.refused(403, "group.forbidden");
+    ada.put(&format!("{requests}/{}", bob.id), json!({"action": "perhaps"})).await.expect(422);
+    ada.put(&format!("{requests}/{}", bob.id), json!({"action": "approve"})).await.expect(204);
+    ada.put(&format!("{requests}/{}", bob.id), json!({"action": "approve"}))
+        .await
+        .refused(404, "group.request_unknown");
+    assert_eq!(bob.get(&path).await.expect(200)["my_role"], "member");
+    cem.post(&format!("{path}/join"), json!({})).await.expect(202);
+    cem.post(&format!("{path}/leave"), json!({})).await.expect(204);
+    assert_eq!(ada.get(&requests).await.expect(200)["items"], json!([]));
+    ada.put(&format!("{path}/bans/{}", cem.id), json!({})).await.expect(204);
+    cem.post(&format!("{path}/join"), json!({})).await.refused(403, "group.banned");
+    assert_eq!(ada.get(&format!("{path}/bans")).await.expect(200)["items"][0]["user"]["id"], json!(cem.id));
+    ada.delete(&format!("{path}/bans/{}", cem.id)).await.expect(204);
+    cem.post(&format!("{path}/join"), json!({})).await.expect(202);
+}
+
+/// The same answer as for a group that does not exist.
+async fn a_secret_group(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    let (secret, nothing) = (group(&ada, "secret").await, "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10".to_owned());
+    let like = |body: &Value| json!([body["status"], body["code"], body["title"], body["detail"], body["type"]]);
+    for tail in ["", "/members", "/requests", "/bans", "/invites"] {
+        let [one, other] = [&secret, &nothing].map(|id| format!("/api/groups/{id}{tail}"));
+        let [one, other] = [bob.get(&one).await, bob.get(&other).await];
+        assert_eq!(like(&one.body), like(&other.body), "{tail}");
+        one.refused(404, "group.unknown");
+    }
+    for tail in ["join", "leave", "invites"] {
+        bob.post(&format!("/api/groups/{secret}/{tail}"), json!({})).await.refused(404, "group.unknown");
+    }
+    bob.delete(&format!("/api/groups/{secret}")).await.refused(404, "group.unknown");
+    let listed = bob.get("/api/groups?limit=200").await.expect(200);
+    assert!(!each(listed["items"].as_array().unwrap(), "id").iter().any(|id| *id == json!(secret)));
+    let invites = format!("/api/groups/{secret}/invites");
+    assert_eq!(ada.post(&invites, json!({"user_ids": [bob.id, nothing]})).await.wrong_fields(), ["/user_ids/1"]);
+    let invited = ada.post(&invites, json!({"user_ids": [bob.id]})).await.expect(201);
+    assert_eq!(invited, json!({"user_ids": [bob.id], "link": null, "code": null}));
+    assert_eq!(bob.get(&format!("/api/groups/{secret}")).await.expect(200)["my_role"], "invited");
+    bob.post(&format!("/api/groups/{secret}/join"), json!({})).await.expect(201);
+}
+
+async fn links(world: World) {
+    let (ada, bob, cem) = three(&world).await;
+    let path = format!("/api/groups/{}", group(&ada, "secret").await);
+    let made = ada.post(&format!("{path}/invites"), json!({"max_uses": 1})).await.expect(201);
+    let by_code = format!("/api/groups/join/{}", made["code"].as_str().unwrap());
+    bob.post(&by_code, json!({})).await.expect(201);
+    bob.post(&by_code, json!({})).await.expect(200);
+    cem.post(&by_code, json!({})).await.refused(410, "group.invite_gone");
+    cem.post("/api/groups/join/nonsense", json!({})).await.refused(404, "group.invite_unknown");
+    let listed = ada.get(&format!("{path}/invites")).await.expect(200);
+    assert_eq!((&listed["items"][0]["uses"], &listed["items"][0]["code"]), (&json!(1), &json!(null)));
+    let revoked = ada.post(&format!("{path}/invites"), json!({})).await.expect(201);
+    let link = format!("{path}/invites/{}", revoked["link"]["id"].as_str().unwrap());
+    bob.delete(&link).await.refused(403, "group.forbidden");
+    ada.delete(&link).await.expect(204);
+    let by_code = format!("/api/groups/join/{}", revoked["code"].as_str().unwrap());
+    cem.post(&by_code, json!({})).await.refused(410, "group.invite_gone");
+    assert_eq!(ada.post(&format!("{path}/invites"), json!({"max_uses": 0})).await.wrong_fields(), ["/max_uses"]);
+    let past = json!({"expires_at": "2001-01-01T00:00:00Z"});
+    assert_eq!(ada.post(&format!("{path}/invites"), past).await.wrong_fields(), ["/expires_at"]);
+}
+
+async fn staff(world: World) {
+    let (ada, bob, cem) = three(&world).await;
+    let path = format!("/api/groups/{}", group(&ada, "public").await);
+    for person in [&bob, &cem] {
+        person.post(&format!("{path}/join"), json!({})).await.expect(201);
+    }
+    let member = |user: &User| format!("{path}/members/{}", user.id);
+    bob.put(&member(&cem), json!({"role": "moderator"})).await.refused(403, "group.forbidden");
+    let made = ada.put(&member(&bob), json!({"role": "admin"})).await.expect(200);
+    assert_eq!((&made["role"], &made["status"]), (&json!("admin"), &json!("member")));
+    bob.put(&member(&cem), json!({"role": "admin"})).await.refused(403, "group.forbidden");
+    bob.put(&member(&cem), json!({"role": "moderator"})).await.expect(200);
+    bob.put(&member(&ada), json!({"role": "member"})).await.refused(409, "group.owner");
+    cem.delete(&member(&bob)).await.refused(403, "group.forbidden");
+    cem.delete(&member(&ada)).await.refused(409, "group.owner");
+    let moderators = cem.get(&format!("{path}/members?role=moderator")).await.expect(200);
+    assert_eq!(moderators["items"][0]["user"]["id"], json!(cem.id));
+    bob.put(&format!("{path}/owner"), json!({"user_id": bob.id})).await.refused(403, "group.forbidden");
+    let given = ada.put(&format!("{path}/owner"), json!({"user_id": cem.id})).await.expect(200);
+    assert_eq!((&given["owner_id"], &given["my_role"]), (&json!(cem.id), &json!("admin")));
+    ada.post(&format!("{path}/leave"), json!({})).await.expect(204);
+    cem.delete(&member(&bob)).await.expect(204);
+    bob.delete(&path).await.refused(403, "group.forbidden");
+    cem.delete(&path).await.expect(204);
+    cem.get(&path).await.refused(404, "group.unknown");
+}
+
+async fn editing(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    let path = format!("/api/groups/{}", group(&ada, "public").await);
+    let first = ada.get(&path).await;
+    let tag = first.header("etag").to_owned();
+    let edit = async |tag: &str, body: Value| {
+        clowder_tests::Answer::to(ada.request("PUT", &path).header("if-match", tag).json(&body)).await
+    };
+    let edited = edit(&tag, json!({"description": "Seeds"})).await.expect(200);
+    assert_eq!(
+        (&edited["description"], &edited["version"], &edited["name"]),
+        (&json!("Seeds"), &json!(2), &json!("Gardeners"))
+    );
+    edit(&tag, json!({"name": "Cooks"})).await.refused(412, "group.stale");
+    assert_eq!(
+        ada.patch(&path, json!({"name": " ", "visibility": "x"})).await.wrong_fields(),
+        ["/name", "/visibility"]
+    );
+    bob.patch(&path, json!({"name": "Cooks"})).await.refused(403, "group.forbidden");
+    let found = bob.get("/api/groups?search=gard&limit=200").await.expect(200);
+    assert!(each(found["items"].as_array().unwrap(), "id").contains(&edited["id"]));
+    ada.patch(&path, json!({"name": "Cooks", "visibility": "secret", "description": null})).await.expect(200);
+    bob.get(&path).await.refused(404, "group.unknown");
+}
+
+async fn live(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    let made = ada.post("/api/groups", json!({"name": "Gardeners"})).await.expect(201);
+    let path = format!("/api/groups/{}", made["id"].as_str().unwrap());
+    let mut hears = ada.socket().await;
+    bob.post(&format!("{path}/join"), json!({})).await.expect(201);
+    let added = hears.until("group.member_added").await;
+    assert_eq!(added["data"]["user"]["id"], json!(bob.id));
+    let mut bobs = bob.socket().await;
+    ada.patch(&path, json!({"rules": "Be kind."})).await.expect(200);
+    assert_eq!(bobs.until("group.updated").await["data"]["rules"], "Be kind.");
+    ada.delete(&path).await.expect(204);
+    bobs.until("group.deleted").await;
+    bobs.until("chat.deleted").await;
+    bob.get(&format!("/api/chats/{}", made["chat_id"].as_str().unwrap())).await.refused(404, "chat.unknown");
+}

@@ -1,0 +1,105 @@
+//! People see each other as far as they want to be seen, and find each other by name.
+
+use clowder_tests::{Answer, World, on_both};
+use serde_json::json;
+
+on_both!(shared; seen_by_others, edited, found_by_name, bad_input);
+
+async fn seen_by_others(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let path = format!("/api/users/{}", ada.id);
+    ada.patch("/api/users/me", json!({"display_name": "Ada Lovelace", "bio": "Counting."})).await.expect(200);
+    let seen = bob.get(&path).await;
+    let etag = seen.header("etag").to_owned();
+    assert_eq!((&seen.body["bio"], &seen.body["email"]), (&json!("Counting."), &json!(null)));
+    assert_eq!(seen.body["friendship"], "none");
+    let again = Answer::to(bob.request("GET", &path).header("if-none-match", &etag)).await;
+    assert_eq!(again.status, 304);
+    let own = ada.get(&path).await.expect(200);
+    assert_eq!(own["email"], *world.email("ada"));
+    let public = ada.get(&format!("{path}?as=public")).await.expect(200);
+    assert_eq!(public, bob.get(&path).await.expect(200));
+
+    ada.patch("/api/users/me/settings", json!({"privacy": {"bio": "nobody"}})).await.expect(200);
+    let hidden = Answer::to(bob.request("GET", &path).header("if-none-match", &etag)).await.expect(200);
+    assert_eq!(hidden["bio"], json!(null));
+    ada.patch("/api/users/me", json!({"visibility": "private"})).await.expect(200);
+    let mut answers = Vec::new();
+    for id in [ada.id.as_str(), "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"] {
+        let mut problem = bob.get(&format!("/api/users/{id}")).await.refused(404, "user.unknown");
+        for member in ["request_id", "instance"] {
+            problem[member].take();
+        }
+        answers.push(problem);
+    }
+    assert_eq!(answers[0], answers[1], "who is hidden does not exist");
+    ada.get(&format!("{path}?as=friend")).await.refused(404, "user.unknown");
+    let listed = bob.get(&format!("/api/users?search={}", ada.name)).await.expect(200);
+    assert_eq!(listed["items"], json!([]));
+}
+
+async fn edited(world: World) {
+    let (ada, bob, root) = (world.user("ada").await, world.user("bob").await, world.staff("rita", "admin").await);
+    let path = format!("/api/users/{}", ada.id);
+    let etag = ada.get(&path).await.header("etag").to_owned();
+    let edited = ada.request("PATCH", &path).header("if-match", &etag).json(&json!({"bio": "mine"}));
+    assert_eq!(Answer::to(edited).await.expect(200)["bio"], "mine");
+    let stale = ada.request("PUT", &path).header("if-match", &etag).json(&json!({"bio": "again"}));
+    Answer::to(stale).await.refused(412, "user.stale");
+    bob.patch(&path, json!({"bio": "not mine"})).await.refused(403, "permission.missing");
+    let nobody = "/api/users/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+    bob.patch(nobody, json!({"bio": "not mine"})).await.refused(404, "user.unknown");
+    assert_eq!(root.patch(&path, json!({"bio": "x"})).await.wrong_fields(), ["/reason"]);
+    let mut socket = ada.socket().await;
+    root.patch(&path, json!({"bio": null, "reason": "advertising"})).await.expect(200);
+    assert_eq!(socket.until("user.updated").await["data"]["bio"], json!(null));
+    let entries = root.get(&format!("/api/admin/audit?action=profile.edited&target={}", ada.id)).await.expect(200);
+    assert_eq!(entries["items"][0]["after"]["reason"], "advertising");
+}
+
+async fn found_by_name(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let family = format!("Qu{}", clowder_tests::unique());
+    ada.patch("/api/users/me", json!({"display_name": format!("Zoë {family}")})).await.expect(200);
+    for sought in [format!("zoe {family}").to_lowercase(), family.clone(), family[1..].to_owned(), ada.name.clone()] {
+        let page = bob.get(&format!("/api/users/search?q={}", sought.replace(' ', "%20"))).await.expect(200);
+        assert_eq!(page["items"][0]["id"], *ada.id, "{sought}");
+        assert!(page["items"][0]["score"].as_f64().unwrap() > 0.0);
+    }
+    let suggested = bob.get(&format!("/api/search/suggestions?q={family}")).await.expect(200);
+    assert_eq!(suggested["items"], json!([{"kind": "user", "id": ada.id, "text": format!("Zoë {family}")}]));
+    let listed = bob.get(&format!("/api/users?search={family}&sort=name")).await.expect(200);
+    assert_eq!(listed["items"][0]["username"], *ada.name);
+}
+
+async fn bad_input(world: World) {
+    let ada = world.user("ada").await;
+    for (path, fields) in [
+        (format!("/api/users/search?q={}", "x".repeat(101)), "?q"),
+        ("/api/users/search?q=".to_owned(), "?q"),
+        ("/api/users/search?q=a%00b".to_owned(), "?q"),
+        (format!("/api/users?search={}", "x".repeat(201)), "?search"),
+        ("/api/users?sort=age".to_owned(), "?sort"),
+        (format!("/api/users/{}?as=enemy", ada.id), "?as"),
+    ] {
+        assert_eq!(ada.get(&path).await.wrong_fields(), [fields], "{path}");
+    }
+    for odd in ["%F0%9F%94%A5", "%E2%80%AE", "%25", "_", "%5C", "'", "..."] {
+        ada.get(&format!("/api/users/search?q={odd}")).await.expect(200);
+        ada.get(&format!("/api/users?search={odd}")).await.expect(200);
+    }
+    ada.get("/api/users/nobody").await.refused(404, "id.invalid");
+    let link = |url: &str| json!({"label": "x", "url": url});
+    for (links, fields) in [
+        (json!([link("javascript:alert(1)")]), vec!["/links/0/url"]),
+        (json!([link("https://a.example"), {"label": ""}]), vec!["/links/1/label", "/links/1/url"]),
+        (json!(vec![link("https://a.example"); 6]), vec!["/links"]),
+        (json!("https://a.example"), vec!["/links"]),
+    ] {
+        assert_eq!(ada.patch("/api/users/me", json!({"links": links})).await.wrong_fields(), fields, "{links}");
+    }
+    let long = json!({"bio": "x".repeat(1001), "display_name": "\u{202e}", "reason": ""});
+    let mut wrong = ada.patch(&format!("/api/users/{}", ada.id), long).await.wrong_fields();
+    wrong.sort();
+    assert_eq!(wrong, ["/bio", "/display_name", "/reason"]);
+}
