@@ -2,6 +2,7 @@
 //! its module, and its name in `for_domains`.
 
 pub mod accounts;
+pub mod activity;
 pub mod api_keys;
 pub mod audit;
 pub mod blocks;
@@ -32,6 +33,7 @@ macro_rules! for_domains {
         $crate::$macro! {
             $($first)*
             accounts,
+            activity,
             api_keys,
             audit,
             blocks,

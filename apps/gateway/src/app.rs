@@ -38,6 +38,7 @@ use crate::{
     },
     front::{Front, Limits, LocalLimits, Meter},
     public_url::PublicUrl,
+    readers,
     routes::{self, Router},
     stop::{self, Stop, Stopper},
     telemetry,
@@ -233,6 +234,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let mut chores =
         vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
+    chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     let queues = config.jobs.queues();
     if queues.values().any(|room| *room > 0) {

@@ -2,6 +2,7 @@
 //! the socket, and all that the documents and the front need to know. Everything that is about all domains asks this list.
 
 pub mod accounts;
+pub mod activity;
 pub mod api_keys;
 pub mod audit;
 pub mod blocks;
@@ -39,6 +40,7 @@ pub const DOMAINS: &[Domain] = &[
     api_keys::DOMAIN,
     privacy::DOMAIN,
     audit::DOMAIN,
+    activity::DOMAIN,
     staff::DOMAIN,
     sign_ups::DOMAIN,
     operation::DOMAIN,

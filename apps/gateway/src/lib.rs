@@ -21,6 +21,7 @@ mod page;
 pub mod problem;
 pub mod public_url;
 pub mod query;
+mod readers;
 pub mod refusals;
 pub mod routes;
 pub mod stop;

@@ -11,9 +11,12 @@
 //!
 //! Others see a person's profile as far as its owner lets them, and find it by name.
 //!
+//! Everybody has a log of what they did, which nobody else sees.
+//!
 //! The rules are in [`policy`] and in one file per family of use cases; their refusals are in [`refusals`]; what an
 //! implementation must guarantee is documented on [`Accounts`].
 
+pub mod activity;
 pub mod api_keys;
 pub mod audit;
 pub mod change;
@@ -32,6 +35,7 @@ pub mod standing;
 pub mod throttle;
 pub mod two_factor;
 
+pub use activity::Activity;
 pub use audit::{AuditFilter, AuditRecord, SecurityEvent};
 pub use change::Change;
 pub use model::{
@@ -39,6 +43,6 @@ pub use model::{
     Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn, Ticket, Username,
 };
 pub use port::{
-    Accounts, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, Profiles, SignUps, Staff, TwoFactor,
+    Accounts, ActivityLog, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, Profiles, SignUps, Staff, TwoFactor,
 };
 pub use standing::{Standing, Suspension};

@@ -1,5 +1,6 @@
 //! What an implementation of accounts must guarantee.
 
+mod activity;
 mod api_keys;
 mod audit;
 mod credentials;
@@ -13,6 +14,7 @@ mod two_factor;
 use async_trait::async_trait;
 use clowder_core::{Actor, Ctx, Page, PageRequest, Result, Scope, Scopes, SessionId, Timestamp, Versions};
 
+pub use activity::ActivityLog;
 pub use api_keys::ApiKeys;
 pub use audit::AuditLog;
 pub use credentials::Credentials;

@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use clowder_accounts::{
+    activity::{Rule, Target, Whose},
     Accounts, Identity, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session,
     SessionPatch, SignedIn, Ticket,
     change::{SESSION_ENDED, USER_DELETED},
@@ -41,6 +42,11 @@ use two_factor::Checked;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("session.ended", "session.ended", Whose::Actor, Target::Subject("session")),
+        Rule::new("user.registered", "account.created", Whose::Told, Target::Topic),
+        Rule::new("user.updated", "profile.changed", Whose::Actor, Target::Topic),
+    ],
     // The end of a session contains only ids and times, and a node that reads it late must still learn of it.
     kept_changes: &[USER_DELETED, SESSION_ENDED],
     // A skeleton is derived from a username, which is a text itself.

@@ -6,7 +6,7 @@ mod privacy;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use clowder_accounts::refusals::USER_UNKNOWN;
+use clowder_accounts::{activity::{Rule, Target, Whose}, refusals::USER_UNKNOWN};
 use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
 use clowder_social::{
     Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,
@@ -38,6 +38,12 @@ use crate::domains::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("block.added", "block.added", Whose::Actor, Target::Subject("user")),
+        Rule::new("block.removed", "block.removed", Whose::Actor, Target::Subject("user")),
+        Rule::new("mute.added", "mute.added", Whose::Actor, Target::Subject("user")),
+        Rule::new("mute.removed", "mute.removed", Whose::Actor, Target::Subject("user")),
+    ],
     sealed: &[notes::TEXT],
     times: &[
         never("blocks.since", SHOWN),

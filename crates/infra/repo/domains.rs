@@ -4,13 +4,14 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
+use clowder_accounts::activity::Rule;
 use clowder_core::{
     Ctx, Id, Result, Topic, TopicKind, UserId,
     job::{Cron, Worker},
 };
 use uuid::Uuid;
 
-use super::{Repo, clock::Time, db::Tx, dialect::Conn, privacy::parts::Part};
+use super::{Repo, clock::Time, db::Tx, dialect::Conn, privacy::parts::Part, readers::Reader};
 use crate::{
     clock::Fate,
     seal::{Column, Under},
@@ -31,6 +32,10 @@ pub struct Domain {
     pub words: &'static [&'static str],
     /// Its text columns whose earlier text stays in the journal until that is swept, and why.
     pub told: &'static [(&'static str, &'static str)],
+    /// Which of its changes appear in the log of what somebody did.
+    pub activity: &'static [Rule],
+    /// Its readers of the journal.
+    pub readers: &'static [Reader],
     /// Its sealed columns.
     pub sealed: &'static [Column],
     /// All of its times, and what becomes of each when a clock was ahead.
@@ -88,6 +93,8 @@ impl Domain {
         kept_changes: &[],
         words: &[],
         told: &[],
+        activity: &[],
+        readers: &[],
         sealed: &[],
         times: &[],
         sweeps: &[],
@@ -126,6 +133,16 @@ pub fn next_followed(conn: &mut Conn, user: UserId, after: Id<()>) -> Result<Opt
 /// The names of the changes of all domains that an erasure leaves as they are.
 pub fn kept_changes() -> impl Iterator<Item = &'static str> {
     DOMAINS.iter().flat_map(|domain| domain.kept_changes).copied()
+}
+
+/// Which changes of all domains appear in the log of what somebody did.
+pub fn activity() -> impl Iterator<Item = &'static Rule> {
+    DOMAINS.iter().flat_map(|domain| domain.activity)
+}
+
+/// The readers of the journal, of all domains.
+pub fn readers() -> impl Iterator<Item = &'static Reader> {
+    DOMAINS.iter().flat_map(|domain| domain.readers)
 }
 
 /// The encrypted columns of all domains, those under the key ring first.

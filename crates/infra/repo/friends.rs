@@ -9,7 +9,7 @@ mod suggestions;
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use clowder_accounts::refusals::SESSION_ENDED;
+use clowder_accounts::{activity::{Rule, Target, Whose}, refusals::SESSION_ENDED};
 use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
@@ -37,6 +37,10 @@ use crate::domains::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("friend.added", "friend.added", Whose::Told, Target::Subject("user")),
+        Rule::new("friend.removed", "friend.removed", Whose::Actor, Target::Subject("user")),
+    ],
     words: &["friend_requests.status"],
     times: &[
         never("dismissed_suggestions.dismissed_at", PRESENCE),

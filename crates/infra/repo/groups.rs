@@ -12,7 +12,8 @@ mod writes;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
+use clowder_accounts::activity::{Rule, Target, Whose};
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions, follow::Step};
 use clowder_social::{
     Groups,
     groups::{
@@ -34,6 +35,12 @@ use super::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("group.created", "group.created", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.member_added", "group.joined", Whose::Follower(Step::Enter), Target::Subject("group")),
+        Rule::new("group.member_removed", "group.left", Whose::Follower(Step::Leave), Target::Subject("group")),
+        Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),
+    ],
     followed: &[read::FOLLOWED],
     words: &["group_people.role", "group_people.status", "groups.visibility"],
     told: &[

@@ -15,7 +15,8 @@ pub mod writes;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions};
+use clowder_accounts::activity::{Rule, Target, Whose};
+use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -41,6 +42,11 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
+        Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic),
+        Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
+    ],
     followed: &[chats::FOLLOWED],
     words: &["chats.type", "messages.type", "participants.role"],
     told: &[(
@@ -58,6 +64,11 @@ pub const DOMAIN: Domain = Domain {
     ],
     ..Domain::NONE
 };
+
+/// Whoever joins a group is also told of its chat as a new one; they did not create it.
+fn is_own_chat(chat: &serde_json::Value) -> bool {
+    chat["type"] == "private" || chat["my_role"] == "owner"
+}
 
 /// What an open store keeps for messaging.
 pub struct State {

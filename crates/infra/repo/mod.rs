@@ -3,6 +3,7 @@
 //! One file or folder per domain, plus [`db`] (workers and transactions), [`group_commit`], [`journal`] and [`idempotency`].
 
 mod accounts;
+mod activity;
 mod api_keys;
 mod audit;
 mod blocks;
@@ -25,6 +26,7 @@ mod people;
 mod preferences;
 mod privacy;
 mod profiles;
+mod readers;
 mod sealing;
 mod sign_ups;
 mod staff;
@@ -59,6 +61,7 @@ pub struct Repo {
     turns: Turns<Vec<u8>>,
     friends: friends::State,
     messaging: messaging::State,
+    readers: readers::State,
     last_look: check::LastLook,
     /// Where the streams of the journal left which segment.
     segments: Arc<KnownSegments>,
@@ -73,7 +76,8 @@ impl Repo {
         let (opened, last_look, segments) =
             (Instant::now(), check::LastLook::default(), Arc::<KnownSegments>::default());
         let friends = friends::State::default();
-        let repo = Self { db, deps, opened_at: now, opened, turns, friends, messaging, last_look, segments };
+        let readers = readers::State::new(now);
+        let repo = Self { db, deps, opened_at: now, opened, turns, friends, messaging, readers, last_look, segments };
         // So that the first who reads the journal knows where.
         Journal::extent(&repo).await?;
         repo.remember_ended(now).await?;

@@ -4,6 +4,7 @@ mod privacy;
 
 use async_trait::async_trait;
 use clowder_accounts::{
+    activity::{Rule, Target, Whose},
     Change, Preferences,
     model::{Settings, SettingsPatch},
     refusals::{SESSION_ENDED, SETTINGS_STALE},
@@ -27,6 +28,7 @@ use crate::domains::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[Rule::new("settings.updated", "settings.changed", Whose::Actor, Target::Topic)],
     words: &[
         "preferences.language",
         "preferences.last_seen",

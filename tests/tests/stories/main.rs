@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod activity;
 mod admin;
 mod api_keys;
 mod blocks;

@@ -5,6 +5,7 @@
 //! compile time, and all pairs of all tables would cost most of it.
 
 pub mod accounts;
+pub mod activity;
 pub mod api_keys;
 pub mod audit;
 pub mod blocks;
@@ -18,6 +19,7 @@ pub mod messaging;
 pub mod preferences;
 pub mod privacy;
 pub mod profiles;
+pub mod readers;
 pub mod sign_ups;
 pub mod two_factor;
 
@@ -40,11 +42,13 @@ macro_rules! for_domains {
             sign_ups: clowder_accounts::SignUps,
             staff: clowder_accounts::Staff,
             api_keys: clowder_accounts::ApiKeys,
+            activity: clowder_accounts::ActivityLog,
             privacy: clowder_accounts::Privacy,
             idempotency,
             jobs: clowder_core::Jobs,
             audit: clowder_accounts::AuditLog,
             journal: clowder_core::Journal,
+            readers: clowder_infra_base::Readers,
             sealing: clowder_infra_base::seal::Sealing,
             upkeep: clowder_infra_base::Upkeep,
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
 mod accounts;
+mod activity;
 mod api_keys;
 mod asked;
 mod audit;
@@ -33,6 +34,7 @@ mod people;
 mod preferences;
 mod privacy;
 mod profiles;
+mod readers;
 mod reading;
 mod registry;
 mod replaying;

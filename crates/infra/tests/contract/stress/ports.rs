@@ -13,9 +13,9 @@ use crate::domains::DOMAINS;
 /// forgotten.
 fn sources() -> Vec<String> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut files = ["core/src/journal.rs", "core/src/job.rs", "infra/base/src/seal.rs", "infra/base/src/store.rs"]
-        .map(|file| crates.join(file))
-        .to_vec();
+    let own = ["readers.rs", "seal.rs", "store.rs"].map(|file| crates.join("infra/base/src").join(file));
+    let mut files = ["core/src/journal.rs", "core/src/job.rs"].map(|file| crates.join(file)).to_vec();
+    files.extend(own);
     let is_port =
         |path: &PathBuf| path.ends_with("port.rs") || path.parent().is_some_and(|folder| folder.ends_with("port"));
     for domain in crates.read_dir().unwrap().map(|entry| entry.unwrap().path().join("src")) {

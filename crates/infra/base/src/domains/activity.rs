@@ -1,0 +1,7 @@
+//! What people did.
+
+mod rows;
+mod schema;
+
+pub use rows::*;
+pub use schema::*;

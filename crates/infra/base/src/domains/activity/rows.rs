@@ -1,0 +1,47 @@
+//! The row of what somebody did to one thing on one day.
+
+use clowder_accounts::activity::{Activity, ActivityData, ActivityId, ActivityTarget, Tally};
+use clowder_core::{Id, Timestamp, UserId};
+use diesel::prelude::*;
+
+use super::schema::activity;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = activity)]
+pub struct ActivityRow {
+    pub id: ActivityId,
+    pub user_id: UserId,
+    pub day: i32,
+    pub kind: String,
+    pub target_kind: String,
+    pub target_id: Id<()>,
+    pub at: Timestamp,
+    pub last_at: Timestamp,
+    pub count: i64,
+}
+
+impl ActivityRow {
+    pub fn new(tally: Tally) -> Self {
+        Self {
+            id: Id::new(tally.first_at),
+            user_id: tally.user,
+            day: tally.day,
+            kind: tally.kind.to_owned(),
+            target_kind: tally.target_kind,
+            target_id: Id::from_uuid(tally.target),
+            at: tally.first_at,
+            last_at: tally.last_at,
+            count: tally.count,
+        }
+    }
+
+    pub fn activity(self) -> Activity {
+        Activity {
+            id: self.id,
+            kind: self.kind,
+            target: ActivityTarget { kind: self.target_kind, id: self.target_id.uuid() },
+            at: self.at,
+            data: ActivityData { count: self.count, last_at: self.last_at },
+        }
+    }
+}

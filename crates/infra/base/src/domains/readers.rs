@@ -1,0 +1,5 @@
+//! Readers of the journal.
+
+mod schema;
+
+pub use schema::*;

@@ -1,0 +1,264 @@
+//! The readers of the journal: their places and leases, and the one transaction in which each works and moves on.
+
+use async_trait::async_trait;
+use clowder_core::{
+    Ctx, Id, Journal, Positions, Recorded, Result, Timestamp, UserId,
+    journal::{Entry, Extent},
+};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    Repo,
+    clock::{until, when},
+    db::Tx,
+    dialect::{self, Conn, STREAMS},
+    domains::{self, Domain},
+};
+use crate::{
+    domains::{
+        audit::{audit, audit_head},
+        readers::{reader_positions as positions, readers},
+    },
+    readers::{Behind, CHUNK, ENOUGH, LEASE, Place, Readers, behind},
+};
+
+pub const DOMAIN: Domain = Domain {
+    words: &["reader_positions.reader", "readers.name"],
+    times: &[when!(AtOnce, readers.lease_until, until!(readers.lease_until, |_| LEASE))],
+    ..Domain::NONE
+};
+
+/// What a domain wants to do with every change.
+pub struct Reader {
+    /// Its places are stored under this name, which never changes.
+    pub name: &'static str,
+    /// Handles changes of a stream, in their order, in the transaction that moves the reader past them.
+    pub changes: fn(&mut Tx<'_>, &Ctx, &[Recorded]) -> Result<()>,
+    /// What it also reads in the audit log, because it makes no change: these actions.
+    pub actions: &'static [&'static str],
+    /// Handles such entries, in their order, in the same way.
+    pub entries: fn(&mut Tx<'_>, &Ctx, &[Audited]) -> Result<()>,
+}
+
+/// What a reader sees of an entry of the audit log. Nothing of it is encrypted.
+#[derive(Debug, Clone)]
+pub struct Audited {
+    pub action: String,
+    /// Whose account it concerns.
+    pub subject: Option<UserId>,
+    pub target: Option<(String, Uuid)>,
+    pub at: Timestamp,
+}
+
+/// What an open store keeps of the readers.
+pub struct State {
+    /// Under which it holds leases.
+    me: Id<()>,
+}
+
+impl State {
+    pub fn new(now: Timestamp) -> Self {
+        Self { me: Id::new(now) }
+    }
+}
+
+/// Where the place in the audit log is stored, beside those in the streams.
+const AUDIT: i16 = -1;
+/// How many positions of the audit log are looked through at a time, whatever stands there.
+const SPAN: i64 = 5_000;
+
+/// What is stored of a reader.
+struct Stored {
+    place: Place,
+    at: Positions,
+    audit: i64,
+}
+
+/// From where to where a reader goes in one stream, and what it handles on the way.
+struct Step {
+    stream: i16,
+    at: i64,
+    to: i64,
+    changes: Vec<Recorded>,
+    entries: Vec<Audited>,
+}
+
+#[async_trait]
+impl Readers for Repo {
+    async fn read(&self, ctx: &Ctx) -> Result<usize> {
+        let (mut handled, mut failed) = (0, None);
+        for reader in domains::readers() {
+            match self.let_read(ctx, reader).await {
+                Ok(count) => handled += count,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(handled), Err)
+    }
+}
+
+impl Repo {
+    async fn let_read(&self, ctx: &Ctx, reader: &'static Reader) -> Result<usize> {
+        let (me, now) = (self.readers.me, ctx.now);
+        let extent = Journal::extent(self).await?;
+        let found = self.db.read(move |conn| stored(conn, reader.name)).await?;
+        if found.as_ref().is_some_and(|found| !found.place.is_free_for(me, now)) {
+            return Ok(0);
+        }
+        let found = match found {
+            Some(found) if found.place.epoch == extent.epoch => found,
+            _ => {
+                let extent = extent.clone();
+                self.db.write(move |tx| begin(tx, reader.name, &extent)).await?
+            }
+        };
+        let all = behind(&found.at, &extent);
+        let left: i64 = all.iter().map(|behind| behind.head - behind.at).sum();
+        let (mut steps, mut read) = (Vec::new(), 0);
+        for behind in all {
+            if read >= ENOUGH {
+                break;
+            }
+            let entries = Journal::after(self, behind.stream, behind.from, CHUNK).await?;
+            read += entries.len();
+            steps.extend(step(reader, behind, entries));
+        }
+        if !reader.actions.is_empty() {
+            steps.extend(self.db.read(move |conn| audited(conn, reader.actions, found.audit)).await?);
+        }
+        if steps.is_empty() {
+            return Ok(0);
+        }
+        let (caller, epoch) = (ctx.clone(), extent.epoch);
+        let gone: i64 = steps.iter().filter(|step| step.stream != AUDIT).map(|step| step.to - step.at).sum();
+        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &steps)).await?;
+        if handled > 0 {
+            metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set((left - gone) as f64);
+        }
+        Ok(handled)
+    }
+}
+
+/// The changes of one stream that a reader handles next. Those that this version cannot read are passed over.
+fn step(reader: &Reader, behind: Behind, entries: Vec<Entry>) -> Option<Step> {
+    let Behind { stream, at, from, .. } = behind;
+    let to = entries.last().map_or(from, |entry| entry.position);
+    if behind.missed() > 0 && at > 0 {
+        tracing::warn!(
+            reader = reader.name,
+            stream,
+            missed = behind.missed(),
+            "changes were deleted from the journal before they were read"
+        );
+    }
+    let changes = entries.into_iter().filter_map(|entry| entry.change).collect();
+    let stream = i16::try_from(stream).ok()?;
+    (to > at).then_some(Step { stream, at, to, changes, entries: Vec::new() })
+}
+
+/// What a reader handles next of the audit log, whose positions have no gaps either.
+fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
+    let head: i64 = audit_head::table.select(audit_head::position).first(conn)?;
+    let to = head.min(at + SPAN);
+    if to <= at {
+        return Ok(None);
+    }
+    type Row = (String, Option<UserId>, Option<String>, Option<Id<()>>, Timestamp);
+    let rows: Vec<Row> = audit::table
+        .filter(audit::position.gt(at).and(audit::position.le(to)))
+        .filter(audit::action.eq_any(actions))
+        .order(audit::position)
+        .select((audit::action, audit::subject_id, audit::target_type, audit::target_id, audit::at))
+        .load(conn)?;
+    let entry = |(action, subject, kind, target, at): Row| {
+        let target = kind.zip(target).map(|(kind, id): (String, Id<()>)| (kind, id.uuid()));
+        Audited { action, subject, target, at }
+    };
+    let entries = rows.into_iter().map(entry).collect();
+    Ok(Some(Step { stream: AUDIT, at, to, changes: Vec::new(), entries }))
+}
+
+fn stored(conn: &mut Conn, name: &str) -> Result<Option<Stored>> {
+    type Row = (Id<()>, Option<Id<()>>, Option<Timestamp>);
+    let row: Option<Row> =
+        readers::table.find(name).select((readers::epoch, readers::holder, readers::lease_until)).first(conn).optional()?;
+    let Some((epoch, holder, lease_until)) = row else { return Ok(None) };
+    let rows: Vec<(i16, i64)> = positions::table
+        .filter(positions::reader.eq(name))
+        .select((positions::stream, positions::position))
+        .load(conn)?;
+    let at = |stream: i16| rows.iter().find(|(known, _)| *known == stream).map_or(0, |(_, position)| *position);
+    Ok(Some(Stored {
+        place: Place { epoch: epoch.uuid(), held: holder.zip(lease_until) },
+        at: Positions::new((0..STREAMS as i16).map(at).collect()),
+        audit: at(AUDIT),
+    }))
+}
+
+/// A new reader starts with what the journal still has. If the journal is another one than before, its positions mean
+/// nothing: the reader starts at the present heads.
+fn begin(tx: &mut Tx<'_>, name: &'static str, extent: &Extent) -> Result<Stored> {
+    let epoch = Id::<()>::from_uuid(extent.epoch);
+    diesel::insert_into(readers::table)
+        .values((readers::name.eq(name), readers::epoch.eq(epoch)))
+        .on_conflict_do_nothing()
+        .execute(tx.conn)?;
+    dialect::readers::lock_reader(tx.conn, name)?;
+    let found = stored(tx.conn, name)?.ok_or_else(|| clowder_core::Error::internal("a reader without a row"))?;
+    if found.place.epoch == extent.epoch {
+        return Ok(found);
+    }
+    tracing::warn!(reader = name, "the journal is another one: the reader goes on at its present end");
+    diesel::update(readers::table.find(name)).set(readers::epoch.eq(epoch)).execute(tx.conn)?;
+    for (stream, head) in (0..STREAMS as i16).zip(extent.heads.as_slice()) {
+        put(tx, name, stream, *head)?;
+    }
+    let place = Place { epoch: extent.epoch, ..found.place };
+    Ok(Stored { place, at: extent.heads.clone(), audit: found.audit })
+}
+
+/// Handles what was read and moves past it, unless another node has done so in the meantime. Returns how many changes
+/// and positions of the audit log that were.
+fn advance(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    reader: &Reader,
+    me: Id<()>,
+    epoch: Uuid,
+    steps: &[Step],
+) -> Result<usize> {
+    let name = reader.name;
+    dialect::readers::lock_reader(tx.conn, name)?;
+    let Some(Stored { place, at, audit }) = stored(tx.conn, name)? else { return Ok(0) };
+    let stands = |step: &Step| step.at == usize::try_from(step.stream).map_or(audit, |stream| at.get(stream));
+    if place.epoch != epoch || !place.is_free_for(me, ctx.now) || !steps.iter().all(stands) {
+        return Ok(0);
+    }
+    if place.wants_lease(me, ctx.now) {
+        let held = (readers::holder.eq(me), readers::lease_until.eq(ctx.now.plus(LEASE)));
+        diesel::update(readers::table.find(name)).set(held).execute(tx.conn)?;
+    }
+    let mut passed = 0;
+    for Step { stream, at, to, changes, entries } in steps {
+        put(tx, name, *stream, *to)?;
+        passed += usize::try_from(to - at).unwrap_or_default();
+        if !changes.is_empty() {
+            (reader.changes)(tx, ctx, changes)?;
+        }
+        if !entries.is_empty() {
+            (reader.entries)(tx, ctx, entries)?;
+        }
+    }
+    Ok(passed)
+}
+
+fn put(tx: &mut Tx<'_>, name: &str, stream: i16, position: i64) -> Result<()> {
+    diesel::insert_into(positions::table)
+        .values((positions::reader.eq(name), positions::stream.eq(stream), positions::position.eq(position)))
+        .on_conflict((positions::reader, positions::stream))
+        .do_update()
+        .set(positions::position.eq(position))
+        .execute(tx.conn)?;
+    Ok(())
+}

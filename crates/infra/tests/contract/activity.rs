@@ -1,0 +1,215 @@
+//! The guarantees of `ActivityLog`.
+
+pub mod domain;
+
+use std::time::Duration;
+
+use clowder_accounts::{
+    NewApiKey,
+    activity::{Activity, ActivityType, KEPT_FOR},
+    model::{ProfilePatch, SettingsPatch},
+};
+use clowder_core::{Actor, Ctx, Input, PageRequest};
+use clowder_messaging::NewChat;
+use serde_json::json;
+
+use crate::{
+    privacy::work,
+    readers::read_all,
+    world::{Person, World, on_both},
+};
+
+pub async fn edit(world: &World, person: &Person, theme: &str) {
+    let patch = SettingsPatch::from_json(json!({"theme": theme})).unwrap();
+    world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
+}
+
+/// Somebody's items, the latest first.
+async fn items(world: &World, person: &Person) -> Vec<Activity> {
+    let page = PageRequest { limit: 200, cursor: None };
+    world.store.activity.activity(&world.ctx(person), None, page).await.unwrap().items
+}
+
+/// The counts of somebody's items of a type.
+pub async fn counted(world: &World, person: &Person, kind: &str) -> Vec<i64> {
+    let page = PageRequest { limit: 200, cursor: None };
+    let kind = ActivityType::parse(kind);
+    assert!(kind.is_some());
+    let items = world.store.activity.activity(&world.ctx(person), kind, page).await.unwrap().items;
+    items.iter().map(|item| item.data.count).collect()
+}
+
+/// Types and targets, the earliest first.
+fn told(items: &[Activity]) -> Vec<(&str, &str)> {
+    items.iter().rev().map(|item| (item.kind.as_str(), item.target.kind.as_str())).collect()
+}
+
+fn sorted<'t>(mut told: Vec<(&'t str, &'t str)>) -> Vec<(&'t str, &'t str)> {
+    told.sort_unstable();
+    told
+}
+
+on_both! {
+    async fn what_somebody_does_is_in_their_log_and_in_nobody_elses(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await;
+        let private = NewChat::from_json(json!({"type": "private", "participant_ids": [ada.id]})).unwrap();
+        world.store.messaging.create_chat(&world.ctx(&bob), private).await.unwrap();
+        for text in ["a peculiar text", "and another"] {
+            world.say(&ada, chat.id, text).await;
+        }
+        let patch = ProfilePatch::from_json(json!({"bio": "a peculiar life"})).unwrap();
+        world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await.unwrap();
+        edit(&world, &ada, "dark").await;
+        let key = NewApiKey::from_json(json!({"name": "bot", "scopes": ["messages:read"]})).unwrap();
+        world.store.api_keys.create_key(&world.ctx(&ada), key).await.unwrap();
+        let block = clowder_social::NewBlock::default();
+        world.store.blocks.block(&world.ctx(&ada), bob.id, block).await.unwrap();
+        let before = world.everything().await.len();
+        read_all(&world.store, &world).await;
+        assert_eq!(world.everything().await.len(), before, "the log is no change");
+
+        let of_ada = items(&world, &ada).await;
+        let expected = [
+            ("account.created", "user"), ("api_key.created", "api_key"), ("block.added", "user"), ("chat.created", "chat"),
+            ("message.sent", "chat"), ("profile.changed", "user"), ("session.opened", "session"), ("settings.changed", "user"),
+        ];
+        assert_eq!(sorted(told(&of_ada)), expected);
+        let sent = of_ada.iter().find(|item| item.kind == "message.sent").unwrap();
+        assert_eq!((sent.target.id, sent.data.count), (chat.id.uuid(), 2));
+        assert!(sent.at < sent.data.last_at);
+        assert!(!json!(of_ada).to_string().contains("peculiar"), "no texts");
+        assert!(of_ada.is_sorted_by(|one, next| one.at >= next.at), "the latest first");
+        let of_bob = items(&world, &bob).await;
+        assert_eq!(sorted(told(&of_bob)), [("account.created", "user"), ("chat.created", "chat"), ("session.opened", "session")]);
+    }
+
+    async fn friends_and_members_of_groups_find_it_in_their_logs(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for (one, other) in [(&ada, &bob), (&bob, &ada)] {
+            let new = Input::from_json(json!({"user_id": other.id})).unwrap();
+            world.store.friends.request(&world.ctx(one), new).await.unwrap();
+        }
+        world.store.friends.remove(&world.ctx(&bob), ada.id).await.unwrap();
+        let new = Input::from_json(json!({"name": "Rowers", "visibility": "public"})).unwrap();
+        let group = world.store.groups.create(&world.ctx(&ada), new).await.unwrap().id;
+        world.store.groups.join(&world.ctx(&bob), group).await.unwrap();
+        world.store.groups.leave(&world.ctx(&bob), group).await.unwrap();
+        read_all(&world.store, &world).await;
+        for (person, here, there) in [
+            (&ada, &["friend.added", "group.created"][..], &["friend.removed", "group.joined", "group.left"][..]),
+            (&bob, &["friend.added", "friend.removed", "group.joined", "group.left"], &["group.created", "chat.created"]),
+        ] {
+            for (kinds, count) in [(here, &[1_i64][..]), (there, &[])] {
+                for kind in kinds {
+                    assert_eq!(counted(&world, person, kind).await, count, "{kind}");
+                }
+            }
+        }
+        let of_ada = items(&world, &ada).await;
+        let friend = of_ada.iter().find(|item| item.kind == "friend.added").unwrap();
+        assert_eq!((friend.target.kind.as_str(), friend.target.id), ("user", bob.id.uuid()));
+    }
+
+    async fn one_thing_is_one_item_a_day_and_pages_show_each_once(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for day in 1..=3_i64 {
+            for _ in 0..2 {
+                let chat = world.group(&ada, &[&bob]).await;
+                for _ in 0..day {
+                    world.say(&ada, chat.id, "hello").await;
+                }
+            }
+            read_all(&world.store, &world).await;
+            world.wait(Duration::from_secs(24 * 3600));
+        }
+        assert_eq!(counted(&world, &ada, "message.sent").await, [3, 3, 2, 2, 1, 1]);
+        let all: Vec<_> = items(&world, &ada).await.into_iter().map(|item| item.id).collect();
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let request = PageRequest { limit: 2, cursor };
+            let page = world.store.activity.activity(&world.ctx(&ada), None, request).await.unwrap();
+            seen.extend(page.items.into_iter().map(|item| item.id));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, all);
+        let wrong = PageRequest { limit: 2, cursor: Some("x".into()) };
+        assert!(world.store.activity.activity(&world.ctx(&ada), None, wrong).await.is_err());
+        assert!(counted(&world, &ada, "no.such").await.is_empty());
+    }
+
+    async fn what_is_cleared_does_not_come_back(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        edit(&world, &ada, "dark").await;
+        read_all(&world.store, &world).await;
+        assert!(!items(&world, &ada).await.is_empty());
+        // Done before, and not read yet.
+        let chat = world.group(&ada, &[&bob]).await;
+        world.say(&ada, chat.id, "hello").await;
+        world.say(&bob, chat.id, "hello").await;
+        world.store.activity.clear_activity(&world.ctx(&ada)).await.unwrap();
+        assert!(world.names().await.iter().all(|name| name == "message.sent"), "clearing is no change");
+        read_all(&world.store, &world).await;
+        assert!(items(&world, &ada).await.is_empty());
+        assert_eq!(counted(&world, &bob, "message.sent").await, [1], "others keep theirs");
+        world.say(&ada, chat.id, "again").await;
+        read_all(&world.store, &world).await;
+        assert_eq!(counted(&world, &ada, "message.sent").await, [1]);
+        assert_eq!(items(&world, &ada).await.len(), 1);
+    }
+
+    async fn a_long_log_is_cleared_whole(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        read_all(&world.store, &world).await;
+        let (numbers, id, at) = if world.is_postgres() {
+            ("generate_series(1, 4500) AS s(n)", "gen_random_uuid()", "now()")
+        } else {
+            ("(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 4500) SELECT n FROM t) s", "randomblob(16)", "1")
+        };
+        world.batch(&format!(
+            "INSERT INTO activity (id, user_id, day, kind, target_kind, target_id, at, last_at, count)
+               SELECT {id}, u.id, 1, 'message.sent', 'chat', {id}, {at}, {at}, 1 FROM {numbers}, users u WHERE u.username = 'ada'"
+        ));
+        world.store.activity.clear_activity(&world.ctx(&ada)).await.unwrap();
+        assert!(items(&world, &ada).await.is_empty());
+    }
+
+    async fn items_are_kept_for_half_a_year(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        edit(&world, &ada, "dark").await;
+        read_all(&world.store, &world).await;
+        world.wait(KEPT_FOR - Duration::from_secs(3600));
+        let other = world.person("bob").await;
+        read_all(&world.store, &world).await;
+        let sweep = async || {
+            let ctx = Ctx::new(Actor::System, world.now(), "sweep");
+            while world.store.upkeep.sweep(&ctx, Duration::MAX).await.unwrap() > 0 {}
+        };
+        sweep().await;
+        assert!(!items(&world, &ada).await.is_empty());
+        world.wait(Duration::from_secs(2 * 3600));
+        sweep().await;
+        assert!(items(&world, &ada).await.is_empty());
+        assert!(!items(&world, &other).await.is_empty());
+    }
+
+    async fn nothing_is_written_about_the_erased(world: World) {
+        let [root, ada] = world.people(["rita", "ada"]).await;
+        world.meddle("UPDATE users SET role = 'admin' WHERE username = 'rita'").unwrap();
+        read_all(&world.store, &world).await;
+        edit(&world, &ada, "dark").await;
+        world.store.activity.clear_activity(&world.ctx(&ada)).await.unwrap();
+        edit(&world, &ada, "light").await;
+        world.store.privacy.erase_user(&world.ctx(&root), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        read_all(&world.store, &world).await;
+        let left = |table: &str| {
+            let own = format!("DELETE FROM {table} WHERE user_id = (SELECT id FROM users WHERE username LIKE 'deleted-%')");
+            world.meddle(&own).unwrap()
+        };
+        assert_eq!((left("activity"), left("activity_clearings")), (0, 0));
+    }
+}

@@ -1,0 +1,2 @@
+DROP TABLE reader_positions;
+DROP TABLE readers;

@@ -1,0 +1,2 @@
+DROP TABLE activity_clearings;
+DROP TABLE activity;
