@@ -184,6 +184,8 @@ mod tests {
 
     use super::*;
 
+    use Target::{Subject, Topic as OfTopic};
+
     const CHAT: TopicKind = TopicKind::new("chat");
 
     fn at(seconds: i64) -> Timestamp {
@@ -211,11 +213,14 @@ mod tests {
         let thing = Id::<()>::new(at(1)).uuid();
         let rule = |whose, target| Rule::new("x.done", "x.did", whose, target);
         let about = |change: Recorded| Recorded { subject: Some(thing), ..change };
-        let follow = |step| move |change| Recorded { follow: Some(Follow { user: bob, topic: chat, step }), ..change };
-        let (on_chat, to_ada, to_bob) =
-            (change("x.done", chat, Some(ada)), change("x.done", Topic::user(ada), Some(ada)), change("x.done", Topic::user(bob), Some(ada)));
+        let follow =
+            |step| move |change: Recorded| Recorded { follow: Some(Follow { user: bob, topic: chat, step }), ..change };
+        let (on_chat, to_ada, to_bob) = (
+            change("x.done", chat, Some(ada)),
+            change("x.done", Topic::user(ada), Some(ada)),
+            change("x.done", Topic::user(bob), Some(ada)),
+        );
         let by_nobody = change("x.done", Topic::user(ada), None);
-        use Target::{Subject, Topic as OfTopic};
         let table = [
             (rule(Whose::Actor, OfTopic), on_chat.clone(), Some((ada, "chat", chat.id))),
             (rule(Whose::Actor, OfTopic), to_ada.clone(), Some((ada, "user", ada.uuid()))),
@@ -227,11 +232,19 @@ mod tests {
             (rule(Whose::Told, OfTopic), to_bob.clone(), Some((bob, "user", bob.uuid()))),
             (rule(Whose::Told, OfTopic), by_nobody, Some((ada, "user", ada.uuid()))),
             (rule(Whose::Told, OfTopic), on_chat.clone(), None),
-            (rule(Whose::Follower(Step::Enter), OfTopic), follow(Step::Enter)(on_chat.clone()), Some((bob, "chat", chat.id))),
+            (
+                rule(Whose::Follower(Step::Enter), OfTopic),
+                follow(Step::Enter)(on_chat.clone()),
+                Some((bob, "chat", chat.id)),
+            ),
             (rule(Whose::Follower(Step::Enter), OfTopic), follow(Step::Leave)(on_chat.clone()), None),
             (rule(Whose::Follower(Step::Enter), OfTopic), on_chat.clone(), None),
             (rule(Whose::Actor, OfTopic).only(|data| data["my_role"] == "owner"), on_chat.clone(), None),
-            (rule(Whose::Actor, OfTopic).only(|data| data["my_role"] == "member"), on_chat, Some((ada, "chat", chat.id))),
+            (
+                rule(Whose::Actor, OfTopic).only(|data| data["my_role"] == "member"),
+                on_chat,
+                Some((ada, "chat", chat.id)),
+            ),
         ];
         for (number, (rule, change, expected)) in table.into_iter().enumerate() {
             let act = decide([&rule], &change);
@@ -245,7 +258,13 @@ mod tests {
     fn one_thing_on_one_day_is_one_item() {
         let [ada, bob] = [UserId::new(at(1)), UserId::new(at(2))];
         let [one, other] = [Id::<()>::new(at(1)).uuid(), Id::<()>::new(at(1)).uuid()];
-        let act = |user, target, seconds| Act { user, kind: "message.sent", target_kind: "chat".into(), target, at: at(seconds) };
+        let act = |user, target, seconds| Act {
+            user,
+            kind: "message.sent",
+            target_kind: "chat".into(),
+            target,
+            at: at(seconds),
+        };
         let acts = [
             act(ada, one, 7),
             act(ada, one, 5),
@@ -255,7 +274,8 @@ mod tests {
             act(ada, one, 24 * 3600),
         ];
         let tallies = tally(acts);
-        let mut counted: Vec<_> = tallies.iter().map(|tally| (tally.user == ada, tally.target == one, tally.day, tally.count)).collect();
+        let mut counted: Vec<_> =
+            tallies.iter().map(|tally| (tally.user == ada, tally.target == one, tally.day, tally.count)).collect();
         counted.sort_unstable();
         assert_eq!(counted, [(false, true, 0, 1), (true, false, 0, 1), (true, true, 0, 3), (true, true, 1, 1)]);
         let three = tallies.iter().find(|tally| tally.count == 3).unwrap();

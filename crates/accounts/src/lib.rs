@@ -43,6 +43,7 @@ pub use model::{
     Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn, Ticket, Username,
 };
 pub use port::{
-    Accounts, ActivityLog, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, Profiles, SignUps, Staff, TwoFactor,
+    Accounts, ActivityLog, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, Profiles, SignUps, Staff,
+    TwoFactor,
 };
 pub use standing::{Standing, Suspension};

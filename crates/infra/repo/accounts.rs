@@ -15,9 +15,9 @@ use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    activity::{Rule, Target, Whose},
     Accounts, Identity, Login, NewAccount, Own, Password, ProfilePatch, RefreshToken, Registration, Session,
     SessionPatch, SignedIn, Ticket,
+    activity::{Rule, Target, Whose},
     change::{SESSION_ENDED, USER_DELETED},
     policy::may_reach_others,
     refusals::{CREDENTIALS_INVALID, INVITE_GONE, TOKEN_INVALID},

@@ -66,12 +66,7 @@ impl ActivityLog for Repo {
 }
 
 /// The latest first.
-fn list(
-    conn: &mut Conn,
-    user: UserId,
-    kind: Option<&ActivityType>,
-    page: &PageRequest,
-) -> Result<Page<Activity>> {
+fn list(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Page<Activity>> {
     let mut own = activity::table
         .filter(activity::user_id.eq(user))
         .order((activity::at.desc(), activity::id.desc()))

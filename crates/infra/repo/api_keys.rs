@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    activity::{Rule, Target, Whose},
     ApiKey, ApiKeys, Change, Identity, IssuedKey, NewApiKey,
+    activity::{Rule, Target, Whose},
     api_keys::{CreateFacts, decide, may_use},
     change::{API_KEY_CREATED, API_KEY_REVOKED, ApiKeyRevoked},
     refusals::{API_KEY_INVALID, API_KEY_UNKNOWN, SESSION_ENDED},

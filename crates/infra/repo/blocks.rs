@@ -6,7 +6,10 @@ mod privacy;
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use clowder_accounts::{activity::{Rule, Target, Whose}, refusals::USER_UNKNOWN};
+use clowder_accounts::{
+    activity::{Rule, Target, Whose},
+    refusals::USER_UNKNOWN,
+};
 use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
 use clowder_social::{
     Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,

@@ -9,7 +9,10 @@ mod suggestions;
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use clowder_accounts::{activity::{Rule, Target, Whose}, refusals::SESSION_ENDED};
+use clowder_accounts::{
+    activity::{Rule, Target, Whose},
+    refusals::SESSION_ENDED,
+};
 use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,

@@ -4,8 +4,8 @@ mod privacy;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    activity::{Rule, Target, Whose},
     Change, Preferences,
+    activity::{Rule, Target, Whose},
     model::{Settings, SettingsPatch},
     refusals::{SESSION_ENDED, SETTINGS_STALE},
 };

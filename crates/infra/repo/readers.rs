@@ -181,8 +181,11 @@ fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
 
 fn stored(conn: &mut Conn, name: &str) -> Result<Option<Stored>> {
     type Row = (Id<()>, Option<Id<()>>, Option<Timestamp>);
-    let row: Option<Row> =
-        readers::table.find(name).select((readers::epoch, readers::holder, readers::lease_until)).first(conn).optional()?;
+    let row: Option<Row> = readers::table
+        .find(name)
+        .select((readers::epoch, readers::holder, readers::lease_until))
+        .first(conn)
+        .optional()?;
     let Some((epoch, holder, lease_until)) = row else { return Ok(None) };
     let rows: Vec<(i16, i64)> = positions::table
         .filter(positions::reader.eq(name))
@@ -220,14 +223,7 @@ fn begin(tx: &mut Tx<'_>, name: &'static str, extent: &Extent) -> Result<Stored>
 
 /// Handles what was read and moves past it, unless another node has done so in the meantime. Returns how many changes
 /// and positions of the audit log that were.
-fn advance(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    reader: &Reader,
-    me: Id<()>,
-    epoch: Uuid,
-    steps: &[Step],
-) -> Result<usize> {
+fn advance(tx: &mut Tx<'_>, ctx: &Ctx, reader: &Reader, me: Id<()>, epoch: Uuid, steps: &[Step]) -> Result<usize> {
     let name = reader.name;
     dialect::readers::lock_reader(tx.conn, name)?;
     let Some(Stored { place, at, audit }) = stored(tx.conn, name)? else { return Ok(0) };

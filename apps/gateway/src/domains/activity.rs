@@ -6,5 +6,4 @@ mod routes;
 
 use super::Domain;
 
-pub const DOMAIN: Domain =
-    Domain::new("Activity", "What you did, as far back as 180 days.", routes::all, examples::of);
+pub const DOMAIN: Domain = Domain::new("Activity", "What you did, as far back as 180 days.", routes::all, examples::of);
