@@ -128,9 +128,9 @@ impl Friends for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<FriendSuggestion>> {
+    async fn suggestions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<FriendSuggestion>> {
         let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| suggestions::list(conn, viewer, limit)).await
+        self.db.read(move |conn| suggestions::list(conn, viewer, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Ctx, Error, Result, UserId, Word};
+use clowder_core::{Ctx, Error, Page, PageRequest, Result, UserId, Word};
 use clowder_social::{
     FriendSuggestion,
     friends::{RequestStatus, policy::MOST_DISMISSED, refusals::DISMISSED_LIMIT},
@@ -30,7 +30,7 @@ const LOOKED_AT: i64 = 20_000;
 /// How many of those with most friends in common are checked.
 const CHECKED: usize = 400;
 
-pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<FriendSuggestion>> {
+pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<FriendSuggestion>> {
     let viewer = by.id;
     let friends: Vec<UserId> = table::table
         .filter(table::user_id.eq(viewer))
@@ -57,7 +57,7 @@ pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<FriendSuggest
         let user = cards.remove(&user)?.into();
         Some(FriendSuggestion { user, mutual_friends })
     });
-    Ok(suggested.take(limit as usize).collect())
+    Page::of_all(&suggested.collect::<Vec<_>>(), page)
 }
 
 /// Those among them whom the viewer may see, who are not their friends, with whom no request is open, and whom they have
