@@ -12,7 +12,7 @@ use clowder_social::{
 use serde_json::{Value, json};
 
 use crate::{
-    privacy::system,
+    privacy::{system, work},
     world::{Person, World, code, on_both},
 };
 
@@ -133,7 +133,12 @@ on_both! {
         let friends = &world.store.friends;
         let request = asks(&world, &ada, &bob).await.id;
         friends.decide(&world.ctx(&bob), request, to("reject")).await.unwrap();
-        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.too_soon");
+        match friends.request(&world.ctx(&ada), ask(bob.id)).await {
+            Err(Error::TooEarly { refusal, until }) => {
+                assert_eq!((refusal.code, until), ("friend.too_soon", world.now().plus(policy::AGAIN_AFTER)));
+            }
+            other => panic!("{other:?}"),
+        }
         world.wait(policy::AGAIN_AFTER - Duration::from_secs(1));
         assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.too_soon");
         world.wait(Duration::from_secs(1));
@@ -170,10 +175,17 @@ on_both! {
             Err(Error::Invalid(errors)) => assert_eq!((errors[0].pointer.as_str(), &*errors[0].code), ("/user_id", "self")),
             other => panic!("{other:?}"),
         }
-        assert_eq!(code(friends.request(&world.ctx(&ada), ask(Id::new(world.now()))).await), "user.unknown");
-        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
-        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "user.unknown");
-        world.meddle("UPDATE users SET visibility = 'public' WHERE username = 'bob'").unwrap();
+        let unknown = friends.request(&world.ctx(&ada), ask(Id::new(world.now()))).await;
+        let unknown = format!("{unknown:?}");
+        assert!(unknown.contains("user.unknown"), "{unknown}");
+        for (hidden, shown) in [
+            ("visibility = 'private'", "visibility = 'public'"),
+            ("suspension_reason = 'spam'", "suspension_reason = NULL"),
+        ] {
+            world.meddle(&format!("UPDATE users SET {hidden} WHERE username = 'bob'")).unwrap();
+            assert_eq!(format!("{:?}", friends.request(&world.ctx(&ada), ask(bob.id)).await), unknown, "{hidden}");
+            world.meddle(&format!("UPDATE users SET {shown} WHERE username = 'bob'")).unwrap();
+        }
         asks(&world, &ada, &bob).await;
     }
 
@@ -215,6 +227,137 @@ on_both! {
         let told = told(&changes, "status");
         assert_eq!(told.iter().map(|(user, _, status)| (*user, status)).collect::<Vec<_>>(), [(ada.id, &json!("expired")), (bob.id, &json!("expired"))]);
         asks(&world, &ada, &bob).await;
+    }
+
+    async fn a_request_whose_time_is_over_is_in_nobodys_way(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for (first, second) in [(&ada, &bob), (&ada, &ada), (&bob, &ada)] {
+            let other = |person: &Person| if person.id == ada.id { &bob } else { &ada };
+            let old = asks(&world, first, other(first)).await;
+            world.names().await;
+            world.wait(policy::OPEN_FOR);
+            // Nothing has swept.
+            let new = world.store.friends.request(&world.ctx(second), ask(other(second).id)).await.unwrap();
+            let Made::New(new) = new else { panic!("the old one was over: {new:?}") };
+            let changes: Vec<FriendRequest> =
+                world.changes().await.iter().map(|change| serde_json::from_str(change.data.get()).unwrap()).collect();
+            let told = |request: &FriendRequest, status| {
+                changes.iter().filter(|change| change.id == request.id && change.status == status).count()
+            };
+            assert_eq!((told(&old, RequestStatus::Expired), told(&new, RequestStatus::Pending), changes.len()), (2, 2, 4));
+            assert_eq!(open(&world, other(second), RequestDirection::In).await, std::slice::from_ref(&new));
+            world.store.friends.decide(&world.ctx(second), new.id, to("cancel")).await.unwrap();
+        }
+    }
+
+    async fn decided_requests_go_with_their_text(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let new = NewFriendRequest::from_json(json!({"user_id": bob.id, "message": "a peculiar wish"})).unwrap();
+        let request = world.store.friends.request(&world.ctx(&ada), new).await.unwrap().into_inner();
+        world.store.friends.decide(&world.ctx(&bob), request.id, to("reject")).await.unwrap();
+        world.wait(policy::KEPT_FOR);
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        assert!(world.holds(b"a peculiar wish"), "not yet");
+        world.wait(Duration::from_secs(1));
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        world.gone(b"a peculiar wish").await;
+        let again = world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await;
+        assert_eq!(code(again), "friend_request.unknown");
+    }
+
+    async fn the_number_of_friends_is_bounded_also_in_parallel(world: World) {
+        let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
+        let zoe = world.person("zoe").await;
+        befriend(&world, &ada, &zoe).await;
+        let requests = [asks(&world, &bob, &ada).await.id, asks(&world, &cem, &ada).await.id];
+        let almost = policy::MOST_FRIENDS - 1;
+        let ada_id = world.literal(ada.id);
+        world.meddle(&format!("UPDATE friend_lists SET friends = {almost} WHERE user_id = {ada_id}")).unwrap();
+        let (other, ctx) = (world.another_node().await, world.ctx(&ada));
+        let (one, two) = tokio::join!(
+            world.store.friends.decide(&ctx, requests[0], to("accept")),
+            other.friends.decide(&ctx, requests[1], to("accept"))
+        );
+        let (made, refused): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(Result::is_ok);
+        assert_eq!((made.len(), refused.len()), (1, 1));
+        for refused in refused {
+            assert_eq!(code(refused), "friend.limit");
+        }
+        for (person, user) in [(&ada, dan.id), (&dan, ada.id)] {
+            assert_eq!(code(world.store.friends.request(&world.ctx(person), ask(user)).await), "friend.limit");
+        }
+        // Whoever has room again can accept what is open.
+        world.store.friends.remove(&ctx, zoe.id).await.unwrap();
+        let left = open(&world, &ada, RequestDirection::In).await;
+        assert_eq!(left.len(), 1);
+        world.store.friends.decide(&ctx, left[0].id, to("accept")).await.unwrap();
+    }
+
+    async fn requests_are_bounded_within_a_day(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let friends = &world.store.friends;
+        for _ in 0..policy::MOST_A_DAY {
+            let request = asks(&world, &ada, &bob).await;
+            friends.decide(&world.ctx(&ada), request.id, to("cancel")).await.unwrap();
+        }
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.requests_today");
+        world.wait(policy::A_DAY);
+        asks(&world, &ada, &bob).await;
+    }
+
+    async fn an_erasure_ends_friendships_and_requests(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let [dan, eve] = world.people(["dan", "eve"]).await;
+        befriend(&world, &ada, &bob).await;
+        befriend(&world, &ada, &cem).await;
+        befriend(&world, &bob, &cem).await;
+        let new = NewFriendRequest::from_json(json!({"user_id": ada.id, "message": "a peculiar wish"})).unwrap();
+        world.store.friends.request(&world.ctx(&dan), new).await.unwrap();
+        asks(&world, &ada, &eve).await;
+        world.names().await;
+        world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let changes = world.changes().await;
+        let removed: Vec<_> = changes.into_iter().filter(|change| &*change.name == "friend.removed").collect();
+        let expected = [&bob, &cem].map(|friend| (friend.id, "friend.removed".to_owned(), json!(ada.id)));
+        let mut heard = told(&removed, "user_id");
+        heard.retain(|(user, ..)| *user != ada.id);
+        assert_eq!(heard, expected);
+        assert_eq!((friends_of(&world, &bob).await, friends_of(&world, &cem).await), (vec![cem.id], vec![bob.id]));
+        assert!(open(&world, &dan, RequestDirection::Out).await.is_empty());
+        assert!(open(&world, &eve, RequestDirection::In).await.is_empty());
+        world.gone(b"a peculiar wish").await;
+        assert_eq!(code(world.store.friends.request(&world.ctx(&bob), ask(ada.id)).await), "user.unknown");
+    }
+
+    async fn friends_who_are_erased_at_once_do_not_wait_for_each_other(world: World) {
+        let mut people = Vec::new();
+        for name in ["ada", "bob", "cem", "dan", "eve", "fay"] {
+            let person = world.person(name).await;
+            for friend in &people {
+                befriend(&world, &person, friend).await;
+            }
+            people.push(person);
+        }
+        for person in &people {
+            world.store.privacy.erase_user(&system(&world), person.id, None).await.unwrap();
+        }
+        let stores = [world.store.clone(), world.another_node().await];
+        let jobs = world.store.jobs.take(&system(&world), vec!["account.erase"], 10).await.unwrap();
+        assert_eq!(jobs.len(), people.len());
+        let working = jobs.into_iter().enumerate().map(|(index, job)| {
+            let (store, ctx) = (stores[index % 2].clone(), system(&world));
+            tokio::spawn(async move {
+                let worker = store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+                worker.work(&ctx, &job).await
+            })
+        });
+        for worked in working.collect::<Vec<_>>() {
+            worked.await.unwrap().unwrap();
+        }
+        for table in ["friendships", "friend_lists", "friend_requests"] {
+            assert_eq!(world.meddle(&format!("DELETE FROM {table}")).unwrap(), 0, "{table}");
+        }
     }
 
     async fn friends_are_listed_in_both_orders_and_found_by_name(world: World) {
