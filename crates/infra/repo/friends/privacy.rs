@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     super::{
+        cards::Cards,
         db::Tx,
         dialect::Conn,
         journal,
@@ -103,7 +104,7 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
         .load(tx.conn)?;
     if !gone.is_empty() {
         let rows = gone.len();
-        requests::remove(tx, gone)?;
+        requests::remove(tx, gone, Cards::card)?;
         return all_gone(rows, true);
     }
     let suggestions = dismissed::user_id.eq(user).or(dismissed::dismissed_id.eq(user));

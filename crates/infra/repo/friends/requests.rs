@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_accounts::{privacy::tombstone, refusals::USER_UNKNOWN};
+use clowder_core::{Card, Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     FriendRequest, FriendRequestId, NewFriendRequest, RequestDirection,
     friends::{
@@ -156,7 +156,8 @@ fn tell(tx: &mut Tx<'_>, ctx: &Ctx, before: Vec<Change>, request: &FriendRequest
 pub fn withdraw_between(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
     let mut told = expire_between(tx, ctx, one, other)?;
     for row in open_between(tx.conn, one, other)? {
-        told.extend(end(tx, ctx, row, RequestStatus::Cancelled)?);
+        // Not cancelled: the person who asked would know that somebody else has done it.
+        told.extend(end(tx, ctx, row, RequestStatus::Expired)?);
     }
     Ok(told)
 }
@@ -254,17 +255,22 @@ pub fn forget(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
         .select(FriendRequestRow::as_select())
         .load(tx.conn)?;
     let count = old.len();
-    remove(tx, old)?;
+    // An erasure finds no change about a request that is gone, so its people are removed from them at once.
+    remove(tx, old, |_, user| Ok(tombstone(user)))?;
     Ok(count)
 }
 
 /// Deletes requests, and removes their texts from the journal.
-pub fn remove(tx: &mut Tx<'_>, rows: Vec<FriendRequestRow>) -> Result<()> {
+pub fn remove(
+    tx: &mut Tx<'_>,
+    rows: Vec<FriendRequestRow>,
+    shown: impl Fn(&Cards, UserId) -> Result<Card>,
+) -> Result<()> {
     let cards = Cards::of(tx.conn, None, rows.iter().flat_map(|row| [row.from_id, row.to_id]))?;
     for row in rows {
         let silent = FriendRequestRow { message: None, ..row };
         let (id, from) = (silent.id, silent.from_id);
-        let silent = silent.request(|user| cards.card(user))?;
+        let silent = silent.request(|user| shown(&cards, user))?;
         journal::rewrite(tx, &[FRIEND_REQUEST], &Change::Requested(from, Box::new(silent)))?;
         diesel::delete(table::table.find(id)).execute(tx.conn)?;
     }

@@ -21,7 +21,7 @@ use super::{
         dialect::Conn,
         people::{self, Viewer},
     },
-    counts, lock_both,
+    counts, hiding, lock_both,
 };
 use crate::domains::{
     accounts::{CardRow, users},
@@ -36,7 +36,10 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
         .limit(MOST_FRIENDS)
         .select(table::friend_id)
         .load(conn)?;
-    let lists = counts(conn, &friends[..friends.len().min(FRIENDS)])?;
+    let latest = &friends[..friends.len().min(FRIENDS)];
+    let hiding = hiding(conn, by, latest)?;
+    let shown: Vec<_> = latest.iter().copied().filter(|friend| !hiding.contains(friend)).collect();
+    let lists = counts(conn, &shown)?;
     let looked_at = suggest::look_at(lists.into_iter().collect());
     let theirs: Vec<UserId> =
         table::table.filter(table::user_id.eq_any(&looked_at)).limit(LOOKED_AT).select(table::friend_id).load(conn)?;

@@ -63,7 +63,10 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRol
         ))
         .execute(tx.conn)?;
     count(tx.conn, chat, 1)?;
-    Ok(ChatChange::ChatCreated(user, Box::new(chats::one(tx.conn, None, user, chat)?)))
+    let mut seen = chats::one(tx.conn, None, user, chat)?;
+    // A text that is deleted later must not stay in the journal for its sake.
+    seen.last_message = None;
+    Ok(ChatChange::ChatCreated(user, Box::new(seen)))
 }
 
 pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<()> {

@@ -418,6 +418,36 @@ on_both! {
         assert_eq!(found[0].mutual_friends, 1);
     }
 
+    async fn who_hides_their_friends_gives_none_of_them_away(world: World) {
+        let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
+        for (one, other) in [(&ada, &bob), (&bob, &cem), (&cem, &dan)] {
+            befriend(&world, one, other).await;
+        }
+        let shown = async || {
+            let ctx = world.ctx(&ada);
+            let common = world.store.friends.relationships(&ctx, vec![cem.id]).await.unwrap()[0].mutual_friends;
+            let suggested = world.store.friends.suggestions(&ctx, PageRequest::default()).await.unwrap().items.len();
+            let found = world.store.profiles.search_users(&ctx, Some("ce".to_owned()), PageRequest::default()).await;
+            (common, suggested, found.unwrap().items[0].score)
+        };
+        let open = shown().await;
+        assert_eq!((open.0, open.1), (1, 1));
+        let choose = async |person: &Person, audience: &str| {
+            let patch = json!({"privacy": {"friends_list": audience}});
+            let patch = clowder_accounts::model::SettingsPatch::from_json(patch).unwrap();
+            world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
+        };
+        for audience in ["friends", "nobody"] {
+            choose(&cem, audience).await;
+            assert_eq!((shown().await.0, shown().await.1), (0, 1), "{audience}: a stranger's");
+        }
+        choose(&cem, "everyone").await;
+        choose(&bob, "friends").await;
+        assert_eq!(shown().await, open, "ada is a friend");
+        choose(&bob, "nobody").await;
+        assert_eq!((shown().await.0, shown().await.1), (1, 0), "bob's list tells nothing; cem's still does");
+    }
+
     async fn friends_of_friends_are_suggested_until_they_are_dismissed(world: World) {
         let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
         let [near, far, asked, hidden] = world.people(["near", "far", "asked", "hidden"]).await;

@@ -158,6 +158,16 @@ on_both! {
         assert_eq!(contradictions(&world), Vec::<&str>::new());
     }
 
+    async fn whoever_joins_late_keeps_no_text_that_is_deleted_later(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let group = make(&world, &ada, "public").await;
+        let chat = group.chat_id.unwrap();
+        let said = world.say(&ada, chat, "zqbeforehejoined").await;
+        world.store.groups.join(&world.ctx(&bob), group.id).await.unwrap();
+        world.store.messaging.delete(&world.ctx(&ada), said.id, None).await.unwrap();
+        world.gone(b"zqbeforehejoined").await;
+    }
+
     async fn who_may_not_see_a_group_is_told_nothing(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let groups = &world.store.groups;
