@@ -1,6 +1,6 @@
 //! Errors as clients see them (RFC 9457). Only this module maps refusals to status codes.
 
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -343,9 +343,7 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use clowder_core::Limit;
+    use clowder_core::{Limit, Timestamp};
     use serde_json::json;
 
     use super::*;
