@@ -1,6 +1,8 @@
 //! Lists of friends, what connects people, and who is suggested.
 
-use clowder_core::{Friendship, Id, PageRequest, UserId};
+use std::time::Duration;
+
+use clowder_core::{Friendship, Id, Input, PageRequest, UserId};
 use clowder_social::{FriendFilter, friends::Order};
 use serde_json::json;
 
