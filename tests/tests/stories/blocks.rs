@@ -3,7 +3,7 @@
 use clowder_tests::{User, World, on_both};
 use serde_json::json;
 
-on_both!(shared; blocking, lists_of_the_blocked, muting, notes, writing_first);
+on_both!(shared; blocking, lists_of_the_blocked, muting, notes, writing_first, own_devices);
 
 async fn befriend(one: &User, other: &User) {
     one.post("/api/friends/request", json!({"user_id": other.id})).await.expect(201);
@@ -119,4 +119,16 @@ async fn writing_first(world: World) {
     // Who asks for nobody still writes to others, who then answer.
     let chat = ada.private_chat(&cem).await;
     cem.says(&chat, "hello").await;
+}
+
+async fn own_devices(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let mut phone = ada.socket().await;
+    for (what, added, removed) in [("mute", "mute.added", "mute.removed"), ("block", "block.added", "block.removed")] {
+        let path = format!("/api/users/{}/{what}", bob.id);
+        ada.put(&path, json!({})).await.expect(200);
+        assert_eq!(phone.until(added).await["data"]["user"]["id"], bob.id);
+        ada.delete(&path).await.expect(204);
+        assert_eq!(phone.until(removed).await["data"]["user_id"], bob.id);
+    }
 }
