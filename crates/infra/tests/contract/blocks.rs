@@ -167,7 +167,7 @@ on_both! {
             blocks.mute(&world.ctx(&ada), ada.id, NewMute::default()).await.map(drop),
             blocks.write_note(&world.ctx(&ada), ada.id, note("x")).await.map(drop),
         ] {
-            assert_eq!(wrong(refused), [(String::new(), "self".to_owned())]);
+            assert_eq!(code(refused), "user.self");
         }
     }
 
