@@ -1,6 +1,6 @@
 //! Errors as clients see them (RFC 9457). Only this module maps refusals to status codes.
 
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -278,6 +278,11 @@ impl From<Error> for Problem {
             Error::Stale { refusal, current } => Self::from(refusal)
                 .because(format!("{}; the current version is {current}.", refusal.title))
                 .header(header::ETAG, etag::of(current)),
+            Error::TooEarly { refusal, until } => {
+                // Rounded up to the milliseconds that are shown, so that waiting until then is always enough.
+                let until = until.plus(Duration::from_micros(999));
+                Self::from(refusal).because(format!("{}. It is possible again at {until}.", refusal.title))
+            }
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { limit, retry_after } => {
                 // Rounded up, so that waiting this long is always enough.
@@ -338,9 +343,7 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use clowder_core::Limit;
+    use clowder_core::{Limit, Timestamp};
     use serde_json::json;
 
     use super::*;
@@ -360,6 +363,14 @@ mod tests {
             (
                 Error::Stale { refusal: Refusal::new(Kind::Stale, "thing.stale", "It has changed"), current: 3 },
                 412,
+                None,
+            ),
+            (
+                Error::TooEarly {
+                    refusal: Refusal::new(Kind::Conflict, "thing.too_soon", "Not yet"),
+                    until: Timestamp::from_micros(1),
+                },
+                409,
                 None,
             ),
             (refused(Kind::Invalid), 422, None),

@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(place("", "/a"), wrong);
         assert_eq!(place(&ours, "/b"), wrong);
         assert_eq!(place("nonsense", "/a"), wrong);
-        assert_eq!(place(&"x".repeat(600), "/a"), Err("too_long".to_owned()));
+        assert_eq!(place(&"x".repeat(1_100), "/a"), Err("too_long".to_owned()));
     }
 
     #[test]

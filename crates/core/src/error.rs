@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt, io, time::Duration};
 
 use serde::Serialize;
 
+use crate::Timestamp;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a refusal means to the caller, independent of the transport.
@@ -151,6 +153,9 @@ pub enum Error {
     /// The caller has seen another version than the current one.
     #[error("{}", .refusal.code)]
     Stale { refusal: Refusal, current: i64 },
+    /// Refused until this time; the same call may succeed from then on.
+    #[error("{}", .refusal.code)]
+    TooEarly { refusal: Refusal, until: Timestamp },
     #[error("invalid input: {0:?}")]
     Invalid(Vec<FieldError>),
     #[error("too many {limit:?}")]

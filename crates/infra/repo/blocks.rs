@@ -20,7 +20,10 @@ use clowder_social::{
         refusals::{BLOCK_LIMIT, MUTE_LIMIT},
     },
 };
-use diesel::{dsl::exists, prelude::*};
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 use tracing::instrument;
 
 use super::{
@@ -95,8 +98,8 @@ impl Blocks for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn mutes(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Mute>> {
-        let (caller, now) = (ctx.user()?, ctx.now);
-        self.db.read(move |conn| list_mutes(conn, caller, now, &page)).await
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| list_mutes(conn, viewer, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -180,7 +183,7 @@ fn mute(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewMute) -> Result<Mute> 
     let before: Option<MuteRow> =
         mutes::table.find((caller, user)).select(MuteRow::as_select()).first(tx.conn).optional()?;
     let facts = AboutFacts {
-        known: before.is_some() || knows(tx.conn, ctx, user)?,
+        known: knows(tx.conn, ctx, user)?,
         new: before.is_none(),
         count: mutes::table.filter(mutes::user_id.eq(caller)).count().get_result(tx.conn)?,
     };
@@ -252,9 +255,13 @@ fn list(conn: &mut Conn, caller: UserId, page: &PageRequest) -> Result<Page<Bloc
     Page::fill(blocks, page, |block| Page::<()>::place(block.since, block.user.id))
 }
 
-fn list_mutes(conn: &mut Conn, caller: UserId, now: Timestamp, page: &PageRequest) -> Result<Page<Mute>> {
+fn list_mutes(conn: &mut Conn, viewer: Viewer, page: &PageRequest) -> Result<Page<Mute>> {
+    let Viewer { id: caller, now, .. } = viewer;
+    // Somebody who has blocked the caller must look like somebody who is gone.
+    let blocked_by_them = table::table.filter(table::blocked_id.eq(caller).and(table::user_id.eq(mutes::muted_id)));
     let mut own = mutes::table
         .filter(mutes::user_id.eq(caller))
+        .filter(not(exists(blocked_by_them)))
         .filter(mutes::until.is_null().or(mutes::until.gt(now)))
         .order((mutes::since.desc(), mutes::muted_id.desc()))
         .limit(page.fetch())
@@ -306,7 +313,9 @@ fn forget_mutes(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
         .load(tx.conn)?;
     let mut gone = 0;
     for mute in over {
-        gone += diesel::delete(mutes::table.find(mute)).execute(tx.conn)?;
+        // It may have been renewed meanwhile.
+        let over = mutes::table.find(mute).filter(mutes::until.lt(ctx.now));
+        gone += diesel::delete(over).execute(tx.conn)?;
     }
     Ok(gone)
 }

@@ -6,14 +6,18 @@ mod relationships;
 mod requests;
 mod suggestions;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clowder_accounts::{
     activity::{Rule, Target, Whose},
+    model::Audience,
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId, Visibility, Word};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
     Relationship, RequestDirection,
@@ -36,6 +40,7 @@ use super::{
 use crate::domains::{
     accounts::users,
     friends::{FriendLists, FriendshipRow, friend_lists, friendships},
+    preferences::preferences,
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -135,9 +140,9 @@ impl Friends for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<FriendSuggestion>> {
+    async fn suggestions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<FriendSuggestion>> {
         let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| suggestions::list(conn, viewer, limit)).await
+        self.db.read(move |conn| suggestions::list(conn, viewer, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -183,6 +188,31 @@ pub fn with(conn: &mut Conn, viewer: UserId, now: Timestamp, people: &[UserId]) 
     Ok(incoming.chain(outgoing).chain(friends.into_iter().map(|user| (user, Friendship::Friends))).collect())
 }
 
+/// Those of these people who do not show their friends to the viewer: then nobody may conclude from anything who these are.
+pub fn hiding(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
+    if viewer.staff {
+        return Ok(HashSet::new());
+    }
+    let reserved =
+        users::table.filter(users::id.eq_any(people)).filter(users::visibility.eq(Visibility::Friends.as_str()));
+    let to_friends: Vec<UserId> = reserved.select(users::id).load(conn)?;
+    let chosen: Vec<(UserId, String)> = preferences::table
+        .filter(preferences::user_id.eq_any(people).and(preferences::see_friends.ne(Audience::Everyone.as_str())))
+        .select((preferences::user_id, preferences::see_friends))
+        .load(conn)?;
+    if to_friends.is_empty() && chosen.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let friends =
+        friendships::table.filter(friendships::user_id.eq(viewer.id).and(friendships::friend_id.eq_any(people)));
+    let friends: HashSet<UserId> = friends.select(friendships::friend_id).load(conn)?.into_iter().collect();
+    let by_choice =
+        chosen.into_iter().filter(|(user, audience)| audience == Audience::Nobody.as_str() || !friends.contains(user));
+    let by_choice: Vec<UserId> = by_choice.map(|(user, _)| user).collect();
+    let hidden = to_friends.into_iter().filter(|user| !friends.contains(user)).chain(by_choice);
+    Ok(hidden.filter(|user| *user != viewer.id).collect())
+}
+
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(friendships::table.find((one, other)))).get_result(conn)?)
 }
@@ -191,23 +221,32 @@ pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> 
 fn befriend(tx: &mut Tx<'_>, [one, other]: [UserId; 2], since: Timestamp) -> Result<()> {
     let rows = [(one, other), (other, one)].map(|(user_id, friend_id)| FriendshipRow { user_id, friend_id, since });
     diesel::insert_into(friendships::table).values(rows.as_slice()).execute(tx.conn)?;
-    add_to_lists(tx.conn, [one, other], 1)
+    add_to_lists(tx.conn, BTreeMap::from([(one, 1), (other, 1)]))
 }
 
-/// Ends a friendship of two people who are locked, and says whether there was one.
-fn part(tx: &mut Tx<'_>, [one, other]: [UserId; 2]) -> Result<bool> {
-    let mut gone = 0;
-    for pair in [(one, other), (other, one)] {
-        gone += diesel::delete(friendships::table.find(pair)).execute(tx.conn)?;
+/// Ends the friendships of somebody, who is locked, with these people, and returns with whom there was one. An erasure
+/// has locked only the one who is erased, so the rows are taken in one order: friendships in that of their keys, then
+/// lists in that of their owners.
+fn part(tx: &mut Tx<'_>, user: UserId, others: &[UserId]) -> Result<Vec<UserId>> {
+    let mut keys: Vec<_> = others.iter().flat_map(|other| [(user, *other), (*other, user)]).collect();
+    keys.sort_unstable();
+    let mut gone = BTreeMap::new();
+    for (one, other) in keys {
+        if diesel::delete(friendships::table.find((one, other))).execute(tx.conn)? > 0 {
+            gone.insert(if one == user { other } else { one }, -1);
+        }
     }
-    if gone > 0 {
-        add_to_lists(tx.conn, [one, other], -1)?;
+    let parted: Vec<_> = gone.keys().copied().collect();
+    if !parted.is_empty() {
+        gone.insert(user, -(parted.len() as i64));
+        add_to_lists(tx.conn, gone)?;
     }
-    Ok(gone > 0)
+    Ok(parted)
 }
 
-fn add_to_lists(conn: &mut Conn, people: [UserId; 2], count: i64) -> Result<()> {
-    for user in people {
+/// In the order of their owners.
+fn add_to_lists(conn: &mut Conn, counts: BTreeMap<UserId, i64>) -> Result<()> {
+    for (user, count) in counts {
         diesel::insert_into(friend_lists::table)
             .values((friend_lists::user_id.eq(user), friend_lists::friends.eq(count), friend_lists::version.eq(1)))
             .on_conflict(friend_lists::user_id)
@@ -224,7 +263,7 @@ fn add_to_lists(conn: &mut Conn, people: [UserId; 2], count: i64) -> Result<()> 
 fn remove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let caller = ctx.user()?;
     lock_both(tx, caller, user)?;
-    if !part(tx, [caller, user])? {
+    if part(tx, caller, &[user])?.is_empty() {
         return Err(FRIEND_UNKNOWN.into());
     }
     let told = Change::removed(caller, user);
@@ -234,7 +273,7 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
 /// Ends everything between two people, who are locked, and returns what they are told.
 pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
     let mut told = requests::withdraw_between(tx, ctx, one, other)?;
-    if part(tx, [one, other])? {
+    if !part(tx, one, &[other])?.is_empty() {
         told.extend(Change::removed(one, other));
     }
     Ok(told)

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use clowder_accounts::{
     Change, Profiles,
     model::Reason,
-    policy::sight::sight,
+    policy::sight::{Sight, sight},
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
         ranking::{Found, Suggestion},
@@ -117,6 +117,12 @@ fn edit_other<'c>(
     reason: Option<Reason>,
     change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(clowder_accounts::Own, clowder_accounts::Own)>>,
 ) -> Result<clowder_accounts::Own> {
+    if !edits_others(ctx.actor) {
+        // Decided without any lock, and alike for people who are hidden and who do not exist.
+        let seen = look::facts(tx.conn, viewer, &[user])?.pop();
+        let sight = seen.map_or(Sight::Nothing, |seen| sight(&seen.sight_facts()));
+        may_edit(EditFacts { own: false, staff: false, sight })?;
+    }
     let (facts, before) = staff::facts(tx.conn, ctx, user)?;
     let seen_facts: ProfileFacts = look::facts(tx.conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;

@@ -10,6 +10,7 @@ pub mod policy;
 mod port;
 pub mod refusals;
 pub mod scopes;
+pub mod suggest;
 
 pub use change::Change;
 pub use model::{

@@ -74,6 +74,20 @@ const LISTS: &[List] = &[
         }),
     },
     List {
+        path: "/api/friends/suggestions",
+        at_least: 10,
+        rows: Some(|scene| {
+            let people = people(scene, "maybe", 10);
+            format!(
+                "{people}; INSERT INTO friendships (user_id, friend_id, since)
+                   SELECT f.id, m.id, f.created_at FROM users f, users m
+                   WHERE f.username LIKE 'friend%' AND m.username LIKE 'maybe%';
+                 INSERT INTO friend_lists (user_id, friends, version)
+                   SELECT id, 11, 1 FROM users WHERE username LIKE 'friend%';"
+            )
+        }),
+    },
+    List {
         path: "/api/users/{user_id}/friends",
         at_least: FRIENDS,
         rows: Some(|scene| {

@@ -78,7 +78,9 @@ async fn answers(world: World) {
     assert_eq!(bob.put(&path(&request), json!({"action": "marry"})).await.wrong_fields(), ["/action"]);
     bob.put(&path(&request), json!({"action": "reject"})).await.expect(200);
     bob.put(&path(&request), json!({"action": "accept"})).await.refused(409, "friend_request.decided");
-    ada.post("/api/friends/request", json!({"user_id": bob.id})).await.refused(409, "friend.too_soon");
+    let refused = ada.post("/api/friends/request", json!({"user_id": bob.id})).await.refused(409, "friend.too_soon");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("It is possible again at 2") && detail.ends_with("Z."), "{detail}");
     let again = ask(&bob, &ada).await;
     bob.put(&path(&again), json!({"action": "cancel"})).await.expect(200);
 }
@@ -121,6 +123,19 @@ async fn lists(world: World) {
     };
     assert_eq!(names(bob.get("/api/friends?sort=since").await.expect(200)), [eve.id.clone(), ada.id.clone()]);
     assert_eq!(names(bob.get("/api/friends?sort=name").await.expect(200)), [ada.id.clone(), eve.id.clone()]);
+    // A letter whose compatibility form has eighteen letters: the name is long when it is compared, its cursor is not.
+    let long = json!({"display_name": "\u{fdfa}".repeat(80)});
+    for person in [&ada, &eve] {
+        person.patch("/api/users/me", long.clone()).await.expect(200);
+    }
+    let page = bob.get("/api/friends?sort=name&limit=1").await.expect(200);
+    let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+    let rest = names(bob.get(&format!("/api/friends?sort=name&limit=1&cursor={cursor}")).await.expect(200));
+    let mut both = [names(page), rest].concat();
+    both.sort();
+    let mut expected = [ada.id.clone(), eve.id.clone()];
+    expected.sort();
+    assert_eq!(both, expected);
     let of_bob = format!("/api/users/{}/friends", bob.id);
     assert_eq!(names(ada.get(&of_bob).await.expect(200)).len(), 2);
     assert!(names(ada.get(&format!("{of_bob}?mutual=true")).await.expect(200)).is_empty());

@@ -3,7 +3,7 @@
 use clowder_tests::{User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; a_public_group, a_closed_group, a_secret_group, links, staff, editing, live);
+on_both!(shared; a_public_group, a_closed_group, a_secret_group, links, staff, editing, live, everything_is_told);
 
 async fn group(owner: &User, visibility: &str) -> String {
     let new = json!({"name": "Gardeners", "visibility": visibility});
@@ -97,18 +97,18 @@ async fn links(world: World) {
     let (ada, bob, cem) = three(&world).await;
     let path = format!("/api/groups/{}", group(&ada, "secret").await);
     let made = ada.post(&format!("{path}/invites"), json!({"max_uses": 1})).await.expect(201);
-    let by_code = format!("/api/groups/join/{}", made["code"].as_str().unwrap());
+    let by_code = format!("/api/group-invites/{}/join", made["code"].as_str().unwrap());
     bob.post(&by_code, json!({})).await.expect(201);
     bob.post(&by_code, json!({})).await.expect(200);
     cem.post(&by_code, json!({})).await.refused(410, "group.invite_gone");
-    cem.post("/api/groups/join/nonsense", json!({})).await.refused(404, "group.invite_unknown");
+    cem.post("/api/group-invites/nonsense/join", json!({})).await.refused(404, "group.invite_unknown");
     let listed = ada.get(&format!("{path}/invites")).await.expect(200);
     assert_eq!((&listed["items"][0]["uses"], &listed["items"][0]["code"]), (&json!(1), &json!(null)));
     let revoked = ada.post(&format!("{path}/invites"), json!({})).await.expect(201);
     let link = format!("{path}/invites/{}", revoked["link"]["id"].as_str().unwrap());
     bob.delete(&link).await.refused(403, "group.forbidden");
     ada.delete(&link).await.expect(204);
-    let by_code = format!("/api/groups/join/{}", revoked["code"].as_str().unwrap());
+    let by_code = format!("/api/group-invites/{}/join", revoked["code"].as_str().unwrap());
     cem.post(&by_code, json!({})).await.refused(410, "group.invite_gone");
     assert_eq!(ada.post(&format!("{path}/invites"), json!({"max_uses": 0})).await.wrong_fields(), ["/max_uses"]);
     let past = json!({"expires_at": "2001-01-01T00:00:00Z"});
@@ -182,4 +182,28 @@ async fn live(world: World) {
     bobs.until("group.deleted").await;
     bobs.until("chat.deleted").await;
     bob.get(&format!("/api/chats/{}", made["chat_id"].as_str().unwrap())).await.refused(404, "chat.unknown");
+}
+
+/// Each of the events reaches whom it concerns, and an unchanged group is not sent again.
+async fn everything_is_told(world: World) {
+    let (ada, bob, cem) = three(&world).await;
+    let (mut a, mut b, mut c) = (ada.socket().await, bob.socket().await, cem.socket().await);
+    let id = group(&ada, "closed").await;
+    let path = format!("/api/groups/{id}");
+    assert_eq!(a.until("group.created").await["data"]["group_id"], id);
+    cem.post(&format!("{path}/join"), json!({})).await.expect(202);
+    assert_eq!(a.until("group.requested").await["data"]["user_id"], cem.id);
+    ada.put(&format!("{path}/requests/{}", cem.id), json!({"action": "approve"})).await.expect(204);
+    assert_eq!(c.until("group.decided").await["data"]["action"], "approve");
+    ada.put(&format!("{path}/members/{}", cem.id), json!({"role": "moderator"})).await.expect(200);
+    assert_eq!(a.until("group.member_updated").await["data"]["role"], "moderator");
+    ada.delete(&format!("{path}/members/{}", cem.id)).await.expect(204);
+    assert_eq!(a.until("group.member_removed").await["data"]["user_id"], cem.id);
+    assert_eq!(c.until("participant.removed").await["data"]["removed_by"], ada.id);
+    ada.post(&format!("{path}/invites"), json!({"user_ids": [bob.id]})).await.expect(201);
+    assert_eq!(b.until("group.invited").await["data"]["group_id"], id);
+
+    let seen = ada.get(&path).await;
+    let again = ada.request("GET", &path).header("if-none-match", seen.header("etag"));
+    assert_eq!(clowder_tests::Answer::to(again).await.status, 304);
 }

@@ -344,7 +344,8 @@ impl Endpoint {
             says: "One page",
             example: None,
         });
-        self.asks_limit().asks_long(
+        let limit = "How many items at most: 50 when absent. More than 200 counts as 200";
+        self.asks_number("limit", 1, i64::from(MAX_LIMIT), limit).asks_long(
             "cursor",
             cursor::LONGEST,
             "The `next_cursor` of the page before. It is valid for the same caller and the same other parameters except `limit`",
@@ -362,12 +363,6 @@ impl Endpoint {
             example: None,
         });
         self
-    }
-
-    /// How many items a list has at most.
-    pub fn asks_limit(self) -> Self {
-        let limit = "How many items at most: 50 when absent. More than 200 counts as 200";
-        self.asks_number("limit", 1, i64::from(MAX_LIMIT), limit)
     }
 
     /// Only a status.

@@ -76,9 +76,39 @@ impl Keys {
         self.seal.decrypt(&XNonce::from(*nonce), payload).map_err(|_| foreign())
     }
 
+    /// Encryption for this purpose only, whose nonces follow from what is encrypted.
+    pub fn synthetic(&self, purpose: &str) -> SyntheticSeal {
+        let [cipher, nonces] = ["seal", "nonces"].map(|part| self.derive(&format!("{purpose}: {part}")));
+        SyntheticSeal { cipher: XChaCha20Poly1305::new((&cipher).into()), nonces }
+    }
+
     /// A keyed hash that shows whether two things are equal without storing either.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> [u8; 32] {
         mac(&self.fingerprint, parts)
+    }
+}
+
+/// Encrypts so that the same text at the same place gives the same value each time. The nonce is a keyed hash of both (a
+/// synthetic one, as in RFC 5297), so it is never used for two texts. For values that people compare, such as links.
+pub struct SyntheticSeal {
+    cipher: XChaCha20Poly1305,
+    nonces: [u8; 32],
+}
+
+impl SyntheticSeal {
+    /// Nonce, then ciphertext; it can be decrypted only for this place.
+    pub fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
+        let full = mac(&self.nonces, &[place, plain]);
+        let nonce: [u8; 24] = std::array::from_fn(|index| full[index]);
+        // The only error is a text of more than 256 GiB.
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place }).unwrap_or_default();
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// `None` for what was not encrypted here, or for another place.
+    pub fn open(&self, place: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, text) = sealed.split_first_chunk::<24>()?;
+        self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad: place }).ok()
     }
 }
 

@@ -36,7 +36,7 @@ pub fn write(tx: &mut Tx<'_>, ctx: &Ctx, about: UserId, new: NewNote) -> Result<
     let card = super::lock_both(tx, author, about)?;
     let before = of(tx.conn, author, about)?;
     let facts = AboutFacts {
-        known: before.is_some() || super::knows(tx.conn, ctx, about)?,
+        known: super::knows(tx.conn, ctx, about)?,
         new: before.is_none(),
         count: table::table.filter(table::user_id.eq(author)).count().get_result(tx.conn)?,
     };

@@ -70,6 +70,9 @@ fn by_name(conn: &mut Conn, user: UserId, filter: &FriendFilter, page: &PageRequ
     Page::fill(rest.map(|(_, friend)| Ok(friend)), page, |friend| Key::of(filter.order, friend).to_string())
 }
 
+/// How many characters of a name decide the order; then the id does.
+const LONGEST: usize = 64;
+
 /// The place of a friend in an order, and so the cursor of what follows. It holds the name, so that a friend who goes in
 /// between leaves the place where it was.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +84,8 @@ struct Key {
 impl Key {
     fn of(order: Order, friend: &Friend) -> Self {
         let order = match order {
-            Order::Name => text::folded(&friend.user.display_name),
+            // Compatibility forms can make a name many times as long, and a cursor has a maximum length.
+            Order::Name => text::folded(&friend.user.display_name).chars().take(LONGEST).collect(),
             // The latest first.
             Order::Since => format!("{:020}", i64::MAX - friend.since.as_micros()),
         };

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     super::{
+        cards::Cards,
         db::Tx,
         dialect::Conn,
         journal,
@@ -90,7 +91,8 @@ fn export_dismissed(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Res
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
 }
 
-/// A bounded number of rows at a time. Friends are told that the friendship has ended.
+/// A bounded number of rows at a time, of one kind: the texts of requests leave the journal before friendships end.
+/// Friends are told that the friendship has ended.
 fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let user = erasing.user;
     let of_them = friend_requests::from_id.eq(user).or(friend_requests::to_id.eq(user));
@@ -100,8 +102,11 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
         .limit(ROWS)
         .select(FriendRequestRow::as_select())
         .load(tx.conn)?;
-    let mut rows = gone.len();
-    requests::remove(tx, gone)?;
+    if !gone.is_empty() {
+        let rows = gone.len();
+        requests::remove(tx, gone, Cards::card)?;
+        return all_gone(rows, true);
+    }
     let suggestions = dismissed::user_id.eq(user).or(dismissed::dismissed_id.eq(user));
     let suggestions: Vec<(UserId, UserId)> = dismissed::table
         .filter(suggestions)
@@ -109,8 +114,12 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
         .limit(ROWS)
         .select((dismissed::user_id, dismissed::dismissed_id))
         .load(tx.conn)?;
-    for suggestion in suggestions {
-        rows += diesel::delete(dismissed::table.find(suggestion)).execute(tx.conn)?;
+    if !suggestions.is_empty() {
+        let mut rows = 0;
+        for suggestion in suggestions {
+            rows += diesel::delete(dismissed::table.find(suggestion)).execute(tx.conn)?;
+        }
+        return all_gone(rows, true);
     }
     let friends: Vec<UserId> = friendships::table
         .filter(friendships::user_id.eq(user))
@@ -118,17 +127,12 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
         .limit(ROWS)
         .select(friendships::friend_id)
         .load(tx.conn)?;
-    rows += friends.len();
-    let mut told = Vec::new();
-    for friend in friends {
-        if part(tx, [user, friend])? {
-            told.push(Change::Removed(friend, user));
-        }
+    if friends.is_empty() {
+        return all_gone(diesel::delete(friend_lists::table.find(user)).execute(tx.conn)?, false);
     }
-    if rows == 0 {
-        rows = diesel::delete(friend_lists::table.find(user)).execute(tx.conn)?;
-    }
+    let parted = part(tx, user, &friends)?;
+    let told: Vec<_> = parted.into_iter().map(|friend| Change::Removed(friend, user)).collect();
     let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)?;
-    all_gone(rows, rows > 0)
+    all_gone(told.len(), true)
 }

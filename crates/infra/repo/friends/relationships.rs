@@ -28,6 +28,7 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
         .select(users::id)
         .load(conn)?;
     let seen: HashSet<_> = seen.into_iter().collect();
+    let hiding = super::hiding(conn, by, ids)?;
     let decided = blocks::decided_about(conn, viewer, now, ids)?;
     let (incoming, outgoing) = requests::open_with(conn, viewer, now, ids)?;
     let friends = friends_of(conn, lists, viewer, &seen)?;
@@ -50,7 +51,8 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
             Friendship::None
         };
         let theirs = friends.get(&user).unwrap_or(&nobody);
-        Relationship { friendship, mutual_friends: in_common(mine, theirs) as i64, ..known }
+        let mutual_friends = if hiding.contains(&user) { 0 } else { in_common(mine, theirs) as i64 };
+        Relationship { friendship, mutual_friends, ..known }
     };
     Ok(ids.iter().copied().map(relationship).collect())
 }

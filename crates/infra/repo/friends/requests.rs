@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_accounts::{privacy::tombstone, refusals::USER_UNKNOWN};
+use clowder_core::{Card, Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     FriendRequest, FriendRequestId, NewFriendRequest, RequestDirection,
     friends::{
@@ -17,7 +17,7 @@ use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
-        Repo,
+        Repo, blocks,
         cards::Cards,
         db::Tx,
         dialect::Conn,
@@ -38,6 +38,7 @@ const PIECE: i64 = 200;
 pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, new: NewFriendRequest) -> Result<Made<FriendRequest>> {
     let (caller, user) = (ctx.user()?, new.user_id);
     let exists = lock_both(tx, caller, user)?;
+    let expired = expire_between(tx, ctx, caller, user)?;
     let facts = facts(tx.conn, ctx, user, exists)?;
     match policy::may_ask(ctx.now, caller, user, facts, USER_UNKNOWN)? {
         Asked::Request => {
@@ -52,12 +53,12 @@ pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, new: NewFriendRequest) -> Result<Made
             };
             diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
             let request = view(tx.conn, row)?;
-            tell(tx, ctx, &request, &[])?;
+            tell(tx, ctx, expired, &request, &[])?;
             Ok(Made::New(request))
         }
         Asked::Befriend(theirs) => {
             let row = table::table.find(theirs).select(FriendRequestRow::as_select()).first(tx.conn)?;
-            settle(tx, ctx, row, RequestStatus::Accepted).map(Made::Found)
+            settle(tx, ctx, expired, row, RequestStatus::Accepted).map(Made::Found)
         }
     }
 }
@@ -79,8 +80,12 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
         .optional()?;
     let visible = users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?));
     let pending = sent.filter(table::status.eq(RequestStatus::Pending.as_str()));
+    let pending = pending.filter(table::created_at.gt(ctx.now.minus(OPEN_FOR)));
     Ok(RequestFacts {
-        visible: exists && diesel::select(self::exists(visible)).get_result(conn)?,
+        // Staff see people who have blocked them, and do not become their friends.
+        visible: exists
+            && diesel::select(self::exists(visible)).get_result(conn)?
+            && blocks::either_way(conn, caller, &[user])?.is_empty(),
         friends: are_friends(conn, caller, user)?,
         asked: open(caller, user).first::<FriendRequestId>(conn).optional()?.is_some(),
         theirs: open(user, caller).first(conn).optional()?,
@@ -113,20 +118,26 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, id: FriendRequestId, action: Action) -
         counts: [count(tx.conn, from)?, count(tx.conn, to)?],
     };
     let status = policy::decide(ctx.now, caller, action, facts)?;
-    settle(tx, ctx, row, status)
+    settle(tx, ctx, Vec::new(), row, status)
 }
 
-/// Gives an open request its last status; both people are locked.
-fn settle(tx: &mut Tx<'_>, ctx: &Ctx, row: FriendRequestRow, status: RequestStatus) -> Result<FriendRequest> {
+/// Gives an open request its last status; both people are locked. They are told of it after these changes.
+fn settle(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    before: Vec<Change>,
+    row: FriendRequestRow,
+    status: RequestStatus,
+) -> Result<FriendRequest> {
     let row = set_status(tx, ctx, row, status)?;
     let pair = [row.from_id, row.to_id];
     let request = view(tx.conn, row)?;
     if status != RequestStatus::Accepted {
-        tell(tx, ctx, &request, &[])?;
+        tell(tx, ctx, before, &request, &[])?;
         return Ok(request);
     }
     befriend(tx, pair, ctx.now)?;
-    tell(tx, ctx, &request, &Change::added(&request.from, &request.to))?;
+    tell(tx, ctx, before, &request, &Change::added(&request.from, &request.to))?;
     Ok(request)
 }
 
@@ -137,28 +148,45 @@ fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, row: FriendRequestRow, status: Request
     Ok(FriendRequestRow { status: status.as_str().to_owned(), decided_at: Some(ctx.now), ..row })
 }
 
-/// Tells both of a request, and then of what follows from it.
-fn tell(tx: &mut Tx<'_>, ctx: &Ctx, request: &FriendRequest, then: &[Change]) -> Result<()> {
+/// Tells both of a request, after what came before it, and then of what follows from it.
+fn tell(tx: &mut Tx<'_>, ctx: &Ctx, before: Vec<Change>, request: &FriendRequest, then: &[Change]) -> Result<()> {
     let told = Change::of(request);
-    let told: Vec<_> = told.iter().chain(then).map(|change| (ctx, change)).collect();
+    let told: Vec<_> = before.iter().chain(&told).chain(then).map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)
 }
 
 /// Ends the open requests between two people, who are locked, and returns what they are told.
 pub fn withdraw_between(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
-    let between = table::from_id.eq(one).and(table::to_id.eq(other));
-    let between = between.or(table::from_id.eq(other).and(table::to_id.eq(one)));
-    let open: Vec<FriendRequestRow> = table::table
-        .filter(between)
-        .filter(table::status.eq(RequestStatus::Pending.as_str()))
-        .select(FriendRequestRow::as_select())
-        .load(tx.conn)?;
-    let mut told = Vec::new();
-    for row in open {
-        let row = set_status(tx, ctx, row, RequestStatus::Cancelled)?;
-        told.extend(Change::of(&view(tx.conn, row)?));
+    let mut told = expire_between(tx, ctx, one, other)?;
+    for row in open_between(tx.conn, one, other)? {
+        // Not cancelled: the person who asked would know that somebody else has done it.
+        told.extend(end(tx, ctx, row, RequestStatus::Expired)?);
     }
     Ok(told)
+}
+
+/// Ends requests between two people, who are locked, whose time is over, and returns what they are told: until the sweep
+/// notices these, they would be in the way of new ones.
+fn expire_between(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
+    let mut told = Vec::new();
+    for row in open_between(tx.conn, one, other)? {
+        if policy::is_over(ctx.now, row.created_at) {
+            told.extend(end(tx, ctx, row, RequestStatus::Expired)?);
+        }
+    }
+    Ok(told)
+}
+
+fn open_between(conn: &mut Conn, one: UserId, other: UserId) -> Result<Vec<FriendRequestRow>> {
+    let between = table::from_id.eq(one).and(table::to_id.eq(other));
+    let between = between.or(table::from_id.eq(other).and(table::to_id.eq(one)));
+    let open = table::table.filter(between).filter(table::status.eq(RequestStatus::Pending.as_str()));
+    Ok(open.select(FriendRequestRow::as_select()).load(conn)?)
+}
+
+fn end(tx: &mut Tx<'_>, ctx: &Ctx, row: FriendRequestRow, status: RequestStatus) -> Result<[Change; 2]> {
+    let row = set_status(tx, ctx, row, status)?;
+    Ok(Change::of(&view(tx.conn, row)?))
 }
 
 /// Who has asked the viewer, and whom the viewer has asked.
@@ -230,17 +258,22 @@ pub fn forget(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
         .select(FriendRequestRow::as_select())
         .load(tx.conn)?;
     let count = old.len();
-    remove(tx, old)?;
+    // An erasure finds no change about a request that is gone, so its people are removed from them at once.
+    remove(tx, old, |_, user| Ok(tombstone(user)))?;
     Ok(count)
 }
 
 /// Deletes requests, and removes their texts from the journal.
-pub fn remove(tx: &mut Tx<'_>, rows: Vec<FriendRequestRow>) -> Result<()> {
+pub fn remove(
+    tx: &mut Tx<'_>,
+    rows: Vec<FriendRequestRow>,
+    shown: impl Fn(&Cards, UserId) -> Result<Card>,
+) -> Result<()> {
     let cards = Cards::of(tx.conn, None, rows.iter().flat_map(|row| [row.from_id, row.to_id]))?;
     for row in rows {
         let silent = FriendRequestRow { message: None, ..row };
         let (id, from) = (silent.id, silent.from_id);
-        let silent = silent.request(|user| cards.card(user))?;
+        let silent = silent.request(|user| shown(&cards, user))?;
         journal::rewrite(tx, &[FRIEND_REQUEST], &Change::Requested(from, Box::new(silent)))?;
         diesel::delete(table::table.find(id)).execute(tx.conn)?;
     }
@@ -284,7 +317,7 @@ fn expire_one(tx: &mut Tx<'_>, ctx: &Ctx, id: FriendRequestId, from: UserId, to:
     let open = table::table.find(id).filter(table::status.eq(RequestStatus::Pending.as_str()));
     let row: Option<FriendRequestRow> = open.select(FriendRequestRow::as_select()).first(tx.conn).optional()?;
     match row {
-        Some(row) => settle(tx, ctx, row, RequestStatus::Expired).map(|_| 1),
+        Some(row) => settle(tx, ctx, Vec::new(), row, RequestStatus::Expired).map(|_| 1),
         None => Ok(0),
     }
 }

@@ -1,12 +1,17 @@
 //! People whom somebody may know: friends of friends.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Ctx, Error, Result, UserId, Word};
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
 use clowder_social::{
     FriendSuggestion,
-    friends::{RequestStatus, policy::MOST_DISMISSED, refusals::DISMISSED_LIMIT},
+    friends::{
+        RequestStatus,
+        policy::{MOST_DISMISSED, MOST_FRIENDS},
+        refusals::DISMISSED_LIMIT,
+        suggest::{self, FRIENDS, LOOKED_AT},
+    },
 };
 use diesel::{dsl::exists, prelude::*};
 
@@ -16,67 +21,52 @@ use super::{
         dialect::Conn,
         people::{self, Viewer},
     },
-    lock_both,
+    counts, hiding, lock_both,
 };
 use crate::domains::{
     accounts::{CardRow, users},
     friends::{dismissed_suggestions as dismissed, friend_requests as requests, friendships as table},
 };
 
-/// How many of the caller's friends are looked at, the latest first.
-const FRIENDS: i64 = 100;
-/// How many of their friends are looked at, all together.
-const LOOKED_AT: i64 = 20_000;
-/// How many of those with most friends in common are checked.
-const CHECKED: usize = 400;
-
-pub fn list(conn: &mut Conn, by: Viewer, limit: u32) -> Result<Vec<FriendSuggestion>> {
+pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<FriendSuggestion>> {
     let viewer = by.id;
     let friends: Vec<UserId> = table::table
         .filter(table::user_id.eq(viewer))
         .order((table::since.desc(), table::friend_id.desc()))
-        .limit(FRIENDS)
+        .limit(MOST_FRIENDS)
         .select(table::friend_id)
         .load(conn)?;
-    let theirs: Vec<UserId> = table::table
-        .filter(table::user_id.eq_any(&friends).and(table::friend_id.ne(viewer)))
-        .limit(LOOKED_AT)
-        .select(table::friend_id)
-        .load(conn)?;
-    let mut counts = HashMap::<UserId, i64>::new();
-    for user in theirs {
-        *counts.entry(user).or_default() += 1;
-    }
-    let mut best: Vec<_> = counts.into_iter().collect();
-    // Ids tell the order among equals, so that it stays the same.
-    best.sort_unstable_by_key(|(user, count)| (-count, *user));
-    best.truncate(CHECKED);
+    let latest = &friends[..friends.len().min(FRIENDS)];
+    let hiding = hiding(conn, by, latest)?;
+    let shown: Vec<_> = latest.iter().copied().filter(|friend| !hiding.contains(friend)).collect();
+    let lists = counts(conn, &shown)?;
+    let looked_at = suggest::look_at(lists.into_iter().collect());
+    let theirs: Vec<UserId> =
+        table::table.filter(table::user_id.eq_any(&looked_at)).limit(LOOKED_AT).select(table::friend_id).load(conn)?;
+    let gone = dismissed::table.filter(dismissed::user_id.eq(viewer)).limit(MOST_DISMISSED);
+    let gone: Vec<UserId> = gone.select(dismissed::dismissed_id).load(conn)?;
+    let without: HashSet<_> = friends.into_iter().chain(gone).chain([viewer]).collect();
+    let best = suggest::best(theirs, &without);
     let ids: Vec<_> = best.iter().map(|(user, _)| *user).collect();
     let mut cards = may_suggest(conn, by, &ids)?;
     let suggested = best.into_iter().filter_map(|(user, mutual_friends)| {
         let user = cards.remove(&user)?.into();
         Some(FriendSuggestion { user, mutual_friends })
     });
-    Ok(suggested.take(limit as usize).collect())
+    Page::of_all(&suggested.collect::<Vec<_>>(), page)
 }
 
-/// Those among them whom the viewer may see, who are not their friends, with whom no request is open, and whom they have
-/// not dismissed.
+/// Those among them whom the viewer may see, and with whom no request is open.
 fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<UserId, CardRow>> {
     let viewer = by.id;
     let visible = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(by));
     let rows: Vec<CardRow> = visible.select(CardRow::as_select()).load(conn)?;
     let mut cards: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
-    let friends = table::table.filter(table::user_id.eq(viewer).and(table::friend_id.eq_any(ids)));
-    let gone = dismissed::table.filter(dismissed::user_id.eq(viewer).and(dismissed::dismissed_id.eq_any(ids)));
     let with = requests::from_id.eq(viewer).and(requests::to_id.eq_any(ids));
     let with = with.or(requests::to_id.eq(viewer).and(requests::from_id.eq_any(ids)));
     let open = requests::table.filter(with).filter(requests::status.eq(RequestStatus::Pending.as_str()));
-    let mut without: Vec<UserId> = friends.select(table::friend_id).load(conn)?;
-    without.extend(gone.select(dismissed::dismissed_id).load::<UserId>(conn)?);
     let open: Vec<(UserId, UserId)> = open.select((requests::from_id, requests::to_id)).load(conn)?;
-    without.extend(open.into_iter().flat_map(|(from, to)| [from, to]));
-    for user in without {
+    for user in open.into_iter().flat_map(|(from, to)| [from, to]) {
         cards.remove(&user);
     }
     Ok(cards)
@@ -84,8 +74,9 @@ fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<Us
 
 pub fn dismiss(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let caller = ctx.user()?;
+    // Nobody is suggested to themselves.
     if caller == user {
-        return Err(Error::field("", "self", "must be somebody other than yourself"));
+        return Err(USER_UNKNOWN.into());
     }
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
     if !lock_both(tx, caller, user)? || !diesel::select(visible).get_result(tx.conn)? {

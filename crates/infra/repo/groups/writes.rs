@@ -3,7 +3,7 @@
 use clowder_core::{ChatId, Ctx, NewJob, Result, UserId, Versions, Word, versions};
 use clowder_social::groups::{
     Change, Group, GroupId, GroupPatch, NewGroup, Role, Standing,
-    change::{Added, Audience, SHOW_THE_GROUP},
+    change::{Added, Audience, Face, SHOW_THE_GROUP},
     model::Optional,
     policy::{self, Place, Room, fits, may_see},
     refusals::{GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
@@ -234,7 +234,9 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
     diesel::update(groups::table.find(group)).set(hidden).execute(tx.conn)?;
     unindex(tx, group)?;
     let told = super::clearing::take_out(tx, group, row.chat_id, &[owner])?;
-    journal::rewrite(tx, SHOW_THE_GROUP, &Change::Cleared(group))?;
+    // Whoever is still to be taken out may read them again, so they keep their form.
+    let face = Face { name: String::new(), description: None, rules: None, ..row.face()? };
+    journal::rewrite(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
     jobs::order(tx, ctx, &NewJob::new(&Clear { group }, ctx.now)?.keyed(format!("group.clear {group}")))?;
     Ok(told)
 }

@@ -162,18 +162,27 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
     for index in moves {
         let PendingMark { ctx, way } = marks[index];
         let read = Read { chat_id: way.chat, user_id: way.user, seq: way.to, at: ctx.now };
-        let audience = if facts.are_shown(way.chat) { Audience::Chat } else { Audience::Reader };
+        let audience = if facts.are_told(way.chat) { Audience::Chat } else { Audience::Reader };
         outcomes[index] = Outcome::Done(Ok(Some(read.clone())));
         changes.push((ctx, Change::MessageRead(read, audience)));
     }
     Ok((outcomes, changes))
 }
 
+/// What is kept of the marks of a chat.
+struct Kept {
+    /// Whether its lowest marks are kept, because others see marks.
+    shown: bool,
+    /// Whether the others are told: not when one of the two has closed the chat.
+    told: bool,
+    lowest: LowestReadMarks,
+}
+
 /// What is known of all marks of a batch, after the chats that they need and they themselves have been locked.
 struct Facts {
     held: HashSet<(ChatId, UserId)>,
     marks: HashMap<(ChatId, UserId), i64>,
-    chats: HashMap<ChatId, (bool, LowestReadMarks)>,
+    chats: HashMap<ChatId, Kept>,
 }
 
 impl Facts {
@@ -199,8 +208,10 @@ impl Facts {
         chats.sort_unstable();
         chats.dedup();
         let chats = batch::messaging::lowest_kept(conn, &chats)?;
-        let chats =
-            chats.into_iter().map(|(chat, participants, lowest)| (chat, (are_shown(participants), lowest.into())));
+        let chats = chats.into_iter().map(|(chat, participants, closed, lowest)| {
+            let shown = are_shown(participants);
+            (chat, Kept { shown, told: shown && !closed, lowest: lowest.into() })
+        });
         let held = held.iter().map(|mark| mark.key()).chain(held_seats).collect();
         Ok(Self { held, marks: found, chats: chats.collect() })
     }
@@ -211,7 +222,7 @@ impl Facts {
             return Outcome::Held;
         }
         let mark = self.marks.get(&(way.chat, way.user));
-        let (Some(read_seq), Some((shown, lowest))) = (mark, self.chats.get(&way.chat)) else {
+        let (Some(read_seq), Some(Kept { shown, lowest, .. })) = (mark, self.chats.get(&way.chat)) else {
             return Outcome::Done(Err(CHAT_UNKNOWN.into()));
         };
         if *read_seq != way.from || !way.counts && *shown && lowest.counts(way.from) {
@@ -220,9 +231,9 @@ impl Facts {
         Outcome::Again
     }
 
-    /// Whether the others in a chat see its read marks.
-    fn are_shown(&self, chat: ChatId) -> bool {
-        self.chats.get(&chat).is_some_and(|(shown, _)| *shown)
+    /// Whether the others in a chat are told of a read mark.
+    fn are_told(&self, chat: ChatId) -> bool {
+        self.chats.get(&chat).is_some_and(|kept| kept.told)
     }
 }
 

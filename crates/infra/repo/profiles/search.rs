@@ -13,6 +13,7 @@ use diesel::{dsl::count_star, prelude::*};
 use super::{
     super::{
         dialect::Conn,
+        friends,
         people::{Viewer, visible_to},
     },
     look,
@@ -27,6 +28,8 @@ use crate::domains::{
 const MOST: usize = MAX_LIMIT as usize;
 /// How many names that begin with the text are considered, of usernames and display names each.
 const PREFIXES: i64 = 200;
+/// How many people are looked at if nobody in particular is sought.
+const NEWEST: i64 = 2_000;
 /// How many people are considered for a gram: the newest.
 const BY_GRAM: i64 = 1_000;
 /// How many grams are compared for their number of people.
@@ -51,16 +54,18 @@ pub fn suggest(conn: &mut Conn, viewer: Viewer, sought: Option<&str>, page: &Pag
 /// The people who are found, with their scores.
 fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(UserId, f64)>> {
     let Some(sought) = sought.map(fold) else {
-        let newest = users::table.filter(visible_to(viewer)).order(users::id.desc()).limit(MOST as i64);
-        let newest: Vec<UserId> = newest.select(users::id).load(conn)?;
+        let newest: Vec<UserId> = users::table.order(users::id.desc()).limit(NEWEST).select(users::id).load(conn)?;
+        let newest = users::table.filter(users::id.eq_any(newest)).filter(visible_to(viewer)).order(users::id.desc());
+        let newest: Vec<UserId> = newest.limit(MOST as i64).select(users::id).load(conn)?;
         return Ok(newest.into_iter().map(|id| (id, 0.0)).collect());
     };
     if sought.is_empty() {
         return Ok(Vec::new());
     }
     let words: Vec<&str> = sought.split(' ').collect();
-    let friends: Vec<UserId> =
+    let mut friends: Vec<UserId> =
         friendships::table.filter(friendships::user_id.eq(viewer.id)).select(friendships::friend_id).load(conn)?;
+    friends.sort_unstable();
     let mut ids: BTreeSet<UserId> = by_prefix(conn, &sought)?.into_iter().collect();
     ids.extend(by_grams(conn, &parts_of(&words))?);
     ids.extend(friends.iter().copied());
@@ -164,6 +169,8 @@ fn candidates(
         return Ok(candidates);
     }
     let first: Vec<UserId> = rank(sought, candidates.clone()).into_iter().take(MUTUAL).map(|(id, _)| id).collect();
+    let hiding = friends::hiding(conn, viewer, &first)?;
+    let first: Vec<UserId> = first.into_iter().filter(|user| !hiding.contains(user)).collect();
     let (mine, theirs) = diesel::alias!(friendships as mine, friendships as theirs);
     let common: HashMap<UserId, i64> = theirs
         .inner_join(mine.on(mine.field(friendships::friend_id).eq(theirs.field(friendships::friend_id))))

@@ -1,18 +1,19 @@
 //! The guarantees of `Friends`.
 
 pub mod domain;
+mod lists;
 
 use std::time::Duration;
 
-use clowder_core::{Error, Friendship, Id, Input, Made, PageRequest, Recorded, UserId};
+use clowder_core::{Error, Id, Input, Made, PageRequest, Recorded, UserId};
 use clowder_social::{
     Decision, FriendFilter, FriendRequest, NewFriendRequest, RequestDirection,
-    friends::{Order, RequestStatus, policy},
+    friends::{RequestStatus, policy},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    privacy::system,
+    privacy::{system, work},
     world::{Person, World, code, on_both},
 };
 
@@ -132,8 +133,13 @@ on_both! {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let friends = &world.store.friends;
         let request = asks(&world, &ada, &bob).await.id;
-        friends.decide(&world.ctx(&bob), request, to("reject")).await.unwrap();
-        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.too_soon");
+        let rejected = friends.decide(&world.ctx(&bob), request, to("reject")).await.unwrap();
+        match friends.request(&world.ctx(&ada), ask(bob.id)).await {
+            Err(Error::TooEarly { refusal, until }) => {
+                assert_eq!((refusal.code, until), ("friend.too_soon", rejected.decided_at.unwrap().plus(policy::AGAIN_AFTER)));
+            }
+            other => panic!("{other:?}"),
+        }
         world.wait(policy::AGAIN_AFTER - Duration::from_secs(1));
         assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.too_soon");
         world.wait(Duration::from_secs(1));
@@ -170,10 +176,17 @@ on_both! {
             Err(Error::Invalid(errors)) => assert_eq!((errors[0].pointer.as_str(), &*errors[0].code), ("/user_id", "self")),
             other => panic!("{other:?}"),
         }
-        assert_eq!(code(friends.request(&world.ctx(&ada), ask(Id::new(world.now()))).await), "user.unknown");
-        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
-        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "user.unknown");
-        world.meddle("UPDATE users SET visibility = 'public' WHERE username = 'bob'").unwrap();
+        let unknown = friends.request(&world.ctx(&ada), ask(Id::new(world.now()))).await;
+        let unknown = format!("{unknown:?}");
+        assert!(unknown.contains("user.unknown"), "{unknown}");
+        for (hidden, shown) in [
+            ("visibility = 'private'", "visibility = 'public'"),
+            ("suspension_reason = 'spam'", "suspension_reason = NULL"),
+        ] {
+            world.meddle(&format!("UPDATE users SET {hidden} WHERE username = 'bob'")).unwrap();
+            assert_eq!(format!("{:?}", friends.request(&world.ctx(&ada), ask(bob.id)).await), unknown, "{hidden}");
+            world.meddle(&format!("UPDATE users SET {shown} WHERE username = 'bob'")).unwrap();
+        }
         asks(&world, &ada, &bob).await;
     }
 
@@ -217,112 +230,135 @@ on_both! {
         asks(&world, &ada, &bob).await;
     }
 
-    async fn friends_are_listed_in_both_orders_and_found_by_name(world: World) {
-        let ada = world.person("ada").await;
-        let mut friends = Vec::new();
-        for name in ["zoe", "bjorn", "cem"] {
-            let friend = world.person(name).await;
-            world.wait(Duration::from_secs(1));
-            befriend(&world, &ada, &friend).await;
-            friends.push(friend);
+    async fn a_request_whose_time_is_over_is_in_nobodys_way(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for (first, second) in [(&ada, &bob), (&ada, &ada), (&bob, &ada)] {
+            let other = |person: &Person| if person.id == ada.id { &bob } else { &ada };
+            let old = asks(&world, first, other(first)).await;
+            world.names().await;
+            world.wait(policy::OPEN_FOR);
+            // Nothing has swept.
+            let new = world.store.friends.request(&world.ctx(second), ask(other(second).id)).await.unwrap();
+            let Made::New(new) = new else { panic!("the old one was over: {new:?}") };
+            let changes: Vec<FriendRequest> =
+                world.changes().await.iter().map(|change| serde_json::from_str(change.data.get()).unwrap()).collect();
+            let told = |request: &FriendRequest, status| {
+                changes.iter().filter(|change| change.id == request.id && change.status == status).count()
+            };
+            assert_eq!((told(&old, RequestStatus::Expired), told(&new, RequestStatus::Pending), changes.len()), (2, 2, 4));
+            assert_eq!(open(&world, other(second), RequestDirection::In).await, std::slice::from_ref(&new));
+            world.store.friends.decide(&world.ctx(second), new.id, to("cancel")).await.unwrap();
         }
-        world.meddle("UPDATE users SET display_name = 'Bjørn Élan' WHERE username = 'bjorn'").unwrap();
-        let [zoe, bjorn, cem] = [friends[0].id, friends[1].id, friends[2].id];
-        let list = async |search: Option<&str>, order: Order| {
-            let (mut cursor, mut found) = (None, Vec::new());
-            loop {
-                let filter = FriendFilter { search: search.map(str::to_owned), order };
-                let page = PageRequest { limit: 1, cursor };
-                let page = world.store.friends.list(&world.ctx(&ada), filter, page).await.unwrap();
-                found.extend(page.items.into_iter().map(|friend| friend.user.id));
-                cursor = page.next_cursor;
-                if cursor.is_none() {
-                    return found;
-                }
-            }
-        };
-        assert_eq!(list(None, Order::Since).await, [cem, bjorn, zoe]);
-        assert_eq!(list(None, Order::Name).await, [bjorn, cem, zoe]);
-        assert_eq!(list(Some("elan"), Order::Name).await, [bjorn]);
-        assert_eq!(list(Some("E"), Order::Since).await, [cem, bjorn, zoe]);
-        assert_eq!(list(Some("nobody"), Order::Since).await, []);
     }
 
-    async fn relationships_are_told_for_many_at_once(world: World) {
+    async fn decided_requests_go_with_their_text(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let new = NewFriendRequest::from_json(json!({"user_id": bob.id, "message": "a peculiar wish"})).unwrap();
+        let request = world.store.friends.request(&world.ctx(&ada), new).await.unwrap().into_inner();
+        world.store.friends.decide(&world.ctx(&bob), request.id, to("reject")).await.unwrap();
+        world.wait(policy::KEPT_FOR - Duration::from_secs(1));
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        let still = world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await;
+        assert_eq!(code(still), "friend_request.decided");
+        world.wait(Duration::from_secs(1));
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        world.gone(b"a peculiar wish").await;
+        let again = world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await;
+        assert_eq!(code(again), "friend_request.unknown");
+    }
+
+    async fn the_number_of_friends_is_bounded_also_in_parallel(world: World) {
         let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
-        let [eve, fay] = world.people(["eve", "fay"]).await;
+        let zoe = world.person("zoe").await;
+        befriend(&world, &ada, &zoe).await;
+        let requests = [asks(&world, &bob, &ada).await.id, asks(&world, &cem, &ada).await.id];
+        let almost = policy::MOST_FRIENDS - 1;
+        let ada_id = world.literal(ada.id);
+        world.meddle(&format!("UPDATE friend_lists SET friends = {almost} WHERE user_id = {ada_id}")).unwrap();
+        let (other, ctx) = (world.another_node().await, world.ctx(&ada));
+        let (one, two) = tokio::join!(
+            world.store.friends.decide(&ctx, requests[0], to("accept")),
+            other.friends.decide(&ctx, requests[1], to("accept"))
+        );
+        let (made, refused): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(Result::is_ok);
+        assert_eq!((made.len(), refused.len()), (1, 1));
+        for refused in refused {
+            assert_eq!(code(refused), "friend.limit");
+        }
+        for (person, user) in [(&ada, dan.id), (&dan, ada.id)] {
+            assert_eq!(code(world.store.friends.request(&world.ctx(person), ask(user)).await), "friend.limit");
+        }
+        // Whoever has room again can accept what is open.
+        world.store.friends.remove(&ctx, zoe.id).await.unwrap();
+        let left = open(&world, &ada, RequestDirection::In).await;
+        assert_eq!(left.len(), 1);
+        world.store.friends.decide(&ctx, left[0].id, to("accept")).await.unwrap();
+    }
+
+    async fn requests_are_bounded_within_a_day(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let friends = &world.store.friends;
+        for _ in 0..policy::MOST_A_DAY {
+            let request = asks(&world, &ada, &bob).await;
+            friends.decide(&world.ctx(&ada), request.id, to("cancel")).await.unwrap();
+        }
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.requests_today");
+        world.wait(policy::A_DAY);
+        asks(&world, &ada, &bob).await;
+    }
+
+    async fn an_erasure_ends_friendships_and_requests(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let [dan, eve] = world.people(["dan", "eve"]).await;
         befriend(&world, &ada, &bob).await;
         befriend(&world, &ada, &cem).await;
         befriend(&world, &bob, &cem).await;
-        befriend(&world, &dan, &bob).await;
-        befriend(&world, &dan, &cem).await;
+        let new = NewFriendRequest::from_json(json!({"user_id": ada.id, "message": "a peculiar wish"})).unwrap();
+        world.store.friends.request(&world.ctx(&dan), new).await.unwrap();
         asks(&world, &ada, &eve).await;
-        asks(&world, &fay, &ada).await;
-        let nobody: UserId = Id::new(world.now());
-        let ids = vec![bob.id, cem.id, dan.id, eve.id, fay.id, nobody, ada.id];
-        let friends = [Friendship::Friends, Friendship::Friends, Friendship::None, Friendship::Outgoing, Friendship::Incoming, Friendship::None, Friendship::None];
-        let mutual = [1, 1, 2, 0, 0, 0, 0];
-        // Twice, so that the second time it comes from the cache.
-        for _ in 0..2 {
-            let found = world.store.friends.relationships(&world.ctx(&ada), ids.clone()).await.unwrap();
-            assert_eq!(found.iter().map(|found| found.user_id).collect::<Vec<_>>(), ids);
-            assert_eq!(found.iter().map(|found| found.friendship).collect::<Vec<_>>(), friends);
-            assert_eq!(found.iter().map(|found| found.mutual_friends).collect::<Vec<_>>(), mutual);
-        }
-        // What another node changes is seen at once.
-        world.another_node().await.friends.remove(&world.ctx(&dan), cem.id).await.unwrap();
-        let found = world.store.friends.relationships(&world.ctx(&ada), vec![dan.id]).await.unwrap();
-        assert_eq!(found[0].mutual_friends, 1);
+        world.names().await;
+        world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let changes = world.changes().await;
+        let removed: Vec<_> = changes.into_iter().filter(|change| &*change.name == "friend.removed").collect();
+        let expected = [&bob, &cem].map(|friend| (friend.id, "friend.removed".to_owned(), json!(ada.id)));
+        let mut heard = told(&removed, "user_id");
+        heard.retain(|(user, ..)| *user != ada.id);
+        assert_eq!(heard, expected);
+        assert_eq!((friends_of(&world, &bob).await, friends_of(&world, &cem).await), (vec![cem.id], vec![bob.id]));
+        assert!(open(&world, &dan, RequestDirection::Out).await.is_empty());
+        assert!(open(&world, &eve, RequestDirection::In).await.is_empty());
+        world.gone(b"a peculiar wish").await;
+        assert_eq!(code(world.store.friends.request(&world.ctx(&bob), ask(ada.id)).await), "user.unknown");
     }
 
-    async fn friends_of_friends_are_suggested_until_they_are_dismissed(world: World) {
-        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
-        let [near, far, asked, hidden] = world.people(["near", "far", "asked", "hidden"]).await;
-        for friend in [&bob, &cem] {
-            befriend(&world, &ada, friend).await;
-            befriend(&world, friend, &near).await;
-        }
-        for other in [&far, &asked, &hidden] {
-            befriend(&world, &bob, other).await;
-        }
-        asks(&world, &asked, &ada).await;
-        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'hidden'").unwrap();
-        let suggested = async || {
-            let found = world.store.friends.suggestions(&world.ctx(&ada), 10).await.unwrap();
-            found.into_iter().map(|found| (found.user.id, found.mutual_friends)).collect::<Vec<_>>()
-        };
-        assert_eq!(suggested().await, [(near.id, 2), (far.id, 1)]);
-        assert_eq!(world.store.friends.suggestions(&world.ctx(&ada), 1).await.unwrap().len(), 1);
-        world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
-        world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
-        assert_eq!(suggested().await, [(far.id, 1)]);
-        assert_eq!(code(world.store.friends.dismiss(&world.ctx(&ada), hidden.id).await), "user.unknown");
-    }
-
-    async fn friends_of_others_are_seen_as_far_as_they_may_be_seen(world: World) {
-        let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
-        for friend in [&bob, &cem, &dan] {
-            befriend(&world, &ada, friend).await;
-        }
-        befriend(&world, &bob, &cem).await;
-        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'dan'").unwrap();
-        let of = async |viewer: &Person, mutual: bool| {
-            let (mut cursor, mut found) = (None, Vec::new());
-            loop {
-                let page = PageRequest { limit: 1, cursor };
-                let page = world.store.friends.of(&world.ctx(viewer), ada.id, mutual, page).await.unwrap();
-                found.extend(page.items.into_iter().map(|friend| friend.user.id));
-                cursor = page.next_cursor;
-                if cursor.is_none() {
-                    return found;
-                }
+    async fn friends_who_are_erased_at_once_do_not_wait_for_each_other(world: World) {
+        let mut people = Vec::new();
+        for name in ["ada", "bob", "cem", "dan", "eve", "fay"] {
+            let person = world.person(name).await;
+            for friend in &people {
+                befriend(&world, &person, friend).await;
             }
-        };
-        let eve = world.person("eve").await;
-        let sorted = |mut ids: Vec<UserId>| { ids.sort_unstable(); ids };
-        assert_eq!(of(&eve, false).await, sorted(vec![bob.id, cem.id]));
-        assert_eq!(of(&bob, true).await, [cem.id]);
-        let refused = world.store.friends.of(&world.ctx(&ada), dan.id, false, PageRequest::default()).await;
-        assert_eq!(code(refused), "user.unknown");
+            people.push(person);
+        }
+        for person in &people {
+            world.store.privacy.erase_user(&system(&world), person.id, None).await.unwrap();
+        }
+        let stores = [world.store.clone(), world.another_node().await];
+        let jobs = world.store.jobs.take(&system(&world), vec!["account.erase"], 10).await.unwrap();
+        assert_eq!(jobs.len(), people.len());
+        let working = jobs.into_iter().enumerate().map(|(index, job)| {
+            let (store, ctx) = (stores[index % 2].clone(), system(&world));
+            tokio::spawn(async move {
+                let worker = store.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+                worker.work(&ctx, &job).await
+            })
+        });
+        for worked in working.collect::<Vec<_>>() {
+            worked.await.unwrap().unwrap();
+        }
+        for table in ["friendships", "friend_lists", "friend_requests"] {
+            assert_eq!(world.meddle(&format!("DELETE FROM {table}")).unwrap(), 0, "{table}");
+        }
     }
 }

@@ -277,7 +277,11 @@ pub fn account_called(name: &str) -> NewAccount {
 /// The code of a refusal.
 pub fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
     match result {
-        Err(Error::Refused(Refusal { code, .. }) | Error::Stale { refusal: Refusal { code, .. }, .. }) => code,
+        Err(
+            Error::Refused(Refusal { code, .. })
+            | Error::Stale { refusal: Refusal { code, .. }, .. }
+            | Error::TooEarly { refusal: Refusal { code, .. }, .. },
+        ) => code,
         other => panic!("not refused: {other:?}"),
     }
 }

@@ -66,8 +66,8 @@ pub fn may_ask(now: Timestamp, caller: UserId, user: UserId, facts: RequestFacts
         FRIEND_LIMIT
     } else if let Some(theirs) = facts.theirs {
         return Ok(Asked::Befriend(theirs));
-    } else if facts.rejected_at.is_some_and(|at| now.since(at) < AGAIN_AFTER) {
-        FRIEND_TOO_SOON
+    } else if let Some(until) = facts.rejected_at.and_then(|at| again_at(now, at)) {
+        return Err(Error::TooEarly { refusal: FRIEND_TOO_SOON, until });
     } else if facts.open >= MOST_OPEN {
         FRIEND_REQUESTS
     } else if facts.today >= MOST_A_DAY {
@@ -76,6 +76,11 @@ pub fn may_ask(now: Timestamp, caller: UserId, user: UserId, facts: RequestFacts
         return Ok(Asked::Request);
     };
     Err(refusal.into())
+}
+
+/// From when on the same person may ask again, if that is not yet so. A rejection after `now` counts as one of now.
+fn again_at(now: Timestamp, rejected_at: Timestamp) -> Option<Timestamp> {
+    Some(rejected_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
 }
 
 /// What is known of a request that somebody decides about.
@@ -150,10 +155,10 @@ mod tests {
             (bob, RequestFacts { theirs: Some(theirs), counts: [4_999, 5_000], ..free }, "friend.limit"),
             (bob, RequestFacts { theirs: Some(theirs), counts: [4_999, 4_999], ..free }, "Befriend"),
             (bob, RequestFacts { counts: [5_000, 0], ..free }, "friend.limit"),
-            (bob, RequestFacts { rejected_at: days_ago(6), ..free }, "friend.too_soon"),
+            (bob, RequestFacts { rejected_at: days_ago(6), ..free }, "friend.too_soon for 1 days"),
             (bob, RequestFacts { rejected_at: days_ago(7), ..free }, "Request"),
             // A clock that was ahead.
-            (bob, RequestFacts { rejected_at: days_ago(-3), ..free }, "friend.too_soon"),
+            (bob, RequestFacts { rejected_at: days_ago(-3), ..free }, "friend.too_soon for 7 days"),
             (bob, RequestFacts { open: 49, today: 99, ..free }, "Request"),
             (bob, RequestFacts { open: 50, ..free }, "friend.requests"),
             (bob, RequestFacts { today: 100, ..free }, "friend.requests_today"),
@@ -165,6 +170,9 @@ mod tests {
                     "Befriend".to_owned()
                 }
                 Err(Error::Refused(refusal)) => refusal.code.to_owned(),
+                Err(Error::TooEarly { refusal, until }) => {
+                    format!("{} for {} days", refusal.code, until.since(now).as_secs() / 86_400)
+                }
                 Err(Error::Invalid(errors)) => errors[0].code.to_string(),
                 Err(other) => panic!("{other:?}"),
             };

@@ -37,7 +37,7 @@ pub trait Friends: Send + Sync {
     async fn relationships(&self, ctx: &Ctx, ids: Vec<UserId>) -> Result<Vec<Relationship>>;
 
     /// People with whom the caller has most friends in common. The work is bounded, however many friends anybody has.
-    async fn suggestions(&self, ctx: &Ctx, limit: u32) -> Result<Vec<FriendSuggestion>>;
+    async fn suggestions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<FriendSuggestion>>;
 
     /// Never suggests this person to the caller again.
     async fn dismiss(&self, ctx: &Ctx, user: UserId) -> Result<()>;

@@ -34,8 +34,6 @@ pub enum Change {
     Decided(Decision),
     /// Sent to whoever is invited.
     Invited(UserId, Invitation),
-    /// An erasure or an edit took the texts: what stands for them in the journal.
-    Cleared(GroupId),
 }
 
 /// Who receives a change about a member.
@@ -125,7 +123,6 @@ impl Change {
             Self::Requested(_, asked) => asked.group_id,
             Self::Decided(decision) => decision.group_id,
             Self::Invited(_, invitation) => invitation.group_id,
-            Self::Cleared(group) => *group,
         }
     }
 
@@ -139,7 +136,7 @@ impl clowder_core::Change for Change {
         match self {
             Self::Created(_) => GROUP_CREATED,
             Self::Updated(_) => GROUP_UPDATED,
-            Self::Deleted(..) | Self::Cleared(_) => "group.deleted",
+            Self::Deleted(..) => "group.deleted",
             Self::MemberAdded(..) => "group.member_added",
             Self::MemberUpdated(..) => "group.member_updated",
             Self::MemberRemoved(..) => "group.member_removed",
@@ -157,7 +154,7 @@ impl clowder_core::Change for Change {
         };
         match self {
             Self::Created(face) => Topic::user(face.owner_id),
-            Self::Updated(_) | Self::Cleared(_) => self.own(),
+            Self::Updated(_) => self.own(),
             Self::Deleted(user, _) | Self::Requested(user, _) | Self::Invited(user, _) => Topic::user(*user),
             Self::MemberAdded(audience, added) | Self::MemberUpdated(audience, added) => of(audience, added.user.id),
             Self::MemberRemoved(audience, removed) => of(audience, removed.user_id),
@@ -174,12 +171,9 @@ impl clowder_core::Change for Change {
             Self::MemberAdded(Audience::Staff(_), _) | Self::MemberRemoved(Audience::Staff(_), _) => None,
             Self::MemberAdded(_, added) => step(added.user.id, Step::Enter),
             Self::MemberRemoved(_, removed) => step(removed.user_id, Step::Leave),
-            Self::Updated(_)
-            | Self::MemberUpdated(..)
-            | Self::Requested(..)
-            | Self::Decided(_)
-            | Self::Invited(..)
-            | Self::Cleared(_) => None,
+            Self::Updated(_) | Self::MemberUpdated(..) | Self::Requested(..) | Self::Decided(_) | Self::Invited(..) => {
+                None
+            }
         }
     }
 
@@ -201,7 +195,6 @@ impl clowder_core::Change for Change {
             Self::Requested(_, asked) => to_raw_value(asked),
             Self::Decided(decision) => to_raw_value(decision),
             Self::Invited(_, invitation) => to_raw_value(invitation),
-            Self::Cleared(group) => to_raw_value(&Deleted { group_id: *group }),
         }
     }
 }

@@ -75,7 +75,7 @@ pub struct Invited {
     pub user_ids: Vec<UserId>,
     /// The new link, unless people were invited.
     pub link: Option<Invite>,
-    /// For `POST /api/groups/join/{code}`. Shown only here.
+    /// For `POST /api/group-invites/{code}/join`. Shown only here.
     #[schema(example = "q0Jm3vXk2cYwzN1sT5bq7g")]
     pub code: Option<String>,
 }

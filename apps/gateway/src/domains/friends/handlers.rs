@@ -76,10 +76,9 @@ pub async fn relationships(friends: Port, Caller(ctx): Caller, mut query: Query)
 }
 
 pub async fn suggestions(friends: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<FriendSuggestion>> {
-    let limit = query.limit();
+    let page = query.page();
     query.check()?;
-    let items = friends.suggestions(&ctx, limit).await?;
-    Ok(Listed(Page { items, next_cursor: None }))
+    Ok(Listed(friends.suggestions(&ctx, page).await?))
 }
 
 pub async fn dismiss(friends: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Done> {

@@ -65,10 +65,9 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/friends/suggestions", handlers::suggestions)
             .says("List people whom you may know")
             .called("listFriendSuggestions")
-            .notes("Friends of friends, those with most friends in common first. Of your friends the latest 100 are looked at, and of theirs 20,000 altogether. People whom you have dismissed, whom you may not see, or with whom a request is open are left out.")
+            .notes("Friends of friends, those with most friends in common first. The lists of your latest 100 friends are looked at, the shortest first, up to 20,000 people altogether. People whom you have dismissed, whom you may not see, or with whom a request is open are left out.")
             .scope(FRIENDS_READ)
-            .asks_limit()
-            .gives_page::<FriendSuggestion>(),
+            .lists::<FriendSuggestion>(),
         delete("/api/friends/suggestions/{user_id}", handlers::dismiss)
             .says("Never suggest somebody again")
             .called("dismissFriendSuggestion")

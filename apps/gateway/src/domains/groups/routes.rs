@@ -184,7 +184,7 @@ fn admission() -> Vec<Endpoint> {
             .scope(GROUPS_WRITE)
             .gives_nothing(204, "It is revoked")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, INVITE_UNKNOWN]),
-        post("/api/groups/join/{group_code}", handlers::join_by_code)
+        post("/api/group-invites/{group_code}/join", handlers::join_by_code)
             .says("Join a group by a link")
             .called("joinGroupByCode")
             .notes("Nobody has to decide. A link that is used up, revoked or expired is 410.")

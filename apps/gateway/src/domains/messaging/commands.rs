@@ -2,7 +2,8 @@
 
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    CHAT, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Typing, refusals::CHAT_UNKNOWN,
+    CHAT, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Typing,
+    refusals::{CHAT_CLOSED, CHAT_UNKNOWN},
     scopes::MESSAGES_WRITE,
 };
 use serde_json::{Value, json, value::to_raw_value};
@@ -153,6 +154,9 @@ async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     let chat = Topic::new(CHAT, chat_id);
     if !call.ports.hub.follows(call.user, chat).await? {
         return Err(CHAT_UNKNOWN.into());
+    }
+    if on && !call.ports.store.messaging.chat(&call.ctx, chat_id).await?.writable {
+        return Err(CHAT_CLOSED.into());
     }
     call.ports.hub.signal(call.user, chat, &TYPING, on);
     nothing()

@@ -84,13 +84,14 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     Ok(found)
 }
 
-/// The number of people in these chats, and which read marks are stored as the lowest.
-pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
+/// The number of people in these chats, whether they are closed, and which read marks are stored as the lowest.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, bool, LowestReadMarksRow)>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let kept = chats::table.find(id).select((chats::participant_count, LowestReadMarksRow::as_select()));
-        let kept: Option<(i64, LowestReadMarksRow)> = kept.first(conn).optional()?;
-        found.extend(kept.map(|(participants, lowest)| (*id, participants, lowest)));
+        let kept =
+            chats::table.find(id).select((chats::participant_count, chats::closed, LowestReadMarksRow::as_select()));
+        let kept: Option<(i64, bool, LowestReadMarksRow)> = kept.first(conn).optional()?;
+        found.extend(kept.map(|(participants, closed, lowest)| (*id, participants, closed, lowest)));
     }
     Ok(found)
 }

@@ -112,10 +112,10 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     .load(conn)?)
 }
 
-/// The number of people in these chats, and which read marks are stored as the lowest.
-pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, LowestReadMarksRow)>> {
+/// The number of people in these chats, whether they are closed, and which read marks are stored as the lowest.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, bool, LowestReadMarksRow)>> {
     let kept = chats::table.filter(chats::id.eq_any(ids));
-    Ok(kept.select((chats::id, chats::participant_count, LowestReadMarksRow::as_select())).load(conn)?)
+    Ok(kept.select((chats::id, chats::participant_count, chats::closed, LowestReadMarksRow::as_select())).load(conn)?)
 }
 
 /// Stores the lowest marks of these chats, which are locked.

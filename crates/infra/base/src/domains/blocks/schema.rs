@@ -36,5 +36,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(blocks, users);
-diesel::allow_tables_to_appear_in_same_query!(mutes, users);
+diesel::allow_tables_to_appear_in_same_query!(blocks, mutes, users);
