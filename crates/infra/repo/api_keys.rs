@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::{
     ApiKey, ApiKeys, Change, Identity, IssuedKey, NewApiKey,
-    activity::{Rule, Target, Whose},
+    activity::{self, Rule, Whose},
     api_keys::{CreateFacts, decide, may_use},
     change::{API_KEY_CREATED, API_KEY_REVOKED, ApiKeyRevoked},
     refusals::{API_KEY_INVALID, API_KEY_UNKNOWN, SESSION_ENDED},
@@ -42,8 +42,8 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
-        Rule::new("api_key.created", "api_key.created", Whose::Actor, Target::Subject("api_key")),
-        Rule::new("api_key.revoked", "api_key.revoked", Whose::Actor, Target::Subject("api_key")),
+        Rule::new("api_key.created", "api_key.created", Whose::Actor, activity::Target::Subject("api_key")),
+        Rule::new("api_key.revoked", "api_key.revoked", Whose::Actor, activity::Target::Subject("api_key")),
     ],
     // It contains only ids and times, and a node that reads it late must still learn that the key is invalid.
     kept_changes: &[API_KEY_REVOKED],

@@ -44,7 +44,6 @@ pub struct Reader {
 /// What a reader sees of an entry of the audit log. Nothing of it is encrypted.
 #[derive(Debug, Clone)]
 pub struct Audited {
-    pub action: String,
     /// Whose account it concerns.
     pub subject: Option<UserId>,
     pub target: Option<(String, Uuid)>,
@@ -164,16 +163,16 @@ fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
     if to <= at {
         return Ok(None);
     }
-    type Row = (String, Option<UserId>, Option<String>, Option<Id<()>>, Timestamp);
+    type Row = (Option<UserId>, Option<String>, Option<Id<()>>, Timestamp);
     let rows: Vec<Row> = audit::table
         .filter(audit::position.gt(at).and(audit::position.le(to)))
         .filter(audit::action.eq_any(actions))
         .order(audit::position)
-        .select((audit::action, audit::subject_id, audit::target_type, audit::target_id, audit::at))
+        .select((audit::subject_id, audit::target_type, audit::target_id, audit::at))
         .load(conn)?;
-    let entry = |(action, subject, kind, target, at): Row| {
+    let entry = |(subject, kind, target, at): Row| {
         let target = kind.zip(target).map(|(kind, id): (String, Id<()>)| (kind, id.uuid()));
-        Audited { action, subject, target, at }
+        Audited { subject, target, at }
     };
     let entries = rows.into_iter().map(entry).collect();
     Ok(Some(Step { stream: AUDIT, at, to, changes: Vec::new(), entries }))
