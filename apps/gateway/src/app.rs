@@ -235,6 +235,8 @@ pub async fn start(config: Config) -> Result<Running> {
         vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
+    let online = Arc::clone(&store.online);
+    chores.push(job_threads.spawn(ws::presence::run(Arc::clone(&store.presence), online, stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     let queues = config.jobs.queues();
     if queues.values().any(|room| *room > 0) {
@@ -250,7 +252,13 @@ async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, 
     let follower = threads.spawn(async move { following.follow().await }).await;
     let follower = follower.map_err(|error| Error::internal(error.to_string()))??;
     let known = Place::new(follower.epoch(), follower.known().clone());
-    let hub = Hub::new(Sealer::new(&store.keys), store.journal.clone(), &known, store.read_connections);
+    let hub = Hub::new(
+        Sealer::new(&store.keys),
+        store.journal.clone(),
+        Arc::clone(&store.online),
+        &known,
+        store.read_connections,
+    );
     let hub = Arc::new(hub);
     let following = threads.spawn(Arc::clone(&hub).run(follower, stop));
     Ok((hub, following))

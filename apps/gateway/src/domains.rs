@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod presence;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
@@ -34,6 +35,7 @@ pub const DOMAINS: &[Domain] = &[
     profiles::DOMAIN,
     friends::DOMAIN,
     blocks::DOMAIN,
+    presence::DOMAIN,
     messaging::DOMAIN,
     groups::DOMAIN,
     realtime::DOMAIN,

@@ -9,6 +9,7 @@ pub(crate) mod frame;
 mod guard;
 mod hub;
 mod opening;
+pub(crate) mod presence;
 mod request;
 mod send_queue;
 mod sockets;

@@ -24,6 +24,7 @@ pub mod model;
 pub mod permissions;
 pub mod policy;
 pub mod port;
+pub mod presence;
 pub mod privacy;
 pub mod profiles;
 pub mod refresh;
@@ -43,7 +44,7 @@ pub use model::{
     Password, ProfilePatch, RefreshToken, Registration, Session, SessionPatch, SignedIn, Ticket, Username,
 };
 pub use port::{
-    Accounts, ActivityLog, ApiKeys, AuditLog, Credentials, Identity, Preferences, Privacy, Profiles, SignUps, Staff,
-    TwoFactor,
+    Accounts, ActivityLog, ApiKeys, AuditLog, Credentials, Identity, Preferences, Presences, Privacy, Profiles,
+    SignUps, Staff, TwoFactor,
 };
 pub use standing::{Standing, Suspension};

@@ -3,8 +3,10 @@
 pub mod names;
 pub mod ranking;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +14,12 @@ use crate::{
     Own, ProfilePatch,
     model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
+    presence::PresenceFacts,
     refusals::{USER_NOT_YOURS, USER_UNKNOWN},
 };
 
 /// A user as others see them. What the viewer may not see is `null`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct User {
     pub id: UserId,
     #[schema(example = "ada")]
@@ -38,6 +41,9 @@ pub struct User {
     #[schema(value_type = Option<Object>)]
     pub cover: (),
     pub email: Option<String>,
+    pub presence: Option<Presence>,
+    /// When the user was last online, to the minute while they are; `null` if that is unknown or hidden.
+    pub last_seen_at: Option<Timestamp>,
     /// How the viewer is connected with the user; `null` in one's own profile.
     pub friendship: Option<Friendship>,
     #[schema(minimum = 0)]
@@ -56,16 +62,34 @@ pub struct ProfileFacts {
     /// One of the two has blocked the other.
     pub blocked: bool,
     pub privacy: Privacy,
-    /// The version of the settings, of which `privacy` is a part.
-    pub settings_version: i64,
+    pub presence: PresenceFacts,
     pub friends_count: i64,
+    /// When the viewer looks.
+    pub now: Timestamp,
 }
 
-/// A profile, with the tag of what can be edited in it.
+/// A profile as somebody sees it, and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     pub user: User,
-    pub tag: i64,
+    pub version: i64,
+}
+
+/// The version of the profile is in the upper half of a tag.
+const VERSION_AT: u32 = 32;
+
+impl Shown {
+    /// The version, and a fingerprint of everything that is shown: it may change without another version.
+    pub fn tag(&self) -> i64 {
+        let mut hasher = DefaultHasher::new();
+        self.user.hash(&mut hasher);
+        (self.version << VERSION_AT) | (hasher.finish() & u64::from(u32::MAX)) as i64
+    }
+}
+
+/// The versions of the profile in tags of [`Shown`].
+pub fn versions_of(tags: &Versions) -> Versions {
+    tags.map(|tag| tag >> VERSION_AT)
 }
 
 /// How somebody looks at their own profile.
@@ -109,8 +133,8 @@ impl ProfileFacts {
 pub fn show(facts: ProfileFacts) -> Option<Shown> {
     let seen = facts.sight_facts();
     let (sight, from) = (sight(&seen), Standpoint::of(&seen));
-    let tag = tag(&facts, sight);
-    let ProfileFacts { person, friendship, privacy, friends_count, own, .. } = facts;
+    let ProfileFacts { person, friendship, privacy, presence, friends_count, own, now, .. } = facts;
+    let version = person.version;
     let all = match sight {
         Sight::Nothing => return None,
         Sight::Card => false,
@@ -130,41 +154,13 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         links: Some(person.links).filter(|_| shown(FieldGroup::Details)),
         cover: (),
         email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
+        presence: Some(presence.presence(now)).filter(|_| shown(FieldGroup::Presence)),
+        last_seen_at: presence.last_seen_at(now).filter(|_| shown(FieldGroup::Presence)),
         friendship: Some(friendship).filter(|_| all && !own),
         friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
         created_at: Some(person.created_at).filter(|_| all),
     };
-    Some(Shown { user, tag })
-}
-
-/// The version of the profile is in the upper half of a tag.
-const VERSION_AT: u32 = 32;
-/// The version of the settings is above the octet that says who looks.
-const SETTINGS_AT: u32 = 8;
-
-/// Names everything that decides what is shown, except counts: the versions of the profile and of the settings, and from
-/// where the viewer looks.
-fn tag(facts: &ProfileFacts, sight: Sight) -> i64 {
-    let friendship = match facts.friendship {
-        Friendship::None => 0,
-        Friendship::Incoming => 1,
-        Friendship::Outgoing => 2,
-        Friendship::Friends => 3,
-    };
-    let sight = match sight {
-        Sight::Nothing => 0,
-        Sight::Card => 1,
-        Sight::Profile => 2,
-    };
-    let looks = friendship | sight << 2 | i64::from(facts.staff) << 4 | i64::from(facts.own) << 5;
-    // A status text ends without another version.
-    let looks = looks | i64::from(facts.person.status_text.is_some()) << 6;
-    (facts.person.version << VERSION_AT) | ((facts.settings_version & 0x00ff_ffff) << SETTINGS_AT) | looks
-}
-
-/// The versions of the profile in tags of [`Shown`].
-pub fn versions_of(tags: &Versions) -> Versions {
-    tags.map(|tag| tag >> VERSION_AT)
+    Some(Shown { user, version })
 }
 
 /// What is known when somebody edits a profile by its id.
@@ -274,7 +270,7 @@ mod tests {
     use clowder_core::{Id, Role, Visibility};
 
     use super::*;
-    use crate::model::Settings;
+    use crate::model::{Audience, Settings};
 
     fn facts(visibility: Visibility, friendship: Friendship) -> ProfileFacts {
         let now = Timestamp::from_micros(1);
@@ -299,18 +295,9 @@ mod tests {
             version: 7,
         };
         let privacy = Settings::default().privacy;
-        let (erased, own, staff, settings_version, friends_count) = (false, false, false, 1, 4);
-        ProfileFacts {
-            person,
-            erased,
-            own,
-            staff,
-            friendship,
-            blocked: false,
-            privacy,
-            settings_version,
-            friends_count,
-        }
+        let (erased, own, staff, blocked, friends_count) = (false, false, false, false, 4);
+        let presence = PresenceFacts { connected: true, ..PresenceFacts::default() };
+        ProfileFacts { person, erased, own, staff, friendship, blocked, privacy, presence, friends_count, now }
     }
 
     #[test]
@@ -322,13 +309,16 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_changes_with_what_decides_and_says_the_version() {
-        let tag = |facts| show(facts).unwrap().tag;
+    fn a_tag_changes_with_what_is_shown_and_says_the_version() {
+        let tag = |facts| show(facts).unwrap().tag();
         let stranger = facts(Visibility::Public, Friendship::None);
         let friend = ProfileFacts { friendship: Friendship::Friends, ..stranger.clone() };
-        let settings = ProfileFacts { settings_version: 2, ..stranger.clone() };
-        let tags = [stranger, friend, settings].map(tag);
-        assert!(tags[0] != tags[1] && tags[0] != tags[2] && tags[1] != tags[2], "{tags:?}");
+        let privacy = Privacy { bio: Audience::Nobody, ..stranger.privacy };
+        let settings = ProfileFacts { privacy, ..stranger.clone() };
+        let away = ProfileFacts { presence: PresenceFacts::default(), ..stranger.clone() };
+        let tags = [stranger.clone(), friend, settings, away].map(tag);
+        assert!((1..tags.len()).all(|n| !tags[..n].contains(&tags[n])), "{tags:?}");
+        assert_eq!(tag(stranger), tags[0]);
         for tag in tags {
             assert!(versions_of(&tag.into()).hold(7) && !versions_of(&tag.into()).hold(8));
         }

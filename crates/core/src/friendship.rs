@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::word::Word;
 
 /// What connects the viewer with somebody else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Friendship {
     /// Nothing.

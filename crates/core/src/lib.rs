@@ -23,6 +23,7 @@ pub mod name;
 pub mod octets;
 pub mod page;
 pub mod permission;
+pub mod presence;
 pub mod scope;
 #[cfg(feature = "diesel")]
 pub mod sql;
@@ -49,6 +50,7 @@ pub use mail::{Mail, Mailer};
 pub use name::Name;
 pub use page::{Page, PageRequest};
 pub use permission::Permission;
+pub use presence::Presence;
 pub use scope::{Scope, Scopes};
 pub use time::Timestamp;
 pub use topic::{Topic, TopicKind};

@@ -18,6 +18,7 @@ use super::{
     idempotency::{self, Stub},
 };
 use crate::{
+    domains::presence::Online,
     emails::EmailTemplates,
     feed::Feed,
     keys::Keys,
@@ -41,6 +42,7 @@ pub struct TxServices {
     /// Encrypts the values of encrypted columns.
     pub ring: Arc<KeyRing>,
     pub options: Arc<Options>,
+    pub online: Arc<Online>,
     feed: Feed,
     /// Notified when a text has been deleted.
     scrubber: Scrubber,
@@ -78,6 +80,7 @@ impl Db {
             ring: Arc::clone(&deps.ring),
             email_templates: deps.options.email_templates.clone(),
             options: Arc::clone(&deps.options),
+            online: Arc::clone(&deps.online),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             high_water: dialect::high_water(&deps.options.url)?,

@@ -2,22 +2,21 @@
 
 mod lists;
 mod privacy;
-mod relationships;
+pub mod relationships;
 mod requests;
 mod suggestions;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use async_trait::async_trait;
 use clowder_accounts::{
     activity::{Rule, Target, Whose},
-    model::Audience,
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId, Visibility, Word};
+use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
     Relationship, RequestDirection,
@@ -40,7 +39,6 @@ use super::{
 use crate::domains::{
     accounts::users,
     friends::{FriendLists, FriendshipRow, friend_lists, friendships},
-    preferences::preferences,
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -63,7 +61,7 @@ pub const DOMAIN: Domain = Domain {
 /// What an open store keeps of friends.
 #[derive(Default)]
 pub struct State {
-    lists: Arc<FriendLists>,
+    pub lists: Arc<FriendLists>,
 }
 
 impl State {
@@ -117,14 +115,14 @@ impl Friends for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn list(&self, ctx: &Ctx, filter: FriendFilter, page: PageRequest) -> Result<Page<Friend>> {
-        let caller = ctx.user()?;
-        self.db.read(move |conn| lists::own(conn, caller, &filter, &page)).await
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| lists::own(conn, &online, viewer, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn of(&self, ctx: &Ctx, user: UserId, mutual: bool, page: PageRequest) -> Result<Page<Friend>> {
-        let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| lists::of(conn, viewer, user, mutual, &page)).await
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| lists::of(conn, &online, viewer, user, mutual, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -186,31 +184,6 @@ pub fn with(conn: &mut Conn, viewer: UserId, now: Timestamp, people: &[UserId]) 
     let incoming = incoming.into_iter().map(|user| (user, Friendship::Incoming));
     let outgoing = outgoing.into_iter().map(|user| (user, Friendship::Outgoing));
     Ok(incoming.chain(outgoing).chain(friends.into_iter().map(|user| (user, Friendship::Friends))).collect())
-}
-
-/// Those of these people who do not show their friends to the viewer: then nobody may conclude from anything who these are.
-pub fn hiding(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
-    if viewer.staff {
-        return Ok(HashSet::new());
-    }
-    let reserved =
-        users::table.filter(users::id.eq_any(people)).filter(users::visibility.eq(Visibility::Friends.as_str()));
-    let to_friends: Vec<UserId> = reserved.select(users::id).load(conn)?;
-    let chosen: Vec<(UserId, String)> = preferences::table
-        .filter(preferences::user_id.eq_any(people).and(preferences::see_friends.ne(Audience::Everyone.as_str())))
-        .select((preferences::user_id, preferences::see_friends))
-        .load(conn)?;
-    if to_friends.is_empty() && chosen.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let friends =
-        friendships::table.filter(friendships::user_id.eq(viewer.id).and(friendships::friend_id.eq_any(people)));
-    let friends: HashSet<UserId> = friends.select(friendships::friend_id).load(conn)?.into_iter().collect();
-    let by_choice =
-        chosen.into_iter().filter(|(user, audience)| audience == Audience::Nobody.as_str() || !friends.contains(user));
-    let by_choice: Vec<UserId> = by_choice.map(|(user, _)| user).collect();
-    let hidden = to_friends.into_iter().filter(|user| !friends.contains(user)).chain(by_choice);
-    Ok(hidden.filter(|user| *user != viewer.id).collect())
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {

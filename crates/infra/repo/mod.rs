@@ -24,6 +24,7 @@ mod messaging;
 mod migrations;
 mod people;
 mod preferences;
+mod presence;
 mod privacy;
 mod profiles;
 mod readers;

@@ -1,15 +1,21 @@
 //! Whom a user may see: the one filter for everything that lists, finds or shows people.
 
+use std::collections::HashSet;
+
+use clowder_accounts::{model::Audience, policy::sight::FieldGroup};
 use clowder_core::{Actor, Ctx, Result, Role, Timestamp, UserId, Via, Visibility, Word};
 use diesel::{
     BoxableExpression,
     dsl::{exists, not},
     prelude::*,
-    sql_types::{Bool, Nullable},
+    sql_types::{Bool, Nullable, Text},
 };
 
-use super::{dialect::Backend, staff::search::is_suspended};
-use crate::domains::{accounts::users, blocks::blocks};
+use super::{
+    dialect::{Backend, Conn},
+    staff::search::is_suspended,
+};
+use crate::domains::{accounts::users, blocks::blocks, friends::friendships, preferences::preferences};
 
 type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 
@@ -43,4 +49,41 @@ pub fn visible_to(viewer: Viewer) -> Condition {
         .and(not(exists(blocks_them)))
         .and(not(exists(blocked_by_them)));
     Box::new(users::deleted_at.is_null().and(users::id.eq(viewer.id).or(others)).nullable())
+}
+
+/// Those of these people who hide this part of their profiles from the viewer, among those whom the viewer may see. From
+/// nothing may be concluded what it says.
+pub fn hiding(conn: &mut Conn, viewer: Viewer, group: FieldGroup, people: &[UserId]) -> Result<HashSet<UserId>> {
+    if viewer.staff {
+        return Ok(HashSet::new());
+    }
+    let reserved =
+        users::table.filter(users::id.eq_any(people)).filter(users::visibility.eq(Visibility::Friends.as_str()));
+    let to_friends: Vec<UserId> = reserved.select(users::id).load(conn)?;
+    let chosen: Vec<(UserId, String)> = preferences::table
+        .filter(preferences::user_id.eq_any(people).and(audience(group).ne(Audience::Everyone.as_str())))
+        .select((preferences::user_id, audience(group)))
+        .load(conn)?;
+    if to_friends.is_empty() && chosen.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let friends =
+        friendships::table.filter(friendships::user_id.eq(viewer.id).and(friendships::friend_id.eq_any(people)));
+    let friends: HashSet<UserId> = friends.select(friendships::friend_id).load(conn)?.into_iter().collect();
+    let by_choice =
+        chosen.into_iter().filter(|(user, audience)| audience == Audience::Nobody.as_str() || !friends.contains(user));
+    let by_choice: Vec<UserId> = by_choice.map(|(user, _)| user).collect();
+    let hidden = to_friends.into_iter().filter(|user| !friends.contains(user)).chain(by_choice);
+    Ok(hidden.filter(|user| *user != viewer.id).collect())
+}
+
+/// Who may see a part of a profile.
+fn audience(group: FieldGroup) -> Box<dyn BoxableExpression<preferences::table, Backend, SqlType = Text>> {
+    match group {
+        FieldGroup::Bio => Box::new(preferences::see_bio),
+        FieldGroup::Details => Box::new(preferences::see_details),
+        FieldGroup::FriendsList => Box::new(preferences::see_friends),
+        FieldGroup::Email => Box::new(preferences::see_email),
+        FieldGroup::Presence => Box::new(preferences::last_seen),
+    }
 }

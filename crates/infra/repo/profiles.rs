@@ -5,6 +5,8 @@ mod list;
 mod look;
 mod search;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use clowder_accounts::{
     Change, Profiles,
@@ -37,6 +39,7 @@ use super::{
     people::Viewer,
     staff,
 };
+use crate::domains::presence::Online;
 
 pub const DOMAIN: Domain = Domain {
     // All of them are derived from names, which are texts themselves.
@@ -48,14 +51,14 @@ pub const DOMAIN: Domain = Domain {
 impl Profiles for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn users(&self, ctx: &Ctx, filter: UserFilter, page: PageRequest) -> Result<Page<User>> {
-        let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| list::users(conn, viewer, &filter, &page)).await
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| list::users(conn, &online, viewer, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn user(&self, ctx: &Ctx, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
-        let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| one(conn, viewer, user, seen_as)).await
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| one(conn, &online, viewer, user, seen_as)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -66,12 +69,12 @@ impl Profiles for Repo {
             let (profile, reason) = patch.clone().split();
             if user == viewer.id {
                 let own = profile::edit(tx, &caller, versions, profile)?;
-                return Ok((own, one(tx.conn, viewer, user, None)?));
+                return Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?));
             }
             let own = edit_other(tx, &caller, viewer, user, versions.as_ref(), reason, |tx| {
                 profile::change(tx, &caller, user, profile.clone())
             })?;
-            Ok((own, one(tx.conn, viewer, user, None)?))
+            Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?))
         });
         let (own, shown) = edited.await?;
         self.deps.memory.profiles.keep(&own);
@@ -80,20 +83,20 @@ impl Profiles for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn search_users(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Found>> {
-        let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| search::search(conn, viewer, sought.as_deref(), &page)).await
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| search::search(conn, &online, viewer, sought.as_deref(), &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>> {
-        let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| search::suggest(conn, viewer, sought.as_deref(), &page)).await
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| search::suggest(conn, &online, viewer, sought.as_deref(), &page)).await
     }
 }
 
 /// The profile, or `user.unknown`. Who may not be seen costs the same queries as who does not exist.
-fn one(conn: &mut Conn, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
-    let facts = look::facts(conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+fn one(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
+    let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     let facts = match seen_as {
         Some(other) if facts.own => facts.seen_as(other),
         _ => facts,
@@ -102,8 +105,8 @@ fn one(conn: &mut Conn, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -
 }
 
 /// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
-pub fn shows_friends(conn: &mut Conn, viewer: Viewer, user: UserId) -> Result<bool> {
-    let facts = look::facts(conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+pub fn shows_friends(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId) -> Result<bool> {
+    let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     Ok(show(facts).ok_or(USER_UNKNOWN)?.user.friends_count.is_some())
 }
 
@@ -119,12 +122,13 @@ fn edit_other<'c>(
 ) -> Result<clowder_accounts::Own> {
     if !edits_others(ctx.actor) {
         // Decided without any lock, and alike for people who are hidden and who do not exist.
-        let seen = look::facts(tx.conn, viewer, &[user])?.pop();
+        let seen = look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop();
         let sight = seen.map_or(Sight::Nothing, |seen| sight(&seen.sight_facts()));
         may_edit(EditFacts { own: false, staff: false, sight })?;
     }
     let (facts, before) = staff::facts(tx.conn, ctx, user)?;
-    let seen_facts: ProfileFacts = look::facts(tx.conn, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+    let seen_facts: ProfileFacts =
+        look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;
     may_govern(&facts)?;
     let reason = reason.ok_or_else(reason_missing)?;

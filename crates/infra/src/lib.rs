@@ -20,6 +20,11 @@ pub mod clock {
     pub use crate::ports::times;
 }
 
+/// Who is connected to this process.
+pub mod online {
+    pub use clowder_infra_base::domains::presence::{Online, Told};
+}
+
 /// The store, how it is opened, and its maintenance.
 pub mod store {
     pub use clowder_infra_base::store::{Check, Options, SWEEP, Upkeep};

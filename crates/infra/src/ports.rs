@@ -9,6 +9,7 @@ use clowder_core::{
 use clowder_infra_base::{
     DatabaseUrl, Follower, Options,
     clock::Fate,
+    domains::presence::Online,
     feed::Feed,
     for_domains,
     hasher::Hasher,
@@ -30,6 +31,7 @@ struct Rest {
     read_connections: usize,
     feed: Feed,
     memory: Memory,
+    online: Arc<Online>,
     poll: Duration,
 }
 
@@ -52,6 +54,8 @@ macro_rules! ports {
             pub keys: Arc<Keys>,
             /// How many reads the database can run at the same time.
             pub read_connections: usize,
+            /// Who is connected to this process.
+            pub online: Arc<Online>,
             feed: Feed,
             memory: Memory,
             poll: Duration,
@@ -64,7 +68,7 @@ macro_rules! ports {
             }
 
             fn over<R: $($($port +)?)* 'static>(repo: &Arc<R>, rest: Rest) -> Self {
-                let Rest { workers, crons, keys, read_connections, feed, memory, poll } = rest;
+                let Rest { workers, crons, keys, read_connections, feed, memory, online, poll } = rest;
                 Self {
                     $($($name: Arc::<R>::clone(repo) as Arc<dyn $port>,)?)*
                     workers,
@@ -73,6 +77,7 @@ macro_rules! ports {
                     read_connections,
                     feed,
                     memory,
+                    online,
                     poll,
                 }
             }
@@ -91,7 +96,7 @@ impl Store {
         let standings = Arc::<Standings>::default();
         let tokens = Arc::new(Tokens::new(&keys, options.accounts.access_for, Arc::clone(&standings)));
         let memory = Memory { tokens, profiles: Arc::default(), standings, api_keys: Arc::default() };
-        let feed = Feed::default();
+        let (feed, online) = (Feed::default(), Arc::<Online>::default());
         let embedded = options.url.is_embedded();
         let hasher = Hasher::start(&options.hasher)?;
         // Another process may write, too: a second gateway, the command line.
@@ -103,13 +108,14 @@ impl Store {
             memory: memory.clone(),
             hasher,
             feed: feed.clone(),
+            online: Arc::clone(&online),
         };
         macro_rules! open {
             ($database:ident) => {{
                 let read_connections = $database::read_connections(&deps.options.database);
                 let repo = Arc::new($database::repo::Repo::open(deps, now).await?);
                 let (workers, crons) = (repo.workers(), repo.crons());
-                Self::over(&repo, Rest { workers, crons, keys, read_connections, feed, memory, poll })
+                Self::over(&repo, Rest { workers, crons, keys, read_connections, feed, memory, online, poll })
             }};
         }
         Ok(if embedded { open!(lite) } else { open!(pg) })

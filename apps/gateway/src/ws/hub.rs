@@ -26,7 +26,7 @@ use std::{
 };
 
 use clowder_core::{Error, Journal, Passing, Result, Scopes, Topic, UserId, Via};
-use clowder_infra::{Followed, Follower, turns::Turns};
+use clowder_infra::{Followed, Follower, online::Online, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
@@ -55,6 +55,7 @@ pub struct Hub {
     stopping: AtomicBool,
     pub sealer: Sealer,
     pub journal: Arc<dyn Journal>,
+    online: Arc<Online>,
     /// How many resuming sockets may read the journal at the same time. After a restart all clients return at once, and
     /// half of the connections that read are reserved for other calls.
     pub replays: Semaphore,
@@ -79,7 +80,13 @@ pub struct Attached {
 
 impl Hub {
     /// `read_connections` is the number of connections that read.
-    pub fn new(sealer: Sealer, journal: Arc<dyn Journal>, known: &Place, read_connections: usize) -> Self {
+    pub fn new(
+        sealer: Sealer,
+        journal: Arc<dyn Journal>,
+        online: Arc<Online>,
+        known: &Place,
+        read_connections: usize,
+    ) -> Self {
         Self {
             shards: Shards::new(known),
             signals: Mutex::default(),
@@ -87,6 +94,7 @@ impl Hub {
             stopping: AtomicBool::new(false),
             sealer,
             journal,
+            online,
             replays: Semaphore::new((read_connections / 2).max(1)),
             replays_of: Turns::new(1, TURN_WITHIN),
         }
@@ -139,6 +147,9 @@ impl Hub {
             }
             // Without a result, what was known or loaded is no longer valid.
             if let Some(attached) = arrival.attach(via, scopes.clone(), followed)? {
+                if is_person(via) {
+                    self.online.enter(user, clock::now());
+                }
                 return Ok(attached);
             }
         }
@@ -146,6 +157,9 @@ impl Hub {
 
     pub fn detach(&self, queue: &Arc<SendQueue>) {
         self.shards.of(queue.user).detach(queue);
+        if is_person(queue.via) {
+            self.online.leave(queue.user, clock::now());
+        }
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -179,6 +193,7 @@ impl Hub {
         loop {
             let due = tokio::select! {
                 () = self.given.notified() => false,
+                () = self.online.somebody_is_told() => false,
                 _ = tick.tick() => true,
             };
             let to_tell = {
@@ -192,12 +207,20 @@ impl Hub {
             for (user, passing) in to_tell.into_iter().filter(|(_, passing)| self.shards.are_few(passing.topic)) {
                 dispatch.send(Step::passing(&passing, user)).await;
             }
+            for told in self.online.news() {
+                dispatch.send(Step::told(told)).await;
+            }
         }
     }
 
     fn lock_signals(&self) -> MutexGuard<'_, Given> {
         self.signals.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Somebody whose program is connected is not online because of it.
+const fn is_person(via: Via) -> bool {
+    matches!(via, Via::Session(_))
 }
 
 /// The positions up to a change are part of its cursor. They are the same in every shard, so they are encoded once.

@@ -12,7 +12,7 @@ use serde_json::Value;
 pub const MOST_LINKS: usize = 5;
 
 /// A link in a profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Link {
     #[schema(example = "My garden")]
     pub label: String,

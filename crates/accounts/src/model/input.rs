@@ -191,12 +191,16 @@ impl Field for LoginName {
 pub type DisplayName = Name<80>;
 
 /// Free text of at most `MAX` characters; an empty text means none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Note<const MAX: usize>(Option<String>);
 
 impl<const MAX: usize> Note<MAX> {
     pub fn into_option(self) -> Option<String> {
         self.0
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 }
 

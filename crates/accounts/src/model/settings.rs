@@ -28,7 +28,7 @@ pub struct Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Privacy {
-    /// Who may see when the user was last online. Stored, but not used in this version.
+    /// Who may see whether the user is online, and when they last were, among those who may see the profile.
     pub last_seen: Audience,
     /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
     pub messages_from: FirstWriters,
@@ -171,7 +171,7 @@ pub struct SettingsPatch {
 
 #[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
 pub struct PrivacyPatch {
-    /// Who may see when the user was last online. Stored, but not used in this version.
+    /// Who may see whether the user is online, and when they last were, among those who may see the profile.
     pub last_seen: Option<Audience>,
     /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
     pub messages_from: Option<FirstWriters>,

@@ -79,10 +79,12 @@ pub enum FieldGroup {
     /// The friends, and how many they are.
     FriendsList,
     Email,
+    /// Whether the person is online, and when they last were.
+    Presence,
 }
 
 impl FieldGroup {
-    pub const ALL: [Self; 4] = [Self::Bio, Self::Details, Self::FriendsList, Self::Email];
+    pub const ALL: [Self; 5] = [Self::Bio, Self::Details, Self::FriendsList, Self::Email, Self::Presence];
 
     const fn audience(self, privacy: &Privacy) -> Audience {
         match self {
@@ -90,6 +92,7 @@ impl FieldGroup {
             Self::Details => privacy.details,
             Self::FriendsList => privacy.friends_list,
             Self::Email => privacy.email,
+            Self::Presence => privacy.last_seen,
         }
     }
 }
@@ -154,8 +157,14 @@ mod tests {
             (Audience::Friends, true, true, true, false),
             (Audience::Nobody, true, true, false, false),
         ] {
-            let privacy =
-                Privacy { bio: audience, details: audience, friends_list: audience, email: audience, ..usual };
+            let privacy = Privacy {
+                bio: audience,
+                details: audience,
+                friends_list: audience,
+                email: audience,
+                last_seen: audience,
+                ..usual
+            };
             for group in FieldGroup::ALL {
                 let shown = |from| is_shown(group, from, &privacy);
                 assert!(shown(Standpoint::Owner) == owner && shown(Standpoint::Friend) == friend, "{group:?}");

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod journal;
 pub mod messaging;
 pub mod preferences;
+pub mod presence;
 pub mod privacy;
 pub mod profiles;
 pub mod readers;
@@ -36,6 +37,7 @@ macro_rules! for_domains {
             groups: clowder_social::Groups,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
+            presence: clowder_accounts::Presences,
             profiles: clowder_accounts::Profiles,
             two_factor: clowder_accounts::TwoFactor,
             credentials: clowder_accounts::Credentials,

@@ -197,4 +197,6 @@ pub struct StoreDeps {
     pub memory: Memory,
     pub hasher: Hasher,
     pub feed: Feed,
+    /// Who is connected to this process.
+    pub online: Arc<domains::presence::Online>,
 }

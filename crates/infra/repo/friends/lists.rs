@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{Card, Page, PageRequest, Result, Timestamp, UserId, text};
+use clowder_core::{Card, Page, PageRequest, Presence, Result, Timestamp, UserId, text};
 use clowder_social::{
     Friend, FriendFilter,
     friends::{Order, policy::MOST_FRIENDS, refusals::FRIENDS_HIDDEN},
@@ -13,23 +13,30 @@ use super::super::{
     cards::Cards,
     dialect::Conn,
     people::{self, Viewer},
-    profiles,
+    presence, profiles,
 };
 use crate::domains::{
     accounts::{CardRow, users},
     friends::friendships as table,
+    presence::Online,
 };
 
-pub fn own(conn: &mut Conn, user: UserId, filter: &FriendFilter, page: &PageRequest) -> Result<Page<Friend>> {
-    match (&filter.search, filter.order) {
-        (None, Order::Since) => latest(conn, user, page),
-        _ => by_name(conn, user, filter, page),
+pub fn own(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    filter: &FriendFilter,
+    page: &PageRequest,
+) -> Result<Page<Friend>> {
+    match filter {
+        FriendFilter { search: None, presence: None, order: Order::Since } => latest(conn, online, viewer, page),
+        _ => among_all(conn, online, viewer, filter, page),
     }
 }
 
-fn latest(conn: &mut Conn, user: UserId, page: &PageRequest) -> Result<Page<Friend>> {
+fn latest(conn: &mut Conn, online: &Online, viewer: Viewer, page: &PageRequest) -> Result<Page<Friend>> {
     let mut own = table::table
-        .filter(table::user_id.eq(user))
+        .filter(table::user_id.eq(viewer.id))
         .order((table::since.desc(), table::friend_id.desc()))
         .limit(page.fetch())
         .select((table::friend_id, table::since))
@@ -40,16 +47,23 @@ fn latest(conn: &mut Conn, user: UserId, page: &PageRequest) -> Result<Page<Frie
     }
     let rows: Vec<(UserId, Timestamp)> = own.load(conn)?;
     let cards = Cards::of(conn, None, rows.iter().map(|(friend, _)| *friend))?;
-    let friends = rows.into_iter().map(|(friend, since)| Ok(Friend { user: cards.card(friend)?, since }));
-    Page::fill(friends, page, |friend| Page::<()>::place(friend.since, friend.user.id))
+    let friends = rows.into_iter().map(|(friend, since)| Ok(unseen(cards.card(friend)?, since)));
+    let page = Page::fill(friends, page, |friend| Page::<()>::place(friend.since, friend.user.id))?;
+    with_presence(conn, online, viewer, page)
 }
 
-/// By name, or only those with this in their name: all are read, because no index knows somebody's friends by name. One
-/// person has at most [`MOST_FRIENDS`].
-fn by_name(conn: &mut Conn, user: UserId, filter: &FriendFilter, page: &PageRequest) -> Result<Page<Friend>> {
+/// In another order, or only some: all are read, because no index knows somebody's friends by name, and none who is online.
+/// One person has at most [`MOST_FRIENDS`].
+fn among_all(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    filter: &FriendFilter,
+    page: &PageRequest,
+) -> Result<Page<Friend>> {
     let rows: Vec<(CardRow, Timestamp)> = table::table
         .inner_join(users::table.on(users::id.eq(table::friend_id)))
-        .filter(table::user_id.eq(user))
+        .filter(table::user_id.eq(viewer.id))
         .limit(MOST_FRIENDS)
         .select((CardRow::as_select(), table::since))
         .load(conn)?;
@@ -58,16 +72,43 @@ fn by_name(conn: &mut Conn, user: UserId, filter: &FriendFilter, page: &PageRequ
         let within = |text: &str| wanted.as_deref().is_none_or(|wanted| text::folded(text).contains(wanted));
         within(&card.username) || within(&card.display_name)
     };
-    let mut found: Vec<_> = rows
+    let found = rows.into_iter().map(|(row, since)| unseen(row.into(), since)).filter(|friend| has(&friend.user));
+    let mut found: Vec<Friend> = found.collect();
+    if filter.presence.is_some() || filter.order == Order::Active {
+        see(conn, online, viewer, &mut found)?;
+    }
+    let mut found: Vec<_> = found
         .into_iter()
-        .map(|(row, since)| Friend { user: row.into(), since })
-        .filter(|friend| has(&friend.user))
+        .filter(|friend| filter.presence.is_none() || friend.presence == filter.presence)
         .map(|friend| (Key::of(filter.order, &friend), friend))
         .collect();
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     let after = page.cursor.as_deref().map(Key::parse).transpose()?;
     let rest = found.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
-    Page::fill(rest.map(|(_, friend)| Ok(friend)), page, |friend| Key::of(filter.order, friend).to_string())
+    let page =
+        Page::fill(rest.map(|(_, friend)| Ok(friend)), page, |friend| Key::of(filter.order, friend).to_string())?;
+    with_presence(conn, online, viewer, page)
+}
+
+/// A friend whose presence is not known yet.
+const fn unseen(user: Card, since: Timestamp) -> Friend {
+    Friend { user, since, presence: None, last_seen_at: None }
+}
+
+fn with_presence(conn: &mut Conn, online: &Online, viewer: Viewer, mut page: Page<Friend>) -> Result<Page<Friend>> {
+    see(conn, online, viewer, &mut page.items)?;
+    Ok(page)
+}
+
+/// Adds what the viewer sees of their presence.
+fn see(conn: &mut Conn, online: &Online, viewer: Viewer, friends: &mut [Friend]) -> Result<()> {
+    let people: Vec<UserId> = friends.iter().map(|friend| friend.user.id).collect();
+    let seen = presence::seen(conn, online, viewer, &people)?;
+    for friend in friends {
+        (friend.presence, friend.last_seen_at) =
+            seen.get(&friend.user.id).map_or((None, None), |(presence, last_seen_at)| (Some(*presence), *last_seen_at));
+    }
+    Ok(())
 }
 
 /// How many characters of a name decide the order; then the id does.
@@ -87,7 +128,11 @@ impl Key {
             // Compatibility forms can make a name many times as long, and a cursor has a maximum length.
             Order::Name => text::folded(&friend.user.display_name).chars().take(LONGEST).collect(),
             // The latest first.
-            Order::Since => format!("{:020}", i64::MAX - friend.since.as_micros()),
+            Order::Since => latest_first(Some(friend.since)),
+            Order::Active if friend.presence.is_some_and(|presence| presence != Presence::Offline) => {
+                latest_first(Some(ALWAYS))
+            }
+            Order::Active => latest_first(friend.last_seen_at),
         };
         Self { order, id: friend.user.id }
     }
@@ -98,6 +143,14 @@ impl Key {
     }
 }
 
+/// Later than every time.
+const ALWAYS: Timestamp = Timestamp::from_micros(i64::MAX);
+
+/// Times in text, the latest first, and last what has none.
+fn latest_first(at: Option<Timestamp>) -> String {
+    format!("{:020}", at.map_or(i64::MAX, |at| i64::MAX - at.as_micros()))
+}
+
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.id, self.order)
@@ -105,8 +158,15 @@ impl std::fmt::Display for Key {
 }
 
 /// The friends of somebody whom the viewer may see, as far as the viewer may see these, too.
-pub fn of(conn: &mut Conn, viewer: Viewer, user: UserId, mutual: bool, page: &PageRequest) -> Result<Page<Friend>> {
-    if !profiles::shows_friends(conn, viewer, user)? {
+pub fn of(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    user: UserId,
+    mutual: bool,
+    page: &PageRequest,
+) -> Result<Page<Friend>> {
+    if !profiles::shows_friends(conn, online, viewer, user)? {
         return Err(FRIENDS_HIDDEN.into());
     }
     let mut after: Option<UserId> = page.id()?;
@@ -122,11 +182,12 @@ pub fn of(conn: &mut Conn, viewer: Viewer, user: UserId, mutual: bool, page: &Pa
         let mut cards: HashMap<_, _> = cards.into_iter().map(|card| (card.id, card)).collect();
         let friends = piece
             .into_iter()
-            .filter_map(|(friend, since)| cards.remove(&friend).map(|card| Friend { user: card.into(), since }));
+            .filter_map(|(friend, since)| cards.remove(&friend).map(|card| unseen(card.into(), since)));
         found.extend(friends);
     }
     found.truncate(page.fetch() as usize);
-    Page::fill(found.into_iter().map(Ok), page, |friend| friend.user.id.to_string())
+    let page = Page::fill(found.into_iter().map(Ok), page, |friend| friend.user.id.to_string())?;
+    with_presence(conn, online, viewer, page)
 }
 
 /// How many friends of somebody are looked at together.

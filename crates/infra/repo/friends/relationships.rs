@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use clowder_accounts::policy::sight::FieldGroup;
 use clowder_core::{Friendship, Result, UserId};
 use clowder_social::Relationship;
 use diesel::prelude::*;
@@ -28,10 +29,11 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
         .select(users::id)
         .load(conn)?;
     let seen: HashSet<_> = seen.into_iter().collect();
-    let hiding = super::hiding(conn, by, ids)?;
+    let hiding = people::hiding(conn, by, FieldGroup::FriendsList, ids)?;
     let decided = blocks::decided_about(conn, viewer, now, ids)?;
     let (incoming, outgoing) = requests::open_with(conn, viewer, now, ids)?;
-    let friends = friends_of(conn, lists, viewer, &seen)?;
+    let people: Vec<_> = seen.iter().copied().chain([viewer]).collect();
+    let friends = friends_of(conn, lists, &people)?;
     let nobody = FriendIds::from([]);
     let mine = friends.get(&viewer).unwrap_or(&nobody);
     let relationship = |user: UserId| {
@@ -57,16 +59,10 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
     Ok(ids.iter().copied().map(relationship).collect())
 }
 
-/// The friends of the viewer and of those whom they see: from the cache, and from the database what is not there.
-fn friends_of(
-    conn: &mut Conn,
-    lists: &FriendLists,
-    viewer: UserId,
-    seen: &HashSet<UserId>,
-) -> Result<HashMap<UserId, FriendIds>> {
-    let people: Vec<_> = seen.iter().copied().chain([viewer]).collect();
+/// The friends of these people: from the cache, and from the database what is not there. Who has none is missing.
+pub fn friends_of(conn: &mut Conn, lists: &FriendLists, people: &[UserId]) -> Result<HashMap<UserId, FriendIds>> {
     let versions: Vec<(UserId, i64)> = friend_lists::table
-        .filter(friend_lists::user_id.eq_any(&people).and(friend_lists::friends.gt(0)))
+        .filter(friend_lists::user_id.eq_any(people).and(friend_lists::friends.gt(0)))
         .select((friend_lists::user_id, friend_lists::version))
         .load(conn)?;
     let (mut found, mut unknown) = (HashMap::with_capacity(versions.len()), HashMap::new());

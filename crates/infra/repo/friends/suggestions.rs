@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_accounts::refusals::USER_UNKNOWN;
+use clowder_accounts::{policy::sight::FieldGroup, refusals::USER_UNKNOWN};
 use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
 use clowder_social::{
     FriendSuggestion,
@@ -21,7 +21,7 @@ use super::{
         dialect::Conn,
         people::{self, Viewer},
     },
-    counts, hiding, lock_both,
+    counts, lock_both,
 };
 use crate::domains::{
     accounts::{CardRow, users},
@@ -37,7 +37,7 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
         .select(table::friend_id)
         .load(conn)?;
     let latest = &friends[..friends.len().min(FRIENDS)];
-    let hiding = hiding(conn, by, latest)?;
+    let hiding = people::hiding(conn, by, FieldGroup::FriendsList, latest)?;
     let shown: Vec<_> = latest.iter().copied().filter(|friend| !hiding.contains(friend)).collect();
     let lists = counts(conn, &shown)?;
     let looked_at = suggest::look_at(lists.into_iter().collect());

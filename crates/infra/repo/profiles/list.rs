@@ -21,6 +21,7 @@ use super::{
 };
 use crate::domains::{
     accounts::users,
+    presence::Online,
     profiles::{name_grams as grams, name_index as table},
 };
 
@@ -30,7 +31,13 @@ const LOOKED_AT: i64 = 2_000;
 /// Where a page ends: the id of its last person, and their folded name if that is the order.
 type Place = (UserId, String);
 
-pub fn users(conn: &mut Conn, viewer: Viewer, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>> {
+pub fn users(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    filter: &UserFilter,
+    page: &PageRequest,
+) -> Result<Page<User>> {
     let words = filter.search.as_deref().map(fold);
     let words: Option<Vec<&str>> =
         words.as_deref().map(|text| text.split(' ').filter(|word| !word.is_empty()).collect());
@@ -46,7 +53,7 @@ pub fn users(conn: &mut Conn, viewer: Viewer, filter: &UserFilter, page: &PageRe
     let seen: Vec<Place> = seen.into_iter().take(LOOKED_AT as usize).collect();
     let fitting = fitting(conn, viewer, &seen, words.as_deref())?;
     let ids: Vec<UserId> = fitting.iter().take(page.fetch() as usize).map(|(id, _)| *id).collect();
-    let shown = look::shown(conn, viewer, &ids)?;
+    let shown = look::shown(conn, online, viewer, &ids)?;
     let place = |id: UserId| {
         let place = seen.iter().find(|(seen, _)| *seen == id);
         place.map_or_else(String::new, |(id, name)| written(filter.sort, *id, name))

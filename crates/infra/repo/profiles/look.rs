@@ -9,20 +9,22 @@ use clowder_accounts::{
 use clowder_core::{Friendship, Result, UserId};
 use diesel::prelude::*;
 
-use super::super::{blocks, dialect::Conn, friends, people::Viewer};
+use super::super::{blocks, dialect::Conn, friends, people::Viewer, presence};
 use crate::domains::{
     accounts::{UserRow, users},
     preferences::{PreferencesRow, preferences},
+    presence::Online,
 };
 
 /// The facts about those of these people who exist or existed, in the given order.
-pub fn facts(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<Vec<ProfileFacts>> {
+pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -> Result<Vec<ProfileFacts>> {
     let rows: Vec<UserRow> = users::table.filter(users::id.eq_any(ids)).select(UserRow::as_select()).load(conn)?;
     let settings: Vec<PreferencesRow> =
         preferences::table.filter(preferences::user_id.eq_any(ids)).select(PreferencesRow::as_select()).load(conn)?;
     let friendships = friends::with(conn, viewer.id, viewer.now, ids)?;
     let blocked = blocks::either_way(conn, viewer.id, ids)?;
     let counts = friends::counts(conn, ids)?;
+    let presences = presence::facts(conn, online, ids)?;
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
     let mut rows: HashMap<UserId, UserRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let known = ids.iter().filter_map(|id| Some((*id, rows.remove(id)?)));
@@ -37,14 +39,15 @@ pub fn facts(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<Vec<Prof
             friendship: friendships.get(&id).copied().unwrap_or(Friendship::None),
             blocked: blocked.contains(&id),
             privacy: settings.privacy,
-            settings_version: settings.version,
+            presence: presences.get(&id).copied().unwrap_or_default(),
             friends_count: counts.get(&id).copied().unwrap_or(0),
+            now: viewer.now,
         })
     });
     known.collect()
 }
 
 /// These people as the viewer sees them, in the given order, without those whom they may not see.
-pub fn shown(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<Vec<User>> {
-    Ok(facts(conn, viewer, ids)?.into_iter().filter_map(show).map(|shown| shown.user).collect())
+pub fn shown(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -> Result<Vec<User>> {
+    Ok(facts(conn, online, viewer, ids)?.into_iter().filter_map(show).map(|shown| shown.user).collect())
 }

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use clowder_accounts::profiles::{
-    names::{fold, grams_of_part, grams_of_typo},
-    ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
+use clowder_accounts::{
+    policy::sight::FieldGroup,
+    profiles::{
+        names::{fold, grams_of_part, grams_of_typo},
+        ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
+    },
 };
 use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
 use diesel::{dsl::count_star, prelude::*};
@@ -13,14 +16,14 @@ use diesel::{dsl::count_star, prelude::*};
 use super::{
     super::{
         dialect::Conn,
-        friends,
-        people::{Viewer, visible_to},
+        people::{self, Viewer, visible_to},
     },
     look,
 };
 use crate::domains::{
     accounts::users,
     friends::friendships,
+    presence::Online,
     profiles::{name_grams as grams, name_index as table},
 };
 
@@ -37,17 +40,29 @@ const COMPARED: usize = 12;
 /// Of how many candidates the friends in common are counted.
 const MUTUAL: usize = 100;
 
-pub fn search(conn: &mut Conn, viewer: Viewer, sought: Option<&str>, page: &PageRequest) -> Result<Page<Found>> {
+pub fn search(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    sought: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<Found>> {
     let ranked = Page::of_all(&found(conn, viewer, sought)?, page)?;
     let ids: Vec<UserId> = ranked.items.iter().map(|(id, _)| *id).collect();
     let scores: HashMap<_, _> = ranked.items.iter().copied().collect();
-    let shown = look::shown(conn, viewer, &ids)?.into_iter();
+    let shown = look::shown(conn, online, viewer, &ids)?.into_iter();
     let items = shown.map(|user| Found { score: scores.get(&user.id).copied().unwrap_or(0.0), user }).collect();
     Ok(Page { items, next_cursor: ranked.next_cursor })
 }
 
-pub fn suggest(conn: &mut Conn, viewer: Viewer, sought: Option<&str>, page: &PageRequest) -> Result<Page<Suggestion>> {
-    let page = search(conn, viewer, sought, page)?;
+pub fn suggest(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    sought: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<Suggestion>> {
+    let page = search(conn, online, viewer, sought, page)?;
     Ok(page.map(|Found { user, .. }| Suggestion { kind: SuggestionKind::User, id: user.id, text: user.display_name }))
 }
 
@@ -169,7 +184,7 @@ fn candidates(
         return Ok(candidates);
     }
     let first: Vec<UserId> = rank(sought, candidates.clone()).into_iter().take(MUTUAL).map(|(id, _)| id).collect();
-    let hiding = friends::hiding(conn, viewer, &first)?;
+    let hiding = people::hiding(conn, viewer, FieldGroup::FriendsList, &first)?;
     let first: Vec<UserId> = first.into_iter().filter(|user| !hiding.contains(user)).collect();
     let (mine, theirs) = diesel::alias!(friendships as mine, friendships as theirs);
     let common: HashMap<UserId, i64> = theirs

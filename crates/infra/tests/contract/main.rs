@@ -32,6 +32,7 @@ mod pages;
 mod partitions;
 mod people;
 mod preferences;
+mod presence;
 mod privacy;
 mod profiles;
 mod readers;

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, time::Instant};
 
 use clowder_accounts::{
     ProfilePatch,
+    model::{Audience, SettingsPatch},
     policy::sight::{Sight, SightFacts, sight},
+    presence::{PresenceNews, Turn},
     profiles::{Sort, User, UserFilter},
 };
-use clowder_core::{Actor, Error, Input, PageRequest, Role, UserId, Visibility, Word};
+use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Role, UserId, Visibility, Word};
 use clowder_messaging::{ChatFilter, NewChat};
 use serde_json::json;
 
@@ -41,6 +43,8 @@ struct Drawn {
     role: Role,
     suspended: bool,
     erased: bool,
+    /// Who sees their presence.
+    last_seen: Audience,
 }
 
 impl Drawn {
@@ -50,26 +54,50 @@ impl Drawn {
             role: [Role::User, Role::User, Role::User, Role::Moderator, Role::Admin][dice.below(5)],
             suspended: dice.below(5) == 0,
             erased: dice.below(8) == 0,
+            last_seen: Audience::WORDS[dice.below(3)].1,
         }
     }
 }
 
-/// Writes a graph of people and friendships past the store.
-fn draw(world: &World, people: &[Person], drawn: &[Drawn], friends: &[(usize, usize)], blocks: &[(usize, usize)]) {
+/// What connects the people of a graph, and which graph it is.
+#[derive(Debug)]
+struct Links {
+    graph: usize,
+    friends: Vec<(usize, usize)>,
+    blocks: Vec<(usize, usize)>,
+}
+
+impl Links {
+    fn are_friends(&self, one: usize, other: usize) -> bool {
+        self.friends.contains(&(one.max(other), one.min(other)))
+    }
+
+    fn blocked(&self, one: usize, other: usize) -> bool {
+        self.blocks.contains(&(one, other)) || self.blocks.contains(&(other, one))
+    }
+}
+
+/// Writes a graph of people past the store.
+fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
     let id = |person: &Person| {
         let id = person.id.uuid().simple();
         if world.is_postgres() { format!("CAST('{id}' AS uuid)") } else { format!("x'{id}'") }
     };
     let now = if world.is_postgres() { "now()" } else { "1790000000000000" };
-    let mut statements = vec!["DELETE FROM friendships".to_owned(), "DELETE FROM blocks".to_owned()];
-    for (person, Drawn { visibility, role, suspended, erased }) in people.iter().zip(drawn) {
+    let Links { graph, friends, blocks } = links;
+    let tables = ["friendships", "friend_lists", "blocks"];
+    let mut statements: Vec<_> = tables.iter().map(|table| format!("DELETE FROM {table}")).collect();
+    for (person, Drawn { visibility, role, suspended, erased, last_seen }) in people.iter().zip(drawn) {
+        let (person, last_seen) = (id(person), last_seen.as_str());
+        statements.push(format!("UPDATE preferences SET last_seen = '{last_seen}' WHERE user_id = {person}"));
+        statements.push(format!("INSERT INTO friend_lists (user_id, friends, version) VALUES ({person}, 1, {graph})"));
         statements.push(format!(
             "UPDATE users SET visibility = '{}', role = '{}', suspension_reason = {}, deleted_at = {} WHERE id = {}",
             visibility.as_str(),
             role.as_str(),
             if *suspended { "'spam'" } else { "NULL" },
             if *erased { now } else { "NULL" },
-            id(person)
+            person
         ));
     }
     for (a, b) in friends {
@@ -94,6 +122,18 @@ fn sights<'u>(users: impl IntoIterator<Item = &'u User>) -> BTreeMap<UserId, Sig
     users.into_iter().map(|user| (user.id, sight(user))).collect()
 }
 
+/// Who hears that these people have come online.
+async fn heard(world: &World, people: &[Person]) -> BTreeMap<UserId, Vec<UserId>> {
+    let ctx = Ctx::new(Actor::System, world.now(), "presence");
+    let came = people.iter().map(|person| Turn { user: person.id, came: true, at: ctx.now }).collect();
+    world.store.presence.turned(&ctx, came).await.unwrap();
+    let told = world.store.online.news().into_iter().map(|told| {
+        let news: PresenceNews = serde_json::from_str(told.data.get()).unwrap();
+        (news.user_id, told.to.to_vec())
+    });
+    told.collect()
+}
+
 /// How long graphs are drawn, and how many at least.
 const FOR: std::time::Duration = std::time::Duration::from_secs(4);
 const AT_LEAST: usize = 8;
@@ -103,6 +143,11 @@ on_both! {
         let names = ["zqada", "zqbob", "zqcem", "zqdia", "zqeva", "zqfay"];
         let mut people = world.people(names).await;
         let profiles = &world.store.profiles;
+        for person in &people {
+            let patch = SettingsPatch::from_json(json!({"theme": "dark"})).unwrap();
+            world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
+            world.store.online.enter(person.id, world.now());
+        }
         let (began, mut dice, mut graphs) = (Instant::now(), Dice(11), 0);
         while began.elapsed() < FOR || graphs < AT_LEAST {
             graphs += 1;
@@ -111,19 +156,22 @@ on_both! {
             let friends: Vec<(usize, usize)> = pairs.filter(|_| dice.below(3) == 0).collect();
             let pairs = (0..people.len()).flat_map(|a| (0..people.len()).map(move |b| (a, b))).filter(|(a, b)| a != b);
             let blocks: Vec<(usize, usize)> = pairs.filter(|_| dice.below(8) == 0).collect();
-            draw(&world, &people, &drawn, &friends, &blocks);
+            let links = Links { graph: graphs, friends, blocks };
+            draw(&world, &people, &drawn, &links);
+            let heard = heard(&world, &people).await;
             for viewer in (0..people.len()).filter(|viewer| !drawn[*viewer].erased) {
                 if let Actor::User { role, .. } = &mut people[viewer].actor {
                     *role = drawn[viewer].role;
                 }
                 let ctx = world.ctx(&people[viewer]);
+                let staff = drawn[viewer].role >= Role::Moderator;
                 let mut expected = BTreeMap::new();
                 for (other, person) in people.iter().enumerate() {
                     let facts = SightFacts {
                         own: other == viewer,
-                        staff: drawn[viewer].role >= Role::Moderator,
-                        friends: friends.contains(&(viewer.max(other), viewer.min(other))),
-                        blocked: blocks.contains(&(viewer, other)) || blocks.contains(&(other, viewer)),
+                        staff,
+                        friends: links.are_friends(viewer, other),
+                        blocked: links.blocked(viewer, other),
                         visibility: drawn[other].visibility,
                         suspended: drawn[other].suspended,
                         erased: drawn[other].erased,
@@ -131,16 +179,26 @@ on_both! {
                     expected.insert(person.id, sight(&facts));
                 }
                 let mut by_id = BTreeMap::new();
-                for person in &people {
+                for (other, person) in people.iter().enumerate() {
+                    let mut sees_presence = false;
                     match profiles.user(&ctx, person.id, None).await {
-                        Ok(shown) => by_id.extend(sights([&shown.user])),
+                        Ok(shown) => {
+                            sees_presence = shown.user.presence.is_some();
+                            by_id.extend(sights([&shown.user]));
+                        }
                         Err(error) => {
                             assert_eq!(code(Err::<(), _>(error)), "user.unknown");
                             by_id.insert(person.id, Sight::Nothing);
                         }
                     }
+                    // A block ends a friendship, so nobody is connected by both.
+                    if !links.blocked(viewer, other) && (!staff || !links.are_friends(viewer, other)) {
+                        let hears = heard.get(&person.id).is_some_and(|to| to.contains(&people[viewer].id));
+                        let expected = links.are_friends(viewer, other) && sees_presence;
+                        assert_eq!(hears, expected, "{viewer} of {other} in {drawn:?} {links:?}");
+                    }
                 }
-                let seen = format!("graph {graphs}, {viewer} of {drawn:?} {friends:?} {blocks:?}");
+                let seen = format!("{viewer} of {drawn:?} {links:?}");
                 assert_eq!(by_id, expected, "by id: {seen}");
                 expected.retain(|_, sight| *sight > Sight::Nothing);
                 for sort in [Sort::New, Sort::Name] {
@@ -161,8 +219,7 @@ on_both! {
                 }
                 for (other, person) in people.iter().enumerate().filter(|_| graphs % 8 == 1) {
                     // Staff see people who have blocked them, and start no chats with them.
-                    let blocked = blocks.contains(&(viewer, other)) || blocks.contains(&(other, viewer));
-                    let expected = expected.contains_key(&person.id) && !blocked;
+                    let expected = expected.contains_key(&person.id) && !links.blocked(viewer, other);
                     assert_eq!(finds(&world, &people[viewer], person.id).await, expected, "{seen}");
                 }
             }

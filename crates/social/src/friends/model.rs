@@ -1,7 +1,7 @@
 //! Friendships and requests, as the two people see them.
 
 use clowder_core::{
-    Card, Field, Fields, Friendship, Id, Input, Timestamp, UserId, Word,
+    Card, Field, Fields, Friendship, Id, Input, Presence, Timestamp, UserId, Word,
     input::string,
     text::{self, Flaw},
 };
@@ -132,6 +132,10 @@ impl Word for RequestDirection {
 pub struct Friend {
     pub user: Card,
     pub since: Timestamp,
+    /// `null` for somebody who hides it from you.
+    pub presence: Option<Presence>,
+    /// When they were last online, to the minute while they are; `null` if that is unknown or hidden.
+    pub last_seen_at: Option<Timestamp>,
 }
 
 /// Which friends to list, and in which order.
@@ -139,6 +143,8 @@ pub struct Friend {
 pub struct FriendFilter {
     /// Only those in whose username or display name this occurs, whatever its case and accents.
     pub search: Option<String>,
+    /// Only those whom the caller sees like this.
+    pub presence: Option<Presence>,
     pub order: Order,
 }
 
@@ -150,11 +156,14 @@ pub enum Order {
     Since,
     /// By display name.
     Name,
+    /// Those who are online, then by when they last were.
+    Active,
 }
 
 impl Word for Order {
     const WHAT: &'static str = "order";
-    const WORDS: &'static [(&'static str, Self)] = &[("since", Self::Since), ("name", Self::Name)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("since", Self::Since), ("name", Self::Name), ("active", Self::Active)];
 }
 
 /// What connects the caller with somebody.

@@ -10,7 +10,7 @@ pub fn of(name: &str) -> Option<Value> {
         "requestFriendship 200" | "decideFriendRequest 200" => {
             with(with(request(), "status", json!("accepted")), "decided_at", json!(AT))
         }
-        "Friend" => json!({ "user": card(BOB, "bob", "Bob"), "since": AT }),
+        "Friend" => json!({ "user": card(BOB, "bob", "Bob"), "since": AT, "presence": "online", "last_seen_at": AT }),
         "Relationship" => json!({
             "user_id": BOB, "friendship": "friends", "blocked": false, "muted": false, "mutual_friends": 12
         }),

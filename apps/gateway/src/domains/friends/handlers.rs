@@ -42,7 +42,8 @@ pub async fn decide(
 }
 
 pub async fn list(friends: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Friend>> {
-    let filter = FriendFilter { search: query.text("search"), order: query.word("sort").unwrap_or_default() };
+    let (search, presence) = (query.text("search"), query.word("presence"));
+    let filter = FriendFilter { search, presence, order: query.word("sort").unwrap_or_default() };
     let page = query.page();
     query.check()?;
     Ok(Listed(friends.list(&ctx, filter, page).await?))

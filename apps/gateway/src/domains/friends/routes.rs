@@ -1,7 +1,7 @@
 //! The routes of friends.
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::idempotency;
+use clowder_core::{Presence, idempotency};
 use clowder_social::{
     Decision, Friend, FriendRequest, FriendSuggestion, NewFriendRequest, Relationship, RequestDirection,
     friends::{
@@ -60,7 +60,8 @@ pub fn all() -> Vec<Endpoint> {
             .notes("With `search`, only friends in whose username or display name the text occurs, whatever its case and accents.")
             .scope(FRIENDS_READ)
             .asks::<String>("search", "Only friends with this in their name")
-            .asks::<Order>("sort", "The latest first (`since`), or by display name (`name`); `since` when absent")
+            .asks::<Presence>("presence", "Only friends whom you see like this")
+            .asks::<Order>("sort", "The latest first (`since`), by display name (`name`), or those who are online and then those who were last (`active`); `since` when absent")
             .lists::<Friend>(),
         get("/api/friends/suggestions", handlers::suggestions)
             .says("List people whom you may know")

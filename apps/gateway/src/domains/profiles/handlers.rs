@@ -51,7 +51,7 @@ pub async fn user(
     let seen_as = query.word("as");
     query.check()?;
     let shown = profiles.user(&ctx, user, seen_as).await?;
-    Ok(Versioned(shown.tag, shown.user))
+    Ok(Versioned(shown.tag(), shown.user))
 }
 
 pub async fn edit_user(
@@ -62,5 +62,5 @@ pub async fn edit_user(
     Json(patch): Json<UserPatch>,
 ) -> Answer<Versioned<User>> {
     let shown = profiles.edit_user(&ctx, user, tags, patch).await?;
-    Ok(Versioned(shown.tag, shown.user))
+    Ok(Versioned(shown.tag(), shown.user))
 }

@@ -12,6 +12,7 @@ use clowder_core::{
     Error, Follow, Passing, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
     follow::Step::{Enter, Leave},
 };
+use clowder_infra::online::Told;
 
 use super::{
     super::{
@@ -48,6 +49,12 @@ pub enum Step {
         opened_by: Option<Scope>,
         frame: ByteString,
     },
+    /// A transient event for these people.
+    Told {
+        to: Arc<[UserId]>,
+        opened_by: Option<Scope>,
+        frame: ByteString,
+    },
 }
 
 impl Step {
@@ -56,13 +63,18 @@ impl Step {
         match self {
             Self::Change(durable) => Some((durable.recorded().stream, durable.recorded().position)),
             Self::Unreadable { stream, position } | Self::Swept { stream, position } => Some((*stream, *position)),
-            Self::Renewed(_) | Self::Passing { .. } => None,
+            Self::Renewed(_) | Self::Passing { .. } | Self::Told { .. } => None,
         }
     }
 
     pub fn passing(passing: &Passing, about: UserId) -> Self {
         let opened_by = opened_by(passing.name);
         Self::Passing { topic: passing.topic, about, opened_by, frame: frame::passing(passing) }
+    }
+
+    pub fn told(told: Told) -> Self {
+        let Told { to, name, at, data } = told;
+        Self::Told { to, opened_by: opened_by(name), frame: frame::said(name, at, &*data) }
     }
 }
 
@@ -151,6 +163,10 @@ impl Shard {
                 let queues = self.lock().followers(*topic, Some(*about), *opened_by);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
+            Step::Told { to, opened_by, frame } => {
+                let queues = self.lock().of_people(to, *opened_by);
+                queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
+            }
         }
     }
 
@@ -219,6 +235,10 @@ impl State {
             queues.extend(self.sockets_in_scope(*user, opened_by).cloned());
         }
         queues
+    }
+
+    fn of_people(&self, people: &[UserId], opened_by: Option<Scope>) -> Queues {
+        people.iter().flat_map(|user| self.sockets_in_scope(*user, opened_by)).cloned().collect()
     }
 
     /// The sockets of a user whose scopes allow this.

@@ -24,7 +24,7 @@ on_both! {
         let list = async |search: Option<&str>, order: Order| {
             let (mut cursor, mut found) = (None, Vec::new());
             loop {
-                let filter = FriendFilter { search: search.map(str::to_owned), order };
+                let filter = FriendFilter { search: search.map(str::to_owned), order, ..FriendFilter::default() };
                 let page = PageRequest { limit: 1, cursor };
                 let page = world.store.friends.list(&world.ctx(&ada), filter, page).await.unwrap();
                 found.extend(page.items.into_iter().map(|friend| friend.user.id));

@@ -1,0 +1,14 @@
+//! What one's own presence looks like.
+
+use serde_json::{Value, json};
+
+use crate::docs::examples::{AT, LATER};
+
+pub fn of(name: &str) -> Option<Value> {
+    Some(match name {
+        "OwnPresence" => json!({
+            "status": "busy", "text": "in a meeting", "until": LATER, "presence": "busy", "last_seen_at": AT
+        }),
+        _ => return None,
+    })
+}

@@ -1,0 +1,12 @@
+//! The table of presence.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    presence (user_id) {
+        user_id -> Uid,
+        status -> Text,
+        until -> Nullable<Ts>,
+        last_seen_at -> Nullable<Ts>,
+    }
+}

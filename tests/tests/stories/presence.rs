@@ -1,0 +1,104 @@
+//! Friends see who is there, and hear who comes and goes.
+
+use clowder_tests::{User, World, on_both};
+use serde_json::{Value, json};
+
+on_both!(shared; coming_and_going, a_status_by_either_way, invisible, programs, wrong_input);
+
+async fn befriend(one: &User, other: &User) {
+    one.post("/api/friends/request", json!({"user_id": other.id})).await.expect(201);
+    other.post("/api/friends/request", json!({"user_id": one.id})).await.expect(200);
+}
+
+async fn presence(viewer: &User, of: &User) -> Value {
+    viewer.get(&format!("/api/users/{}", of.id)).await.expect(200)["presence"].clone()
+}
+
+async fn coming_and_going(world: World) {
+    let (ada, bob, cem) = (world.user("ada").await, world.user("bob").await, world.user("cem").await);
+    befriend(&ada, &bob).await;
+    let (mut b, mut c) = (bob.socket().await, cem.socket().await);
+    assert_eq!(presence(&bob, &ada).await, "offline");
+    let mut a = ada.socket().await;
+    let online = b.until("user.online").await;
+    assert_eq!((&online["data"]["user_id"], &online["data"]["status"]), (&json!(ada.id), &json!("online")));
+    assert!(online.get("cursor").is_none(), "it is never replayed");
+    assert_eq!(presence(&cem, &ada).await, "online", "a public profile shows it");
+    let friends = bob.get("/api/friends?presence=online&sort=active").await.expect(200);
+    assert_eq!(friends["items"][0]["user"]["id"], json!(ada.id));
+
+    // A second device, and a page that reloads: nobody hears of that.
+    let second = ada.socket().await;
+    drop(a);
+    a = ada.socket().await;
+    drop(second);
+    drop(a);
+    let offline = b.until("user.offline").await;
+    assert_eq!((&offline["data"]["user_id"], &offline["data"]["status"]), (&json!(ada.id), &json!("offline")));
+    assert_eq!(presence(&bob, &ada).await, "offline");
+    let seen = bob.get(&format!("/api/users/{}", ada.id)).await.expect(200);
+    assert_eq!(seen["last_seen_at"], offline["data"]["last_seen_at"]);
+    assert!(c.drain().await.iter().all(|frame| frame["data"]["user_id"] != json!(ada.id)), "he is no friend");
+}
+
+async fn a_status_by_either_way(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    befriend(&ada, &bob).await;
+    let (mut a, mut b) = (ada.socket().await, bob.socket().await);
+    let busy = json!({"status": "busy", "text": "in a meeting"});
+    let set = ada.put("/api/users/me/presence", busy).await.expect(200);
+    assert_eq!(
+        (&set["status"], &set["presence"], &set["text"]),
+        (&json!("busy"), &json!("busy"), &json!("in a meeting"))
+    );
+    assert_eq!(ada.get("/api/users/me/presence").await.expect(200)["status"], "busy");
+    assert_eq!(a.until("user.updated").await["data"]["status_text"], "in a meeting");
+    let heard = b.until("user.status").await;
+    assert_eq!((&heard["data"]["status"], &heard["data"]["text"]), (&json!("busy"), &json!("in a meeting")));
+    let set = a.command("presence.set", json!({"status": "away"})).await.unwrap();
+    assert_eq!((&set["status"], &set["text"]), (&json!("away"), &Value::Null));
+    let heard = b.until("user.status").await;
+    assert_eq!((&heard["data"]["status"], &heard["data"]["text"]), (&json!("away"), &Value::Null));
+}
+
+async fn invisible(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    befriend(&ada, &bob).await;
+    let mut b = bob.socket().await;
+    ada.put("/api/users/me/presence", json!({"status": "invisible"})).await.expect(200);
+    let mut a = ada.socket().await;
+    assert_eq!(presence(&bob, &ada).await, "offline");
+    assert_eq!(ada.get("/api/users/me/presence").await.expect(200)["presence"], "offline");
+    a.command("presence.set", json!({"status": "online"})).await.unwrap();
+    assert_eq!(b.until("user.online").await["data"]["status"], "online");
+    a.command("presence.set", json!({"status": "invisible"})).await.unwrap();
+    assert_eq!(b.until("user.offline").await["data"]["status"], "offline");
+    assert_eq!(presence(&bob, &ada).await, "offline");
+}
+
+/// The program of a person is not the person.
+async fn programs(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let key = json!({"name": "bot", "scopes": ["chats:read", "profile:write"]});
+    let key = ada.post("/api/api-keys", key).await.expect(201)["key"].as_str().unwrap().to_owned();
+    let mut socket = world.open(clowder_tests::Auth::Key(&key), None).await.unwrap();
+    socket.hello().await;
+    assert_eq!(presence(&bob, &ada).await, "offline");
+    socket.command("presence.set", json!({"status": "busy"})).await.unwrap();
+    assert_eq!(presence(&bob, &ada).await, "offline");
+}
+
+async fn wrong_input(world: World) {
+    let ada = world.user("ada").await;
+    let put = async |body: Value| ada.put("/api/users/me/presence", body).await;
+    assert_eq!(put(json!({})).await.wrong_fields(), ["/status"]);
+    let all = json!({"status": "asleep", "text": "x".repeat(141), "until": "tomorrow"});
+    assert_eq!(put(all).await.wrong_fields(), ["/status", "/text", "/until"]);
+    put(json!({"status": "online", "text": null, "until": null})).await.expect(200);
+    let over = json!({"status": "invisible", "until": "2020-01-01T00:00:00Z"});
+    assert_eq!(put(over).await.expect(200)["status"], "online", "it is over already");
+    ada.get("/api/friends?presence=asleep").await.refused(422, "input.invalid");
+    let mut socket = ada.socket().await;
+    let refused = socket.command("presence.set", json!({"status": 1})).await.unwrap_err();
+    assert_eq!(refused["code"], "input.invalid");
+}
