@@ -206,7 +206,7 @@ mod tests {
         let seen = |status, connected| {
             PresenceFacts { last_seen_at: Some(earlier), ..facts(status, connected) }.last_seen_at(NOW)
         };
-        assert_eq!(seen(PresenceStatus::Busy, true), Some(NOW.minus(Duration::from_secs(40))), "the present minute");
+        assert_eq!(seen(PresenceStatus::Busy, true), Some(NOW.minus(Duration::from_secs(20))), "the present minute");
         assert_eq!(seen(PresenceStatus::Busy, false), Some(earlier));
         assert_eq!(seen(PresenceStatus::Invisible, true), Some(earlier));
         let ahead = PresenceFacts { last_seen_at: Some(NOW.plus(LINGER)), ..PresenceFacts::default() };

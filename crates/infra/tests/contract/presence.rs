@@ -167,7 +167,7 @@ on_both! {
             assert_eq!(seen(&world, &bob, &ada).await.0.is_some(), friend, "{privacy}");
             assert_eq!(seen(&world, &cem, &ada).await.0.is_some(), stranger, "{privacy}");
             assert!(seen(&world, &ada, &ada).await.0.is_some(), "{privacy}: her own");
-            set(&world, &ada, json!({"status": "away", "text": privacy})).await;
+            set(&world, &ada, json!({"status": "away", "text": format!("seen by {privacy}")})).await;
             assert_eq!(heard(&world).len(), usize::from(friend), "{privacy}");
             set(&world, &ada, json!({"status": "online"})).await;
             world.store.online.leave(ada.id, world.now());
@@ -245,7 +245,7 @@ on_both! {
     async fn many_who_come_at_once_are_noted_together(world: World) {
         let people: Vec<_> = futures_util::future::join_all((0..120).map(|n| {
             let world = world.clone();
-            async move { world.person(&format!("p{n}")).await }
+            async move { world.person(&format!("person{n}")).await }
         })).await;
         for person in &people {
             world.store.online.enter(person.id, world.now());
