@@ -107,6 +107,8 @@ fn a_domain_is_known_in_its_own_files_alone() {
         }
     }
     let known = [
+        // Friends hear of each other's presence, under the scope of friends.
+        "apps/gateway/src/domains/presence/events.rs names social",
         // Whoever is in a chat with somebody learns that their account was erased, under the scope of chats.
         "apps/gateway/src/domains/accounts/events.rs names messaging",
         // The catalogue of problems needs one as an example.

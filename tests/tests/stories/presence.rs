@@ -79,7 +79,7 @@ async fn invisible(world: World) {
 /// The program of a person is not the person.
 async fn programs(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let key = json!({"name": "bot", "scopes": ["chats:read", "profile:write"]});
+    let key = json!({"name": "bot", "scopes": ["realtime:connect", "profile:write"]});
     let key = ada.post("/api/api-keys", key).await.expect(201)["key"].as_str().unwrap().to_owned();
     let mut socket = world.open(clowder_tests::Auth::Key(&key), None).await.unwrap();
     socket.hello().await;
