@@ -16,6 +16,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod badges;
 pub mod change;
 pub mod model;
 pub mod permissions;
@@ -31,6 +32,7 @@ pub mod sign_up;
 pub mod standing;
 pub mod throttle;
 pub mod two_factor;
+pub mod usernames;
 
 pub use audit::{AuditFilter, AuditRecord, SecurityEvent};
 pub use change::Change;
