@@ -73,16 +73,17 @@ mod tests {
             (&[][..], Give, "founder", Ok(Some(vec!["founder"]))),
             (&["founder"], Give, "artist", Ok(Some(vec!["artist", "founder"]))),
             (&["founder"], Give, "founder", Ok(None)),
-            (&many[..9], Give, "artist", Ok(Some([&["artist"], &many[..9]].concat()))),
-            (&many, Give, "artist", Err("badge.limit")),
-            (&many, Give, "b3", Ok(None)),
+            (&many[..9], Give, "artist", Ok(Some([&["artist"][..], &many[..9]].concat()))),
+            (&many[..], Give, "artist", Err("badge.limit")),
+            (&many[..], Give, "b3", Ok(None)),
             (&["artist", "founder"], Take, "artist", Ok(Some(vec!["founder"]))),
             (&["founder"], Take, "artist", Ok(None)),
         ] {
             let badges: Vec<String> = badges.iter().map(|badge| (*badge).to_owned()).collect();
             let decided = decide(&badges, step, &Badge::parse(json!(badge)).unwrap());
-            let decided =
-                decided.as_ref().map(|after| after.as_ref().map(|all| all.iter().map(String::as_str).collect()));
+            let decided = decided
+                .as_ref()
+                .map(|after| after.as_ref().map(|all| all.iter().map(String::as_str).collect::<Vec<_>>()));
             assert_eq!(decided.map_err(|refusal| refusal.code), after, "{badges:?} {step:?} {badge}");
         }
     }

@@ -98,12 +98,12 @@ fn insert(conn: &mut Conn, now: Timestamp, user: UserId, skeletons: &BTreeSet<St
 /// Claims what is free, or was the account's before. Returns whether the account has the claim.
 fn put(conn: &mut Conn, now: Timestamp, user: UserId, skeleton: &str) -> Result<bool> {
     diesel::delete(table::table.filter(table::skeleton.eq(skeleton).and(table::until.le(now)))).execute(conn)?;
-    let present = (table::version.eq(LOOK_VERSION), table::until.eq(None::<Timestamp>));
-    let claim = (table::skeleton.eq(skeleton), table::user_id.eq(user), present);
+    let claim = (table::skeleton.eq(skeleton), table::user_id.eq(user), table::version.eq(LOOK_VERSION));
     if diesel::insert_into(table::table).values(claim).on_conflict_do_nothing().execute(conn)? == 1 {
         return Ok(true);
     }
     let own = table::table.filter(table::skeleton.eq(skeleton).and(table::user_id.eq(user)));
+    let present = (table::version.eq(LOOK_VERSION), table::until.eq(None::<Timestamp>));
     Ok(diesel::update(own).set(present).execute(conn)? == 1)
 }
 

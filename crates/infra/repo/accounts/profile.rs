@@ -4,15 +4,18 @@ use clowder_accounts::{
     Change, Own, ProfilePatch, Username,
     change::USER_UPDATED,
     model::{DisplayName, Line, NewLink, Note},
-    refusals::{SESSION_ENDED, USER_STALE},
+    refusals::{SESSION_ENDED, USER_STALE, USERNAME_TAKEN},
     usernames::{RenameFacts, Renamer, may_rename},
 };
 use clowder_core::{
-    Ctx, Result, Timestamp, UserId, Versions, Word,
+    Ctx, Error, Result, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
     versions,
 };
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -79,9 +82,9 @@ pub fn change(
     if !patch.changes(&before) {
         return Ok(None);
     }
-    let username = patch.username.filter(|username| username.as_str() != before.username);
+    let username = patch.username.clone().filter(|username| username.as_str() != before.username);
     if let Some(username) = &username {
-        rename(tx.conn, ctx.now, user, by, username)?;
+        look(tx.conn, ctx.now, user, by, username)?;
     }
     let links = patch.links.as_ref().map(|links| {
         let links: Vec<_> = links.iter().map(NewLink::link).collect();
@@ -90,7 +93,7 @@ pub fn change(
     let edited = Edited {
         renamed_at: username.is_some().then_some(Some(ctx.now)),
         username_key: username.as_ref().map(Username::key),
-        username: username.map(|username| username.as_str().to_owned()),
+        username: username.as_ref().map(|username| username.as_str().to_owned()),
         status_until: patch.ends_status(&before),
         pronouns: patch.pronouns.map(Line::into_option),
         location: patch.location.map(Line::into_option),
@@ -103,21 +106,29 @@ pub fn change(
     let row: UserRow = diesel::update(users::table.find(user))
         .set((&edited, users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())
-        .get_result(tx.conn)?;
+        .get_result(tx.conn)
+        .map_err(|error| match error {
+            // Of the columns that a profile has, only the name is unique.
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => USERNAME_TAKEN.into(),
+            other => Error::from(other),
+        })?;
+    // After the name, as when an account is created, so that nobody who wants it waits in a circle.
+    if let Some(username) = &username {
+        names::change(tx.conn, ctx.now, user, username)?;
+    }
     let after = row.own()?.at(ctx.now);
     if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
-    Ok(Some((before, after)))
+    Ok(Some((before.at(ctx.now), after)))
 }
 
-/// Claims the new name of a locked account; the name itself is written with the rest of the profile.
-fn rename(conn: &mut Conn, now: Timestamp, user: UserId, by: Renamer, to: &Username) -> Result<()> {
+/// Whether a locked account may get this name.
+fn look(conn: &mut Conn, now: Timestamp, user: UserId, by: Renamer, to: &Username) -> Result<()> {
     let renamed_at = users::table.find(user).select(users::renamed_at).first(conn)?;
     let taken = names::is_taken_for(conn, now, user, to)?;
-    may_rename(now, RenameFacts { by, renamed_at, taken }, to)?;
-    names::change(conn, now, user, to)
+    may_rename(now, RenameFacts { by, renamed_at, taken }, to)
 }
 
 /// What the audit log says of a name that was changed.
