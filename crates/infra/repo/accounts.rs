@@ -48,7 +48,8 @@ pub const DOMAIN: Domain = Domain {
     words: &["username_claims.skeleton", "users.badges", "users.password", "users.role", "users.visibility"],
     told: &[
         ("users.display_name", "a card shows the name that somebody had at that time"),
-        ("users.username", "the same"),
+        ("users.username", "a card shows the name that somebody had at that time"),
+        ("users.username_key", "it may be the username itself"),
         ("users.suspension_reason", "only its owner reads what the account was told about its suspension"),
     ],
     times: times::TIMES,

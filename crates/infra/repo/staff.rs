@@ -203,11 +203,11 @@ fn set_badge(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, step: BadgeStep, badge: &
     let own = row.own()?.at(ctx.now);
     // A badge that was taken away is not told again.
     profile::forget_earlier(tx, &own)?;
-    let action = match step {
-        BadgeStep::Give => "badge.given",
-        BadgeStep::Take => "badge.taken",
+    let entry = match step {
+        BadgeStep::Give => Entry::new("badge.given"),
+        BadgeStep::Take => Entry::new("badge.taken"),
     };
-    let entry = Entry::new(action).on(Target::user(user)).before(json!({"badges": before.badges}));
+    let entry = entry.on(Target::user(user)).before(json!({"badges": before.badges}));
     audit::record(tx, ctx, &entry.after(json!({"badges": own.badges})))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)
