@@ -9,7 +9,7 @@ use clowder_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Own, ProfilePatch,
+    Own, ProfilePatch, Username,
     model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     refusals::{USER_NOT_YOURS, USER_UNKNOWN},
@@ -34,6 +34,9 @@ pub struct User {
     pub location: Option<String>,
     #[schema(max_items = 5)]
     pub links: Option<Vec<Link>>,
+    /// What administrators put on the profile, in alphabetical order.
+    #[schema(max_items = 10)]
+    pub badges: Option<Vec<String>>,
     /// `null` in this version.
     #[schema(value_type = Option<Object>)]
     pub cover: (),
@@ -128,6 +131,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         pronouns: person.pronouns.filter(|_| shown(FieldGroup::Details)),
         location: person.location.filter(|_| shown(FieldGroup::Details)),
         links: Some(person.links).filter(|_| shown(FieldGroup::Details)),
+        badges: Some(person.badges).filter(|_| all),
         cover: (),
         email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
         friendship: Some(friendship).filter(|_| all && !own),
@@ -194,6 +198,9 @@ pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting", "reason": "an impersonation"}))]
 pub struct UserPatch {
+    /// Can be changed once in 30 days; by administrators at any time. Nobody else gets the name before for 30 days.
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
+    pub username: Option<Username>,
     #[schema(value_type = Option<String>, max_length = 80)]
     pub display_name: Option<DisplayName>,
     /// `null` or empty clears it.
@@ -223,9 +230,29 @@ pub struct UserPatch {
 impl UserPatch {
     /// The part about the profile, and the reason.
     pub fn split(self) -> (ProfilePatch, Option<Reason>) {
-        let Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason } = self;
-        let profile =
-            ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility };
+        let Self {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+            reason,
+        } = self;
+        let profile = ProfilePatch {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+        };
         (profile, reason)
     }
 }
@@ -234,10 +261,30 @@ impl Input for UserPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let profile = ProfilePatch::read(fields);
         let reason = fields.optional("reason");
-        let ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility } =
-            profile?;
+        let ProfilePatch {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+        } = profile?;
         let reason = reason?;
-        Some(Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason })
+        Some(Self {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+            reason,
+        })
     }
 }
 
@@ -288,6 +335,7 @@ mod tests {
             pronouns: Some("she/her".to_owned()),
             location: Some("London".to_owned()),
             links: Vec::new(),
+            badges: vec!["founder".to_owned()],
             email: "ada@example.org".to_owned(),
             email_verified: true,
             role: Role::User,

@@ -83,7 +83,7 @@ impl Repo {
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is next opened; nobody is kept from working by it.
-        if let Err(error) = repo.claim_names().await {
+        if let Err(error) = repo.claim_names(now).await {
             match error {
                 Error::Internal(_) => tracing::error!(%error, "cannot claim the usernames of older accounts"),
                 _ => tracing::warn!(%error, "cannot claim the usernames of older accounts right now"),

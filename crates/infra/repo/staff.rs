@@ -5,6 +5,7 @@ pub mod search;
 use async_trait::async_trait;
 use clowder_accounts::{
     Account, AccountFilter, Change, NewAccount, NewSuspension, Own, Staff, Standing, Username,
+    badges::{self, Badge, BadgeStep},
     model::ResetLink,
     refusals::{SESSION_ENDED, USER_UNKNOWN},
     reserved::{Giver, may_give},
@@ -83,6 +84,11 @@ impl Staff for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn lift(&self, ctx: &Ctx, user: UserId) -> Result<Account> {
         self.govern(ctx, move |tx, ctx| lift(tx, ctx, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn set_badge(&self, ctx: &Ctx, user: UserId, step: BadgeStep, badge: Badge) -> Result<Account> {
+        self.govern(ctx, move |tx, ctx| set_badge(tx, ctx, user, step, &badge)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -181,6 +187,28 @@ fn lift(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Own> {
     }
     let own = put_suspension(tx, user, None)?;
     audit::record(tx, ctx, &told(Entry::new("suspension.lifted"), user, &before, &own))?;
+    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    Ok(own)
+}
+
+fn set_badge(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, step: BadgeStep, badge: &Badge) -> Result<Own> {
+    let (facts, before) = facts(tx.conn, ctx, user)?;
+    may_govern(&facts)?;
+    let Some(badges) = badges::decide(&before.badges, step, badge)? else { return Ok(before) };
+    let stored = if badges.is_empty() { None } else { Some(serde_json::to_string(&badges)?) };
+    let row: UserRow = diesel::update(users::table.find(user))
+        .set((users::badges.eq(stored), users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)?;
+    let own = row.own()?.at(ctx.now);
+    // A badge that was taken away is not told again.
+    profile::forget_earlier(tx, &own)?;
+    let entry = match step {
+        BadgeStep::Give => Entry::new("badge.given"),
+        BadgeStep::Take => Entry::new("badge.taken"),
+    };
+    let entry = entry.on(Target::user(user)).before(json!({"badges": before.badges}));
+    audit::record(tx, ctx, &entry.after(json!({"badges": own.badges})))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)
 }

@@ -38,4 +38,5 @@ mod sign_ups;
 mod skew;
 mod standing;
 mod two_factor;
+mod usernames;
 mod wire;
