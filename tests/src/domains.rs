@@ -10,6 +10,7 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod pets;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
@@ -40,6 +41,7 @@ macro_rules! for_domains {
             groups,
             messaging,
             operation,
+            pets,
             privacy,
             profiles,
             realtime,

@@ -10,6 +10,7 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod pets;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
@@ -35,6 +36,7 @@ pub const DOMAINS: &[Domain] = &[
     blocks::DOMAIN,
     messaging::DOMAIN,
     groups::DOMAIN,
+    pets::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

@@ -24,6 +24,7 @@ mod mail;
 mod messaging;
 mod names;
 mod operation;
+mod pets;
 mod pages_of_others;
 mod permissions;
 mod privacy;
