@@ -78,7 +78,7 @@ const TEXTS: &[(&str, Then)] = &[
 ];
 
 const SHARED: Reasons = &[
-    ("GET /api/pets/by-microchip/{microchip}", "who may not search by number is told so, whatever the number"),
+    ("GET /api/pet-microchips/{microchip}", "who may not search by number is told so, whatever the number"),
     ("GET /api/users/{user_id}/pets", "strangers see the public pets of a person whom they see"),
 ];
 
@@ -125,7 +125,7 @@ const LISTS: &[List] = &[
         }),
     },
     List {
-        path: "/api/pets/by-microchip/{microchip}",
+        path: "/api/pet-microchips/{microchip}",
         at_least: MANY,
         rows: Some(|scene| {
             format!(

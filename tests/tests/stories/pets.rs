@@ -232,11 +232,11 @@ async fn microchips(world: World) {
     let rex = ada.post("/api/pets", new("Rex")).await.expect(201);
     bob.post("/api/pets", new("Rexona")).await.expect(201);
     assert_eq!(rex["microchip"], json!(number));
-    let find = format!("/api/pets/by-microchip/{number}");
+    let find = format!("/api/pet-microchips/{number}");
     ada.get(&find).await.refused(403, "permission.denied");
     let found = moderator.get(&find).await.expect(200);
     assert_eq!(each(found["items"].as_array().unwrap(), "name"), ["Rexona", "Rex"]);
-    assert_eq!(moderator.get("/api/pets/by-microchip/12").await.wrong_fields(), ["microchip"]);
+    assert_eq!(moderator.get("/api/pet-microchips/12").await.wrong_fields(), ["microchip"]);
     // A vet's key, created by the staff.
     let key = json!({"name": "vet", "scopes": ["pets:microchip"]});
     ada.post("/api/api-keys", key.clone()).await.expect(422);

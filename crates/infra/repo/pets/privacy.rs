@@ -56,7 +56,14 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     let last = rows.last().map(|(keeper, _)| keeper.pet_id);
     let item = |(keeper, pet): (KeeperRow, PetRow)| -> Result<_> {
         let role = Some(keeper.role()?).filter(|_| keeper.accepted);
-        let chip = pet.microchip.as_ref().filter(|_| sees_microchip(role));
+        // What the owners wrote is theirs.
+        if !sees_microchip(role) {
+            return Ok(json!({
+                "id": pet.id, "role": keeper.role, "accepted": keeper.accepted, "since": keeper.since,
+                "name": pet.name, "species": pet.species,
+            }));
+        }
+        let chip = pet.microchip.as_ref();
         let chip = chip.and_then(|sealed| microchips::read(&asking.ring, pet.id, sealed));
         let lost = pet.lost_since.map(|since| {
             json!({

@@ -37,8 +37,13 @@ pub struct Held {
 }
 
 /// Locks the caller and the others in the order of their ids, so that none of them is erased meanwhile, and then the pet.
+/// Only an owner does something about others; nobody else holds them up, nor does who cannot see the pet.
 pub fn hold(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, others: &[UserId]) -> Result<Held> {
     let viewer = Viewer::of(ctx)?;
+    let before = read::seen(tx.conn, viewer, pet)?;
+    if others.iter().any(|user| *user != viewer.id) {
+        policy::may_own(before.role)?;
+    }
     lock_people(tx, viewer.id, others)?;
     dialect::pets::lock_pet(tx.conn, pet)?;
     let seen = read::seen(tx.conn, viewer, pet)?;

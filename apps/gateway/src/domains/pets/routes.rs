@@ -47,7 +47,7 @@ fn finding() -> Vec<Endpoint> {
             .notes("The last is `other`.")
             .scope(PETS_READ)
             .lists::<SpeciesName>(),
-        get("/api/pets/by-microchip/{microchip}", handlers::by_microchip)
+        get("/api/pet-microchips/{microchip}", handlers::by_microchip)
             .says("Find pets by the number of their microchip")
             .called("findPetsByMicrochip")
             .notes("For moderators, and for keys that they create for vets and shelters. Shows private pets, too. Nobody checks the numbers, so there may be several pets with the same one. The audit log keeps who asked and which pets were shown.")
