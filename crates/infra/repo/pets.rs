@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 pub use keepers::sever;
+pub use read::count_visible;
 
 use super::{
     Repo,

@@ -50,7 +50,9 @@ async fn names(world: World) {
         let made = add(good).await.expect(201);
         ada.delete(&format!("/api/pets/{}", made["id"].as_str().unwrap())).await.expect(204);
     }
-    for bad in ["", " ", "\u{200b}", "Minka\u{200b}", "\u{202e}aknim", "A\u{2066}b\u{2069}", "\u{3164}", "a\nb", "\u{2800}"] {
+    for bad in
+        ["", " ", "\u{200b}", "Minka\u{200b}", "\u{202e}aknim", "A\u{2066}b\u{2069}", "\u{3164}", "a\nb", "\u{2800}"]
+    {
         assert_eq!(add(bad).await.wrong_fields(), ["/name"], "{}", bad.escape_unicode());
     }
     assert_eq!(add(&"x".repeat(81)).await.wrong_fields(), ["/name"]);
@@ -97,7 +99,10 @@ async fn what_is_wrong(world: World) {
     let lose = async |body: Value| ada.put(&format!("{path}/lost"), body).await.wrong_fields();
     assert_eq!(lose(json!({"text": "\u{200b}"})).await, ["/text"]);
     assert_eq!(lose(json!({"text": "x", "place": {"text": "y", "lat": 1}})).await, ["/place/lng"]);
-    assert_eq!(lose(json!({"text": "x", "place": {"text": "y", "lat": 91, "lng": -181}})).await, ["/place/lat", "/place/lng"]);
+    assert_eq!(
+        lose(json!({"text": "x", "place": {"text": "y", "lat": 91, "lng": -181}})).await,
+        ["/place/lat", "/place/lng"]
+    );
     assert_eq!(lose(json!({"text": "x", "place": {"lat": 1, "lng": 1}})).await, ["/place/text"]);
     let log = async |body: Value| ada.post(&format!("{path}/log"), body).await.wrong_fields();
     assert_eq!(log(json!({"kind": "weight"})).await, ["/grams"]);
@@ -132,9 +137,8 @@ async fn editing(world: World) {
     let (ada, bob) = two(&world).await;
     let path = pet(&ada, "public").await;
     let tag = ada.get(&path).await.header("etag").to_owned();
-    let edit = async |tag: &str, body: Value| {
-        Answer::to(ada.request("PUT", &path).header("if-match", tag).json(&body)).await
-    };
+    let edit =
+        async |tag: &str, body: Value| Answer::to(ada.request("PUT", &path).header("if-match", tag).json(&body)).await;
     let edited = edit(&tag, json!({"bio": "Sleeps.", "sex": "female"})).await.expect(200);
     assert_eq!((&edited["bio"], &edited["version"], &edited["name"]), (&json!("Sleeps."), &json!(2), &json!("Minka")));
     edit(&tag, json!({"name": "Mimi"})).await.refused(412, "pet.stale");
@@ -161,7 +165,10 @@ async fn keepers(world: World) {
     ada.post(&keepers, invite(&bob, "co_owner")).await.expect(201);
     ada.post(&keepers, invite(&bob, "caretaker")).await.refused(409, "pet.kept");
     let invited = bob.get("/api/pets/invitations").await.expect(200);
-    assert_eq!((&invited["items"][0]["pet"]["name"], &invited["items"][0]["role"]), (&json!("Minka"), &json!("co_owner")));
+    assert_eq!(
+        (&invited["items"][0]["pet"]["name"], &invited["items"][0]["role"]),
+        (&json!("Minka"), &json!("co_owner"))
+    );
     bob.get(&format!("{path}/log")).await.refused(403, "pet.forbidden");
     cem.put(&format!("{keepers}/me"), json!({"action": "accept"})).await.refused(404, "pet.unknown");
     bob.put(&format!("{keepers}/me"), json!({"action": "accept"})).await.expect(204);
@@ -171,7 +178,10 @@ async fn keepers(world: World) {
     bob.delete(&format!("{keepers}/{}", ada.id)).await.refused(403, "pet.forbidden");
     keeps(&ada, &path, &cem, "caretaker").await;
     cem.patch(&path, json!({"bio": "Mine."})).await.refused(403, "pet.forbidden");
-    assert_eq!(each(cem.get(&keepers).await.expect(200)["items"].as_array().unwrap(), "role"), ["owner", "co_owner", "caretaker"]);
+    assert_eq!(
+        each(cem.get(&keepers).await.expect(200)["items"].as_array().unwrap(), "role"),
+        ["owner", "co_owner", "caretaker"]
+    );
     ada.delete(&format!("{keepers}/me")).await.refused(409, "pet.owner");
     ada.put(&format!("{path}/owner"), json!({"user_id": bob.id})).await.expect(200);
     ada.delete(&format!("{keepers}/me")).await.expect(204);
@@ -196,7 +206,10 @@ async fn lost_and_found(world: World) {
         assert_eq!(lost["lost"]["place"], json!({"text": "In the park", "lat": 52.516272, "lng": -13.0}));
     }
     let card = bob.get(&shy).await.expect(200);
-    assert_eq!((&card["lost"]["text"], &card["bio"], &card["birth_date"]), (&json!("Shy."), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&card["lost"]["text"], &card["bio"], &card["birth_date"]),
+        (&json!("Shy."), &Value::Null, &Value::Null)
+    );
     bob.get(&secret).await.refused(404, "pet.unknown");
     bob.put(&format!("{shy}/lost"), json!({"text": "Mine."})).await.refused(403, "pet.forbidden");
     let listed = bob.get(&format!("/api/users/{}/pets", ada.id)).await.expect(200);

@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Result, UserId};
+use clowder_accounts::profiles::PetsCount;
+use clowder_core::{Result, UserId, Visibility, Word};
 use clowder_social::pets::{
     Pet, PetId, Role,
     policy::{Sight, SightFacts, sees_microchip, sight},
@@ -23,7 +24,7 @@ use crate::{
     domains::{
         accounts::users,
         friends::friendships,
-        pets::{Beside, KeeperRow, PetRow, pet_keepers, pets},
+        pets::{Beside, KeeperRow, PetRow, PetSightRow, pet_keepers, pets},
     },
     seal::KeyRing,
 };
@@ -60,8 +61,7 @@ struct Around {
     friends: HashSet<UserId>,
 }
 
-fn around(conn: &mut Conn, viewer: Viewer, rows: &[PetRow]) -> Result<Around> {
-    let ids: Vec<PetId> = rows.iter().map(|row| row.id).collect();
+fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
     let co_owners = pet_keepers::accepted.eq(true).and(pet_keepers::role.ne("caretaker"));
     let found: Vec<KeeperRow> = pet_keepers::table
         .filter(pet_keepers::pet_id.eq_any(ids))
@@ -82,28 +82,70 @@ fn around(conn: &mut Conn, viewer: Viewer, rows: &[PetRow]) -> Result<Around> {
     Ok(Around { keepers, visible: visible.into_iter().collect(), friends: friends.into_iter().collect() })
 }
 
-/// Those of the pets that the viewer may see, in the same order: a fixed number of queries, however many pets.
-pub fn look(conn: &mut Conn, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
-    let around = around(conn, viewer, &rows)?;
-    let mut seen = Vec::new();
-    for row in rows {
-        let keepers = around.keepers.get(&row.id).map_or(&[][..], Vec::as_slice);
+impl Around {
+    fn of(&self, pet: PetId) -> &[KeeperRow] {
+        self.keepers.get(&pet).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the viewer sees of this pet, and what they are to it.
+    fn sight(&self, viewer: Viewer, row: &PetSightRow) -> Result<Option<(Sight, Option<Role>)>> {
+        let keepers = self.of(row.id);
         let own = keepers.iter().find(|keeper| keeper.user_id == viewer.id);
         let role = own.filter(|own| own.accepted).map(KeeperRow::role).transpose()?;
         let facts = SightFacts {
             role,
             invited: own.is_some_and(|own| !own.accepted),
-            owner_visible: around.visible.contains(&row.owner_id),
-            friend: owners(keepers).any(|user| around.friends.contains(&user)),
-            visibility: row.visibility()?,
+            owner_visible: self.visible.contains(&row.owner_id),
+            friend: owners(keepers).any(|user| self.friends.contains(&user)),
+            visibility: Visibility::parse_word(&row.visibility)?,
             lost: row.lost_since.is_some(),
         };
-        let Some(sight) = sight(facts) else { continue };
+        Ok(sight(facts).map(|sight| (sight, role)))
+    }
+}
+
+/// Those of the pets that the viewer may see, in the same order: a fixed number of queries, however many pets.
+pub fn look(conn: &mut Conn, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
+    let around = around(conn, viewer, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    let mut seen = Vec::new();
+    for row in rows {
+        let Some((sight, role)) = around.sight(viewer, &PetSightRow::from(&row))? else { continue };
         let is_seen = |user: &UserId| role.is_some() || around.visible.contains(user);
-        let co_owners = owners(keepers).filter(|user| *user != row.owner_id).filter(is_seen).collect();
+        let co_owners = owners(around.of(row.id)).filter(|user| *user != row.owner_id).filter(is_seen).collect();
         seen.push(Seen { row, role, sight, co_owners });
     }
     Ok(seen)
+}
+
+/// How many of the pets that each of these people owns or co-owns the viewer sees, and others. Who has none is missing.
+pub fn count_visible(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashMap<UserId, PetsCount>> {
+    let kept: Vec<(UserId, PetSightRow)> = pet_keepers::table
+        .inner_join(pets::table)
+        .filter(pet_keepers::user_id.eq_any(people).and(pet_keepers::accepted.eq(true)))
+        .filter(pet_keepers::role.ne("caretaker"))
+        .select((pet_keepers::user_id, PetSightRow::as_select()))
+        .load(conn)?;
+    let mut counts = HashMap::<UserId, PetsCount>::new();
+    if kept.is_empty() {
+        return Ok(counts);
+    }
+    let ids: HashSet<PetId> = kept.iter().map(|(_, row)| row.id).collect();
+    let around = around(conn, viewer, &ids.into_iter().collect::<Vec<_>>())?;
+    for (user, row) in kept {
+        let count = counts.entry(user).or_default();
+        let as_other = |friend| SightFacts {
+            role: None,
+            invited: false,
+            owner_visible: true,
+            friend,
+            visibility: Visibility::parse_word(&row.visibility).unwrap_or(Visibility::Private),
+            lost: row.lost_since.is_some(),
+        };
+        count.seen += i64::from(around.sight(viewer, &row)?.is_some());
+        count.as_public += i64::from(sight(as_other(false)).is_some());
+        count.as_friend += i64::from(sight(as_other(true)).is_some());
+    }
+    Ok(counts)
 }
 
 /// The owner and the co-owners.
@@ -114,9 +156,9 @@ fn owners(keepers: &[KeeperRow]) -> impl Iterator<Item = UserId> {
 
 /// The pets as they are, whoever may see them.
 pub fn all_of(conn: &mut Conn, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
-    let around = around(conn, viewer, &rows)?;
+    let around = around(conn, viewer, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
     let seen = rows.into_iter().map(|row| {
-        let keepers = around.keepers.get(&row.id).map_or(&[][..], Vec::as_slice);
+        let keepers = around.of(row.id);
         let own = keepers.iter().find(|keeper| keeper.user_id == viewer.id && keeper.accepted);
         let role = own.map(KeeperRow::role).transpose()?;
         let co_owners = owners(keepers).filter(|user| *user != row.owner_id).collect();

@@ -6,21 +6,19 @@ mod keepers;
 
 use std::collections::BTreeSet;
 
-use clowder_accounts::AuditFilter;
+use clowder_accounts::profiles::SeenAs;
 use clowder_core::{Card, Error, PageRequest, UserId, Versions};
 use clowder_social::pets::{
-    Answer, LostPatch, MyRole, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetFilter, PetId, PetPatch, Role, Species,
-    model::Microchip, policy,
+    Answer, LostPatch, MyRole, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetFilter, PetId, PetPatch, Species,
 };
+use domain::nothing;
 use serde_json::{Value, json};
 
 use crate::{
     friends::befriend,
-    privacy::{system, work},
     stress::of,
     world::{Person, World, code, on_both},
 };
-use domain::nothing;
 
 pub async fn make(world: &World, owner: &Person, new: Value) -> Pet {
     let mut whole = json!({"name": "Minka", "species": "cat"});
@@ -234,6 +232,8 @@ on_both! {
                     assert_eq!(code(world.store.pets.of(&world.ctx(viewer), ada.id, PageRequest::default()).await), "user.unknown");
                 } else {
                     assert_eq!(of_user(&world, viewer, ada.id).await.into_iter().collect::<BTreeSet<_>>(), expected);
+                    let profile = world.store.profiles.user(&world.ctx(viewer), ada.id, None).await.unwrap().user;
+                    assert_eq!(profile.pets_count, Some(expected.len() as i64));
                 }
                 counts.push(expected.len());
             }
@@ -241,6 +241,10 @@ on_both! {
         };
         // The owner, her friend, the co-owner, his friend, and a stranger.
         assert_eq!(check(&[]).await, [12, 8, 9, 7, 6]);
+        for (seen_as, expected) in [(SeenAs::Public, 6), (SeenAs::Friend, 8)] {
+            let shown = world.store.profiles.user(&world.ctx(ada), ada.id, Some(seen_as)).await.unwrap();
+            assert_eq!(shown.user.pets_count, Some(expected));
+        }
         let block = clowder_social::NewBlock::default();
         world.store.blocks.block(&world.ctx(ada), eve.id, block).await.unwrap();
         assert_eq!(check(&[eve.id]).await, [12, 8, 9, 7, 0]);

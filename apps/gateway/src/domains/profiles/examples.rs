@@ -18,6 +18,7 @@ fn user() -> Value {
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null, "bio": "Counting.",
         "status_text": "counting", "status_until": LATER, "pronouns": "she/her", "location": "London",
         "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "cover": null,
-        "email": null, "friendship": "friends", "friends_count": 12, "created_at": AT
+        "email": null, "friendship": "friends", "friends_count": 12, "pets_count": 2,
+        "created_at": AT
     })
 }

@@ -44,10 +44,7 @@ pub const DOMAIN: Domain = Domain {
             "pet_keepers k JOIN pets p ON p.id = k.pet_id JOIN blocks b ON (b.user_id = k.user_id AND \
              b.blocked_id = p.owner_id) OR (b.user_id = p.owner_id AND b.blocked_id = k.user_id)",
         ),
-        (
-            "too many who keep a pet",
-            "(SELECT pet_id FROM pet_keepers GROUP BY pet_id HAVING count(*) > 20) AS many",
-        ),
+        ("too many who keep a pet", "(SELECT pet_id FROM pet_keepers GROUP BY pet_id HAVING count(*) > 20) AS many"),
         (
             "a pet that is not found by its name",
             "pets p WHERE NOT EXISTS (SELECT 1 FROM pet_words w WHERE w.pet_id = p.id)",
@@ -88,7 +85,7 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     })
 }
 
-/// One of the pets of this member, or a new one, and whether another member keeps it after this.
+/// One of the pets that this member owns, or a new one.
 async fn pet_of(scene: &Scene<'_>, ctx: &Ctx) -> Result<PetId> {
     let filter = clowder_social::pets::PetFilter { mine: true, ..Default::default() };
     let own = scene.store.pets.pets(ctx, filter, PageRequest::default()).await?.items;
@@ -112,7 +109,6 @@ async fn invited(scene: &Scene<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Resu
 
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
-        let scene = scene;
         let ctx = scene.ctx.clone();
         let pet = pet_of(&scene, &ctx).await?;
         let pets = &scene.store.pets;

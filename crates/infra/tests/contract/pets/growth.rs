@@ -151,7 +151,11 @@ fn series(world: &World, many: i64) -> String {
 }
 
 fn id_of_n(world: &World) -> String {
-    let id = if world.is_postgres() { "CAST(lpad(to_hex(s.n), 32, '0') AS uuid)" } else { "CAST(printf('%016d', s.n) AS BLOB)" };
+    let id = if world.is_postgres() {
+        "CAST(lpad(to_hex(s.n), 32, '0') AS uuid)"
+    } else {
+        "CAST(printf('%016d', s.n) AS BLOB)"
+    };
     id.to_owned()
 }
 

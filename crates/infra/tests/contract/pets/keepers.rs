@@ -4,9 +4,7 @@ use clowder_core::{Error, PageRequest, UserId};
 use clowder_social::pets::{MyRole, NewEntry, NewKeeper, PetPatch, Role};
 use serde_json::json;
 
-use super::{
-    contradictions, count, domain::nothing, each, ids, invite, keep, make, note, reply, sees, to, told,
-};
+use super::{contradictions, count, domain::nothing, each, ids, invite, keep, make, note, reply, sees, to, told};
 use crate::{
     privacy::{system, work},
     stress::of,

@@ -36,6 +36,22 @@ pub struct PetRow {
     pub version: i64,
 }
 
+/// What decides who sees a pet, of its row.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = pets)]
+pub struct PetSightRow {
+    pub id: PetId,
+    pub owner_id: UserId,
+    pub visibility: String,
+    pub lost_since: Option<Timestamp>,
+}
+
+impl From<&PetRow> for PetSightRow {
+    fn from(row: &PetRow) -> Self {
+        Self { id: row.id, owner_id: row.owner_id, visibility: row.visibility.clone(), lost_since: row.lost_since }
+    }
+}
+
 /// What belongs to a view of a pet besides its row.
 pub struct Beside {
     pub role: Option<Role>,
@@ -48,10 +64,6 @@ pub struct Beside {
 }
 
 impl PetRow {
-    pub fn visibility(&self) -> Result<Visibility> {
-        Visibility::parse_word(&self.visibility)
-    }
-
     pub fn birth_date(&self) -> Result<Option<BirthDate>> {
         self.birth_date.clone().map(BirthDate::stored).transpose()
     }
