@@ -81,7 +81,9 @@ const LISTS: &[List] = &[
             format!(
                 "{people}; INSERT INTO friendships (user_id, friend_id, since)
                    SELECT f.id, m.id, f.created_at FROM users f, users m
-                   WHERE f.username LIKE 'friend%' AND m.username LIKE 'maybe%';"
+                   WHERE f.username LIKE 'friend%' AND m.username LIKE 'maybe%';
+                 INSERT INTO friend_lists (user_id, friends, version)
+                   SELECT id, 11, 1 FROM users WHERE username LIKE 'friend%';"
             )
         }),
     },

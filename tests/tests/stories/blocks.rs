@@ -3,7 +3,7 @@
 use clowder_tests::{User, World, on_both};
 use serde_json::json;
 
-on_both!(shared; blocking, lists_of_the_blocked, muting, notes, writing_first);
+on_both!(shared; blocking, lists_of_the_blocked, muting, notes, writing_first, own_devices);
 
 async fn befriend(one: &User, other: &User) {
     one.post("/api/friends/request", json!({"user_id": other.id})).await.expect(201);
@@ -68,7 +68,7 @@ async fn lists_of_the_blocked(world: World) {
     let shown: Vec<_> = blocks["items"].as_array().unwrap().iter().map(|block| block["user"]["id"].clone()).collect();
     assert_eq!(shown, [json!(cem.id), json!(bob.id)]);
     assert_eq!(bob.get("/api/blocks").await.expect(200)["items"], json!([]));
-    ada.put(&format!("/api/users/{}/block", ada.id), json!({})).await.expect(422);
+    ada.put(&format!("/api/users/{}/block", ada.id), json!({})).await.refused(409, "user.self");
     let path = format!("/api/users/{}/block", bob.id);
     for wrong in [json!({"hide_messages": "yes"}), json!({"hide_messages": 1})] {
         assert_eq!(ada.put(&path, wrong).await.wrong_fields(), ["/hide_messages"]);
@@ -119,4 +119,16 @@ async fn writing_first(world: World) {
     // Who asks for nobody still writes to others, who then answer.
     let chat = ada.private_chat(&cem).await;
     cem.says(&chat, "hello").await;
+}
+
+async fn own_devices(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let mut phone = ada.socket().await;
+    for (what, added, removed) in [("mute", "mute.added", "mute.removed"), ("block", "block.added", "block.removed")] {
+        let path = format!("/api/users/{}/{what}", bob.id);
+        ada.put(&path, json!({})).await.expect(200);
+        assert_eq!(phone.until(added).await["data"]["user"]["id"], bob.id);
+        ada.delete(&path).await.expect(204);
+        assert_eq!(phone.until(removed).await["data"]["user_id"], bob.id);
+    }
 }

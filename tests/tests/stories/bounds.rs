@@ -50,7 +50,7 @@ async fn texts_are_short(world: World) {
         format!("/api/admin/audit?actor={long}"),
         format!("/api/admin/audit?action={long}&target={long}&from={long}"),
         format!("/api/chats?type={long}"),
-        format!("/api/chats?cursor={}", "x".repeat(600)),
+        format!("/api/chats?cursor={}", "x".repeat(1_100)),
         format!("/api/ws?cursor={}", "x".repeat(4_097)),
     ] {
         let told = root.get(&path).await.expect(422);

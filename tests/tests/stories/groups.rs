@@ -3,7 +3,7 @@
 use clowder_tests::{User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; a_public_group, a_closed_group, a_secret_group, links, staff, editing, live);
+on_both!(shared; a_public_group, a_closed_group, a_secret_group, links, staff, editing, live, everything_is_told);
 
 async fn group(owner: &User, visibility: &str) -> String {
     let new = json!({"name": "Gardeners", "visibility": visibility});
@@ -182,4 +182,28 @@ async fn live(world: World) {
     bobs.until("group.deleted").await;
     bobs.until("chat.deleted").await;
     bob.get(&format!("/api/chats/{}", made["chat_id"].as_str().unwrap())).await.refused(404, "chat.unknown");
+}
+
+/// Each of the events reaches whom it concerns, and an unchanged group is not sent again.
+async fn everything_is_told(world: World) {
+    let (ada, bob, cem) = three(&world).await;
+    let (mut a, mut b, mut c) = (ada.socket().await, bob.socket().await, cem.socket().await);
+    let id = group(&ada, "closed").await;
+    let path = format!("/api/groups/{id}");
+    assert_eq!(a.until("group.created").await["data"]["group_id"], id);
+    cem.post(&format!("{path}/join"), json!({})).await.expect(202);
+    assert_eq!(a.until("group.requested").await["data"]["user_id"], cem.id);
+    ada.put(&format!("{path}/requests/{}", cem.id), json!({"action": "approve"})).await.expect(204);
+    assert_eq!(c.until("group.decided").await["data"]["action"], "approve");
+    ada.put(&format!("{path}/members/{}", cem.id), json!({"role": "moderator"})).await.expect(200);
+    assert_eq!(a.until("group.member_updated").await["data"]["role"], "moderator");
+    ada.delete(&format!("{path}/members/{}", cem.id)).await.expect(204);
+    assert_eq!(a.until("group.member_removed").await["data"]["user_id"], cem.id);
+    assert_eq!(c.until("participant.removed").await["data"]["removed_by"], ada.id);
+    ada.post(&format!("{path}/invites"), json!({"user_ids": [bob.id]})).await.expect(201);
+    assert_eq!(b.until("group.invited").await["data"]["group_id"], id);
+
+    let seen = ada.get(&path).await;
+    let again = ada.request("GET", &path).header("if-none-match", seen.header("etag"));
+    assert_eq!(clowder_tests::Answer::to(again).await.status, 304);
 }

@@ -17,7 +17,7 @@ use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
-        Repo,
+        Repo, blocks,
         cards::Cards,
         db::Tx,
         dialect::Conn,
@@ -82,7 +82,10 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
     let pending = sent.filter(table::status.eq(RequestStatus::Pending.as_str()));
     let pending = pending.filter(table::created_at.gt(ctx.now.minus(OPEN_FOR)));
     Ok(RequestFacts {
-        visible: exists && diesel::select(self::exists(visible)).get_result(conn)?,
+        // Staff see people who have blocked them, and do not become their friends.
+        visible: exists
+            && diesel::select(self::exists(visible)).get_result(conn)?
+            && blocks::either_way(conn, caller, &[user])?.is_empty(),
         friends: are_friends(conn, caller, user)?,
         asked: open(caller, user).first::<FriendRequestId>(conn).optional()?.is_some(),
         theirs: open(user, caller).first(conn).optional()?,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Ctx, Error, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
 use clowder_social::{
     FriendSuggestion,
     friends::{
@@ -74,8 +74,9 @@ fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<Us
 
 pub fn dismiss(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let caller = ctx.user()?;
+    // Nobody is suggested to themselves.
     if caller == user {
-        return Err(Error::field("", "self", "must be somebody other than yourself"));
+        return Err(USER_UNKNOWN.into());
     }
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
     if !lock_both(tx, caller, user)? || !diesel::select(visible).get_result(tx.conn)? {

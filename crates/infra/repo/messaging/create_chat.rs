@@ -1,6 +1,6 @@
 //! Creating a chat.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clowder_core::{Card, Ctx, Made, Result, UserId, Word};
 use clowder_messaging::{
@@ -12,6 +12,7 @@ use diesel::prelude::*;
 
 use super::{
     super::{
+        blocks,
         db::Tx,
         dialect::{self, Conn},
         journal,
@@ -73,7 +74,10 @@ fn cards(conn: &mut Conn, creator: Viewer, ids: &[UserId], have_chat: bool) -> R
     } else {
         named.filter(people::visible_to(creator)).load(conn)?
     };
-    Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
+    // Staff see people who have blocked them, and start no chats with them.
+    let blocked = if have_chat { HashSet::new() } else { blocks::either_way(conn, creator.id, ids)? };
+    let rows = rows.into_iter().filter(|row| !blocked.contains(&row.id));
+    Ok(rows.map(|row| (row.id, row.into())).collect())
 }
 
 /// Whether the chat is new; a pair has only one, and if both create it at once, one of them finds the other's.

@@ -2,9 +2,9 @@
 
 use clowder_core::{Ctx, Error, MessageId, Result, Versions};
 use clowder_messaging::{
-    Change, Deleted, Message, MessagePatch,
+    Change, ChatRole, Deleted, Message, MessagePatch,
     change::SHOW_THE_MESSAGE,
-    edit::{decide, decide_delete},
+    edit::{EditFacts, decide, decide_delete},
 };
 use diesel::prelude::*;
 
@@ -46,6 +46,24 @@ pub fn edit(
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Versions>) -> Result<Deleted> {
     let (before, facts) = locked(tx, ctx, id)?;
+    delete_held(tx, ctx, before, facts, version)
+}
+
+/// Deletes a message for its author, also in a chat that they have left.
+pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Deleted> {
+    let (before, mut facts) = locked(tx, ctx, id)?;
+    facts.role.get_or_insert(ChatRole::Member);
+    delete_held(tx, ctx, before, facts, None)
+}
+
+fn delete_held(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    before: Message,
+    facts: EditFacts,
+    version: Option<Versions>,
+) -> Result<Deleted> {
+    let id = before.id;
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
     let deleted = Deleted {
         chat_id: after.chat_id,
@@ -74,7 +92,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
 }
 
 /// The message, locked until the commit through its chat.
-fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, clowder_messaging::edit::EditFacts)> {
+fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, EditFacts)> {
     let viewer = ctx.user()?;
     let chat = messages::facts(tx.conn, None, viewer, id)?.message.chat_id;
     dialect::messaging::lock_chat(tx.conn, chat)?;

@@ -8,7 +8,7 @@ use clowder_messaging::{
     read::{LowestReadMarks, are_shown},
 };
 pub use clowder_messaging::{Change as ChatChange, ChatRole};
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 use uuid::Uuid;
 
 use super::{
@@ -21,7 +21,9 @@ use super::{
     privacy::deserted,
     read,
 };
-use crate::domains::messaging::{LowestReadMarksRow, chats as table, participants};
+use crate::domains::messaging::{
+    LowestReadMarksRow, chats as table, former_participants as former, messages, participants,
+};
 
 /// How many changes of a chat are emptied in one piece.
 const ROWS: i64 = 200;
@@ -62,6 +64,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRol
             participants::own_after_read.eq(0),
         ))
         .execute(tx.conn)?;
+    diesel::delete(former::table.find((user, chat))).execute(tx.conn)?;
     count(tx.conn, chat, 1)?;
     let mut seen = chats::one(tx.conn, None, user, chat)?;
     // A text that is deleted later must not stay in the journal for its sake.
@@ -92,6 +95,9 @@ pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
     count(tx.conn, chat, -(gone as i64))?;
+    if by.is_some() {
+        remember(tx.conn, chat, users)?;
+    }
     let removed = |user_id: &UserId| match by {
         Some(removed_by) => {
             ChatChange::ParticipantRemoved(ParticipantRemoved { chat_id: chat, user_id: *user_id, removed_by })
@@ -99,6 +105,21 @@ pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId
         None => ChatChange::ChatDeleted(*user_id, ChatDeleted { chat_id: chat }),
     };
     Ok(users.iter().map(removed).collect())
+}
+
+/// Notes who of them has written in a chat that they have left, so that an export and an erasure find their messages. With
+/// a chat that is being deleted, these go anyway.
+fn remember(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
+    for user in users {
+        let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::sender_id.eq(user)));
+        if diesel::select(exists(said)).get_result(conn)? {
+            diesel::insert_into(former::table)
+                .values((former::user_id.eq(user), former::chat_id.eq(chat)))
+                .on_conflict_do_nothing()
+                .execute(conn)?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes some of what a chat contains; none when everything is gone.

@@ -66,6 +66,13 @@ pub const PARTS: &[Part] = &[
         ],
         erase: messages::take_back,
     },
+    Part {
+        name: "former_chats",
+        phase: Phase::Remains,
+        references: &[erased("former_participants", "user_id")],
+        files: &[],
+        erase: messages::forget_former,
+    },
     Part { name: "deserted_chats", phase: Phase::Remains, references: &[], files: &[], erase: deserted::clear },
 ];
 

@@ -83,7 +83,10 @@ on_both! {
         assert_eq!(world.names().await, ["block.removed"]);
         assert_eq!(code(world.try_say(&ada, chat.id, "after", None).await), "chat.closed");
         blocks.unblock(&world.ctx(&bob), ada.id).await.unwrap();
-        assert_eq!(world.names().await, ["block.removed", "chat.updated", "chat.updated"]);
+        // Of different streams, so in any order.
+        let mut names = world.names().await;
+        names.sort();
+        assert_eq!(names, ["block.removed", "chat.updated", "chat.updated"]);
         world.say(&ada, chat.id, "after").await;
         messaging.delete(&world.ctx(&bob), said.id, None).await.unwrap();
     }
@@ -164,7 +167,7 @@ on_both! {
             blocks.mute(&world.ctx(&ada), ada.id, NewMute::default()).await.map(drop),
             blocks.write_note(&world.ctx(&ada), ada.id, note("x")).await.map(drop),
         ] {
-            assert_eq!(wrong(refused), [(String::new(), "self".to_owned())]);
+            assert_eq!(code(refused), "user.self");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The guarantees of `Groups`.
 
 pub mod domain;
+mod leaving;
 
 use std::{collections::HashSet, time::Duration};
 
@@ -156,16 +157,6 @@ on_both! {
         assert!(world.names().await.is_empty());
         assert!(matches!(groups.join(&world.ctx(&bob), group.id).await.unwrap(), Joined::New(_)), "and comes back");
         assert_eq!(contradictions(&world), Vec::<&str>::new());
-    }
-
-    async fn whoever_joins_late_keeps_no_text_that_is_deleted_later(world: World) {
-        let [ada, bob] = world.people(["ada", "bob"]).await;
-        let group = make(&world, &ada, "public").await;
-        let chat = group.chat_id.unwrap();
-        let said = world.say(&ada, chat, "zqbeforehejoined").await;
-        world.store.groups.join(&world.ctx(&bob), group.id).await.unwrap();
-        world.store.messaging.delete(&world.ctx(&ada), said.id, None).await.unwrap();
-        world.gone(b"zqbeforehejoined").await;
     }
 
     async fn who_may_not_see_a_group_is_told_nothing(world: World) {

@@ -159,8 +159,10 @@ on_both! {
                     suggested.sort_unstable();
                     assert_eq!(suggested, expected.keys().copied().collect::<Vec<_>>(), "{seen}");
                 }
-                for person in people.iter().filter(|_| graphs % 8 == 1) {
-                    let expected = expected.contains_key(&person.id);
+                for (other, person) in people.iter().enumerate().filter(|_| graphs % 8 == 1) {
+                    // Staff see people who have blocked them, and start no chats with them.
+                    let blocked = blocks.contains(&(viewer, other)) || blocks.contains(&(other, viewer));
+                    let expected = expected.contains_key(&person.id) && !blocked;
                     assert_eq!(finds(&world, &people[viewer], person.id).await, expected, "{seen}");
                 }
             }

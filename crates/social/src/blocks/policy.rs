@@ -2,6 +2,8 @@
 
 use clowder_core::{Error, Refusal, Result, Timestamp, UserId, text::Flaw};
 
+use super::refusals::USER_SELF;
+
 /// How many people one person can block, how many they can mute, and on how many they can have notes.
 pub const MOST: i64 = 10_000;
 
@@ -26,7 +28,7 @@ pub fn may_decide_about(
     full: Refusal,
 ) -> Result<()> {
     if caller == user {
-        return Err(Error::field("", "self", "must be somebody other than yourself"));
+        return Err(USER_SELF.into());
     }
     if !facts.known {
         return Err(unknown.into());
@@ -75,7 +77,7 @@ mod tests {
             (bob, true, false, MOST, "ok"),
             (bob, false, true, 0, "user.unknown"),
             (bob, false, true, MOST, "user.unknown"),
-            (ada, true, true, 0, "self"),
+            (ada, true, true, 0, "user.self"),
         ] {
             let facts = AboutFacts { known, new, count };
             assert_eq!(code(may_decide_about(ada, user, facts, unknown, BLOCK_LIMIT)), expected, "{facts:?}");

@@ -1,7 +1,7 @@
 //! Groups over HTTP.
 
 use actix_web::{Either, web::Data};
-use clowder_core::{Made, UserId};
+use clowder_core::{Ctx, Made, UserId};
 use clowder_social::{
     Groups,
     groups::{
@@ -106,6 +106,13 @@ pub async fn members(
     Ok(Listed(port.members(&ctx, group, filter, page).await?))
 }
 
+/// Everybody who stands to a group in this way.
+async fn people(port: Port, ctx: Ctx, group: GroupId, status: Standing, mut query: Query) -> Answer<Listed<Member>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.members(&ctx, group, MemberFilter { role: None, status }, page).await?))
+}
+
 pub async fn set_role(
     port: Port,
     Caller(ctx): Caller,
@@ -125,12 +132,9 @@ pub async fn requests(
     port: Port,
     Caller(ctx): Caller,
     Path(group): Path<GroupId>,
-    mut query: Query,
+    query: Query,
 ) -> Answer<Listed<Member>> {
-    let page = query.page();
-    query.check()?;
-    let filter = MemberFilter { role: None, status: Standing::Pending };
-    Ok(Listed(port.members(&ctx, group, filter, page).await?))
+    people(port, ctx, group, Standing::Pending, query).await
 }
 
 pub async fn decide(
@@ -144,16 +148,8 @@ pub async fn decide(
 }
 
 /// Who is banned.
-pub async fn bans(
-    port: Port,
-    Caller(ctx): Caller,
-    Path(group): Path<GroupId>,
-    mut query: Query,
-) -> Answer<Listed<Member>> {
-    let page = query.page();
-    query.check()?;
-    let filter = MemberFilter { role: None, status: Standing::Banned };
-    Ok(Listed(port.members(&ctx, group, filter, page).await?))
+pub async fn bans(port: Port, Caller(ctx): Caller, Path(group): Path<GroupId>, query: Query) -> Answer<Listed<Member>> {
+    people(port, ctx, group, Standing::Banned, query).await
 }
 
 pub async fn ban(port: Port, Caller(ctx): Caller, Path((group, user)): Path<(GroupId, UserId)>) -> Answer<Done> {

@@ -8,11 +8,14 @@ use super::super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        privacy::{Erasing, parts::EraseStep},
+        privacy::{
+            Erasing,
+            parts::{EraseStep, ROWS, all_gone},
+        },
     },
     edit,
 };
-use crate::domains::messaging::{chats, message_client_ids, messages, participants};
+use crate::domains::messaging::{chats, former_participants as former, message_client_ids, messages, participants};
 
 /// The position of an iteration: everything before it has been seen.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -32,18 +35,28 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// The next range of at most `length` messages in the chats of a user; `None` at the end.
+    /// The next range of at most `length` messages in the chats of a user, those included that they have written in and
+    /// left; `None` at the end.
     pub fn next(conn: &mut Conn, user: UserId, mark: Option<&str>, length: i64) -> Result<Option<Self>> {
         let walk: Option<Walk> = mark.map(serde_json::from_str).transpose()?;
         let from = walk.map_or(Id::from_uuid(uuid::Uuid::nil()), |walk| walk.chat);
         let own = participants::table.inner_join(chats::table).filter(participants::user_id.eq(user));
-        let ahead: Vec<(ChatId, i64)> = own
+        let mut ahead: Vec<(ChatId, i64)> = own
             .filter(participants::chat_id.ge(from))
             .filter(chats::last_seq.gt(0))
             .order(participants::chat_id)
             .limit(2)
             .select((participants::chat_id, chats::last_seq))
             .load(conn)?;
+        let left: Vec<(ChatId, i64)> = former::table
+            .inner_join(chats::table)
+            .filter(former::user_id.eq(user).and(former::chat_id.ge(from)))
+            .order(former::chat_id)
+            .limit(2)
+            .select((former::chat_id, chats::last_seq))
+            .load(conn)?;
+        ahead.extend(left);
+        ahead.sort_unstable();
         Ok(ahead.into_iter().find_map(|(chat, last)| {
             let start = Walk { chat, seq: 0, version: i64::MAX };
             let after = walk.filter(|walk| walk.chat == chat).unwrap_or(start);
@@ -95,7 +108,7 @@ fn delete(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, stretch: &Stretch) -> R
     let author = ctx.by(author);
     // All are in one chat, hence in one stream: this cannot deadlock.
     for message in &said {
-        edit::delete(tx, &author, *message, None)?;
+        edit::take_back(tx, &author, *message)?;
     }
     Ok(said.len() as u64)
 }
@@ -118,4 +131,12 @@ fn forget_client_ids(tx: &mut Tx<'_>, erasing: &Erasing, stretch: &Stretch) -> R
         tx.deleted_text = true;
     }
     Ok(())
+}
+
+/// Forgets in which chats somebody had written whom they have left: what they wrote there has been dealt with.
+pub fn forget_former(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
+    let own = former::table.filter(former::user_id.eq(erasing.user));
+    let chats: Vec<ChatId> = own.order(former::chat_id).limit(ROWS).select(former::chat_id).load(tx.conn)?;
+    let rows = diesel::delete(own.filter(former::chat_id.eq_any(&chats))).execute(tx.conn)?;
+    all_gone(rows, chats.len() as i64 == ROWS)
 }

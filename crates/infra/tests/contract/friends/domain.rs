@@ -43,7 +43,6 @@ pub const DOMAIN: Domain = Domain {
                WHERE r.status = 'pending' AND s.status = 'pending'",
         ),
     ],
-    met: &[("a friend request was rejected", "friend_requests WHERE status = 'rejected'")],
     ..Domain::NONE
 };
 

@@ -83,8 +83,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    former_participants (user_id, chat_id) {
+        user_id -> Uid,
+        chat_id -> Uid,
+    }
+}
+
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
+diesel::joinable!(former_participants -> chats (chat_id));
 diesel::joinable!(participants -> chats (chat_id));
 diesel::joinable!(participants -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
 diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);

@@ -1,0 +1,7 @@
+-- Who has written in a chat and left it: their messages stay, and their export and their erasure find them here.
+CREATE TABLE former_participants (
+    user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    PRIMARY KEY (user_id, chat_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX former_participants_chat ON former_participants (chat_id);
