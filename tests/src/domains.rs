@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod pets;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
@@ -42,6 +43,7 @@ macro_rules! for_domains {
             groups,
             messaging,
             operation,
+            pets,
             privacy,
             profiles,
             realtime,

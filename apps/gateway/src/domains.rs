@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod pets;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
@@ -36,6 +37,7 @@ pub const DOMAINS: &[Domain] = &[
     blocks::DOMAIN,
     messaging::DOMAIN,
     groups::DOMAIN,
+    pets::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

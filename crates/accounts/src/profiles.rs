@@ -45,6 +45,9 @@ pub struct User {
     pub friendship: Option<Friendship>,
     #[schema(minimum = 0)]
     pub friends_count: Option<i64>,
+    /// How many of the pets that they own or co-own the viewer sees.
+    #[schema(minimum = 0)]
+    pub pets_count: Option<i64>,
     pub created_at: Option<Timestamp>,
 }
 
@@ -62,6 +65,18 @@ pub struct ProfileFacts {
     /// The version of the settings, of which `privacy` is a part.
     pub settings_version: i64,
     pub friends_count: i64,
+    pub pets: PetsCount,
+}
+
+/// How many of somebody's pets are seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PetsCount {
+    /// By the viewer.
+    pub seen: i64,
+    /// By everybody.
+    pub as_public: i64,
+    /// By friends.
+    pub as_friend: i64,
 }
 
 /// A profile, with the tag of what can be edited in it.
@@ -88,11 +103,12 @@ impl Word for SeenAs {
 impl ProfileFacts {
     /// The same as if somebody else looked.
     pub fn seen_as(self, other: SeenAs) -> Self {
-        let friendship = match other {
-            SeenAs::Public => Friendship::None,
-            SeenAs::Friend => Friendship::Friends,
+        let (friendship, seen) = match other {
+            SeenAs::Public => (Friendship::None, self.pets.as_public),
+            SeenAs::Friend => (Friendship::Friends, self.pets.as_friend),
         };
-        Self { own: false, staff: false, friendship, blocked: false, ..self }
+        let pets = PetsCount { seen, ..self.pets };
+        Self { own: false, staff: false, friendship, blocked: false, pets, ..self }
     }
 
     pub fn sight_facts(&self) -> SightFacts {
@@ -113,7 +129,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
     let seen = facts.sight_facts();
     let (sight, from) = (sight(&seen), Standpoint::of(&seen));
     let tag = tag(&facts, sight);
-    let ProfileFacts { person, friendship, privacy, friends_count, own, .. } = facts;
+    let ProfileFacts { person, friendship, privacy, friends_count, pets, own, .. } = facts;
     let all = match sight {
         Sight::Nothing => return None,
         Sight::Card => false,
@@ -136,6 +152,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
         friendship: Some(friendship).filter(|_| all && !own),
         friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
+        pets_count: Some(pets.seen).filter(|_| all),
         created_at: Some(person.created_at).filter(|_| all),
     };
     Some(Shown { user, tag })
@@ -358,6 +375,7 @@ mod tests {
             privacy,
             settings_version,
             friends_count,
+            pets: PetsCount { seen: 3, as_public: 1, as_friend: 2 },
         }
     }
 

@@ -23,6 +23,7 @@ mod journal;
 mod messaging;
 mod migrations;
 mod people;
+mod pets;
 mod preferences;
 mod privacy;
 mod profiles;
@@ -94,6 +95,13 @@ impl Repo {
             match error {
                 Error::Internal(_) => tracing::error!(%error, "cannot index the names of older accounts"),
                 _ => tracing::warn!(%error, "cannot index the names of older accounts right now"),
+            }
+        }
+        // Who has a pet with a number that was hashed under another secret is not found by it.
+        if let Err(error) = repo.index_microchips().await {
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "cannot index the microchips of pets"),
+                _ => tracing::warn!(%error, "cannot index the microchips of pets right now"),
             }
         }
         Ok(repo)

@@ -27,6 +27,7 @@ mod names;
 mod operation;
 mod pages_of_others;
 mod permissions;
+mod pets;
 mod privacy;
 mod profiles;
 mod queries;

@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod journal;
 pub mod messaging;
+pub mod pets;
 pub mod preferences;
 pub mod privacy;
 pub mod profiles;
@@ -34,6 +35,7 @@ macro_rules! for_domains {
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,
+            pets: clowder_social::Pets,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             profiles: clowder_accounts::Profiles,

@@ -9,7 +9,7 @@ use clowder_accounts::{
 use clowder_core::{Friendship, Result, UserId};
 use diesel::prelude::*;
 
-use super::super::{blocks, dialect::Conn, friends, people::Viewer};
+use super::super::{blocks, dialect::Conn, friends, people::Viewer, pets};
 use crate::domains::{
     accounts::{UserRow, users},
     preferences::{PreferencesRow, preferences},
@@ -23,6 +23,7 @@ pub fn facts(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<Vec<Prof
     let friendships = friends::with(conn, viewer.id, viewer.now, ids)?;
     let blocked = blocks::either_way(conn, viewer.id, ids)?;
     let counts = friends::counts(conn, ids)?;
+    let pets = pets::count_visible(conn, viewer, ids)?;
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
     let mut rows: HashMap<UserId, UserRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let known = ids.iter().filter_map(|id| Some((*id, rows.remove(id)?)));
@@ -39,6 +40,7 @@ pub fn facts(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<Vec<Prof
             privacy: settings.privacy,
             settings_version: settings.version,
             friends_count: counts.get(&id).copied().unwrap_or(0),
+            pets: pets.get(&id).copied().unwrap_or_default(),
         })
     });
     known.collect()

@@ -31,6 +31,7 @@ mod messaging;
 mod pages;
 mod partitions;
 mod people;
+mod pets;
 mod preferences;
 mod privacy;
 mod profiles;
