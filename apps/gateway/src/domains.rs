@@ -13,6 +13,7 @@ pub mod operation;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
+pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
@@ -35,6 +36,7 @@ pub const DOMAINS: &[Domain] = &[
     blocks::DOMAIN,
     messaging::DOMAIN,
     groups::DOMAIN,
+    reports::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

@@ -25,6 +25,7 @@ mod people;
 mod preferences;
 mod privacy;
 mod profiles;
+mod reports;
 mod sealing;
 mod sign_ups;
 mod staff;

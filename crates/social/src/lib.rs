@@ -6,6 +6,7 @@
 pub mod blocks;
 pub mod friends;
 pub mod groups;
+pub mod reports;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
 pub use friends::{
@@ -13,3 +14,4 @@ pub use friends::{
     Relationship, RequestDirection,
 };
 pub use groups::port::Groups;
+pub use reports::port::Reports;

@@ -18,6 +18,7 @@ pub mod messaging;
 pub mod preferences;
 pub mod privacy;
 pub mod profiles;
+pub mod reports;
 pub mod sign_ups;
 pub mod two_factor;
 
@@ -32,6 +33,7 @@ macro_rules! for_domains {
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,
+            reports: clowder_social::Reports,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             profiles: clowder_accounts::Profiles,

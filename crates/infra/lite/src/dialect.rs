@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod groups;
 pub mod jobs;
 pub mod messaging;
+pub mod reports;
 pub mod sign_ups;
 #[cfg(debug_assertions)]
 mod texts;

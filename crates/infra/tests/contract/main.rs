@@ -36,6 +36,7 @@ mod profiles;
 mod reading;
 mod registry;
 mod replaying;
+mod reports;
 mod schema;
 #[path = "../../../../tests/src/scribe.rs"]
 mod scribe;
