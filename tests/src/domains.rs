@@ -13,6 +13,7 @@ pub mod operation;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
+pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
@@ -43,6 +44,7 @@ macro_rules! for_domains {
             privacy,
             profiles,
             realtime,
+            reports,
             sign_ups,
             staff,
             two_factor,

@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod model;
+pub mod permissions;
 pub mod policy;
 pub mod port;
 pub mod refusals;

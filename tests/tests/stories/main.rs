@@ -29,6 +29,7 @@ mod permissions;
 mod privacy;
 mod profiles;
 mod queries;
+mod reports;
 mod restore;
 mod security;
 mod sessions;

@@ -5,7 +5,7 @@ mod examples;
 mod handlers;
 mod routes;
 
-use clowder_social::reports::{refusals, scopes};
+use clowder_social::reports::{permissions, refusals, scopes};
 use serde_json::json;
 
 use super::{Domain, Form, Rule};
@@ -16,7 +16,7 @@ pub const DOMAIN: Domain = Domain {
     rules: RULES,
     events: events::EVENTS,
     scopes: scopes::ALL,
-    permissions: scopes::PERMISSIONS,
+    permissions: permissions::ALL,
     refusals: refusals::ALL,
     ..Domain::new("Reports", "Reports to moderators, and what they decide.", routes::all, examples::of)
 };

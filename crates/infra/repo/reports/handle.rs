@@ -28,7 +28,8 @@ use super::{
         messaging::edit,
         staff,
     },
-    read, statements,
+    read,
+    statements::{self, Deciding},
 };
 use crate::{
     domains::{
@@ -73,7 +74,10 @@ pub fn handle(
     match handled {
         Handled::Nothing => Ok((read::one(tx.conn, &tx.services.ring, row)?, None)),
         Handled::Taken => Ok((take(tx, ctx, row)?, None)),
-        Handled::Decided { status, action } => settle(tx, ctx, row, status, action, patch),
+        Handled::Decided { status, action } => {
+            let reason = patch.reason.as_ref().map(|reason| reason.as_str()).unwrap_or_default();
+            settle(tx, ctx, row, status, Deciding { action, until: patch.until, reason })
+        }
     }
 }
 
@@ -132,17 +136,16 @@ fn settle(
     ctx: &Ctx,
     before: ReportRow,
     status: ReportStatus,
-    action: ModerationAction,
-    patch: &ReportPatch,
+    deciding: Deciding<'_>,
 ) -> Result<(ModeratedReport, Option<Own>)> {
-    let reason = patch.reason.as_ref().map(|reason| reason.as_str()).unwrap_or_default();
+    let Deciding { action, until, reason } = deciding;
     let sealed = tx.services.ring.seal(Place::new(REASON, before.id), reason.as_bytes())?;
     let after: ReportRow = diesel::update(table::table.find(before.id))
         .set((
             table::status.eq(status.as_str()),
             table::assigned_id.eq(ctx.user()?),
             table::action.eq(action.as_str()),
-            table::until.eq(patch.until),
+            table::until.eq(until),
             table::reason.eq(sealed),
             table::decided_by.eq(ctx.user()?),
             table::decided_at.eq(ctx.now),
@@ -150,13 +153,12 @@ fn settle(
         ))
         .returning(ReportRow::as_returning())
         .get_result(tx.conn)?;
-    // The statement and its email come first: an action goes on to rewrite the journal, which is locked later.
-    let stated = statements::issue(tx, ctx, &after, action, patch.until, reason)?;
+    // The statement and its email come first: an action goes on to chats and to the journal, which are locked later.
+    let stated = statements::issue(tx, ctx, &after, deciding)?;
     let entry = Entry::new("report.decided").on(Target::of("report", after.id));
-    let said = json!({"status": status, "action": action, "until": patch.until, "reason": reason});
+    let said = json!({"status": status, "action": action, "until": until, "reason": reason});
     audit::record(tx, ctx, &entry.after(said))?;
-    let mut announced: Vec<Box<dyn Announced>> = Vec::new();
-    let own = act(tx, ctx, &after, action, patch, reason, stated.lifts, &mut announced)?;
+    let (own, mut announced) = act(tx, ctx, &after, deciding, stated.lifts)?;
     if let Some(reporter) = after.reporter_id {
         announced.push(Box::new(Change::Decided(reporter, told(&after)?)));
     }
@@ -169,33 +171,24 @@ fn settle(
     Ok((report, own))
 }
 
-/// Does what was decided.
-#[expect(clippy::too_many_arguments, reason = "all of them are of one decision")]
-fn act(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    row: &ReportRow,
-    action: ModerationAction,
-    patch: &ReportPatch,
-    reason: &str,
-    lifts: bool,
-    announced: &mut Vec<Box<dyn Announced>>,
-) -> Result<Option<Own>> {
-    let standing = match (action, row.reported_id) {
-        (ModerationAction::Suspend, Some(user)) => {
-            let new = NewSuspension { until: patch.until, reason: reason.to_owned() };
+type Acted = (Option<Own>, Vec<Box<dyn Announced>>);
+
+/// Does what was decided, and lifts the suspension of an earlier decision. Answers what it announces.
+fn act(tx: &mut Tx<'_>, ctx: &Ctx, row: &ReportRow, deciding: Deciding<'_>, lifts: bool) -> Result<Acted> {
+    let mut announced: Vec<Box<dyn Announced>> = Vec::new();
+    if deciding.action == ModerationAction::RemoveContent
+        && let Some(change) = edit::delete_by_decision(tx, ctx, Id::from_uuid(row.target_id.uuid()))?
+    {
+        announced.push(Box::new(change));
+    }
+    let (own, changes) = match row.reported_id {
+        Some(user) if deciding.action == ModerationAction::Suspend => {
+            let new = NewSuspension { until: deciding.until, reason: deciding.reason.to_owned() };
             staff::suspend_locked(tx, ctx, user, new)?
         }
-        (ModerationAction::RemoveContent, _) => {
-            if let Some(change) = edit::delete_by_decision(tx, ctx, Id::from_uuid(row.target_id.uuid()))? {
-                announced.push(Box::new(change));
-            }
-            return Ok(None);
-        }
-        (_, Some(user)) if lifts => staff::lift_locked(tx, ctx, user)?,
-        _ => return Ok(None),
+        Some(user) if lifts => staff::lift_locked(tx, ctx, user)?,
+        _ => return Ok((None, announced)),
     };
-    let (own, changes) = standing;
     announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
-    Ok(Some(own.at(ctx.now)))
+    Ok((Some(own.at(ctx.now)), announced))
 }

@@ -28,14 +28,14 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
     profile::own(tx.conn, reporter)?;
     let NewReport { target, category, comment } = new;
     let Seen { reported, evidence } = targets::seen(tx.conn, ctx, target)?;
-    let own = table::table.filter(table::reporter_id.eq(reporter));
-    let open = own.filter(table::status.eq_any(UNDECIDED));
-    let same = open.filter(table::target_id.eq(target.id).and(table::target_type.eq(target.kind.as_str())));
+    let own = || table::table.filter(table::reporter_id.eq(reporter));
+    let open = || own().filter(table::status.eq_any(UNDECIDED));
+    let same = open().filter(table::target_id.eq(target.id).and(table::target_type.eq(target.kind.as_str())));
     may_report(ReportFacts {
         own: reported == reporter,
         reported: diesel::select(diesel::dsl::exists(same)).get_result(tx.conn)?,
-        open: open.count().get_result(tx.conn)?,
-        today: own.filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
+        open: open().count().get_result(tx.conn)?,
+        today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
     })?;
     let (id, ring) = (ReportId::new(ctx.now), &tx.services.ring);
     let comment = comment.map(|comment| comment.into_string());

@@ -46,6 +46,14 @@ pub fn list(conn: &mut Conn, ring: &KeyRing, user: UserId, page: &PageRequest) -
     Page::fill(rows.iter().map(|row| row.statement(ring)), page, |statement| statement.id.to_string())
 }
 
+/// What a moderator decides, and why.
+#[derive(Clone, Copy)]
+pub struct Deciding<'d> {
+    pub action: ModerationAction,
+    pub until: Option<Timestamp>,
+    pub reason: &'d str,
+}
+
 /// What came of telling the person.
 #[derive(Default)]
 pub struct Stated {
@@ -56,14 +64,8 @@ pub struct Stated {
 
 /// Tells the person whom a decision concerns: by a new statement if something is done, or as the answer to their appeal.
 /// The people and the report are locked.
-pub fn issue(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    report: &ReportRow,
-    action: ModerationAction,
-    until: Option<Timestamp>,
-    reason: &str,
-) -> Result<Stated> {
+pub fn issue(tx: &mut Tx<'_>, ctx: &Ctx, report: &ReportRow, deciding: Deciding<'_>) -> Result<Stated> {
+    let Deciding { action, until, reason } = deciding;
     let Some(user) = report.reported_id else { return Ok(Stated::default()) };
     let person = users::table.find(user).filter(users::deleted_at.is_null()).select(UserRow::as_select());
     let person: Option<UserRow> = person.first(tx.conn).optional()?;
@@ -71,7 +73,7 @@ pub fn issue(
     let earlier = table::table.filter(table::report_id.eq(report.id)).select(StatementRow::as_select());
     let earlier: Option<StatementRow> = earlier.first(tx.conn).optional()?;
     if let Some(earlier) = earlier {
-        return answer(tx, ctx, &earlier, &own, action, until, reason);
+        return answer(tx, ctx, &earlier, &own, deciding);
     }
     if action == ModerationAction::None {
         return Ok(Stated::default());
@@ -107,9 +109,7 @@ fn answer(
     ctx: &Ctx,
     earlier: &StatementRow,
     own: &clowder_accounts::Own,
-    action: ModerationAction,
-    until: Option<Timestamp>,
-    reason: &str,
+    Deciding { action, until, reason }: Deciding<'_>,
 ) -> Result<Stated> {
     let status = outcome(action);
     // Somebody may have suspended them for another reason since.

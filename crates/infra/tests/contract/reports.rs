@@ -9,8 +9,8 @@ use clowder_messaging::MessagePatch;
 use clowder_social::{
     groups::NewGroup,
     reports::{
-        AppealStatus, Assigned, Evidence, ModeratedReport, ModerationAction, NewAppeal, NewReport, Report, ReportFilter,
-        ReportId, ReportPatch, ReportStatus,
+        AppealStatus, Assigned, Evidence, ModeratedReport, ModerationAction, NewAppeal, NewReport, Report,
+        ReportFilter, ReportId, ReportPatch, ReportStatus,
     },
 };
 use serde_json::{Value, json};
@@ -27,12 +27,7 @@ async fn report(world: &World, who: &Person, kind: &str, id: Value) -> clowder_c
     world.store.reports.report(&world.ctx(who), new).await
 }
 
-async fn handle(
-    world: &World,
-    who: &Person,
-    report: ReportId,
-    patch: Value,
-) -> clowder_core::Result<ModeratedReport> {
+async fn handle(world: &World, who: &Person, report: ReportId, patch: Value) -> clowder_core::Result<ModeratedReport> {
     world.store.reports.handle(&world.ctx(who), report, None, of::<ReportPatch>(patch)).await
 }
 
@@ -43,9 +38,8 @@ fn act(action: &str) -> Value {
 /// What the changes since the last call were, and to whom.
 async fn told(world: &World) -> Vec<(String, UserId)> {
     let changes = world.changes().await.into_iter();
-    let mut told: Vec<_> = changes
-        .map(|change| (change.name.to_string(), UserId::from_uuid(change.topic.id)))
-        .collect();
+    let mut told: Vec<_> =
+        changes.map(|change| (change.name.to_string(), UserId::from_uuid(change.topic.id))).collect();
     told.sort();
     told
 }

@@ -75,6 +75,6 @@ pub async fn appeal(
     Caller(ctx): Caller,
     Path(statement): Path<StatementId>,
     Json(new): Json<NewAppeal>,
-) -> Answer<Created<Statement>> {
-    Ok(Created(reports.appeal(&ctx, statement, new).await?))
+) -> Answer<Shown<Statement>> {
+    Ok(Shown(reports.appeal(&ctx, statement, new).await?))
 }

@@ -10,8 +10,9 @@ use clowder_social::{
     reports::{
         Assigned, ModeratedReport, NewAppeal, NewReport, Report, ReportCategory, ReportPatch, ReportStatus,
         ReportTargetType, Statement,
+        permissions::MANAGE_REPORTS,
         refusals::*,
-        scopes::{MANAGE_REPORTS, REPORTS_READ, REPORTS_WRITE},
+        scopes::{REPORTS_READ, REPORTS_WRITE},
     },
 };
 
@@ -74,7 +75,7 @@ fn of_everybody() -> Vec<Endpoint> {
             .scope(REPORTS_WRITE)
             .even_suspended()
             .takes::<NewAppeal>()
-            .gives::<Statement>(201, "The statement, with your appeal")
+            .gives::<Statement>(200, "The statement, with your appeal")
             .refuses(&[STATEMENT_UNKNOWN, STATEMENT_APPEALED]),
     ]
 }
