@@ -15,6 +15,7 @@ pub mod pets;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
+pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
@@ -47,6 +48,7 @@ macro_rules! for_domains {
             privacy,
             profiles,
             realtime,
+            reports,
             sign_ups,
             staff,
             two_factor,

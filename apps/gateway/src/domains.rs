@@ -15,6 +15,7 @@ pub mod pets;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
+pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
@@ -38,6 +39,7 @@ pub const DOMAINS: &[Domain] = &[
     messaging::DOMAIN,
     groups::DOMAIN,
     pets::DOMAIN,
+    reports::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

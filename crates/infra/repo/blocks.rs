@@ -231,7 +231,7 @@ fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, 
 }
 
 /// Whether the caller knows that there is such a person: they may see them, share a chat with them, or have blocked them.
-fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
+pub fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
     let blocked = exists(table::table.find((ctx.user()?, user)));
     Ok(diesel::select(visible).get_result(conn)?

@@ -28,6 +28,7 @@ mod preferences;
 mod privacy;
 mod profiles;
 mod readers;
+mod reports;
 mod sealing;
 mod sign_ups;
 mod staff;

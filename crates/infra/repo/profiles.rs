@@ -120,6 +120,11 @@ pub fn shows_friends(conn: &mut Conn, viewer: Viewer, user: UserId) -> Result<bo
     Ok(show(facts).ok_or(USER_UNKNOWN)?.user.friends_count.is_some())
 }
 
+/// A profile as the viewer sees it, or `user.unknown`.
+pub fn seen(conn: &mut Conn, viewer: Viewer, user: UserId) -> Result<User> {
+    Ok(one(conn, viewer, user, None)?.user)
+}
+
 /// An administrator changes somebody else's profile. All administrators are locked before the account.
 fn edit_other<'c>(
     tx: &mut Tx<'c>,

@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod friends;
 pub mod groups;
 pub mod pets;
+pub mod reports;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
 pub use friends::{
@@ -15,3 +16,4 @@ pub use friends::{
 };
 pub use groups::port::Groups;
 pub use pets::port::Pets;
+pub use reports::port::Reports;

@@ -31,6 +31,7 @@ mod pets;
 mod privacy;
 mod profiles;
 mod queries;
+mod reports;
 mod restore;
 mod security;
 mod sessions;

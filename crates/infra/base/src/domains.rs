@@ -21,6 +21,7 @@ pub mod preferences;
 pub mod privacy;
 pub mod profiles;
 pub mod readers;
+pub mod reports;
 pub mod sign_ups;
 pub mod two_factor;
 
@@ -36,6 +37,7 @@ macro_rules! for_domains {
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,
             pets: clowder_social::Pets,
+            reports: clowder_social::Reports,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             profiles: clowder_accounts::Profiles,

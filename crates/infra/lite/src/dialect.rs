@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod messaging;
 pub mod pets;
 pub mod readers;
+pub mod reports;
 pub mod sign_ups;
 #[cfg(debug_assertions)]
 mod texts;

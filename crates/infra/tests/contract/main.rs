@@ -39,6 +39,7 @@ mod readers;
 mod reading;
 mod registry;
 mod replaying;
+mod reports;
 mod schema;
 #[path = "../../../../tests/src/scribe.rs"]
 mod scribe;
