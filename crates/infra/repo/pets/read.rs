@@ -61,25 +61,35 @@ struct Around {
     friends: HashSet<UserId>,
 }
 
+/// For how many ids a query asks, because databases limit that: a page of people can have many pets, each with others.
+const ASKED: usize = 1_000;
+
 fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
-    let co_owners = pet_keepers::accepted.eq(true).and(pet_keepers::role.ne("caretaker"));
-    let found: Vec<KeeperRow> = pet_keepers::table
-        .filter(pet_keepers::pet_id.eq_any(ids))
-        .filter(pet_keepers::user_id.eq(viewer.id).or(co_owners))
-        .order((pet_keepers::since, pet_keepers::user_id))
-        .select(KeeperRow::as_select())
-        .load(conn)?;
+    let mut found = Vec::<KeeperRow>::new();
+    for ids in ids.chunks(ASKED) {
+        let co_owners = pet_keepers::accepted.eq(true).and(pet_keepers::role.ne("caretaker"));
+        let some = pet_keepers::table
+            .filter(pet_keepers::pet_id.eq_any(ids))
+            .filter(pet_keepers::user_id.eq(viewer.id).or(co_owners))
+            .order((pet_keepers::since, pet_keepers::user_id))
+            .select(KeeperRow::as_select());
+        found.extend(some.load(conn)?);
+    }
     let people: HashSet<UserId> = found.iter().map(|keeper| keeper.user_id).collect();
-    let visible = users::table.filter(users::id.eq_any(&people)).filter(people::visible_to(viewer)).select(users::id);
-    let friends = friendships::table.filter(friendships::user_id.eq(viewer.id));
-    let friends = friends.filter(friendships::friend_id.eq_any(&people)).select(friendships::friend_id);
-    let visible: Vec<UserId> = visible.load(conn)?;
-    let friends: Vec<UserId> = friends.load(conn)?;
+    let people: Vec<UserId> = people.into_iter().collect();
+    let (mut visible, mut friends) = (HashSet::new(), HashSet::new());
+    for people in people.chunks(ASKED) {
+        let some = users::table.filter(users::id.eq_any(people)).filter(people::visible_to(viewer)).select(users::id);
+        visible.extend(some.load::<UserId>(conn)?);
+        let some = friendships::table.filter(friendships::user_id.eq(viewer.id));
+        let some = some.filter(friendships::friend_id.eq_any(people)).select(friendships::friend_id);
+        friends.extend(some.load::<UserId>(conn)?);
+    }
     let mut keepers = HashMap::<PetId, Vec<KeeperRow>>::new();
     for keeper in found {
         keepers.entry(keeper.pet_id).or_default().push(keeper);
     }
-    Ok(Around { keepers, visible: visible.into_iter().collect(), friends: friends.into_iter().collect() })
+    Ok(Around { keepers, visible, friends })
 }
 
 impl Around {

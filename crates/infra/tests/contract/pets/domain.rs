@@ -115,12 +115,15 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let other = 2 + (scene.who - 2 + 1 + scene.dice.below(3)) % 4;
         let (user, others) = (scene.stage.members[other].id, scene.stage.ctx(other));
         let dice = scene.dice.below(3);
+        let visibility = ["public", "friends", "private"][dice];
+        let number = ["276098102345678", "276098102345679", "000000000000000"][dice];
+        let (role, action) = (["caretaker", "co_owner"][dice % 2], ["accept", "decline"][dice % 2]);
         let outcome = match write {
             "Pets::create" => {
                 let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(scene.stage.fresh("k"), [1; 32])), ..ctx };
                 let new = json!({
                     "name": scene.stage.fresh("Minka "), "species": "cat", "microchip": "276098102345678",
-                    "visibility": ["public", "friends", "private"][dice],
+                    "visibility": visibility,
                 });
                 match pets.create(&ctx, of::<NewPet>(new)).await {
                     Err(Error::Refused(refusal)) if refusal.code == "pet.limit" => pets.delete(&ctx, pet, None).await,
@@ -130,7 +133,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Pets::edit" => {
                 let patch = json!({
                     "name": scene.stage.fresh("Mimi "), "bio": scene.stage.fresh("sleeps "),
-                    "microchip": ["276098102345678", "276098102345679", "000000000000000"][dice],
+                    "microchip": number,
                 });
                 pets.edit(&ctx, pet, None, of::<PetPatch>(patch)).await.map(drop)
             }
@@ -141,12 +144,12 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             }
             "Pets::find" => pets.find(&ctx, pet, None).await,
             "Pets::invite" => {
-                let new = of::<NewKeeper>(json!({"user_id": user, "role": ["caretaker", "co_owner"][dice % 2]}));
+                let new = of::<NewKeeper>(json!({"user_id": user, "role": role}));
                 pets.invite(&ctx, pet, new).await.map(drop)
             }
             "Pets::answer" => {
                 invited(&scene, &ctx, pet, user).await?;
-                let answer = of::<Answer>(json!({"action": ["accept", "decline"][dice % 2]}));
+                let answer = of::<Answer>(json!({"action": action}));
                 pets.answer(&others, pet, answer).await
             }
             "Pets::remove" => {
