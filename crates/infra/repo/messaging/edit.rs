@@ -63,7 +63,6 @@ fn delete_held(
     facts: EditFacts,
     version: Option<Versions>,
 ) -> Result<Deleted> {
-    let id = before.id;
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
     let deleted = remove(tx, ctx, after)?;
     journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
@@ -78,7 +77,7 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
     let Some(chat) = chat else { return Ok(None) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
     // With its chat it may have gone meanwhile.
-    let still = diesel::select(exists(table::table.filter(table::id.eq(id)))).get_result(tx.conn)?;
+    let still: bool = diesel::select(exists(table::table.filter(table::id.eq(id)))).get_result(tx.conn)?;
     if !still {
         return Ok(None);
     }
