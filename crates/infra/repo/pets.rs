@@ -4,7 +4,7 @@ mod keepers;
 mod log;
 mod microchips;
 mod privacy;
-mod read;
+pub mod read;
 mod search;
 mod writes;
 

@@ -5,10 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use clowder_accounts::profiles::PetsCount;
 use clowder_core::{Result, UserId, Visibility, Word};
-use clowder_social::pets::{
-    Pet, PetId, Role,
-    policy::{Sight, SightFacts, sees_microchip, sight},
-    refusals::PET_UNKNOWN,
+use clowder_social::{
+    pets::{
+        Pet, PetId, Role,
+        policy::{Sight, SightFacts, sees_microchip, sight},
+        refusals::PET_UNKNOWN,
+    },
+    reports::ReportedPet,
 };
 use diesel::prelude::*;
 
@@ -51,6 +54,14 @@ pub fn seen(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<Seen> {
 pub fn one(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, pet: PetId) -> Result<Pet> {
     let seen = seen(conn, viewer, pet)?;
     view(conn, ring, seen)
+}
+
+/// The texts of a pet that the viewer sees.
+pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<ReportedPet> {
+    let Seen { row, sight, .. } = seen(conn, viewer, pet)?;
+    let owner = Cards::of(conn, None, [row.owner_id])?.card(row.owner_id)?;
+    let PetRow { id, name, breed, bio, lost_text: lost, lost_place: place, .. } = row;
+    Ok(ReportedPet { id, name, breed, bio: bio.filter(|_| sight == Sight::Full), lost, place, owner })
 }
 
 /// What is known around some pets: who keeps them, and what the viewer has to do with these people.

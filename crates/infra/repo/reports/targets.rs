@@ -14,7 +14,7 @@ use super::super::{
     groups,
     messaging::reported,
     people::{self, Viewer},
-    profiles,
+    pets, profiles,
 };
 use crate::domains::accounts::users;
 
@@ -27,8 +27,12 @@ pub struct Seen {
 /// Finds a thing, or refuses as if it did not exist if the caller cannot see it.
 type Loader = fn(&mut Conn, &Ctx, TargetId) -> Result<Seen>;
 
-const LOADERS: &[(ReportTargetType, Loader)] =
-    &[(ReportTargetType::Group, group), (ReportTargetType::Message, message), (ReportTargetType::User, user)];
+const LOADERS: &[(ReportTargetType, Loader)] = &[
+    (ReportTargetType::Group, group),
+    (ReportTargetType::Message, message),
+    (ReportTargetType::Pet, pet),
+    (ReportTargetType::User, user),
+];
 
 pub fn seen(conn: &mut Conn, ctx: &Ctx, target: ReportTarget) -> Result<Seen> {
     let loader = LOADERS.iter().find(|(kind, _)| *kind == target.kind);
@@ -103,4 +107,9 @@ fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
         owner: Cards::of(conn, None, [owner])?.card(owner)?,
     };
     Ok(Seen { reported: owner, evidence: Evidence { group: Some(group), ..Evidence::default() } })
+}
+
+fn pet(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
+    let pet = pets::read::reported(conn, Viewer::of(ctx)?, Id::from_uuid(id.uuid()))?;
+    Ok(Seen { reported: pet.owner.id, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
 }

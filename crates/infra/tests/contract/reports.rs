@@ -8,6 +8,7 @@ use clowder_core::{Error, MessageId, Timestamp, UserId};
 use clowder_messaging::MessagePatch;
 use clowder_social::{
     groups::NewGroup,
+    pets::NewPet,
     reports::{
         AppealStatus, Assigned, Evidence, ModeratedReport, ModerationAction, NewAppeal, NewReport, Report,
         ReportFilter, ReportId, ReportPatch, ReportStatus,
@@ -94,6 +95,8 @@ on_both! {
         let mine = world.say(&bob, chat.id, "mine").await;
         let new = of::<NewGroup>(json!({"name": "Gardeners", "visibility": "secret"}));
         let secret = world.store.groups.create(&world.ctx(&bob), new).await.unwrap();
+        let new = json!({"name": "Biscuit", "species": "dog", "bio": "zqbites", "visibility": "private"});
+        let pet = world.store.pets.create(&world.ctx(&bob), of::<NewPet>(new)).await.unwrap();
         let nothing = MessageId::new(world.now());
         world.changes().await;
         for (kind, id, unknown) in [
@@ -101,13 +104,15 @@ on_both! {
             ("message", json!(nothing), "message.unknown"),
             ("group", json!(secret.id), "group.unknown"),
             ("group", json!(nothing), "group.unknown"),
+            ("pet", json!(pet.id), "pet.unknown"),
+            ("pet", json!(nothing), "pet.unknown"),
             ("user", json!(nothing), "user.unknown"),
         ] {
             assert_eq!(code(report(&world, &ada, kind, id).await), unknown);
         }
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
         assert_eq!(code(report(&world, &ada, "user", json!(bob.id)).await), "user.unknown");
-        for (kind, id) in [("message", json!(mine.id)), ("user", json!(bob.id)), ("group", json!(secret.id))] {
+        for (kind, id) in [("message", json!(mine.id)), ("user", json!(bob.id)), ("group", json!(secret.id)), ("pet", json!(pet.id))] {
             let Err(Error::Invalid(errors)) = report(&world, &bob, kind, id).await else { panic!("their own") };
             assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_ref()), ("/target/id", "self"));
         }
@@ -118,6 +123,17 @@ on_both! {
         let made = report(&world, &eve, "user", json!(bob.id)).await.unwrap();
         let seen = evidence(&world, &judge, made.id).await.user.unwrap();
         assert_eq!((seen.username.as_str(), seen.bio, seen.links), ("bob", None, None));
+    }
+
+    async fn a_pet_is_reported_with_its_texts(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let judge = moderator(&world, "judge").await;
+        let new = of::<NewPet>(json!({"name": "Biscuit", "species": "dog", "bio": "zqbites", "visibility": "public"}));
+        let pet = world.store.pets.create(&world.ctx(&bob), new).await.unwrap();
+        let made = report(&world, &ada, "pet", json!(pet.id)).await.unwrap();
+        world.store.pets.delete(&world.ctx(&bob), pet.id, None).await.unwrap();
+        let kept = evidence(&world, &judge, made.id).await.pet.unwrap();
+        assert_eq!((kept.name.as_str(), kept.bio.as_deref(), kept.owner.id), ("Biscuit", Some("zqbites"), bob.id));
     }
 
     async fn reports_are_bounded(world: World) {

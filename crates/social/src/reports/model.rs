@@ -4,7 +4,7 @@ mod evidence;
 mod input;
 mod words;
 
-pub use evidence::{Evidence, ReportedGroup, ReportedMessage, ReportedUser};
+pub use evidence::{Evidence, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser};
 pub use input::{Handling, NewAppeal, NewReport, ReportFilter, ReportPatch, Text};
 pub use words::{AppealStatus, Assigned, ModerationAction, ReportCategory, ReportStatus, ReportTargetType};
 
@@ -68,7 +68,7 @@ pub struct ModeratedReport {
     pub status: ReportStatus,
     /// `null` if their account was erased.
     pub reporter: Option<Card>,
-    /// Who answers for the target: the user, the sender of the message, the owner of the group.
+    /// Who answers for the target: the user, the sender of the message, the owner of the group or of the pet.
     pub reported: Option<Card>,
     /// Who took it.
     pub assigned: Option<Card>,

@@ -16,7 +16,7 @@ pub fn of(name: &str) -> Option<Value> {
             "reporter": card(ADA, "ada", "Ada Lovelace"), "reported": card(BOB, "bob", "Bob"),
             "assigned": card(THING, "mod", "Moderator"), "decision": null, "appeal": null,
             "evidence": {
-                "user": null, "group": null,
+                "user": null, "group": null, "pet": null,
                 "messages": [{
                     "id": CHAT, "chat_id": THING, "seq": 1, "sender": card(BOB, "bob", "Bob"),
                     "content": "Buy at https://shop.example", "created_at": AT, "edited_at": null

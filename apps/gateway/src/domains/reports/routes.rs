@@ -7,6 +7,7 @@ use clowder_accounts::{
 use clowder_core::idempotency;
 use clowder_social::{
     groups::refusals::GROUP_UNKNOWN,
+    pets::refusals::PET_UNKNOWN,
     reports::{
         Assigned, ModeratedReport, NewAppeal, NewReport, Report, ReportCategory, ReportPatch, ReportStatus,
         ReportTargetType, Statement,
@@ -42,6 +43,7 @@ fn of_everybody() -> Vec<Endpoint> {
                 USER_UNKNOWN,
                 MESSAGE_UNKNOWN,
                 GROUP_UNKNOWN,
+                PET_UNKNOWN,
                 REPORT_OPEN,
                 REPORT_LIMIT,
                 REPORTS_TODAY,

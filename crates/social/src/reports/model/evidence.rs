@@ -3,7 +3,10 @@
 use clowder_core::{Card, ChatId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::groups::{GroupId, GroupVisibility};
+use crate::{
+    groups::{GroupId, GroupVisibility},
+    pets::PetId,
+};
 
 /// Each kind of target fills one member.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -13,6 +16,7 @@ pub struct Evidence {
     #[schema(max_items = 6)]
     pub messages: Vec<ReportedMessage>,
     pub group: Option<ReportedGroup>,
+    pub pet: Option<ReportedPet>,
 }
 
 /// A profile, as the reporter saw it: what was hidden from them is `null`.
@@ -52,5 +56,19 @@ pub struct ReportedGroup {
     pub description: Option<String>,
     pub rules: Option<String>,
     pub visibility: GroupVisibility,
+    pub owner: Card,
+}
+
+/// A pet, as the reporter saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedPet {
+    pub id: PetId,
+    #[schema(example = "Biscuit")]
+    pub name: String,
+    pub breed: Option<String>,
+    pub bio: Option<String>,
+    /// What is said about its being lost, and where.
+    pub lost: Option<String>,
+    pub place: Option<String>,
     pub owner: Card,
 }

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 pub enum ReportTargetType {
     Group,
     Message,
+    Pet,
     User,
 }
 
 impl Word for ReportTargetType {
     const WHAT: &'static str = "kind of thing that is reported";
     const WORDS: &'static [(&'static str, Self)] =
-        &[("group", Self::Group), ("message", Self::Message), ("user", Self::User)];
+        &[("group", Self::Group), ("message", Self::Message), ("pet", Self::Pet), ("user", Self::User)];
 }
 
 /// What is wrong with it.
