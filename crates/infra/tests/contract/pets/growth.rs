@@ -22,8 +22,8 @@ on_both! {
         }
         let more = of::<NewPet>(json!({"name": "Too many", "species": "fish"}));
         assert_eq!(code(pets.create(&world.ctx(&ada), more).await), "pet.limit");
-        let own = pets.pets(&world.ctx(&ada), PetFilter { mine: true, ..PetFilter::default() }, PageRequest { limit: 200, cursor: None });
-        let own = own.await.unwrap().items;
+        let mine = PetFilter { mine: true, ..PetFilter::default() };
+        let own = pets.pets(&world.ctx(&ada), mine, PageRequest { limit: 200, cursor: None }).await.unwrap().items;
         for pet in &own {
             invite(&world, &ada, pet.id, &bob, "caretaker").await;
         }
@@ -63,7 +63,6 @@ on_both! {
 
     async fn a_microchip_is_sealed_and_found_by_its_hash(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
-        let pets = &world.store.pets;
         let number = "276098102345678";
         let mine = make(&world, &ada, json!({"microchip": number, "visibility": "private"})).await;
         let theirs = make(&world, &bob, json!({"microchip": number})).await;
@@ -107,8 +106,9 @@ on_both! {
         let moved = moved.await;
         let after = hashes(&world);
         assert!(hash == 3 && before.iter().all(|hash| !after.contains(hash)) && after.len() == 2);
-        let index = moved.pets.by_microchip(&world.ctx(&bob), Microchip::read(number).unwrap(), PageRequest::default());
-        assert_eq!(index.await.unwrap().items.len(), 2);
+        let chip = Microchip::read(number).unwrap();
+        let found = moved.pets.by_microchip(&world.ctx(&bob), chip, PageRequest::default()).await.unwrap();
+        assert_eq!(found.items.len(), 2);
         let cleared = of::<PetPatch>(json!({"microchip": null}));
         assert_eq!(moved.pets.edit(&world.ctx(&ada), mine.id, None, cleared).await.unwrap().microchip, None);
         assert_eq!(count(&world, "pets WHERE microchip IS NOT NULL"), 2);
