@@ -16,5 +16,6 @@ pub use change::Change;
 pub use model::{
     Appeal, AppealStatus, Assigned, Evidence, Handling, ModeratedReport, ModerationAction, NewAppeal, NewReport,
     Report, ReportCategory, ReportDecision, ReportFilter, ReportId, ReportPatch, ReportStatus, ReportTarget,
-    ReportTargetType, ReportedGroup, ReportedMessage, ReportedUser, Resolution, Statement, StatementId, TargetId,
+    ReportTargetType, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser, Resolution, Statement, StatementId,
+    TargetId,
 };
