@@ -22,6 +22,10 @@ CREATE TABLE reports (
     version bigint NOT NULL
 );
 CREATE INDEX reports_reporter ON reports (reporter_id, id);
+-- How many somebody made lately.
+CREATE INDEX reports_made ON reports (reporter_id, created_at);
+CREATE INDEX reports_category ON reports (category, id);
+CREATE INDEX reports_target ON reports (target_type, id);
 CREATE INDEX reports_reported ON reports (reported_id);
 CREATE INDEX reports_status ON reports (status, id);
 CREATE INDEX reports_assigned ON reports (assigned_id, id);

@@ -114,8 +114,10 @@ fn answer(
     let status = outcome(action);
     // Somebody may have suspended them for another reason since.
     let (suspended, why) = (earlier.action()? == ModerationAction::Suspend, earlier.reason(&tx.services.ring));
-    let suspended =
-        suspended && own.suspension.as_ref().is_some_and(|suspension| Some(&suspension.reason) == why.as_ref());
+    let suspended = suspended
+        && own.suspension.as_ref().is_some_and(|suspension| {
+            (Some(&suspension.reason), suspension.until) == (why.as_ref(), earlier.until)
+        });
     let mail = tx.services.email_templates.appeal_decided(&Recipient::of(own), status, reason)?;
     mailed::notify(tx, ctx, own, &mail)?;
     // What is taken back is still shown as what it was.
