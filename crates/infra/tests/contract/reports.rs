@@ -306,8 +306,9 @@ on_both! {
         handle(&world, &judge, decided.id, act("warn")).await.unwrap();
         let sweep = async || {
             while world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap() > 0 {}
-            let ids = world.store.reports.moderated(&world.ctx(&judge), ReportFilter::default(), Default::default());
-            ids.await.unwrap().items.into_iter().map(|report| report.id).collect::<Vec<_>>()
+            let ctx = world.ctx(&judge);
+            let all = world.store.reports.moderated(&ctx, ReportFilter::default(), Default::default()).await;
+            all.unwrap().items.into_iter().map(|report| report.id).collect::<Vec<_>>()
         };
         world.wait(180 * DAY - Duration::from_secs(60));
         assert_eq!(sweep().await, [open.id, decided.id]);
