@@ -11,10 +11,12 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod pets;
 pub mod presence;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
+pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
@@ -43,10 +45,12 @@ macro_rules! for_domains {
             groups,
             messaging,
             operation,
+            pets,
             presence,
             privacy,
             profiles,
             realtime,
+            reports,
             sign_ups,
             staff,
             two_factor,

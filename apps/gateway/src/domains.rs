@@ -11,10 +11,12 @@ pub mod friends;
 pub mod groups;
 pub mod messaging;
 pub mod operation;
+pub mod pets;
 pub mod presence;
 pub mod privacy;
 pub mod profiles;
 pub mod realtime;
+pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
@@ -38,6 +40,8 @@ pub const DOMAINS: &[Domain] = &[
     presence::DOMAIN,
     messaging::DOMAIN,
     groups::DOMAIN,
+    pets::DOMAIN,
+    reports::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

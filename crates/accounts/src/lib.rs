@@ -19,6 +19,7 @@
 pub mod activity;
 pub mod api_keys;
 pub mod audit;
+pub mod badges;
 pub mod change;
 pub mod model;
 pub mod permissions;
@@ -35,6 +36,7 @@ pub mod sign_up;
 pub mod standing;
 pub mod throttle;
 pub mod two_factor;
+pub mod usernames;
 
 pub use activity::Activity;
 pub use audit::{AuditFilter, AuditRecord, SecurityEvent};

@@ -56,6 +56,10 @@ pub struct Own {
     #[serde(default)]
     #[schema(required = true, max_items = 5)]
     pub links: Vec<Link>,
+    /// What administrators put on the profile, in alphabetical order.
+    #[serde(default)]
+    #[schema(required = true, max_items = 10)]
+    pub badges: Vec<String>,
     #[schema(example = "ada@example.org")]
     pub email: String,
     pub email_verified: bool,

@@ -13,6 +13,8 @@ pub const SUSPEND_USERS: Permission = Permission::new("users.suspend", Moderator
 pub const END_SESSIONS: Permission = Permission::new("users.sessions.end", Moderator);
 /// Give and take roles.
 pub const SET_ROLES: Permission = Permission::new("users.role.set", Admin);
+/// Put badges on profiles of people with a lower role, and take them away.
+pub const SET_BADGES: Permission = Permission::new("users.badges.set", Admin);
 /// Erase accounts, at once.
 pub const ERASE_USERS: Permission = Permission::new("users.erase", Admin);
 /// See who waits to be let in, and let them in or not.
@@ -23,7 +25,7 @@ pub const INVITE: Permission = Permission::new("invites.manage", Admin);
 pub const READ_AUDIT: Permission = Permission::new("audit.read", Admin);
 
 pub const ALL: &[Permission] =
-    &[READ_USERS, SUSPEND_USERS, END_SESSIONS, SET_ROLES, ERASE_USERS, DECIDE_SIGN_UPS, INVITE, READ_AUDIT];
+    &[READ_USERS, SUSPEND_USERS, END_SESSIONS, SET_ROLES, SET_BADGES, ERASE_USERS, DECIDE_SIGN_UPS, INVITE, READ_AUDIT];
 
 #[cfg(test)]
 mod tests {
@@ -38,6 +40,7 @@ mod tests {
             ("users.suspend", [false, true, true]),
             ("users.sessions.end", [false, true, true]),
             ("users.role.set", [false, false, true]),
+            ("users.badges.set", [false, false, true]),
             ("users.erase", [false, false, true]),
             ("sign_ups.decide", [false, false, true]),
             ("invites.manage", [false, false, true]),

@@ -11,7 +11,7 @@ use clowder_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Own, ProfilePatch,
+    Own, ProfilePatch, Username,
     model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     presence::PresenceFacts,
@@ -37,6 +37,9 @@ pub struct User {
     pub location: Option<String>,
     #[schema(max_items = 5)]
     pub links: Option<Vec<Link>>,
+    /// What administrators put on the profile, in alphabetical order.
+    #[schema(max_items = 10)]
+    pub badges: Option<Vec<String>>,
     /// `null` in this version.
     #[schema(value_type = Option<Object>)]
     pub cover: (),
@@ -48,6 +51,9 @@ pub struct User {
     pub friendship: Option<Friendship>,
     #[schema(minimum = 0)]
     pub friends_count: Option<i64>,
+    /// How many of the pets that they own or co-own the viewer sees.
+    #[schema(minimum = 0)]
+    pub pets_count: Option<i64>,
     pub created_at: Option<Timestamp>,
 }
 
@@ -64,8 +70,20 @@ pub struct ProfileFacts {
     pub privacy: Privacy,
     pub presence: PresenceFacts,
     pub friends_count: i64,
+    pub pets: PetsCount,
     /// When the viewer looks.
     pub now: Timestamp,
+}
+
+/// How many of somebody's pets are seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PetsCount {
+    /// By the viewer.
+    pub seen: i64,
+    /// By everybody.
+    pub as_public: i64,
+    /// By friends.
+    pub as_friend: i64,
 }
 
 /// A profile as somebody sees it, and its version.
@@ -109,11 +127,12 @@ impl Word for SeenAs {
 impl ProfileFacts {
     /// The same as if somebody else looked.
     pub fn seen_as(self, other: SeenAs) -> Self {
-        let friendship = match other {
-            SeenAs::Public => Friendship::None,
-            SeenAs::Friend => Friendship::Friends,
+        let (friendship, seen) = match other {
+            SeenAs::Public => (Friendship::None, self.pets.as_public),
+            SeenAs::Friend => (Friendship::Friends, self.pets.as_friend),
         };
-        Self { own: false, staff: false, friendship, blocked: false, ..self }
+        let pets = PetsCount { seen, ..self.pets };
+        Self { own: false, staff: false, friendship, blocked: false, pets, ..self }
     }
 
     pub fn sight_facts(&self) -> SightFacts {
@@ -133,7 +152,7 @@ impl ProfileFacts {
 pub fn show(facts: ProfileFacts) -> Option<Shown> {
     let seen = facts.sight_facts();
     let (sight, from) = (sight(&seen), Standpoint::of(&seen));
-    let ProfileFacts { person, friendship, privacy, presence, friends_count, own, now, .. } = facts;
+    let ProfileFacts { person, friendship, privacy, presence, friends_count, pets, own, now, .. } = facts;
     let version = person.version;
     let all = match sight {
         Sight::Nothing => return None,
@@ -152,12 +171,14 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         pronouns: person.pronouns.filter(|_| shown(FieldGroup::Details)),
         location: person.location.filter(|_| shown(FieldGroup::Details)),
         links: Some(person.links).filter(|_| shown(FieldGroup::Details)),
+        badges: Some(person.badges).filter(|_| all),
         cover: (),
         email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
         presence: Some(presence.presence(now)).filter(|_| shown(FieldGroup::Presence)),
         last_seen_at: presence.last_seen_at(now).filter(|_| shown(FieldGroup::Presence)),
         friendship: Some(friendship).filter(|_| all && !own),
         friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
+        pets_count: Some(pets.seen).filter(|_| all),
         created_at: Some(person.created_at).filter(|_| all),
     };
     Some(Shown { user, version })
@@ -190,6 +211,9 @@ pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting", "reason": "an impersonation"}))]
 pub struct UserPatch {
+    /// Can be changed once in 30 days; by administrators at any time. Nobody else gets the name before for 30 days.
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
+    pub username: Option<Username>,
     #[schema(value_type = Option<String>, max_length = 80)]
     pub display_name: Option<DisplayName>,
     /// `null` or empty clears it.
@@ -219,9 +243,29 @@ pub struct UserPatch {
 impl UserPatch {
     /// The part about the profile, and the reason.
     pub fn split(self) -> (ProfilePatch, Option<Reason>) {
-        let Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason } = self;
-        let profile =
-            ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility };
+        let Self {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+            reason,
+        } = self;
+        let profile = ProfilePatch {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+        };
         (profile, reason)
     }
 }
@@ -230,10 +274,30 @@ impl Input for UserPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let profile = ProfilePatch::read(fields);
         let reason = fields.optional("reason");
-        let ProfilePatch { display_name, bio, status_text, status_until, pronouns, location, links, visibility } =
-            profile?;
+        let ProfilePatch {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+        } = profile?;
         let reason = reason?;
-        Some(Self { display_name, bio, status_text, status_until, pronouns, location, links, visibility, reason })
+        Some(Self {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until,
+            pronouns,
+            location,
+            links,
+            visibility,
+            reason,
+        })
     }
 }
 
@@ -284,6 +348,7 @@ mod tests {
             pronouns: Some("she/her".to_owned()),
             location: Some("London".to_owned()),
             links: Vec::new(),
+            badges: vec!["founder".to_owned()],
             email: "ada@example.org".to_owned(),
             email_verified: true,
             role: Role::User,
@@ -297,7 +362,8 @@ mod tests {
         let privacy = Settings::default().privacy;
         let (erased, own, staff, blocked, friends_count) = (false, false, false, false, 4);
         let presence = PresenceFacts { connected: true, ..PresenceFacts::default() };
-        ProfileFacts { person, erased, own, staff, friendship, blocked, privacy, presence, friends_count, now }
+        let pets = PetsCount { seen: 3, as_public: 1, as_friend: 2 };
+        ProfileFacts { person, erased, own, staff, friendship, blocked, privacy, presence, friends_count, pets, now }
     }
 
     #[test]

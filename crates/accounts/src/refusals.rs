@@ -12,6 +12,13 @@ pub const USERNAME_AWAITED: Refusal = Refusal::new(
     "username.awaited",
     "A pending sign-up has this username, or one that looks like it; it is free when the sign-up is rejected or expires",
 );
+pub const USERNAME_TOO_SOON: Refusal = Refusal::new(
+    Conflict,
+    "username.too_soon",
+    "The username was changed less than 30 days ago; you can change it again 30 days after that",
+);
+pub const BADGE_LIMIT: Refusal =
+    Refusal::new(Conflict, "badge.limit", "A profile can have at most 10 badges; take one away first");
 pub const EMAIL_TAKEN: Refusal = Refusal::new(Conflict, "email.taken", "An account with this address already exists");
 pub const CREDENTIALS_INVALID: Refusal =
     Refusal::new(Unauthenticated, "credentials.invalid", "The username or password is wrong");
@@ -102,6 +109,8 @@ pub const ALL: &[Refusal] = &[
     PASSWORD_WRONG,
     USERNAME_RESERVED,
     USERNAME_AWAITED,
+    USERNAME_TOO_SOON,
+    BADGE_LIMIT,
     EMAIL_VERIFIED,
     EMAIL_UNVERIFIED,
     SIGN_UP_CLOSED,

@@ -50,13 +50,16 @@ pub const DOMAIN: Domain = Domain {
     // The end of a session contains only ids and times, and a node that reads it late must still learn of it.
     kept_changes: &[USER_DELETED, SESSION_ENDED],
     // A skeleton is derived from a username, which is a text itself.
-    words: &["username_claims.skeleton", "users.password", "users.role", "users.visibility"],
+    // Badges are words of administrators.
+    words: &["username_claims.skeleton", "users.badges", "users.password", "users.role", "users.visibility"],
     told: &[
         ("users.display_name", "a card shows the name that somebody had at that time"),
+        ("users.username", "a card shows the name that somebody had at that time"),
+        ("users.username_key", "it may be the username itself"),
         ("users.suspension_reason", "only its owner reads what the account was told about its suspension"),
     ],
     times: times::TIMES,
-    sweeps: &[Sweep::Rows(sessions::sweep), Sweep::Rows(throttle::sweep)],
+    sweeps: &[Sweep::Rows(sessions::sweep), Sweep::Rows(throttle::sweep), Sweep::Rows(names::sweep)],
     ..Domain::NONE
 };
 

@@ -36,6 +36,7 @@ use super::{
     friends, journal,
     messaging::{chats, closing},
     people::{self, Viewer},
+    pets,
 };
 use crate::domains::{
     accounts::users,
@@ -151,9 +152,11 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         return Ok(after);
     }
     let parted = friends::sever(tx, ctx, caller, user)?;
+    let kept = pets::sever(tx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
+    told.extend(kept.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(closed.iter().map(|change| change as &dyn clowder_core::Change));
     journal::append_each(tx, ctx, &told)?;
     Ok(after)
@@ -228,7 +231,7 @@ fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, 
 }
 
 /// Whether the caller knows that there is such a person: they may see them, share a chat with them, or have blocked them.
-fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
+pub fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
     let blocked = exists(table::table.find((ctx.user()?, user)));
     Ok(diesel::select(visible).get_result(conn)?

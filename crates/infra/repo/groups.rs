@@ -5,7 +5,7 @@ mod clearing;
 mod invites;
 mod people;
 mod privacy;
-mod read;
+pub mod read;
 mod told;
 mod writes;
 

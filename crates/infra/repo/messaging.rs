@@ -8,6 +8,7 @@ pub mod membership;
 mod messages;
 mod privacy;
 mod read;
+pub mod reported;
 mod send;
 mod wanted;
 pub mod writes;

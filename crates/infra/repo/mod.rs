@@ -23,11 +23,13 @@ mod journal;
 mod messaging;
 mod migrations;
 mod people;
+mod pets;
 mod preferences;
 mod presence;
 mod privacy;
 mod profiles;
 mod readers;
+mod reports;
 mod sealing;
 mod sign_ups;
 mod staff;
@@ -84,7 +86,7 @@ impl Repo {
         repo.remember_ended(now).await?;
         repo.remember_standings(now).await?;
         // What can't be claimed now is claimed when the database is next opened; nobody is kept from working by it.
-        if let Err(error) = repo.claim_names().await {
+        if let Err(error) = repo.claim_names(now).await {
             match error {
                 Error::Internal(_) => tracing::error!(%error, "cannot claim the usernames of older accounts"),
                 _ => tracing::warn!(%error, "cannot claim the usernames of older accounts right now"),
@@ -95,6 +97,13 @@ impl Repo {
             match error {
                 Error::Internal(_) => tracing::error!(%error, "cannot index the names of older accounts"),
                 _ => tracing::warn!(%error, "cannot index the names of older accounts right now"),
+            }
+        }
+        // Who has a pet with a number that was hashed under another secret is not found by it.
+        if let Err(error) = repo.index_microchips().await {
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "cannot index the microchips of pets"),
+                _ => tracing::warn!(%error, "cannot index the microchips of pets right now"),
             }
         }
         Ok(repo)

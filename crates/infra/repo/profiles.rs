@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Change, Profiles,
+    Change, Profiles, Username,
     model::Reason,
     policy::sight::{Sight, sight},
     profiles::{
@@ -19,6 +19,7 @@ use clowder_accounts::{
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
+    usernames::Renamer,
 };
 use clowder_core::{
     Ctx, Page, PageRequest, Result, UserId, Versions,
@@ -30,7 +31,7 @@ use tracing::instrument;
 
 use super::{
     Repo,
-    accounts::profile,
+    accounts::{names, profile},
     audit,
     db::Tx,
     dialect::{self, Conn},
@@ -62,6 +63,13 @@ impl Profiles for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn user_named(&self, ctx: &Ctx, name: &Username) -> Result<Shown> {
+        let (viewer, name) = (Viewer::of(ctx)?, name.clone());
+        let online = Arc::clone(&self.deps.online);
+        self.db.read(move |conn| named(conn, &online, viewer, &name)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown> {
         let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
         let edited = self.db.write(move |tx| {
@@ -72,7 +80,7 @@ impl Profiles for Repo {
                 return Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?));
             }
             let own = edit_other(tx, &caller, viewer, user, versions.as_ref(), reason, |tx| {
-                profile::change(tx, &caller, user, profile.clone())
+                profile::change(tx, &caller, user, Renamer::Staff, profile.clone())
             })?;
             Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?))
         });
@@ -104,10 +112,21 @@ fn one(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId, seen_as: 
     Ok(show(facts).ok_or(USER_UNKNOWN)?)
 }
 
+/// The same by a name. For a name that nobody has, an id that nobody has is looked up.
+fn named(conn: &mut Conn, online: &Online, viewer: Viewer, name: &Username) -> Result<Shown> {
+    let user = names::holder(conn, viewer.now, name)?.unwrap_or_else(|| UserId::new(viewer.now));
+    one(conn, online, viewer, user, None)
+}
+
 /// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
 pub fn shows_friends(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId) -> Result<bool> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     Ok(show(facts).ok_or(USER_UNKNOWN)?.user.friends_count.is_some())
+}
+
+/// A profile as the viewer sees it, whether or not the person is online, or `user.unknown`.
+pub fn seen(conn: &mut Conn, viewer: Viewer, user: UserId) -> Result<User> {
+    Ok(one(conn, &Online::default(), viewer, user, None)?.user)
 }
 
 /// An administrator changes somebody else's profile. All administrators are locked before the account.
@@ -134,10 +153,14 @@ fn edit_other<'c>(
     let reason = reason.ok_or_else(reason_missing)?;
     versions::check(seen, before.version, USER_STALE)?;
     let Some((before, after)) = change(tx)? else { return Ok(before) };
-    let entry = Entry::new("profile.edited").on(Target::user(user));
-    let entry = entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?);
-    let changes = entry.after.clone();
-    audit::record(tx, ctx, &entry.after(json!({"reason": reason.as_str(), "profile": changes})))?;
+    if let Some(entry) = profile::renamed(&before, &after, Some(reason.as_str())) {
+        audit::record(tx, ctx, &entry)?;
+    }
+    if let Some((before, after)) = profile::otherwise(&before, &after)? {
+        let entry = Entry::new("profile.edited").on(Target::user(user)).changed(before, after);
+        let changes = entry.after.clone();
+        audit::record(tx, ctx, &entry.after(json!({"reason": reason.as_str(), "profile": changes})))?;
+    }
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
     Ok(after)
 }

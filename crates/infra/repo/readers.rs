@@ -1,5 +1,7 @@
 //! The readers of the journal: their places and leases, and the one transaction in which each works and moves on.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Id, Journal, Positions, Recorded, Result, Timestamp, UserId,
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     domains::{
         audit::{audit, audit_head},
-        readers::{reader_positions as positions, readers},
+        readers::{reader_positions as table, readers},
     },
     readers::{Behind, CHUNK, ENOUGH, LEASE, Place, Readers, behind},
 };
@@ -101,12 +103,17 @@ impl Repo {
     async fn let_read(&self, ctx: &Ctx, reader: &'static Reader) -> Result<usize> {
         let (me, now) = (self.readers.me, ctx.now);
         let extent = Journal::extent(self).await?;
-        let found = self.db.read(move |conn| stored(conn, reader.name)).await?;
-        if found.as_ref().is_some_and(|found| !found.place.is_free_for(me, now)) {
+        // In transactions of their own: a reader that finds nothing to do must never hold one table and wait for another
+        // one, or a restore of the whole database could wait for it in turn.
+        let found = self.db.read(move |conn| place(conn, reader.name)).await?;
+        if found.as_ref().is_some_and(|place| !place.is_free_for(me, now)) {
             return Ok(0);
         }
         let found = match found {
-            Some(found) if found.place.epoch == extent.epoch => found,
+            Some(place) if place.epoch == extent.epoch => {
+                let (at, audit) = self.db.read(move |conn| positions(conn, reader.name)).await?;
+                Stored { place, at, audit }
+            }
             _ => {
                 let extent = extent.clone();
                 self.db.write(move |tx| begin(tx, reader.name, &extent)).await?
@@ -179,23 +186,27 @@ fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
 }
 
 fn stored(conn: &mut Conn, name: &str) -> Result<Option<Stored>> {
+    let Some(place) = place(conn, name)? else { return Ok(None) };
+    let (at, audit) = positions(conn, name)?;
+    Ok(Some(Stored { place, at, audit }))
+}
+
+fn place(conn: &mut Conn, name: &str) -> Result<Option<Place>> {
     type Row = (Id<()>, Option<Id<()>>, Option<Timestamp>);
     let row: Option<Row> = readers::table
         .find(name)
         .select((readers::epoch, readers::holder, readers::lease_until))
         .first(conn)
         .optional()?;
-    let Some((epoch, holder, lease_until)) = row else { return Ok(None) };
-    let rows: Vec<(i16, i64)> = positions::table
-        .filter(positions::reader.eq(name))
-        .select((positions::stream, positions::position))
-        .load(conn)?;
-    let at = |stream: i16| rows.iter().find(|(known, _)| *known == stream).map_or(0, |(_, position)| *position);
-    Ok(Some(Stored {
-        place: Place { epoch: epoch.uuid(), held: holder.zip(lease_until) },
-        at: Positions::new((0..STREAMS as i16).map(at).collect()),
-        audit: at(AUDIT),
-    }))
+    Ok(row.map(|(epoch, holder, lease_until)| Place { epoch: epoch.uuid(), held: holder.zip(lease_until) }))
+}
+
+/// In the streams, and in the audit log.
+fn positions(conn: &mut Conn, name: &str) -> Result<(Positions, i64)> {
+    let rows = table::table.filter(table::reader.eq(name)).select((table::stream, table::position));
+    let rows: HashMap<i16, i64> = rows.load::<(i16, i64)>(conn)?.into_iter().collect();
+    let at = |stream: i16| rows.get(&stream).copied().unwrap_or(0);
+    Ok((Positions::new((0..STREAMS as i16).map(at).collect()), at(AUDIT)))
 }
 
 /// A new reader starts with what the journal still has. If the journal is another one than before, its positions mean
@@ -249,11 +260,11 @@ fn advance(tx: &mut Tx<'_>, ctx: &Ctx, reader: &Reader, me: Id<()>, epoch: Uuid,
 }
 
 fn put(tx: &mut Tx<'_>, name: &str, stream: i16, position: i64) -> Result<()> {
-    diesel::insert_into(positions::table)
-        .values((positions::reader.eq(name), positions::stream.eq(stream), positions::position.eq(position)))
-        .on_conflict((positions::reader, positions::stream))
+    diesel::insert_into(table::table)
+        .values((table::reader.eq(name), table::stream.eq(stream), table::position.eq(position)))
+        .on_conflict((table::reader, table::stream))
         .do_update()
-        .set(positions::position.eq(position))
+        .set(table::position.eq(position))
         .execute(tx.conn)?;
     Ok(())
 }

@@ -5,6 +5,7 @@ pub mod search;
 use async_trait::async_trait;
 use clowder_accounts::{
     Account, AccountFilter, Change, NewAccount, NewSuspension, Own, Staff, Standing, Username,
+    badges::{self, Badge, BadgeStep},
     model::ResetLink,
     refusals::{SESSION_ENDED, USER_UNKNOWN},
     reserved::{Giver, may_give},
@@ -86,6 +87,11 @@ impl Staff for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn set_badge(&self, ctx: &Ctx, user: UserId, step: BadgeStep, badge: Badge) -> Result<Account> {
+        self.govern(ctx, move |tx, ctx| set_badge(tx, ctx, user, step, &badge)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn reset_link(&self, ctx: &Ctx, user: UserId) -> Result<ResetLink> {
         let ctx = ctx.clone();
         let link = self.db.write(move |tx| {
@@ -161,26 +167,68 @@ fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, to: Role) -> Result<Own> {
 }
 
 fn suspend(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewSuspension) -> Result<Own> {
-    let (facts, before) = facts(tx.conn, ctx, user)?;
-    let suspension = decide_suspension(ctx, &facts, new)?;
-    if before.suspension.as_ref() == Some(&suspension) {
-        return Ok(before);
-    }
-    let own = put_suspension(tx, user, Some(&suspension))?;
-    audit::record(tx, ctx, &told(Entry::new("user.suspended"), user, &before, &own))?;
-    let changes = [Change::UserUpdated(own.clone()), Change::UserSuspended(user, suspension)];
-    journal::append_all(tx, &changes.each_ref().map(|change| (ctx, change)))?;
+    lock(tx.conn, user)?;
+    let (own, changes) = suspend_locked(tx, ctx, user, new)?;
+    journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())?;
     Ok(own)
 }
 
+/// Suspends an account. All administrators and then the account are locked; the caller appends the changes.
+pub(super) fn suspend_locked(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    user: UserId,
+    new: NewSuspension,
+) -> Result<(Own, Vec<Change>)> {
+    let (facts, before) = locked_facts(tx.conn, ctx, user)?;
+    let suspension = decide_suspension(ctx, &facts, new)?;
+    if before.suspension.as_ref() == Some(&suspension) {
+        return Ok((before, Vec::new()));
+    }
+    let own = put_suspension(tx, user, Some(&suspension))?;
+    audit::record(tx, ctx, &told(Entry::new("user.suspended"), user, &before, &own))?;
+    let changes = vec![Change::UserUpdated(own.clone()), Change::UserSuspended(user, suspension)];
+    Ok((own, changes))
+}
+
 fn lift(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Own> {
-    let (facts, before) = facts(tx.conn, ctx, user)?;
+    lock(tx.conn, user)?;
+    let (own, changes) = lift_locked(tx, ctx, user)?;
+    journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())?;
+    Ok(own)
+}
+
+/// Lifts a suspension, in the same way.
+pub(super) fn lift_locked(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<(Own, Vec<Change>)> {
+    let (facts, before) = locked_facts(tx.conn, ctx, user)?;
     may_govern(&facts)?;
     if before.suspension.is_none() {
-        return Ok(before);
+        return Ok((before, Vec::new()));
     }
     let own = put_suspension(tx, user, None)?;
     audit::record(tx, ctx, &told(Entry::new("suspension.lifted"), user, &before, &own))?;
+    let changes = vec![Change::UserUpdated(own.clone())];
+    Ok((own, changes))
+}
+
+fn set_badge(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, step: BadgeStep, badge: &Badge) -> Result<Own> {
+    let (facts, before) = facts(tx.conn, ctx, user)?;
+    may_govern(&facts)?;
+    let Some(badges) = badges::decide(&before.badges, step, badge)? else { return Ok(before) };
+    let stored = if badges.is_empty() { None } else { Some(serde_json::to_string(&badges)?) };
+    let row: UserRow = diesel::update(users::table.find(user))
+        .set((users::badges.eq(stored), users::version.eq(users::version + 1)))
+        .returning(UserRow::as_returning())
+        .get_result(tx.conn)?;
+    let own = row.own()?.at(ctx.now);
+    // A badge that was taken away is not told again.
+    profile::forget_earlier(tx, &own)?;
+    let entry = match step {
+        BadgeStep::Give => Entry::new("badge.given"),
+        BadgeStep::Take => Entry::new("badge.taken"),
+    };
+    let entry = entry.on(Target::user(user)).before(json!({"badges": before.badges}));
+    audit::record(tx, ctx, &entry.after(json!({"badges": own.badges})))?;
     journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
     Ok(own)
 }
@@ -216,8 +264,16 @@ fn end_sessions(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, end_keys: bool) -> Res
 /// What the rules need to know, and the account as it was. All administrators are locked first, in one order, so that
 /// if two step down at once the second sees that the first has.
 pub(super) fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
+    lock(conn, user)?;
+    locked_facts(conn, ctx, user)
+}
+
+fn lock(conn: &mut Conn, user: UserId) -> Result<()> {
     dialect::accounts::lock_admins(conn)?;
-    dialect::accounts::lock_user(conn, user)?;
+    dialect::accounts::lock_user(conn, user)
+}
+
+fn locked_facts(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<(StandingFacts, Own)> {
     let whom = users::table.find(user).filter(users::deleted_at.is_null());
     let whom = whom.select(UserRow::as_select()).first(conn).optional()?;
     let whom = whom.ok_or(USER_UNKNOWN)?.own()?;

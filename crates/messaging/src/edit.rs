@@ -1,6 +1,6 @@
 //! The rules of editing and deleting messages.
 
-use clowder_core::{Ctx, Result, Versions, versions};
+use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
 
 use crate::{
     ChatRole, Message, MessagePatch, policy,
@@ -50,7 +50,7 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
 
 /// The message without its text, or `None` if it is already deleted.
 pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { mut message, role, .. } = facts;
+    let EditFacts { message, role, .. } = facts;
     let role = role.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_delete(ctx.user()?, role, message.sender.id) {
         return Err(MESSAGE_FORBIDDEN.into());
@@ -59,15 +59,23 @@ pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> 
         return Ok(None);
     }
     versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
+    Ok(without_text(ctx.now, message))
+}
+
+/// The message after its deletion, or `None` if it is already deleted.
+pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
+    if message.deleted_at.is_some() {
+        return None;
+    }
     message.content = None;
-    message.deleted_at = Some(ctx.now);
+    message.deleted_at = Some(now);
     message.version += 1;
-    Ok(Some(message))
+    Some(message)
 }
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Actor, Card, Error, Id, Input, Role, Timestamp, UserId, Via};
+    use clowder_core::{Actor, Card, Error, Id, Input, Role, UserId, Via};
     use serde_json::json;
 
     use super::*;

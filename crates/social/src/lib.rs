@@ -6,6 +6,8 @@
 pub mod blocks;
 pub mod friends;
 pub mod groups;
+pub mod pets;
+pub mod reports;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
 pub use friends::{
@@ -13,3 +15,5 @@ pub use friends::{
     Relationship, RequestDirection,
 };
 pub use groups::port::Groups;
+pub use pets::port::Pets;
+pub use reports::port::Reports;

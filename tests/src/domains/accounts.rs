@@ -45,6 +45,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/auth/login /username", TYPED),
     ("PATCH /api/auth/me /bio", Gone("zqbio")),
     ("PATCH /api/auth/me /display_name", Gone("zqdisplay")),
+    ("PATCH /api/auth/me /username", Gone("zqrenamed")),
     ("PATCH /api/auth/me /status_text", Gone("zqstatus")),
     ("PATCH /api/auth/me /pronouns", Gone("zqpronouns")),
     ("PATCH /api/auth/me /location", Gone("zqlocation")),
@@ -52,6 +53,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/auth/me /links/*/url", Gone("zqurl")),
     ("PUT /api/auth/me /bio", Gone("zqbio")),
     ("PUT /api/auth/me /display_name", Gone("zqdisplay")),
+    ("PUT /api/auth/me /username", Gone("zqrenamed")),
     ("PUT /api/auth/me /status_text", Gone("zqstatus")),
     ("PUT /api/auth/me /pronouns", Gone("zqpronouns")),
     ("PUT /api/auth/me /location", Gone("zqlocation")),
@@ -75,6 +77,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/token/verify /token", SECRET),
     ("PATCH /api/users/me /bio", Gone("zqbio")),
     ("PATCH /api/users/me /display_name", Gone("zqdisplay")),
+    ("PATCH /api/users/me /username", Gone("zqrenamed")),
     ("PATCH /api/users/me /status_text", Gone("zqstatus")),
     ("PATCH /api/users/me /pronouns", Gone("zqpronouns")),
     ("PATCH /api/users/me /location", Gone("zqlocation")),
@@ -82,6 +85,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/users/me /links/*/url", Gone("zqurl")),
     ("PUT /api/users/me /bio", Gone("zqbio")),
     ("PUT /api/users/me /display_name", Gone("zqdisplay")),
+    ("PUT /api/users/me /username", Gone("zqrenamed")),
     ("PUT /api/users/me /status_text", Gone("zqstatus")),
     ("PUT /api/users/me /pronouns", Gone("zqpronouns")),
     ("PUT /api/users/me /location", Gone("zqlocation")),
@@ -145,7 +149,7 @@ async fn plant(ada: &User) {
     let links = json!([{"label": "zqlabel", "url": "https://zqurl.example"}]);
     let profile = json!({
         "bio": "zqbio", "display_name": "Zqdisplay", "status_text": "zqstatus", "pronouns": "zqpronouns",
-        "location": "zqlocation", "links": links,
+        "location": "zqlocation", "links": links, "username": "zqrenamed",
     });
     call(ada, "PATCH", "/api/auth/me", profile, "").await.expect(200);
 }

@@ -10,10 +10,12 @@ use crate::{
         Then::{self, Gone},
         call,
     },
+    things::{Comes, Thing},
 };
 
 pub const DOMAIN: Domain = Domain {
     texts: TEXTS,
+    things: THINGS,
     plants: Some(|stage| Box::pin(plant(stage.owner))),
     lists: LISTS,
     shared: SHARED,
@@ -21,11 +23,21 @@ pub const DOMAIN: Domain = Domain {
     ..Domain::new("People")
 };
 
+const THINGS: &[Thing] = &[Thing {
+    name: "username",
+    comes: Comes::Made(|stage| {
+        Box::pin(
+            async move { stage.owner.get("/api/auth/me").await.expect(200)["username"].as_str().unwrap().to_owned() },
+        )
+    }),
+}];
+
 const REASON: Then = Then::Kept("the audit log says why an administrator edited a profile");
 
 const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/users/{user_id} /bio", Gone("zqbiobyid")),
     ("PATCH /api/users/{user_id} /display_name", Gone("zqnamebyid")),
+    ("PATCH /api/users/{user_id} /username", Gone("zqrenamed")),
     ("PATCH /api/users/{user_id} /reason", REASON),
     ("PATCH /api/users/{user_id} /status_text", Gone("zqstatusbyid")),
     ("PATCH /api/users/{user_id} /pronouns", Gone("zqpronounsbyid")),
@@ -34,6 +46,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/users/{user_id} /links/*/url", Gone("zqurlbyid")),
     ("PUT /api/users/{user_id} /bio", Gone("zqbiobyid")),
     ("PUT /api/users/{user_id} /display_name", Gone("zqnamebyid")),
+    ("PUT /api/users/{user_id} /username", Gone("zqrenamed")),
     ("PUT /api/users/{user_id} /reason", REASON),
     ("PUT /api/users/{user_id} /status_text", Gone("zqstatusbyid")),
     ("PUT /api/users/{user_id} /pronouns", Gone("zqpronounsbyid")),
@@ -51,6 +64,7 @@ const LISTS: &[List] = &[
 
 const SHARED: Reasons = &[
     ("GET /api/users/{user_id}", "strangers see a public profile"),
+    ("GET /api/users/by-username/{username}", "strangers see a public profile"),
     ("PATCH /api/users/{user_id}", "who sees a profile and may not edit it is refused"),
     ("PUT /api/users/{user_id}", "who sees a profile and may not edit it is refused"),
 ];

@@ -85,7 +85,9 @@ const NOT_SENT: Reasons = &[
 
 /// A note of hers on a staff route: she is an administrator for a while.
 async fn plant(world: &World, ada: &User) {
-    assert!(world.command(&["admin", "set-role", &ada.name, "admin"], &[]).well);
+    // Another domain may have renamed her.
+    let name = ada.get("/api/auth/me").await.expect(200)["username"].as_str().unwrap().to_owned();
+    assert!(world.command(&["admin", "set-role", &name, "admin"], &[]).well);
     world.until(ada, |me| me["role"] == "admin").await;
     call(ada, "POST", "/api/admin/invites", json!({"note": "Zqinvitenote"}), "zqidempotency-3").await.expect(201);
 }

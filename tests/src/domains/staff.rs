@@ -11,12 +11,15 @@ use crate::{
 pub const DOMAIN: Domain =
     Domain { things: THINGS, texts: TEXTS, lists: LISTS, people: PEOPLE, ..Domain::new("Administration") };
 
-const THINGS: &[Thing] = &[Thing {
-    name: "user_id",
-    comes: Comes::Made(|stage| {
-        Box::pin(async move { stage.world.user(&format!("target-{}", &unique()[..8])).await.id })
-    }),
-}];
+const THINGS: &[Thing] = &[
+    Thing {
+        name: "user_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move { stage.world.user(&format!("target-{}", &unique()[..8])).await.id })
+        }),
+    },
+    Thing { name: "badge", comes: Comes::Made(|_| Box::pin(async { "founder".to_owned() })) },
+];
 
 const TEXTS: &[(&str, Then)] = &[("PUT /api/admin/users/{user_id}/suspension /reason", Gone("zqsuspended"))];
 

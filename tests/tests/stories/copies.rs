@@ -222,7 +222,7 @@ mod nothing_is_left {
         // She is erased, with everything of hers.
         let mut his = bob.socket().await;
         let root = world.staff("rita", "admin").await;
-        assert!(world.command(&["admin", "set-role", "zquser", "user"], &[]).well);
+        assert!(world.command(&["admin", "set-role", "zqrenamed", "user"], &[]).well);
         world.until(&ada, |me| me["role"] == "user").await;
         // A suspended user can do nothing herself, so an administrator erases her; the suspension stays in effect.
         let account = format!("/api/admin/users/{}", ada.id);

@@ -39,6 +39,7 @@ const FORMS: &[Form] = &[
     ("Login", "password", password),
     ("Login", "device_name", name),
     ("Login", "otp", code),
+    ("ProfilePatch", "username", username),
     ("ProfilePatch", "display_name", name),
     ("ProfilePatch", "bio", note),
     ("ProfilePatch", "status_text", note),

@@ -6,6 +6,8 @@ mod examples;
 mod handlers;
 mod routes;
 
+/// The refusal of a message that is not there, for other domains.
+pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
 use clowder_messaging::{refusals, scopes};
 use serde_json::json;
 

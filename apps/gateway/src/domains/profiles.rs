@@ -7,10 +7,11 @@ mod routes;
 use clowder_accounts::scopes;
 
 use super::Domain;
-use crate::docs::patterns::{name, note, prose};
+use crate::docs::patterns::{name, note, prose, username};
 
 pub const DOMAIN: Domain = Domain {
     forms: &[
+        ("UserPatch", "username", username),
         ("UserPatch", "display_name", name),
         ("UserPatch", "bio", note),
         ("UserPatch", "status_text", note),

@@ -88,6 +88,9 @@ impl Input for Login {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
 pub struct ProfilePatch {
+    /// Can be changed once in 30 days. Nobody else gets the name before for another 30 days.
+    #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
+    pub username: Option<Username>,
     #[schema(value_type = Option<String>, max_length = 80)]
     pub display_name: Option<DisplayName>,
     /// `null` or empty clears it.
@@ -115,9 +118,11 @@ pub struct ProfilePatch {
 impl ProfilePatch {
     /// Whether this changes the profile.
     pub fn changes(&self, own: &Own) -> bool {
-        let Self { display_name, bio, status_text, status_until: _, pronouns, location, links, visibility } = self;
+        let Self { username, display_name, bio, status_text, status_until: _, pronouns, location, links, visibility } =
+            self;
         let links = links.as_ref().map(|links| links.iter().map(NewLink::link).collect::<Vec<_>>());
-        display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
+        username.as_ref().is_some_and(|name| name.as_str() != own.username)
+            || display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
             || bio.as_ref().is_some_and(|bio| bio.0 != own.bio)
             || status_text.as_ref().is_some_and(|text| text.0 != own.status_text)
             || self.ends_status(own).is_some_and(|until| until != own.status_until)
@@ -138,6 +143,7 @@ impl ProfilePatch {
 
 impl Input for ProfilePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        let username = fields.optional("username");
         let display_name = fields.optional("display_name");
         let bio = fields.patch("bio");
         let (status_text, status_until) = (fields.patch("status_text"), fields.patch("status_until"));
@@ -145,6 +151,7 @@ impl Input for ProfilePatch {
         let links = fields.list_patch::<Nested<NewLink>>("links", MOST_LINKS);
         let visibility = fields.optional("visibility");
         Some(Self {
+            username: username?,
             display_name: display_name?,
             bio: bio?,
             status_text: status_text?,

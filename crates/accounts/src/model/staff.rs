@@ -22,6 +22,10 @@ pub struct Account {
     pub email: String,
     pub email_verified: bool,
     pub role: Role,
+    /// In alphabetical order.
+    #[serde(default)]
+    #[schema(required = true, max_items = 10)]
+    pub badges: Vec<String>,
     /// `null` if it is not suspended.
     pub suspension: Option<Suspension>,
     pub created_at: Timestamp,
@@ -29,8 +33,8 @@ pub struct Account {
 
 impl From<Own> for Account {
     fn from(own: Own) -> Self {
-        let Own { id, username, display_name, email, email_verified, role, suspension, created_at, .. } = own;
-        Self { id, username, display_name, email, email_verified, role, suspension, created_at }
+        let Own { id, username, display_name, email, email_verified, role, badges, suspension, created_at, .. } = own;
+        Self { id, username, display_name, email, email_verified, role, badges, suspension, created_at }
     }
 }
 

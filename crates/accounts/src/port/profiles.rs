@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
 
-use crate::profiles::{
-    SeenAs, Shown, User, UserFilter, UserPatch,
-    ranking::{Found, Suggestion},
+use crate::{
+    Username,
+    profiles::{
+        SeenAs, Shown, User, UserFilter, UserPatch,
+        ranking::{Found, Suggestion},
+    },
 };
 
 /// People as others see them, and finding them. Each method follows [`crate::policy::sight::sight`]: whom the caller may
@@ -19,8 +22,13 @@ pub trait Profiles: Send + Sync {
     /// A profile as the caller sees it; their own also as somebody else sees it.
     async fn user(&self, ctx: &Ctx, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown>;
 
+    /// The profile of whoever has this name, or had it before and still keeps it. A name that nobody has is
+    /// `user.unknown`, after the same queries as that of somebody whom the caller may not see.
+    async fn user_named(&self, ctx: &Ctx, name: &Username) -> Result<Shown>;
+
     /// Edits a profile, as in [`crate::profiles::may_edit`]; `user.stale` unless `tags` is absent or contains a tag of the
-    /// current version. An administrator who edits somebody else's must give a reason, and rank above them.
+    /// current version. An administrator who edits somebody else's must give a reason, and rank above them. A new name is
+    /// one as in [`crate::usernames`]; of several who want it at once, one gets it.
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown>;
 
     /// The people whose names fit, as in [`crate::profiles::ranking`], the best first, at most 200. Without a text, the

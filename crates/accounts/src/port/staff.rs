@@ -5,6 +5,7 @@ use clowder_core::{Ctx, Page, PageRequest, Result, Role, Timestamp, UserId};
 
 use crate::{
     NewAccount, Username,
+    badges::{Badge, BadgeStep},
     model::{Account, AccountFilter, NewSuspension, ResetLink},
     standing::Standing,
 };
@@ -36,6 +37,9 @@ pub trait Staff: Send + Sync {
 
     /// Lifts a suspension; does nothing if there is none.
     async fn lift(&self, ctx: &Ctx, user: UserId) -> Result<Account>;
+
+    /// Puts a badge on a profile, or takes it away, as in [`crate::badges::decide`]; what changes nothing is no change.
+    async fn set_badge(&self, ctx: &Ctx, user: UserId, step: BadgeStep, badge: Badge) -> Result<Account>;
 
     /// Creates a link for somebody who cannot receive email, valid for [`crate::policy::RESET_FOR`]: whoever hands it
     /// over never learns the password. A second factor stays.

@@ -16,11 +16,13 @@ pub mod idempotency;
 pub mod jobs;
 pub mod journal;
 pub mod messaging;
+pub mod pets;
 pub mod preferences;
 pub mod presence;
 pub mod privacy;
 pub mod profiles;
 pub mod readers;
+pub mod reports;
 pub mod sign_ups;
 pub mod two_factor;
 
@@ -35,6 +37,8 @@ macro_rules! for_domains {
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,
+            pets: clowder_social::Pets,
+            reports: clowder_social::Reports,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             presence: clowder_accounts::Presences,

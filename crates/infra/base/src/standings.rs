@@ -112,6 +112,7 @@ mod tests {
             pronouns: None,
             location: None,
             links: Vec::new(),
+            badges: Vec::new(),
             email: String::new(),
             email_verified: false,
             role,

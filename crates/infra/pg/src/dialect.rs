@@ -6,7 +6,9 @@ pub mod credentials;
 pub mod groups;
 pub mod jobs;
 pub mod messaging;
+pub mod pets;
 pub mod readers;
+pub mod reports;
 pub mod sign_ups;
 
 use std::{

@@ -1,24 +1,32 @@
 //! The user's own profile.
 
 use clowder_accounts::{
-    Change, Own, ProfilePatch,
+    Change, Own, ProfilePatch, Username,
     change::USER_UPDATED,
     model::{DisplayName, Line, NewLink, Note},
-    refusals::{SESSION_ENDED, USER_STALE},
+    refusals::{SESSION_ENDED, USER_STALE, USERNAME_TAKEN},
+    usernames::{RenameFacts, Renamer, may_rename},
 };
 use clowder_core::{
-    Ctx, Result, Timestamp, UserId, Versions, Word,
+    Ctx, Error, Result, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
     versions,
 };
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+};
+use serde_json::{Value, json};
 
-use super::super::{
-    audit,
-    db::Tx,
-    dialect::{self, Conn},
-    journal,
-    profiles::index,
+use super::{
+    super::{
+        audit,
+        db::Tx,
+        dialect::{self, Conn},
+        journal,
+        profiles::index,
+    },
+    names,
 };
 use crate::domains::accounts::{UserRow, users};
 
@@ -32,6 +40,9 @@ pub fn own(conn: &mut Conn, user: UserId) -> Result<Own> {
 #[derive(AsChangeset)]
 #[diesel(table_name = users)]
 struct Edited {
+    username: Option<String>,
+    username_key: Option<String>,
+    renamed_at: Option<Option<Timestamp>>,
     display_name: Option<String>,
     bio: Option<Option<String>>,
     status_text: Option<Option<String>>,
@@ -47,25 +58,42 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
     dialect::accounts::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
     versions::check(version.as_ref(), before.version, USER_STALE)?;
-    let Some((before, after)) = change(tx, ctx, user, patch)? else { return Ok(before.at(ctx.now)) };
-    let entry = Entry::new("profile.changed").on(Target::user(user));
-    audit::record(tx, ctx, &entry.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?))?;
+    let Some((before, after)) = change(tx, ctx, user, Renamer::Owner, patch)? else { return Ok(before.at(ctx.now)) };
+    if let Some(entry) = renamed(&before, &after, None) {
+        audit::record(tx, ctx, &entry)?;
+    }
+    if let Some((before, after)) = otherwise(&before, &after)? {
+        audit::record(tx, ctx, &Entry::new("profile.changed").on(Target::user(user)).changed(before, after))?;
+    }
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
     Ok(after)
 }
 
 /// Changes the profile of a locked account: as it was, and as it is now; `None` if nothing changes. The caller records
 /// this and appends the change.
-pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, patch: ProfilePatch) -> Result<Option<(Own, Own)>> {
+pub fn change(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    user: UserId,
+    by: Renamer,
+    patch: ProfilePatch,
+) -> Result<Option<(Own, Own)>> {
     let before = own(tx.conn, user)?;
     if !patch.changes(&before) {
         return Ok(None);
+    }
+    let username = patch.username.clone().filter(|username| username.as_str() != before.username);
+    if let Some(username) = &username {
+        look(tx.conn, ctx.now, user, by, username)?;
     }
     let links = patch.links.as_ref().map(|links| {
         let links: Vec<_> = links.iter().map(NewLink::link).collect();
         if links.is_empty() { Ok(None) } else { serde_json::to_string(&links).map(Some) }
     });
     let edited = Edited {
+        renamed_at: username.is_some().then_some(Some(ctx.now)),
+        username_key: username.as_ref().map(Username::key),
+        username: username.as_ref().map(|username| username.as_str().to_owned()),
         status_until: patch.ends_status(&before),
         pronouns: patch.pronouns.map(Line::into_option),
         location: patch.location.map(Line::into_option),
@@ -78,13 +106,47 @@ pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, patch: ProfilePatch) -> 
     let row: UserRow = diesel::update(users::table.find(user))
         .set((&edited, users::version.eq(users::version + 1)))
         .returning(UserRow::as_returning())
-        .get_result(tx.conn)?;
+        .get_result(tx.conn)
+        .map_err(|error| match error {
+            // Of the columns that a profile has, only the name is unique.
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => USERNAME_TAKEN.into(),
+            other => Error::from(other),
+        })?;
+    // After the name, as when an account is created, so that nobody who wants it waits in a circle.
+    if let Some(username) = &username {
+        names::change(tx.conn, ctx.now, user, username)?;
+    }
     let after = row.own()?.at(ctx.now);
-    if after.display_name != before.display_name {
+    if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
-    Ok(Some((before, after)))
+    Ok(Some((before.at(ctx.now), after)))
+}
+
+/// Whether a locked account may get this name.
+fn look(conn: &mut Conn, now: Timestamp, user: UserId, by: Renamer, to: &Username) -> Result<()> {
+    let renamed_at = users::table.find(user).select(users::renamed_at).first(conn)?;
+    let taken = names::is_taken_for(conn, now, user, to)?;
+    may_rename(now, RenameFacts { by, renamed_at, taken }, to)
+}
+
+/// What the audit log says of a name that was changed.
+pub fn renamed(before: &Own, after: &Own, reason: Option<&str>) -> Option<Entry> {
+    let mut told = json!({"username": after.username});
+    if let Some(reason) = reason {
+        told["reason"] = reason.into();
+    }
+    let entry = Entry::new("username.changed").on(Target::user(after.id));
+    (before.username != after.username).then(|| entry.before(json!({"username": before.username})).after(told))
+}
+
+/// Both states of what else was changed in a profile; `None` if nothing was.
+pub fn otherwise(before: &Own, after: &Own) -> Result<Option<(Value, Value)>> {
+    let version = after.version;
+    let is_same = Own { username: after.username.clone(), version, ..before.clone() } == *after;
+    let before = Own { username: after.username.clone(), ..before.clone() };
+    Ok(if is_same { None } else { Some((serde_json::to_value(before)?, serde_json::to_value(after)?)) })
 }
 
 /// Removes earlier texts of a profile from the journal: a client that resumes receives the profile as it is now.

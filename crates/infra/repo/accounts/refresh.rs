@@ -47,6 +47,8 @@ struct Held {
     late_before: i16,
     /// Whether its first token predates generations.
     legacy: bool,
+    /// Where it was last used.
+    address: Option<String>,
 }
 
 pub fn refresh(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, token: &RefreshToken) -> Result<Outcome> {
@@ -101,14 +103,14 @@ fn named(conn: &mut Conn, mint: &Mint, token: &RefreshToken) -> Result<Option<(S
 
 fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
     type Tokens = (i32, Vec<u8>, i16, i16, Option<Vec<u8>>);
-    type Row = (Timestamp, UserId, Option<Timestamp>, (Timestamp, Timestamp), Tokens);
+    type Row = (Timestamp, UserId, Option<Timestamp>, (Timestamp, Timestamp, Option<String>), Tokens);
     let row: Option<Row> = sessions::table
         .find(session)
         .select((
             sessions::created_at,
             sessions::user_id,
             sessions::ended_at,
-            (sessions::last_used_at, sessions::expires_at),
+            (sessions::last_used_at, sessions::expires_at, sessions::address),
             (
                 sessions::refresh_generation,
                 sessions::refresh_uses,
@@ -119,7 +121,7 @@ fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(created_at, user, ended_at, (last_used_at, expires_at), tokens)| {
+    Ok(row.map(|(created_at, user, ended_at, (last_used_at, expires_at, address), tokens)| {
         let (generation, uses, late, late_before, legacy) = tokens;
         let mut uses = Uses::read(&uses);
         // If a clock was ahead, the last use was corrected there.
@@ -135,6 +137,7 @@ fn held(conn: &mut Conn, session: SessionId) -> Result<Option<Held>> {
             late,
             late_before,
             legacy: legacy.is_some(),
+            address,
         }
     }))
 }
@@ -178,6 +181,8 @@ fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, session: SessionId, held: &He
     // A session opened by a clock that was ahead counts as opened now, once; otherwise its lifetime would begin again
     // each time.
     let created_at = held.created_at.min(ctx.now);
+    let address = ctx.origin.address.map(|address| address.to_string());
+    tx.deleted_text |= held.address.is_some() && held.address != address;
     diesel::update(sessions::table.find(session))
         .set((
             sessions::refresh_generation.eq(held.generation + 1),
@@ -187,7 +192,7 @@ fn rotate(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, session: SessionId, held: &He
             sessions::created_at.eq(created_at),
             sessions::last_used_at.eq(ctx.now),
             sessions::expires_at.eq(mint.expiry(ctx.now, created_at)),
-            sessions::address.eq(ctx.origin.address.map(|address| address.to_string())),
+            sessions::address.eq(address),
         ))
         .execute(tx.conn)?;
     Ok(())

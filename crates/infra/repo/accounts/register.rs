@@ -50,8 +50,8 @@ pub fn register(
     }
     // The address is checked first: if somebody commits the same name and address in between, the name check finds them.
     let email_taken = has_email(tx.conn, &new.email.key())?;
-    let username_taken =
-        names::is_taken(tx.conn, new.username.as_str())? || sign_ups::has_name(tx.conn, ctx.now, &new.username)?;
+    let username_taken = names::is_taken(tx.conn, ctx.now, new.username.as_str())?
+        || sign_ups::has_name(tx.conn, ctx.now, &new.username)?;
     let (invitation, invite) = invites::look(tx, ctx, new.invite.as_ref())?;
     let facts = SignUpFacts { username_taken, email_taken, invite: invitation };
     let (steps, pretended) = match decide(rules, &facts)? {
@@ -110,7 +110,7 @@ fn welcome(tx: &mut Tx<'_>, ctx: &Ctx, mint: &Mint, new: &NewAccount, password: 
     if made == 0 {
         return Err(taken(tx.conn, &row)?.into());
     }
-    names::claim(tx.conn, &row)?;
+    names::claim(tx.conn, ctx.now, &row)?;
     let own = row.own()?;
     // If an address got too many emails recently, its owner can request another one later.
     let too_many = if !may_cause(tx, ctx)? {
@@ -143,7 +143,7 @@ pub fn display_name(new: &NewAccount) -> String {
 
 /// Creates an account with a role, without signing it in. The role is recorded like any change of a role.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, role: Role) -> Result<Own> {
-    if names::is_taken(tx.conn, new.username.as_str())? {
+    if names::is_taken(tx.conn, ctx.now, new.username.as_str())? {
         return Err(USERNAME_TAKEN.into());
     }
     if sign_ups::has_name(tx.conn, ctx.now, &new.username)? {
@@ -154,7 +154,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, rol
     if made == 0 {
         return Err(taken(tx.conn, &row)?.into());
     }
-    names::claim(tx.conn, &row)?;
+    names::claim(tx.conn, ctx.now, &row)?;
     let own = row.own()?;
     let entry = Entry::new("user.registered").on(Target::user(own.id)).after(serde_json::json!({"role": role}));
     audit::record(tx, ctx, &entry)?;

@@ -206,7 +206,7 @@ pub fn welcome(
     if diesel::insert_into(users::table).values(&user).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Err(register::taken(tx.conn, &user)?.into());
     }
-    names::claim(tx.conn, &user)?;
+    names::claim(tx.conn, ctx.now, &user)?;
     let own = user.own()?;
     let email = verify::email_of(&own)?;
     if verified_at.is_none() {

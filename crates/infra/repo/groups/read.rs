@@ -109,32 +109,36 @@ fn own(conn: &mut Conn, viewer: UserId, mine: bool, after: Option<GroupId>, limi
     Ok(query.load(conn)?)
 }
 
+/// How many words of names a page of found groups looks at, at most.
+const LOOKED_AT: i64 = 2_000;
+
+/// A word of a name, and the group with this name.
+type Named = (String, GroupId);
+
 /// Groups whose name has words that begin with all words of the search, in the order of the words that the longest of them
-/// finds. A group is found by the first of its words.
+/// finds. A group is found by the first of its words. Where few of many groups fit, a page has fewer of them than its
+/// limit, or none, although there is another page.
 fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRequest) -> Result<Page<Group>> {
     let mut wanted = words(search);
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     let after = page.cursor.as_deref().map(read_place).transpose()?;
     let Some((first, others)) = wanted.split_first() else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
+    let looked_at = named(conn, first, after)?;
+    let more = looked_at.last().filter(|_| looked_at.len() as i64 == LOOKED_AT).map(written);
     let earlier = diesel::alias!(group_words as earlier);
     let found_before = earlier
         .filter(earlier.field(group_words::group_id).eq(group_words::group_id))
         .filter(earlier.field(group_words::word).ge(first.clone()))
         .filter(earlier.field(group_words::word).lt(group_words::word));
+    let ids: HashSet<GroupId> = looked_at.iter().map(|(_, group)| *group).collect();
     let mut query = group_words::table
         .inner_join(groups::table)
+        .filter(group_words::group_id.eq_any(ids))
         .filter(group_words::word.ge(first.clone()).and(group_words::word.lt(end_of(first))))
         .filter(groups::deleted_at.is_null())
         .filter(not(exists(found_before)))
-        .order((group_words::word, group_words::group_id))
-        .limit(page.fetch())
         .select((group_words::word, GroupRow::as_select()))
         .into_boxed();
-    if let Some((word, group)) = after {
-        let later =
-            group_words::word.gt(word.clone()).or(group_words::word.eq(word).and(group_words::group_id.gt(group)));
-        query = query.filter(later);
-    }
     let own = group_people::table.filter(group_people::group_id.eq(groups::id).and(group_people::user_id.eq(viewer)));
     query = if mine {
         query.filter(exists(own.filter(group_people::status.eq(Standing::Member.as_str()))))
@@ -152,12 +156,40 @@ fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRe
         query = query.filter(exists(named));
     }
     let rows: Vec<(String, GroupRow)> = query.load(conn)?;
-    let by: HashMap<GroupId, String> = rows.iter().map(|(word, row)| (row.id, word.clone())).collect();
-    let views = views(conn, viewer, rows.into_iter().map(|(_, row)| row).collect())?;
-    Page::fill(views, page, |group: &Group| format!("{}.{}", by.get(&group.id).map_or("", String::as_str), group.id))
+    let mut rows: HashMap<Named, GroupRow> = rows.into_iter().map(|(word, row)| ((word, row.id), row)).collect();
+    let fitting = looked_at.into_iter().filter_map(|place| rows.remove(&place).map(|row| (place, row)));
+    let (places, rows): (Vec<Named>, Vec<GroupRow>) = fitting.take(page.fetch() as usize).unzip();
+    let by: HashMap<GroupId, Named> = places.into_iter().map(|place| (place.1, place)).collect();
+    let views = views(conn, viewer, rows)?;
+    let mut page = Page::fill(views, page, |group: &Group| by.get(&group.id).map_or_else(String::new, written))?;
+    page.next_cursor = page.next_cursor.or(more);
+    Ok(page)
 }
 
-fn read_place(cursor: &str) -> Result<(String, GroupId)> {
+/// The next words that begin with this one. The rest of one word and the words after it are two ranges of the index: as one
+/// condition, a word of very many groups would be read from its beginning for each page.
+fn named(conn: &mut Conn, first: &str, after: Option<Named>) -> Result<Vec<Named>> {
+    let range = |limit: usize| {
+        let range = group_words::table.order((group_words::word, group_words::group_id)).into_boxed();
+        range.limit(LOOKED_AT - limit as i64).select((group_words::word, group_words::group_id))
+    };
+    let end = group_words::word.lt(end_of(first));
+    let Some((word, group)) = after else {
+        return Ok(range(0).filter(group_words::word.ge(first)).filter(end).load(conn)?);
+    };
+    let rest = range(0).filter(group_words::word.eq(word.clone()).and(group_words::group_id.gt(group)));
+    let mut found: Vec<Named> = rest.filter(group_words::word.ge(first)).filter(end.clone()).load(conn)?;
+    if (found.len() as i64) < LOOKED_AT {
+        found.extend(range(found.len()).filter(group_words::word.gt(word)).filter(end).load::<Named>(conn)?);
+    }
+    Ok(found)
+}
+
+fn written((word, group): &Named) -> String {
+    format!("{word}.{group}")
+}
+
+fn read_place(cursor: &str) -> Result<Named> {
     let place = cursor.split_once('.').and_then(|(word, id)| Some((word.to_owned(), id.parse().ok()?)));
     place.ok_or_else(PageRequest::wrong)
 }

@@ -1,12 +1,12 @@
 //! Editing and deleting messages.
 
-use clowder_core::{Ctx, Error, MessageId, Result, Versions};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Versions};
 use clowder_messaging::{
     Change, ChatRole, Deleted, Message, MessagePatch,
     change::SHOW_THE_MESSAGE,
-    edit::{EditFacts, decide, decide_delete},
+    edit::{EditFacts, decide, decide_delete, without_text},
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{db::Tx, dialect, journal},
@@ -63,11 +63,34 @@ fn delete_held(
     facts: EditFacts,
     version: Option<Versions>,
 ) -> Result<Deleted> {
-    let id = before.id;
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
+    let deleted = remove(tx, ctx, after)?;
+    journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
+    Ok(deleted)
+}
+
+/// Deletes a message by the decision of another domain, whatever the caller's role in its chat is. Answers the change,
+/// which the caller appends; nothing if the message is gone already.
+pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Option<Change>> {
+    let chat: Option<ChatId> =
+        table::table.filter(table::id.eq(id)).select(table::chat_id).first(tx.conn).optional()?;
+    let Some(chat) = chat else { return Ok(None) };
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    // With its chat it may have gone meanwhile.
+    let still: bool = diesel::select(exists(table::table.filter(table::id.eq(id)))).get_result(tx.conn)?;
+    if !still {
+        return Ok(None);
+    }
+    let message = messages::facts(tx.conn, None, ctx.user()?, id)?.message;
+    let Some(after) = without_text(ctx.now, message) else { return Ok(None) };
+    Ok(Some(Change::MessageDeleted(remove(tx, ctx, after)?)))
+}
+
+/// Writes a deletion, which is decided, and takes the text out of the journal.
+fn remove(tx: &mut Tx<'_>, ctx: &Ctx, after: Message) -> Result<Deleted> {
     let deleted = Deleted {
         chat_id: after.chat_id,
-        message_id: id,
+        message_id: after.id,
         seq: after.seq,
         deleted_by: ctx.user()?,
         deleted_at: ctx.now,
@@ -87,7 +110,6 @@ fn delete_held(
     diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     // A resuming client must get the message without its text.
     journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after)))?;
-    journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
     Ok(deleted)
 }
 

@@ -9,7 +9,7 @@ use clowder_accounts::{
 use clowder_core::{Friendship, Result, UserId};
 use diesel::prelude::*;
 
-use super::super::{blocks, dialect::Conn, friends, people::Viewer, presence};
+use super::super::{blocks, dialect::Conn, friends, people::Viewer, pets, presence};
 use crate::domains::{
     accounts::{UserRow, users},
     preferences::{PreferencesRow, preferences},
@@ -24,6 +24,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
     let friendships = friends::with(conn, viewer.id, viewer.now, ids)?;
     let blocked = blocks::either_way(conn, viewer.id, ids)?;
     let counts = friends::counts(conn, ids)?;
+    let pets = pets::count_visible(conn, viewer, ids)?;
     let presences = presence::facts(conn, online, ids)?;
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
     let mut rows: HashMap<UserId, UserRow> = rows.into_iter().map(|row| (row.id, row)).collect();
@@ -41,6 +42,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
             privacy: settings.privacy,
             presence: presences.get(&id).copied().unwrap_or_default(),
             friends_count: counts.get(&id).copied().unwrap_or(0),
+            pets: pets.get(&id).copied().unwrap_or_default(),
             now: viewer.now,
         })
     });

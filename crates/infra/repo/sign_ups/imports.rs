@@ -51,7 +51,7 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     if let Err(reserved) = may_give(Giver::Operator, &new.username) {
         return Ok(Imported::Refused(reserved.title));
     }
-    if names::is_taken(tx.conn, new.username.as_str())? {
+    if names::is_taken(tx.conn, ctx.now, new.username.as_str())? {
         return Ok(Imported::Refused(USERNAME_TAKEN.title));
     }
     if sign_ups::has_name(tx.conn, ctx.now, &new.username)? {
@@ -67,7 +67,7 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Ok(Imported::Refused(register::taken(tx.conn, &row)?.title));
     }
-    names::claim(tx.conn, &row)?;
+    names::claim(tx.conn, ctx.now, &row)?;
     made.push(row.own()?.card());
     Ok(Imported::Made)
 }

@@ -5,7 +5,7 @@ pub mod domain;
 use std::time::Duration;
 
 use clowder_accounts::{Login, ProfilePatch, RefreshToken, SessionPatch};
-use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest};
+use clowder_core::{Ctx, IdempotencyKey, Input, Origin, PageRequest};
 use clowder_infra::Store;
 use serde_json::json;
 
@@ -218,6 +218,23 @@ on_both! {
         assert_eq!(code(accounts.refresh(&world.nobody(), token(&both.0.refresh)).await), "session.ended");
         assert_eq!(code(accounts.identify(&both.0.access, world.now())), "session.ended");
         assert_eq!(code(accounts.refresh(&world.nobody(), token("unheard of")).await), "token.invalid");
+    }
+
+    async fn a_session_that_moves_keeps_the_last_address_only(world: World) {
+        let from = |address: &str| {
+            let origin = Origin { address: Some(address.parse().unwrap()), agent: None };
+            Ctx { origin, ..world.nobody() }
+        };
+        world.register("ada").await;
+        let accounts = &world.store.accounts;
+        let mut held = accounts.login(&from("2001:db8::1"), login("ada", PASSWORD)).await.unwrap();
+        // In debug builds, SQLite fails a write that deletes a text without having its files cleaned.
+        for address in ["2001:db8:1::1", "2001:db8:2::1"] {
+            held = accounts.refresh(&from(address), token(&held.refresh)).await.unwrap();
+        }
+        let open = accounts.sessions(&world.by(&held.access), PageRequest::default()).await.unwrap();
+        let addresses: Vec<_> = open.items.iter().filter_map(|session| session.address.as_deref()).collect();
+        assert_eq!(addresses, ["2001:db8:2::1"]);
     }
 
     async fn a_tab_that_lags_by_a_rotation_has_the_same_grace(world: World) {

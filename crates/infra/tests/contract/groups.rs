@@ -1,6 +1,7 @@
 //! The guarantees of `Groups`.
 
 pub mod domain;
+mod finding;
 mod leaving;
 
 use std::{collections::HashSet, time::Duration};

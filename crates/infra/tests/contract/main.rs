@@ -31,6 +31,7 @@ mod messaging;
 mod pages;
 mod partitions;
 mod people;
+mod pets;
 mod preferences;
 mod presence;
 mod privacy;
@@ -39,6 +40,7 @@ mod readers;
 mod reading;
 mod registry;
 mod replaying;
+mod reports;
 mod schema;
 #[path = "../../../../tests/src/scribe.rs"]
 mod scribe;

@@ -1,6 +1,7 @@
 //! The guarantees of `Profiles`.
 
 pub mod domain;
+mod usernames;
 
 use std::time::Duration;
 

@@ -23,7 +23,7 @@ fn from(ctx: Ctx, address: &str, agent: &str) -> Ctx {
 }
 
 /// Re-encrypts everything, in as many steps as it takes; returns how many values changed.
-async fn rotate(store: &Store) -> usize {
+pub async fn rotate(store: &Store) -> usize {
     let mut resealed = 0;
     for column in columns().into_iter().filter(|column| column.under == Under::Ring) {
         let mut after = None;

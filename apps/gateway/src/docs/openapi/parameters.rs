@@ -1,5 +1,6 @@
 //! Parameters of operations: path, query string and headers.
 
+use clowder_accounts::badges::Badge;
 use serde_json::{Value, json};
 
 use crate::routes::{Asked, Endpoint};
@@ -47,8 +48,17 @@ fn of_path(name: &str) -> Value {
     let (schema, about) = if name.ends_with("id") {
         let about = format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API"));
         (json!({ "type": "string", "format": "uuid" }), about)
+    } else if name == "badge" {
+        (
+            json!({ "type": "string", "pattern": Badge::PATTERN, "minLength": 1, "maxLength": 30 }),
+            "The badge".to_owned(),
+        )
     } else {
-        let about = if name == "code" { "The code of the problem" } else { "The name of the file" };
+        let about = match name {
+            "code" => "The code of the problem",
+            "username" => "A username, in any case",
+            _ => "The name of the file",
+        };
         (json!({ "type": "string", "minLength": 1, "maxLength": 200 }), about.to_owned())
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })

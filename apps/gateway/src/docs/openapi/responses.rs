@@ -93,7 +93,8 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
     if line.methods.contains(&Method::GET) {
         failures.push(refusals::ANSWERS_FULL);
     }
-    if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates {
+    let has_word = line.path.contains("{badge}");
+    if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates || has_word {
         failures.push(refusals::INPUT_INVALID);
     }
     if line.path.contains("id}") {

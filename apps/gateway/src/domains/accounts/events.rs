@@ -34,7 +34,7 @@ pub const EVENTS: &[Event] = &[
             json!({
                 "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org",
                 "email_verified": true, "bio": null, "status_text": "at the engine", "status_until": null,
-                "pronouns": "she/her", "location": null, "links": [], "role": "user",
+                "pronouns": "she/her", "location": null, "links": [], "badges": [], "role": "user",
                 "visibility": "public", "two_factor": false, "suspension": null, "erase_at": null, "created_at": AT,
                 "version": 2
             })

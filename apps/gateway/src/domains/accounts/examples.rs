@@ -45,6 +45,7 @@ fn new() -> Value {
         ("pronouns", Value::Null),
         ("location", Value::Null),
         ("links", json!([])),
+        ("badges", json!([])),
         ("version", json!(1)),
     ] {
         own = with(own, member, value);
@@ -56,7 +57,7 @@ fn own() -> Value {
     json!({
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org", "email_verified": true,
         "bio": null, "status_text": "counting", "status_until": null, "pronouns": "she/her", "location": "London",
-        "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "role": "user", "visibility": "public", "two_factor": false,
+        "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "badges": ["founder"], "role": "user", "visibility": "public", "two_factor": false,
         "suspension": null, "erase_at": null, "created_at": AT, "version": 2
     })
 }

@@ -86,12 +86,12 @@ pub fn all() -> Vec<Endpoint> {
             .also("/api/users/me")
             .says("Edit your profile")
             .called("editMe")
-            .notes("Changes display name, bio, status text or visibility. Your other devices receive `user.updated`.")
+            .notes("Changes username, display name, bio, status text, details or visibility. The username can be changed once in 30 days; nobody else gets the name before for another 30 days. Your other devices receive `user.updated`.")
             .scope(PROFILE_WRITE)
             .edits()
             .takes::<ProfilePatch>()
             .gives::<Own>(200, "As it is now")
-            .refuses(&[USER_STALE]),
+            .refuses(&[USER_STALE, USERNAME_TAKEN, USERNAME_RESERVED, USERNAME_TOO_SOON]),
         get("/api/auth/sessions", handlers::sessions)
             .says("List your open sessions, at most 100, the most recently used first")
             .called("listSessions")

@@ -17,7 +17,9 @@ fn user() -> Value {
     json!({
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null, "bio": "Counting.",
         "status_text": "counting", "status_until": LATER, "pronouns": "she/her", "location": "London",
-        "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "cover": null,
-        "email": null, "presence": "online", "last_seen_at": AT, "friendship": "friends", "friends_count": 12, "created_at": AT
+        "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }],
+        "badges": ["founder"], "cover": null, "email": null, "presence": "online",
+        "last_seen_at": AT, "friendship": "friends", "friends_count": 12,
+        "pets_count": 2, "created_at": AT
     })
 }

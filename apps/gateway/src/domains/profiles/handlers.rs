@@ -2,13 +2,14 @@
 
 use actix_web::web::Data;
 use clowder_accounts::{
-    Profiles,
+    Profiles, Username,
     profiles::{
         User, UserFilter, UserPatch,
         ranking::{Found, Suggestion},
     },
+    refusals::USER_UNKNOWN,
 };
-use clowder_core::UserId;
+use clowder_core::{Error, Field, UserId};
 
 use crate::{
     answer::{Listed, Versioned},
@@ -51,6 +52,13 @@ pub async fn user(
     let seen_as = query.word("as");
     query.check()?;
     let shown = profiles.user(&ctx, user, seen_as).await?;
+    Ok(Versioned(shown.tag(), shown.user))
+}
+
+/// What is no username is nobody's.
+pub async fn user_named(profiles: Port, Caller(ctx): Caller, Path(name): Path<String>) -> Answer<Versioned<User>> {
+    let name = Username::parse(name.into()).map_err(|_| Error::from(USER_UNKNOWN))?;
+    let shown = profiles.user_named(&ctx, &name).await?;
     Ok(Versioned(shown.tag(), shown.user))
 }
 

@@ -5,7 +5,9 @@ use clowder_accounts::{
         SeenAs, Sort, User, UserPatch,
         ranking::{Found, Suggestion},
     },
-    refusals::{OUTRANKED, USER_NOT_YOURS, USER_STALE, USER_UNKNOWN},
+    refusals::{
+        OUTRANKED, USER_NOT_YOURS, USER_STALE, USER_UNKNOWN, USERNAME_RESERVED, USERNAME_TAKEN, USERNAME_TOO_SOON,
+    },
     scopes::{PROFILE_WRITE, USERS_READ},
 };
 
@@ -47,6 +49,14 @@ pub fn all() -> Vec<Endpoint> {
             .tagged()
             .gives::<User>(200, "The profile as you may see it")
             .refuses(&[USER_UNKNOWN]),
+        get("/api/users/by-username/{username}", handlers::user_named)
+            .says("Read the profile of somebody by their username")
+            .called("getPersonByUsername")
+            .notes("Also finds people by the username that they had until at most 30 days ago; `username` is the present one. A private profile is 404, like a name that nobody has.")
+            .scope(USERS_READ)
+            .tagged()
+            .gives::<User>(200, "The profile as you may see it")
+            .refuses(&[USER_UNKNOWN]),
         patch("/api/users/{user_id}", handlers::edit_user)
             .or_put()
             .says("Edit a profile")
@@ -56,6 +66,6 @@ pub fn all() -> Vec<Endpoint> {
             .edits()
             .takes::<UserPatch>()
             .gives::<User>(200, "As it is now")
-            .refuses(&[USER_UNKNOWN, USER_NOT_YOURS, OUTRANKED, USER_STALE]),
+            .refuses(&[USER_UNKNOWN, USER_NOT_YOURS, OUTRANKED, USER_STALE, USERNAME_TAKEN, USERNAME_RESERVED, USERNAME_TOO_SOON]),
     ]
 }

@@ -1,8 +1,12 @@
 //! Account management by staff, over HTTP.
 
 use actix_web::web::Data;
-use clowder_accounts::{Account, AccountFilter, NewRole, NewSuspension, Staff, model::EndKeys};
-use clowder_core::UserId;
+use clowder_accounts::{
+    Account, AccountFilter, NewRole, NewSuspension, Staff,
+    badges::{Badge, BadgeStep},
+    model::EndKeys,
+};
+use clowder_core::{Error, Field, UserId};
 
 use crate::{
     answer::{Done, Listed, Shown},
@@ -47,6 +51,23 @@ pub async fn suspend(
 pub async fn lift(staff: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Done> {
     staff.lift(&ctx, user).await?;
     Ok(Done)
+}
+
+pub async fn give_badge(
+    staff: Port,
+    Caller(ctx): Caller,
+    Path((user, badge)): Path<(UserId, String)>,
+) -> Answer<Shown<Account>> {
+    Ok(Shown(staff.set_badge(&ctx, user, BadgeStep::Give, named(badge)?).await?))
+}
+
+pub async fn take_badge(staff: Port, Caller(ctx): Caller, Path((user, badge)): Path<(UserId, String)>) -> Answer<Done> {
+    staff.set_badge(&ctx, user, BadgeStep::Take, named(badge)?).await?;
+    Ok(Done)
+}
+
+fn named(badge: String) -> Answer<Badge> {
+    Badge::parse(badge.into()).map_err(|flaw| Error::Invalid(vec![flaw.at("badge")]).into())
 }
 
 pub async fn end_sessions(

@@ -3,7 +3,7 @@
 use clowder_accounts::{
     Account, NewRole, NewSuspension,
     model::{EndKeys, Status},
-    permissions::{END_SESSIONS, READ_USERS, SET_ROLES, SUSPEND_USERS},
+    permissions::{END_SESSIONS, READ_USERS, SET_BADGES, SET_ROLES, SUSPEND_USERS},
     refusals::*,
     scopes::{ADMIN_READ, ADMIN_WRITE},
 };
@@ -40,6 +40,22 @@ pub fn all() -> Vec<Endpoint> {
             .takes::<NewRole>()
             .gives::<Account>(200, "As it is now; it takes effect at once, even for tokens already issued")
             .refuses(&[USER_UNKNOWN, OUTRANKED, LAST_ADMIN, AUTHENTICATION_STALE]),
+        put("/api/admin/users/{user_id}/badges/{badge}", handlers::give_badge)
+            .says("Put a badge on a profile")
+            .called("giveBadge")
+            .notes("A profile has at most 10 badges. Everybody who sees the profile sees them. A badge that is already there is not an error.")
+            .needs(SET_BADGES)
+            .scope(ADMIN_WRITE)
+            .gives::<Account>(200, "As it is now")
+            .refuses(&[USER_UNKNOWN, OUTRANKED, BADGE_LIMIT]),
+        delete("/api/admin/users/{user_id}/badges/{badge}", handlers::take_badge)
+            .says("Take a badge from a profile")
+            .called("takeBadge")
+            .notes("Taking a badge that is not there is not an error.")
+            .needs(SET_BADGES)
+            .scope(ADMIN_WRITE)
+            .gives_nothing(204, "The profile does not have it")
+            .refuses(&[USER_UNKNOWN, OUTRANKED]),
         put("/api/admin/users/{user_id}/suspension", handlers::suspend)
             .says("Suspend an account, or change its suspension")
             .called("suspendUser")

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use clowder_accounts::{Registration, SessionPatch, model::ProfilePatch};
+use clowder_accounts::{Registration, SessionPatch, model::ProfilePatch, usernames::KEPT_FOR};
 use clowder_core::{Ctx, IdempotencyKey, PageRequest};
 use serde_json::json;
 
@@ -48,6 +48,7 @@ pub const DOMAIN: Domain = Domain {
     lasts: &[
         ("sessions.expires_at", |options| options.accounts.refresh_for),
         ("users.erase_at", |options| options.privacy.erasure_after),
+        ("username_claims.until", |_| KEPT_FOR),
     ],
     ..Domain::NONE
 };
@@ -56,6 +57,9 @@ fn ahead(world: &World) -> Performed<'_> {
     Box::pin(async move {
         let ada = login(world, "ada", PASSWORD).await?;
         refresh(world, &world.nobody(), &ada.refresh).await?;
+        let renamed = world.register("before").await;
+        let patch = of::<ProfilePatch>(json!({"username": "afterwards"}));
+        world.store.accounts.edit_me(&world.by(&renamed.access), None, patch).await?;
         Ok(())
     })
 }

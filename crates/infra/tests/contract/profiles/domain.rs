@@ -10,7 +10,13 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Profiles::edit_user"],
-    reads: &["Profiles::search_users", "Profiles::suggestions", "Profiles::user", "Profiles::users"],
+    reads: &[
+        "Profiles::search_users",
+        "Profiles::suggestions",
+        "Profiles::user",
+        "Profiles::user_named",
+        "Profiles::users",
+    ],
     perform,
     never: &[
         (

@@ -1,7 +1,10 @@
 //! What the tests of all domains need to know about staff.
 
-use clowder_accounts::model::NewSuspension;
-use clowder_core::Role;
+use clowder_accounts::{
+    badges::{Badge, BadgeStep},
+    model::NewSuspension,
+};
+use clowder_core::{Field, Role};
 use serde_json::json;
 
 use crate::{
@@ -17,6 +20,7 @@ pub const DOMAIN: Domain = Domain {
         "Staff::suspend",
         "Staff::lift",
         "Staff::remove_second_factor",
+        "Staff::set_badge",
         "Staff::reset_link",
         "Staff::end_sessions",
     ],
@@ -49,6 +53,11 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Staff::remove_second_factor" => {
                 stage.enrol(store, who).await?;
                 store.staff.remove_second_factor(&admin, member.id).await?;
+            }
+            "Staff::set_badge" => {
+                let step = [BadgeStep::Give, BadgeStep::Take][dice.below(2)];
+                let badge = Badge::parse(format!("badge-{}", dice.below(5)).into()).unwrap();
+                store.staff.set_badge(&admin, member.id, step, badge).await?;
             }
             "Staff::reset_link" => {
                 let link = store.staff.reset_link(&admin, member.id).await?;

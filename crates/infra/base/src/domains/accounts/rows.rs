@@ -34,6 +34,9 @@ pub struct UserRow {
     /// A JSON array.
     pub links: Option<String>,
     pub status_until: Option<Timestamp>,
+    pub renamed_at: Option<Timestamp>,
+    /// A JSON array.
+    pub badges: Option<String>,
 }
 
 impl UserRow {
@@ -63,6 +66,8 @@ impl UserRow {
             location: None,
             links: None,
             status_until: None,
+            renamed_at: None,
+            badges: None,
         }
     }
 
@@ -79,6 +84,7 @@ impl UserRow {
             pronouns: self.pronouns,
             location: self.location,
             links: self.links.map(|links| serde_json::from_str(&links)).transpose()?.unwrap_or_default(),
+            badges: self.badges.map(|badges| serde_json::from_str(&badges)).transpose()?.unwrap_or_default(),
             email: self.email,
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,

@@ -27,6 +27,8 @@ diesel::table! {
         location -> Nullable<Text>,
         links -> Nullable<Text>,
         status_until -> Nullable<Ts>,
+        renamed_at -> Nullable<Ts>,
+        badges -> Nullable<Text>,
     }
 }
 
@@ -60,6 +62,7 @@ diesel::table! {
         skeleton -> Text,
         user_id -> Uid,
         version -> Integer,
+        until -> Nullable<Ts>,
     }
 }
 

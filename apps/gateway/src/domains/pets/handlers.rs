@@ -1,0 +1,180 @@
+//! Pets over HTTP.
+
+use actix_web::web::Data;
+use clowder_core::{Error, Made, Page, UserId};
+use clowder_social::{
+    Pets,
+    pets::{
+        Answer as Reply, Entry, EntryId, Keeper, LostPatch, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetFilter,
+        PetId, PetInvitation, PetPatch, SpeciesName, model::Microchip,
+    },
+};
+
+use crate::{
+    answer::{Created, CreatedVersioned, Done, Listed, Version, Versioned},
+    auth::Caller,
+    call::{IfMatch, Json, Path},
+    problem::Answer,
+    query::Query,
+};
+
+type Port = Data<dyn Pets>;
+
+impl Version for Pet {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+pub async fn species(_: Caller, mut query: Query) -> Answer<Listed<SpeciesName>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(Page::of_all(&SpeciesName::all(), &page)?))
+}
+
+pub async fn pets(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Pet>> {
+    let filter = PetFilter {
+        species: query.word("species"),
+        search: query.text("search"),
+        mine: query.flag("mine").unwrap_or(false),
+        lost: query.flag("lost"),
+    };
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.pets(&ctx, filter, page).await?))
+}
+
+pub async fn of(port: Port, Caller(ctx): Caller, Path(user): Path<UserId>, mut query: Query) -> Answer<Listed<Pet>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.of(&ctx, user, page).await?))
+}
+
+pub async fn create(port: Port, Caller(ctx): Caller, Json(new): Json<NewPet>) -> Answer<CreatedVersioned<Pet>> {
+    Ok(CreatedVersioned(Made::New(port.create(&ctx, new).await?)))
+}
+
+pub async fn pet(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>) -> Answer<Versioned<Pet>> {
+    let pet = port.pet(&ctx, pet).await?;
+    Ok(Versioned(pet.version, pet))
+}
+
+pub async fn edit(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    IfMatch(version): IfMatch,
+    Json(patch): Json<PetPatch>,
+) -> Answer<Versioned<Pet>> {
+    let pet = port.edit(&ctx, pet, version, patch).await?;
+    Ok(Versioned(pet.version, pet))
+}
+
+pub async fn delete(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    IfMatch(version): IfMatch,
+) -> Answer<Done> {
+    port.delete(&ctx, pet, version).await?;
+    Ok(Done)
+}
+
+pub async fn lose(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    IfMatch(version): IfMatch,
+    Json(lost): Json<LostPatch>,
+) -> Answer<Versioned<Pet>> {
+    let pet = port.lose(&ctx, pet, version, lost).await?;
+    Ok(Versioned(pet.version, pet))
+}
+
+pub async fn find(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, IfMatch(version): IfMatch) -> Answer<Done> {
+    port.find(&ctx, pet, version).await?;
+    Ok(Done)
+}
+
+pub async fn keepers(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    mut query: Query,
+) -> Answer<Listed<Keeper>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.keepers(&ctx, pet, page).await?))
+}
+
+pub async fn invite(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    Json(new): Json<NewKeeper>,
+) -> Answer<Created<Keeper>> {
+    Ok(Created(port.invite(&ctx, pet, new).await?))
+}
+
+pub async fn invitations(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<PetInvitation>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.invitations(&ctx, page).await?))
+}
+
+pub async fn answer(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, Json(reply): Json<Reply>) -> Answer<Done> {
+    port.answer(&ctx, pet, reply).await?;
+    Ok(Done)
+}
+
+pub async fn leave(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>) -> Answer<Done> {
+    port.remove(&ctx, pet, ctx.user()?).await?;
+    Ok(Done)
+}
+
+pub async fn remove(port: Port, Caller(ctx): Caller, Path((pet, user)): Path<(PetId, UserId)>) -> Answer<Done> {
+    port.remove(&ctx, pet, user).await?;
+    Ok(Done)
+}
+
+pub async fn transfer(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    Json(owner): Json<NewOwner>,
+) -> Answer<Versioned<Pet>> {
+    let pet = port.transfer(&ctx, pet, owner).await?;
+    Ok(Versioned(pet.version, pet))
+}
+
+pub async fn log(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, mut query: Query) -> Answer<Listed<Entry>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.log(&ctx, pet, page).await?))
+}
+
+pub async fn write(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(pet): Path<PetId>,
+    Json(new): Json<NewEntry>,
+) -> Answer<Created<Entry>> {
+    Ok(Created(port.write(&ctx, pet, new).await?))
+}
+
+pub async fn erase(port: Port, Caller(ctx): Caller, Path((pet, entry)): Path<(PetId, EntryId)>) -> Answer<Done> {
+    port.erase(&ctx, pet, entry).await?;
+    Ok(Done)
+}
+
+pub async fn by_microchip(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(number): Path<String>,
+    mut query: Query,
+) -> Answer<Listed<Pet>> {
+    let page = query.page();
+    query.check()?;
+    let number = Microchip::read(&number).map_err(|flaw| Error::Invalid(vec![flaw.at("microchip")]))?;
+    Ok(Listed(port.by_microchip(&ctx, number, page).await?))
+}

@@ -1,0 +1,7 @@
+//! Pets.
+
+mod rows;
+mod schema;
+
+pub use rows::*;
+pub use schema::*;

@@ -1,0 +1,47 @@
+//! Emails about decisions of moderators. They contain the reason, and never the text of a message.
+
+use clowder_core::{Mail, Result, Timestamp};
+use clowder_social::reports::{AppealStatus, ModerationAction};
+
+use crate::emails::{EmailTemplates, Recipient, day};
+
+const WHY: &str = "You received this email because this address belongs to the account that the decision is about.";
+
+impl EmailTemplates {
+    /// What was done because of a report.
+    pub fn statement_issued(
+        &self,
+        to: &Recipient,
+        action: ModerationAction,
+        until: Option<Timestamp>,
+        reason: &str,
+    ) -> Result<Mail> {
+        let what = match (action, until) {
+            (ModerationAction::None, _) => "Nothing was done.".to_owned(),
+            (ModerationAction::Warn, _) => "You are warned; nothing else was done.".to_owned(),
+            (ModerationAction::Suspend, Some(until)) => format!("Your account is suspended until {}.", day(until)),
+            (ModerationAction::Suspend, None) => "Your account is suspended.".to_owned(),
+            (ModerationAction::RemoveContent, _) => "A message of yours was deleted.".to_owned(),
+        };
+        let says = [
+            format!("A moderator has decided about a report. {what}"),
+            format!("The reason: {reason}"),
+            "You can read the decision under your statements, and appeal against it once. Another moderator will then \
+             decide."
+                .to_owned(),
+        ];
+        self.write(to, "A decision about your account", &says, None, WHY)
+    }
+
+    /// What became of an appeal.
+    pub fn appeal_decided(&self, to: &Recipient, status: AppealStatus, reason: &str) -> Result<Mail> {
+        let what = match status {
+            AppealStatus::Pending => "It is not decided yet.",
+            AppealStatus::Upheld => "The decision stays.",
+            AppealStatus::Reversed => "The decision is taken back, as far as that is possible.",
+        };
+        let says =
+            [format!("Another moderator has decided about your appeal. {what}"), format!("The reason: {reason}")];
+        self.write(to, "Your appeal has been decided", &says, None, WHY)
+    }
+}

@@ -1,0 +1,44 @@
+//! A message that somebody reports, with what was written before it, as they see it.
+
+use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId};
+use diesel::prelude::*;
+
+use super::{
+    super::{cards::Cards, dialect::Conn},
+    messages,
+};
+use crate::domains::messaging::{MessageRow, messages as table};
+
+pub struct Said {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub sender: Card,
+    pub content: Option<String>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+}
+
+/// The message after at most so many others, or `message.unknown`.
+pub fn seen(conn: &mut Conn, viewer: UserId, id: MessageId, before: i64) -> Result<Vec<Said>> {
+    let message = messages::one(conn, None, viewer, id)?;
+    let rows = table::table
+        .filter(table::chat_id.eq(message.chat_id).and(table::seq.le(message.seq)))
+        .order(table::seq.desc())
+        .limit(before + 1)
+        .select(MessageRow::as_select());
+    let rows: Vec<MessageRow> = rows.load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.sender_id))?;
+    let said = rows.into_iter().rev().map(|row| {
+        Ok(Said {
+            sender: cards.card(row.sender_id)?,
+            id: row.id,
+            chat_id: row.chat_id,
+            seq: row.seq,
+            content: row.content,
+            created_at: row.created_at,
+            edited_at: row.edited_at,
+        })
+    });
+    said.collect()
+}

@@ -1,0 +1,217 @@
+//! Reads pets as one person sees them. Everything that shows pets goes through [`look`], so lists, details and searches
+//! agree about who sees what.
+
+use std::collections::{HashMap, HashSet};
+
+use clowder_accounts::profiles::PetsCount;
+use clowder_core::{Result, UserId, Visibility, Word};
+use clowder_social::{
+    pets::{
+        Pet, PetId, Role,
+        policy::{Sight, SightFacts, sees_microchip, sight},
+        refusals::PET_UNKNOWN,
+    },
+    reports::ReportedPet,
+};
+use diesel::prelude::*;
+
+use super::{
+    super::{
+        cards::Cards,
+        dialect::Conn,
+        people::{self, Viewer},
+    },
+    microchips,
+};
+use crate::{
+    domains::{
+        accounts::users,
+        friends::friendships,
+        pets::{Beside, KeeperRow, PetRow, PetSightRow, pet_keepers, pets},
+    },
+    seal::KeyRing,
+};
+
+/// A pet that somebody sees.
+pub struct Seen {
+    pub row: PetRow,
+    pub role: Option<Role>,
+    sight: Sight,
+    co_owners: Vec<UserId>,
+}
+
+/// A pet that exists, whoever may see it.
+pub fn row(conn: &mut Conn, pet: PetId) -> Result<Option<PetRow>> {
+    Ok(pets::table.find(pet).select(PetRow::as_select()).first(conn).optional()?)
+}
+
+/// One that is hidden costs the same queries as one that does not exist.
+pub fn seen(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<Seen> {
+    let rows = row(conn, pet)?.into_iter().collect();
+    Ok(look(conn, viewer, rows)?.pop().ok_or(PET_UNKNOWN)?)
+}
+
+pub fn one(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, pet: PetId) -> Result<Pet> {
+    let seen = seen(conn, viewer, pet)?;
+    view(conn, ring, seen)
+}
+
+/// The texts of a pet that the viewer sees.
+pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<ReportedPet> {
+    let Seen { row, sight, .. } = seen(conn, viewer, pet)?;
+    let owner = Cards::of(conn, None, [row.owner_id])?.card(row.owner_id)?;
+    let PetRow { id, name, breed, bio, lost_text: lost, lost_place: place, .. } = row;
+    Ok(ReportedPet { id, name, breed, bio: bio.filter(|_| sight == Sight::Full), lost, place, owner })
+}
+
+/// What is known around some pets: who keeps them, and what the viewer has to do with these people.
+struct Around {
+    /// The co-owners, the longest-serving first, and the viewer.
+    keepers: HashMap<PetId, Vec<KeeperRow>>,
+    visible: HashSet<UserId>,
+    friends: HashSet<UserId>,
+}
+
+/// For how many ids a query asks, because databases limit that: a page of people can have many pets, each with others.
+const ASKED: usize = 1_000;
+
+fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
+    let mut found = Vec::<KeeperRow>::new();
+    for ids in ids.chunks(ASKED) {
+        let co_owners = pet_keepers::accepted.eq(true).and(pet_keepers::role.ne("caretaker"));
+        let some = pet_keepers::table
+            .filter(pet_keepers::pet_id.eq_any(ids))
+            .filter(pet_keepers::user_id.eq(viewer.id).or(co_owners))
+            .order((pet_keepers::since, pet_keepers::user_id))
+            .select(KeeperRow::as_select());
+        found.extend(some.load(conn)?);
+    }
+    let people: HashSet<UserId> = found.iter().map(|keeper| keeper.user_id).collect();
+    let people: Vec<UserId> = people.into_iter().collect();
+    let (mut visible, mut friends) = (HashSet::new(), HashSet::new());
+    for people in people.chunks(ASKED) {
+        let some = users::table.filter(users::id.eq_any(people)).filter(people::visible_to(viewer)).select(users::id);
+        visible.extend(some.load::<UserId>(conn)?);
+        let some = friendships::table.filter(friendships::user_id.eq(viewer.id));
+        let some = some.filter(friendships::friend_id.eq_any(people)).select(friendships::friend_id);
+        friends.extend(some.load::<UserId>(conn)?);
+    }
+    let mut keepers = HashMap::<PetId, Vec<KeeperRow>>::new();
+    for keeper in found {
+        keepers.entry(keeper.pet_id).or_default().push(keeper);
+    }
+    Ok(Around { keepers, visible, friends })
+}
+
+impl Around {
+    fn of(&self, pet: PetId) -> &[KeeperRow] {
+        self.keepers.get(&pet).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the viewer sees of this pet, and what they are to it.
+    fn sight(&self, viewer: Viewer, row: &PetSightRow) -> Result<Option<(Sight, Option<Role>)>> {
+        let keepers = self.of(row.id);
+        let own = keepers.iter().find(|keeper| keeper.user_id == viewer.id);
+        let role = own.filter(|own| own.accepted).map(KeeperRow::role).transpose()?;
+        let facts = SightFacts {
+            role,
+            invited: own.is_some_and(|own| !own.accepted),
+            owner_visible: self.visible.contains(&row.owner_id),
+            friend: owners(keepers).any(|user| self.friends.contains(&user)),
+            visibility: Visibility::parse_word(&row.visibility)?,
+            lost: row.lost_since.is_some(),
+        };
+        Ok(sight(facts).map(|sight| (sight, role)))
+    }
+}
+
+/// Those of the pets that the viewer may see, in the same order: a fixed number of queries, however many pets.
+pub fn look(conn: &mut Conn, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
+    let around = around(conn, viewer, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    let mut seen = Vec::new();
+    for row in rows {
+        let Some((sight, role)) = around.sight(viewer, &PetSightRow::from(&row))? else { continue };
+        let is_seen = |user: &UserId| role.is_some() || around.visible.contains(user);
+        let co_owners = owners(around.of(row.id)).filter(|user| *user != row.owner_id).filter(is_seen).collect();
+        seen.push(Seen { row, role, sight, co_owners });
+    }
+    Ok(seen)
+}
+
+/// How many of the pets that each of these people owns or co-owns the viewer sees, and others. Who has none is missing.
+pub fn count_visible(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashMap<UserId, PetsCount>> {
+    let kept: Vec<(UserId, PetSightRow)> = pet_keepers::table
+        .inner_join(pets::table)
+        .filter(pet_keepers::user_id.eq_any(people).and(pet_keepers::accepted.eq(true)))
+        .filter(pet_keepers::role.ne("caretaker"))
+        .select((pet_keepers::user_id, PetSightRow::as_select()))
+        .load(conn)?;
+    let mut counts = HashMap::<UserId, PetsCount>::new();
+    if kept.is_empty() {
+        return Ok(counts);
+    }
+    let ids: HashSet<PetId> = kept.iter().map(|(_, row)| row.id).collect();
+    let around = around(conn, viewer, &ids.into_iter().collect::<Vec<_>>())?;
+    for (user, row) in kept {
+        let count = counts.entry(user).or_default();
+        let as_other = |friend| SightFacts {
+            role: None,
+            invited: false,
+            owner_visible: true,
+            friend,
+            visibility: Visibility::parse_word(&row.visibility).unwrap_or(Visibility::Private),
+            lost: row.lost_since.is_some(),
+        };
+        count.seen += i64::from(around.sight(viewer, &row)?.is_some());
+        count.as_public += i64::from(sight(as_other(false)).is_some());
+        count.as_friend += i64::from(sight(as_other(true)).is_some());
+    }
+    Ok(counts)
+}
+
+/// The owner and the co-owners.
+fn owners(keepers: &[KeeperRow]) -> impl Iterator<Item = UserId> {
+    let is_owner = |keeper: &&KeeperRow| keeper.accepted && keeper.role != "caretaker";
+    keepers.iter().filter(is_owner).map(|keeper| keeper.user_id)
+}
+
+/// The pets as they are, whoever may see them.
+pub fn all_of(conn: &mut Conn, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
+    let around = around(conn, viewer, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    let seen = rows.into_iter().map(|row| {
+        let keepers = around.of(row.id);
+        let own = keepers.iter().find(|keeper| keeper.user_id == viewer.id && keeper.accepted);
+        let role = own.map(KeeperRow::role).transpose()?;
+        let co_owners = owners(keepers).filter(|user| *user != row.owner_id).collect();
+        Ok(Seen { row, role, sight: Sight::Full, co_owners })
+    });
+    seen.collect()
+}
+
+pub fn view(conn: &mut Conn, ring: &KeyRing, seen: Seen) -> Result<Pet> {
+    let pet = views(conn, ring, vec![seen], false)?.next();
+    pet.unwrap_or_else(|| Err(PET_UNKNOWN.into()))
+}
+
+/// These pets with the cards of their owners. The number of the microchip is shown to the owners, or to everybody if
+/// `chips`.
+pub fn views<'r>(
+    conn: &mut Conn,
+    ring: &'r KeyRing,
+    seen: Vec<Seen>,
+    chips: bool,
+) -> Result<impl Iterator<Item = Result<Pet>> + use<'r>> {
+    let people = seen.iter().flat_map(|seen| seen.co_owners.iter().copied().chain([seen.row.owner_id]));
+    let cards = Cards::of(conn, None, people.collect::<Vec<_>>())?;
+    let view = move |seen: Seen| {
+        let Seen { row, role, sight, co_owners } = seen;
+        let microchip = match &row.microchip {
+            Some(sealed) if chips || sees_microchip(role) => microchips::read(ring, row.id, sealed),
+            _ => None,
+        };
+        let owner = cards.card(row.owner_id)?;
+        let co_owners = co_owners.into_iter().map(|user| cards.card(user)).collect::<Result<_>>()?;
+        row.pet(Beside { role, sight, owner, co_owners, microchip })
+    };
+    Ok(seen.into_iter().map(view))
+}

@@ -1,0 +1,138 @@
+//! Reports over the database: making them, deciding about them, and the statements of reasons that follow.
+
+mod handle;
+mod make;
+mod privacy;
+mod read;
+mod statements;
+mod targets;
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
+use clowder_social::{
+    Reports,
+    reports::{
+        ModeratedReport, NewAppeal, NewReport, Report, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
+        policy::KEPT_FOR,
+    },
+};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+use super::{
+    Repo,
+    clock::{CHOSEN, SHOWN, never},
+    db::Tx,
+    domains::{Domain, Sweep},
+    idempotency::Stub,
+    upkeep::forget,
+};
+use crate::domains::reports::{ANSWER, APPEAL, COMMENT, EVIDENCE, REASON, STATED, reports as table};
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    sealed: &[COMMENT, EVIDENCE, REASON, STATED, APPEAL, ANSWER],
+    words: &[
+        "reports.action",
+        "reports.category",
+        "reports.status",
+        "reports.target_type",
+        "statements.action",
+        "statements.appeal_status",
+        "statements.category",
+        "statements.target_type",
+    ],
+    times: &[
+        never("reports.created_at", "what lies after now counts as now"),
+        never("reports.decided_at", "evidence is kept for longer rather than lost"),
+        never("reports.until", CHOSEN),
+        never("statements.answered_at", SHOWN),
+        never("statements.appealed_at", SHOWN),
+        never("statements.created_at", SHOWN),
+        never("statements.until", CHOSEN),
+    ],
+    sweeps: &[Sweep::Rows(sweep)],
+    ..Domain::NONE
+};
+
+/// Reports that were decided long ago, with their statements; an open appeal keeps them.
+fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let decided = table::decided_at.le(ctx.now.minus(KEPT_FOR)).and(table::status.eq_any(read::DECIDED));
+    Ok(forget!(tx, table by id: ReportId, decided))
+}
+
+/// What is stored of a new report: its id.
+#[derive(Serialize, Deserialize)]
+struct Stored(ReportId);
+
+impl Stub for Stored {}
+
+#[async_trait]
+impl Reports for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn report(&self, ctx: &Ctx, new: NewReport) -> Result<Report> {
+        let (caller, reporter) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let report = make::report(tx, &caller, new.clone())?;
+            let stub = Stored(report.id);
+            Ok((report, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, Stored(id): Stored| read::own(tx.conn, &tx.services.ring, reporter, id);
+        self.db.create(ctx, first, again).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reports(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Report>> {
+        let (caller, ring) = (ctx.user()?, self.db.ring());
+        self.db.read(move |conn| read::list_own(conn, &ring, caller, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn one_report(&self, ctx: &Ctx, report: ReportId) -> Result<Report> {
+        let (caller, ring) = (ctx.user()?, self.db.ring());
+        self.db.read(move |conn| read::own(conn, &ring, caller, report)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn moderated(&self, ctx: &Ctx, filter: ReportFilter, page: PageRequest) -> Result<Page<ModeratedReport>> {
+        let (caller, ring) = (ctx.user()?, self.db.ring());
+        self.db.read(move |conn| read::list(conn, &ring, caller, filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn examine(&self, ctx: &Ctx, report: ReportId) -> Result<ModeratedReport> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| handle::examine(tx, &ctx, report)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn handle(
+        &self,
+        ctx: &Ctx,
+        report: ReportId,
+        version: Option<Versions>,
+        patch: ReportPatch,
+    ) -> Result<ModeratedReport> {
+        let caller = ctx.clone();
+        let handled = self.db.write(move |tx| handle::handle(tx, &caller, report, version.as_ref(), &patch));
+        let (report, own) = handled.await?;
+        // This process applies a suspension before it answers; other nodes learn of it from the journal.
+        if let Some(own) = own {
+            self.deps.memory.learn(&own);
+        }
+        Ok(report)
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn statements(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Statement>> {
+        let (caller, ring) = (ctx.user()?, self.db.ring());
+        self.db.read(move |conn| statements::list(conn, &ring, caller, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn appeal(&self, ctx: &Ctx, statement: StatementId, new: NewAppeal) -> Result<Statement> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| statements::appeal(tx, &ctx, statement, &new)).await
+    }
+}

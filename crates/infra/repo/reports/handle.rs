@@ -1,0 +1,194 @@
+//! Moderators take reports and decide about them. What a decision does happens in the same transaction.
+
+use clowder_accounts::{
+    Own,
+    model::NewSuspension,
+    refusals::{OUTRANKED, SESSION_ENDED, USER_UNKNOWN},
+};
+use clowder_core::{
+    Change as Announced, Ctx, Id, Result, Role, UserId, Versions, Word,
+    audit::{Entry, Target},
+    versions,
+};
+use clowder_social::reports::{
+    Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus,
+    change::ReportTold,
+    policy::{HandleFacts, Handled, decide, may_examine},
+    refusals::{REPORT_STALE, REPORT_UNKNOWN},
+};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::{
+    super::{
+        audit,
+        db::Tx,
+        dialect::{self, Conn},
+        journal,
+        messaging::edit,
+        staff,
+    },
+    read,
+    statements::{self, Deciding},
+};
+use crate::{
+    domains::{
+        accounts::users,
+        reports::{REASON, ReportRow, reports as table},
+    },
+    seal::Place,
+};
+
+/// Reads a report with its evidence, and records that.
+pub fn examine(tx: &mut Tx<'_>, ctx: &Ctx, report: ReportId) -> Result<ModeratedReport> {
+    let row = read::row(tx.conn, report)?;
+    if !may_examine(ctx.user()?, row.reported_id) {
+        return Err(REPORT_UNKNOWN.into());
+    }
+    let ring = &tx.services.ring;
+    let report = ModeratedReport { evidence: read::evidence(tx.conn, ring, report)?, ..read::one(tx.conn, ring, row)? };
+    audit::record(tx, ctx, &Entry::new("report.read").on(Target::of("report", report.id)))?;
+    Ok(report)
+}
+
+/// The report as it is now, and the account whose standing has changed.
+pub fn handle(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    report: ReportId,
+    version: Option<&Versions>,
+    patch: &ReportPatch,
+) -> Result<(ModeratedReport, Option<Own>)> {
+    let moderator = ctx.user()?;
+    let people = read::row(tx.conn, report)?;
+    if patch.status != Handling::Reviewing {
+        dialect::accounts::lock_admins(tx.conn)?;
+    }
+    let people: Vec<_> = [Some(moderator), people.reporter_id, people.reported_id].into_iter().flatten().collect();
+    dialect::groups::lock_users(tx.conn, &people)?;
+    dialect::reports::lock_report(tx.conn, report)?;
+    let row = read::row(tx.conn, report)?;
+    let facts = facts(tx.conn, moderator, &row)?;
+    let handled = decide(&facts, patch, OUTRANKED, USER_UNKNOWN)?;
+    versions::check(version, row.version, REPORT_STALE)?;
+    match handled {
+        Handled::Nothing => Ok((read::one(tx.conn, &tx.services.ring, row)?, None)),
+        Handled::Taken => Ok((take(tx, ctx, row)?, None)),
+        Handled::Decided { status, action } => {
+            let reason = patch.reason.as_ref().map(|reason| reason.as_str()).unwrap_or_default();
+            settle(tx, ctx, row, status, Deciding { action, until: patch.until, reason })
+        }
+    }
+}
+
+fn facts(conn: &mut Conn, moderator: UserId, row: &ReportRow) -> Result<HandleFacts> {
+    let role = |conn: &mut Conn, user: UserId| -> Result<Option<Role>> {
+        let lives = users::table.find(user).filter(users::deleted_at.is_null());
+        let role: Option<String> = lives.select(users::role).first(conn).optional()?;
+        role.as_deref().map(Role::parse_word).transpose()
+    };
+    Ok(HandleFacts {
+        caller: moderator,
+        role: role(conn, moderator)?.ok_or(SESSION_ENDED)?,
+        target: row.target()?.kind,
+        status: row.status()?,
+        reporter: row.reporter_id,
+        reported: row.reported_id,
+        reported_role: row.reported_id.map(|user| role(conn, user)).transpose()?.flatten(),
+        assigned: row.assigned_id,
+        decided_by: row.decided_by,
+    })
+}
+
+fn take(tx: &mut Tx<'_>, ctx: &Ctx, row: ReportRow) -> Result<ModeratedReport> {
+    let taken: ReportRow = diesel::update(table::table.find(row.id))
+        .set((
+            table::status.eq(ReportStatus::Reviewing.as_str()),
+            table::assigned_id.eq(ctx.user()?),
+            table::version.eq(table::version + 1),
+        ))
+        .returning(ReportRow::as_returning())
+        .get_result(tx.conn)?;
+    let report = read::one(tx.conn, &tx.services.ring, taken.clone())?;
+    audit::record(tx, ctx, &Entry::new("report.taken").on(Target::of("report", row.id)))?;
+    // Who takes it over from another moderator changes nothing for the reporter.
+    if row.status()? != ReportStatus::Reviewing
+        && let Some(reporter) = taken.reporter_id
+    {
+        journal::append(tx, ctx, &Change::Updated(reporter, told(&taken)?))?;
+    }
+    Ok(report)
+}
+
+/// What the reporter is told of it.
+pub fn told(row: &ReportRow) -> Result<ReportTold> {
+    let status = row.status()?;
+    Ok(ReportTold {
+        report_id: row.id,
+        target: row.target()?,
+        status,
+        resolution: row.resolution()?.filter(|_| status.is_decided()),
+    })
+}
+
+fn settle(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    before: ReportRow,
+    status: ReportStatus,
+    deciding: Deciding<'_>,
+) -> Result<(ModeratedReport, Option<Own>)> {
+    let Deciding { action, until, reason } = deciding;
+    let sealed = tx.services.ring.seal(Place::new(REASON, before.id), reason.as_bytes())?;
+    let after: ReportRow = diesel::update(table::table.find(before.id))
+        .set((
+            table::status.eq(status.as_str()),
+            table::assigned_id.eq(ctx.user()?),
+            table::action.eq(action.as_str()),
+            table::until.eq(until),
+            table::reason.eq(sealed),
+            table::decided_by.eq(ctx.user()?),
+            table::decided_at.eq(ctx.now),
+            table::version.eq(table::version + 1),
+        ))
+        .returning(ReportRow::as_returning())
+        .get_result(tx.conn)?;
+    // The statement and its email come first: an action goes on to chats and to the journal, which are locked later.
+    let stated = statements::issue(tx, ctx, &after, deciding)?;
+    let entry = Entry::new("report.decided").on(Target::of("report", after.id));
+    let said = json!({"status": status, "action": action, "until": until, "reason": reason});
+    audit::record(tx, ctx, &entry.after(said))?;
+    let (own, mut announced) = act(tx, ctx, &after, deciding, stated.lifts)?;
+    if let Some(reporter) = after.reporter_id {
+        announced.push(Box::new(Change::Decided(reporter, told(&after)?)));
+    }
+    if let Some(change) = stated.change {
+        announced.push(Box::new(change));
+    }
+    let report = read::one(tx.conn, &tx.services.ring, after)?;
+    let announced: Vec<&dyn Announced> = announced.iter().map(|change| &**change).collect();
+    journal::append_each(tx, ctx, &announced)?;
+    Ok((report, own))
+}
+
+type Acted = (Option<Own>, Vec<Box<dyn Announced>>);
+
+/// Does what was decided, and lifts the suspension of an earlier decision. Answers what it announces.
+fn act(tx: &mut Tx<'_>, ctx: &Ctx, row: &ReportRow, deciding: Deciding<'_>, lifts: bool) -> Result<Acted> {
+    let mut announced: Vec<Box<dyn Announced>> = Vec::new();
+    if deciding.action == ModerationAction::RemoveContent
+        && let Some(change) = edit::delete_by_decision(tx, ctx, Id::from_uuid(row.target_id.uuid()))?
+    {
+        announced.push(Box::new(change));
+    }
+    let (own, changes) = match row.reported_id {
+        Some(user) if deciding.action == ModerationAction::Suspend => {
+            let new = NewSuspension { until: deciding.until, reason: deciding.reason.to_owned() };
+            staff::suspend_locked(tx, ctx, user, new)?
+        }
+        Some(user) if lifts => staff::lift_locked(tx, ctx, user)?,
+        _ => return Ok((None, announced)),
+    };
+    announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
+    Ok((Some(own.at(ctx.now)), announced))
+}

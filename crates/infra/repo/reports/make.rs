@@ -1,0 +1,62 @@
+//! Making a report.
+
+use clowder_core::{
+    Ctx, Result, Word,
+    audit::{Entry, Target},
+};
+use clowder_social::reports::{
+    Change, NewReport, Report, ReportId, ReportStatus,
+    policy::{A_DAY, ReportFacts, may_report},
+};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::{
+    super::{accounts::profile, audit, db::Tx, dialect, journal},
+    read::UNDECIDED,
+    targets::{self, Seen},
+};
+use crate::{
+    domains::reports::{COMMENT, EVIDENCE, NewReportRow, reports as table},
+    seal::Place,
+};
+
+pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
+    let reporter = ctx.user()?;
+    dialect::accounts::lock_user(tx.conn, reporter)?;
+    // Their account is not gone.
+    profile::own(tx.conn, reporter)?;
+    let NewReport { target, category, comment } = new;
+    let Seen { reported, evidence } = targets::seen(tx.conn, ctx, target)?;
+    let own = || table::table.filter(table::reporter_id.eq(reporter));
+    let open = || own().filter(table::status.eq_any(UNDECIDED));
+    let same = open().filter(table::target_id.eq(target.id).and(table::target_type.eq(target.kind.as_str())));
+    may_report(ReportFacts {
+        own: reported == reporter,
+        reported: diesel::select(diesel::dsl::exists(same)).get_result(tx.conn)?,
+        open: open().count().get_result(tx.conn)?,
+        today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
+    })?;
+    let (id, ring) = (ReportId::new(ctx.now), &tx.services.ring);
+    let comment = comment.map(|comment| comment.into_string());
+    let row = NewReportRow {
+        id,
+        reporter_id: reporter,
+        target_type: target.kind.as_str(),
+        target_id: target.id,
+        reported_id: Some(reported),
+        category: category.as_str(),
+        comment: comment.as_ref().map(|text| ring.seal(Place::new(COMMENT, id), text.as_bytes())).transpose()?,
+        evidence: ring.seal(Place::new(EVIDENCE, id), &serde_json::to_vec(&evidence)?)?,
+        status: ReportStatus::Open.as_str(),
+        created_at: ctx.now,
+        version: 1,
+    };
+    diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    let report =
+        Report { id, target, category, comment, status: ReportStatus::Open, resolution: None, created_at: ctx.now };
+    let entry = Entry::new("report.made").on(Target::of("report", id));
+    audit::record(tx, ctx, &entry.after(json!({"target": target, "category": category})))?;
+    journal::append(tx, ctx, &Change::Made(reporter, (&report).into()))?;
+    Ok(report)
+}

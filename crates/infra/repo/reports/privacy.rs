@@ -1,0 +1,77 @@
+//! Somebody's reports and statements: exported to them. An erasure takes the reporter and their comment out of a report,
+//! and deletes the statements; the evidence about somebody stays for as long as it is needed.
+
+use clowder_core::{Ctx, Result, UserId};
+use clowder_social::reports::{ReportId, StatementId};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::super::{
+    db::Tx,
+    dialect::Conn,
+    privacy::{
+        Asking, Erasing,
+        parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
+    },
+};
+use crate::{
+    domains::reports::{ReportRow, StatementRow, reports, statements},
+    privacy::{erased, kept},
+    seal::Sealed,
+};
+
+const OF_MODERATORS: &str = "who decided what must stay known while the decision does; only an id";
+
+pub const PARTS: &[Part] = &[Part {
+    name: "reports",
+    phase: Phase::Content,
+    references: &[
+        erased("reports", "reporter_id"),
+        kept("reports", "reported_id", "the evidence is kept until 180 days after the decision"),
+        kept("reports", "target_id", "the same; the target may be a user"),
+        kept("reports", "assigned_id", OF_MODERATORS),
+        kept("reports", "decided_by", OF_MODERATORS),
+        erased("statements", "user_id"),
+        kept("statements", "target_id", "deleted with the statement"),
+    ],
+    files: &[
+        File { name: "reports.json", about: "what you have reported", shape: Shape::List, read: export_reports },
+        File {
+            name: "statements.json",
+            about: "decisions of moderators about you, and your appeals",
+            shape: Shape::List,
+            read: export_statements,
+        },
+    ],
+    erase,
+}];
+
+fn export_reports(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: ReportId = after(mark)?;
+    let own = reports::table.filter(reports::reporter_id.eq(asking.user).and(reports::id.gt(next)));
+    let rows: Vec<ReportRow> = own.order(reports::id).limit(ROWS).select(ReportRow::as_select()).load(conn)?;
+    let items = rows.iter().map(|row| Ok(json!(row.report(&asking.ring)?))).collect::<Result<_>>()?;
+    Ok(ExportPage::by_id(items, rows.last().map(|row| row.id)))
+}
+
+fn export_statements(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: StatementId = after(mark)?;
+    let own = statements::table.filter(statements::user_id.eq(asking.user).and(statements::id.gt(next)));
+    let rows: Vec<StatementRow> = own.order(statements::id).limit(ROWS).select(StatementRow::as_select()).load(conn)?;
+    let items = rows.iter().map(|row| Ok(json!(row.statement(&asking.ring)?))).collect::<Result<_>>()?;
+    Ok(ExportPage::by_id(items, rows.last().map(|row| row.id)))
+}
+
+/// A bounded number of rows at a time. Moderators still have to decide about what was reported, so the report stays.
+fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
+    let user = erasing.user;
+    let made = reports::table.filter(reports::reporter_id.eq(user)).order(reports::id).limit(ROWS);
+    let made: Vec<ReportId> = made.select(reports::id).load(tx.conn)?;
+    let nobody = (reports::reporter_id.eq(None::<UserId>), reports::comment.eq(None::<Sealed>));
+    let mut gone = diesel::update(reports::table.filter(reports::id.eq_any(made))).set(nobody).execute(tx.conn)?;
+    let told = statements::table.filter(statements::user_id.eq(user)).order(statements::id).limit(ROWS);
+    let told: Vec<StatementId> = told.select(statements::id).load(tx.conn)?;
+    gone += diesel::delete(statements::table.filter(statements::id.eq_any(told))).execute(tx.conn)?;
+    tx.deleted_text |= gone > 0;
+    all_gone(gone, gone > 0)
+}

@@ -1,0 +1,133 @@
+//! Reading reports: one's own, and all of them as moderators see them.
+
+use clowder_core::{Card, Page, PageRequest, Result, UserId, Word};
+use clowder_social::reports::{
+    Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId, refusals::REPORT_UNKNOWN,
+};
+use diesel::prelude::*;
+
+use super::super::{
+    cards::Cards,
+    dialect::{Backend, Conn},
+};
+use crate::{
+    domains::reports::{COMMENT, EVIDENCE, REASON, ReportRow, StatementRow, reports as table, statements, text},
+    seal::{KeyRing, Place, Sealed, unreadable},
+};
+
+pub const UNDECIDED: [&str; 2] = ["open", "reviewing"];
+pub const DECIDED: [&str; 2] = ["resolved", "dismissed"];
+
+pub fn row(conn: &mut Conn, report: ReportId) -> Result<ReportRow> {
+    let row = table::table.find(report).select(ReportRow::as_select()).first(conn).optional()?;
+    Ok(row.ok_or(REPORT_UNKNOWN)?)
+}
+
+pub fn own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, report: ReportId) -> Result<Report> {
+    let row = row(conn, report)?;
+    if row.reporter_id != Some(reporter) {
+        return Err(REPORT_UNKNOWN.into());
+    }
+    row.report(ring)
+}
+
+pub fn list_own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, page: &PageRequest) -> Result<Page<Report>> {
+    let mut query = table::table
+        .filter(table::reporter_id.eq(reporter))
+        .order(table::id.desc())
+        .limit(page.fetch())
+        .select(ReportRow::as_select())
+        .into_boxed();
+    if let Some(before) = page.id()? {
+        query = query.filter(table::id.lt::<ReportId>(before));
+    }
+    let rows: Vec<ReportRow> = query.load(conn)?;
+    Page::fill(rows.iter().map(|row| row.report(ring)), page, |report| report.id.to_string())
+}
+
+/// All but those about the viewer.
+pub fn list(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    viewer: UserId,
+    filter: ReportFilter,
+    page: &PageRequest,
+) -> Result<Page<ModeratedReport>> {
+    let mut query = table::table
+        .filter(table::reported_id.is_null().or(table::reported_id.ne(viewer)))
+        .order(table::id.desc())
+        .limit(page.fetch())
+        .select(ReportRow::as_select())
+        .into_boxed::<Backend>();
+    if let Some(status) = filter.status {
+        query = query.filter(table::status.eq(status.as_str()));
+    }
+    if let Some(category) = filter.category {
+        query = query.filter(table::category.eq(category.as_str()));
+    }
+    if let Some(kind) = filter.target_type {
+        query = query.filter(table::target_type.eq(kind.as_str()));
+    }
+    match filter.assigned {
+        Some(Assigned::Me) => query = query.filter(table::assigned_id.eq(viewer)),
+        Some(Assigned::None) => query = query.filter(table::assigned_id.is_null()),
+        None => {}
+    }
+    if let Some(before) = page.id()? {
+        query = query.filter(table::id.lt::<ReportId>(before));
+    }
+    let rows: Vec<ReportRow> = query.load(conn)?;
+    Page::fill(moderated(conn, ring, rows)?, page, |report| report.id.to_string())
+}
+
+/// One as moderators see it, without its evidence.
+pub fn one(conn: &mut Conn, ring: &KeyRing, row: ReportRow) -> Result<ModeratedReport> {
+    moderated(conn, ring, vec![row])?.pop().unwrap_or_else(|| Err(REPORT_UNKNOWN.into()))
+}
+
+/// A fixed number of queries, however many reports.
+fn moderated(conn: &mut Conn, ring: &KeyRing, rows: Vec<ReportRow>) -> Result<Vec<Result<ModeratedReport>>> {
+    let ids: Vec<ReportId> = rows.iter().map(|row| row.id).collect();
+    let appealed = statements::table
+        .filter(statements::report_id.eq_any(ids).and(statements::appealed_at.is_not_null()))
+        .select(StatementRow::as_select());
+    let appealed: Vec<StatementRow> = appealed.load(conn)?;
+    let people = rows.iter().flat_map(|row| [row.reporter_id, row.reported_id, row.assigned_id, row.decided_by]);
+    let cards = Cards::of(conn, None, people.flatten())?;
+    let card = |user: Option<UserId>| -> Result<Option<Card>> { user.map(|user| cards.card(user)).transpose() };
+    let reports = rows.into_iter().map(|row| {
+        let appeal = appealed.iter().find(|statement| statement.report_id == row.id);
+        let decision = row.resolution()?.map(|resolution| -> Result<_> {
+            Ok(ReportDecision {
+                action: resolution.action,
+                until: row.until,
+                reason: text(ring, REASON, row.id, row.reason.as_ref()),
+                decided_by: card(row.decided_by)?,
+                decided_at: resolution.decided_at,
+            })
+        });
+        Ok(ModeratedReport {
+            id: row.id,
+            target: row.target()?,
+            category: row.category()?,
+            comment: text(ring, COMMENT, row.id, row.comment.as_ref()),
+            status: row.status()?,
+            reporter: card(row.reporter_id)?,
+            reported: card(row.reported_id)?,
+            assigned: card(row.assigned_id)?,
+            decision: decision.transpose()?,
+            appeal: appeal.map(|statement| statement.appeal(ring)).transpose()?.flatten(),
+            evidence: None,
+            created_at: row.created_at,
+            version: row.version,
+        })
+    });
+    Ok(reports.collect())
+}
+
+/// What was kept of the target, if it can still be read.
+pub fn evidence(conn: &mut Conn, ring: &KeyRing, report: ReportId) -> Result<Option<Evidence>> {
+    let sealed: Sealed = table::table.find(report).select(table::evidence).first(conn)?;
+    let opened = ring.open(Place::new(EVIDENCE, report), &sealed).and_then(|json| Ok(serde_json::from_slice(&json)?));
+    Ok(opened.map_or_else(|error| unreadable(&error), Some))
+}

@@ -1,0 +1,115 @@
+//! What can be reported, and how each kind is found: a kind is one line of the table.
+
+use clowder_accounts::refusals::USER_UNKNOWN;
+use clowder_core::{Ctx, Id, Result, UserId};
+use clowder_social::reports::{
+    Evidence, ReportTarget, ReportTargetType, ReportedGroup, ReportedMessage, ReportedUser, TargetId, policy::BEFORE,
+};
+use diesel::{dsl::exists, prelude::*};
+
+use super::super::{
+    blocks,
+    cards::Cards,
+    dialect::Conn,
+    groups,
+    messaging::reported,
+    people::{self, Viewer},
+    pets, profiles,
+};
+use crate::domains::accounts::users;
+
+/// A thing as the caller sees it, and who answers for it.
+pub struct Seen {
+    pub reported: UserId,
+    pub evidence: Evidence,
+}
+
+/// Finds a thing, or refuses as if it did not exist if the caller cannot see it.
+type Loader = fn(&mut Conn, &Ctx, TargetId) -> Result<Seen>;
+
+const LOADERS: &[(ReportTargetType, Loader)] = &[
+    (ReportTargetType::Group, group),
+    (ReportTargetType::Message, message),
+    (ReportTargetType::Pet, pet),
+    (ReportTargetType::User, user),
+];
+
+pub fn seen(conn: &mut Conn, ctx: &Ctx, target: ReportTarget) -> Result<Seen> {
+    let loader = LOADERS.iter().find(|(kind, _)| *kind == target.kind);
+    let (_, load) = loader.ok_or_else(|| clowder_core::Error::internal("a kind of target that nothing loads"))?;
+    load(conn, ctx, target.id)
+}
+
+fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
+    let (viewer, id) = (Viewer::of(ctx)?, UserId::from_uuid(id.uuid()));
+    let lives = users::table.find(id).filter(users::deleted_at.is_null());
+    let lives: bool = diesel::select(exists(lives)).get_result(conn)?;
+    if !lives || !blocks::knows(conn, ctx, id)? {
+        return Err(USER_UNKNOWN.into());
+    }
+    let visible = users::table.find(id).filter(people::visible_to(viewer));
+    let user = if diesel::select(exists(visible)).get_result(conn)? {
+        let seen = profiles::seen(conn, viewer, id)?;
+        ReportedUser {
+            id,
+            username: seen.username,
+            display_name: seen.display_name,
+            bio: seen.bio,
+            status_text: seen.status_text,
+            pronouns: seen.pronouns,
+            location: seen.location,
+            links: seen.links.map(|links| links.into_iter().map(|link| link.url).collect()),
+        }
+    } else {
+        // They share a chat, whose members see the cards of each other, or one has blocked the other.
+        let card = Cards::of(conn, None, [id])?.card(id)?;
+        ReportedUser {
+            id,
+            username: card.username,
+            display_name: card.display_name,
+            bio: None,
+            status_text: None,
+            pronouns: None,
+            location: None,
+            links: None,
+        }
+    };
+    Ok(Seen { reported: id, evidence: Evidence { user: Some(user), ..Evidence::default() } })
+}
+
+fn message(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
+    let said = reported::seen(conn, ctx.user()?, Id::from_uuid(id.uuid()), BEFORE)?;
+    let sender = said.last().map(|last| last.sender.id);
+    let messages = said.into_iter().map(|said| ReportedMessage {
+        id: said.id,
+        chat_id: said.chat_id,
+        seq: said.seq,
+        sender: said.sender,
+        content: said.content,
+        created_at: said.created_at,
+        edited_at: said.edited_at,
+    });
+    Ok(Seen {
+        reported: sender.ok_or_else(|| clowder_core::Error::internal("a message that is not there"))?,
+        evidence: Evidence { messages: messages.collect(), ..Evidence::default() },
+    })
+}
+
+fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
+    let (row, _) = groups::read::seen(conn, ctx.user()?, Id::from_uuid(id.uuid()))?;
+    let owner = row.owner()?;
+    let group = ReportedGroup {
+        id: row.id,
+        visibility: row.visibility()?,
+        name: row.name,
+        description: row.description,
+        rules: row.rules,
+        owner: Cards::of(conn, None, [owner])?.card(owner)?,
+    };
+    Ok(Seen { reported: owner, evidence: Evidence { group: Some(group), ..Evidence::default() } })
+}
+
+fn pet(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
+    let pet = pets::read::reported(conn, Viewer::of(ctx)?, Id::from_uuid(id.uuid()))?;
+    Ok(Seen { reported: pet.owner.id, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
+}

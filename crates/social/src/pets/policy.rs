@@ -1,0 +1,325 @@
+//! Pure rules: who sees a pet and how much of it, who may change what, and how much of each there can be.
+
+use std::time::Duration;
+
+use clowder_core::{Error, Refusal, Result, Timestamp, UserId, Visibility};
+
+use super::{
+    Role,
+    model::{BirthDate, Precision},
+    refusals::*,
+};
+
+/// How many pets one person can keep, as their owner or otherwise.
+pub const MOST_PETS: i64 = 100;
+/// How many people can keep a pet or be invited to, the owner included.
+pub const MOST_KEEPERS: i64 = 20;
+/// How many open invitations one person can have.
+pub const MOST_INVITATIONS: i64 = 100;
+/// How many entries the log of a pet can have.
+pub const MOST_ENTRIES: i64 = 10_000;
+/// How far ahead the time of an entry may be: clocks and time zones differ.
+const AHEAD: Duration = Duration::from_secs(24 * 3600);
+/// Not before this.
+const FIRST: Timestamp = Timestamp::from_micros(0);
+
+/// What is known when somebody looks at a pet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SightFacts {
+    /// What the viewer is to it, if they keep it.
+    pub role: Option<Role>,
+    /// Whether the viewer is invited to keep it.
+    pub invited: bool,
+    /// Whether the viewer may see the owner.
+    pub owner_visible: bool,
+    /// Whether the viewer is a friend of the owner or of a co-owner.
+    pub friend: bool,
+    pub visibility: Visibility,
+    pub lost: bool,
+}
+
+/// How much of a pet somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// What helps to find it: no date of birth, no bio, no co-owners.
+    Card,
+    Full,
+}
+
+/// `None`: for this viewer there is no such pet.
+pub fn sight(facts: SightFacts) -> Option<Sight> {
+    if facts.role.is_some() || facts.invited {
+        return Some(Sight::Full);
+    }
+    if !facts.owner_visible {
+        return None;
+    }
+    match facts.visibility {
+        Visibility::Public => Some(Sight::Full),
+        Visibility::Friends if facts.friend => Some(Sight::Full),
+        Visibility::Friends if facts.lost => Some(Sight::Card),
+        Visibility::Friends | Visibility::Private => None,
+    }
+}
+
+/// The owner and the co-owners see the number of the microchip.
+pub fn sees_microchip(role: Option<Role>) -> bool {
+    role >= Some(Role::CoOwner)
+}
+
+/// The owner and the co-owners edit the pet and say that it is lost or found.
+pub fn may_edit(role: Option<Role>) -> Result<(), Refusal> {
+    if role >= Some(Role::CoOwner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+}
+
+/// Only the owner deletes and transfers, invites and removes keepers.
+pub fn may_own(role: Option<Role>) -> Result<(), Refusal> {
+    if role == Some(Role::Owner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+}
+
+/// Whoever keeps the pet reads and writes its log, and sees who keeps it.
+pub fn may_keep(role: Option<Role>) -> Result<(), Refusal> {
+    if role.is_some() { Ok(()) } else { Err(PET_FORBIDDEN) }
+}
+
+/// Everybody deletes their own entries, and the owner all.
+pub fn may_delete_entry(role: Option<Role>, own: bool) -> Result<(), Refusal> {
+    may_keep(role)?;
+    if own || role == Some(Role::Owner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+}
+
+/// One more pet for somebody who keeps so many.
+pub fn has_room(kept: i64) -> Result<(), Refusal> {
+    if kept < MOST_PETS { Ok(()) } else { Err(PET_LIMIT) }
+}
+
+/// What is known when the owner invites somebody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InviteFacts {
+    /// Whether the owner may see them.
+    pub visible: bool,
+    /// Whether they keep it or are invited.
+    pub concerned: bool,
+    /// How many people keep it or are invited.
+    pub keepers: i64,
+    /// How many open invitations they have.
+    pub invitations: i64,
+}
+
+pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: InviteFacts) -> Result<()> {
+    may_own(role)?;
+    if caller == user {
+        return Err(Error::field("/user_id", "self", "must be somebody other than yourself"));
+    }
+    if !facts.visible {
+        return Err(Error::field("/user_id", "user.unknown", "is nobody whom you may see"));
+    }
+    let refusal = if facts.concerned {
+        PET_KEPT
+    } else if facts.keepers >= MOST_KEEPERS {
+        PET_KEEPERS
+    } else if facts.invitations >= MOST_INVITATIONS {
+        PET_INVITATIONS
+    } else {
+        return Ok(());
+    };
+    Err(refusal.into())
+}
+
+/// Who takes somebody out: the owner everybody else, and everybody themselves, except the owner.
+pub fn may_remove(role: Option<Role>, own: bool, target: Option<Role>) -> Result<(), Refusal> {
+    if !own {
+        may_own(role)?;
+    }
+    match target {
+        None => Err(KEEPER_UNKNOWN),
+        Some(Role::Owner) => Err(PET_OWNER),
+        Some(Role::CoOwner | Role::Caretaker) => Ok(()),
+    }
+}
+
+/// The date of birth from what was known and what is given.
+pub fn birth_date(
+    now: Timestamp,
+    before: Option<BirthDate>,
+    given: Option<Option<BirthDate>>,
+    precision: Option<Precision>,
+) -> Result<Option<BirthDate>> {
+    let is_given = given.is_some();
+    let date = given.unwrap_or(before);
+    let date = match (date, precision) {
+        (Some(date), Some(precision)) => {
+            let wrong = || Error::field("/birth_date_precision", "precision", "is more than the date of birth says");
+            Some(date.with(precision).ok_or_else(wrong)?)
+        }
+        (None, Some(_)) => {
+            return Err(Error::field("/birth_date_precision", "precision", "is only for a date of birth"));
+        }
+        (date, None) => date,
+    };
+    match &date {
+        Some(date) if is_given && date.is_after(now) => {
+            Err(Error::field("/birth_date", "time", "must not be in the future"))
+        }
+        Some(date) if is_given && date.is_too_long_ago(now) => {
+            Err(Error::field("/birth_date", "time", "must not be more than 200 years ago"))
+        }
+        _ => Ok(date),
+    }
+}
+
+/// Whether an entry can be about this time.
+pub fn may_be_about(now: Timestamp, at: Timestamp) -> Result<()> {
+    if at > now.plus(AHEAD) {
+        return Err(Error::field("/at", "time", "must not be in the future"));
+    }
+    if at < FIRST {
+        return Err(Error::field("/at", "time", "must not be before 1970"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Id;
+
+    use super::*;
+
+    const ROLES: [Option<Role>; 4] = [None, Some(Role::Caretaker), Some(Role::CoOwner), Some(Role::Owner)];
+
+    #[test]
+    fn sight_table() {
+        use Sight::*;
+        use Visibility::*;
+        // Visibility, lost; then what is seen by: a stranger, a friend of an owner, and both if the owner is hidden.
+        for (visibility, lost, stranger, friend) in [
+            (Public, false, Some(Full), Some(Full)),
+            (Public, true, Some(Full), Some(Full)),
+            (Friends, false, None, Some(Full)),
+            (Friends, true, Some(Card), Some(Full)),
+            (Private, false, None, None),
+            (Private, true, None, None),
+        ] {
+            for (is_friend, expected) in [(false, stranger), (true, friend)] {
+                let facts =
+                    SightFacts { role: None, invited: false, owner_visible: true, friend: is_friend, visibility, lost };
+                assert_eq!(sight(facts), expected, "{facts:?}");
+                assert_eq!(sight(SightFacts { owner_visible: false, ..facts }), None, "{facts:?}");
+                for owner_visible in [true, false] {
+                    assert_eq!(sight(SightFacts { invited: true, owner_visible, ..facts }), Some(Full));
+                    for role in [Role::Caretaker, Role::CoOwner, Role::Owner] {
+                        assert_eq!(sight(SightFacts { role: Some(role), owner_visible, ..facts }), Some(Full));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_each_role_may_do() {
+        for (role, [keep, edit, own]) in ROLES.into_iter().zip([
+            [false, false, false],
+            [true, false, false],
+            [true, true, false],
+            [true, true, true],
+        ]) {
+            assert_eq!(may_keep(role).is_ok(), keep, "{role:?}");
+            assert_eq!(may_edit(role).is_ok(), edit, "{role:?}");
+            assert_eq!(sees_microchip(role), edit, "{role:?}");
+            assert_eq!(may_own(role).is_ok(), own, "{role:?}");
+            assert_eq!(may_delete_entry(role, true).is_ok(), keep, "{role:?}");
+            assert_eq!(may_delete_entry(role, false).is_ok(), own, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn may_invite_table() {
+        let now = Timestamp::from_micros(1);
+        let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
+        let free = InviteFacts { visible: true, keepers: 1, ..InviteFacts::default() };
+        for (role, user, facts, expected) in [
+            (Some(Role::Owner), bob, free, "ok"),
+            (Some(Role::CoOwner), bob, free, "pet.forbidden"),
+            (None, bob, free, "pet.forbidden"),
+            (Some(Role::Owner), ada, free, "self"),
+            (Some(Role::Owner), bob, InviteFacts { visible: false, concerned: true, ..free }, "user.unknown"),
+            (Some(Role::Owner), bob, InviteFacts { concerned: true, keepers: 20, ..free }, "pet.kept"),
+            (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),
+            (Some(Role::Owner), bob, InviteFacts { invitations: 99, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { invitations: 100, ..free }, "pet.invitations"),
+        ] {
+            let code = match may_invite(ada, user, role, facts) {
+                Ok(()) => "ok".to_owned(),
+                Err(Error::Refused(refusal)) => refusal.code.to_owned(),
+                Err(Error::Invalid(errors)) => errors[0].code.to_string(),
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(code, expected, "{role:?} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn may_remove_table() {
+        use Role::*;
+        for (role, own, target, expected) in [
+            (Some(Owner), false, Some(CoOwner), Ok(())),
+            (Some(Owner), false, Some(Caretaker), Ok(())),
+            (Some(Owner), false, None, Err(KEEPER_UNKNOWN)),
+            (Some(Owner), true, Some(Owner), Err(PET_OWNER)),
+            (Some(CoOwner), false, Some(Caretaker), Err(PET_FORBIDDEN)),
+            (Some(CoOwner), false, Some(Owner), Err(PET_FORBIDDEN)),
+            (Some(CoOwner), true, Some(CoOwner), Ok(())),
+            // Somebody who is invited.
+            (None, true, Some(Caretaker), Ok(())),
+            (None, true, None, Err(KEEPER_UNKNOWN)),
+            (None, false, Some(Caretaker), Err(PET_FORBIDDEN)),
+        ] {
+            assert_eq!(may_remove(role, own, target), expected, "{role:?} {own} {target:?}");
+        }
+    }
+
+    #[test]
+    fn birth_date_table() {
+        use Precision::*;
+        let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
+        let date = |text: &str| BirthDate::read(text).unwrap();
+        for (before, given, precision, expected) in [
+            (None, None, None, Ok(None)),
+            (Some("2020-05"), None, None, Ok(Some("2020-05"))),
+            (Some("2020-05"), Some(None), None, Ok(None)),
+            (Some("2020-05"), Some(Some("2021")), None, Ok(Some("2021"))),
+            (Some("2020-05"), None, Some(Year), Ok(Some("2020"))),
+            (Some("2020-05"), None, Some(Day), Err("precision")),
+            (None, Some(Some("2020-05-17")), Some(Month), Ok(Some("2020-05"))),
+            (None, Some(Some("2020")), Some(Month), Err("precision")),
+            (None, None, Some(Month), Err("precision")),
+            (None, Some(Some("2027")), None, Err("time")),
+            (None, Some(Some("1825")), None, Err("time")),
+            // What was possible once stays.
+            (Some("1825"), None, None, Ok(Some("1825"))),
+        ] {
+            let result = birth_date(now, before.map(date), given.map(|given| given.map(date)), precision);
+            let result = match &result {
+                Ok(date) => Ok(date.as_ref().map(BirthDate::as_str)),
+                Err(Error::Invalid(errors)) => Err(&*errors[0].code),
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(result, expected, "{before:?} {given:?} {precision:?}");
+        }
+    }
+
+    #[test]
+    fn entries_are_about_times_that_were() {
+        let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
+        for (at, is_fine) in [
+            ("2026-11-26T12:00:00Z", true),
+            ("2026-11-27T12:00:00Z", true),
+            ("2026-11-27T12:00:01Z", false),
+            ("1970-01-01T00:00:00Z", true),
+            ("1969-12-31T23:59:59Z", false),
+        ] {
+            assert_eq!(may_be_about(now, at.parse().unwrap()).is_ok(), is_fine, "{at}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is kept of a reported thing: what the reporter could see of it, at the moment of the report.
+
+use clowder_core::{Card, ChatId, MessageId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    groups::{GroupId, GroupVisibility},
+    pets::PetId,
+};
+
+/// Each kind of target fills one member.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Evidence {
+    pub user: Option<ReportedUser>,
+    /// The reported message comes last, after at most five that were written before it in the same chat.
+    #[schema(max_items = 6)]
+    pub messages: Vec<ReportedMessage>,
+    pub group: Option<ReportedGroup>,
+    pub pet: Option<ReportedPet>,
+}
+
+/// A profile, as the reporter saw it: what was hidden from them is `null`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedUser {
+    pub id: UserId,
+    #[schema(example = "bob")]
+    pub username: String,
+    #[schema(example = "Bob")]
+    pub display_name: String,
+    pub bio: Option<String>,
+    pub status_text: Option<String>,
+    pub pronouns: Option<String>,
+    pub location: Option<String>,
+    /// The addresses of the links.
+    #[schema(max_items = 5)]
+    pub links: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedMessage {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub sender: Card,
+    /// `null` if it was already deleted.
+    pub content: Option<String>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedGroup {
+    pub id: GroupId,
+    #[schema(example = "Gardeners of the north side")]
+    pub name: String,
+    pub description: Option<String>,
+    pub rules: Option<String>,
+    pub visibility: GroupVisibility,
+    pub owner: Card,
+}
+
+/// A pet, as the reporter saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedPet {
+    pub id: PetId,
+    #[schema(example = "Biscuit")]
+    pub name: String,
+    pub breed: Option<String>,
+    pub bio: Option<String>,
+    /// What is said about its being lost, and where.
+    pub lost: Option<String>,
+    pub place: Option<String>,
+    pub owner: Card,
+}

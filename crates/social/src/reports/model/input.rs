@@ -1,0 +1,176 @@
+//! Inputs of reports: making one, deciding about it, and appealing.
+
+use clowder_core::{
+    Field, Fields, Input, Timestamp, Word,
+    input::{Nested, string},
+    text::{self, Flaw},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Assigned, ModerationAction, ReportCategory, ReportStatus, ReportTarget, ReportTargetType};
+
+/// 1 to `MAX` characters, not only white space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<const MAX: usize> Field for Text<MAX> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        text::prose(&string(value)?, 1, MAX).map(Self)
+    }
+}
+
+/// `{target, category, comment?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({
+    "target": {"type": "user", "id": "01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"}, "category": "spam",
+    "comment": "The same link in every chat"
+}))]
+pub struct NewReport {
+    pub target: ReportTarget,
+    pub category: ReportCategory,
+    /// For the moderators.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    pub comment: Option<Text<2_000>>,
+}
+
+impl Input for NewReport {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let target = fields.required::<Nested<ReportTarget>>("target");
+        let (category, comment) = (fields.required("category"), fields.optional("comment"));
+        Some(Self { target: target?.0, category: category?, comment: comment? })
+    }
+}
+
+/// What a moderator does with a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReportHandling)]
+pub enum Handling {
+    /// Takes it.
+    Reviewing,
+    /// Decides it, with the action.
+    Resolved,
+    /// Decides that there is nothing to do.
+    Dismissed,
+}
+
+impl Word for Handling {
+    const WHAT: &'static str = "handling of a report";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("reviewing", Self::Reviewing), ("resolved", Self::Resolved), ("dismissed", Self::Dismissed)];
+}
+
+/// `{status: reviewing}`, `{status: dismissed, reason}` or `{status: resolved, action, until?, reason}`
+#[derive(Debug, Clone, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(example = json!({"status": "reviewing"}))]
+pub struct ReportPatch {
+    pub status: Handling,
+    /// What is done. `none` without a decision about an action.
+    #[schema(value_type = Option<ModerationAction>)]
+    pub action: ModerationAction,
+    /// When a suspension ends by itself; never if absent.
+    pub until: Option<Timestamp>,
+    /// Why. The person whom the action concerns reads it.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
+    pub reason: Option<Text<500>>,
+}
+
+impl Input for ReportPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let status = fields.required::<Handling>("status");
+        let action = fields.optional::<ModerationAction>("action");
+        let (until, reason) = (fields.optional::<Timestamp>("until"), fields.optional::<Text<500>>("reason"));
+        let (status, action, until, reason) = (status?, action?, until?, reason?);
+        let mut is_whole = true;
+        let mut flaw = |name: &str, flaw: Flaw| {
+            fields.flaw(name, flaw);
+            is_whole = false;
+        };
+        let unwanted = |why: &'static str| Flaw::new("unwanted", why);
+        match (status, action) {
+            (Handling::Resolved, None) => flaw("action", Flaw::new("required", "is required")),
+            (Handling::Resolved, Some(_)) | (_, None) | (Handling::Dismissed, Some(ModerationAction::None)) => {}
+            (Handling::Dismissed, Some(_)) => flaw("action", unwanted("a dismissed report has no action")),
+            (Handling::Reviewing, Some(_)) => flaw("action", unwanted("is part of a decision")),
+        }
+        if until.is_some() && action != Some(ModerationAction::Suspend) {
+            flaw("until", unwanted("only a suspension ends"));
+        }
+        match (status, &reason) {
+            (Handling::Reviewing, Some(_)) => flaw("reason", unwanted("is part of a decision")),
+            (Handling::Resolved | Handling::Dismissed, None) => flaw("reason", Flaw::new("required", "is required")),
+            _ => {}
+        }
+        is_whole.then(|| Self { status, action: action.unwrap_or(ModerationAction::None), until, reason })
+    }
+}
+
+/// `{text}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"text": "That was a link to my own photographs"}))]
+pub struct NewAppeal {
+    /// For the moderators.
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    pub text: Text<2_000>,
+}
+
+impl Input for NewAppeal {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("text").map(|text| Self { text })
+    }
+}
+
+/// Which reports a moderator wants to see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReportFilter {
+    pub status: Option<ReportStatus>,
+    pub category: Option<ReportCategory>,
+    pub target_type: Option<ReportTargetType>,
+    pub assigned: Option<Assigned>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Error;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn report_patch_table() {
+        let until = "2099-12-31T18:04:05.678Z";
+        for (body, wrong) in [
+            (json!({"status": "reviewing"}), vec![]),
+            (json!({"status": "reviewing", "action": null, "reason": null}), vec![]),
+            (json!({"status": "reviewing", "action": "none", "reason": "x"}), vec!["/action", "/reason"]),
+            (json!({"status": "dismissed", "reason": "x"}), vec![]),
+            (json!({"status": "dismissed", "action": "none", "reason": "x"}), vec![]),
+            (json!({"status": "dismissed", "action": "warn"}), vec!["/action", "/reason"]),
+            (json!({"status": "resolved"}), vec!["/action", "/reason"]),
+            (json!({"status": "resolved", "action": "warn", "reason": "x"}), vec![]),
+            (json!({"status": "resolved", "action": "warn", "until": until, "reason": "x"}), vec!["/until"]),
+            (json!({"status": "resolved", "action": "suspend", "until": until, "reason": "x"}), vec![]),
+            (json!({"status": "resolved", "action": "suspend", "reason": "x"}), vec![]),
+            (json!({"status": "open"}), vec!["/status"]),
+            (json!({"status": "resolved", "action": "ban", "reason": ""}), vec!["/action", "/reason"]),
+        ] {
+            let found = match ReportPatch::from_json(body.clone()) {
+                Ok(_) => vec![],
+                Err(Error::Invalid(errors)) => errors.into_iter().map(|error| error.pointer).collect(),
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(found, wrong, "{body}");
+        }
+    }
+}
