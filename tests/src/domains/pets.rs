@@ -129,10 +129,14 @@ const LISTS: &[List] = &[
         at_least: MANY,
         rows: Some(|scene| {
             format!(
-                "UPDATE pets SET microchip = (SELECT microchip FROM pets WHERE microchip IS NOT NULL),
-                   microchip_index = (SELECT microchip_index FROM pets WHERE microchip IS NOT NULL)
-                 WHERE microchip IS NULL AND owner_id = {me};",
+                "INSERT INTO pets (id, owner_id, name, species, sex, visibility, microchip, microchip_index, created_at,
+                   version)
+                   SELECT {id}, {me}, 'x', 'fish', 'unknown', 'private', same.microchip, same.microchip_index, {now}, 1
+                   FROM {series}, (SELECT microchip, microchip_index FROM pets WHERE microchip IS NOT NULL) AS same;",
+                id = scene.new_id(),
                 me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
             )
         }),
     },
@@ -181,13 +185,16 @@ fn keepers(scene: &Scene) -> String {
 
 async fn plant(ada: &User) {
     let new = json!({
-        "name": "Zqpetname", "species": "cat", "breed": "Zqpetbreed", "bio": "zqpetbio", "birth_date": "1931-07-29",
+        "name": "zqpetname", "species": "cat", "breed": "zqpetbreed", "bio": "zqpetbio", "birth_date": "1931-07-29",
         "microchip": "276098102345678",
     });
-    let pet = call(ada, "POST", "/api/pets", new, "zqidempotency-p").await.expect(201);
+    call(ada, "POST", "/api/pets", new, "zqidempotency-p").await.expect(201);
+    // Another one, because an edit replaces what was there.
+    let new = json!({"name": "Rex", "species": "dog"});
+    let pet = call(ada, "POST", "/api/pets", new, "").await.expect(201);
     let pet = format!("/api/pets/{}", pet["id"].as_str().unwrap());
     let patch = json!({
-        "name": "Zqpetrenamed", "breed": "Zqpetrebred", "bio": "zqpetedited", "birth_date": "1931-07-30",
+        "name": "zqpetrenamed", "breed": "zqpetrebred", "bio": "zqpetedited", "birth_date": "1931-07-30",
     });
     call(ada, "PATCH", &pet, patch, "").await.expect(200);
     let lost = json!({"text": "zqpetlost", "place": {"text": "zqpetplace"}});

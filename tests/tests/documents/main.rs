@@ -187,6 +187,8 @@ async fn edits_that_change_nothing() {
     let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
     let group = ada.post("/api/groups", json!({"name": "Gardeners", "rules": "Be kind."})).await.expect(201);
     let group = group["id"].as_str().unwrap().to_owned();
+    let pet = ada.post("/api/pets", json!({"name": "Minka", "species": "cat", "bio": "Sleeps."})).await.expect(201);
+    let pet = pet["id"].as_str().unwrap().to_owned();
     let mut socket = ada.socket().await;
     let mut tried = 0;
     for (method, template, operation) in api.operations() {
@@ -195,12 +197,16 @@ async fn edits_that_change_nothing() {
         if !matches!(&*method, "PUT" | "PATCH") || !edits {
             continue;
         }
+        // What takes a whole and has no body of its own to read is no edit.
+        if template.ends_with("/lost") {
+            continue;
+        }
         let says = operation["description"].as_str().unwrap_or_default();
         assert!(says.contains("A body that changes nothing is answered 200"), "{method} {template}: {says}");
         let whole = template.starts_with("/api/messages");
         assert_ne!(says.contains("members that are absent stay as they are"), whole, "{method} {template}: {says}");
-        let path =
-            template.replace("{message_id}", &message).replace("{user_id}", &ada.id).replace("{group_id}", &group);
+        let path = template.replace("{message_id}", &message).replace("{user_id}", &ada.id);
+        let path = path.replace("{group_id}", &group).replace("{pet_id}", &pet);
         let before = ada.get(&path).await;
         let mut same = vec![json!({}), before.body.clone()];
         if path.starts_with("/api/messages") {

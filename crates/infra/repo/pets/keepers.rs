@@ -15,6 +15,7 @@ use diesel::{
 
 use super::{
     super::{
+        blocks,
         cards::Cards,
         db::Tx,
         dialect::Conn,
@@ -151,7 +152,8 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Result<
     read::one(tx.conn, &tx.services.ring, held.viewer, pet)
 }
 
-/// Makes a keeper the owner of a locked pet, and the owner a co-owner.
+/// Makes a keeper the owner of a locked pet, and the owner a co-owner. Between the new owner and others who keep it, or
+/// are invited to, there may be a block; these keep it no longer.
 pub fn hand_over(tx: &mut Tx<'_>, pet: PetId, from: UserId, to: UserId) -> Result<Vec<Change>> {
     // There is never a second owner.
     for (user, role) in [(from, Role::CoOwner), (to, Role::Owner)] {
@@ -163,24 +165,29 @@ pub fn hand_over(tx: &mut Tx<'_>, pet: PetId, from: UserId, to: UserId) -> Resul
     let updated = |user_id, role| News::KeeperUpdated(Kept { pet_id: pet, user_id, role });
     let mut told = Change::to_all(all.iter().copied(), updated(from, Role::CoOwner));
     told.extend(Change::to_all(all, updated(to, Role::Owner)));
+    let concerned = table::table.filter(table::pet_id.eq(pet)).order(table::user_id).select(KeeperRow::as_select());
+    let concerned: Vec<KeeperRow> = concerned.load(tx.conn)?;
+    let blocked = blocks::either_way(tx.conn, to, &concerned.iter().map(|row| row.user_id).collect::<Vec<_>>())?;
+    for row in concerned.iter().filter(|row| blocked.contains(&row.user_id)) {
+        told.extend(take_out(tx, row)?);
+    }
     Ok(told)
 }
 
-/// Ends what makes one of two people, who are locked, keep pets of the other, and returns what everybody is told.
+/// Ends what makes one of two people, who are locked, keep pets of the other, and returns what everybody is told. It locks
+/// all pets that both keep, because somebody who is being erased may hand one of them to one of the two meanwhile.
 pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Change>> {
-    let between = pets::owner_id.eq(one).and(table::user_id.eq(other));
-    let between = between.or(pets::owner_id.eq(other).and(table::user_id.eq(one)));
-    let shared: Vec<(PetId, UserId)> = table::table
-        .inner_join(pets::table)
-        .filter(between)
-        .filter(table::user_id.eq_any([one, other]))
-        .order(table::pet_id)
-        .select((table::pet_id, table::user_id))
-        .load(tx.conn)?;
+    let theirs = table::table.filter(table::user_id.eq(other)).select(table::pet_id).order(table::pet_id);
+    let theirs: Vec<PetId> = theirs.load(tx.conn)?;
+    let shared = table::table.filter(table::user_id.eq(one).and(table::pet_id.eq_any(theirs)));
+    let shared: Vec<PetId> = shared.order(table::pet_id).select(table::pet_id).load(tx.conn)?;
     let mut told = Vec::new();
-    for (pet, user) in shared {
-        lock(tx, pet)?;
-        if let Some(row) = find(tx.conn, pet, user)? {
+    for pet in shared {
+        // It may have been deleted before it was locked.
+        let Some(owner) = lock(tx, pet)?.map(|row| row.owner_id) else { continue };
+        let guest = [(one, other), (other, one)].into_iter().find(|(host, _)| *host == owner);
+        let Some((_, guest)) = guest else { continue };
+        if let Some(row) = find(tx.conn, pet, guest)? {
             told.extend(take_out(tx, &row)?);
         }
     }

@@ -127,7 +127,8 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
 
 /// A pet that they own goes to the longest-serving co-owner; if there is none, it is deleted, its log first and in pieces.
 fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, pet: PetId) -> Result<u64> {
-    let pet_row = lock(tx, pet)?;
+    // Its owner may have deleted it meanwhile.
+    let Some(pet_row) = lock(tx, pet)? else { return Ok(0) };
     let mut told = Vec::new();
     if pet_row.owner_id == user {
         let Some(heir) = heir(tx.conn, pet)? else {

@@ -9,7 +9,7 @@ use clowder_social::{
         change::{Gone, News, Version},
         model::{BirthDate, Degrees},
         policy::{self, birth_date},
-        refusals::{PET_STALE, PET_UNKNOWN},
+        refusals::PET_STALE,
     },
 };
 use diesel::{dsl::count_star, prelude::*};
@@ -243,8 +243,8 @@ pub fn touch(conn: &mut Conn, pet: PetId) -> Result<()> {
     Ok(())
 }
 
-/// A pet, locked, for those who do not look at it as somebody.
-pub fn lock(tx: &mut Tx<'_>, pet: PetId) -> Result<PetRow> {
+/// A pet, locked, for those who do not look at it as somebody, if it is still there.
+pub fn lock(tx: &mut Tx<'_>, pet: PetId) -> Result<Option<PetRow>> {
     dialect::pets::lock_pet(tx.conn, pet)?;
-    Ok(read::row(tx.conn, pet)?.ok_or(PET_UNKNOWN)?)
+    read::row(tx.conn, pet)
 }
