@@ -13,6 +13,7 @@ use clowder_core::{
 use clowder_social::reports::{
     Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus,
     change::ReportTold,
+    model::Text,
     policy::{HandleFacts, Handled, decide, may_examine},
     refusals::{REPORT_STALE, REPORT_UNKNOWN},
 };
@@ -75,7 +76,7 @@ pub fn handle(
         Handled::Nothing => Ok((read::one(tx.conn, &tx.services.ring, row)?, None)),
         Handled::Taken => Ok((take(tx, ctx, row)?, None)),
         Handled::Decided { status, action } => {
-            let reason = patch.reason.as_ref().map(|reason| reason.as_str()).unwrap_or_default();
+            let reason = patch.reason.as_ref().map(Text::as_str).unwrap_or_default();
             settle(tx, ctx, row, status, Deciding { action, until: patch.until, reason })
         }
     }

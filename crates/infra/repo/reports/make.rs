@@ -6,6 +6,7 @@ use clowder_core::{
 };
 use clowder_social::reports::{
     Change, NewReport, Report, ReportId, ReportStatus,
+    model::Text,
     policy::{A_DAY, ReportFacts, may_report},
 };
 use diesel::prelude::*;
@@ -38,7 +39,7 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
     })?;
     let (id, ring) = (ReportId::new(ctx.now), &tx.services.ring);
-    let comment = comment.map(|comment| comment.into_string());
+    let comment = comment.map(Text::into_string);
     let row = NewReportRow {
         id,
         reporter_id: reporter,
