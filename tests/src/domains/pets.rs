@@ -101,29 +101,19 @@ const LISTS: &[List] = &[
         rows: Some(|scene| {
             format!(
                 "INSERT INTO pets (id, owner_id, name, species, sex, visibility, created_at, version)
-                   SELECT {id}, {me}, 'x', 'fish', 'unknown', 'public', {now}, 1 FROM {series};",
+                   SELECT {id}, {owner}, 'x', 'fish', 'unknown', 'public', {now}, 1 FROM {series};
+                 INSERT INTO pet_keepers (pet_id, user_id, role, accepted, since)
+                   SELECT {id}, {owner}, 'owner', {yes}, {now} FROM {series};",
                 id = scene.id_of_n(),
-                me = scene.me(),
+                owner = scene.id_of("user_id"),
+                yes = scene.yes(),
                 now = scene.at("0"),
                 series = scene.series(MANY),
             )
         }),
     },
-    List {
-        path: "/api/users/{user_id}/pets",
-        at_least: PETS,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO pet_keepers (pet_id, user_id, role, accepted, since)
-                   SELECT {id}, {user}, 'owner', {yes}, {now} FROM {series};",
-                id = scene.id_of_n(),
-                user = scene.id_of("user_id"),
-                yes = scene.yes(),
-                now = scene.at("0"),
-                series = scene.series(PETS),
-            )
-        }),
-    },
+    // Those are theirs.
+    List { path: "/api/users/{user_id}/pets", at_least: PETS, rows: None },
     List {
         path: "/api/pet-microchips/{microchip}",
         at_least: MANY,

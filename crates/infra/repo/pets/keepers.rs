@@ -71,7 +71,9 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<
     let visible = exists(users::table.find(user).filter(visible_to(held.viewer)));
     let open = table::user_id.eq(user).and(table::accepted.eq(false));
     let facts = InviteFacts {
-        visible: diesel::select(visible).get_result(tx.conn)?,
+        // Staff see whom they have blocked, but nobody keeps a pet across a block.
+        visible: diesel::select(visible).get_result(tx.conn)?
+            && !blocks::either_way(tx.conn, held.caller, &[user])?.contains(&user),
         concerned: find(tx.conn, pet, user)?.is_some(),
         keepers: table::table.filter(table::pet_id.eq(pet)).select(count_star()).first(tx.conn)?,
         invitations: table::table.filter(open).select(count_star()).first(tx.conn)?,
