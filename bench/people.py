@@ -28,7 +28,7 @@ PIECE = 20_000
 # Both directions of each friendship; {since} is a minute earlier for each of the two numbers.
 BEFRIEND = """
 WITH bench AS (
-    SELECT id, CAST(substr(username_key, 6) AS integer) AS n FROM users WHERE username_key {named}
+    SELECT id, CAST(substr(username, 6) AS integer) AS n FROM users WHERE username {named}
 )
 INSERT INTO friendships (user_id, friend_id, since)
     SELECT one.id, other.id, {since} FROM bench AS one, bench AS other WHERE one.id <> other.id AND (one.n < 64 OR other.n < 64);
