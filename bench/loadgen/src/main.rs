@@ -37,7 +37,9 @@ fn main() -> Result<(), Error> {
         };
         tokens(&mut c, &need).await?;
         match what.as_str() {
-            "me" | "w1" | "w2" | "w3" | "w4" | "friends" | "relationships" | "profile" | "search" => workloads::closed::run(&c, &what).await,
+            "me" | "w1" | "w2" | "w3" | "w4" | "friends" | "relationships" | "profile" | "search" => {
+                workloads::closed::run(&c, &what).await
+            }
             "w5" => workloads::ws_send::run(&c).await,
             "w6" => workloads::fanout::run(&c).await,
             "w7" => workloads::idle::run(&c).await,
