@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Fills a migrated database with people, and measures how fast they are found.
+"""Fills a migrated database with people and friendships, and measures how fast people are found.
 
   bench/people.py fill DATABASE_URL [COUNT]       people with random names (1,000,000)
+  bench/people.py names FILE [COUNT]              the same people's usernames and names, a line each, for another server
+  bench/people.py befriend DATABASE_URL           makes bench0 to bench63 friends of all users named bench and a number
+  bench/people.py seek WORLD [COUNT]              adds 1,000 parts of the same people's names to a world file of loadgen
   bench/people.py search SERVER_URL TOKEN [N]     N searches (300) for each length of text, over HTTP
 
-Fill before the server starts. Names are ASCII, so that folding them needs no tables: the grams are those of
+Fill before the server starts, and befriend while it is stopped. Names are ASCII, so that folding them needs no tables: the grams are those of
 crates/accounts/src/profiles/names.rs.
 """
 
 import http.client
+import json
 import random
 import sqlite3
 import statistics
@@ -21,6 +25,16 @@ import uuid
 FIRST = "ada anna anton bela bruno carla cem clara david dora elena emil erik eva fatima felix frida grace hanna hugo ida ines ivan jan jonas julia karl lara lena leo lina luca maria marta max mia nina noah olga omar otto paul pia rosa samir sara sofia tim tom vera viktor yara zoe".split()
 LAST = "abel adler bach becker berg braun busch dietz engel ernst fink frank fuchs gross haas hahn hansen heinz huber jung kaiser keller koch kraus kuhn lang lovelace maier marx meyer moser nagel otto peters pohl richter roth sauer schmidt schulz seidel simon sommer stein thomas vogel wagner weber wolf ziegler".split()
 PIECE = 20_000
+# Both directions of each friendship; {since} is a minute earlier for each of the two numbers.
+BEFRIEND = """
+WITH bench AS (
+    SELECT id, CAST(substr(username, 6) AS integer) AS n FROM users WHERE username {named}
+)
+INSERT INTO friendships (user_id, friend_id, since)
+    SELECT one.id, other.id, {since} FROM bench AS one, bench AS other WHERE one.id <> other.id AND (one.n < 64 OR other.n < 64);
+INSERT INTO friend_lists (user_id, friends, version)
+    SELECT user_id, count(*), 1 FROM friendships GROUP BY user_id;
+"""
 
 
 def grams(*names):
@@ -107,6 +121,40 @@ def fill_postgres(url, count):
     subprocess.run(["psql", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
 
 
+def befriend_sqlite(path):
+    base = sqlite3.connect(path)
+    since = f"{int(time.time() * 1e6)} - (one.n + other.n) * 60000000"
+    base.executescript("BEGIN;" + BEFRIEND.format(named="GLOB 'bench[0-9]*'", since=since) + "COMMIT; ANALYZE;")
+    base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def befriend_postgres(url):
+    sql = BEFRIEND.format(named="~ '^bench[0-9]+$'", since="now() - (one.n + other.n) * interval '1 minute'")
+    command = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url, "-c", "BEGIN;" + sql + "COMMIT;", "-c", "VACUUM ANALYZE"]
+    subprocess.run(command, check=True)
+
+
+def names(path, count):
+    with open(path, "w") as file:
+        file.writelines(f"{name}\t{shown}\n" for _, name, shown, _ in people(count, random.Random(11)))
+
+
+def seek(path, count):
+    """Each text is of another person: three to eight letters, from within the first or the last name."""
+    with open(path) as file:
+        world = json.load(file)
+    dice, sought = random.Random(7), []
+    for piece in pieces(count):
+        for _, _, shown, _ in dice.sample(piece, min(len(piece), 1000 * PIECE // count + 1)):
+            name, length = dice.choice([word for word in shown.lower().split() if len(word) >= 3]), dice.choice((3, 3, 4, 5, 8))
+            at = dice.randrange(max(1, len(name) - length + 1))
+            sought.append(name[at : at + length])
+    dice.shuffle(sought)
+    world["sought"] = sought[:1000]
+    with open(path, "w") as file:
+        json.dump(world, file)
+
+
 def search(server, token, times):
     place = urllib.parse.urlsplit(server)
     connection = http.client.HTTPConnection(place.hostname, place.port or 80)
@@ -138,6 +186,15 @@ def main(what=None, where=None, *rest):
             fill_postgres(where, count)
         else:
             fill_sqlite(where.removeprefix("sqlite:"), count)
+    elif what == "befriend" and where:
+        if where.startswith("postgres"):
+            befriend_postgres(where)
+        else:
+            befriend_sqlite(where.removeprefix("sqlite:"))
+    elif what == "names" and where:
+        names(where, int(rest[0]) if rest else 1_000_000)
+    elif what == "seek" and where:
+        seek(where, int(rest[0]) if rest else 1_000_000)
     elif what == "search" and where and rest:
         search(where, rest[0], int(rest[1]) if len(rest) > 1 else 300)
     else:

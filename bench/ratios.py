@@ -11,6 +11,11 @@ CELLS = {
     "w2": ("chat list", "ok_per_s", "/s", True),
     "w3": ("page of 50 of a long history", "ok_per_s", "/s", True),
     "w3-after-sends": ("the same, right after many sends", "ok_per_s", "/s", True),
+    "friends": ("page of 50 of 1,000 friends", "ok_per_s", "/s", True),
+    "relationships": ("what connects one with 100 people", "ok_per_s", "/s", True),
+    "profile": ("somebody else's profile", "ok_per_s", "/s", True),
+    "search": ("search for people", "ok_per_s", "/s", True),
+    "search-p99": ("the same, p99", "p99", "ms", False),
     "w4": ("durable REST send, 64 connections", "ok_per_s", "/s", True),
     "w4-keyed": ("the same, each with an `Idempotency-Key`", "ok_per_s", "/s", True),
     "w4-unbatched": ("the same, group commit off", "ok_per_s", "/s", True),
@@ -69,6 +74,20 @@ def beside_store(rows, server):
         print(f"- {what}: {thing} over REST are {ratio(rate(server, workload), rate(store, workload), True)} those of the store alone")
 
 
+def beside_reads(rows, server):
+    """What of the rates of the simplest reads is left to those about people."""
+    def rate(workload):
+        values = [row["ok_per_s"] for row in rows[server, workload]]
+        return statistics.median(values) if values else None
+
+    for workload, things, base, others, aim in (
+        ("friends", "pages of 50 friends", "w3", "pages of 50 messages", 0.3),
+        ("relationships", "relationships with 100 people", "w3", "pages of 50 messages", 0.3),
+        ("profile", "profiles of others", "me", "own profiles", 0.4),
+    ):
+        print(f"- {SERVERS[server].split()[-1]}: {things} are {ratio(rate(workload), rate(base), True)} {others} (aim: {aim})")
+
+
 def beside_hashing(rows, server):
     """What of the bare rate of hashing is left to sign in, and what signing in does to others."""
     what = SERVERS[server].split()[-1]
@@ -119,6 +138,7 @@ def main():
         print(f"| {workload} {what} | {' | '.join(cells)} |")
     for server in ("postgres", "sqlite"):
         beside_store(rows, server)
+        beside_reads(rows, server)
         beside_hashing(rows, server)
     beside_held(rows)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")

@@ -3,13 +3,13 @@
 #
 # `make bench` starts the services (durable ones: FSYNC=on). Environment variables:
 # SECS (8) per cell, STEADY (60) seconds for the 99th percentile of sends at a fixed rate, ROUNDS (2), IDLE (10000) sockets, RATE (100) sends per second of w8,
-# BIG (100000) messages of history, SERVERS ("postgres sqlite asgi split bare"): ours on either database, the peer in either
+# BIG (100000) messages of history, PEOPLE (100000) with random names besides the 1,000 users, SERVERS ("postgres sqlite asgi split bare"): ours on either database, the peer in either
 # mode, and a server that checks and keeps nothing. After each turn of ours the durable sends are measured once more with group commit off (DATABASE_BATCH=1).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 : "${TEST_POSTGRES_URL:?run me as: FSYNC=on scripts/with-services bench/run.sh}" "${TEST_REDIS_URL:?}"
-: "${SECS:=8}" "${STEADY:=60}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
+: "${SECS:=8}" "${STEADY:=60}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${PEOPLE:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
 say() { printf '\n== %s\n' "$*" >&2; }
 
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
@@ -72,7 +72,9 @@ prepare_peer() {
         rm -rf "$VENV"
         python3 -m venv "$VENV" && "$VENV/bin/pip" -q install -r bench/peer-django/requirements.txt || { rm -rf "$VENV"; return 1; }
     fi
-    "${peer[@]}" bench/peer-django/run.sh prepare "$work/peer.json"
+    python3 bench/people.py names "$work/names" "$PEOPLE" &&
+        "${peer[@]}" "NAMES=$work/names" bench/peer-django/run.sh prepare "$work/peer.json" &&
+        python3 bench/people.py seek "$work/peer.json" "$PEOPLE"
 }
 
 say "fill"
@@ -80,16 +82,18 @@ for database in postgres sqlite; do
     [[ " $SERVERS " == *" $database "* ]] || continue
     mkdir -p "$work/data-$database"
     env DATABASE_URL="${url[$database]}" DATA_DIR="$work/data-$database" SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$clowder" migrate >/dev/null
+    python3 bench/people.py fill "${url[$database]}" "$PEOPLE"
     start_ours "$database"
     "$loadgen" --adapter "$work/ours.toml" --workload seed --big "$BIG" --world "$work/$database.json"
     stop
+    python3 bench/people.py befriend "${url[$database]}"
+    python3 bench/people.py seek "$work/$database.json" "$PEOPLE"
 done
 if [[ " $SERVERS " == *" asgi "* || " $SERVERS " == *" split "* ]] && ! prepare_peer >"$work/peer.log" 2>&1; then
     tail -n 5 "$work/peer.log" >&2
     echo "NOT RUN: the Django peer could not be installed or filled; measuring ours alone" >&2
     SERVERS=${SERVERS//asgi/} SERVERS=${SERVERS//split/}
 fi
-psql -Xq "${url[postgres]}" -c 'ANALYZE'
 
 start() {
     case $1 in
@@ -158,6 +162,13 @@ for round in $(seq "$ROUNDS"); do
         if [ "$name" != bare ]; then
             measure "$name" w2 --conns 16
             measure "$name" w3 --conns 16
+            measure "$name" friends --conns 16
+            measure "$name" search --conns 16
+            case $name in postgres | sqlite)
+                measure "$name" relationships --conns 16
+                measure "$name" profile --conns 16
+                ;;
+            esac
             measure "$name" w4 --conns 64
             case $name in postgres | sqlite) measure "$name" w4 keyed --conns 64 --label w4-keyed ;; esac
             # Right after many sends, without new statistics: the cost of a page must not change.

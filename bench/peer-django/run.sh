@@ -1,5 +1,6 @@
 #!/bin/sh
 # Usage: run.sh prepare WORLD.json | run.sh serve
+# NAMES: a file with more people (bench/people.py names).
 # Needs PostgreSQL and Redis already up: PGHOST PGPORT PGUSER PGDATABASE REDIS_URL.
 # PEER_MODE=asgi  (default) one gunicorn, WORKERS uvicorn workers, REST and WS on PORT
 # PEER_MODE=split gunicorn gthread WSGI for REST on PORT, uvicorn workers for WS on WSPORT
@@ -14,7 +15,7 @@ case "$1" in
 prepare)
   psql -d postgres -qc "DROP DATABASE IF EXISTS $PGDATABASE" -c "CREATE DATABASE $PGDATABASE"
   "$VENV/bin/python" manage.py migrate -v0
-  "$VENV/bin/python" manage.py seed_world --users "${USERS:-5000}" --big "${BIG:-100000}" --groups 100 --out "$2" ;;
+  "$VENV/bin/python" manage.py seed_world --users "${USERS:-5000}" --big "${BIG:-100000}" --groups 100 ${NAMES:+--people "$NAMES"} --out "$2" ;;
 serve)
   if [ "$PEER_MODE" = asgi ]; then
     exec "$VENV/bin/gunicorn" peer.asgi:application -k peer.worker.Worker -w "$WORKERS" -b "$HOST:$PORT" --backlog 4096 $CTL

@@ -2,7 +2,7 @@
 use serde::Deserialize;
 use std::collections::HashMap;
 
-/// One HTTP call. `{user} {password} {token} {uid} {chat} {text} {txn}` are replaced.
+/// One HTTP call. `{user} {password} {token} {uid} {chat} {text} {txn} {other} {ids} {sought}` are replaced.
 #[derive(Deserialize, Clone, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Op {
@@ -66,6 +66,14 @@ pub struct Adapter {
     pub list: Option<Op>,
     pub page: Option<Op>,
     pub send: Option<Op>,
+    /// A page of one's own friends.
+    pub friends: Option<Op>,
+    /// What connects one with `{ids}`.
+    pub relationships: Option<Op>,
+    /// Somebody else, `{other}`.
+    pub profile: Option<Op>,
+    /// People by name, `{sought}`.
+    pub search: Option<Op>,
     pub realtime: Option<Realtime>,
 }
 fn auth() -> String {
@@ -96,6 +104,9 @@ pub struct World {
     pub big: Option<Chat>,
     #[serde(default)]
     pub fanout: HashMap<String, Chat>,
+    /// Parts of people's names.
+    #[serde(default)]
+    pub sought: Vec<String>,
 }
 
 pub fn fill(template: &str, vars: &[(&str, &str)]) -> String {

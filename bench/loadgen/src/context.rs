@@ -56,6 +56,13 @@ pub async fn tokens(c: &mut Ctx, need: &[usize]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Other users than `me`, the next ones with each `turn`, their ids separated by commas.
+pub fn others(users: &[User], me: usize, turn: usize, n: usize) -> String {
+    let most = users.len().saturating_sub(1);
+    let ids = (0..n.min(most)).map(|k| users[(me + 1 + (turn * n + k) % most) % users.len()].id.as_str());
+    ids.collect::<Vec<_>>().join(",")
+}
+
 /// The users that send: those who are in the sender chats (all users where there are none).
 pub fn senders(c: &Ctx) -> Vec<usize> {
     let mut v: Vec<usize> = c.w.send.iter().flat_map(|c| c.members.iter().copied()).collect();

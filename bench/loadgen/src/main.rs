@@ -30,14 +30,16 @@ fn main() -> Result<(), Error> {
         let (pids, dbpids) = (list("pid"), list("dbpid"));
         let mut c = Ctx { a, w, args, pids, dbpids };
         let need: Vec<usize> = match what.as_str() {
-            "me" | "w2" | "w3" | "w4" | "w5" | "w8" => senders(&c),
+            "me" | "w2" | "w3" | "w4" | "w5" | "w8" | "friends" | "relationships" | "profile" | "search" => senders(&c),
             "w6" => c.w.fanout.get(&c.args.s("n", "1000")).map(|f| f.members.clone()).unwrap_or_default(),
             "w7" => (0..c.w.users.len().min(c.args.n("n", 1000))).collect(),
             _ => vec![],
         };
         tokens(&mut c, &need).await?;
         match what.as_str() {
-            "me" | "w1" | "w2" | "w3" | "w4" => workloads::closed::run(&c, &what).await,
+            "me" | "w1" | "w2" | "w3" | "w4" | "friends" | "relationships" | "profile" | "search" => {
+                workloads::closed::run(&c, &what).await
+            }
             "w5" => workloads::ws_send::run(&c).await,
             "w6" => workloads::fanout::run(&c).await,
             "w7" => workloads::idle::run(&c).await,

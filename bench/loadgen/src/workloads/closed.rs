@@ -1,7 +1,7 @@
 //! The closed loop: every connection repeats one call.
 use super::{rng, send_to_held};
 use crate::adapter::{user_vars, Chat};
-use crate::context::{login, senders, Ctx};
+use crate::context::{login, others, senders, Ctx};
 use crate::http::{Client, Error};
 use crate::report::{measure, report};
 use crate::run::Run;
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// me, W1 to W4: each of `conns` connections repeats one call as fast as it is answered.
+/// me, W1 to W4, and what people ask about people: each of `conns` connections repeats one call as fast as it is answered.
 pub async fn run(c: &Ctx, what: &str) -> Result<(), Error> {
     let conns: usize = c.args.n("conns", 64);
     let run = Run::new();
@@ -21,16 +21,25 @@ pub async fn run(c: &Ctx, what: &str) -> Result<(), Error> {
         "w1" => &c.a.login,
         "w2" => &c.a.list,
         "w3" => &c.a.page,
+        "friends" => &c.a.friends,
+        "relationships" => &c.a.relationships,
+        "profile" => &c.a.profile,
+        "search" => &c.a.search,
         _ => &c.a.send,
     }
     .clone()
-    .ok_or("the adapter has no such call")?;
+    .ok_or_else(|| format!("{}: the adapter has no call for {what}", c.a.name))?;
+    let (users, sought) = (Arc::new(c.w.users.clone()), Arc::new(c.w.sought.clone()));
+    if what == "search" && sought.is_empty() {
+        return Err("the world has no names to search for".into());
+    }
     send_to_held(c, &run)?;
     for i in 0..conns {
         let (run, chats, op, a) = (run.clone(), chats.clone(), op.clone(), c.a.clone());
+        let (users, sought) = (users.clone(), sought.clone());
         let senders = senders(c);
         let me = senders[i % senders.len()];
-        let user = c.w.users[me].clone();
+        let user = users[me].clone();
         let what = what.to_string();
         tokio::spawn(async move {
             let mut http = Client::new(&a);
@@ -48,6 +57,17 @@ pub async fn run(c: &Ctx, what: &str) -> Result<(), Error> {
                     let text = if what == "w4" { text_with(&txn) } else { String::new() };
                     let mut v = user_vars(&user).to_vec();
                     v.extend([("chat", chat), ("text", &text), ("txn", &txn)]);
+                    // Somebody else each time, so that answers are not always the same.
+                    let turn = i * 7919 + seq as usize;
+                    let people = match what.as_str() {
+                        "profile" => others(&users, me, turn, 1),
+                        "relationships" => others(&users, me, turn, 100),
+                        _ => String::new(),
+                    };
+                    v.extend([("other", people.as_str()), ("ids", &people)]);
+                    if what == "search" {
+                        v.push(("sought", &sought[turn % sought.len()]));
+                    }
                     http.call(&op, &v).await.map(|b| b.len())
                 };
                 let bad = r.is_err();
