@@ -150,14 +150,11 @@ impl Friends for Repo {
     }
 }
 
-/// Locks two people in the order of their ids, so that neither is erased meanwhile, and nobody else changes what connects
+/// Locks two people, so that neither is erased meanwhile, and nobody else changes what connects
 /// them. Returns whether the other one exists.
 pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> {
-    let mut both = [caller, user];
-    both.sort_unstable();
-    for one in both {
-        dialect::accounts::lock_user(tx.conn, one)?;
-    }
+    let both = [caller, user];
+    dialect::accounts::lock_users(tx.conn, &both)?;
     let present = users::table.filter(users::id.eq_any(both)).filter(users::deleted_at.is_null()).select(users::id);
     let present: Vec<UserId> = present.load(tx.conn)?;
     if present.contains(&caller) { Ok(present.contains(&user)) } else { Err(SESSION_ENDED.into()) }

@@ -9,6 +9,7 @@ mod search;
 mod writes;
 
 use async_trait::async_trait;
+use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
 use clowder_social::{
     Pets,
@@ -34,6 +35,11 @@ use super::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("pet.created", "pet.created", Whose::Actor, Target::Subject("pet")),
+        Rule::new("pet.deleted", "pet.deleted", Whose::Actor, Target::Subject("pet")),
+        Rule::new("pet.updated", "pet.changed", Whose::Actor, Target::Subject("pet")),
+    ],
     sealed: &[microchips::NUMBER],
     words: &["pet_keepers.role", "pet_log.kind", "pets.birth_date", "pets.sex", "pets.species", "pets.visibility"],
     told: &[("pet_words.word", "one word of a name, which may be part of any text; no change shows names of pets")],

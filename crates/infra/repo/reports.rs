@@ -8,6 +8,7 @@ mod statements;
 mod targets;
 
 use async_trait::async_trait;
+use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
 use clowder_social::{
     Reports,
@@ -32,6 +33,10 @@ use crate::domains::reports::{ANSWER, APPEAL, COMMENT, EVIDENCE, REASON, STATED,
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("report.made", "report.made", Whose::Actor, Target::Subject("report")),
+        Rule::new("statement.issued", "statement.received", Whose::Told, Target::Subject("statement")),
+    ],
     sealed: &[COMMENT, EVIDENCE, REASON, STATED, APPEAL, ANSWER],
     words: &[
         "reports.action",

@@ -41,17 +41,6 @@ const THINGS: &[Thing] = &[
     },
     Thing { name: "keeper_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing { name: "entry_id", comes: Comes::Never { unknown: "pet.entry_unknown" } },
-    Thing {
-        name: "microchip",
-        comes: Comes::Made(|stage| {
-            Box::pin(async move {
-                let digits: String = unique().bytes().map(|octet| char::from(b'0' + octet % 10)).take(15).collect();
-                let new = json!({"name": "Rex", "species": "dog", "visibility": "private", "microchip": digits});
-                stage.owner.post("/api/pets", new).await.expect(201);
-                digits
-            })
-        }),
-    },
 ];
 
 const CHIP: Then = Then::Never("it is stored encrypted, and as a keyed hash");
@@ -62,6 +51,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/pets /bio", Gone("zqpetbio")),
     ("POST /api/pets /birth_date", Gone("1931-07-29")),
     ("POST /api/pets /microchip", CHIP),
+    ("POST /api/pet-microchips/search /number", Then::Never("a search is kept nowhere")),
     ("PATCH /api/pets/{pet_id} /name", Gone("zqpetrenamed")),
     ("PATCH /api/pets/{pet_id} /breed", Gone("zqpetrebred")),
     ("PATCH /api/pets/{pet_id} /bio", Gone("zqpetedited")),
@@ -77,10 +67,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/pets/{pet_id}/log /text", Gone("zqpetnote")),
 ];
 
-const SHARED: Reasons = &[
-    ("GET /api/pet-microchips/{microchip}", "who may not search by number is told so, whatever the number"),
-    ("GET /api/users/{user_id}/pets", "strangers see the public pets of a person whom they see"),
-];
+const SHARED: Reasons = &[("GET /api/users/{user_id}/pets", "strangers see the public pets of a person whom they see")];
 
 const NOT_SENT: Reasons = &[
     ("invitePetKeeper", "the example names nobody of the walk"),
@@ -114,22 +101,6 @@ const LISTS: &[List] = &[
     },
     // Those are theirs.
     List { path: "/api/users/{user_id}/pets", at_least: PETS, rows: None },
-    List {
-        path: "/api/pet-microchips/{microchip}",
-        at_least: MANY,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO pets (id, owner_id, name, species, sex, visibility, microchip, microchip_index, created_at,
-                   version)
-                   SELECT {id}, {me}, 'x', 'fish', 'unknown', 'private', same.microchip, same.microchip_index, {now}, 1
-                   FROM {series}, (SELECT microchip, microchip_index FROM pets WHERE microchip IS NOT NULL) AS same;",
-                id = scene.new_id(),
-                me = scene.me(),
-                now = scene.at("0"),
-                series = scene.series(MANY),
-            )
-        }),
-    },
     List {
         path: "/api/pets/invitations",
         at_least: PETS,

@@ -32,6 +32,7 @@ const FORMS: &[Form] = &[
     ("PetPatch", "birth_date", birth_date),
     ("PetPatch", "bio", note),
     ("PetPatch", "microchip", microchip),
+    ("SoughtMicrochip", "number", microchip),
     ("LostPetPatch", "text", prose),
     ("NewLostPlace", "text", name),
     ("NewPetLogEntry", "text", prose),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
+        blocks,
         db::Tx,
         dialect::Conn,
         idempotency::Stub,
@@ -90,6 +91,9 @@ fn invite_people(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) 
         .filter(visible_to(Viewer::of(ctx)?))
         .select(users::id)
         .load(tx.conn)?;
+    // Staff see people who have blocked them, and do not invite them.
+    let blocked = blocks::either_way(tx.conn, ctx.user()?, &seen)?;
+    let seen: Vec<UserId> = seen.into_iter().filter(|user| !blocked.contains(user)).collect();
     let rows: Vec<PersonRow> = group_people::table
         .filter(group_people::group_id.eq(group).and(group_people::user_id.eq_any(&new.user_ids)))
         .select(PersonRow::as_select())

@@ -50,7 +50,7 @@ pub fn hold_any(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, others: &[UserId]) -
     let caller = ctx.user()?;
     let mut people = others.to_vec();
     people.push(caller);
-    dialect::groups::lock_users(tx.conn, &people)?;
+    dialect::accounts::lock_users(tx.conn, &people)?;
     if !is_there(tx.conn, caller)? {
         return Err(GROUP_UNKNOWN.into());
     }

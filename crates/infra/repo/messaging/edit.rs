@@ -1,6 +1,6 @@
 //! Editing and deleting messages.
 
-use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Versions};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Result, UserId, Versions};
 use clowder_messaging::{
     Change, ChatRole, Deleted, Message, MessagePatch,
     change::SHOW_THE_MESSAGE,
@@ -64,13 +64,13 @@ fn delete_held(
     version: Option<Versions>,
 ) -> Result<Deleted> {
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
-    let deleted = remove(tx, ctx, after)?;
+    let deleted = remove(tx, ctx, ctx.user()?, after)?;
     journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
     Ok(deleted)
 }
 
-/// Deletes a message by the decision of another domain, whatever the caller's role in its chat is. Answers the change,
-/// which the caller appends; nothing if the message is gone already.
+/// Deletes a message by the decision of another domain, whatever the caller's role in its chat is, as if its author had done
+/// so: the chat does not learn who decided. Answers the change, which the caller appends; nothing if the message is gone.
 pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Option<Change>> {
     let chat: Option<ChatId> =
         table::table.filter(table::id.eq(id)).select(table::chat_id).first(tx.conn).optional()?;
@@ -83,18 +83,13 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
     }
     let message = messages::facts(tx.conn, None, ctx.user()?, id)?.message;
     let Some(after) = without_text(ctx.now, message) else { return Ok(None) };
-    Ok(Some(Change::MessageDeleted(remove(tx, ctx, after)?)))
+    Ok(Some(Change::MessageDeleted(remove(tx, ctx, after.sender.id, after)?)))
 }
 
 /// Writes a deletion, which is decided, and takes the text out of the journal.
-fn remove(tx: &mut Tx<'_>, ctx: &Ctx, after: Message) -> Result<Deleted> {
-    let deleted = Deleted {
-        chat_id: after.chat_id,
-        message_id: after.id,
-        seq: after.seq,
-        deleted_by: ctx.user()?,
-        deleted_at: ctx.now,
-    };
+fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
+    let deleted =
+        Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
             table::content.eq(None::<String>),

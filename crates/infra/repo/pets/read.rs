@@ -48,7 +48,8 @@ pub fn row(conn: &mut Conn, pet: PetId) -> Result<Option<PetRow>> {
 /// One that is hidden costs the same queries as one that does not exist.
 pub fn seen(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<Seen> {
     let rows = row(conn, pet)?.into_iter().collect();
-    Ok(look(conn, viewer, rows)?.pop().ok_or(PET_UNKNOWN)?)
+    let around = around(conn, viewer, &[pet])?;
+    Ok(look_at(&around, viewer, rows)?.pop().ok_or(PET_UNKNOWN)?)
 }
 
 pub fn one(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, pet: PetId) -> Result<Pet> {
@@ -69,6 +70,8 @@ struct Around {
     /// The co-owners, the longest-serving first, and the viewer.
     keepers: HashMap<PetId, Vec<KeeperRow>>,
     visible: HashSet<UserId>,
+    /// Those of them whose profiles are for friends only.
+    reserved: HashSet<UserId>,
     friends: HashSet<UserId>,
 }
 
@@ -88,10 +91,17 @@ fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
     }
     let people: HashSet<UserId> = found.iter().map(|keeper| keeper.user_id).collect();
     let people: Vec<UserId> = people.into_iter().collect();
-    let (mut visible, mut friends) = (HashSet::new(), HashSet::new());
-    for people in people.chunks(ASKED) {
-        let some = users::table.filter(users::id.eq_any(people)).filter(people::visible_to(viewer)).select(users::id);
-        visible.extend(some.load::<UserId>(conn)?);
+    let (mut visible, mut reserved, mut friends) = (HashSet::new(), HashSet::new(), HashSet::new());
+    // That nobody is to be asked about costs a query, too: it must not show in time whether there is a pet.
+    let pieces = people.is_empty().then_some(&people[..]).into_iter().chain(people.chunks(ASKED));
+    for people in pieces {
+        let some = users::table.filter(users::id.eq_any(people)).filter(people::visible_to(viewer));
+        for (user, visibility) in some.select((users::id, users::visibility)).load::<(UserId, String)>(conn)? {
+            visible.insert(user);
+            if visibility == Visibility::Friends.as_str() && user != viewer.id && !viewer.staff {
+                reserved.insert(user);
+            }
+        }
         let some = friendships::table.filter(friendships::user_id.eq(viewer.id));
         let some = some.filter(friendships::friend_id.eq_any(people)).select(friendships::friend_id);
         friends.extend(some.load::<UserId>(conn)?);
@@ -100,7 +110,7 @@ fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
     for keeper in found {
         keepers.entry(keeper.pet_id).or_default().push(keeper);
     }
-    Ok(Around { keepers, visible, friends })
+    Ok(Around { keepers, visible, reserved, friends })
 }
 
 impl Around {
@@ -113,12 +123,17 @@ impl Around {
         let keepers = self.of(row.id);
         let own = keepers.iter().find(|keeper| keeper.user_id == viewer.id);
         let role = own.filter(|own| own.accepted).map(KeeperRow::role).transpose()?;
+        let visibility = match Visibility::parse_word(&row.visibility)? {
+            // Of whose profile the viewer sees only the card, they see no more pets than that.
+            Visibility::Public if self.reserved.contains(&row.owner_id) => Visibility::Friends,
+            visibility => visibility,
+        };
         let facts = SightFacts {
             role,
             invited: own.is_some_and(|own| !own.accepted),
             owner_visible: self.visible.contains(&row.owner_id),
             friend: owners(keepers).any(|user| self.friends.contains(&user)),
-            visibility: Visibility::parse_word(&row.visibility)?,
+            visibility,
             lost: row.lost_since.is_some(),
         };
         Ok(sight(facts).map(|sight| (sight, role)))
@@ -128,6 +143,10 @@ impl Around {
 /// Those of the pets that the viewer may see, in the same order: a fixed number of queries, however many pets.
 pub fn look(conn: &mut Conn, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
     let around = around(conn, viewer, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    look_at(&around, viewer, rows)
+}
+
+fn look_at(around: &Around, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
     let mut seen = Vec::new();
     for row in rows {
         let Some((sight, role)) = around.sight(viewer, &PetSightRow::from(&row))? else { continue };

@@ -36,7 +36,7 @@ pub struct Held {
     pub role: Option<Role>,
 }
 
-/// Locks the caller and the others in the order of their ids, so that none of them is erased meanwhile, and then the pet.
+/// Locks the caller and the others, so that none of them is erased meanwhile, and then the pet.
 /// Only an owner does something about others; nobody else holds them up, nor does who cannot see the pet.
 pub fn hold(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, others: &[UserId]) -> Result<Held> {
     let viewer = Viewer::of(ctx)?;
@@ -51,12 +51,7 @@ pub fn hold(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, others: &[UserId]) -> Result
 }
 
 fn lock_people(tx: &mut Tx<'_>, caller: UserId, others: &[UserId]) -> Result<()> {
-    let mut people = [others, &[caller]].concat();
-    people.sort_unstable();
-    people.dedup();
-    for user in people {
-        dialect::accounts::lock_user(tx.conn, user)?;
-    }
+    dialect::accounts::lock_users(tx.conn, &[others, &[caller]].concat())?;
     let present = users::table.find(caller).filter(users::deleted_at.is_null()).select(users::id);
     present.first::<UserId>(tx.conn).optional()?.ok_or(SESSION_ENDED)?;
     Ok(())

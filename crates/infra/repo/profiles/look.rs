@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use clowder_accounts::{
     model::Settings,
-    profiles::{ProfileFacts, User, show},
+    policy::sight::{Sight, sight},
+    profiles::{PetsCount, ProfileFacts, User, show},
 };
 use clowder_core::{Friendship, Result, UserId};
 use diesel::prelude::*;
@@ -24,7 +25,6 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
     let friendships = friends::with(conn, viewer.id, viewer.now, ids)?;
     let blocked = blocks::either_way(conn, viewer.id, ids)?;
     let counts = friends::counts(conn, ids)?;
-    let pets = pets::count_visible(conn, viewer, ids)?;
     let presences = presence::facts(conn, online, ids)?;
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
     let mut rows: HashMap<UserId, UserRow> = rows.into_iter().map(|row| (row.id, row)).collect();
@@ -42,11 +42,21 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
             privacy: settings.privacy,
             presence: presences.get(&id).copied().unwrap_or_default(),
             friends_count: counts.get(&id).copied().unwrap_or(0),
-            pets: pets.get(&id).copied().unwrap_or_default(),
+            pets: PetsCount::default(),
             now: viewer.now,
         })
     });
-    known.collect()
+    let mut known: Vec<ProfileFacts> = known.collect::<Result<_>>()?;
+    // Only of those who are shown, so that nobody who is hidden costs more than who does not exist.
+    let shown = known.iter().filter(|facts| sight(&facts.sight_facts()) == Sight::Profile);
+    let shown: Vec<UserId> = shown.map(|facts| facts.person.id).collect();
+    if !shown.is_empty() {
+        let pets = pets::count_visible(conn, viewer, &shown)?;
+        for facts in &mut known {
+            facts.pets = pets.get(&facts.person.id).copied().unwrap_or_default();
+        }
+    }
+    Ok(known)
 }
 
 /// These people as the viewer sees them, in the given order, without those whom they may not see.

@@ -1,5 +1,7 @@
 //! Moderators take reports and decide about them. What a decision does happens in the same transaction.
 
+use std::slice;
+
 use clowder_accounts::{
     Own,
     model::NewSuspension,
@@ -43,7 +45,8 @@ use crate::{
 /// Reads a report with its evidence, and records that.
 pub fn examine(tx: &mut Tx<'_>, ctx: &Ctx, report: ReportId) -> Result<ModeratedReport> {
     let row = read::row(tx.conn, report)?;
-    if !may_examine(ctx.user()?, row.reported_id) {
+    let involved = read::involved(tx.conn, ctx.user()?, slice::from_ref(&row))?;
+    if !may_examine(ctx.user()?, row.reported_id) || !involved.is_empty() {
         return Err(REPORT_UNKNOWN.into());
     }
     let ring = &tx.services.ring;
@@ -66,7 +69,7 @@ pub fn handle(
         dialect::accounts::lock_admins(tx.conn)?;
     }
     let people: Vec<_> = [Some(moderator), people.reporter_id, people.reported_id].into_iter().flatten().collect();
-    dialect::groups::lock_users(tx.conn, &people)?;
+    dialect::accounts::lock_users(tx.conn, &people)?;
     dialect::reports::lock_report(tx.conn, report)?;
     let row = read::row(tx.conn, report)?;
     let facts = facts(tx.conn, moderator, &row)?;
@@ -98,6 +101,7 @@ fn facts(conn: &mut Conn, moderator: UserId, row: &ReportRow) -> Result<HandleFa
         reported_role: row.reported_id.map(|user| role(conn, user)).transpose()?.flatten(),
         assigned: row.assigned_id,
         decided_by: row.decided_by,
+        involved: !read::involved(conn, moderator, slice::from_ref(row))?.is_empty(),
     })
 }
 
@@ -157,14 +161,16 @@ fn settle(
     // The statement and its email come first: an action goes on to chats and to the journal, which are locked later.
     let stated = statements::issue(tx, ctx, &after, deciding)?;
     let entry = Entry::new("report.decided").on(Target::of("report", after.id));
-    let said = json!({"status": status, "action": action, "until": until, "reason": reason});
+    // Not the reason: it is kept with the report, and goes with it.
+    let said = json!({"status": status, "action": action, "until": until});
     audit::record(tx, ctx, &entry.after(said))?;
-    let (own, mut announced) = act(tx, ctx, &after, deciding, stated.lifts)?;
+    let (own, acted) = act(tx, ctx, &after, deciding, stated.lifts)?;
+    // A suspension closes the sockets of the person, who hears of the statement before.
+    let mut announced: Vec<Box<dyn Announced>> = Vec::new();
+    announced.extend(stated.change.map(|change| Box::new(change) as Box<dyn Announced>));
+    announced.extend(acted);
     if let Some(reporter) = after.reporter_id {
         announced.push(Box::new(Change::Decided(reporter, told(&after)?)));
-    }
-    if let Some(change) = stated.change {
-        announced.push(Box::new(change));
     }
     let report = read::one(tx.conn, &tx.services.ring, after)?;
     let announced: Vec<&dyn Announced> = announced.iter().map(|change| &**change).collect();

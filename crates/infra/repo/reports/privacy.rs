@@ -1,18 +1,21 @@
 //! Somebody's reports and statements: exported to them. An erasure takes the reporter and their comment out of a report,
 //! and deletes the statements; the evidence about somebody stays for as long as it is needed.
 
-use clowder_core::{Ctx, Result, UserId};
-use clowder_social::reports::{ReportId, StatementId};
+use clowder_core::{Ctx, Result, UserId, Word};
+use clowder_social::reports::{AppealStatus, ReportId, ReportStatus, StatementId};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::super::{
-    db::Tx,
-    dialect::Conn,
-    privacy::{
-        Asking, Erasing,
-        parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
+use super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        privacy::{
+            Asking, Erasing,
+            parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
+        },
     },
+    read::UNDECIDED,
 };
 use crate::{
     domains::reports::{ReportRow, StatementRow, reports, statements},
@@ -70,7 +73,20 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     let nobody = (reports::reporter_id.eq(None::<UserId>), reports::comment.eq(None::<Sealed>));
     let mut gone = diesel::update(reports::table.filter(reports::id.eq_any(made))).set(nobody).execute(tx.conn)?;
     let told = statements::table.filter(statements::user_id.eq(user)).order(statements::id).limit(ROWS);
-    let told: Vec<StatementId> = told.select(statements::id).load(tx.conn)?;
+    let told: Vec<(StatementId, ReportId)> = told.select((statements::id, statements::report_id)).load(tx.conn)?;
+    let (told, about): (Vec<StatementId>, Vec<ReportId>) = told.into_iter().unzip();
+    // An appeal that is not decided goes with the statement; what was decided before stays, and is forgotten in time.
+    let pending = statements::table
+        .filter(statements::report_id.eq_any(about))
+        .filter(statements::appeal_status.eq(AppealStatus::Pending.as_str()))
+        .order(statements::report_id);
+    let pending: Vec<ReportId> = pending.select(statements::report_id).load(tx.conn)?;
+    for report in pending {
+        dialect::reports::lock_report(tx.conn, report)?;
+        let decided = (reports::status.eq(ReportStatus::Resolved.as_str()), reports::version.eq(reports::version + 1));
+        let open = reports::table.find(report).filter(reports::status.eq_any(UNDECIDED));
+        diesel::update(open).set(decided).execute(tx.conn)?;
+    }
     gone += diesel::delete(statements::table.filter(statements::id.eq_any(told))).execute(tx.conn)?;
     tx.deleted_text |= gone > 0;
     all_gone(gone, gone > 0)

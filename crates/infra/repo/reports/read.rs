@@ -1,17 +1,29 @@
 //! Reading reports: one's own, and all of them as moderators see them.
 
-use clowder_core::{Card, Page, PageRequest, Result, UserId, Word};
-use clowder_social::reports::{
-    Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId, refusals::REPORT_UNKNOWN,
+use std::collections::HashSet;
+
+use clowder_core::{Card, Id, Page, PageRequest, Result, UserId, Word};
+use clowder_social::{
+    groups::{GroupId, Role},
+    pets::PetId,
+    reports::{
+        Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId, ReportTargetType,
+        refusals::REPORT_UNKNOWN,
+    },
 };
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::super::{
     cards::Cards,
     dialect::{Backend, Conn},
 };
 use crate::{
-    domains::reports::{COMMENT, EVIDENCE, REASON, ReportRow, StatementRow, reports as table, statements, text},
+    domains::{
+        groups::group_people,
+        pets::pet_keepers,
+        reports::{COMMENT, EVIDENCE, REASON, ReportRow, StatementRow, reports as table, statements, text},
+    },
     seal::{KeyRing, Place, Sealed, unreadable},
 };
 
@@ -77,7 +89,34 @@ pub fn list(
         query = query.filter(table::id.lt::<ReportId>(before));
     }
     let rows: Vec<ReportRow> = query.load(conn)?;
-    Page::fill(moderated(conn, ring, rows)?, page, |report| report.id.to_string())
+    let involved = involved(conn, viewer, &rows)?;
+    let reports = moderated(conn, ring, rows)?.into_iter().map(|report| {
+        let report = report?;
+        if !involved.contains(&report.id) {
+            return Ok(report);
+        }
+        Ok(ModeratedReport { reporter: None, comment: None, ..report })
+    });
+    Page::fill(reports, page, |report| report.id.to_string())
+}
+
+/// Those of the reports that are about pets that somebody keeps, or groups that they run: they do not learn who made them,
+/// and do not decide about them.
+pub fn involved(conn: &mut Conn, user: UserId, rows: &[ReportRow]) -> Result<HashSet<ReportId>> {
+    let of = |kind: ReportTargetType| {
+        let some = rows.iter().filter(move |row| row.target_type == kind.as_str());
+        some.map(|row| row.target_id.uuid()).collect::<Vec<_>>()
+    };
+    let pets: Vec<PetId> = of(ReportTargetType::Pet).into_iter().map(PetId::from_uuid).collect();
+    let kept = pet_keepers::table.filter(pet_keepers::user_id.eq(user).and(pet_keepers::pet_id.eq_any(pets)));
+    let kept: Vec<PetId> = kept.select(pet_keepers::pet_id).load(conn)?;
+    let groups: Vec<GroupId> = of(ReportTargetType::Group).into_iter().map(GroupId::from_uuid).collect();
+    let run = group_people::table
+        .filter(group_people::user_id.eq(user).and(group_people::group_id.eq_any(groups)))
+        .filter(group_people::role.ne(Role::Member.as_str()));
+    let run: Vec<GroupId> = run.select(group_people::group_id).load(conn)?;
+    let things: HashSet<Uuid> = kept.iter().map(Id::uuid).chain(run.iter().map(Id::uuid)).collect();
+    Ok(rows.iter().filter(|row| things.contains(&row.target_id.uuid())).map(|row| row.id).collect())
 }
 
 /// One as moderators see it, without its evidence.

@@ -10,7 +10,7 @@ use clowder_social::reports::{
     policy::{may_appeal, outcome},
     refusals::STATEMENT_UNKNOWN,
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
@@ -119,11 +119,12 @@ fn answer(
             .suspension
             .as_ref()
             .is_some_and(|suspension| (Some(&suspension.reason), suspension.until) == (why.as_ref(), earlier.until));
-    let mail = tx.services.email_templates.appeal_decided(&Recipient::of(own), status, reason)?;
-    mailed::notify(tx, ctx, own, &mail)?;
     // What is taken back is still shown as what it was.
     let now = if status == AppealStatus::Upheld { action } else { earlier.action()? };
     let until = if status == AppealStatus::Upheld { until } else { earlier.until };
+    let holds = if status == AppealStatus::Upheld { now } else { ModerationAction::None };
+    let mail = tx.services.email_templates.appeal_decided(&Recipient::of(own), status, (holds, until), reason)?;
+    mailed::notify(tx, ctx, own, &mail)?;
     diesel::update(table::table.find(earlier.id))
         .set((
             table::action.eq(now.as_str()),
@@ -136,8 +137,19 @@ fn answer(
     let told = StatementTold { statement_id: earlier.id, action: now, appeal_status: Some(status) };
     Ok(Stated {
         change: Some(Change::StatementUpdated(earlier.user_id, told)),
-        lifts: suspended && action != ModerationAction::Suspend,
+        lifts: suspended && action != ModerationAction::Suspend && !is_suspended_otherwise(tx.conn, ctx.now, earlier)?,
     })
+}
+
+/// Whether another decision still suspends the person.
+fn is_suspended_otherwise(conn: &mut Conn, now: Timestamp, statement: &StatementRow) -> Result<bool> {
+    let stands = table::appeal_status.is_null().or(table::appeal_status.ne(AppealStatus::Reversed.as_str()));
+    let others = table::table
+        .filter(table::user_id.eq(statement.user_id).and(table::id.ne(statement.id)))
+        .filter(table::action.eq(ModerationAction::Suspend.as_str()))
+        .filter(table::until.is_null().or(table::until.gt(now)))
+        .filter(stands);
+    Ok(diesel::select(exists(others)).get_result(conn)?)
 }
 
 pub fn appeal(tx: &mut Tx<'_>, ctx: &Ctx, id: StatementId, new: &NewAppeal) -> Result<Statement> {
@@ -145,7 +157,7 @@ pub fn appeal(tx: &mut Tx<'_>, ctx: &Ctx, id: StatementId, new: &NewAppeal) -> R
     let report = one(tx.conn, user, id)?.report_id;
     let reporter = read::row(tx.conn, report)?.reporter_id;
     let people: Vec<_> = [Some(user), reporter].into_iter().flatten().collect();
-    dialect::groups::lock_users(tx.conn, &people)?;
+    dialect::accounts::lock_users(tx.conn, &people)?;
     dialect::reports::lock_report(tx.conn, report)?;
     // Their account is not gone, nor is the statement.
     profile::own(tx.conn, user)?;

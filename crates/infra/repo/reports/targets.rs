@@ -44,7 +44,9 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
     let (viewer, id) = (Viewer::of(ctx)?, UserId::from_uuid(id.uuid()));
     let lives = users::table.find(id).filter(users::deleted_at.is_null());
     let lives: bool = diesel::select(exists(lives)).get_result(conn)?;
-    if !lives || !blocks::knows(conn, ctx, id)? {
+    // Both are asked whatever the first says: whether somebody exists must not show in time.
+    let known = blocks::knows(conn, ctx, id)?;
+    if !lives || !known {
         return Err(USER_UNKNOWN.into());
     }
     let visible = users::table.find(id).filter(people::visible_to(viewer));

@@ -64,6 +64,8 @@ pub struct HandleFacts {
     pub assigned: Option<UserId>,
     /// Who decided it before an appeal.
     pub decided_by: Option<UserId>,
+    /// The caller keeps the pet or runs the group that is reported.
+    pub involved: bool,
 }
 
 /// What becomes of handling a report.
@@ -83,7 +85,11 @@ pub fn decide(facts: &HandleFacts, patch: &ReportPatch, outranked: Refusal, unkn
     if !may_examine(facts.caller, facts.reported) {
         return Err(REPORT_UNKNOWN.into());
     }
-    if facts.reporter == Some(facts.caller) {
+    // Their role may have changed since the call was let in.
+    if facts.role < Role::Moderator {
+        return Err(outranked.into());
+    }
+    if facts.involved || facts.reporter == Some(facts.caller) {
         return Err(REPORT_INVOLVED.into());
     }
     if facts.status.is_decided() {
@@ -181,6 +187,7 @@ mod tests {
             reported_role: Some(Role::User),
             assigned: None,
             decided_by: None,
+            involved: false,
         };
         let gone = HandleFacts { reported_role: None, ..open };
         let take = json!({"status": "reviewing"});
@@ -195,6 +202,8 @@ mod tests {
             (HandleFacts { status: Dismissed, ..open }, dismiss.clone(), "report.decided".to_owned()),
             (HandleFacts { reported: Some(me), ..open }, take.clone(), "report.unknown".to_owned()),
             (HandleFacts { reporter: Some(me), ..open }, take.clone(), "report.involved".to_owned()),
+            (HandleFacts { involved: true, ..open }, take.clone(), "report.involved".to_owned()),
+            (HandleFacts { role: Role::User, ..open }, take.clone(), "user.outranked".to_owned()),
             (HandleFacts { decided_by: Some(me), ..open }, take, "report.involved".to_owned()),
             (HandleFacts { decided_by: Some(other), ..open }, dismiss.clone(), decided("Dismissed", "None")),
             (HandleFacts { assigned: Some(other), ..open }, dismiss.clone(), "report.taken".to_owned()),

@@ -7,6 +7,7 @@ use crate::docs::examples::{ADA, AT, BOB, THING, card, with};
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "Pet" => pet(),
+        "PetsFound" => json!({ "items": [pet()] }),
         "SpeciesOfPets" => json!({ "id": "guinea_pig", "name": "Guinea pig" }),
         "PetKeeper" => {
             json!({ "user": card(BOB, "bob", "Bob"), "role": "caretaker", "accepted": true, "since": AT })

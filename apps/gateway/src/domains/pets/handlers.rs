@@ -6,12 +6,12 @@ use clowder_social::{
     Pets,
     pets::{
         Answer as Reply, Entry, EntryId, Keeper, LostPatch, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetFilter,
-        PetId, PetInvitation, PetPatch, SpeciesName, model::Microchip,
+        PetId, PetInvitation, PetPatch, SpeciesName, model::SoughtMicrochip,
     },
 };
 
 use crate::{
-    answer::{Created, CreatedVersioned, Done, Listed, Version, Versioned},
+    answer::{Created, CreatedVersioned, Done, Listed, Shown, Version, Versioned},
     auth::Caller,
     call::{IfMatch, Json, Path},
     problem::Answer,
@@ -170,11 +170,19 @@ pub async fn erase(port: Port, Caller(ctx): Caller, Path((pet, entry)): Path<(Pe
 pub async fn by_microchip(
     port: Port,
     Caller(ctx): Caller,
-    Path(number): Path<String>,
-    mut query: Query,
-) -> Answer<Listed<Pet>> {
-    let page = query.page();
-    query.check()?;
-    let number = Microchip::read(&number).map_err(|flaw| Error::Invalid(vec![flaw.at("microchip")]))?;
-    Ok(Listed(port.by_microchip(&ctx, number, page).await?))
+    Json(sought): Json<SoughtMicrochip>,
+) -> Answer<Shown<PetsFound>> {
+    let page = PageRequest { limit: MOST_FOUND, cursor: None };
+    let items = port.by_microchip(&ctx, sought.number, page).await?.items;
+    Ok(Shown(PetsFound { items }))
+}
+
+/// How many pets a search by number shows, the newest first.
+const MOST_FOUND: u32 = 50;
+
+/// The pets whose microchip has a number.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct PetsFound {
+    #[schema(max_items = 50)]
+    items: Vec<Pet>,
 }

@@ -5,12 +5,13 @@ use clowder_core::idempotency;
 use clowder_social::pets::{
     Answer, Entry, Keeper, LostPatch, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetInvitation, PetPatch, Species,
     SpeciesName,
+    model::SoughtMicrochip,
     permissions::FIND_MICROCHIPS,
     refusals::*,
     scopes::{PETS_MICROCHIP, PETS_READ, PETS_WRITE},
 };
 
-use super::handlers;
+use super::handlers::{self, PetsFound};
 use crate::routes::{Endpoint, delete, get, patch, post, put};
 
 pub fn all() -> Vec<Endpoint> {
@@ -47,13 +48,15 @@ fn finding() -> Vec<Endpoint> {
             .notes("The last is `other`.")
             .scope(PETS_READ)
             .lists::<SpeciesName>(),
-        get("/api/pet-microchips/{microchip}", handlers::by_microchip)
+        // The number is in no path, because paths are in logs.
+        post("/api/pet-microchips/search", handlers::by_microchip)
             .says("Find pets by the number of their microchip")
             .called("findPetsByMicrochip")
-            .notes("For moderators, and for keys that they create for vets and shelters. Shows private pets, too. Nobody checks the numbers, so there may be several pets with the same one. The audit log keeps who asked and which pets were shown.")
+            .notes("For moderators, and for keys that they create for vets and shelters. Shows private pets, too. Nobody checks the numbers, so there may be several pets with the same one; at most 50 are shown, the newest first. The audit log keeps who asked and which pets were shown.")
             .needs(FIND_MICROCHIPS)
             .scope(PETS_MICROCHIP)
-            .lists::<Pet>(),
+            .takes::<SoughtMicrochip>()
+            .gives::<PetsFound>(200, "The pets, if there are any"),
     ]
 }
 

@@ -32,7 +32,7 @@ pub fn all() -> Vec<Endpoint> {
 fn of_everybody() -> Vec<Endpoint> {
     vec![
         post("/api/reports", handlers::report)
-            .says("Report a person, a message or a group")
+            .says("Report a person, a message, a group or a pet")
             .called("createReport")
             .notes("What you see of it at this moment is kept as evidence; with a message, so are up to five messages before it. You can report what you can see, and people with whom you share a chat; anything else does not exist. You can have 50 undecided reports, one for each target, and make 100 a day. A repeated call is 404 if the report has been deleted since.")
             .scope(REPORTS_WRITE)

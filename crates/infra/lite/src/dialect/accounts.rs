@@ -10,6 +10,11 @@ pub fn keep_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
 }
 
 /// Not needed: there is only one writer.
+pub fn lock_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
+    Ok(())
+}
+
+/// Not needed: there is only one writer.
 pub fn keep_user_id(_: &mut Conn, _: UserId) -> Result<()> {
     Ok(())
 }

@@ -6,9 +6,21 @@ use diesel::prelude::*;
 use super::Conn;
 use crate::domains::accounts::{sessions, users};
 
+/// Of several accounts, administrators are locked first, and each kind in the order of ids: whoever changes the standing of
+/// accounts locks all administrators before the account.
+const ADMIN: &str = "admin";
+
 /// Taken by everybody who needs these accounts to stay unchanged.
 pub fn keep_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
-    users::table.filter(users::id.eq_any(ids)).order(users::id).select(users::id).for_share().load::<UserId>(conn)?;
+    let some = users::table.filter(users::id.eq_any(ids)).order((users::role.ne(ADMIN), users::id)).select(users::id);
+    some.for_share().load::<UserId>(conn)?;
+    Ok(())
+}
+
+/// Taken by everybody who changes what several people have to do with each other, before anything else.
+pub fn lock_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
+    let some = users::table.filter(users::id.eq_any(ids)).order((users::role.ne(ADMIN), users::id)).select(users::id);
+    some.for_no_key_update().load::<UserId>(conn)?;
     Ok(())
 }
 

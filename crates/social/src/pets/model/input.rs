@@ -59,6 +59,20 @@ impl Input for NewPet {
     }
 }
 
+/// `{number}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"number": "276098102345678"}))]
+pub struct SoughtMicrochip {
+    #[schema(value_type = String, min_length = 15, max_length = 15)]
+    pub number: Microchip,
+}
+
+impl Input for SoughtMicrochip {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("number").map(|number| Self { number })
+    }
+}
+
 /// Absent members stay; `null` takes `breed`, `birth_date`, `bio` or `microchip` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"bio": "Sleeps on the printer.", "visibility": "friends"}))]

@@ -7,6 +7,17 @@ use crate::emails::{EmailTemplates, Recipient, day};
 
 const WHY: &str = "You received this email because this address belongs to the account that the decision is about.";
 
+/// What a decision does.
+fn done(action: ModerationAction, until: Option<Timestamp>) -> String {
+    match (action, until) {
+        (ModerationAction::None, _) => "Nothing was done.".to_owned(),
+        (ModerationAction::Warn, _) => "You are warned; nothing else was done.".to_owned(),
+        (ModerationAction::Suspend, Some(until)) => format!("Your account is suspended until {}.", day(until)),
+        (ModerationAction::Suspend, None) => "Your account is suspended.".to_owned(),
+        (ModerationAction::RemoveContent, _) => "A message of yours was deleted.".to_owned(),
+    }
+}
+
 impl EmailTemplates {
     /// What was done because of a report.
     pub fn statement_issued(
@@ -16,13 +27,7 @@ impl EmailTemplates {
         until: Option<Timestamp>,
         reason: &str,
     ) -> Result<Mail> {
-        let what = match (action, until) {
-            (ModerationAction::None, _) => "Nothing was done.".to_owned(),
-            (ModerationAction::Warn, _) => "You are warned; nothing else was done.".to_owned(),
-            (ModerationAction::Suspend, Some(until)) => format!("Your account is suspended until {}.", day(until)),
-            (ModerationAction::Suspend, None) => "Your account is suspended.".to_owned(),
-            (ModerationAction::RemoveContent, _) => "A message of yours was deleted.".to_owned(),
-        };
+        let what = done(action, until);
         let says = [
             format!("A moderator has decided about a report. {what}"),
             format!("The reason: {reason}"),
@@ -34,11 +39,17 @@ impl EmailTemplates {
     }
 
     /// What became of an appeal.
-    pub fn appeal_decided(&self, to: &Recipient, status: AppealStatus, reason: &str) -> Result<Mail> {
+    pub fn appeal_decided(
+        &self,
+        to: &Recipient,
+        status: AppealStatus,
+        (holds, until): (ModerationAction, Option<Timestamp>),
+        reason: &str,
+    ) -> Result<Mail> {
         let what = match status {
-            AppealStatus::Pending => "It is not decided yet.",
-            AppealStatus::Upheld => "The decision stays.",
-            AppealStatus::Reversed => "The decision is taken back, as far as that is possible.",
+            AppealStatus::Pending => "It is not decided yet.".to_owned(),
+            AppealStatus::Upheld => format!("The appeal is rejected. {}", done(holds, until)),
+            AppealStatus::Reversed => "The decision is taken back, as far as that is possible.".to_owned(),
         };
         let says =
             [format!("Another moderator has decided about your appeal. {what}"), format!("The reason: {reason}")];
