@@ -11,7 +11,6 @@ use crate::{
         call,
     },
     things::{Comes, Thing},
-    unique,
 };
 
 pub const DOMAIN: Domain = Domain {

@@ -1,7 +1,7 @@
 //! Pets over HTTP.
 
 use actix_web::web::Data;
-use clowder_core::{Error, Made, Page, UserId};
+use clowder_core::{Made, Page, PageRequest, UserId};
 use clowder_social::{
     Pets,
     pets::{
