@@ -151,7 +151,8 @@ impl Turn {
 pub fn news(before: Presence, after: Presence, other_text: bool) -> Option<&'static str> {
     use Presence::Offline;
     match (before, after) {
-        (Offline, Offline) => other_text.then_some(USER_STATUS),
+        // Nobody hears of who looks offline, whatever they write.
+        (Offline, Offline) => None,
         (Offline, _) => Some(USER_ONLINE),
         (_, Offline) => Some(USER_OFFLINE),
         _ => (before != after || other_text).then_some(USER_STATUS),
@@ -218,7 +219,7 @@ mod tests {
         use Presence::{Away, Busy, Offline, Online};
         for (before, after, other_text, expected) in [
             (Offline, Offline, false, None),
-            (Offline, Offline, true, Some("user.status")),
+            (Offline, Offline, true, None),
             (Offline, Away, false, Some("user.online")),
             (Offline, Online, true, Some("user.online")),
             (Busy, Offline, true, Some("user.offline")),

@@ -9,7 +9,7 @@ use clowder_accounts::{
     Own, Presences,
     model::{Audience, Settings},
     policy::sight::FieldGroup,
-    presence::{NewPresence, OwnPresence, PresenceFacts, PresenceNews, PresenceStatus, Turn, news},
+    presence::{NewPresence, OwnPresence, PresenceFacts, PresenceNews, PresenceStatus, Turn, USER_OFFLINE, news},
 };
 use clowder_core::{Ctx, Presence, Result, Timestamp, UserId, Visibility, Word};
 use diesel::prelude::*;
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::domains::{
     accounts::{UserRow, users},
-    friends::FriendLists,
+    friends::{FriendIds, FriendLists},
     preferences::{PreferencesRow, preferences},
     presence::{Online, PresenceRow, Told, presence as table},
 };
@@ -39,9 +39,6 @@ pub const DOMAIN: Domain = Domain {
     times: &[never("presence.last_seen_at", "what lies after now counts as now"), never("presence.until", CHOSEN)],
     ..Domain::NONE
 };
-
-/// How many people who came or went are handled in one transaction.
-const TOGETHER: usize = 100;
 
 #[async_trait]
 impl Presences for Repo {
@@ -58,7 +55,10 @@ impl Presences for Repo {
         self.deps.memory.profiles.keep(&profile);
         let other_text = (&before.text, before.until) != (&after.text, after.until);
         if let Some(event) = news(before.presence, after.presence, other_text) {
-            self.tell(vec![(user, event, ctx.now)], ctx.now).await?;
+            // It is set, whoever hears of it.
+            if let Err(error) = self.tell(vec![(user, event, ctx.now)], ctx.now).await {
+                tracing::warn!(%error, "friends do not hear of another status");
+            }
         }
         Ok(after)
     }
@@ -66,13 +66,10 @@ impl Presences for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn turned(&self, ctx: &Ctx, turns: Vec<Turn>) -> Result<()> {
         let now = ctx.now;
-        for turns in turns.chunks(TOGETHER) {
-            let some = turns.to_vec();
-            let seen = self.db.write(move |tx| note(tx, now, &some)).await?;
-            let seen = turns.iter().filter(|turn| seen.contains(&turn.user));
-            self.tell(seen.map(|turn| (turn.user, turn.event(), turn.at)).collect(), now).await?;
-        }
-        Ok(())
+        let some = turns.clone();
+        let seen = self.db.write(move |tx| note(tx, now, &some)).await?;
+        let seen = turns.iter().filter(|turn| seen.contains(&turn.user));
+        self.tell(seen.map(|turn| (turn.user, turn.event(), turn.at)).collect(), now).await
     }
 }
 
@@ -107,8 +104,8 @@ fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(OwnPresence, Ow
     let chosen = (
         table::status.eq(new.status.as_str()),
         table::until.eq(new.until().filter(|_| new.status != PresenceStatus::default())),
-        // Whoever becomes invisible was last seen now.
-        table::last_seen_at.eq(before.last_seen_at),
+        // Whoever becomes invisible was last seen now, as exactly as if they had left.
+        table::last_seen_at.eq(if before.presence == Presence::Offline { before.last_seen_at } else { Some(ctx.now) }),
     );
     diesel::insert_into(table::table)
         .values((table::user_id.eq(user), chosen))
@@ -149,7 +146,7 @@ fn note(tx: &mut Tx<'_>, now: Timestamp, turns: &[Turn]) -> Result<Vec<UserId>> 
     Ok(seen)
 }
 
-/// What the friends of these people hear, those who are online here. Of people whose presence nobody may see, they hear
+/// What the friends of these people hear, as far as they are connected here. Of people whose presence nobody may see, they hear
 /// nothing.
 fn told(
     conn: &mut Conn,
@@ -185,16 +182,23 @@ fn told(
             continue;
         }
         let facts = facts.get(user).copied().unwrap_or_default();
+        let presence = facts.presence(now);
+        // What happened meanwhile is told on its own.
+        if (*name == USER_OFFLINE) != (presence == Presence::Offline) {
+            continue;
+        }
         let shows_text = privacy.bio != Audience::Nobody;
         let news = PresenceNews {
             user_id: *user,
-            status: facts.presence(now),
+            status: presence,
             text: person.status_text.filter(|_| shows_text),
-            until: facts.until.filter(|until| *until > now).or(person.status_until.filter(|_| shows_text)),
+            until: facts
+                .until
+                .filter(|until| *until > now && facts.status != PresenceStatus::Invisible)
+                .or(person.status_until.filter(|_| shows_text)),
             last_seen_at: facts.last_seen_at(now),
         };
-        let to = online.among(friends.iter().copied()).into();
-        all.push(Told { to, name, at: *at, data: Arc::from(to_raw_value(&news)?) });
+        all.push(Told { to: FriendIds::clone(friends), name, at: *at, data: Arc::from(to_raw_value(&news)?) });
     }
     Ok(all)
 }

@@ -119,8 +119,13 @@ impl Repo {
                 self.db.write(move |tx| begin(tx, reader.name, &extent)).await?
             }
         };
-        let all = behind(&found.at, &extent);
+        let mut all = behind(&found.at, &extent);
+        // Another stream first each time, so that none waits for ever for its turn.
+        let turn = usize::try_from(now.as_micros() / 500_000).unwrap_or_default();
+        let first = turn % all.len().max(1);
+        all.rotate_left(first);
         let left: i64 = all.iter().map(|behind| behind.head - behind.at).sum();
+        metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set(left as f64);
         let (mut steps, mut read) = (Vec::new(), 0);
         for behind in all {
             if read >= ENOUGH {

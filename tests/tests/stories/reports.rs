@@ -1,6 +1,6 @@
 //! People report what they see, moderators decide, and whoever it concerns is told why.
 
-use clowder_tests::{User, World, on_both};
+use clowder_tests::{Answer, User, World, on_both};
 use serde_json::{Value, json};
 
 on_both!(shared; a_message_is_reported_and_removed, a_suspension_is_appealed_against, what_is_refused);
@@ -93,6 +93,18 @@ async fn a_suspension_is_appealed_against(world: World) {
     let statements = bob.get("/api/users/me/statements").await.expect(200);
     assert_eq!(statements["items"][0]["appeal"]["answer"], "A mistake");
     assert_eq!(statements["items"][0]["appeal"]["status"], "reversed");
+
+    // A warning does not close the socket, which hears of the appeal.
+    let mut socket = bob.socket().await;
+    let second = reported(&ada, "user", &json!(bob.id)).await;
+    judge.patch(&of(&second), json!({"status": "resolved", "action": "warn", "reason": "Spam"})).await.expect(200);
+    let statement = socket.until("statement.issued").await["data"]["statement_id"].as_str().unwrap().to_owned();
+    let appeal = format!("/api/users/me/statements/{statement}/appeal");
+    bob.post(&appeal, json!({"text": "Again, no"})).await.expect(200);
+    assert_eq!(socket.until("statement.updated").await["data"]["appeal_status"], "pending");
+    let seen = other.get(&of(&second)).await;
+    let again = other.request("GET", &of(&second)).header("if-none-match", seen.header("etag"));
+    assert_eq!(Answer::to(again).await.status, 304);
 }
 
 async fn what_is_refused(world: World) {

@@ -19,6 +19,9 @@ async fn changed(world: World) {
         let found = Answer::to(found).await.expect(200);
         assert_eq!((&found["id"], &found["username"]), (&json!(ada.id), &json!(after)));
     }
+    let seen = bob.get(&by_name(&after)).await;
+    let again = bob.request("GET", &by_name(&after)).header("if-none-match", seen.header("etag"));
+    assert_eq!(Answer::to(again).await.status, 304);
     let login = |name: &str| json!({"username": name, "password": PASSWORD});
     world.nobody().post("/api/auth/login", login(&after)).await.expect(200);
     world.nobody().post("/api/auth/login", login(&before)).await.refused(401, "credentials.invalid");

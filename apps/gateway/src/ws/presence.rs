@@ -14,6 +14,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the end of the process waits until it is noted that everybody left.
 const AT_THE_END: Duration = Duration::from_secs(5);
 
+/// How many people are noted in one transaction: what one of them waits for holds up only these.
+const TOGETHER: usize = 20;
+
 pub async fn run(presences: Arc<dyn Presences>, online: Arc<Online>, mut stop: Stop) {
     let mut often = interval(LOOK_EVERY);
     often.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,6 +50,12 @@ async fn note(presences: &dyn Presences, online: &Online) -> Result<(), Error> {
     if turns.is_empty() {
         return Ok(());
     }
-    let noted = presences.turned(&Ctx::new(Actor::System, now, "presence"), turns.clone()).await;
-    noted.inspect_err(|_| online.put_back(turns))
+    let (ctx, mut failed) = (Ctx::new(Actor::System, now, "presence"), Ok(()));
+    for some in turns.chunks(TOGETHER) {
+        if let Err(error) = presences.turned(&ctx, some.to_vec()).await {
+            online.put_back(some.to_vec());
+            failed = Err(error);
+        }
+    }
+    failed
 }

@@ -8,7 +8,7 @@ use super::Conn;
 use crate::texts::Duties;
 
 /// Shorter texts may be anywhere by chance.
-const SHORTEST: usize = 3;
+const SHORTEST: usize = 5;
 
 #[derive(QueryableByName)]
 struct Column {

@@ -27,6 +27,8 @@ struct State {
     /// Who came or went since the last look, in this order.
     turns: Vec<Turn>,
     news: Vec<Told>,
+    /// The process stops: whoever is here leaves.
+    ending: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -87,8 +89,9 @@ impl Online {
     /// longer than [`LINGER`] goes now.
     pub fn turns(&self, now: Timestamp) -> Vec<Turn> {
         let mut state = self.lock();
-        // After a clock was ahead, what lies in the future is over.
-        let over = |at: Timestamp| at > now || at.plus(LINGER) <= now;
+        let ending = state.ending;
+        // After a clock was ahead, what lies far in the future is over.
+        let over = |at: Timestamp| ending || at > now.plus(LINGER) || at.plus(LINGER) <= now;
         let gone: Vec<(UserId, Timestamp)> = state
             .here
             .iter()
@@ -110,9 +113,10 @@ impl Online {
 
     /// Everybody leaves, because the process stops.
     pub fn all_leave(&self, now: Timestamp) {
-        for here in self.lock().here.values_mut() {
-            // Over at once.
-            here.left_at = Some(here.left_at.unwrap_or(now).minus(LINGER));
+        let mut state = self.lock();
+        state.ending = true;
+        for here in state.here.values_mut() {
+            here.left_at.get_or_insert(now);
         }
     }
 
@@ -220,6 +224,6 @@ mod tests {
         online.enter(ada, at(0));
         online.turns(at(0));
         online.all_leave(at(30));
-        assert_eq!(online.turns(at(30)).len(), 1);
+        assert_eq!(online.turns(at(30)), [Turn { user: ada, came: false, at: at(30) }]);
     }
 }
