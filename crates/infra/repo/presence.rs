@@ -101,11 +101,12 @@ fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(OwnPresence, Ow
     let (user, online) = (ctx.user()?, &tx.services.online);
     dialect::accounts::lock_user(tx.conn, user)?;
     let (_, before) = own(tx.conn, online, user, ctx.now)?;
+    let vanishes = before.presence != Presence::Offline && new.status == PresenceStatus::Invisible;
     let chosen = (
         table::status.eq(new.status.as_str()),
         table::until.eq(new.until().filter(|_| new.status != PresenceStatus::default())),
         // Whoever becomes invisible was last seen now, as exactly as if they had left.
-        table::last_seen_at.eq(if before.presence == Presence::Offline { before.last_seen_at } else { Some(ctx.now) }),
+        table::last_seen_at.eq(if vanishes { Some(ctx.now) } else { before.last_seen_at }),
     );
     diesel::insert_into(table::table)
         .values((table::user_id.eq(user), chosen))
