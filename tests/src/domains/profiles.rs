@@ -64,7 +64,7 @@ const LISTS: &[List] = &[
 
 const SHARED: Reasons = &[
     ("GET /api/users/{user_id}", "strangers see a public profile"),
-    ("GET /api/users/by-username/{username}", "strangers see a public profile"),
+    ("GET /api/usernames/{username}", "strangers see a public profile"),
     ("PATCH /api/users/{user_id}", "who sees a profile and may not edit it is refused"),
     ("PUT /api/users/{user_id}", "who sees a profile and may not edit it is refused"),
 ];

@@ -8,7 +8,7 @@ on_both!(shared; changed, refused, badges);
 async fn changed(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let (before, after) = (ada.name.clone(), world.name("countess"));
-    let by_name = |name: &str| format!("/api/users/by-username/{name}");
+    let by_name = |name: &str| format!("/api/usernames/{name}");
     let etag = bob.get(&by_name(&before)).await.header("etag").to_owned();
     let mut socket = ada.socket().await;
     let renamed = ada.patch("/api/users/me", json!({"username": after})).await.expect(200);

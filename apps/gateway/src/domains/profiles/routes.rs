@@ -49,7 +49,7 @@ pub fn all() -> Vec<Endpoint> {
             .tagged()
             .gives::<User>(200, "The profile as you may see it")
             .refuses(&[USER_UNKNOWN]),
-        get("/api/users/by-username/{username}", handlers::user_named)
+        get("/api/usernames/{username}", handlers::user_named)
             .says("Read the profile of somebody by their username")
             .called("getPersonByUsername")
             .notes("Also finds people by the username that they had until at most 30 days ago; `username` is the present one. A private profile is 404, like a name that nobody has.")
