@@ -12,5 +12,5 @@ pub mod refusals;
 pub mod scopes;
 
 pub use change::Change;
-pub use model::{Block, Mute, NewBlock, NewMute, NewNote, Note, NoteText};
+pub use model::{Block, Mute, NewBlock, NewMute, NewNote, Note};
 pub use port::Blocks;

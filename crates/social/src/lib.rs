@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod friends;
 pub mod groups;
 pub mod pets;
+mod prose;
 pub mod reports;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
@@ -16,4 +17,5 @@ pub use friends::{
 };
 pub use groups::port::Groups;
 pub use pets::port::Pets;
+pub use prose::Prose;
 pub use reports::port::Reports;

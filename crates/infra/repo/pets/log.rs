@@ -1,11 +1,13 @@
 //! The log of a pet: weights and notes, for those who keep it.
 
 use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
-use clowder_social::pets::{
-    Entry, EntryId, NewEntry, PetId,
-    model::Prose,
-    policy::{MOST_ENTRIES, may_be_about, may_delete_entry, may_keep},
-    refusals::{ENTRY_UNKNOWN, PET_LOG},
+use clowder_social::{
+    Prose,
+    pets::{
+        Entry, EntryId, NewEntry, PetId,
+        policy::{MOST_ENTRIES, may_be_about, may_delete_entry, may_keep},
+        refusals::{ENTRY_UNKNOWN, PET_LOG},
+    },
 };
 use diesel::{dsl::count_star, prelude::*};
 

@@ -12,12 +12,14 @@ use clowder_core::{
     audit::{Entry, Target},
     versions,
 };
-use clowder_social::reports::{
-    Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus,
-    change::ReportTold,
-    model::Text,
-    policy::{HandleFacts, Handled, decide, may_examine},
-    refusals::{REPORT_STALE, REPORT_UNKNOWN},
+use clowder_social::{
+    Prose,
+    reports::{
+        Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus,
+        change::ReportTold,
+        policy::{HandleFacts, Handled, decide, may_examine},
+        refusals::{REPORT_STALE, REPORT_UNKNOWN},
+    },
 };
 use diesel::prelude::*;
 use serde_json::json;
@@ -79,7 +81,7 @@ pub fn handle(
         Handled::Nothing => Ok((read::one(tx.conn, &tx.services.ring, row)?, None)),
         Handled::Taken => Ok((take(tx, ctx, row)?, None)),
         Handled::Decided { status, action } => {
-            let reason = patch.reason.as_ref().map(Text::as_str).unwrap_or_default();
+            let reason = patch.reason.as_ref().map(Prose::as_str).unwrap_or_default();
             settle(tx, ctx, row, status, Deciding { action, until: patch.until, reason })
         }
     }

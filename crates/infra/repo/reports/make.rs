@@ -4,10 +4,12 @@ use clowder_core::{
     Ctx, Result, Word,
     audit::{Entry, Target},
 };
-use clowder_social::reports::{
-    Change, NewReport, Report, ReportId, ReportStatus,
-    model::Text,
-    policy::{A_DAY, ReportFacts, may_report},
+use clowder_social::{
+    Prose,
+    reports::{
+        Change, NewReport, Report, ReportId, ReportStatus,
+        policy::{A_DAY, ReportFacts, may_report},
+    },
 };
 use diesel::prelude::*;
 use serde_json::json;
@@ -39,7 +41,7 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
     })?;
     let (id, ring) = (ReportId::new(ctx.now), &tx.services.ring);
-    let comment = comment.map(Text::into_string);
+    let comment = comment.map(Prose::into_string);
     let row = NewReportRow {
         id,
         reporter_id: reporter,

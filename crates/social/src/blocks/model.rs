@@ -1,12 +1,9 @@
 //! Blocks, mutes and notes, as their owner sees them.
 
-use clowder_core::{
-    Card, Field, Fields, Input, Timestamp, UserId,
-    input::string,
-    text::{self, Flaw},
-};
+use clowder_core::{Card, Fields, Input, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::Prose;
 
 /// A person whom the caller has blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -69,27 +66,11 @@ pub struct Note {
 #[schema(example = json!({"text": "Met at the conference in Turin"}))]
 pub struct NewNote {
     #[schema(value_type = String, min_length = 1, max_length = 1000)]
-    pub text: NoteText,
+    pub text: Prose<1_000>,
 }
 
 impl Input for NewNote {
     fn read(fields: &mut Fields) -> Option<Self> {
         fields.required("text").map(|text| Self { text })
-    }
-}
-
-/// 1 to 1,000 characters, not only white space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoteText(String);
-
-impl NoteText {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
-
-impl Field for NoteText {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        text::prose(&string(value)?, 1, 1_000).map(Self)
     }
 }

@@ -7,7 +7,7 @@ mod values;
 
 pub use birth::{BirthDate, Precision};
 pub use input::{
-    Answer, LostPatch, NewEntry, NewKeeper, NewLostPlace, NewOwner, NewPet, PetFilter, PetPatch, Prose, SoughtMicrochip,
+    Answer, LostPatch, NewEntry, NewKeeper, NewLostPlace, NewOwner, NewPet, PetFilter, PetPatch, SoughtMicrochip,
 };
 pub use place::{Degrees, Latitude, Longitude};
 pub use values::{Action, EntryKind, Erasable, Grams, KeeperRole, Microchip, MyRole, Role, Sex, Species, SpeciesName};

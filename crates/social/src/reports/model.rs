@@ -5,7 +5,7 @@ mod input;
 mod words;
 
 pub use evidence::{Evidence, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser};
-pub use input::{Handling, NewAppeal, NewReport, ReportFilter, ReportPatch, Text};
+pub use input::{Handling, NewAppeal, NewReport, ReportFilter, ReportPatch};
 pub use words::{AppealStatus, Assigned, ModerationAction, ReportCategory, ReportStatus, ReportTargetType};
 
 use clowder_core::{Card, Fields, Id, Input, Timestamp};

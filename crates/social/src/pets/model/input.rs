@@ -1,16 +1,11 @@
 //! Inputs of pets.
 
-use clowder_core::{
-    Field, Fields, Input, Name, Nested, Timestamp, UserId, Visibility,
-    input::string,
-    text::{self, Flaw},
-};
-use serde_json::Value;
+use clowder_core::{Fields, Input, Name, Nested, Timestamp, UserId, Visibility, text::Flaw};
 
 use super::{
     Action, BirthDate, EntryKind, Erasable, Grams, KeeperRole, Latitude, Longitude, Microchip, Precision, Sex, Species,
 };
-use crate::groups::model::Optional;
+use crate::{Prose, groups::model::Optional};
 
 /// `{name, species, breed?, sex?, birth_date?, birth_date_precision?, bio?, visibility?, microchip?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
@@ -113,22 +108,6 @@ impl Input for PetPatch {
             visibility: visibility?,
             microchip: microchip?,
         })
-    }
-}
-
-/// Some text, not only white space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prose<const MAX: usize>(String);
-
-impl<const MAX: usize> Prose<MAX> {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
-
-impl<const MAX: usize> Field for Prose<MAX> {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        text::prose(&string(value)?, 1, MAX).map(Self)
     }
 }
 

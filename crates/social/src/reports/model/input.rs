@@ -1,34 +1,10 @@
 //! Inputs of reports: making one, deciding about it, and appealing.
 
-use clowder_core::{
-    Field, Fields, Input, Timestamp, Word,
-    input::{Nested, string},
-    text::{self, Flaw},
-};
+use clowder_core::{Fields, Input, Timestamp, Word, input::Nested, text::Flaw};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Assigned, ModerationAction, ReportCategory, ReportStatus, ReportTarget, ReportTargetType};
-
-/// 1 to `MAX` characters, not only white space.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text<const MAX: usize>(String);
-
-impl<const MAX: usize> Text<MAX> {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
-
-impl<const MAX: usize> Field for Text<MAX> {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        text::prose(&string(value)?, 1, MAX).map(Self)
-    }
-}
+use crate::Prose;
 
 /// `{target, category, comment?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
@@ -41,7 +17,7 @@ pub struct NewReport {
     pub category: ReportCategory,
     /// For the moderators.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
-    pub comment: Option<Text<2_000>>,
+    pub comment: Option<Prose<2_000>>,
 }
 
 impl Input for NewReport {
@@ -83,14 +59,14 @@ pub struct ReportPatch {
     pub until: Option<Timestamp>,
     /// Why. The person whom the action concerns reads it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
-    pub reason: Option<Text<500>>,
+    pub reason: Option<Prose<500>>,
 }
 
 impl Input for ReportPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let status = fields.required::<Handling>("status");
         let action = fields.optional::<ModerationAction>("action");
-        let (until, reason) = (fields.optional::<Timestamp>("until"), fields.optional::<Text<500>>("reason"));
+        let (until, reason) = (fields.optional::<Timestamp>("until"), fields.optional::<Prose<500>>("reason"));
         let (status, action, until, reason) = (status?, action?, until?, reason?);
         let mut is_whole = true;
         let mut flaw = |name: &str, flaw: Flaw| {
@@ -122,7 +98,7 @@ impl Input for ReportPatch {
 pub struct NewAppeal {
     /// For the moderators.
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
-    pub text: Text<2_000>,
+    pub text: Prose<2_000>,
 }
 
 impl Input for NewAppeal {
