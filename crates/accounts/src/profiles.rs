@@ -3,10 +3,8 @@
 pub mod names;
 pub mod ranking;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Role, Timestamp, UserId, Via, Word, text::Flaw, versions,
 };
 use serde::{Deserialize, Serialize};
 
@@ -93,21 +91,11 @@ pub struct Shown {
     pub version: i64,
 }
 
-/// The version of the profile is in the upper half of a tag.
-const VERSION_AT: u32 = 32;
-
 impl Shown {
     /// The version, and a fingerprint of everything that is shown: it may change without another version.
     pub fn tag(&self) -> i64 {
-        let mut hasher = DefaultHasher::new();
-        self.user.hash(&mut hasher);
-        (self.version << VERSION_AT) | (hasher.finish() & u64::from(u32::MAX)) as i64
+        versions::tag(self.version, &self.user)
     }
-}
-
-/// The versions of the profile in tags of [`Shown`].
-pub fn versions_of(tags: &Versions) -> Versions {
-    tags.map(|tag| tag >> VERSION_AT)
 }
 
 /// How somebody looks at their own profile.
@@ -386,7 +374,7 @@ mod tests {
         assert!((1..tags.len()).all(|n| !tags[..n].contains(&tags[n])), "{tags:?}");
         assert_eq!(tag(stranger), tags[0]);
         for tag in tags {
-            assert!(versions_of(&tag.into()).hold(7) && !versions_of(&tag.into()).hold(8));
+            assert!(versions::in_tags(&tag.into()).hold(7) && !versions::in_tags(&tag.into()).hold(8));
         }
     }
 

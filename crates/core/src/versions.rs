@@ -1,5 +1,7 @@
 //! The versions of a thing that a caller has seen: an edit applies to one of these, or fails.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::{Error, Refusal, Result};
 
 /// One of them must be the current one. If empty, no version matches.
@@ -27,6 +29,21 @@ impl FromIterator<i64> for Versions {
     fn from_iter<I: IntoIterator<Item = i64>>(seen: I) -> Self {
         Self(seen.into_iter().collect())
     }
+}
+
+/// The version of a thing is in the upper half of a tag.
+const VERSION_AT: u32 = 32;
+
+/// The version of a thing, and a fingerprint of everything that is shown of it: that may change without another version.
+pub fn tag(version: i64, shown: &impl Hash) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    shown.hash(&mut hasher);
+    (version << VERSION_AT) | (hasher.finish() & u64::from(u32::MAX)) as i64
+}
+
+/// The versions in such tags.
+pub fn in_tags(tags: &Versions) -> Versions {
+    tags.map(|tag| tag >> VERSION_AT)
 }
 
 /// Fails with the refusal if a thing has changed since the caller saw it; `None` accepts any version.
