@@ -6,7 +6,7 @@ mod values;
 pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use values::{ChatRole, ChatType, ClientId, Content, MessageType, Status, Title};
 
-use clowder_core::{Card, ChatId, MessageId, Timestamp};
+use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A chat as one participant sees it.
@@ -21,6 +21,8 @@ pub struct Chat {
     pub description: Option<String>,
     /// The other person of a private chat.
     pub peer: Option<Card>,
+    /// The group whose chat this is: whoever is in the group is in it. `null` for every other chat.
+    pub group_id: Option<GroupId>,
     #[schema(minimum = 1)]
     pub participant_count: i64,
     pub my_role: ChatRole,

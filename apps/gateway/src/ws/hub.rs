@@ -25,14 +25,14 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Passing, Result, Scopes, Topic, UserId, Via};
+use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via};
 use clowder_infra::{Followed, Follower, online::Online, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
     shard::{Shard, Step},
     shards::{Dispatch, Shards},
-    signals::Signals,
+    signals::{Signals, Telling},
 };
 use super::{
     cursor::{Place, Sealer},
@@ -67,7 +67,7 @@ pub struct Hub {
 struct Given {
     signals: Signals,
     /// Signals to send, oldest first: starts and stops of one person must stay in order.
-    to_tell: Vec<(UserId, Passing)>,
+    to_tell: Vec<Telling>,
 }
 
 /// An attached socket, and the position from which it gets live events.
@@ -178,12 +178,21 @@ impl Hub {
         Ok(shard.follows(user, topic))
     }
 
-    /// Somebody gives a signal to the other followers of a topic, or has stopped.
-    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, on: bool) {
+    /// Somebody gives a signal to the other followers of a topic, except these.
+    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, but: Vec<UserId>) {
+        self.set_signal(user, topic, signal, Some(but));
+    }
+
+    /// Somebody has stopped.
+    pub fn end_signal(&self, user: UserId, topic: Topic, signal: &'static Signal) {
+        self.set_signal(user, topic, signal, None);
+    }
+
+    fn set_signal(&self, user: UserId, topic: Topic, signal: &'static Signal, to_all_but: Option<Vec<UserId>>) {
         let now = clock::now();
         let mut given = self.lock_signals();
-        if let Some(passing) = given.signals.set(user, topic, signal, on, now) {
-            given.to_tell.push((user, passing));
+        if let Some(telling) = given.signals.set(user, topic, signal, to_all_but, now) {
+            given.to_tell.push(telling);
             self.given.notify_one();
         }
     }
@@ -204,8 +213,8 @@ impl Hub {
                 }
                 mem::take(&mut given.to_tell)
             };
-            for (user, passing) in to_tell.into_iter().filter(|(_, passing)| self.shards.are_few(passing.topic)) {
-                dispatch.send(Step::passing(&passing, user)).await;
+            for telling in to_tell.into_iter().filter(|telling| self.shards.are_few(telling.passing.topic)) {
+                dispatch.send(Step::passing(telling)).await;
             }
             for told in self.online.news() {
                 dispatch.send(Step::told(told)).await;

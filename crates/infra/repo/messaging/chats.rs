@@ -2,14 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::LowestReadMarks, refusals::CHAT_UNKNOWN,
+    CHAT, Chat, ChatFilter, ChatRole, ChatType,
+    chats::Pair,
+    read::{LowestReadMarks, are_shown},
+    refusals::CHAT_UNKNOWN,
 };
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
 use super::{
-    super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
+    super::{batch, blocks, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment, groups},
     Caches,
 };
 use crate::domains::messaging::{
@@ -56,8 +59,9 @@ struct FaceRow {
 }
 
 impl FaceRow {
-    fn summary(self, last: Option<MessageRow>) -> Result<ChatSummary> {
+    fn summary(self, group_id: Option<GroupId>, last: Option<MessageRow>) -> Result<ChatSummary> {
         Ok(ChatSummary {
+            group_id,
             kind: ChatType::parse_word(&self.kind)?,
             title: self.title,
             description: self.description,
@@ -138,6 +142,17 @@ pub fn share(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(shared)).get_result(conn)?)
 }
 
+/// Those in a chat with whom the viewer has a block, either way; nobody where there are too many to be told.
+pub fn apart(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Vec<UserId>> {
+    let count = chats::table.find(chat).select(chats::participant_count).first::<i64>(conn).optional()?;
+    if !are_shown(count.ok_or(CHAT_UNKNOWN)?) {
+        return Ok(Vec::new());
+    }
+    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(viewer)));
+    let others: Vec<UserId> = others.select(participants::user_id).load(conn)?;
+    Ok(blocks::either_way(conn, viewer, &others)?.into_iter().collect())
+}
+
 /// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
 fn views(
     conn: &mut Conn,
@@ -165,6 +180,7 @@ fn views(
             kind: summary.kind,
             title: summary.title.clone(),
             description: summary.description.clone(),
+            group_id: summary.group_id,
             peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,
             my_role: ChatRole::parse_word(&membership.role)?,
@@ -202,9 +218,13 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
     let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
     let last = if places.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &places)? };
     let mut last: HashMap<_, _> = last.into_iter().map(|row| (row.chat_id, row)).collect();
+    // A chat is made with its group, and stays its chat.
+    let kind = ChatType::Group.as_str();
+    let of_groups: Vec<ChatId> = heads.iter().filter(|head| head.kind == kind).map(|head| head.id).collect();
+    let groups = if of_groups.is_empty() { HashMap::new() } else { groups::of_chats(conn, &of_groups)? };
     for head in heads {
         let chat = head.id;
-        let summary = Arc::new(head.summary(last.remove(&chat))?);
+        let summary = Arc::new(head.summary(groups.get(&chat).copied(), last.remove(&chat))?);
         if let (Some(summaries), Some(state)) = (summaries, unknown.get(&chat)) {
             summaries.keep(chat, *state, Arc::clone(&summary));
         }

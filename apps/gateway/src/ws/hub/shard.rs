@@ -9,7 +9,7 @@ use std::{
 use bytestring::ByteString;
 use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED};
 use clowder_core::{
-    Error, Follow, Passing, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
+    Error, Follow, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
     follow::Step::{Enter, Leave},
 };
 use clowder_infra::online::Told;
@@ -24,6 +24,7 @@ use super::{
     },
     Attached,
     follows::Follows,
+    signals::Telling,
 };
 
 /// What a shard receives, in journal order.
@@ -42,10 +43,10 @@ pub enum Step {
     },
     /// The journal is another one, and has come this far.
     Renewed(Arc<Place>),
-    /// A transient event goes to all followers of its topic except the user it is about.
+    /// A transient event goes to all followers of its topic except these.
     Passing {
         topic: Topic,
-        about: UserId,
+        but: Arc<[UserId]>,
         opened_by: Option<Scope>,
         frame: ByteString,
     },
@@ -67,9 +68,9 @@ impl Step {
         }
     }
 
-    pub fn passing(passing: &Passing, about: UserId) -> Self {
+    pub fn passing(Telling { passing, but }: Telling) -> Self {
         let opened_by = opened_by(passing.name);
-        Self::Passing { topic: passing.topic, about, opened_by, frame: frame::passing(passing) }
+        Self::Passing { topic: passing.topic, but, opened_by, frame: frame::passing(&passing) }
     }
 
     pub fn told(told: Told) -> Self {
@@ -159,8 +160,8 @@ impl Shard {
             Step::Change(durable) => self.hand_out(durable),
             Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
             Step::Swept { .. } | Step::Renewed(_) => self.start_anew(step),
-            Step::Passing { topic, about, opened_by, frame } => {
-                let queues = self.lock().followers(*topic, Some(*about), *opened_by);
+            Step::Passing { topic, but, opened_by, frame } => {
+                let queues = self.lock().followers(*topic, but, *opened_by);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
             Step::Told { to, opened_by, frame } => {
@@ -218,7 +219,7 @@ impl State {
     fn concerned(&self, recorded: &Recorded) -> Queues {
         let opened_by = opened_by(&recorded.name);
         let owner = recorded.topic.as_user();
-        let mut queues = self.followers(recorded.topic, None, opened_by);
+        let mut queues = self.followers(recorded.topic, &[], opened_by);
         let stepping = recorded.follow.map(|follow| follow.user);
         let audience = self.audience.get(&recorded.topic);
         let stepping = stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains(user)));
@@ -228,10 +229,10 @@ impl State {
         queues
     }
 
-    fn followers(&self, topic: Topic, but: Option<UserId>, opened_by: Option<Scope>) -> Queues {
+    fn followers(&self, topic: Topic, but: &[UserId], opened_by: Option<Scope>) -> Queues {
         let Some(audience) = self.audience.get(&topic) else { return Queues::new() };
         let mut queues = Queues::with_capacity(audience.len());
-        for user in audience.iter().filter(|user| Some(**user) != but) {
+        for user in audience.iter().filter(|user| !but.contains(user)) {
             queues.extend(self.sockets_in_scope(*user, opened_by).cloned());
         }
         queues
