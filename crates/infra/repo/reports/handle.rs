@@ -15,7 +15,7 @@ use clowder_core::{
 use clowder_social::{
     Prose,
     reports::{
-        Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus,
+        Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus, ReportTargetType,
         change::ReportTold,
         policy::{HandleFacts, Handled, decide, may_examine},
         refusals::{REPORT_STALE, REPORT_UNKNOWN},
@@ -29,7 +29,7 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        groups, journal,
         messaging::edit,
         staff,
     },
@@ -180,15 +180,24 @@ fn settle(
     Ok((report, own))
 }
 
+/// Takes the thing away, as if whoever answers for it had done so.
+fn remove(tx: &mut Tx<'_>, ctx: &Ctx, row: &ReportRow) -> Result<Vec<Box<dyn Announced>>> {
+    let id = row.target_id.uuid();
+    if row.target()?.kind == ReportTargetType::Group {
+        let told = groups::delete_by_decision(tx, ctx, Id::from_uuid(id))?;
+        return Ok(told.into_iter().map(|change| Box::new(change) as Box<dyn Announced>).collect());
+    }
+    let deleted = edit::delete_by_decision(tx, ctx, Id::from_uuid(id))?;
+    Ok(deleted.into_iter().map(|change| Box::new(change) as Box<dyn Announced>).collect())
+}
+
 type Acted = (Option<Own>, Vec<Box<dyn Announced>>);
 
 /// Does what was decided, and lifts the suspension of an earlier decision. Answers what it announces.
 fn act(tx: &mut Tx<'_>, ctx: &Ctx, row: &ReportRow, deciding: Deciding<'_>, lifts: bool) -> Result<Acted> {
     let mut announced: Vec<Box<dyn Announced>> = Vec::new();
-    if deciding.action == ModerationAction::RemoveContent
-        && let Some(change) = edit::delete_by_decision(tx, ctx, Id::from_uuid(row.target_id.uuid()))?
-    {
-        announced.push(Box::new(change));
+    if deciding.action == ModerationAction::RemoveContent {
+        announced.extend(remove(tx, ctx, row)?);
     }
     let (own, changes) = match row.reported_id {
         Some(user) if deciding.action == ModerationAction::Suspend => {

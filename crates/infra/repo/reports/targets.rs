@@ -98,7 +98,7 @@ fn message(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
 }
 
 fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
-    let (row, _) = groups::read::seen(conn, ctx.user()?, Id::from_uuid(id.uuid()))?;
+    let (row, _) = groups::read::seen(conn, ctx.now, ctx.user()?, Id::from_uuid(id.uuid()))?;
     let owner = row.owner()?;
     let group = ReportedGroup {
         id: row.id,

@@ -110,12 +110,12 @@ pub fn decide(facts: &HandleFacts, patch: &ReportPatch, outranked: Refusal, unkn
     }
     match patch.action {
         ModerationAction::None => {}
-        ModerationAction::RemoveContent if facts.target != ReportTargetType::Message => {
-            return Err(Error::field("/action", "unwanted", "only messages can be removed"));
+        ModerationAction::RemoveContent if !is_removable(facts.target) => {
+            return Err(Error::field("/action", "unwanted", "only messages and groups can be removed"));
         }
         ModerationAction::Warn | ModerationAction::Suspend | ModerationAction::RemoveContent => {
             match facts.reported_role {
-                // A message stays when its sender is gone, and can still be removed.
+                // A message stays when its sender is gone, a group has another owner then, and both can still be removed.
                 None if patch.action != ModerationAction::RemoveContent => return Err(unknown.into()),
                 Some(role) if facts.role <= role => return Err(outranked.into()),
                 _ => {}
@@ -123,6 +123,11 @@ pub fn decide(facts: &HandleFacts, patch: &ReportPatch, outranked: Refusal, unkn
         }
     }
     Ok(Handled::Decided { status, action: patch.action })
+}
+
+/// Whether a decision can take a thing of this kind away.
+const fn is_removable(target: ReportTargetType) -> bool {
+    matches!(target, ReportTargetType::Message | ReportTargetType::Group)
 }
 
 /// What the second decision makes of an appeal.
@@ -213,7 +218,8 @@ mod tests {
             (open, act("suspend"), decided("Resolved", "Suspend")),
             (open, act("remove_content"), decided("Resolved", "RemoveContent")),
             (HandleFacts { target: ReportTargetType::User, ..open }, act("remove_content"), "unwanted".to_owned()),
-            (HandleFacts { target: Group, ..open }, act("remove_content"), "unwanted".to_owned()),
+            (HandleFacts { target: Pet, ..open }, act("remove_content"), "unwanted".to_owned()),
+            (HandleFacts { target: Group, ..open }, act("remove_content"), decided("Resolved", "RemoveContent")),
             (gone, act("warn"), "user.unknown".to_owned()),
             (gone, act("suspend"), "user.unknown".to_owned()),
             (gone, act("remove_content"), decided("Resolved", "RemoveContent")),

@@ -81,7 +81,7 @@ pub enum ModerationAction {
     Warn,
     /// The account of the person is suspended.
     Suspend,
-    /// The message is deleted.
+    /// The message, or the group, is deleted.
     RemoveContent,
 }
 

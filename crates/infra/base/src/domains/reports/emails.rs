@@ -14,7 +14,7 @@ fn done(action: ModerationAction, until: Option<Timestamp>) -> String {
         (ModerationAction::Warn, _) => "You are warned; nothing else was done.".to_owned(),
         (ModerationAction::Suspend, Some(until)) => format!("Your account is suspended until {}.", day(until)),
         (ModerationAction::Suspend, None) => "Your account is suspended.".to_owned(),
-        (ModerationAction::RemoveContent, _) => "A message of yours was deleted.".to_owned(),
+        (ModerationAction::RemoveContent, _) => "A message or a group of yours was deleted.".to_owned(),
     }
 }
 
