@@ -180,13 +180,18 @@ fn parse<T: Input>(body: &[u8]) -> Answer<T> {
 /// Like [`Json`], for bodies whose members are all optional: the body itself may be missing, too.
 pub struct MaybeJson<T>(pub T);
 
-impl<T: Input> FromRequest for MaybeJson<T> {
+impl<T: Input + 'static> FromRequest for MaybeJson<T> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = |call: &Call| if call.body.is_empty() { parse(b"{}") } else { parse(&call.body) };
-        ready(Call::of(request, read).map(Self))
+        let request = request.clone();
+        Box::pin(async move {
+            let read = |call: &Call| if call.body.is_empty() { parse(b"{}") } else { parse(&call.body) };
+            let input: T = Call::of(&request, read)?;
+            Charge::rows(&request, input.rows()).await?;
+            Ok(Self(input))
+        })
     }
 }
 

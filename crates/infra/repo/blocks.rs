@@ -33,7 +33,7 @@ use super::{
     db::Tx,
     dialect::Conn,
     domains::{Domain, Sweep},
-    friends, journal,
+    friends, groups, journal,
     messaging::{chats, closing},
     people::{self, Viewer},
     pets,
@@ -151,12 +151,14 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         journal::append(tx, ctx, &blocked)?;
         return Ok(after);
     }
+    let groups = groups::sever(tx, caller, user)?;
     let parted = friends::sever(tx, ctx, caller, user)?;
     let kept = pets::sever(tx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(kept.iter().map(|change| change as &dyn clowder_core::Change));
+    told.extend(groups.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(closed.iter().map(|change| change as &dyn clowder_core::Change));
     journal::append_each(tx, ctx, &told)?;
     Ok(after)
