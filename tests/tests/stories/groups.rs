@@ -157,12 +157,15 @@ async fn across_a_block(world: World) {
         let (typing, other) = if ada_types { (&mut a, &mut b) } else { (&mut b, &mut a) };
         typing.command("typing.start", json!({"chat_id": chat})).await.unwrap();
         assert_eq!(c.until("typing.start").await["data"]["chat_id"], chat);
-        typing.command("message.send", json!({"chat_id": chat, "content": "hello"})).await.unwrap();
+        typing
+            .command("message.send", json!({"chat_id": chat, "content": format!("hello {ada_types}")}))
+            .await
+            .unwrap();
         // Common groups go on.
         loop {
             let heard = other.frame().await;
             assert_ne!(heard["type"], "typing.start", "{heard}");
-            if heard["type"] == "message.sent" {
+            if heard["data"]["content"] == format!("hello {ada_types}") {
                 break;
             }
         }

@@ -67,25 +67,34 @@ pub fn sees_microchip(role: Option<Role>) -> bool {
     role >= Some(Role::CoOwner)
 }
 
+/// What somebody would have to be to the pet.
+const KEEPERS_ONLY: &str = "Only those who keep the pet can do this.";
+const OWNERS_ONLY: &str = "Only the owner and the co-owners of the pet can do this.";
+const OWNER_ONLY: &str = "Only the owner of the pet can do this.";
+
+const fn forbidden(detail: &'static str) -> Error {
+    Error::Explained { refusal: PET_FORBIDDEN, detail }
+}
+
 /// The owner and the co-owners edit the pet and say that it is lost or found.
-pub fn may_edit(role: Option<Role>) -> Result<(), Refusal> {
-    if role >= Some(Role::CoOwner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+pub fn may_edit(role: Option<Role>) -> Result<()> {
+    if role >= Some(Role::CoOwner) { Ok(()) } else { Err(forbidden(OWNERS_ONLY)) }
 }
 
 /// Only the owner deletes and transfers, invites and removes keepers.
-pub fn may_own(role: Option<Role>) -> Result<(), Refusal> {
-    if role == Some(Role::Owner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+pub fn may_own(role: Option<Role>) -> Result<()> {
+    if role == Some(Role::Owner) { Ok(()) } else { Err(forbidden(OWNER_ONLY)) }
 }
 
 /// Whoever keeps the pet reads and writes its log, and sees who keeps it.
-pub fn may_keep(role: Option<Role>) -> Result<(), Refusal> {
-    if role.is_some() { Ok(()) } else { Err(PET_FORBIDDEN) }
+pub fn may_keep(role: Option<Role>) -> Result<()> {
+    if role.is_some() { Ok(()) } else { Err(forbidden(KEEPERS_ONLY)) }
 }
 
 /// Everybody deletes their own entries, and the owner all.
-pub fn may_delete_entry(role: Option<Role>, own: bool) -> Result<(), Refusal> {
+pub fn may_delete_entry(role: Option<Role>, own: bool) -> Result<()> {
     may_keep(role)?;
-    if own || role == Some(Role::Owner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+    if own { Ok(()) } else { may_own(role) }
 }
 
 /// One more pet for somebody who keeps so many.
@@ -127,13 +136,13 @@ pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: Invit
 }
 
 /// Who takes somebody out: the owner everybody else, and everybody themselves, except the owner.
-pub fn may_remove(role: Option<Role>, own: bool, target: Option<Role>) -> Result<(), Refusal> {
+pub fn may_remove(role: Option<Role>, own: bool, target: Option<Role>) -> Result<()> {
     if !own {
         may_own(role)?;
     }
     match target {
-        None => Err(KEEPER_UNKNOWN),
-        Some(Role::Owner) => Err(PET_OWNER),
+        None => Err(KEEPER_UNKNOWN.into()),
+        Some(Role::Owner) => Err(PET_OWNER.into()),
         Some(Role::CoOwner | Role::Caretaker) => Ok(()),
     }
 }
@@ -251,7 +260,7 @@ mod tests {
         ] {
             let code = match may_invite(ada, user, role, facts) {
                 Ok(()) => "ok".to_owned(),
-                Err(Error::Refused(refusal)) => refusal.code.to_owned(),
+                Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code.to_owned(),
                 Err(Error::Invalid(errors)) => errors[0].code.to_string(),
                 Err(other) => panic!("{other:?}"),
             };
@@ -263,19 +272,24 @@ mod tests {
     fn may_remove_table() {
         use Role::*;
         for (role, own, target, expected) in [
-            (Some(Owner), false, Some(CoOwner), Ok(())),
-            (Some(Owner), false, Some(Caretaker), Ok(())),
-            (Some(Owner), false, None, Err(KEEPER_UNKNOWN)),
-            (Some(Owner), true, Some(Owner), Err(PET_OWNER)),
-            (Some(CoOwner), false, Some(Caretaker), Err(PET_FORBIDDEN)),
-            (Some(CoOwner), false, Some(Owner), Err(PET_FORBIDDEN)),
-            (Some(CoOwner), true, Some(CoOwner), Ok(())),
+            (Some(Owner), false, Some(CoOwner), "ok"),
+            (Some(Owner), false, Some(Caretaker), "ok"),
+            (Some(Owner), false, None, "pet.keeper_unknown"),
+            (Some(Owner), true, Some(Owner), "pet.owner"),
+            (Some(CoOwner), false, Some(Caretaker), "pet.forbidden"),
+            (Some(CoOwner), false, Some(Owner), "pet.forbidden"),
+            (Some(CoOwner), true, Some(CoOwner), "ok"),
             // Somebody who is invited.
-            (None, true, Some(Caretaker), Ok(())),
-            (None, true, None, Err(KEEPER_UNKNOWN)),
-            (None, false, Some(Caretaker), Err(PET_FORBIDDEN)),
+            (None, true, Some(Caretaker), "ok"),
+            (None, true, None, "pet.keeper_unknown"),
+            (None, false, Some(Caretaker), "pet.forbidden"),
         ] {
-            assert_eq!(may_remove(role, own, target), expected, "{role:?} {own} {target:?}");
+            let code = match may_remove(role, own, target) {
+                Ok(()) => "ok",
+                Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code,
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(code, expected, "{role:?} {own} {target:?}");
         }
     }
 

@@ -179,7 +179,9 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         // Others were faster, or have blocked each other meanwhile.
         match outcome {
-            Err(Error::Refused(refusal)) if refusal.code.starts_with("pet.") => Err(NOTHING_TO_DO.into()),
+            Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) if refusal.code.starts_with("pet.") => {
+                Err(NOTHING_TO_DO.into())
+            }
             Err(Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
             outcome => outcome,
         }
