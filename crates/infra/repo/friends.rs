@@ -6,7 +6,10 @@ pub mod relationships;
 mod requests;
 mod suggestions;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clowder_accounts::{
@@ -161,6 +164,13 @@ pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> 
 pub fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
     let friends: Option<i64> = friend_lists::table.find(user).select(friend_lists::friends).first(conn).optional()?;
     Ok(friends.unwrap_or(0))
+}
+
+/// How many friends each of these people has; who has none may be missing.
+fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
+    let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
+    Ok(counts.into_iter().collect())
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {

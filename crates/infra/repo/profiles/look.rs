@@ -1,6 +1,6 @@
 //! What is known of people when somebody looks at them: a fixed number of queries, however many people.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use clowder_accounts::{
     model::Settings,
@@ -10,7 +10,10 @@ use clowder_accounts::{
 };
 use clowder_core::{Friendship, Result, UserId};
 use clowder_social::friends::policy::OPEN_FOR;
-use diesel::{dsl::exists, prelude::*, sql_types::Bool};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, SmallInt},
+};
 
 use super::super::{dialect::Conn, fragment::Fragment, people::Viewer, pets};
 use crate::domains::{
@@ -22,82 +25,108 @@ use crate::domains::{
     presence::{Online, PresenceRow, presence},
 };
 
-/// A person with all that decides what is shown of them, in one row.
-#[derive(Queryable)]
-struct Row {
-    person: UserRow,
-    preferences: Option<PreferencesRow>,
-    presence: Option<PresenceRow>,
-    friends: Option<i64>,
-    befriended: bool,
-    asks: bool,
+/// What connects the viewer with somebody, and what somebody has.
+#[derive(Debug, Default, Clone, Copy)]
+struct Ties {
+    friends: bool,
     asked: bool,
-    blocks: bool,
+    asks: bool,
     blocked: bool,
+    friends_count: i64,
     keeps_pets: bool,
 }
 
-impl Row {
-    fn facts(self, online: &Online, viewer: Viewer) -> Result<ProfileFacts> {
-        let id = self.person.id;
-        let settings = self.preferences.map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)?;
-        let connected = online.has(id);
-        let absent = PresenceFacts { connected, ..PresenceFacts::default() };
-        let friendship = match () {
-            () if self.befriended => Friendship::Friends,
-            () if self.asked => Friendship::Outgoing,
-            () if self.asks => Friendship::Incoming,
-            () => Friendship::None,
-        };
-        Ok(ProfileFacts {
-            erased: self.person.deleted_at.is_some(),
-            person: self.person.own()?.at(viewer.now),
-            own: id == viewer.id,
-            staff: viewer.staff,
-            friendship,
-            blocked: self.blocks || self.blocked,
-            privacy: settings.privacy,
-            presence: self.presence.map_or(Ok(absent), |row| row.facts(connected))?,
-            friends_count: self.friends.unwrap_or(0),
-            pets: PetsCount::default(),
-            now: viewer.now,
-        })
+impl Ties {
+    const fn friendship(self) -> Friendship {
+        match self {
+            Self { friends: true, .. } => Friendship::Friends,
+            Self { asked: true, .. } => Friendship::Outgoing,
+            Self { asks: true, .. } => Friendship::Incoming,
+            _ => Friendship::None,
+        }
     }
+}
+
+/// The ties of these people; who has none may be missing. One query, because each costs a journey to the database.
+fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserId, Ties>> {
+    const FRIENDS: Fragment<SmallInt> = Fragment::new("1");
+    const ASKED: Fragment<SmallInt> = Fragment::new("2");
+    const ASKS: Fragment<SmallInt> = Fragment::new("3");
+    const BLOCKED: Fragment<SmallInt> = Fragment::new("4");
+    const FRIENDS_COUNT: Fragment<SmallInt> = Fragment::new("5");
+    const KEEPS_PETS: Fragment<SmallInt> = Fragment::new("6");
+    const ONE: Fragment<BigInt> = Fragment::new("1");
+    let me = viewer.id;
+    let open = friend_requests::status.eq("pending").and(friend_requests::created_at.gt(viewer.now.minus(OPEN_FOR)));
+    let friends = friendships::table.filter(friendships::user_id.eq(me).and(friendships::friend_id.eq_any(ids)));
+    let asked = friend_requests::from_id.eq(me).and(friend_requests::to_id.eq_any(ids));
+    let asks = friend_requests::to_id.eq(me).and(friend_requests::from_id.eq_any(ids));
+    let blocked = blocks::table.filter(blocks::user_id.eq(me).and(blocks::blocked_id.eq_any(ids)));
+    let blocks = blocks::table.filter(blocks::blocked_id.eq(me).and(blocks::user_id.eq_any(ids)));
+    let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(ids));
+    let keepers = pet_keepers::table.filter(pet_keepers::user_id.eq_any(ids));
+    let all = friends.select((FRIENDS, friendships::friend_id, ONE));
+    let all =
+        all.union_all(friend_requests::table.filter(asked.and(open)).select((ASKED, friend_requests::to_id, ONE)));
+    let all =
+        all.union_all(friend_requests::table.filter(asks.and(open)).select((ASKS, friend_requests::from_id, ONE)));
+    let all = all.union_all(blocked.select((BLOCKED, blocks::blocked_id, ONE)));
+    let all = all.union_all(blocks.select((BLOCKED, blocks::user_id, ONE)));
+    let all = all.union_all(lists.select((FRIENDS_COUNT, friend_lists::user_id, friend_lists::friends)));
+    let all = all.union_all(keepers.select((KEEPS_PETS, pet_keepers::user_id, ONE)).distinct());
+    let mut ties = HashMap::<UserId, Ties>::new();
+    for (kind, user, count) in all.load::<(i16, UserId, i64)>(conn)? {
+        let ties = ties.entry(user).or_default();
+        match kind {
+            1 => ties.friends = true,
+            2 => ties.asked = true,
+            3 => ties.asks = true,
+            4 => ties.blocked = true,
+            5 => ties.friends_count = count,
+            _ => ties.keeps_pets = true,
+        }
+    }
+    Ok(ties)
 }
 
 /// The facts about those of these people who exist or existed, in the given order.
 pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -> Result<Vec<ProfileFacts>> {
-    // In words, so that the index of what is open serves it.
-    let open = Fragment::<Bool>::new("friend_requests.status = 'pending'");
-    let open = open.and(friend_requests::created_at.gt(viewer.now.minus(OPEN_FOR)));
-    let friend = friendships::table.find((viewer.id, users::id));
-    let asks = friend_requests::from_id.eq(users::id).and(friend_requests::to_id.eq(viewer.id));
-    let asked = friend_requests::from_id.eq(viewer.id).and(friend_requests::to_id.eq(users::id));
-    let rows: Vec<Row> = users::table
-        .left_join(preferences::table.on(preferences::user_id.eq(users::id)))
+    let rows: Vec<(UserRow, Option<PresenceRow>)> = users::table
         .left_join(presence::table.on(presence::user_id.eq(users::id)))
-        .left_join(friend_lists::table.on(friend_lists::user_id.eq(users::id)))
         .filter(users::id.eq_any(ids))
-        .select((
-            UserRow::as_select(),
-            Option::<PreferencesRow>::as_select(),
-            Option::<PresenceRow>::as_select(),
-            friend_lists::friends.nullable(),
-            exists(friend),
-            exists(friend_requests::table.filter(asks.and(open))),
-            exists(friend_requests::table.filter(asked.and(open))),
-            exists(blocks::table.find((viewer.id, users::id))),
-            exists(blocks::table.find((users::id, viewer.id))),
-            exists(pet_keepers::table.filter(pet_keepers::user_id.eq(users::id))),
-        ))
+        .select((UserRow::as_select(), Option::<PresenceRow>::as_select()))
         .load(conn)?;
-    let keepers: HashSet<UserId> = rows.iter().filter(|row| row.keeps_pets).map(|row| row.person.id).collect();
-    let mut rows: HashMap<UserId, Row> = rows.into_iter().map(|row| (row.person.id, row)).collect();
-    let known = ids.iter().filter_map(|id| rows.remove(id)).map(|row| row.facts(online, viewer));
+    let settings: Vec<PreferencesRow> =
+        preferences::table.filter(preferences::user_id.eq_any(ids)).select(PreferencesRow::as_select()).load(conn)?;
+    let ties = ties(conn, viewer, ids)?;
+    let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
+    let mut rows: HashMap<UserId, _> = rows.into_iter().map(|row| (row.0.id, row)).collect();
+    let known = ids.iter().filter_map(|id| Some((*id, rows.remove(id)?)));
+    let known = known.map(|(id, (row, presence))| {
+        let erased = row.deleted_at.is_some();
+        let settings = settings.remove(&id).map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)?;
+        let ties = ties.get(&id).copied().unwrap_or_default();
+        let connected = online.has(id);
+        let absent = PresenceFacts { connected, ..PresenceFacts::default() };
+        Ok(ProfileFacts {
+            person: row.own()?.at(viewer.now),
+            erased,
+            own: id == viewer.id,
+            staff: viewer.staff,
+            friendship: ties.friendship(),
+            blocked: ties.blocked,
+            privacy: settings.privacy,
+            presence: presence.map_or(Ok(absent), |row| row.facts(connected))?,
+            friends_count: ties.friends_count,
+            pets: PetsCount::default(),
+            now: viewer.now,
+        })
+    });
     let mut known: Vec<ProfileFacts> = known.collect::<Result<_>>()?;
     // Only of those who are shown, so that nobody who is hidden costs more than who does not exist.
     let shown = known.iter().filter(|facts| sight(&facts.sight_facts()) == Sight::Profile);
-    let shown: Vec<UserId> = shown.map(|facts| facts.person.id).filter(|id| keepers.contains(id)).collect();
+    let shown: Vec<UserId> =
+        shown.map(|facts| facts.person.id).filter(|id| ties.get(id).is_some_and(|ties| ties.keeps_pets)).collect();
     if !shown.is_empty() {
         let pets = pets::count_visible(conn, viewer, &shown)?;
         for facts in &mut known {

@@ -196,7 +196,8 @@ pub fn visible_names(
     viewer: Viewer,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<Vec<(UserId, String, String)>> {
-    let names = table::table.inner_join(users::table).filter(table::user_id.eq_any(ids)).filter(visible_to(viewer));
+    let visible = users::table.filter(users::id.eq_any(ids)).filter(visible_to(viewer)).select(users::id);
+    let names = table::table.filter(table::user_id.eq_any(visible));
     Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
 }
 

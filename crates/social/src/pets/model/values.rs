@@ -100,7 +100,7 @@ impl Word for Role {
         &[("caretaker", Self::Caretaker), ("co_owner", Self::CoOwner), ("owner", Self::Owner)];
 }
 
-/// As what somebody can be invited.
+/// The role that an invitation offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = PetKeeperRole)]

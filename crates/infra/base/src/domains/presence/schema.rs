@@ -1,5 +1,7 @@
 //! The table of presence.
 
+use crate::domains::accounts::users;
+
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
@@ -10,3 +12,5 @@ diesel::table! {
         last_seen_at -> Nullable<Ts>,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(presence, users);

@@ -1,11 +1,6 @@
 //! The tables by which people are found.
 
-use crate::domains::{
-    accounts::users,
-    friends::{friend_lists, friend_requests, friendships},
-    preferences::preferences,
-    presence::presence,
-};
+use crate::domains::{accounts::users, friends::friendships};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -30,9 +25,3 @@ diesel::table! {
 diesel::joinable!(name_index -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(name_index, users);
 diesel::allow_tables_to_appear_in_same_query!(name_index, friendships);
-// What is shown of a person is read in one query.
-diesel::allow_tables_to_appear_in_same_query!(preferences, users);
-diesel::allow_tables_to_appear_in_same_query!(presence, users);
-diesel::allow_tables_to_appear_in_same_query!(friend_lists, users);
-diesel::allow_tables_to_appear_in_same_query!(friend_requests, users);
-diesel::allow_tables_to_appear_in_same_query!(friend_lists, preferences, presence);
