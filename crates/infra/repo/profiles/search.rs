@@ -197,6 +197,7 @@ pub fn visible_names(
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<Vec<(UserId, String, String)>> {
     let visible = users::table.filter(users::id.eq_any(ids)).filter(visible_to(viewer)).select(users::id);
+    let visible: Vec<UserId> = visible.load(conn)?;
     let names = table::table.filter(table::user_id.eq_any(visible));
     Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
 }
