@@ -95,7 +95,7 @@ impl Friends for Repo {
         };
         let viewer = ctx.user()?;
         let again = move |tx: &mut Tx<'_>, Asked { id, new }: Asked| {
-            let request = requests::one(tx.conn, viewer, id)?;
+            let request = requests::again(tx.conn, viewer, id)?;
             Ok(if new { Made::New(request) } else { Made::Found(request) })
         };
         self.db.create(ctx, first, again).await

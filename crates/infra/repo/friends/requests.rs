@@ -215,6 +215,13 @@ pub fn one(conn: &mut Conn, viewer: UserId, id: FriendRequestId) -> Result<Frien
     view(conn, row.ok_or(FRIEND_REQUEST_UNKNOWN)?)
 }
 
+/// The same for somebody who repeats the call that made it: after a block there is nothing to see, as after an erasure.
+pub fn again(conn: &mut Conn, viewer: UserId, id: FriendRequestId) -> Result<FriendRequest> {
+    let request = one(conn, viewer, id)?;
+    let blocked = blocks::either_way(conn, viewer, &[request.from.id, request.to.id])?;
+    if blocked.is_empty() { Ok(request) } else { Err(FRIEND_REQUEST_UNKNOWN.into()) }
+}
+
 fn view(conn: &mut Conn, row: FriendRequestRow) -> Result<FriendRequest> {
     let cards = Cards::of(conn, None, [row.from_id, row.to_id])?;
     row.request(|user| cards.card(user))
