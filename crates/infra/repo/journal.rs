@@ -157,6 +157,11 @@ impl Journal for Repo {
     }
 }
 
+/// How far the journal reaches, for a transaction that holds what depends on it.
+pub fn present(conn: &mut Conn, known: &KnownSegments) -> Result<Extent> {
+    Ok(look(conn, known)?.0)
+}
+
 /// How far the journal reaches, and in which segments everything up to there is.
 fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>)> {
     let (epoch, rows) = batch::journal::extent(conn)?;
