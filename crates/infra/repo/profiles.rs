@@ -15,7 +15,7 @@ use clowder_accounts::{
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
         ranking::{Found, Suggestion},
-        reason_missing, show, versions_of,
+        reason_missing, show,
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
@@ -73,8 +73,8 @@ impl Profiles for Repo {
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown> {
         let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
         let edited = self.db.write(move |tx| {
-            let versions = tags.as_ref().map(versions_of);
-            let (profile, reason) = patch.clone().split();
+            let versions = tags.as_ref().map(Versions::of_tags);
+            let UserPatch { profile, reason } = patch.clone();
             if user == viewer.id {
                 let own = profile::edit(tx, &caller, versions, profile)?;
                 return Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?));

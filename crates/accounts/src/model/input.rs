@@ -88,7 +88,7 @@ impl Input for Login {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
 pub struct ProfilePatch {
-    /// Can be changed once in 30 days. Nobody else gets the name before for another 30 days.
+    /// Can be changed once in 30 days; by administrators at any time. Nobody else gets the name before for 30 days.
     #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
     pub username: Option<Username>,
     #[schema(value_type = Option<String>, max_length = 80)]
