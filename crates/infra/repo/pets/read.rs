@@ -8,7 +8,7 @@ use clowder_core::{Result, UserId, Visibility, Word};
 use clowder_social::{
     pets::{
         Pet, PetId, Role,
-        policy::{Sight, SightFacts, sees_microchip, sight},
+        policy::{Sight, SightFacts, is_over, sees_microchip, sight},
         refusals::PET_UNKNOWN,
     },
     reports::ReportedPet,
@@ -130,7 +130,7 @@ impl Around {
         };
         let facts = SightFacts {
             role,
-            invited: own.is_some_and(|own| !own.accepted),
+            invited: own.is_some_and(|own| !own.accepted && !is_over(viewer.now, own.since)),
             owner_visible: self.visible.contains(&row.owner_id),
             friend: owners(keepers).any(|user| self.friends.contains(&user)),
             visibility,

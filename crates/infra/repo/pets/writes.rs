@@ -1,7 +1,7 @@
 //! Adding, editing and deleting pets, losing and finding them, and what all writes of pets begin with.
 
 use clowder_accounts::refusals::SESSION_ENDED;
-use clowder_core::{Ctx, Result, UserId, Versions, Word, versions};
+use clowder_core::{Ctx, Result, UserId, Versions, Word, job::NewJob, versions};
 use clowder_social::{
     groups::{model::Optional, search::words},
     pets::{
@@ -12,15 +12,19 @@ use clowder_social::{
         refusals::PET_STALE,
     },
 };
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+};
 
 use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        jobs, journal,
         people::Viewer,
     },
+    clearing::Clear,
     microchips, read,
 };
 use crate::domains::{
@@ -186,18 +190,22 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, version: Option<&Versions>
     let held = hold(tx, ctx, pet, &[])?;
     policy::may_own(held.role)?;
     versions::check(version, held.row.version, PET_STALE)?;
-    let told = remove(tx, pet)?;
+    let told = remove(tx, ctx, pet)?;
     tell(tx, ctx, &told)
 }
 
-/// Deletes a locked pet with everything about it. Those who are invited are told, too.
-pub fn remove(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
+/// Deletes a locked pet, and what its log has up to now: a job deletes that, which nobody reads any more. Those who are
+/// invited are told, too.
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId) -> Result<Vec<Change>> {
     let concerned = pet_keepers::table.filter(pet_keepers::pet_id.eq(pet)).order(pet_keepers::user_id);
     let concerned: Vec<UserId> = concerned.select(pet_keepers::user_id).load(tx.conn)?;
-    diesel::delete(pet_log::table.filter(pet_log::pet_id.eq(pet))).execute(tx.conn)?;
     diesel::delete(pet_keepers::table.filter(pet_keepers::pet_id.eq(pet))).execute(tx.conn)?;
     unindex(tx, pet)?;
     diesel::delete(pets::table.find(pet)).execute(tx.conn)?;
+    let log = pet_log::table.filter(pet_log::pet_id.eq(pet));
+    if diesel::select(exists(log)).get_result::<bool>(tx.conn)? {
+        jobs::order(tx, ctx, &NewJob::new(&Clear { pet }, ctx.now)?)?;
+    }
     Ok(Change::to_all(concerned, News::Deleted(Gone { pet_id: pet })))
 }
 

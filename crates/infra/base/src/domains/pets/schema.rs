@@ -63,6 +63,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    pet_declines (pet_id, user_id) { pet_id -> Uid, user_id -> Uid, declined_at -> Ts, }
+}
+
 diesel::joinable!(pet_keepers -> pets (pet_id));
 diesel::joinable!(pet_keepers -> users (user_id));
 diesel::joinable!(pet_words -> pets (pet_id));
