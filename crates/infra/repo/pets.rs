@@ -27,6 +27,7 @@ use tracing::instrument;
 
 pub use keepers::sever;
 pub use read::count_visible;
+pub use writes::blank_by_decision;
 
 use super::{
     Repo,

@@ -134,6 +134,19 @@ impl ProfilePatch {
 }
 
 impl ProfilePatch {
+    /// Takes away everything that somebody wrote about themselves: only the username stays, also as the display name.
+    pub fn without_texts(own: &Own) -> Self {
+        Self {
+            display_name: DisplayName::parse(own.username.clone().into()).ok(),
+            bio: Some(Note::default()),
+            status_text: Some(Note::default()),
+            pronouns: Some(Line::default()),
+            location: Some(Line::default()),
+            links: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
     /// The new end of the status text, if it changes: one that is written now does not end with the one before.
     pub fn ends_status(&self, own: &Own) -> Option<Option<Timestamp>> {
         let is_other = self.status_text.as_ref().is_some_and(|text| text.0 != own.status_text);

@@ -29,6 +29,7 @@ pub const PARTS: &[Part] = &[Part {
     phase: Phase::Content,
     references: &[
         erased("pets", "owner_id"),
+        erased("pets", "written_by"),
         erased("pet_keepers", "user_id"),
         erased("pet_log", "author_id"),
         erased("pet_declines", "user_id"),
@@ -131,6 +132,17 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
     if let Some(pet) = own.select(pet_keepers::pet_id).first::<PetId>(tx.conn).optional()? {
         let rows = leave(tx, ctx, user, pet)?;
         return Ok(EraseStep { rows, next: again });
+    }
+    // From now on, the owner answers for what they wrote about pets of others.
+    let wrote = pets::table.filter(pets::written_by.eq(user)).order(pets::id).limit(ROWS).select(pets::id);
+    let wrote: Vec<PetId> = wrote.load(tx.conn)?;
+    if !wrote.is_empty() {
+        for pet in &wrote {
+            lock(tx, *pet)?;
+        }
+        let own = pets::table.filter(pets::id.eq_any(&wrote).and(pets::written_by.eq(user)));
+        let rows = diesel::update(own).set(pets::written_by.eq(None::<UserId>)).execute(tx.conn)?;
+        return Ok(EraseStep { rows: rows as u64, next: again });
     }
     let declined = pet_declines::table.filter(pet_declines::user_id.eq(user)).order(pet_declines::pet_id).limit(ROWS);
     let declined: Vec<PetId> = declined.select(pet_declines::pet_id).load(tx.conn)?;

@@ -24,6 +24,7 @@ diesel::table! {
         lost_lng -> Nullable<Integer>,
         created_at -> Ts,
         version -> BigInt,
+        written_by -> Nullable<Uid>,
     }
 }
 
