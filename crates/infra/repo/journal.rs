@@ -134,6 +134,10 @@ impl Journal for Repo {
         self.db.read(move |conn| followed(conn, &segments, user, &at)).await
     }
 
+    async fn hidden(&self, user: UserId) -> Result<Vec<UserId>> {
+        self.db.read(move |conn| domains::hidden(conn, user)).await
+    }
+
     async fn replay(
         &self,
         user: UserId,
