@@ -223,8 +223,7 @@ impl PartialSchema for UserPatch {
         if let RefOr::T(Schema::Object(object)) = &mut schema {
             let says = "Why an administrator edits somebody else's profile, for the audit log. Ignored in one's own.";
             let kinds = SchemaType::from_iter([Type::String, Type::Null]);
-            let reason =
-                ObjectBuilder::new().schema_type(kinds).max_length(Some(500)).description(Some(says)).build();
+            let reason = ObjectBuilder::new().schema_type(kinds).max_length(Some(500)).description(Some(says)).build();
             object.properties.insert("reason".to_owned(), Schema::Object(reason).into());
             object.description = Some("What is changed in a profile; absent fields stay unchanged.".to_owned());
             object.example = Some(serde_json::json!({

@@ -213,10 +213,8 @@ fn note(tx: &mut Tx<'_>, acts: Vec<(Place, Act)>) -> Result<()> {
             .set((
                 activity::count.eq(activity::count + row.count),
                 activity::at.eq(case_when(activity::at.gt(row.at), row.at.into_sql::<Ts>()).otherwise(activity::at)),
-                activity::last_at.eq(
-                    case_when(activity::last_at.lt(row.last_at), row.last_at.into_sql::<Ts>())
-                        .otherwise(activity::last_at),
-                ),
+                activity::last_at.eq(case_when(activity::last_at.lt(row.last_at), row.last_at.into_sql::<Ts>())
+                    .otherwise(activity::last_at)),
             ))
             .execute(tx.conn)?;
     }

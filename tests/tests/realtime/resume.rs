@@ -216,7 +216,9 @@ async fn what_is_hidden(world: World) {
     let live = of_ada.until("message.sent").await;
     assert_eq!((&live["data"]["hidden"], &live["data"]["content"]), (&json!(true), &json!("one")));
     assert!(of_cem.until("message.sent").await["data"]["hidden"].is_null());
-    bob.patch(&format!("/api/messages/{}", said["id"].as_str().unwrap()), json!({"content": "edited"})).await.expect(200);
+    bob.patch(&format!("/api/messages/{}", said["id"].as_str().unwrap()), json!({"content": "edited"}))
+        .await
+        .expect(200);
     assert_eq!(of_ada.until("message.updated").await["data"]["hidden"], true);
     cem.says(&chat, "two").await;
     assert!(of_ada.until("message.sent").await["data"]["hidden"].is_null());

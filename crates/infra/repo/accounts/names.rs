@@ -128,11 +128,8 @@ fn put(conn: &mut Conn, now: Timestamp, user: UserId, skeleton: &str) -> Result<
         return Ok(true);
     }
     let own = table::table.filter(table::skeleton.eq(skeleton).and(table::user_id.eq(user)));
-    let present = (
-        table::version.eq(LOOK_VERSION),
-        table::until.eq(None::<Timestamp>),
-        table::former.eq(None::<String>),
-    );
+    let present =
+        (table::version.eq(LOOK_VERSION), table::until.eq(None::<Timestamp>), table::former.eq(None::<String>));
     Ok(diesel::update(own).set(present).execute(conn)? == 1)
 }
 

@@ -57,10 +57,8 @@ impl Membership {
         rows: Vec<MessageRow>,
     ) -> Result<(Vec<Message>, bool)> {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
-        let hidden = match self.hides {
-            true => hidden(conn, self.viewer, rows.iter().map(|row| row.sender_id))?,
-            false => HashSet::new(),
-        };
+        let senders = rows.iter().map(|row| row.sender_id);
+        let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
             Ok(Message { hidden, ..self.message(row, &cards)? })
@@ -74,11 +72,7 @@ impl Membership {
 }
 
 /// Those among the senders whom the viewer has blocked, hiding their messages.
-pub fn hidden(
-    conn: &mut Conn,
-    viewer: UserId,
-    senders: impl IntoIterator<Item = UserId>,
-) -> Result<HashSet<UserId>> {
+pub fn hidden(conn: &mut Conn, viewer: UserId, senders: impl IntoIterator<Item = UserId>) -> Result<HashSet<UserId>> {
     let senders: HashSet<_> = senders.into_iter().filter(|sender| *sender != viewer).collect();
     if senders.is_empty() {
         return Ok(senders);

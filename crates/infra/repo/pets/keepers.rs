@@ -34,7 +34,8 @@ use crate::{
 
 /// Somebody who keeps the pet or is invited to; not whose invitation is over, even before the sweep notices.
 fn find(conn: &mut Conn, now: Timestamp, pet: PetId, user: UserId) -> Result<Option<KeeperRow>> {
-    let row: Option<KeeperRow> = table::table.find((pet, user)).select(KeeperRow::as_select()).first(conn).optional()?;
+    let row: Option<KeeperRow> =
+        table::table.find((pet, user)).select(KeeperRow::as_select()).first(conn).optional()?;
     Ok(row.filter(|row| row.accepted || !is_over(now, row.since)))
 }
 

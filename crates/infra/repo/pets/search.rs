@@ -11,18 +11,11 @@ use clowder_social::{
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
-    super::{
-        dialect::Conn,
-        fragment::Fragment,
-        people::Viewer,
-        profiles,
-    },
+    super::{dialect::Conn, fragment::Fragment, people::Viewer, profiles},
     read::{look, views},
 };
 use crate::{
-    domains::{
-        pets::{PetRow, pet_keepers, pet_words, pets},
-    },
+    domains::pets::{PetRow, pet_keepers, pet_words, pets},
     seal::KeyRing,
 };
 

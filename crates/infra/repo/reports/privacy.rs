@@ -90,7 +90,8 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     }
     let owned = report_parties::table.filter(report_parties::user_id.eq(user)).order(report_parties::report_id);
     let owned: Vec<ReportId> = owned.limit(ROWS).select(report_parties::report_id).load(tx.conn)?;
-    let owned = report_parties::table.filter(report_parties::user_id.eq(user).and(report_parties::report_id.eq_any(owned)));
+    let owned =
+        report_parties::table.filter(report_parties::user_id.eq(user).and(report_parties::report_id.eq_any(owned)));
     gone += diesel::delete(owned).execute(tx.conn)?;
     gone += diesel::delete(statements::table.filter(statements::id.eq_any(told))).execute(tx.conn)?;
     tx.deleted_text |= gone > 0;

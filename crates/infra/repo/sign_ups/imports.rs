@@ -46,7 +46,8 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
         return Ok(Imported::Refused("the password hash has an unknown format, or costs too much to verify"));
     }
     let (username_key, email_key) = (new.username.key(), new.email.key());
-    let imported_as = tx.services.keys.fingerprint(&[b"imported", username_key.as_bytes(), email_key.as_bytes()]).to_vec();
+    let imported_as =
+        tx.services.keys.fingerprint(&[b"imported", username_key.as_bytes(), email_key.as_bytes()]).to_vec();
     if is_here(tx.conn, &username_key, &email_key, &imported_as)? {
         return Ok(Imported::WasHere);
     }

@@ -113,13 +113,7 @@ pub struct InviteFacts {
     pub invitations: i64,
 }
 
-pub fn may_invite(
-    now: Timestamp,
-    caller: UserId,
-    user: UserId,
-    role: Option<Role>,
-    facts: InviteFacts,
-) -> Result<()> {
+pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Role>, facts: InviteFacts) -> Result<()> {
     may_own(role)?;
     if caller == user {
         return Err(Error::field("/user_id", "self", "must be somebody other than yourself"));
@@ -270,9 +264,19 @@ mod tests {
             (Some(Role::Owner), ada, free, "self"),
             (Some(Role::Owner), bob, InviteFacts { visible: false, concerned: true, ..free }, "user.unknown"),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, keepers: 20, ..free }, "pet.kept"),
-            (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(6), keepers: 20, ..free }, "pet.too_soon for 1 days"),
+            (
+                Some(Role::Owner),
+                bob,
+                InviteFacts { declined_at: days_ago(6), keepers: 20, ..free },
+                "pet.too_soon for 1 days",
+            ),
             (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(7), ..free }, "ok"),
-            (Some(Role::Owner), bob, InviteFacts { declined_at: Some(now.plus(DAY)), ..free }, "pet.too_soon for 7 days"),
+            (
+                Some(Role::Owner),
+                bob,
+                InviteFacts { declined_at: Some(now.plus(DAY)), ..free },
+                "pet.too_soon for 7 days",
+            ),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, declined_at: days_ago(0), ..free }, "pet.kept"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),

@@ -75,12 +75,7 @@ pub async fn edit(
     Ok(Versioned(pet.tag(), pet))
 }
 
-pub async fn delete(
-    port: Port,
-    Caller(ctx): Caller,
-    Path(pet): Path<PetId>,
-    IfMatch(tags): IfMatch,
-) -> Answer<Done> {
+pub async fn delete(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, IfMatch(tags): IfMatch) -> Answer<Done> {
     port.delete(&ctx, pet, versions(tags)).await?;
     Ok(Done)
 }

@@ -62,7 +62,11 @@ impl Follows {
                 }
                 let mut hidden: HashSet<UserId> = loaded.hidden.into_iter().collect();
                 for (other, on) in hides.drain(..) {
-                    if on { hidden.insert(other) } else { hidden.remove(&other) };
+                    if on {
+                        hidden.insert(other)
+                    } else {
+                        hidden.remove(&other)
+                    };
                 }
                 self.hidden = Arc::new(hidden);
                 let new = known.iter().copied().collect();
@@ -91,7 +95,11 @@ impl Follows {
         match &mut self.topics {
             Topics::Known(_) => {
                 let hidden = Arc::make_mut(&mut self.hidden);
-                if on { hidden.insert(other) } else { hidden.remove(&other) };
+                if on {
+                    hidden.insert(other)
+                } else {
+                    hidden.remove(&other)
+                };
             }
             Topics::Unknown(_, hides) if self.arriving > 0 => hides.push((other, on)),
             Topics::Unknown(..) => {}

@@ -243,7 +243,7 @@ impl State {
     }
 
     /// Who of these hides the message that a change shows.
-    fn hiding(&self, recorded: &Recorded, queues: &Queues) -> HashSet<UserId> {
+    fn hiding(&self, recorded: &Recorded, queues: &[Arc<SendQueue>]) -> HashSet<UserId> {
         let Some(sender) = sender(recorded) else { return HashSet::new() };
         let hides = |user: &UserId| self.here.get(user).is_some_and(|follows| follows.hidden().contains(&sender));
         queues.iter().map(|queue| queue.user).filter(hides).collect()
@@ -399,7 +399,10 @@ mod tests {
         shard.take(&Step::Renewed(Arc::new(place.clone())));
         assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
         let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-        assert!(arriving.attach(via, None, Some(Loaded::default())).unwrap().is_none(), "what it has loaded is of the one before");
+        assert!(
+            arriving.attach(via, None, Some(Loaded::default())).unwrap().is_none(),
+            "what it has loaded is of the one before"
+        );
         assert!(shard.reaches(&place) && !shard.reaches(&at(3)), "places of the one before are never reached");
         assert_eq!(attach().live_from, place);
     }
@@ -408,7 +411,8 @@ mod tests {
     fn a_panic_sends_every_socket_back_with_its_cursor() {
         let user = UserId::new(Timestamp::from_micros(1));
         let shard = Shard::new(at(7));
-        let attached = shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(Loaded::default()));
+        let attached =
+            shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(Loaded::default()));
         let attached = attached.unwrap().unwrap();
         let step = Step::Unreadable { stream: 0, position: 8 };
         shard.guard(&step, |shard, _| {
