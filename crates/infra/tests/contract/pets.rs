@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     friends::befriend,
+    privacy::work,
     stress::of,
     world::{Person, World, code, on_both},
 };
@@ -157,6 +158,8 @@ on_both! {
         pets.delete(&world.ctx(&ada), pet.id, Some(2.into())).await.unwrap();
         assert_eq!(told(&world).await, each("pet.deleted", &[&ada]));
         assert!(!sees(&world, &ada, pet.id).await);
+        // What was in its log is left to a job.
+        work(&world, &world.store).await;
         for table in ["pets", "pet_keepers", "pet_words", "pet_log"] {
             assert_eq!(count(&world, table), 0, "{table}");
         }
