@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Change, Profiles, Username,
+    Profiles, Username,
     model::Reason,
     policy::sight::{Sight, sight},
     profiles::{
@@ -36,7 +36,6 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    journal,
     people::Viewer,
     staff,
 };
@@ -161,7 +160,7 @@ fn edit_other<'c>(
         let changes = entry.after.clone();
         audit::record(tx, ctx, &entry.after(json!({"reason": reason.as_str(), "profile": changes})))?;
     }
-    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    profile::tell(tx, ctx, &before, &after)?;
     Ok(after)
 }
 

@@ -8,5 +8,7 @@ diesel::table! {
         status -> Text,
         until -> Nullable<Ts>,
         last_seen_at -> Nullable<Ts>,
+        vanished_at -> Nullable<Ts>,
+        vanished_as -> Nullable<Text>,
     }
 }
