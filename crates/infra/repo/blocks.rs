@@ -10,7 +10,7 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     refusals::USER_UNKNOWN,
 };
-use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
+use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, UserId};
 use clowder_social::{
     Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,
     blocks::{
@@ -59,8 +59,15 @@ pub const DOMAIN: Domain = Domain {
         never("user_notes.updated_at", SHOWN),
     ],
     sweeps: &[Sweep::Rows(forget_mutes)],
+    hidden,
     ..Domain::NONE
 };
+
+/// Of whom somebody has blocked, there are not many.
+fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let own = table::table.filter(table::user_id.eq(user).and(table::hide_messages.eq(true)));
+    Ok(own.select(table::blocked_id).load(conn)?)
+}
 
 /// How many mutes that are over go at a time.
 const SWEPT: i64 = 1_000;
@@ -281,22 +288,6 @@ fn list_mutes(conn: &mut Conn, viewer: Viewer, page: &PageRequest) -> Result<Pag
     let mutes =
         rows.into_iter().map(|row| Ok(Mute { user: cards.card(row.muted_id)?, since: row.since, until: row.until }));
     Page::fill(mutes, page, |mute| Page::<()>::place(mute.since, mute.user.id))
-}
-
-/// Whom among some people somebody has blocked, and whom muted.
-pub struct Decided {
-    pub blocked: HashSet<UserId>,
-    pub muted: HashSet<UserId>,
-}
-
-pub fn decided_about(conn: &mut Conn, owner: UserId, now: Timestamp, people: &[UserId]) -> Result<Decided> {
-    let blocked = table::table.filter(table::user_id.eq(owner).and(table::blocked_id.eq_any(people)));
-    let muted = mutes::table
-        .filter(mutes::user_id.eq(owner).and(mutes::muted_id.eq_any(people)))
-        .filter(mutes::until.is_null().or(mutes::until.gt(now)));
-    let blocked: Vec<UserId> = blocked.select(table::blocked_id).load(conn)?;
-    let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
-    Ok(Decided { blocked: blocked.into_iter().collect(), muted: muted.into_iter().collect() })
 }
 
 /// Those among some people who have blocked the viewer, or whom the viewer has blocked.

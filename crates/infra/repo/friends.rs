@@ -16,11 +16,11 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
     Relationship, RequestDirection,
-    friends::{Change, refusals::FRIEND_UNKNOWN},
+    friends::{Change, RequestStatus, policy::OPEN_FOR, refusals::FRIEND_UNKNOWN},
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ impl Friends for Repo {
         };
         let viewer = ctx.user()?;
         let again = move |tx: &mut Tx<'_>, Asked { id, new }: Asked| {
-            let request = requests::one(tx.conn, viewer, id)?;
+            let request = requests::again(tx.conn, viewer, id)?;
             Ok(if new { Made::New(request) } else { Made::Found(request) })
         };
         self.db.create(ctx, first, again).await
@@ -160,6 +160,11 @@ pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> 
     if present.contains(&caller) { Ok(present.contains(&user)) } else { Err(SESSION_ENDED.into()) }
 }
 
+/// The status of requests that wait for an answer, and after which moment they must have been made.
+pub fn open(now: Timestamp) -> (&'static str, Timestamp) {
+    (RequestStatus::Pending.as_str(), now.minus(OPEN_FOR))
+}
+
 /// How many friends somebody has.
 pub fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
     let friends: Option<i64> = friend_lists::table.find(user).select(friend_lists::friends).first(conn).optional()?;
@@ -167,20 +172,10 @@ pub fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
 }
 
 /// How many friends each of these people has; who has none may be missing.
-pub fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
     let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
     Ok(counts.into_iter().collect())
-}
-
-/// How each of these people is connected with the viewer; who is not may be missing.
-pub fn with(conn: &mut Conn, viewer: UserId, now: Timestamp, people: &[UserId]) -> Result<HashMap<UserId, Friendship>> {
-    let (incoming, outgoing) = requests::open_with(conn, viewer, now, people)?;
-    let friends = friendships::table.filter(friendships::user_id.eq(viewer).and(friendships::friend_id.eq_any(people)));
-    let friends: Vec<UserId> = friends.select(friendships::friend_id).load(conn)?;
-    let incoming = incoming.into_iter().map(|user| (user, Friendship::Incoming));
-    let outgoing = outgoing.into_iter().map(|user| (user, Friendship::Outgoing));
-    Ok(incoming.chain(outgoing).chain(friends.into_iter().map(|user| (user, Friendship::Friends))).collect())
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {

@@ -13,7 +13,6 @@ mod writes;
 
 pub use read::of_chats;
 pub use severing::sever;
-pub use writes::delete_by_decision;
 
 use std::sync::Arc;
 
@@ -29,6 +28,8 @@ use clowder_social::{
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
+
+pub use writes::blank_by_decision;
 
 use super::{
     Repo,

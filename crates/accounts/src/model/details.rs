@@ -75,7 +75,7 @@ fn is_web_address(url: &str) -> bool {
 }
 
 /// A name on one line, or nothing: `null` clears it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line<const MAX: usize>(Option<String>);
 
 impl<const MAX: usize> Line<MAX> {

@@ -1,12 +1,11 @@
 //! How names are folded and cut into grams, so that people are found by a part of a name, without accents and with a typo.
+//! Whoever changes what [`fold`] or [`grams_of`] return adds a migration that empties `name_index` and `name_grams`: the server
+//! indexes the names again when it starts.
 
 use std::collections::BTreeSet;
 
 use clowder_core::name::{is_invisible, is_mark};
 use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
-
-/// Increase it whenever [`fold`] or [`grams_of`] returns something else than before, so that names are indexed again.
-pub const NAMES_VERSION: i32 = 1;
 
 /// The maximum length of a folded name in characters: longer names are found by their beginning.
 pub const LONGEST: usize = 80;
@@ -53,9 +52,12 @@ const SHORT: char = '~';
 /// Words up to this length are found with a typo by their deletions.
 const SHORT_WORD: usize = 5;
 
+/// Marks grams that are whole words.
+const WHOLE: char = '=';
+
 /// The grams of folded names: every three neighbouring characters, with a space before and after a name; the first one and
-/// two characters of each word; one and two characters of scripts without spaces; and short words with one character left
-/// out.
+/// two characters of each word; one and two characters of scripts without spaces; each word as a whole; and short words
+/// with one character left out.
 pub fn grams_of<'n>(folded: impl IntoIterator<Item = &'n str>) -> BTreeSet<String> {
     let mut grams = BTreeSet::new();
     for name in folded.into_iter().filter(|name| !name.is_empty()) {
@@ -67,12 +69,18 @@ pub fn grams_of<'n>(folded: impl IntoIterator<Item = &'n str>) -> BTreeSet<Strin
         }
         for word in name.split(' ') {
             grams.extend(word.chars().next().map(|first| format!(" {first}")));
+            grams.insert(whole(word));
             if word.chars().count() <= SHORT_WORD {
                 grams.extend(short_forms(word));
             }
         }
     }
     grams
+}
+
+/// The gram of a whole word. The grams of all words that begin with it begin with this gram.
+pub fn whole(word: &str) -> String {
+    format!("{WHOLE}{word}")
 }
 
 /// The grams that every name with this part has; empty if no gram leads to it.

@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Change, Own, ProfilePatch, Username,
-    change::USER_UPDATED,
+    change::{PRESENCE_UPDATED, USER_UPDATED},
     model::{DisplayName, Line, NewLink, Note},
     refusals::{SESSION_ENDED, USER_STALE, USERNAME_TAKEN},
     usernames::{RenameFacts, Renamer, may_rename},
@@ -23,7 +23,7 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        journal, presence,
         profiles::index,
     },
     names,
@@ -65,8 +65,24 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
     if let Some((before, after)) = otherwise(&before, &after)? {
         audit::record(tx, ctx, &Entry::new("profile.changed").on(Target::user(user)).changed(before, after))?;
     }
-    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    tell(tx, ctx, &before, &after)?;
     Ok(after)
+}
+
+/// What tells the person of another profile, and of what they show of their presence if that is another one, too.
+pub fn told(conn: &mut Conn, before: &Own, after: &Own, now: Timestamp) -> Result<Vec<Change>> {
+    let shown = |own: &Own| (own.status_text.clone(), own.status_until, own.visibility);
+    let mut told = vec![Change::UserUpdated(after.clone())];
+    if shown(before) != shown(after) {
+        told.push(Change::PresenceUpdated(presence::shown(conn, after, now)?));
+    }
+    Ok(told)
+}
+
+pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own) -> Result<()> {
+    let told = told(tx.conn, before, after, ctx.now)?;
+    let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)
 }
 
 /// Changes the profile of a locked account: as it was, and as it is now; `None` if nothing changes. The caller records
@@ -114,18 +130,23 @@ pub fn change(
         })?;
     // After the name, as when an account is created, so that nobody who wants it waits in a circle.
     if let Some(username) = &username {
-        names::change(tx.conn, ctx.now, user, username)?;
+        names::change(tx.conn, ctx.now, user, &before.username, username)?;
     }
     let after = row.own()?.at(ctx.now);
     if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
+    if before.status_text.is_some() && before.status_text != after.status_text {
+        let shown = presence::shown(tx.conn, &after, ctx.now)?;
+        journal::rewrite(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
+    }
     Ok(Some((before.at(ctx.now), after)))
 }
 
 /// Whether a locked account may get this name.
 fn look(conn: &mut Conn, now: Timestamp, user: UserId, by: Renamer, to: &Username) -> Result<()> {
+    names::lock(conn, [to])?;
     let renamed_at = users::table.find(user).select(users::renamed_at).first(conn)?;
     let taken = names::is_taken_for(conn, now, user, to)?;
     may_rename(now, RenameFacts { by, renamed_at, taken }, to)

@@ -36,9 +36,11 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
         .limit(MOST_FRIENDS)
         .select(table::friend_id)
         .load(conn)?;
-    let latest = &friends[..friends.len().min(FRIENDS)];
-    let hiding = people::hiding(conn, by, FieldGroup::FriendsList, latest)?;
-    let shown: Vec<_> = latest.iter().copied().filter(|friend| !hiding.contains(friend)).collect();
+    let latest = friends.iter().take(FRIENDS).copied();
+    let visible = users::table.filter(users::id.eq_any(latest)).filter(people::visible_to(by)).order(users::id);
+    let visible: Vec<UserId> = visible.select(users::id).load(conn)?;
+    let hiding = people::hiding(conn, by, FieldGroup::FriendsList, &visible)?;
+    let shown: Vec<_> = visible.into_iter().filter(|friend| !hiding.contains(friend)).collect();
     let lists = counts(conn, &shown)?;
     let looked_at = suggest::look_at(lists.into_iter().collect());
     let theirs: Vec<UserId> =

@@ -1,8 +1,8 @@
 //! Creating, editing, deleting and transferring groups, and what all writes of groups begin with.
 
-use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word, versions};
+use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word};
 use clowder_social::groups::{
-    Change, Deletion, Gone, Group, GroupId, GroupPatch, NewGroup, Role, Standing,
+    Change, Deletion, Gone, Group, GroupId, GroupPatch, GroupVisibility, NewGroup, Role, Standing,
     change::{Added, Audience, Face, SHOW_THE_GROUP},
     model::{DeletionStatus, Optional},
     policy::{self, OPEN_FOR, Place, Room, fits, may_see},
@@ -29,6 +29,9 @@ use crate::domains::{
     accounts::users,
     groups::{GroupRow, group_deletions as deletions, group_people, group_words, groups},
 };
+
+/// The name of a group whose texts were taken away.
+const NO_NAME: &str = "Group";
 
 /// A group that the caller may see, locked, with whom it is about.
 pub struct Held {
@@ -193,7 +196,7 @@ fn unindex(tx: &mut Tx<'_>, group: GroupId) -> Result<()> {
 
 /// Fails if none of the tags that the caller has seen is of the current version; says which tag the group has now.
 fn check(tags: Option<&Versions>, held: &Held) -> Result<()> {
-    match tags.map(versions::in_tags) {
+    match tags.map(Versions::of_tags) {
         Some(seen) if !seen.hold(held.row.version) => {
             let current = held.row.clone().group(held.place)?.tag();
             Err(Error::Stale { refusal: GROUP_STALE, current })
@@ -220,11 +223,19 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     if let Some(visibility) = patch.visibility {
         after.visibility = visibility.as_str().to_owned();
     }
+    let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place) };
+    tell(tx, ctx, &[Told::Group(updated)])?;
+    after.group(held.place)
+}
+
+/// Writes a changed row of a held group, also to its chat and to the journal, and returns what members are told.
+fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Option<(GroupRow, Change)>> {
     let is_same = (&after.name, &after.description, &after.rules, &after.visibility)
         == (&before.name, &before.description, &before.rules, &before.visibility);
     if is_same {
-        return before.group(held.place);
+        return Ok(None);
     }
+    let group = after.id;
     after.version += 1;
     let edited = (
         groups::name.eq(&after.name),
@@ -241,8 +252,22 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     }
     let updated = Change::Updated(Box::new(after.face()?));
     journal::rewrite(tx, SHOW_THE_GROUP, &updated)?;
-    tell(tx, ctx, &[Told::Group(updated)])?;
-    after.group(held.place)
+    Ok(Some((after, updated)))
+}
+
+/// Takes the texts of a group away by the decision of another domain, and hides it from everybody who is not in it. Answers
+/// the change, which the caller appends; nothing if the group is gone.
+pub fn blank_by_decision(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Change>> {
+    dialect::groups::lock_group(tx.conn, group)?;
+    let Some(before) = read::row(tx.conn, group)? else { return Ok(None) };
+    let after = GroupRow {
+        name: NO_NAME.to_owned(),
+        description: None,
+        rules: None,
+        visibility: GroupVisibility::Secret.as_str().to_owned(),
+        ..before.clone()
+    };
+    Ok(changed(tx, &before, after)?.map(|(_, updated)| updated))
 }
 
 /// Deletes a group: a small one wholly, and of a larger one what one transaction bears. A job does the rest.
@@ -261,15 +286,6 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions
     clearing::order(tx, ctx, group)?;
     tell(tx, ctx, &told)?;
     Ok(Gone::Started(Deletion { group_id: group, status: DeletionStatus::Running, progress: 0.0 }))
-}
-
-/// Deletes a group because moderators decided so; nobody in it learns that. A group that is gone stays so.
-pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Vec<Told>> {
-    dialect::groups::lock_group(tx.conn, group)?;
-    let Some(row) = read::row(tx.conn, group)? else { return Ok(Vec::new()) };
-    let told = close(tx, ctx, &row, row.owner()?)?;
-    clearing::order(tx, ctx, group)?;
-    Ok(told)
 }
 
 /// Hides a held group from everybody, takes its texts, and takes its owner out of it and of its chat. The rest is to be

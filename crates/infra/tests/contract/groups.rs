@@ -242,6 +242,25 @@ on_both! {
         assert_eq!(contradictions(&world), Vec::<&str>::new());
     }
 
+    async fn a_role_on_the_server_is_none_in_a_group(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let groups = &world.store.groups;
+        let (secret, closed) = (make(&world, &ada, "secret").await, make(&world, &ada, "closed").await);
+        for staff in [world.with_role("mona", clowder_core::Role::Moderator).await, world.with_role("rita", clowder_core::Role::Admin).await] {
+            let ctx = || world.ctx(&staff);
+            assert_eq!(code(groups.group(&ctx(), secret.id).await), "group.unknown");
+            assert_eq!(code(groups.join(&ctx(), secret.id).await), "group.unknown");
+            assert_eq!(code(groups.delete(&ctx(), secret.id, None).await), "group.unknown");
+            assert_eq!(names(&world, &staff, Some("garden"), false).await, ["Garden Friends"], "the closed one");
+            assert_eq!(code(world.store.messaging.chat(&ctx(), closed.chat_id.unwrap()).await), "chat.unknown");
+            let filter = MemberFilter { status: Standing::Member, role: None };
+            assert_eq!(code(groups.members(&ctx(), closed.id, filter, PageRequest::default()).await), "group.forbidden");
+            assert_eq!(code(groups.edit(&ctx(), closed.id, None, of(json!({"name": "x"}))).await), "group.forbidden");
+            assert_eq!(code(groups.delete(&ctx(), closed.id, None).await), "group.forbidden");
+            assert_eq!(code(groups.remove(&ctx(), closed.id, ada.id).await), "group.forbidden");
+        }
+    }
+
     async fn links_let_in_as_many_as_they_may(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let store = world.store.clone();

@@ -104,7 +104,7 @@ on_both! {
         let details = json!({"pronouns": "she/her", "location": "London", "links": [link]});
         edit(&world, &ada, details.clone()).await;
         edit(&world, &ada, json!({"status_text": "away", "status_until": until})).await;
-        assert_eq!(world.names().await, ["user.updated", "user.updated"]);
+        assert_eq!(world.names().await, ["user.updated", "user.updated", "presence.updated"]);
         edit(&world, &ada, details).await;
         assert!(world.names().await.is_empty(), "what changes nothing is no change");
         let seen = async || world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap();

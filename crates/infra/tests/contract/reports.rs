@@ -1,13 +1,14 @@
 //! The guarantees of `Reports`: what is kept, who decides, and what follows from it.
 
 pub mod domain;
+mod removing;
 
 use std::time::Duration;
 
 use clowder_core::{Error, MessageId, Timestamp, UserId};
 use clowder_messaging::MessagePatch;
 use clowder_social::{
-    groups::{NewGroup, NewGroupInvite},
+    groups::NewGroup,
     pets::NewPet,
     reports::{
         AppealStatus, Assigned, Evidence, ModeratedReport, ModerationAction, NewAppeal, NewReport, Report,
@@ -224,39 +225,6 @@ on_both! {
         assert_eq!(mail.len(), 1);
         assert_eq!(mail[0].address, "bob@example.org");
         assert!(mail[0].text.contains("against the rules") && !mail[0].text.contains("zqrude"), "{}", mail[0].text);
-    }
-
-    async fn moderators_take_a_group_away_that_they_cannot_see(world: World) {
-        let [ada, bob] = world.people(["ada", "bob"]).await;
-        let judge = moderator(&world, "judge").await;
-        let groups = &world.store.groups;
-        let new = of::<NewGroup>(json!({"name": "Zqhate", "rules": "zqrules", "visibility": "secret"}));
-        let group = groups.create(&world.ctx(&bob), new).await.unwrap();
-        groups.invite(&world.ctx(&bob), group.id, of::<NewGroupInvite>(json!({"user_ids": [ada.id]}))).await.unwrap();
-        groups.join(&world.ctx(&ada), group.id).await.unwrap();
-        world.say(&bob, group.chat_id.unwrap(), "zqinsult").await;
-        // Who moderates is in no group besides their own: what they learn is what was reported.
-        assert_eq!(code(groups.group(&world.ctx(&judge), group.id).await), "group.unknown");
-        assert_eq!(code(groups.delete(&world.ctx(&judge), group.id, None).await), "group.unknown");
-        assert_eq!(code(report(&world, &judge, "group", json!(group.id)).await), "group.unknown");
-        assert_eq!(code(world.store.messaging.chat(&world.ctx(&judge), group.chat_id.unwrap()).await), "chat.unknown");
-        let made = report(&world, &ada, "group", json!(group.id)).await.unwrap();
-        assert_eq!(evidence(&world, &judge, made.id).await.group.unwrap().rules.as_deref(), Some("zqrules"));
-        world.changes().await;
-        handle(&world, &judge, made.id, act("remove_content")).await.unwrap();
-        let mut expected = vec![
-            ("chat.deleted".to_owned(), bob.id),
-            ("group.deleted".to_owned(), bob.id),
-            ("report.decided".to_owned(), ada.id),
-            ("statement.issued".to_owned(), bob.id),
-        ];
-        expected.sort();
-        assert_eq!(told(&world).await, expected);
-        work(&world, &world.store).await;
-        for person in [&ada, &bob] {
-            assert_eq!(code(groups.group(&world.ctx(person), group.id).await), "group.unknown");
-        }
-        world.gone(b"zqinsult").await;
     }
 
     async fn a_decision_suspends_and_an_appeal_lifts(world: World) {

@@ -7,8 +7,7 @@ pub const BLOCK_LIMIT: Refusal =
     Refusal::new(Conflict, "block.limit", "You have blocked as many people as one person can block");
 pub const MUTE_LIMIT: Refusal =
     Refusal::new(Conflict, "mute.limit", "You have muted as many people as one person can mute");
-pub const NOTE_LIMIT: Refusal =
-    Refusal::new(Conflict, "note.limit", "You have noted something about as many people as one person can");
+pub const NOTE_LIMIT: Refusal = Refusal::new(Conflict, "note.limit", "You have reached the limit of notes");
 pub const NOTE_UNKNOWN: Refusal = Refusal::new(Unknown, "note.unknown", "You have no note on this person");
 
 /// The table, for the list of problems and for the documents.

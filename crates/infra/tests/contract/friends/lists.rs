@@ -128,6 +128,9 @@ on_both! {
         world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
         assert_eq!(suggested().await, [(far.id, 1)]);
         assert_eq!(code(world.store.friends.dismiss(&world.ctx(&ada), hidden.id).await), "user.unknown");
+        // Whose friends cannot be seen, because of that nobody is suggested.
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
+        assert_eq!(suggested().await, []);
     }
 
     async fn friends_of_others_are_seen_as_far_as_they_may_be_seen(world: World) {
