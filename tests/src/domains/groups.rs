@@ -39,7 +39,7 @@ const THINGS: &[Thing] = &[
     Thing { name: "member_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing { name: "requester_id", comes: Comes::Never { unknown: "group.request_unknown" } },
     Thing { name: "group_invite_id", comes: Comes::Never { unknown: "group.invite_unknown" } },
-    Thing { name: "group_deletion_id", comes: Comes::Never { unknown: "group.unknown" } },
+    Thing { name: "group_deletion_id", comes: Comes::Never { unknown: "group.deletion_unknown" } },
     Thing { name: "group_code", comes: Comes::Never { unknown: "group.invite_unknown" } },
 ];
 
@@ -104,6 +104,8 @@ const LISTS: &[List] = &[
 const NOT_SENT: Reasons = &[
     ("transferGroup", "the example names nobody of the walk"),
     ("decideGroupRequest", "nobody has asked to join"),
+    ("getGroupByCode", "only with a code"),
+    ("getGroupDeletion", "groups of a walk are small, and gone at once"),
     ("joinGroupByCode", "only with a code"),
     ("revokeGroupInvite", "there is no link in a walk"),
     ("leaveGroup", "the owner cannot leave"),

@@ -4,7 +4,7 @@ use clowder_tests::{User, World, on_both, world::each};
 use serde_json::{Value, json};
 
 on_both!(
-    shared; a_public_group, a_closed_group, a_secret_group, links, inviting, staff, editing, live, everything_is_told, across_a_block
+    shared; a_public_group, a_closed_group, a_secret_group, links, inviting, staff, editing, live, everything_is_told, across_a_block, deleting
 );
 
 async fn group(owner: &User, visibility: &str) -> String {
@@ -170,6 +170,25 @@ async fn across_a_block(world: World) {
             }
         }
     }
+}
+
+/// Of a large group a job is told, only to whoever deleted it.
+async fn deleting(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    let id = group(&ada, "public").await;
+    // So many that it takes a job.
+    let large = world.database.literal(&id);
+    world.database.run(&format!("UPDATE groups SET member_count = 500 WHERE id = {large};"));
+    let deleted = ada.delete(&format!("/api/groups/{id}")).await;
+    let status = deleted.header("location").to_owned();
+    assert!(status.ends_with(&format!("/api/group-deletions/{id}")), "{status}");
+    let job = deleted.expect(202);
+    assert_eq!((&job["group_id"], &job["status"]), (&json!(id), &json!("running")));
+    ada.get(&format!("/api/groups/{id}")).await.refused(404, "group.unknown");
+    let status = &status[status.find("/api/").unwrap()..];
+    bob.get(status).await.refused(404, "group.deletion_unknown");
+    clowder_tests::until("the job is done", async || ada.get(status).await.expect(200)["status"] == "done").await;
+    assert_eq!(ada.get(status).await.expect(200)["progress"], 1.0);
 }
 
 async fn staff(world: World) {

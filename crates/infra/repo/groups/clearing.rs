@@ -8,7 +8,7 @@ use clowder_core::{
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_social::groups::{
-    Change, Deletion, GROUP, GroupId, Standing, change::Deleted, model::DeletionStatus, refusals::GROUP_UNKNOWN,
+    Change, Deletion, GROUP, GroupId, Standing, change::Deleted, model::DeletionStatus, refusals::DELETION_UNKNOWN,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -108,7 +108,7 @@ fn next(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<bool> {
 pub fn deletion(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<Deletion> {
     let own = deletions::table.find(group).filter(deletions::user_id.eq(viewer));
     let own = own.select((deletions::members, deletions::finished_at.is_not_null())).first(conn).optional()?;
-    let (members, is_done): (i64, bool) = own.ok_or(GROUP_UNKNOWN)?;
+    let (members, is_done): (i64, bool) = own.ok_or(DELETION_UNKNOWN)?;
     if is_done {
         return Ok(Deletion { group_id: group, status: DeletionStatus::Done, progress: 1.0 });
     }

@@ -142,7 +142,7 @@ on_both! {
         let patch = of::<GroupPatch>(json!({"title": "Cooks", "rules": null}));
         // What was seen before somebody joined is of the same version.
         let edited = groups.edit(&world.ctx(&ada), group.id, Some(group.tag().into()), patch).await.unwrap();
-        assert_eq!((&*edited.name, edited.rules, edited.version), ("Cooks", None, 2));
+        assert_eq!((&*edited.name, edited.rules.as_deref(), edited.version), ("Cooks", None, 2));
         assert_eq!(world.names().await, ["group.updated"]);
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().title.as_deref(), Some("Cooks"));
         let stale = groups.edit(&world.ctx(&ada), group.id, Some(seen.tag().into()), of(json!({"name": "x"}))).await;

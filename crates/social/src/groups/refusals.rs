@@ -59,6 +59,8 @@ pub const MEMBER_UNKNOWN: Refusal =
     Refusal::new(Unknown, "group.member_unknown", "There is no such person in this group");
 pub const REQUEST_UNKNOWN: Refusal =
     Refusal::new(Unknown, "group.request_unknown", "This person has not asked to join, or it has been decided");
+pub const DELETION_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "group.deletion_unknown", "There is no such deletion, or somebody else began it");
 pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "group.invite_unknown", "There is no such invitation");
 pub const INVITE_GONE: Refusal =
     Refusal::new(Gone, "group.invite_gone", "The invitation is used up, revoked or expired");
@@ -83,6 +85,7 @@ pub const ALL: &[Refusal] = &[
     GROUP_BANS,
     MEMBER_UNKNOWN,
     REQUEST_UNKNOWN,
+    DELETION_UNKNOWN,
     INVITE_UNKNOWN,
     INVITE_GONE,
 ];

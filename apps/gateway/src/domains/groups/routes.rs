@@ -73,7 +73,7 @@ fn groups() -> Vec<Endpoint> {
             .notes("For whoever deleted it. The id is that of the group. It is known for a week after the end.")
             .scope(GROUPS_READ)
             .gives::<Deletion>(200, "How far it has come")
-            .refuses(&[GROUP_UNKNOWN]),
+            .refuses(&[DELETION_UNKNOWN]),
         put("/api/groups/{group_id}/owner", handlers::transfer)
             .says("Transfer a group")
             .called("transferGroup")

@@ -38,7 +38,7 @@ on_both! {
         }
         world.gone(b"zqlastwords").await;
         world.gone(b"zqrude").await;
-        assert_eq!(code(groups.deletion(&world.ctx(&ada), group.id).await), "group.unknown");
+        assert_eq!(code(groups.deletion(&world.ctx(&ada), group.id).await), "group.deletion_unknown");
         assert_eq!(work(&world, &world.store).await, 0, "nothing is left to do");
         assert_eq!(contradictions(&world), Vec::<&str>::new());
     }
@@ -71,7 +71,7 @@ on_both! {
         assert!(left.items.is_empty());
         let begun = groups.deletion(&world.ctx(&ada), group.id).await.unwrap();
         assert!(begun.status == DeletionStatus::Running && begun.progress < 0.01, "{begun:?}");
-        assert_eq!(code(groups.deletion(&world.ctx(&bob), group.id).await), "group.unknown", "it is told to nobody else");
+        assert_eq!(code(groups.deletion(&world.ctx(&bob), group.id).await), "group.deletion_unknown", "it is told to nobody else");
         let started = std::time::Instant::now();
         work(&world, &world.store).await;
         assert!(started.elapsed() < Duration::from_secs(60), "{MANY} members took {:?}", started.elapsed());
@@ -85,7 +85,7 @@ on_both! {
         assert!(!world.everything().await.iter().any(|change| change.data.get().contains("hello everybody")));
         world.wait(Duration::from_secs(8 * 24 * 3600));
         world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
-        assert_eq!(code(groups.deletion(&world.ctx(&ada), group.id).await), "group.unknown");
+        assert_eq!(code(groups.deletion(&world.ctx(&ada), group.id).await), "group.deletion_unknown");
     }
 }
 
