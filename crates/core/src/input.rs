@@ -20,14 +20,23 @@ pub trait Input: Sized {
 
     /// Reads an input from a parsed body. Unknown members are ignored.
     fn from_json(body: Value) -> Result<Self> {
-        let Value::Object(members) = body else {
-            return Err(Error::field("", "type", "must be a JSON object"));
-        };
-        let mut fields = Fields { members, errors: Vec::new() };
-        match Self::read(&mut fields) {
-            Some(input) if fields.errors.is_empty() => Ok(input),
-            _ => Err(Error::Invalid(fields.errors)),
-        }
+        from_object(body, None)
+    }
+
+    /// The same for one that arrives now: times that must be in the future, or must not, are errors like all others.
+    fn from_json_at(body: Value, now: Timestamp) -> Result<Self> {
+        from_object(body, Some(now))
+    }
+}
+
+fn from_object<T: Input>(body: Value, now: Option<Timestamp>) -> Result<T> {
+    let Value::Object(members) = body else {
+        return Err(Error::field("", "type", "must be a JSON object"));
+    };
+    let mut fields = Fields { members, errors: Vec::new(), now };
+    match T::read(&mut fields) {
+        Some(input) if fields.errors.is_empty() => Ok(input),
+        _ => Err(Error::Invalid(fields.errors)),
     }
 }
 
@@ -36,6 +45,13 @@ pub trait Input: Sized {
 pub struct Fields {
     members: Map<String, Value>,
     errors: Vec<FieldError>,
+    /// When the input arrived, if that matters to its reader.
+    now: Option<Timestamp>,
+}
+
+/// The flaw of a time that is over.
+pub fn past() -> Flaw {
+    Flaw::new("past", "must be in the future")
 }
 
 impl Fields {
@@ -127,6 +143,20 @@ impl Fields {
         for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
             let name = text::cut(&name, LONGEST_NAME).replace('~', "~0").replace('/', "~1");
             self.flaw(&name, Flaw::new("unknown", "is not a known member"));
+        }
+    }
+
+    /// Adds an error if this time, which was read from a field, is over.
+    pub fn expect_future(&mut self, name: &str, at: Option<Timestamp>) {
+        if at.zip(self.now).is_some_and(|(at, now)| at <= now) {
+            self.flaw(name, past());
+        }
+    }
+
+    /// Adds what is wrong with a field at the time when the input arrived.
+    pub fn expect_now(&mut self, name: &str, flaw: impl FnOnce(Timestamp) -> Option<Flaw>) {
+        if let Some(flaw) = self.now.and_then(flaw) {
+            self.flaw(name, flaw);
         }
     }
 
@@ -293,6 +323,41 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[derive(Debug)]
+    struct Until(Option<Timestamp>);
+
+    impl Input for Until {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            let _: Option<String> = fields.required("name");
+            let until: Option<Option<Timestamp>> = fields.optional("until");
+            fields.expect_future("until", until.flatten());
+            fields.expect_now("name", |now| (now.as_micros() == 0).then(|| Flaw::new("length", "is odd then")));
+            Some(Self(until?))
+        }
+    }
+
+    #[test]
+    fn times_that_are_over_are_told_with_the_others() {
+        let at = Timestamp::from_micros;
+        let told = |result: Result<Until>| match result {
+            Err(Error::Invalid(errors)) => {
+                errors.into_iter().map(|error| (error.pointer, error.code.into_owned())).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        let wrong = |errors: &[(&str, &str)]| {
+            errors.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect::<Vec<_>>()
+        };
+        let late = json!({"until": at(7_000_000).to_string()});
+        let both = wrong(&[("/name", "required"), ("/until", "past")]);
+        assert_eq!(told(Until::from_json_at(late.clone(), at(7_000_000))), both);
+        assert_eq!(told(Until::from_json_at(late.clone(), at(6_999_999))), wrong(&[("/name", "required")]));
+        assert_eq!(told(Until::from_json(late.clone())), wrong(&[("/name", "required")]), "whenever that is");
+        let named = json!({"name": "x", "until": late["until"]});
+        assert_eq!(told(Until::from_json_at(named.clone(), at(0))), wrong(&[("/name", "length")]));
+        assert_eq!(Until::from_json_at(named, at(1)).unwrap().0, Some(at(7_000_000)));
+    }
 
     #[derive(Debug)]
     #[expect(dead_code, reason = "only its reading is tested")]

@@ -18,7 +18,7 @@ use tracing::instrument;
 
 use super::{
     Repo,
-    accounts::profile,
+    accounts::profile::{self, By},
     clock::{CHOSEN, never},
     db::Tx,
     dialect::{self, Conn},
@@ -99,6 +99,7 @@ fn own(conn: &mut Conn, online: &Online, user: UserId, now: Timestamp) -> Result
 /// How it was, and profile and presence as they are now.
 fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(OwnPresence, Own, OwnPresence)> {
     let (user, online) = (ctx.user()?, &tx.services.online);
+    new.may_end(ctx.now)?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let (_, before) = own(tx.conn, online, user, ctx.now)?;
     let vanishes = before.presence != Presence::Offline && new.status == PresenceStatus::Invisible;
@@ -114,7 +115,7 @@ fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(OwnPresence, Ow
         .do_update()
         .set(chosen)
         .execute(tx.conn)?;
-    profile::edit(tx, ctx, None, new.clone().profile())?;
+    profile::edit(tx, ctx, By::Presence, None, new.clone().profile())?;
     let (profile, after) = own(tx.conn, online, user, ctx.now)?;
     Ok((before, profile, after))
 }

@@ -53,7 +53,16 @@ struct Edited {
     visibility: Option<&'static str>,
 }
 
-pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
+/// By what a profile is edited.
+#[derive(Clone, Copy)]
+pub enum By {
+    /// The call for it.
+    Profile,
+    /// One's presence, whose text is the status text.
+    Presence,
+}
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, by: By, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
@@ -63,7 +72,11 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
         audit::record(tx, ctx, &entry)?;
     }
     if let Some((before, after)) = otherwise(&before, &after)? {
-        audit::record(tx, ctx, &Entry::new("profile.changed").on(Target::user(user)).changed(before, after))?;
+        let entry = match by {
+            By::Profile => Entry::new("profile.changed"),
+            By::Presence => Entry::new("presence.changed"),
+        };
+        audit::record(tx, ctx, &entry.on(Target::user(user)).changed(before, after))?;
     }
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
     Ok(after)
@@ -78,7 +91,9 @@ pub fn change(
     by: Renamer,
     patch: ProfilePatch,
 ) -> Result<Option<(Own, Own)>> {
-    let before = own(tx.conn, user)?;
+    // Without a status text that is over, so that it does not come back.
+    let before = own(tx.conn, user)?.at(ctx.now);
+    patch.may_end_status(&before, ctx.now)?;
     if !patch.changes(&before) {
         return Ok(None);
     }
@@ -121,7 +136,7 @@ pub fn change(
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
-    Ok(Some((before.at(ctx.now), after)))
+    Ok(Some((before, after)))
 }
 
 /// Whether a locked account may get this name.
