@@ -6,16 +6,18 @@ pub mod ranking;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Versions, Via, Word,
+    ctx::PERMISSION_DENIED, text::Flaw,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Own, ProfilePatch, Username,
     model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
+    permissions::EDIT_USERS,
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     presence::PresenceFacts,
-    refusals::{USER_NOT_YOURS, USER_UNKNOWN},
+    refusals::USER_UNKNOWN,
 };
 
 /// A user as others see them. What the viewer may not see is `null`.
@@ -49,6 +51,7 @@ pub struct User {
     pub last_seen_at: Option<Timestamp>,
     /// How the viewer is connected with the user; `null` in one's own profile.
     pub friendship: Option<Friendship>,
+    /// How many friends the viewer finds in the list of their friends; `null` in lists of people.
     #[schema(minimum = 0)]
     pub friends_count: Option<i64>,
     /// How many of the pets that they own or co-own the viewer sees.
@@ -69,6 +72,7 @@ pub struct ProfileFacts {
     pub blocked: bool,
     pub privacy: Privacy,
     pub presence: PresenceFacts,
+    /// Those whom the viewer sees.
     pub friends_count: i64,
     pub pets: PetsCount,
     /// When the viewer looks.
@@ -105,9 +109,9 @@ impl Shown {
     }
 }
 
-/// The versions of the profile in tags of [`Shown`].
+/// The versions of the profile in tags of [`Shown`], or of [`Own`], whose tag is the version alone.
 pub fn versions_of(tags: &Versions) -> Versions {
-    tags.map(|tag| tag >> VERSION_AT)
+    tags.map(|tag| Some(tag >> VERSION_AT).filter(|version| *version > 0).unwrap_or(tag))
 }
 
 /// How somebody looks at their own profile.
@@ -133,6 +137,16 @@ impl ProfileFacts {
         };
         let pets = PetsCount { seen, ..self.pets };
         Self { own: false, staff: false, friendship, blocked: false, pets, ..self }
+    }
+
+    /// Whether the viewer may see the friends of the person; `None` if the viewer may not see the person.
+    pub fn shows_friends(&self) -> Option<bool> {
+        let seen = self.sight_facts();
+        match sight(&seen) {
+            Sight::Nothing => None,
+            Sight::Card => Some(false),
+            Sight::Profile => Some(is_shown(FieldGroup::FriendsList, Standpoint::of(&seen), &self.privacy)),
+        }
     }
 
     pub fn sight_facts(&self) -> SightFacts {
@@ -195,7 +209,7 @@ pub struct EditFacts {
 
 /// Administrators edit profiles of others, in person: not through their programs.
 pub fn edits_others(actor: Actor) -> bool {
-    matches!(actor, Actor::User { via: Via::Session(_), role: Role::Admin, .. })
+    matches!(actor, Actor::User { via: Via::Session(_), role, .. } if EDIT_USERS.is_given_to(role))
 }
 
 /// Everybody edits their own profile; administrators edit those of others.
@@ -203,7 +217,7 @@ pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
     match facts {
         EditFacts { sight: Sight::Nothing, .. } => Err(USER_UNKNOWN),
         EditFacts { own: true, .. } | EditFacts { staff: true, .. } => Ok(()),
-        _ => Err(USER_NOT_YOURS),
+        _ => Err(PERMISSION_DENIED),
     }
 }
 
@@ -222,13 +236,14 @@ pub struct UserPatch {
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub status_text: Option<Note<140>>,
-    /// When the status text ends by itself; `null` means never. Another status text without this one never ends.
+    /// When the status text ends by itself, in the future; `null` means never. Another status text without this one never
+    /// ends. Only with a text, new or present.
     #[schema(value_type = Option<Timestamp>)]
     pub status_until: Option<Until>,
-    /// `null` clears them.
+    /// `null` or empty clears them.
     #[schema(value_type = Option<String>, max_length = 40)]
     pub pronouns: Option<Line<40>>,
-    /// `null` clears it.
+    /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 100)]
     pub location: Option<Line<100>>,
     /// All of them; `null` or an empty array clears them.
@@ -395,8 +410,8 @@ mod tests {
         for (own, staff, sight, code) in [
             (true, false, Sight::Profile, None),
             (false, true, Sight::Profile, None),
-            (false, false, Sight::Profile, Some("permission.missing")),
-            (false, false, Sight::Card, Some("permission.missing")),
+            (false, false, Sight::Profile, Some("permission.denied")),
+            (false, false, Sight::Card, Some("permission.denied")),
             (false, false, Sight::Nothing, Some("user.unknown")),
             (false, true, Sight::Nothing, Some("user.unknown")),
         ] {
