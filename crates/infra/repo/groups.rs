@@ -7,6 +7,7 @@ mod people;
 mod privacy;
 pub mod read;
 mod told;
+mod words;
 mod writes;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("group.created", "group.created", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.deleted", "group.deleted", Whose::Actor, Target::Subject("group")),
         Rule::new("group.member_added", "group.joined", Whose::Follower(Step::Enter), Target::Subject("group")),
         Rule::new("group.member_removed", "group.left", Whose::Follower(Step::Leave), Target::Subject("group")),
         Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),
