@@ -30,12 +30,14 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
         .load(conn)?;
     let seen: HashSet<_> = seen.into_iter().collect();
     let hiding = people::hiding(conn, by, FieldGroup::FriendsList, ids)?;
-    let decided = blocks::decided_about(conn, viewer, now, ids)?;
+    let decided = blocks::decided_about(conn, by, ids)?;
     let (incoming, outgoing) = requests::open_with(conn, viewer, now, ids)?;
     let people: Vec<_> = seen.iter().copied().chain([viewer]).collect();
     let friends = friends_of(conn, lists, &people)?;
     let nobody = FriendIds::from([]);
     let mine = friends.get(&viewer).unwrap_or(&nobody);
+    let unseen = super::unseen(conn, by)?;
+    let seen_friends: Vec<UserId> = mine.iter().copied().filter(|friend| !unseen.contains(friend)).collect();
     let relationship = |user: UserId| {
         if user == viewer {
             return Relationship::none(user);
@@ -53,7 +55,7 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
             Friendship::None
         };
         let theirs = friends.get(&user).unwrap_or(&nobody);
-        let mutual_friends = if hiding.contains(&user) { 0 } else { in_common(mine, theirs) as i64 };
+        let mutual_friends = if hiding.contains(&user) { 0 } else { in_common(&seen_friends, theirs) as i64 };
         Relationship { friendship, mutual_friends, ..known }
     };
     Ok(ids.iter().copied().map(relationship).collect())
