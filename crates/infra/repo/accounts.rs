@@ -50,7 +50,14 @@ pub const DOMAIN: Domain = Domain {
     kept_changes: &[USER_DELETED, SESSION_ENDED],
     // A skeleton is derived from a username, which is a text itself.
     // Badges are words of administrators.
-    words: &["username_claims.skeleton", "users.badges", "users.password", "users.role", "users.visibility"],
+    words: &[
+        "username_claims.former",
+        "username_claims.skeleton",
+        "users.badges",
+        "users.password",
+        "users.role",
+        "users.visibility",
+    ],
     told: &[
         ("users.display_name", "a card shows the name that somebody had at that time"),
         ("users.username", "a card shows the name that somebody had at that time"),

@@ -56,8 +56,15 @@ pub const DOMAIN: Domain = Domain {
         never("user_notes.updated_at", SHOWN),
     ],
     sweeps: &[Sweep::Rows(forget_mutes)],
+    hidden,
     ..Domain::NONE
 };
+
+/// Of whom somebody has blocked, there are not many.
+fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let own = table::table.filter(table::user_id.eq(user).and(table::hide_messages.eq(true)));
+    Ok(own.select(table::blocked_id).load(conn)?)
+}
 
 /// How many mutes that are over go at a time.
 const SWEPT: i64 = 1_000;

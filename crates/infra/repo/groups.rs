@@ -25,6 +25,8 @@ use clowder_social::{
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
+pub use writes::blank_by_decision;
+
 use super::{
     Repo,
     clock::{SHOWN, never},

@@ -89,6 +89,7 @@ fn audience(group: FieldGroup) -> Box<dyn BoxableExpression<preferences::table, 
         FieldGroup::Bio => Box::new(preferences::see_bio),
         FieldGroup::Details => Box::new(preferences::see_details),
         FieldGroup::FriendsList => Box::new(preferences::see_friends),
+        FieldGroup::Pets => Box::new(preferences::see_pets),
         FieldGroup::Email => Box::new(preferences::see_email),
         FieldGroup::Presence => Box::new(preferences::last_seen),
     }

@@ -37,6 +37,7 @@ pub const DOMAIN: Domain = Domain {
         "preferences.see_bio",
         "preferences.see_details",
         "preferences.see_email",
+        "preferences.see_pets",
         "preferences.see_friends",
         "preferences.theme",
         "preferences.time_zone",

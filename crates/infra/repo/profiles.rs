@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Change, Profiles, Username,
+    Change, Own, ProfilePatch, Profiles, Username,
     model::Reason,
     policy::sight::{Sight, sight},
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
         ranking::{Found, Suggestion},
-        reason_missing, show, versions_of,
+        reason_missing, show,
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
@@ -74,8 +74,8 @@ impl Profiles for Repo {
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown> {
         let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
         let edited = self.db.write(move |tx| {
-            let versions = tags.as_ref().map(versions_of);
-            let (profile, reason) = patch.clone().split();
+            let versions = tags.as_ref().map(Versions::of_tags);
+            let UserPatch { profile, reason } = patch.clone();
             if user == viewer.id {
                 let own = profile::edit(tx, &caller, profile::By::Profile, versions, profile)?;
                 return Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?));
@@ -146,8 +146,8 @@ fn edit_other<'c>(
     user: UserId,
     seen: Option<&Versions>,
     reason: Option<Reason>,
-    change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(clowder_accounts::Own, clowder_accounts::Own)>>,
-) -> Result<clowder_accounts::Own> {
+    change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(Own, Own)>>,
+) -> Result<Own> {
     if !edits_others(ctx.actor) {
         // Decided without any lock, and alike for people who are hidden and who do not exist.
         let seen = look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop();
@@ -165,13 +165,28 @@ fn edit_other<'c>(
     if let Some(entry) = profile::renamed(&before, &after, Some(reason.as_str())) {
         audit::record(tx, ctx, &entry)?;
     }
-    if let Some((before, after)) = profile::otherwise(&before, &after)? {
-        let entry = Entry::new("profile.edited").on(Target::user(user)).changed(before, after);
-        let changes = entry.after.clone();
-        audit::record(tx, ctx, &entry.after(json!({"reason": reason.as_str(), "profile": changes})))?;
-    }
+    edited(tx, ctx, &before, &after, reason.as_str())?;
     journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
     Ok(after)
+}
+
+/// Takes away what somebody wrote in their profile, whose account is locked, by the decision of another domain. Answers the
+/// change, which the caller appends, and the account; nothing if there is nothing to take away.
+pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Change, Own)>> {
+    let patch = ProfilePatch::without_texts(&profile::own(tx.conn, user)?);
+    let Some((before, after)) = profile::change(tx, ctx, user, Renamer::Staff, patch)? else { return Ok(None) };
+    edited(tx, ctx, &before, &after, reason)?;
+    Ok(Some((Change::UserUpdated(after.clone()), after)))
+}
+
+/// Records that somebody else has changed a profile.
+fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: &str) -> Result<()> {
+    if let Some((before, now)) = profile::otherwise(before, after)? {
+        let entry = Entry::new("profile.edited").on(Target::user(after.id)).changed(before, now);
+        let changes = entry.after.clone();
+        audit::record(tx, ctx, &entry.after(json!({"reason": reason, "profile": changes})))?;
+    }
+    Ok(())
 }
 
 /// Locks an account whose names are written to the index.

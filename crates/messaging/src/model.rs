@@ -68,8 +68,8 @@ pub struct Message {
     /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
-    /// Present, and true, in pages of messages if the viewer has blocked the sender and hides their messages. Events are
-    /// the same for everybody and never contain it.
+    /// Present, and true, if the viewer has blocked the sender and hides their messages: in pages, by itself, as the last
+    /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }

@@ -140,7 +140,6 @@ async fn what_is_refused(world: World) {
             json!({"status": "dismissed", "action": "warn", "until": "2099-12-31T00:00:00Z", "reason": "x"}),
             vec!["/action", "/until"],
         ),
-        (json!({"status": "resolved", "action": "remove_content", "reason": "x"}), vec!["/action"]),
         (
             json!({"status": "resolved", "action": "suspend", "until": "2001-12-31T00:00:00Z", "reason": "x"}),
             vec!["/until"],

@@ -17,6 +17,7 @@ mod signals;
 mod load;
 
 use std::{
+    collections::HashSet,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -30,6 +31,7 @@ use clowder_infra::{Followed, Follower, online::Online, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
+    follows::Loaded,
     shard::{Shard, Step},
     shards::{Dispatch, Shards},
     signals::Signals,
@@ -76,6 +78,8 @@ pub struct Attached {
     pub live_from: Place,
     /// The topics that its user follows at that position.
     pub followed: Arc<[Topic]>,
+    /// Whose messages its user hides.
+    pub hidden: Arc<HashSet<UserId>>,
 }
 
 impl Hub {
@@ -138,15 +142,18 @@ impl Hub {
         let shard = self.shards.of(user);
         loop {
             let arrival = shard.arrive(user);
-            let followed = match arrival.to_load.clone() {
-                Some(at) => Some(self.journal.followed(user, at).await?),
+            let loaded = match arrival.to_load.clone() {
+                Some(at) => Some(Loaded {
+                    topics: self.journal.followed(user, at).await?,
+                    hidden: self.journal.hidden(user).await?,
+                }),
                 None => None,
             };
             if let Some(since) = since {
                 reach(shard, since).await?;
             }
             // Without a result, what was known or loaded is no longer valid.
-            if let Some(attached) = arrival.attach(via, scopes.clone(), followed)? {
+            if let Some(attached) = arrival.attach(via, scopes.clone(), loaded)? {
                 if is_person(via) {
                     self.online.enter(user, clock::now());
                 }

@@ -76,7 +76,7 @@ fn is_web_address(url: &str) -> bool {
 }
 
 /// A name on one line, or nothing: `null` and a blank text clear it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line<const MAX: usize>(Option<String>);
 
 impl<const MAX: usize> Line<MAX> {

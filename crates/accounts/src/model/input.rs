@@ -88,7 +88,7 @@ impl Input for Login {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
 pub struct ProfilePatch {
-    /// Can be changed once in 30 days. Nobody else gets the name before for another 30 days.
+    /// Can be changed once in 30 days; by administrators at any time. Nobody else gets the name before for 30 days.
     #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
     pub username: Option<Username>,
     #[schema(value_type = Option<String>, max_length = 80)]
@@ -146,6 +146,19 @@ impl ProfilePatch {
             () => return Ok(()),
         };
         Err(Error::Invalid(vec![flaw.at("/status_until")]))
+    }
+
+    /// Takes away everything that somebody wrote about themselves: only the username stays, also as the display name.
+    pub fn without_texts(own: &Own) -> Self {
+        Self {
+            display_name: DisplayName::parse(own.username.clone().into()).ok(),
+            bio: Some(Note::default()),
+            status_text: Some(Note::default()),
+            pronouns: Some(Line::default()),
+            location: Some(Line::default()),
+            links: Some(Vec::new()),
+            ..Self::default()
+        }
     }
 
     /// The new end of the status text, if it changes: one that is written now does not end with the one before.

@@ -129,7 +129,7 @@ pub fn change(
         })?;
     // After the name, as when an account is created, so that nobody who wants it waits in a circle.
     if let Some(username) = &username {
-        names::change(tx.conn, ctx.now, user, username)?;
+        names::change(tx.conn, ctx.now, user, &before.username, username)?;
     }
     let after = row.own()?.at(ctx.now);
     if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
@@ -141,6 +141,7 @@ pub fn change(
 
 /// Whether a locked account may get this name.
 fn look(conn: &mut Conn, now: Timestamp, user: UserId, by: Renamer, to: &Username) -> Result<()> {
+    names::lock(conn, [to])?;
     let renamed_at = users::table.find(user).select(users::renamed_at).first(conn)?;
     let taken = names::is_taken_for(conn, now, user, to)?;
     may_rename(now, RenameFacts { by, renamed_at, taken }, to)

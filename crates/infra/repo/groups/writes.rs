@@ -2,7 +2,7 @@
 
 use clowder_core::{ChatId, Ctx, NewJob, Result, UserId, Versions, Word, versions};
 use clowder_social::groups::{
-    Change, Group, GroupId, GroupPatch, NewGroup, Role, Standing,
+    Change, Group, GroupId, GroupPatch, GroupVisibility, NewGroup, Role, Standing,
     change::{Added, Audience, Face, SHOW_THE_GROUP},
     model::Optional,
     policy::{self, Place, Room, fits, may_see},
@@ -30,6 +30,9 @@ use crate::domains::{
     accounts::users,
     groups::{GroupRow, group_people, group_words, groups},
 };
+
+/// The name of a group whose texts were taken away.
+const NO_NAME: &str = "Group";
 
 /// A group that the caller may see, locked, with whom it is about.
 pub struct Held {
@@ -188,11 +191,19 @@ pub fn edit(
     if let Some(visibility) = patch.visibility {
         after.visibility = visibility.as_str().to_owned();
     }
+    let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place) };
+    tell(tx, ctx, &[Told::Group(updated)])?;
+    after.group(held.place)
+}
+
+/// Writes a changed row of a held group, also to its chat and to the journal, and returns what members are told.
+fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Option<(GroupRow, Change)>> {
     let is_same = (&after.name, &after.description, &after.rules, &after.visibility)
         == (&before.name, &before.description, &before.rules, &before.visibility);
     if is_same {
-        return before.group(held.place);
+        return Ok(None);
     }
+    let group = after.id;
     after.version += 1;
     let edited = (
         groups::name.eq(&after.name),
@@ -209,8 +220,22 @@ pub fn edit(
     }
     let updated = Change::Updated(Box::new(after.face()?));
     journal::rewrite(tx, SHOW_THE_GROUP, &updated)?;
-    tell(tx, ctx, &[Told::Group(updated)])?;
-    after.group(held.place)
+    Ok(Some((after, updated)))
+}
+
+/// Takes the texts of a group away by the decision of another domain, and hides it from everybody who is not in it. Answers
+/// the change, which the caller appends; nothing if the group is gone.
+pub fn blank_by_decision(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Change>> {
+    dialect::groups::lock_group(tx.conn, group)?;
+    let Some(before) = read::row(tx.conn, group)? else { return Ok(None) };
+    let after = GroupRow {
+        name: NO_NAME.to_owned(),
+        description: None,
+        rules: None,
+        visibility: GroupVisibility::Secret.as_str().to_owned(),
+        ..before.clone()
+    };
+    Ok(changed(tx, &before, after)?.map(|(_, updated)| updated))
 }
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, version: Option<&Versions>) -> Result<()> {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::LowestReadMarks, refusals::CHAT_UNKNOWN,
+    CHAT, Chat, ChatFilter, ChatRole, ChatType, Message, chats::Pair, read::LowestReadMarks, refusals::CHAT_UNKNOWN,
 };
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
@@ -16,7 +16,7 @@ use super::{
         domains::Followed,
         fragment::Fragment,
     },
-    Caches,
+    Caches, messages as read,
 };
 use crate::domains::{
     accounts::users,
@@ -154,6 +154,7 @@ fn views(
     let deleted = deleted_unread(conn, viewer, &rows)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
+    let hidden = read::hidden(conn, viewer, senders.clone())?;
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
     // A chat that was deleted meanwhile has no summary.
     let seen = rows
@@ -161,9 +162,10 @@ fn views(
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
     let view = move |((chat, membership, lowest_marks), summary): (Joined, Arc<ChatSummary>)| {
         let gone = deleted.get(&chat.id).copied().unwrap_or(0);
-        let said = |last: &MessageRow| {
+        let said = |last: &MessageRow| -> Result<Message> {
             let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
-            last.clone().message(cards.card(last.sender_id)?, status)
+            let said = last.clone().message(cards.card(last.sender_id)?, status)?;
+            Ok(Message { hidden: hidden.contains(&last.sender_id), ..said })
         };
         Ok(Chat {
             id: chat.id,

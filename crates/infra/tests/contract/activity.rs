@@ -9,7 +9,7 @@ use clowder_accounts::{
     activity::{Activity, ActivityType, KEPT_FOR},
     model::{ProfilePatch, SettingsPatch},
 };
-use clowder_core::{Actor, Ctx, Input, PageRequest, Role};
+use clowder_core::{Actor, Ctx, Input, PageRequest, Role, Timestamp};
 use clowder_messaging::NewChat;
 use serde_json::json;
 
@@ -199,6 +199,43 @@ on_both! {
         read_all(&world.store, &world).await;
         assert_eq!(counted(&world, &ada, "message.sent").await, [1]);
         assert_eq!(items(&world, &ada).await.len(), 1);
+    }
+
+    async fn clocks_do_not_decide_what_is_cleared(world: World) {
+        let ada = world.person("ada").await;
+        let hour = Duration::from_secs(3600);
+        let at = |now| Ctx { now, ..world.ctx(&ada) };
+        let edit = async |ctx: Ctx, theme: &str| {
+            let patch = SettingsPatch::from_json(json!({"theme": theme})).unwrap();
+            world.store.preferences.edit_settings(&ctx, None, patch).await.unwrap();
+        };
+        // By a node whose clock is ahead, and cleared by another one.
+        edit(at(world.now().plus(hour)), "dark").await;
+        world.store.activity.clear_activity(&at(world.now())).await.unwrap();
+        read_all(&world.store, &world).await;
+        assert!(items(&world, &ada).await.is_empty(), "what was before is gone");
+        // Cleared by a node whose clock is ahead.
+        world.store.activity.clear_activity(&at(world.now().plus(hour))).await.unwrap();
+        edit(at(world.now()), "light").await;
+        read_all(&world.store, &world).await;
+        assert_eq!(counted(&world, &ada, "settings.changed").await, [1], "what comes after is there");
+    }
+
+    async fn the_last_time_is_never_before_the_first(world: World) {
+        let ada = world.person("ada").await;
+        let day = 24 * 3600 * 1_000_000;
+        let noon = Timestamp::from_micros(world.now().as_micros() / day * day + day / 2);
+        let mut themes = ["dark", "light"].into_iter().cycle();
+        for minutes in [10, 5, 20, 15] {
+            let now = noon.plus(Duration::from_secs(60 * minutes));
+            let patch = SettingsPatch::from_json(json!({"theme": themes.next()})).unwrap();
+            world.store.preferences.edit_settings(&Ctx { now, ..world.ctx(&ada) }, None, patch).await.unwrap();
+            read_all(&world.store, &world).await;
+        }
+        let edited: Vec<_> = items(&world, &ada).await.into_iter().filter(|item| item.kind == "settings.changed").collect();
+        let times = |minutes: u64| noon.plus(Duration::from_secs(60 * minutes));
+        assert_eq!((edited.len(), edited[0].data.count), (1, 4));
+        assert_eq!((edited[0].at, edited[0].data.last_at), (times(5), times(20)));
     }
 
     async fn a_long_log_is_cleared_whole(world: World) {

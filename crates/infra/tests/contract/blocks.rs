@@ -226,11 +226,27 @@ on_both! {
         assert!(blocks.block(&world.ctx(&ada), bob.id, hiding).await.unwrap().hide_messages);
         assert!(blocks.block(&world.ctx(&ada), bob.id, NewBlock::default()).await.unwrap().hide_messages, "it stays");
         assert_eq!(hidden(&ada).await, [true, false, false]);
+        // Wherever a message is shown.
+        let last = world.say(&bob, chat, "four").await.id;
+        let one = async |viewer: &Person| {
+            let ctx = world.ctx(viewer);
+            let messaging = &world.store.messaging;
+            let listed = messaging.chats(&ctx, Default::default(), Default::default()).await.unwrap().items.remove(0);
+            let [of_list, of_chat] =
+                [listed, messaging.chat(&ctx, chat).await.unwrap()].map(|chat| chat.last_message.unwrap().hidden);
+            [messaging.message(&ctx, last).await.unwrap().hidden, of_list, of_chat]
+        };
+        assert_eq!((one(&ada).await, one(&bob).await, one(&eve).await), ([true; 3], [false; 3], [false; 3]));
+        assert_eq!(world.store.journal.hidden(ada.id).await.unwrap(), [bob.id]);
+        // What is written about it tells nobody else.
+        world.store.messaging.delete(&world.ctx(&eve), last, None).await.unwrap();
+        let told = world.everything().await;
+        assert!(told.iter().all(|change| !change.data.get().contains("hidden")));
         for other in [&bob, &eve] {
-            assert_eq!(hidden(other).await, [false; 3]);
+            assert_eq!(hidden(other).await, [false; 4]);
         }
         blocks.unblock(&world.ctx(&ada), bob.id).await.unwrap();
-        assert_eq!(hidden(&ada).await, [false; 3]);
+        assert_eq!(hidden(&ada).await, [false; 4]);
     }
 
     async fn blocks_and_mutes_are_listed_the_latest_first(world: World) {

@@ -134,7 +134,7 @@ async fn heard(world: &World, people: &[Person]) -> BTreeMap<UserId, Vec<UserId>
     told.collect()
 }
 
-/// How long graphs are drawn, and how many at least.
+/// How long graphs are drawn, and how many at least; `TEST_GRAPHS` says how many instead.
 const FOR: std::time::Duration = std::time::Duration::from_secs(4);
 const AT_LEAST: usize = 8;
 
@@ -148,8 +148,10 @@ on_both! {
             world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
             world.store.online.enter(person.id, world.now());
         }
-        let (began, mut dice, mut graphs) = (Instant::now(), Dice(11), 0);
-        while began.elapsed() < FOR || graphs < AT_LEAST {
+        let (began, mut dice, mut graphs) = (Instant::now(), Dice(11), 0_usize);
+        let wanted: Option<usize> = clowder_tests::setting("TEST_GRAPHS").map(|number| number.parse().unwrap());
+        let are_enough = |graphs| wanted.map_or(began.elapsed() >= FOR && graphs >= AT_LEAST, |wanted| graphs >= wanted);
+        while !are_enough(graphs) {
             graphs += 1;
             let drawn: Vec<Drawn> = people.iter().map(|_| Drawn::throw(&mut dice)).collect();
             let pairs = (0..people.len()).flat_map(|a| (0..a).map(move |b| (a, b)));

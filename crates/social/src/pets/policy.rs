@@ -18,8 +18,13 @@ pub const MOST_KEEPERS: i64 = 20;
 pub const MOST_INVITATIONS: i64 = 100;
 /// How many entries the log of a pet can have.
 pub const MOST_ENTRIES: i64 = 10_000;
+/// How long an invitation is open.
+pub const OPEN_FOR: Duration = DAY.saturating_mul(30);
+/// How long after somebody has declined they may not be invited to the same pet again.
+pub const AGAIN_AFTER: Duration = DAY.saturating_mul(7);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How far ahead the time of an entry may be: clocks and time zones differ.
-const AHEAD: Duration = Duration::from_secs(24 * 3600);
+const AHEAD: Duration = DAY;
 /// Not before this.
 const FIRST: Timestamp = Timestamp::from_micros(0);
 
@@ -100,13 +105,15 @@ pub struct InviteFacts {
     pub visible: bool,
     /// Whether they keep it or are invited.
     pub concerned: bool,
+    /// When they last declined an invitation to it.
+    pub declined_at: Option<Timestamp>,
     /// How many people keep it or are invited.
     pub keepers: i64,
     /// How many open invitations they have.
     pub invitations: i64,
 }
 
-pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: InviteFacts) -> Result<()> {
+pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Role>, facts: InviteFacts) -> Result<()> {
     may_own(role)?;
     if caller == user {
         return Err(Error::field("/user_id", "self", "must be somebody other than yourself"));
@@ -116,6 +123,8 @@ pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: Invit
     }
     let refusal = if facts.concerned {
         PET_KEPT
+    } else if let Some(until) = facts.declined_at.and_then(|at| again_at(now, at)) {
+        return Err(Error::TooEarly { refusal: PET_TOO_SOON, until });
     } else if facts.keepers >= MOST_KEEPERS {
         PET_KEEPERS
     } else if facts.invitations >= MOST_INVITATIONS {
@@ -124,6 +133,16 @@ pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: Invit
         return Ok(());
     };
     Err(refusal.into())
+}
+
+/// From when on somebody may be invited again, if that is not yet so. What lies after `now` counts as now.
+fn again_at(now: Timestamp, declined_at: Timestamp) -> Option<Timestamp> {
+    Some(declined_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
+}
+
+/// Whether an open invitation has expired.
+pub fn is_over(now: Timestamp, since: Timestamp) -> bool {
+    now.since(since) >= OPEN_FOR
 }
 
 /// Who takes somebody out: the owner everybody else, and everybody themselves, except the owner.
@@ -232,8 +251,9 @@ mod tests {
 
     #[test]
     fn may_invite_table() {
-        let now = Timestamp::from_micros(1);
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
         let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
+        let days_ago = |days: u32| Some(now.minus(DAY * days));
         let free = InviteFacts { visible: true, keepers: 1, ..InviteFacts::default() };
         for (role, user, facts, expected) in [
             (Some(Role::Owner), bob, free, "ok"),
@@ -242,18 +262,43 @@ mod tests {
             (Some(Role::Owner), ada, free, "self"),
             (Some(Role::Owner), bob, InviteFacts { visible: false, concerned: true, ..free }, "user.unknown"),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, keepers: 20, ..free }, "pet.kept"),
+            (
+                Some(Role::Owner),
+                bob,
+                InviteFacts { declined_at: days_ago(6), keepers: 20, ..free },
+                "pet.too_soon for 1 days",
+            ),
+            (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(7), ..free }, "ok"),
+            (
+                Some(Role::Owner),
+                bob,
+                InviteFacts { declined_at: Some(now.plus(DAY)), ..free },
+                "pet.too_soon for 7 days",
+            ),
+            (Some(Role::Owner), bob, InviteFacts { concerned: true, declined_at: days_ago(0), ..free }, "pet.kept"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),
             (Some(Role::Owner), bob, InviteFacts { invitations: 99, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { invitations: 100, ..free }, "pet.invitations"),
         ] {
-            let code = match may_invite(ada, user, role, facts) {
+            let code = match may_invite(now, ada, user, role, facts) {
                 Ok(()) => "ok".to_owned(),
+                Err(Error::TooEarly { refusal, until }) => {
+                    format!("{} for {} days", refusal.code, until.since(now).as_secs() / DAY.as_secs())
+                }
                 Err(Error::Refused(refusal)) => refusal.code.to_owned(),
                 Err(Error::Invalid(errors)) => errors[0].code.to_string(),
                 Err(other) => panic!("{other:?}"),
             };
             assert_eq!(code, expected, "{role:?} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn invitations_are_over_after_a_month() {
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
+        for (since, over) in [(now.minus(DAY * 29), false), (now.minus(DAY * 30), true), (now.plus(DAY), false)] {
+            assert_eq!(is_over(now, since), over, "{since:?}");
         }
     }
 

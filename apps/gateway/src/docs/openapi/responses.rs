@@ -192,7 +192,11 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("X-RateLimit-Remaining", "integer", "Units that are left"),
     ("X-RateLimit-Reset", "integer", "Seconds until all units are available again"),
-    ("ETag", "string", "The `version` in quotes, for `If-Match` and `If-None-Match`"),
+    (
+        "ETag",
+        "string",
+        "The version in quotes, for `If-Match` and `If-None-Match`; of what each viewer sees in their own way, with a fingerprint of that",
+    ),
     ("Location", "string", "Where the status of what was started can be read"),
     ("Link", "string", "Where the next page is (RFC 8288, `rel=\"next\"`); absent on the last page"),
     ("Retry-After", "integer", "Seconds to wait before trying again"),

@@ -18,12 +18,12 @@ use super::{
     super::{
         close::Close,
         cursor::Place,
-        events::opened_by,
+        events::{hides, opened_by, sender},
         frame::{self, Durable, Outgoing},
         send_queue::SendQueue,
     },
     Attached,
-    follows::Follows,
+    follows::{Follows, Loaded},
 };
 
 /// What a shard receives, in journal order.
@@ -187,9 +187,10 @@ impl Shard {
 
     fn hand_out(&self, durable: &Arc<Durable>) {
         let recorded = durable.recorded();
-        let (queues, ended) = {
+        let (queues, ended, hiding) = {
             let mut state = self.lock();
             state.place.positions.advance(recorded.stream, recorded.position);
+            state.hide(recorded);
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Enter) {
                 state.follow(follow);
             }
@@ -197,14 +198,19 @@ impl Shard {
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Leave) {
                 state.follow(follow);
             }
-            (queues, state.ended(recorded))
+            let hiding = state.hiding(recorded, &queues);
+            (queues, state.ended(recorded), hiding)
         };
         for queue in &ended {
             let hears_of_it = queues.iter().any(|other| Arc::ptr_eq(other, queue));
             let last = hears_of_it.then(|| Outgoing::Durable(Arc::clone(durable)));
             queue.close_after(last, Close::SessionEnded);
         }
-        queues.iter().for_each(|queue| queue.push(Outgoing::Durable(Arc::clone(durable))));
+        for queue in &queues {
+            let durable = Arc::clone(durable);
+            let hides = hiding.contains(&queue.user);
+            queue.push(if hides { Outgoing::Hidden(durable) } else { Outgoing::Durable(durable) });
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -226,6 +232,21 @@ impl State {
             queues.extend(self.sockets_in_scope(user, opened_by).cloned());
         }
         queues
+    }
+
+    /// Whose messages the owner of a personal topic hides from now on, or shows again.
+    fn hide(&mut self, recorded: &Recorded) {
+        let Some(follows) = recorded.topic.as_user().and_then(|user| self.here.get_mut(&user)) else { return };
+        if let Some((other, on)) = hides(recorded) {
+            follows.hide(other, on);
+        }
+    }
+
+    /// Who of these hides the message that a change shows.
+    fn hiding(&self, recorded: &Recorded, queues: &[Arc<SendQueue>]) -> HashSet<UserId> {
+        let Some(sender) = sender(recorded) else { return HashSet::new() };
+        let hides = |user: &UserId| self.here.get(user).is_some_and(|follows| follows.hidden().contains(&sender));
+        queues.iter().map(|queue| queue.user).filter(hides).collect()
     }
 
     fn followers(&self, topic: Topic, but: Option<UserId>, opened_by: Option<Scope>) -> Queues {
@@ -318,8 +339,8 @@ pub struct Arrival<'s> {
 }
 
 impl Arrival<'_> {
-    /// Finishes attaching; `followed` are the loaded topics. `None` if everything was discarded meanwhile.
-    pub fn attach(self, via: Via, scopes: Option<Scopes>, followed: Option<Vec<Topic>>) -> Result<Option<Attached>> {
+    /// Finishes attaching, with what was loaded. `None` if everything was discarded meanwhile.
+    pub fn attach(self, via: Via, scopes: Option<Scopes>, loaded: Option<Loaded>) -> Result<Option<Attached>> {
         let mut state = self.shard.lock();
         if state.stopping {
             return Err(Error::unavailable("stopping"));
@@ -329,12 +350,17 @@ impl Arrival<'_> {
         }
         let State { here, audience, place, .. } = &mut *state;
         let follows = here.entry(self.user).or_default();
-        for topic in followed.into_iter().flat_map(|followed| follows.load(followed)) {
+        for topic in loaded.into_iter().flat_map(|loaded| follows.load(loaded)) {
             audience.entry(topic).or_default().insert(self.user);
         }
         let queue = Arc::new(SendQueue::new(self.user, via, scopes));
         follows.attach(Arc::clone(&queue));
-        Ok(Some(Attached { queue, live_from: place.clone(), followed: follows.topics().collect() }))
+        Ok(Some(Attached {
+            queue,
+            live_from: place.clone(),
+            followed: follows.topics().collect(),
+            hidden: Arc::clone(follows.hidden()),
+        }))
     }
 }
 
@@ -365,7 +391,7 @@ mod tests {
         let shard = Shard::new(at(7));
         let attach = || {
             let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-            shard.arrive(user).attach(via, None, Some(vec![])).unwrap().unwrap()
+            shard.arrive(user).attach(via, None, Some(Loaded::default())).unwrap().unwrap()
         };
         let attached = attach();
         let arriving = shard.arrive(user);
@@ -373,7 +399,10 @@ mod tests {
         shard.take(&Step::Renewed(Arc::new(place.clone())));
         assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
         let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-        assert!(arriving.attach(via, None, Some(vec![])).unwrap().is_none(), "what it has loaded is of the one before");
+        assert!(
+            arriving.attach(via, None, Some(Loaded::default())).unwrap().is_none(),
+            "what it has loaded is of the one before"
+        );
         assert!(shard.reaches(&place) && !shard.reaches(&at(3)), "places of the one before are never reached");
         assert_eq!(attach().live_from, place);
     }
@@ -382,7 +411,8 @@ mod tests {
     fn a_panic_sends_every_socket_back_with_its_cursor() {
         let user = UserId::new(Timestamp::from_micros(1));
         let shard = Shard::new(at(7));
-        let attached = shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(vec![]));
+        let attached =
+            shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(Loaded::default()));
         let attached = attached.unwrap().unwrap();
         let step = Step::Unreadable { stream: 0, position: 8 };
         shard.guard(&step, |shard, _| {

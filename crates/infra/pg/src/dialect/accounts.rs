@@ -1,7 +1,11 @@
 //! Locks of accounts and their sessions.
 
 use clowder_core::{Result, Role, SessionId, UserId, Word};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{Array, BigInt},
+};
 
 use super::Conn;
 use crate::domains::accounts::{sessions, users};
@@ -46,5 +50,12 @@ pub fn lock_admins(conn: &mut Conn) -> Result<()> {
 /// Taken by everybody who changes a session or its tokens.
 pub fn lock_session(conn: &mut Conn, session: SessionId) -> Result<()> {
     sessions::table.find(session).select(sessions::id).for_update().first::<SessionId>(conn).optional()?;
+    Ok(())
+}
+
+/// Taken by everybody who gives or reserves names: numbers that stand for them, in their order.
+pub fn lock_names(conn: &mut Conn, names: &[i64]) -> Result<()> {
+    let lock = sql_query("SELECT pg_advisory_xact_lock(name) FROM unnest($1) AS names(name)");
+    lock.bind::<Array<BigInt>, _>(names).execute(conn)?;
     Ok(())
 }

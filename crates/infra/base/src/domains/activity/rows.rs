@@ -4,7 +4,7 @@ use clowder_accounts::activity::{Activity, ActivityData, ActivityDevice, Activit
 use clowder_core::{Id, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::schema::activity;
+use super::schema::{activity, activity_clearings};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = activity)]
@@ -44,4 +44,16 @@ impl ActivityRow {
             data: ActivityData { count: self.count, last_at: self.last_at, device },
         }
     }
+}
+
+/// Up to where somebody has cleared their log: the positions of the journal with this epoch, and that of the audit log.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = activity_clearings)]
+pub struct ClearingRow {
+    pub user_id: UserId,
+    pub cleared_at: Timestamp,
+    pub epoch: Id<()>,
+    /// A JSON array.
+    pub heads: String,
+    pub audit: i64,
 }
