@@ -318,7 +318,7 @@ mod tests {
         };
         let privacy = Settings::default().privacy;
         let (erased, own, staff, blocked, friends_count) = (false, false, false, false, 4);
-        let presence = PresenceFacts { connected: true, ..PresenceFacts::default() };
+        let presence = PresenceFacts { since: Some(now), ..PresenceFacts::default() };
         let pets = PetsCount { seen: 3, as_public: 1, as_friend: 2 };
         ProfileFacts { person, erased, own, staff, friendship, blocked, privacy, presence, friends_count, pets, now }
     }

@@ -20,7 +20,7 @@ use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
     Relationship, RequestDirection,
-    friends::{Change, change::FRIEND_REQUEST, refusals::FRIEND_UNKNOWN},
+    friends::{Change, change::FRIEND_REQUEST, refusals::FRIEND_UNKNOWN, suggest},
 };
 use diesel::{dsl::not, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -188,10 +188,21 @@ pub fn unseen(conn: &mut Conn, viewer: Viewer) -> Result<HashSet<UserId>> {
 }
 
 /// How many friends each of these people has; who has none may be missing.
-pub fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
     let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
     Ok(counts.into_iter().collect())
+}
+
+/// Whose lists are looked at for friends of friends of somebody.
+pub fn near(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let latest = friendships::table
+        .filter(friendships::user_id.eq(user))
+        .order((friendships::since.desc(), friendships::friend_id.desc()))
+        .limit(suggest::FRIENDS as i64)
+        .select(friendships::friend_id);
+    let latest: Vec<UserId> = latest.load(conn)?;
+    Ok(suggest::look_at(counts(conn, &latest)?.into_iter().collect()))
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {

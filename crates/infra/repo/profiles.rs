@@ -37,7 +37,7 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    friends, journal,
+    friends,
     people::{self, Viewer},
     staff,
 };
@@ -166,17 +166,17 @@ fn edit_other<'c>(
         audit::record(tx, ctx, &entry)?;
     }
     edited(tx, ctx, &before, &after, reason.as_str())?;
-    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    profile::tell(tx, ctx, &before, &after)?;
     Ok(after)
 }
 
 /// Takes away what somebody wrote in their profile, whose account is locked, by the decision of another domain. Answers the
-/// change, which the caller appends, and the account; nothing if there is nothing to take away.
-pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Change, Own)>> {
+/// changes, which the caller appends, and the account; nothing if there is nothing to take away.
+pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Vec<Change>, Own)>> {
     let patch = ProfilePatch::without_texts(&profile::own(tx.conn, user)?);
     let Some((before, after)) = profile::change(tx, ctx, user, Renamer::Staff, patch)? else { return Ok(None) };
     edited(tx, ctx, &before, &after, reason)?;
-    Ok(Some((Change::UserUpdated(after.clone()), after)))
+    Ok(Some((profile::told(tx.conn, &before, &after, ctx.now)?, after)))
 }
 
 /// Records that somebody else has changed a profile.

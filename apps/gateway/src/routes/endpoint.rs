@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::Method};
-use clowder_core::{Permission, Refusal, Scope, input::LONGEST_TEXT, page::MAX_LIMIT};
+use clowder_core::{Permission, Refusal, Scope, page::MAX_LIMIT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
-use super::shape::Shape;
+use super::{asked::Asked, shape::Shape};
 use crate::{
     cursor,
     front::{self, Policy},
@@ -45,21 +45,6 @@ pub struct Given {
     pub says: &'static str,
     /// An example of a text; objects have the example of their schema.
     pub example: Option<&'static str>,
-}
-
-/// A parameter of the query string.
-pub struct Asked {
-    pub name: &'static str,
-    pub says: &'static str,
-    pub schema: Shape,
-    /// The maximum length of a text, in characters.
-    pub most: usize,
-    /// The minimum and maximum of a number.
-    pub range: Option<(i64, i64)>,
-    /// The pattern of a text.
-    pub pattern: Option<&'static str>,
-    /// Whether it must be there.
-    pub required: bool,
 }
 
 pub struct Endpoint {
@@ -167,12 +152,6 @@ pub fn put<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
 pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
-
-/// Ids, separated by commas.
-const IDS: &str =
-    "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(,[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})*$";
-/// The length of an id with its comma.
-const ID: usize = 37;
 
 impl Endpoint {
     fn new<Args, V: Verb<Args>>(method: Method, path: &'static str, verb: V) -> Self {
@@ -403,69 +382,6 @@ impl Endpoint {
         if let Some(given) = self.gives.last_mut() {
             given.example = Some(example);
         }
-        self
-    }
-
-    /// Parameters of which at most one can be given.
-    pub fn excludes(mut self, names: &'static [&'static str]) -> Self {
-        self.exclusive = names;
-        self
-    }
-
-    /// A parameter of the query string.
-    pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
-        self.asks.push(Asked {
-            name,
-            says,
-            schema: Shape::of::<T>(),
-            most: LONGEST_TEXT,
-            range: None,
-            pattern: None,
-            required: false,
-        });
-        self
-    }
-
-    /// A whole number of the query string.
-    pub fn asks_number(mut self, name: &'static str, least: i64, most: i64, says: &'static str) -> Self {
-        let range = Some((least, most));
-        self.asks.push(Asked {
-            name,
-            says,
-            schema: Shape::of::<i64>(),
-            most: LONGEST_TEXT,
-            range,
-            pattern: None,
-            required: false,
-        });
-        self
-    }
-
-    /// A text in the query string with a pattern of its own.
-    pub fn asks_form(mut self, name: &'static str, pattern: &'static str, says: &'static str) -> Self {
-        let (schema, pattern) = (Shape::of::<String>(), Some(pattern));
-        self.asks.push(Asked { name, says, schema, most: LONGEST_TEXT, range: None, pattern, required: false });
-        self
-    }
-
-    /// Ids in the query string, at least one, separated by commas.
-    pub fn asks_ids(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
-        let (schema, pattern) = (Shape::of::<String>(), Some(IDS));
-        self.asks.push(Asked { name, says, schema, most: most * ID - 1, range: None, pattern, required: true });
-        self
-    }
-
-    /// A text in the query string that may be longer than most.
-    pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
-        self.asks.push(Asked {
-            name,
-            says,
-            schema: Shape::of::<String>(),
-            most,
-            range: None,
-            pattern: None,
-            required: false,
-        });
         self
     }
 

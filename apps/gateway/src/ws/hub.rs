@@ -112,7 +112,10 @@ impl Hub {
         let follow = async {
             loop {
                 match follower.step().await {
-                    Ok(step) => dispatch.send(step_for_shards(step, &mut place)).await,
+                    Ok(step) => {
+                        self.mind_presence(&step);
+                        dispatch.send(step_for_shards(step, &mut place)).await;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "cannot read the journal right now");
                         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -128,6 +131,15 @@ impl Hub {
         }
         self.stopping.store(true, Ordering::Release);
         self.shards.all().for_each(|shard| shard.stop());
+    }
+
+    /// Friends of people who are here may see something else of them now.
+    fn mind_presence(&self, step: &Followed) {
+        match step {
+            Followed::Change(recorded) => self.online.hear(recorded, clock::now()),
+            Followed::Unreadable { .. } => {}
+            Followed::Swept { .. } | Followed::Renewed { .. } => self.online.missed(clock::now()),
+        }
     }
 
     /// Attaches a socket, which receives only what its `scopes` allow. If `since` is given, waits until this node has

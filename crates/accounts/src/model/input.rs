@@ -161,8 +161,12 @@ impl ProfilePatch {
         }
     }
 
-    /// The new end of the status text, if it changes: one that is written now does not end with the one before.
+    /// The new end of the status text, if it changes: one that is written now does not end with the one before, and where
+    /// there is none, nothing ends.
     pub fn ends_status(&self, own: &Own) -> Option<Option<Timestamp>> {
+        if self.status_text.is_none() && own.status_text.is_none() {
+            return None;
+        }
         let is_other = self.status_text.as_ref().is_some_and(|text| text.0 != own.status_text);
         self.status_until.map(|until| until.0).or_else(|| is_other.then_some(None))
     }
@@ -314,6 +318,8 @@ mod tests {
         let again = ProfilePatch::from_json(json!({"status_text": "away"})).unwrap();
         let own = own(over).at(at(7));
         assert!(again.changes(&own) && again.ends_status(&own) == Some(None));
+        let never = ProfilePatch::from_json(json!({"status_until": null})).unwrap();
+        assert!(!never.changes(&own) && never.ends_status(&own).is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Change, Own, ProfilePatch, Username,
-    change::USER_UPDATED,
+    change::{PRESENCE_UPDATED, USER_UPDATED},
     model::{DisplayName, Line, NewLink, Note},
     refusals::{SESSION_ENDED, USER_STALE, USERNAME_TAKEN},
     usernames::{RenameFacts, Renamer, may_rename},
@@ -23,7 +23,7 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        journal, presence,
         profiles::index,
     },
     names,
@@ -78,8 +78,24 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, by: By, version: Option<Versions>, patch
         };
         audit::record(tx, ctx, &entry.on(Target::user(user)).changed(before, after))?;
     }
-    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    tell(tx, ctx, &before, &after)?;
     Ok(after)
+}
+
+/// What tells the person of another profile, and of what they show of their presence if that is another one, too.
+pub fn told(conn: &mut Conn, before: &Own, after: &Own, now: Timestamp) -> Result<Vec<Change>> {
+    let shown = |own: &Own| (own.status_text.clone(), own.status_until, own.visibility);
+    let mut told = vec![Change::UserUpdated(after.clone())];
+    if shown(before) != shown(after) {
+        told.push(Change::PresenceUpdated(presence::shown(conn, after, now)?));
+    }
+    Ok(told)
+}
+
+pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own) -> Result<()> {
+    let told = told(tx.conn, before, after, ctx.now)?;
+    let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)
 }
 
 /// Changes the profile of a locked account: as it was, and as it is now; `None` if nothing changes. The caller records
@@ -91,10 +107,12 @@ pub fn change(
     by: Renamer,
     patch: ProfilePatch,
 ) -> Result<Option<(Own, Own)>> {
-    // Without a status text that is over, so that it does not come back.
-    let before = own(tx.conn, user)?.at(ctx.now);
+    let stored = own(tx.conn, user)?;
+    // A status text that is over counts as none, so that it does not come back; but it can be taken away.
+    let before = stored.clone().at(ctx.now);
+    let takes_away = stored.status_text != before.status_text && patch.status_text.as_ref().is_some_and(Note::is_empty);
     patch.may_end_status(&before, ctx.now)?;
-    if !patch.changes(&before) {
+    if !takes_away && !patch.changes(&before) {
         return Ok(None);
     }
     let username = patch.username.clone().filter(|username| username.as_str() != before.username);
@@ -136,6 +154,10 @@ pub fn change(
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
+    if stored.status_text.is_some() && stored.status_text != after.status_text {
+        let shown = presence::shown(tx.conn, &after, ctx.now)?;
+        journal::rewrite(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
+    }
     Ok(Some((before, after)))
 }
 

@@ -12,7 +12,7 @@ use clowder_core::{Friendship, Result, UserId};
 use clowder_social::friends::policy::OPEN_FOR;
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, SmallInt},
+    sql_types::{BigInt, Text},
 };
 
 use super::super::{dialect::Conn, fragment::Fragment, people::Viewer, pets};
@@ -49,12 +49,12 @@ impl Ties {
 
 /// The ties of these people; who has none may be missing. One query, because each costs a journey to the database.
 fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserId, Ties>> {
-    const FRIENDS: Fragment<SmallInt> = Fragment::new("1");
-    const ASKED: Fragment<SmallInt> = Fragment::new("2");
-    const ASKS: Fragment<SmallInt> = Fragment::new("3");
-    const BLOCKED: Fragment<SmallInt> = Fragment::new("4");
-    const FRIENDS_COUNT: Fragment<SmallInt> = Fragment::new("5");
-    const KEEPS_PETS: Fragment<SmallInt> = Fragment::new("6");
+    const FRIENDS: Fragment<Text> = Fragment::new("'friends'");
+    const ASKED: Fragment<Text> = Fragment::new("'asked'");
+    const ASKS: Fragment<Text> = Fragment::new("'asks'");
+    const BLOCKED: Fragment<Text> = Fragment::new("'blocked'");
+    const FRIENDS_COUNT: Fragment<Text> = Fragment::new("'friends_count'");
+    const KEEPS_PETS: Fragment<Text> = Fragment::new("'keeps_pets'");
     const ONE: Fragment<BigInt> = Fragment::new("1");
     let me = viewer.id;
     let open = friend_requests::status.eq("pending").and(friend_requests::created_at.gt(viewer.now.minus(OPEN_FOR)));
@@ -75,14 +75,14 @@ fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserI
     let all = all.union_all(lists.select((FRIENDS_COUNT, friend_lists::user_id, friend_lists::friends)));
     let all = all.union_all(keepers.select((KEEPS_PETS, pet_keepers::user_id, ONE)).distinct());
     let mut ties = HashMap::<UserId, Ties>::new();
-    for (kind, user, count) in all.load::<(i16, UserId, i64)>(conn)? {
+    for (kind, user, count) in all.load::<(String, UserId, i64)>(conn)? {
         let ties = ties.entry(user).or_default();
-        match kind {
-            1 => ties.friends = true,
-            2 => ties.asked = true,
-            3 => ties.asks = true,
-            4 => ties.blocked = true,
-            5 => ties.friends_count = count,
+        match kind.as_str() {
+            "friends" => ties.friends = true,
+            "asked" => ties.asked = true,
+            "asks" => ties.asks = true,
+            "blocked" => ties.blocked = true,
+            "friends_count" => ties.friends_count = count,
             _ => ties.keeps_pets = true,
         }
     }

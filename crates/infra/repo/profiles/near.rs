@@ -7,7 +7,6 @@ use clowder_accounts::{
     profiles::ranking::{Candidate, rank},
 };
 use clowder_core::{Result, UserId};
-use clowder_social::friends::suggest;
 use diesel::{
     dsl::{count_star, exists},
     prelude::*,
@@ -28,13 +27,7 @@ const NEAR: i64 = 100;
 /// Friends of friends who have this gram, a limited number: of the latest friends, those with the shortest lists are looked
 /// at. Whether they show it is asked when friends in common are counted.
 pub fn with_gram(conn: &mut Conn, viewer: Viewer, gram: &str) -> Result<BTreeSet<UserId>> {
-    let latest = friendships::table
-        .filter(friendships::user_id.eq(viewer.id))
-        .order((friendships::since.desc(), friendships::friend_id.desc()))
-        .limit(suggest::FRIENDS as i64)
-        .select(friendships::friend_id);
-    let latest: Vec<UserId> = latest.load(conn)?;
-    let looked_at = suggest::look_at(friends::counts(conn, &latest)?.into_iter().collect());
+    let looked_at = friends::near(conn, viewer.id)?;
     let having = grams::table.filter(grams::gram.eq(gram).and(grams::user_id.eq(friendships::friend_id)));
     let near = friendships::table
         .filter(friendships::user_id.eq_any(looked_at).and(friendships::friend_id.ne(viewer.id)))

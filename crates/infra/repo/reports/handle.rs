@@ -227,10 +227,10 @@ fn remove(
             announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
         }
         ReportTargetType::User => {
-            let Some((change, own)) = profiles::blank_by_decision(tx, ctx, UserId::from_uuid(id), reason)? else {
+            let Some((changes, own)) = profiles::blank_by_decision(tx, ctx, UserId::from_uuid(id), reason)? else {
                 return Ok(None);
             };
-            announced.push(Box::new(change));
+            announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
             return Ok(Some(own));
         }
     }

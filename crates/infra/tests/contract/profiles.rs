@@ -104,7 +104,7 @@ on_both! {
         let details = json!({"pronouns": "she/her", "location": "London", "links": [link]});
         edit(&world, &ada, details.clone()).await;
         edit(&world, &ada, json!({"status_text": "away", "status_until": until})).await;
-        assert_eq!(world.names().await, ["user.updated", "user.updated"]);
+        assert_eq!(world.names().await, ["user.updated", "user.updated", "presence.updated"]);
         edit(&world, &ada, details).await;
         assert!(world.names().await.is_empty(), "what changes nothing is no change");
         let seen = async || world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap();
@@ -259,8 +259,8 @@ on_both! {
         befriend(&world, &viewer, &mutual);
         befriend(&world, &near, &mutual);
         let scene = |n: &str, width: usize| match world.is_postgres() {
-            true => (format!("CAST(lpad(to_hex({n}), 32, 'f') AS uuid)"), format!("lpad({n}::text, {width}, '0')")),
-            false => (format!("CAST(printf('%016d', {n}) AS BLOB)"), format!("printf('%0{width}d', {n})")),
+            true => (format!("CAST('ffffffff' || lpad(to_hex({n}), 24, '0') AS uuid)"), format!("lpad({n}::text, {width}, '0')")),
+            false => (format!("CAST(printf('zzzz%012d', {n}) AS BLOB)"), format!("printf('%0{width}d', {n})")),
         };
         let (id, number) = scene("s.n", 5);
         let series = match world.is_postgres() {

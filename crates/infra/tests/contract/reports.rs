@@ -130,7 +130,7 @@ on_both! {
     /// Whoever reads the audit log may be who was reported.
     async fn the_audit_log_does_not_say_who_reports(world: World) {
         let [ada] = world.people(["ada"]).await;
-        let root = moderator(&world, "root").await;
+        let root = moderator(&world, "rita").await;
         report(&world, &ada, "user", json!(root.id)).await.unwrap();
         let by = |actor, action: &str| {
             let action = Some(action.to_owned());

@@ -21,6 +21,12 @@ pub fn keep_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
     Ok(())
 }
 
+/// The same for those of these accounts that nobody has locked to change them; returns which.
+pub fn keep_free_users(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<UserId>> {
+    let some = users::table.filter(users::id.eq_any(ids)).order((users::role.ne(ADMIN), users::id)).select(users::id);
+    Ok(some.for_share().skip_locked().load(conn)?)
+}
+
 /// Taken by everybody who changes what several people have to do with each other, before anything else.
 pub fn lock_users(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
     let some = users::table.filter(users::id.eq_any(ids)).order((users::role.ne(ADMIN), users::id)).select(users::id);

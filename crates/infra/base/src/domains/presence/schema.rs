@@ -10,6 +10,8 @@ diesel::table! {
         status -> Text,
         until -> Nullable<Ts>,
         last_seen_at -> Nullable<Ts>,
+        vanished_at -> Nullable<Ts>,
+        vanished_as -> Nullable<Text>,
     }
 }
 
