@@ -32,7 +32,7 @@ fn calls(id: &str, name: &str, group: &str, pet: &str) -> Vec<(&'static str, Str
         ("POST", "/api/friends/request".to_owned(), json!({"user_id": id})),
         ("POST", "/api/reports".to_owned(), json!({"target": {"type": "user", "id": id}, "category": "spam"})),
         ("POST", "/api/chats".to_owned(), json!({"type": "private", "participant_ids": [id]})),
-        ("POST", format!("/api/groups/{group}/invites"), json!({"user_id": id})),
+        ("POST", format!("/api/groups/{group}/invites"), json!({"user_ids": [id]})),
         ("POST", format!("/api/pets/{pet}/keepers"), json!({"user_id": id, "role": "caretaker"})),
         ("DELETE", user("/mute"), Value::Null),
         ("DELETE", user("/note"), Value::Null),

@@ -8,7 +8,7 @@ use clowder_accounts::{
     presence::PresenceFacts,
     profiles::{PetsCount, ProfileFacts, User, show},
 };
-use clowder_core::{Friendship, Result, UserId};
+use clowder_core::{Friendship, Result, Timestamp, UserId};
 use clowder_social::friends::policy::OPEN_FOR;
 use diesel::{
     prelude::*,
@@ -99,6 +99,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
     let settings: Vec<PreferencesRow> =
         preferences::table.filter(preferences::user_id.eq_any(ids)).select(PreferencesRow::as_select()).load(conn)?;
     let ties = ties(conn, viewer, ids)?;
+    let since: HashMap<UserId, Timestamp> = online.since(ids.iter().copied()).into_iter().collect();
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
     let mut rows: HashMap<UserId, _> = rows.into_iter().map(|row| (row.0.id, row)).collect();
     let known = ids.iter().filter_map(|id| Some((*id, rows.remove(id)?)));
@@ -106,8 +107,8 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
         let erased = row.deleted_at.is_some();
         let settings = settings.remove(&id).map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)?;
         let ties = ties.get(&id).copied().unwrap_or_default();
-        let connected = online.has(id);
-        let absent = PresenceFacts { connected, ..PresenceFacts::default() };
+        let since = since.get(&id).copied();
+        let absent = PresenceFacts { since, ..PresenceFacts::default() };
         Ok(ProfileFacts {
             person: row.own()?.at(viewer.now),
             erased,
@@ -116,7 +117,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
             friendship: ties.friendship(),
             blocked: ties.blocked,
             privacy: settings.privacy,
-            presence: presence.map_or(Ok(absent), |row| row.facts(connected))?,
+            presence: presence.map_or(Ok(absent), |row| row.facts(since))?,
             friends_count: ties.friends_count,
             pets: PetsCount::default(),
             now: viewer.now,
