@@ -10,7 +10,7 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     refusals::USER_UNKNOWN,
 };
-use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
+use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, UserId};
 use clowder_social::{
     Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,
     blocks::{
@@ -250,7 +250,7 @@ pub fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
 }
 
 /// Those of these people of whom the viewer knows.
-fn known_among(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
+pub fn known_among(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
     let known = users::table.filter(users::id.eq_any(people)).filter(known_to(viewer)).select(users::id);
     Ok(known.load(conn)?.into_iter().collect())
 }
@@ -308,23 +308,6 @@ fn mutes_after(conn: &mut Conn, viewer: Viewer, after: Option<(Timestamp, UserId
         own = own.filter(mutes::since.lt(since).or(mutes::since.eq(since).and(mutes::muted_id.lt(id))));
     }
     Ok(own.load(conn)?)
-}
-
-/// Whom among some people the viewer has blocked, and whom muted.
-pub struct Decided {
-    pub blocked: HashSet<UserId>,
-    pub muted: HashSet<UserId>,
-}
-
-pub fn decided_about(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<Decided> {
-    let Viewer { id: owner, now, .. } = viewer;
-    let blocked = table::table.filter(table::user_id.eq(owner).and(table::blocked_id.eq_any(people)));
-    let muted = mutes::table
-        .filter(mutes::user_id.eq(owner).and(mutes::muted_id.eq_any(people)))
-        .filter(mutes::until.is_null().or(mutes::until.gt(now)));
-    let blocked: Vec<UserId> = blocked.select(table::blocked_id).load(conn)?;
-    let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
-    Ok(Decided { blocked: blocked.into_iter().collect(), muted: known_among(conn, viewer, &muted)? })
 }
 
 /// Those among some people who have blocked the viewer, or whom the viewer has blocked.

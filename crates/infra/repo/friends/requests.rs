@@ -1,6 +1,6 @@
 //! Friend requests: made, answered, expired.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use clowder_accounts::{privacy::tombstone, refusals::USER_UNKNOWN};
 use clowder_core::{Card, Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
@@ -188,25 +188,6 @@ fn open_between(conn: &mut Conn, one: UserId, other: UserId) -> Result<Vec<Frien
 fn end(tx: &mut Tx<'_>, ctx: &Ctx, row: FriendRequestRow, status: RequestStatus) -> Result<[Change; 2]> {
     let row = set_status(tx, ctx, row, status)?;
     Ok(Change::of(&view(tx.conn, row)?))
-}
-
-/// Who has asked the viewer, and whom the viewer has asked.
-pub fn open_with(
-    conn: &mut Conn,
-    viewer: UserId,
-    now: Timestamp,
-    ids: &[UserId],
-) -> Result<(HashSet<UserId>, HashSet<UserId>)> {
-    let with = table::from_id.eq(viewer).and(table::to_id.eq_any(ids));
-    let with = with.or(table::to_id.eq(viewer).and(table::from_id.eq_any(ids)));
-    let rows: Vec<(UserId, UserId)> = table::table
-        .filter(with)
-        .filter(table::status.eq(RequestStatus::Pending.as_str()))
-        .filter(table::created_at.gt(now.minus(OPEN_FOR)))
-        .select((table::from_id, table::to_id))
-        .load(conn)?;
-    let (incoming, outgoing): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, to)| *to == viewer);
-    Ok((incoming.into_iter().map(|(from, _)| from).collect(), outgoing.into_iter().map(|(_, to)| to).collect()))
 }
 
 /// A request as one of the two sees it.
