@@ -16,11 +16,11 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
     Relationship, RequestDirection,
-    friends::{Change, change::FRIEND_REQUEST, refusals::FRIEND_UNKNOWN, suggest},
+    friends::{Change, RequestStatus, change::FRIEND_REQUEST, policy::OPEN_FOR, refusals::FRIEND_UNKNOWN, suggest},
 };
 use diesel::{dsl::not, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -165,6 +165,11 @@ pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> 
     let present = users::table.filter(users::id.eq_any(both)).filter(users::deleted_at.is_null()).select(users::id);
     let present: Vec<UserId> = present.load(tx.conn)?;
     if present.contains(&caller) { Ok(present.contains(&user)) } else { Err(SESSION_ENDED.into()) }
+}
+
+/// The status of requests that wait for an answer, and after which moment they must have been made.
+pub fn open(now: Timestamp) -> (&'static str, Timestamp) {
+    (RequestStatus::Pending.as_str(), now.minus(OPEN_FOR))
 }
 
 /// How many friends somebody has.

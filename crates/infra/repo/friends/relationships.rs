@@ -3,18 +3,18 @@
 use std::collections::{HashMap, HashSet};
 
 use clowder_accounts::policy::sight::FieldGroup;
-use clowder_core::{Friendship, Result, Timestamp, UserId, Word};
-use clowder_social::{
-    Relationship,
-    friends::{RequestStatus, policy::OPEN_FOR},
-};
+use clowder_core::{Friendship, Result, Timestamp, UserId};
+use clowder_social::Relationship;
 use diesel::{prelude::*, sql_types::Text};
 
-use super::super::{
-    blocks as decisions,
-    dialect::Conn,
-    fragment::Fragment,
-    people::{self, Viewer},
+use super::{
+    super::{
+        blocks as decisions,
+        dialect::Conn,
+        fragment::Fragment,
+        people::{self, Viewer},
+    },
+    open,
 };
 use crate::domains::{
     accounts::users,
@@ -74,8 +74,8 @@ fn ties(conn: &mut Conn, viewer: UserId, now: Timestamp, ids: &[UserId]) -> Resu
     const MUTED: Fragment<Text> = Fragment::new("'muted'");
     const INCOMING: Fragment<Text> = Fragment::new("'incoming'");
     const OUTGOING: Fragment<Text> = Fragment::new("'outgoing'");
-    let open = requests::status.eq(RequestStatus::Pending.as_str());
-    let open = open.and(requests::created_at.gt(now.minus(OPEN_FOR)));
+    let (pending, since) = open(now);
+    let open = requests::status.eq(pending).and(requests::created_at.gt(since));
     let blocked = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.eq_any(ids)));
     let muted = mutes::table.filter(mutes::user_id.eq(viewer).and(mutes::muted_id.eq_any(ids)));
     let muted = muted.filter(mutes::until.is_null().or(mutes::until.gt(now)));

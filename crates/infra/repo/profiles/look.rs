@@ -9,13 +9,12 @@ use clowder_accounts::{
     profiles::{PetsCount, ProfileFacts, User, show},
 };
 use clowder_core::{Friendship, Result, Timestamp, UserId};
-use clowder_social::friends::policy::OPEN_FOR;
 use diesel::{
     prelude::*,
     sql_types::{BigInt, Text},
 };
 
-use super::super::{dialect::Conn, fragment::Fragment, people::Viewer, pets};
+use super::super::{dialect::Conn, fragment::Fragment, friends, people::Viewer, pets};
 use crate::domains::{
     accounts::{UserRow, users},
     blocks::blocks,
@@ -57,7 +56,8 @@ fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserI
     const KEEPS_PETS: Fragment<Text> = Fragment::new("'keeps_pets'");
     const ONE: Fragment<BigInt> = Fragment::new("1");
     let me = viewer.id;
-    let open = friend_requests::status.eq("pending").and(friend_requests::created_at.gt(viewer.now.minus(OPEN_FOR)));
+    let (pending, since) = friends::open(viewer.now);
+    let open = friend_requests::status.eq(pending).and(friend_requests::created_at.gt(since));
     let friends = friendships::table.filter(friendships::user_id.eq(me).and(friendships::friend_id.eq_any(ids)));
     let asked = friend_requests::from_id.eq(me).and(friend_requests::to_id.eq_any(ids));
     let asks = friend_requests::to_id.eq(me).and(friend_requests::from_id.eq_any(ids));
