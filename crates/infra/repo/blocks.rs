@@ -10,7 +10,7 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     refusals::USER_UNKNOWN,
 };
-use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, UserId};
+use clowder_core::{Card, Ctx, Page, PageRequest, Refusal, Result, Timestamp, UserId};
 use clowder_social::{
     Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note,
     blocks::{
