@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Fields, Input, Presence, Timestamp, UserId, Visibility, Word};
+use clowder_core::{Error, Fields, Input, Presence, Result, Timestamp, UserId, Visibility, Word, input::past};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Audience, Note, ProfilePatch, Until};
@@ -120,13 +120,13 @@ pub struct OwnPresence {
 
 /// The status and its text, both as a whole.
 #[derive(Debug, Clone, utoipa::ToSchema)]
-#[schema(example = json!({"status": "busy", "text": "in a meeting", "until": "2026-11-26T15:00:00.000Z"}))]
+#[schema(example = json!({"status": "busy", "text": "in a meeting", "until": "2099-12-31T18:04:05.678Z"}))]
 pub struct NewPresence {
     pub status: PresenceStatus,
     /// Becomes the status text of the profile; without it, or with `null`, that is cleared.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub text: Option<Note<140>>,
-    /// When both end by themselves: the status is `online` then, and there is no text. Without it, never.
+    /// When both end by themselves, in the future: the status is `online` then, and there is no text. Without it, never.
     #[schema(value_type = Option<Timestamp>)]
     pub until: Option<Until>,
 }
@@ -134,12 +134,21 @@ pub struct NewPresence {
 impl Input for NewPresence {
     fn read(fields: &mut Fields) -> Option<Self> {
         let status = fields.required("status");
-        let (text, until) = (fields.patch("text"), fields.patch("until"));
+        let (text, until): (_, Option<Option<Until>>) = (fields.patch("text"), fields.patch("until"));
+        fields.expect_future("until", until.flatten().and_then(|until| until.0));
         Some(Self { status: status?, text: text?, until: until? })
     }
 }
 
 impl NewPresence {
+    /// Both end in the future.
+    pub fn may_end(&self, now: Timestamp) -> Result<()> {
+        match self.until() {
+            Some(until) if until <= now => Err(Error::Invalid(vec![past().at("/until")])),
+            _ => Ok(()),
+        }
+    }
+
     pub fn until(&self) -> Option<Timestamp> {
         self.until.and_then(|until| until.0)
     }

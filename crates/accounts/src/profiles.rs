@@ -6,7 +6,8 @@ pub mod ranking;
 use std::borrow::Cow;
 
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Role, Timestamp, UserId, Via, Word, text::Flaw, versions,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED,
+    text::Flaw, versions,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -17,9 +18,10 @@ use utoipa::{
 use crate::{
     Own, ProfilePatch,
     model::{Link, Privacy, Reason},
+    permissions::EDIT_USERS,
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     presence::PresenceFacts,
-    refusals::{USER_NOT_YOURS, USER_UNKNOWN},
+    refusals::USER_UNKNOWN,
 };
 
 /// A user as others see them. What the viewer may not see is `null`.
@@ -53,6 +55,7 @@ pub struct User {
     pub last_seen_at: Option<Timestamp>,
     /// How the viewer is connected with the user; `null` in one's own profile.
     pub friendship: Option<Friendship>,
+    /// How many friends the viewer finds in the list of their friends; `null` in lists of people.
     #[schema(minimum = 0)]
     pub friends_count: Option<i64>,
     /// How many of the pets that they own or co-own the viewer sees.
@@ -73,6 +76,7 @@ pub struct ProfileFacts {
     pub blocked: bool,
     pub privacy: Privacy,
     pub presence: PresenceFacts,
+    /// Those whom the viewer sees.
     pub friends_count: i64,
     pub pets: PetsCount,
     /// When the viewer looks.
@@ -127,6 +131,16 @@ impl ProfileFacts {
         };
         let pets = PetsCount { seen, ..self.pets };
         Self { own: false, staff: false, friendship, blocked: false, pets, ..self }
+    }
+
+    /// Whether the viewer may see the friends of the person; `None` if the viewer may not see the person.
+    pub fn shows_friends(&self) -> Option<bool> {
+        let seen = self.sight_facts();
+        match sight(&seen) {
+            Sight::Nothing => None,
+            Sight::Card => Some(false),
+            Sight::Profile => Some(is_shown(FieldGroup::FriendsList, Standpoint::of(&seen), &self.privacy)),
+        }
     }
 
     pub fn sight_facts(&self) -> SightFacts {
@@ -189,7 +203,7 @@ pub struct EditFacts {
 
 /// Administrators edit profiles of others, in person: not through their programs.
 pub fn edits_others(actor: Actor) -> bool {
-    matches!(actor, Actor::User { via: Via::Session(_), role: Role::Admin, .. })
+    matches!(actor, Actor::User { via: Via::Session(_), role, .. } if EDIT_USERS.is_given_to(role))
 }
 
 /// Everybody edits their own profile; administrators edit those of others.
@@ -197,7 +211,7 @@ pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
     match facts {
         EditFacts { sight: Sight::Nothing, .. } => Err(USER_UNKNOWN),
         EditFacts { own: true, .. } | EditFacts { staff: true, .. } => Ok(()),
-        _ => Err(USER_NOT_YOURS),
+        _ => Err(PERMISSION_DENIED),
     }
 }
 
@@ -339,8 +353,8 @@ mod tests {
         for (own, staff, sight, code) in [
             (true, false, Sight::Profile, None),
             (false, true, Sight::Profile, None),
-            (false, false, Sight::Profile, Some("permission.missing")),
-            (false, false, Sight::Card, Some("permission.missing")),
+            (false, false, Sight::Profile, Some("permission.denied")),
+            (false, false, Sight::Card, Some("permission.denied")),
             (false, false, Sight::Nothing, Some("user.unknown")),
             (false, true, Sight::Nothing, Some("user.unknown")),
         ] {

@@ -9,16 +9,17 @@ use std::{
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    ActivityLog,
-    activity::{Act, Activity, ActivityId, ActivityType, KEPT_FOR, SESSION_OPENED, decide, tally},
+    ActivityLog, Session,
+    activity::{ACTIONS, Act, Activity, ActivityDevice, ActivityId, ActivityType, KEPT_FOR, decide, of_entry, tally},
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Id, Page, PageRequest, Positions, Recorded, Result, UserId, sql::Ts};
+use clowder_core::{Ctx, Id, Page, PageRequest, Positions, Recorded, Result, SessionId, UserId, sql::Ts};
 use diesel::{dsl::case_when, prelude::*};
 use tracing::instrument;
+use uuid::Uuid;
 
 use super::{
-    Repo,
+    Repo, accounts,
     clock::{SHOWN, never, when},
     db::Tx,
     dialect::{self, Conn},
@@ -37,7 +38,7 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    readers: &[Reader { name: READER, changes: note_changes, actions: &[SESSION_OPENED], entries: note_entries }],
+    readers: &[Reader { name: READER, changes: note_changes, actions: ACTIONS, entries: note_entries }],
     words: &["activity.kind", "activity.target_kind", "activity_clearings.heads"],
     times: &[
         when!(OnReturn, activity.at),
@@ -49,6 +50,8 @@ pub const DOMAIN: Domain = Domain {
 };
 
 const READER: &str = "activity";
+/// The kind of a session as a target.
+const SESSION: &str = "session";
 /// How many items of a log are deleted in one transaction.
 const PIECE: i64 = 2_000;
 
@@ -56,8 +59,8 @@ const PIECE: i64 = 2_000;
 impl ActivityLog for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn activity(&self, ctx: &Ctx, kind: Option<ActivityType>, page: PageRequest) -> Result<Page<Activity>> {
-        let user = ctx.user()?;
-        self.db.read(move |conn| list(conn, user, kind.as_ref(), &page)).await
+        let ctx = ctx.clone();
+        self.db.read(move |conn| list(conn, &ctx, kind.as_ref(), &page)).await
     }
 
     /// In pieces, so that other writers get their turn in between: a log may be long.
@@ -75,7 +78,7 @@ impl ActivityLog for Repo {
 }
 
 /// The latest first.
-fn list(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Page<Activity>> {
+fn rows(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Vec<ActivityRow>> {
     let mut own = activity::table
         .filter(activity::user_id.eq(user))
         .order((activity::at.desc(), activity::id.desc()))
@@ -89,8 +92,38 @@ fn list(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageR
         let id: ActivityId = id;
         own = own.filter(activity::at.lt(at).or(activity::at.eq(at).and(activity::id.lt(id))));
     }
-    let rows: Vec<ActivityRow> = own.load(conn)?;
-    Page::fill(rows.into_iter().map(|row| Ok(row.activity())), page, |item| Page::<()>::place(item.at, item.id))
+    Ok(own.load(conn)?)
+}
+
+fn list(conn: &mut Conn, ctx: &Ctx, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Page<Activity>> {
+    let rows = rows(conn, ctx.user()?, kind, page)?;
+    let mut devices = devices(conn, ctx, &rows)?;
+    as_page(rows, page, |target| devices.remove(&target))
+}
+
+fn as_page(
+    rows: Vec<ActivityRow>,
+    page: &PageRequest,
+    mut device: impl FnMut(Uuid) -> Option<ActivityDevice>,
+) -> Result<Page<Activity>> {
+    let items = rows.into_iter().map(|row| {
+        let device = device(row.target_id.uuid());
+        Ok(row.activity(device))
+    });
+    Page::fill(items, page, |item| Page::<()>::place(item.at, item.id))
+}
+
+/// The devices of sessions that these items are about, and that are still open.
+fn devices(conn: &mut Conn, ctx: &Ctx, rows: &[ActivityRow]) -> Result<HashMap<Uuid, ActivityDevice>> {
+    let of_sessions = rows.iter().filter(|row| row.target_kind == SESSION);
+    let ids: Vec<SessionId> = of_sessions.map(|row| SessionId::from_uuid(row.target_id.uuid())).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let open = accounts::sessions::open_among(conn, ctx, &ids)?.into_iter();
+    let device =
+        |Session { id, name, agent, address, .. }: Session| (id.uuid(), ActivityDevice { name, agent, address });
+    Ok(open.map(device).collect())
 }
 
 fn clear(tx: &mut Tx<'_>, ctx: &Ctx, known: &KnownSegments) -> Result<usize> {
@@ -182,7 +215,8 @@ fn note_entries(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Audited]) -> Result<()> {
     let oldest = ctx.now.minus(KEPT_FOR);
     let act = |entry: &Audited| {
         let (user, (target_kind, target)) = (entry.subject?, entry.target.clone()?);
-        Some((Place::Audit(entry.position), Act { user, kind: SESSION_OPENED, target_kind, target, at: entry.at }))
+        let kind = of_entry(&entry.action, entry.actor, user)?;
+        Some((Place::Audit(entry.position), Act { user, kind, target_kind, target, at: entry.at }))
     };
     note(tx, entries.iter().filter(|entry| entry.at > oldest).filter_map(act).collect())
 }

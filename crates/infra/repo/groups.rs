@@ -9,6 +9,7 @@ mod privacy;
 pub mod read;
 mod severing;
 mod told;
+mod words;
 mod writes;
 
 pub use read::of_chats;
@@ -44,6 +45,7 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("group.created", "group.created", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.deleted", "group.deleted", Whose::Actor, Target::Subject("group")),
         Rule::new("group.member_added", "group.joined", Whose::Follower(Step::Enter), Target::Subject("group")),
         Rule::new("group.member_removed", "group.left", Whose::Follower(Step::Leave), Target::Subject("group")),
         Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),

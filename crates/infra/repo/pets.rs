@@ -8,6 +8,7 @@ mod microchips;
 mod privacy;
 pub mod read;
 mod search;
+mod words;
 mod writes;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use clowder_social::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::instrument;
 
 pub use keepers::sever;
@@ -43,6 +45,7 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("pet.created", "pet.created", Whose::Actor, Target::Subject("pet")),
         Rule::new("pet.deleted", "pet.deleted", Whose::Actor, Target::Subject("pet")),
+        Rule::new("pet.keeper_updated", "pet.transferred", Whose::Actor, Target::Subject("pet")).only(is_new_owner),
         Rule::new("pet.updated", "pet.changed", Whose::Actor, Target::Subject("pet")),
     ],
     sealed: &[microchips::NUMBER],
@@ -78,6 +81,11 @@ impl Stub for StoredKeeper {}
 struct StoredEntry(EntryId);
 
 impl Stub for StoredEntry {}
+
+/// Whether a keeper owns the pet from now on: there is no other way to become the owner.
+fn is_new_owner(keeper: &Value) -> bool {
+    keeper["role"] == "owner"
+}
 
 #[async_trait]
 impl Pets for Repo {

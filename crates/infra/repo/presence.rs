@@ -21,7 +21,7 @@ use tracing::instrument;
 
 use super::{
     Repo,
-    accounts::profile,
+    accounts::profile::{self, By},
     clock::{CHOSEN, never},
     db::Tx,
     dialect::{self, Conn},
@@ -100,6 +100,7 @@ fn own(conn: &mut Conn, online: &Online, user: UserId, now: Timestamp) -> Result
 /// Profile and presence as they are now.
 fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(Own, OwnPresence)> {
     let (user, now) = (ctx.user()?, ctx.now);
+    new.may_end(now)?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let person = profile::own(tx.conn, user)?.at(now);
     let before = shown(tx.conn, &person, now)?;
@@ -123,7 +124,7 @@ fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(Own, OwnPresenc
         .do_update()
         .set(chosen)
         .execute(tx.conn)?;
-    let profile = profile::edit(tx, ctx, None, new.clone().profile())?;
+    let profile = profile::edit(tx, ctx, By::Presence, None, new.clone().profile())?;
     let after = shown(tx.conn, &profile, now)?;
     // Unless that was said with the text.
     if after != before && !tx.recorded.iter().any(|recorded| &*recorded.name == PRESENCE_UPDATED) {

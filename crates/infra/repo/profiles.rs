@@ -3,6 +3,7 @@
 pub mod index;
 mod list;
 mod look;
+mod near;
 mod search;
 
 use std::sync::Arc;
@@ -36,7 +37,8 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    people::Viewer,
+    friends,
+    people::{self, Viewer},
     staff,
 };
 use crate::domains::presence::Online;
@@ -75,7 +77,7 @@ impl Profiles for Repo {
             let versions = tags.as_ref().map(Versions::of_tags);
             let UserPatch { profile, reason } = patch.clone();
             if user == viewer.id {
-                let own = profile::edit(tx, &caller, versions, profile)?;
+                let own = profile::edit(tx, &caller, profile::By::Profile, versions, profile)?;
                 return Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?));
             }
             let own = edit_other(tx, &caller, viewer, user, versions.as_ref(), reason, |tx| {
@@ -104,10 +106,18 @@ impl Profiles for Repo {
 /// The profile, or `user.unknown`. Who may not be seen costs the same queries as who does not exist.
 fn one(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    let facts = match seen_as {
+    let mut facts = match seen_as {
         Some(other) if facts.own => facts.seen_as(other),
         _ => facts,
     };
+    // As many as the list of their friends has. Only of those who are shown, as above.
+    if !facts.own && !facts.staff && facts.friends_count > 0 && facts.shows_friends() == Some(true) {
+        let seen = match user == viewer.id {
+            true => people::visible_to_strangers(viewer.now),
+            false => people::visible_to(viewer),
+        };
+        facts.friends_count = friends::count_seen(conn, user, seen)?;
+    }
     Ok(show(facts).ok_or(USER_UNKNOWN)?)
 }
 
@@ -120,7 +130,7 @@ fn named(conn: &mut Conn, online: &Online, viewer: Viewer, name: &Username) -> R
 /// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
 pub fn shows_friends(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId) -> Result<bool> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    Ok(show(facts).ok_or(USER_UNKNOWN)?.user.friends_count.is_some())
+    Ok(facts.shows_friends().ok_or(USER_UNKNOWN)?)
 }
 
 /// A profile as the viewer sees it, whether or not the person is online, or `user.unknown`.

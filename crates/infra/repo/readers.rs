@@ -48,6 +48,9 @@ pub struct Reader {
 /// What a reader sees of an entry of the audit log. Nothing of it is encrypted.
 #[derive(Debug, Clone)]
 pub struct Audited {
+    pub action: String,
+    /// Who acted, in person or by an API key of theirs.
+    pub actor: Option<UserId>,
     /// Whose account it concerns.
     pub subject: Option<UserId>,
     pub target: Option<(String, Uuid)>,
@@ -182,16 +185,27 @@ fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
     if to <= at {
         return Ok(None);
     }
-    type Row = (Option<UserId>, Option<String>, Option<Id<()>>, Timestamp, i64);
+    type Actor = (Option<Id<()>>, Option<UserId>);
+    type Row = (String, Actor, Option<UserId>, Option<String>, Option<Id<()>>, Timestamp, i64);
     let rows: Vec<Row> = audit::table
         .filter(audit::position.gt(at).and(audit::position.le(to)))
         .filter(audit::action.eq_any(actions))
         .order(audit::position)
-        .select((audit::subject_id, audit::target_type, audit::target_id, audit::at, audit::position))
+        .select((
+            audit::action,
+            (audit::actor_id, audit::owner_id),
+            audit::subject_id,
+            audit::target_type,
+            audit::target_id,
+            audit::at,
+            audit::position,
+        ))
         .load(conn)?;
-    let entry = |(subject, kind, target, at, position): Row| {
+    let entry = |(action, (actor, owner), subject, kind, target, at, position): Row| {
+        // An actor without an owner is a user, or nobody.
+        let actor = owner.or(actor.map(|id| UserId::from_uuid(id.uuid())));
         let target = kind.zip(target).map(|(kind, id): (String, Id<()>)| (kind, id.uuid()));
-        Audited { subject, target, at, position }
+        Audited { action, actor, subject, target, at, position }
     };
     let entries = rows.into_iter().map(entry).collect();
     Ok(Some(Step { stream: AUDIT, at, to, changes: Vec::new(), entries }))

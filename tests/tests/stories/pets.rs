@@ -96,6 +96,10 @@ async fn what_is_wrong(world: World) {
     ] {
         assert_eq!(born(date.clone(), precision).await.wrong_fields(), [at], "{date}");
     }
+    let unborn = json!({"name": "", "species": "cat", "birth_date": "2999-01"});
+    let told = ada.post("/api/pets", unborn).await.refused(422, "input.invalid");
+    let codes: Vec<_> = told["errors"].as_array().unwrap().iter().map(|error| error["code"].clone()).collect();
+    assert_eq!(codes, ["required", "future"], "in one round");
     let path = pet(&ada, "public").await;
     let lose = async |body: Value| ada.put(&format!("{path}/lost"), body).await.wrong_fields();
     assert_eq!(lose(json!({"text": "\u{200b}"})).await, ["/text"]);

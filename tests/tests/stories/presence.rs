@@ -145,10 +145,12 @@ async fn wrong_input(world: World) {
     let all = json!({"status": "asleep", "text": "x".repeat(141), "until": "tomorrow"});
     assert_eq!(put(all).await.wrong_fields(), ["/status", "/text", "/until"]);
     put(json!({"status": "online", "text": null, "until": null})).await.expect(200);
-    let over = json!({"status": "invisible", "until": "2020-01-01T00:00:00Z"});
-    assert_eq!(put(over).await.expect(200)["status"], "online", "it is over already");
-    ada.get("/api/friends?presence=asleep").await.refused(422, "input.invalid");
+    let over = json!({"status": "asleep", "until": "2020-01-01T00:00:00Z"});
+    assert_eq!(put(over.clone()).await.wrong_fields(), ["/status", "/until"]);
     let mut socket = ada.socket().await;
+    let refused = socket.command("presence.set", over).await.unwrap_err();
+    assert_eq!(refused["errors"][1]["code"], "past");
+    ada.get("/api/friends?presence=asleep").await.refused(422, "input.invalid");
     let refused = socket.command("presence.set", json!({"status": 1})).await.unwrap_err();
     assert_eq!(refused["code"], "input.invalid");
 }

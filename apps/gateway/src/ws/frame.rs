@@ -103,6 +103,16 @@ impl Outgoing {
         }
     }
 
+    /// Whether both are events of one moment on one topic, and so of one decision.
+    pub fn is_told_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Durable(one), Self::Durable(other)) => {
+                one.recorded.topic == other.recorded.topic && one.recorded.at == other.recorded.at
+            }
+            _ => false,
+        }
+    }
+
     pub fn text(self, sealer: &Sealer, user: UserId) -> ByteString {
         match self {
             Self::Text(text) => text,

@@ -53,7 +53,16 @@ struct Edited {
     visibility: Option<&'static str>,
 }
 
-pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
+/// By what a profile is edited.
+#[derive(Clone, Copy)]
+pub enum By {
+    /// The call for it.
+    Profile,
+    /// One's presence, whose text is the status text.
+    Presence,
+}
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, by: By, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
@@ -63,7 +72,11 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
         audit::record(tx, ctx, &entry)?;
     }
     if let Some((before, after)) = otherwise(&before, &after)? {
-        audit::record(tx, ctx, &Entry::new("profile.changed").on(Target::user(user)).changed(before, after))?;
+        let entry = match by {
+            By::Profile => Entry::new("profile.changed"),
+            By::Presence => Entry::new("presence.changed"),
+        };
+        audit::record(tx, ctx, &entry.on(Target::user(user)).changed(before, after))?;
     }
     tell(tx, ctx, &before, &after)?;
     Ok(after)
@@ -94,8 +107,12 @@ pub fn change(
     by: Renamer,
     patch: ProfilePatch,
 ) -> Result<Option<(Own, Own)>> {
-    let before = own(tx.conn, user)?;
-    if !patch.changes(&before) {
+    let stored = own(tx.conn, user)?;
+    // A status text that is over counts as none, so that it does not come back; but it can be taken away.
+    let before = stored.clone().at(ctx.now);
+    let takes_away = stored.status_text != before.status_text && patch.status_text.as_ref().is_some_and(Note::is_empty);
+    patch.may_end_status(&before, ctx.now)?;
+    if !takes_away && !patch.changes(&before) {
         return Ok(None);
     }
     let username = patch.username.clone().filter(|username| username.as_str() != before.username);
@@ -137,11 +154,11 @@ pub fn change(
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
-    if before.status_text.is_some() && before.status_text != after.status_text {
+    if stored.status_text.is_some() && stored.status_text != after.status_text {
         let shown = presence::shown(tx.conn, &after, ctx.now)?;
         journal::rewrite(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
     }
-    Ok(Some((before.at(ctx.now), after)))
+    Ok(Some((before, after)))
 }
 
 /// Whether a locked account may get this name.

@@ -9,6 +9,7 @@ use diesel::{prelude::*, sql_types::Text};
 
 use super::{
     super::{
+        blocks as decisions,
         dialect::Conn,
         fragment::Fragment,
         people::{self, Viewer},
@@ -32,17 +33,23 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
     let seen: HashSet<_> = seen.into_iter().collect();
     let hiding = people::hiding(conn, by, FieldGroup::FriendsList, ids)?;
     let ties = ties(conn, viewer, now, ids)?;
+    // Of people of whom the viewer does not know, the viewer learns nothing, not even what they decided themselves.
+    let muted: Vec<UserId> =
+        ties.iter().filter(|(_, ties)| ties.iter().any(|tie| tie == "muted")).map(|(user, _)| *user).collect();
+    let muted = decisions::known_among(conn, by, &muted)?;
     let tied = |user, tie: &str| ties.get(&user).is_some_and(|ties| ties.iter().any(|known| known == tie));
     let people: Vec<_> = seen.iter().copied().chain([viewer]).collect();
     let friends = friends_of(conn, lists, &people)?;
     let nobody = FriendIds::from([]);
     let mine = friends.get(&viewer).unwrap_or(&nobody);
+    let unseen = super::unseen(conn, by)?;
+    let seen_friends: Vec<UserId> = mine.iter().copied().filter(|friend| !unseen.contains(friend)).collect();
     let relationship = |user: UserId| {
         if user == viewer {
             return Relationship::none(user);
         }
         let known =
-            Relationship { blocked: tied(user, "blocked"), muted: tied(user, "muted"), ..Relationship::none(user) };
+            Relationship { blocked: tied(user, "blocked"), muted: muted.contains(&user), ..Relationship::none(user) };
         // A friend may have become private: the friendship is still theirs.
         let friendship = if mine.binary_search(&user).is_ok() {
             Friendship::Friends
@@ -54,7 +61,7 @@ pub fn of(conn: &mut Conn, lists: &FriendLists, by: Viewer, ids: &[UserId]) -> R
             Friendship::None
         };
         let theirs = friends.get(&user).unwrap_or(&nobody);
-        let mutual_friends = if hiding.contains(&user) { 0 } else { in_common(mine, theirs) as i64 };
+        let mutual_friends = if hiding.contains(&user) { 0 } else { in_common(&seen_friends, theirs) as i64 };
         Relationship { friendship, mutual_friends, ..known }
     };
     Ok(ids.iter().copied().map(relationship).collect())

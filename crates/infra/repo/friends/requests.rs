@@ -78,14 +78,15 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
         .select(table::decided_at)
         .first(conn)
         .optional()?;
+    // All is asked, whatever the first answer is: whether somebody exists must not show in time.
     let visible = users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?));
+    let visible: bool = diesel::select(self::exists(visible)).get_result(conn)?;
+    // Staff see people who have blocked them, and do not become their friends.
+    let blocked = !blocks::either_way(conn, caller, &[user])?.is_empty();
     let pending = sent.filter(table::status.eq(RequestStatus::Pending.as_str()));
     let pending = pending.filter(table::created_at.gt(ctx.now.minus(OPEN_FOR)));
     Ok(RequestFacts {
-        // Staff see people who have blocked them, and do not become their friends.
-        visible: exists
-            && diesel::select(self::exists(visible)).get_result(conn)?
-            && blocks::either_way(conn, caller, &[user])?.is_empty(),
+        visible: exists && visible && !blocked,
         friends: are_friends(conn, caller, user)?,
         asked: open(caller, user).first::<FriendRequestId>(conn).optional()?.is_some(),
         theirs: open(user, caller).first(conn).optional()?,

@@ -8,7 +8,7 @@ use clowder_social::{
     FriendSuggestion,
     friends::{
         RequestStatus,
-        policy::{MOST_DISMISSED, MOST_FRIENDS},
+        policy::{MOST_DISMISSED, MOST_FRIENDS, may_dismiss},
         refusals::DISMISSED_LIMIT,
         suggest::{self, FRIENDS, LOOKED_AT},
     },
@@ -76,12 +76,12 @@ fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<Us
 
 pub fn dismiss(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let caller = ctx.user()?;
-    // Nobody is suggested to themselves.
-    if caller == user {
-        return Err(USER_UNKNOWN.into());
-    }
+    may_dismiss(caller, user)?;
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
-    if !lock_both(tx, caller, user)? || !diesel::select(visible).get_result(tx.conn)? {
+    let present = lock_both(tx, caller, user)?;
+    // Asked in any case: whether somebody exists must not show in time.
+    let visible: bool = diesel::select(visible).get_result(tx.conn)?;
+    if !present || !visible {
         return Err(USER_UNKNOWN.into());
     }
     let own = dismissed::table.filter(dismissed::user_id.eq(caller));

@@ -181,7 +181,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     read::one(tx.conn, ctx.now, owner, id)
 }
 
-fn index(conn: &mut Conn, group: GroupId, name: &str) -> Result<()> {
+pub fn index(conn: &mut Conn, group: GroupId, name: &str) -> Result<()> {
     let rows: Vec<_> =
         words(name).into_iter().map(|word| (group_words::word.eq(word), group_words::group_id.eq(group))).collect();
     diesel::insert_into(group_words::table).values(rows).execute(conn)?;

@@ -12,11 +12,19 @@ use clowder_messaging::{
 use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
 use super::{
-    super::{batch, blocks, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment, groups},
+    super::{
+        batch, blocks,
+        cards::Cards,
+        dialect::{Backend, Conn},
+        domains::Followed,
+        fragment::Fragment,
+        groups,
+    },
     Caches, messages as read,
 };
-use crate::domains::messaging::{
-    ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants,
+use crate::domains::{
+    accounts::users,
+    messaging::{ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants},
 };
 
 /// Whether a chat has undeleted messages of others after the read mark.
@@ -132,14 +140,12 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
     Ok(memberships.select(participants::chat_id).order(participants::chat_id).limit(limit).load(conn)?)
 }
 
-/// Whether the two are in a chat together.
-pub fn share(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
-    let (ones, others) = diesel::alias!(participants as ones, participants as others);
-    let shared = ones
-        .inner_join(others.on(others.field(participants::chat_id).eq(ones.field(participants::chat_id))))
-        .filter(ones.field(participants::user_id).eq(one))
-        .filter(others.field(participants::user_id).eq(other));
-    Ok(diesel::select(diesel::dsl::exists(shared)).get_result(conn)?)
+/// The users with whom somebody is in a chat.
+pub fn shared_with(user: UserId) -> Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool>> {
+    let own = diesel::alias!(participants as own);
+    let own = own.filter(own.field(participants::user_id).eq(user)).select(own.field(participants::chat_id));
+    let theirs = participants::table.filter(participants::user_id.eq(users::id));
+    Box::new(diesel::dsl::exists(theirs.filter(participants::chat_id.eq_any(own))))
 }
 
 /// Those in a chat with whom the viewer has a block, either way; nobody where there are too many to be told.

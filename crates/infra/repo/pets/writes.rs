@@ -123,7 +123,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewPet) -> Result<Pet> {
     read::one(tx.conn, &tx.services.ring, viewer, id)
 }
 
-fn index(conn: &mut Conn, pet: PetId, name: &str) -> Result<()> {
+pub fn index(conn: &mut Conn, pet: PetId, name: &str) -> Result<()> {
     let rows: Vec<_> =
         words(name).into_iter().map(|word| (pet_words::word.eq(word), pet_words::pet_id.eq(pet))).collect();
     diesel::insert_into(pet_words::table).values(rows).execute(conn)?;

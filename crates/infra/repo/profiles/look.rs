@@ -137,7 +137,12 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
     Ok(known)
 }
 
-/// These people as the viewer sees them, in the given order, without those whom they may not see.
+/// These people as the viewer sees them, in the given order, without those whom they may not see. To count the friends of
+/// many whom the viewer may see would mean to look at all of these.
 pub fn shown(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -> Result<Vec<User>> {
-    Ok(facts(conn, online, viewer, ids)?.into_iter().filter_map(show).map(|shown| shown.user).collect())
+    Ok(facts(conn, online, viewer, ids)?
+        .into_iter()
+        .filter_map(show)
+        .map(|shown| User { friends_count: None, ..shown.user })
+        .collect())
 }

@@ -6,26 +6,20 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
 };
 
-use clowder_accounts::{
-    policy::sight::FieldGroup,
-    profiles::{
-        names::{fold, grams_of_part, grams_of_typo, whole},
-        ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
-    },
+use clowder_accounts::profiles::{
+    names::{fold, grams_of_part, grams_of_typo, whole},
+    ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
 };
-use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
-use diesel::{
-    dsl::{count_star, exists},
-    prelude::*,
-};
+use clowder_core::{Error, Page, PageRequest, Result, UserId, page::MAX_LIMIT};
+use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
         dialect::Conn,
         friends,
-        people::{self, Viewer, visible_to},
+        people::{Viewer, visible_to},
     },
-    look,
+    look, near,
 };
 use crate::domains::{
     accounts::users,
@@ -48,8 +42,6 @@ const NEWEST: i64 = 2_000;
 const BY_GRAM: i64 = 1_000;
 /// How many grams are compared for their number of people.
 const COMPARED: usize = 12;
-/// Of how many candidates the friends in common are counted.
-const MUTUAL: usize = 100;
 
 pub fn search(
     conn: &mut Conn,
@@ -91,18 +83,38 @@ fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(U
     let words: Vec<&str> = sought.split(' ').collect();
     let parts = parts_of(&words);
     let has_friends = friends::count(conn, viewer.id)? > 0;
-    let candidates = |conn: &mut Conn, ids: &BTreeSet<UserId>| candidates(conn, viewer, ids, has_friends, &sought);
+    let unseen = if has_friends { friends::unseen(conn, viewer)? } else { HashSet::new() };
+    let candidates = |conn: &mut Conn, ids: &BTreeSet<UserId>, near: &BTreeSet<UserId>| {
+        let mut candidates = candidates(conn, viewer, ids)?;
+        if has_friends {
+            near::add_mutual(conn, viewer, &mut candidates, &sought, near, &unseen)?;
+        }
+        Ok::<_, Error>(candidates)
+    };
+    // Friends of friends, who would be lost in a crowd.
+    let mut near = BTreeSet::new();
     let mut ids: BTreeSet<UserId> = by_prefix(conn, &sought)?.into_iter().collect();
-    ids.extend(by_word(conn, &words)?);
+    let with_word = by_word(conn, &words)?;
+    let crowd = with_word.len() as i64 == BY_WORD;
+    ids.extend(with_word);
     if let Some(gram) = parts.last().filter(|_| has_friends) {
         ids.extend(friends_with(conn, viewer.id, gram)?);
+        if crowd {
+            near = near::with_gram(conn, viewer, gram)?;
+            ids.extend(&near);
+        }
     }
-    let mut ranked = rank(&sought, candidates(conn, &ids)?);
+    let mut ranked = rank(&sought, candidates(conn, &ids, &near)?);
     if ranked.len() < MOST {
         let known = ids.len();
-        ids.extend(by_grams(conn, &parts)?);
+        let with_gram = by_grams(conn, &parts)?;
+        if let Some(gram) = parts.last().filter(|_| has_friends && !crowd && with_gram.len() as i64 == BY_GRAM) {
+            near = near::with_gram(conn, viewer, gram)?;
+            ids.extend(&near);
+        }
+        ids.extend(with_gram);
         if ids.len() > known {
-            ranked = rank(&sought, candidates(conn, &ids)?);
+            ranked = rank(&sought, candidates(conn, &ids, &near)?);
         }
     }
     if ranked.len() < FEW {
@@ -111,7 +123,7 @@ fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(U
             others.extend(by_grams(conn, &parts)?);
         }
         others.retain(|id| !ranked.iter().any(|(known, _)| known == id));
-        ranked.extend(rank(&sought, candidates(conn, &others)?));
+        ranked.extend(rank(&sought, candidates(conn, &others, &near)?));
     }
     ranked.sort_by_key(|(_, fit)| Reverse(*fit));
     Ok(ranked.into_iter().take(MOST).map(|(id, fit)| (id, fit.score())).collect())
@@ -202,44 +214,12 @@ pub fn visible_names(
     Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
 }
 
-/// Those of these people whom the viewer may see, with the friends in common of those who fit best.
-fn candidates(
-    conn: &mut Conn,
-    viewer: Viewer,
-    ids: &BTreeSet<UserId>,
-    has_friends: bool,
-    sought: &str,
-) -> Result<Vec<Candidate>> {
+/// Those of these people whom the viewer may see.
+fn candidates(conn: &mut Conn, viewer: Viewer, ids: &BTreeSet<UserId>) -> Result<Vec<Candidate>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let rows = visible_names(conn, viewer, ids.iter().copied())?;
     let candidate = |(id, username, display_name)| Candidate { id, username, display_name, mutual: 0 };
-    let mut candidates: Vec<Candidate> = rows.into_iter().map(candidate).collect();
-    if !has_friends {
-        return Ok(candidates);
-    }
-    let friends = friendships::table.filter(friendships::user_id.eq(viewer.id));
-    let friends = friends.filter(friendships::friend_id.eq_any(candidates.iter().map(|candidate| candidate.id)));
-    let friends: HashSet<UserId> = friends.select(friendships::friend_id).load(conn)?.into_iter().collect();
-    for candidate in &mut candidates {
-        candidate.mutual = i64::from(friends.contains(&candidate.id));
-    }
-    let first: Vec<UserId> = rank(sought, candidates.clone()).into_iter().take(MUTUAL).map(|(id, _)| id).collect();
-    let hiding = people::hiding(conn, viewer, FieldGroup::FriendsList, &first)?;
-    let first: Vec<UserId> = first.into_iter().filter(|user| !hiding.contains(user)).collect();
-    let (mine, theirs) = diesel::alias!(friendships as mine, friendships as theirs);
-    let common: HashMap<UserId, i64> = theirs
-        .inner_join(mine.on(mine.field(friendships::friend_id).eq(theirs.field(friendships::friend_id))))
-        .filter(mine.field(friendships::user_id).eq(viewer.id))
-        .filter(theirs.field(friendships::user_id).eq_any(&first))
-        .group_by(theirs.field(friendships::user_id))
-        .select((theirs.field(friendships::user_id), count_star()))
-        .load(conn)?
-        .into_iter()
-        .collect();
-    for candidate in &mut candidates {
-        candidate.mutual += common.get(&candidate.id).copied().unwrap_or(0);
-    }
-    Ok(candidates)
+    Ok(rows.into_iter().map(candidate).collect())
 }

@@ -2,7 +2,6 @@
 
 use clowder_core::{Refusal, error::Kind::*};
 
-pub const USER_SELF: Refusal = Refusal::new(Conflict, "user.self", "This is yourself; choose somebody else");
 pub const BLOCK_LIMIT: Refusal =
     Refusal::new(Conflict, "block.limit", "You have blocked as many people as one person can block");
 pub const MUTE_LIMIT: Refusal =
@@ -11,4 +10,4 @@ pub const NOTE_LIMIT: Refusal = Refusal::new(Conflict, "note.limit", "You have r
 pub const NOTE_UNKNOWN: Refusal = Refusal::new(Unknown, "note.unknown", "You have no note on this person");
 
 /// The table, for the list of problems and for the documents.
-pub const ALL: &[Refusal] = &[USER_SELF, BLOCK_LIMIT, MUTE_LIMIT, NOTE_LIMIT, NOTE_UNKNOWN];
+pub const ALL: &[Refusal] = &[BLOCK_LIMIT, MUTE_LIMIT, NOTE_LIMIT, NOTE_UNKNOWN];

@@ -186,12 +186,10 @@ pub fn birth_date(
         (date, None) => date,
     };
     match &date {
-        Some(date) if is_given && date.is_after(now) => {
-            Err(Error::field("/birth_date", "time", "must not be in the future"))
-        }
-        Some(date) if is_given && date.is_too_long_ago(now) => {
-            Err(Error::field("/birth_date", "time", "must not be more than 200 years ago"))
-        }
+        Some(date) if is_given => match date.flaw_at(now) {
+            Some(flaw) => Err(Error::Invalid(vec![flaw.at("/birth_date")])),
+            None => Ok(Some(date.clone())),
+        },
         _ => Ok(date),
     }
 }
@@ -199,10 +197,10 @@ pub fn birth_date(
 /// Whether an entry can be about this time.
 pub fn may_be_about(now: Timestamp, at: Timestamp) -> Result<()> {
     if at > now.plus(AHEAD) {
-        return Err(Error::field("/at", "time", "must not be in the future"));
+        return Err(Error::field("/at", "future", "must not be in the future"));
     }
     if at < FIRST {
-        return Err(Error::field("/at", "time", "must not be before 1970"));
+        return Err(Error::field("/at", "range", "must not be before 1970"));
     }
     Ok(())
 }
@@ -353,8 +351,8 @@ mod tests {
             (None, Some(Some("2020-05-17")), Some(Month), Ok(Some("2020-05"))),
             (None, Some(Some("2020")), Some(Month), Err("precision")),
             (None, None, Some(Month), Err("precision")),
-            (None, Some(Some("2027")), None, Err("time")),
-            (None, Some(Some("1825")), None, Err("time")),
+            (None, Some(Some("2027")), None, Err("future")),
+            (None, Some(Some("1825")), None, Err("range")),
             // What was possible once stays.
             (Some("1825"), None, None, Ok(Some("1825"))),
         ] {

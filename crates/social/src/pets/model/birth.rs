@@ -86,6 +86,15 @@ impl BirthDate {
         year(&self.0) < year(&now.to_string()).saturating_sub(Self::OLDEST)
     }
 
+    /// What is wrong with it at this time.
+    pub fn flaw_at(&self, now: Timestamp) -> Option<Flaw> {
+        match () {
+            () if self.is_after(now) => Some(Flaw::new("future", "must not be in the future")),
+            () if self.is_too_long_ago(now) => Some(Flaw::new("range", "must not be more than 200 years ago")),
+            () => None,
+        }
+    }
+
     /// In years.
     const OLDEST: u16 = 200;
 }

@@ -1,6 +1,6 @@
 //! The row of what somebody did to one thing on one day.
 
-use clowder_accounts::activity::{Activity, ActivityData, ActivityId, ActivityTarget, Tally};
+use clowder_accounts::activity::{Activity, ActivityData, ActivityDevice, ActivityId, ActivityTarget, Tally};
 use clowder_core::{Id, Timestamp, UserId};
 use diesel::prelude::*;
 
@@ -35,13 +35,13 @@ impl ActivityRow {
         }
     }
 
-    pub fn activity(self) -> Activity {
+    pub fn activity(self, device: Option<ActivityDevice>) -> Activity {
         Activity {
             id: self.id,
             kind: self.kind,
             target: ActivityTarget { kind: self.target_kind, id: self.target_id.uuid() },
             at: self.at,
-            data: ActivityData { count: self.count, last_at: self.last_at },
+            data: ActivityData { count: self.count, last_at: self.last_at, device },
         }
     }
 }
