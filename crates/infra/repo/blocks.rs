@@ -25,6 +25,7 @@ use tracing::instrument;
 
 use super::{
     Repo,
+    among::AmongIds,
     cards::Cards,
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
@@ -253,7 +254,7 @@ pub fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
 
 /// Those of these people of whom the viewer knows.
 pub fn known_among(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
-    let known = users::table.filter(users::id.eq_any(people)).filter(known_to(viewer)).select(users::id);
+    let known = users::table.filter(users::id.among(people)).filter(known_to(viewer)).select(users::id);
     Ok(known.load(conn)?.into_iter().collect())
 }
 

@@ -16,6 +16,7 @@ use diesel::{
 };
 
 use super::super::{
+    among::AmongIds,
     dialect::{Backend, Conn},
     domains::Followed,
     fragment::Fragment,
@@ -47,7 +48,7 @@ pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
 
 /// The groups whose chats these are.
 pub fn of_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<HashMap<ChatId, GroupId>> {
-    let found = groups::table.filter(groups::chat_id.eq_any(ids)).select((groups::chat_id, groups::id));
+    let found = groups::table.filter(groups::chat_id.among(ids)).select((groups::chat_id, groups::id));
     Ok(found.load::<(ChatId, GroupId)>(conn)?.into_iter().collect())
 }
 
@@ -120,7 +121,8 @@ fn concerned<'q>(now: Timestamp, viewer: UserId, filter: &GroupFilter) -> group_
     if filter.mine {
         concerned.filter(is(Standing::Member))
     } else if filter.my_role.is_none() {
-        concerned.filter(is(Standing::Member).or(is(Standing::Invited).and(is_open)))
+        let is_waiting = is(Standing::Invited).or(is(Standing::Pending));
+        concerned.filter(is(Standing::Member).or(is_waiting.and(is_open)))
     } else {
         concerned
     }
@@ -142,10 +144,7 @@ fn own(
         .limit(limit)
         .select(GroupRow::as_select())
         .into_boxed();
-    if filter.my_role == Some(Mine::Pending) {
-        // Whoever asked does not see the group once it is secret.
-        query = query.filter(groups::visibility.ne(GroupVisibility::Secret.as_str()));
-    } else if !is_own(filter) {
+    if !is_own(filter) {
         query = query.filter(groups::visibility.eq(GroupVisibility::Secret.as_str()));
     }
     if let Some(after) = after {
@@ -194,7 +193,6 @@ fn find(
     let own = groups::id.eq_any(concerned(now, viewer, filter));
     let is_secret = groups::visibility.eq(GroupVisibility::Secret.as_str());
     query = match is_own(filter) {
-        true if filter.my_role == Some(Mine::Pending) => query.filter(own.and(not(is_secret))),
         true => query.filter(own),
         false => query.filter(not(is_secret).or(own)),
     };
@@ -308,7 +306,7 @@ pub fn members(
 /// Those of the people on a page whom the viewer may see.
 fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Result<HashSet<UserId>> {
     let ids: Vec<_> = rows.iter().map(|(row, _)| row.user_id).collect();
-    let seen = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(viewer)).select(users::id);
+    let seen = users::table.filter(users::id.among(&ids)).filter(people::visible_to(viewer)).select(users::id);
     Ok(seen.load(conn)?.into_iter().collect())
 }
 

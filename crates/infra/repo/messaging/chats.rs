@@ -13,6 +13,7 @@ use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 
 use super::{
     super::{
+        among::AmongIds,
         batch, blocks,
         cards::Cards,
         dialect::{Backend, Conn},
@@ -221,7 +222,7 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
         return Ok(found);
     }
     let heads: Vec<FaceRow> =
-        chats::table.filter(chats::id.eq_any(unknown.keys())).select(FaceRow::as_select()).load(conn)?;
+        chats::table.filter(chats::id.among(unknown.keys())).select(FaceRow::as_select()).load(conn)?;
     let said = unknown.iter().filter(|(_, state)| state.last_seq > 0);
     let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
     let last = if places.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &places)? };
@@ -256,7 +257,7 @@ fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<Ha
         .and(messages::deleted_at.is_not_null());
     let rows: Vec<(ChatId, i64)> = participants::table
         .inner_join(messages::table.on(unread))
-        .filter(participants::user_id.eq(viewer).and(participants::chat_id.eq_any(ids)))
+        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
         .group_by(participants::chat_id)
         .select((participants::chat_id, count_star()))
         .load(conn)?;

@@ -266,9 +266,9 @@ on_both! {
             }
             assert_eq!(with_part(&world, &ada, Mine::Owner, search).await.len(), 4);
         }
-        // Whoever asked does not see it once it is secret.
+        // Whoever asked still sees it once it is secret.
         groups.edit(&world.ctx(&ada), asked, None, of(json!({"visibility": "secret"}))).await.unwrap();
-        assert_eq!(with_part(&world, &bob, Mine::Pending, None).await, []);
+        assert_eq!(with_part(&world, &bob, Mine::Pending, None).await, [asked]);
     }
 
     async fn a_ban_ends_a_request_and_keeps_its_reason(world: World) {
