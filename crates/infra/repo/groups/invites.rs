@@ -151,7 +151,12 @@ pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, maker: UserId) -> R
 fn forget_old(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
     let over = table::table
         .filter(table::group_id.eq(group))
-        .filter(table::revoked_at.is_not_null().or(table::expires_at.le(ctx.now)))
+        .filter(
+            table::revoked_at
+                .is_not_null()
+                .or(table::expires_at.le(ctx.now))
+                .or(table::uses.nullable().ge(table::max_uses)),
+        )
         .order(table::id.desc());
     let oldest: Vec<InviteId> = over.select(table::id).offset(policy::MOST_LINKS).limit(PIECE).load(tx.conn)?;
     diesel::delete(table::table.filter(table::id.eq_any(oldest))).execute(tx.conn)?;
@@ -161,7 +166,8 @@ fn forget_old(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
 fn make_link(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) -> Result<Invited> {
     let open = table::table
         .filter(table::group_id.eq(held.row.id).and(table::revoked_at.is_null()))
-        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)));
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))
+        .filter(table::max_uses.is_null().or(table::uses.nullable().lt(table::max_uses)));
     policy::may_link(ctx.now, new, open.select(count_star()).first(tx.conn)?)?;
     forget_old(tx, ctx, held.row.id)?;
     let mut octets = [0; 16];

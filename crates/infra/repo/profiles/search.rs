@@ -32,12 +32,12 @@ use crate::domains::{
 /// How many people are found, at most.
 const MOST: usize = MAX_LIMIT as usize;
 /// How many names that begin with the text are considered, of usernames and display names each.
-const PREFIXES: i64 = 150;
+const PREFIXES: i64 = 200;
 /// How many people are considered who have a word that begins with a word of the text; more if they must have others, too.
-const BY_ONE_WORD: i64 = 150;
+const BY_ONE_WORD: i64 = 200;
 const BY_WORD: i64 = 500;
 /// How many people are looked at together, whether the viewer may see them.
-const PIECE: usize = 150;
+const PIECE: usize = 100;
 /// A typo is only assumed if fewer people fit without one.
 const FEW: usize = 20;
 /// How many people are looked at if nobody in particular is sought.
@@ -57,7 +57,10 @@ pub fn search(
     sought: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<Found>> {
-    let ranked = Page::of_all(&found(conn, lists, viewer, sought)?, page)?;
+    // One more than the page shows, so that it is known whether there is another.
+    let end = page.number()?.unwrap_or(0).saturating_add(i64::from(page.limit) + 1);
+    let wanted = usize::try_from(end).unwrap_or(MOST).min(MOST);
+    let ranked = Page::of_all(&found(conn, lists, viewer, sought, wanted)?, page)?;
     let ids: Vec<UserId> = ranked.items.iter().map(|(id, _)| *id).collect();
     let scores: HashMap<_, _> = ranked.items.iter().copied().collect();
     let shown = look::shown(conn, online, viewer, &ids)?.into_iter();
@@ -77,8 +80,14 @@ pub fn suggest(
     Ok(page.map(|Found { user, .. }| Suggestion { kind: SuggestionKind::User, id: user.id, text: user.display_name }))
 }
 
-/// The people who are found, with their scores.
-fn found(conn: &mut Conn, lists: &FriendLists, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(UserId, f64)>> {
+/// The people who are found, with their scores: at least so many as are wanted, if there are.
+fn found(
+    conn: &mut Conn,
+    lists: &FriendLists,
+    viewer: Viewer,
+    sought: Option<&str>,
+    wanted: usize,
+) -> Result<Vec<(UserId, f64)>> {
     let Some(sought) = sought.map(fold) else {
         let newest: Vec<UserId> = users::table.order(users::id.desc()).limit(NEWEST).select(users::id).load(conn)?;
         let newest = users::table.filter(users::id.eq_any(newest)).filter(visible_to(viewer)).order(users::id.desc());
@@ -92,12 +101,12 @@ fn found(conn: &mut Conn, lists: &FriendLists, viewer: Viewer, sought: Option<&s
     let parts = parts_of(&words);
     let friends = mutual::friends_of(conn, lists, &[viewer.id])?.remove(&viewer.id);
     let (mut ids, is_crowd) = beginning(conn, &sought, &words)?;
-    let mut search = Search { conn, lists, viewer, sought: &sought, friends, near: BTreeSet::new() };
+    let mut search = Search { conn, lists, viewer, sought: &sought, friends, near: BTreeSet::new(), wanted };
     if is_crowd {
         ids.extend(search.friends_and_theirs(&parts)?);
     }
-    let mut ranked = search.rank(&ids)?;
-    if ranked.len() < MOST {
+    let (mut ranked, fitting) = search.rank(&ids)?;
+    if fitting < MOST {
         let known = ids.len();
         let (with_gram, is_cut) = by_grams(search.conn, &parts)?;
         if is_cut && !is_crowd {
@@ -105,7 +114,7 @@ fn found(conn: &mut Conn, lists: &FriendLists, viewer: Viewer, sought: Option<&s
         }
         ids.extend(with_gram);
         if ids.len() > known {
-            ranked = search.rank(&ids)?;
+            (ranked, _) = search.rank(&ids)?;
         }
     }
     if ranked.len() < FEW {
@@ -114,7 +123,7 @@ fn found(conn: &mut Conn, lists: &FriendLists, viewer: Viewer, sought: Option<&s
             others.extend(by_grams(search.conn, &parts)?.0);
         }
         others.retain(|id| !ranked.iter().any(|(known, _)| known == id));
-        ranked.extend(search.rank(&others)?);
+        ranked.extend(search.rank(&others)?.0);
     }
     ranked.sort_by_key(|(_, fit)| Reverse(*fit));
     Ok(ranked.into_iter().take(MOST).map(|(id, fit)| (id, fit.score())).collect())
@@ -130,6 +139,8 @@ struct Search<'s> {
     friends: Option<FriendIds>,
     /// Friends of friends who would be lost in a crowd.
     near: BTreeSet<UserId>,
+    /// How many are to be found at least, if there are so many.
+    wanted: usize,
 }
 
 impl Search<'_> {
@@ -142,9 +153,9 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// Those of these people who fit and whom the viewer may see, the best first. Whether they may be seen is only asked of
-    /// those who fit best, until enough are found.
-    fn rank(&mut self, ids: &BTreeSet<UserId>) -> Result<Vec<(UserId, Fit)>> {
+    /// Those of these people who fit and whom the viewer may see, the best first, and how many fit at all. Whether they may
+    /// be seen is only asked of those who fit best, until enough are found.
+    fn rank(&mut self, ids: &BTreeSet<UserId>) -> Result<(Vec<(UserId, Fit)>, usize)> {
         let names = table::table.filter(table::user_id.among(ids));
         let names: Vec<(UserId, String, String)> =
             names.select((table::user_id, table::username, table::display_name)).load(self.conn)?;
@@ -167,11 +178,11 @@ impl Search<'_> {
                 near::add_mutual(self.conn, self.lists, self.viewer, friends, &mut seen)?;
             }
             best.extend(seen);
-            if best.len() >= MOST {
+            if best.len() >= self.wanted.max(FEW) {
                 break;
             }
         }
-        Ok(rank(self.sought, best))
+        Ok((rank(self.sought, best), fitting.len()))
     }
 }
 

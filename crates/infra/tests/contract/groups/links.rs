@@ -61,6 +61,18 @@ on_both! {
         assert_eq!(left[0].id, last.link.unwrap().id, "the newest are kept");
     }
 
+    async fn links_that_are_used_up_leave_room_for_others(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let groups = &world.store.groups;
+        let group = make(&world, &ada, "public").await;
+        for number in 0..MOST_LINKS + 2 {
+            let made = groups.invite(&world.ctx(&ada), group.id, new(json!({"max_uses": 1}))).await.unwrap();
+            let name = format!("guest{number}");
+            let [guest] = world.people([name.as_str()]).await;
+            groups.join_by_code(&world.ctx(&guest), Code::new(made.code.unwrap())).await.unwrap();
+        }
+    }
+
     async fn whoever_may_not_invite_any_more_gets_no_link_again(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let groups = &world.store.groups;
