@@ -33,6 +33,7 @@ pub mod topic;
 pub mod versions;
 pub mod visibility;
 pub mod word;
+pub mod words;
 
 pub use card::Card;
 pub use change::{Change, Passing, Recorded};

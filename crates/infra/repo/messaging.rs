@@ -5,12 +5,14 @@ pub mod closing;
 mod create_chat;
 pub mod edit;
 pub mod membership;
-mod messages;
+pub mod messages;
 mod privacy;
 mod read;
 pub mod reported;
 mod send;
-mod wanted;
+pub mod system;
+pub mod titles;
+pub mod wanted;
 pub mod writes;
 
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use writes::ChatWrite;
 
 use super::{
     Repo,
+    chats::notes,
     clock::{IN_ORDER, PRESENCE, SHOWN, never},
     db::{Db, Tx},
     dialect::{self, Conn},
@@ -49,19 +52,29 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
     followed: &[chats::FOLLOWED],
-    words: &["chats.type", "messages.type", "participants.role"],
-    told: &[(
-        "chats.title",
-        "the chat of a group takes over a new name; the name of a group is not a text about a person",
-    )],
+    words: &[
+        "chats.history",
+        "chats.type",
+        "chats.visibility",
+        "messages.type",
+        "participants.notify",
+        "participants.role",
+    ],
+    told: &[
+        ("chat_words.word", "one word of a title, which may be part of any text"),
+        ("chats.description", "everybody in the chat has seen it; what replaces it is told to them"),
+        ("chats.title", "everybody in the chat has seen it; what replaces it is told to them"),
+    ],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
+        never("chats.deleted_at", "only whether there is one matters"),
         never("message_edits.written_at", IN_ORDER),
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
         never("participants.joined_at", SHOWN),
+        never("participants.muted_until", "chosen by a person"),
     ],
     ..Domain::NONE
 };
@@ -128,13 +141,35 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chats(&self, ctx: &Ctx, filter: ChatFilter, page: PageRequest) -> Result<Page<Chat>> {
         let viewer = ctx.user()?;
-        self.look(move |conn, caches| chats::list(conn, Some(caches), viewer, &filter, &page)).await
+        let (ring, now) = (self.db.ring(), ctx.now);
+        self.look(move |conn, caches| {
+            let found = match &filter.search {
+                Some(search) => {
+                    let mut found = chats::with_titles(conn, viewer, search)?;
+                    found.extend(chats::with_people(conn, viewer, search)?);
+                    found.extend(notes::titled(conn, &ring, viewer, search)?);
+                    Some(found)
+                }
+                None => None,
+            };
+            let asked = chats::Asked { viewer, now, filter: &filter, found: found.as_deref() };
+            let mut page = chats::list(conn, Some(caches), &asked, &page)?;
+            notes::fill(conn, &ring, viewer, &mut page.items)?;
+            Ok(page)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        self.look(move |conn, caches| chats::one(conn, Some(caches), viewer, chat)).await
+        let ring = self.db.ring();
+        self.look(move |conn, caches| {
+            let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
+            notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
+            Ok(chat)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]

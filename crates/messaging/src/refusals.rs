@@ -9,6 +9,31 @@ pub const CHAT_CLOSED: Refusal =
     Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
 pub const CHAT_NOT_WANTED: Refusal =
     Refusal::new(Forbidden, "chat.not_wanted", "You cannot start a chat with this person, or add them to one");
+pub const CHAT_STALE: Refusal = Refusal::new(Stale, "chat.stale", "The chat has changed since you read it");
+pub const CHAT_FORBIDDEN: Refusal =
+    Refusal::new(Forbidden, "chat.forbidden", "Your role in this chat does not allow this");
+pub const CHAT_PRIVATE: Refusal =
+    Refusal::new(Conflict, "chat.private", "This is not done in the private chat of two people");
+pub const CHAT_OF_GROUP: Refusal =
+    Refusal::new(Conflict, "chat.of_group", "This is the chat of a group: change the group instead");
+pub const CHAT_OWNER: Refusal = Refusal::new(
+    Conflict,
+    "chat.owner",
+    "A chat keeps an owner: make somebody else the owner first, or delete the chat",
+);
+pub const CHAT_FULL: Refusal =
+    Refusal::new(Conflict, "chat.full", "The chat has as many people with this role as it can have");
+pub const CHAT_MEMBERSHIPS: Refusal =
+    Refusal::new(Conflict, "chat.memberships", "This person is in as many chats as one person can be");
+pub const CHAT_PINS: Refusal =
+    Refusal::new(Conflict, "chat.pins", "You have pinned as many chats as you can; unpin another first");
+pub const CHAT_NOTES: Refusal = Refusal::new(
+    Conflict,
+    "chat.notes",
+    "You have titles of your own and drafts in as many chats as you can; discard some first",
+);
+pub const PARTICIPANT_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.participant_unknown", "There is no such person in this chat");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -29,6 +54,16 @@ pub const ALL: &[Refusal] = &[
     CHAT_LIMIT,
     CHAT_CLOSED,
     CHAT_NOT_WANTED,
+    CHAT_STALE,
+    CHAT_FORBIDDEN,
+    CHAT_PRIVATE,
+    CHAT_OF_GROUP,
+    CHAT_OWNER,
+    CHAT_FULL,
+    CHAT_MEMBERSHIPS,
+    CHAT_PINS,
+    CHAT_NOTES,
+    PARTICIPANT_UNKNOWN,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Repo, db::Tx, dialect, journal, messaging::membership},
+    super::{Repo, db::Tx, dialect, journal, messaging::membership::{self, Told as InChat}},
     told::{Told, tell},
 };
 use crate::domains::groups::{group_links, group_people, groups};
@@ -99,6 +99,6 @@ pub fn take_out(tx: &mut Tx<'_>, group: GroupId, chat: ChatId, members: &[UserId
     diesel::update(groups::table.find(group)).set(counted).execute(tx.conn)?;
     let gone = members.iter().map(|user| Told::Group(Change::Deleted(*user, Deleted { group_id: group })));
     let mut told: Vec<_> = gone.collect();
-    told.extend(membership::remove(tx, chat, members, None)?.into_iter().map(Told::Chat));
+    told.extend(membership::remove(tx, chat, members, None, InChat::Participant)?.into_iter().map(Told::Chat));
     Ok(told)
 }

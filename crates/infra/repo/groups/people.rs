@@ -11,7 +11,7 @@ use clowder_social::groups::{
 use diesel::prelude::*;
 
 use super::{
-    super::{cards::Cards, db::Tx, dialect::Conn, messaging::membership},
+    super::{cards::Cards, db::Tx, dialect::Conn, messaging::membership::{self, Told as InChat}},
     read,
     told::{Told, about_member, tell},
     writes::{self, Held, enter, hold, is_there, put},
@@ -86,7 +86,7 @@ fn forget(conn: &mut Conn, group: GroupId, user: UserId) -> Result<()> {
 pub fn take_out(tx: &mut Tx<'_>, row: &GroupRow, user: UserId, by: UserId) -> Result<Vec<Told>> {
     let counted = groups::member_count.eq(groups::member_count - 1);
     diesel::update(groups::table.find(row.id)).set(counted).execute(tx.conn)?;
-    let chat = membership::remove(tx, row.chat_id, &[user], Some(by))?;
+    let chat = membership::remove(tx, row.chat_id, &[user], Some(by), InChat::Participant)?;
     let removed = Removed { group_id: row.id, user_id: user, removed_by: by };
     let mut told =
         about_member(tx.conn, row.id, row.member_count, user, |audience| Change::MemberRemoved(audience, removed))?;

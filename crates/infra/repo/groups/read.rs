@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Card, Id, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{
+    Card, Id, Page, PageRequest, Result, UserId, Word,
+    words::{end_of, words},
+};
 use clowder_social::groups::{
     GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Standing,
     policy::{Place, may_list, may_see},
     refusals::GROUP_UNKNOWN,
-    search::{end_of, words},
 };
 use diesel::{
     dsl::{exists, not},

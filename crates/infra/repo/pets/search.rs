@@ -4,11 +4,11 @@
 use std::{collections::HashMap, fmt};
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Page, PageRequest, Result, UserId, Word};
-use clowder_social::{
-    groups::search::{end_of, words},
-    pets::{Pet, PetFilter, PetId},
+use clowder_core::{
+    Page, PageRequest, Result, UserId, Word,
+    words::{end_of, words},
 };
+use clowder_social::pets::{Pet, PetFilter, PetId};
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 
 use super::{

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use clowder_core::{ChatId, Timestamp};
-use clowder_messaging::{ChatType, chats::Pair};
+use clowder_messaging::{ChatType, ChatVisibility, History, Rights, chats::Pair};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::MessageRow;
@@ -22,6 +22,10 @@ const ORDINARY: usize = 512;
 #[derive(Debug)]
 pub struct ChatSummary {
     pub kind: ChatType,
+    pub visibility: ChatVisibility,
+    pub history: History,
+    pub rights: Rights,
+    pub of_group: bool,
     pub title: Option<String>,
     pub description: Option<String>,
     /// Members of a private chat.
@@ -94,6 +98,10 @@ mod tests {
         let chat = Id::new(now);
         let summary = ChatSummary {
             kind: ChatType::Group,
+            visibility: ChatVisibility::Private,
+            history: History::All,
+            rights: Rights::of(ChatType::Group),
+            of_group: false,
             title: Some("Lunch".to_owned()),
             description: None,
             pair: None,

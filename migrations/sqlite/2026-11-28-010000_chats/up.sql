@@ -1,0 +1,91 @@
+ALTER TABLE chats ADD COLUMN visibility TEXT NOT NULL DEFAULT 'private' CHECK (visibility IN ('private', 'public'));
+-- What people who come later see of what was said before.
+ALTER TABLE chats ADD COLUMN history TEXT NOT NULL DEFAULT 'all' CHECK (history IN ('all', 'since_join'));
+-- What members may do, a bit for each right: by default they post and add others.
+ALTER TABLE chats ADD COLUMN rights INTEGER NOT NULL DEFAULT 17;
+-- Whether it belongs to a group, which decides about its people and its name.
+ALTER TABLE chats ADD COLUMN of_group INTEGER NOT NULL DEFAULT 0 CHECK (of_group IN (0, 1));
+-- How many of its messages the system wrote, deleted ones included.
+ALTER TABLE chats ADD COLUMN system_count INTEGER NOT NULL DEFAULT 0;
+-- Hidden from everybody; a job takes out what is left.
+ALTER TABLE chats ADD COLUMN deleted_at INTEGER;
+UPDATE chats SET of_group = 1 WHERE id IN (SELECT chat_id FROM groups);
+CREATE INDEX chats_directory ON chats (id) WHERE visibility = 'public' AND deleted_at IS NULL;
+CREATE INDEX chats_directory_type ON chats (type, id) WHERE visibility = 'public' AND deleted_at IS NULL;
+
+-- The folded words of the titles, compared octet by octet.
+CREATE TABLE chat_words (
+    word TEXT NOT NULL,
+    chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    PRIMARY KEY (word, chat_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chat_words_chat ON chat_words (chat_id, word);
+
+-- They see the messages after this one.
+ALTER TABLE participants ADD COLUMN visible_from INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE participants ADD COLUMN archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1));
+ALTER TABLE participants ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1));
+ALTER TABLE participants ADD COLUMN muted_until INTEGER;
+ALTER TABLE participants ADD COLUMN notify TEXT NOT NULL DEFAULT 'all' CHECK (notify IN ('all', 'mentions', 'none'));
+CREATE INDEX participants_later ON participants (chat_id, visible_from) WHERE visible_from > 0;
+CREATE INDEX participants_staff ON participants (chat_id, role, joined_at, user_id) WHERE role IN ('owner', 'admin');
+
+-- What somebody writes for themselves about a chat: encrypted.
+CREATE TABLE chat_notes (
+    id BLOB PRIMARY KEY,
+    user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    title BLOB,
+    draft BLOB,
+    drafted_at INTEGER,
+    UNIQUE (user_id, chat_id)
+) STRICT;
+CREATE INDEX chat_notes_chat ON chat_notes (chat_id);
+
+-- What a message of the system says, for programs.
+ALTER TABLE messages ADD COLUMN data TEXT;
+-- The few that a count of unread messages must leave out.
+CREATE INDEX messages_system ON messages (chat_id, seq) WHERE type = 'system';
+
+-- Who is not in a chat, but on the way into it.
+CREATE TABLE chat_guests (
+    chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    status TEXT NOT NULL CHECK (status IN ('invited', 'declined', 'pending')),
+    role TEXT NOT NULL CHECK (role IN ('admin', 'member', 'subscriber')),
+    invited_by BLOB REFERENCES users (id),
+    since INTEGER NOT NULL,
+    expires_at INTEGER,
+    PRIMARY KEY (chat_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chat_guests_user ON chat_guests (user_id, chat_id);
+CREATE INDEX chat_guests_status ON chat_guests (chat_id, status, since, user_id);
+CREATE INDEX chat_guests_inviter ON chat_guests (invited_by) WHERE invited_by IS NOT NULL;
+
+CREATE TABLE chat_links (
+    id BLOB PRIMARY KEY,
+    chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    code_hash BLOB NOT NULL UNIQUE,
+    created_by BLOB NOT NULL REFERENCES users (id),
+    role TEXT NOT NULL CHECK (role IN ('admin', 'member', 'subscriber')),
+    -- Whoever comes by it has to be let in.
+    approval INTEGER NOT NULL CHECK (approval IN (0, 1)),
+    max_uses INTEGER,
+    uses INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+) STRICT;
+CREATE INDEX chat_links_chat ON chat_links (chat_id, id);
+CREATE INDEX chat_links_maker ON chat_links (created_by);
+
+-- Only what the columns may contain changes, and no row, so no table is copied (https://www.sqlite.org/lang_altertable.html,
+-- "Making Other Kinds Of Table Schema Changes").
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (type IN (''private'', ''group''))',
+    'CHECK (type IN (''private'', ''group'', ''channel''))') WHERE type = 'table' AND name = 'chats';
+UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (role IN (''owner'', ''admin'', ''member''))',
+    'CHECK (role IN (''owner'', ''admin'', ''member'', ''subscriber''))') WHERE type = 'table' AND name = 'participants';
+UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (type IN (''text''))', 'CHECK (type IN (''text'', ''system''))')
+    WHERE type = 'table' AND name = 'messages';
+PRAGMA writable_schema = RESET;
