@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Domain;
+use super::{Domain, Reasons};
 use crate::{
     User,
     lists::{List, MANY},
@@ -18,14 +18,22 @@ pub const DOMAIN: Domain = Domain {
     texts: TEXTS,
     plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
     lists: LISTS,
+    not_sent: NOT_SENT,
     ..Domain::new("Messaging")
 };
 
 const THINGS: &[Thing] = &[
     Thing {
         name: "chat_id",
-        comes: Comes::Made(|stage| Box::pin(async move { stage.owner.private_chat(stage.friend).await })),
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let chat = stage.owner.group("Lunch", &[stage.friend]).await;
+                stage.owner.says(&chat, "among us").await;
+                chat
+            })
+        }),
     },
+    Thing { name: "participant_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing {
         name: "message_id",
         comes: Comes::Made(|stage| {
@@ -37,19 +45,34 @@ const THINGS: &[Thing] = &[
     },
 ];
 
+const OF_CHAT: Then = Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is");
+
+const NOT_SENT: Reasons = &[
+    ("addParticipants", "the example names nobody of the walk"),
+    ("transferChat", "the example names nobody of the walk"),
+];
+
 const TEXTS: &[(&str, Then)] = &[
     (
         "POST /api/chats /description",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+        OF_CHAT,
     ),
     (
         "POST /api/chats /name",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+        OF_CHAT,
     ),
     (
         "POST /api/chats /title",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
+        OF_CHAT,
     ),
+    ("PATCH /api/chats/{chat_id} /description", OF_CHAT),
+    ("PATCH /api/chats/{chat_id} /name", OF_CHAT),
+    ("PATCH /api/chats/{chat_id} /title", OF_CHAT),
+    ("PUT /api/chats/{chat_id} /description", OF_CHAT),
+    ("PUT /api/chats/{chat_id} /name", OF_CHAT),
+    ("PUT /api/chats/{chat_id} /title", OF_CHAT),
+    ("PUT /api/chats/{chat_id}/preferences /title", Gone("zqowntitle")),
+    ("PUT /api/chats/{chat_id}/draft /content", Gone("zqdraft")),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
@@ -71,6 +94,41 @@ const LISTS: &[List] = &[
                 me = scene.me(),
                 now = scene.at("0"),
                 soon = scene.at("s.n"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chats/directory",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
+                     active_at, version, visibility)
+                   SELECT {id}, 'channel', 'x', 0, 0, 0, 0, {now}, {now}, 1, 'public' FROM {series};",
+                id = scene.new_id(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chats/{chat_id}/participants",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+                     created_at, version)
+                   SELECT {id}, 'crowd' || s.n, 'crowd' || s.n, 'x', 'crowd' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+                   FROM {series};
+                 INSERT INTO name_index (user_id, username, display_name, written)
+                   SELECT u.id, u.username, 'x', 'x' FROM users u WHERE u.username LIKE 'crowd%';
+                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+                   SELECT {chat}, u.id, 'member', {now}, 0, 0 FROM users u WHERE u.username LIKE 'crowd%';
+                 UPDATE chats SET participant_count = participant_count + {MANY} WHERE id = {chat};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                now = scene.at("0"),
                 series = scene.series(MANY),
             )
         }),
@@ -125,4 +183,8 @@ async fn plant(ada: &User, bob: &User) {
     let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
     let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();
     ada.says(&alone, "zqalonesaid").await;
+    call(ada, "PATCH", &format!("/api/chats/{alone}"), json!({"description": "Zqaloneedited"}), "").await.expect(200);
+    let chat = format!("/api/chats/{}", chat["id"].as_str().unwrap());
+    call(ada, "PUT", &format!("{chat}/preferences"), json!({"title": "zqowntitle"}), "").await.expect(200);
+    call(ada, "PUT", &format!("{chat}/draft"), json!({"content": "zqdraft"}), "").await.expect(200);
 }

@@ -181,6 +181,6 @@ impl ChatState {
     /// Undeleted messages of others after the mark.
     fn unread(&self, me: &str) -> usize {
         let after = self.messages.range(self.read_seq + 1..);
-        after.filter(|(_, message)| message["sender"]["id"] != *me && message["deleted_at"].is_null()).count()
+        after.filter(|(_, message)| message["sender"]["id"] != *me && message["deleted_at"].is_null() && message["type"] != "system").count()
     }
 }

@@ -12,6 +12,12 @@ pub fn of(name: &str) -> Option<Value> {
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
+        "ChatEntry" => json!({
+            "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today",
+            "participant_count": 1200, "joined": false, "created_at": AT
+        }),
+        "ChatPreferences" => preferences(),
+        "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })
@@ -21,7 +27,19 @@ fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "participant_count": 3,
         "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
-        "writable": true, "created_at": AT, "active_at": AT, "version": 1
+        "visibility": "private", "history": "all", "rights": rights(), "of_group": false, "writable": true,
+        "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+    })
+}
+
+fn rights() -> Value {
+    json!({ "post": true, "mention_all": false, "pin": false, "edit": false, "add": true, "invite": false })
+}
+
+fn preferences() -> Value {
+    json!({
+        "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
+        "drafted_at": null
     })
 }
 
@@ -43,6 +61,7 @@ fn private() -> Value {
         ("peer", card(BOB, "bob", "Bob")),
         ("participant_count", json!(2)),
         ("my_role", json!("member")),
+        ("rights", with(with(rights(), "add", json!(false)), "pin", json!(true))),
     ] {
         chat = with(chat, member, value);
     }

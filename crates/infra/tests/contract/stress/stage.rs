@@ -56,6 +56,8 @@ pub struct Stage {
     pub invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
     /// Groups, each with the place of its first owner.
     pub groups: Mutex<Vec<(usize, clowder_social::groups::GroupId)>>,
+    /// Chats whose people change, each with the place of its first owner.
+    pub crowds: Mutex<Vec<(usize, ChatId)>>,
     pub others: Mutex<Vec<UserId>>,
     /// The users who registered last, with their unconfirmed addresses.
     pub newcomers: Mutex<Vec<(Actor, String)>>,
@@ -157,6 +159,7 @@ impl Stage {
             friend_requests: Mutex::default(),
             invites: Mutex::default(),
             groups: Mutex::default(),
+            crowds: Mutex::default(),
             others: Mutex::default(),
             newcomers: Mutex::default(),
             worked: Mutex::default(),
