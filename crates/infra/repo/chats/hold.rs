@@ -50,7 +50,7 @@ pub fn hold_any(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, others: &[UserId]) -> 
     people.push(caller);
     dialect::accounts::keep_users(tx.conn, &people)?;
     let is_there = users::table.find(caller).filter(users::deleted_at.is_null());
-    if !diesel::select(exists(is_there)).get_result(tx.conn)? {
+    if !diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? {
         return Err(CHAT_UNKNOWN.into());
     }
     dialect::messaging::lock_chat(tx.conn, chat)?;

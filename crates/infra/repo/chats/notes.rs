@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, Error, Id, Result, UserId, Word};
+use clowder_core::{ChatId, Ctx, Error, Id, Result, UserId, Word, words::words};
 use clowder_messaging::{
     Change, Chat, ChatPreferences,
     change::PreferencesChanged,
@@ -13,7 +13,6 @@ use clowder_messaging::{
     },
     refusals::{CHAT_NOTES, CHAT_UNKNOWN},
 };
-use clowder_core::words::words;
 use diesel::{
     dsl::{count_star, exists},
     prelude::*,
@@ -98,7 +97,7 @@ fn held(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<(UserId, Option<Chat
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let is_there = users::table.find(user).filter(users::deleted_at.is_null());
-    if !diesel::select(exists(is_there)).get_result(tx.conn)? {
+    if !diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? {
         return Err(CHAT_UNKNOWN.into());
     }
     dialect::messaging::lock_participant(tx.conn, chat, user)?;

@@ -44,7 +44,7 @@ use crate::domains::{
 const UNREAD: Fragment<Bool> = Fragment::new(
     "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
      FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
-     AND m.sender_id <> participants.user_id) - (SELECT count(*) FROM messages m WHERE m.chat_id = chats.id \
+     AND m.sender_id <> participants.user_id) + (SELECT count(*) FROM messages m WHERE m.chat_id = chats.id \
      AND m.type = 'system' AND m.seq > participants.read_seq AND m.deleted_at IS NULL \
      AND m.sender_id <> participants.user_id))",
 );

@@ -55,7 +55,7 @@ pub fn edit(
 fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
     let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
     let later = later.filter(participants::visible_from.ge(message.seq));
-    if !diesel::select(exists(later)).get_result(conn)? {
+    if !diesel::select(exists(later)).get_result::<bool>(conn)? {
         return Ok(Change::MessageUpdated(Box::new(message.clone())));
     }
     let Message { id, chat_id, seq, version, .. } = *message;

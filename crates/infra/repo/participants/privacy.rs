@@ -1,12 +1,12 @@
 //! When somebody is erased, the chats that only they own get another owner.
 
-use clowder_core::{ChatId, Ctx, Error, Result, Word};
-use clowder_messaging::ChatRole;
+use clowder_core::{ChatId, Ctx, Result, Word};
+use clowder_messaging::{ChatRole, ChatType};
 use diesel::prelude::*;
 
 use super::{
     super::{
-        chats::hold::{heir, owners, put_role},
+        chats::hold::{self, heir, owners, put_role},
         db::Tx,
         dialect,
         messaging::chats,
@@ -38,7 +38,7 @@ fn hand_over(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) 
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let next = Some(chat.to_string());
     let Some(row) = chats::face(tx.conn, chat)? else { return Ok(EraseStep { rows: 0, next }) };
-    let role = super::super::chats::hold::role(tx.conn, chat, erasing.user)?;
+    let role = hold::role(tx.conn, chat, erasing.user)?;
     let is_last = role == Some(ChatRole::Owner) && owners(tx.conn, chat)? <= 1;
     let heir = if is_last { heir(tx.conn, chat, erasing.user)? } else { None };
     if is_last && heir.is_none() {
@@ -46,15 +46,11 @@ fn hand_over(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) 
         return Ok(EraseStep { rows: 0, next });
     }
     if role.is_some() {
-        let kind = clowder_messaging::ChatType::parse_word(&row.kind)?;
+        let kind = ChatType::parse_word(&row.kind)?;
         put_role(tx.conn, chat, erasing.user, ChatRole::of_newcomers(kind))?;
     }
-    match heir {
-        Some(heir) => inherit(tx, ctx, &row, heir).map_err(|error| match error {
-            Error::Refused(_) => Error::internal("the heir of a locked chat has left it"),
-            error => error,
-        })?,
-        None => {}
+    if let Some(heir) = heir {
+        inherit(tx, ctx, &row, heir)?;
     }
     Ok(EraseStep { rows: 1, next })
 }

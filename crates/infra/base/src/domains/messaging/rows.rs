@@ -130,6 +130,7 @@ pub struct LockedChatRow {
     pub rights: i64,
     /// Whether it is being deleted, and so unknown to everybody.
     #[diesel(select_expression = chats::deleted_at.is_not_null())]
+    #[diesel(select_expression_type = diesel::dsl::IsNotNull<chats::deleted_at>)]
     pub deleted: bool,
 }
 
