@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod input;
 pub mod job;
 pub mod journal;
+pub mod link;
 pub mod made;
 pub mod mail;
 pub mod name;

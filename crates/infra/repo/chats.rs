@@ -3,7 +3,7 @@
 
 mod clearing;
 mod directory;
-mod edit;
+pub mod edit;
 pub mod hold;
 pub mod notes;
 mod privacy;

@@ -19,6 +19,7 @@ mod friends;
 mod group_commit;
 mod groups;
 mod idempotency;
+mod invitations;
 mod jobs;
 mod journal;
 mod messaging;

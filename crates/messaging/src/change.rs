@@ -24,6 +24,12 @@ pub enum Change {
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
     ParticipantRemoved(Told, ParticipantRemoved),
+    /// Sent to whoever is invited.
+    Invited(UserId, Invited),
+    /// Sent to one of those who decide.
+    Requested(UserId, Requested),
+    /// Sent to whoever asked.
+    Decided(Decided),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
@@ -129,6 +135,32 @@ pub struct ParticipantRemoved {
     pub removed_by: UserId,
 }
 
+/// The payload of `chat.invited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatInvited)]
+pub struct Invited {
+    pub chat_id: ChatId,
+    pub invited_by: UserId,
+    pub expires_at: Timestamp,
+}
+
+/// The payload of `chat.requested`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatRequested)]
+pub struct Requested {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+}
+
+/// The payload of `chat.decided`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatDecided)]
+pub struct Decided {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub approved: bool,
+}
+
 /// The payload of `chat.deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatDeleted {
@@ -154,6 +186,9 @@ impl Change {
             Self::MessageRead(read, _) => read.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
+            Self::Invited(_, invited) => invited.chat_id,
+            Self::Requested(_, requested) => requested.chat_id,
+            Self::Decided(decided) => decided.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -177,15 +212,21 @@ impl clowder_core::Change for Change {
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
+            Self::Invited(..) => "chat.invited",
+            Self::Requested(..) => "chat.requested",
+            Self::Decided(_) => "chat.decided",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
 
     fn topic(&self) -> Topic {
         match self {
-            Self::ChatCreated(user, _) | Self::ChatDeleted(user, _) | Self::PreferencesChanged(user, _) => {
-                Topic::user(*user)
-            }
+            Self::ChatCreated(user, _)
+            | Self::ChatDeleted(user, _)
+            | Self::PreferencesChanged(user, _)
+            | Self::Invited(user, _)
+            | Self::Requested(user, _) => Topic::user(*user),
+            Self::Decided(decided) => Topic::user(decided.user_id),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
@@ -230,6 +271,9 @@ impl clowder_core::Change for Change {
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
+            Self::Invited(_, invited) => to_raw_value(invited),
+            Self::Requested(_, requested) => to_raw_value(requested),
+            Self::Decided(decided) => to_raw_value(decided),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

@@ -13,6 +13,7 @@
 pub mod change;
 pub mod chats;
 pub mod edit;
+pub mod invitations;
 pub mod model;
 pub mod participants;
 pub mod policy;
@@ -29,5 +30,6 @@ pub use model::{
     Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Rights, Status, SystemAction,
     SystemNote, Window,
 };
+pub use invitations::port::Invitations;
 pub use participants::port::Participants;
 pub use port::Messaging;

@@ -106,7 +106,7 @@ pub fn is_staff(role: ChatRole) -> bool {
 
 /// A role that there is in this type of chat, and that the seat may give: none above its own, and owners are made one by
 /// one.
-fn grants(seat: Seat, role: ChatRole) -> Result<()> {
+pub fn grants(seat: Seat, role: ChatRole) -> Result<()> {
     if role == ChatRole::Subscriber && seat.kind != ChatType::Channel {
         return Err(Error::field("/role", "unwanted", "only channels have subscribers"));
     }

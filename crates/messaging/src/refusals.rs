@@ -34,6 +34,19 @@ pub const CHAT_NOTES: Refusal = Refusal::new(
 );
 pub const PARTICIPANT_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.participant_unknown", "There is no such person in this chat");
+pub const INVITATION_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.invitation_unknown", "There is no such invitation, or it has been answered");
+pub const REQUEST_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.request_unknown", "This person has not asked to join, or it has been decided");
+pub const LINK_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.link_unknown", "There is no such link");
+pub const LINK_GONE: Refusal = Refusal::new(Gone, "chat.link_gone", "The link is used up, revoked or expired");
+pub const CHAT_INVITES: Refusal = Refusal::new(
+    Conflict,
+    "chat.invites",
+    "The chat has as many open invitations as it can have; withdraw some first",
+);
+pub const CHAT_REQUESTS: Refusal =
+    Refusal::new(Conflict, "chat.requests", "Too many people have asked to join this chat; try again later");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -64,6 +77,12 @@ pub const ALL: &[Refusal] = &[
     CHAT_PINS,
     CHAT_NOTES,
     PARTICIPANT_UNKNOWN,
+    INVITATION_UNKNOWN,
+    REQUEST_UNKNOWN,
+    LINK_UNKNOWN,
+    LINK_GONE,
+    CHAT_INVITES,
+    CHAT_REQUESTS,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

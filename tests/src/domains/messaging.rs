@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Domain, Reasons};
 use crate::{
     User,
-    lists::{List, MANY},
+    lists::{List, MANY, Scene},
     texts::{
         Then::{self, Gone, Kept},
         call,
@@ -33,6 +33,10 @@ const THINGS: &[Thing] = &[
             })
         }),
     },
+    Thing { name: "invited_chat_id", comes: Comes::Never { unknown: "chat.invitation_unknown" } },
+    Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
+    Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
+    Thing { name: "chat_requester_id", comes: Comes::Never { unknown: "chat.request_unknown" } },
     Thing { name: "participant_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing {
         name: "message_id",
@@ -48,6 +52,10 @@ const THINGS: &[Thing] = &[
 const OF_CHAT: Then = Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is");
 
 const NOT_SENT: Reasons = &[
+    ("answerChatInvitation", "nobody has invited the caller"),
+    ("joinChatByCode", "only with a code"),
+    ("revokeChatLink", "there is no link in a walk"),
+    ("decideChatRequest", "nobody has asked to join"),
     ("addParticipants", "the example names nobody of the walk"),
     ("transferChat", "the example names nobody of the walk"),
 ];
@@ -94,6 +102,43 @@ const LISTS: &[List] = &[
                 me = scene.me(),
                 now = scene.at("0"),
                 soon = scene.at("s.n"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
+    List { path: "/api/chats/{chat_id}/requests", at_least: 1_000, rows: Some(|scene| guests(scene, "pending")) },
+    List {
+        path: "/api/chats/{chat_id}/invites",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chat_links (id, chat_id, code_hash, created_by, role, approval, uses, created_at, revoked_at)
+                   SELECT {id}, {chat}, {octets}, {me}, 'member', {no}, 0, {now}, {now} FROM {series};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                octets = scene.octets_of_n(),
+                me = scene.me(),
+                no = scene.no(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chat-invitations",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
+                     active_at, version)
+                   SELECT {of_n}, 'group', 'x', 0, 0, 0, 0, {now}, {now}, 1 FROM {series} WHERE NOT EXISTS
+                     (SELECT 1 FROM chats c WHERE c.id = {of_n});
+                 INSERT INTO chat_guests (chat_id, user_id, status, role, since)
+                   SELECT {of_n}, {me}, 'invited', 'member', {now} FROM {series};",
+                of_n = scene.id_of_n(),
+                me = scene.me(),
+                now = scene.at("0"),
                 series = scene.series(MANY),
             )
         }),
@@ -169,6 +214,22 @@ const LISTS: &[List] = &[
         }),
     },
 ];
+
+/// People with accounts of their own who stand to the chat like this.
+fn guests(scene: &Scene, status: &str) -> String {
+    format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+             created_at, version)
+           SELECT {id}, 'c{status}' || s.n, 'c{status}' || s.n, 'x', 'c{status}' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+           FROM {series};
+         INSERT INTO chat_guests (chat_id, user_id, status, role, since)
+           SELECT {chat}, u.id, '{status}', 'member', {now} FROM users u WHERE u.username LIKE 'c{status}%';",
+        id = scene.new_id(),
+        chat = scene.id_of("chat_id"),
+        now = scene.at("0"),
+        series = scene.series(1_000),
+    )
+}
 
 /// A group with a friend and a message that was edited, a private chat, and a group with nobody else.
 async fn plant(ada: &User, bob: &User) {

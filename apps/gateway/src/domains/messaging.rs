@@ -5,6 +5,7 @@ mod commands;
 mod events;
 mod examples;
 mod handlers;
+mod invitations;
 mod participants;
 mod routes;
 

@@ -36,6 +36,7 @@ macro_rules! for_domains {
             messaging: clowder_messaging::Messaging,
             chats: clowder_messaging::Chats,
             participants: clowder_messaging::Participants,
+            invitations: clowder_messaging::Invitations,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

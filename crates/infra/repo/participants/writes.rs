@@ -139,12 +139,17 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
     come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
 }
 
-/// Lets the caller into a held chat.
-pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Made<Chat>> {
-    let memberships = participants::table.filter(participants::user_id.eq(caller)).select(count_star());
+/// Whether there is room for somebody in a held chat.
+pub fn fits(tx: &mut Tx<'_>, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
+    let memberships = participants::table.filter(participants::user_id.eq(user)).select(count_star());
     let memberships = memberships.first(tx.conn)?;
     let most = tx.services.options.messaging.memberships;
-    policy::join(ChatType::parse_word(&row.kind)?, role, room(tx, row)?, memberships, most)?;
+    policy::join(ChatType::parse_word(&row.kind)?, role, room(tx, row)?, memberships, most)
+}
+
+/// Lets the caller into a held chat.
+pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Made<Chat>> {
+    fits(tx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
     Ok(Made::New(chats::one(tx.conn, None, caller, row.id)?))

@@ -23,6 +23,7 @@ mod given_names;
 mod groups;
 mod guessing;
 mod idempotency;
+mod invitations;
 mod jobs;
 mod journal;
 mod lists;

@@ -4,7 +4,8 @@ mod input;
 mod values;
 
 pub use input::{GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict};
-pub use values::{Code, GroupVisibility, MyRole, Optional, Role, Standing, Uses, Verb};
+pub use clowder_core::link::{Code, Uses};
+pub use values::{GroupVisibility, MyRole, Optional, Role, Standing, Verb};
 
 use clowder_core::{Card, ChatId, Id, Timestamp, UserId};
 use serde::{Deserialize, Serialize};

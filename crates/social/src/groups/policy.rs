@@ -1,5 +1,6 @@
 //! Pure rules: who sees a group, who gets into it, and who may do what to whom.
 
+pub use clowder_core::link::LinkFacts;
 use clowder_core::{Error, Result, Timestamp, UserId, text::Flaw};
 
 use super::{GroupVisibility, MyRole, NewGroupInvite, Role, Standing, refusals::*};
@@ -242,19 +243,8 @@ pub fn may_link(now: Timestamp, new: &NewGroupInvite, open: i64) -> Result<()> {
     if open >= MOST_LINKS { Err(GROUP_INVITES.into()) } else { Ok(()) }
 }
 
-/// What is known of a link.
-#[derive(Debug, Clone, Copy)]
-pub struct LinkFacts {
-    pub revoked: bool,
-    pub expires_at: Option<Timestamp>,
-    pub max_uses: Option<i32>,
-    pub uses: i32,
-}
-
 pub fn is_open(now: Timestamp, link: LinkFacts) -> Result<()> {
-    let is_past = link.expires_at.is_some_and(|at| at <= now);
-    let is_used_up = link.max_uses.is_some_and(|most| link.uses >= most);
-    if link.revoked || is_past || is_used_up { Err(INVITE_GONE.into()) } else { Ok(()) }
+    if link.is_open(now) { Ok(()) } else { Err(INVITE_GONE.into()) }
 }
 
 #[cfg(test)]

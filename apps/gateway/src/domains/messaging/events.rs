@@ -3,7 +3,9 @@
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Message, Read, Typing,
-    change::{ChatDeleted, Edited, ParticipantChanged, ParticipantRemoved, PreferencesChanged},
+    change::{
+        ChatDeleted, Decided, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
+    },
 };
 use serde_json::{Value, json};
 
@@ -57,6 +59,30 @@ pub const EVENTS: &[Event] = &[
                 "has_title": false, "drafted_at": AT
             })
         },
+    },
+    Event {
+        name: "chat.invited",
+        about: "You are invited to a chat",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Invited>,
+        example: || json!({"chat_id": CHAT, "invited_by": ADA, "expires_at": AT}),
+    },
+    Event {
+        name: "chat.requested",
+        about: "Somebody asks to join a chat of which you are an owner or admin",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Requested>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA}),
+    },
+    Event {
+        name: "chat.decided",
+        about: "Your request to join a chat has been decided",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Decided>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "approved": true}),
     },
     Event {
         name: "chat.deleted",
@@ -185,6 +211,9 @@ mod tests {
             ("chat.created", Some(CHATS_READ)),
             ("chat.updated", Some(CHATS_READ)),
             ("chat.preferences", Some(CHATS_READ)),
+            ("chat.invited", Some(CHATS_READ)),
+            ("chat.requested", Some(CHATS_READ)),
+            ("chat.decided", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
             ("participant.added", Some(CHATS_READ)),
             ("participant.updated", Some(CHATS_READ)),

@@ -17,6 +17,16 @@ pub fn of(name: &str) -> Option<Value> {
             "participant_count": 1200, "joined": false, "created_at": AT
         }),
         "ChatPreferences" => preferences(),
+        "ChatInvites" => json!({ "user_ids": [], "link": link(), "code": "q0Jm3vXk2cYwzN1sT5bq7g" }),
+        "ChatLink" => link(),
+        "ChatGuest" => json!({
+            "user": card(BOB, "bob", "Bob"), "role": "member", "invited_by": ADA, "since": AT, "expires_at": AT
+        }),
+        "ChatInvitation" => json!({
+            "chat_id": CHAT, "type": "group", "title": "Lunch", "participant_count": 3,
+            "invited_by": card(BOB, "bob", "Bob"), "role": "member", "since": AT, "expires_at": AT
+        }),
+        "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
@@ -29,6 +39,13 @@ fn group() -> Value {
         "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
         "visibility": "private", "history": "all", "rights": rights(), "of_group": false, "writable": true,
         "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+    })
+}
+
+fn link() -> Value {
+    json!({
+        "id": THING, "chat_id": CHAT, "created_by": ADA, "role": "member", "approval": false, "max_uses": 20, "uses": 3,
+        "created_at": AT, "expires_at": null, "revoked_at": null
     })
 }
 

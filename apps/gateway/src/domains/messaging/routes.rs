@@ -11,12 +11,14 @@ use super::handlers;
 use crate::routes::{Endpoint, delete, get, patch, post};
 
 mod chats;
+mod invitations;
 mod participants;
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
     all.extend(chats::all());
     all.extend(participants::all());
+    all.extend(invitations::all());
     all
 }
 

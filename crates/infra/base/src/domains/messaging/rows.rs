@@ -1,13 +1,14 @@
 //! The rows of chats and messages.
 
-use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
 use clowder_messaging::{
-    ChatFace, ChatPreferences, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights, Status,
+    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights, Status,
+    invitations::{Link, LinkId},
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
 
-use super::schema::{chat_notes, chats, message_client_ids, messages, participants};
+use super::schema::{chat_guests, chat_links, chat_notes, chats, message_client_ids, messages, participants};
 use crate::seal::Sealed;
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
@@ -187,6 +188,62 @@ impl ChoiceRow {
             muted_until: self.muted_until,
             notify: Notify::parse_word(&self.notify)?,
             ..ChatPreferences::default()
+        })
+    }
+}
+
+/// Somebody who is not in a chat, but on the way into it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = chat_guests)]
+pub struct GuestRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub status: String,
+    pub role: String,
+    pub invited_by: Option<UserId>,
+    pub since: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chat_links)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ChatLinkRow {
+    pub id: LinkId,
+    pub chat_id: ChatId,
+    pub code_hash: Vec<u8>,
+    pub created_by: UserId,
+    pub role: String,
+    pub approval: bool,
+    pub max_uses: Option<i32>,
+    pub uses: i32,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ChatLinkRow {
+    pub fn facts(&self) -> LinkFacts {
+        LinkFacts {
+            revoked: self.revoked_at.is_some(),
+            expires_at: self.expires_at,
+            max_uses: self.max_uses,
+            uses: self.uses,
+        }
+    }
+
+    pub fn link(self) -> Result<Link> {
+        Ok(Link {
+            id: self.id,
+            chat_id: self.chat_id,
+            created_by: self.created_by,
+            role: ChatRole::parse_word(&self.role)?,
+            approval: self.approval,
+            max_uses: self.max_uses,
+            uses: self.uses,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
         })
     }
 }

@@ -168,6 +168,8 @@ diesel::joinable!(chat_words -> chats (chat_id));
 diesel::joinable!(chat_guests -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(chats, chat_words);
 diesel::allow_tables_to_appear_in_same_query!(chat_words, participants);
+diesel::joinable!(chat_guests -> chats (chat_id));
+diesel::allow_tables_to_appear_in_same_query!(chat_guests, chats);
 diesel::allow_tables_to_appear_in_same_query!(chat_guests, users);
 diesel::allow_tables_to_appear_in_same_query!(participants, name_index);
 diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);

@@ -1,0 +1,158 @@
+//! The guarantees of `Invitations`.
+
+pub mod domain;
+
+use std::{sync::Arc, time::Duration};
+
+use clowder_core::{ChatId, PageRequest, Topic, UserId, link::Code};
+use clowder_messaging::{
+    ChatRole,
+    invitations::{NewAnswer, NewInvite, Standing, Verdict, port::Came},
+};
+use clowder_social::NewBlock;
+use serde_json::{Value, json};
+
+use crate::{
+    stress::of,
+    world::{Person, World, code, on_both},
+};
+
+async fn link(world: &World, owner: &Person, chat: ChatId, new: Value) -> Code {
+    let made = world.store.invitations.invite(&world.ctx(owner), chat, of::<NewInvite>(new)).await.unwrap();
+    Code::new(made.code.unwrap())
+}
+
+fn inviting(people: &[&Person]) -> NewInvite {
+    let ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
+    of::<NewInvite>(json!({"user_ids": ids}))
+}
+
+fn answer(action: &str) -> NewAnswer {
+    of::<NewAnswer>(json!({"action": action}))
+}
+
+async fn guests(world: &World, who: &Person, chat: ChatId, standing: Standing) -> Vec<UserId> {
+    let found = world.store.invitations.guests(&world.ctx(who), chat, standing, PageRequest::default()).await.unwrap();
+    found.items.iter().map(|guest| guest.user.id).collect()
+}
+
+on_both! {
+    async fn whoever_is_invited_comes_or_declines(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        let made = invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob, &eve, &ada])).await.unwrap();
+        assert_eq!((made.user_ids, made.link), (vec![bob.id, eve.id], None));
+        let mut told: Vec<_> = world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect();
+        told.sort_by_key(|(_, topic)| topic.id);
+        let mut expected = [("chat.invited".to_owned(), Topic::user(bob.id)), ("chat.invited".to_owned(), Topic::user(eve.id))];
+        expected.sort_by_key(|(_, topic)| topic.id);
+        assert_eq!(told, expected);
+        assert_eq!(guests(&world, &ada, chat, Standing::Invited).await.len(), 2);
+        assert_eq!(code(world.store.messaging.chat(&world.ctx(&bob), chat).await), "chat.unknown", "not yet");
+        let mine = invitations.invitations(&world.ctx(&bob), PageRequest::default()).await.unwrap().items;
+        assert_eq!((mine.len(), mine[0].chat_id, mine[0].title.as_deref()), (1, chat, Some("Lunch")));
+        assert_eq!(mine[0].invited_by.as_ref().unwrap().id, ada.id);
+
+        let came = invitations.answer(&world.ctx(&bob), chat, answer("accept")).await.unwrap().unwrap();
+        assert_eq!(came.my_role, ChatRole::Member);
+        assert_eq!(world.names().await, ["chat.created", "participant.added", "message.sent"]);
+        assert_eq!(code(invitations.answer(&world.ctx(&bob), chat, answer("accept")).await), "chat.invitation_unknown");
+        assert_eq!(invitations.answer(&world.ctx(&eve), chat, answer("decline")).await.unwrap(), None);
+        assert!(world.names().await.is_empty(), "nobody is told");
+        assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
+        let again = invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await;
+        assert!(matches!(&again, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{again:?}");
+        world.wait(Duration::from_secs(7 * 24 * 3600));
+        assert_eq!(invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await.unwrap().user_ids, [eve.id]);
+        invitations.withdraw(&world.ctx(&ada), chat, eve.id).await.unwrap();
+        assert_eq!(code(invitations.answer(&world.ctx(&eve), chat, answer("accept")).await), "chat.invitation_unknown");
+        world.changes().await;
+    }
+
+    async fn an_invitation_ends_and_blocked_people_get_none(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&eve]).await.id;
+        let invitations = &world.store.invitations;
+        assert_eq!(code(invitations.invite(&world.ctx(&eve), chat, inviting(&[&bob])).await), "chat.forbidden");
+        invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await.unwrap();
+        world.wait(Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(code(invitations.answer(&world.ctx(&bob), chat, answer("accept")).await), "chat.invitation_unknown");
+        assert!(invitations.invitations(&world.ctx(&bob), PageRequest::default()).await.unwrap().items.is_empty());
+        world.store.blocks.block(&world.ctx(&bob), ada.id, NewBlock::default()).await.unwrap();
+        let refused = invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await;
+        assert!(matches!(&refused, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "user.unknown"), "{refused:?}");
+        world.changes().await;
+    }
+
+    async fn no_more_come_by_a_link_than_it_lets_in(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let open = link(&world, &ada, chat, json!({"max_uses": 3})).await;
+        let mut people = Vec::new();
+        for n in 0..8 {
+            people.push(Arc::new(world.person(&format!("guest{n}")).await));
+        }
+        let coming = people.iter().map(|person| {
+            let (world, person, code) = (world.clone(), Arc::clone(person), open.clone());
+            tokio::spawn(async move { world.store.invitations.come(&world.ctx(&person), code).await })
+        });
+        let mut came = 0;
+        for one in coming.collect::<Vec<_>>() {
+            match one.await.unwrap() {
+                Ok(Came::In(_)) => came += 1,
+                other => assert_eq!(code(other), "chat.link_gone"),
+            }
+        }
+        assert_eq!(came, 3);
+        assert_eq!(world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap().participant_count, 4);
+        assert!(matches!(world.store.invitations.come(&world.ctx(&ada), open).await.unwrap(), Came::Already(_)));
+        let unknown = world.store.invitations.come(&world.ctx(&ada), Code::new("nonsense".to_owned())).await;
+        assert_eq!(code(unknown), "chat.link_unknown");
+        world.changes().await;
+    }
+
+    async fn links_end_and_are_listed_without_codes(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        let made = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(json!({"role": "admin"}))).await.unwrap();
+        let listed = invitations.links(&world.ctx(&ada), chat, PageRequest::default()).await.unwrap().items;
+        assert_eq!((listed.len(), Some(&listed[0])), (1, made.link.as_ref()));
+        assert_eq!(code(invitations.links(&world.ctx(&bob), chat, PageRequest::default()).await), "chat.unknown");
+        invitations.revoke(&world.ctx(&ada), chat, listed[0].id).await.unwrap();
+        invitations.revoke(&world.ctx(&ada), chat, listed[0].id).await.unwrap();
+        let gone = invitations.come(&world.ctx(&bob), Code::new(made.code.unwrap())).await;
+        assert_eq!(code(gone), "chat.link_gone");
+        let deleted = link(&world, &ada, chat, json!({})).await;
+        world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+        assert_eq!(code(invitations.come(&world.ctx(&bob), deleted).await), "chat.link_gone");
+        world.changes().await;
+    }
+
+    async fn whoever_comes_by_a_link_with_approval_is_let_in_or_not(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        let asking = link(&world, &ada, chat, json!({"approval": true, "max_uses": 2})).await;
+        for who in [&bob, &eve, &bob] {
+            assert!(matches!(invitations.come(&world.ctx(who), asking.clone()).await.unwrap(), Came::Asked(_)));
+        }
+        let told: Vec<_> = world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect();
+        assert_eq!(told, [("chat.requested".to_owned(), Topic::user(ada.id)), ("chat.requested".to_owned(), Topic::user(ada.id))], "asking twice is asking once");
+        let mut waiting = guests(&world, &ada, chat, Standing::Pending).await;
+        waiting.sort_unstable();
+        let mut both = [bob.id, eve.id];
+        both.sort_unstable();
+        assert_eq!(waiting, both);
+        let verdict = |action: &str| of::<Verdict>(json!({"action": action}));
+        invitations.decide(&world.ctx(&ada), chat, bob.id, verdict("approve")).await.unwrap();
+        assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().my_role, ChatRole::Member);
+        world.names().await;
+        invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("reject")).await.unwrap();
+        let told: Vec<_> = world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect();
+        assert_eq!(told, [("chat.decided".to_owned(), Topic::user(eve.id))]);
+        assert_eq!(code(invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("approve")).await), "chat.request_unknown");
+        assert_eq!(code(world.store.messaging.chat(&world.ctx(&eve), chat).await), "chat.unknown");
+    }
+}
