@@ -7,10 +7,7 @@ use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId, link::Code};
 use clowder_messaging::{
     Chat, Invitations,
-    invitations::{
-        Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Standing, Verdict,
-        port::Came,
-    },
+    invitations::{Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Standing, Verdict, port::Came},
 };
 use tracing::instrument;
 
@@ -20,8 +17,7 @@ use super::{
     domains::{Domain, Sweep},
 };
 
-pub const DOMAIN: Domain =
-    Domain { sweeps: &[Sweep::Rows(links::sweep), Sweep::Rows(guests::sweep)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain { sweeps: &[Sweep::Rows(links::sweep), Sweep::Rows(guests::sweep)], ..Domain::NONE };
 
 #[async_trait]
 impl Invitations for Repo {

@@ -48,7 +48,7 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
-        Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic),
+        Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic).only(is_of_a_person),
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
     followed: &[chats::FOLLOWED],
@@ -82,6 +82,11 @@ pub const DOMAIN: Domain = Domain {
 /// Whoever joins a group is also told of its chat as a new one; they did not create it.
 fn is_own_chat(chat: &serde_json::Value) -> bool {
     chat["type"] == "private" || chat["my_role"] == "owner"
+}
+
+/// What the server writes is not what somebody wrote.
+fn is_of_a_person(message: &serde_json::Value) -> bool {
+    message["type"] != "system"
 }
 
 /// What an open store keeps for messaging.

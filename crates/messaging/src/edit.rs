@@ -5,7 +5,9 @@ use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
 use crate::{
     Message, MessagePatch, MessageType,
     policy::{self, Action, Seat},
-    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
+    refusals::{
+        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN,
+    },
 };
 
 /// How often one message can be edited: all its versions are kept until it is deleted.

@@ -263,13 +263,7 @@ pub enum Way {
 }
 
 /// `waiting`: how the person stands to the chat; `requests`: how many wait.
-pub fn come(
-    now: Timestamp,
-    facts: LinkFacts,
-    approval: bool,
-    waiting: Option<Standing>,
-    requests: i64,
-) -> Result<Way> {
+pub fn come(now: Timestamp, facts: LinkFacts, approval: bool, waiting: Option<Standing>, requests: i64) -> Result<Way> {
     if !facts.is_open(now) {
         return Err(LINK_GONE.into());
     }

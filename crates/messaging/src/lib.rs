@@ -23,13 +23,13 @@ pub mod refusals;
 pub mod scopes;
 pub mod send;
 
-pub use chats::port::Chats;
 pub use change::{Audience, CHAT, Change, Deleted, Read, Typing};
+pub use chats::port::Chats;
+pub use invitations::port::Invitations;
 pub use model::{
     Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, History,
-    Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Rights, Status, SystemAction,
-    SystemNote, Window,
+    Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Rights, Status,
+    SystemAction, SystemNote, Window,
 };
-pub use invitations::port::Invitations;
 pub use participants::port::Participants;
 pub use port::Messaging;

@@ -7,7 +7,9 @@ use clowder_core::{Error, Fields, Input, Result, UserId, text::Flaw};
 use crate::{
     ChatRole, ChatType, ChatVisibility,
     policy::{Action, Seat, allow},
-    refusals::{CHAT_FORBIDDEN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN},
+    refusals::{
+        CHAT_FORBIDDEN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN,
+    },
 };
 
 /// How many people can be added at once.

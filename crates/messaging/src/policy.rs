@@ -118,10 +118,7 @@ const fn has(rights: Rights, action: Action) -> bool {
 
 /// What the group decides whose chat it is.
 const fn is_of_the_group(action: Action) -> bool {
-    !matches!(
-        action,
-        Action::Post | Action::MentionAll | Action::Pin | Action::SeePeople | Action::Moderate
-    )
+    !matches!(action, Action::Post | Action::MentionAll | Action::Pin | Action::SeePeople | Action::Moderate)
 }
 
 /// Like [`may`], with the reason why not.

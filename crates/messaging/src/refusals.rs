@@ -40,11 +40,8 @@ pub const REQUEST_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.request_unknown", "This person has not asked to join, or it has been decided");
 pub const LINK_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.link_unknown", "There is no such link");
 pub const LINK_GONE: Refusal = Refusal::new(Gone, "chat.link_gone", "The link is used up, revoked or expired");
-pub const CHAT_INVITES: Refusal = Refusal::new(
-    Conflict,
-    "chat.invites",
-    "The chat has as many open invitations as it can have; withdraw some first",
-);
+pub const CHAT_INVITES: Refusal =
+    Refusal::new(Conflict, "chat.invites", "The chat has as many open invitations as it can have; withdraw some first");
 pub const CHAT_REQUESTS: Refusal =
     Refusal::new(Conflict, "chat.requests", "Too many people have asked to join this chat; try again later");
 pub const MESSAGE_UNKNOWN: Refusal =

@@ -61,18 +61,9 @@ const NOT_SENT: Reasons = &[
 ];
 
 const TEXTS: &[(&str, Then)] = &[
-    (
-        "POST /api/chats /description",
-        OF_CHAT,
-    ),
-    (
-        "POST /api/chats /name",
-        OF_CHAT,
-    ),
-    (
-        "POST /api/chats /title",
-        OF_CHAT,
-    ),
+    ("POST /api/chats /description", OF_CHAT),
+    ("POST /api/chats /name", OF_CHAT),
+    ("POST /api/chats /title", OF_CHAT),
     ("PATCH /api/chats/{chat_id} /description", OF_CHAT),
     ("PATCH /api/chats/{chat_id} /name", OF_CHAT),
     ("PATCH /api/chats/{chat_id} /title", OF_CHAT),

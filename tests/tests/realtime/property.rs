@@ -150,7 +150,8 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
     let chat = |index: usize| chats[index % chats.len()].clone();
     match *step {
         Step::MakeGroup { who, since_join } => {
-            let others: Vec<_> = (0..PEOPLE).filter(|other| *other != who).map(|other| &people[other].user.id).collect();
+            let others: Vec<_> =
+                (0..PEOPLE).filter(|other| *other != who).map(|other| &people[other].user.id).collect();
             let history = if since_join { "since_join" } else { "all" };
             let new = json!({"type": "group", "title": "More", "participant_ids": others, "history": history});
             let made = people[who].user.post("/api/chats", new).await.expect(201);

@@ -80,7 +80,11 @@ impl Replica {
     pub fn apply(&mut self, event: &Value) {
         self.change(event);
         let data = &event["data"];
-        let chat = if ["chat.created", "chat.updated"].contains(&event["type"].as_str().unwrap()) { &data["id"] } else { &data["chat_id"] };
+        let chat = if ["chat.created", "chat.updated"].contains(&event["type"].as_str().unwrap()) {
+            &data["id"]
+        } else {
+            &data["chat_id"]
+        };
         if let Some(chat) = chat.as_str() {
             self.tell_status(chat);
         }
@@ -214,6 +218,10 @@ impl ChatState {
     /// Undeleted messages of others after the mark.
     fn unread(&self, me: &str) -> usize {
         let after = self.messages.range(self.read_seq + 1..);
-        after.filter(|(_, message)| message["sender"]["id"] != *me && message["deleted_at"].is_null() && message["type"] != "system").count()
+        after
+            .filter(|(_, message)| {
+                message["sender"]["id"] != *me && message["deleted_at"].is_null() && message["type"] != "system"
+            })
+            .count()
     }
 }

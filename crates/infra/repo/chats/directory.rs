@@ -81,12 +81,7 @@ type Named = (String, ChatId);
 /// Public chats whose title has words that begin with all words of the search, in the order of the words that the longest of
 /// them finds. A chat is found by the first of its words. Where few of many chats fit, a page has fewer of them than its
 /// limit, or none, although there is another page.
-fn find(
-    conn: &mut Conn,
-    search: &str,
-    kind: Option<ChatType>,
-    page: &PageRequest,
-) -> Result<(Found, Option<String>)> {
+fn find(conn: &mut Conn, search: &str, kind: Option<ChatType>, page: &PageRequest) -> Result<(Found, Option<String>)> {
     let mut wanted = words(search);
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     let after = page.cursor.as_deref().map(read_place).transpose()?;

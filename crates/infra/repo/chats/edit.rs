@@ -20,13 +20,7 @@ use super::{
 };
 use crate::domains::messaging::chats as table;
 
-pub fn edit(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    chat: ChatId,
-    version: Option<&Versions>,
-    patch: ChatPatch,
-) -> Result<Chat> {
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>, patch: ChatPatch) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
     let before = row.face()?;
     let Some(after) = rules::edit(seat, version, patch, &before)? else {

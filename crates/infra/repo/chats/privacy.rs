@@ -45,8 +45,7 @@ pub const PARTS: &[Part] = &[Part {
 fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let next: Id<()> = after(mark)?;
     let own = chat_notes::table.filter(chat_notes::user_id.eq(asking.user).and(chat_notes::id.gt(next)));
-    let rows: Vec<ChatNoteRow> =
-        own.order(chat_notes::id).limit(ROWS).select(ChatNoteRow::as_select()).load(conn)?;
+    let rows: Vec<ChatNoteRow> = own.order(chat_notes::id).limit(ROWS).select(ChatNoteRow::as_select()).load(conn)?;
     let (last, full) = (rows.last().map(|row| row.id), rows.len() as i64 == ROWS);
     let sealed = rows.iter().flat_map(|row| [&row.title, &row.draft]).flatten();
     let keys = user_keys::for_values(conn, &asking.ring, sealed)?;

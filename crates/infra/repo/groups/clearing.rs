@@ -12,7 +12,12 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Repo, db::Tx, dialect, journal, messaging::membership::{self, Told as InChat}},
+    super::{
+        Repo,
+        db::Tx,
+        dialect, journal,
+        messaging::membership::{self, Told as InChat},
+    },
     told::{Told, tell},
 };
 use crate::domains::groups::{group_links, group_people, groups};

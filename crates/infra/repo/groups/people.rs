@@ -11,7 +11,12 @@ use clowder_social::groups::{
 use diesel::prelude::*;
 
 use super::{
-    super::{cards::Cards, db::Tx, dialect::Conn, messaging::membership::{self, Told as InChat}},
+    super::{
+        cards::Cards,
+        db::Tx,
+        dialect::Conn,
+        messaging::membership::{self, Told as InChat},
+    },
     read,
     told::{Told, about_member, tell},
     writes::{self, Held, enter, hold, is_there, put},

@@ -5,8 +5,8 @@ use clowder_messaging::{
     Change, Chat, ChatRole, ChatType,
     change::{Decided, Invited, Requested},
     invitations::{
-        self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, LASTS, MOST_TOLD, NewInvite, PAUSE, Standing,
-        VerdictVerb,
+        self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, LASTS, MOST_TOLD, NewInvite, PAUSE,
+        Standing, VerdictVerb,
     },
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN},

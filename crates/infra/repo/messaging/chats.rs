@@ -23,13 +23,7 @@ use diesel::{
 };
 
 use super::{
-    super::{
-        batch,
-        cards::Cards,
-        dialect::Conn,
-        domains::Followed,
-        fragment::Fragment,
-    },
+    super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
     Caches,
 };
 use crate::domains::{
@@ -325,8 +319,7 @@ fn views(
     let view = move |((chat, membership, lowest_marks), summary): (Joined, Arc<ChatSummary>)| {
         let silent: i64 = [&deleted, &system].iter().filter_map(|counts| counts.get(&chat.id)).sum();
         let my_role = ChatRole::parse_word(&membership.role)?;
-        let seat =
-            Seat { kind: summary.kind, role: my_role, rights: summary.rights, of_group: summary.of_group };
+        let seat = Seat { kind: summary.kind, role: my_role, rights: summary.rights, of_group: summary.of_group };
         let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);
         let said = |last: &MessageRow| {
             let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
@@ -414,7 +407,8 @@ fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<Ha
 
 /// How many messages of others after the read mark the system wrote, deleted ones excepted: they do not count either.
 fn system_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
-    let maybe = rows.iter().filter(|(chat, membership, _)| chat.system_count > 0 && chat.last_seq > membership.read_seq);
+    let maybe =
+        rows.iter().filter(|(chat, membership, _)| chat.system_count > 0 && chat.last_seq > membership.read_seq);
     let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -71,8 +71,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
 const CAME_LATER: Fragment<Bool> = Fragment::new("(participants.visible_from > 0)");
 
 /// The place of an author who may be anywhere by now.
-const AUTHOR: Seat =
-    Seat { kind: ChatType::Group, role: ChatRole::Member, rights: Rights::NONE, of_group: false };
+const AUTHOR: Seat = Seat { kind: ChatType::Group, role: ChatRole::Member, rights: Rights::NONE, of_group: false };
 
 /// Deletes a message for its author, also in a chat that they have left.
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Deleted> {

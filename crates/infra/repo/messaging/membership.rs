@@ -22,7 +22,8 @@ use super::{
     read, titles,
 };
 use crate::domains::messaging::{
-    LowestReadMarksRow, chat_guests as guests, chat_notes as notes, chats as table, former_participants as former, messages, participants,
+    LowestReadMarksRow, chat_guests as guests, chat_notes as notes, chats as table, former_participants as former,
+    messages, participants,
 };
 
 /// How many changes of a chat are emptied in one piece.
@@ -75,7 +76,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
         })
         .collect();
     diesel::insert_into(participants::table).values(&rows).execute(tx.conn)?;
-    diesel::delete(former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users)))).execute(tx.conn)?;
+    diesel::delete(former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users))))
+        .execute(tx.conn)?;
     let waiting = guests::chat_id.eq(chat).and(guests::user_id.eq_any(users));
     diesel::delete(guests::table.filter(waiting)).execute(tx.conn)?;
     count(tx.conn, chat, users.len() as i64)?;

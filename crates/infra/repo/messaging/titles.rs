@@ -7,8 +7,7 @@ use super::super::{db::Tx, dialect::Conn};
 use crate::domains::messaging::chat_words as table;
 
 pub fn index(conn: &mut Conn, chat: ChatId, title: &str) -> Result<()> {
-    let rows: Vec<_> =
-        words(title).into_iter().map(|word| (table::word.eq(word), table::chat_id.eq(chat))).collect();
+    let rows: Vec<_> = words(title).into_iter().map(|word| (table::word.eq(word), table::chat_id.eq(chat))).collect();
     diesel::insert_into(table::table).values(rows).execute(conn)?;
     Ok(())
 }

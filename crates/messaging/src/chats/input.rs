@@ -80,13 +80,7 @@ impl Input for PreferencesPatch {
         let (archived, pinned) = (fields.optional("archived"), fields.optional("pinned"));
         let (muted_until, notify) = (fields.patch("muted_until"), fields.optional("notify"));
         let title = fields.patch("title");
-        Some(Self {
-            archived: archived?,
-            pinned: pinned?,
-            muted_until: muted_until?,
-            notify: notify?,
-            title: title?,
-        })
+        Some(Self { archived: archived?, pinned: pinned?, muted_until: muted_until?, notify: notify?, title: title? })
     }
 }
 

@@ -193,9 +193,8 @@ mod tests {
     fn choose_table() {
         let now = Timestamp::from_micros(5_000_000);
         let before = ChatPreferences::default();
-        let chosen = |patch, pinned| {
-            choose(PreferencesPatch::from_json(patch).unwrap(), &before, ChoiceFacts { now, pinned })
-        };
+        let chosen =
+            |patch, pinned| choose(PreferencesPatch::from_json(patch).unwrap(), &before, ChoiceFacts { now, pinned });
         let after = chosen(json!({"pinned": true, "notify": "none", "title": "Us"}), 49).unwrap();
         assert_eq!((after.pinned, after.notify, after.title.as_deref()), (true, Notify::None, Some("Us")));
         assert_eq!(refusal(chosen(json!({"pinned": true}), 50)), Some(CHAT_PINS));

@@ -30,11 +30,7 @@ fn invite_table() {
     let [ann, bob, cem, dan]: [UserId; 4] = std::array::from_fn(|_| Id::new(now));
     let facts = InviteFacts {
         now,
-        people: vec![
-            (ann, None),
-            (bob, Some((Standing::Invited, now))),
-            (cem, Some((Standing::Pending, now))),
-        ],
+        people: vec![(ann, None), (bob, Some((Standing::Invited, now))), (cem, Some((Standing::Pending, now)))],
         present: vec![dan],
         invited: 0,
     };
@@ -48,7 +44,10 @@ fn invite_table() {
         assert_eq!(code(invite(owner, &named(&[ann]), &facts)), expected, "{since:?}");
     }
     let full = InviteFacts { invited: MOST_INVITED, ..facts.clone() };
-    assert_eq!((code(invite(owner, &named(&[ann]), &full)), code(invite(owner, &named(&[bob]), &full))), ("chat.invites", "fine"));
+    assert_eq!(
+        (code(invite(owner, &named(&[ann]), &full)), code(invite(owner, &named(&[bob]), &full))),
+        ("chat.invites", "fine")
+    );
     for (kind, role, given, expected) in [
         (ChatType::Group, ChatRole::Member, None, "chat.forbidden"),
         (ChatType::Group, ChatRole::Admin, Some("admin"), "fine"),

@@ -24,8 +24,7 @@ pub struct Rights {
 }
 
 impl Rights {
-    pub const NONE: Self =
-        Self { post: false, mention_all: false, pin: false, edit: false, add: false, invite: false };
+    pub const NONE: Self = Self { post: false, mention_all: false, pin: false, edit: false, add: false, invite: false };
 
     /// Those of a new chat.
     pub const fn of(kind: ChatType) -> Self {

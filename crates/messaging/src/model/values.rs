@@ -20,7 +20,8 @@ pub enum ChatType {
 
 impl Word for ChatType {
     const WHAT: &'static str = "chat type";
-    const WORDS: &'static [(&'static str, Self)] = &[("private", Self::Private), ("group", Self::Group), ("channel", Self::Channel)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("private", Self::Private), ("group", Self::Group), ("channel", Self::Channel)];
 }
 
 /// What a participant may do in a chat; earlier ones may do more.
@@ -163,7 +164,11 @@ pub struct Optional<const MAX: usize>(pub Option<String>);
 
 impl<const MAX: usize> Field for Optional<MAX> {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        if value.is_null() { Ok(Self(None)) } else { Name::<MAX>::parse(value).map(|name| Self(Some(name.into_string()))) }
+        if value.is_null() {
+            Ok(Self(None))
+        } else {
+            Name::<MAX>::parse(value).map(|name| Self(Some(name.into_string())))
+        }
     }
 }
 

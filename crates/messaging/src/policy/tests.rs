@@ -23,7 +23,8 @@ const ALL: Rights = Rights { post: true, mention_all: true, pin: true, edit: tru
 fn every_cell() {
     use Action::*;
     let chosen = [Post, MentionAll, Pin, Edit, Add, Invite];
-    let staff = [Post, MentionAll, Pin, Edit, Configure, SeePeople, Add, Invite, Admit, Remove, Promote, Moderate, Leave];
+    let staff =
+        [Post, MentionAll, Pin, Edit, Configure, SeePeople, Add, Invite, Admit, Remove, Promote, Moderate, Leave];
     for (kind, role) in SEATS {
         for (action, ..) in TABLE.iter().copied() {
             let always = match (kind, role) {
@@ -43,7 +44,9 @@ fn every_cell() {
                 assert_eq!(allow(of_group, action).is_ok(), expected && stays, "{seat:?} {action:?}");
             }
         }
-        for rights in [Rights::of(kind), Rights::NONE, ALL].into_iter().filter(|rights| rights.post || kind != ChatType::Private) {
+        for rights in
+            [Rights::of(kind), Rights::NONE, ALL].into_iter().filter(|rights| rights.post || kind != ChatType::Private)
+        {
             let seat = Seat { kind, role, rights, of_group: false };
             assert_eq!(may(seat, Post), may_post(role, rights), "{seat:?}");
         }

@@ -3,8 +3,8 @@
 mod input;
 mod values;
 
-pub use input::{GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict};
 pub use clowder_core::link::{Code, Uses};
+pub use input::{GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict};
 pub use values::{GroupVisibility, MyRole, Optional, Role, Standing, Verb};
 
 use clowder_core::{Card, ChatId, Id, Timestamp, UserId};

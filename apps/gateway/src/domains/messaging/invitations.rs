@@ -34,7 +34,12 @@ pub async fn invite(
     Ok(Created(port.invite(&ctx, chat, new).await?))
 }
 
-pub async fn links(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>, mut query: Query) -> Answer<Listed<Link>> {
+pub async fn links(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    mut query: Query,
+) -> Answer<Listed<Link>> {
     let page = query.page();
     query.check()?;
     Ok(Listed(port.links(&ctx, chat, page).await?))

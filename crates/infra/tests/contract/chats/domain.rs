@@ -14,7 +14,13 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Chats::edit_chat", "Chats::delete_chat", "Chats::transfer", "Chats::set_preferences", "Chats::set_draft"],
+    writes: &[
+        "Chats::edit_chat",
+        "Chats::delete_chat",
+        "Chats::transfer",
+        "Chats::set_preferences",
+        "Chats::set_draft",
+    ],
     reads: &["Chats::directory"],
     perform,
     keeps,
@@ -25,7 +31,10 @@ pub const DOMAIN: Domain = Domain {
             "chats c WHERE c.type <> 'private' AND NOT c.of_group AND c.deleted_at IS NULL AND c.participant_count > 0 \
              AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.chat_id = c.id AND p.role = 'owner')",
         ),
-        ("a subscriber of something else than a channel", "participants p JOIN chats c ON c.id = p.chat_id AND c.type <> 'channel' AND p.role = 'subscriber'"),
+        (
+            "a subscriber of something else than a channel",
+            "participants p JOIN chats c ON c.id = p.chat_id AND c.type <> 'channel' AND p.role = 'subscriber'",
+        ),
         (
             "notes about a chat that they are not in",
             "chat_notes n LEFT JOIN participants p ON p.chat_id = n.chat_id AND p.user_id = n.user_id WHERE p.user_id IS NULL",

@@ -58,7 +58,8 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let outside = async |id| drop(store.participants.remove(&staff, chat, id).await);
         let outcome = match write {
             "Invitations::invite" => {
-                let ctx = Ctx { idempotency_key: Some(IdempotencyKey::new(stage.fresh("k"), [1; 32])), ..staff.clone() };
+                let ctx =
+                    Ctx { idempotency_key: Some(IdempotencyKey::new(stage.fresh("k"), [1; 32])), ..staff.clone() };
                 outside(other).await;
                 invitations.invite(&ctx, chat, of::<NewInvite>(json!({"user_ids": [other]}))).await.map(drop)
             }

@@ -2,7 +2,8 @@
 
 use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
 use clowder_messaging::{
-    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights, Status,
+    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights,
+    Status,
     invitations::{Link, LinkId},
     read::LowestReadMarks,
 };
