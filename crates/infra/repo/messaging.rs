@@ -4,6 +4,7 @@ pub mod chats;
 pub mod closing;
 mod create_chat;
 pub mod edit;
+pub mod finding;
 pub mod membership;
 pub mod messages;
 mod privacy;
@@ -150,8 +151,8 @@ impl Messaging for Repo {
         self.look(move |conn, caches| {
             let found = match &filter.search {
                 Some(search) => {
-                    let mut found = chats::with_titles(conn, viewer, search)?;
-                    found.extend(chats::with_people(conn, viewer, search)?);
+                    let mut found = finding::with_titles(conn, viewer, search)?;
+                    found.extend(finding::with_people(conn, viewer, search)?);
                     found.extend(notes::titled(conn, &ring, viewer, search)?);
                     Some(found)
                 }

@@ -19,9 +19,15 @@ async fn editing(world: World) {
     let chat = ada.group("Lunch", &[&bob]).await;
     let mut phone = bob.socket().await;
     let edited = edited_with(&ada, &chat, 1, json!({"title": "Tea", "rights": {"add": false}})).await.expect(200);
-    assert_eq!((&edited["title"], &edited["version"], &edited["rights"]["add"]), (&json!("Tea"), &json!(2), &json!(false)));
+    assert_eq!(
+        (&edited["title"], &edited["version"], &edited["rights"]["add"]),
+        (&json!("Tea"), &json!(2), &json!(false))
+    );
     let told = phone.until("chat.updated").await;
-    assert_eq!((&told["data"]["id"], &told["data"]["title"], &told["data"]["version"]), (&json!(chat), &json!("Tea"), &json!(2)));
+    assert_eq!(
+        (&told["data"]["id"], &told["data"]["title"], &told["data"]["version"]),
+        (&json!(chat), &json!("Tea"), &json!(2))
+    );
     let said = phone.until("message.sent").await;
     assert_eq!((&said["data"]["type"], &said["data"]["system"]["action"]), (&json!("system"), &json!("retitled")));
     edited_with(&ada, &chat, 1, json!({"title": "x"})).await.refused(412, "chat.stale");
@@ -94,10 +100,15 @@ async fn for_oneself(world: World) {
     let chosen = bob.put(&path, json!({"pinned": true, "notify": "none", "title": "Mine"})).await.expect(200);
     assert_eq!((&chosen["pinned"], &chosen["title"]), (&json!(true), &json!("Mine")));
     let told = phone.until("chat.preferences").await;
-    assert_eq!((&told["data"]["pinned"], &told["data"]["has_title"], &told["data"]["title"]), (&json!(true), &json!(true), &json!(null)));
+    assert_eq!(
+        (&told["data"]["pinned"], &told["data"]["has_title"], &told["data"]["title"]),
+        (&json!(true), &json!(true), &json!(null))
+    );
     let list = bob.get("/api/chats").await.expect(200);
     assert_eq!(each(list["items"].as_array().unwrap(), "id"), [json!(first), json!(second)]);
-    let ids = async |query: &str| each(bob.get(&format!("/api/chats?{query}")).await.expect(200)["items"].as_array().unwrap(), "id");
+    let ids = async |query: &str| {
+        each(bob.get(&format!("/api/chats?{query}")).await.expect(200)["items"].as_array().unwrap(), "id")
+    };
     assert_eq!(ids("q=mine").await, [json!(first)]);
     assert_eq!(ids("q=sec").await, [json!(second)]);
     bob.put(&path, json!({"archived": true, "muted_until": "2126-01-01T00:00:00Z"})).await.expect(200);
@@ -163,7 +174,8 @@ async fn links(world: World) {
 
 async fn since_join(world: World) {
     let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
-    let chat = make(&ada, json!({"type": "group", "title": "x", "participant_ids": [bob.id], "history": "since_join"})).await;
+    let chat =
+        make(&ada, json!({"type": "group", "title": "x", "participant_ids": [bob.id], "history": "since_join"})).await;
     let early = ada.says(&chat, "before").await["id"].as_str().unwrap().to_owned();
     ada.post(&format!("/api/chats/{chat}/participants"), json!({"user_ids": [eve.id]})).await.expect(200);
     let (mut old, mut new) = (bob.socket().await, eve.socket().await);

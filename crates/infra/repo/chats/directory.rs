@@ -10,7 +10,7 @@ use clowder_core::{
 use clowder_messaging::{ChatEntry, ChatType, chats::DirectoryFilter};
 use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{dialect::Conn, fragment::Fragment, messaging::chats::begin_words};
+use super::super::{dialect::Conn, fragment::Fragment, messaging::finding::begin_words};
 use crate::domains::messaging::{chat_words, chats, participants};
 
 /// The condition of the index of the directory, as constant text, so that the databases use it.

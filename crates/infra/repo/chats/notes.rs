@@ -22,7 +22,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     journal,
-    messaging::chats::begin_words,
+    messaging::finding::begin_words,
     user_keys,
 };
 use crate::{

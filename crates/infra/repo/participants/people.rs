@@ -20,7 +20,7 @@ use diesel::prelude::*;
 use super::super::{
     cards::Cards,
     dialect::Conn,
-    messaging::{chats::begin_words, messages::Membership},
+    messaging::{finding::begin_words, messages::Membership},
 };
 use crate::domains::{
     messaging::{chats as table, participants},
