@@ -11,7 +11,7 @@ pub use values::{
     OptionalTime, Status, Title,
 };
 
-use clowder_core::{Card, ChatId, MessageId, Timestamp, UserId};
+use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A chat as one participant sees it.
@@ -26,6 +26,8 @@ pub struct Chat {
     pub description: Option<String>,
     /// The other person of a private chat.
     pub peer: Option<Card>,
+    /// The group whose chat this is: it decides about the title and the people. `null` for every other chat.
+    pub group_id: Option<GroupId>,
     #[schema(minimum = 1)]
     pub participant_count: i64,
     pub my_role: ChatRole,
@@ -33,8 +35,6 @@ pub struct Chat {
     pub history: History,
     /// What its members may do.
     pub rights: Rights,
-    /// Whether it belongs to a group, which decides about its people and its title.
-    pub of_group: bool,
     /// Whether the viewer can send messages and edit them. A private chat closes when one of the two blocks the other.
     pub writable: bool,
     pub preferences: ChatPreferences,
@@ -195,8 +195,8 @@ pub struct Message {
     /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
-    /// Present, and true, in pages of messages if the viewer has blocked the sender and hides their messages. Events are
-    /// the same for everybody and never contain it.
+    /// Present, and true, if the viewer has blocked the sender and hides their messages: in pages, by itself, as the last
+    /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
     /// Present in messages of type `system`, unless they are deleted.

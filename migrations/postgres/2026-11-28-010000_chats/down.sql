@@ -17,7 +17,7 @@ ALTER TABLE participants ADD CONSTRAINT participants_role_check CHECK (role IN (
 DROP TABLE chat_words;
 DROP INDEX chats_directory_type;
 DROP INDEX chats_directory;
-ALTER TABLE chats DROP COLUMN visibility, DROP COLUMN history, DROP COLUMN rights, DROP COLUMN of_group,
+ALTER TABLE chats DROP COLUMN visibility, DROP COLUMN history, DROP COLUMN rights, DROP COLUMN group_id,
     DROP COLUMN system_count, DROP COLUMN deleted_at;
 UPDATE chats SET type = 'group' WHERE type = 'channel';
 ALTER TABLE chats DROP CONSTRAINT chats_type_check;

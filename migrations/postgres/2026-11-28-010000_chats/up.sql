@@ -6,13 +6,13 @@ ALTER TABLE chats
     ADD COLUMN history text NOT NULL DEFAULT 'all' CHECK (history IN ('all', 'since_join')),
     -- What members may do, a bit for each right: by default they post and add others.
     ADD COLUMN rights bigint NOT NULL DEFAULT 17,
-    -- Whether it belongs to a group, which decides about its people and its name.
-    ADD COLUMN of_group boolean NOT NULL DEFAULT false,
+    -- The group whose chat it is: it decides about its people and its name.
+    ADD COLUMN group_id uuid,
     -- How many of its messages the system wrote, deleted ones included.
     ADD COLUMN system_count bigint NOT NULL DEFAULT 0,
     -- Hidden from everybody; a job takes out what is left.
     ADD COLUMN deleted_at timestamptz;
-UPDATE chats SET of_group = true WHERE id IN (SELECT chat_id FROM groups);
+UPDATE chats SET group_id = groups.id FROM groups WHERE groups.chat_id = chats.id;
 CREATE INDEX chats_directory ON chats (id) WHERE visibility = 'public' AND deleted_at IS NULL;
 CREATE INDEX chats_directory_type ON chats (type, id) WHERE visibility = 'public' AND deleted_at IS NULL;
 

@@ -19,7 +19,7 @@ DROP INDEX chats_directory;
 ALTER TABLE chats DROP COLUMN visibility;
 ALTER TABLE chats DROP COLUMN history;
 ALTER TABLE chats DROP COLUMN rights;
-ALTER TABLE chats DROP COLUMN of_group;
+ALTER TABLE chats DROP COLUMN group_id;
 ALTER TABLE chats DROP COLUMN system_count;
 ALTER TABLE chats DROP COLUMN deleted_at;
 UPDATE chats SET type = 'group' WHERE type = 'channel';

@@ -3,13 +3,13 @@ ALTER TABLE chats ADD COLUMN visibility TEXT NOT NULL DEFAULT 'private' CHECK (v
 ALTER TABLE chats ADD COLUMN history TEXT NOT NULL DEFAULT 'all' CHECK (history IN ('all', 'since_join'));
 -- What members may do, a bit for each right: by default they post and add others.
 ALTER TABLE chats ADD COLUMN rights INTEGER NOT NULL DEFAULT 17;
--- Whether it belongs to a group, which decides about its people and its name.
-ALTER TABLE chats ADD COLUMN of_group INTEGER NOT NULL DEFAULT 0 CHECK (of_group IN (0, 1));
+-- The group whose chat it is: it decides about its people and its name.
+ALTER TABLE chats ADD COLUMN group_id BLOB;
 -- How many of its messages the system wrote, deleted ones included.
 ALTER TABLE chats ADD COLUMN system_count INTEGER NOT NULL DEFAULT 0;
 -- Hidden from everybody; a job takes out what is left.
 ALTER TABLE chats ADD COLUMN deleted_at INTEGER;
-UPDATE chats SET of_group = 1 WHERE id IN (SELECT chat_id FROM groups);
+UPDATE chats SET group_id = groups.id FROM groups WHERE groups.chat_id = chats.id;
 CREATE INDEX chats_directory ON chats (id) WHERE visibility = 'public' AND deleted_at IS NULL;
 CREATE INDEX chats_directory_type ON chats (type, id) WHERE visibility = 'public' AND deleted_at IS NULL;
 

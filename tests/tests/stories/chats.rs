@@ -204,7 +204,7 @@ async fn of_groups(world: World) {
     let ada = world.user("ada").await;
     let group = ada.post("/api/groups", json!({"name": "Gardeners"})).await.expect(201);
     let chat = group["chat_id"].as_str().unwrap();
-    assert_eq!(ada.chat(chat).await["of_group"], true);
+    assert_eq!(ada.chat(chat).await["group_id"], group["id"]);
     ada.patch(&format!("/api/chats/{chat}"), json!({"title": "x"})).await.refused(409, "chat.of_group");
     ada.delete(&format!("/api/chats/{chat}")).await.refused(409, "chat.of_group");
     ada.post(&format!("/api/chats/{chat}/invites"), json!({})).await.refused(409, "chat.of_group");

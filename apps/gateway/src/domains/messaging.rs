@@ -21,6 +21,7 @@ pub const DOMAIN: Domain = Domain {
     forms: FORMS,
     rules: RULES,
     events: events::EVENTS,
+    messages: &["message.sent", "message.updated"],
     commands: commands::COMMANDS,
     scopes: scopes::ALL,
     refusals: refusals::ALL,

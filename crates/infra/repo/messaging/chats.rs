@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Rights,
+    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, Rights,
     chats::Pair,
-    policy::{Action, Seat, may},
-    read::LowestReadMarks,
+    policy::{Action, may},
+    read::{LowestReadMarks, are_shown},
     refusals::CHAT_UNKNOWN,
 };
 use diesel::{
@@ -17,11 +17,20 @@ use diesel::{
 };
 
 use super::{
-    super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
-    Caches,
+    super::{
+        batch, blocks,
+        cards::Cards,
+        dialect::{Backend, Conn},
+        domains::Followed,
+        fragment::Fragment,
+    },
+    Caches, messages as read,
 };
-use crate::domains::messaging::{
-    ChatState, ChatSummary, ChoiceRow, FaceRow, LowestReadMarksRow, MessageRow, chats, messages, participants,
+use crate::domains::{
+    accounts::users,
+    messaging::{
+        ChatState, ChatSummary, ChoiceRow, FaceRow, LowestReadMarksRow, MessageRow, chats, messages, participants,
+    },
 };
 
 /// Whether a chat has undeleted messages of others after the read mark.
@@ -69,17 +78,17 @@ struct ConstantRow {
     visibility: String,
     history: String,
     rights: i64,
-    of_group: bool,
+    group_id: Option<GroupId>,
 }
 
 impl ConstantRow {
     fn summary(self, last: Option<MessageRow>) -> Result<ChatSummary> {
         Ok(ChatSummary {
+            group_id: self.group_id,
             kind: ChatType::parse_word(&self.kind)?,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights),
-            of_group: self.of_group,
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
@@ -192,7 +201,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
     let (row, constant): (ChatRow, ConstantRow) =
         chats::table.find(chat).select((ChatRow::as_select(), ConstantRow::as_select())).first(conn)?;
     let summary = constant.summary(None)?;
-    let seat = Seat { kind: summary.kind, role, rights: summary.rights, of_group: summary.of_group };
+    let seat = summary.seat(role);
     Ok(Chat {
         id: row.id,
         kind: summary.kind,
@@ -204,7 +213,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         visibility: summary.visibility,
         history: summary.history,
         rights: summary.rights,
-        of_group: summary.of_group,
+        group_id: summary.group_id,
         writable: !row.closed && may(seat, Action::Post),
         preferences: ChatPreferences::default(),
         read_seq: row.last_seq,
@@ -230,14 +239,23 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
     Ok(memberships.select(participants::chat_id).order(participants::chat_id).limit(limit).load(conn)?)
 }
 
-/// Whether the two are in a chat together.
-pub fn share(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
-    let (ones, others) = diesel::alias!(participants as ones, participants as others);
-    let shared = ones
-        .inner_join(others.on(others.field(participants::chat_id).eq(ones.field(participants::chat_id))))
-        .filter(ones.field(participants::user_id).eq(one))
-        .filter(others.field(participants::user_id).eq(other));
-    Ok(diesel::select(diesel::dsl::exists(shared)).get_result(conn)?)
+/// The users with whom somebody is in a chat.
+pub fn shared_with(user: UserId) -> Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool>> {
+    let own = diesel::alias!(participants as own);
+    let own = own.filter(own.field(participants::user_id).eq(user)).select(own.field(participants::chat_id));
+    let theirs = participants::table.filter(participants::user_id.eq(users::id));
+    Box::new(diesel::dsl::exists(theirs.filter(participants::chat_id.eq_any(own))))
+}
+
+/// Those in a chat with whom the viewer has a block, either way; nobody where there are too many to be told.
+pub fn apart(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Vec<UserId>> {
+    let count = chats::table.find(chat).select(chats::participant_count).first::<i64>(conn).optional()?;
+    if !are_shown(count.ok_or(CHAT_UNKNOWN)?) {
+        return Ok(Vec::new());
+    }
+    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(viewer)));
+    let others: Vec<UserId> = others.select(participants::user_id).load(conn)?;
+    Ok(blocks::either_way(conn, viewer, &others)?.into_iter().collect())
 }
 
 /// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
@@ -252,6 +270,7 @@ fn views(
     let system = system_unread(conn, viewer, &rows)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
+    let hidden = read::hidden(conn, viewer, senders.clone())?;
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
     // A chat that was deleted meanwhile has no summary.
     let seen = rows
@@ -260,24 +279,25 @@ fn views(
     let view = move |((chat, membership, lowest_marks), summary): (Joined, Arc<ChatSummary>)| {
         let silent: i64 = [&deleted, &system].iter().filter_map(|counts| counts.get(&chat.id)).sum();
         let my_role = ChatRole::parse_word(&membership.role)?;
-        let seat = Seat { kind: summary.kind, role: my_role, rights: summary.rights, of_group: summary.of_group };
+        let seat = summary.seat(my_role);
         let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);
-        let said = |last: &MessageRow| {
+        let said = |last: &MessageRow| -> Result<Message> {
             let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
-            last.clone().message(cards.card(last.sender_id)?, status)
+            let said = last.clone().message(cards.card(last.sender_id)?, status)?;
+            Ok(Message { hidden: hidden.contains(&last.sender_id), ..said })
         };
         Ok(Chat {
             id: chat.id,
             kind: summary.kind,
             title: summary.title.clone(),
             description: summary.description.clone(),
+            group_id: summary.group_id,
             peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,
             my_role,
             visibility: summary.visibility,
             history: summary.history,
             rights: summary.rights,
-            of_group: summary.of_group,
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,

@@ -1,7 +1,7 @@
 //! Who is in a chat: others decide, for the chat of a group another domain, and this carries it out within the same
 //! transaction. Nothing here decides; what it answers are the changes that the caller appends last.
 
-use clowder_core::{ChatId, Ctx, Error, Id, Result, Topic, UserId, Word};
+use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, ChatType, History,
     change::{ChatDeleted, ParticipantRemoved},
@@ -29,8 +29,8 @@ use crate::domains::messaging::{
 /// How many changes of a chat are emptied in one piece.
 const ROWS: i64 = 200;
 
-/// Creates an empty chat. It counts for nobody.
-pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, title: &str) -> Result<()> {
+/// Creates the empty chat of a group. It counts for nobody.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, group: GroupId, title: &str) -> Result<()> {
     diesel::insert_into(table::table)
         .values((
             table::id.eq(chat),
@@ -45,7 +45,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, title: &str) -> Result<(
             table::active_at.eq(ctx.now),
             table::version.eq(1),
             table::closed.eq(false),
-            table::of_group.eq(true),
+            table::group_id.eq(group),
             LowestReadMarksRow::from(LowestReadMarks::of(&[])),
         ))
         .execute(tx.conn)?;

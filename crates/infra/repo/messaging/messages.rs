@@ -68,7 +68,8 @@ impl Membership {
         rows: Vec<MessageRow>,
     ) -> Result<(Vec<Message>, bool)> {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
-        let hidden = if self.hides { hidden(conn, self.viewer, &rows)? } else { HashSet::new() };
+        let senders = rows.iter().map(|row| row.sender_id);
+        let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
             Ok(Message { hidden, ..self.message(row, &cards)? })
@@ -87,13 +88,16 @@ pub fn seat(face: &FaceRow, role: &str) -> Result<Seat> {
         kind: ChatType::parse_word(&face.kind)?,
         role: ChatRole::parse_word(role)?,
         rights: Rights::from_bits(face.rights),
-        of_group: face.of_group,
+        of_group: face.group_id.is_some(),
     })
 }
 
 /// Those among the senders whom the viewer has blocked, hiding their messages.
-fn hidden(conn: &mut Conn, viewer: UserId, rows: &[MessageRow]) -> Result<HashSet<UserId>> {
-    let senders: HashSet<_> = rows.iter().map(|row| row.sender_id).collect();
+pub fn hidden(conn: &mut Conn, viewer: UserId, senders: impl IntoIterator<Item = UserId>) -> Result<HashSet<UserId>> {
+    let senders: HashSet<_> = senders.into_iter().filter(|sender| *sender != viewer).collect();
+    if senders.is_empty() {
+        return Ok(senders);
+    }
     let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.eq_any(senders)));
     let hidden: Vec<UserId> = hiding.filter(blocks::hide_messages).select(blocks::blocked_id).load(conn)?;
     Ok(hidden.into_iter().collect())
@@ -183,7 +187,9 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<Message> {
     let facts = facts(conn, memory, viewer, id)?;
     facts.seat.ok_or(MESSAGE_UNKNOWN)?;
-    Ok(facts.message)
+    // Only here: what is edited or deleted goes into the journal, which everybody reads.
+    let hidden = !hidden(conn, viewer, [facts.message.sender.id])?.is_empty();
+    Ok(Message { hidden, ..facts.message })
 }
 
 pub fn history(

@@ -31,7 +31,7 @@ fn hand_over(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) 
         .filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(last)))
         .filter(participants::role.eq_any([ChatRole::Owner.as_str(), ChatRole::Admin.as_str()]))
         // Those of groups follow their group.
-        .filter(table::of_group.eq(false).and(table::deleted_at.is_null()))
+        .filter(table::group_id.is_null().and(table::deleted_at.is_null()))
         .order(participants::chat_id)
         .select(participants::chat_id);
     let Some(chat) = own.first::<ChatId>(tx.conn).optional()? else { return Ok(EraseStep::default()) };

@@ -135,7 +135,7 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
         return Ok(Made::Found(chats::one(tx.conn, None, caller, chat)?));
     }
     let face = row.clone().face()?;
-    policy::may_join(face.visibility, row.of_group)?;
+    policy::may_join(face.visibility, row.group_id.is_some())?;
     come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
 }
 

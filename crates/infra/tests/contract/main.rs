@@ -22,6 +22,7 @@ mod friends;
 mod given_names;
 mod groups;
 mod guessing;
+mod hidden;
 mod idempotency;
 mod invitations;
 mod jobs;

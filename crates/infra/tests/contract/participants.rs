@@ -178,7 +178,7 @@ on_both! {
         world.names().await;
         let people = &world.store.participants;
         let (ctx, chats) = (world.ctx(&ada), &world.store.chats);
-        assert!(world.store.messaging.chat(&ctx, chat).await.unwrap().of_group);
+        assert!(world.store.messaging.chat(&ctx, chat).await.unwrap().group_id.is_some());
         assert_eq!(code(people.add(&ctx, chat, adding(&[&bob])).await), "chat.of_group");
         assert_eq!(code(people.remove(&ctx, chat, ada.id).await), "chat.of_group");
         assert_eq!(code(people.set_role(&ctx, chat, ada.id, role("member")).await), "chat.of_group");

@@ -171,14 +171,17 @@ async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     if !call.ports.hub.follows(call.user, chat).await? {
         return Err(CHAT_UNKNOWN.into());
     }
-    if on {
-        let chat = call.ports.store.messaging.chat(&call.ctx, chat_id).await?;
-        if !chat.writable {
-            // What is closed is a private chat; elsewhere it is the role that does not allow it.
-            return Err(if chat.peer.is_some() { CHAT_CLOSED.into() } else { CHAT_FORBIDDEN.into() });
-        }
+    if !on {
+        call.ports.hub.end_signal(call.user, chat, &TYPING);
+        return nothing();
     }
-    call.ports.hub.signal(call.user, chat, &TYPING, on);
+    let shown = call.ports.store.messaging.chat(&call.ctx, chat_id).await?;
+    if !shown.writable {
+        // What is closed is a private chat; elsewhere it is the role that does not allow it.
+        return Err(if shown.peer.is_some() { CHAT_CLOSED.into() } else { CHAT_FORBIDDEN.into() });
+    }
+    let apart = call.ports.store.messaging.apart(&call.ctx, chat_id).await?;
+    call.ports.hub.signal(call.user, chat, &TYPING, apart);
     nothing()
 }
 

@@ -23,9 +23,10 @@ pub const EVENTS: &[Event] = &[
         shape: Shape::of::<Chat>,
         example: || {
             json!({
-                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "my_role": "member",
+                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
+                "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "visibility": "private", "history": "all", "rights": rights(), "of_group": false, "writable": true,
+                "visibility": "private", "history": "all", "rights": rights(), "writable": true,
                 "preferences": {
                     "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
                     "drafted_at": null

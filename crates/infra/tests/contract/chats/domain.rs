@@ -24,11 +24,11 @@ pub const DOMAIN: Domain = Domain {
     reads: &["Chats::directory"],
     perform,
     keeps,
-    ids: &["chat_links.id", "chat_notes.id"],
+    ids: &["chat_links.id", "chat_notes.id", "chats.group_id"],
     never: &[
         (
             "a chat without an owner, although somebody is in it",
-            "chats c WHERE c.type <> 'private' AND NOT c.of_group AND c.deleted_at IS NULL AND c.participant_count > 0 \
+            "chats c WHERE c.type <> 'private' AND c.group_id IS NULL AND c.deleted_at IS NULL AND c.participant_count > 0 \
              AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.chat_id = c.id AND p.role = 'owner')",
         ),
         (

@@ -15,7 +15,14 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Messaging::create_chat", "Messaging::send", "Messaging::edit", "Messaging::delete", "Messaging::read"],
-    reads: &["Messaging::chat", "Messaging::chats", "Messaging::history", "Messaging::message", "Messaging::messages"],
+    reads: &[
+        "Messaging::chat",
+        "Messaging::apart",
+        "Messaging::chats",
+        "Messaging::history",
+        "Messaging::message",
+        "Messaging::messages",
+    ],
     perform,
     repeats,
     ids: &["chats.id", "message_client_ids.message_id", "messages.id"],

@@ -1,6 +1,6 @@
 //! The rows of chats and messages.
 
-use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
+use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
 use clowder_messaging::{
     ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights,
     Status,
@@ -147,7 +147,7 @@ pub struct FaceRow {
     pub visibility: String,
     pub history: String,
     pub rights: i64,
-    pub of_group: bool,
+    pub group_id: Option<GroupId>,
     pub closed: bool,
     pub participant_count: i64,
     pub last_seq: i64,

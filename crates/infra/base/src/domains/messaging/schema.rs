@@ -27,7 +27,7 @@ diesel::table! {
         visibility -> Text,
         history -> Text,
         rights -> BigInt,
-        of_group -> Bool,
+        group_id -> Nullable<Uid>,
         system_count -> BigInt,
         deleted_at -> Nullable<Ts>,
     }

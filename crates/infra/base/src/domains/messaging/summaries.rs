@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, Timestamp};
-use clowder_messaging::{ChatType, ChatVisibility, History, Rights, chats::Pair};
+use clowder_core::{ChatId, GroupId, Timestamp};
+use clowder_messaging::{ChatRole, ChatType, ChatVisibility, History, Rights, chats::Pair, policy::Seat};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::MessageRow;
@@ -25,13 +25,20 @@ pub struct ChatSummary {
     pub visibility: ChatVisibility,
     pub history: History,
     pub rights: Rights,
-    pub of_group: bool,
+    pub group_id: Option<GroupId>,
     pub title: Option<String>,
     pub description: Option<String>,
     /// Members of a private chat.
     pub pair: Option<Pair>,
     pub created_at: Timestamp,
     pub last: Option<MessageRow>,
+}
+
+impl ChatSummary {
+    /// The place of somebody who has this role.
+    pub fn seat(&self, role: ChatRole) -> Seat {
+        Seat { kind: self.kind, role, rights: self.rights, of_group: self.group_id.is_some() }
+    }
 }
 
 /// The state of a chat: `last_seq` counts messages, `revision` later changes of them, `version` changes of the chat
@@ -101,7 +108,7 @@ mod tests {
             visibility: ChatVisibility::Private,
             history: History::All,
             rights: Rights::of(ChatType::Group),
-            of_group: false,
+            group_id: None,
             title: Some("Lunch".to_owned()),
             description: None,
             pair: None,
