@@ -85,7 +85,8 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 };
                 match came {
                     Ok(()) if approval => {
-                        let verdict = of::<Verdict>(json!({"action": ["approve", "reject"][dice.below(2)]}));
+                        let action = ["approve", "reject"][dice.below(2)];
+                        let verdict = of::<Verdict>(json!({"action": action}));
                         invitations.decide(&staff, chat, stage.members[who].id, verdict).await
                     }
                     came => came,

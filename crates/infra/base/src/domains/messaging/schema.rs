@@ -116,7 +116,6 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    use crate::seal::Seal;
     chat_notes (id) {
         id -> Uid,
         user_id -> Uid,
