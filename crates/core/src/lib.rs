@@ -5,10 +5,12 @@
 //! reads a clock or knows a database; the SQL mapping of the value types is behind the feature `diesel`, which only
 //! `clowder-infra` enables.
 
+pub mod attempt;
 pub mod audit;
 pub mod card;
 pub mod change;
 pub mod ctx;
+pub mod deletion;
 pub mod error;
 pub mod follow;
 pub mod friendship;

@@ -14,28 +14,31 @@ use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     Chat, ChatEntry, ChatPreferences, Chats,
-    chats::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch},
+    chats::{ChatPatch, Deletion, DirectoryFilter, Gone, NewDraft, NewOwner, PreferencesPatch},
 };
 use tracing::instrument;
 
 use super::{
     Repo,
     clock::{SHOWN, never},
-    domains::Domain,
+    domains::{Domain, Sweep},
 };
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     sealed: &[notes::TITLE, notes::DRAFT],
-    words: &["chat_guests.role", "chat_guests.status", "chat_links.role"],
+    words: &["chat_attempts.kind", "chat_guests.role", "chat_guests.status", "chat_links.role"],
     times: &[
-        never("chat_guests.expires_at", "chosen when somebody is invited"),
+        never("chat_attempts.made_at", "what lies after now counts as within the last day until it does"),
+        never("chat_attempts.refused_at", "what lies after now counts as now"),
+        never("chat_deletions.finished_at", "only whether there is one matters, and when it is forgotten"),
         never("chat_guests.since", SHOWN),
         never("chat_links.created_at", SHOWN),
         never("chat_links.expires_at", "chosen by a person"),
         never("chat_links.revoked_at", "only whether there is one matters, and when it is forgotten"),
         never("chat_notes.drafted_at", SHOWN),
     ],
+    sweeps: &[Sweep::Rows(clearing::sweep)],
     workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
     ..Domain::NONE
 };
@@ -55,9 +58,15 @@ impl Chats for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn delete_chat(&self, ctx: &Ctx, chat: ChatId, version: Option<Versions>) -> Result<()> {
+    async fn delete_chat(&self, ctx: &Ctx, chat: ChatId, version: Option<Versions>) -> Result<Gone> {
         let ctx = ctx.clone();
         self.db.write(move |tx| edit::delete(tx, &ctx, chat, version.as_ref())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn deletion(&self, ctx: &Ctx, chat: ChatId) -> Result<Deletion> {
+        let viewer = ctx.user()?;
+        self.db.read(move |conn| clearing::deletion(conn, viewer, chat)).await
     }
 
     #[instrument(level = "debug", skip_all)]

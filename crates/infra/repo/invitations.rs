@@ -1,13 +1,19 @@
 //! Invitations to chats over the database: of people, by links, and requests to join. Each method is one transaction.
 
+mod attempts;
 mod guests;
 mod links;
+mod severing;
+
+pub use severing::sever;
 
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId, link::Code};
 use clowder_messaging::{
     Chat, Invitations,
-    invitations::{Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Standing, Verdict, port::Came},
+    invitations::{
+        Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Preview, Standing, Verdict, port::Came,
+    },
 };
 use tracing::instrument;
 
@@ -17,7 +23,10 @@ use super::{
     domains::{Domain, Sweep},
 };
 
-pub const DOMAIN: Domain = Domain { sweeps: &[Sweep::Rows(links::sweep), Sweep::Rows(guests::sweep)], ..Domain::NONE };
+pub const DOMAIN: Domain = Domain {
+    sweeps: &[Sweep::Rows(links::sweep), Sweep::Steps(attempts::expire), Sweep::Rows(attempts::sweep)],
+    ..Domain::NONE
+};
 
 #[async_trait]
 impl Invitations for Repo {
@@ -25,7 +34,7 @@ impl Invitations for Repo {
     async fn invite(&self, ctx: &Ctx, chat: ChatId, new: NewInvite) -> Result<Invites> {
         let (caller, asked) = (ctx.clone(), new.clone());
         let first = move |tx: &mut Tx<'_>| {
-            let made = if new.user_ids.is_empty() {
+            let made = if new.user_ids.is_none() {
                 links::make(tx, &caller, chat, &new)?
             } else {
                 guests::invite(tx, &caller, chat, &new)?
@@ -50,8 +59,8 @@ impl Invitations for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn guests(&self, ctx: &Ctx, chat: ChatId, standing: Standing, page: PageRequest) -> Result<Page<Guest>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| guests::list(conn, viewer, chat, standing, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| guests::list(conn, now, viewer, chat, standing, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -67,15 +76,21 @@ impl Invitations for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn invitations(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Invitation>> {
+    async fn invitations(&self, ctx: &Ctx, standing: Option<Standing>, page: PageRequest) -> Result<Page<Invitation>> {
         let (viewer, now) = (ctx.user()?, ctx.now);
-        self.db.read(move |conn| guests::own(conn, viewer, now, &page)).await
+        self.db.read(move |conn| guests::own(conn, viewer, now, standing, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn answer(&self, ctx: &Ctx, chat: ChatId, answer: NewAnswer) -> Result<Option<Chat>> {
         let ctx = ctx.clone();
         self.db.write(move |tx| guests::answer(tx, &ctx, chat, answer.action)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| links::preview(conn, now, viewer, &code)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -5,6 +5,7 @@
 mod accounts;
 mod activity;
 mod api_keys;
+mod attempts;
 mod audit;
 mod blocks;
 mod cards;

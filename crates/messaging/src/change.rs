@@ -1,5 +1,6 @@
 //! Changes in chats.
 
+pub use clowder_core::attempt::{Decided, Unwanted};
 use clowder_core::{ChatId, Follow, MessageId, Timestamp, Topic, TopicKind, UserId, follow::Step};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -24,12 +25,14 @@ pub enum Change {
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
     ParticipantRemoved(Told, ParticipantRemoved),
-    /// Sent to whoever is invited.
+    /// Sent to whoever is invited, and to each of those who decide if that answers a request.
     Invited(UserId, Invited),
+    /// Sent to whoever was invited, and to each of those who decide.
+    Uninvited(UserId, Uninvited),
     /// Sent to one of those who decide.
     Requested(UserId, Requested),
-    /// Sent to whoever asked.
-    Decided(Decided),
+    /// Sent to whoever asked, and to each of those who decide.
+    Decided(UserId, Decision),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
@@ -140,8 +143,18 @@ pub struct ParticipantRemoved {
 #[schema(as = ChatInvited)]
 pub struct Invited {
     pub chat_id: ChatId,
+    pub user_id: UserId,
     pub invited_by: UserId,
     pub expires_at: Timestamp,
+}
+
+/// The payload of `chat.uninvited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatUninvited)]
+pub struct Uninvited {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub reason: Unwanted,
 }
 
 /// The payload of `chat.requested`.
@@ -155,10 +168,10 @@ pub struct Requested {
 /// The payload of `chat.decided`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = ChatDecided)]
-pub struct Decided {
+pub struct Decision {
     pub chat_id: ChatId,
     pub user_id: UserId,
-    pub approved: bool,
+    pub action: Decided,
 }
 
 /// The payload of `chat.deleted`.
@@ -188,7 +201,8 @@ impl Change {
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
             Self::Requested(_, requested) => requested.chat_id,
-            Self::Decided(decided) => decided.chat_id,
+            Self::Uninvited(_, uninvited) => uninvited.chat_id,
+            Self::Decided(_, decision) => decision.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -214,7 +228,8 @@ impl clowder_core::Change for Change {
             Self::ParticipantRemoved(..) => "participant.removed",
             Self::Invited(..) => "chat.invited",
             Self::Requested(..) => "chat.requested",
-            Self::Decided(_) => "chat.decided",
+            Self::Uninvited(..) => "chat.uninvited",
+            Self::Decided(..) => "chat.decided",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
@@ -225,8 +240,9 @@ impl clowder_core::Change for Change {
             | Self::ChatDeleted(user, _)
             | Self::PreferencesChanged(user, _)
             | Self::Invited(user, _)
-            | Self::Requested(user, _) => Topic::user(*user),
-            Self::Decided(decided) => Topic::user(decided.user_id),
+            | Self::Uninvited(user, _)
+            | Self::Requested(user, _)
+            | Self::Decided(user, _) => Topic::user(*user),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
@@ -273,7 +289,8 @@ impl clowder_core::Change for Change {
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),
             Self::Requested(_, requested) => to_raw_value(requested),
-            Self::Decided(decided) => to_raw_value(decided),
+            Self::Uninvited(_, uninvited) => to_raw_value(uninvited),
+            Self::Decided(_, decision) => to_raw_value(decision),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

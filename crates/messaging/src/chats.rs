@@ -4,7 +4,8 @@ mod input;
 pub mod port;
 pub mod rules;
 
-use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, text::Flaw};
+use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, deletion, text::Flaw};
+use serde::{Deserialize, Serialize};
 
 pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch};
 
@@ -15,6 +16,20 @@ use crate::{
 
 /// How many chats one person can create, unless the settings say otherwise.
 pub const MOST: i64 = 5_000;
+
+/// How far the deletion of a chat has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatDeletion)]
+pub struct Deletion {
+    pub chat_id: ChatId,
+    pub status: deletion::DeletionStatus,
+    /// From 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub progress: f64,
+}
+
+/// What deleting, or leaving, did.
+pub type Gone = deletion::Gone<Deletion>;
 
 /// What is known when somebody creates a chat.
 #[derive(Debug, Clone)]

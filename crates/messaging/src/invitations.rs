@@ -2,10 +2,10 @@
 
 pub mod port;
 
-use std::time::Duration;
-
+pub use clowder_core::attempt::{AskFacts, OPEN_FOR, is_over};
 use clowder_core::{
     Card, ChatId, Error, Fields, Id, Input, Result, Timestamp, UserId, Word,
+    attempt::{self, MOST_INVITES_A_DAY, NotNow, may_be_invited},
     link::{LinkFacts, Uses},
     text::Flaw,
 };
@@ -15,7 +15,10 @@ use crate::{
     ChatRole, ChatType,
     participants::{MOST_ADDED, grants},
     policy::{Action, Seat, allow},
-    refusals::{CHAT_INVITES, CHAT_REQUESTS, LINK_GONE, REQUEST_UNKNOWN},
+    refusals::{
+        CHAT_INVITES, CHAT_INVITES_TODAY, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON,
+        LINK_GONE, REQUEST_UNKNOWN,
+    },
 };
 
 /// How many people can be invited to a chat, and how many can wait to be let in.
@@ -25,27 +28,23 @@ pub const MOST_REQUESTS: i64 = 1_000;
 pub const MOST_LINKS: i64 = 100;
 /// How many of those who decide are told of a request, the longest-serving first.
 pub const MOST_TOLD: i64 = 50;
-/// How long an invitation can be accepted.
-pub const LASTS: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long nobody of the chat can invite somebody again who has declined.
-pub const PAUSE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub enum LinkKind {}
 pub type LinkId = Id<LinkKind>;
 
 /// How somebody who is not in a chat stands to it. Nobody stands in two ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ChatStanding)]
 pub enum Standing {
     Invited,
-    Declined,
     /// They asked to join.
     Pending,
 }
 
 impl Word for Standing {
     const WHAT: &'static str = "standing to a chat";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("invited", Self::Invited), ("declined", Self::Declined), ("pending", Self::Pending)];
+    const WORDS: &'static [(&'static str, Self)] = &[("invited", Self::Invited), ("pending", Self::Pending)];
 }
 
 /// `{user_ids, role?}`, or `{role?, approval?, max_uses?, expires_at?}` for a link
@@ -53,8 +52,8 @@ impl Word for Standing {
 #[schema(as = NewChatInvite, example = json!({"max_uses": 20}))]
 pub struct NewInvite {
     /// Whom to invite; with people there is no link.
-    #[schema(max_items = 200, required = false)]
-    pub user_ids: Vec<UserId>,
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 200, required = false)]
+    pub user_ids: Option<Vec<UserId>>,
     /// Their role; `member` if absent, in channels `subscriber`.
     pub role: Option<ChatRole>,
     /// Whether those who decide have to let in whoever comes by the link.
@@ -67,22 +66,37 @@ pub struct NewInvite {
     pub expires_at: Option<Timestamp>,
 }
 
+impl NewInvite {
+    pub fn people(&self) -> &[UserId] {
+        self.user_ids.as_deref().unwrap_or_default()
+    }
+}
+
 impl Input for NewInvite {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let user_ids = fields.optional_list("user_ids", MOST_ADDED);
+        let user_ids = fields.list_patch("user_ids", MOST_ADDED);
         let (role, approval) = (fields.optional("role"), fields.optional("approval"));
         let (max_uses, expires_at) = (fields.optional("max_uses"), fields.optional("expires_at"));
-        Some(Self {
-            user_ids: user_ids?,
-            role: role?,
-            approval: approval?.unwrap_or(false),
-            max_uses: max_uses?,
-            expires_at: expires_at?,
-        })
+        let (user_ids, role, approval) = (user_ids?, role?, approval?);
+        let (max_uses, expires_at) = (max_uses?, expires_at?);
+        let of_links =
+            [("approval", approval.is_some()), ("max_uses", max_uses.is_some()), ("expires_at", expires_at.is_some())];
+        let mut is_whole = true;
+        if let Some(people) = &user_ids {
+            if people.is_empty() {
+                fields.flaw("user_ids", Flaw::new("required", "must name somebody; without it there is a link"));
+                is_whole = false;
+            }
+            for (name, _) in of_links.into_iter().filter(|(_, is_given)| *is_given) {
+                fields.flaw(name, Flaw::new("unwanted", "is for links, and people are invited in person"));
+                is_whole = false;
+            }
+        }
+        is_whole.then_some(Self { user_ids, role, approval: approval.unwrap_or(false), max_uses, expires_at })
     }
 
     fn rows(&self) -> usize {
-        self.user_ids.len()
+        self.people().len()
     }
 }
 
@@ -148,23 +162,48 @@ pub struct Guest {
     /// `null` for those who ask.
     pub invited_by: Option<UserId>,
     pub since: Timestamp,
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
 }
 
-/// An invitation, as the invited person sees it.
+/// An invitation, or a request to join, as whoever would come sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = ChatInvitation)]
 pub struct Invitation {
     pub chat_id: ChatId,
     #[serde(rename = "type")]
     pub kind: ChatType,
+    pub status: Standing,
+    /// `null` for a request: whoever asks learns it when they are let in.
     pub title: Option<String>,
+    /// `null` for a request.
     #[schema(minimum = 0)]
-    pub participant_count: i64,
-    /// `null` if their account was erased.
+    pub participant_count: Option<i64>,
+    /// `null` for a request, or if their account was erased.
     pub invited_by: Option<Card>,
     pub role: ChatRole,
     pub since: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// What a link leads to, as far as it is shown before joining.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatPreview)]
+pub struct Preview {
+    pub chat_id: ChatId,
+    #[serde(rename = "type")]
+    pub kind: ChatType,
+    #[schema(example = "Lunch")]
+    pub title: Option<String>,
+    pub description: Option<String>,
+    #[schema(minimum = 1)]
+    pub participant_count: i64,
+    /// Whether the viewer is in it.
+    pub joined: bool,
+    /// The role that the link gives.
+    pub role: ChatRole,
+    /// Whether somebody has to let in whoever comes by it.
+    pub approval: bool,
+    /// Until when the link works.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -203,35 +242,53 @@ pub struct Invites {
 #[derive(Debug, Clone)]
 pub struct InviteFacts {
     pub now: Timestamp,
-    /// Those of the named people whom the inviter may see, with how each stands to the chat, and since when.
-    pub people: Vec<(UserId, Option<(Standing, Timestamp)>)>,
+    pub inviter: UserId,
+    /// Those of the named people whom the inviter may see.
+    pub people: Vec<(UserId, Known)>,
     /// Those of them who are in the chat already.
     pub present: Vec<UserId>,
+    /// How many are invited to the chat.
     pub invited: i64,
+    /// How many people the inviter has invited within a day, to all chats.
+    pub today: i64,
+}
+
+/// What is known of somebody who is to be invited.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    pub standing: Option<Standing>,
+    /// When they last declined an invitation to the chat.
+    pub declined_at: Option<Timestamp>,
+    /// How often the inviter has invited them within a day, to all chats.
+    pub today: i64,
 }
 
 /// Who is invited now, with which role. Whoever has declined is left alone for a while.
 pub fn invite(seat: Seat, new: &NewInvite, facts: &InviteFacts) -> Result<(Vec<UserId>, ChatRole)> {
     let role = may_invite(seat, new)?;
     let (mut errors, mut invited) = (Vec::new(), Vec::new());
-    for (index, id) in new.user_ids.iter().enumerate() {
+    for (index, id) in new.people().iter().enumerate() {
+        let known = facts.people.iter().find(|(user, _)| user == id).map(|(_, known)| known);
         let at = |flaw: Flaw| flaw.at(format!("/user_ids/{index}"));
-        if facts.present.contains(id) || invited.contains(id) {
-            continue;
-        }
-        match facts.people.iter().find(|(user, _)| user == id) {
+        match known {
+            _ if *id == facts.inviter => errors.push(at(Flaw::new("self", "must be somebody other than yourself"))),
             None => errors.push(at(Flaw::new("user.unknown", "there is no such user"))),
-            Some((_, Some((Standing::Invited, _)))) => {}
-            Some((_, Some((Standing::Declined, since)))) if since.left(PAUSE, facts.now) > Duration::ZERO => {
-                errors.push(at(Flaw::new("too_soon", "has declined an invitation to this chat in the last 7 days")));
-            }
-            Some(_) => invited.push(*id),
+            Some(_) if facts.present.contains(id) || invited.contains(id) => {}
+            Some(Known { standing: Some(Standing::Invited), .. }) => {}
+            Some(known) => match may_be_invited(facts.now, known.declined_at, known.today) {
+                Ok(()) => invited.push(*id),
+                Err(flaw) => errors.push(at(flaw)),
+            },
         }
     }
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    if facts.invited + invited.len() as i64 > MOST_INVITED { Err(CHAT_INVITES.into()) } else { Ok((invited, role)) }
+    let more = invited.len() as i64;
+    if facts.invited + more > MOST_INVITED {
+        return Err(CHAT_INVITES.into());
+    }
+    if facts.today + more > MOST_INVITES_A_DAY { Err(CHAT_INVITES_TODAY.into()) } else { Ok((invited, role)) }
 }
 
 /// The role that an invitation or a link gives.
@@ -262,24 +319,22 @@ pub enum Way {
     Ask,
 }
 
-/// `waiting`: how the person stands to the chat; `requests`: how many wait.
-pub fn come(now: Timestamp, facts: LinkFacts, approval: bool, waiting: Option<Standing>, requests: i64) -> Result<Way> {
+/// `waiting`: how the person stands to the chat.
+pub fn come(now: Timestamp, facts: LinkFacts, approval: bool, waiting: Option<Standing>) -> Result<Way> {
     if !facts.is_open(now) {
         return Err(LINK_GONE.into());
     }
     // Whoever is invited has been let in already.
-    if !approval || waiting == Some(Standing::Invited) {
-        return Ok(Way::Enter);
-    }
-    if waiting != Some(Standing::Pending) && requests >= MOST_REQUESTS {
-        return Err(CHAT_REQUESTS.into());
-    }
-    Ok(Way::Ask)
+    if approval && waiting != Some(Standing::Invited) { Ok(Way::Ask) } else { Ok(Way::Enter) }
 }
 
-/// Whether an invitation can be accepted.
-pub fn is_open(now: Timestamp, standing: Option<Standing>, expires_at: Option<Timestamp>) -> bool {
-    standing == Some(Standing::Invited) && expires_at.is_none_or(|at| at > now)
+pub fn may_ask(now: Timestamp, facts: AskFacts) -> Result<()> {
+    attempt::may_ask(now, facts, MOST_REQUESTS).map_err(|why| match why {
+        NotNow::Until(until) => Error::TooEarly { refusal: CHAT_TOO_SOON, until },
+        NotNow::Open => CHAT_REQUESTS_OPEN.into(),
+        NotNow::Today => CHAT_REQUESTS_TODAY.into(),
+        NotNow::Waiting => CHAT_REQUESTS.into(),
+    })
 }
 
 /// Only somebody who waits can be let in or turned away.

@@ -201,7 +201,7 @@ pub struct Message {
     pub hidden: bool,
     /// Present in messages of type `system`, unless they are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub system: Option<SystemNote>,
+    pub system: Option<Box<SystemNote>>,
 }
 
 /// A version of a message, the current one included.

@@ -44,6 +44,19 @@ pub const CHAT_INVITES: Refusal =
     Refusal::new(Conflict, "chat.invites", "The chat has as many open invitations as it can have; withdraw some first");
 pub const CHAT_REQUESTS: Refusal =
     Refusal::new(Conflict, "chat.requests", "Too many people have asked to join this chat; try again later");
+pub const CHAT_REQUESTS_OPEN: Refusal = Refusal::new(
+    Conflict,
+    "chat.requests_open",
+    "You have asked to join as many chats as you can at once; take a request back first",
+);
+pub const CHAT_REQUESTS_TODAY: Refusal =
+    Refusal::new(Conflict, "chat.requests_today", "You have asked too often within a day; try again tomorrow");
+pub const CHAT_INVITES_TODAY: Refusal =
+    Refusal::new(Conflict, "chat.invites_today", "You have invited too many people within a day; try again tomorrow");
+pub const CHAT_TOO_SOON: Refusal =
+    Refusal::new(Conflict, "chat.too_soon", "The chat has rejected you not long ago; try again later");
+pub const DELETION_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -80,6 +93,11 @@ pub const ALL: &[Refusal] = &[
     LINK_GONE,
     CHAT_INVITES,
     CHAT_REQUESTS,
+    CHAT_REQUESTS_OPEN,
+    CHAT_REQUESTS_TODAY,
+    CHAT_INVITES_TODAY,
+    CHAT_TOO_SOON,
+    DELETION_UNKNOWN,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

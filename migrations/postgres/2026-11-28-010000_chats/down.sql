@@ -1,4 +1,6 @@
 -- What this version alone knows goes: chats and people that the version before could not read.
+DROP TABLE chat_deletions;
+DROP TABLE chat_attempts;
 DROP TABLE chat_links;
 DROP TABLE chat_guests;
 DROP INDEX messages_system;

@@ -60,16 +60,33 @@ CREATE INDEX messages_system ON messages (chat_id, seq) WHERE type = 'system';
 CREATE TABLE chat_guests (
     chat_id uuid NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    status text NOT NULL CHECK (status IN ('invited', 'declined', 'pending')),
+    status text NOT NULL CHECK (status IN ('invited', 'pending')),
     role text NOT NULL CHECK (role IN ('admin', 'member', 'subscriber')),
     invited_by uuid REFERENCES users (id),
     since timestamptz NOT NULL,
-    expires_at timestamptz,
     PRIMARY KEY (chat_id, user_id)
 );
 CREATE INDEX chat_guests_user ON chat_guests (user_id, chat_id);
 CREATE INDEX chat_guests_status ON chat_guests (chat_id, status, since, user_id);
 CREATE INDEX chat_guests_inviter ON chat_guests (invited_by) WHERE invited_by IS NOT NULL;
+CREATE INDEX chat_guests_since ON chat_guests (since);
+
+-- That somebody asked to join or was invited, for as long as it counts.
+CREATE TABLE chat_attempts (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('request', 'invitation')),
+    chat_id uuid NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    -- Who would be in it.
+    user_id uuid NOT NULL REFERENCES users (id),
+    -- Who asked or invited; nobody if it is not known any more.
+    by_id uuid REFERENCES users (id),
+    made_at timestamptz NOT NULL,
+    refused_at timestamptz
+);
+CREATE INDEX chat_attempts_chat ON chat_attempts (chat_id, user_id);
+CREATE INDEX chat_attempts_user ON chat_attempts (user_id);
+CREATE INDEX chat_attempts_by ON chat_attempts (by_id, made_at);
+CREATE INDEX chat_attempts_made ON chat_attempts (made_at);
 
 CREATE TABLE chat_links (
     id uuid PRIMARY KEY,
@@ -87,3 +104,13 @@ CREATE TABLE chat_links (
 );
 CREATE INDEX chat_links_chat ON chat_links (chat_id, id);
 CREATE INDEX chat_links_maker ON chat_links (created_by);
+
+-- How far deletions have come, for whoever deleted; the chat may be gone.
+CREATE TABLE chat_deletions (
+    chat_id uuid PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users (id),
+    people bigint NOT NULL,
+    finished_at timestamptz
+);
+CREATE INDEX chat_deletions_user ON chat_deletions (user_id);
+CREATE INDEX chat_deletions_finished ON chat_deletions (finished_at) WHERE finished_at IS NOT NULL;

@@ -51,16 +51,33 @@ CREATE INDEX messages_system ON messages (chat_id, seq) WHERE type = 'system';
 CREATE TABLE chat_guests (
     chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
     user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    status TEXT NOT NULL CHECK (status IN ('invited', 'declined', 'pending')),
+    status TEXT NOT NULL CHECK (status IN ('invited', 'pending')),
     role TEXT NOT NULL CHECK (role IN ('admin', 'member', 'subscriber')),
     invited_by BLOB REFERENCES users (id),
     since INTEGER NOT NULL,
-    expires_at INTEGER,
     PRIMARY KEY (chat_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX chat_guests_user ON chat_guests (user_id, chat_id);
 CREATE INDEX chat_guests_status ON chat_guests (chat_id, status, since, user_id);
 CREATE INDEX chat_guests_inviter ON chat_guests (invited_by) WHERE invited_by IS NOT NULL;
+CREATE INDEX chat_guests_since ON chat_guests (since);
+
+-- That somebody asked to join or was invited, for as long as it counts.
+CREATE TABLE chat_attempts (
+    id BLOB PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('request', 'invitation')),
+    chat_id BLOB NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    -- Who would be in it.
+    user_id BLOB NOT NULL REFERENCES users (id),
+    -- Who asked or invited; nobody if it is not known any more.
+    by_id BLOB REFERENCES users (id),
+    made_at INTEGER NOT NULL,
+    refused_at INTEGER
+) STRICT;
+CREATE INDEX chat_attempts_chat ON chat_attempts (chat_id, user_id);
+CREATE INDEX chat_attempts_user ON chat_attempts (user_id);
+CREATE INDEX chat_attempts_by ON chat_attempts (by_id, made_at);
+CREATE INDEX chat_attempts_made ON chat_attempts (made_at);
 
 CREATE TABLE chat_links (
     id BLOB PRIMARY KEY,
@@ -78,6 +95,16 @@ CREATE TABLE chat_links (
 ) STRICT;
 CREATE INDEX chat_links_chat ON chat_links (chat_id, id);
 CREATE INDEX chat_links_maker ON chat_links (created_by);
+
+-- How far deletions have come, for whoever deleted; the chat may be gone.
+CREATE TABLE chat_deletions (
+    chat_id BLOB PRIMARY KEY,
+    user_id BLOB NOT NULL REFERENCES users (id),
+    people INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+CREATE INDEX chat_deletions_user ON chat_deletions (user_id);
+CREATE INDEX chat_deletions_finished ON chat_deletions (finished_at) WHERE finished_at IS NOT NULL;
 
 -- Only what the columns may contain changes, and no row, so no table is copied (https://www.sqlite.org/lang_altertable.html,
 -- "Making Other Kinds Of Table Schema Changes").

@@ -34,6 +34,7 @@ const THINGS: &[Thing] = &[
         }),
     },
     Thing { name: "invited_chat_id", comes: Comes::Never { unknown: "chat.invitation_unknown" } },
+    Thing { name: "chat_deletion_id", comes: Comes::Never { unknown: "chat.deletion_unknown" } },
     Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_requester_id", comes: Comes::Never { unknown: "chat.request_unknown" } },
@@ -54,6 +55,8 @@ const OF_CHAT: Then = Kept("it belongs to the chat while somebody is in it; see 
 const NOT_SENT: Reasons = &[
     ("answerChatInvitation", "nobody has invited the caller"),
     ("joinChatByCode", "only with a code"),
+    ("getChatByCode", "only with a code"),
+    ("getChatDeletion", "chats of a walk are small, and gone at once"),
     ("revokeChatLink", "there is no link in a walk"),
     ("decideChatRequest", "nobody has asked to join"),
     ("addParticipants", "the example names nobody of the walk"),

@@ -141,7 +141,15 @@ async fn invitations(world: World) {
     eve.put(&own, json!({"action": "decline"})).await.expect(204);
     let again = ada.post(&format!("{path}/invites"), json!({"user_ids": [eve.id]})).await;
     assert_eq!(again.wrong_fields(), ["/user_ids/0"]);
+    assert_eq!(phone.until("chat.uninvited").await["data"]["reason"], "declined");
     ada.delete(&format!("{path}/invitations/{}", eve.id)).await.expect(204);
+    for (new, wrong) in [
+        (json!({"user_ids": []}), vec!["/user_ids"]),
+        (json!({"user_ids": [ada.id]}), vec!["/user_ids/0"]),
+        (json!({"user_ids": [eve.id], "max_uses": 3, "approval": true}), vec!["/approval", "/max_uses"]),
+    ] {
+        assert_eq!(ada.post(&format!("{path}/invites"), new).await.wrong_fields(), wrong);
+    }
     eve.put(&own, json!({"action": "accept"})).await.refused(404, "chat.invitation_unknown");
 }
 
@@ -151,6 +159,8 @@ async fn links(world: World) {
     let path = format!("/api/chats/{chat}");
     let made = ada.post(&format!("{path}/invites"), json!({"max_uses": 1})).await.expect(201);
     let come = format!("/api/chats/join/{}", made["code"].as_str().unwrap());
+    let shown = bob.get(&come).await.expect(200);
+    assert_eq!((&shown["title"], &shown["joined"]), (&json!("Lunch"), &json!(false)));
     bob.post(&come, json!({})).await.expect(201);
     bob.post(&come, json!({})).await.expect(200);
     eve.post(&come, json!({})).await.refused(410, "chat.link_gone");
@@ -164,8 +174,10 @@ async fn links(world: World) {
     assert_eq!(staff.until("chat.requested").await["data"]["user_id"], json!(eve.id));
     let waiting = ada.get(&format!("{path}/requests")).await.expect(200);
     assert_eq!(waiting["items"][0]["user"]["id"], json!(eve.id));
+    let mine = eve.get("/api/chat-invitations?status=pending").await.expect(200);
+    assert_eq!((&mine["items"][0]["chat_id"], &mine["items"][0]["title"]), (&json!(chat), &json!(null)));
     ada.put(&format!("{path}/requests/{}", eve.id), json!({"action": "approve"})).await.expect(204);
-    assert_eq!(guest.until("chat.decided").await["data"]["approved"], true);
+    assert_eq!(guest.until("chat.decided").await["data"]["action"], "approve");
     assert_eq!(eve.chat(&chat).await["my_role"], "member");
     let link = made["link"]["id"].as_str().unwrap();
     ada.delete(&format!("{path}/invites/{link}")).await.expect(204);

@@ -40,7 +40,17 @@ const FORMS: &[Form] = &[
     ("NewChatDraft", "content", prose),
 ];
 
-const RULES: &[Rule] = &[("NewChat", new_chat), ("ChatPatch", by_name)];
+const RULES: &[Rule] = &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite)];
+
+fn new_invite(schema: &mut Value) {
+    schema["anyOf"] = json!([
+        {
+            "title": "People", "type": "object", "required": ["user_ids"],
+            "properties": { "approval": { "type": "null" }, "max_uses": { "type": "null" }, "expires_at": { "type": "null" } }
+        },
+        { "title": "A link", "type": "object", "not": { "required": ["user_ids"] } }
+    ]);
+}
 
 fn by_name(schema: &mut Value) {
     schema["properties"]["name"] = schema["properties"]["title"].clone();

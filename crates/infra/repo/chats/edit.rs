@@ -1,24 +1,24 @@
 //! Editing, handing over and deleting chats.
 
-use clowder_core::{ChatId, Ctx, NewJob, Result, UserId, Versions, Word};
+use clowder_core::{ChatId, Ctx, Result, UserId, Versions, Word, deletion::DeletionStatus};
 use clowder_messaging::{
     Change, Chat, ChatRole, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
-    chats::{ChatPatch, rules},
+    chats::{ChatPatch, Deletion, Gone, rules},
 };
 use diesel::prelude::*;
 
 use super::{
     super::{
         db::Tx,
-        jobs, journal,
+        journal,
         messaging::{chats, membership, system, titles},
         participants::writes,
     },
-    clearing::Clear,
+    clearing,
     hold::{Held, hold, put_role, role},
 };
-use crate::domains::messaging::chats as table;
+use crate::domains::messaging::{chat_deletions as deletions, chats as table};
 
 pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>, patch: ChatPatch) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
@@ -55,25 +55,33 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, changes: &[Change]) -> Result<()> {
     journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())
 }
 
-pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>) -> Result<()> {
+/// A small chat is deleted wholly, and of a larger one what one transaction bears. A job does the rest.
+pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>) -> Result<Gone> {
     let held = hold(tx, ctx, chat, &[])?;
-    match rules::end(held.seat, version, held.row.version)? {
-        rules::Ending::Leave => writes::leave(tx, ctx, held),
-        rules::Ending::Delete => {
-            let changes = close(tx, ctx, chat, held.caller)?;
-            tell(tx, ctx, &changes)
-        }
+    if rules::end(held.seat, version, held.row.version)? == rules::Ending::Leave {
+        writes::leave(tx, ctx, held)?;
+        return Ok(Gone::Whole);
     }
+    let (caller, people) = (held.caller, held.row.participant_count);
+    let mut changes = close(tx, ctx, chat, caller)?;
+    if clearing::at_once(tx, chat, people, &mut changes)? {
+        tell(tx, ctx, &changes)?;
+        return Ok(Gone::Whole);
+    }
+    let kept = (deletions::chat_id.eq(chat), deletions::user_id.eq(caller), deletions::people.eq(people));
+    diesel::insert_into(deletions::table).values(kept).execute(tx.conn)?;
+    clearing::order(tx, ctx, chat)?;
+    tell(tx, ctx, &changes)?;
+    Ok(Gone::Started(Deletion { chat_id: chat, status: DeletionStatus::Running, progress: 0.0 }))
 }
 
-/// Hides a locked chat from everybody, takes its texts, and takes its owner out of it. A job does the rest.
+/// Hides a locked chat from everybody, takes its texts, and takes its owner out of it. The rest is to be cleared.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, owner: UserId) -> Result<Vec<Change>> {
     diesel::update(table::table.find(chat))
         .set((table::deleted_at.eq(ctx.now), table::title.eq(None::<String>), table::description.eq(None::<String>)))
         .execute(tx.conn)?;
     titles::unindex(tx, chat)?;
     let changes = membership::remove(tx, chat, &[owner], None, Told::Participant)?;
-    jobs::order(tx, ctx, &NewJob::new(&Clear { chat }, ctx.now)?.keyed(format!("chat.clear {chat}")))?;
     Ok(changes)
 }
 

@@ -1,6 +1,6 @@
 //! Somebody's own notes about chats, and what they have to do with chats that they are not in: exported, and erased.
 
-use clowder_core::{ChatId, Ctx, Id, Result};
+use clowder_core::{ChatId, Ctx, Id, Result, UserId};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -16,10 +16,12 @@ use super::{
     },
     notes,
 };
-use clowder_messaging::ChatPreferences;
+use clowder_messaging::{ChatPreferences, invitations::LinkId};
 
 use crate::{
-    domains::messaging::{ChatNoteRow, chat_guests, chat_links, chat_notes},
+    domains::messaging::{
+        ChatLinkRow, ChatNoteRow, GuestRow, chat_attempts, chat_deletions, chat_guests, chat_links, chat_notes,
+    },
     privacy::erased,
     seal::unreadable,
 };
@@ -29,16 +31,28 @@ pub const PARTS: &[Part] = &[Part {
     phase: Phase::Content,
     references: &[
         erased("chat_notes", "user_id"),
+        erased("chat_attempts", "by_id"),
+        erased("chat_attempts", "user_id"),
+        erased("chat_deletions", "user_id"),
         erased("chat_guests", "user_id"),
         erased("chat_guests", "invited_by"),
         erased("chat_links", "created_by"),
     ],
-    files: &[File {
-        name: "chat-notes.json",
-        about: "your own titles of chats, and your drafts",
-        shape: Shape::List,
-        read: export,
-    }],
+    files: &[
+        File {
+            name: "chat-notes.json",
+            about: "your own titles of chats, and your drafts",
+            shape: Shape::List,
+            read: export,
+        },
+        File {
+            name: "chat-invitations.json",
+            about: "the chats you are invited to, or asked to join",
+            shape: Shape::List,
+            read: export_guests,
+        },
+        File { name: "chat-links.json", about: "links to chats that you made", shape: Shape::List, read: export_links },
+    ],
     erase,
 }];
 
@@ -60,6 +74,33 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     Ok(ExportPage { items, next: last.filter(|_| full).map(|last| last.to_string()), seen: 0 })
 }
 
+fn export_guests(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: ChatId = after(mark)?;
+    let rows: Vec<GuestRow> = chat_guests::table
+        .filter(chat_guests::user_id.eq(asking.user).and(chat_guests::chat_id.gt(next)))
+        .order(chat_guests::chat_id)
+        .limit(ROWS)
+        .select(GuestRow::as_select())
+        .load(conn)?;
+    let last = rows.last().map(|row| row.chat_id);
+    let item =
+        |row: GuestRow| json!({"chat_id": row.chat_id, "status": row.status, "role": row.role, "since": row.since});
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+}
+
+fn export_links(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: LinkId = after(mark)?;
+    let rows: Vec<ChatLinkRow> = chat_links::table
+        .filter(chat_links::created_by.eq(asking.user).and(chat_links::id.gt(next)))
+        .order(chat_links::id)
+        .limit(ROWS)
+        .select(ChatLinkRow::as_select())
+        .load(conn)?;
+    let last = rows.last().map(|row| row.id);
+    let items = rows.into_iter().map(|row| Ok(serde_json::to_value(row.link()?)?)).collect::<Result<_>>()?;
+    Ok(ExportPage::by_id(items, last))
+}
+
 fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let (user, again) = (erasing.user, Some(String::new()));
     macro_rules! erase {
@@ -76,5 +117,15 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     erase!(chat_guests, user_id, chat_id, ChatId);
     erase!(chat_guests, invited_by, chat_id, ChatId);
     erase!(chat_links, created_by, id, Id<()>);
+    erase!(chat_attempts, user_id, id, Id<()>);
+    // Of whom they invited stays only that somebody did.
+    let made = chat_attempts::table.filter(chat_attempts::by_id.eq(user)).order(chat_attempts::id).limit(ROWS);
+    let made: Vec<Id<()>> = made.select(chat_attempts::id).load(tx.conn)?;
+    if !made.is_empty() {
+        let made = chat_attempts::table.filter(chat_attempts::id.eq_any(made));
+        let rows = diesel::update(made).set(chat_attempts::by_id.eq(None::<UserId>)).execute(tx.conn)?;
+        return Ok(EraseStep { rows: rows as u64, next: again });
+    }
+    diesel::delete(chat_deletions::table.filter(chat_deletions::user_id.eq(user))).execute(tx.conn)?;
     Ok(EraseStep::default())
 }

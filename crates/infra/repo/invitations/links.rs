@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId, Word, link::Code};
+use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Timestamp, UserId, Word, link::Code};
 use clowder_messaging::{
-    ChatRole,
-    invitations::{self as rules, Invites, Link, LinkId, NewInvite, Standing, Way, port::Came},
+    ChatRole, ChatType,
+    invitations::{self as rules, Invites, Link, LinkId, NewInvite, Preview, Standing, Way, port::Came},
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, LINK_GONE, LINK_UNKNOWN},
 };
@@ -26,7 +26,7 @@ use super::{
         participants::writes::come_in,
         upkeep::forget,
     },
-    guests::{ask, count, standing, standing_of},
+    guests::{ask, standing, standing_of},
 };
 use crate::{
     domains::messaging::{ChatLinkRow, chat_guests, chat_links as table},
@@ -63,9 +63,9 @@ impl Stored {
             None => None,
         };
         let invited = chat_guests::chat_id.eq(chat).and(chat_guests::status.eq(Standing::Invited.as_str()));
-        let invited = chat_guests::table.filter(invited).filter(chat_guests::user_id.eq_any(&new.user_ids));
+        let invited = chat_guests::table.filter(invited).filter(chat_guests::user_id.eq_any(new.people()));
         let invited: Vec<UserId> = invited.select(chat_guests::user_id).load(tx.conn)?;
-        let user_ids = new.user_ids.iter().filter(|user| invited.contains(user)).copied().collect();
+        let user_ids = new.people().iter().filter(|user| invited.contains(user)).copied().collect();
         Ok(Invites { user_ids, link, code: self.code })
     }
 }
@@ -126,10 +126,37 @@ pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, link: LinkId) -> Result<
     Ok(())
 }
 
-pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
+/// The link with this code, and its chat.
+fn find(conn: &mut Conn, code: &Code) -> Result<(LinkId, ChatId)> {
     let hash = sha256(code.expose().as_bytes()).to_vec();
     let found = table::table.filter(table::code_hash.eq(hash)).select((table::id, table::chat_id));
-    let (id, chat): (LinkId, ChatId) = found.first(tx.conn).optional()?.ok_or(LINK_UNKNOWN)?;
+    Ok(found.first(conn).optional()?.ok_or(LINK_UNKNOWN)?)
+}
+
+/// What whoever has the code would join.
+pub fn preview(conn: &mut Conn, now: Timestamp, viewer: UserId, code: &Code) -> Result<Preview> {
+    let (id, chat) = find(conn, code)?;
+    let row = chats::face(conn, chat)?.ok_or(LINK_GONE)?;
+    let joined = self::role(conn, chat, viewer)?.is_some();
+    let link = load(conn, id)?.ok_or(LINK_UNKNOWN)?;
+    if !joined && !link.facts().is_open(now) {
+        return Err(LINK_GONE.into());
+    }
+    Ok(Preview {
+        chat_id: chat,
+        kind: ChatType::parse_word(&row.kind)?,
+        title: row.title,
+        description: row.description,
+        participant_count: row.participant_count,
+        joined,
+        role: ChatRole::parse_word(&link.role)?,
+        approval: link.approval,
+        expires_at: link.expires_at,
+    })
+}
+
+pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
+    let (id, chat) = find(tx.conn, code)?;
     // The lock of the chat orders everybody who uses the link.
     let (caller, row) = hold_any(tx, ctx, chat, &[]).map_err(|error| match error {
         clowder_core::Error::Refused(CHAT_UNKNOWN) => LINK_GONE.into(),
@@ -139,11 +166,8 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
         return Ok(Came::Already(Box::new(chats::one(tx.conn, None, caller, chat)?)));
     }
     let link = load(tx.conn, id)?.ok_or(LINK_UNKNOWN)?;
-    let guest = standing(tx.conn, chat, caller)?;
-    let guest = guest.filter(|guest| guest.expires_at.is_none_or(|at| at > ctx.now));
-    let waiting = standing_of(guest.as_ref())?;
-    let requests = count(tx.conn, ctx.now, chat, Standing::Pending)?;
-    let way = rules::come(ctx.now, link.facts(), link.approval, waiting, requests)?;
+    let waiting = standing_of(standing(tx.conn, ctx.now, chat, caller)?.as_ref())?;
+    let way = rules::come(ctx.now, link.facts(), link.approval, waiting)?;
     let role = ChatRole::parse_word(&link.role)?;
     // Whoever waits already uses it once.
     if way == Way::Enter || waiting != Some(Standing::Pending) {

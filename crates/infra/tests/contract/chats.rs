@@ -2,10 +2,12 @@
 
 pub mod domain;
 
-use clowder_core::{ChatId, Error, PageRequest, Topic};
+use std::time::Duration;
+
+use clowder_core::{ChatId, Error, PageRequest, Topic, deletion::DeletionStatus};
 use clowder_messaging::{
     CHAT, ChatFilter, ChatRole, MessageType, NewChat, SystemAction, Window,
-    chats::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch},
+    chats::{ChatPatch, Deletion, DirectoryFilter, Gone, NewDraft, NewOwner, PreferencesPatch},
     participants::{NewParticipants, RolePatch},
 };
 use serde_json::{Value, json};
@@ -154,14 +156,32 @@ on_both! {
         assert_eq!(list(search("garden")).await, []);
     }
 
+    async fn a_small_chat_is_gone_with_the_answer(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        world.say(&bob, chat, "zqlastwords").await;
+        world.store.invitations.invite(&world.ctx(&ada), chat, of(json!({"user_ids": [cem.id]}))).await.unwrap();
+        world.changes().await;
+        assert_eq!(world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap(), Gone::Whole);
+        assert_eq!(world.names().await, ["chat.deleted", "chat.deleted"]);
+        world.gone(b"zqlastwords").await;
+        assert_eq!(code(world.store.chats.deletion(&world.ctx(&ada), chat).await), "chat.deletion_unknown");
+        assert_eq!(work(&world, &world.store).await, 0, "nothing is left to do");
+    }
+
     async fn a_deleted_chat_is_gone_at_once_and_then_altogether(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let chat = world.group(&ada, &[&bob, &eve]).await.id;
         let said = world.say(&bob, chat, "zqgoneforgood").await;
         world.store.chats.set_draft(&world.ctx(&bob), chat, of::<NewDraft>(json!({"content": "begun"}))).await.unwrap();
         world.names().await;
-        let (chats, messaging) = (&world.store.chats, &world.store.messaging);
-        chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+        let node = world.node_with(|options| options.messaging.at_once = 0).await;
+        let (chats, messaging) = (&node.chats, &world.store.messaging);
+        let gone = chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+        let running = Deletion { chat_id: chat, status: DeletionStatus::Running, progress: 0.0 };
+        assert_eq!(gone, Gone::Started(running.clone()));
+        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running);
+        assert_eq!(code(chats.deletion(&world.ctx(&bob), chat).await), "chat.deletion_unknown", "it is told to nobody else");
         assert_eq!(world.names().await, ["chat.deleted"]);
         for who in [&ada, &bob] {
             assert_eq!(code(messaging.chat(&world.ctx(who), chat).await), "chat.unknown");
@@ -181,6 +201,11 @@ on_both! {
         others.sort_by_key(|(_, topic)| topic.id);
         assert_eq!(told, others);
         world.gone(b"zqgoneforgood").await;
+        let done = chats.deletion(&world.ctx(&ada), chat).await.unwrap();
+        assert_eq!((done.status, done.progress), (DeletionStatus::Done, 1.0));
+        world.wait(Duration::from_secs(8 * 24 * 3600));
+        world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
+        assert_eq!(code(chats.deletion(&world.ctx(&ada), chat).await), "chat.deletion_unknown");
     }
 
     async fn others_leave_and_the_last_owner_does_not(world: World) {

@@ -8,11 +8,13 @@ use clowder_core::{ChatId, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
     ChatRole,
     invitations::{NewAnswer, NewInvite, Standing, Verdict, port::Came},
+    participants::RolePatch,
 };
 use clowder_social::NewBlock;
 use serde_json::{Value, json};
 
 use crate::{
+    privacy::system,
     stress::of,
     world::{Person, World, code, on_both},
 };
@@ -29,6 +31,17 @@ fn inviting(people: &[&Person]) -> NewInvite {
 
 fn answer(action: &str) -> NewAnswer {
     of::<NewAnswer>(json!({"action": action}))
+}
+
+/// What was told, with the person to whom; sorted.
+async fn told(world: &World, people: &[(&str, &Person)]) -> Vec<String> {
+    let changes = world.changes().await;
+    let to = |topic: Topic| {
+        people.iter().find(|(_, person)| Topic::user(person.id) == topic).map_or("others", |(name, _)| name)
+    };
+    let mut told: Vec<_> = changes.iter().map(|change| format!("{} to {}", change.name, to(change.topic))).collect();
+    told.sort_unstable();
+    told
 }
 
 async fn guests(world: &World, who: &Person, chat: ChatId, standing: Standing) -> Vec<UserId> {
@@ -50,7 +63,7 @@ on_both! {
         assert_eq!(told, expected);
         assert_eq!(guests(&world, &ada, chat, Standing::Invited).await.len(), 2);
         assert_eq!(code(world.store.messaging.chat(&world.ctx(&bob), chat).await), "chat.unknown", "not yet");
-        let mine = invitations.invitations(&world.ctx(&bob), PageRequest::default()).await.unwrap().items;
+        let mine = invitations.invitations(&world.ctx(&bob), None, PageRequest::default()).await.unwrap().items;
         assert_eq!((mine.len(), mine[0].chat_id, mine[0].title.as_deref()), (1, chat, Some("Lunch")));
         assert_eq!(mine[0].invited_by.as_ref().unwrap().id, ada.id);
 
@@ -59,13 +72,17 @@ on_both! {
         assert_eq!(world.names().await, ["chat.created", "participant.added", "message.sent"]);
         assert_eq!(code(invitations.answer(&world.ctx(&bob), chat, answer("accept")).await), "chat.invitation_unknown");
         assert_eq!(invitations.answer(&world.ctx(&eve), chat, answer("decline")).await.unwrap(), None);
-        assert!(world.names().await.is_empty(), "nobody is told");
+        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.uninvited to ada", "chat.uninvited to eve"]);
         assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
         let again = invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await;
         assert!(matches!(&again, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{again:?}");
         world.wait(Duration::from_secs(7 * 24 * 3600));
         assert_eq!(invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await.unwrap().user_ids, [eve.id]);
-        invitations.withdraw(&world.ctx(&ada), chat, eve.id).await.unwrap();
+        world.changes().await;
+        for _ in 0..2 {
+            invitations.withdraw(&world.ctx(&ada), chat, eve.id).await.unwrap();
+        }
+        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.uninvited to ada", "chat.uninvited to eve"], "once");
         assert_eq!(code(invitations.answer(&world.ctx(&eve), chat, answer("accept")).await), "chat.invitation_unknown");
         world.changes().await;
     }
@@ -78,7 +95,11 @@ on_both! {
         invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await.unwrap();
         world.wait(Duration::from_secs(30 * 24 * 3600));
         assert_eq!(code(invitations.answer(&world.ctx(&bob), chat, answer("accept")).await), "chat.invitation_unknown");
-        assert!(invitations.invitations(&world.ctx(&bob), PageRequest::default()).await.unwrap().items.is_empty());
+        assert!(invitations.invitations(&world.ctx(&bob), None, PageRequest::default()).await.unwrap().items.is_empty());
+        assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
+        world.changes().await;
+        world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
+        assert_eq!(told(&world, &[("ada", &ada), ("bob", &bob)]).await, ["chat.uninvited to ada", "chat.uninvited to bob"]);
         world.store.blocks.block(&world.ctx(&bob), ada.id, NewBlock::default()).await.unwrap();
         let refused = invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await;
         assert!(matches!(&refused, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "user.unknown"), "{refused:?}");
@@ -110,6 +131,60 @@ on_both! {
         let unknown = world.store.invitations.come(&world.ctx(&ada), Code::new("nonsense".to_owned())).await;
         assert_eq!(code(unknown), "chat.link_unknown");
         world.changes().await;
+    }
+
+    async fn nobody_is_flooded_with_invitations(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        for _ in 0..5 {
+            invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await.unwrap();
+            invitations.withdraw(&world.ctx(&ada), chat, bob.id).await.unwrap();
+        }
+        let refused = invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await;
+        assert!(matches!(&refused, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{refused:?}");
+        let other = world.group(&ada, &[]).await.id;
+        assert!(invitations.invite(&world.ctx(&ada), other, inviting(&[&bob])).await.is_err(), "it counts for all chats");
+        world.wait(Duration::from_secs(24 * 3600));
+        invitations.invite(&world.ctx(&ada), other, inviting(&[&bob])).await.unwrap();
+        world.changes().await;
+    }
+
+    async fn a_block_ends_what_is_open_between_the_two(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let invitations = &world.store.invitations;
+        let [hers, shared, theirs] = [world.group(&ada, &[]).await.id, world.group(&ada, &[&eve]).await.id, world.group(&ada, &[]).await.id];
+        let owner = of::<RolePatch>(json!({"role": "owner"}));
+        world.store.participants.set_role(&world.ctx(&ada), shared, eve.id, owner).await.unwrap();
+        invitations.invite(&world.ctx(&ada), theirs, inviting(&[&bob])).await.unwrap();
+        for chat in [hers, shared] {
+            let asking = link(&world, &ada, chat, json!({"approval": true})).await;
+            assert!(matches!(invitations.come(&world.ctx(&bob), asking).await.unwrap(), Came::Asked(_)));
+        }
+        world.changes().await;
+        world.store.blocks.block(&world.ctx(&bob), ada.id, NewBlock::default()).await.unwrap();
+        let mut told = told(&world, &[("ada", &ada), ("bob", &bob)]).await;
+        told.retain(|told| told.starts_with("chat."));
+        assert_eq!(told, ["chat.decided to ada", "chat.decided to bob", "chat.uninvited to ada", "chat.uninvited to bob"]);
+        assert!(guests(&world, &ada, theirs, Standing::Invited).await.is_empty());
+        assert!(guests(&world, &ada, hers, Standing::Pending).await.is_empty());
+        assert_eq!(guests(&world, &eve, shared, Standing::Pending).await, [bob.id], "another owner can decide");
+    }
+
+    async fn a_link_shows_where_it_leads(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        let made = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(json!({"max_uses": 1, "approval": true}))).await.unwrap();
+        let open = Code::new(made.code.unwrap());
+        let shown = invitations.preview(&world.ctx(&bob), open.clone()).await.unwrap();
+        assert_eq!((shown.chat_id, shown.title.as_deref(), shown.participant_count), (chat, Some("Lunch"), 1));
+        assert_eq!((shown.joined, shown.role, shown.approval), (false, ChatRole::Member, true));
+        invitations.revoke(&world.ctx(&ada), chat, made.link.unwrap().id).await.unwrap();
+        assert_eq!(code(invitations.preview(&world.ctx(&bob), open.clone()).await), "chat.link_gone");
+        assert!(invitations.preview(&world.ctx(&ada), open).await.unwrap().joined, "who is in it still sees it");
+        let nonsense = Code::new("nonsense".to_owned());
+        assert_eq!(code(invitations.preview(&world.ctx(&bob), nonsense).await), "chat.link_unknown");
     }
 
     async fn links_end_and_are_listed_without_codes(world: World) {
@@ -150,8 +225,20 @@ on_both! {
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().my_role, ChatRole::Member);
         world.names().await;
         invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("reject")).await.unwrap();
-        let told: Vec<_> = world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect();
-        assert_eq!(told, [("chat.decided".to_owned(), Topic::user(eve.id))]);
+        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.decided to ada", "chat.decided to eve"]);
+        let again = invitations.come(&world.ctx(&eve), asking.clone()).await;
+        assert_eq!(code(again), "chat.link_gone", "it was used twice");
+        let asking = link(&world, &ada, chat, json!({"approval": true})).await;
+        assert_eq!(code(invitations.come(&world.ctx(&eve), asking.clone()).await), "chat.too_soon");
+        world.wait(Duration::from_secs(7 * 24 * 3600));
+        assert!(matches!(invitations.come(&world.ctx(&eve), asking).await.unwrap(), Came::Asked(_)));
+        let mine = invitations.invitations(&world.ctx(&eve), Some(Standing::Pending), PageRequest::default()).await.unwrap().items;
+        assert_eq!((mine.len(), mine[0].status, &mine[0].title, mine[0].participant_count), (1, Standing::Pending, &None, None));
+        assert_eq!(code(invitations.answer(&world.ctx(&eve), chat, answer("accept")).await), "chat.invitation_unknown");
+        world.changes().await;
+        invitations.answer(&world.ctx(&eve), chat, answer("decline")).await.unwrap();
+        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.decided to ada", "chat.decided to eve"], "taken back");
+        assert!(guests(&world, &ada, chat, Standing::Pending).await.is_empty());
         assert_eq!(code(invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("approve")).await), "chat.request_unknown");
         assert_eq!(code(world.store.messaging.chat(&world.ctx(&eve), chat).await), "chat.unknown");
     }

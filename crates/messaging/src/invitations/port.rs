@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId, link::Code};
 
-use super::{Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Standing, Verdict};
+use super::{Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Preview, Standing, Verdict};
 use crate::Chat;
 
 /// What coming by a link did.
@@ -32,17 +32,20 @@ pub trait Invitations: Send + Sync {
     /// Who is invited to a chat, or asks to join it, the longest waiting first.
     async fn guests(&self, ctx: &Ctx, chat: ChatId, standing: Standing, page: PageRequest) -> Result<Page<Guest>>;
 
-    /// Takes back an invitation; nothing happens if there is none.
+    /// Takes back an invitation, and tells whoever was invited; nothing happens if there is none.
     async fn withdraw(&self, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()>;
 
     /// Lets somebody in who asked, or turns them away.
     async fn decide(&self, ctx: &Ctx, chat: ChatId, user: UserId, verdict: Verdict) -> Result<()>;
 
-    /// The invitations of the caller that can be accepted, in the order of their chats.
-    async fn invitations(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Invitation>>;
+    /// The open invitations of the caller, and their open requests to join, in the order of their chats.
+    async fn invitations(&self, ctx: &Ctx, standing: Option<Standing>, page: PageRequest) -> Result<Page<Invitation>>;
 
-    /// Accepts or declines an invitation; the chat, if the caller is in it now.
+    /// Accepts or declines an invitation, or takes a request back; the chat, if the caller is in it now.
     async fn answer(&self, ctx: &Ctx, chat: ChatId, answer: NewAnswer) -> Result<Option<Chat>>;
+
+    /// What whoever has the code of a link would join.
+    async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview>;
 
     /// Comes by a link. However many do so at once, no more than its `max_uses` get in.
     async fn come(&self, ctx: &Ctx, code: Code) -> Result<Came>;

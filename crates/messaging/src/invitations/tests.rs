@@ -1,4 +1,4 @@
-use clowder_core::Refusal;
+use clowder_core::{Refusal, attempt::AGAIN_AFTER};
 use serde_json::json;
 
 use super::*;
@@ -11,7 +11,7 @@ fn seat(kind: ChatType, role: ChatRole) -> Seat {
 fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
     match result {
         Ok(_) => "fine",
-        Err(Error::Refused(Refusal { code, .. })) => code,
+        Err(Error::Refused(Refusal { code, .. }) | Error::TooEarly { refusal: Refusal { code, .. }, .. }) => code,
         Err(Error::Invalid(errors)) => match errors[0].code {
             std::borrow::Cow::Borrowed(code) => code,
             std::borrow::Cow::Owned(_) => panic!("{errors:?}"),
@@ -26,28 +26,36 @@ fn new(value: serde_json::Value) -> NewInvite {
 
 #[test]
 fn invite_table() {
-    let now = Timestamp::from_micros(0).plus(PAUSE);
-    let [ann, bob, cem, dan]: [UserId; 4] = std::array::from_fn(|_| Id::new(now));
-    let facts = InviteFacts {
-        now,
-        people: vec![(ann, None), (bob, Some((Standing::Invited, now))), (cem, Some((Standing::Pending, now)))],
-        present: vec![dan],
-        invited: 0,
-    };
+    let now = Timestamp::from_micros(0).plus(AGAIN_AFTER);
+    let [me, ann, bob, cem, dan]: [UserId; 5] = std::array::from_fn(|_| Id::new(now));
+    let standing = |standing| Known { standing: Some(standing), ..Known::default() };
+    let people = vec![
+        (me, Known::default()),
+        (ann, Known::default()),
+        (bob, standing(Standing::Invited)),
+        (cem, standing(Standing::Pending)),
+        (dan, Known::default()),
+    ];
+    let facts = InviteFacts { now, inviter: me, people, present: vec![dan], invited: 0, today: 0 };
     let owner = seat(ChatType::Group, ChatRole::Owner);
     let named = |ids: &[UserId]| new(json!({"user_ids": ids}));
     assert_eq!(invite(owner, &named(&[dan, ann, bob, cem, ann]), &facts).unwrap().0, [ann, cem]);
     assert_eq!(code(invite(owner, &named(&[Id::new(now)]), &facts)), "user.unknown");
-    let early = Timestamp::from_micros(1);
-    for (since, expected) in [(early, "too_soon"), (Timestamp::from_micros(0), "fine")] {
-        let facts = InviteFacts { people: vec![(ann, Some((Standing::Declined, since)))], ..facts.clone() };
-        assert_eq!(code(invite(owner, &named(&[ann]), &facts)), expected, "{since:?}");
+    assert_eq!(code(invite(owner, &named(&[me]), &facts)), "self");
+    for (declined, today, expected) in [(Some(1), 0, "too_soon"), (Some(0), 0, "fine"), (None, 5, "too_soon")] {
+        let known = Known { standing: None, declined_at: declined.map(Timestamp::from_micros), today };
+        let facts = InviteFacts { people: vec![(ann, known)], ..facts.clone() };
+        assert_eq!(code(invite(owner, &named(&[ann]), &facts)), expected, "{known:?}");
     }
-    let full = InviteFacts { invited: MOST_INVITED, ..facts.clone() };
-    assert_eq!(
-        (code(invite(owner, &named(&[ann]), &full)), code(invite(owner, &named(&[bob]), &full))),
-        ("chat.invites", "fine")
-    );
+    for (invited, today, expected) in [
+        (MOST_INVITED, 0, "chat.invites"),
+        (MOST_INVITED - 1, MOST_INVITES_A_DAY - 1, "fine"),
+        (0, MOST_INVITES_A_DAY, "chat.invites_today"),
+    ] {
+        let full = InviteFacts { invited, today, ..facts.clone() };
+        assert_eq!(code(invite(owner, &named(&[ann]), &full)), expected, "{invited} {today}");
+        assert_eq!(code(invite(owner, &named(&[bob]), &full)), "fine", "nobody new");
+    }
     for (kind, role, given, expected) in [
         (ChatType::Group, ChatRole::Member, None, "chat.forbidden"),
         (ChatType::Group, ChatRole::Admin, Some("admin"), "fine"),
@@ -69,30 +77,29 @@ fn link_and_come_tables() {
     assert_eq!(code(link(owner, now, &new(json!({"expires_at": "1970-01-01T00:00:00Z"})), 0)), "past");
     let open = LinkFacts { revoked: false, expires_at: None, max_uses: None, uses: 0 };
     let gone = LinkFacts { revoked: true, ..open };
-    for (facts, approval, waiting, requests, expected) in [
-        (open, false, None, 0, Ok(Way::Enter)),
-        (open, true, None, 0, Ok(Way::Ask)),
-        (open, true, Some(Standing::Invited), 0, Ok(Way::Enter)),
-        (open, true, Some(Standing::Declined), 0, Ok(Way::Ask)),
-        (open, true, None, MOST_REQUESTS, Err("chat.requests")),
-        (open, true, Some(Standing::Pending), MOST_REQUESTS, Ok(Way::Ask)),
-        (gone, false, None, 0, Err("chat.link_gone")),
+    for (facts, approval, waiting, expected) in [
+        (open, false, None, Ok(Way::Enter)),
+        (open, true, None, Ok(Way::Ask)),
+        (open, true, Some(Standing::Invited), Ok(Way::Enter)),
+        (open, true, Some(Standing::Pending), Ok(Way::Ask)),
+        (gone, false, None, Err("chat.link_gone")),
     ] {
-        let way = come(now, facts, approval, waiting, requests).map_err(|error| code::<()>(Err(error)));
-        assert_eq!(way, expected, "{facts:?} {approval} {waiting:?} {requests}");
+        let way = come(now, facts, approval, waiting).map_err(|error| code::<()>(Err(error)));
+        assert_eq!(way, expected, "{facts:?} {approval} {waiting:?}");
     }
 }
 
 #[test]
-fn is_open_and_decide_tables() {
-    let now = Timestamp::from_micros(5);
-    for (standing, expires_at, open) in [
-        (Some(Standing::Invited), Some(Timestamp::from_micros(6)), true),
-        (Some(Standing::Invited), Some(now), false),
-        (Some(Standing::Declined), None, false),
-        (None, None, false),
+fn may_ask_and_decide_tables() {
+    let (now, free) = (Timestamp::from_micros(5), AskFacts::default());
+    for (facts, expected) in [
+        (free, "fine"),
+        (AskFacts { waiting: MOST_REQUESTS, ..free }, "chat.requests"),
+        (AskFacts { open: 50, ..free }, "chat.requests_open"),
+        (AskFacts { here_today: 5, ..free }, "chat.requests_today"),
+        (AskFacts { rejected_at: Some(now), ..free }, "chat.too_soon"),
     ] {
-        assert_eq!(is_open(now, standing, expires_at), open, "{standing:?} {expires_at:?}");
+        assert_eq!(code(may_ask(now, facts)), expected, "{facts:?}");
     }
     for (role, standing, expected) in [
         (ChatRole::Admin, Some(Standing::Pending), "fine"),

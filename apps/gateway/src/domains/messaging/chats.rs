@@ -1,14 +1,14 @@
 //! Chats themselves over HTTP.
 
-use actix_web::web::Data;
+use actix_web::{Either, web::Data};
 use clowder_core::ChatId;
 use clowder_messaging::{
     Chat, ChatEntry, ChatPreferences, Chats,
-    chats::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch},
+    chats::{ChatPatch, Deletion, DirectoryFilter, Gone, NewDraft, NewOwner, PreferencesPatch},
 };
 
 use crate::{
-    answer::{Done, Listed, Shown, Versioned},
+    answer::{Done, Listed, Shown, Started, Versioned},
     auth::Caller,
     call::{IfMatch, Json, Path},
     problem::Answer,
@@ -40,9 +40,15 @@ pub async fn delete(
     Caller(ctx): Caller,
     Path(chat): Path<ChatId>,
     IfMatch(version): IfMatch,
-) -> Answer<Done> {
-    port.delete_chat(&ctx, chat, version).await?;
-    Ok(Done)
+) -> Answer<Either<Done, Started<Deletion>>> {
+    Ok(match port.delete_chat(&ctx, chat, version).await? {
+        Gone::Whole => Either::Left(Done),
+        Gone::Started(job) => Either::Right(Started { job, status_at: format!("/api/chat-deletions/{chat}") }),
+    })
+}
+
+pub async fn deletion(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>) -> Answer<Shown<Deletion>> {
+    Ok(Shown(port.deletion(&ctx, chat).await?))
 }
 
 pub async fn transfer(

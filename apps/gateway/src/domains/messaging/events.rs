@@ -4,7 +4,8 @@ use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Message, Read, Typing,
     change::{
-        ChatDeleted, Decided, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
+        ChatDeleted, Decision, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
+        Uninvited,
     },
 };
 use serde_json::{Value, json};
@@ -63,11 +64,19 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "chat.invited",
-        about: "You are invited to a chat",
+        about: "You are invited to a chat; or somebody who asked to join a chat of which you are an owner or admin was invited instead",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Invited>,
-        example: || json!({"chat_id": CHAT, "invited_by": ADA, "expires_at": AT}),
+        example: || json!({"chat_id": CHAT, "user_id": BOB, "invited_by": ADA, "expires_at": AT}),
+    },
+    Event {
+        name: "chat.uninvited",
+        about: "An invitation is no longer open: yours, or one to a chat of which you are an owner or admin",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Uninvited>,
+        example: || json!({"chat_id": CHAT, "user_id": BOB, "reason": "declined"}),
     },
     Event {
         name: "chat.requested",
@@ -79,11 +88,11 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "chat.decided",
-        about: "Your request to join a chat has been decided",
+        about: "A request to join a chat is no longer open: yours, or one to a chat of which you are an owner or admin",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
-        shape: Shape::of::<Decided>,
-        example: || json!({"chat_id": CHAT, "user_id": ADA, "approved": true}),
+        shape: Shape::of::<Decision>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "action": "approve"}),
     },
     Event {
         name: "chat.deleted",
@@ -177,6 +186,7 @@ pub const EVENTS: &[Event] = &[
 
 const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+const BOB: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13";
 const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
 const AT: &str = "2026-11-26T12:00:00.000Z";
 
@@ -213,6 +223,7 @@ mod tests {
             ("chat.updated", Some(CHATS_READ)),
             ("chat.preferences", Some(CHATS_READ)),
             ("chat.invited", Some(CHATS_READ)),
+            ("chat.uninvited", Some(CHATS_READ)),
             ("chat.requested", Some(CHATS_READ)),
             ("chat.decided", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),

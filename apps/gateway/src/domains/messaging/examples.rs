@@ -23,8 +23,13 @@ pub fn of(name: &str) -> Option<Value> {
             "user": card(BOB, "bob", "Bob"), "role": "member", "invited_by": ADA, "since": AT, "expires_at": AT
         }),
         "ChatInvitation" => json!({
-            "chat_id": CHAT, "type": "group", "title": "Lunch", "participant_count": 3,
+            "chat_id": CHAT, "type": "group", "status": "invited", "title": "Lunch", "participant_count": 3,
             "invited_by": card(BOB, "bob", "Bob"), "role": "member", "since": AT, "expires_at": AT
+        }),
+        "ChatDeletion" => json!({ "chat_id": CHAT, "status": "running", "progress": 0.25 }),
+        "ChatPreview" => json!({
+            "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
+            "joined": false, "role": "member", "approval": false, "expires_at": null
         }),
         "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),

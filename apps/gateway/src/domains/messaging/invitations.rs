@@ -4,12 +4,14 @@ use actix_web::{Either, web::Data};
 use clowder_core::{ChatId, Made, UserId, link::Code};
 use clowder_messaging::{
     Chat, Invitations,
-    invitations::{Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Standing, Verdict, port::Came},
+    invitations::{
+        Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Preview, Standing, Verdict, port::Came,
+    },
 };
 use serde::Serialize;
 
 use crate::{
-    answer::{Accepted, Created, CreatedVersioned, Done, Listed, Versioned},
+    answer::{Accepted, Created, CreatedVersioned, Done, Listed, Shown, Versioned},
     auth::Caller,
     call::{Json, Path},
     problem::Answer,
@@ -90,9 +92,14 @@ pub async fn decide(
 }
 
 pub async fn own(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Invitation>> {
+    let standing = query.word("status");
     let page = query.page();
     query.check()?;
-    Ok(Listed(port.invitations(&ctx, page).await?))
+    Ok(Listed(port.invitations(&ctx, standing, page).await?))
+}
+
+pub async fn preview(port: Port, Caller(ctx): Caller, Path(code): Path<String>) -> Answer<Shown<Preview>> {
+    Ok(Shown(port.preview(&ctx, Code::new(code)).await?))
 }
 
 pub async fn answer(

@@ -21,10 +21,10 @@ pub const DOMAIN: Domain = Domain {
         "Chats::set_preferences",
         "Chats::set_draft",
     ],
-    reads: &["Chats::directory"],
+    reads: &["Chats::directory", "Chats::deletion"],
     perform,
     keeps,
-    ids: &["chat_links.id", "chat_notes.id", "chats.group_id"],
+    ids: &["chat_attempts.id", "chat_deletions.chat_id", "chat_links.id", "chat_notes.id", "chats.group_id"],
     never: &[
         (
             "a chat without an owner, although somebody is in it",
@@ -38,6 +38,10 @@ pub const DOMAIN: Domain = Domain {
         (
             "notes about a chat that they are not in",
             "chat_notes n LEFT JOIN participants p ON p.chat_id = n.chat_id AND p.user_id = n.user_id WHERE p.user_id IS NULL",
+        ),
+        (
+            "a deletion that has ended, of a chat that is there",
+            "chat_deletions d JOIN chats c ON c.id = d.chat_id AND d.finished_at IS NOT NULL",
         ),
         ("words of a deleted chat", "chats c JOIN chat_words w ON w.chat_id = c.id WHERE c.deleted_at IS NOT NULL"),
         (
@@ -53,7 +57,11 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let chat = world.group(ada, &[]).await.id;
         let ctx = world.ctx(ada);
         world.store.chats.set_preferences(&ctx, chat, of::<PreferencesPatch>(json!({"title": "Peculiar"}))).await?;
-        world.store.chats.set_draft(&ctx, chat, of::<NewDraft>(json!({"content": "A draft"}))).await.map(drop)
+        world.store.chats.set_draft(&ctx, chat, of::<NewDraft>(json!({"content": "A draft"}))).await?;
+        world.store.invitations.invite(&ctx, chat, of(json!({}))).await?;
+        let eve = world.person("eve").await;
+        let other = world.group(&eve, &[]).await.id;
+        world.store.invitations.invite(&world.ctx(&eve), other, of(json!({"user_ids": [ada.id]}))).await.map(drop)
     })
 }
 
@@ -96,7 +104,7 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let patch = json!({"title": stage.fresh("Crowd "), "description": stage.fresh("all about "), "rights": {"pin": dice.below(2) == 0}});
                 chats.edit_chat(&staff, chat, None, of::<ChatPatch>(patch)).await.map(drop)
             }
-            "Chats::delete_chat" => chats.delete_chat(&staff, chat, None).await,
+            "Chats::delete_chat" => chats.delete_chat(&staff, chat, None).await.map(drop),
             "Chats::transfer" => {
                 let new = of::<NewOwner>(json!({"user_id": stage.members[2 + (who - 1) % 4].id}));
                 chats.transfer(&staff, chat, new).await.map(drop)

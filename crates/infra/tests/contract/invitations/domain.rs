@@ -21,7 +21,7 @@ pub const DOMAIN: Domain = Domain {
         "Invitations::answer",
         "Invitations::come",
     ],
-    reads: &["Invitations::links", "Invitations::guests", "Invitations::invitations"],
+    reads: &["Invitations::links", "Invitations::guests", "Invitations::invitations", "Invitations::preview"],
     perform,
     repeats,
     never: &[

@@ -120,6 +120,7 @@ impl Stage {
                 (options.groups.owned, options.groups.memberships) = (100_000, 100_000);
                 // One of them leaves deletions to a job.
                 options.groups.at_once = if reveal_taken { 200 } else { 0 };
+                options.messaging.at_once = options.groups.at_once;
             });
             node.await
         };

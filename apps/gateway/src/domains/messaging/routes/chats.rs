@@ -2,7 +2,7 @@
 
 use clowder_messaging::{
     Chat, ChatEntry, ChatPreferences, ChatType,
-    chats::{ChatPatch, NewDraft, NewOwner, PreferencesPatch},
+    chats::{ChatPatch, Deletion, NewDraft, NewOwner, PreferencesPatch},
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE},
 };
@@ -34,11 +34,19 @@ pub fn all() -> Vec<Endpoint> {
         delete("/api/chats/{chat_id}", chats::delete)
             .says("Delete a chat, or leave it")
             .called("deleteChat")
-            .notes("An owner deletes the chat: it is gone for everybody at once. A job takes the others out of it, each of whom then receives `chat.deleted`, and deletes what was written. Everybody else leaves the chat. A private chat can be archived, but neither deleted nor left.")
+            .notes("An owner deletes the chat: it is gone for everybody at once. Each participant receives `chat.deleted`, and what was written goes. A small chat is gone with the response (204). Of a larger one a job takes the people out, a few at a time (202); `Location` is where to read how far it has come. Everybody else leaves the chat (204). A private chat can be archived, but neither deleted nor left.")
             .scope(CHATS_WRITE)
             .edits()
             .gives_nothing(204, "You are not in it any more")
+            .starts::<Deletion>("It is gone for everybody, and a job takes it apart")
             .refuses(&[CHAT_UNKNOWN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_STALE]),
+        get("/api/chat-deletions/{chat_deletion_id}", chats::deletion)
+            .says("Read how far the deletion of a chat has come")
+            .called("getChatDeletion")
+            .notes("For whoever deleted it. The id is that of the chat. It is known for a week after the end.")
+            .scope(CHATS_READ)
+            .gives::<Deletion>(200, "How far it has come")
+            .refuses(&[DELETION_UNKNOWN]),
         put("/api/chats/{chat_id}/owner", chats::transfer)
             .says("Hand over a chat")
             .called("transferChat")

@@ -203,7 +203,6 @@ pub struct GuestRow {
     pub role: String,
     pub invited_by: Option<UserId>,
     pub since: Timestamp,
-    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Queryable, Selectable, Insertable)]

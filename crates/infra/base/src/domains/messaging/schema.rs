@@ -136,7 +136,31 @@ diesel::table! {
         role -> Text,
         invited_by -> Nullable<Uid>,
         since -> Ts,
-        expires_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_attempts (id) {
+        id -> Uid,
+        kind -> Text,
+        chat_id -> Uid,
+        user_id -> Uid,
+        by_id -> Nullable<Uid>,
+        made_at -> Ts,
+        refused_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_deletions (chat_id) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        people -> BigInt,
+        finished_at -> Nullable<Ts>,
     }
 }
 
