@@ -11,6 +11,7 @@ mod privacy;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     Chat, ChatEntry, ChatPreferences, Chats,
@@ -26,6 +27,10 @@ use super::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
+    activity: &[
+        Rule::new("chat.updated", "chat.changed", Whose::Actor, Target::Subject("chat")).only(is_edited),
+        Rule::new("chat.deleted", "chat.deleted", Whose::Actor, Target::Subject("chat")),
+    ],
     sealed: &[notes::TITLE, notes::DRAFT],
     words: &["chat_attempts.kind", "chat_guests.role", "chat_guests.status", "chat_links.role"],
     times: &[
@@ -42,6 +47,11 @@ pub const DOMAIN: Domain = Domain {
     workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
     ..Domain::NONE
 };
+
+/// A private chat changes only by a block, which has an item of its own.
+fn is_edited(chat: &serde_json::Value) -> bool {
+    chat["type"] != "private"
+}
 
 #[async_trait]
 impl Chats for Repo {
