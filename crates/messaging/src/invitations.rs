@@ -321,6 +321,10 @@ pub enum Way {
 
 /// `waiting`: how the person stands to the chat.
 pub fn come(now: Timestamp, facts: LinkFacts, approval: bool, waiting: Option<Standing>) -> Result<Way> {
+    // Whoever waits goes on waiting, also if they have used the link up.
+    if approval && waiting == Some(Standing::Pending) {
+        return Ok(Way::Ask);
+    }
     if !facts.is_open(now) {
         return Err(LINK_GONE.into());
     }

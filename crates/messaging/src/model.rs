@@ -201,6 +201,7 @@ pub struct Message {
     pub hidden: bool,
     /// Present in messages of type `system`, unless they are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SystemNote, required = false)]
     pub system: Option<Box<SystemNote>>,
 }
 

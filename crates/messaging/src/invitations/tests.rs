@@ -1,3 +1,5 @@
+//! Table tests of invitations.
+
 use clowder_core::{Refusal, attempt::AGAIN_AFTER};
 use serde_json::json;
 
@@ -83,6 +85,9 @@ fn link_and_come_tables() {
         (open, true, Some(Standing::Invited), Ok(Way::Enter)),
         (open, true, Some(Standing::Pending), Ok(Way::Ask)),
         (gone, false, None, Err("chat.link_gone")),
+        (gone, true, None, Err("chat.link_gone")),
+        (gone, true, Some(Standing::Pending), Ok(Way::Ask)),
+        (gone, false, Some(Standing::Pending), Err("chat.link_gone")),
     ] {
         let way = come(now, facts, approval, waiting).map_err(|error| code::<()>(Err(error)));
         assert_eq!(way, expected, "{facts:?} {approval} {waiting:?}");

@@ -1,3 +1,5 @@
+//! Table tests of who comes, who goes, and who does what.
+
 use clowder_core::{Id, Refusal, Timestamp};
 use serde_json::json;
 

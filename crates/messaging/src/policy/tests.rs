@@ -1,3 +1,5 @@
+//! Table tests of what each role may do, and the page that shows it.
+
 use std::{fmt::Write, fs, path::Path};
 
 use clowder_core::{Id, Timestamp};
