@@ -2,7 +2,7 @@
 
 use clowder_core::{ChatId, Result, UserId, Word};
 use clowder_messaging::{Change, ChatRole, invitations::Standing};
-use diesel::{dsl::exists, prelude::*};
+use diesel::prelude::*;
 
 use super::{
     super::{
@@ -53,9 +53,10 @@ fn concerned(conn: &mut Conn, guest: UserId, host: UserId) -> Result<Vec<ChatId>
     let own = || chat_guests::table.filter(chat_guests::user_id.eq(guest)).select(chat_guests::chat_id);
     let invited = chat_guests::status.eq(Standing::Invited.as_str()).and(chat_guests::invited_by.eq(host));
     let mut found: Vec<ChatId> = own().filter(invited).load(conn)?;
-    let runs = participants::chat_id.eq(chat_guests::chat_id).and(participants::user_id.eq(host));
-    let runs = participants::table.filter(runs).filter(participants::role.eq(ChatRole::Owner.as_str()));
-    let asked = own().filter(chat_guests::status.eq(Standing::Pending.as_str())).filter(exists(runs));
-    found.extend(asked.load::<ChatId>(conn)?);
+    // Nobody has many requests open.
+    let asked: Vec<ChatId> = own().filter(chat_guests::status.eq(Standing::Pending.as_str())).load(conn)?;
+    let owned = participants::user_id.eq(host).and(participants::role.eq(ChatRole::Owner.as_str()));
+    let owned = participants::table.filter(owned).filter(participants::chat_id.eq_any(asked));
+    found.extend(owned.select(participants::chat_id).load::<ChatId>(conn)?);
     Ok(found)
 }
