@@ -34,7 +34,7 @@ fn answer(action: &str) -> NewAnswer {
 }
 
 /// What was told, with the person to whom; sorted.
-async fn told(world: &World, people: &[(&str, &Person)]) -> Vec<String> {
+async fn heard(world: &World, people: &[(&str, &Person)]) -> Vec<String> {
     let changes = world.changes().await;
     let to = |topic: Topic| {
         people.iter().find(|(_, person)| Topic::user(person.id) == topic).map_or("others", |(name, _)| name)
@@ -72,7 +72,7 @@ on_both! {
         assert_eq!(world.names().await, ["chat.created", "participant.added", "message.sent"]);
         assert_eq!(code(invitations.answer(&world.ctx(&bob), chat, answer("accept")).await), "chat.invitation_unknown");
         assert_eq!(invitations.answer(&world.ctx(&eve), chat, answer("decline")).await.unwrap(), None);
-        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.uninvited to ada", "chat.uninvited to eve"]);
+        assert_eq!(heard(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.uninvited to ada", "chat.uninvited to eve"]);
         assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
         let again = invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await;
         assert!(matches!(&again, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{again:?}");
@@ -82,7 +82,7 @@ on_both! {
         for _ in 0..2 {
             invitations.withdraw(&world.ctx(&ada), chat, eve.id).await.unwrap();
         }
-        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.uninvited to ada", "chat.uninvited to eve"], "once");
+        assert_eq!(heard(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.uninvited to ada", "chat.uninvited to eve"], "once");
         assert_eq!(code(invitations.answer(&world.ctx(&eve), chat, answer("accept")).await), "chat.invitation_unknown");
         world.changes().await;
     }
@@ -99,7 +99,7 @@ on_both! {
         assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
         world.changes().await;
         world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
-        assert_eq!(told(&world, &[("ada", &ada), ("bob", &bob)]).await, ["chat.uninvited to ada", "chat.uninvited to bob"]);
+        assert_eq!(heard(&world, &[("ada", &ada), ("bob", &bob)]).await, ["chat.uninvited to ada", "chat.uninvited to bob"]);
         world.store.blocks.block(&world.ctx(&bob), ada.id, NewBlock::default()).await.unwrap();
         let refused = invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await;
         assert!(matches!(&refused, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "user.unknown"), "{refused:?}");
@@ -163,7 +163,7 @@ on_both! {
         }
         world.changes().await;
         world.store.blocks.block(&world.ctx(&bob), ada.id, NewBlock::default()).await.unwrap();
-        let mut told = told(&world, &[("ada", &ada), ("bob", &bob)]).await;
+        let mut told = heard(&world, &[("ada", &ada), ("bob", &bob)]).await;
         told.retain(|told| told.starts_with("chat."));
         assert_eq!(told, ["chat.decided to ada", "chat.decided to bob", "chat.uninvited to ada", "chat.uninvited to bob"]);
         assert!(guests(&world, &ada, theirs, Standing::Invited).await.is_empty());
@@ -225,7 +225,7 @@ on_both! {
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().my_role, ChatRole::Member);
         world.names().await;
         invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("reject")).await.unwrap();
-        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.decided to ada", "chat.decided to eve"]);
+        assert_eq!(heard(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.decided to ada", "chat.decided to eve"]);
         let again = invitations.come(&world.ctx(&eve), asking.clone()).await;
         assert_eq!(code(again), "chat.link_gone", "it was used twice");
         let asking = link(&world, &ada, chat, json!({"approval": true})).await;
@@ -237,7 +237,7 @@ on_both! {
         assert_eq!(code(invitations.answer(&world.ctx(&eve), chat, answer("accept")).await), "chat.invitation_unknown");
         world.changes().await;
         invitations.answer(&world.ctx(&eve), chat, answer("decline")).await.unwrap();
-        assert_eq!(told(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.decided to ada", "chat.decided to eve"], "taken back");
+        assert_eq!(heard(&world, &[("ada", &ada), ("eve", &eve)]).await, ["chat.decided to ada", "chat.decided to eve"], "taken back");
         assert!(guests(&world, &ada, chat, Standing::Pending).await.is_empty());
         assert_eq!(code(invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("approve")).await), "chat.request_unknown");
         assert_eq!(code(world.store.messaging.chat(&world.ctx(&eve), chat).await), "chat.unknown");
