@@ -178,9 +178,9 @@ on_both! {
         let node = world.node_with(|options| options.messaging.at_once = 0).await;
         let (chats, messaging) = (&node.chats, &world.store.messaging);
         let gone = chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
-        let running = Deletion { chat_id: chat, status: DeletionStatus::Running, progress: 0.0 };
-        assert_eq!(gone, Gone::Started(running.clone()));
-        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running);
+        let running = |progress| Deletion { chat_id: chat, status: DeletionStatus::Running, progress };
+        assert_eq!(gone, Gone::Started(running(0.0)));
+        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running(0.25), "the owner is out of it");
         assert_eq!(code(chats.deletion(&world.ctx(&bob), chat).await), "chat.deletion_unknown", "it is told to nobody else");
         assert_eq!(world.names().await, ["chat.deleted"]);
         for who in [&ada, &bob] {
