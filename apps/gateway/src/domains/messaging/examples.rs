@@ -9,6 +9,7 @@ pub fn of(name: &str) -> Option<Value> {
         "Chat" => group(),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
+        "editChat 200" => with(group(), json!({ "title": "Late lunch", "last_message": retitled(), "version": 2 })),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
@@ -45,6 +46,13 @@ fn group() -> Value {
         "visibility": "private", "history": "all", "rights": rights(), "writable": true,
         "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
     })
+}
+
+/// What the server says of a new title.
+fn retitled() -> Value {
+    let note = json!({ "action": "retitled", "user_ids": [], "title": "Late lunch" });
+    let said = json!({ "type": "system", "content": "changed the title", "client_id": null, "system": note });
+    with(message(), said)
 }
 
 fn link() -> Value {
