@@ -9,7 +9,7 @@ pub fn of(name: &str) -> Option<Value> {
         "Chat" => group(),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
-        "editChat 200" => with(group(), json!({ "title": "Late lunch", "last_message": retitled(), "version": 2 })),
+        "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
@@ -50,9 +50,11 @@ fn group() -> Value {
 
 /// What the server says of a new title.
 fn retitled() -> Value {
-    let note = json!({ "action": "retitled", "user_ids": [], "title": "Late lunch" });
-    let said = json!({ "type": "system", "content": "changed the title", "client_id": null, "system": note });
-    with(message(), said)
+    json!({
+        "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
+        "content": "changed the title", "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
+        "deleted_at": null, "version": 1, "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
+    })
 }
 
 fn link() -> Value {
