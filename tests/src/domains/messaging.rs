@@ -91,7 +91,8 @@ const LISTS: &[List] = &[
             format!(
                 "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
                      active_at, version)
-                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {soon}, 1 FROM {series};
+                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {soon}, 1 FROM {series} WHERE NOT EXISTS
+                     (SELECT 1 FROM chats c WHERE c.id = {of_n});
                  INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
                    SELECT {of_n}, {me}, 'owner', {now}, 0, 0 FROM {series};",
                 of_n = scene.id_of_n(),
@@ -128,7 +129,7 @@ const LISTS: &[List] = &[
             format!(
                 "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
                      active_at, version)
-                   SELECT {of_n}, 'group', 'x', 0, 0, 0, 0, {now}, {now}, 1 FROM {series} WHERE NOT EXISTS
+                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {now}, 1 FROM {series} WHERE NOT EXISTS
                      (SELECT 1 FROM chats c WHERE c.id = {of_n});
                  INSERT INTO chat_guests (chat_id, user_id, status, role, since)
                    SELECT {of_n}, {me}, 'invited', 'member', {now} FROM {series};",
