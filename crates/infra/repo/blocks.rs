@@ -31,7 +31,7 @@ use super::{
     db::Tx,
     dialect::Conn,
     domains::{Domain, Sweep},
-    friends, groups, journal,
+    friends, groups, invitations, journal,
     messaging::{chats, closing},
     people::{self, Viewer},
     pets,
@@ -159,11 +159,13 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
     let groups = groups::sever(tx, caller, user)?;
     let parted = friends::sever(tx, ctx, caller, user)?;
     let kept = pets::sever(tx, caller, user)?;
+    let chats = invitations::sever(tx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(kept.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(groups.iter().map(|change| change as &dyn clowder_core::Change));
+    told.extend(chats.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(closed.iter().map(|change| change as &dyn clowder_core::Change));
     journal::append_each(tx, ctx, &told)?;
     Ok(after)

@@ -12,7 +12,6 @@ mod told;
 mod words;
 mod writes;
 
-pub use read::of_chats;
 pub use severing::sever;
 
 use std::sync::Arc;

@@ -14,7 +14,13 @@ use clowder_social::{
 use diesel::prelude::*;
 
 use super::{
-    super::{blocks, cards::Cards, db::Tx, dialect::Conn, messaging::membership},
+    super::{
+        blocks,
+        cards::Cards,
+        db::Tx,
+        dialect::Conn,
+        messaging::membership::{self, Told as InChat},
+    },
     attempts::{self, Kind},
     invites, read,
     told::{Told, about_member, staff, tell},
@@ -86,7 +92,7 @@ pub fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, by: Us
     invites::revoke_of(tx, ctx, row.id, user)?;
     let counted = groups::member_count.eq(groups::member_count - 1);
     diesel::update(groups::table.find(row.id)).set(counted).execute(tx.conn)?;
-    let chat = membership::remove(tx, row.chat_id, &[user], Some(by))?;
+    let chat = membership::remove(tx, row.chat_id, &[user], Some(by), InChat::Participant)?;
     let removed = Removed { group_id: row.id, user_id: user, removed_by: by };
     let mut told =
         about_member(tx.conn, row.id, row.member_count, user, |audience| Change::MemberRemoved(audience, removed))?;

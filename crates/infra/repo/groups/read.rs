@@ -2,12 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Card, ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word, sql::Uid};
+use clowder_core::{
+    Card, Id, Page, PageRequest, Result, Timestamp, UserId, Word,
+    sql::Uid,
+    words::{end_of, words},
+};
 use clowder_social::groups::{
     GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Standing,
     policy::{OPEN_FOR, Place, may_list, may_see},
     refusals::GROUP_UNKNOWN,
-    search::{end_of, words},
 };
 use diesel::{
     dsl::{exists, not},
@@ -44,12 +47,6 @@ const IN_DIRECTORY: Fragment<Bool> = Fragment::new("(groups.visibility <> 'secre
 pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
     let one = groups::table.find(group).filter(groups::deleted_at.is_null());
     Ok(one.select(GroupRow::as_select()).first(conn).optional()?)
-}
-
-/// The groups whose chats these are.
-pub fn of_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<HashMap<ChatId, GroupId>> {
-    let found = groups::table.filter(groups::chat_id.among(ids)).select((groups::chat_id, groups::id));
-    Ok(found.load::<(ChatId, GroupId)>(conn)?.into_iter().collect())
 }
 
 pub fn place(conn: &mut Conn, now: Timestamp, group: GroupId, user: UserId) -> Result<Place> {

@@ -85,6 +85,7 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
     let facts: Option<(i64, i64, i64, i64, LowestReadMarksRow)> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
+        .filter(chats::deleted_at.is_null())
         .select((
             participants::read_seq,
             participants::own_after_read,
