@@ -50,6 +50,7 @@ mod send;
 mod sign_ups;
 mod staff;
 mod stress;
+mod superseding;
 mod two_factor;
 mod upgrades;
 mod upkeep;
