@@ -159,8 +159,7 @@ on_both! {
         assert_eq!(sees(&sitter).await, [false]);
         assert_eq!(code(reports.examine(&world.ctx(&sitter), made.id).await), "report.unknown");
         let guest = moderator(&world, "guest").await;
-        let invitation = of(json!({"user_id": guest.id, "role": "caretaker"}));
-        world.store.pets.invite(&world.ctx(&owner), pet, invitation).await.unwrap();
+        crate::pets::invite(&world, &owner, pet, &guest, "caretaker").await;
         assert_eq!(sees(&guest).await, [true]);
         reports.examine(&world.ctx(&guest), made.id).await.unwrap();
         // Who leaves was an owner then.
