@@ -23,7 +23,7 @@ use super::{
         dialect::Conn,
         idempotency::Stub,
         messaging::{chats, messages::Membership},
-        participants::writes::come_in,
+        participants::writes::{come_in, comes_alone},
         upkeep::forget,
     },
     guests::{ask, standing, standing_of},
@@ -214,6 +214,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
     }
     match way {
         Way::Enter => {
+            comes_alone(tx, ctx, chat, caller, waiting == Some(Standing::Invited))?;
             let made = come_in(tx, ctx, caller, &row, role)?;
             Ok(Came::In(Box::new(made.into_inner())))
         }

@@ -210,6 +210,6 @@ fn admission() -> Vec<Endpoint> {
             .reaches_others()
             .gives::<Group>(201, "You are in it now")
             .gives::<Group>(200, "You were in it")
-            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS]),
+            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS_TODAY]),
     ]
 }

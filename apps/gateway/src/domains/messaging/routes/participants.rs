@@ -53,6 +53,6 @@ pub fn all() -> Vec<Endpoint> {
             .reaches_others()
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS_TODAY]),
     ]
 }
