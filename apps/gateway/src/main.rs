@@ -70,6 +70,7 @@ impl Failure {
                 match error {
                     Error::Refused(refusal)
                     | Error::Explained { refusal, .. }
+                    | Error::Pointed { refusal, .. }
                     | Error::Stale { refusal, .. }
                     | Error::TooEarly { refusal, .. } => {
                         complain(format_args!("{} ({})", refusal.title, refusal.code));

@@ -10,7 +10,7 @@ use actix_web::{
     },
 };
 use clowder_accounts::Suspension;
-use clowder_core::{Cause, Error, FieldError, Kind, Refusal, error::MOST_ERRORS, text};
+use clowder_core::{Cause, Error, FieldError, Kind, Refusal, Timestamp, error::MOST_ERRORS, text};
 use serde::Serialize;
 
 use crate::{
@@ -45,6 +45,8 @@ pub struct Details {
     pub suspension: Option<Suspension>,
     /// Seconds, in `Retry-After`.
     pub retry_after: Option<u64>,
+    /// From when on the same call may succeed, if that is days away.
+    pub until: Option<Timestamp>,
     /// Further headers of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The internal cause, for the log and never for the client.
@@ -73,14 +75,18 @@ pub struct Body<'a> {
     #[schema(example = "chat.unknown")]
     pub code: &'a str,
     pub request_id: &'a str,
-    /// What is wrong with the input, field by field: at most 50, and then one with the code `errors.more`; empty for other
-    /// problems.
+    /// What is wrong with the input, field by field: at most 50, and then one with the code `errors.more`. With
+    /// `chat.not_wanted`, whom it is about. Empty for other problems.
     #[schema(max_items = 51)]
     pub errors: &'a [FieldError],
     /// Seconds to wait, as in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
     pub retry_after: Option<u64>,
+    /// With the codes that end with `too_soon` alone: from when on the same call may succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
+    pub until: Option<Timestamp>,
     /// With `account.suspended` alone: why, and until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Suspension, required = false)]
@@ -106,6 +112,7 @@ impl Problem {
             errors: Vec::new(),
             suspension: None,
             retry_after: None,
+            until: None,
             headers: Vec::new(),
             fault: None,
         }))
@@ -134,6 +141,11 @@ impl Problem {
             Ok(methods) => self.header(header::ALLOW, methods),
             Err(_) => self,
         }
+    }
+
+    pub fn until(mut self, until: Timestamp) -> Self {
+        self.0.until = Some(until);
+        self
     }
 
     /// Adds a header to the response.
@@ -193,6 +205,7 @@ impl Problem {
             request_id: occasion.request_id,
             errors: &self.errors,
             retry_after: self.retry_after,
+            until: self.until,
             suspension: self.suspension.as_ref(),
         }
     }
@@ -276,13 +289,19 @@ impl From<Error> for Problem {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::Explained { refusal, detail } => Self::from(refusal).because(detail),
+            Error::Pointed { refusal, errors } => Self::from(refusal).errors(errors),
             Error::Stale { refusal, current } => Self::from(refusal)
-                .because(format!("{}; the current version is {current}.", refusal.title))
+                .because(format!(
+                    "{}; the current version is {current}. Read it again, then repeat the change with its `ETag`.",
+                    refusal.title
+                ))
                 .header(header::ETAG, etag::of(current)),
             Error::TooEarly { refusal, until } => {
                 // Rounded up to the milliseconds that are shown, so that waiting until then is always enough.
                 let until = until.plus(Duration::from_micros(999));
-                Self::from(refusal).because(format!("{}. It is possible again at {until}.", refusal.title))
+                Self::from(refusal)
+                    .because(format!("{}. You can try again from {until} on.", refusal.title))
+                    .until(until)
             }
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { limit, retry_after } => {
@@ -344,7 +363,7 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Limit, Timestamp};
+    use clowder_core::Limit;
     use serde_json::json;
 
     use super::*;

@@ -156,6 +156,9 @@ pub enum Error {
     /// A refusal that says more than its title, such as which role is needed.
     #[error("{}", .refusal.code)]
     Explained { refusal: Refusal, detail: &'static str },
+    /// A refusal because of some of what the input names, each with its pointer.
+    #[error("{}", .refusal.code)]
+    Pointed { refusal: Refusal, errors: Vec<FieldError> },
     /// Refused until this time; the same call may succeed from then on.
     #[error("{}", .refusal.code)]
     TooEarly { refusal: Refusal, until: Timestamp },

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch};
 
 use crate::{
-    ChatRole, ChatType, ChatVisibility, History, NewChat, Rights,
-    refusals::{CHAT_LIMIT, CHAT_NOT_WANTED},
+    ChatRole, ChatType, ChatVisibility, History, NewChat, Rights, participants::not_wanted, refusals::CHAT_LIMIT,
 };
 
 /// How many chats one person can create, unless the settings say otherwise.
@@ -108,8 +107,8 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    if !facts.exists && new.participant_ids.iter().any(|id| facts.unwilling.contains(id)) {
-        return Err(CHAT_NOT_WANTED.into());
+    if !facts.exists {
+        not_wanted("/participant_ids", &new.participant_ids, &facts.unwilling)?;
     }
     if facts.made >= facts.most && !facts.exists {
         return Err(CHAT_LIMIT.into());
@@ -149,6 +148,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::refusals::CHAT_NOT_WANTED;
+
+    #[test]
+    fn all_who_do_not_want_a_chat_are_named() {
+        let now = Timestamp::from_micros(1);
+        let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
+        let Err(Error::Pointed { refusal: CHAT_NOT_WANTED, errors }) =
+            not_wanted("/ids", &[bob, ada, eve], &[eve, bob])
+        else {
+            panic!("they do not want it")
+        };
+        let named: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code.as_ref())).collect();
+        assert_eq!(named, [("/ids/0", "chat.not_wanted"), ("/ids/2", "chat.not_wanted")]);
+        assert!(not_wanted("/ids", &[ada], &[eve]).is_ok());
+    }
 
     #[test]
     fn decide_table() {
@@ -180,7 +194,7 @@ mod tests {
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {
             let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &CreateFacts { exists, ..shy.clone() });
             assert_eq!(
-                matches!(decided, Err(Error::Refused(CHAT_NOT_WANTED))),
+                matches!(decided, Err(Error::Pointed { refusal: CHAT_NOT_WANTED, .. })),
                 refused,
                 "{kind} {exists}: {decided:?}"
             );

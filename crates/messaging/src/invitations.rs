@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatRole, ChatType,
-    participants::{MOST_ADDED, grants},
+    participants::{MOST_ADDED, grants, no_owner},
     policy::{Action, Seat, allow},
     refusals::{
         CHAT_INVITES, CHAT_INVITES_TODAY, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON,
@@ -296,9 +296,7 @@ fn may_invite(seat: Seat, new: &NewInvite) -> Result<ChatRole> {
     allow(seat, Action::Invite)?;
     let role = new.role.unwrap_or(ChatRole::of_newcomers(seat.kind));
     grants(seat, role)?;
-    if role == ChatRole::Owner {
-        return Err(Error::field("/role", "unwanted", "owners are made of participants"));
-    }
+    no_owner(role)?;
     Ok(role)
 }
 

@@ -2,14 +2,15 @@
 
 pub mod port;
 
-use clowder_core::{Error, Fields, Input, Result, UserId, text::Flaw};
+use std::collections::HashMap;
+
+use clowder_core::{Error, FieldError, Fields, Input, Result, Timestamp, UserId, attempt::may_be_invited, text::Flaw};
 
 use crate::{
     ChatRole, ChatType, ChatVisibility,
-    policy::{Action, Seat, allow},
-    refusals::{
-        CHAT_FORBIDDEN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN,
-    },
+    change::Told,
+    policy::{Action, Seat, allow, forbidden},
+    refusals::{CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN},
 };
 
 /// How many people can be added at once.
@@ -70,6 +71,9 @@ pub struct PeopleFilter {
 pub struct AddFacts {
     /// Those of the named people whom the caller may see. Others count as unknown.
     pub visible: Vec<UserId>,
+    pub now: Timestamp,
+    /// When those of them who have declined an invitation to the chat did so last.
+    pub declined: HashMap<UserId, Timestamp>,
     /// Those of them whom the caller must not add: so they have chosen.
     pub unwilling: Vec<UserId>,
     /// Those who are in the chat already.
@@ -102,6 +106,11 @@ impl Room {
     }
 }
 
+/// Who hears what happens to somebody with this role in a chat of so many people. Subscribers do not see each other.
+pub fn told(people: i64, role: ChatRole) -> Told {
+    if people <= TOLD_AMONG && role != ChatRole::Subscriber { Told::Chat } else { Told::Participant }
+}
+
 pub fn is_staff(role: ChatRole) -> bool {
     role <= ChatRole::Admin
 }
@@ -115,17 +124,36 @@ pub fn grants(seat: Seat, role: ChatRole) -> Result<()> {
     if is_staff(role) {
         allow(seat, Action::Promote)?;
     }
-    if role == ChatRole::Owner && seat.role != ChatRole::Owner { Err(CHAT_FORBIDDEN.into()) } else { Ok(()) }
+    if role == ChatRole::Owner && seat.role != ChatRole::Owner {
+        return Err(forbidden("Only owners can make somebody an owner."));
+    }
+    Ok(())
 }
 
-/// Who comes into the chat now, with which role; who is in it already stays as they are.
+/// A new participant is no owner.
+pub fn no_owner(role: ChatRole) -> Result<()> {
+    if role == ChatRole::Owner {
+        return Err(Error::field("/role", "unwanted", "only somebody in the chat can become its owner"));
+    }
+    Ok(())
+}
+
+/// Why some of the people whom a call names at a pointer cannot be brought into a chat: they do not want that.
+pub fn not_wanted<'a>(at: &str, named: impl IntoIterator<Item = &'a UserId>, unwilling: &[UserId]) -> Result<()> {
+    let named = named.into_iter().enumerate().filter(|(_, id)| unwilling.contains(id));
+    let errors: Vec<FieldError> = named
+        .map(|(index, _)| Flaw::new("chat.not_wanted", "does not want this from you").at(format!("{at}/{index}")))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::Pointed { refusal: CHAT_NOT_WANTED, errors }) }
+}
+
+/// Who comes into the chat now, with which role; who is in it already stays as they are. Whoever has declined an invitation
+/// is left alone for a while.
 pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<UserId>, ChatRole)> {
     allow(seat, Action::Add)?;
     let role = new.role.unwrap_or(ChatRole::of_newcomers(seat.kind));
     grants(seat, role)?;
-    if role == ChatRole::Owner {
-        return Err(Error::field("/role", "unwanted", "owners are made of participants"));
-    }
+    no_owner(role)?;
     let (mut errors, mut added) = (Vec::new(), Vec::new());
     for (index, id) in new.user_ids.iter().enumerate() {
         let at = |flaw: Flaw| flaw.at(format!("/user_ids/{index}"));
@@ -134,15 +162,16 @@ pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<U
         }
         if !facts.visible.contains(id) {
             errors.push(at(Flaw::new("user.unknown", "there is no such user")));
+        } else if let Err(flaw) = may_be_invited(facts.now, facts.declined.get(id).copied(), 0) {
+            errors.push(at(flaw));
         }
         added.push(*id);
     }
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    if added.iter().any(|id| facts.unwilling.contains(id)) {
-        return Err(CHAT_NOT_WANTED.into());
-    }
+    let unwilling: Vec<UserId> = facts.unwilling.iter().filter(|id| added.contains(id)).copied().collect();
+    not_wanted("/user_ids", &new.user_ids, &unwilling)?;
     if added.iter().any(|id| facts.busy.contains(id)) {
         return Err(CHAT_MEMBERSHIPS.into());
     }
@@ -187,7 +216,7 @@ pub fn set_role(seat: Seat, role: ChatRole, facts: RoleFacts) -> Result<bool> {
     } else {
         grants(seat, role)?;
         if seat.role != ChatRole::Owner && held <= seat.role && held != role {
-            return Err(CHAT_FORBIDDEN.into());
+            return Err(forbidden(LOWER_ONLY));
         }
     }
     if held == role {
@@ -209,8 +238,10 @@ pub fn may_remove(seat: Seat, held: Option<ChatRole>, owners: i64) -> Result<()>
     if held == ChatRole::Owner && seat.role == ChatRole::Owner {
         return if owners <= 1 { Err(CHAT_OWNER.into()) } else { Ok(()) };
     }
-    if held <= seat.role { Err(CHAT_FORBIDDEN.into()) } else { Ok(()) }
+    if held <= seat.role { Err(forbidden(LOWER_ONLY)) } else { Ok(()) }
 }
+
+const LOWER_ONLY: &str = "This is possible only with people whose role is lower than yours.";
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Pure rules: who may do what in a chat. There is one table for all actions and roles ([`TABLE`]), which a test prints into
 //! `docs/chat-roles.md`.
 
-use clowder_core::{Result, UserId};
+use clowder_core::{Error, Result, UserId};
 
 use crate::{
     ChatRole, ChatType, Rights,
@@ -129,7 +129,35 @@ pub fn allow(seat: Seat, action: Action) -> Result<()> {
     if may(seat, action) {
         return Ok(());
     }
-    Err(if seat.kind == ChatType::Private { CHAT_PRIVATE.into() } else { CHAT_FORBIDDEN.into() })
+    if seat.kind != ChatType::Private {
+        return Err(forbidden(who_may(action)));
+    }
+    if matches!(action, Action::Leave | Action::Delete) {
+        let detail = "A private chat can be neither left nor deleted: archive it with `PUT …/preferences`.";
+        return Err(Error::Explained { refusal: CHAT_PRIVATE, detail });
+    }
+    Err(CHAT_PRIVATE.into())
+}
+
+pub const fn forbidden(detail: &'static str) -> Error {
+    Error::Explained { refusal: CHAT_FORBIDDEN, detail }
+}
+
+/// Who may do it in a group or a channel.
+const fn who_may(action: Action) -> &'static str {
+    match action {
+        Action::Post | Action::MentionAll | Action::Pin | Action::Edit | Action::Add | Action::Invite => {
+            "Only owners and admins can do this, and members if the chat gives them this right."
+        }
+        Action::Transfer | Action::Delete => "Only owners can do this.",
+        Action::Configure
+        | Action::SeePeople
+        | Action::Admit
+        | Action::Remove
+        | Action::Promote
+        | Action::Moderate
+        | Action::Leave => "Only owners and admins can do this.",
+    }
 }
 
 /// The same as [`may`] with [`Action::Post`], for the hottest path: the rights of every chat include the bit for its members.

@@ -7,8 +7,11 @@ pub const CHAT_LIMIT: Refusal =
     Refusal::new(Conflict, "chat.limit", "You have created as many chats as this server allows one person");
 pub const CHAT_CLOSED: Refusal =
     Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
-pub const CHAT_NOT_WANTED: Refusal =
-    Refusal::new(Forbidden, "chat.not_wanted", "You cannot start a chat with this person, or add them to one");
+pub const CHAT_NOT_WANTED: Refusal = Refusal::new(
+    Forbidden,
+    "chat.not_wanted",
+    "You cannot start a chat with this person, or add them to one; you can invite them to a group or channel",
+);
 pub const CHAT_STALE: Refusal = Refusal::new(Stale, "chat.stale", "The chat has changed since you read it");
 pub const CHAT_FORBIDDEN: Refusal =
     Refusal::new(Forbidden, "chat.forbidden", "Your role in this chat does not allow this");
@@ -22,7 +25,7 @@ pub const CHAT_OWNER: Refusal = Refusal::new(
     "A chat keeps an owner: make somebody else the owner first, or delete the chat",
 );
 pub const CHAT_FULL: Refusal =
-    Refusal::new(Conflict, "chat.full", "The chat has as many people with this role as it can have");
+    Refusal::new(Conflict, "chat.full", "The chat has as many people, or owners and admins, as it can have");
 pub const CHAT_MEMBERSHIPS: Refusal =
     Refusal::new(Conflict, "chat.memberships", "This person is in as many chats as one person can be");
 pub const CHAT_PINS: Refusal =
@@ -66,7 +69,7 @@ pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The mes
 pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
     Forbidden,
     "message.forbidden",
-    "Only the author may edit a message; the author and the owner and admins of a group may delete it",
+    "Only the author may edit a message; the author and the owners and admins of the chat may delete it",
 );
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =

@@ -24,16 +24,11 @@ pub const DOMAIN: Domain = Domain {
 const THINGS: &[Thing] = &[
     Thing {
         name: "report_id",
-        comes: Comes::Made(|stage| Box::pin(async move { reported(stage.owner, &stage.friend.id).await })),
-    },
-    // Nobody of the walk is reported: nobody sees reports about themselves.
-    Thing {
-        name: "case_id",
+        // Nobody of the walk is reported: nobody sees reports about themselves.
         comes: Comes::Made(|stage| {
             Box::pin(async move {
                 let rude = stage.world.user(&format!("rude-{}", &unique()[..8])).await;
-                let reporter = stage.world.user(&format!("hurt-{}", &unique()[..8])).await;
-                reported(&reporter, &rude.id).await
+                reported(stage.owner, &rude.id).await
             })
         }),
     },
@@ -56,8 +51,8 @@ const SEALED: Then = Never("it is encrypted with the key ring");
 const TEXTS: &[(&str, Then)] = &[
     ("POST /api/reports /comment", SEALED),
     ("POST /api/users/me/statements/{statement_id}/appeal /text", SEALED),
-    ("PATCH /api/admin/reports/{case_id} /reason", REASON),
-    ("PUT /api/admin/reports/{case_id} /reason", REASON),
+    ("PATCH /api/admin/reports/{report_id} /reason", REASON),
+    ("PUT /api/admin/reports/{report_id} /reason", REASON),
 ];
 
 const REASON: Then =
@@ -104,9 +99,9 @@ const SUSPENDED: Reasons = &[
 ];
 
 const PEOPLE: Reasons = &[
-    ("GET /api/admin/reports/{case_id}", "the evidence may contain private messages"),
-    ("PATCH /api/admin/reports/{case_id}", "a person decides"),
-    ("PUT /api/admin/reports/{case_id}", "a person decides"),
+    ("GET /api/admin/reports/{report_id}", "the evidence may contain private messages"),
+    ("PATCH /api/admin/reports/{report_id}", "a person decides"),
+    ("PUT /api/admin/reports/{report_id}", "a person decides"),
 ];
 
 const NOT_SENT: Reasons = &[

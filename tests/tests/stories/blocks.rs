@@ -114,7 +114,8 @@ async fn writing_first(world: World) {
     let new = json!({"type": "private", "participant_ids": [ada.id]});
     cem.post("/api/chats", new.clone()).await.refused(403, "chat.not_wanted");
     let group = json!({"type": "group", "title": "x", "participant_ids": [bob.id, ada.id]});
-    cem.post("/api/chats", group).await.refused(403, "chat.not_wanted");
+    let refused = cem.post("/api/chats", group).await.refused(403, "chat.not_wanted");
+    assert_eq!((&refused["errors"][0]["pointer"], &refused["errors"][1]), (&json!("/participant_ids/1"), &json!(null)));
     bob.post("/api/chats", new).await.expect(201);
     // Who asks for nobody still writes to others, who then answer.
     let chat = ada.private_chat(&cem).await;

@@ -32,13 +32,15 @@ async fn editing(world: World) {
     assert_eq!((&said["data"]["type"], &said["data"]["system"]["action"]), (&json!("system"), &json!("retitled")));
     edited_with(&ada, &chat, 1, json!({"title": "x"})).await.refused(412, "chat.stale");
     let path = format!("/api/chats/{chat}");
-    bob.patch(&path, json!({"title": "x"})).await.refused(403, "chat.forbidden");
+    let refused = bob.patch(&path, json!({"title": "x"})).await.refused(403, "chat.forbidden");
+    assert!(refused["detail"].as_str().unwrap().starts_with("Only owners and admins"), "{refused}");
     bob.post(&format!("{path}/participants"), json!({"user_ids": [ada.id]})).await.refused(403, "chat.forbidden");
     assert_eq!(ada.put(&path, json!({"description": "At four"})).await.expect(200)["title"], "Tea");
     assert_eq!(ada.patch(&path, json!({"title": "x", "name": "y"})).await.wrong_fields(), ["/name"]);
     let private = ada.private_chat(&bob).await;
     ada.patch(&format!("/api/chats/{private}"), json!({"title": "x"})).await.refused(409, "chat.private");
-    ada.delete(&format!("/api/chats/{private}")).await.refused(409, "chat.private");
+    let refused = ada.delete(&format!("/api/chats/{private}")).await.refused(409, "chat.private");
+    assert!(refused["detail"].as_str().unwrap().contains("archive it"), "{refused}");
 }
 
 async fn people(world: World) {
@@ -90,6 +92,18 @@ async fn channels(world: World) {
     ada.says(&chat, "Soup").await;
     assert_eq!(phone.until("message.sent").await["data"]["content"], "Soup");
     assert_eq!(bob.chat(&chat).await["unread_count"], 1);
+    // Subscribers do not learn of each other.
+    let eve = world.user("eve").await;
+    eve.post(&join, json!({})).await.expect(201);
+    eve.delete(&format!("/api/chats/{chat}/participants/{}", eve.id)).await.expect(204);
+    ada.says(&chat, "Salad").await;
+    loop {
+        let frame = phone.frame().await;
+        assert!(!frame["type"].as_str().unwrap().starts_with("participant."), "{frame}");
+        if frame["data"]["content"] == "Salad" {
+            break;
+        }
+    }
 }
 
 async fn for_oneself(world: World) {
@@ -111,7 +125,7 @@ async fn for_oneself(world: World) {
     };
     assert_eq!(ids("q=mine").await, [json!(first)]);
     assert_eq!(ids("q=sec").await, [json!(second)]);
-    bob.put(&path, json!({"archived": true, "muted_until": "2126-01-01T00:00:00Z"})).await.expect(200);
+    bob.patch(&path, json!({"archived": true, "muted_until": "2126-01-01T00:00:00Z"})).await.expect(200);
     assert_eq!((ids("archived=true").await, ids("archived=false").await), (vec![json!(first)], vec![json!(second)]));
     assert_eq!((ids("muted=true").await, ids("muted=false").await), (vec![json!(first)], vec![json!(second)]));
     assert_eq!(bob.put(&path, json!({"muted_until": "2020-01-01T00:00:00Z"})).await.wrong_fields(), ["/muted_until"]);
@@ -123,6 +137,10 @@ async fn for_oneself(world: World) {
     assert_eq!(ada.chat(&second).await["preferences"]["draft"], json!(null));
     laptop.command("draft.set", json!({"chat_id": second, "content": null})).await.unwrap();
     assert_eq!(bob.chat(&second).await["preferences"]["drafted_at"], json!(null));
+    for content in ["Or", ""] {
+        bob.put(&format!("/api/chats/{second}/draft"), json!({"content": content})).await.expect(200);
+    }
+    assert_eq!(bob.chat(&second).await["preferences"]["draft"], json!(null), "an empty draft is none");
 }
 
 async fn invitations(world: World) {
@@ -151,6 +169,10 @@ async fn invitations(world: World) {
         assert_eq!(ada.post(&format!("{path}/invites"), new).await.wrong_fields(), wrong);
     }
     eve.put(&own, json!({"action": "accept"})).await.refused(404, "chat.invitation_unknown");
+    let made = Answer::to(ada.request("POST", &format!("{path}/invites"))).await.expect(201);
+    assert!(made["code"].is_string() && made["link"]["max_uses"].is_null(), "no body makes a link: {made}");
+    let added = ada.post(&format!("{path}/participants"), json!({"user_ids": [eve.id]})).await;
+    assert_eq!(added.wrong_fields(), ["/user_ids/0"], "declining is a no to being added, too");
 }
 
 async fn links(world: World) {

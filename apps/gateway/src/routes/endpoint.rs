@@ -87,6 +87,8 @@ pub struct Endpoint {
     /// Parameters of which at most one can be given.
     pub exclusive: &'static [&'static str],
     pub refusals: Vec<Failure>,
+    /// Codes that only the answer to a repeated `Idempotency-Key` has.
+    pub only_again: Vec<&'static str>,
     /// Whether it creates something and so honours `Idempotency-Key`.
     pub creates: bool,
     /// Whether its answer is to be saved as a file.
@@ -179,6 +181,7 @@ impl Endpoint {
             ignores_others: false,
             exclusive: &[],
             refusals: Vec::new(),
+            only_again: Vec::new(),
             creates: false,
             downloads: false,
             starts_job: false,
@@ -388,6 +391,12 @@ impl Endpoint {
     pub fn refuses(mut self, refusals: &[Refusal]) -> Self {
         self.refusals.extend(refusals.iter().copied().map(failure_of));
         self
+    }
+
+    /// Refusals of a repeated call alone: what the first one created is gone.
+    pub fn refuses_again(mut self, refusals: &[Refusal]) -> Self {
+        self.only_again.extend(refusals.iter().map(|refusal| refusal.code));
+        self.refuses(refusals)
     }
 
     pub fn fails(mut self, failures: &[Failure]) -> Self {

@@ -67,6 +67,7 @@ pub fn refused(error: &Error, otherwise: Why) -> Close {
         Error::Refused(SESSION_ENDED) => Close::NotAuthenticated(Why::SessionEnded),
         Error::Refused(_)
         | Error::Explained { .. }
+        | Error::Pointed { .. }
         | Error::Stale { .. }
         | Error::TooEarly { .. }
         | Error::Invalid(_) => Close::NotAuthenticated(otherwise),

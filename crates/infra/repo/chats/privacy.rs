@@ -40,18 +40,18 @@ pub const PARTS: &[Part] = &[Part {
     ],
     files: &[
         File {
-            name: "chat-notes.json",
+            name: "chat_notes.json",
             about: "your own titles of chats, and your drafts",
             shape: Shape::List,
             read: export,
         },
         File {
-            name: "chat-invitations.json",
+            name: "chat_invitations.json",
             about: "the chats you are invited to, or asked to join",
             shape: Shape::List,
             read: export_guests,
         },
-        File { name: "chat-links.json", about: "links to chats that you made", shape: Shape::List, read: export_links },
+        File { name: "chat_links.json", about: "links to chats that you made", shape: Shape::List, read: export_links },
     ],
     erase,
 }];

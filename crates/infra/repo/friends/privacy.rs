@@ -61,8 +61,9 @@ fn export_friends(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Resul
     let own = own.order(friendships::friend_id).limit(ROWS).select(FriendshipRow::as_select());
     let rows: Vec<FriendshipRow> = own.load(conn)?;
     let last = rows.last().map(|row| row.friend_id);
-    let item = |row: FriendshipRow| json!({"user_id": row.friend_id, "since": row.since});
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.friend_id))?;
+    let item = |row: FriendshipRow| Ok(json!({"user": cards.card(row.friend_id)?, "since": row.since}));
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 fn export_requests(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -72,13 +73,14 @@ fn export_requests(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Resu
     let own = own.order(friend_requests::id).limit(ROWS).select(FriendRequestRow::as_select());
     let rows: Vec<FriendRequestRow> = own.load(conn)?;
     let last = rows.last().map(|row| row.id);
+    let cards = Cards::of(conn, None, rows.iter().flat_map(|row| [row.from_id, row.to_id]))?;
     let item = |row: FriendRequestRow| {
-        json!({
-            "id": row.id, "from_id": row.from_id, "to_id": row.to_id, "message": row.message, "status": row.status,
-            "created_at": row.created_at, "decided_at": row.decided_at
-        })
+        Ok(json!({
+            "id": row.id, "from": cards.card(row.from_id)?, "to": cards.card(row.to_id)?, "message": row.message,
+            "status": row.status, "created_at": row.created_at, "decided_at": row.decided_at
+        }))
     };
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 fn export_dismissed(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {

@@ -8,7 +8,7 @@ use clowder_social::groups::{
     Change, GroupId, Invite, InviteId, Invited, Joined, NewGroupInvite, Preview, Standing,
     change::Invitation,
     model::Code,
-    policy::{self, InviteFacts, Known, Place},
+    policy::{self, InviteFacts, Known, OPEN_FOR, Place},
     refusals::{GROUP_BANNED, GROUP_UNKNOWN, INVITE_GONE, INVITE_UNKNOWN},
 };
 use diesel::{dsl::count_star, prelude::*};
@@ -131,7 +131,8 @@ fn invite_people(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, wanted: &[UserId]) -> 
     let mut told = Vec::new();
     for user in &user_ids {
         put(tx.conn, ctx, group, *user, Entry { invited_by: Some(inviter), ..Place::of(Standing::Invited).into() })?;
-        let invitation = Invitation { group_id: group, user_id: *user, invited_by: inviter };
+        let expires_at = ctx.now.plus(OPEN_FOR);
+        let invitation = Invitation { group_id: group, user_id: *user, invited_by: inviter, expires_at };
         // Whoever asked disappears from the list of requests.
         let to = staff.iter().filter(|_| asked(user)).chain([user]);
         told.extend(to.map(|to| Told::Group(Change::Invited(*to, invitation))));

@@ -46,7 +46,7 @@ pub const PARTS: &[Part] = &[Part {
             read: export,
         },
         File {
-            name: "group-links.json",
+            name: "group_links.json",
             about: "links to groups that you made",
             shape: Shape::List,
             read: export_links,

@@ -28,11 +28,6 @@ use crate::domains::{
     messaging::{FaceRow, participants},
 };
 
-/// Who hears what happens to somebody in a chat of so many people.
-pub const fn told(people: i64) -> Told {
-    if people <= TOLD_AMONG { Told::Chat } else { Told::Participant }
-}
-
 /// Whether a message says that people come or go: not in channels and large groups, where it would say little else.
 fn is_noted(row: &FaceRow) -> bool {
     row.kind == ChatType::Group.as_str() && row.participant_count <= TOLD_AMONG
@@ -79,7 +74,7 @@ pub fn enter(
     let chat = row.id;
     let mut changes = membership::add(tx, ctx, chat, people, role)?;
     let after = FaceRow { participant_count: row.participant_count + people.len() as i64, ..row.clone() };
-    if told(after.participant_count) == Told::Chat {
+    if policy::told(after.participant_count, role) == Told::Chat {
         let added = participants_of(tx.conn, chat, people)?.into_iter();
         changes.extend(added.map(|participant| {
             Change::ParticipantAdded(Told::Chat, ParticipantChanged { chat_id: chat, participant })
@@ -107,6 +102,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
     let present = participants::table.filter(participants::chat_id.eq(chat));
     let present = present.filter(participants::user_id.eq_any(&new.user_ids)).select(participants::user_id);
     let facts = AddFacts {
+        now: ctx.now,
+        declined: attempts::last_refused(tx.conn, attempts::Kind::Invitation, chat, &new.user_ids)?,
         visible: visible.into_iter().filter(|user| !blocked.contains(user)).collect(),
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
@@ -180,7 +177,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
     let participant = participant(tx.conn, chat, user)?;
     if changes {
         let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
-        tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])?;
+        tell(tx, ctx, &[Change::ParticipantUpdated(policy::told(row.participant_count, role), changed)])?;
     }
     Ok(participant)
 }
@@ -192,17 +189,18 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<
     }
     let target = role(tx.conn, chat, user)?;
     policy::may_remove(held.seat, target, owners(tx.conn, chat)?)?;
-    take_out(tx, ctx, &held.row, user, held.caller)
+    let role = target.ok_or(PARTICIPANT_UNKNOWN)?;
+    take_out(tx, ctx, &held.row, (user, role), held.caller)
 }
 
 /// The caller leaves a held chat.
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
     let owners = owners(tx.conn, held.row.id)?;
     rules::may_leave(held.seat, owners)?;
-    take_out(tx, ctx, &held.row, held.caller, held.caller)
+    take_out(tx, ctx, &held.row, (held.caller, held.seat.role), held.caller)
 }
 
-fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
+fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, (user, role): (UserId, ChatRole), by: UserId) -> Result<()> {
     links::revoke_of(tx, ctx, row.id, user)?;
     let mut changes = Vec::new();
     if is_noted(row) {
@@ -214,7 +212,8 @@ fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId)
         // Before they are out, so that it is the last that they receive.
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
-    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row.participant_count))?);
+    let told = policy::told(row.participant_count, role);
+    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told)?);
     tell(tx, ctx, &changes)
 }
 
@@ -223,5 +222,5 @@ pub fn inherit(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, heir: UserId) -> Resul
     put_role(tx.conn, row.id, heir, ChatRole::Owner)?;
     let participant = participant(tx.conn, row.id, heir)?;
     let changed = ParticipantChanged { chat_id: row.id, participant };
-    tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])
+    tell(tx, ctx, &[Change::ParticipantUpdated(policy::told(row.participant_count, ChatRole::Owner), changed)])
 }

@@ -3,7 +3,7 @@
 use clowder_core::{Ctx, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::pets::{
     Change, Keeper, NewKeeper, Pet, PetId, PetInvitation, Role,
-    change::{Kept, Left, News},
+    change::{Asked, Kept, Left, News},
     model::Action,
     policy::{InviteFacts, OPEN_FOR, has_room, is_over, may_invite, may_keep, may_own, may_remove},
     refusals::{INVITATION_UNKNOWN, KEEPER_UNKNOWN},
@@ -89,7 +89,8 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<
     let role = Role::from(new.role);
     let row = KeeperRow { pet_id: pet, user_id: user, role: role.as_str().to_owned(), accepted: false, since: ctx.now };
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
-    let invited = News::Invited(Kept { pet_id: pet, user_id: user, role });
+    let expires_at = ctx.now.plus(OPEN_FOR);
+    let invited = News::Invited(Asked { pet_id: pet, user_id: user, role, expires_at });
     told.extend(Change::to_all(keepers(tx.conn, pet)?.into_iter().chain([user]), invited));
     tell(tx, ctx, &told)?;
     keeper(&row, &Cards::of(tx.conn, None, [user])?)

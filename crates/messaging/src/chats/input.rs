@@ -84,7 +84,7 @@ impl Input for PreferencesPatch {
     }
 }
 
-/// `{content}`; `null` discards the draft.
+/// `{content}`; `null` or an empty text discards the draft.
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(as = NewChatDraft, example = json!({"content": "Shall we have"}))]
 pub struct NewDraft {

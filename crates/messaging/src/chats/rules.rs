@@ -116,7 +116,9 @@ mod tests {
 
     fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Option<Refusal> {
         match result {
-            Err(Error::Refused(refusal) | Error::Stale { refusal, .. }) => Some(refusal),
+            Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::Stale { refusal, .. }) => {
+                Some(refusal)
+            }
             Err(other) => panic!("{other:?}"),
             Ok(_) => None,
         }

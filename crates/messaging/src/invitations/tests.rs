@@ -13,7 +13,11 @@ fn seat(kind: ChatType, role: ChatRole) -> Seat {
 fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
     match result {
         Ok(_) => "fine",
-        Err(Error::Refused(Refusal { code, .. }) | Error::TooEarly { refusal: Refusal { code, .. }, .. }) => code,
+        Err(
+            Error::Refused(Refusal { code, .. })
+            | Error::Explained { refusal: Refusal { code, .. }, .. }
+            | Error::TooEarly { refusal: Refusal { code, .. }, .. },
+        ) => code,
         Err(Error::Invalid(errors)) => match errors[0].code {
             std::borrow::Cow::Borrowed(code) => code,
             std::borrow::Cow::Owned(_) => panic!("{errors:?}"),

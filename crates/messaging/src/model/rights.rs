@@ -35,6 +35,11 @@ impl Rights {
         }
     }
 
+    /// As they are shown: who comes into the chat of a group, and what it is called, the group decides.
+    pub const fn shown(self, of_group: bool) -> Self {
+        if of_group { Self { edit: false, add: false, invite: false, ..self } } else { self }
+    }
+
     /// As they are stored: a bit for each.
     pub fn to_bits(self) -> i64 {
         let all = [self.post, self.mention_all, self.pin, self.edit, self.add, self.invite];
@@ -94,6 +99,8 @@ mod tests {
         assert_eq!(Rights::from_bits(-1).to_bits(), 63);
         // The default of the column, for the chats that were there before rights were.
         assert_eq!(Rights::of(ChatType::Group).to_bits(), 17);
+        let all = Rights::from_bits(63);
+        assert_eq!((all.shown(false).to_bits(), all.shown(true).to_bits()), (63, 7));
         let patch = RightsPatch { post: Some(false), pin: Some(true), ..RightsPatch::default() };
         assert_eq!(patch.apply(Rights::of(ChatType::Group)).to_bits(), 4 + 16);
     }

@@ -172,13 +172,16 @@ impl<const MAX: usize> Field for Optional<MAX> {
     }
 }
 
-/// A text of one or more lines that `null` takes away: 1 to `MAX` characters.
+/// A text of one or more lines, of at most `MAX` characters; `null` and an empty text take it away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionalText<const MAX: usize>(pub Option<String>);
 
 impl<const MAX: usize> Field for OptionalText<MAX> {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        if value.is_null() { Ok(Self(None)) } else { text::prose(&string(value)?, 1, MAX).map(|text| Self(Some(text))) }
+        if value.is_null() || value == "" {
+            return Ok(Self(None));
+        }
+        text::prose(&string(value)?, 1, MAX).map(|text| Self(Some(text)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Table tests of who comes, who goes, and who does what.
 
-use clowder_core::{Id, Refusal, Timestamp};
+use clowder_core::{Id, Refusal, Timestamp, attempt::AGAIN_AFTER};
 use serde_json::json;
 
 use super::*;
@@ -14,7 +14,9 @@ fn seat(kind: ChatType, role: ChatRole) -> Seat {
 
 fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Option<Refusal> {
     match result {
-        Err(Error::Refused(refusal)) => Some(refusal),
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::Pointed { refusal, .. }) => {
+            Some(refusal)
+        }
         Err(Error::Invalid(_)) => Some(Refusal::new(clowder_core::Kind::Invalid, "invalid", "")),
         Err(other) => panic!("{other:?}"),
         Ok(_) => None,
@@ -29,7 +31,15 @@ fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
 fn add_table() {
     let now = Timestamp::from_micros(1);
     let [bob, cem, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
-    let facts = AddFacts { visible: vec![bob, cem], unwilling: vec![], present: vec![], room: ROOM, busy: vec![] };
+    let facts = AddFacts {
+        visible: vec![bob, cem],
+        now,
+        declined: HashMap::new(),
+        unwilling: vec![],
+        present: vec![],
+        room: ROOM,
+        busy: vec![],
+    };
     let new = |ids: &[UserId], role: Option<&str>| {
         NewParticipants::from_json(json!({"user_ids": ids, "role": role})).unwrap()
     };
@@ -58,12 +68,32 @@ fn add_table() {
     assert_eq!(added(&[bob, cem], &there).unwrap(), [cem], "who is there already is not decided about");
     assert_eq!(code(added(&[bob], &AddFacts { unwilling: vec![bob], ..facts.clone() })), "chat.not_wanted");
     assert_eq!(code(added(&[bob], &AddFacts { busy: vec![bob], ..facts.clone() })), "chat.memberships");
+    let declined = AddFacts { declined: HashMap::from([(bob, now)]), ..facts.clone() };
+    let later = AddFacts { now: now.plus(AGAIN_AFTER), ..declined.clone() };
+    assert_eq!((code(added(&[cem, bob], &declined)), code(added(&[cem, bob], &later))), ("invalid", "fine"));
+    let there = AddFacts { present: vec![bob], ..declined };
+    assert_eq!(added(&[cem, bob], &there).unwrap(), [cem], "who is there already has come after all");
     let full = AddFacts { room: Room { people: 9, ..ROOM }, ..facts.clone() };
     assert_eq!((code(added(&[bob], &full)), code(added(&[bob, cem], &full))), ("fine", "chat.full"));
     assert_eq!(code(add(seat(Channel, Owner), &new(&[bob, cem], None), &full)), "fine", "channels have room");
     let staffed = AddFacts { room: Room { staff: MOST_STAFF, ..ROOM }, ..facts };
     assert_eq!(code(add(owner, &new(&[bob], Some("admin")), &staffed)), "chat.full");
     assert_eq!(add(seat(Channel, Owner), &new(&[bob], None), &staffed).unwrap().1, Subscriber);
+}
+
+#[test]
+fn told_table() {
+    use ChatRole::{Admin, Member, Owner, Subscriber};
+    for (people, role, told) in [
+        (3, Member, Told::Chat),
+        (3, Owner, Told::Chat),
+        (3, Subscriber, Told::Participant),
+        (TOLD_AMONG, Admin, Told::Chat),
+        (TOLD_AMONG + 1, Admin, Told::Participant),
+        (TOLD_AMONG + 1, Subscriber, Told::Participant),
+    ] {
+        assert_eq!(super::told(people, role), told, "{people} {role:?}");
+    }
 }
 
 #[test]

@@ -121,6 +121,7 @@ pub struct Invitation {
     pub group_id: GroupId,
     pub user_id: UserId,
     pub invited_by: UserId,
+    pub expires_at: Timestamp,
 }
 
 /// The payload of `group.uninvited`: an invitation is no longer open, and whoever was invited has not joined.

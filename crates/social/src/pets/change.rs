@@ -1,7 +1,7 @@
 //! Changes of pets. Each keeper gets their own, on their personal topic. They contain ids and no texts: so nothing that
 //! somebody wrote about a pet stays in the journal, and clients read the pet again.
 
-use clowder_core::{Topic, UserId};
+use clowder_core::{Timestamp, Topic, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub enum News {
     Created(Version),
     Updated(Version),
     Deleted(Gone),
-    Invited(Kept),
+    Invited(Asked),
     Added(Kept),
     KeeperUpdated(Kept),
     Removed(Left),
@@ -42,7 +42,17 @@ pub struct Gone {
     pub pet_id: PetId,
 }
 
-/// The payload of `pet.keeper_invited`, `pet.keeper_added` and `pet.keeper_updated`.
+/// The payload of `pet.keeper_invited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PetKeeperInvited)]
+pub struct Asked {
+    pub pet_id: PetId,
+    pub user_id: UserId,
+    pub role: Role,
+    pub expires_at: Timestamp,
+}
+
+/// The payload of `pet.keeper_added` and `pet.keeper_updated`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = PetKept)]
 pub struct Kept {
@@ -88,7 +98,7 @@ impl clowder_core::Change for Change {
             News::Created(Version { pet_id, .. })
             | News::Updated(Version { pet_id, .. })
             | News::Deleted(Gone { pet_id })
-            | News::Invited(Kept { pet_id, .. })
+            | News::Invited(Asked { pet_id, .. })
             | News::Added(Kept { pet_id, .. })
             | News::KeeperUpdated(Kept { pet_id, .. })
             | News::Removed(Left { pet_id, .. }) => pet_id.uuid(),
@@ -99,7 +109,8 @@ impl clowder_core::Change for Change {
         match &self.news {
             News::Created(version) | News::Updated(version) => to_raw_value(version),
             News::Deleted(gone) => to_raw_value(gone),
-            News::Invited(kept) | News::Added(kept) | News::KeeperUpdated(kept) => to_raw_value(kept),
+            News::Invited(asked) => to_raw_value(asked),
+            News::Added(kept) | News::KeeperUpdated(kept) => to_raw_value(kept),
             News::Removed(left) => to_raw_value(left),
         }
     }

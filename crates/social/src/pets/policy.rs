@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::attempt::{A_DAY as DAY, again_at};
+use clowder_core::attempt::{A_DAY as DAY, may_be_invited};
 pub use clowder_core::attempt::{AGAIN_AFTER, OPEN_FOR, is_over};
 use clowder_core::{Error, Refusal, Result, Timestamp, UserId, Visibility};
 
@@ -129,8 +129,8 @@ pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Rol
     }
     let refusal = if facts.concerned {
         PET_KEPT
-    } else if let Some(until) = facts.declined_at.and_then(|at| again_at(now, at)) {
-        return Err(Error::TooEarly { refusal: PET_TOO_SOON, until });
+    } else if let Err(flaw) = may_be_invited(now, facts.declined_at, 0) {
+        return Err(Error::Invalid(vec![flaw.at("/user_id")]));
     } else if facts.keepers >= MOST_KEEPERS {
         PET_KEEPERS
     } else if facts.invitations >= MOST_INVITATIONS {
@@ -258,19 +258,9 @@ mod tests {
             (Some(Role::Owner), ada, free, "self"),
             (Some(Role::Owner), bob, InviteFacts { visible: false, concerned: true, ..free }, "user.unknown"),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, keepers: 20, ..free }, "pet.kept"),
-            (
-                Some(Role::Owner),
-                bob,
-                InviteFacts { declined_at: days_ago(6), keepers: 20, ..free },
-                "pet.too_soon for 1 days",
-            ),
+            (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(6), keepers: 20, ..free }, "too_soon"),
             (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(7), ..free }, "ok"),
-            (
-                Some(Role::Owner),
-                bob,
-                InviteFacts { declined_at: Some(now.plus(DAY)), ..free },
-                "pet.too_soon for 7 days",
-            ),
+            (Some(Role::Owner), bob, InviteFacts { declined_at: Some(now.plus(DAY)), ..free }, "too_soon"),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, declined_at: days_ago(0), ..free }, "pet.kept"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),
@@ -279,9 +269,6 @@ mod tests {
         ] {
             let code = match may_invite(now, ada, user, role, facts) {
                 Ok(()) => "ok".to_owned(),
-                Err(Error::TooEarly { refusal, until }) => {
-                    format!("{} for {} days", refusal.code, until.since(now).as_secs() / DAY.as_secs())
-                }
                 Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code.to_owned(),
                 Err(Error::Invalid(errors)) => errors[0].code.to_string(),
                 Err(other) => panic!("{other:?}"),

@@ -41,7 +41,7 @@ pub trait Pets: Send + Sync {
     async fn keepers(&self, ctx: &Ctx, pet: PetId, page: PageRequest) -> Result<Page<Keeper>>;
 
     /// Invites somebody whom the owner may see, for [`super::policy::OPEN_FOR`]. Who has declined is left alone for a while
-    /// (`pet.too_soon`). Honours `ctx.idempotency_key`.
+    /// (`too_soon`). Honours `ctx.idempotency_key`.
     async fn invite(&self, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<Keeper>;
 
     /// The caller's open invitations, in the order of the pets, the newest first.

@@ -4,16 +4,11 @@ use clowder_core::{Refusal, error::Kind::*};
 
 pub const PET_UNKNOWN: Refusal = Refusal::new(Unknown, "pet.unknown", "There is no such pet, or you may not see it");
 pub const PET_FORBIDDEN: Refusal =
-    Refusal::new(Forbidden, "pet.forbidden", "What you are to this pet does not allow this");
+    Refusal::new(Forbidden, "pet.forbidden", "Your role for this pet does not allow this");
 pub const PET_STALE: Refusal = Refusal::new(Stale, "pet.stale", "The pet has changed since you read it");
 pub const PET_LIMIT: Refusal = Refusal::new(Conflict, "pet.limit", "You have as many pets as one person can have");
 pub const PET_OWNER: Refusal =
     Refusal::new(Conflict, "pet.owner", "The owner keeps the pet: transfer it to somebody else first, or delete it");
-pub const PET_TOO_SOON: Refusal = Refusal::new(
-    Conflict,
-    "pet.too_soon",
-    "This person has declined; they can be invited to this pet again 7 days after that",
-);
 pub const PETS_HIDDEN: Refusal = Refusal::new(Forbidden, "pets.hidden", "This person does not show you their pets");
 pub const PET_KEEPERS: Refusal =
     Refusal::new(Conflict, "pet.keepers", "The pet has as many keepers and invitations as it can have");
@@ -39,7 +34,6 @@ pub const ALL: &[Refusal] = &[
     PET_OWNER,
     PET_KEEPERS,
     PET_KEPT,
-    PET_TOO_SOON,
     PETS_HIDDEN,
     PET_INVITATIONS,
     INVITATION_UNKNOWN,

@@ -49,7 +49,15 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
 
 fn of_path(name: &str) -> Value {
     let (schema, about) = if name.ends_with("id") {
-        let about = format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API"));
+        let about = match name {
+            "chat_requester_id" | "requester_id" => "The id of the user who asks to join".to_owned(),
+            "participant_id" => "The id of the user in the chat, or on the way into it".to_owned(),
+            "member_id" => "The id of the user in the group, or on the way into it".to_owned(),
+            "keeper_id" => "The id of the user who keeps the pet, or is invited to".to_owned(),
+            "chat_deletion_id" | "invited_chat_id" => "The id of the chat".to_owned(),
+            "group_deletion_id" => "The id of the group".to_owned(),
+            _ => format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API")),
+        };
         (json!({ "type": "string", "format": "uuid" }), about)
     } else if name == "badge" {
         (
@@ -59,6 +67,7 @@ fn of_path(name: &str) -> Value {
     } else {
         let about = match name {
             "code" => "The code of the problem",
+            "chat_code" | "group_code" => "The code of the link",
             "username" => "A username, in any case",
             _ => "The name of the file",
         };

@@ -47,11 +47,15 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
     }
     for (status, failures) in by_status {
         // Identical problems are described once, however many routes have them.
-        let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
+        let again = |failure: &Failure| line.only_again.contains(&failure.code);
+        let codes: Vec<_> =
+            failures.iter().map(|it| if again(it) { format!("{}.again", it.code) } else { it.code.to_owned() });
+        let codes: Vec<_> = codes.collect();
         let exclusive = if status == refusals::INPUT_INVALID.status { line.exclusive } else { &[] };
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
         let name = [&[status.to_string().as_str()], codes.as_slice(), exclusive].concat().join("-");
         let reference = json!({ "$ref": format!("#/components/responses/{name}") });
-        problems.entry(name).or_insert_with(|| problem(status, &failures, exclusive));
+        problems.entry(name).or_insert_with(|| problem(status, &failures, &line.only_again, exclusive));
         responses.entry(status.to_string()).or_insert(reference);
     }
     responses.into()
@@ -118,8 +122,12 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
     failures
 }
 
-fn problem(status: u16, failures: &[Failure], exclusive: &[&str]) -> Value {
-    let says: Vec<_> = failures.iter().map(|f| format!("`{}`: {}", f.code, f.title)).collect();
+fn problem(status: u16, failures: &[Failure], again: &[&str], exclusive: &[&str]) -> Value {
+    let says = |failure: &Failure| {
+        let more = if again.contains(&failure.code) { AGAIN } else { "" };
+        format!("`{}`: {}{more}", failure.code, failure.title)
+    };
+    let says: Vec<_> = failures.iter().map(says).collect();
     let codes: Vec<_> = failures.iter().map(|failure| failure.code).collect();
     let mut examples: Map<_, _> = failures
         .iter()
@@ -168,6 +176,9 @@ fn problem(status: u16, failures: &[Failure], exclusive: &[&str]) -> Value {
 fn exclusion(first: &str, exclusive: &[&str]) -> FieldError {
     query::only_one(exclusive).at(format!("?{first}"))
 }
+
+/// When a call that creates something answers that it does not exist.
+const AGAIN: &str = ". Only for a repeated `Idempotency-Key`: what it created is gone.";
 
 /// Temporary problems, which say how long to wait.
 const WAITING: &[u16] = &[429, 503, 507];

@@ -25,14 +25,8 @@ pub fn all() -> Vec<Endpoint> {
             .creates()
             .takes::<NewApiKey>()
             .gives::<IssuedKey>(201, "The key, shown only this once")
-            // The answer to a repeated call whose key has been revoked since.
-            .refuses(&[
-                API_KEY_LIMIT,
-                API_KEY_UNKNOWN,
-                AUTHENTICATION_STALE,
-                idempotency::MISMATCH,
-                idempotency::RUNNING,
-            ]),
+            .refuses(&[API_KEY_LIMIT, AUTHENTICATION_STALE, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses_again(&[API_KEY_UNKNOWN]),
         get("/api/api-keys/{api_key_id}", handlers::one)
             .says("Read an API key")
             .called("getApiKey")

@@ -34,11 +34,10 @@ pub fn all() -> Vec<Endpoint> {
                 FRIEND_LIMIT,
                 FRIEND_REQUESTS,
                 FRIEND_REQUESTS_TODAY,
-                // The answer to a repeated call, if the request has gone since.
-                FRIEND_REQUEST_UNKNOWN,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
-            ]),
+            ])
+            .refuses_again(&[FRIEND_REQUEST_UNKNOWN]),
         get("/api/friends/requests", handlers::requests)
             .says("List open friend requests, the newest first")
             .called("listFriendRequests")

@@ -54,7 +54,7 @@ pub const EVENTS: &[Event] = &[
         "group.invited",
         "You are invited to a group; or somebody who asked to join a group of whose staff you are was invited instead",
         Shape::of::<Invitation>,
-        || json!({"group_id": GROUP, "user_id": BOB, "invited_by": ADA}),
+        || json!({"group_id": GROUP, "user_id": BOB, "invited_by": ADA, "expires_at": AT}),
     ),
     event(
         "group.uninvited",
@@ -72,6 +72,7 @@ const GROUP: &str = "01993c53-5f70-7d44-a2b8-90e1c3d7f562";
 const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
 const BOB: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13";
+const AT: &str = "2026-12-31T12:00:00.000Z";
 
 fn face() -> Value {
     json!({

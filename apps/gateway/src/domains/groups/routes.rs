@@ -186,8 +186,8 @@ fn admission() -> Vec<Endpoint> {
             .creates()
             .takes_if_any::<NewGroupInvite>()
             .gives::<Invited>(201, "Who is invited, or the link with its code, which is shown only here")
-            // The last is the answer to a repeated call, if the link has been forgotten since.
-            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_INVITES, GROUP_INVITES_TODAY, INVITE_UNKNOWN, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_INVITES, GROUP_INVITES_TODAY, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses_again(&[INVITE_UNKNOWN]),
         delete("/api/groups/{group_id}/invites/{group_invite_id}", handlers::revoke)
             .says("Revoke a link")
             .called("revokeGroupInvite")

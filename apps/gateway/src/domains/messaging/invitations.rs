@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     answer::{Accepted, Created, CreatedVersioned, Done, Listed, Shown, Versioned},
     auth::Caller,
-    call::{Json, Path},
+    call::{Json, MaybeJson, Path},
     problem::Answer,
     query::Query,
 };
@@ -31,7 +31,7 @@ pub async fn invite(
     port: Port,
     Caller(ctx): Caller,
     Path(chat): Path<ChatId>,
-    Json(new): Json<NewInvite>,
+    MaybeJson(new): MaybeJson<NewInvite>,
 ) -> Answer<Created<Invites>> {
     Ok(Created(port.invite(&ctx, chat, new).await?))
 }

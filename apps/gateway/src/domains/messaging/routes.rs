@@ -50,8 +50,8 @@ fn messages() -> Vec<Endpoint> {
             .takes::<NewChat>()
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that the two already have")
-            // The answer to a repeated call, if the caller has left the chat since.
-            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, CHAT_NOT_WANTED, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_LIMIT, CHAT_NOT_WANTED, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses_again(&[CHAT_UNKNOWN]),
         get("/api/chats/{chat_id}", handlers::chat)
             .says("Read a chat")
             .called("getChat")
@@ -120,7 +120,7 @@ fn messages() -> Vec<Endpoint> {
         delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")
             .called("deleteMessage")
-            .notes("The sender can delete a message, and so can administrators of a group. Its place in the chat stays. All participants receive `message.deleted`.")
+            .notes("The sender can delete a message, and so can the owners and admins of the chat. Its place in the chat stays. All participants receive `message.deleted`.")
             .scope(MESSAGES_WRITE)
             .edits()
             .gives_nothing(204, "It is deleted, and its text is gone")

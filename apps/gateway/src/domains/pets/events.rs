@@ -1,7 +1,7 @@
 //! Events of pets.
 
 use clowder_social::pets::{
-    change::{Gone, Kept, Left, Version},
+    change::{Asked, Gone, Kept, Left, Version},
     scopes::PETS_READ,
 };
 use serde_json::{Value, json};
@@ -23,8 +23,8 @@ pub const EVENTS: &[Event] = &[
     event(
         "pet.keeper_invited",
         "You are invited to keep a pet, or somebody is invited to keep yours",
-        Shape::of::<Kept>,
-        kept,
+        Shape::of::<Asked>,
+        || json!({"pet_id": PET, "user_id": BOB, "role": "caretaker", "expires_at": AT}),
     ),
     event(
         "pet.keeper_added",
@@ -47,6 +47,7 @@ const fn event(name: &'static str, about: &'static str, shape: fn() -> Shape, ex
 
 const PET: &str = "01993c53-5f70-7d44-a2b8-90e1c3d7f562";
 const BOB: &str = "01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3";
+const AT: &str = "2026-12-31T12:00:00.000Z";
 
 fn version() -> Value {
     json!({"pet_id": PET, "version": 3})

@@ -144,18 +144,16 @@ fn keepers() -> Vec<Endpoint> {
             .creates()
             .takes::<NewKeeper>()
             .gives::<Keeper>(201, "They are invited")
-            // The last is the answer to a repeated call, if they have declined since.
             .refuses(&[
                 PET_UNKNOWN,
                 PET_FORBIDDEN,
                 PET_KEPT,
-                PET_TOO_SOON,
                 PET_KEEPERS,
                 PET_INVITATIONS,
-                KEEPER_UNKNOWN,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
-            ]),
+            ])
+            .refuses_again(&[KEEPER_UNKNOWN]),
         get("/api/pets/invitations", handlers::invitations)
             .says("List the pets that you are invited to keep, the newest first")
             .called("listPetInvitations")
@@ -204,15 +202,8 @@ fn log() -> Vec<Endpoint> {
             .creates()
             .takes::<NewEntry>()
             .gives::<Entry>(201, "A new entry")
-            // The last is the answer to a repeated call, if the entry has been deleted since.
-            .refuses(&[
-                PET_UNKNOWN,
-                PET_FORBIDDEN,
-                PET_LOG,
-                ENTRY_UNKNOWN,
-                idempotency::MISMATCH,
-                idempotency::RUNNING,
-            ]),
+            .refuses(&[PET_UNKNOWN, PET_FORBIDDEN, PET_LOG, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses_again(&[ENTRY_UNKNOWN]),
         delete("/api/pets/{pet_id}/log/{entry_id}", handlers::erase)
             .says("Delete an entry of a log")
             .called("deletePetLogEntry")

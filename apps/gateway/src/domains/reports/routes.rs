@@ -95,7 +95,7 @@ fn of_moderators() -> Vec<Endpoint> {
             .asks::<ReportTargetType>("target_type", "Only reports about things of this kind")
             .asks::<Assigned>("assigned", "Only reports that you took, or that nobody took")
             .lists::<ModeratedReport>(),
-        get("/api/admin/reports/{case_id}", handlers::examine)
+        get("/api/admin/reports/{report_id}", handlers::examine)
             .says("Read a report with its evidence")
             .called("examineReport")
             .notes("The evidence may contain private messages, so each call is in the audit log (`report.read`). A report about you does not exist for you.")
@@ -103,7 +103,7 @@ fn of_moderators() -> Vec<Endpoint> {
             .tagged()
             .gives::<ModeratedReport>(200, "The report")
             .refuses(&[REPORT_UNKNOWN]),
-        patch("/api/admin/reports/{case_id}", handlers::handle)
+        patch("/api/admin/reports/{report_id}", handlers::handle)
             .or_put_whole()
             .says("Take a report, or decide about it")
             .called("handleReport")

@@ -47,8 +47,8 @@ pub fn all() -> Vec<Endpoint> {
             .creates()
             .takes::<NewInvite>()
             .gives::<NewInvited>(201, "The invitation with its code, which is shown only here")
-            // The answer to a repeated call, if its author has been erased since.
-            .refuses(&[INVITE_UNKNOWN, INVITE_LIMIT, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[INVITE_LIMIT, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses_again(&[INVITE_UNKNOWN]),
         delete("/api/admin/invites/{invite_id}", handlers::revoke_invite)
             .says("Revoke an invitation")
             .called("revokeInvite")

@@ -41,7 +41,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/join/{chat_code}", invitations::come)
             .says("Join a chat by a link")
             .called("joinChatByCode")
-            .notes("A link that is used up, revoked or expired is 410. If it demands approval, owners and admins decide: you receive `chat.decided`. After a rejection you can ask again 7 days later. A request expires after 30 days.")
+            .notes("A link that is used up, revoked or expired is 410. If it demands approval, owners and admins decide: you receive `chat.decided`. After a rejection you can ask again 7 days later. A request expires after 30 days. Every request by the link counts as a use, also one that is rejected or taken back.")
             .scope(CHATS_WRITE)
             .reaches_others()
             .gives::<Chat>(201, "You are in it now")
@@ -57,14 +57,14 @@ fn of_chats() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/invites", invitations::invite)
             .says("Invite people, or create a link")
             .called("createChatInvite")
-            .notes("For owners and admins, and for members if the chat gives them the right `invite`. With `user_ids`, these people receive `chat.invited` and can accept for 30 days; whoever has declined is left alone for 7 days. Without `user_ids`, there is a link with a code.")
+            .notes("For owners and admins, and for members if the chat gives them the right `invite`. With `user_ids`, these people receive `chat.invited` and can accept for 30 days; whoever has declined is left alone for 7 days. Without `user_ids`, and also without any body, there is a link with a code.")
             .scope(CHATS_WRITE)
             .reaches_others()
             .creates()
-            .takes::<NewInvite>()
+            .takes_if_any::<NewInvite>()
             .gives::<Invites>(201, "Who is invited, or the link with its code, which is shown only here")
-            // The unknown link is the answer to a repeated call, if the link has been forgotten since.
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_INVITES, CHAT_INVITES_TODAY, LINK_UNKNOWN, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_INVITES, CHAT_INVITES_TODAY, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses_again(&[LINK_UNKNOWN]),
         get("/api/chats/{chat_id}/invites", invitations::links)
             .says("List the links of a chat, the newest first")
             .called("listChatLinks")

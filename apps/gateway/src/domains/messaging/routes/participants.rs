@@ -24,7 +24,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/participants", participants::add)
             .says("Add people to a chat")
             .called("addParticipants")
-            .notes("All of them or none, at most 200 at once; who is in the chat already stays as they are. For owners and admins, and for members if the chat gives them the right `add`. Each new participant receives `chat.created`; in chats of at most 256 people, everybody receives `participant.added`.")
+            .notes("All of them or none, at most 200 at once; who is in the chat already stays as they are. For owners and admins, and for members if the chat gives them the right `add`. Each new participant receives `chat.created`; in chats of at most 256 people, everybody receives `participant.added`, except about subscribers of a channel. Whoever has declined an invitation to the chat cannot be added for 7 days (422 `too_soon`).")
             .scope(CHATS_WRITE)
             .reaches_others()
             .takes::<NewParticipants>()
