@@ -1,6 +1,6 @@
 //! What the tests of all domains need to know about chats themselves.
 
-use clowder_core::ChatId;
+use clowder_core::{ChatId, Error};
 use clowder_messaging::{
     NewChat,
     chats::{ChatPatch, NewDraft, NewOwner, PreferencesPatch},
@@ -91,7 +91,12 @@ async fn new_crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId
 /// Others were faster, or the role of whoever does it is another by now.
 pub fn unless_others_were_faster(outcome: clowder_core::Result<()>) -> clowder_core::Result<()> {
     match outcome {
-        Err(clowder_core::Error::Refused(refusal)) if refusal.code.starts_with("chat.") => Err(NOTHING_TO_DO.into()),
+        Err(
+            Error::Refused(refusal)
+            | Error::Explained { refusal, .. }
+            | Error::Pointed { refusal, .. }
+            | Error::TooEarly { refusal, .. },
+        ) if refusal.code.starts_with("chat.") => Err(NOTHING_TO_DO.into()),
         outcome => outcome,
     }
 }

@@ -108,7 +108,8 @@ async fn invited(scene: &Scene<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Resu
     let new = of::<NewKeeper>(json!({"user_id": user, "role": "co_owner"}));
     match scene.store.pets.invite(ctx, pet, new).await {
         Err(Error::Refused(refusal)) if refusal.code == "pet.kept" => Ok(()),
-        Err(Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
+        // They have declined lately.
+        Err(Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
         invited => invited.map(drop),
     }
 }
@@ -192,7 +193,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) if refusal.code.starts_with("pet.") => {
                 Err(NOTHING_TO_DO.into())
             }
-            Err(Error::Invalid(_) | Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
+            Err(Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
             outcome => outcome,
         }
     })
