@@ -144,6 +144,26 @@ async fn parameters_that_exclude_each_other() {
     }
 }
 
+/// Of which refusals only a repeated call is the reason, and what the parts of a path are.
+#[tokio::test]
+async fn repeated_calls_and_parts_of_paths() {
+    let world = World::shared_on_sqlite(&[]).await;
+    let (api, _) = documents(&world).await;
+    let refused = |path: &str, method: &str| {
+        let reference = api.0["paths"][path][method]["responses"]["404"]["$ref"].as_str().unwrap();
+        api.0.pointer(&reference[1..]).unwrap()["description"].as_str().unwrap().to_owned()
+    };
+    let (added, deleted) = ("/api/pets/{pet_id}/log", "/api/pets/{pet_id}/log/{entry_id}");
+    let only = "There is no such entry in the log of this pet. Only for a repeated `Idempotency-Key`";
+    assert!(refused(added, "post").contains(only) && !refused(deleted, "delete").contains("Only for a repeated"));
+    for (_, path, operation) in api.operations() {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let is_file = parameter["description"] == "The name of the file";
+            assert_eq!(is_file, parameter["name"] == "file", "{path}: {parameter}");
+        }
+    }
+}
+
 /// Which unknown members clients may add, and which they may not.
 #[tokio::test]
 async fn unknown_members_of_bodies() {
