@@ -76,6 +76,10 @@ on_both! {
         // The private one, two groups, and the chat of the community.
         assert_eq!(parsed("chats.json").as_array().unwrap().len(), 4);
         assert_eq!(parsed("chats.json")[0]["peer"]["username"], "bob");
+        for (file, card) in [("friends.json", "user"), ("friend_requests.json", "from"), ("friend_requests.json", "to")] {
+            assert!(parsed(file)[0][card]["username"].is_string(), "{file} names people");
+        }
+        assert!(names.iter().all(|name| !name.contains('-')), "{names:?}");
         assert!(parsed("security.json").as_array().unwrap().iter().any(|event| event["action"] == "profile.changed"));
         let said = lines(&files["messages.ndjson"]);
         assert_eq!((said.len(), &said[0]["content"], &said[0]["chat_id"]), (1, &json!("what I first said"), &json!(chat)));
