@@ -26,8 +26,9 @@ pub trait Friends: Send + Sync {
     /// The caller's friends.
     async fn list(&self, ctx: &Ctx, filter: FriendFilter, page: PageRequest) -> Result<Page<Friend>>;
 
-    /// Somebody's friends, as far as the caller may see them; if `mutual`, only those who are friends of the caller.
-    async fn of(&self, ctx: &Ctx, user: UserId, mutual: bool, page: PageRequest) -> Result<Page<Friend>>;
+    /// Somebody's friends, as far as the caller may see them; the caller's own as in [`Friends::list`], or as somebody else
+    /// sees them.
+    async fn of(&self, ctx: &Ctx, whose: FriendsOf, page: PageRequest) -> Result<Page<Friend>>;
 
     /// Ends a friendship; `friend.unknown` if there is none.
     async fn remove(&self, ctx: &Ctx, user: UserId) -> Result<()>;
