@@ -338,11 +338,11 @@ mod tests {
             assert_eq!(usual[name], *row[2][0], "{name}: at first");
             all[name] = "everyone".into();
         }
+        let mut whole = facts(Visibility::Public, Friendship::None);
+        whole.person.status_until = Some(whole.now);
         let shown = |privacy: &serde_json::Value| {
-            let mut facts = facts(Visibility::Public, Friendship::None);
-            facts.person.status_until = Some(facts.now);
-            facts.privacy = serde_json::from_value(privacy.clone()).unwrap();
-            serde_json::to_value(show(facts).unwrap().user).unwrap()
+            let privacy = serde_json::from_value(privacy.clone()).unwrap();
+            serde_json::to_value(show(ProfileFacts { privacy, ..whole.clone() }).unwrap().user).unwrap()
         };
         let everything = shown(&all);
         for row in &rows {

@@ -59,7 +59,7 @@ pub fn met_by(viewer: Viewer) -> Tie {
     let inviting = alive.filter(inviting).filter(is(Standing::Invited).and(is_open()));
     let own = diesel::alias!(group_people as own);
     let run = own.filter(own.field(group_people::user_id).eq(viewer.id));
-    let run = run.filter(own.field(group_people::role).eq_any(STAFF.map(|role| role.as_str())));
+    let run = run.filter(own.field(group_people::role).eq_any(STAFF.map(Word::as_str)));
     let run = run.select(own.field(group_people::group_id));
     let concerned = alive.filter(group_people::user_id.eq(users::id).and(group_people::group_id.eq_any(run)));
     let concerned = concerned.filter(is(Standing::Banned).or(is_open()));

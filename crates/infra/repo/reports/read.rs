@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Card, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{Card, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     groups::{GroupId, Role},
     pets::PetId,

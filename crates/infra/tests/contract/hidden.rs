@@ -4,7 +4,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use clowder_accounts::{Username, profiles::UserPatch};
-use clowder_core::{ChatId, Ctx, Id, Input, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Field, Id, Input, PageRequest, Result, UserId};
 use clowder_infra::{DatabaseUrl, Store};
 use clowder_messaging::{NewChat, invitations::NewInvite};
 use clowder_social::{
@@ -151,10 +151,10 @@ async fn what_is_asked_about_hidden_people_is_what_is_asked_about_nobody() {
     asked::record();
     let node = world.another_node().await;
     let [ada, friend] = world.people(["ada", "friend"]).await;
-    let [private, suspended, blocking] = world.people(["private", "suspended", "blocking"]).await;
+    let [private, suspended, blocking] = world.people(["zqprivate", "zqsuspended", "zqblocking"]).await;
     befriend(&world, &ada, &friend).await;
-    world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'private'").unwrap();
-    world.meddle("UPDATE users SET suspension_reason = 'spam' WHERE username = 'suspended'").unwrap();
+    world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'zqprivate'").unwrap();
+    world.meddle("UPDATE users SET suspension_reason = 'spam' WHERE username = 'zqsuspended'").unwrap();
     world.store.blocks.block(&world.ctx(&blocking), ada.id, NewBlock::default()).await.unwrap();
     let own = json!({"name": "Garden Friends"});
     let group = world.store.groups.create(&world.ctx(&ada), new::<NewGroup>(own)).await.unwrap().id;
@@ -162,8 +162,8 @@ async fn what_is_asked_about_hidden_people_is_what_is_asked_about_nobody() {
     let pet = world.store.pets.create(&world.ctx(&ada), new::<NewPet>(own)).await.unwrap().id;
     let chat = world.group(&ada, &[&friend]).await.id;
     let about = |id: UserId, name: &str| About { id, name: name.to_owned(), group, chat, pet };
-    let nobody = about(Id::new(world.now()), "nobody");
-    let hidden = [(&private, "private"), (&suspended, "suspended"), (&blocking, "blocking")];
+    let nobody = about(Id::new(world.now()), "zqnobody");
+    let hidden = [(&private, "zqprivate"), (&suspended, "zqsuspended"), (&blocking, "zqblocking")];
     let hidden = hidden.map(|(person, name)| about(person.id, name));
     for (name, call) in CALLS {
         // What is asked only once, such as the structure of a table, is asked before.

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Made, Page, PageRequest, Result, UserId};
 
 use super::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, NewFriendRequest, Relationship,
-    RequestDirection,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, FriendsOf, NewFriendRequest,
+    Relationship, RequestDirection,
 };
 
 /// Each method is one use case and one transaction; its changes are committed with it. People whom the caller may not

@@ -3,10 +3,10 @@
 use std::{pin::Pin, time::Duration};
 
 use clowder_accounts::ProfilePatch;
-use clowder_core::UserId;
+use clowder_core::{PageRequest, UserId};
 use clowder_messaging::invitations::NewInvite;
 use clowder_social::{
-    Decision, NewBlock, NewFriendRequest, NewMute, NewNote,
+    Decision, NewBlock, NewFriendRequest, NewMute, NewNote, RequestDirection,
     groups::{NewGroup, NewGroupBan, NewGroupInvite},
     reports::NewReport,
 };
@@ -150,9 +150,9 @@ on_both! {
         assert_eq!(decides(&world, &ada, who.id).await, "user.unknown");
         asks(&world, &who, &ada).await;
         assert_eq!(decides(&world, &ada, who.id).await, "ok");
-        let request = world.store.friends.requests(&world.ctx(&ada), clowder_social::RequestDirection::In, Default::default());
-        let request = request.await.unwrap().items[0].id;
-        world.store.friends.decide(&world.ctx(&ada), request, of::<Decision>(json!({"action": "reject"}))).await.unwrap();
+        let (ctx, friends) = (world.ctx(&ada), &world.store.friends);
+        let request = friends.requests(&ctx, RequestDirection::In, PageRequest::default()).await.unwrap().items[0].id;
+        friends.decide(&ctx, request, of::<Decision>(json!({"action": "reject"}))).await.unwrap();
         assert_eq!(decides(&world, &ada, who.id).await, "user.unknown", "it is over");
     }
 }
