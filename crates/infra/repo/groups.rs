@@ -12,6 +12,7 @@ mod told;
 mod words;
 mod writes;
 
+pub use attempts::met_by;
 pub use severing::sever;
 
 use std::sync::Arc;

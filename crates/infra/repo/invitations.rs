@@ -5,6 +5,7 @@ mod guests;
 pub mod links;
 mod severing;
 
+pub use guests::met_by;
 pub use severing::sever;
 
 use async_trait::async_trait;

@@ -39,7 +39,7 @@ use super::{
     domains::Domain,
     friends,
     people::{self, Viewer},
-    staff,
+    pets, staff,
 };
 use crate::domains::presence::Online;
 
@@ -108,17 +108,15 @@ impl Profiles for Repo {
 /// The profile, or `user.unknown`. Who may not be seen costs the same queries as who does not exist.
 fn one(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    let mut facts = match seen_as {
-        Some(other) if facts.own => facts.seen_as(other),
-        _ => facts,
-    };
+    let seen_as = seen_as.filter(|_| facts.own);
+    let mut facts = facts.as_if(seen_as);
+    if let Some(other) = seen_as.filter(|_| facts.pets_count > 0 && facts.shows_pets() == Some(true)) {
+        facts.pets_count = pets::count_seen_as(conn, viewer, other)?;
+    }
     // As many as the list of their friends has. Only of those who are shown, as above.
     if !facts.own && !facts.staff && facts.friends_count > 0 && facts.shows_friends() == Some(true) {
-        let seen = match user == viewer.id {
-            true => people::visible_to_strangers(viewer.now),
-            false => people::visible_to(viewer),
-        };
-        facts.friends_count = friends::count_seen(conn, user, seen)?;
+        let by = if user == viewer.id { Viewer::stranger(viewer.now) } else { viewer };
+        facts.friends_count = friends::count_seen(conn, user, people::visible_to(by))?;
     }
     Ok(show(facts).ok_or(USER_UNKNOWN)?)
 }
@@ -129,10 +127,23 @@ fn named(conn: &mut Conn, online: &Online, viewer: Viewer, name: &Username) -> R
     one(conn, online, viewer, user, None)
 }
 
-/// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
-pub fn shows_friends(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId) -> Result<bool> {
+/// Whether a person shows their friends to the viewer, or to whom the viewer looks like; `user.unknown` if the viewer may not
+/// see the person.
+pub fn shows_friends(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    user: UserId,
+    seen_as: Option<SeenAs>,
+) -> Result<bool> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    Ok(facts.shows_friends().ok_or(USER_UNKNOWN)?)
+    Ok(facts.as_if(seen_as).shows_friends().ok_or(USER_UNKNOWN)?)
+}
+
+/// Whether a person shows their pets, in the same way.
+pub fn shows_pets(conn: &mut Conn, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<bool> {
+    let facts = look::facts(conn, &Online::default(), viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+    Ok(facts.as_if(seen_as).shows_pets().ok_or(USER_UNKNOWN)?)
 }
 
 /// A profile as the viewer sees it, whether or not the person is online, or `user.unknown`.

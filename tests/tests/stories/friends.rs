@@ -111,6 +111,8 @@ async fn what_connects_people(world: World) {
     for wrong in [format!("{hundred},{nobody}"), "x".to_owned(), format!("{nobody},"), String::new()] {
         assert_eq!(ada.get(&format!("/api/relationships?ids={wrong}")).await.wrong_fields(), ["?ids"], "{wrong}");
     }
+    let thousand = vec![nobody; 1_000].join(",");
+    ada.get(&format!("/api/relationships?ids={thousand}")).await.refused(414, "uri.too_long");
 }
 
 async fn lists(world: World) {

@@ -19,6 +19,14 @@ async fn seen_by_others(world: World) {
     assert_eq!(own["email"], *world.email("ada"));
     let public = ada.get(&format!("{path}?as=public")).await.expect(200);
     assert_eq!(public, bob.get(&path).await.expect(200));
+    ada.post("/api/pets", json!({"name": "Minka", "species": "cat", "visibility": "private"})).await.expect(201);
+    for list in ["friends", "pets"] {
+        let list = format!("{path}/{list}");
+        let public = ada.get(&format!("{list}?as=public")).await.expect(200);
+        assert_eq!(public["items"], bob.get(&list).await.expect(200)["items"], "{list}");
+        assert_eq!(ada.get(&format!("{list}?as=nobody")).await.wrong_fields(), ["?as"]);
+    }
+    assert_eq!(ada.get(&format!("{path}/pets")).await.expect(200)["items"].as_array().unwrap().len(), 1);
 
     ada.patch("/api/users/me/settings", json!({"privacy": {"bio": "nobody"}})).await.expect(200);
     let hidden = Answer::to(bob.request("GET", &path).header("if-none-match", &etag)).await.expect(200);
@@ -33,7 +41,9 @@ async fn seen_by_others(world: World) {
         answers.push(problem);
     }
     assert_eq!(answers[0], answers[1], "who is hidden does not exist");
-    ada.get(&format!("{path}?as=friend")).await.refused(404, "user.unknown");
+    for list in ["", "/friends", "/pets"] {
+        ada.get(&format!("{path}{list}?as=friend")).await.refused(404, "user.unknown");
+    }
     let listed = bob.get(&format!("/api/users?search={}", ada.name)).await.expect(200);
     assert_eq!(listed["items"], json!([]));
 }

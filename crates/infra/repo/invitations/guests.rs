@@ -11,7 +11,11 @@ use clowder_messaging::{
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN},
 };
-use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+    sql_types::Bool,
+};
 
 use super::{
     super::{
@@ -26,7 +30,7 @@ use super::{
         fragment::Fragment,
         messaging::messages::Membership,
         participants::writes::{come_in, enter, fits, participants_of},
-        people::{Viewer, visible_to},
+        people::{Tie, Viewer, visible_to},
     },
     attempts::{self, Kind},
 };
@@ -196,6 +200,18 @@ pub fn list(
         })
     });
     Page::fill(guests, page, |guest: &Guest| Page::<()>::place(guest.since, guest.user.id))
+}
+
+/// The users who have invited the viewer to a chat, and who wait for or are invited to one that the viewer runs.
+pub fn met_by(viewer: Viewer) -> Tie {
+    let open = table::table.inner_join(chats::table).filter(chats::deleted_at.is_null());
+    let open = open.filter(table::since.gt(viewer.now.minus(OPEN_FOR)));
+    let inviting = table::user_id.eq(viewer.id).and(table::invited_by.eq(users::id.nullable()));
+    let inviting = open.filter(inviting).filter(table::status.eq(Standing::Invited.as_str()));
+    let run = participants::table.filter(participants::user_id.eq(viewer.id)).filter(IS_STAFF);
+    let run = run.select(participants::chat_id);
+    let concerned = open.filter(table::user_id.eq(users::id).and(table::chat_id.eq_any(run)));
+    Box::new(exists(inviting).or(exists(concerned)))
 }
 
 pub fn withdraw(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {

@@ -4,6 +4,7 @@ mod admission;
 pub mod deleting;
 pub mod domain;
 mod finding;
+mod growth;
 mod leaving;
 mod links;
 

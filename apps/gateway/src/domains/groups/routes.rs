@@ -107,7 +107,7 @@ fn members() -> Vec<Endpoint> {
         get("/api/groups/{group_id}/members", handlers::members)
             .says("List the members of a group, the longest-serving first")
             .called("listGroupMembers")
-            .notes("Of a public group everybody sees the members; of others, the members do. Only the staff (moderators, admins and the owner) sees who is pending, invited or banned.")
+            .notes("Of a public group everybody sees the members; of others, the members do. Only the staff (moderators, admins and the owner) sees who is pending, invited or banned. In public groups, strangers do not find members whom they may not see; `member_count` of the group counts all of them.")
             .scope(GROUPS_READ)
             .asks::<Role>("role", "Only members with this role")
             .asks::<Standing>("status", "Those who stand to the group like this; `member` if absent")
