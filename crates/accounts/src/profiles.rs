@@ -6,8 +6,7 @@ pub mod ranking;
 use std::borrow::Cow;
 
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED,
-    text::Flaw, versions,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED, versions,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -279,11 +278,6 @@ pub enum Sort {
 impl Word for Sort {
     const WHAT: &'static str = "order";
     const WORDS: &'static [(&'static str, Self)] = &[("new", Self::New), ("name", Self::Name)];
-}
-
-/// The fault of a reason that is missing where one is needed.
-pub fn reason_missing() -> clowder_core::Error {
-    clowder_core::Error::Invalid(vec![Flaw::new("required", "is required to edit somebody else").at("/reason")])
 }
 
 #[cfg(test)]

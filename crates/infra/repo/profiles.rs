@@ -161,13 +161,13 @@ fn edit_other<'c>(
         look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;
     may_govern(&facts)?;
-    let reason = reason.ok_or_else(reason_missing)?;
+    let reason = reason.as_ref().map(Reason::as_str);
     versions::check(seen, before.version, USER_STALE)?;
     let Some((before, after)) = change(tx)? else { return Ok(before) };
-    if let Some(entry) = profile::renamed(&before, &after, Some(reason.as_str())) {
+    if let Some(entry) = profile::renamed(&before, &after, reason) {
         audit::record(tx, ctx, &entry)?;
     }
-    edited(tx, ctx, &before, &after, reason.as_str())?;
+    edited(tx, ctx, &before, &after, reason)?;
     profile::tell(tx, ctx, &before, &after)?;
     Ok(after)
 }
@@ -177,12 +177,12 @@ fn edit_other<'c>(
 pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Vec<Change>, Own)>> {
     let patch = ProfilePatch::without_texts(&profile::own(tx.conn, user)?);
     let Some((before, after)) = profile::change(tx, ctx, user, Renamer::Staff, patch)? else { return Ok(None) };
-    edited(tx, ctx, &before, &after, reason)?;
+    edited(tx, ctx, &before, &after, Some(reason))?;
     Ok(Some((profile::told(tx.conn, &before, &after, ctx.now)?, after)))
 }
 
-/// Records that somebody else has changed a profile.
-fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: &str) -> Result<()> {
+/// Records that somebody else has changed a profile, and why, if they have said so.
+fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: Option<&str>) -> Result<()> {
     if let Some((before, now)) = profile::otherwise(before, after)? {
         let entry = Entry::new("profile.edited").on(Target::user(after.id)).changed(before, now);
         let changes = entry.after.clone();

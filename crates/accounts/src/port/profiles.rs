@@ -27,8 +27,8 @@ pub trait Profiles: Send + Sync {
     async fn user_named(&self, ctx: &Ctx, name: &Username) -> Result<Shown>;
 
     /// Edits a profile, as in [`crate::profiles::may_edit`]; `user.stale` unless `tags` is absent or contains a tag of the
-    /// current version. An administrator who edits somebody else's must give a reason, and rank above them. A new name is
-    /// one as in [`crate::usernames`]; of several who want it at once, one gets it.
+    /// current version. An administrator who edits somebody else's must rank above them; the audit log says so, with their
+    /// reason if they give one. A new name is one as in [`crate::usernames`]; of several who want it at once, one gets it.
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown>;
 
     /// The people whose names fit, as in [`crate::profiles::ranking`], the best first, at most 200. Without a text, the

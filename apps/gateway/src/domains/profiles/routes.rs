@@ -60,7 +60,7 @@ pub fn all() -> Vec<Endpoint> {
             .or_put()
             .says("Edit a profile")
             .called("editPerson")
-            .notes("With your own id, changes the same as `PATCH /api/users/me`, but returns the profile as `GET /api/users/{user_id}` does, with its `ETag`. `If-Match` takes the `ETag` of either call. After 412 `user.stale`, read `GET /api/users/{user_id}` again. Administrators edit profiles of people with a lower role, in person and with a `reason` for the audit log.")
+            .notes("With your own id, changes the same as `PATCH /api/users/me`, but returns the profile as `GET /api/users/{user_id}` does, with its `ETag`. `If-Match` takes the `ETag` of either call. After 412 `user.stale`, read `GET /api/users/{user_id}` again. Administrators edit profiles of people with a lower role, in person; it is in the audit log, with the `reason` if there is one.")
             .others_need(EDIT_USERS)
             .scope(PROFILE_WRITE)
             .edits()
