@@ -127,8 +127,13 @@ impl Groups for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| people::join(tx, &ctx, group)).await
+        let (caller, again) = (ctx.clone(), ctx.clone());
+        let first = move |tx: &mut Tx<'_>| {
+            let joined = people::join(tx, &caller, group)?;
+            let stub = people::Stored::of(&joined);
+            Ok((joined, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: people::Stored| stub.again(tx, &again)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -139,8 +144,13 @@ impl Groups for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn join_by_code(&self, ctx: &Ctx, code: Code) -> Result<Joined> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| invites::join(tx, &ctx, &code)).await
+        let (caller, again) = (ctx.clone(), ctx.clone());
+        let first = move |tx: &mut Tx<'_>| {
+            let joined = invites::join(tx, &caller, &code)?;
+            let stub = people::Stored::of(&joined);
+            Ok((joined, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: people::Stored| stub.again(tx, &again)).await
     }
 
     #[instrument(level = "debug", skip_all)]

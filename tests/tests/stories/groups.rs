@@ -34,6 +34,12 @@ async fn a_public_group(world: World) {
     );
     let joined = bob.post(&format!("{path}/join"), json!({})).await.expect(201);
     bob.post(&format!("{path}/join"), json!({})).await.expect(200);
+    let once = || bob.request("POST", &format!("{path}/join")).header("idempotency-key", "join").json(&json!({}));
+    for replayed in [false, true] {
+        let answer = clowder_tests::Answer::to(once()).await;
+        assert_eq!(answer.headers.contains_key("idempotent-replayed"), replayed);
+        answer.expect(200);
+    }
     let chat = joined["chat_id"].as_str().unwrap();
     assert_eq!(chat, made["chat_id"]);
     bob.says(chat, "hello").await;

@@ -32,12 +32,14 @@ pub trait Groups: Send + Sync {
     async fn deletion(&self, ctx: &Ctx, group: GroupId) -> Result<Deletion>;
 
     /// Joins a public group or one to which the caller is invited; asks to join a closed one.
+    /// Honours `ctx.idempotency_key`.
     async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined>;
 
     /// What a link leads to, as long as the caller can join by it, or is a member.
     async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview>;
 
-    /// Joins by a link. However many do so at once, no more than its `max_uses` get in.
+    /// Joins by a link. However many do so at once, no more than its `max_uses` get in. Honours
+    /// `ctx.idempotency_key`.
     async fn join_by_code(&self, ctx: &Ctx, code: Code) -> Result<Joined>;
 
     /// Leaves, takes back a request, or declines an invitation; nothing happens if there is none of them. The owner cannot
