@@ -27,12 +27,14 @@ use clowder_social::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::instrument;
 
 pub use writes::blank_by_decision;
 
 use super::{
     Repo,
+    attempts::{is_decided, is_declined, is_withdrawn},
     clock::{SHOWN, never},
     db::Tx,
     domains::{Domain, Sweep},
@@ -44,9 +46,26 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("group.created", "group.created", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.decided", "group.decided", Whose::OnAnother("/user_id"), Target::Subject("group"))
+            .only(is_decided),
         Rule::new("group.deleted", "group.deleted", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.invited", "group.invited", Whose::OnAnother("/user_id"), Target::Subject("group")),
         Rule::new("group.member_added", "group.joined", Whose::Follower(Step::Enter), Target::Subject("group")),
         Rule::new("group.member_removed", "group.left", Whose::Follower(Step::Leave), Target::Subject("group")),
+        Rule::new(
+            "group.member_removed",
+            "group.member_removed",
+            Whose::OnAnother("/user_id"),
+            Target::Subject("group"),
+        ),
+        Rule::new("group.member_updated", "group.role_changed", Whose::OnAnother("/user/id"), Target::Subject("group"))
+            .only(is_no_owner),
+        Rule::new("group.member_updated", "group.transferred", Whose::OnAnother("/user/id"), Target::Subject("group"))
+            .only(is_owner),
+        Rule::new("group.uninvited", "group.declined", Whose::OnOneself("/user_id"), Target::Subject("group"))
+            .only(is_declined),
+        Rule::new("group.uninvited", "group.uninvited", Whose::OnAnother("/user_id"), Target::Subject("group"))
+            .only(is_withdrawn),
         Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),
     ],
     followed: &[read::FOLLOWED],
@@ -75,6 +94,15 @@ pub const DOMAIN: Domain = Domain {
     workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
     ..Domain::NONE
 };
+
+/// Whether a member owns the group from now on: there is no other way to become the owner.
+fn is_owner(member: &Value) -> bool {
+    member["role"] == "owner"
+}
+
+fn is_no_owner(member: &Value) -> bool {
+    !is_owner(member)
+}
 
 /// What is stored of a new group: its id.
 #[derive(Serialize, Deserialize)]
