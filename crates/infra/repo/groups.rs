@@ -3,6 +3,7 @@
 
 mod attempts;
 mod clearing;
+mod invitations;
 mod invites;
 mod people;
 mod privacy;
@@ -23,7 +24,8 @@ use clowder_social::{
     Groups,
     groups::{
         Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member,
-        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Verdict, model::Code,
+        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, OwnInvitation, Preview, RolePatch, Verdict,
+        model::Code,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -151,6 +153,12 @@ impl Groups for Repo {
     async fn deletion(&self, ctx: &Ctx, group: GroupId) -> Result<Deletion> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| clearing::deletion(conn, viewer, group)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn invitations(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<OwnInvitation>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| invitations::list(conn, now, viewer, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

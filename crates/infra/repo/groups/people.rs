@@ -151,7 +151,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: 
         tell(tx, ctx, &told)?;
     }
     let row: PersonRow = group_people::table.find((group, user)).select(PersonRow::as_select()).first(tx.conn)?;
-    read::member(ctx.now, &row, Cards::of(tx.conn, None, [user])?.card(user)?)
+    read::member(ctx.now, &row, Cards::of(tx.conn, None, [user])?.card(user)?, None)
 }
 
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {

@@ -20,6 +20,7 @@ use diesel::{
 
 use super::super::{
     among::AmongIds,
+    cards::Cards,
     dialect::{Backend, Conn},
     domains::Followed,
     fragment::Fragment,
@@ -296,7 +297,15 @@ pub fn members(
     // Whom a stranger may not see is left out, so a page may be shorter; it ends where its rows do.
     let next_cursor = rows.get(most).and_then(|_| rows.get(most.checked_sub(1)?)).map(|(row, _)| key(row));
     let shown = rows.into_iter().take(most).filter(|(row, _)| is_seen(row.user_id));
-    let items = shown.map(|(row, card)| member(viewer.now, &row, card.into())).collect::<Result<_>>()?;
+    let shown: Vec<(PersonRow, CardRow)> = shown.collect();
+    // Only the staff lists who is invited.
+    let inviter = |row: &PersonRow| row.invited_by.filter(|_| filter.status == Standing::Invited);
+    let inviters = Cards::of(conn, None, shown.iter().filter_map(|(row, _)| inviter(row)))?;
+    let item = |(row, card): (PersonRow, CardRow)| {
+        let invited_by = inviter(&row).map(|inviter| inviters.card(inviter)).transpose()?;
+        member(viewer.now, &row, card.into(), invited_by)
+    };
+    let items = shown.into_iter().map(item).collect::<Result<_>>()?;
     Ok(Page { items, next_cursor })
 }
 
@@ -307,8 +316,8 @@ fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Re
     Ok(seen.load(conn)?.into_iter().collect())
 }
 
-pub fn member(now: Timestamp, row: &PersonRow, user: Card) -> Result<Member> {
+pub fn member(now: Timestamp, row: &PersonRow, user: Card, invited_by: Option<Card>) -> Result<Member> {
     let place = row.place(now)?;
     let status = place.standing.ok_or(GROUP_UNKNOWN)?;
-    Ok(Member { user, status, role: place.role, since: row.since, reason: row.reason.clone() })
+    Ok(Member { user, status, role: place.role, since: row.since, reason: row.reason.clone(), invited_by })
 }

@@ -3,7 +3,7 @@
 use clowder_core::idempotency;
 use clowder_social::groups::{
     Deletion, Group, GroupPatch, Invite, Invited, Member, Mine, NewGroup, NewGroupBan, NewGroupInvite, NewOwner,
-    Preview, Role, RolePatch, Standing, Verdict,
+    OwnInvitation, Preview, Role, RolePatch, Standing, Verdict,
     refusals::*,
     scopes::{GROUPS_READ, GROUPS_WRITE},
 };
@@ -39,6 +39,12 @@ fn groups() -> Vec<Endpoint> {
             .takes::<NewGroup>()
             .gives::<Group>(201, "A new group")
             .refuses(&[GROUP_UNKNOWN, GROUP_LIMIT, GROUP_MEMBERSHIPS, idempotency::MISMATCH, idempotency::RUNNING]),
+        get("/api/groups/invitations", handlers::invitations)
+            .says("List the groups to which you are invited, and by whom, the newest group first")
+            .called("listOwnGroupInvitations")
+            .notes("Open invitations. `POST /api/groups/{group_id}/join` accepts one, `leave` declines it.")
+            .scope(GROUPS_READ)
+            .lists::<OwnInvitation>(),
         get("/api/groups/{group_id}", handlers::group)
             .says("Read a group")
             .called("getGroup")
