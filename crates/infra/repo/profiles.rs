@@ -5,6 +5,7 @@ mod list;
 mod look;
 mod near;
 mod search;
+mod suggest;
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use clowder_accounts::{
     policy::sight::{Sight, sight},
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
-        ranking::{Found, Suggestion},
-        reason_missing, show,
+        ranking::{Found, Sought, Suggestion},
+        show,
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
@@ -98,10 +99,10 @@ impl Profiles for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>> {
+    async fn suggestions(&self, ctx: &Ctx, sought: Sought, page: PageRequest) -> Result<Page<Suggestion>> {
         let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
         let lists = Arc::clone(&self.friends.lists);
-        self.db.read(move |conn| search::suggest(conn, &online, &lists, viewer, sought.as_deref(), &page)).await
+        self.db.read(move |conn| suggest::suggest(conn, &online, &lists, viewer, &sought, &page)).await
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     Username,
     profiles::{
         SeenAs, Shown, User, UserFilter, UserPatch,
-        ranking::{Found, Suggestion},
+        ranking::{Found, Sought, Suggestion},
     },
 };
 
@@ -35,6 +35,8 @@ pub trait Profiles: Send + Sync {
     /// newest people.
     async fn search_users(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Found>>;
 
-    /// The same for somebody who is still typing.
-    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>>;
+    /// For somebody who is still typing: the best of these people, then groups and the caller's own chats whose name or
+    /// title has words that begin with all words of the text, a few of each. Groups that the caller may not see are not
+    /// among them, as in the list of groups.
+    async fn suggestions(&self, ctx: &Ctx, sought: Sought, page: PageRequest) -> Result<Page<Suggestion>>;
 }

@@ -98,6 +98,19 @@ pub fn list(
     Page::fill(views, page, |group: &Group| group.id.to_string())
 }
 
+/// Groups that the viewer finds by the beginnings of words of their names, with these names, at most so many.
+pub fn named_like(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    search: &str,
+    most: u32,
+) -> Result<Vec<(GroupId, String)>> {
+    let page = PageRequest { limit: most, cursor: None };
+    let found = find(conn, now, viewer, search, &GroupFilter::default(), &page)?;
+    Ok(found.items.into_iter().map(|group| (group.id, group.name)).collect())
+}
+
 /// Whether only groups are listed in which the viewer has a part.
 fn is_own(filter: &GroupFilter) -> bool {
     filter.mine || filter.my_role.is_some()
