@@ -94,7 +94,7 @@ impl Own {
     }
 
     pub fn card(&self) -> Card {
-        Card { id: self.id, username: self.username.clone(), display_name: self.display_name.clone() }
+        Card::new(self.id, self.username.clone(), self.display_name.clone())
     }
 }
 

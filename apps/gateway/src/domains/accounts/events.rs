@@ -109,7 +109,7 @@ const KEY: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d14";
 const AT: &str = "2026-11-26T12:00:00.000Z";
 
 fn card(username: &str, display_name: &str) -> Value {
-    json!({"id": ADA, "username": username, "display_name": display_name})
+    json!({"id": ADA, "username": username, "display_name": display_name, "avatar": null})
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ pub struct CardRow {
 
 impl From<CardRow> for Card {
     fn from(row: CardRow) -> Self {
-        Self { id: row.id, username: row.username, display_name: row.display_name }
+        Self::new(row.id, row.username, row.display_name)
     }
 }
 
