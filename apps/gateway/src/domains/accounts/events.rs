@@ -35,7 +35,9 @@ pub const EVENTS: &[Event] = &[
                 "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org",
                 "email_verified": true, "bio": null, "status_text": "at the engine", "status_until": null,
                 "pronouns": "she/her", "location": null, "links": [], "badges": [], "role": "user",
-                "visibility": "public", "two_factor": false, "suspension": null, "erase_at": null, "created_at": AT,
+                "visibility": "public", "two_factor": false, "avatar": null, "cover": null, "presence": null,
+                "last_seen_at": null, "friendship": null, "friends_count": null, "pets_count": null, "suspension": null,
+                "erase_at": null, "created_at": AT,
                 "version": 2
             })
         },
