@@ -156,10 +156,10 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         journal::append(tx, ctx, &blocked)?;
         return Ok(after);
     }
-    let groups = groups::sever(tx, caller, user)?;
+    let groups = groups::sever(tx, ctx, caller, user)?;
     let parted = friends::sever(tx, ctx, caller, user)?;
     let kept = pets::sever(tx, caller, user)?;
-    let chats = invitations::sever(tx, caller, user)?;
+    let chats = invitations::sever(tx, ctx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));

@@ -274,11 +274,11 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     journal::append_all(tx, &[(ctx, &told[0]), (ctx, &told[1])])
 }
 
-/// Ends everything between two people, who are locked, and returns what they are told.
-pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
-    let mut told = requests::withdraw_between(tx, ctx, one, other)?;
-    if !part(tx, one, &[other])?.is_empty() {
-        told.extend(Change::removed(one, other));
+/// Ends everything between two people, who are locked, as one of them wants; returns what they are told.
+pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, other: UserId) -> Result<Vec<Change>> {
+    let mut told = requests::refuse_between(tx, ctx, by, other)?;
+    if !part(tx, by, &[other])?.is_empty() {
+        told.extend(Change::removed(by, other));
     }
     Ok(told)
 }

@@ -8,7 +8,7 @@ use clowder_core::{
     words::{end_of, words},
 };
 use clowder_social::groups::{
-    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Standing,
+    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Role, Standing,
     policy::{OPEN_FOR, Place, may_list, may_see},
     refusals::GROUP_UNKNOWN,
 };
@@ -44,6 +44,9 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
 /// The condition of the index of the directory, as constant text, so that the databases use it.
 const IN_DIRECTORY: Fragment<Bool> = Fragment::new("(groups.visibility <> 'secret' AND groups.deleted_at IS NULL)");
 
+/// The condition of the index of those who work for the server.
+const IS_SERVER_STAFF: Fragment<Bool> = Fragment::new("(users.role <> 'user')");
+
 /// A group that exists, whoever may see it.
 pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
     let one = groups::table.find(group).filter(groups::deleted_at.is_null());
@@ -60,6 +63,13 @@ pub fn seen(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> 
     let row = row(conn, group)?.ok_or(GROUP_UNKNOWN)?;
     let place = place(conn, now, group, viewer)?;
     if may_see(row.visibility()?, place) { Ok((row, place)) } else { Err(GROUP_UNKNOWN.into()) }
+}
+
+/// Moderators and administrators of the server who help to run a group.
+pub fn staff_of_the_server(conn: &mut Conn, group: GroupId) -> Result<Vec<UserId>> {
+    let helping = group_people::table.inner_join(users::table).filter(group_people::group_id.eq(group));
+    let helping = helping.filter(group_people::role.ne(Role::Member.as_str()));
+    Ok(helping.filter(IS_SERVER_STAFF).select(group_people::user_id).load(conn)?)
 }
 
 pub fn one(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> Result<Group> {
