@@ -1,6 +1,6 @@
 //! People see each other as far as they want to be seen, and find each other by name.
 
-use clowder_tests::{Answer, User, World, on_both};
+use clowder_tests::{Answer, Client, World, on_both};
 use serde_json::{Value, json};
 
 on_both!(shared; seen_by_others, edited, suggested, found_by_name, bad_input);
@@ -96,7 +96,7 @@ async fn suggested(world: World) {
         ada.post("/api/groups", new).await.expect(201);
     }
     let chat = ada.group(&format!("Plans of {word}"), &[]).await;
-    let seen = async |who: &User, query: &str| {
+    let seen = async |who: &Client, query: &str| {
         let found = who.get(&format!("/api/search/suggestions?q={query}")).await.expect(200);
         let items = found["items"].as_array().unwrap().iter();
         let told = |item: &Value| json!([item["kind"], item["text"].as_str().unwrap().replace(&word, "*")]);

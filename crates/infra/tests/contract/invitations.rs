@@ -298,7 +298,7 @@ on_both! {
         };
         let [one, other] = [world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id];
         let public = of(json!({"visibility": "public"}));
-        world.store.chats.edit(&world.ctx(&ada), other, None, public).await.unwrap();
+        world.store.chats.edit_chat(&world.ctx(&ada), other, None, public).await.unwrap();
         let open = link(&world, &ada, one, json!({"max_uses": 1})).await;
         let asking = link(&world, &ada, one, json!({"approval": true})).await;
         world.names().await;
