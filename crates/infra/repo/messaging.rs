@@ -67,8 +67,14 @@ pub const DOMAIN: Domain = Domain {
     ],
     told: &[
         ("chat_words.word", "one word of a title, which may be part of any text"),
-        ("chats.description", "everybody in the chat has seen it; what replaces it is told to them"),
-        ("chats.title", "everybody in the chat has seen it; what replaces it is told to them"),
+        (
+            "chats.description",
+            "what everybody was told when they came stays for as long as the journal keeps it, or the chat",
+        ),
+        (
+            "chats.title",
+            "what everybody was told when they came stays for as long as the journal keeps it, or the chat",
+        ),
     ],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
@@ -148,9 +154,8 @@ impl Messaging for Repo {
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };
-        let again = move |tx: &mut Tx<'_>, stub: Stored| {
-            stub.again(|id| chats::one(tx.conn, None, viewer, ChatId::from_uuid(id)))
-        };
+        let again =
+            move |tx: &mut Tx<'_>, stub: Stored| stub.again(|id| notes::whole(tx, viewer, ChatId::from_uuid(id)));
         self.db.create(ctx, first, again).await
     }
 

@@ -13,7 +13,7 @@ use clowder_messaging::{
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, db::Tx, domains::Domain, idempotency::Stub, messaging::chats};
+use super::{Repo, chats::notes, db::Tx, domains::Domain, idempotency::Stub};
 
 pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
@@ -64,7 +64,7 @@ impl Participants for Repo {
             Ok((made, stub))
         };
         let again = move |tx: &mut Tx<'_>, Stored(is_new): Stored| {
-            let chat = chats::one(tx.conn, None, user, chat)?;
+            let chat = notes::whole(tx, user, chat)?;
             Ok(if is_new { Made::New(chat) } else { Made::Found(chat) })
         };
         self.db.create(ctx, first, again).await

@@ -168,7 +168,7 @@ pub struct RoleFacts {
     pub held: Option<ChatRole>,
     /// Whether it is about the caller.
     pub own: bool,
-    pub owners: i64,
+    pub owners: usize,
     pub room: Room,
 }
 
@@ -203,7 +203,7 @@ pub fn set_role(seat: Seat, role: ChatRole, facts: RoleFacts) -> Result<bool> {
 }
 
 /// Whoever has a lower role can be removed; owners remove each other.
-pub fn may_remove(seat: Seat, held: Option<ChatRole>, owners: i64) -> Result<()> {
+pub fn may_remove(seat: Seat, held: Option<ChatRole>, owners: usize) -> Result<()> {
     allow(seat, Action::Remove)?;
     let held = held.ok_or(PARTICIPANT_UNKNOWN)?;
     if held == ChatRole::Owner && seat.role == ChatRole::Owner {

@@ -4,7 +4,7 @@
 use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, ChatType, History,
-    change::{ChatDeleted, ParticipantRemoved},
+    change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
 pub use clowder_messaging::{Change as ChatChange, ChatRole, change::Told};
@@ -148,8 +148,13 @@ fn remember(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
 pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     // The journal first: nobody may read a text there that is gone elsewhere.
-    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
-    let rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
+    let mut rows = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    if rows == 0 {
+        rows = journal::clear_subject(tx, chat.uuid(), CHAT_CREATED, ROWS)?;
+    }
+    if rows == 0 {
+        rows = deserted::clear_messages(tx, chat)?;
+    }
     tx.deleted_text |= rows > 0;
     Ok(rows)
 }

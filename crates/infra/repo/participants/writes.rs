@@ -15,12 +15,15 @@ use diesel::{dsl::count_star, prelude::*};
 use super::super::{
     blocks,
     cards::Cards,
-    chats::hold::{Held, hold, hold_any, owners, put_role, role, room},
+    chats::{
+        hold::{Held, hold, hold_any, living, owners, put_role, role, room},
+        notes,
+    },
     db::Tx,
     dialect::Conn,
     invitations::links,
     journal,
-    messaging::{chats, membership, system, wanted},
+    messaging::{membership, system, wanted},
     people::{Viewer, visible_to},
 };
 use crate::domains::{
@@ -111,7 +114,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
-        busy: busy(tx, &new.user_ids)?.into_iter().collect(),
+        busy: busy(tx, &new.user_ids)?,
     };
     let (added, role) = policy::add(seat, new, &facts)?;
     let changes = enter(tx, ctx, &row, caller, &added, role)?;
@@ -120,7 +123,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
 }
 
 /// Those of these people who are in as many chats as one person can be.
-fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
+pub fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<Vec<UserId>> {
     let most = tx.services.options.messaging.memberships;
     let counts: Vec<(UserId, i64)> = participants::table
         .filter(participants::user_id.eq_any(people))
@@ -133,7 +136,7 @@ fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
 pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
     let (caller, row) = hold_any(tx, ctx, chat, &[])?;
     if role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Made::Found(chats::one(tx.conn, None, caller, chat)?));
+        return Ok(Made::Found(notes::whole(tx, caller, chat)?));
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
@@ -153,25 +156,24 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: 
     fits(tx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
-    Ok(Made::New(chats::one(tx.conn, None, caller, row.id)?))
+    Ok(Made::New(notes::whole(tx, caller, row.id)?))
 }
 
 pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<Participant> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
-    let held = self::role(tx.conn, chat, user)?;
-    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?, room: room(tx, &row)? };
-    let changes = policy::set_role(seat, role, facts)?;
-    if changes {
-        put_role(tx.conn, chat, user, role)?;
-        if held.is_some_and(|before| role > before) {
-            links::revoke_of(tx, ctx, chat, user)?;
-        }
+    let held = living(tx.conn, chat, user)?;
+    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?.len(), room: room(tx, &row)? };
+    if !policy::set_role(seat, role, facts)? {
+        return participant(tx.conn, chat, user);
     }
+    put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
-    if changes {
-        let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
-        tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])?;
+    let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
+    let mut changes = vec![Change::ParticipantUpdated(told(row.participant_count), changed)];
+    if held.is_some_and(|before| role > before) {
+        changes.extend(links::revoke_of(tx, ctx, chat, user)?);
     }
+    tell(tx, ctx, &changes)?;
     Ok(participant)
 }
 
@@ -181,20 +183,19 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<
         return leave(tx, ctx, held);
     }
     let target = role(tx.conn, chat, user)?;
-    policy::may_remove(held.seat, target, owners(tx.conn, chat)?)?;
+    policy::may_remove(held.seat, target, owners(tx.conn, chat)?.len())?;
     take_out(tx, ctx, &held.row, user, held.caller)
 }
 
 /// The caller leaves a held chat.
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
-    let owners = owners(tx.conn, held.row.id)?;
+    let owners = owners(tx.conn, held.row.id)?.len();
     rules::may_leave(held.seat, owners)?;
     take_out(tx, ctx, &held.row, held.caller, held.caller)
 }
 
 fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
-    links::revoke_of(tx, ctx, row.id, user)?;
-    let mut changes = Vec::new();
+    let mut changes = links::revoke_of(tx, ctx, row.id, user)?;
     if is_noted(row) {
         let note = if user == by {
             SystemNote { action: SystemAction::Left, user_ids: Vec::new(), title: None }

@@ -244,7 +244,7 @@ on_both! {
     }
 
     async fn links_end_with_the_part_of_their_maker(world: World) {
-        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
         let (participants, invitations) = (&world.store.participants, &world.store.invitations);
         for way in ["leave", "remove", "demote", "no right"] {
             let chat = world.group(&ada, &[&bob]).await.id;
@@ -257,6 +257,9 @@ on_both! {
             let kept = link(&world, &ada, chat, json!({})).await;
             let role = if way == "demote" { "admin" } else { "member" };
             let code_of_bob = link(&world, &bob, chat, json!({"role": role})).await;
+            invitations.invite(&world.ctx(&ada), chat, inviting(&[&cem])).await.unwrap();
+            invitations.invite(&world.ctx(&bob), chat, inviting(&[&dan])).await.unwrap();
+            world.changes().await;
             match way {
                 "leave" => participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap(),
                 "remove" => participants.remove(&world.ctx(&ada), chat, bob.id).await.unwrap(),
@@ -266,6 +269,9 @@ on_both! {
                 }
                 _ => drop(world.store.chats.edit_chat(&world.ctx(&ada), chat, None, patch(false)).await.unwrap()),
             }
+            assert!(heard(&world, &[("dan", &dan)]).await.contains(&"chat.uninvited to dan".to_owned()), "{way}");
+            assert_eq!(code(invitations.answer(&world.ctx(&dan), chat, answer("accept")).await), "chat.invitation_unknown");
+            invitations.answer(&world.ctx(&cem), chat, answer("accept")).await.unwrap();
             assert_eq!(code(invitations.come(&world.ctx(&eve), code_of_bob).await), "chat.link_gone", "{way}");
             invitations.come(&world.ctx(&eve), kept).await.unwrap();
         }
