@@ -23,7 +23,7 @@ use super::{
         db::Tx,
         dialect::Conn,
         idempotency::Stub,
-        messaging::messages::Membership,
+        messaging::{chats, messages::Membership},
         participants::writes::come_in,
         upkeep::forget,
     },

@@ -1,6 +1,6 @@
 //! Who comes, who goes, and who does what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
