@@ -7,6 +7,8 @@ pub mod edit;
 pub mod membership;
 mod messages;
 mod privacy;
+mod reacted;
+mod reactions;
 mod read;
 pub mod reported;
 mod send;
@@ -19,7 +21,8 @@ use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
 use clowder_messaging::{
-    Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
+    Chat, ChatFilter, Deleted, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Reaction,
+    Reactor, Read, Window,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -31,7 +34,7 @@ use super::{
     clock::{IN_ORDER, PRESENCE, SHOWN, never},
     db::{Db, Tx},
     dialect::{self, Conn},
-    domains::Domain,
+    domains::{Domain, Sweep},
     group_commit::GroupCommit,
     idempotency::Stub,
 };
@@ -50,14 +53,18 @@ pub const DOMAIN: Domain = Domain {
     ],
     followed: &[chats::FOLLOWED],
     words: &["chats.type", "messages.type", "participants.role"],
-    told: &[(
-        "chats.title",
-        "the chat of a group takes over a new name; the name of a group is not a text about a person",
-    )],
+    told: &[
+        ("chats.title", "the chat of a group takes over a new name; the name of a group is not a text about a person"),
+        ("message_reactions.emoji", "one of a few thousand signs; taking it back is told with the same sign"),
+        ("message_reaction_counts.emoji", "the same"),
+    ],
+    sweeps: &[Sweep::Steps(|repo, ctx, _| Box::pin(reacted::forget(repo, ctx)))],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
         never("message_edits.written_at", IN_ORDER),
+        never("message_reaction_counts.since", SHOWN),
+        never("message_reactions.reacted_at", SHOWN),
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
@@ -180,6 +187,31 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn react(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction> {
+        self.set_reaction(ctx, message, emoji, true).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn unreact(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction> {
+        self.set_reaction(ctx, message, emoji, false).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reactions(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        emoji: Option<Emoji>,
+        page: PageRequest,
+    ) -> Result<Page<Reactor>> {
+        let viewer = ctx.user()?;
+        let look = move |conn: &mut Conn, caches: &Caches| {
+            reacted::page(conn, Some(&caches.people), viewer, message, emoji.as_ref(), &page)
+        };
+        self.look(look).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
         let user = ctx.user()?;
         // The marks of one person in a chat wait for each other here: each sees the result of the previous one, and no
@@ -229,6 +261,16 @@ impl Repo {
             }
         }
         Err(Error::unavailable("too many calls move the read mark at once"))
+    }
+
+    async fn set_reaction(&self, ctx: &Ctx, message: MessageId, emoji: Emoji, add: bool) -> Result<Reaction> {
+        let caller = ctx.clone();
+        // What is as it should be needs no transaction.
+        let plan = self.db.read(move |conn| reactions::plan(conn, &caller, message, emoji.clone(), add));
+        match plan.await? {
+            reactions::Plan::Stay(reaction) => Ok(reaction),
+            reactions::Plan::Change(pending) => self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted(),
+        }
     }
 
     /// Reads, with the caches of this process.

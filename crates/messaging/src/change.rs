@@ -17,6 +17,8 @@ pub enum Change {
     MessageUpdated(Box<Message>),
     MessageDeleted(Deleted),
     MessageRead(Read, Audience),
+    ReactionAdded(Reaction),
+    ReactionRemoved(Reaction),
     /// Sent to whoever is no longer in the chat.
     ParticipantRemoved(ParticipantRemoved),
     /// Sent to each participant in person, when it is their turn.
@@ -60,6 +62,21 @@ pub struct Read {
     pub at: Timestamp,
 }
 
+/// The payload of `reaction.added` and `reaction.removed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reaction {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    #[schema(minimum = 1)]
+    pub seq: i64,
+    pub user_id: UserId,
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// How many people have reacted to the message with this emoji now.
+    #[schema(minimum = 0)]
+    pub count: i64,
+}
+
 /// The payload of `participant.removed`: somebody has left, or was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParticipantRemoved {
@@ -91,6 +108,8 @@ impl clowder_core::Change for Change {
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(..) => "message.read",
+            Self::ReactionAdded(_) => "reaction.added",
+            Self::ReactionRemoved(_) => "reaction.removed",
             Self::ParticipantRemoved(_) => "participant.removed",
             Self::ChatDeleted(..) => "chat.deleted",
         }
@@ -104,6 +123,7 @@ impl clowder_core::Change for Change {
             Self::ParticipantRemoved(removed) => return Topic::user(removed.user_id),
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
             Self::MessageRead(read, Audience::Reader) => return Topic::user(read.user_id),
             Self::MessageRead(read, Audience::Chat) => read.chat_id,
         };
@@ -121,7 +141,9 @@ impl clowder_core::Change for Change {
             | Self::MessageSent(_)
             | Self::MessageUpdated(_)
             | Self::MessageDeleted(_)
-            | Self::MessageRead(..) => None,
+            | Self::MessageRead(..)
+            | Self::ReactionAdded(_)
+            | Self::ReactionRemoved(_) => None,
         }
     }
 
@@ -139,6 +161,7 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => Some(chat.id.uuid()),
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => Some(reaction.message_id.uuid()),
             Self::ParticipantRemoved(removed) => Some(removed.chat_id.uuid()),
             Self::ChatDeleted(_, deleted) => Some(deleted.chat_id.uuid()),
             Self::MessageRead(..) => None,
@@ -151,6 +174,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => to_raw_value(reaction),
             Self::ParticipantRemoved(removed) => to_raw_value(removed),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }

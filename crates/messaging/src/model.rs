@@ -1,8 +1,10 @@
 //! The types of messaging; each has the same shape when stored, sent and answered.
 
+mod emoji;
 mod input;
 mod values;
 
+pub use emoji::Emoji;
 pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use values::{ChatRole, ChatType, ClientId, Content, MessageType, Status, Title};
 
@@ -62,6 +64,10 @@ pub struct Message {
     pub status: Status,
     /// The sender's own id for the message.
     pub client_id: Option<String>,
+    /// The emoji that people have reacted with, the one that was first used first.
+    #[schema(max_items = 20)]
+    #[serde(default)]
+    pub reactions: Vec<Reacted>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
@@ -72,6 +78,37 @@ pub struct Message {
     /// the same for everybody and never contain it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+}
+
+impl Message {
+    /// As an event shows it, which is the same for everybody.
+    pub fn for_everybody(mut self) -> Self {
+        for reacted in &mut self.reactions {
+            reacted.mine = None;
+        }
+        self
+    }
+}
+
+/// An emoji on a message, and how many people have reacted with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reacted {
+    #[schema(example = "👍")]
+    pub emoji: String,
+    #[schema(minimum = 1)]
+    pub count: i64,
+    /// Whether you are one of them. Events are the same for everybody and never contain it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mine: Option<bool>,
+}
+
+/// Somebody who has reacted to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reactor {
+    pub user: Card,
+    #[schema(example = "👍")]
+    pub emoji: String,
+    pub at: Timestamp,
 }
 
 /// A version of a message, the current one included.

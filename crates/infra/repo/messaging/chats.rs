@@ -11,6 +11,7 @@ use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
 use super::{
     super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
     Caches,
+    reacted::AllReacted,
 };
 use crate::domains::messaging::{
     ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants,
@@ -150,6 +151,9 @@ fn views(
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
+    let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
+    let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
+    let reacted = AllReacted::at(conn, viewer, &reacted)?;
     // A chat that was deleted meanwhile has no summary.
     let seen = rows
         .into_iter()
@@ -158,7 +162,8 @@ fn views(
         let gone = deleted.get(&chat.id).copied().unwrap_or(0);
         let said = |last: &MessageRow| {
             let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
-            last.clone().message(cards.card(last.sender_id)?, status)
+            let reactions = reacted.to(last.chat_id, last.seq);
+            last.clone().message(cards.card(last.sender_id)?, status, reactions)
         };
         Ok(Chat {
             id: chat.id,

@@ -10,7 +10,7 @@ use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{db::Tx, dialect, journal},
-    messages,
+    messages, reacted,
 };
 use crate::domains::messaging::{chats, message_edits, messages as table};
 
@@ -40,7 +40,7 @@ pub fn edit(
         ))
         .execute(tx.conn)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
-    journal::append(tx, ctx, &Change::MessageUpdated(Box::new(after.clone())))?;
+    journal::append(tx, ctx, &Change::MessageUpdated(Box::new(after.clone().for_everybody())))?;
     Ok(after)
 }
 
@@ -90,8 +90,10 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
+    let kinds = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
+            table::reaction_kinds.eq(kinds),
             table::content.eq(None::<String>),
             table::deleted_at.eq(ctx.now),
             table::deleted_by.eq(deleted.deleted_by),

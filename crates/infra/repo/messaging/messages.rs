@@ -11,7 +11,10 @@ use clowder_messaging::{
 };
 use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{cards::Cards, dialect::Conn, fragment::Fragment};
+use super::{
+    super::{cards::Cards, dialect::Conn, fragment::Fragment},
+    reacted::AllReacted,
+};
 use crate::{
     domains::blocks::blocks,
     domains::messaging::{LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
@@ -58,15 +61,17 @@ impl Membership {
     ) -> Result<(Vec<Message>, bool)> {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
         let hidden = if self.hides { hidden(conn, self.viewer, &rows)? } else { HashSet::new() };
+        let reacted = AllReacted::on_page(conn, self.viewer, &rows)?;
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
-            Ok(Message { hidden, ..self.message(row, &cards)? })
+            Ok(Message { hidden, ..self.message(row, &cards, &reacted)? })
         }))
     }
 
-    fn message(&self, row: MessageRow, cards: &Cards) -> Result<Message> {
+    fn message(&self, row: MessageRow, cards: &Cards, reacted: &AllReacted) -> Result<Message> {
         let (sender, status) = (cards.card(row.sender_id)?, self.lowest_marks.status(row.sender_id, row.seq));
-        row.message(sender, status)
+        let reactions = reacted.to(row.chat_id, row.seq);
+        row.message(sender, status, reactions)
     }
 }
 
@@ -145,15 +150,18 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
     let cards = Cards::of(conn, memory, [row.sender_id])?;
     Ok(match Membership::of(conn, row.chat_id, viewer)? {
-        Some(membership) => EditFacts {
-            role: Some(membership.role),
-            closed: membership.closed,
-            message: membership.message(row, &cards)?,
-        },
+        Some(membership) => {
+            let reacted = AllReacted::on_page(conn, viewer, std::slice::from_ref(&row))?;
+            EditFacts {
+                role: Some(membership.role),
+                closed: membership.closed,
+                message: membership.message(row, &cards, &reacted)?,
+            }
+        }
         None => EditFacts {
             role: None,
             closed: false,
-            message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent))?,
+            message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent, Vec::new()))?,
         },
     })
 }

@@ -3,6 +3,7 @@
 pub mod deserted;
 mod files;
 mod messages;
+mod reactions;
 
 use clowder_core::{ChatId, Ctx, Error, Result, Topic};
 use clowder_messaging::CHAT;
@@ -65,6 +66,18 @@ pub const PARTS: &[Part] = &[
             },
         ],
         erase: messages::take_back,
+    },
+    Part {
+        name: "reactions",
+        phase: Phase::Content,
+        references: &[erased("message_reactions", "user_id")],
+        files: &[File {
+            name: "reactions.ndjson",
+            about: "your reactions to messages, one per line",
+            shape: Shape::Lines,
+            read: reactions::export,
+        }],
+        erase: reactions::take_back,
     },
     Part {
         name: "former_chats",

@@ -2,7 +2,7 @@
 
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    CHAT, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Typing,
+    CHAT, Deleted, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read, Typing,
     refusals::{CHAT_CLOSED, CHAT_UNKNOWN},
     scopes::MESSAGES_WRITE,
 };
@@ -65,6 +65,26 @@ pub const COMMANDS: &[Command] = &[
         run: |call, data| Box::pin(read(call, data)),
     },
     Command {
+        name: "reaction.add",
+        about: "Reacts to a message",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: true,
+        takes: Some(Shape::of::<OfMessage>),
+        example: || json!({"message_id": A_MESSAGE, "emoji": "👍"}),
+        reply: Reply::Ack(Shape::of::<Reaction>),
+        run: |call, data| Box::pin(react(call, data, true)),
+    },
+    Command {
+        name: "reaction.remove",
+        about: "Takes a reaction back",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<OfMessage>),
+        example: || json!({"message_id": A_MESSAGE, "emoji": "👍"}),
+        reply: Reply::Ack(Shape::of::<Reaction>),
+        run: |call, data| Box::pin(react(call, data, false)),
+    },
+    Command {
         name: "typing.start",
         about: "Tells the others that you type; repeat it every few seconds",
         scope: Some(MESSAGES_WRITE),
@@ -119,6 +139,23 @@ impl Input for OfVersion {
     }
 }
 
+/// An emoji of a message.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfMessage {
+    message_id: MessageId,
+    /// A single emoji. Variation selectors may be missing.
+    #[schema(value_type = String, min_length = 1, max_length = 16)]
+    emoji: Emoji,
+}
+
+impl Input for OfMessage {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let message_id = fields.required("message_id");
+        let emoji = fields.required("emoji");
+        Some(Self { message_id: message_id?, emoji: emoji? })
+    }
+}
+
 /// The members of two inputs in one object, so that all errors are reported at once.
 struct Both<A, B>(A, B);
 
@@ -147,6 +184,15 @@ async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
     done(call.ports.store.messaging.read(&call.ctx, chat_id, new).await?)
+}
+
+async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
+    let OfMessage { message_id, emoji } = OfMessage::from_json(data)?;
+    let messaging = &call.ports.store.messaging;
+    done(match on {
+        true => messaging.react(&call.ctx, message_id, emoji).await?,
+        false => messaging.unreact(&call.ctx, message_id, emoji).await?,
+    })
 }
 
 async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {

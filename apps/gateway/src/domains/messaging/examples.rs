@@ -11,6 +11,10 @@ pub fn of(name: &str) -> Option<Value> {
         "createChat 200" => private(),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
+        "Reaction" => json!({
+            "chat_id": CHAT, "message_id": THING, "seq": 17, "user_id": ADA, "emoji": "👍", "count": 3
+        }),
+        "Reactor" => json!({ "user": card(ADA, "ada", "Ada"), "emoji": "👍", "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
@@ -52,7 +56,7 @@ fn private() -> Value {
 fn message() -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "text", "sender": card(BOB, "bob", "Bob"),
-        "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent", "created_at": AT,
-        "edited_at": null, "deleted_at": null, "version": 1
+        "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent",
+        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
     })
 }

@@ -1,9 +1,10 @@
 //! Messaging over HTTP.
 
 use actix_web::web::Data;
-use clowder_core::{ChatId, MessageId};
+use clowder_core::{ChatId, Error, Field, MessageId, text::Flaw};
 use clowder_messaging::{
-    Chat, ChatFilter, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
+    Chat, ChatFilter, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Reaction, Reactor,
+    Read, Window,
 };
 
 use crate::{
@@ -129,6 +130,39 @@ pub async fn history(
     let page = query.page();
     query.check()?;
     Ok(Listed(messaging.history(&ctx, message, page).await?))
+}
+
+pub async fn react(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path((message, emoji)): Path<(MessageId, String)>,
+) -> Answer<Shown<Reaction>> {
+    Ok(Shown(messaging.react(&ctx, message, single(emoji)?).await?))
+}
+
+pub async fn unreact(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path((message, emoji)): Path<(MessageId, String)>,
+) -> Answer<Done> {
+    messaging.unreact(&ctx, message, single(emoji)?).await?;
+    Ok(Done)
+}
+
+fn single(emoji: String) -> Answer<Emoji> {
+    Emoji::parse(emoji.into()).map_err(|flaw| Error::Invalid(vec![flaw.at("emoji")]).into())
+}
+
+pub async fn reactions(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+    mut query: Query,
+) -> Answer<Listed<Reactor>> {
+    let emoji = query.value("emoji", Flaw::new("emoji", "must be a single emoji"), Emoji::from_text);
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(messaging.reactions(&ctx, message, emoji, page).await?))
 }
 
 pub async fn read(

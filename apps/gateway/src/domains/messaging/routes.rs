@@ -2,13 +2,16 @@
 
 use clowder_core::idempotency;
 use clowder_messaging::{
-    Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read,
+    Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
 };
 
 use super::handlers;
-use crate::routes::{Endpoint, delete, get, patch, post};
+use crate::{
+    docs::patterns,
+    routes::{Endpoint, delete, get, patch, post, put},
+};
 
 pub fn all() -> Vec<Endpoint> {
     vec![
@@ -115,6 +118,29 @@ pub fn all() -> Vec<Endpoint> {
             .notes("A deleted message has no history.")
             .scope(MESSAGES_READ)
             .lists::<Edit>()
+            .refuses(&[MESSAGE_UNKNOWN]),
+        get("/api/messages/{message_id}/reactions", handlers::reactions)
+            .says("List who has reacted to a message")
+            .called("listReactions")
+            .notes("Ordered by emoji, and then by the id of the person. Messages show how many people have reacted with which emoji.")
+            .scope(MESSAGES_READ)
+            .asks_form("emoji", patterns::EMOJI, "Only who has reacted with this emoji")
+            .lists::<Reactor>()
+            .refuses(&[MESSAGE_UNKNOWN]),
+        put("/api/messages/{message_id}/reactions/{emoji}", handlers::react)
+            .says("React to a message with an emoji")
+            .called("addReaction")
+            .notes("A message has at most 20 different emoji; you can react with as many of them as you like, once with each. Reacting again changes nothing. All participants receive `reaction.added`.")
+            .scope(MESSAGES_WRITE)
+            .reaches_others()
+            .gives::<Reaction>(200, "The reaction, and how many people have reacted with this emoji")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_GONE, CHAT_CLOSED, REACTION_KINDS, REACTION_NOT_WANTED]),
+        delete("/api/messages/{message_id}/reactions/{emoji}", handlers::unreact)
+            .says("Take your reaction back")
+            .called("removeReaction")
+            .notes("Taking back what is not there is not an error. All participants receive `reaction.removed`.")
+            .scope(MESSAGES_WRITE)
+            .gives_nothing(204, "You have not reacted with this emoji")
             .refuses(&[MESSAGE_UNKNOWN]),
         post("/api/messages/{message_id}/read", handlers::read_message)
             .says("Mark everything up to a message as read")

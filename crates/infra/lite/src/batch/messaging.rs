@@ -1,5 +1,7 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod reactions;
+
 use clowder_core::{
     ChatId, Result, UserId,
     sql::{Ts, Uid},

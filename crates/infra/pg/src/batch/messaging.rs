@@ -1,5 +1,7 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod reactions;
+
 use clowder_core::{
     ChatId, Result, UserId,
     sql::{Ts, Uid},
@@ -152,7 +154,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Pg>>, Pg>(
         "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
-         m.deleted_at, m.version \
+         m.deleted_at, m.version, m.reaction_kinds \
          FROM unnest(?, ?) AS w(chat_id, seq) JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq",
     )
     .bind::<Array<Uid>, _>(chats)

@@ -5,11 +5,14 @@ use clowder_messaging::CHAT;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::super::super::{
-    db::Tx,
-    dialect::{self, Conn},
-    journal,
-    privacy::{Erasing, parts::EraseStep},
+use super::super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        journal,
+        privacy::{Erasing, parts::EraseStep},
+    },
+    reacted,
 };
 use crate::domains::{
     accounts::users,
@@ -74,6 +77,10 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
 
 /// Deletes some of the messages of a chat, and answers how many rows: none when there are none left.
 pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
+    let reactions = reacted::clear(tx.conn, chat, ROWS)?;
+    if reactions > 0 {
+        return Ok(reactions);
+    }
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =
         said.select((messages::seq, messages::id, messages::sender_id, messages::client_id)).load(tx.conn)?;

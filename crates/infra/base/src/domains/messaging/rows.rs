@@ -1,10 +1,10 @@
 //! The rows of chats and messages.
 
 use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Message, MessageType, Status, read::LowestReadMarks};
+use clowder_messaging::{Message, MessageType, Reacted, Status, read::LowestReadMarks};
 use diesel::prelude::*;
 
-use super::schema::{chats, message_client_ids, messages};
+use super::schema::{chats, message_client_ids, message_reactions, messages};
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = chats)]
@@ -45,10 +45,11 @@ pub struct MessageRow {
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
     pub version: i64,
+    pub reaction_kinds: i64,
 }
 
 impl MessageRow {
-    pub fn message(self, sender: Card, status: Status) -> Result<Message> {
+    pub fn message(self, sender: Card, status: Status, reactions: Vec<Reacted>) -> Result<Message> {
         Ok(Message {
             id: self.id,
             chat_id: self.chat_id,
@@ -58,6 +59,7 @@ impl MessageRow {
             content: self.content,
             status,
             client_id: self.client_id,
+            reactions,
             created_at: self.created_at,
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
@@ -118,4 +120,51 @@ pub struct LockedChatRow {
     pub active_at: Timestamp,
     /// Whether nobody can write in it any more.
     pub closed: bool,
+}
+
+/// A reaction of somebody to a message.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = message_reactions)]
+pub struct ReactionRow {
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub emoji: String,
+    pub user_id: UserId,
+    pub reacted_at: Timestamp,
+}
+
+/// How many people have reacted to a message with an emoji, and whether the viewer is one of them.
+#[derive(Debug, Clone, Queryable)]
+pub struct ReactedRow {
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub emoji: String,
+    pub people: i64,
+    pub since: Timestamp,
+    pub mine: bool,
+}
+
+/// What a reaction depends on.
+#[derive(Debug, Clone, Queryable)]
+pub struct ReactFactsRow {
+    /// The place of the reaction among those asked for.
+    pub index: i64,
+    pub deleted: bool,
+    pub kinds: i64,
+    pub people: i64,
+    pub since: Option<Timestamp>,
+    pub reacted: bool,
+    /// Whether the author of the message has blocked the person.
+    pub unwanted: bool,
+}
+
+/// What a batch of reactions changes.
+#[derive(Debug, Default)]
+pub struct ReactionChanges {
+    pub added: Vec<ReactionRow>,
+    pub removed: Vec<(ChatId, i64, String, UserId)>,
+    /// How many people, and since when, of each emoji of a message that changes.
+    pub counts: Vec<(ChatId, i64, String, i64, Timestamp)>,
+    /// How many emoji each message has on which this changes.
+    pub kinds: Vec<(ChatId, i64, i64)>,
 }

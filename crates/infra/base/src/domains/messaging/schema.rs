@@ -57,6 +57,7 @@ diesel::table! {
         version -> BigInt,
         client_id -> Nullable<Text>,
         content -> Nullable<Text>,
+        reaction_kinds -> BigInt,
     }
 }
 
@@ -92,6 +93,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_reactions (chat_id, seq, emoji, user_id) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        emoji -> Text,
+        user_id -> Uid,
+        reacted_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_reaction_counts (chat_id, seq, emoji) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        emoji -> Text,
+        people -> BigInt,
+        since -> Ts,
+    }
+}
+
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(former_participants -> chats (chat_id));
@@ -99,3 +124,4 @@ diesel::joinable!(participants -> chats (chat_id));
 diesel::joinable!(participants -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
 diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);
+diesel::allow_tables_to_appear_in_same_query!(message_reactions, message_reaction_counts, messages);
