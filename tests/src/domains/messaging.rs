@@ -35,6 +35,7 @@ const THINGS: &[Thing] = &[
             })
         }),
     },
+    Thing { name: "emoji", comes: Comes::Made(|_| Box::pin(async { "👍".to_owned() })) },
 ];
 
 const TEXTS: &[(&str, Then)] = &[
@@ -107,6 +108,21 @@ const LISTS: &[List] = &[
                 now = scene.at("0"),
                 hundred = scene.series(100),
                 edited = scene.id_of("message_id"),
+            )
+        }),
+    },
+    List {
+        path: "/api/messages/{message_id}/reactions",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO message_reactions (chat_id, seq, emoji, user_id, reacted_at)
+                   SELECT m.chat_id, m.seq, {n}, {me}, {now} FROM messages m, {series} WHERE m.id = {message};",
+                n = "CAST(s.n AS TEXT)",
+                me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+                message = scene.id_of("message_id"),
             )
         }),
     },
