@@ -10,6 +10,7 @@ mod privacy;
 mod reacted;
 mod reactions;
 mod read;
+mod receipts;
 pub mod reported;
 mod send;
 mod wanted;
@@ -21,8 +22,8 @@ use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
 use clowder_messaging::{
-    Chat, ChatFilter, Deleted, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Reaction,
-    Reactor, Read, Window,
+    Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
+    Reaction, Reactor, Read, Window, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -68,6 +69,7 @@ pub const DOMAIN: Domain = Domain {
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
+        never("receipts.at", SHOWN),
         never("participants.joined_at", SHOWN),
     ],
     ..Domain::NONE
@@ -218,6 +220,23 @@ impl Messaging for Repo {
         // message is counted twice.
         let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
         self.messaging.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn delivered(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Delivered> {
+        let caller = ctx.clone();
+        match self.db.read(move |conn| receipts::plan(conn, &caller, chat, new)).await? {
+            receipts::Plan::Stay(delivered) => Ok(delivered),
+            receipts::Plan::Move(pending) => {
+                self.messaging.writes.write(ChatWrite::Deliver(pending)).await?.delivered()
+            }
+        }
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn receipts(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Receipt>> {
+        let viewer = ctx.user()?;
+        self.look(move |conn, caches| receipts::page(conn, Some(&caches.people), viewer, message, &page)).await
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Change {
     MessageUpdated(Box<Message>),
     MessageDeleted(Deleted),
     MessageRead(Read, Audience),
+    /// Sent to whoever wrote messages that have arrived.
+    MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction),
     ReactionRemoved(Reaction),
     /// Sent to whoever is no longer in the chat.
@@ -32,6 +34,8 @@ pub enum Audience {
     Chat,
     /// The reader, on all devices.
     Reader,
+    /// Somebody who wrote messages that were read, where others must not be told.
+    Sender(UserId),
 }
 
 /// What everybody in a chat follows.
@@ -60,6 +64,18 @@ pub struct Read {
     pub user_id: UserId,
     pub seq: i64,
     pub at: Timestamp,
+}
+
+/// The payload of `message.delivered`: a chat has arrived at a device of somebody up to here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Delivered {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub seq: i64,
+    pub at: Timestamp,
+    /// Whether this is kept at all: not in large and in closed chats.
+    #[serde(skip)]
+    pub kept: bool,
 }
 
 /// The payload of `reaction.added` and `reaction.removed`.
@@ -108,6 +124,7 @@ impl clowder_core::Change for Change {
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(..) => "message.read",
+            Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(_) => "reaction.added",
             Self::ReactionRemoved(_) => "reaction.removed",
             Self::ParticipantRemoved(_) => "participant.removed",
@@ -125,6 +142,9 @@ impl clowder_core::Change for Change {
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
             Self::MessageRead(read, Audience::Reader) => return Topic::user(read.user_id),
+            Self::MessageRead(_, Audience::Sender(user)) | Self::MessageDelivered(_, user) => {
+                return Topic::user(*user);
+            }
             Self::MessageRead(read, Audience::Chat) => read.chat_id,
         };
         Topic::new(CHAT, chat)
@@ -142,6 +162,7 @@ impl clowder_core::Change for Change {
             | Self::MessageUpdated(_)
             | Self::MessageDeleted(_)
             | Self::MessageRead(..)
+            | Self::MessageDelivered(..)
             | Self::ReactionAdded(_)
             | Self::ReactionRemoved(_) => None,
         }
@@ -151,6 +172,7 @@ impl clowder_core::Change for Change {
         match self {
             // In the order of the chat, so that no device receives a mark before the message that it refers to.
             Self::MessageRead(read, _) => Topic::new(CHAT, read.chat_id),
+            Self::MessageDelivered(delivered, _) => Topic::new(CHAT, delivered.chat_id),
             Self::ChatUpdated(_, chat) => Topic::new(CHAT, chat.id),
             _ => self.follow().map_or_else(|| self.topic(), |follow| follow.topic),
         }
@@ -164,6 +186,9 @@ impl clowder_core::Change for Change {
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => Some(reaction.message_id.uuid()),
             Self::ParticipantRemoved(removed) => Some(removed.chat_id.uuid()),
             Self::ChatDeleted(_, deleted) => Some(deleted.chat_id.uuid()),
+            // Of changes on personal topics, an erasure finds those about somebody by this.
+            Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
+            Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
             Self::MessageRead(..) => None,
         }
     }
@@ -174,6 +199,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),
+            Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => to_raw_value(reaction),
             Self::ParticipantRemoved(removed) => to_raw_value(removed),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),

@@ -7,7 +7,7 @@
 //! participant has one read mark per chat, which never goes back. People react to messages with emoji.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`send`], [`edit`], [`read`],
-//! [`reactions`]) and in [`policy`]; their
+//! [`receipts`], [`reactions`]) and in [`policy`]; their
 //! refusals are in [`refusals`]; what an implementation must guarantee is documented on [`Messaging`].
 
 pub mod change;
@@ -18,11 +18,12 @@ pub mod policy;
 pub mod port;
 pub mod reactions;
 pub mod read;
+pub mod receipts;
 pub mod refusals;
 pub mod scopes;
 pub mod send;
 
-pub use change::{Audience, CHAT, Change, Deleted, Reaction, Read, Typing};
+pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
 pub use model::{
     Chat, ChatFilter, ChatRole, ChatType, Content, Edit, Emoji, Message, MessagePatch, MessageType, NewChat,
     NewMessage, NewRead, Reacted, Reactor, Status, Window,

@@ -60,7 +60,8 @@ pub struct Message {
     /// `null` when the message has been deleted.
     #[schema(max_length = 8000, example = "Shall we have lunch?")]
     pub content: Option<String>,
-    /// `read` when all other participants have read it; always `sent` in chats of more than 256 people.
+    /// `read` when all other participants have read it, and, for its sender, `delivered` when it has arrived at a device of
+    /// each of them; always `sent` in chats of more than 256 people.
     pub status: Status,
     /// The sender's own id for the message.
     pub client_id: Option<String>,

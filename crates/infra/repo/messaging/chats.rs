@@ -4,18 +4,28 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatRole, ChatType, chats::Pair, read::LowestReadMarks, refusals::CHAT_UNKNOWN,
+    CHAT, Chat, ChatFilter, ChatRole, ChatType,
+    chats::Pair,
+    read::LowestReadMarks,
+    receipts::{StatusFacts, status},
+    refusals::CHAT_UNKNOWN,
 };
-use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::{count_star, exists, not},
+    prelude::*,
+    sql_types::Bool,
+};
 
 use super::{
     super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
     Caches,
     reacted::AllReacted,
+    receipts::{depends, least_delivered},
 };
 use crate::domains::messaging::{
     ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants,
 };
+use crate::domains::preferences::preferences;
 
 /// Whether a chat has undeleted messages of others after the read mark.
 const UNREAD: Fragment<Bool> = Fragment::new(
@@ -77,8 +87,8 @@ struct MembershipRow {
     own_after_read: i64,
 }
 
-/// A chat, the viewer's membership in it, and its lowest read marks.
-type Joined = (ChatRow, MembershipRow, LowestReadMarksRow);
+/// A chat, the viewer's membership in it, its lowest read marks, and whether the viewer hides read marks.
+type Joined = (ChatRow, MembershipRow, LowestReadMarksRow, bool);
 
 /// The chats of a viewer.
 macro_rules! joined {
@@ -87,6 +97,7 @@ macro_rules! joined {
             ChatRow::as_select(),
             MembershipRow::as_select(),
             LowestReadMarksRow::as_select(),
+            exists(preferences::table.filter(preferences::user_id.eq($viewer)).filter(not(preferences::read_receipts))),
         ))
     };
 }
@@ -104,7 +115,7 @@ pub fn list(
     }
     match filter.unread {
         Some(true) => query = query.filter(UNREAD),
-        Some(false) => query = query.filter(diesel::dsl::not(UNREAD)),
+        Some(false) => query = query.filter(not(UNREAD)),
         None => {}
     }
     if let Some((at, id)) = page.moment()? {
@@ -154,14 +165,20 @@ fn views(
     let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
     let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
     let reacted = AllReacted::at(conn, viewer, &reacted)?;
+    let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
+    let asked = rows.iter().filter(|(chat, _, lowest, _)| {
+        last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
+    });
+    let delivered = least_delivered(conn, viewer, &asked.map(|(chat, ..)| chat.id).collect::<Vec<_>>())?;
     // A chat that was deleted meanwhile has no summary.
     let seen = rows
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
-    let view = move |((chat, membership, lowest_marks), summary): (Joined, Arc<ChatSummary>)| {
+    let view = move |((chat, membership, lowest_marks, discreet), summary): (Joined, Arc<ChatSummary>)| {
         let gone = deleted.get(&chat.id).copied().unwrap_or(0);
         let said = |last: &MessageRow| {
-            let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
+            let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
+            let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
             let reactions = reacted.to(last.chat_id, last.seq);
             last.clone().message(cards.card(last.sender_id)?, status, reactions)
         };
@@ -221,7 +238,7 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
 /// How many messages of others after the read mark are deleted: they do not count as unread.
 fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
     let maybe =
-        rows.iter().filter(|(chat, membership, _)| chat.deleted_count > 0 && chat.last_seq > membership.read_seq);
+        rows.iter().filter(|(chat, membership, ..)| chat.deleted_count > 0 && chat.last_seq > membership.read_seq);
     let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -19,7 +19,7 @@ use super::{
     },
     chats,
     privacy::deserted,
-    read,
+    read, receipts,
 };
 use crate::domains::messaging::{
     LowestReadMarksRow, chats as table, former_participants as former, messages, participants,
@@ -62,6 +62,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRol
             participants::joined_at.eq(ctx.now),
             participants::read_seq.eq(last_seq),
             participants::own_after_read.eq(0),
+            participants::delivered_seq.eq(last_seq),
+            participants::shown_read_seq.eq(last_seq),
         ))
         .execute(tx.conn)?;
     diesel::delete(former::table.find((user, chat))).execute(tx.conn)?;
@@ -94,6 +96,7 @@ pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId
     if gone != users.len() {
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
+    receipts::forget(tx.conn, chat, users)?;
     count(tx.conn, chat, -(gone as i64))?;
     if by.is_some() {
         remember(tx.conn, chat, users)?;
@@ -148,8 +151,8 @@ fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
     let marks = if are_shown(participants) {
         read::keep_lowest(conn, chat, Id::from_uuid(Uuid::nil()))?;
         let lowest = participants::table.filter(participants::chat_id.eq(chat));
-        let lowest = lowest.order((participants::read_seq, participants::user_id)).limit(2);
-        lowest.select((participants::user_id, participants::read_seq)).load(conn)?
+        let lowest = lowest.order((participants::shown_read_seq, participants::user_id)).limit(2);
+        lowest.select((participants::user_id, participants::shown_read_seq)).load(conn)?
     } else {
         Vec::new()
     };

@@ -7,6 +7,7 @@ use clowder_messaging::{
     ChatRole, Edit, Message, Status, Window,
     edit::EditFacts,
     read::LowestReadMarks,
+    receipts::{StatusFacts, status},
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
 use diesel::{prelude::*, sql_types::Bool};
@@ -14,6 +15,7 @@ use diesel::{prelude::*, sql_types::Bool};
 use super::{
     super::{cards::Cards, dialect::Conn, fragment::Fragment},
     reacted::AllReacted,
+    receipts::{DISCREET, depends, least_delivered},
 };
 use crate::{
     domains::blocks::blocks,
@@ -32,21 +34,23 @@ pub struct Membership {
     /// Whether the viewer hides the messages of some people.
     hides: bool,
     viewer: UserId,
+    /// Whether the viewer hides read marks, and sees none.
+    discreet: bool,
     lowest_marks: LowestReadMarks,
 }
 
 impl Membership {
     /// `None` for outsiders and unknown chats.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
-        let row: Option<(String, bool, bool, LowestReadMarksRow)> = participants::table
+        let row: Option<(String, bool, bool, bool, LowestReadMarksRow)> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
-            .select((participants::role, chats::closed, HIDES, LowestReadMarksRow::as_select()))
+            .select((participants::role, chats::closed, HIDES, DISCREET, LowestReadMarksRow::as_select()))
             .first(conn)
             .optional()?;
-        row.map(|(role, closed, hides, lowest_marks)| {
+        row.map(|(role, closed, hides, discreet, lowest_marks)| {
             let role = ChatRole::parse_word(&role)?;
-            Ok(Self { role, closed, hides, viewer, lowest_marks: lowest_marks.into() })
+            Ok(Self { role, closed, hides, viewer, discreet, lowest_marks: lowest_marks.into() })
         })
         .transpose()
     }
@@ -61,18 +65,33 @@ impl Membership {
     ) -> Result<(Vec<Message>, bool)> {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
         let hidden = if self.hides { hidden(conn, self.viewer, &rows)? } else { HashSet::new() };
-        let reacted = AllReacted::on_page(conn, self.viewer, &rows)?;
+        let seen = self.seen(conn, &rows)?;
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
-            Ok(Message { hidden, ..self.message(row, &cards, &reacted)? })
+            Ok(Message { hidden, ..self.message(row, &cards, &seen)? })
         }))
     }
 
-    fn message(&self, row: MessageRow, cards: &Cards, reacted: &AllReacted) -> Result<Message> {
-        let (sender, status) = (cards.card(row.sender_id)?, self.lowest_marks.status(row.sender_id, row.seq));
-        let reactions = reacted.to(row.chat_id, row.seq);
-        row.message(sender, status, reactions)
+    /// What else these messages of the chat show.
+    fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
+        let asked = rows.iter().find(|row| depends(self.viewer, row, self.lowest_marks)).map(|row| row.chat_id);
+        let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
+        Ok(Seen { reacted: AllReacted::on_page(conn, self.viewer, rows)?, delivered })
     }
+
+    fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
+        let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered: seen.delivered };
+        let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
+        let reactions = seen.reacted.to(row.chat_id, row.seq);
+        row.message(cards.card(row.sender_id)?, status, reactions)
+    }
+}
+
+/// What messages show beside what was said.
+struct Seen {
+    reacted: AllReacted,
+    /// How far the chat has arrived at all others, if a status depends on it.
+    delivered: Option<i64>,
 }
 
 /// Those among the senders whom the viewer has blocked, hiding their messages.
@@ -151,11 +170,11 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
     let cards = Cards::of(conn, memory, [row.sender_id])?;
     Ok(match Membership::of(conn, row.chat_id, viewer)? {
         Some(membership) => {
-            let reacted = AllReacted::on_page(conn, viewer, std::slice::from_ref(&row))?;
+            let seen = membership.seen(conn, std::slice::from_ref(&row))?;
             EditFacts {
                 role: Some(membership.role),
                 closed: membership.closed,
-                message: membership.message(row, &cards, &reacted)?,
+                message: membership.message(row, &cards, &seen)?,
             }
         }
         None => EditFacts {

@@ -4,6 +4,7 @@ pub mod deserted;
 mod files;
 mod messages;
 mod reactions;
+mod receipts;
 
 use clowder_core::{ChatId, Ctx, Error, Result, Topic};
 use clowder_messaging::CHAT;
@@ -78,6 +79,18 @@ pub const PARTS: &[Part] = &[
             read: reactions::export,
         }],
         erase: reactions::take_back,
+    },
+    Part {
+        name: "receipts",
+        phase: Phase::Content,
+        references: &[erased("receipts", "user_id")],
+        files: &[File {
+            name: "receipts.ndjson",
+            about: "when messages arrived at your devices and when you read them, one mark per line",
+            shape: Shape::Lines,
+            read: receipts::export,
+        }],
+        erase: receipts::forget,
     },
     Part {
         name: "former_chats",

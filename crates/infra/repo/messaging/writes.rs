@@ -1,8 +1,8 @@
-//! The writes that share commits in chats: messages, read marks and reactions. They share one queue, so that within a node
+//! The writes that share commits in chats: messages, marks and reactions. They share one queue, so that within a node
 //! none finds a chat locked by another.
 
 use clowder_core::{ChatId, Error, Made, Result, Topic, UserId};
-use clowder_messaging::{CHAT, Message, Reaction, Read};
+use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read};
 
 use super::{
     super::{
@@ -13,6 +13,7 @@ use super::{
     },
     reactions::{self, PendingReaction},
     read::{self, PendingMark},
+    receipts::{self, PendingDelivery},
     send::{self, PendingSend},
 };
 
@@ -20,6 +21,7 @@ pub enum ChatWrite {
     Send(PendingSend),
     Mark(PendingMark),
     React(PendingReaction),
+    Deliver(PendingDelivery),
 }
 
 pub enum Written {
@@ -27,27 +29,35 @@ pub enum Written {
     /// `None` if the mark is no longer where it was.
     Marked(Option<Read>),
     Reacted(Reaction),
+    Delivered(Delivered),
 }
 
 impl Written {
     pub fn sent(self) -> Result<Made<Message>> {
         match self {
             Self::Sent(made) => Ok(made),
-            Self::Marked(_) | Self::Reacted(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 
     pub fn marked(self) -> Result<Option<Read>> {
         match self {
             Self::Marked(read) => Ok(read),
-            Self::Sent(_) | Self::Reacted(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 
     pub fn reacted(self) -> Result<Reaction> {
         match self {
             Self::Reacted(reaction) => Ok(reaction),
-            Self::Sent(_) | Self::Marked(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    pub fn delivered(self) -> Result<Delivered> {
+        match self {
+            Self::Delivered(delivered) => Ok(delivered),
+            _ => Err(mixed_up()),
         }
     }
 }
@@ -80,7 +90,7 @@ impl Queued for ChatWrite {
         for write in writes {
             match write {
                 Self::Send(_) => sends += 1,
-                Self::Mark(_) => marks += 1,
+                Self::Mark(_) | Self::Deliver(_) => marks += 1,
                 Self::React(_) => reactions += 1,
             }
         }
@@ -100,6 +110,7 @@ impl Queued for ChatWrite {
             Self::Send(send) => send.key(),
             Self::Mark(mark) => mark.key(),
             Self::React(reaction) => reaction.key(),
+            Self::Deliver(delivery) => delivery.key(),
         }
     }
 
@@ -111,14 +122,14 @@ impl Queued for ChatWrite {
     fn octets(&self) -> usize {
         match self {
             Self::Send(send) => send.octets(),
-            Self::Mark(_) | Self::React(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
         }
     }
 
     fn claims(&self) -> usize {
         match self {
             Self::Send(send) => send.claims().len(),
-            Self::Mark(_) | Self::React(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
         }
     }
 
@@ -133,6 +144,7 @@ impl Queued for ChatWrite {
                 Locks { holds_chat: counts, keeps_lowest: counts, ..chat_only }
             }
             Self::React(_) => Locks { keeps_user: true, ..chat_only },
+            Self::Deliver(_) => Locks { holds_chat: false, ..chat_only },
         }
     }
 
@@ -155,11 +167,13 @@ impl Queued for ChatWrite {
 
     fn write_batch(tx: &mut Tx<'_>, writes: &[&Self]) -> Result<Vec<Outcome<Written>>> {
         let (mut sends, mut marks, mut reactions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut deliveries = Vec::new();
         for write in writes {
             match write {
                 Self::Send(send) => sends.push(send),
                 Self::Mark(mark) => marks.push(mark),
                 Self::React(reaction) => reactions.push(reaction),
+                Self::Deliver(delivery) => deliveries.push(delivery),
             }
         }
         let (sent, mut changes) = if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends)? };
@@ -168,6 +182,11 @@ impl Queued for ChatWrite {
         let reacted = if reactions.is_empty() { Default::default() } else { reactions::write_batch(tx, &reactions)? };
         let (reacted, added) = reacted;
         changes.extend(added);
+        // After the read marks, with which the marks of what has arrived move, too.
+        let (arrived, told) =
+            if deliveries.is_empty() { Default::default() } else { receipts::write_batch(tx, &deliveries)? };
+        changes.extend(told);
+        let mut arrived = arrived.into_iter();
         let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
         journal::append_all(tx, &changes)?;
         let (mut sent, mut marked, mut reacted) = (sent.into_iter(), marked.into_iter(), reacted.into_iter());
@@ -175,6 +194,7 @@ impl Queued for ChatWrite {
             Self::Send(_) => sent.next().map(|outcome| outcome.map(Written::Sent)),
             Self::Mark(_) => marked.next().map(|outcome| outcome.map(Written::Marked)),
             Self::React(_) => reacted.next().map(|outcome| outcome.map(Written::Reacted)),
+            Self::Deliver(_) => arrived.next().map(|outcome| outcome.map(Written::Delivered)),
         };
         let outcomes: Option<Vec<_>> = writes.iter().map(outcome).collect();
         outcomes.ok_or_else(|| Error::internal("a write without an outcome"))

@@ -1,6 +1,7 @@
 //! The statements of a batch of messages and read marks.
 
 pub mod reactions;
+pub mod receipts;
 
 use clowder_core::{
     ChatId, Result, UserId,
@@ -17,8 +18,8 @@ use crate::{
     domains::{
         accounts::{CardRow, users},
         messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, chats, message_client_ids,
-            messages, participants,
+            ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow, NewMessageRow, chats,
+            message_client_ids, messages, participants,
         },
     },
     statement::statement,
@@ -57,11 +58,17 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
 }
 
 /// The read marks of these people. No lock is needed: there is only one writer.
-pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<MarksRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for pair in wanted {
-        let mark = participants::table.find(*pair).select(participants::read_seq).first(conn).optional()?;
-        found.extend(mark.map(|seq| (pair.0, pair.1, seq)));
+        let marks = participants::table.find(*pair).select((
+            participants::chat_id,
+            participants::user_id,
+            participants::read_seq,
+            participants::shown_read_seq,
+            participants::delivered_seq,
+        ));
+        found.extend(marks.first::<MarksRow>(conn).optional()?);
     }
     Ok(found)
 }
@@ -77,9 +84,9 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     for (chat, count) in wanted {
         let lowest: Vec<(UserId, i64)> = participants::table
             .filter(participants::chat_id.eq(chat))
-            .order((participants::read_seq, participants::user_id))
+            .order((participants::shown_read_seq, participants::user_id))
             .limit(*count)
-            .select((participants::user_id, participants::read_seq))
+            .select((participants::user_id, participants::shown_read_seq))
             .load(conn)?;
         found.extend(lowest.into_iter().map(|(user, seq)| (*chat, user, seq)));
     }
@@ -114,15 +121,18 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
 }
 
 /// Moves these read marks, and updates their counts of own messages.
-pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
-    for (chat, user, seq, own) in marks {
+pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove]) -> Result<()> {
+    for row in moves {
         statement::<(), Sqlite>(
-            "UPDATE participants SET read_seq = ?, own_after_read = own_after_read - ? WHERE chat_id = ? AND user_id = ?",
+            "UPDATE participants SET read_seq = ?, shown_read_seq = ?, delivered_seq = max(delivered_seq, ?), \
+             own_after_read = own_after_read - ? WHERE chat_id = ? AND user_id = ?",
         )
-        .bind::<BigInt, _>(*seq)
-        .bind::<BigInt, _>(*own)
-        .bind::<Uid, _>(*chat)
-        .bind::<Uid, _>(*user)
+        .bind::<BigInt, _>(row.read_seq)
+        .bind::<BigInt, _>(row.shown_read_seq)
+        .bind::<BigInt, _>(row.read_seq)
+        .bind::<BigInt, _>(row.own)
+        .bind::<Uid, _>(row.chat_id)
+        .bind::<Uid, _>(row.user_id)
         .execute(conn)?;
     }
     Ok(())

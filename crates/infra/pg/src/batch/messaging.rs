@@ -1,6 +1,7 @@
 //! The statements of a batch of messages and read marks.
 
 pub mod reactions;
+pub mod receipts;
 
 use clowder_core::{
     ChatId, Result, UserId,
@@ -18,8 +19,8 @@ use crate::{
     domains::{
         accounts::CardRow,
         messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, chats, message_client_ids,
-            messages,
+            ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow, NewMessageRow, chats,
+            message_client_ids, messages,
         },
     },
     statement::statement,
@@ -71,13 +72,13 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
 }
 
 /// Locks those of these people's read marks that nobody else has locked, and returns their positions.
-pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<MarksRow>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(Uid, Uid, BigInt), Pg>(
-        "SELECT p.chat_id, p.user_id, p.read_seq FROM unnest(?, ?) AS w(chat_id, user_id) \
+    Ok(statement::<(Uid, Uid, BigInt, BigInt, BigInt), Pg>(
+        "SELECT p.chat_id, p.user_id, p.read_seq, p.shown_read_seq, p.delivered_seq FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          FOR NO KEY UPDATE OF p SKIP LOCKED",
     )
@@ -105,9 +106,9 @@ pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
 pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Uid, BigInt), Pg>(
-        "SELECT w.chat_id, p.user_id, p.read_seq FROM unnest(?, ?) AS w(chat_id, n) \
-         CROSS JOIN LATERAL (SELECT p.user_id, p.read_seq FROM participants p WHERE p.chat_id = w.chat_id \
-         ORDER BY p.read_seq, p.user_id LIMIT w.n) p ORDER BY w.chat_id, p.read_seq, p.user_id",
+        "SELECT w.chat_id, p.user_id, p.shown_read_seq FROM unnest(?, ?) AS w(chat_id, n) \
+         CROSS JOIN LATERAL (SELECT p.user_id, p.shown_read_seq FROM participants p WHERE p.chat_id = w.chat_id \
+         ORDER BY p.shown_read_seq, p.user_id LIMIT w.n) p ORDER BY w.chat_id, p.shown_read_seq, p.user_id",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<BigInt>, _>(counts)
@@ -135,16 +136,18 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
 }
 
 /// Moves these read marks, which are locked, and updates their counts of own messages.
-pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
+pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove]) -> Result<()> {
     statement::<(), Pg>(
-        "UPDATE participants p SET read_seq = w.seq, own_after_read = p.own_after_read - w.own \
-         FROM unnest(?, ?, ?, ?) AS w(chat_id, user_id, seq, own) \
+        "UPDATE participants p SET read_seq = w.seq, shown_read_seq = w.shown, \
+         delivered_seq = greatest(p.delivered_seq, w.seq), own_after_read = p.own_after_read - w.own \
+         FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, seq, shown, own) \
          WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
     )
-    .bind::<Array<Uid>, _>(marks.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
-    .bind::<Array<Uid>, _>(marks.iter().map(|(_, user, ..)| *user).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(marks.iter().map(|(_, _, seq, _)| *seq).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(marks.iter().map(|(.., own)| *own).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(moves.iter().map(|row| row.chat_id).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(moves.iter().map(|row| row.user_id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.read_seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.shown_read_seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.own).collect::<Vec<_>>())
     .execute(conn)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::super::{
         journal,
         privacy::{Erasing, parts::EraseStep},
     },
-    reacted,
+    reacted, receipts,
 };
 use crate::domains::{
     accounts::users,
@@ -77,6 +77,10 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
 
 /// Deletes some of the messages of a chat, and answers how many rows: none when there are none left.
 pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
+    let times = receipts::clear(tx.conn, chat)?;
+    if times > 0 {
+        return Ok(times);
+    }
     let reactions = reacted::clear(tx.conn, chat, ROWS)?;
     if reactions > 0 {
         return Ok(reactions);

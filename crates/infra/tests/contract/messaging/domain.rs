@@ -15,9 +15,9 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Messaging::create_chat", "Messaging::send", "Messaging::edit", "Messaging::delete", "Messaging::read",
-        "Messaging::react", "Messaging::unreact"],
+        "Messaging::react", "Messaging::unreact", "Messaging::delivered"],
     reads: &["Messaging::chat", "Messaging::chats", "Messaging::history", "Messaging::message", "Messaging::messages",
-        "Messaging::reactions"],
+        "Messaging::reactions", "Messaging::receipts"],
     perform,
     keeps,
     repeats,
@@ -42,13 +42,23 @@ pub const DOMAIN: Domain = Domain {
          WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)",
         ),
         (
+            "marks that contradict each other",
+            "participants p JOIN chats c ON c.id = p.chat_id WHERE p.shown_read_seq > p.read_seq
+               OR p.read_seq > p.delivered_seq OR p.delivered_seq > c.last_seq",
+        ),
+        (
+            "times of marks that did not move so far",
+            "receipts r LEFT JOIN participants p ON p.chat_id = r.chat_id AND p.user_id = r.user_id
+               WHERE p.user_id IS NULL OR r.seq > p.delivered_seq OR r.read AND r.seq > p.shown_read_seq",
+        ),
+        (
             "a wrong lowest mark",
-            "chats c WHERE c.lowest_read_seq <> (SELECT min(p.read_seq) FROM participants p WHERE p.chat_id = c.id)",
+            "chats c WHERE c.lowest_read_seq <> (SELECT min(p.shown_read_seq) FROM participants p WHERE p.chat_id = c.id)",
         ),
         (
             "a wrong second lowest mark",
-            "chats c WHERE c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p WHERE p.chat_id = c.id \
-         ORDER BY p.read_seq LIMIT 1 OFFSET 1)",
+            "chats c WHERE c.second_lowest_read_seq <> (SELECT p.shown_read_seq FROM participants p WHERE p.chat_id = c.id \
+         ORDER BY p.shown_read_seq LIMIT 1 OFFSET 1)",
         ),
         (
             "times against the order of a chat",
@@ -126,6 +136,7 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let ctx = world.ctx(ada);
         let chats = world.store.messaging.chats(&ctx, ChatFilter::default(), PageRequest::default()).await?;
         let said = chats.items.into_iter().find_map(|chat| chat.last_message).expect("somebody has said something");
+        world.store.messaging.read(&ctx, said.chat_id, NewRead { seq: said.seq }).await?;
         world.store.messaging.react(&ctx, said.id, emoji("🦄")).await.map(drop)
     })
 }
@@ -167,6 +178,10 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Messaging::read" => {
                 let seq = dice.below(200) as i64 + 1;
                 store.messaging.read(&ctx, chat, of::<NewRead>(json!({"seq": seq}))).await?;
+            }
+            "Messaging::delivered" => {
+                let seq = dice.below(200) as i64 + 1;
+                store.messaging.delivered(&ctx, chat, of::<NewRead>(json!({"seq": seq}))).await?;
             }
             "Messaging::react" | "Messaging::unreact" => {
                 let said = stage.said.lock().unwrap().last().copied();

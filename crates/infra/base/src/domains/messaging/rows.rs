@@ -168,3 +168,35 @@ pub struct ReactionChanges {
     /// How many emoji each message has on which this changes.
     pub kinds: Vec<(ChatId, i64, i64)>,
 }
+
+/// How far the marks of a participant are.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct MarksRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub read_seq: i64,
+    /// What others see of the read mark.
+    pub shown_read_seq: i64,
+    pub delivered_seq: i64,
+}
+
+/// A move of marks.
+#[derive(Debug, Clone, Copy)]
+pub struct MarkMove {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub read_seq: i64,
+    pub shown_read_seq: i64,
+    /// How many of the messages that the read mark passes are the reader's own.
+    pub own: i64,
+}
+
+/// When a mark moved, and how far.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceiptRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub read: bool,
+    pub seq: i64,
+    pub at: Timestamp,
+}

@@ -37,6 +37,8 @@ diesel::table! {
         joined_at -> Ts,
         read_seq -> BigInt,
         own_after_read -> BigInt,
+        delivered_seq -> BigInt,
+        shown_read_seq -> BigInt,
     }
 }
 
@@ -114,6 +116,18 @@ diesel::table! {
         emoji -> Text,
         people -> BigInt,
         since -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    receipts (chat_id, user_id, read, seq) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        read -> Bool,
+        seq -> BigInt,
+        at -> Ts,
     }
 }
 
