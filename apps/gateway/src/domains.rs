@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::{
     routes::Endpoint,
-    ws::{Command, Event},
+    ws::{Command, Event, arrivals::Arrivals},
 };
 
 /// All domains, in reading order.
@@ -67,6 +67,8 @@ pub struct Domain {
     pub rules: &'static [Rule],
     pub events: &'static [Event],
     pub commands: &'static [Command],
+    /// What it makes of events that have arrived at a device.
+    pub arrivals: Option<&'static Arrivals>,
     pub scopes: &'static [Scope],
     pub permissions: &'static [Permission],
     /// What it refuses with.
@@ -97,6 +99,7 @@ impl Domain {
             rules: &[],
             events: &[],
             commands: &[],
+            arrivals: None,
             scopes: &[],
             permissions: &[],
             refusals: &[],

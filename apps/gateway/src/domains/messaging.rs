@@ -1,5 +1,6 @@
 //! Chats and messages.
 
+mod arrivals;
 mod commands;
 mod events;
 mod examples;
@@ -19,6 +20,7 @@ pub const DOMAIN: Domain = Domain {
     rules: RULES,
     events: events::EVENTS,
     commands: commands::COMMANDS,
+    arrivals: Some(&arrivals::ARRIVALS),
     scopes: scopes::ALL,
     refusals: refusals::ALL,
     ..Domain::new("Messaging", "Chats and messages.", routes::all, examples::of)

@@ -11,7 +11,7 @@ use clowder_messaging::{
     refusals::CHAT_UNKNOWN,
 };
 use diesel::{
-    dsl::{count_star, exists, not},
+    dsl::{count_star, not},
     prelude::*,
     sql_types::Bool,
 };
@@ -20,12 +20,11 @@ use super::{
     super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
     Caches,
     reacted::AllReacted,
-    receipts::{depends, least_delivered},
+    receipts::{DISCREET, depends, least_delivered},
 };
 use crate::domains::messaging::{
     ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants,
 };
-use crate::domains::preferences::preferences;
 
 /// Whether a chat has undeleted messages of others after the read mark.
 const UNREAD: Fragment<Bool> = Fragment::new(
@@ -97,7 +96,7 @@ macro_rules! joined {
             ChatRow::as_select(),
             MembershipRow::as_select(),
             LowestReadMarksRow::as_select(),
-            exists(preferences::table.filter(preferences::user_id.eq($viewer)).filter(not(preferences::read_receipts))),
+            DISCREET,
         ))
     };
 }

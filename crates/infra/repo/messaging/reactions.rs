@@ -87,7 +87,7 @@ pub fn write_batch<'r>(tx: &mut Tx<'_>, reactions: &[&'r PendingReaction]) -> Re
     let mut written = Written::default();
     let mut changes = Vec::with_capacity(reactions.len());
     let mut outcomes = Vec::with_capacity(reactions.len());
-    for (index, pending) in (0_i64..).zip(reactions) {
+    for (index, pending) in (0_i64..).zip(reactions.iter().copied()) {
         outcomes.push(match facts.attempt(index, pending)? {
             Attempt::Held => Outcome::Held,
             Attempt::Twin => Outcome::Again,

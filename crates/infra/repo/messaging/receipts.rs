@@ -3,21 +3,29 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{
+    ChatId, Ctx, Id, MessageId, Page, PageRequest, Result, Timestamp, UserId,
+    sql::{Ts, Uid},
+};
 use clowder_messaging::{
     Audience, Change, Delivered, NewRead, Read, Status,
     read::{ReadFacts, are_shown, decide},
     receipts::{KEPT, Receipt, TOLD, may_list},
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
-use diesel::{dsl::min, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::min,
+    prelude::*,
+    sql_types::{BigInt, Bool, Nullable},
+};
+use uuid::Uuid;
 
 use super::{
     super::{
         batch::messaging::{self as batch, receipts as statements},
         cards::Cards,
         db::Tx,
-        dialect::Conn,
+        dialect::{Backend, Conn},
         fragment::Fragment,
         group_commit::Outcome,
     },
@@ -27,6 +35,7 @@ use super::{
 };
 use crate::{
     domains::messaging::{MessageRow, ReceiptRow, chats, messages as said, participants, receipts},
+    statement::statement,
     store::Memory,
 };
 
@@ -195,7 +204,7 @@ pub fn write_batch<'d>(
             continue;
         };
         if pending.to > *mark {
-            let PendingDelivery { ctx, chat, user, to } = pending;
+            let PendingDelivery { ctx, chat, user, to } = *pending;
             let (read_from, delivered_from) = (None, *mark);
             moves.push((ctx, Moving { chat: *chat, user: *user, to: *to, read_from, delivered_from, discreet: false }));
             *mark = pending.to;
@@ -205,7 +214,8 @@ pub fn write_batch<'d>(
     if moves.is_empty() {
         return Ok((outcomes, Vec::new()));
     }
-    let moved: Vec<_> = marks.iter().map(|((chat, user), seq)| (*chat, *user, *seq)).collect();
+    let moved: HashMap<_, _> = moves.iter().map(|(_, moving)| ((moving.chat, moving.user), moving.to)).collect();
+    let moved: Vec<_> = moved.into_iter().map(|((chat, user), seq)| (chat, user, seq)).collect();
     statements::advance_delivered(tx.conn, &moved)?;
     keep(tx, &moves, &kept)?;
     let changes = tell(tx.conn, &moves, &kept)?;
@@ -238,7 +248,7 @@ pub fn page(
     id: MessageId,
     page: &PageRequest,
 ) -> Result<Page<Receipt>> {
-    type Row = (UserId, i64, i64, bool);
+    type Row = (UserId, i64, i64, bool, Option<Timestamp>, Option<Timestamp>);
     let found =
         said::table.filter(said::id.eq(id)).select((said::chat_id, said::seq, said::sender_id, said::created_at));
     let found: Option<(ChatId, i64, UserId, Timestamp)> = found.first(conn).optional()?;
@@ -249,43 +259,36 @@ pub fn page(
     let role = own.map(|_| clowder_messaging::ChatRole::Member);
     let (people, discreet) = own.unwrap_or((0, true));
     may_list(role, people)?;
-    let after = page.id()?;
-    let mut others = participants::table
-        .filter(participants::chat_id.eq(chat).and(participants::user_id.ne(sender)))
-        .filter(participants::joined_at.le(created_at))
-        .order(participants::user_id)
-        .limit(page.fetch())
-        .select((participants::user_id, participants::delivered_seq, participants::shown_read_seq, DISCREET))
-        .into_boxed();
-    if let Some(after) = after {
-        let after: UserId = after;
-        others = others.filter(participants::user_id.gt(after));
-    }
-    let rows: Vec<Row> = others.load(conn)?;
-    let users: Vec<_> = rows.iter().map(|(user, ..)| *user).collect();
-    let [arrived, read] = [false, true].map(|read| times(conn, chat, seq, &users, read));
-    let (arrived, read) = (arrived?, read?);
-    let cards = Cards::of(conn, memory, users)?;
-    let receipts = rows.into_iter().map(|(user, delivered_seq, shown_read_seq, hides)| {
-        let read_at = read.get(&user).copied().filter(|_| shown_read_seq >= seq);
+    let after: UserId = page.id()?.unwrap_or(Id::from_uuid(Uuid::nil()));
+    // Marks only move forward: the first move that passed the message is the earliest.
+    let rows = statement::<(Uid, BigInt, BigInt, Bool, Nullable<Ts>, Nullable<Ts>), Backend>(
+        "SELECT p.user_id, p.delivered_seq, p.shown_read_seq, \
+         EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id AND NOT f.read_receipts), \
+         (SELECT r.at FROM receipts r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id AND r.read = false \
+         AND r.seq >= ? ORDER BY r.seq LIMIT 1), \
+         (SELECT r.at FROM receipts r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id AND r.read = true \
+         AND r.seq >= ? ORDER BY r.seq LIMIT 1) \
+         FROM participants p WHERE p.chat_id = ? AND p.user_id > ? AND p.user_id <> ? AND p.joined_at <= ? \
+         ORDER BY p.user_id LIMIT ?",
+    );
+    let rows: Vec<Row> = rows
+        .bind::<BigInt, _>(seq)
+        .bind::<BigInt, _>(seq)
+        .bind::<Uid, _>(chat)
+        .bind::<Uid, _>(after)
+        .bind::<Uid, _>(sender)
+        .bind::<Ts, _>(created_at)
+        .bind::<BigInt, _>(page.fetch())
+        .load(conn)?;
+    let cards = Cards::of(conn, memory, rows.iter().map(|(user, ..)| *user))?;
+    let receipts = rows.into_iter().map(|(user, delivered_seq, shown_read_seq, hides, arrived, read)| {
+        let read_at = read.filter(|_| shown_read_seq >= seq);
         // What is read has arrived, at the latest then.
-        let delivered_at =
-            arrived.get(&user).copied().into_iter().chain(read_at).min().filter(|_| delivered_seq >= seq);
+        let delivered_at = arrived.into_iter().chain(read_at).min().filter(|_| delivered_seq >= seq);
         let read_at = read_at.filter(|_| !discreet && !hides);
         Ok(Receipt { user: cards.card(user)?, delivered_at, read_at })
     });
     Page::fill(receipts, page, |receipt| receipt.user.id.to_string())
-}
-
-/// When the marks of these people passed a message.
-fn times(conn: &mut Conn, chat: ChatId, seq: i64, users: &[UserId], read: bool) -> Result<HashMap<UserId, Timestamp>> {
-    // Marks only move forward, so the first move that passed the message is also the earliest.
-    let passed = receipts::table
-        .filter(receipts::chat_id.eq(chat).and(receipts::user_id.eq_any(users)))
-        .filter(receipts::read.eq(read).and(receipts::seq.ge(seq)));
-    let first = passed.group_by(receipts::user_id).select((receipts::user_id, min(receipts::at)));
-    let rows: Vec<(UserId, Option<Timestamp>)> = first.load(conn)?;
-    Ok(rows.into_iter().filter_map(|(user, at)| Some((user, at?))).collect())
 }
 
 /// Deletes the times of somebody's marks in a chat that they leave.

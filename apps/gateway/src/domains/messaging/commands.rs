@@ -2,7 +2,7 @@
 
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    CHAT, Deleted, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read, Typing,
+    CHAT, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read, Typing,
     refusals::{CHAT_CLOSED, CHAT_UNKNOWN},
     scopes::MESSAGES_WRITE,
 };
@@ -63,6 +63,16 @@ pub const COMMANDS: &[Command] = &[
         example: || json!({"chat_id": A_CHAT, "seq": 7}),
         reply: Reply::Ack(Shape::of::<Read>),
         run: |call, data| Box::pin(read(call, data)),
+    },
+    Command {
+        name: "message.delivered",
+        about: "Says up to where a chat has arrived at this device, before the server finds out by itself",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<InChat, NewRead>),
+        example: || json!({"chat_id": A_CHAT, "seq": 7}),
+        reply: Reply::Ack(Shape::of::<Delivered>),
+        run: |call, data| Box::pin(delivered(call, data)),
     },
     Command {
         name: "reaction.add",
@@ -184,6 +194,11 @@ async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
     done(call.ports.store.messaging.read(&call.ctx, chat_id, new).await?)
+}
+
+async fn delivered(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
+    done(call.ports.store.messaging.delivered(&call.ctx, chat_id, new).await?)
 }
 
 async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {

@@ -2,7 +2,7 @@
 
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
-    Chat, Deleted, Message, Reaction, Read, Typing,
+    Chat, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{ChatDeleted, ParticipantRemoved},
 };
 use serde_json::{Value, json};
@@ -91,6 +91,14 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
     },
     Event {
+        name: "message.delivered",
+        about: "Messages of yours have arrived at a device of somebody, all up to this one. Sent only to those who wrote them, and not in chats of more than 256 people. What somebody has read has also arrived",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Delivered>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
+    },
+    Event {
         name: "reaction.added",
         about: "Somebody has reacted to a message",
         scope: Some(MESSAGES_READ),
@@ -161,6 +169,7 @@ mod tests {
             ("message.updated", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
+            ("message.delivered", Some(MESSAGES_READ)),
             ("reaction.added", Some(MESSAGES_READ)),
             ("reaction.removed", Some(MESSAGES_READ)),
             ("typing.start", Some(CHATS_READ)),

@@ -11,6 +11,8 @@ pub fn of(name: &str) -> Option<Value> {
         "createChat 200" => private(),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
+        "Delivered" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
+        "Receipt" => json!({ "user": card(ADA, "ada", "Ada"), "delivered_at": AT, "read_at": null }),
         "Reaction" => json!({
             "chat_id": CHAT, "message_id": THING, "seq": 17, "user_id": ADA, "emoji": "👍", "count": 3
         }),

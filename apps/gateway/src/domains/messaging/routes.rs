@@ -2,7 +2,8 @@
 
 use clowder_core::idempotency;
 use clowder_messaging::{
-    Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read,
+    Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read,
+    receipts::Receipt,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
 };
@@ -78,6 +79,14 @@ pub fn all() -> Vec<Endpoint> {
             .takes::<NewRead>()
             .gives::<Read>(200, "Where the mark is now")
             .refuses(&[CHAT_UNKNOWN]),
+        post("/api/chats/{chat_id}/delivered", handlers::delivered)
+            .says("Say up to where a chat has arrived at your device")
+            .called("markChatDelivered")
+            .notes("Only for clients that learn of messages in another way than by a page or a socket, for example by a push notification: the server notes both by itself. The mark never moves back. Nothing is noted in chats of more than 256 people.")
+            .scope(MESSAGES_WRITE)
+            .takes::<NewRead>()
+            .gives::<Delivered>(200, "Where the mark is now")
+            .refuses(&[CHAT_UNKNOWN]),
         get("/api/messages/{message_id}", handlers::message)
             .says("Read a message")
             .called("getMessage")
@@ -119,6 +128,13 @@ pub fn all() -> Vec<Endpoint> {
             .scope(MESSAGES_READ)
             .lists::<Edit>()
             .refuses(&[MESSAGE_UNKNOWN]),
+        get("/api/messages/{message_id}/receipts", handlers::receipts)
+            .says("List at whom a message has arrived and who has read it")
+            .called("listReceipts")
+            .notes("Everybody in the chat except its sender and those who came later, in the order of their ids. `read_at` is `null` for people who hide their read marks (`privacy.read_receipts`), and for everybody if you do. For all but the last 1,000 messages, the times are those of a later mark.")
+            .scope(MESSAGES_READ)
+            .lists::<Receipt>()
+            .refuses(&[MESSAGE_UNKNOWN, RECEIPTS_TOO_MANY]),
         get("/api/messages/{message_id}/reactions", handlers::reactions)
             .says("List who has reacted to a message")
             .called("listReactions")
