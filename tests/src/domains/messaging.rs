@@ -111,6 +111,8 @@ const LISTS: &[List] = &[
             )
         }),
     },
+    // Above 256 people, nobody sees the list.
+    List { path: "/api/messages/{message_id}/receipts", at_least: 1, rows: None },
     List {
         path: "/api/messages/{message_id}/reactions",
         at_least: MANY,

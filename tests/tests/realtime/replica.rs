@@ -39,6 +39,10 @@ struct Readers {
 fn message(message: &Value) -> (i64, Value) {
     let mut message = message.clone();
     let fields = message.as_object_mut().unwrap();
+    // The server notes in the background what has arrived, and only senders are told.
+    if fields["status"] == "delivered" {
+        fields["status"] = "sent".into();
+    }
     if !fields["deleted_at"].is_null() {
         // An event says what was deleted, not how often it had been edited.
         fields.remove("version");

@@ -55,8 +55,10 @@ pub enum Noted {
     Never,
 }
 
-fn of(event: &str) -> Option<&'static Arrivals> {
-    DOMAINS.iter().filter_map(|domain| domain.arrivals).find(|arrivals| arrivals.event == event)
+/// The number of a change, if it is one that arrives.
+pub fn number(recorded: &Recorded) -> Option<i64> {
+    let arrivals = DOMAINS.iter().filter_map(|domain| domain.arrivals).find(|known| *known.event == *recorded.name)?;
+    (arrivals.number)(recorded)
 }
 
 /// What was written to one socket and has not been confirmed.
@@ -70,14 +72,10 @@ pub struct Unconfirmed {
 }
 
 impl Unconfirmed {
-    /// A frame was written. What the user has caused has not arrived from others.
-    pub fn wrote(&mut self, user: UserId, recorded: &Recorded) {
-        if recorded.actor == Some(user) {
-            return;
-        }
-        let Some(number) = of(&recorded.name).and_then(|arrivals| (arrivals.number)(recorded)) else { return };
-        if self.written.len() < MOST_TOPICS || self.written.contains_key(&recorded.topic) {
-            self.written.insert(recorded.topic, number);
+    /// A topic was written up to this number.
+    pub fn wrote(&mut self, topic: Topic, number: i64) {
+        if self.written.len() < MOST_TOPICS || self.written.contains_key(&topic) {
+            self.written.insert(topic, number);
             self.since.get_or_insert_with(Instant::now);
         }
     }
@@ -204,13 +202,13 @@ mod tests {
 
     use super::*;
 
-    fn recorded(topic: Topic, name: &str, actor: UserId, seq: i64) -> Recorded {
+    fn recorded(topic: Topic, name: &str, seq: i64) -> Recorded {
         Recorded {
             stream: 0,
             position: seq,
             topic,
             name: name.into(),
-            actor: Some(actor),
+            actor: None,
             subject: None,
             follow: None,
             at: Timestamp::from_micros(0),
@@ -221,17 +219,16 @@ mod tests {
     #[test]
     fn what_was_written_before_a_ping_has_arrived_with_its_answer() {
         let now = Timestamp::from_micros(0);
-        let (me, other): (UserId, UserId) = (Id::new(now), Id::new(now));
         let chat = Topic::new(TopicKind::new("chat"), Id::<()>::new(now));
         let mut socket = Unconfirmed::default();
-        socket.wrote(me, &recorded(chat, "message.sent", me, 1));
-        socket.wrote(me, &recorded(chat, "message.read", other, 1));
         assert!(socket.due().is_none(), "nothing has to arrive");
-        socket.wrote(me, &recorded(chat, "message.sent", other, 2));
+        assert_eq!(number(&recorded(chat, "message.sent", 7)), Some(7));
+        assert_eq!(number(&recorded(chat, "message.read", 7)), None);
+        socket.wrote(chat, 2);
         assert!(socket.due().is_some());
         let first = Bytes::copy_from_slice(&socket.ask());
         assert!(socket.due().is_none());
-        socket.wrote(me, &recorded(chat, "message.sent", other, 3));
+        socket.wrote(chat, 3);
         assert!(socket.due().is_none(), "one question at a time");
         assert!(socket.answered(&Bytes::from_static(b"x")).is_empty(), "it does not answer the question");
         assert_eq!(socket.answered(&first), HashMap::from([(chat, 2)]));

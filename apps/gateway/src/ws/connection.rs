@@ -6,7 +6,7 @@ use std::{collections::HashMap, ops::Deref, pin::Pin, sync::Arc, time::Duration}
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::Identity;
-use clowder_core::{Actor, Ctx, Input, Origin, Recorded, Timestamp, Topic, UserId, Via};
+use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId, Via};
 use clowder_infra::worker_pool::fair::Caller;
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
@@ -16,7 +16,7 @@ use super::{
     arrivals::Unconfirmed,
     close::{Close, Why},
     commands::{Call, Done},
-    frame::{self, Heartbeat, Outgoing},
+    frame::{self, Durable, Heartbeat, Outgoing},
     guard::Fault,
     opening::{Opening, refused as refused_token},
     request::{CommandId, Request},
@@ -257,7 +257,7 @@ impl Connection {
             match queue.next() {
                 Next::Send(frame) => {
                     if let Outgoing::Durable(durable) = &frame {
-                        self.wrote(queue.user, durable.recorded());
+                        self.wrote(queue.user, durable);
                     }
                     let text = frame.text(&self.context.hub.sealer, queue.user);
                     self.write(queue, text).await?;
@@ -306,8 +306,8 @@ impl Connection {
         // What is nearly due is sent together, so that an idle socket wakes up once instead of twice.
         let due = heartbeat - heartbeat / 10;
         if now.duration_since(self.pinged) >= due || self.due().is_some_and(|due| due <= now) {
-            let ask = self.unconfirmed.as_mut().map(|unconfirmed| unconfirmed.ask());
-            in_time(self.session.ping(ask.as_ref().map_or(b"", |ask| ask.as_slice()))).await?;
+            let question = self.unconfirmed.as_mut().map(|unconfirmed| unconfirmed.ask()).unwrap_or_default();
+            in_time(self.session.ping(&question)).await?;
             self.pinged = now;
         }
         // Pages cannot see pings, but must be able to tell a quiet connection from a dead one.
@@ -318,9 +318,10 @@ impl Connection {
     }
 
     /// A frame is being written, and may arrive.
-    fn wrote(&mut self, user: UserId, recorded: &Recorded) {
-        let unconfirmed = self.unconfirmed.get_or_insert_default();
-        unconfirmed.wrote(user, recorded);
+    fn wrote(&mut self, user: UserId, frame: &Durable) {
+        if let Some(number) = frame.arrives(user) {
+            self.unconfirmed.get_or_insert_default().wrote(frame.recorded().topic, number);
+        }
     }
 
     /// When the client should be asked whether it has received what was written.

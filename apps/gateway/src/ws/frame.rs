@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
+    arrivals,
     cursor::{Packed, Sealer},
     request::CommandId,
 };
@@ -115,6 +116,8 @@ pub struct Durable {
     packed: Packed,
     /// The frame up to the cursor.
     beginning: OnceLock<String>,
+    /// Its number, if it is to arrive.
+    number: OnceLock<Option<i64>>,
 }
 
 /// The frame after the cursor.
@@ -123,11 +126,18 @@ const END: &str = "\"}";
 impl Durable {
     /// `packed` contains the positions up to the event.
     pub fn new(recorded: Arc<Recorded>, packed: Packed) -> Self {
-        Self { recorded, packed, beginning: OnceLock::new() }
+        Self { recorded, packed, beginning: OnceLock::new(), number: OnceLock::new() }
     }
 
     pub fn recorded(&self) -> &Recorded {
         &self.recorded
+    }
+
+    /// Its number, if somebody wants to know that it has arrived at this user. What they have caused has not arrived from
+    /// others.
+    pub fn arrives(&self, user: UserId) -> Option<i64> {
+        let others = self.recorded.actor != Some(user);
+        others.then(|| *self.number.get_or_init(|| arrivals::number(&self.recorded))).flatten()
     }
 
     pub fn text(&self, sealer: &Sealer, user: UserId) -> ByteString {

@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod reactions;
+mod receipts;
 
 use std::sync::Arc;
 

@@ -118,7 +118,7 @@ impl Connection {
                 }
                 count += 1;
                 let missed = Durable::new(Arc::new(recorded), from.pack());
-                self.wrote(attached.queue.user, missed.recorded());
+                self.wrote(attached.queue.user, &missed);
                 self.write(&attached.queue, missed.text(&hub.sealer, attached.queue.user)).await?;
             }
             from.positions = missed.reached;
