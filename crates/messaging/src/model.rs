@@ -66,7 +66,7 @@ pub struct Message {
     /// The sender's own id for the message.
     pub client_id: Option<String>,
     /// The emoji that people have reacted with, the one that was first used first.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, required = true)]
     #[serde(default)]
     pub reactions: Vec<Reacted>,
     pub created_at: Timestamp,
@@ -100,6 +100,7 @@ pub struct Reacted {
     pub count: i64,
     /// Whether you are one of them. Events are the same for everybody and never contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     pub mine: Option<bool>,
 }
 

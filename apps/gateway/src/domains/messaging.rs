@@ -13,7 +13,7 @@ use clowder_messaging::{refusals, scopes};
 use serde_json::json;
 
 use super::{Domain, Form, Rule};
-use crate::docs::patterns::{emoji, line, name, prose};
+use crate::docs::patterns::{line, name, prose};
 
 pub const DOMAIN: Domain = Domain {
     forms: FORMS,
@@ -32,7 +32,6 @@ const FORMS: &[Form] = &[
     ("NewMessage", "content", prose),
     ("NewMessage", "client_id", line),
     ("MessagePatch", "content", prose),
-    ("OfMessage", "emoji", emoji),
 ];
 
 const RULES: &[Rule] = &[("NewChat", |schema| {

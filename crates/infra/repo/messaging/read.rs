@@ -104,8 +104,8 @@ impl Way {
 /// moves. Only messages that the mark passes are counted: so over all their marks together, nobody can make the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
-    type Facts = (i64, i64, i64, i64, i64, i64, LowestReadMarksRow, bool);
-    let facts: Option<Facts> = participants::table
+    type Row = (i64, i64, i64, i64, i64, i64, LowestReadMarksRow, bool);
+    let facts: Option<Row> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
         .select((

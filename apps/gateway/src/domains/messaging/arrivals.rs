@@ -1,6 +1,6 @@
 //! Messages that have arrived at a device.
 
-use clowder_core::{Id, Recorded, Topic};
+use clowder_core::{Id, Recorded};
 use clowder_messaging::{NewRead, change::MESSAGE_SENT};
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use crate::ws::arrivals::{Arrivals, Noted};
 pub const ARRIVALS: Arrivals = Arrivals {
     event: MESSAGE_SENT,
     number,
-    note: |store, ctx, chat: Topic, seq| {
+    note: |store, ctx, chat, seq| {
         Box::pin(async move {
             let delivered = store.messaging.delivered(ctx, Id::from_uuid(chat.id), NewRead { seq }).await?;
             Ok(if delivered.kept { Noted::UpTo(delivered.seq) } else { Noted::Never })
