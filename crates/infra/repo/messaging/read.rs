@@ -191,23 +191,19 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
     });
     let ways: Vec<Way> = moves.iter().map(|index| marks[*index].way).collect();
     let moved: Vec<_> = ways.iter().map(Way::mark_move).collect();
+    let moving = facts.moving(&moves.iter().map(|index| marks[*index]).collect::<Vec<_>>());
     if !moved.is_empty() {
-        batch::messaging::advance_marks(tx.conn, &moved)?;
+        batch::messaging::advance_marks(tx.conn, &moved, &receipts::times(&moving, &facts.chats))?;
     }
     let told = lowest.with(&ways);
     if !told.is_empty() {
         batch::messaging::store_lowest_marks(tx.conn, &told)?;
     }
-    let mut moving = Vec::with_capacity(moves.len());
     for index in moves {
         let PendingMark { ctx, way } = marks[index];
         let read = Read { chat_id: way.chat, user_id: way.user, seq: way.to, at: ctx.now };
         outcomes[index] = Outcome::Done(Ok(Some(read)));
-        // The mark of what has arrived may have moved since the plan.
-        let delivered_from = facts.marks.get(&marks[index].key()).map_or(way.delivered_from, |row| row.delivered_seq);
-        moving.push((ctx, Moving { delivered_from, ..way.moving() }));
     }
-    receipts::keep(tx, &moving, &facts.chats)?;
     let changes = receipts::tell(tx.conn, &moving, &facts.chats)?;
     Ok((outcomes, changes))
 }
@@ -218,15 +214,22 @@ pub struct Kept {
     pub shown: bool,
     /// Whether the others are told: not when one of the two has closed the chat.
     pub told: bool,
+    /// Whether somebody in the chat hides read marks.
+    pub discreet: bool,
     lowest: LowestReadMarks,
 }
 
 impl Kept {
     pub fn load(conn: &mut Conn, chats: &[ChatId]) -> Result<HashMap<ChatId, Self>> {
         let chats = batch::messaging::lowest_kept(conn, chats)?;
-        let kept = chats.into_iter().map(|(chat, participants, closed, lowest)| {
-            let shown = are_shown(participants);
-            (chat, Self { shown, told: shown && !closed, lowest: lowest.into() })
+        let kept = chats.into_iter().map(|row| {
+            let shown = are_shown(row.participant_count);
+            let lowest = LowestReadMarks {
+                user: row.lowest_reader_id,
+                seq: row.lowest_read_seq,
+                next: row.second_lowest_read_seq,
+            };
+            (row.id, Self { shown, told: shown && !row.closed, discreet: row.discreet, lowest })
         });
         Ok(kept.collect())
     }
@@ -264,6 +267,16 @@ impl Facts {
         let chats = Kept::load(conn, &chats)?;
         let held = held.iter().map(|mark| mark.key()).chain(held_seats).collect();
         Ok(Self { held, marks: found, chats })
+    }
+
+    /// The moves of these marks. The mark of what has arrived may have moved since the plan.
+    fn moving<'m>(&self, marks: &[&'m PendingMark]) -> Vec<(&'m Ctx, Moving)> {
+        let moving = |mark: &&'m PendingMark| {
+            let PendingMark { ctx, way } = *mark;
+            let delivered_from = self.marks.get(&mark.key()).map_or(way.delivered_from, |row| row.delivered_seq);
+            (ctx, Moving { delivered_from, ..way.moving() })
+        };
+        marks.iter().map(moving).collect()
     }
 
     /// `Again` for a mark that has to move.

@@ -1,7 +1,7 @@
 //! What others learn of marks: who is told of a move, and the times that are kept; and the marks of what has arrived, which
 //! share commits with all other writes in chats.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use clowder_core::{
     ChatId, Ctx, Id, MessageId, Page, PageRequest, Result, Timestamp, UserId,
@@ -34,7 +34,7 @@ use super::{
     send::Changes,
 };
 use crate::{
-    domains::messaging::{MessageRow, ReceiptRow, chats, messages as said, participants, receipts},
+    domains::messaging::{MessageRow, ReceiptChanges, ReceiptRow, chats, messages as said, participants, receipts},
     statement::statement,
     store::Memory,
 };
@@ -65,41 +65,29 @@ impl Moving {
     }
 }
 
-/// Keeps the times of these moves, in chats where others see marks.
-pub fn keep(tx: &mut Tx<'_>, moves: &[(&Ctx, Moving)], chats: &HashMap<ChatId, Kept>) -> Result<()> {
-    let shown = || moves.iter().filter(|(_, moving)| chats.get(&moving.chat).is_some_and(|kept| kept.shown));
-    let row = |(ctx, moving): &(&Ctx, Moving)| {
-        let arrives = moving.shows() || moving.to > moving.delivered_from;
-        arrives.then_some(ReceiptRow {
-            chat_id: moving.chat,
-            user_id: moving.user,
-            read: moving.shows(),
-            seq: moving.to,
-            at: ctx.now,
-        })
-    };
-    let rows: Vec<_> = shown().filter_map(row).collect();
-    // Now and then what is too old goes.
-    let old = shown().filter_map(|(_, moving)| {
-        let from = moving.read_from.unwrap_or(moving.delivered_from);
-        let turns = moving.to / KEPT > from / KEPT && moving.to > KEPT;
-        turns.then_some((moving.chat, moving.user, moving.to - KEPT))
-    });
-    let old: Vec<_> = old.collect();
-    if rows.is_empty() { Ok(()) } else { statements::keep_receipts(tx.conn, &rows, &old) }
+/// What the times of these moves become, in chats where others see marks.
+pub fn times(moves: &[(&Ctx, Moving)], chats: &HashMap<ChatId, Kept>) -> ReceiptChanges {
+    let mut times = ReceiptChanges::default();
+    let shown = moves.iter().filter(|(_, moving)| chats.get(&moving.chat).is_some_and(|kept| kept.shown));
+    for (ctx, moving) in shown {
+        let Moving { chat, user, to, read_from, delivered_from, .. } = *moving;
+        if moving.shows() || to > delivered_from {
+            let (chat_id, user_id, read) = (chat, user, moving.shows());
+            times.added.push(ReceiptRow { chat_id, user_id, read, seq: to, at: ctx.now });
+        }
+        // Now and then what is too old goes.
+        if to > KEPT && to / KEPT > read_from.unwrap_or(delivered_from) / KEPT {
+            times.old.push((chat, user, to - KEPT));
+        }
+    }
+    times
 }
 
 /// What is told of these moves.
 pub fn tell<'m>(conn: &mut Conn, moves: &[(&'m Ctx, Moving)], chats: &HashMap<ChatId, Kept>) -> Result<Changes<'m>> {
     let told = |moving: &Moving| chats.get(&moving.chat).is_some_and(|kept| kept.told);
-    let open: HashSet<_> =
-        moves.iter().filter(|(_, moving)| moving.shows() && told(moving)).map(|(_, moving)| moving.chat).collect();
-    let discreet: HashSet<_> = if open.is_empty() {
-        HashSet::new()
-    } else {
-        statements::discreet_chats(conn, &open.iter().copied().collect::<Vec<_>>())?.into_iter().collect()
-    };
-    let to_all = |moving: &Moving| moving.shows() && told(moving) && !discreet.contains(&moving.chat);
+    let open = |moving: &Moving| chats.get(&moving.chat).is_some_and(|kept| kept.told && !kept.discreet);
+    let to_all = |moving: &Moving| moving.shows() && open(moving);
     // Where not everybody may be told, those are whose messages the mark passes.
     let some: Vec<_> =
         moves.iter().map(|(_, moving)| moving).filter(|moving| told(moving) && !to_all(moving)).collect();
@@ -216,8 +204,7 @@ pub fn write_batch<'d>(
     }
     let moved: HashMap<_, _> = moves.iter().map(|(_, moving)| ((moving.chat, moving.user), moving.to)).collect();
     let moved: Vec<_> = moved.into_iter().map(|((chat, user), seq)| (chat, user, seq)).collect();
-    statements::advance_delivered(tx.conn, &moved)?;
-    keep(tx, &moves, &kept)?;
+    statements::advance_delivered(tx.conn, &moved, &times(&moves, &kept))?;
     let changes = tell(tx.conn, &moves, &kept)?;
     Ok((outcomes, changes))
 }

@@ -9,7 +9,7 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Nullable},
+    sql_types::{BigInt, Bool, Nullable},
     sqlite::Sqlite,
 };
 
@@ -18,8 +18,8 @@ use crate::{
     domains::{
         accounts::{CardRow, users},
         messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow, NewMessageRow, chats,
-            message_client_ids, messages, participants,
+            ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
+            NewMessageRow, ReceiptChanges, chats, message_client_ids, messages, participants,
         },
     },
     statement::statement,
@@ -93,14 +93,17 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     Ok(found)
 }
 
-/// The number of people in these chats, whether they are closed, and which read marks are stored as the lowest.
-pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, bool, LowestReadMarksRow)>> {
+/// The number of people in these chats, whether they are closed, which read marks are stored as the lowest, and whether
+/// somebody hides read marks.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let kept =
-            chats::table.find(id).select((chats::participant_count, chats::closed, LowestReadMarksRow::as_select()));
-        let kept: Option<(i64, bool, LowestReadMarksRow)> = kept.first(conn).optional()?;
-        found.extend(kept.map(|(participants, closed, lowest)| (*id, participants, closed, lowest)));
+        let kept = statement::<(Uid, BigInt, Bool, Nullable<Uid>, Nullable<BigInt>, Nullable<BigInt>, Bool), Sqlite>(
+            "SELECT c.id, c.participant_count, c.closed, c.lowest_reader_id, c.lowest_read_seq, c.second_lowest_read_seq, \
+             CASE WHEN c.participant_count <= 256 THEN EXISTS (SELECT 1 FROM participants p JOIN preferences f \
+             ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = c.id) ELSE false END FROM chats c WHERE c.id = ?",
+        );
+        found.extend(kept.bind::<Uid, _>(*id).load::<ChatMarksRow>(conn)?);
     }
     Ok(found)
 }
@@ -120,8 +123,8 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
     Ok(())
 }
 
-/// Moves these read marks, and updates their counts of own messages.
-pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove]) -> Result<()> {
+/// Moves these read marks, updates their counts of own messages, and keeps when they moved.
+pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges) -> Result<()> {
     for row in moves {
         statement::<(), Sqlite>(
             "UPDATE participants SET read_seq = ?, shown_read_seq = ?, delivered_seq = max(delivered_seq, ?), \
@@ -135,7 +138,7 @@ pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove]) -> Result<()> {
         .bind::<Uid, _>(row.user_id)
         .execute(conn)?;
     }
-    Ok(())
+    receipts::keep(conn, times)
 }
 
 /// The messages at these positions.

@@ -19,8 +19,8 @@ use crate::{
     domains::{
         accounts::CardRow,
         messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow, NewMessageRow, chats,
-            message_client_ids, messages,
+            ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
+            NewMessageRow, ReceiptChanges, chats, message_client_ids, messages,
         },
     },
     statement::statement,
@@ -115,10 +115,17 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     .load(conn)?)
 }
 
-/// The number of people in these chats, whether they are closed, and which read marks are stored as the lowest.
-pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, bool, LowestReadMarksRow)>> {
-    let kept = chats::table.filter(chats::id.eq_any(ids));
-    Ok(kept.select((chats::id, chats::participant_count, chats::closed, LowestReadMarksRow::as_select())).load(conn)?)
+/// The number of people in these chats, whether they are closed, which read marks are stored as the lowest, and whether
+/// somebody hides read marks.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>> {
+    Ok(statement::<(Uid, BigInt, Bool, Nullable<Uid>, Nullable<BigInt>, Nullable<BigInt>, Bool), Pg>(
+        "SELECT c.id, c.participant_count, c.closed, c.lowest_reader_id, c.lowest_read_seq, c.second_lowest_read_seq, \
+         CASE WHEN c.participant_count <= 256 THEN EXISTS (SELECT 1 FROM participants p JOIN preferences f \
+         ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = c.id) ELSE false END FROM chats c \
+         WHERE c.id = ANY(?)",
+    )
+    .bind::<Array<Uid>, _>(ids.to_vec())
+    .load(conn)?)
 }
 
 /// Stores the lowest marks of these chats, which are locked.
@@ -135,21 +142,30 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
     Ok(())
 }
 
-/// Moves these read marks, which are locked, and updates their counts of own messages.
-pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove]) -> Result<()> {
+/// Moves these read marks, which are locked, updates their counts of own messages, and keeps when they moved.
+pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges) -> Result<()> {
+    let added = &times.added;
     statement::<(), Pg>(
-        "UPDATE participants p SET read_seq = w.seq, shown_read_seq = w.shown, \
+        "WITH moved AS (UPDATE participants p SET read_seq = w.seq, shown_read_seq = w.shown, \
          delivered_seq = greatest(p.delivered_seq, w.seq), own_after_read = p.own_after_read - w.own \
          FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, seq, shown, own) \
-         WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
+         WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id) \
+         INSERT INTO receipts (chat_id, user_id, read, seq, at) SELECT w.chat_id, w.user_id, w.read, w.seq, w.at \
+         FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, read, seq, at) \
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL ON CONFLICT DO NOTHING",
     )
     .bind::<Array<Uid>, _>(moves.iter().map(|row| row.chat_id).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(moves.iter().map(|row| row.user_id).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.read_seq).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.shown_read_seq).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.own).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(added.iter().map(|row| row.chat_id).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(added.iter().map(|row| row.user_id).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(added.iter().map(|row| row.read).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(added.iter().map(|row| row.seq).collect::<Vec<_>>())
+    .bind::<Array<Ts>, _>(added.iter().map(|row| row.at).collect::<Vec<_>>())
     .execute(conn)?;
-    Ok(())
+    receipts::forget(conn, &times.old)
 }
 
 /// The messages at these positions.

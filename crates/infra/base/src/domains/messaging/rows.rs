@@ -200,3 +200,24 @@ pub struct ReceiptRow {
     pub seq: i64,
     pub at: Timestamp,
 }
+
+/// What the times of marks become when marks move.
+#[derive(Debug, Default)]
+pub struct ReceiptChanges {
+    pub added: Vec<ReceiptRow>,
+    /// Whose times of which chat go, before which message.
+    pub old: Vec<(ChatId, UserId, i64)>,
+}
+
+/// What is kept of the marks of a chat, and what decides who is told of them.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct ChatMarksRow {
+    pub id: ChatId,
+    pub participant_count: i64,
+    pub closed: bool,
+    pub lowest_reader_id: Option<UserId>,
+    pub lowest_read_seq: Option<i64>,
+    pub second_lowest_read_seq: Option<i64>,
+    /// Whether somebody in it hides read marks; not determined for large chats.
+    pub discreet: bool,
+}

@@ -11,10 +11,10 @@ use diesel::{
 };
 
 use super::Conn;
-use crate::{domains::messaging::ReceiptRow, statement::statement};
+use crate::{domains::messaging::ReceiptChanges, statement::statement};
 
-/// Moves the marks of what has arrived.
-pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)]) -> Result<()> {
+/// Moves the marks of what has arrived, and keeps when they moved.
+pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)], times: &ReceiptChanges) -> Result<()> {
     for (chat, user, seq) in moves {
         statement::<(), Sqlite>(
             "UPDATE participants SET delivered_seq = max(delivered_seq, ?) WHERE chat_id = ? AND user_id = ?",
@@ -24,13 +24,12 @@ pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)]) -> Re
         .bind::<Uid, _>(*user)
         .execute(conn)?;
     }
-    Ok(())
+    keep(conn, times)
 }
 
-/// Keeps when marks moved, of people who are not erased; and deletes what these people have before the second number of
-/// each chat, as far as there is one.
-pub fn keep_receipts(conn: &mut Conn, rows: &[ReceiptRow], old: &[(ChatId, UserId, i64)]) -> Result<()> {
-    for row in rows {
+/// Keeps when marks moved, of people who are not erased, and deletes what is too old.
+pub fn keep(conn: &mut Conn, times: &ReceiptChanges) -> Result<()> {
+    for row in &times.added {
         statement::<(), Sqlite>(
             "INSERT INTO receipts (chat_id, user_id, read, seq, at) SELECT ?, u.id, ?, ?, ? FROM users u \
              WHERE u.id = ? AND u.deleted_at IS NULL ON CONFLICT DO NOTHING",
@@ -42,7 +41,7 @@ pub fn keep_receipts(conn: &mut Conn, rows: &[ReceiptRow], old: &[(ChatId, UserI
         .bind::<Uid, _>(row.user_id)
         .execute(conn)?;
     }
-    for (chat, user, seq) in old {
+    for (chat, user, seq) in &times.old {
         statement::<(), Sqlite>(
             "DELETE FROM receipts WHERE chat_id = ? AND user_id = ? AND read IN (0, 1) AND seq < ?",
         )
@@ -52,20 +51,6 @@ pub fn keep_receipts(conn: &mut Conn, rows: &[ReceiptRow], old: &[(ChatId, UserI
         .execute(conn)?;
     }
     Ok(())
-}
-
-/// Those of these chats in which somebody hides read marks.
-pub fn discreet_chats(conn: &mut Conn, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-    let mut found = Vec::new();
-    for chat in chats {
-        let discreet = statement::<(Uid,), Sqlite>(
-            "SELECT p.chat_id FROM participants p JOIN preferences f ON f.user_id = p.user_id AND NOT f.read_receipts \
-             WHERE p.chat_id = ? LIMIT 1",
-        )
-        .bind::<Uid, _>(*chat);
-        found.extend(discreet.load::<(ChatId,)>(conn)?.into_iter().map(|(chat,)| chat));
-    }
-    Ok(found)
 }
 
 /// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and whether they

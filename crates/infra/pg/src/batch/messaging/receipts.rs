@@ -11,35 +11,31 @@ use diesel::{
 };
 
 use super::Conn;
-use crate::{domains::messaging::ReceiptRow, statement::statement};
+use crate::{domains::messaging::ReceiptChanges, statement::statement};
 
-/// Moves the marks of what has arrived, which are locked.
-pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)]) -> Result<()> {
+/// Moves the marks of what has arrived, which are locked, and keeps when they moved.
+pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)], times: &ReceiptChanges) -> Result<()> {
+    let added = &times.added;
     statement::<(), Pg>(
-        "UPDATE participants p SET delivered_seq = greatest(p.delivered_seq, w.seq) \
-         FROM unnest(?, ?, ?) AS w(chat_id, user_id, seq) WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
+        "WITH moved AS (UPDATE participants p SET delivered_seq = greatest(p.delivered_seq, w.seq) \
+         FROM unnest(?, ?, ?) AS w(chat_id, user_id, seq) WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id) \
+         INSERT INTO receipts (chat_id, user_id, read, seq, at) SELECT w.chat_id, w.user_id, false, w.seq, w.at \
+         FROM unnest(?, ?, ?, ?) AS w(chat_id, user_id, seq, at) \
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL ON CONFLICT DO NOTHING",
     )
     .bind::<Array<Uid>, _>(moves.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(moves.iter().map(|(_, user, _)| *user).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|(.., seq)| *seq).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(added.iter().map(|row| row.chat_id).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(added.iter().map(|row| row.user_id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(added.iter().map(|row| row.seq).collect::<Vec<_>>())
+    .bind::<Array<Ts>, _>(added.iter().map(|row| row.at).collect::<Vec<_>>())
     .execute(conn)?;
-    Ok(())
+    forget(conn, &times.old)
 }
 
-/// Keeps when marks moved, of people who are not erased; and deletes what these people have before the second number of
-/// each chat, as far as there is one.
-pub fn keep_receipts(conn: &mut Conn, rows: &[ReceiptRow], old: &[(ChatId, UserId, i64)]) -> Result<()> {
-    statement::<(), Pg>(
-        "INSERT INTO receipts (chat_id, user_id, read, seq, at) \
-         SELECT w.chat_id, w.user_id, w.read, w.seq, w.at FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, read, seq, at) \
-         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL ON CONFLICT DO NOTHING",
-    )
-    .bind::<Array<Uid>, _>(rows.iter().map(|row| row.chat_id).collect::<Vec<_>>())
-    .bind::<Array<Uid>, _>(rows.iter().map(|row| row.user_id).collect::<Vec<_>>())
-    .bind::<Array<Bool>, _>(rows.iter().map(|row| row.read).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.seq).collect::<Vec<_>>())
-    .bind::<Array<Ts>, _>(rows.iter().map(|row| row.at).collect::<Vec<_>>())
-    .execute(conn)?;
+/// Deletes what these people have of these chats before a message.
+pub fn forget(conn: &mut Conn, old: &[(ChatId, UserId, i64)]) -> Result<()> {
     if old.is_empty() {
         return Ok(());
     }
@@ -52,19 +48,6 @@ pub fn keep_receipts(conn: &mut Conn, rows: &[ReceiptRow], old: &[(ChatId, UserI
     .bind::<Array<BigInt>, _>(old.iter().map(|(.., seq)| *seq).collect::<Vec<_>>())
     .execute(conn)?;
     Ok(())
-}
-
-/// Those of these chats in which somebody hides read marks.
-pub fn discreet_chats(conn: &mut Conn, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-    Ok(statement::<(Uid,), Pg>(
-        "SELECT w.id FROM unnest(?) AS w(id) WHERE EXISTS (SELECT 1 FROM participants p JOIN preferences f \
-         ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = w.id)",
-    )
-    .bind::<Array<Uid>, _>(chats.to_vec())
-    .load::<(ChatId,)>(conn)?
-    .into_iter()
-    .map(|(chat,)| chat)
-    .collect())
 }
 
 /// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and whether they
