@@ -29,7 +29,6 @@ use super::{
         fragment::Fragment,
         group_commit::Outcome,
     },
-    messages,
     read::Kept,
     send::Changes,
 };
