@@ -139,10 +139,12 @@ impl Notes {
         if queue.knows((user, topic), number) {
             return;
         }
-        match queue.waiting.get_mut(&(user, topic)) {
-            Some((_, waiting)) => *waiting = number.max(*waiting),
-            None if queue.waiting.len() < ROOM => drop(queue.waiting.insert((user, topic), (ctx.clone(), number))),
-            None => metrics::counter!("clowder_arrivals_dropped_total").increment(1),
+        if let Some((_, waiting)) = queue.waiting.get_mut(&(user, topic)) {
+            *waiting = number.max(*waiting);
+        } else if queue.waiting.len() < ROOM {
+            queue.waiting.insert((user, topic), (ctx.clone(), number));
+        } else {
+            metrics::counter!("clowder_arrivals_dropped_total").increment(1);
         }
         drop(queue);
         self.more.notify_one();

@@ -28,7 +28,7 @@ pub fn keep_reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
             .filter(users::deleted_at.is_null())
             .select((participants::chat_id, participants::user_id));
-        found.extend(membership.first(conn).optional()?);
+        found.extend(membership.first::<(ChatId, UserId)>(conn).optional()?);
     }
     Ok(found)
 }
