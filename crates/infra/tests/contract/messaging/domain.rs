@@ -21,7 +21,7 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["chats.id", "message_client_ids.message_id", "messages.id"],
+    ids: &["chats.id", "message_client_ids.message_id", "messages.id", "receipts.chat_id"],
     never: &[
         (
             "gaps in the numbers of a chat",
